@@ -1,4 +1,4 @@
-"""Fixtures for every tier: a real PostgreSQL and a real Valkey, embedded or given by URL."""
+"""Fixtures for all kinds of tests: a real PostgreSQL and a real Valkey, embedded or given by URL."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ from backend.core.db.engine import Database, metadata
 from backend.embedded import Servers
 from backend.migrations import run as migrations
 
-# Where it is set, as in many containers, each of the hundreds of processes that tests start compiles all modules anew.
+# With this variable, as in many containers, each of the hundreds of processes of the tests would recompile all modules.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 
 def pytest_collection() -> None:
-    """Look for no garbage while thousands of tests are imported: nothing of them becomes any."""
+    """Disable garbage collection during the import of thousands of tests, because imports create almost no garbage."""
     gc.disable()
 
 
 def pytest_collection_finish() -> None:
-    """Keep what was imported out of every later look for garbage."""
+    """Exclude the imported objects from all later garbage collections."""
     gc.freeze()
     gc.enable()
 
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
-    """The servers given by DATABASE_URL and REDIS_URL, else embedded ones that end with the session."""
-    # Short and outside pytest's own folder: socket paths have a limit, and the database's user must reach it.
+    """Return the servers given by DATABASE_URL and REDIS_URL, or embedded ones that end with the session."""
+    # Short and outside of pytest's folder: socket paths have a maximum length, and the database user needs access.
     with tempfile.TemporaryDirectory(prefix="pt-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         settings = Settings(home=Path(folder) / "home")
         servers = embedded.start(settings)
         if settings.database_url is None:
-            _make_forgetful(servers.database_url)
+            _disable_crash_safety(servers.database_url)
         yield servers
         embedded.stop(settings)
 
 
-def _make_forgetful(database_url: str) -> None:
-    """Let the embedded database skip what only survives a power cut: tests truncate often."""
+def _disable_crash_safety(database_url: str) -> None:
+    """Disable the crash safety of the embedded database, which makes the frequent truncations of tests faster."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):
             connection.execute(f"alter system set {setting} = off")
@@ -63,7 +63,7 @@ def _make_forgetful(database_url: str) -> None:
 
 @pytest.fixture(scope="session")
 def database_url(servers: Servers) -> Iterator[str]:
-    """A database of this test process's own, built by the migrations."""
+    """Create a database for this test process, with all migrations."""
     name = f"puras_test_{uuid4().hex[:12]}"
     with psycopg.connect(servers.database_url, autocommit=True) as connection:
         connection.execute(f'create database "{name}"')
@@ -76,7 +76,7 @@ def database_url(servers: Servers) -> Iterator[str]:
 
 @pytest_asyncio.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """The migrated database, empty."""
+    """Return the migrated database without rows."""
     database = Database(database_url)
     await empty(database)
     yield database
@@ -84,9 +84,9 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 async def empty(database: Database) -> None:
-    """Leave no row in any table.
+    """Delete all rows of all tables.
 
-    A new file for every table takes far longer than the few rows that most tests leave: only large tables get one.
+    Only large tables are truncated: a new file for a table takes much longer than the deletion of a few rows.
     """
     names = [table.name for table in metadata.sorted_tables]
     async with database.transaction() as session:
@@ -103,7 +103,7 @@ _EMPTY = """
 do $$
 declare name text; is_filled boolean; bytes bigint;
 begin
-    set local session_replication_role = replica;  -- no foreign key is looked up, and no guard against deletion runs
+    set local session_replication_role = replica;  -- skips foreign keys and triggers against deletion
     foreach name in array array[NAMES] loop
         execute format('select exists (select from %I)', name) into is_filled;
         select pg_relation_size(name::regclass) + coalesce(sum(pg_relation_size(relid)), 0)
@@ -122,7 +122,7 @@ end $$
 
 @pytest.fixture
 def redis_url(servers: Servers) -> str:
-    """The Redis of this test process, emptied before the test."""
+    """Return the URL of the Redis of this test process, which is emptied before the test."""
     with closing(Redis.from_url(servers.redis_url)) as client:
         client.flushall()
     return servers.redis_url

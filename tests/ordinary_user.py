@@ -1,4 +1,4 @@
-"""Running a program as somebody else than root, since half of what confines jobs depends on it."""
+"""Run programs as a user other than root, because several restrictions of jobs depend on the user."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pathlib import Path
 
 import pytest
 
-NOBODY = 65_534
+ORDINARY_UID = 65_534
 USERS = ("as the user of the tests", "as an ordinary user")
 
 
 def ordinary_user_python() -> list[str]:
-    """The start of a command line that runs a Python of ours as an ordinary user."""
+    """Return the start of a command line that runs Python as an ordinary user."""
     if os.geteuid() != 0:
         pytest.skip("the tests already run as an ordinary user")
     if shutil.which("setpriv") is None:
-        pytest.skip("setpriv (package util-linux) is not there to become an ordinary user")
-    prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+        pytest.skip("setpriv (package util-linux), which changes to an ordinary user, is not installed")
+    prefix = ["setpriv", f"--reuid={ORDINARY_UID}", f"--regid={ORDINARY_UID}", "--clear-groups"]
     for python in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
-        # The program may start with root's rights and then not find itself again.
+        # Python may start with the rights of root and then fail to find its own files.
         test = "import os, sys; sys.exit(not os.access(sys._base_executable, os.X_OK))"
         works = subprocess.run([*prefix, python, "-c", test], capture_output=True, check=False, cwd="/")
         if works.returncode == 0:
@@ -44,13 +44,13 @@ def folder_of(python: list[str], prefix: str) -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix=prefix))
     path.chmod(0o755)
     if "setpriv" in python:
-        os.chown(path, NOBODY, NOBODY)
+        os.chown(path, ORDINARY_UID, ORDINARY_UID)
     yield path
     shutil.rmtree(path, ignore_errors=True)
 
 
 def import_path() -> list[str]:
-    """Where this process imports from, but not the interpreter's own library: the other user's may differ."""
+    """Return the import paths of this process without the standard library, which may differ for the other user."""
     library = Path(os.__file__).parent
     return [path for path in sys.path if path and not Path(path).resolve().is_relative_to(library)] + [
         path for path in sys.path if path.endswith("site-packages")
@@ -58,7 +58,7 @@ def import_path() -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """The variables of such a program."""
+    """Return the environment variables of such a program."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": "/nonexistent",

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.ordinary_user import NOBODY, environment, ordinary_user_python
+from tests.ordinary_user import ORDINARY_UID, environment, ordinary_user_python
 
 pytestmark = pytest.mark.chaos
 
@@ -52,7 +52,7 @@ def folder(command: list[str]) -> Iterator[Path]:
     """Create a folder of the user of the probe; other users cannot read the folder of pytest."""
     path = Path(tempfile.mkdtemp(prefix="puras-probe-"))
     if command[0] == "setpriv":
-        os.chown(path, NOBODY, NOBODY)
+        os.chown(path, ORDINARY_UID, ORDINARY_UID)
     yield path
     shutil.rmtree(path, ignore_errors=True)
 

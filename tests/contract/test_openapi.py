@@ -1,4 +1,4 @@
-"""The API is described as it is, and its description changes only on purpose."""
+"""The OpenAPI description matches the API, and changes only on purpose."""
 
 from __future__ import annotations
 
@@ -45,69 +45,69 @@ def headers_of(operation: dict[str, Any]) -> set[str]:
     return {one["name"] for one in operation.get("parameters", ()) if one["in"] == "header"}
 
 
-def test_the_api_is_as_the_snapshot_describes_it() -> None:
-    written = SNAPSHOT.read_text(encoding="utf-8")
-    assert as_text(SPEC) == written, (
-        "The API has changed. When that is meant, run `make openapi` and commit tests/contract/openapi.json."
+def test_api_matches_the_snapshot() -> None:
+    snapshot = SNAPSHOT.read_text(encoding="utf-8")
+    assert as_text(SPEC) == snapshot, (
+        "The API has changed. If the change is intended, run `make openapi` and commit tests/contract/openapi.json."
     )
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_is_resolvable() -> None:
     for reference in set(references(SPEC)):
         assert isinstance(resolved(reference), dict), reference
 
 
-OF_PEOPLE = {
+USER_OPERATIONS = {
     "change_password",
     "create_project",
     "end_other_sessions",
     "end_session",
     "list_sessions",
 }
-"""What no key may do."""
+"""Operations that no API key may call."""
 
 
-def test_every_schema_is_json_schema() -> None:
+def test_every_schema_is_valid_json_schema() -> None:
     for schema in SPEC["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
 
 
-def test_every_operation_has_a_name_for_a_method_and_no_two_the_same() -> None:
+def test_every_operation_has_a_unique_method_name() -> None:
     names = [operation["operationId"] for _, _, operation in OPERATIONS]
     assert len(names) == len(set(names))
     assert not [name for name in names if not re.fullmatch(r"[a-z]+(_[a-z]+)*", name) or "v1" in name]
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS, ids=lambda one: str(one)[:60])
-def test_every_operation_tells_a_caller_what_to_expect(
-    path: str, method: str, operation: dict[str, Any]
-) -> None:
-    answers = operation["responses"]
+def test_every_operation_documents_its_responses(path: str, method: str, operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
     assert operation["summary"]
     assert operation["description"]
     assert operation["tags"]
-    assert "default" in answers
-    for status in (status for status in answers if status.startswith(("4", "5"))):
-        answer = resolved(answers[status]["$ref"]) if "$ref" in answers[status] else answers[status]
-        problem = answer["content"]["application/json"]["schema"]
+    assert "default" in responses
+    for status in (status for status in responses if status.startswith(("4", "5"))):
+        response = resolved(responses[status]["$ref"]) if "$ref" in responses[status] else responses[status]
+        problem = response["content"]["application/json"]["schema"]
         assert problem == {"$ref": "#/components/schemas/Problem"}
     if path.startswith("/v1/") and not path.startswith("/v1/drive/signed/"):
-        assert {"api_key": []} in operation["security"] or operation["operationId"] in OF_PEOPLE
-        assert {"401", "403"} <= set(answers)
+        assert {"api_key": []} in operation["security"] or operation["operationId"] in USER_OPERATIONS
+        assert {"401", "403"} <= set(responses)
     else:
         assert "security" not in operation
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS, ids=lambda one: str(one)[:60])
-def test_every_post_that_creates_can_be_sent_twice(path: str, method: str, operation: dict[str, Any]) -> None:
+def test_every_creating_post_accepts_an_idempotency_key(
+    path: str, method: str, operation: dict[str, Any]
+) -> None:
     creates = method == "post" and ("201" in operation["responses"] or path.endswith("/run"))
     creates &= (
         path != "/v1/drive/uploads"
-    )  # the tus protocol has no such key; what nobody goes on with expires
+    )  # the tus protocol has no such key, and an abandoned upload expires
     assert ("Idempotency-Key" in headers_of(operation)) == creates
 
 
-def test_nothing_in_a_path_may_be_left_out() -> None:
+def test_path_parameters_are_required() -> None:
     for path, _, operation in OPERATIONS:
         for one in operation.get("parameters", ()):
             if one["in"] == "path":
@@ -115,37 +115,43 @@ def test_nothing_in_a_path_may_be_left_out() -> None:
                 assert "null" not in json.dumps(one["schema"]), path
 
 
-def test_every_link_leads_from_a_field_of_the_answer_to_a_parameter_of_an_operation() -> None:
+def test_links_connect_response_fields_with_parameters() -> None:
     by_name = {operation["operationId"]: (path, operation) for path, _, operation in OPERATIONS}
     links = [
-        (path, answer, link)
+        (path, response, link)
         for path, _, operation in OPERATIONS
-        for answer in operation["responses"].values()
-        for link in answer.get("links", {}).values()
+        for response in operation["responses"].values()
+        for link in response.get("links", {}).values()
     ]
     assert links
-    for source, answer, link in links:
+    for source, response, link in links:
         target, operation = by_name[link["operationId"]]
-        taken = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"}
-        assert set(link.get("parameters", {})) == (taken if "parameters" in link else set()), (source, target)
+        required = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"}
+        assert set(link.get("parameters", {})) == (required if "parameters" in link else set()), (
+            source,
+            target,
+        )
         body = link.get("requestBody", {})
-        for place in [*link.get("parameters", {}).values(), *body.values()]:
-            kind, _, pointer = place.strip("{}").partition("#")
+        for expression in [*link.get("parameters", {}).values(), *body.values()]:
+            kind, _, pointer = expression.strip("{}").partition("#")
             if kind == "$response.body":
-                assert field_at(answer["content"]["application/json"]["schema"], pointer), (source, place)
+                assert field_at(response["content"]["application/json"]["schema"], pointer), (
+                    source,
+                    expression,
+                )
             else:
                 assert f"{{{kind.removeprefix('$request.path.')}}}" in source
 
 
 def field_at(schema: dict[str, Any], pointer: str) -> bool:
-    """Whether answers of the schema have something there."""
+    """Return whether responses of the schema have a value at the pointer."""
     for step in pointer.split("/")[1:]:
         schema = resolved(schema["$ref"]) if "$ref" in schema else schema
         schema = schema["items"] if step == "0" else schema["properties"].get(step, {})
     return bool(schema)
 
 
-def test_forms_streams_and_files_say_what_they_carry() -> None:
+def test_forms_streams_and_files_declare_their_content() -> None:
     by_name = {operation["operationId"]: operation for _, _, operation in OPERATIONS}
     push = by_name["push_deployment"]["requestBody"]["content"]["multipart/form-data"]["schema"]
     fields = resolved(push["$ref"])["properties"]

@@ -89,7 +89,7 @@ LARGE_READS: Final = {
     "search by a common word": "ranks 300 records that contain it, each on a page of its own",
     "housekeeping": "checks all tables, once an hour",
 }
-"""Steps that may touch more than `MAX_PAGES`, with the reasons. They must not scan tables outside of `ALLOWED_SCANS`."""
+"""Steps that may touch more than `MAX_PAGES`, with the reasons. They must not scan tables except `ALLOWED_SCANS`."""
 ALLOWED_SCANS: Final = {
     ("the sweeper", "admissions"): "one small row per project, most of them with room",
     ("the sweeper", "wallets"): "the same",

@@ -1,4 +1,4 @@
-"""`SECURITY.md` and the list of attempts name guards and tests that exist."""
+"""`SECURITY.md` and the list of attempts name existing modules and tests."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ MAX_LINES = 280
 
 
 @pytest.mark.parametrize(("file", "name"), TESTS, ids=[name for _, name in TESTS])
-def test_a_named_test_exists(file: str, name: str) -> None:
+def test_named_test_exists(file: str, name: str) -> None:
     body = ast.parse((ROOT / file).read_text(encoding="utf-8")).body
     assert name in {part.name for part in body if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef))}
 
 
-def test_each_group_of_attempts_names_files_of_tests_that_exist() -> None:
+def test_attempts_name_existing_test_files() -> None:
     groups = [
         line
         for line in ATTEMPTS.partition("## A third review")[0].splitlines()
@@ -36,11 +36,11 @@ def test_each_group_of_attempts_names_files_of_tests_that_exist() -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_named_guard_exists(path: str) -> None:
+def test_named_module_exists(path: str) -> None:
     assert (ROOT / path).exists()
 
 
-def test_every_guard_names_a_test_and_every_boundary_says_what_it_does_not_guard() -> None:
+def test_guards_name_tests_and_boundaries_name_their_limits() -> None:
     assert len(TESTS) > 50
     assert len(PAGE.splitlines()) <= MAX_LINES
     for section in PAGE.split("\n## ")[1:]:

@@ -1,4 +1,4 @@
-"""The JSON Schema of skill.yaml says the same as the grammar."""
+"""The JSON Schema of skill.yaml accepts and rejects the same manifests as the parser."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from backend.skills.manifest.yaml_document import read_document
 STARTER = Path(__file__).parents[2] / "skills_kit" / "templates" / "starter"
 
 
-def known_to_the_grammar() -> set[str]:
-    """The keys that the grammar lists when it meets one that it has never heard of."""
+def keys_of_the_parser() -> set[str]:
+    """Return the keys that the parser lists in its error about an unknown key."""
     text = b"entrypoint: SKILL.md\ninput_schema: {}\noutput_schema: {}\nqqqqqqqq: 1\n"
-    with pytest.raises(BundleInvalid) as caught:
+    with pytest.raises(BundleInvalid) as error:
         read_bundle(pack_files({"a/skill.yaml": text, "a/SKILL.md": b"x"}))
-    listed = re.search(r"Known are (.*)\.", caught.value.problems[0].message)
-    assert listed is not None
-    return set(listed[1].split(", "))
+    match = re.search(r"Known are (.*)\.", error.value.problems[0].message)
+    assert match is not None
+    return set(match[1].split(", "))
 
 
-def test_both_know_the_same_keys() -> None:
-    assert set(skill_json_schema()["properties"]) == known_to_the_grammar()
+def test_schema_and_parser_have_the_same_keys() -> None:
+    assert set(skill_json_schema()["properties"]) == keys_of_the_parser()
 
 
-def test_it_is_a_valid_schema_that_the_starter_fits() -> None:
+def test_starter_matches_the_schema() -> None:
     schema = skill_json_schema()
     Draft202012Validator.check_schema(schema)
     for file in STARTER.glob("skills/*/skill.yaml"):
@@ -57,7 +57,7 @@ def test_it_is_a_valid_schema_that_the_starter_fits() -> None:
         "tools: [{builtin: python, confirm: true}, {mcp: 'https://x.org', allow: [a], headers: {X: y}}]",
     ],
 )
-def test_it_accepts_what_the_grammar_accepts(more: str) -> None:
+def test_schema_accepts_what_the_parser_accepts(more: str) -> None:
     text = f"entrypoint: SKILL.md\ninput_schema: {{}}\noutput_schema: {{}}\n{more}\n".encode()
     read_bundle(pack_files({"a/skill.yaml": text, "a/SKILL.md": b"x", "a/main.py": b"def run(): ..."}))
     Draft202012Validator(skill_json_schema()).validate(read_document("skill.yaml", text).value)
@@ -77,7 +77,7 @@ def test_every_key_has_a_description() -> None:
     assert all(one.endswith(".") for one in found)
 
 
-def test_it_refuses_what_the_grammar_refuses() -> None:
+def test_schema_rejects_what_the_parser_rejects() -> None:
     check = Draft202012Validator(skill_json_schema())
     good = {"entrypoint": "SKILL.md", "input_schema": {}, "output_schema": {}}
     assert check.is_valid(good)

@@ -1,4 +1,4 @@
-"""A model of embeddings on a socket, with OpenAI's `/embeddings`: words of one meaning lie in one direction."""
+"""A double of an embedding model with OpenAI's `/embeddings` route: synonyms have the same vector."""
 
 from __future__ import annotations
 
@@ -16,16 +16,22 @@ from starlette.routing import Route
 from tests.doubles.serving import serving
 
 DIMENSIONS = 1_536
-SAME = {"car": "vehicle", "automobile": "vehicle", "lorry": "vehicle", "cat": "animal", "kitten": "animal"}
-"""Words that mean the same to it."""
+SYNONYMS = {
+    "car": "vehicle",
+    "automobile": "vehicle",
+    "lorry": "vehicle",
+    "cat": "animal",
+    "kitten": "animal",
+}
+"""Words with the same meaning for the model."""
 
 
 @dataclass
 class EmbeddingsServer:
-    """Adds up a direction for each word; refuses texts that hold `unspeakable`, and everything while it is away."""
+    """Sum one vector per word; reject texts that contain `unspeakable`, and all requests while unavailable."""
 
     key: str = "embeddings-key"
-    is_away: bool = False
+    is_unavailable: bool = False
     texts: list[str] = field(default_factory=list)
     url: str = ""
 
@@ -38,7 +44,7 @@ class EmbeddingsServer:
             yield self
 
     async def _answer(self, request: Request) -> JSONResponse:
-        if self.is_away:
+        if self.is_unavailable:
             return JSONResponse({"error": "overloaded"}, 503)
         if request.headers.get("authorization") != f"Bearer {self.key}":
             return JSONResponse({"error": "no key"}, 401)
@@ -47,7 +53,7 @@ class EmbeddingsServer:
             return JSONResponse({"error": "refused"}, 400)
         self.texts += texts
         data: list[dict[str, Any]] = [
-            {"index": place, "embedding": _meaning(text)} for place, text in enumerate(texts)
+            {"index": index, "embedding": _meaning(text)} for index, text in enumerate(texts)
         ]
         return JSONResponse({"data": list(reversed(data)), "model": "double"})
 
@@ -55,7 +61,7 @@ class EmbeddingsServer:
 def _meaning(text: str) -> list[float]:
     numbers = [0.0] * DIMENSIONS
     for word in "".join(one if one.isalnum() else " " for one in text.lower()).split():
-        mark = hashlib.sha256(SAME.get(word, word).encode()).digest()
-        numbers[int.from_bytes(mark[:2], "big") % DIMENSIONS] += 1.0
-    numbers[0] += 0.001  # nothing points nowhere
+        word_hash = hashlib.sha256(SYNONYMS.get(word, word).encode()).digest()
+        numbers[int.from_bytes(word_hash[:2], "big") % DIMENSIONS] += 1.0
+    numbers[0] += 0.001  # no vector may be zero
     return numbers

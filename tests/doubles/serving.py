@@ -1,4 +1,4 @@
-"""Serves a double over a real socket, in a thread of the test's process."""
+"""Serve a double over a real socket, in a thread of the test process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ START_S = 10.0
 
 @contextmanager
 def serving(app: Any, name: str, **options: Any) -> Iterator[str]:
-    """Serve the ASGI application on a free port of this machine's own; gives its address."""
+    """Serve the ASGI application on a free local port, and yield its URL."""
     config = uvicorn.Config(
         app, host="127.0.0.1", port=0, log_level="critical", lifespan="off", ws="none", **options
     )

@@ -1,4 +1,4 @@
-"""An upstream for runs of many steps, which stops each of them at a step of its own."""
+"""An upstream for agent runs of many steps, which holds the reply to one step of each run."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tests.doubles.messages import Answer, calls, says
 
 DONE: dict[str, Any] = {"summary": "Owls fly at night.", "score": 3}
 PER_REPLY_MICROS = 36
-"""20 tokens at $1 a million and 2 at $5, and 20 % on top."""
+"""20 tokens at $1 per million and 2 at $5, plus 20 %."""
 
 
 class Held:
-    """Calls a tool in every step but the last, and never gives the reply to one step of each topic, the first time.
+    """Call a tool in every step but the last; hold the reply to one step of each topic the first time.
 
-    A request that is held stands at the boundary behind the step before it; `release` breaks its connection off.
+    While a reply is held, the run is between two steps; `release` drops the connection of the held request.
     """
 
     def __init__(self, at: dict[str, int], *, steps: int, tool: str = "look") -> None:
@@ -26,7 +26,7 @@ class Held:
         self.release = threading.Event()
         self.held: list[str] = []
         self.replies: Counter[tuple[str, int]] = Counter()
-        """How often each step of each topic was answered."""
+        """The number of replies to each step of each topic."""
 
     def __call__(self, body: dict[str, Any]) -> Answer:
         topic, step = place_of(body)
@@ -37,13 +37,13 @@ class Held:
         return self.reply(topic, step)
 
     def reply(self, topic: str, step: int) -> Answer:
-        """What this step of this topic is answered."""
+        """Return the reply to this step of this topic."""
         if step == self.steps:
             return says(calls("set_output", **DONE), input_tokens=20, output_tokens=2)
         return says(calls(self.tool, at=f"{topic}/{step}"), input_tokens=20, output_tokens=2)
 
 
 def place_of(body: dict[str, Any]) -> tuple[str, int]:
-    """Of which topic a request is, and of which step."""
+    """Return the topic and the step of a request."""
     topic = body["messages"][0]["content"][0]["text"].split('topic: "')[1].split('"')[0]
     return topic, 1 + sum(message["role"] == "assistant" for message in body["messages"])

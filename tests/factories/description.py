@@ -1,4 +1,4 @@
-"""The description of the REST API, made once for all tests that read it."""
+"""The OpenAPI description of the REST API, generated once for all tests."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ from backend.config import Settings
 
 @cache
 def openapi() -> dict[str, Any]:
-    """What `GET /openapi.json` gives; tests must not change it."""
+    """Return the body of `GET /openapi.json`; tests must not change it."""
     return create_app(Settings(home=Path("/nonexistent"))).openapi()

@@ -1,6 +1,6 @@
-"""A database whose clock the tests set: `now()` and `clock_timestamp()` of every statement are ahead by what they say.
+"""A database with an adjustable clock: `now()` and `clock_timestamp()` return the real time plus an offset.
 
-New connections find the functions of the schema `moved` before those of PostgreSQL, so statements need no change.
+New connections find the functions of the schema `moved` before those of PostgreSQL, so that statements stay unchanged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ create function moved.clock_timestamp() returns timestamptz language sql volatil
 
 
 def make_movable(database_url: str) -> None:
-    """Give connections that are opened from now on a clock that `move` sets."""
+    """Give all new connections a clock that `move` adjusts."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(_FUNCTIONS)
         path = sql.SQL("alter database {} set search_path = moved, pg_catalog, public")
@@ -33,7 +33,7 @@ def make_movable(database_url: str) -> None:
 
 @contextmanager
 def movable_clock(database_url: str) -> Iterator[None]:
-    """Make the clock of a database movable that others use afterwards."""
+    """Make the clock of a shared database adjustable for the duration of the context."""
     make_movable(database_url)
     try:
         yield
@@ -45,6 +45,6 @@ def movable_clock(database_url: str) -> Iterator[None]:
 
 
 def move(database_url: str, ahead_s: float) -> None:
-    """Set the clock ahead of the true one, or behind it, for every connection at once."""
+    """Set the offset from the real time, positive or negative, for all connections immediately."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("update moved.clock set ahead_s = %s", [ahead_s])

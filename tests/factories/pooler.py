@@ -1,8 +1,7 @@
-"""A PgBouncer in front of a test's own database.
+"""A PgBouncer in front of the database of a test.
 
-In transaction mode it accepts nothing that a stricter one would reject: no connection options, no prepared statements,
-and few connections, so that the transactions of all clients follow each other on the same ones. In session mode it has
-the settings of the Debian package.
+In transaction mode it is as strict as any pooler: no connection options, no prepared statements, and few connections,
+so that the transactions of all clients share them. In session mode it has the settings of the Debian package.
 """
 
 from __future__ import annotations
@@ -21,8 +20,10 @@ from psycopg.conninfo import conninfo_to_dict
 from backend.embedded.account import servers_account
 from benchmarks.instance import free_port
 
-MISSING = "PgBouncer is not installed here (Debian: apt install pgbouncer): the pooler's rules are not tried"
-_NOBODY = 65534
+MISSING = (
+    "PgBouncer is not installed here (Debian: apt install pgbouncer): the rules of the pooler are not tested"
+)
+_ORDINARY_ID = 65534
 _CONFIG = """\
 [databases]
 {database} = host={host} port={port} dbname={database} user={user}
@@ -45,27 +46,27 @@ _MODES = {
 
 
 def program() -> str | None:
-    """Where PgBouncer is; Debian puts it where ordinary users do not look."""
+    """Return the path of PgBouncer; Debian installs it outside of the PATH of ordinary users."""
     return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
 @contextmanager
 def pooled(database_url: str, folder: Path, mode: str = "transaction") -> Iterator[str]:
-    """The URL of the database through a pooler of its own; it says so where the mode is not `session`."""
+    """Run a pooler and yield its URL, which contains `pgbouncer=true` unless the mode is `session`."""
     server = conninfo_to_dict(database_url)
-    listen = free_port()
+    port = free_port()
     folder.mkdir()
     uid, gid = _account(is_socket=str(server["host"]).startswith("/"))
     config = folder / "pgbouncer.ini"
-    facts = {"host": server["host"], "port": server.get("port", 5432), "database": server["dbname"]}
+    server_fields = {"host": server["host"], "port": server.get("port", 5432), "database": server["dbname"]}
     config.write_text(
-        _CONFIG.format(**facts, user=server["user"], listen=listen, folder=folder, mode=_MODES[mode])
+        _CONFIG.format(**server_fields, user=server["user"], listen=port, folder=folder, mode=_MODES[mode])
     )
-    for place in (folder, config):
-        os.chown(place, uid, gid)
+    for path in (folder, config):
+        os.chown(path, uid, gid)
     identity = {"user": uid, "group": gid, "extra_groups": []} if uid != os.geteuid() else {}
     process = subprocess.Popen([str(program()), "-q", str(config)], **identity)  # type: ignore[call-overload]
-    url = f"postgresql://{server['user']}@127.0.0.1:{listen}/{server['dbname']}"
+    url = f"postgresql://{server['user']}@127.0.0.1:{port}/{server['dbname']}"
     try:
         _wait(url, folder)
         yield url if mode == "session" else f"{url}?pgbouncer=true"
@@ -75,11 +76,11 @@ def pooled(database_url: str, folder: Path, mode: str = "transaction") -> Iterat
 
 
 def _account(*, is_socket: bool) -> tuple[int, int]:
-    """Who runs it: never root, which it refuses; the servers' own account where only that reaches their socket."""
+    """Return the user and group of PgBouncer: never root, and the account of the servers if it uses their socket."""
     if os.geteuid() != 0:
         return os.geteuid(), os.getegid()
     account = servers_account()
-    return (account.uid, account.gid) if is_socket else (_NOBODY, _NOBODY)
+    return (account.uid, account.gid) if is_socket else (_ORDINARY_ID, _ORDINARY_ID)
 
 
 def _wait(url: str, folder: Path) -> None:

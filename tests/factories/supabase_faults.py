@@ -1,4 +1,4 @@
-"""Ways in which a server fails: with a status, slowly, by silence, or in the middle of what it takes or gives."""
+"""Faults of a server: an error status, a delay, no response, or a dropped connection during a transfer."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ Kind = Literal["status", "slow", "silent", "cut_answer", "cut_request"]
 
 @dataclass(slots=True)
 class Fault:
-    """Something that goes wrong with the next requests that match."""
+    """A fault for the next requests that match."""
 
     method: str
     path: str
-    """A regular expression that is found in the path."""
+    """A regular expression that is searched in the path."""
     kind: Kind
     times: int = 1
     status: int = 503
-    """Of `status`."""
+    """For `status`."""
     seconds: float = 0.0
-    """Of `slow`."""
+    """For `slow`."""
     after_bytes: int = 1024
-    """Of `cut_answer` and `cut_request`."""
+    """For `cut_answer` and `cut_request`."""
     met: int = 0
 
 
 class FaultyHttp:
-    """ASGI middleware that notes every request and lets some of them fail."""
+    """ASGI middleware that records every request and injects faults."""
 
     def __init__(self, app: ASGIApp, faults: list[Fault], requests: list[tuple[str, str]]) -> None:
         self._app = app
@@ -39,7 +39,7 @@ class FaultyHttp:
         self._requests = requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the request, or not."""
+        """Serve the request, or fail."""
         self._requests.append((scope["method"], scope["path"]))
         fault = self._next(scope)
         if fault is None:
@@ -64,7 +64,7 @@ class FaultyHttp:
 
 
 class Cut(Exception):
-    """The connection ends here."""
+    """The connection drops here."""
 
 
 async def _answer(receive: Receive, send: Send, status: int) -> None:
@@ -75,10 +75,10 @@ async def _answer(receive: Receive, send: Send, status: int) -> None:
 
 
 async def _cut_request(receive: Receive, after_bytes: int) -> None:
-    taken = 0
-    while taken < after_bytes:
+    received = 0
+    while received < after_bytes:
         message = await receive()
-        taken += len(message.get("body", b""))
+        received += len(message.get("body", b""))
         if not message.get("more_body"):
             break
     raise Cut

@@ -1,4 +1,4 @@
-"""What a storage server holds, and how it tells of it."""
+"""The objects of a storage server, and their representation in responses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 @dataclass(slots=True)
 class Stored:
-    """An object."""
+    """A stored object."""
 
     data: bytes
     mime: str
@@ -26,7 +26,7 @@ class Stored:
 
     @property
     def etag(self) -> str:
-        """With its quotes."""
+        """Return the ETag with its quotes."""
         return f'"{hashlib.md5(self.data).hexdigest()}"'
 
 
@@ -41,7 +41,7 @@ class Bucket:
 
 @dataclass(slots=True)
 class Resumable:
-    """An upload in pieces that is under way."""
+    """A resumable upload in progress."""
 
     bucket: str
     key: str
@@ -51,7 +51,7 @@ class Resumable:
 
 
 class Refusal(Exception):
-    """A refusal with the status that it has in truth."""
+    """An error response with its real status."""
 
     def __init__(self, status: int, error: str, message: str) -> None:
         super().__init__(message)
@@ -59,34 +59,34 @@ class Refusal(Exception):
 
 
 def sent(request: Request, stored: Stored) -> Response:
-    """The object, or the part that is asked for."""
+    """Return the object, or the requested range."""
     headers = {
         "etag": stored.etag,
         "last-modified": format_datetime(stored.updated_at, usegmt=True),
         "accept-ranges": "bytes",
     }
-    asked = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
-    if asked is None:
+    requested = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
+    if requested is None:
         return Response(stored.data, media_type=stored.mime, headers=headers)
-    size, start = len(stored.data), int(asked[1])
+    size, start = len(stored.data), int(requested[1])
     if start >= size:
         raise Refusal(416, "InvalidRange", "The requested range is not satisfiable")
-    end = min(size, int(asked[2]) + 1 if asked[2] else size)
+    end = min(size, int(requested[2]) + 1 if requested[2] else size)
     headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
     return Response(stored.data[start:end], 206, media_type=stored.mime, headers=headers)
 
 
 def bucket_facts(name: str, bucket: Bucket) -> dict[str, Any]:
-    """The bucket, as the storage tells of it."""
-    moment = datetime.now(UTC).isoformat()
-    facts = {"id": name, "name": name, "owner": "", "public": bucket.public}
+    """Return the bucket as in responses of the storage."""
+    timestamp = datetime.now(UTC).isoformat()
+    fields = {"id": name, "name": name, "owner": "", "public": bucket.public}
     limits = {"file_size_limit": bucket.size_limit, "allowed_mime_types": None}
-    return {**facts, **limits, "created_at": moment, "updated_at": moment}
+    return {**fields, **limits, "created_at": timestamp, "updated_at": timestamp}
 
 
 def listed(name: str, stored: Stored) -> dict[str, Any]:
-    """The object, as a listing tells of it."""
-    moment = stored.updated_at.isoformat()
+    """Return the object as in a listing."""
+    timestamp = stored.updated_at.isoformat()
     metadata = {"eTag": stored.etag, "size": len(stored.data), "mimetype": stored.mime}
-    return {"id": stored.id, "name": name, "key": name, "updated_at": moment, "created_at": moment,
+    return {"id": stored.id, "name": name, "key": name, "updated_at": timestamp, "created_at": timestamp,
             "metadata": json.loads(json.dumps(metadata))}  # fmt: skip

@@ -1,7 +1,7 @@
-"""A server that speaks Supabase Storage over a real socket, with its status codes, and fails when it is told to.
+"""A server that implements Supabase Storage over a real socket, with its status codes, and injects faults on request.
 
-Most released versions answer a refusal with HTTP 400 and tell the true status in the body; `plain_statuses` makes it
-answer as newer ones do. Keys are held to the letters that older versions take.
+Most released versions reject requests with HTTP 400 and put the real status into the body; `plain_statuses` selects the
+behavior of newer ones. Keys are limited to the characters that older versions accept.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SERVICE_KEY = "sb_secret_tests_only_0123456789"
 
 
 class SupabaseServer:
-    """The state of one project, and what is asked of it."""
+    """The state of one project, and the requests that were received."""
 
     def __init__(self, *, service_key: str = SERVICE_KEY) -> None:
         self.service_key = service_key
@@ -54,12 +54,12 @@ class SupabaseServer:
         self.url = ""
 
     def objects(self, bucket: str) -> dict[str, bytes]:
-        """The contents of a bucket by key."""
+        """Return the contents of a bucket by key."""
         return {key: stored.data for key, stored in self.buckets[bucket].objects.items()}
 
     @contextmanager
     def running(self) -> Iterator[SupabaseServer]:
-        """Serve on a port of this machine's own."""
+        """Serve on a local port."""
         with serving(
             FaultyHttp(self._app(), self.faults, self.requests), "supabase", date_header=False
         ) as self.url:
@@ -207,18 +207,18 @@ class SupabaseServer:
 
     async def _signed(self, request: Request) -> Response:
         bucket, key = request.path_params["bucket"], request.path_params["key"]
-        told = request.query_params.get("token", "")
-        expires_at, _, _ = told.partition(".")
-        if not expires_at.isdecimal() or told != self._seal(f"{bucket}/{key}", int(expires_at)):
+        token = request.query_params.get("token", "")
+        expires_at, _, _ = token.partition(".")
+        if not expires_at.isdecimal() or token != self._signature(f"{bucket}/{key}", int(expires_at)):
             raise Refusal(400, "InvalidSignature", "signature verification failed")
         if int(expires_at) < time.time():
             raise Refusal(400, "InvalidJWT", '"exp" claim timestamp check failed')
         return sent(request, self._stored(self._named(bucket), key))
 
     def _token(self, url: str, seconds: int) -> str:
-        return self._seal(url, int(time.time()) + seconds)
+        return self._signature(url, int(time.time()) + seconds)
 
-    def _seal(self, url: str, expires_at: int) -> str:
+    def _signature(self, url: str, expires_at: int) -> str:
         mac = hmac.new(self.service_key.encode(), f"{expires_at}.{url}".encode(), "sha256")
         return f"{expires_at}.{mac.hexdigest()}"
 

@@ -1,4 +1,4 @@
-"""A TCP proxy that can stop forwarding without closing: a network that drops packets, as the two ends see it."""
+"""A TCP proxy that can stop forwarding without closing, as a network that drops packets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 
 class TcpProxy:
-    """Forwards connections to one server until it is told to stall them."""
+    """Forward connections to one server until `stall` or `cut` is called."""
 
     def __init__(self, server: str | tuple[str, int]) -> None:
         self._server = server
@@ -18,14 +18,14 @@ class TcpProxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self.port = 0
         self.accepted = 0
-        """Connections that were opened."""
+        """The number of opened connections."""
 
     def stall(self) -> None:
-        """Forward nothing more on the connections that are open now; both ends keep them. New ones are forwarded."""
+        """Stop forwarding on the open connections without closing them. New connections are forwarded."""
         self._stalled |= self._tasks
 
     def cut(self) -> None:
-        """Close the connections that are open now. New ones are forwarded."""
+        """Close the open connections. New connections are forwarded."""
         for writer in self._writers:
             writer.close()
         self._writers.clear()
@@ -53,7 +53,7 @@ class TcpProxy:
 
 @asynccontextmanager
 async def tcp_proxy(server: str | tuple[str, int]) -> AsyncIterator[TcpProxy]:
-    """A proxy in front of a server (the path of a socket, or host and port), for as long as the block runs."""
+    """Run a proxy for a server (the path of a socket, or host and port) until the end of the context."""
     proxy = TcpProxy(server)
     listener = await asyncio.start_server(proxy._serve, "127.0.0.1", 0)
     proxy.port = listener.sockets[0].getsockname()[1]

@@ -1,4 +1,4 @@
-"""Projects with money and skills, made the way the services make them."""
+"""Projects with credit and skills, created through the services."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OPEN = {"type": "object"}
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A project with one deployment, and somebody who may do everything in it."""
+    """A project with one deployment, and a principal with full access to it."""
 
     project_id: UUID
     skillpack_id: UUID
@@ -36,7 +36,7 @@ class Tenant:
 
 
 def make_skill(name: str = "echo", **over: Any) -> Skill:
-    """A deterministic skill that takes anything."""
+    """Return a function that accepts any inputs."""
     values = {
         "name": name,
         "path": f"skills/{name}",
@@ -51,7 +51,7 @@ def make_skill(name: str = "echo", **over: Any) -> Skill:
 async def make_tenant(
     session: AsyncSession, *skills: Skill, credit_micros: int = 10_000_000, concurrency_limit: int = 50
 ) -> Tenant:
-    """A project with credit and the skills deployed."""
+    """Create a project with credit, and deploy the skills."""
     project = Project(slug=f"p-{uuid4().hex[:10]}", name="Test")
     session.add(project)
     await session.flush()
@@ -75,7 +75,7 @@ async def make_tenant(
 
 
 def make_deployment(project_id: UUID, skillpack_id: UUID, *skills: Skill, version: int = 1) -> Deployment:
-    """A deployment whose bundle nobody unpacks."""
+    """Return a deployment without a stored bundle."""
     manifest = Manifest(skills=skills or (make_skill(),))
     return Deployment(
         project_id=project_id,
@@ -91,7 +91,7 @@ def make_deployment(project_id: UUID, skillpack_id: UUID, *skills: Skill, versio
 async def make_listing(
     session: AsyncSession, tenant: Tenant, *, price_micros: int = 0, **over: Any
 ) -> Listing:
-    """A published listing of the tenant's first skill."""
+    """Create a published listing of the tenant's first skill."""
     slug = f"l-{uuid4().hex[:10]}"
     values = {"slug": slug, "skill_name": "echo", "title": slug, "words": slug, "status": "published"}
     listing = Listing(
@@ -125,6 +125,6 @@ async def make_job(
     prices: PriceList | None = None,
     **request: Any,
 ) -> UUID:
-    """A submitted job."""
+    """Submit a job."""
     spec = JobSpec(JobCreate(skill=skill, **request), prices=prices or PriceList())
     return (await submit(session, tenant.principal, spec)).job_id

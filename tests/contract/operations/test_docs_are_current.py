@@ -1,4 +1,4 @@
-"""What the documents say is what the code says."""
+"""The documents match the code."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ def test_settings_page_is_generated_from_the_settings() -> None:
 
 
 @pytest.mark.parametrize("name", kit_pages.REFERENCES)
-def test_references_of_the_kit_are_generated_from_its_code(name: str) -> None:
+def test_kit_references_are_generated_from_the_code(name: str) -> None:
     page = read(f"docs/{name}")
     assert page == kit_pages.renewed(page, kit_pages.REFERENCES[name]()), "run `make settings`"
 
 
-def test_pages_that_are_made_from_code_are_as_it_makes_them() -> None:
+def test_generated_pages_are_current() -> None:
     for name, text in generated.pages().items():
         assert read(f"docs/{name}") == text, f"docs/{name}: run `make settings`"
 
 
-def test_types_of_events_in_the_python_client_are_generated_from_their_classes() -> None:
+def test_event_types_of_the_python_client_are_generated() -> None:
     assert python_client.PAGE.read_text(encoding="utf-8") == python_client.page(), "run `make openapi`"
 
 
-def test_the_tools_of_the_mcp_server_are_described_as_they_are() -> None:
+def test_mcp_reference_is_generated_from_the_tools() -> None:
     assert read("docs/reference/mcp.md") == reference.page(), "run `make settings`"
 
 
-def test_every_dependency_has_its_reason_and_every_reason_its_dependency() -> None:
+def test_every_dependency_has_a_reason_and_every_reason_a_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     named = {
         re.split(r"[\[<>=;~! ]", line, maxsplit=1)[0]
@@ -49,7 +49,7 @@ def test_every_dependency_has_its_reason_and_every_reason_its_dependency() -> No
     assert named == explained
 
 
-def test_decisions_are_numbered_without_gaps_and_have_all_four_parts() -> None:
+def test_decisions_are_numbered_without_gaps_and_have_four_parts() -> None:
     decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
     assert [path.name[:4] for path in decisions] == [
         f"{number:04}" for number in range(1, len(decisions) + 1)
@@ -59,7 +59,7 @@ def test_decisions_are_numbered_without_gaps_and_have_all_four_parts() -> None:
         assert parts == ["Context", "Decision", "Consequences", "Alternatives"], path.name
 
 
-def test_files_that_documents_point_to_exist() -> None:
+def test_linked_files_exist() -> None:
     for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} points to {target}"

@@ -1,4 +1,4 @@
-"""`docs/reference/limits.md` states the numbers that the code has."""
+"""`docs/reference/limits.md` contains the numbers of the code."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from studio import sockets
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "limits.md").read_text(encoding="utf-8")
 
 
-def test_every_quota_is_there_with_its_default() -> None:
-    told = dict(re.findall(r"`(PURAS_MAX_\w+)` \| ([\d,]+) \|", PAGE))
+def test_page_has_every_quota_with_its_default() -> None:
+    documented = dict(re.findall(r"`(PURAS_MAX_\w+)` \| ([\d,]+) \|", PAGE))
     names = [f"max_{name}" for name in (*Quota, "projects")]
-    assert told == {f"PURAS_{name.upper()}": f"{Settings.model_fields[name].default:,}" for name in names}
+    assert documented == {
+        f"PURAS_{name.upper()}": f"{Settings.model_fields[name].default:,}" for name in names
+    }
 
 
-def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
+def test_page_has_the_numbers_of_the_code() -> None:
     assert (request_limits.HEAD_S, request_limits.MAX_HEADERS) == (10, 100)
     assert request_limits.MAX_HEAD_BYTES == 64 * 1024
     assert (middleware.BODY_GRACE_S, middleware.MIN_BYTES_PER_S) == (20, 4096)

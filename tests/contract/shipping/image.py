@@ -1,7 +1,8 @@
-"""Runs the steps of a Dockerfile one by one where no container engine is.
+"""Run the steps of a Dockerfile one by one where no container engine is available.
 
-Each stage gets folders of its own for what its steps may write; the machine's programs are there read-only, its
-checkouts, homes and caches are not. It knows the instructions that our Dockerfile uses, and refuses any other.
+Each stage has its own copies of the folders that its steps may write. The programs of the host are mounted read-only;
+its checkouts, home folders and caches are not mounted. Only the instructions of this Dockerfile are supported; any
+other one is an error.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from functools import lru_cache
 from pathlib import Path
 
 WRITABLE = ("app", "data", "opt", "etc", "tmp", "var")
-"""Folders of a stage's own; /etc begins as a copy of the machine's, as a base image has one."""
-SEEN = ("usr", "bin", "sbin", "lib", "lib64")
-PASSED_ON = re.compile(r"(PIP|UV)_[A-Z_]+|[A-Za-z]+_(proxy|PROXY)|SSL_CERT_(FILE|DIR)")
+"""Folders that belong to a stage; /etc starts as a copy of the host's, as a base image has one."""
+READ_ONLY = ("usr", "bin", "sbin", "lib", "lib64")
+INHERITED = re.compile(r"(PIP|UV)_[A-Z_]+|[A-Za-z]+_(proxy|PROXY)|SSL_CERT_(FILE|DIR)")
 
 
 @dataclass
 class Stage:
-    """A root of its own, and what the instructions so far have said."""
+    """A root folder, and the settings from the instructions so far."""
 
     root: Path
     environment: dict[str, str] = field(default_factory=dict)
@@ -34,17 +35,18 @@ class Stage:
     entrypoint: list[str] = field(default_factory=list)
     command: list[str] = field(default_factory=list)
 
-    def inside(self, argv: list[str], *, bwrap: str) -> list[str]:
-        """The command line that runs a command in this stage, as its user."""
+    def command_line(self, argv: list[str], *, bwrap: str) -> list[str]:
+        """Return the command line that runs a command in this stage, as its user."""
         uid, _, gid = self.user.partition(":")
         binds = [part for name in WRITABLE for part in ("--bind", str(self.root / name), f"/{name}")]
-        for name in SEEN:
+        for name in READ_ONLY:
             path = Path("/", name)
             if path.is_symlink():
                 binds += ["--symlink", str(path.readlink()), str(path)]
             elif path.exists():
                 binds += ["--ro-bind", str(path), str(path)]
-        if not _system_python_has_pip():  # ours goes where the official image has it, and anybody may run it
+        if not _system_python_has_pip():
+            # Mount our Python where the official image has one; every user may run it.
             binds += ["--ro-bind", sys.base_prefix, "/usr/local"]
         for needed in _certificates_and_packages():
             binds += ["--ro-bind", needed, needed]
@@ -54,14 +56,14 @@ class Stage:
 
     @property
     def whole_environment(self) -> dict[str, str]:
-        """What the image says, over a bare path and what this machine needs to reach its package index."""
+        """Return the variables of the image, a minimal PATH, and what this host needs to reach its package index."""
         bare = {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp"}
-        bare |= {name: value for name, value in os.environ.items() if PASSED_ON.fullmatch(name)}
+        bare |= {name: value for name, value in os.environ.items() if INHERITED.fullmatch(name)}
         return bare | {name: value.replace("$PATH", bare["PATH"]) for name, value in self.environment.items()}
 
 
 def build(dockerfile: Path, context: Path, work: Path, *, bwrap: str) -> Stage:
-    """Carry out every instruction; returns the last stage."""
+    """Run every instruction, and return the last stage."""
     stages: dict[str, Stage] = {}
     stage: Stage | None = None
     for instruction, rest in instructions(dockerfile.read_text(encoding="utf-8")):
@@ -75,19 +77,19 @@ def build(dockerfile: Path, context: Path, work: Path, *, bwrap: str) -> Stage:
         elif instruction == "RUN":
             _run(stage, rest, bwrap=bwrap)
         else:
-            _note(stage, instruction, rest)
+            _apply(stage, instruction, rest)
     assert stage is not None
     return stage
 
 
 def instructions(text: str) -> list[tuple[str, str]]:
-    """Instruction and the rest of its line, with comments left out and continued lines joined."""
+    """Return each instruction with the rest of its line, without comments and with continued lines joined."""
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     joined = "\n".join(lines).replace("\\\n", " ")
     return [(head, rest.strip()) for head, _, rest in (line.partition(" ") for line in joined.splitlines())]
 
 
-def _note(stage: Stage, instruction: str, rest: str) -> None:
+def _apply(stage: Stage, instruction: str, rest: str) -> None:
     match instruction:
         case "ENV":
             stage.environment |= dict(pair.split("=", 1) for pair in shlex.split(rest))
@@ -102,7 +104,7 @@ def _note(stage: Stage, instruction: str, rest: str) -> None:
         case "VOLUME" | "EXPOSE" | "HEALTHCHECK" | "STOPSIGNAL":
             pass
         case _:
-            raise AssertionError(f"This reader does not know the instruction {instruction}.")
+            raise AssertionError(f"The instruction {instruction} is not supported.")
 
 
 def _new_stage(root: Path) -> Stage:
@@ -129,21 +131,21 @@ def _copy(stage: Stage, rest: str, context: Path, stages: dict[str, Stage]) -> N
         if path.is_dir():
             shutil.copytree(path, into, symlinks=True, dirs_exist_ok=True)
         else:
-            place = into / path.name if target.endswith("/") else into
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, place)
+            copied = into / path.name if target.endswith("/") else into
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copied)
 
 
 def _run(stage: Stage, command: str, *, bwrap: str) -> None:
-    done = subprocess.run(
-        stage.inside(["/bin/sh", "-c", command], bwrap=bwrap),
+    completed = subprocess.run(
+        stage.command_line(["/bin/sh", "-c", command], bwrap=bwrap),
         env=stage.whole_environment,
         capture_output=True,
         text=True,
         timeout=600,
         check=False,
     )
-    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    assert completed.returncode == 0, f"{command}\n{completed.stdout[-3000:]}\n{completed.stderr[-3000:]}"
 
 
 @lru_cache(maxsize=1)
@@ -156,10 +158,10 @@ def _system_python_has_pip() -> bool:
 
 
 def _certificates_and_packages() -> list[str]:
-    """What PIP_* and SSL_* name by path, where the stage would not see it."""
-    named = [os.environ.get(name, "") for name in ("PIP_CERT", "SSL_CERT_FILE", "PIP_FIND_LINKS")]
+    """Return the paths in PIP_* and SSL_* variables that the stage would not contain otherwise."""
+    paths = [os.environ.get(name, "") for name in ("PIP_CERT", "SSL_CERT_FILE", "PIP_FIND_LINKS")]
     return [
         path
-        for path in dict.fromkeys(named)
+        for path in dict.fromkeys(paths)
         if path.startswith("/") and Path(path).exists() and not path.startswith(("/usr", "/etc"))
     ]

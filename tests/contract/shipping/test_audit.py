@@ -1,6 +1,6 @@
-"""`make audit` decides on real lock files and real metadata, with the tools that it runs in CI.
+"""`make audit` evaluates real lock files and real metadata, with the tools that it runs in CI.
 
-The vulnerability services are outside of the project: a double speaks their protocols over a socket.
+The vulnerability services are external, so a double speaks their protocols over a socket.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ audit: Final[Any] = loaded()
 
 
 class VulnerabilityServices:
-    """Reports one vulnerability of idna and one of cookie, as OSV and as an npm registry do."""
+    """Report one vulnerability of idna and one of cookie, as OSV and an npm registry do."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         content = b""
@@ -88,7 +88,7 @@ def services() -> Iterator[str]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project without dependencies, with a lock file of its own and the tools of this one."""
+    """Create a project without dependencies, with its own lock file and the tools of this repository."""
     (tmp_path / "pyproject.toml").write_text(
         '[project]\nname = "small"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = []\n',
         encoding="utf-8",
@@ -104,13 +104,13 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_dependencies_of_this_repository_pass_what_needs_no_network() -> None:
+def test_dependencies_of_this_repository_pass_the_offline_checks() -> None:
     checks = dict(audit.offline_checks(ROOT, str(BIN / "uv"), audit.read_rules(ROOT), date.today()))
     assert len(checks) == 4
     assert not [problem for problems in checks.values() for problem in problems]
 
 
-def test_a_lock_file_that_misses_a_dependency_is_found(project: Path) -> None:
+def test_lock_file_without_a_dependency_is_reported(project: Path) -> None:
     assert audit.lock_problems(project, str(BIN / "uv")) == []
     text = (project / "pyproject.toml").read_text(encoding="utf-8")
     (project / "pyproject.toml").write_text(text.replace("= []", '= ["idna"]'), encoding="utf-8")
@@ -118,7 +118,7 @@ def test_a_lock_file_that_misses_a_dependency_is_found(project: Path) -> None:
     assert problem.startswith("uv.lock does not match pyproject.toml. Run `uv lock`.")
 
 
-def test_a_dependency_without_a_reason_and_a_reason_without_a_dependency_are_found(project: Path) -> None:
+def test_dependencies_and_reasons_must_match(project: Path) -> None:
     text = (project / "pyproject.toml").read_text(encoding="utf-8")
     (project / "pyproject.toml").write_text(text.replace("= []", '= ["idna[all]>=3"]'), encoding="utf-8")
     with (project / "docs" / "dependencies.md").open("a", encoding="utf-8") as page:
@@ -138,7 +138,7 @@ def test_a_dependency_without_a_reason_and_a_reason_without_a_dependency_are_fou
         ({"Classifier": "Topic :: Software Development"}, ""),
     ],
 )
-def test_the_license_comes_from_the_metadata(fields: dict[str, str], license_: str) -> None:
+def test_license_is_read_from_the_metadata(fields: dict[str, str], license_: str) -> None:
     package = Message()
     for name, value in fields.items():
         package[name] = value
@@ -157,11 +157,11 @@ def test_the_license_comes_from_the_metadata(fields: dict[str, str], license_: s
         ("", False),
     ],
 )
-def test_an_expression_is_allowed_when_one_alternative_is(expression: str, is_allowed: bool) -> None:
+def test_license_expression_is_allowed_when_one_alternative_is(expression: str, is_allowed: bool) -> None:
     assert audit.is_allowed(expression, frozenset({"MIT", "Zlib"})) is is_allowed
 
 
-def test_a_license_needs_an_exception_that_names_it() -> None:
+def test_license_exception_must_name_the_license() -> None:
     rules = audit.Rules(frozenset({"MIT"}), {"changed": "GPL-3.0", "known": "GPL-3.0"}, ())
     problems = audit.license_problems(
         {"changed": "AGPL-3.0", "known": "GPL-3.0", "new": "GPL-3.0", "plain": "MIT"}, rules
@@ -169,20 +169,20 @@ def test_a_license_needs_an_exception_that_names_it() -> None:
     assert [problem.partition(":")[0] for problem in problems] == ["changed", "new"]
 
 
-def test_an_exception_without_a_reason_is_rejected(project: Path) -> None:
+def test_exception_without_a_reason_is_rejected(project: Path) -> None:
     with (project / ".ci" / "audit.toml").open("a", encoding="utf-8") as rules:
         rules.write('[[license_exception]]\npackage = "some"\nlicense = "GPL-3.0"\nreason = ""\n')
     with pytest.raises(ValueError, match=r"exceptions for some have no reason"):
         audit.read_rules(project)
 
 
-def test_a_vulnerability_of_a_locked_python_package_is_found(services: str) -> None:
+def test_vulnerability_of_a_python_package_is_reported(services: str) -> None:
     (found,) = audit.python_findings(ROOT, str(BIN / "uv"), "--service-url", services)
     assert (found.package, found.identifiers) == ("idna", (ID, "CVE-2026-1"))
     assert "Too slow." in str(found)
 
 
-def test_a_vulnerability_of_a_locked_javascript_package_is_found(
+def test_vulnerability_of_a_javascript_package_is_reported(
     services: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NPM_CONFIG_REGISTRY", services)
@@ -190,7 +190,7 @@ def test_a_vulnerability_of_a_locked_javascript_package_is_found(
     assert str(found) == f"cookie: {ID}: Wrong. (affected: <99)"
 
 
-def test_an_exception_holds_by_id_or_alias_until_its_day_is_over() -> None:
+def test_exception_applies_by_id_or_alias_until_its_expiry_date() -> None:
     finding = audit.Finding("idna", "3", (ID, "CVE-2026-1"), "Too slow.")
     for identifier in finding.identifiers:
         exception = audit.VulnerabilityException(identifier, "idna", "Not reachable.", TODAY)
@@ -207,14 +207,14 @@ def test_an_exception_holds_by_id_or_alias_until_its_day_is_over() -> None:
     ("arguments", "code"),
     [((), 0), (("--release",), 1), (("--release", "--without-vulnerability-data"), 0)],
 )
-def test_missing_vulnerability_data_fails_a_release_unless_it_is_accepted(
+def test_missing_vulnerability_data_fails_a_release_unless_accepted(
     project: Path,
     arguments: tuple[str, ...],
     code: int,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # A proxy that refuses connections: the tools reach no service, whatever network this machine has.
+    # A proxy that rejects connections: the tools reach no service, whatever network this host has.
     for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     assert audit.main(arguments, project) == code
@@ -223,7 +223,7 @@ def test_missing_vulnerability_data_fails_a_release_unless_it_is_accepted(
     assert "ok: uv.lock" in out
 
 
-def test_the_command_fails_on_an_expired_exception_without_network(project: Path) -> None:
+def test_expired_exception_fails_the_command_without_network(project: Path) -> None:
     with (project / ".ci" / "audit.toml").open("a", encoding="utf-8") as rules:
         rules.write(
             f'[[vulnerability_exception]]\nid = "{ID}"\npackage = "idna"\nreason = "Later."\nexpires = 2020-01-01\n'

@@ -1,4 +1,4 @@
-"""The bootstrap fetches one version of uv, and installs nothing whose hash is not in the repository."""
+"""The bootstrap downloads one version of uv, and installs only files whose hash is in the repository."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 ROOT: Final = Path(__file__).parents[3]
 PINNED: Final = ROOT / "bootstrap-requirements.txt"
 VERSION: Final = "99.1.2"
-"""Of a uv that there is not, so that whatever the machine has is of another version."""
+"""A version of uv that does not exist, so that the uv of the host always has another version."""
 UV: Final = f"""#!/bin/sh
 if [ "$1" = --version ]; then echo "uv {VERSION} (of a test)"; else echo "ran: uv $*"; fi
 """
@@ -30,7 +30,7 @@ def locked() -> dict[str, object]:
     return dict(found)
 
 
-def test_the_bootstrap_names_the_uv_of_the_lock_with_the_hash_of_every_wheel() -> None:
+def test_bootstrap_pins_the_locked_uv_with_the_hashes_of_all_wheels() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / ".ci" / "uv_requirements.py"],
         capture_output=True,
@@ -48,7 +48,7 @@ def test_the_bootstrap_names_the_uv_of_the_lock_with_the_hash_of_every_wheel() -
 
 
 @pytest.mark.parametrize("file", [".ci/environment", "Dockerfile"])
-def test_every_pip_of_the_bootstrap_checks_hashes_and_builds_nothing(file: str) -> None:
+def test_every_pip_call_checks_hashes_and_builds_nothing(file: str) -> None:
     lines = (ROOT / file).read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
     installs = [line for line in lines if "pip install" in line and not line.strip().startswith(("#", "say"))]
     assert installs
@@ -63,7 +63,7 @@ def test_every_pip_of_the_bootstrap_checks_hashes_and_builds_nothing(file: str) 
 
 
 def wheel(folder: Path, uv: str = UV) -> str:
-    """A wheel of a uv of the test's own in a folder; returns its hash."""
+    """Write a wheel of a fake uv to a folder, and return its hash."""
     folder.mkdir(exist_ok=True)
     info = f"uv-{VERSION}.dist-info"
     files = {
@@ -83,7 +83,7 @@ def wheel(folder: Path, uv: str = UV) -> str:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A bare checkout, as far as the bootstrap looks at one."""
+    """Return a checkout with only the files that the bootstrap reads."""
     (tmp_path / ".ci").mkdir()
     shutil.copy2(ROOT / ".ci" / "environment", tmp_path / ".ci" / "environment")
     groups = "[dependency-groups]\nbench = []\nfuzz = []\nx = []\n"
@@ -94,7 +94,7 @@ def checkout(tmp_path: Path) -> Path:
 def bootstrap(
     checkout: Path, index: Path, *hashes: str, arguments: tuple[str, ...] = ("--group", "x")
 ) -> subprocess.CompletedProcess[str]:
-    """Run it with a folder for an index, on a machine whose uv is of another version."""
+    """Run the bootstrap with a folder as the package index, on a host with another version of uv."""
     lines = " \\\n".join([f"uv=={VERSION}", *(f"    --hash={one}" for one in hashes)])
     (checkout / "bootstrap-requirements.txt").write_text(f"{lines}\n", encoding="utf-8")
     other = checkout / "bin"
@@ -122,18 +122,18 @@ def bootstrap(
     )
 
 
-def test_the_pinned_uv_is_fetched_whatever_other_one_the_machine_has(checkout: Path, tmp_path: Path) -> None:
+def test_pinned_uv_is_downloaded_despite_another_version_on_the_host(checkout: Path, tmp_path: Path) -> None:
     index = tmp_path / "index"
     fetched = bootstrap(checkout, index, "sha256:" + "0" * 64, wheel(index))
     assert fetched.returncode == 0, fetched.stderr
     assert "ran: uv sync --frozen" in fetched.stdout
     assert f"Fetching uv {VERSION}" in fetched.stderr
     again = bootstrap(checkout, tmp_path / "nothing", "sha256:" + "0" * 64)
-    assert "Fetching" not in again.stderr, "the one that is there is of this version"
+    assert "Fetching" not in again.stderr, "the installed uv already has this version"
     assert "ran: uv sync --frozen" in again.stdout
 
 
-def test_a_group_that_was_asked_for_once_stays(checkout: Path, tmp_path: Path) -> None:
+def test_requested_dependency_group_is_kept(checkout: Path, tmp_path: Path) -> None:
     index = tmp_path / "index"
     hashes = ("sha256:" + "0" * 64, wheel(index))
     (checkout / ".venv").mkdir()
@@ -146,17 +146,17 @@ def test_a_group_that_was_asked_for_once_stays(checkout: Path, tmp_path: Path) -
 
     assert groups() == ""
     assert groups("--group", "bench") == "--group bench"
-    assert groups() == "--group bench", "`make pages` does not take away what `make bench` needs"
+    assert groups() == "--group bench", "`make pages` keeps the packages of `make bench`"
     assert groups("--group", "fuzz", "--group", "bench") == "--group bench --group fuzz"
     assert groups("--group", "fuzz") == "--group bench --group fuzz"
     (checkout / "pyproject.toml").write_text("[dependency-groups]\nfuzz = []\n", encoding="utf-8")
-    assert groups() == "--group fuzz", "one that a later release does not have is forgotten"
+    assert groups() == "--group fuzz", "a group that a later release does not define is dropped"
     shutil.rmtree(checkout / ".venv")
-    assert groups() == "", "a new environment has none"
+    assert groups() == "", "a new environment has no groups"
 
 
 @pytest.mark.parametrize(("age", "name"), [("oldest", "python3.12"), ("newest", "python3.14")])
-def test_the_oldest_and_the_newest_python_get_an_environment_of_their_own(
+def test_oldest_and_newest_python_get_separate_environments(
     checkout: Path, tmp_path: Path, age: str, name: str
 ) -> None:
     (checkout / "bin").mkdir()
@@ -172,13 +172,11 @@ def test_the_oldest_and_the_newest_python_get_an_environment_of_their_own(
     assert not (checkout / ".venv").exists()
 
 
-def test_a_uv_with_another_hash_is_not_installed_and_the_bootstrap_ends(
-    checkout: Path, tmp_path: Path
-) -> None:
+def test_uv_with_another_hash_is_not_installed(checkout: Path, tmp_path: Path) -> None:
     index = tmp_path / "index"
-    genuine = wheel(index)
+    original = wheel(index)
     wheel(index, UV + "# changed by a user of the index\n")
-    rejected = bootstrap(checkout, index, genuine)
+    rejected = bootstrap(checkout, index, original)
     assert rejected.returncode != 0
     assert "ran: uv" not in rejected.stdout
     assert "hash" in rejected.stderr.lower(), rejected.stderr
@@ -186,7 +184,7 @@ def test_a_uv_with_another_hash_is_not_installed_and_the_bootstrap_ends(
     assert not (checkout / ".tools" / "bin").exists()
 
 
-def test_an_older_uv_of_the_bootstrap_is_replaced(checkout: Path, tmp_path: Path) -> None:
+def test_older_uv_of_the_bootstrap_is_replaced(checkout: Path, tmp_path: Path) -> None:
     old = checkout / ".tools" / "bin" / "uv"
     old.parent.mkdir(parents=True)
     old.write_text("#!/bin/sh\necho 'uv 0.0.1 (old)'\n", encoding="utf-8")

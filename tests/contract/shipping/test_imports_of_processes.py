@@ -1,4 +1,4 @@
-"""What each process imports at its start: what it does not use costs CPU time and memory each time."""
+"""The imports of each process at its start: unused packages cost CPU time and memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 COMMAND: Final = "from backend.operations.commands import commands; commands({!r})"
-BEGUN: Final = "from backend.core.bootstrap import load; load({!r}, without={})"
+START: Final = "from backend.core.bootstrap import load; load({!r}, without={})"
 SERVERS: Final = ("sqlalchemy", "sqlmodel", "alembic", "redis", "fastapi", "rich")
 IMPORTS: Final = {
     "puras-studio --help": (COMMAND.format("--help"), (*SERVERS, "psycopg", "pydantic", "structlog")),
@@ -21,15 +21,15 @@ IMPORTS: Final = {
     "pool of workers": ("import workers.pool", (*SERVERS, "uvicorn", "http.server")),
     "health checks of workers": ("import workers.probes", (*SERVERS, "uvicorn")),
     "worker": (
-        BEGUN.format("workers.process", ["rich"]),
+        START.format("workers.process", ["rich"]),
         ("fastapi", "alembic", "rich", "typer", "anthropic", "mcp"),
     ),
-    "API": (BEGUN.format("studio.serving", []), ("alembic", "typer", "anthropic")),
+    "API": (START.format("studio.serving", []), ("alembic", "typer", "anthropic")),
 }
 
 
 @pytest.mark.parametrize("process", IMPORTS)
-def test_a_process_imports_no_package_that_it_does_not_use(process: str) -> None:
+def test_process_imports_no_unused_packages(process: str) -> None:
     statement, unused = IMPORTS[process]
     code = f"{statement}\nimport json, sys; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The kit as it is installed: its wheel alone in a bare environment."""
+"""The installed kit: its wheel in an environment without other packages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]
 UV = [sys.executable, "-m", "uv"]
 
 
-def _done(*command: str | Path, cwd: Path) -> str:
+def _run(*command: str | Path, cwd: Path) -> str:
     ran = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=110, check=False)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
@@ -20,22 +20,22 @@ def _done(*command: str | Path, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment that has the wheel and nothing else."""
+    """Return the interpreter of an environment that contains only the wheel."""
     folder = tmp_path_factory.mktemp("kit")
-    _done(*UV, "build", "--quiet", "--wheel", "--package", "puras-kit", "--out-dir", folder, cwd=ROOT)
+    _run(*UV, "build", "--quiet", "--wheel", "--package", "puras-kit", "--out-dir", folder, cwd=ROOT)
     (wheel,) = folder.glob("puras_kit-*.whl")
-    _done(*UV, "venv", "--quiet", "--python", sys.executable, folder / "bare", cwd=folder)
+    _run(*UV, "venv", "--quiet", "--python", sys.executable, folder / "bare", cwd=folder)
     python = folder / "bare" / "bin" / "python"
-    _done(*UV, "pip", "install", "--quiet", "--offline", "--no-deps", "--python", python, wheel, cwd=folder)
+    _run(*UV, "pip", "install", "--quiet", "--offline", "--no-deps", "--python", python, wheel, cwd=folder)
     return python
 
 
-def test_the_command_works_with_nothing_else_installed(python: Path, tmp_path: Path) -> None:
+def test_command_works_without_other_packages(python: Path, tmp_path: Path) -> None:
     puras = python.with_name("puras")
-    assert _done(puras, "--version", cwd=tmp_path).startswith("puras 0.")
-    listed = _done(*UV, "pip", "list", "--python", python, "--format", "freeze", cwd=tmp_path).split()
+    assert _run(puras, "--version", cwd=tmp_path).startswith("puras 0.")
+    listed = _run(*UV, "pip", "list", "--python", python, "--format", "freeze", cwd=tmp_path).split()
     assert [line.partition("==")[0] for line in listed] == ["puras-kit"]
-    _done(puras, "init", "mine", cwd=tmp_path)
+    _run(puras, "init", "mine", cwd=tmp_path)
     written = {
         path.relative_to(tmp_path / "mine") for path in (tmp_path / "mine").rglob("*") if path.is_file()
     }
@@ -45,9 +45,9 @@ def test_the_command_works_with_nothing_else_installed(python: Path, tmp_path: P
         for path in starter.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert "deployments" in _done(puras, "completion", "bash", cwd=tmp_path)
+    assert "deployments" in _run(puras, "completion", "bash", cwd=tmp_path)
 
 
-def test_every_promised_name_is_in_the_wheel(python: Path, tmp_path: Path) -> None:
+def test_every_public_name_is_in_the_wheel(python: Path, tmp_path: Path) -> None:
     code = "import puras, puras.client; print(all(hasattr(puras, name) for name in puras.__all__))"
-    assert _done(python, "-W", "error", "-c", code, cwd=tmp_path).strip() == "True"
+    assert _run(python, "-W", "error", "-c", code, cwd=tmp_path).strip() == "True"

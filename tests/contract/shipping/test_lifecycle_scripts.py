@@ -1,4 +1,4 @@
-"""No package of the pages runs a script of its own while it is installed, trusted or not."""
+"""No npm package of the studio runs a lifecycle script during installation, trusted or not."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SCRIPTS: Final = (
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """A root package that trusts a package with scripts, each of which leaves a file; no registry is asked."""
+    """Create a root package that trusts a package with scripts, each of which creates a file; no registry is used."""
     root = tmp_path / "web"
     (root / "greedy").mkdir(parents=True)
     scripts = {name: f'touch "$RAN/{{}}-{name}"' for name in SCRIPTS}
@@ -53,8 +53,8 @@ def package(tmp_path: Path) -> Path:
     return root
 
 
-def ran(package: Path, command: Sequence[str | Path] = (BUN, "install")) -> set[str]:
-    """Which scripts an install runs, in the environment of the studio's build."""
+def scripts_run(package: Path, command: Sequence[str | Path] = (BUN, "install")) -> set[str]:
+    """Return the scripts that an installation runs in the environment of the studio build."""
     folder = package.parent
     environment = {**build._environment(), "RAN": str(folder / "ran")}
     environment |= {"BUN_INSTALL_CACHE_DIR": str(folder / "cache"), "HOME": str(folder)}
@@ -66,41 +66,41 @@ def ran(package: Path, command: Sequence[str | Path] = (BUN, "install")) -> set[
     return {file.name for file in (folder / "ran").iterdir()}
 
 
-def test_without_the_settings_of_the_repository_scripts_run(
+def test_scripts_run_without_the_settings_of_the_repository(
     package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that their silence in the other tests means something."""
-    assert {"package-postinstall", "root-postinstall"} <= ran(package)
+    """Check that the scripts would run otherwise, so that the other tests are meaningful."""
+    assert {"package-postinstall", "root-postinstall"} <= scripts_run(package)
 
 
 @pytest.mark.parametrize("names", [("bunfig.toml",), (".npmrc",), ("bunfig.toml", ".npmrc")])
-def test_with_either_file_none_does(package: Path, names: tuple[str, ...]) -> None:
+def test_either_settings_file_prevents_scripts(package: Path, names: tuple[str, ...]) -> None:
     for name in names:
         shutil.copy2(ROOT / name, package / name)
-    assert ran(package) == set()
+    assert scripts_run(package) == set()
 
 
-def test_npm_to_which_reflex_turns_where_bun_fails_runs_none_either(package: Path) -> None:
+def test_npm_fallback_runs_no_scripts(package: Path) -> None:
     npm = shutil.which("npm")
     shutil.copy2(ROOT / ".npmrc", package / ".npmrc")
     if npm is None:
-        # Nothing to fall back to on this machine, as on most; npm's own name for the setting is held all the same.
+        # Most hosts have no npm, so there is no fallback; the setting of npm is checked nevertheless.
         assert "ignore-scripts=true" in (package / ".npmrc").read_text(encoding="utf-8").splitlines()
         return
-    assert ran(package, (npm, "install", "--offline", "--install-links")) == set()
+    assert scripts_run(package, (npm, "install", "--offline", "--install-links")) == set()
 
 
-def test_the_build_installs_with_these_files(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reflex copies them into the folder in which it installs, and the build takes no other."""
+def test_build_installs_with_the_settings_files(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reflex copies the files into its installation folder, and the build uses no others."""
     monkeypatch.setenv("REFLEX_WEB_WORKDIR", str(package))
     with contextlib.chdir(ROOT):
         frontend_skeleton.initialize_bun_config()
         frontend_skeleton.initialize_npmrc()
     assert (package / "bunfig.toml").read_bytes() == (ROOT / "bunfig.toml").read_bytes()
     assert (package / ".npmrc").read_bytes() == (ROOT / ".npmrc").read_bytes()
-    assert ran(package) == set()
+    assert scripts_run(package) == set()
 
 
-def test_a_build_after_one_of_them_changed_is_another_build() -> None:
+def test_changed_settings_file_causes_a_new_build() -> None:
     assert {"bunfig.toml", ".npmrc"} <= set(build._SOURCES)
     assert os.access(BUN, os.X_OK)

@@ -1,4 +1,4 @@
-"""Compose file, systemd units and the example of settings name only what exists."""
+"""The compose file, the systemd units and the example of settings contain only existing names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from backend.tables import metadata
 
 ROOT = Path(__file__).parents[3]
 UNITS = sorted((ROOT / "docs" / "deploy" / "systemd").glob("*.service"))
-NOT_OURS = {"POSTGRES_PASSWORD", "VALKEY_PASSWORD", "OTEL_EXPORTER_OTLP_ENDPOINT"}
+OTHER_VARIABLES = {"POSTGRES_PASSWORD", "VALKEY_PASSWORD", "OTEL_EXPORTER_OTLP_ENDPOINT"}
 
 
 def _setting_name(name: str, field: FieldInfo) -> str:
@@ -33,7 +33,7 @@ SETTINGS = {_setting_name(name, field) for name, field in Settings.model_fields.
 
 
 def _lines(app: typer.Typer) -> dict[str, str]:
-    """Each command with the first line of its help."""
+    """Return each command with the first line of its help."""
     group = get_command(app)
     assert isinstance(group, TyperGroup)
     return {name: (one.help or "").splitlines()[0] for name, one in group.commands.items()}
@@ -43,24 +43,24 @@ COMMANDS = set(_lines(commands()))
 
 
 @pytest.mark.parametrize("lines", COMMANDS_BY_MODULE.values(), ids=COMMANDS_BY_MODULE)
-def test_a_part_of_the_command_line_has_the_commands_that_are_listed_for_it(lines: dict[str, str]) -> None:
+def test_command_module_has_its_listed_commands(lines: dict[str, str]) -> None:
     assert {name: _lines(commands(name)) for name in lines} == dict.fromkeys(lines, lines)
 
 
-def test_the_list_has_every_command_with_its_help() -> None:
+def test_command_list_has_every_command_with_its_help() -> None:
     every = {name: line for lines in COMMANDS_BY_MODULE.values() for name, line in lines.items()}
     assert _lines(commands("--help")) == _lines(commands()) == _lines(commands("no-such-command")) == every
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "command",
     [next(iter(names)) for part, names in COMMANDS_BY_MODULE.items() if part not in MODULES_WITHOUT_TABLES],
 )
-def test_a_part_alone_knows_every_table_that_its_rows_refer_to(asked: str) -> None:
-    """Those that serve migrate first, and know them by that."""
+def test_command_module_alone_registers_every_table(command: str) -> None:
+    """Check the commands that serve: they migrate the database first, and need all tables for it."""
     code = (
         "from backend.operations.commands import commands; from backend.core.db.engine import metadata\n"
-        f"commands({asked!r}); print(len(metadata.sorted_tables))"
+        f"commands({command!r}); print(len(metadata.sorted_tables))"
     )
     counted = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
@@ -68,7 +68,7 @@ def test_a_part_alone_knows_every_table_that_its_rows_refer_to(asked: str) -> No
     assert int(counted.stdout) == len(metadata.tables)
 
 
-def test_the_compose_file_is_valid() -> None:
+def test_compose_file_is_valid() -> None:
     linter = Path(sys.executable).with_name("check-jsonschema")
     done = subprocess.run(
         [linter, "--builtin-schema", "vendor.compose-spec", ROOT / "compose.yaml"],
@@ -80,7 +80,7 @@ def test_the_compose_file_is_valid() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_the_compose_file_names_commands_settings_services_and_volumes_that_exist() -> None:
+def test_compose_file_contains_only_existing_names() -> None:
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
     services: dict[str, dict[str, Any]] = compose["services"]
     ours = {name: service for name, service in services.items() if service["image"].startswith("puras-")}
@@ -95,7 +95,7 @@ def test_the_compose_file_names_commands_settings_services_and_volumes_that_exis
         assert set(service["environment"]) <= SETTINGS, name
 
 
-def test_only_the_worker_has_a_layer_of_the_engine_lifted_and_nobody_has_a_capability() -> None:
+def test_only_the_worker_is_unconfined_and_no_service_has_capabilities() -> None:
     services = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
     for name in ("api", "worker"):
         assert services[name]["cap_drop"] == ["ALL"], name
@@ -105,7 +105,7 @@ def test_only_the_worker_has_a_layer_of_the_engine_lifted_and_nobody_has_a_capab
     assert not any("privileged" in service for service in services.values())
 
 
-def test_the_health_check_of_the_worker_requests_the_port_that_its_pool_serves() -> None:
+def test_health_check_uses_the_port_of_the_worker_pool() -> None:
     services = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
     worker = services["worker"]
     port = worker["environment"].get("PURAS_WORKER_HEALTH_PORT")
@@ -114,7 +114,7 @@ def test_the_health_check_of_the_worker_requests_the_port_that_its_pool_serves()
     assert "ports" not in worker
 
 
-def test_databases_of_the_compose_file_are_reached_from_inside_alone() -> None:
+def test_databases_are_only_on_the_internal_network() -> None:
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
     assert compose["networks"]["inside"]["internal"] is True
     for name in ("postgres", "valkey"):
@@ -123,14 +123,14 @@ def test_databases_of_the_compose_file_are_reached_from_inside_alone() -> None:
     assert all(port.startswith("127.0.0.1:") for port in compose["services"]["api"]["ports"])
 
 
-def test_the_example_of_settings_names_only_settings_that_exist() -> None:
+def test_settings_example_contains_only_existing_settings() -> None:
     text = (ROOT / "docs" / "deploy" / "env.example").read_text(encoding="utf-8")
-    named = set(re.findall(r"^#?([A-Z][A-Z_0-9]+)=", text, re.MULTILINE))
-    assert named - NOT_OURS <= SETTINGS
+    names = set(re.findall(r"^#?([A-Z][A-Z_0-9]+)=", text, re.MULTILINE))
+    assert names - OTHER_VARIABLES <= SETTINGS
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
-def test_a_unit_runs_a_command_that_exists_as_a_user_without_rights(unit: Path) -> None:
+def test_unit_runs_an_existing_command_as_an_unprivileged_user(unit: Path) -> None:
     text = unit.read_text(encoding="utf-8")
     commands = re.findall(
         r"^ExecStart(?:Pre)?=/opt/puras-studio/\.venv/bin/puras-studio (\S+)", text, re.MULTILINE
@@ -143,10 +143,10 @@ def test_a_unit_runs_a_command_that_exists_as_a_user_without_rights(unit: Path) 
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
-def test_systemd_understands_every_line_of_a_unit(unit: Path, tmp_path: Path) -> None:
+def test_units_are_valid_for_systemd(unit: Path, tmp_path: Path) -> None:
     verifier = shutil.which("systemd-analyze")
     if verifier is None:
-        pytest.skip("systemd-analyze is not on this machine")
+        pytest.skip("systemd-analyze is not installed on this host")
     text = unit.read_text(encoding="utf-8").replace("/opt/puras-studio", str(ROOT))
     copy = tmp_path / unit.name
     copy.write_text(re.sub(r"^(User|Group)=.*\n", "", text, flags=re.MULTILINE), encoding="utf-8")

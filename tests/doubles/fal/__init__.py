@@ -1,4 +1,4 @@
-"""A server that speaks the queue API of fal.ai as its documentation has it, over a socket."""
+"""A double that implements the queue API of fal.ai over a socket, as its documentation describes it."""
 
 from tests.doubles.fal.server import FalServer, Made, Wish
 

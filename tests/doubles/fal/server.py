@@ -1,4 +1,4 @@
-"""The server: it takes orders, is asked how they are, and has files to be fetched."""
+"""The server: it accepts requests into a queue, and returns their status, results and files."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ MP3 = b"ID3\x04" + b"sound" * 20
 
 @dataclass
 class Wish:
-    """How the server treats the next order."""
+    """How the server processes the next request."""
 
     refusals: list[int] = field(default_factory=list)
-    """Statuses that it answers before it takes the order."""
+    """Error statuses that the server returns before it accepts the request."""
     polls: int = 1
-    """How often it is asked before it is done; -1: it never is."""
+    """The number of status requests before it is completed; -1: it is never completed."""
     status_of_result: int = 200
     result: dict[str, Any] | None = None
-    """None: a file of the kind that the order's path tells."""
+    """None: a file of the type that the path of the request implies."""
     file: bytes | None = None
     file_url: str | None = None
-    """In place of the server's own file."""
+    """Replaces the URL of the server's own file."""
 
 
 @dataclass
 class Made:
-    """An order, as it came."""
+    """A request that the server has received."""
 
     id: str
     path: str
@@ -49,12 +49,12 @@ class Made:
 
 
 class FalServer:
-    """One account's queue."""
+    """The queue of one account."""
 
     def __init__(self, key: str = "fal-key") -> None:
         self.key = key
         self.wishes: list[Wish] = []
-        """For the orders to come, in their order; none left: the usual."""
+        """For the next requests, in order; when the list is empty, requests succeed."""
         self.orders: list[Made] = []
         self.asked_without_key = 0
         self.fetched: list[str] = []
@@ -63,17 +63,17 @@ class FalServer:
 
     @property
     def host(self) -> str:
-        """As an operator allows it."""
+        """Return the host for the setting of an operator that allows it."""
         return self.url.removeprefix("http://")
 
     @contextmanager
     def running(self) -> Iterator[FalServer]:
-        """Serve on a port of this machine's own, in a thread."""
+        """Serve on a local port in a thread."""
         with serving(self.app(), "fal") as self.url:
             yield self
 
     def app(self) -> Starlette:
-        """The routes of the queue."""
+        """Return the application with the routes of the queue."""
         requests = "/{owner}/{app}/requests/{id}"
         return Starlette(
             routes=[
@@ -102,7 +102,7 @@ class FalServer:
         return JSONResponse({"request_id": made.id, "status": "IN_QUEUE", "queue_position": 0})
 
     async def _status(self, request: Request) -> Response:
-        made = self._found(request)
+        made = self._find(request)
         if made is None:
             return JSONResponse({"detail": "not found"}, status_code=404)
         made.polls += 1
@@ -113,14 +113,14 @@ class FalServer:
         )
 
     async def _result(self, request: Request) -> Response:
-        made = self._found(request)
+        made = self._find(request)
         if made is None:
             return JSONResponse({"detail": "not found"}, status_code=404)
         if made.wish.status_of_result != 200:
             return JSONResponse({"detail": "It broke."}, status_code=made.wish.status_of_result)
-        return JSONResponse(made.wish.result if made.wish.result is not None else self._usual(made))
+        return JSONResponse(made.wish.result if made.wish.result is not None else self._default_result(made))
 
-    def _usual(self, made: Made) -> dict[str, Any]:
+    def _default_result(self, made: Made) -> dict[str, Any]:
         file = {"url": made.wish.file_url or f"{self.url}/files/{made.id}"}
         if "speech-to-text" in made.path:
             words = [{"text": "Owls", "start": 0.0, "end": 0.4}, {"text": "fly", "start": 0.5, "end": 2.5}]
@@ -132,7 +132,7 @@ class FalServer:
         )
 
     async def _cancel(self, request: Request) -> Response:
-        made = self._found(request)
+        made = self._find(request)
         if made is None:
             return JSONResponse({"detail": "not found"}, status_code=404)
         made.is_cancelled = True
@@ -141,17 +141,17 @@ class FalServer:
     async def _file(self, request: Request) -> Response:
         made = next(one for one in self.orders if one.id == request.path_params["id"])
         self.fetched.append(made.id)
-        usual = MP4 if "video" in made.path else MP3 if "tts" in made.path else PNG
-        return Response(usual if made.wish.file is None else made.wish.file)
+        default = MP4 if "video" in made.path else MP3 if "tts" in made.path else PNG
+        return Response(default if made.wish.file is None else made.wish.file)
 
-    def _found(self, request: Request) -> Made | None:
+    def _find(self, request: Request) -> Made | None:
         path = f"{request.path_params['owner']}/{request.path_params['app']}"
-        wanted = request.path_params["id"]
+        request_id = request.path_params["id"]
         if not self._has_key(request):
             return None
-        return next((one for one in self.orders if one.id == wanted and one.path.startswith(path)), None)
+        return next((one for one in self.orders if one.id == request_id and one.path.startswith(path)), None)
 
     def _has_key(self, request: Request) -> bool:
-        has_it = request.headers.get("authorization") == f"Key {self.key}"
-        self.asked_without_key += not has_it
-        return has_it
+        is_valid = request.headers.get("authorization") == f"Key {self.key}"
+        self.asked_without_key += not is_valid
+        return is_valid

@@ -1,4 +1,4 @@
-"""A server that speaks the Messages API over a real socket, says what a test wrote, and counts what it was asked.
+"""A server that implements the Messages API over a real socket, returns scripted replies, and counts requests.
 
 with MessagesServer([says(calls("bash", command="ls")), says("Done.")]).running() as server:
     ...  # base URL: server.url, any key; server.asked, server.answered, server.bodies

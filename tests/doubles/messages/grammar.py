@@ -1,4 +1,4 @@
-"""What the API would refuse in a request; the double is as strict as the real one where clients go wrong."""
+"""The validation of requests by the API, for the parts that clients get wrong."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_CACHE_MARKS = 4
 
 
 def problem(body: dict[str, Any], *, betas: str) -> str | None:
-    """The first thing that is wrong with the request."""
+    """Return the first error of the request."""
     unknown = sorted(body.keys() - _KEYS)
     if unknown:
         return f"{unknown[0]}: Extra inputs are not permitted"
@@ -48,7 +48,7 @@ def _tools_problem(tools: list[dict[str, Any]]) -> str | None:
 def _messages_problem(messages: list[dict[str, Any]]) -> str | None:
     if not messages or messages[0]["role"] != "user":
         return "messages: first message must use the user role"
-    waiting: set[str] = set()
+    open_calls: set[str] = set()
     for number, message in enumerate(messages):
         blocks = _blocks(message)
         if not blocks:
@@ -56,15 +56,15 @@ def _messages_problem(messages: list[dict[str, Any]]) -> str | None:
         for block in blocks:
             if block["type"] == "text" and not block["text"].strip():
                 return f"messages.{number}: text content blocks must contain non-whitespace text"
-        answered = {block["tool_use_id"] for block in blocks if block["type"] == "tool_result"}
-        if missing := waiting - answered:
+        with_results = {block["tool_use_id"] for block in blocks if block["type"] == "tool_result"}
+        if missing := open_calls - with_results:
             return (
                 f"messages.{number}: `tool_use` ids were found without `tool_result` blocks: {min(missing)}"
             )
-        if extra := answered - waiting:
+        if extra := with_results - open_calls:
             return f"messages.{number}: unexpected `tool_use_id` found in `tool_result` blocks: {min(extra)}"
-        waiting = {block["id"] for block in blocks if block["type"] == "tool_use"}
-    return None if not waiting else "messages: final `tool_use` blocks without `tool_result` blocks"
+        open_calls = {block["id"] for block in blocks if block["type"] == "tool_use"}
+    return None if not open_calls else "messages: final `tool_use` blocks without `tool_result` blocks"
 
 
 def _blocks(message: dict[str, Any]) -> list[dict[str, Any]]:
@@ -74,7 +74,7 @@ def _blocks(message: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _cache_marks(body: dict[str, Any]) -> int:
     system = body.get("system") or []
-    places = [*([] if isinstance(system, str) else system), *body.get("tools", [])]
+    blocks = [*([] if isinstance(system, str) else system), *body.get("tools", [])]
     for message in body.get("messages", []):
-        places += _blocks(message)
-    return sum("cache_control" in place for place in places)
+        blocks += _blocks(message)
+    return sum("cache_control" in block for block in blocks)

@@ -1,4 +1,4 @@
-"""What the double answers: replies block by block, and refusals."""
+"""The responses of the double: replies as blocks, and errors."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ class Says:
     """None: a quarter of the characters of the blocks."""
     cache_write: int = 0
     cache_write_1h: int = 0
-    """How many of `cache_write` are kept for an hour."""
+    """The part of `cache_write` that is cached for an hour."""
     cache_read: int = 0
     cleared_tokens: int = 0
-    """Tokens of old tool results that context management left out."""
+    """Tokens of old tool results that context management removed."""
     cut_after: int | None = None
-    """The connection breaks after so many events."""
+    """The connection drops after this number of events."""
     error_after: int | None = None
-    """An `error` event takes the place of everything behind so many events."""
+    """After this number of events, an `error` event replaces all others."""
     error_type: str = "overloaded_error"
     hold_after: int | None = None
-    """Behind so many events the stream waits for `release`."""
+    """After this number of events, the stream waits for `release`."""
     release: threading.Event = field(default_factory=threading.Event)
     pause_s: float = 0.0
-    """Between two events, for benchmarks and for people; tests hold and release."""
+    """The delay between two events, for benchmarks and manual use; tests use `hold_after` and `release`."""
 
     def but(self, **changes: Any) -> Says:
-        """The same reply, with other tokens or faults."""
+        """Return the same reply with other tokens or faults."""
         return replace(self, **changes)
 
 
@@ -58,15 +58,17 @@ class Refuses:
 Answer = Says | Refuses
 
 
-def says(*blocks: Block | str, stop_reason: str | None = None, **facts: Any) -> Says:
-    """A reply of these blocks, strings being text; with a tool call among them it stops for it."""
-    made = tuple({"type": "text", "text": block} if isinstance(block, str) else block for block in blocks)
-    calls_tool = any(block["type"] == "tool_use" for block in made)
-    return Says(made, stop_reason or ("tool_use" if calls_tool else "end_turn"), **facts)
+def says(*blocks: Block | str, stop_reason: str | None = None, **fields: Any) -> Says:
+    """Return a reply of these blocks; strings are text. A tool call sets the matching stop reason."""
+    converted = tuple(
+        {"type": "text", "text": block} if isinstance(block, str) else block for block in blocks
+    )
+    calls_tool = any(block["type"] == "tool_use" for block in converted)
+    return Says(converted, stop_reason or ("tool_use" if calls_tool else "end_turn"), **fields)
 
 
 def calls(name: str, /, *, tool_use_id: str | None = None, **arguments: Any) -> Block:
-    """A call of a tool."""
+    """Return a tool call."""
     return {
         "type": "tool_use",
         "id": tool_use_id or f"toolu_{next(_numbers):06d}",
@@ -76,12 +78,12 @@ def calls(name: str, /, *, tool_use_id: str | None = None, **arguments: Any) -> 
 
 
 def thinks(text: str, signature: str = "c2lnbmVk") -> Block:
-    """A block of thinking with its signature."""
+    """Return a thinking block with its signature."""
     return {"type": "thinking", "thinking": text, "signature": signature}
 
 
 def refuses(status: int, message: str = "", *, retry_after: str | None = None, **headers: str) -> Refuses:
-    """The refusal with the type that the API gives for this status."""
+    """Return an error with the type that the API uses for this status."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     if retry_after is not None:
         sent["retry-after"] = retry_after

@@ -1,4 +1,4 @@
-"""The server: it answers in the order of its script, or as a function of what it is asked."""
+"""The server: it responds in the order of its script, or with the result of a function of the request."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ Script = Sequence[Answer] | Callable[[dict[str, Any]], Answer]
 
 
 class MessagesServer:
-    """One upstream: what it will say, and what it was asked."""
+    """One upstream with a script of replies, which records the requests."""
 
     def __init__(self, script: Script = (), *, keys: Sequence[str] = ()) -> None:
         self.script = script
         self.keys = tuple(keys)
-        """The keys that are valid; none given: every one is."""
+        """The valid keys; every key is valid when there are none."""
         self.bodies: list[dict[str, Any]] = []
-        """Every request for a reply, the refused ones too."""
+        """Every request for a reply, including rejected ones."""
         self.headers: list[dict[str, str]] = []
         self.answered = 0
-        """Replies that were streamed to their end: what an upstream would be paid for."""
+        """Replies that were streamed completely, which an upstream would charge for."""
         self.counts = 0
         """Requests to count the tokens of a prompt."""
         self.count_by: Callable[[int], int] | None = lambda size_bytes: size_bytes // 4
-        """The tokens of a prompt of so many bytes; none: it does not count."""
+        """Convert the number of bytes of a prompt to tokens; None: the route does not exist."""
         self.url = ""
         self._scripted = 0
         self._lock = threading.Lock()
 
     @property
     def asked(self) -> int:
-        """How many requests for a reply came."""
+        """Return the number of requests for a reply."""
         return len(self.bodies)
 
     @contextmanager
     def running(self) -> Iterator[MessagesServer]:
-        """Serve on a port of this machine's own, in a thread."""
+        """Serve on a local port in a thread."""
         with serving(self.app(), "messages") as self.url:
             yield self
 
     def app(self) -> Starlette:
-        """The routes of the API."""
+        """Return the application with the routes of the API."""
         return Starlette(
             routes=[
                 Route("/v1/messages", self._messages, methods=["POST"]),
@@ -86,9 +86,9 @@ class MessagesServer:
         )
         if self.keys and sent not in self.keys:
             return refuses(401, "invalid x-api-key")
-        wrong = problem(body, betas=request.headers.get("anthropic-beta", ""))
-        if wrong:
-            return refuses(400, wrong)
+        error = problem(body, betas=request.headers.get("anthropic-beta", ""))
+        if error:
+            return refuses(400, error)
         if callable(self.script):
             return self.script(body)
         self._scripted += 1
@@ -97,12 +97,12 @@ class MessagesServer:
         return self.script[self._scripted - 1]
 
     async def _stream(self, answer: Says, request: str, *, number: int, model: str) -> AsyncIterator[str]:
-        for place, event in enumerate(events(answer, request, number=number, model=model)):
-            if place == answer.hold_after:
+        for number_of_event, event in enumerate(events(answer, request, number=number, model=model)):
+            if number_of_event == answer.hold_after:
                 await asyncio.to_thread(answer.release.wait, 30)
-            if place == answer.cut_after:
+            if number_of_event == answer.cut_after:
                 raise ConnectionAbortedError("the script cuts the stream here")
-            if place == answer.error_after:
+            if number_of_event == answer.error_after:
                 yield _sse({"type": "error", "error": {"type": answer.error_type, "message": "Overloaded"}})
                 return
             if answer.pause_s:

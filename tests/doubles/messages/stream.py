@@ -1,4 +1,4 @@
-"""A reply as the events of a stream, and as one message."""
+"""Convert a reply to the events of a stream, or to one message."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _PIECE = 12  # characters of one delta
 
 
 def usage(answer: Says, request: str) -> dict[str, Any]:
-    """What the reply counts as, when it is over."""
-    spoken = json.dumps(answer.blocks)
-    of = answer.input_tokens, answer.output_tokens
+    """Return the usage of the whole reply."""
+    output = json.dumps(answer.blocks)
+    tokens = answer.input_tokens, answer.output_tokens
     return {
-        "input_tokens": len(request) // 4 if of[0] is None else of[0],
-        "output_tokens": len(spoken) // 4 if of[1] is None else of[1],
+        "input_tokens": len(request) // 4 if tokens[0] is None else tokens[0],
+        "output_tokens": len(output) // 4 if tokens[1] is None else tokens[1],
         "cache_creation_input_tokens": answer.cache_write,
         "cache_read_input_tokens": answer.cache_read,
         "cache_creation": {
@@ -30,7 +30,7 @@ def usage(answer: Says, request: str) -> dict[str, Any]:
 
 
 def message(answer: Says, request: str, *, number: int, model: str) -> dict[str, Any]:
-    """The whole reply at once."""
+    """Return the whole reply as one message."""
     return {
         "id": f"msg_{number:06d}",
         "type": "message",
@@ -44,18 +44,18 @@ def message(answer: Says, request: str, *, number: int, model: str) -> dict[str,
 
 
 def events(answer: Says, request: str, *, number: int, model: str) -> Iterator[Event]:
-    """The reply in the order in which the API streams it."""
-    counted = usage(answer, request)
-    opening = message(answer, request, number=number, model=model)
-    opening |= {"content": [], "stop_reason": None, "usage": {**counted, "output_tokens": 1}}
-    yield {"type": "message_start", "message": opening}
+    """Yield the events of the reply in the order of the API."""
+    total = usage(answer, request)
+    first_message = message(answer, request, number=number, model=model)
+    first_message |= {"content": [], "stop_reason": None, "usage": {**total, "output_tokens": 1}}
+    yield {"type": "message_start", "message": first_message}
     yield {"type": "ping"}
     for index, block in enumerate(answer.blocks):
         yield from _block_events(index, block)
-    closing: Event = {
+    last_delta: Event = {
         "type": "message_delta",
         "delta": {"stop_reason": answer.stop_reason, "stop_sequence": None},
-        "usage": {"output_tokens": counted["output_tokens"]},
+        "usage": {"output_tokens": total["output_tokens"]},
     }
     if answer.cleared_tokens:
         edit = {
@@ -63,8 +63,8 @@ def events(answer: Says, request: str, *, number: int, model: str) -> Iterator[E
             "cleared_tool_uses": 1,
             "cleared_input_tokens": answer.cleared_tokens,
         }
-        closing["context_management"] = {"applied_edits": [edit]}
-    yield closing
+        last_delta["context_management"] = {"applied_edits": [edit]}
+    yield last_delta
     yield {"type": "message_stop"}
 
 
@@ -77,7 +77,7 @@ def _block_events(index: int, block: Block) -> Iterator[Event]:
 
 
 def _parts(block: Block) -> tuple[Block, list[Block]]:
-    """The block as it starts, and what is added to it."""
+    """Return the block at its start, and the deltas that complete it."""
     if block["type"] == "text":
         pieces = _pieces(block["text"])
         return {**block, "text": ""}, [{"type": "text_delta", "text": piece} for piece in pieces]

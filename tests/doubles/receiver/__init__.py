@@ -1,4 +1,4 @@
-"""A receiver of webhooks that is as good or as bad as a test says, on a socket."""
+"""A receiver of webhooks on a socket, with scripted responses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request."""
+    """One received request."""
 
     path: str
     headers: dict[str, str]
@@ -22,40 +22,40 @@ class Received:
 
     @property
     def id(self) -> str:
-        """Which delivery it is."""
+        """Return the ID of the delivery."""
         return self.headers["webhook-id"]
 
     @property
     def event(self) -> Any:
-        """What it tells."""
+        """Return the event of the delivery."""
         return json.loads(self.body)
 
 
 @dataclass
 class Receiver:
-    """What it got, and how it answers at each path; it takes everything unless it is told otherwise."""
+    """The received requests, and the responses for each path; 200 by default."""
 
     port: int = 0
     got: list[Received] = field(default_factory=list)
     answers: dict[str, list[Answer]] = field(default_factory=dict)
-    """By path, one after the other; the last one stays."""
+    """Responses by path, in order; the last one repeats."""
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def place(self) -> str:
-        """As the operator allows it."""
+        """Return the host and port for the setting of an operator that allows it."""
         return f"127.0.0.1:{self.port}"
 
     def url(self, path: str = "/") -> str:
-        """The address of a path."""
+        """Return the URL of a path."""
         return f"http://{self.place}{path}"
 
     def at(self, path: str) -> list[Received]:
-        """What came to a path."""
+        """Return the requests to a path."""
         return [one for one in self.got if one.path == path]
 
     async def has(self, count: int, path: str = "/") -> list[Received]:
-        """What came to a path, once there is so much of it."""
+        """Wait for a number of requests to a path, and return them."""
         async with asyncio.timeout(20):
             while len(self.at(path)) < count:
                 self._news.clear()
@@ -64,7 +64,7 @@ class Receiver:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Receiver]:
-        """Serve."""
+        """Serve until the end of the context."""
         server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = server.sockets[0].getsockname()[1]
         try:
@@ -87,13 +87,13 @@ class Receiver:
             await (script.pop(0) if len(script) > 1 else script[0])(writer)
             await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
-            pass  # whoever asked has had enough
+            pass  # the client has disconnected
         finally:
             writer.close()
 
 
 def says(code: int, body: bytes = b"", *headers: str) -> Answer:
-    """Answers so."""
+    """Return a response with this status."""
 
     async def answer(writer: asyncio.StreamWriter) -> None:
         lines = [f"HTTP/1.1 {code} X", *headers, f"Content-Length: {len(body)}", "Connection: close", "", ""]
@@ -103,13 +103,13 @@ def says(code: int, body: bytes = b"", *headers: str) -> Answer:
 
 
 async def hangs(writer: asyncio.StreamWriter) -> None:
-    """Says nothing until the other side goes."""
+    """Send nothing until the client disconnects."""
     await writer.drain()
     await asyncio.sleep(3600)
 
 
-async def talks_without_end(writer: asyncio.StreamWriter) -> None:
-    """Takes it, and does not stop to say so."""
+async def never_ending_response(writer: asyncio.StreamWriter) -> None:
+    """Send a response that never ends."""
     writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
     while True:
         writer.write(b"yes " * 10_000)

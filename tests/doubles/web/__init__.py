@@ -1,4 +1,4 @@
-"""A web of one machine: an HTTP server that is as good or as hostile as a test says, and names that lead to it."""
+"""A simulated web on this host: an HTTP server with scripted or hostile responses, and host names for it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from backend.core.net.public_addresses import rejection_reason
 
 
 class Certified(NamedTuple):
-    """What a server and those who trust it need for https."""
+    """The certificate of a server, and the authority that its clients trust."""
 
     authority: Path
     context: ssl.SSLContext
@@ -33,13 +33,13 @@ class Certified(NamedTuple):
 Handler = Callable[[asyncio.StreamWriter], Awaitable[None]]
 HOST = "pages.example.org"
 INSIDE = "inside.example.org"
-"""A public name with a private address."""
+"""A public name that resolves to a private address."""
 _ADDRESSES = {HOST: ["127.0.0.1"], INSIDE: ["10.0.0.5"]}
 
 
 @dataclass
 class Web:
-    """The server, what it answers, and what it was asked."""
+    """The server, its pages, and the requests that it received."""
 
     port: int = 0
     pages: dict[str, Handler] = field(default_factory=dict)
@@ -47,28 +47,28 @@ class Web:
     resolved: list[str] = field(default_factory=list)
 
     def url(self, path: str, host: str = HOST) -> str:
-        """The address of a page."""
+        """Return the URL of a page."""
         return f"http://{host}:{self.port}{path}"
 
     @property
     def hosts(self) -> list[str]:
-        """What a skill lists to reach it."""
+        """Return the hosts that a skill lists for access to it."""
         return [f"{HOST}:{self.port}", f"{INSIDE}:{self.port}"]
 
     @property
     def rule(self) -> Rule:
-        """The same as a rule."""
+        """Return the hosts as a rule."""
         return Rule.of(self.hosts)
 
     @property
     def connector(self) -> Connector:
-        """Finds its names; this machine counts as public, and nothing else that is not."""
+        """Return a connector that resolves its names, and treats only this host as public."""
         return Connector(
             self._resolve, lambda address: None if address == "127.0.0.1" else rejection_reason(address)
         )
 
     def says(self, path: str, body: bytes, *headers: str, status: str = "200 OK") -> str:
-        """Answer with this at the path; gives the address."""
+        """Add a page with this response, and return its URL."""
 
         async def answer(writer: asyncio.StreamWriter) -> None:
             writer.write(head(*headers, f"Content-Length: {len(body)}", status=status) + body)
@@ -77,13 +77,13 @@ class Web:
         return self.url(path)
 
     def does(self, path: str, handler: Handler) -> str:
-        """Have a function answer at the path; gives the address."""
+        """Add a page whose response a function sends, and return its URL."""
         self.pages[path] = handler
         return self.url(path)
 
     @asynccontextmanager
     async def running(self, context: ssl.SSLContext | None = None) -> AsyncIterator[Web]:
-        """Serve; with a context over https."""
+        """Serve until the end of the context; with an SSL context, over HTTPS."""
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context)
         self.port = server.sockets[0].getsockname()[1]
         try:
@@ -99,7 +99,7 @@ class Web:
             await self.pages.get(path.partition("?")[0], _missing)(writer)
             await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
-            pass  # the client has had enough
+            pass  # the client has disconnected
         finally:
             writer.close()
 
@@ -111,7 +111,7 @@ class Web:
 
 
 def head(*headers: str, status: str = "200 OK") -> bytes:
-    """The head of an answer."""
+    """Return the head of a response."""
     return "\r\n".join([f"HTTP/1.1 {status}", *headers, "Connection: close", "", ""]).encode()
 
 
@@ -120,7 +120,7 @@ async def _missing(writer: asyncio.StreamWriter) -> None:
 
 
 async def endless(writer: asyncio.StreamWriter) -> None:
-    """Answers without end."""
+    """Send a response that never ends."""
     writer.write(head("Content-Type: text/plain"))
     while True:
         writer.write(b"word " * 10_000)
@@ -128,21 +128,21 @@ async def endless(writer: asyncio.StreamWriter) -> None:
 
 
 async def silent(writer: asyncio.StreamWriter) -> None:
-    """Begins to answer, and then says nothing until the client goes."""
+    """Send a part of the response, and then nothing until the client disconnects."""
     writer.write(head("Content-Type: text/html", "Content-Length: 100") + b"<p>")
     await writer.drain()
     await writer.wait_closed()
 
 
 async def bomb(writer: asyncio.StreamWriter) -> None:
-    """A gigabyte in a megabyte."""
+    """Send a gigabyte that is compressed to a megabyte."""
     writer.write(head("Content-Type: text/plain", "Content-Encoding: gzip"))
     writer.write(gzip.compress(b"\x20" * (64 << 20)) * 16)
     await writer.drain()
 
 
 def certified(folder: Path, *names: str) -> Certified:
-    """An authority of one test's own, and what serves these names in its name."""
+    """Create a certificate authority for a test, and a certificate for these names."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a test's own authority")])
     today = datetime.now(UTC)

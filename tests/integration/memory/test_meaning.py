@@ -30,7 +30,7 @@ def server() -> Iterator[EmbeddingsServer]:
 @pytest_asyncio.fixture
 async def meaning(instance: AppContext, server: EmbeddingsServer) -> AsyncIterator[AppContext]:
     """An instance that has a model of embeddings."""
-    server.is_away = False
+    server.is_unavailable = False
     named = {
         "embeddings_url": server.url,
         "embeddings_api_key": SecretStr(server.key),
@@ -94,7 +94,7 @@ async def test_what_means_the_same_is_found_once_it_is_embedded_and_by_words_alo
     await put(project, "a blue car", entity_key="k")
     await put(project, "a grey cat", entity_key="k")
     assert (await embedding_queue.embed_some(meaning.database, embedder_of(meaning))).records == 1
-    server.is_away = True
+    server.is_unavailable = True
     alone = await search(project.http, "lorry")
     assert (alone["by_meaning"], [one["id"] for one in alone["results"]]) == (False, [lorry])
 
@@ -161,10 +161,10 @@ async def test_a_text_that_the_model_refuses_is_found_by_words_and_does_not_hold
 ) -> None:
     refused, taken = await put(project, "unspeakable owl"), await put(project, "lorry")
     assert await vectors.prepare(meaning.database)
-    server.is_away = True
+    server.is_unavailable = True
     with pytest.raises(EmbeddingsUnavailable):
         await embedding_queue.embed_some(meaning.database, embedder_of(meaning))
-    server.is_away = False
+    server.is_unavailable = False
     assert (await embedding_queue.embed_some(meaning.database, embedder_of(meaning))).records == 2
     assert (await embedding_queue.embed_some(meaning.database, embedder_of(meaning))).records == 0
     assert [one["id"] for one in (await search(project.http, "owl"))["results"]] == [refused]

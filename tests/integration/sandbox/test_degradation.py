@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests.integration.sandbox.no_user_namespaces import UNAVAILABLE
-from tests.ordinary_user import NOBODY, USERS, environment, folder_of, ordinary_user_python, python_of
+from tests.ordinary_user import ORDINARY_UID, USERS, environment, folder_of, ordinary_user_python, python_of
 from workers.sandbox.isolation import layers as sandbox_layers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is nothing to degrade")
@@ -100,7 +100,7 @@ def test_mounts_without_landlock_or_without_seccomp_still_close_files_and_networ
         inner = folder / str(number)
         inner.mkdir()
         if "setpriv" in python:
-            os.chown(inner, NOBODY, NOBODY)
+            os.chown(inner, ORDINARY_UID, ORDINARY_UID)
         found = _run(python, inner, "auto", missing)
         assert "mounts" in found["layers"]
         assert [found["value"][door] for door in ("files", "network", "other processes")] == [False] * 3
@@ -137,12 +137,12 @@ def test_root_without_any_layer_refuses_and_others_are_told_that_nothing_holds(
 
 def test_without_user_namespaces_an_ordinary_user_is_told_the_switch(tmp_path: Path) -> None:
     folder = Path(tempfile.mkdtemp(prefix="puras-degraded-"))
-    wrapper = [sys.executable, str(WITHOUT_NAMESPACES), str(NOBODY)]
+    wrapper = [sys.executable, str(WITHOUT_NAMESPACES), str(ORDINARY_UID)]
     python = [sys.executable] if os.geteuid() else _plain(ordinary_user_python())
     try:
         folder.chmod(0o755)
         if os.geteuid() == 0:
-            os.chown(folder, NOBODY, NOBODY)
+            os.chown(folder, ORDINARY_UID, ORDINARY_UID)
         found = _run([*wrapper, *python], folder, "auto")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -26,7 +26,7 @@ from backend.execution.approvals.types import ApprovalRequest
 from backend.execution.approvals.worker import wait_for_approval
 from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.integrations.webhooks.service import MAX_WEBHOOKS
-from tests.doubles.receiver import says, talks_without_end
+from tests.doubles.receiver import never_ending_response, says
 from tests.integration.deployments.conftest import BUNDLE, Projects
 from tests.integration.ledger.money import call, ended, started
 from tests.integration.webhooks.conftest import Hooks
@@ -348,7 +348,7 @@ async def test_a_webhook_is_made_once_for_its_key(hooks: Hooks) -> None:
 
 async def test_a_receiver_that_talks_without_end_is_hung_up_on_and_has_taken_it(hooks: Hooks) -> None:
     hook = await hooks.make()
-    hooks.receiver.answers["/"] = [talks_without_end]
+    hooks.receiver.answers["/"] = [never_ending_response]
     await hooks.tested(hook)
     await hooks.send()
     (delivery,) = await hooks.deliveries(hook)

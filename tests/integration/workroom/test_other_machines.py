@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.ordinary_user import NOBODY, environment, ordinary_user_python
+from tests.ordinary_user import ORDINARY_UID, environment, ordinary_user_python
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def folder() -> Iterator[Path]:
         path = Path(name)
         (path / "secret").write_text("of the machine", encoding="utf-8")
         for one in (path, path / "secret"):
-            os.chown(one, NOBODY, NOBODY)
+            os.chown(one, ORDINARY_UID, ORDINARY_UID)
         yield path
 
 
@@ -42,7 +42,7 @@ def test_an_ordinary_user_has_whole_workrooms(folder: Path, machine: str) -> Non
     told: dict[str, Any] = json.loads(done.stdout)
     if machine == "mounts" and "mounts" not in told["layers"]:
         pytest.skip("an ordinary user has no namespaces on this machine")
-    assert told["bash"] == f"exit=0\nfileHelp.{NOBODY}\n"
+    assert told["bash"] == f"exit=0\nfileHelp.{ORDINARY_UID}\n"
     assert told["tool"].endswith(', "file"]')
     texts = [block["text"].partition(":\n")[2] for block in told["read"]]
     assert texts == ["tool", "kept\n", "file", "Help."]
