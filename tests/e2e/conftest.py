@@ -34,7 +34,7 @@ ENDED_WITHIN_S = 30.0
 SHOWN_WITHIN_MS = 20_000
 """The time in which an expected element appears; a busy host needs longer than an idle one."""
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-EMAIL, PASSWORD = "grace@example.org", "a long and private sentence"
+EMAIL, PASSWORD = "grace@example.org", "a long and private passphrase"
 COUNTING = b"""
 import time
 from puras import log, progress
@@ -110,7 +110,7 @@ class Settled:
         client.headers["X-CSRF-Token"] = client.get("/v1/me").json()["csrf_token"]
         return client
 
-    def let_in(self, page: Page, email: str) -> None:
+    def sign_in_page(self, page: Page, email: str) -> None:
         """Sign a user in to the browser of a page; an existing session is used, since sign-ins are rate-limited."""
         with httpx.Client(base_url=self.running.url, cookies=self._cookies.get(email), timeout=30) as known:
             is_in = email in self._cookies and known.get("/v1/me").status_code == 200
@@ -125,20 +125,20 @@ class Settled:
 
 @pytest.fixture(scope="session")
 def pages() -> None:
-    """The pages of the studio, built from the current sources."""
+    """Build the pages of the studio from the current sources."""
     assert build.main([]) == 0
 
 
 @pytest.fixture
 def running(pages: None) -> Iterator[RunningInstance]:
-    """A new instance without an owner."""
+    """Run a new instance without an owner."""
     with _instance() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def settled(pages: None) -> Iterator[Settled]:
-    """An instance for several tests, which has an owner, and a project with credit and skills."""
+    """Run an instance for several tests, which has an owner, and a project with credit and skills."""
     with settled_instance() as settled:
         yield settled
 
@@ -159,7 +159,7 @@ def settled_instance(**environment: str) -> Iterator[Settled]:
 
 
 @contextmanager
-def _instance(**more: str) -> Iterator[RunningInstance]:
+def _instance(**additional: str) -> Iterator[RunningInstance]:
     """Run a new instance until the end of the context."""
     # Outside of pytest's private folder, because the embedded database runs as another system user.
     with tempfile.TemporaryDirectory(prefix="pe-", dir="/tmp", ignore_cleanup_errors=True) as folder:
@@ -175,7 +175,7 @@ def _instance(**more: str) -> Iterator[RunningInstance]:
             "PURAS_WEBHOOK_HOSTS": f"127.0.0.1:{hook_port}",
             "PURAS_COMPUTE_MICROS_PER_SECOND": "100",  # so that functions cost something
             "PURAS_DRAIN_S": "0",  # The results of jobs that still run are not needed.
-            **more,
+            **additional,
         }
         log = Path(folder, "up.log")
         with log.open("wb") as sink:
@@ -197,11 +197,11 @@ def _instance(**more: str) -> Iterator[RunningInstance]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium: that of the host, or that of Playwright."""
+    """Start a headless Chromium: that of the host, or that of Playwright."""
     expect.set_options(timeout=SHOWN_WITHIN_MS)
     with sync_playwright() as playwright:
         if CHROMIUM is None and not Path(playwright.chromium.executable_path).exists():
-            pytest.skip("no Chromium on this machine: install the package `chromium`")
+            pytest.skip("no Chromium on this host: install the package `chromium`")
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser
         browser.close()
@@ -209,14 +209,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, running: RunningInstance) -> Iterator[Page]:
-    """A page of the new instance."""
+    """Open a page of the new instance."""
     with _strict_page(browser, running) as page:
         yield page
 
 
 @pytest.fixture
 def signed_in(browser: Browser, settled: Settled) -> Iterator[Page]:
-    """An empty page of the settled instance, in which the owner is signed in."""
+    """Open an empty page of the settled instance, in which the owner is signed in."""
     with page_of(browser, settled, EMAIL) as page:
         yield page
 
@@ -225,18 +225,18 @@ def signed_in(browser: Browser, settled: Settled) -> Iterator[Page]:
 def page_of(browser: Browser, settled: Settled, email: str) -> Iterator[Page]:
     """Open an empty page of the settled instance, in which a user is signed in."""
     with _strict_page(browser, settled.running) as page:
-        settled.let_in(page, email)
+        settled.sign_in_page(page, email)
         yield page
 
 
 @pytest.fixture
 def as_viewer(settled: Settled) -> Callable[[Page], None]:
-    """A function that signs a viewer of the project in to the browser of a page."""
+    """Return a function that signs a viewer of the project in to the browser of a page."""
 
     def sign_in(page: Page) -> None:
         email = "vera@example.org"
         add_member(settled, email, "viewer")
-        settled.let_in(page, email)
+        settled.sign_in_page(page, email)
 
     return sign_in
 
@@ -268,19 +268,19 @@ def _strict_page(browser: Browser, running: RunningInstance) -> Iterator[Page]:
     """Open a page that fails the test at a script error, a policy violation, or a request to another origin."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
-    wrongs: list[str] = []
-    page.on("pageerror", lambda error: wrongs.append(f"script error: {error}"))
-    page.on("console", lambda said: wrongs.append(said.text) if _is_refusal(said.text) else None)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(f"script error: {error}"))
+    page.on("console", lambda message: errors.append(message.text) if _is_refusal(message.text) else None)
     page.on(
-        "request", lambda request: wrongs.append(request.url) if _is_foreign(request.url, running) else None
+        "request", lambda request: errors.append(request.url) if _is_foreign(request.url, running) else None
     )
     yield page
     context.close()
-    assert not wrongs
+    assert not errors
 
 
-def _is_refusal(said: str) -> bool:
-    return "Content Security Policy" in said
+def _is_refusal(message: str) -> bool:
+    return "Content Security Policy" in message
 
 
 def _is_foreign(url: str, running: RunningInstance) -> bool:

@@ -1,4 +1,4 @@
-"""A JupyterLab server as somebody starts it on their machine: a home of its own, a token, a free port."""
+"""A JupyterLab server as a user starts it: with its own home folder, a token and a free port."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pathlib import Path
 from uuid import uuid4
 
 READY_WITHIN_S = 60.0
-KEPT = ("PATH", "LANG", "TMPDIR")
-PLAIN = (
+INHERITED = ("PATH", "LANG", "TMPDIR")
+OPTIONS = (
     "--no-browser",
     "--allow-root",
     "--ServerApp.ip=127.0.0.1",
@@ -25,19 +25,19 @@ PLAIN = (
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     "--LabApp.extension_manager=readonly",
 )
-"""No news, no updates, no catalogue of extensions: nothing is asked of other machines."""
+"""Disable news, updates and the extension catalog, so that the server sends no requests to other hosts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """A server that answers."""
+    """A running server."""
 
     url: str
     token: str
     home: Path
 
-    def address(self, notebook: str) -> str:
-        """Where a browser opens a notebook of the home."""
+    def notebook_url(self, notebook: str) -> str:
+        """Return the URL of a notebook in the home folder."""
         return f"{self.url}lab/tree/{notebook}?token={self.token}"
 
 
@@ -45,12 +45,12 @@ class Lab:
 def jupyterlab(
     home: Path, environment: Mapping[str, str], *, theme: str = "JupyterLab Light"
 ) -> Iterator[Lab]:
-    """The server, which ends with the block and its kernels with it."""
+    """Run a server and its kernels until the end of the context."""
     settings = home / ".jupyter/lab/user-settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps({"theme": theme}), encoding="utf-8")
     token = uuid4().hex
-    inherited = {name: os.environ[name] for name in KEPT if name in os.environ}
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     own = {
         "HOME": str(home),
         "JUPYTER_CONFIG_DIR": str(home / ".jupyter"),
@@ -60,7 +60,7 @@ def jupyterlab(
     log = home / "lab.log"
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *PLAIN, f"--ServerApp.root_dir={home}"],
+            [sys.executable, "-m", "jupyterlab", *OPTIONS, f"--ServerApp.root_dir={home}"],
             cwd=home,
             env=inherited | own | environment,
             stdout=sink,
@@ -75,13 +75,13 @@ def jupyterlab(
 
 
 def _url(home: Path, process: subprocess.Popen[bytes], log: Path) -> str:
-    """What the server says of itself, once it listens."""
-    said = home / ".runtime" / f"jpserver-{process.pid}.json"
+    """Return the URL that the server writes to its runtime file when it is ready."""
+    runtime_file = home / ".runtime" / f"jpserver-{process.pid}.json"
     deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text(encoding="utf-8")[-4000:]
         try:
-            return str(json.loads(said.read_text(encoding="utf-8"))["url"])
+            return str(json.loads(runtime_file.read_text(encoding="utf-8"))["url"])
         except (FileNotFoundError, ValueError):
             time.sleep(0.05)
     raise AssertionError(

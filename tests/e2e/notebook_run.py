@@ -1,6 +1,6 @@
-"""Runs the notebook on standard input in a new kernel and prints it with its outputs; a cell that fails is exit code 1.
+"""Run the notebook on standard input in a new kernel, and print it with its outputs; exit with 1 if a cell fails.
 
-A process of its own: what the Jupyter client leaves open at its end is no warning of the tests.
+This is a separate process, so that resources that the Jupyter client leaves open do not cause warnings in the tests.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every page can be used by everybody: axe finds nothing serious, in light and in dark."""
+"""Every page is accessible: axe finds no serious violations with light and dark colors."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ examples:
     "skills/look/prompt.md": b"Look it up.\n",
     "skills/look/tools.py": b"def lookup(number):\n    return {'status': 'sent'}\n",
 }
-GRAVE = ("serious", "critical")
-SETTLE = """
+SERIOUS = ("serious", "critical")
+WAIT_FOR_ANIMATIONS = """
 async () => {
   await new Promise(requestAnimationFrame);
   const ending = document.getAnimations().filter(one => one.effect.getComputedTiming().endTime < Infinity);
@@ -40,11 +40,11 @@ async () => {
 }
 """
 ONLY_COLORS: dict[str, Any] = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
-"""In the other scheme the same page has other colors, and nothing else is different."""
+"""In the other color scheme only the colors of a page differ."""
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 
 
-def test_the_pages_of_the_first_minutes(page: Page, running: Any) -> None:
+def test_setup_pages_are_accessible(page: Page, running: Any) -> None:
     link = re.search(r"http://\S+/setup\?token=\S+", running.operate("setup-link"))
     assert link
     page.goto(link.group())
@@ -53,11 +53,11 @@ def test_the_pages_of_the_first_minutes(page: Page, running: Any) -> None:
     page.get_by_label("E-mail").fill("ada@example.org")
     page.get_by_label("Password").fill("short")
     page.get_by_role("button", name="Create owner account").click()
-    assert_usable(page, "set-up, refused")
+    assert_usable(page, "set-up, rejected")
     page.goto(link.group())
     page.get_by_label("Name").fill("Ada")
     page.get_by_label("E-mail").fill("ada@example.org")
-    page.get_by_label("Password").fill("a long and private sentence")
+    page.get_by_label("Password").fill("a long and private passphrase")
     page.get_by_role("button", name="Create owner account").click()
     expect(page.get_by_text("Create your first project")).to_be_visible()
     assert_usable(page, "home without projects")
@@ -71,17 +71,17 @@ def test_the_pages_of_the_first_minutes(page: Page, running: Any) -> None:
     page.get_by_label("Password").fill("not the password")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_be_visible()
-    assert_usable(page, "sign-in, refused")
+    assert_usable(page, "sign-in, rejected")
 
 
-def test_the_pages_of_the_studio(signed_in: Page, settled: Any) -> None:
+def test_studio_pages_are_accessible(signed_in: Page, settled: Any) -> None:
     ended, cancelled, running = (submit(settled, seconds) for seconds in (0, 60, 60))
     settled.api.post(f"/v1/jobs/{cancelled}/cancel")
     pages = {
         f"{settled.running.url}/": lambda: signed_in.get_by_role("link", name="Atelier"),
         settled.url: lambda: signed_in.get_by_label("Bundle"),
         f"{settled.url}/jobs": lambda: signed_in.get_by_role("table", name="Jobs"),
-        f"{settled.url}/jobs?status=failed&source=nobody": lambda: signed_in.get_by_text(
+        f"{settled.url}/jobs?status=failed&source=unknown": lambda: signed_in.get_by_text(
             "No jobs match these filters."
         ),
         f"{settled.url}/jobs/{ended}": lambda: signed_in.get_by_text("Succeeded").first,
@@ -112,7 +112,7 @@ def test_the_pages_of_the_studio(signed_in: Page, settled: Any) -> None:
         assert_usable(signed_in, url)
 
 
-def test_the_pages_of_what_a_project_has(signed_in: Page, settled: Any) -> None:
+def test_pages_with_project_content_are_accessible(signed_in: Page, settled: Any) -> None:
     settled.api.put("/v1/drive/files/drive/seen/table.csv", content=b"a,b\n1,2\n")
     settled.api.post("/v1/memory", json={"kind": "lesson", "title": "Seen", "record": {"a": 1}})
     seen = f"{settled.url}/drive?folder=seen/&file=seen/table.csv"
@@ -132,7 +132,7 @@ def test_the_pages_of_what_a_project_has(signed_in: Page, settled: Any) -> None:
         assert_usable(signed_in, url)
 
 
-def test_what_opens_on_the_pages(signed_in: Page, settled: Any) -> None:
+def test_tabs_and_forms_are_accessible(signed_in: Page, settled: Any) -> None:
     job_id = submit(settled, 60)
     signed_in.goto(f"{settled.url}/jobs/{job_id}")
     expect(signed_in.get_by_role("tab").first).to_be_visible()
@@ -141,38 +141,38 @@ def test_what_opens_on_the_pages(signed_in: Page, settled: Any) -> None:
         assert_usable(signed_in, f"job, tab {tab.inner_text()}")
     signed_in.get_by_role("button", name="Cancel").click()
     expect(signed_in.get_by_role("button", name="Cancel job")).to_be_visible()
-    assert_usable(signed_in, "job, asked whether to cancel")
+    assert_usable(signed_in, "job, confirmation of the cancellation")
     signed_in.goto(f"{settled.url}/settings/keys")
     signed_in.get_by_role("button", name="New API key").click()
     expect(signed_in.get_by_label("Expires after")).to_be_visible()
     assert_usable(signed_in, "settings, a new key")
-    for section, opened in (
+    for section, button in (
         ("secrets", "New secret"),
         ("webhooks", "New webhook"),
         ("schedules", "New schedule"),
     ):
         signed_in.goto(f"{settled.url}/settings/{section}")
-        signed_in.get_by_role("button", name=opened).click()
+        signed_in.get_by_role("button", name=button).click()
         expect(signed_in.get_by_role("button", name="Cancel")).to_be_visible()
-        assert_usable(signed_in, f"settings, {opened}")
+        assert_usable(signed_in, f"settings, {button}")
     signed_in.goto(f"{settled.url}/usage")
-    for opened in ("Add credit", "New budget"):
-        signed_in.get_by_role("button", name=opened).click()
+    for button in ("Add credit", "New budget"):
+        signed_in.get_by_role("button", name=button).click()
         expect(signed_in.get_by_role("button", name="Cancel")).to_be_visible()
-        assert_usable(signed_in, f"usage, {opened}")
+        assert_usable(signed_in, f"usage, {button}")
         signed_in.get_by_role("button", name="Cancel").click()
     signed_in.goto(f"{settled.url}/play/count")
     signed_in.get_by_label("seconds").fill("600")
     signed_in.get_by_role("button", name="Run").click()
     expect(signed_in.get_by_role("alert").first).to_be_visible()
-    assert_usable(signed_in, "play, refused inputs")
+    assert_usable(signed_in, "play, rejected inputs")
     signed_in.get_by_label("seconds").fill("1")
     signed_in.get_by_role("button", name="Run").click()
     expect(signed_in.get_by_text("Succeeded").first).to_be_visible(timeout=30_000)
     assert_usable(signed_in, "play, succeeded")
 
 
-def test_what_opens_over_the_pages(signed_in: Page, settled: Any, agent: str) -> None:
+def test_dialogs_are_accessible(signed_in: Page, settled: Any, agent: str) -> None:
     body = {"skill": f"{agent}/look", "inputs": {"order": "7"}}
     job = settled.api.post("/v1/jobs", params={"wait": "true"}, json=body).json()
     assert job["status"] == "succeeded", job
@@ -182,7 +182,7 @@ def test_what_opens_over_the_pages(signed_in: Page, settled: Any, agent: str) ->
     result = signed_in.get_by_role("dialog").get_by_label("Result of lookup")
     expect(result).to_be_editable()
     result.fill("no such order")
-    assert_usable(signed_in, "job, fork behind a step")
+    assert_usable(signed_in, "job, fork after a step")
 
     signed_in.goto(f"{settled.url}/play/look?skillpack={agent}&from={job['id']}")
     signed_in.get_by_role("button", name="Compare…").click()
@@ -195,9 +195,9 @@ def test_what_opens_over_the_pages(signed_in: Page, settled: Any, agent: str) ->
     expect(signed_in.get_by_label("Prompt", exact=True)).to_be_visible()
     assert_usable(signed_in, "play, the prompt of a column")
     signed_in.get_by_role("button", name="Cancel").click()
-    for keeping in ("Save example…", "Save eval case…", "Code…"):
-        signed_in.get_by_role("button", name=keeping).click()
-        assert_usable(signed_in, f"play, {keeping}")
+    for button in ("Save example…", "Save eval case…", "Code…"):
+        signed_in.get_by_role("button", name=button).click()
+        assert_usable(signed_in, f"play, {button}")
         signed_in.keyboard.press("Escape")
 
     signed_in.goto(f"{settled.url}/editor?skillpack={agent}")
@@ -210,7 +210,7 @@ def test_what_opens_over_the_pages(signed_in: Page, settled: Any, agent: str) ->
 
 @pytest.fixture(scope="module")
 def agent(settled: Any) -> str:
-    """The slug of a skillpack with an agent that has a tool, and another prompt in its draft."""
+    """Create a skillpack with an agent that has a tool, and a changed prompt in its draft, and return the slug."""
     assert settled.api.post("/v1/skillpacks", json={"slug": "usable", "name": "Usable"}).status_code == 201
     pushed = settled.api.post(
         "/v1/skillpacks/usable/deployments", files={"bundle": ("skills.zip", pack_files(AGENT))}
@@ -231,25 +231,25 @@ def submit(settled: Any, seconds: int) -> str:
     return str(answer.json()["id"])
 
 
-def assert_usable(page: Page, what: str) -> None:
-    """Nothing keeps somebody out, whichever scheme they prefer; else the element is named, and the mend."""
-    page.evaluate(SETTLE)
+def assert_usable(page: Page, description: str) -> None:
+    """Check for serious violations in both color schemes, and report each element with the fix."""
+    page.evaluate(WAIT_FOR_ANIMATIONS)
     light = page.evaluate(BACKGROUND)
-    grave = grave_violations(page, {})
+    violations = serious_violations(page, {})
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(f"light => {BACKGROUND} !== light", arg=light)
-    page.evaluate(SETTLE)
-    grave += grave_violations(page, ONLY_COLORS)
+    page.evaluate(WAIT_FOR_ANIMATIONS)
+    violations += serious_violations(page, ONLY_COLORS)
     page.emulate_media(color_scheme="light")
     page.wait_for_function(f"light => {BACKGROUND} === light", arg=light)
-    assert not grave, "\n".join([what, *grave])
+    assert not violations, "\n".join([description, *violations])
 
 
-def grave_violations(page: Page, options: dict[str, Any]) -> list[str]:
+def serious_violations(page: Page, options: dict[str, Any]) -> list[str]:
     scheme = "dark" if options else "light"
     return [
         f"{scheme}: {one['id']} ({one['impact']}): {one['help']}\n  {node['html'][:200]}\n  {node['failureSummary']}"
         for one in Axe().run(page, options=options).response["violations"]
-        if one["impact"] in GRAVE
+        if one["impact"] in SERIOUS
         for node in one["nodes"]
     ]

@@ -25,12 +25,12 @@ IPHONE = (
 
 @pytest.fixture
 def phone(settled: Any) -> Iterator[httpx.Client]:
-    """A second session of the owner."""
+    """Create a second session of the owner."""
     with closing(settled.sign_in(EMAIL, IPHONE)) as phone:
         yield phone
 
 
-def test_a_user_lists_sessions_and_ends_one(signed_in: Page, settled: Any, phone: httpx.Client) -> None:
+def test_sessions_are_listed_and_ended(signed_in: Page, settled: Any, phone: httpx.Client) -> None:
     signed_in.goto(settled.running.url)
     signed_in.get_by_role("link", name="Your account").click()
     expect(signed_in).to_have_url(f"{settled.running.url}/account")
@@ -51,17 +51,17 @@ def test_a_user_lists_sessions_and_ends_one(signed_in: Page, settled: Any, phone
     expect(signed_in.get_by_label("Current password")).to_be_visible()
 
 
-def test_an_idle_page_goes_to_the_sign_in_form_when_its_session_ends(
+def test_idle_page_redirects_to_sign_in_when_its_session_ends(
     signed_in: Page, settled: Any, phone: httpx.Client
 ) -> None:
     signed_in.goto(f"{settled.url}/settings/limits")
     expect(signed_in.get_by_role("table", name="Limits")).to_be_visible()
     assert phone.delete("/v1/me/sessions").status_code == 200
-    wanted = "%2Fp%2Fatelier%2Fsettings%2Flimits"
-    expect(signed_in).to_have_url(f"{settled.running.url}/sign-in?next={wanted}", timeout=30_000)
+    expected = "%2Fp%2Fatelier%2Fsettings%2Flimits"
+    expect(signed_in).to_have_url(f"{settled.running.url}/sign-in?next={expected}", timeout=30_000)
 
 
-def test_a_key_is_shown_once_and_works_until_it_is_revoked(signed_in: Page, settled: Any) -> None:
+def test_key_is_shown_once_and_works_until_it_is_revoked(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.url}/settings/keys")
     signed_in.get_by_role("button", name="New API key").click()
     signed_in.get_by_label("Name").fill("the shop")
@@ -106,9 +106,7 @@ def members_of(settled: Any) -> dict[str, str]:
     }
 
 
-def test_members_are_invited_changed_and_removed_and_the_last_owner_stays(
-    signed_in: Page, settled: Any
-) -> None:
+def test_members_are_invited_changed_and_removed_except_the_last_owner(signed_in: Page, settled: Any) -> None:
     before = members_of(settled)
     assert before[EMAIL] == "owner"
     settled.running.operate("user", "create", "ada@example.org", "--password-stdin", typed=f"{PASSWORD}\n")
@@ -138,7 +136,7 @@ def test_members_are_invited_changed_and_removed_and_the_last_owner_stays(
     expect(signed_in.get_by_role("alert")).to_contain_text("last owner")
 
 
-def test_a_project_is_renamed_exported_and_deleted_after_a_confirmation(
+def test_project_is_renamed_exported_and_deleted_after_confirmation(
     signed_in: Page, settled: Any, phone: httpx.Client
 ) -> None:
     assert phone.post("/v1/projects", json={"name": "Doomed"}).status_code == 201
@@ -164,9 +162,7 @@ def test_a_project_is_renamed_exported_and_deleted_after_a_confirmation(
     expect(signed_in.get_by_role("link", name="Doomed")).to_have_count(0)
 
 
-def test_a_job_whose_events_were_deleted_shows_that_instead_of_an_empty_list(
-    signed_in: Page, settled: Any
-) -> None:
+def test_job_with_deleted_events_shows_a_notice(signed_in: Page, settled: Any) -> None:
     answer = settled.api.post("/v1/jobs?wait=true", json={"skill": "count", "inputs": {"seconds": 0}})
     job_id = answer.json()["id"]
     address = postgres.attach(Path(settled.running.environment["PURAS_HOME"]))

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(360)]
 
 
-def test_a_skill_is_described_called_from_code_and_run_in_the_page(signed_in: Page, settled: Any) -> None:
+def test_skill_is_described_called_from_code_and_run_on_the_page(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.url}/api")
     signed_in.get_by_role("navigation", name="Skills").get_by_role("link", name="count", exact=True).click()
     expect(signed_in.get_by_text("/v1/skills/count/run", exact=True)).to_be_visible()
@@ -23,14 +23,14 @@ def test_a_skill_is_described_called_from_code_and_run_in_the_page(signed_in: Pa
     expect(row).to_contain_text("at least 0, at most 60")
     key = settled.api.headers["Authorization"].removeprefix("Bearer ")
     assert key not in signed_in.content()
-    for language, begins, command in (
+    for language, start, command in (
         ("curl", "curl '", ["sh", "-c"]),
         ("Python", "from puras", [sys.executable, "-c"]),
     ):
         tab = signed_in.get_by_role("tab", name=language)
         tab.click()
         expect(tab).to_have_attribute("aria-selected", "true")
-        expect(signed_in.get_by_role("region", name="Code")).to_contain_text(begins)
+        expect(signed_in.get_by_role("region", name="Code")).to_contain_text(start)
         code = signed_in.get_by_role("region", name="Code").locator("pre").inner_text()
         done = subprocess.run(
             [*command, code],
@@ -57,9 +57,7 @@ def test_a_skill_is_described_called_from_code_and_run_in_the_page(signed_in: Pa
     expect(signed_in.get_by_role("region", name="Result")).to_contain_text("<b>not markup</b>")
 
 
-def test_the_openapi_documents_of_the_skills_and_of_the_rest_api_are_linked(
-    signed_in: Page, settled: Any
-) -> None:
+def test_openapi_documents_are_linked(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.url}/api")
     for name, path in (
         ("OpenAPI: project skills", "/v1/skills/count/run"),

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from backend.docs_site import build
-from tests.e2e.test_accessibility import grave_violations
+from tests.e2e.test_accessibility import serious_violations
 
 pytestmark = pytest.mark.e2e
 
@@ -32,11 +32,11 @@ def _site() -> None:
     assert build.main() == 0
 
 
-def test_anyone_can_read_it_and_nothing_comes_from_another_host(page: Page, running: Any) -> None:
+def test_site_is_public_and_loads_nothing_from_other_hosts(page: Page, running: Any) -> None:
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", lambda request: problems.extend(_elsewhere(request, running.url)))
+    page.on("request", lambda request: problems.extend(_other_hosts(request, running.url)))
     page.goto(f"{running.url}/docs")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Puras Studio documentation")
     page.get_by_role("link", name="Quickstart").first.click()
@@ -47,7 +47,7 @@ def test_anyone_can_read_it_and_nothing_comes_from_another_host(page: Page, runn
     assert problems == []
 
 
-def test_former_addresses_redirect_and_unknown_ones_show_the_site(page: Page, running: Any) -> None:
+def test_former_urls_redirect_and_unknown_ones_show_the_site(page: Page, running: Any) -> None:
     page.goto(f"{running.url}/docs/agents")
     expect(page).to_have_url(f"{running.url}/docs/guides/agents/")
     answer = page.goto(f"{running.url}/docs/no/such/page")
@@ -58,7 +58,7 @@ def test_former_addresses_redirect_and_unknown_ones_show_the_site(page: Page, ru
         assert page.request.get(f"{running.url}/docs/{path}").status in (303, 404)
 
 
-def test_the_index_for_models_is_public_at_both_paths(page: Page, running: Any) -> None:
+def test_index_for_models_is_public_at_both_paths(page: Page, running: Any) -> None:
     at_root, in_site = (page.request.get(f"{running.url}{path}/llms.txt") for path in ("", "/docs"))
     assert at_root.status == 200 and at_root.headers["content-type"].startswith("text/plain")
     assert at_root.text() == in_site.text()
@@ -66,7 +66,7 @@ def test_the_index_for_models_is_public_at_both_paths(page: Page, running: Any) 
 
 
 @pytest.mark.parametrize("query", QUESTIONS)
-def test_a_search_finds_the_answer_among_the_first_three(page: Page, running: Any, query: str) -> None:
+def test_search_finds_the_page_among_the_first_three_results(page: Page, running: Any, query: str) -> None:
     page.goto(f"{running.url}/docs/")
     page.get_by_role("button", name="Search").click()
     page.get_by_role("combobox", name="Search").fill(query)
@@ -82,8 +82,8 @@ def test_pages_are_accessible(page: Page, running: Any, path: str, scheme: Liter
     page.emulate_media(color_scheme=scheme)
     page.goto(f"{running.url}/docs/{path}")
     expect(page.get_by_role("heading", level=1).first).to_be_visible()
-    assert grave_violations(page, {}) == []
+    assert serious_violations(page, {}) == []
 
 
-def _elsewhere(request: Request, own: str) -> list[str]:
+def _other_hosts(request: Request, own: str) -> list[str]:
     return [] if request.url.startswith((own, "data:", "blob:")) else [request.url]

@@ -52,25 +52,25 @@ def test_files_are_uploaded_moved_shared_and_deleted(signed_in: Page, settled: A
     signed_in.get_by_role("button", name="Create folder").click()
     signed_in.get_by_role("link", name="travel").click()
     expect(signed_in.get_by_role("heading", name="This folder is empty")).to_be_visible()
-    upload(signed_in, *(written(tmp_path, name, f"{name} says so") for name in ("one.txt", "two.txt")))
+    upload(signed_in, *(written(tmp_path, name, f"content of {name}") for name in ("one.txt", "two.txt")))
     expect(signed_in.get_by_text("2 files uploaded")).to_be_visible()
     signed_in.evaluate(DROP, ["three.txt", "dropped"])
     expect(row(signed_in, "three.txt")).to_be_visible()
     assert settled.api.get("/v1/drive/files/travel/three.txt").text == "dropped"
 
     row(signed_in, "one.txt").get_by_role("link", name="one.txt").click()
-    expect(signed_in.get_by_label("Content")).to_contain_text("one.txt says so")
+    expect(signed_in.get_by_label("Content")).to_contain_text("content of one.txt")
     signed_in.get_by_role("button", name="Share link…").click()
     signed_in.get_by_label("Expires after").select_option(label="1 day")
     signed_in.get_by_role("button", name="Create link").click()
     link = signed_in.get_by_label("Signed link").input_value()
-    assert httpx.get(link).text == "one.txt says so"
+    assert httpx.get(link).text == "content of one.txt"
     signed_in.get_by_role("button", name="Close", exact=True).click()
 
     signed_in.get_by_role("button", name="Rename or move…").click()
     signed_in.get_by_label("New path").fill("travel/two.txt")
     signed_in.get_by_role("button", name="Move file").click()
-    expect(signed_in.get_by_role("dialog").get_by_role("alert")).to_be_visible()  # two.txt is there
+    expect(signed_in.get_by_role("dialog").get_by_role("alert")).to_be_visible()  # two.txt exists
     signed_in.get_by_label("New path").fill("travel/north/first.txt")
     signed_in.get_by_role("button", name="Move file").click()
     expect(signed_in).to_have_url(re.compile("folder=travel%2Fnorth%2F"))
@@ -138,18 +138,18 @@ def test_preview_shows_the_content_of_files(signed_in: Page, settled: Any) -> No
     put(settled, "shown/paper.pdf", PDF)
     put(settled, "shown/bytes.bin", bytes(range(256)))
     content = signed_in.get_by_role("region", name="Content")
-    look(signed_in, settled, "shown/table.csv")
+    open_file(signed_in, settled, "shown/table.csv")
     expect(content.get_by_role("columnheader", name='a "quoted" one')).to_be_visible()
     expect(content.get_by_role("cell", name="1, 2")).to_be_visible()
-    look(signed_in, settled, "shown/facts.json")
+    open_file(signed_in, settled, "shown/facts.json")
     expect(content.locator(".tok-number")).to_have_text("42")
-    look(signed_in, settled, "shown/pixel.png")
+    open_file(signed_in, settled, "shown/pixel.png")
     expect(content.get_by_role("img", name="pixel.png")).to_be_visible()
     # An image element exists before its data is loaded.
     expect(content.get_by_role("img", name="pixel.png")).to_have_js_property("naturalWidth", 1)
-    look(signed_in, settled, "shown/paper.pdf")
+    open_file(signed_in, settled, "shown/paper.pdf")
     expect(content.get_by_text("Page 1 of 1")).to_be_visible(timeout=20_000)
-    look(signed_in, settled, "shown/bytes.bin")
+    open_file(signed_in, settled, "shown/bytes.bin")
     expect(content.get_by_text("No preview is available")).to_be_visible()
 
 
@@ -162,7 +162,7 @@ def test_hostile_file_executes_nothing(signed_in: Page, settled: Any, name: str)
         f"hostile/{name}",
         f'<svg xmlns="http://www.w3.org/2000/svg" onload="{script}">{markup}</svg>'.encode(),
     )
-    look(signed_in, settled, f"hostile/{name}")
+    open_file(signed_in, settled, f"hostile/{name}")
     expect(signed_in.get_by_role("region", name="Content")).to_contain_text("<script>")
     assert signed_in.evaluate("window.opened") is None
     address = f"/v1/drive/files/drive/hostile/{name}?project={settled.slug}"
@@ -183,7 +183,7 @@ def test_preview_links_to_the_job_that_wrote_the_file(signed_in: Page, settled: 
     assert pushed.status_code == 201, pushed.text
     job = settled.api.post("/v1/jobs?wait=true", json={"skill": "scribes/scribe", "inputs": {}}).json()
     assert job["status"] == "succeeded", job
-    look(signed_in, settled, "scribed/line.txt")
+    open_file(signed_in, settled, "scribed/line.txt")
     preview = signed_in.get_by_role("region", name="Preview of line.txt")
     preview.get_by_role("link", name=f"job {job['id'][:8]}").click()
     expect(signed_in).to_have_url(f"{settled.url}/jobs/{job['id']}")
@@ -209,7 +209,7 @@ def test_drive_is_hidden_from_other_projects_and_read_only_for_viewers(
         expect(eve.get_by_role("heading", name="The drive is empty")).to_be_visible()
         assert "private.txt" not in eve.get_by_role("main").inner_text()
     with page_of(browser, settled, "victor@example.org") as victor:
-        look(victor, settled, "private.txt")
+        open_file(victor, settled, "private.txt")
         expect(victor.get_by_role("region", name="Content")).to_contain_text("ours")
         for act in ("Upload…", "New folder…", "Delete…", "Rename or move…"):
             expect(victor.get_by_role("button", name=act)).to_have_count(0)
@@ -220,7 +220,7 @@ def put(settled: Any, path: str, content: bytes) -> None:
     assert answer.status_code == 201, answer.text
 
 
-def look(page: Page, settled: Any, path: str) -> None:
+def open_file(page: Page, settled: Any, path: str) -> None:
     folder = path[: path.rfind("/") + 1]
     page.goto(f"{settled.url}/drive?folder={quote(folder)}&file={quote(path)}")
     expect(page.get_by_role("heading", name=path.rpartition("/")[2])).to_be_visible()

@@ -108,7 +108,7 @@ def opened(
     """Open a page of the studio, with or without its policy; a test can answer its requests for files of the drive."""
     context = browser.new_context(bypass_csp=not policy)
     page = context.new_page()
-    settled.let_in(page, EMAIL)
+    settled.sign_in_page(page, EMAIL)
     page.goto(f"{settled.url}/drive")
     page.get_by_role("link", name="Drive").first.wait_for()
     if answer is not None:
@@ -147,7 +147,7 @@ def what_ran(page: Page, addresses: dict[str, str]) -> list[str]:
     return ran
 
 
-def test_without_protection_files_are_executed(
+def test_files_are_executed_without_protection(
     browser: Browser, settled: Any, addresses: dict[str, str]
 ) -> None:
     """The attempts succeed without protection; otherwise their failure in the other tests would prove nothing."""

@@ -67,11 +67,11 @@ def test_agent_with_a_tool_is_created_run_and_published(signed_in: Page, settled
 
 def test_conflict_of_two_users_in_one_file_loses_no_text(signed_in: Page, settled: Any, blank: str) -> None:
     path = f"/v1/skillpacks/{blank}/drafts/files/skills/owls/SKILL.md"
-    text = b"---\nname: owls\ndescription: Tells of owls.\n---\nTell of owls.\n"
+    text = b"---\nname: owls\ndescription: Describes owls.\n---\nDescribe owls.\n"
     assert settled.api.put(path, content=text).status_code == 200
     signed_in.goto(f"{settled.url}/editor?skillpack={blank}")
     code = signed_in.get_by_role("textbox", name="skills/owls/SKILL.md")
-    expect(code).to_contain_text("Tell of owls.")
+    expect(code).to_contain_text("Describe owls.")
     theirs = settled.api.put(path, content=text + b"Theirs.\n", headers={"If-Match": "*"})
     assert theirs.status_code == 200
     code.click()

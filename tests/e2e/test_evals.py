@@ -29,12 +29,12 @@ WITH_CASES = {
 }
 WORSE = {**WITH_CASES, "skills/double/main.py": b"def run(n):\n    return {'n': 2 * n + (n == 4)}\n"}
 ASKING = {
-    "skills/desk/prompt.md": b"You triage tickets.",
+    "skills/desk/prompt.md": b"You triage complaints.",
     "skills/desk/tools.py": b"def refund(order):\n    return {'refunded': True}\n",
     "skills/desk/skill.yaml": b"""entrypoint: prompt.md
-input_schema: {type: object, properties: {ticket: {type: text}}, required: [ticket]}
+input_schema: {type: object, properties: {complaint: {type: text}}, required: [complaint]}
 output_schema: {type: object, properties: {team: {type: string}}}
-examples: [{inputs: {ticket: It never came}, outputs: {team: shipping}}]
+examples: [{inputs: {complaint: It never came}, outputs: {team: shipping}}]
 tools:
   - {name: refund, description: Gives money back., entrypoint: "tools.py:refund", confirm: true,
      input_schema: {type: object, properties: {order: {type: string}}, required: [order]},
@@ -42,8 +42,8 @@ tools:
 evals: {dataset: cases.jsonl, graders: [{name: right, kind: exact_match}]}
 """,
     "skills/desk/cases.jsonl": b"""
-{"id": "lost", "inputs": {"ticket": "It never came"}, "expected": {"team": "shipping"}}
-{"id": "late", "inputs": {"ticket": "It never came"}, "expected": {"team": "shipping"}}
+{"id": "lost", "inputs": {"complaint": "It never came"}, "expected": {"team": "shipping"}}
+{"id": "late", "inputs": {"complaint": "It never came"}, "expected": {"team": "shipping"}}
 """,
 }
 RUN_WITHIN_MS = 60_000

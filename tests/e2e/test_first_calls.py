@@ -75,14 +75,14 @@ def empty(settled: Any, tmp_path: Path) -> Any:
         yield EmptyProject(f"{settled.running.url}/p/{made['slug']}", api, key, tmp_path)
 
 
-def test_the_snippets_create_the_first_version_suite_listing_and_file(
+def test_snippets_create_the_first_version_suite_listing_and_file(
     signed_in: Page, empty: EmptyProject
 ) -> None:
     for page in ("/deployments", "", "/jobs", "/api", "/evals"):
-        texts = shown(signed_in, empty.url + page)
+        texts = snippets_of(signed_in, empty.url + page)
         assert list(texts) == LANGUAGES
     for text in texts.items():
-        ran(empty, *text)
+        run_snippet(empty, *text)
     versions = empty.api.get("/v1/deployments").json()
     assert len(versions) == len(LANGUAGES)
 
@@ -94,38 +94,38 @@ def test_the_snippets_create_the_first_version_suite_listing_and_file(
     expect(signed_in.get_by_role("heading", name="greet has no graders")).to_be_visible()
     (skill / "skill.yaml").write_text(SKILL + GRADED, encoding="utf-8")
     (skill / "cases.jsonl").write_text(cases, encoding="utf-8")
-    ran(empty, "Terminal", texts["Terminal"])
-    texts = shown(signed_in, f"{empty.url}/evals")
+    run_snippet(empty, "Terminal", texts["Terminal"])
+    texts = snippets_of(signed_in, f"{empty.url}/evals")
     assert list(texts) == LANGUAGES
     for text in texts.items():
-        ran(empty, *text)
+        run_snippet(empty, *text)
     suites = empty.api.get("/v1/skillpacks/default/evals?skill=greet").json()
     assert len(suites) == len(LANGUAGES)
 
-    texts = shown(signed_in, f"{empty.url}/marketplace")
+    texts = snippets_of(signed_in, f"{empty.url}/marketplace")
     assert list(texts) == ["curl", "Python", "TypeScript"]
     for (
         language,
         text,
     ) in texts.items():  # Slugs of listings are unique in the instance, also after a deletion.
         own = re.sub(r"""(slug['"]: ['"]|listings/)greet""", rf"\1greet-{language.lower()}", text)
-        ran(empty, language, own)
+        run_snippet(empty, language, own)
     listings = empty.api.get("/v1/marketplace/listings").json()
     assert {(one["slug"], one["status"]) for one in listings} >= {
         (f"greet-{language.lower()}", "published") for language in texts
     }
 
     for folder in ("", 'it\'s a "trip"/100 %/'):
-        texts = shown(signed_in, f"{empty.url}/drive", folder=folder)
+        texts = snippets_of(signed_in, f"{empty.url}/drive", folder=folder)
         assert list(texts) == LANGUAGES
         for language, text in texts.items():
             name = "hello.txt" if language == "MCP" else "photo.jpg"
-            ran(empty, language, text)
+            run_snippet(empty, language, text)
             path = httpx.URL("/v1/drive/files/drive/" + folder.replace("%", "%25") + name)
             assert empty.api.delete(path).status_code == 204, language
 
 
-def shown(page: Page, address: str, **query: str) -> dict[str, str]:
+def snippets_of(page: Page, address: str, **query: str) -> dict[str, str]:
     """Return the snippets of a page by language."""
     page.goto(str(httpx.URL(address, params=query)) if query.get("folder") else address)
     tabs = page.get_by_role("tablist", name="Language").get_by_role("tab")
@@ -138,7 +138,7 @@ def shown(page: Page, address: str, **query: str) -> dict[str, str]:
     return texts
 
 
-def ran(empty: EmptyProject, language: str, text: str) -> str:
+def run_snippet(empty: EmptyProject, language: str, text: str) -> str:
     """Run a snippet in the folder, with the API key in the environment, and return its output."""
     script = empty.folder / "first.ts"
     script.write_text(text, encoding="utf-8")
@@ -149,12 +149,12 @@ def ran(empty: EmptyProject, language: str, text: str) -> str:
         "TypeScript": [str(BUN), "run", str(script)],
         "MCP": [sys.executable, "-c", CALL, text],
     }
-    known = os.environ | {"PURAS_API_KEY": empty.key, "HOME": str(empty.folder)}
-    known["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{known['PATH']}"
+    environment = os.environ | {"PURAS_API_KEY": empty.key, "HOME": str(empty.folder)}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     done = subprocess.run(
         command[language],
         cwd=empty.folder,
-        env=known,
+        env=environment,
         capture_output=True,
         text=True,
         timeout=90,

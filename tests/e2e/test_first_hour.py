@@ -15,7 +15,7 @@ from studio.prerender import ROOT
 
 STARTER = ROOT / "skills_kit" / "templates" / "starter"
 INSTALLED_WITHIN_MS = 120_000  # the first run installs the skill's packages
-EMAIL, PASSWORD = "ada@example.org", "a long and private sentence"
+EMAIL, PASSWORD = "ada@example.org", "a long and private passphrase"
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -26,20 +26,20 @@ tools:
     input_schema: {type: object, properties: {number: {type: string}}, required: [number]}
     output_schema: {type: object, properties: {status: {type: string}}}
     read_only: true
-  - {name: tell, skill: tell, description: Tells of it.}
+  - {name: explain, skill: explain, description: Explains it.}
 examples:
   - {inputs: {order: "7"}, outputs: {said: On its way.}}
 """,
     "skills/look/prompt.md": b"Look it up.\n",
     "skills/look/tools.py": b"def lookup(number):\n    return {'status': 'sent ' * 400}\n",
-    "skills/tell/skill.yaml": b"""entrypoint: prompt.md
-description: Tells something.
+    "skills/explain/skill.yaml": b"""entrypoint: prompt.md
+description: Explains something.
 input_schema: {type: object, properties: {what: {type: string}}}
 output_schema: {type: object, properties: {tale: {type: string}}}
 examples:
   - {inputs: {what: a tale}, outputs: {tale: Once.}}
 """,
-    "skills/tell/prompt.md": b"Tell it.\n",
+    "skills/explain/prompt.md": b"Explain it.\n",
 }
 
 
@@ -92,12 +92,12 @@ def test_timeline_contains_the_spans_of_subjobs(signed_in: Page, settled: Any, e
     called = next(one for one in events_of(settled, ended["id"]) if one["type"] == "subagent_start")
     signed_in.goto(f"{settled.url}/jobs/{ended['id']}?tab=timeline")
     tree = signed_in.get_by_role("tree", name="Timeline")
-    child = tree.get_by_role("treeitem", name="tell").last
+    child = tree.get_by_role("treeitem", name="explain").last
     expect(child).to_be_visible()
-    within = (
+    level = (
         int(child.get_attribute("aria-level") or 0) + 1
     )  # the deepest level, which has no spans of the job itself
-    expect(tree.locator(f"[aria-level='{within}']").first).to_be_visible()
+    expect(tree.locator(f"[aria-level='{level}']").first).to_be_visible()
     child.click()
     signed_in.get_by_role("link", name="Open subjob").click()
     expect(signed_in).to_have_url(f"{settled.url}/jobs/{called['payload']['job_id']}")

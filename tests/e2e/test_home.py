@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 
-def test_a_card_shows_the_key_figures_of_a_project(signed_in: Page, settled: Any) -> None:
+def test_card_shows_the_key_figures_of_a_project(signed_in: Page, settled: Any) -> None:
     body = {"skill": "count", "inputs": {"seconds": 0}}
     assert settled.api.post("/v1/jobs", params={"wait": "true"}, json=body).json()["status"] == "succeeded"
     failing = settled.api.post(
@@ -34,7 +34,7 @@ def test_a_card_shows_the_key_figures_of_a_project(signed_in: Page, settled: Any
 @pytest.mark.parametrize(
     ("template", "skill"), [("Starter", "greet"), ("Support desk", "triage"), ("Figures", "figures")]
 )
-def test_a_project_is_created_with_the_skills_of_a_template(
+def test_project_is_created_with_the_skills_of_a_template(
     signed_in: Page, settled: Any, template: str, skill: str
 ) -> None:
     signed_in.goto(settled.running.url)
@@ -50,6 +50,6 @@ def test_a_project_is_created_with_the_skills_of_a_template(
     signed_in.reload()
     signed_in.get_by_text("Examples").locator("..").get_by_role("button").first.click()
     signed_in.keyboard.press("Control+Enter")
-    ran = signed_in.get_by_role("article", name="Column 1")
-    asked = ran.get_by_text("Awaiting approval").or_(ran.get_by_text("Succeeded"))
-    expect(asked.first).to_be_visible(timeout=60_000)
+    column = signed_in.get_by_role("article", name="Column 1")
+    finished = column.get_by_text("Awaiting approval").or_(column.get_by_text("Succeeded"))
+    expect(finished.first).to_be_visible(timeout=60_000)

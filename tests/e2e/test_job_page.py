@@ -26,9 +26,9 @@ def refund(order):
 """
 TRIAGE = b"""
 entrypoint: prompt.md
-input_schema: {type: object, properties: {ticket: {type: text}}, required: [ticket]}
+input_schema: {type: object, properties: {complaint: {type: text}}, required: [complaint]}
 output_schema: {type: object, properties: {team: {type: string}}}
-examples: [{inputs: {ticket: It never came}, outputs: {team: shipping}}]
+examples: [{inputs: {complaint: It never came}, outputs: {team: shipping}}]
 tools:
   - {name: lookup, description: Finds an order., entrypoint: "tools.py:lookup", read_only: true,
      input_schema: {type: object, properties: {order: {type: string}}, required: [order]},
@@ -44,15 +44,15 @@ output_schema: {type: object, properties: {paid: {type: integer}}}
 """
 DESK = b"""
 entrypoint: prompt.md
-input_schema: {type: object, properties: {ticket: {type: text}}, required: [ticket]}
+input_schema: {type: object, properties: {complaint: {type: text}}, required: [complaint]}
 output_schema: {type: object, properties: {team: {type: string}}}
 tools: [{name: pay, skill: pay, description: Pays., confirm: true}]
 """
 SORT = b"""
 entrypoint: prompt.md
-input_schema: {type: object, properties: {ticket: {type: text}}, required: [ticket]}
+input_schema: {type: object, properties: {complaint: {type: text}}, required: [complaint]}
 output_schema: {type: object, properties: {team: {type: string}}}
-examples: [{inputs: {ticket: It never came}, outputs: {team: shipping}}]
+examples: [{inputs: {complaint: It never came}, outputs: {team: shipping}}]
 """
 BOOM = b"""def price(row):
     return row["price"]
@@ -68,22 +68,22 @@ BUNDLE = {
     "skills/boom/skill.yaml": b"entrypoint: main.py:run\ninput_schema: {type: object}\noutput_schema: {type: object}\n",
     "skills/boom/main.py": BOOM,
     "skills/sort/skill.yaml": SORT,
-    "skills/sort/prompt.md": b"You sort tickets.",
+    "skills/sort/prompt.md": b"You sort complaints.",
     "skills/pay/skill.yaml": PAY,
     "skills/pay/main.py": b"def run(amount):\n    return {'paid': amount}\n",
     "skills/desk/skill.yaml": DESK,
     "skills/desk/prompt.md": b"You pay.",
     "skills/triage/skill.yaml": TRIAGE,
     "skills/triage/tools.py": TOOLS,
-    "skills/triage/prompt.md": b"You triage tickets.",
+    "skills/triage/prompt.md": b"You triage complaints.",
 }
 
 
 @pytest.fixture(scope="module")
 def agents(settled: Any) -> str:
     """The slug of a skillpack with agents, in addition to the other skills of the project."""
-    made = settled.api.post("/v1/skillpacks", json={"slug": "agents", "name": "Agents"})
-    assert made.status_code in (201, 409), made.text
+    created = settled.api.post("/v1/skillpacks", json={"slug": "agents", "name": "Agents"})
+    assert created.status_code in (201, 409), created.text
     pushed = settled.api.post(
         "/v1/skillpacks/agents/deployments",
         files={"bundle": ("agents.zip", pack_files(BUNDLE))},
@@ -94,7 +94,7 @@ def agents(settled: Any) -> str:
 
 
 def submit(settled: Any, agents: str) -> str:
-    body = {"skill": "triage", "inputs": {"ticket": "It never came"}}
+    body = {"skill": "triage", "inputs": {"complaint": "It never came"}}
     answer = settled.api.post("/v1/jobs", params={"skillpack": agents}, json=body)
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
@@ -105,14 +105,14 @@ def test_approved_call_resumes_the_job_without_repeating_steps(
 ) -> None:
     job_id = submit(settled, agents)
     signed_in.goto(f"{settled.url}/jobs/{job_id}")
-    asking = signed_in.get_by_role("region", name="Calls awaiting approval")
-    expect(asking).to_contain_text("refund")
+    approval_bar = signed_in.get_by_role("region", name="Calls awaiting approval")
+    expect(approval_bar).to_contain_text("refund")
     tree = signed_in.get_by_role("tree", name="Timeline")
     expect(tree.get_by_role("treeitem", name="Awaiting approval")).to_have_attribute("aria-selected", "true")
-    asking.get_by_role("button", name="Approve").click()
+    approval_bar.get_by_role("button", name="Approve").click()
     expect(signed_in.get_by_text("Succeeded").first).to_be_visible(timeout=20_000)
     expect(tree.get_by_role("treeitem", name="Steps 1–2")).to_contain_text("$0 · replayed")
-    expect(asking).to_have_count(0)
+    expect(approval_bar).to_have_count(0)
 
 
 def test_approval_of_a_job_start_names_the_skill(signed_in: Page, settled: Any, agents: str) -> None:
@@ -124,9 +124,9 @@ def test_approval_of_a_job_start_names_the_skill(signed_in: Page, settled: Any, 
     )
     assert answer.status_code == 201, answer.text
     signed_in.goto(f"{settled.url}/jobs/{answer.json()['id']}")
-    asking = signed_in.get_by_role("region", name="Calls awaiting approval")
-    expect(asking).to_contain_text("An agent wants to start the skill pay")
-    asking.get_by_role("button", name="Approve").click()
+    approval_bar = signed_in.get_by_role("region", name="Calls awaiting approval")
+    expect(approval_bar).to_contain_text("An agent wants to start the skill pay")
+    approval_bar.get_by_role("button", name="Approve").click()
     expect(signed_in.get_by_text("Succeeded").first).to_be_visible(timeout=20_000)
 
 
@@ -135,13 +135,13 @@ def test_rejection_of_a_call_sends_the_reason_to_the_agent(
 ) -> None:
     job_id = submit(settled, agents)
     signed_in.goto(f"{settled.url}/jobs/{job_id}?tab=transcript")
-    asking = signed_in.get_by_role("region", name="Calls awaiting approval")
-    asking.get_by_role("button", name="Reject…").click()
-    asking.get_by_label("Reason").fill("not this customer")
-    asking.get_by_role("button", name="Reject call").click()
+    approval_bar = signed_in.get_by_role("region", name="Calls awaiting approval")
+    approval_bar.get_by_role("button", name="Reject…").click()
+    approval_bar.get_by_label("Reason").fill("not this customer")
+    approval_bar.get_by_role("button", name="Reject call").click()
     expect(signed_in.get_by_text("Succeeded").first).to_be_visible(timeout=20_000)
-    refused = signed_in.get_by_role("button", name="refund").filter(has_text="rejected")
-    refused.click()
+    rejected = signed_in.get_by_role("button", name="refund").filter(has_text="rejected")
+    rejected.click()
     expect(signed_in.get_by_role("log", name="Transcript")).to_contain_text("not this customer")
 
 
@@ -195,8 +195,8 @@ def test_lost_connection_loses_no_events(signed_in: Page, settled: Any) -> None:
 
 def test_repeated_clicks_submit_one_job_and_one_payment(signed_in: Page, settled: Any) -> None:
     body = {"skill": "count", "inputs": {"seconds": 0}}
-    made = settled.api.post("/v1/jobs", params={"wait": "true"}, json=body).json()
-    signed_in.goto(f"{settled.url}/jobs/{made['id']}")
+    first_job = settled.api.post("/v1/jobs", params={"wait": "true"}, json=body).json()
+    signed_in.goto(f"{settled.url}/jobs/{first_job['id']}")
     expect(
         signed_in.get_by_role("button", name="Notebook")
         .or_(signed_in.get_by_role("link", name="Notebook", exact=True))
@@ -209,7 +209,7 @@ def test_repeated_clicks_submit_one_job_and_one_payment(signed_in: Page, settled
     assert box
     for _ in range(20):  # at the position of the button, also while the page of the new job loads
         signed_in.mouse.click(box["x"] + 5, box["y"] + 5, delay=20)
-    expect(signed_in).not_to_have_url(re.compile(made["id"]))
+    expect(signed_in).not_to_have_url(re.compile(first_job["id"]))
     after = {one["id"] for one in settled.api.get("/v1/jobs", params={"limit": 100}).json()}
     assert len(after - before) == 1
 
@@ -238,7 +238,7 @@ def test_repeated_clicks_submit_one_job_and_one_payment(signed_in: Page, settled
 def test_every_page_marks_a_simulated_result(signed_in: Page, settled: Any, agents: str) -> None:
     no_answer = re.compile(r"^Simulated: .* with other inputs\. It is not a response to these inputs\.$")
     signed_in.goto(f"{settled.url}/play/sort?skillpack={agents}")
-    signed_in.get_by_label("Ticket").fill("Where do I pay?")
+    signed_in.get_by_label("Complaint").fill("Where do I pay?")
     signed_in.get_by_role("button", name=re.compile("^Run")).click()
     column = signed_in.get_by_role("article", name="Column 1")
     expect(column.get_by_role("region", name="Result")).to_contain_text("shipping")
@@ -258,7 +258,7 @@ def test_every_page_marks_a_simulated_result(signed_in: Page, settled: Any, agen
     signed_in.goto(f"{settled.url}/editor?skillpack={agents}")
     signed_in.get_by_title("skills/sort/skill.yaml").click()
     expect(signed_in.get_by_role("button", name="Example 1")).to_be_visible()
-    signed_in.get_by_label("Ticket").fill("It never came")
+    signed_in.get_by_label("Complaint").fill("It never came")
     signed_in.get_by_role("button", name=re.compile("^Run")).click()
     expect(signed_in.get_by_role("note")).to_contain_text("an example of this skill that has the same inputs")
 
@@ -332,8 +332,8 @@ def test_ended_session_redirects_to_sign_in_and_keys_are_shown_by_name(
 ) -> None:
     with closing(settled.sign_in(EMAIL)) as owner:
         asked = {"name": "Nightly import"}
-        made = owner.post("/v1/api-keys", json=asked, headers={"X-Puras-Project": settled.slug})
-    key = made.json()["key"]
+        created = owner.post("/v1/api-keys", json=asked, headers={"X-Puras-Project": settled.slug})
+    key = created.json()["key"]
     headers = {"Authorization": f"Bearer {key}"}
     body = {"skill": "count", "inputs": {"seconds": 0}}
     job = settled.api.post("/v1/jobs", json=body, headers=headers).json()
@@ -350,12 +350,12 @@ def test_ended_session_redirects_to_sign_in_and_keys_are_shown_by_name(
 
     place = f"/p/{settled.slug}/play/sort?skillpack={agents}"
     signed_in.goto(settled.running.url + place)
-    signed_in.get_by_label("Ticket").fill("Where do I pay?")
+    signed_in.get_by_label("Complaint").fill("Where do I pay?")
     signed_in.context.clear_cookies()
     signed_in.get_by_role("button", name=re.compile("^Run")).click()
     signed_in.wait_for_url(re.compile("/sign-in"))
     (wanted,) = parse_qs(urlsplit(signed_in.url).query)["next"]
     assert wanted.startswith(place)
-    settled.let_in(signed_in, EMAIL)
+    settled.sign_in_page(signed_in, EMAIL)
     signed_in.goto(settled.running.url + wanted)
-    expect(signed_in.get_by_label("Ticket")).to_be_visible()
+    expect(signed_in.get_by_label("Complaint")).to_be_visible()

@@ -1,4 +1,4 @@
-"""A skill in the JupyterLab that people have: the form of its cell, its run and its job; no other machine is asked."""
+"""A skill in a user's JupyterLab: the form of its cell, local runs and jobs, without requests to other hosts."""
 
 from __future__ import annotations
 
@@ -19,9 +19,13 @@ from tests.e2e.jupyterlab import Lab, jupyterlab
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-PATIENCE_MS = 60_000
-NOWHERE = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"}
-"""The server and its kernels reach this machine alone."""
+WITHIN_MS = 60_000
+LOCAL_ONLY = {
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "NO_PROXY": "127.0.0.1",
+}
+"""The server and its kernels can only connect to this host."""
 FUNCTION = '''%%skill read-aloud
 import time
 from pathlib import Path
@@ -49,7 +53,7 @@ def read_aloud(
 '''
 PROMPT = """%%skill answer
 ---
-description: Answers in one sentence.
+description: Answers in one line.
 input_schema: {type: object, required: [question], properties: {question: {type: text}}}
 output_schema: {type: object, properties: {answer: {type: text}}}
 examples: [{inputs: {question: "Who?"}, outputs: {answer: "The owl."}}]
@@ -59,13 +63,13 @@ Answer the question.
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_function_runs_from_the_form_of_its_cell_here_and_as_a_job(
+def test_function_runs_from_the_form_locally_and_as_a_job(
     browser: Browser, settled: Settled, signed_in: Page, theme: str
 ) -> None:
     with _lab(settled, FUNCTION, theme) as lab, _page(browser, lab) as page:
         form = _form(page)
         expect(form).to_contain_text("Reads a text aloud.")
-        _is_for_everybody(page)
+        _assert_accessible(page)
 
         form.get_by_label("text").fill("a frog")
         form.get_by_label("times").fill("2")
@@ -75,31 +79,29 @@ def test_a_function_runs_from_the_form_of_its_cell_here_and_as_a_job(
         expect(form.get_by_role("alert")).to_contain_text("tags: the value is not valid JSON")
         form.get_by_label("tags").fill('["a"]')
         form.get_by_role("button", name="Run here").click()
-        expect(form).to_contain_text('"said": "A FROG A FROG"', timeout=PATIENCE_MS)
+        expect(form).to_contain_text('"said": "A FROG A FROG"', timeout=WITHIN_MS)
 
         sign = f"{uuid4().hex}.txt"
         form.get_by_label("sign").fill(sign)
         form.get_by_label("voice").select_option("frog")
         form.get_by_role("button", name="Run on the server").click()
-        expect(form.get_by_role("log")).to_contain_text("the frog is ready", timeout=PATIENCE_MS)
+        expect(form.get_by_role("log")).to_contain_text("the frog is ready", timeout=WITHIN_MS)
         expect(form).to_contain_text("running")
         settled.api.post("/v1/drive/upload", files={"file": ("sign", b"go")}, data={"path": sign})
-        expect(form).to_contain_text(re.compile(r"succeeded · \$0\.0+[1-9]"), timeout=PATIENCE_MS)
+        expect(form).to_contain_text(re.compile(r"succeeded · \$0\.0+[1-9]"), timeout=WITHIN_MS)
         expect(form).to_contain_text('"said": "A FROG A FROG"')
-        _is_for_everybody(page)
+        _assert_accessible(page)
         job_page = form.get_by_role("link", name="Open in the studio").get_attribute("href")
 
     assert job_page
     signed_in.goto(job_page)
-    expect(signed_in.get_by_role("heading", name="read-aloud")).to_be_visible(timeout=PATIENCE_MS)
+    expect(signed_in.get_by_role("heading", name="read-aloud")).to_be_visible(timeout=WITHIN_MS)
     expect(signed_in.get_by_text("A FROG A FROG").first).to_be_visible()
     job = settled.api.get(f"/v1/jobs/{job_page.rpartition('/')[2]}").json()
     assert (job["status"], job["source"]) == ("succeeded", "notebook")
 
 
-def test_a_prompt_has_one_way_to_run_and_says_that_no_language_model_answers(
-    browser: Browser, settled: Settled
-) -> None:
+def test_prompt_form_reports_the_missing_language_model(browser: Browser, settled: Settled) -> None:
     with _lab(settled, PROMPT, "light") as lab, _page(browser, lab) as page:
         form = _form(page)
         expect(form.get_by_role("button")).to_have_count(1)
@@ -108,13 +110,13 @@ def test_a_prompt_has_one_way_to_run_and_says_that_no_language_model_answers(
         expect(form.get_by_role("alert")).to_contain_text("question: a value is required")
         form.get_by_label("question").fill("Who?")
         form.get_by_role("button", name="Run").click()
-        expect(form).to_contain_text("no language model", timeout=PATIENCE_MS)
-        expect(form).to_contain_text('"answer": "The owl."', timeout=PATIENCE_MS)
+        expect(form).to_contain_text("no language model", timeout=WITHIN_MS)
+        expect(form).to_contain_text('"answer": "The owl."', timeout=WITHIN_MS)
 
 
 @contextmanager
 def _lab(settled: Settled, cell: str, theme: str) -> Iterator[Lab]:
-    """A JupyterLab of somebody who has a key, with a notebook of two cells and a skillpack to work on."""
+    """Run a JupyterLab with an API key, a notebook of two cells, and a skillpack."""
     pack = f"lab-{uuid4().hex[:8]}"
     made = settled.api.post("/v1/skillpacks", json={"slug": pack, "name": "Lab"})
     assert made.status_code == 201, made.text
@@ -122,7 +124,7 @@ def _lab(settled: Settled, cell: str, theme: str) -> Iterator[Lab]:
         "PURAS_API_BASE": settled.running.url,
         "PURAS_API_KEY": settled.api.headers["Authorization"].removeprefix("Bearer "),
         "PURAS_SKILLPACK": pack,
-        **NOWHERE,
+        **LOCAL_ONLY,
     }
     cells = [nbformat.v4.new_code_cell(source) for source in ("%load_ext puras", cell)]
     python = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -134,42 +136,42 @@ def _lab(settled: Settled, cell: str, theme: str) -> Iterator[Lab]:
 
 @contextmanager
 def _page(browser: Browser, lab: Lab) -> Iterator[Page]:
-    """The notebook in a browser that gets nothing from anywhere but the lab, and has not even asked in the end."""
-    asked_elsewhere: list[str] = []
+    """Open the notebook in a browser that can only connect to the lab, and check that nothing else was requested."""
+    other_requests: list[str] = []
 
-    def only_of_the_lab(route: Route) -> None:
+    def route_to_lab(route: Route) -> None:
         if route.request.url.startswith((lab.url, "blob:", "data:")):
             route.continue_()
         else:
-            asked_elsewhere.append(route.request.url)
+            other_requests.append(route.request.url)
             route.abort()
 
-    def note(socket: WebSocket) -> None:
+    def record(socket: WebSocket) -> None:
         if not socket.url.startswith(lab.url.replace("http", "ws", 1)):
-            asked_elsewhere.append(socket.url)
+            other_requests.append(socket.url)
 
     context = browser.new_context(viewport={"width": 1280, "height": 1400})
     page = context.new_page()
-    page.route("**/*", only_of_the_lab)
-    page.on("websocket", note)
-    page.goto(lab.address("skill.ipynb"))
+    page.route("**/*", route_to_lab)
+    page.on("websocket", record)
+    page.goto(lab.notebook_url("skill.ipynb"))
     yield page
     context.close()
-    assert not asked_elsewhere
+    assert not other_requests
 
 
 def _form(page: Page) -> Locator:
-    """The form that the second cell shows, when both have run."""
-    expect(page.get_by_text("| Idle")).to_be_visible(timeout=PATIENCE_MS)
+    """Run both cells, and return the form of the second one."""
+    expect(page.get_by_text("| Idle")).to_be_visible(timeout=WITHIN_MS)
     for number in (1, 2):
         page.locator(".jp-Notebook .jp-CodeCell .cm-content").nth(number - 1).click()
         page.keyboard.press("Shift+Enter")
-        expect(page.get_by_text(f"[{number}]:")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_text(f"[{number}]:")).to_be_visible(timeout=WITHIN_MS)
     form = page.locator(".puras-form")
-    expect(form.get_by_role("button").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(form.get_by_role("button").first).to_be_visible(timeout=WITHIN_MS)
     return form
 
 
-def _is_for_everybody(page: Page) -> None:
-    found = Axe().run(page, context=".puras-form").response["violations"]
-    assert not [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
+def _assert_accessible(page: Page) -> None:
+    violations = Axe().run(page, context=".puras-form").response["violations"]
+    assert not [f"{one['id']}: {node['html'][:200]}" for one in violations for node in one["nodes"]]

@@ -29,8 +29,8 @@ class Shop(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def bought(settled: Any) -> dict[str, str]:
-    """A second project with its own owner."""
+def other_project(settled: Any) -> dict[str, str]:
+    """Create a second project with its own owner."""
     settled.running.operate("user", "create", BUYER, "--password-stdin", typed=f"{PASSWORD}\n")
     made: dict[str, str] = json.loads(
         settled.running.operate("project", "create", "Buyer", "--credit-usd", "5", "--json")
@@ -40,13 +40,13 @@ def bought(settled: Any) -> dict[str, str]:
 
 
 @pytest.fixture
-def buyer(browser: Browser, settled: Any, bought: dict[str, str]) -> Iterator[Shop]:
-    key = {"Authorization": f"Bearer {bought['api_key']}"}
+def buyer(browser: Browser, settled: Any, other_project: dict[str, str]) -> Iterator[Shop]:
+    key = {"Authorization": f"Bearer {other_project['api_key']}"}
     with (
         page_of(browser, settled, BUYER) as page,
         httpx.Client(base_url=settled.running.url, headers=key, timeout=60) as api,
     ):
-        yield Shop(bought["slug"], f"{settled.running.url}/p/{bought['slug']}", page, api)
+        yield Shop(other_project["slug"], f"{settled.running.url}/p/{other_project['slug']}", page, api)
 
 
 def test_record_is_created_found_edited_and_deleted(signed_in: Page, settled: Any) -> None:
@@ -89,19 +89,21 @@ def test_record_is_created_found_edited_and_deleted(signed_in: Page, settled: An
 
 def test_record_with_a_newer_version_is_not_overwritten(signed_in: Page, settled: Any) -> None:
     body = {"kind": "lesson", "entity_key": "glue", "record": {"use": "little"}}
-    written = settled.api.post("/v1/memory", json=body).json()
-    signed_in.goto(f"{settled.url}/memory?id={written['id']}")
+    stored_record = settled.api.post("/v1/memory", json=body).json()
+    signed_in.goto(f"{settled.url}/memory?id={stored_record['id']}")
     signed_in.get_by_role("button", name="Edit", exact=True).click()
     settled.api.post("/v1/memory", json={**body, "record": {"use": "none"}})
     signed_in.get_by_label("Record", exact=True).last.fill('{"use": "much"}')
     signed_in.get_by_role("button", name="Save").click()
     expect(signed_in.get_by_role("alert")).to_contain_text("version")
-    assert settled.api.get(f"/v1/memory/{written['id']}").json()["record"] == {"use": "none"}
+    assert settled.api.get(f"/v1/memory/{stored_record['id']}").json()["record"] == {"use": "none"}
 
 
 def test_memory_is_hidden_from_other_projects(settled: Any, buyer: Shop) -> None:
-    written = settled.api.post("/v1/memory", json={"kind": "secret plan", "record": {"of": "ours"}}).json()
-    buyer.page.goto(f"{buyer.url}/memory?id={written['id']}")
+    stored_record = settled.api.post(
+        "/v1/memory", json={"kind": "secret plan", "record": {"of": "ours"}}
+    ).json()
+    buyer.page.goto(f"{buyer.url}/memory?id={stored_record['id']}")
     expect(buyer.page.get_by_text("does not exist in this project")).to_be_visible()
     buyer.page.goto(f"{buyer.url}/memory?q=plan")
     expect(buyer.page.get_by_text("No matching records.")).to_be_visible()

@@ -54,7 +54,7 @@ def page(browser: Browser, settled: Any) -> Iterator[Page]:
     assert answer.status_code == 200, answer.text
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
     page = context.new_page()
-    settled.let_in(page, EMAIL)
+    settled.sign_in_page(page, EMAIL)
     yield page
     context.close()
 
@@ -81,6 +81,6 @@ def test_outputs_of_a_cell_cannot_access_the_studio(page: Page, settled: Any) ->
 def test_html_outputs_follow_the_theme(page: Page, settled: Any) -> None:
     page.goto(f"{settled.url}/notebook?skillpack={PACK}")
     body = page.frame_locator("iframe.nb-html").locator("body")
-    for theme, ground in {"light": "rgb(255, 255, 255)", "dark": "rgb(13, 14, 17)"}.items():
+    for theme, background in {"light": "rgb(255, 255, 255)", "dark": "rgb(13, 14, 17)"}.items():
         page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        expect(body).to_have_css("background-color", ground)
+        expect(body).to_have_css("background-color", background)

@@ -176,7 +176,7 @@ def test_a_job_is_opened_in_the_skillpack_of_its_skill(
     as_viewer(signed_in)
     signed_in.goto(f"{settled.url}/notebook?skillpack={pack}&job={job['id']}")
     expect(signed_in.get_by_role("alert").filter(has_text="read-only access")).to_be_visible()
-    settled.let_in(signed_in, EMAIL)
+    settled.sign_in_page(signed_in, EMAIL)
     signed_in.goto(f"{settled.url}/jobs/{job['id']}")
     on_the_job_page(signed_in).click()
     expect(signed_in).to_have_url(re.compile(rf"/notebook\?skillpack={pack}&file=notebooks%2Fjob-"))
@@ -297,9 +297,9 @@ def test_conflict_of_two_users_in_one_notebook_loses_no_text(
     given(settled, pack)
     signed_in.goto(f"{settled.url}/notebook?skillpack={pack}")
     expect(signed_in.get_by_role("textbox", name="Source of cell 2", exact=True)).to_be_visible()
-    theirs = {**READ, "cells": [{**READ["cells"][1], "source": "theirs = 1"}]}
+    other_text = {**READ, "cells": [{**READ["cells"][1], "source": "theirs = 1"}]}
     path = f"/v1/skillpacks/{pack}/drafts/files/notebooks/first.ipynb"
-    answer = settled.api.put(path, content=json.dumps(theirs), headers={"If-Match": "*"})
+    answer = settled.api.put(path, content=json.dumps(other_text), headers={"If-Match": "*"})
     assert answer.status_code == 200
     write(signed_in, 2, "mine = 1", runs=False)
     conflict = signed_in.get_by_role("alert").filter(has_text="changed this file")

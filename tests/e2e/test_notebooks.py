@@ -1,4 +1,4 @@
-"""Notebooks against a whole instance: the tutorials as they are, and what the magics refuse."""
+"""Notebooks and a whole instance: the tutorials run unchanged, and the magics reject unsafe publications."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.e2e.conftest import Settled
 
 RUN = Path(__file__).with_name("notebook_run.py")
 TUTORIALS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
+INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
 
 COUNT = '''%%skill count --no-form
 @puras.skill(network="none")
@@ -28,11 +28,13 @@ def count(text: str) -> dict:
 '''
 
 
-class Desk:
-    """A skillpack of its own, and kernels that work on it."""
+class NotebookRunner:
+    """A skillpack, and kernels that work on it."""
 
     def __init__(self, settled: Settled, folder: Path) -> None:
-        made = settled.api.post("/v1/skillpacks", json={"slug": f"desk-{uuid4().hex[:8]}", "name": "Desk"})
+        made = settled.api.post(
+            "/v1/skillpacks", json={"slug": f"runner-{uuid4().hex[:8]}", "name": "Runner"}
+        )
         assert made.status_code == 201, made.text
         self.environment = {
             "PURAS_API_BASE": settled.running.url,
@@ -43,8 +45,8 @@ class Desk:
         self.folder = folder
 
     def execute(self, notebook: Any) -> Any:
-        """Run a notebook in a new kernel; an error in a cell is an error here."""
-        environment = {name: os.environ[name] for name in KEPT if name in os.environ}
+        """Run a notebook in a new kernel; an error in a cell fails the test."""
+        environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
         environment |= self.environment
         done = subprocess.run(
             [sys.executable, str(RUN)],
@@ -60,26 +62,26 @@ class Desk:
         return nbformat.reads(done.stdout, as_version=4)
 
     def run(self, *cells: str) -> list[str]:
-        """What each cell shows as text, in a new kernel."""
+        """Return the text outputs of each cell, run in a new kernel."""
         sources = ["%load_ext puras\n%puras_connect", *cells]
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in sources])
         return [_shown(cell.outputs) for cell in self.execute(notebook).cells[1:]]
 
 
 @pytest.fixture
-def desk(settled: Settled, tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """A fresh one."""
-    return Desk(settled, tmp_path_factory.mktemp("nb"))
+def runner(settled: Settled, tmp_path_factory: pytest.TempPathFactory) -> NotebookRunner:
+    """Return a new skillpack with its kernels."""
+    return NotebookRunner(settled, tmp_path_factory.mktemp("nb"))
 
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
-def test_a_tutorial_runs_from_its_first_cell_to_its_last(desk: Desk, path: Path) -> None:
-    desk.execute(nbformat.read(path, as_version=4))
+def test_tutorial_runs_completely(runner: NotebookRunner, path: Path) -> None:
+    runner.execute(nbformat.read(path, as_version=4))
 
 
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
-def test_a_tutorial_is_kept_without_outputs_and_keys(path: Path) -> None:
+def test_tutorial_is_stored_without_outputs_and_keys(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     for cell in notebook.cells:
@@ -91,22 +93,22 @@ def test_a_tutorial_is_kept_without_outputs_and_keys(path: Path) -> None:
 
 
 @pytest.mark.e2e
-def test_a_version_that_breaks_callers_or_holds_changes_of_others_is_published_only_on_demand(
-    desk: Desk,
+def test_breaking_or_foreign_changes_are_published_only_on_request(
+    runner: NotebookRunner,
 ) -> None:
-    refused = _said_by("CellRefused", "UsageError")
+    rejected = _expecting("CellRefused", "UsageError")
     changed = COUNT.replace("text: str", "text: str, language: str")
-    shown = desk.run(
+    shown = runner.run(
         COUNT,
         '%skill_publish count -m "one"',
-        refused("%skill_publish count"),
+        rejected("%skill_publish count"),
         changed,
-        refused("%skill_publish count"),
+        rejected("%skill_publish count"),
         '%skill_publish count --breaking -m "two"',
         changed.replace("Counts.", "Counts words."),
         "instance = get_ipython().magics_manager.registry['PurasMagics'].bench.instance\n"
-        "instance.ask('PUT', instance.pack('/drafts/files/README.md'), b'of somebody else') and None",
-        refused("%skill_publish count"),
+        "instance.ask('PUT', instance.pack('/drafts/files/README.md'), b'of another user') and None",
+        rejected("%skill_publish count"),
         '%skill_publish count --all -m "three"',
     )
     assert "<version 1, active>" in shown[1]
@@ -119,8 +121,8 @@ def test_a_version_that_breaks_callers_or_holds_changes_of_others_is_published_o
 
 
 @pytest.mark.e2e
-def test_nothing_is_published_over_what_somebody_else_publishes_meanwhile(desk: Desk) -> None:
-    watched = (
+def test_concurrent_changes_of_another_user_prevent_publication(runner: NotebookRunner) -> None:
+    watch = (
         "bench = get_ipython().magics_manager.registry['PurasMagics'].bench\n"
         "class Watched(type(bench.instance)):\n"
         "    meanwhile = ()\n"
@@ -133,33 +135,33 @@ def test_nothing_is_published_over_what_somebody_else_publishes_meanwhile(desk: 
     )
     publish = "bench.instance.meanwhile = ('POST', bench.instance.pack('/drafts/publish'), {})"
     write = "bench.instance.meanwhile = ('PUT', bench.instance.pack('/drafts/files/other.md'), b'')"
-    refused = _said_by("UsageError")("%skill_publish count")
-    other = COUNT.replace("Counts.", "Counts words.")
-    shown = desk.run(COUNT, watched, publish, refused, other, write, refused)
+    rejected = _expecting("UsageError")("%skill_publish count")
+    changed_skill = COUNT.replace("Counts.", "Counts words.")
+    shown = runner.run(COUNT, watch, publish, rejected, changed_skill, write, rejected)
     assert "Another version became active while you were publishing: 1. Nothing was published." in shown[3]
     assert "Run %skill_publish again" in shown[3]
     assert "changed the draft while you were publishing it. Nothing was published." in shown[6]
 
 
 @pytest.mark.e2e
-def test_a_job_outlives_the_kernel_that_has_started_it(desk: Desk) -> None:
+def test_job_outlives_the_kernel_that_started_it(runner: NotebookRunner) -> None:
     slow = COUNT.replace("    return", "    import time; time.sleep(3)\n    return")
-    (_, job_id) = desk.run(slow, 'print(count.submit({"text": "a b c"}).id)')
-    (shown,) = desk.run(
+    (_, job_id) = runner.run(slow, 'print(count.submit({"text": "a b c"}).id)')
+    (shown,) = runner.run(
         f"run = puras.attach('{job_id.strip()}', show=False)\nprint(run.result, len(run.events))"
     )
     assert shown.startswith("{'words': 3}")
 
 
 @pytest.mark.e2e
-def test_what_lives_in_the_kernel_only_is_found_before_it_ships(desk: Desk) -> None:
-    hidden = COUNT.replace("len(text.split())", "helper(text)")
-    shown = desk.run(
+def test_dependency_on_the_kernel_is_found_before_publication(runner: NotebookRunner) -> None:
+    hidden_dependency = COUNT.replace("len(text.split())", "helper(text)")
+    shown = runner.run(
         "def helper(text): return 3",
-        hidden,
+        hidden_dependency,
         "count.run(text='a').result",
         "%skill_check count",
-        _said_by("UsageError")("%skill_publish count"),
+        _expecting("UsageError")("%skill_publish count"),
         COUNT.replace("@puras.skill(", '@puras.skill(examples=[{"inputs": {"text": 5}}], '),
         "%skill_check count",
     )
@@ -171,8 +173,8 @@ def test_what_lives_in_the_kernel_only_is_found_before_it_ships(desk: Desk) -> N
 
 
 @pytest.mark.e2e
-def test_a_file_that_somebody_else_has_changed_is_not_written_over(desk: Desk) -> None:
-    someone = (
+def test_file_that_another_user_changed_is_not_overwritten(runner: NotebookRunner) -> None:
+    other_user_edit = (
         "import urllib.request, json, os\n"
         "instance = get_ipython().magics_manager.registry['PurasMagics'].bench.instance\n"
         "made = instance.ask('POST', '/v1/api-keys', {'name': 'someone'})\n"
@@ -183,22 +185,22 @@ def test_a_file_that_somebody_else_has_changed_is_not_written_over(desk: Desk) -
         "there = [one for one in files if one['path'].endswith('main.py')]\n"
         "other.ask('PUT', path, b'# theirs', headers={'If-Match': str(there[0]['revision'])}) and None"
     )
-    shown = desk.run(
+    shown = runner.run(
         COUNT,
         'count.run(text="a", where="server", show=False).status',
-        someone,
-        _said_by("CellRefused")('count.run(text="a", where="server")'),
+        other_user_edit,
+        _expecting("CellRefused")('count.run(text="a", where="server")'),
         'count.run(text="a", where="server", show=False, replace=True).status',
     )
     assert shown[1] == shown[4] == "'succeeded'"
     assert "of the draft was changed by key:" in shown[3]
 
 
-def _said_by(*errors: str) -> Callable[[str], str]:
-    """A cell that shows what another one refuses, and fails when it does not."""
+def _expecting(*errors: str) -> Callable[[str], str]:
+    """Return a function that wraps a cell, so that it prints the expected error and fails without one."""
     names = f"({', '.join(errors)},)"
 
-    def refused(line: str) -> str:
+    def rejected(line: str) -> str:
         call = f"get_ipython().run_line_magic(*{line[1:].split(' ', 1)!r})" if line.startswith("%") else line
         return (
             "from IPython.core.error import UsageError\nfrom puras.notebook.errors import CellRefused\n"
@@ -206,7 +208,7 @@ def _said_by(*errors: str) -> Callable[[str], str]:
             "else:\n    raise AssertionError('not refused')"
         )
 
-    return refused
+    return rejected
 
 
 def _shown(outputs: Sequence[Any]) -> str:

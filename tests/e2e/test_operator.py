@@ -22,9 +22,7 @@ from tests.e2e.conftest import EMAIL, PASSWORD
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 
-def test_an_operator_sees_workers_queue_users_and_projects_and_adds_credit(
-    signed_in: Page, settled: Any
-) -> None:
+def test_operator_sees_workers_queue_users_projects_and_adds_credit(signed_in: Page, settled: Any) -> None:
     body = {"skill": "count", "inputs": {"seconds": 60}}
     job_id = settled.api.post("/v1/jobs", json=body).json()["id"]
     signed_in.goto(settled.running.url)
@@ -48,14 +46,14 @@ def test_an_operator_sees_workers_queue_users_and_projects_and_adds_credit(
     assert settled.api.get("/v1/billing/ledger").json()[0]["note"] == "for the tests"
 
 
-def test_a_drained_worker_is_replaced(signed_in: Page, settled: Any) -> None:
+def test_drained_worker_is_replaced(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.running.url}/operator")
     workers = signed_in.get_by_role("table", name="Workers").get_by_role("row")
     expect(workers.nth(1)).to_be_visible()
-    gone = workers.nth(1).locator("td").first.inner_text()[:8]
+    drained = workers.nth(1).locator("td").first.inner_text()[:8]
     workers.nth(1).get_by_role("button", name="Drain").click()
     signed_in.get_by_role("button", name="Start draining").click()
-    expect(workers.filter(has_text=gone)).to_have_count(0, timeout=60_000)
+    expect(workers.filter(has_text=drained)).to_have_count(0, timeout=60_000)
     expect(workers.filter(has=signed_in.get_by_role("button", name="Drain")).first).to_be_visible(
         timeout=60_000
     )
@@ -65,12 +63,12 @@ def test_a_drained_worker_is_replaced(signed_in: Page, settled: Any) -> None:
 
 @contextmanager
 def _crowded_worker(address: str) -> Iterator[None]:
-    """A worker whose host is low on memory, and which sends heartbeats within the context."""
-    is_over = threading.Event()
+    """Insert a worker whose host is low on memory, and send heartbeats for it within the context."""
+    has_ended = threading.Event()
 
     def send_heartbeats() -> None:
         with psycopg.connect(address, autocommit=True) as connection:
-            while not is_over.wait(0.5):
+            while not has_ended.wait(0.5):
                 connection.execute(
                     "insert into workers (id, host, pid, lanes, capacity, running, sandbox_layers, started_at,"
                     " beat_at, stopping, shortage) values (%s, 'crowded', 7, '{elsewhere}', 4, 0, '{}', now(),"
@@ -86,13 +84,11 @@ def _crowded_worker(address: str) -> Iterator[None]:
     try:
         yield
     finally:
-        is_over.set()
+        has_ended.set()
         sending.join()
 
 
-def test_a_worker_without_resources_is_tagged_and_later_jobs_show_their_due_time(
-    signed_in: Page, settled: Any
-) -> None:
+def test_worker_without_resources_and_due_times_are_shown(signed_in: Page, settled: Any) -> None:
     address = postgres.attach(Path(settled.running.environment["PURAS_HOME"]))
     assert address
     later = (datetime.now(UTC) + timedelta(minutes=90)).isoformat()
@@ -112,7 +108,7 @@ def test_a_worker_without_resources_is_tagged_and_later_jobs_show_their_due_time
     settled.api.post(f"/v1/jobs/{job_id}/cancel")
 
 
-def test_an_operator_creates_a_user_in_the_browser(signed_in: Page, settled: Any) -> None:
+def test_operator_creates_a_user_in_the_browser(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.running.url}/operator")
     signed_in.get_by_role("button", name="New user").click()
     form = signed_in.get_by_role("form", name="New user")
@@ -153,9 +149,7 @@ def test_only_operators_can_open_the_admin_page(signed_in: Page, settled: Any) -
         assert client.get("/v1/instance/workers").status_code == 403
 
 
-def test_a_budget_is_created_used_up_raised_and_deleted_and_a_viewer_only_reads(
-    signed_in: Page, settled: Any
-) -> None:
+def test_budget_is_created_exhausted_raised_and_deleted(signed_in: Page, settled: Any) -> None:
     submitted = {"skill": "count", "inputs": {"seconds": 0}}
     assert settled.api.post("/v1/jobs?wait=true", json=submitted).json()["cost_micros"] > 0
     signed_in.goto(f"{settled.url}/usage")

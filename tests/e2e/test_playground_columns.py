@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 PACK = "birds"
 RUN_WITHIN_MS = 40_000
 AGENT = b"""entrypoint: prompt.md
-description: Tells of a bird.
+description: Describes a bird.
 input_schema: {type: object, properties: {bird: {type: string}}, required: [bird]}
 output_schema: {type: object, properties: {tale: {type: string}, legs: {type: integer}}}
 examples:
@@ -37,14 +37,14 @@ output_schema: {type: object, properties: {said: {type: string}, times: {type: i
     return {
         "skills/say/skill.yaml": skill,
         "skills/say/main.py": code.encode(),
-        "skills/tell/skill.yaml": AGENT,
-        "skills/tell/prompt.md": b"Tell of the bird.\n",
+        "skills/describe/skill.yaml": AGENT,
+        "skills/describe/prompt.md": b"Describe the bird.\n",
     }
 
 
 @pytest.fixture(scope="module")
 def birds(settled: Any) -> str:
-    """A skillpack with two versions."""
+    """Create a skillpack with two versions, and return the slug."""
     made = settled.api.post("/v1/skillpacks", json={"slug": PACK, "name": "Birds"})
     assert made.status_code == 201, made.text
     for word in ("hello", "goodbye"):
@@ -91,8 +91,8 @@ def test_two_versions_run_side_by_side_with_highlighted_differences(
     expect(column(signed_in, 1)).to_contain_text("goodbye Ada", timeout=RUN_WITHIN_MS)
     expect(column(signed_in, 2)).to_contain_text("hello Ada", timeout=RUN_WITHIN_MS)
     expect(signed_in.get_by_text("2 values differ")).to_be_visible()
-    marked = column(signed_in, 2).get_by_role("mark")
-    expect(marked).to_have_text(["hello Ada", "hello"])
+    highlighted = column(signed_in, 2).get_by_role("mark")
+    expect(highlighted).to_have_text(["hello Ada", "hello"])
     signed_in.get_by_role("tab", name="JSON").click()
     expect(column(signed_in, 1).locator("mark")).to_have_text(['"goodbye Ada"', '"goodbye"'])
     for number in (1, 2):
@@ -144,11 +144,11 @@ def test_validation_error_is_shown_at_its_field(signed_in: Page, settled: Any, b
 def test_prompt_is_edited_for_one_column_without_changing_the_draft(
     signed_in: Page, settled: Any, birds: str
 ) -> None:
-    signed_in.goto(f"{settled.url}/play/tell?skillpack={birds}")
+    signed_in.goto(f"{settled.url}/play/describe?skillpack={birds}")
     signed_in.get_by_role("button", name="An owl").click()
     signed_in.get_by_role("button", name="Prompt of column 1").click()
     dialog = signed_in.get_by_role("dialog", name="Prompt of column 1")
-    expect(dialog.get_by_label("Prompt", exact=True)).to_have_value("Tell of the bird.\n")
+    expect(dialog.get_by_label("Prompt", exact=True)).to_have_value("Describe the bird.\n")
     dialog.get_by_label("Prompt", exact=True).fill("Sing of the bird.\n")
     dialog.get_by_role("button", name="Use in this column").click()
     expect(signed_in.get_by_role("button", name="Prompt of column 1")).to_have_text("Prompt edited")
@@ -156,8 +156,8 @@ def test_prompt_is_edited_for_one_column_without_changing_the_draft(
     expect(column(signed_in, 1)).to_contain_text("Once an owl.", timeout=RUN_WITHIN_MS)
     signed_in.get_by_role("link", name="Open the job").click()
     expect(signed_in.get_by_role("region", name="Job")).to_contain_text("draft")
-    path = f"/v1/skillpacks/{birds}/drafts/files/skills/tell/prompt.md"
-    assert settled.api.get(path).content == b"Tell of the bird.\n"
+    path = f"/v1/skillpacks/{birds}/drafts/files/skills/describe/prompt.md"
+    assert settled.api.get(path).content == b"Describe the bird.\n"
 
 
 @pytest.mark.parametrize("times", [1, 400], ids=["short", "long"])
@@ -165,7 +165,7 @@ def test_edited_prompt_is_restored_after_a_reload(
     signed_in: Page, settled: Any, birds: str, times: int
 ) -> None:
     words = "Sing~of the bird & its nest.\n" * times
-    signed_in.goto(f"{settled.url}/play/tell?skillpack={birds}")
+    signed_in.goto(f"{settled.url}/play/describe?skillpack={birds}")
     prompt = signed_in.get_by_role("button", name="Prompt of column 1")
     dialog = signed_in.get_by_role("dialog", name="Prompt of column 1")
     prompt.click()
@@ -187,7 +187,7 @@ def test_edited_prompt_is_restored_after_a_reload(
 def test_run_is_saved_as_example_and_eval_case_and_shown_as_code(
     signed_in: Page, settled: Any, birds: str
 ) -> None:
-    signed_in.goto(f"{settled.url}/play/tell?skillpack={birds}")
+    signed_in.goto(f"{settled.url}/play/describe?skillpack={birds}")
     signed_in.get_by_label("bird").fill("wren")
     signed_in.keyboard.press("Control+Enter")
     result = column(signed_in, 1).get_by_role("region", name="Result")
@@ -199,18 +199,18 @@ def test_run_is_saved_as_example_and_eval_case_and_shown_as_code(
     expect(dialog).to_contain_text("in skill.yaml of the draft")
     dialog.get_by_role("button", name="Done").click()
     checked = settled.api.get(f"/v1/skillpacks/{birds}/drafts/check").json()
-    found = next(one for one in checked["skills"] if one["name"] == "tell")["examples"][-1]
+    found = next(one for one in checked["skills"] if one["name"] == "describe")["examples"][-1]
     assert (found["title"], found["inputs"]) == ("A wren", {"bird": "wren"})
     assert found["outputs"]["tale"] == "Once an owl."
     signed_in.get_by_role("button", name="Save eval case…").click()
     dialog.get_by_role("button", name="Save eval case").click()
     expect(dialog).to_contain_text("with its result as the expected output")
     dialog.get_by_role("button", name="Done").click()
-    cases = settled.api.get("/v1/eval-cases", params={"skillpack": birds, "skill": "tell"}).json()
+    cases = settled.api.get("/v1/eval-cases", params={"skillpack": birds, "skill": "describe"}).json()
     assert cases[0]["inputs"] == {"bird": "wren"}
     signed_in.get_by_role("button", name="Code…").click()
     for language, said in (
-        ("curl", '"birds/tell"'),
+        ("curl", '"birds/describe"'),
         ("Python", "client.run_job("),
         ("Terminal", "puras run "),
         ("TypeScript", "await fetch"),

@@ -40,14 +40,12 @@ output_schema: {type: object, properties: {sha256: {type: string}}}
 
 @pytest.fixture
 def viewer(signed_in: Page, as_viewer: Callable[[Page], None]) -> Page:
-    """A page in which a viewer of the project is signed in instead of the owner."""
+    """Return a page in which a viewer of the project is signed in instead of the owner."""
     as_viewer(signed_in)
     return signed_in
 
 
-def test_a_secret_is_set_used_by_a_job_rotated_and_deleted_and_never_shown(
-    signed_in: Page, settled: Any
-) -> None:
+def test_secret_is_set_used_rotated_and_deleted_but_never_shown(signed_in: Page, settled: Any) -> None:
     pushed = settled.api.post("/v1/skillpacks", json={"name": "Reader"})
     assert pushed.status_code == 201, pushed.text
     bundle = {"bundle": ("skills.zip", pack_files(READING))}
@@ -77,13 +75,13 @@ def test_a_secret_is_set_used_by_a_job_rotated_and_deleted_and_never_shown(
     signed_in.get_by_role("button", name="Create secret").click()
     expect(row.filter(has_text="skillpack reader")).to_be_visible()
     assert read_by_a_job(settled) == hashlib.sha256(b"its own value").hexdigest()
-    for left in (1, 0):
+    for remaining in (1, 0):
         row.first.get_by_role("button", name="Delete").click()
         signed_in.get_by_role("button", name="Delete secret").click()
-        expect(row).to_have_count(left)
+        expect(row).to_have_count(remaining)
 
 
-def test_an_empty_section_shows_code_that_creates_the_first_item(signed_in: Page, settled: Any) -> None:
+def test_empty_section_shows_code_that_creates_the_first_item(signed_in: Page, settled: Any) -> None:
     with httpx.Client(base_url=settled.running.url, timeout=30) as client:
         client.cookies.update({one["name"]: one["value"] for one in signed_in.context.cookies()})
         client.headers["X-CSRF-Token"] = client.get("/v1/me").json()["csrf_token"]
@@ -112,9 +110,7 @@ def test_an_empty_section_shows_code_that_creates_the_first_item(signed_in: Page
             expect(signed_in.get_by_role("row").filter(has_text="STRIPE_KEY")).to_be_visible()
 
 
-def test_a_provider_key_shows_its_first_characters_is_tested_and_removed(
-    signed_in: Page, settled: Any
-) -> None:
+def test_provider_key_is_abbreviated_tested_and_removed(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.url}/settings/providers")
     claude = signed_in.get_by_role("listitem").filter(has_text="sonnet-4-6")
     expect(claude).to_contain_text("no key")
@@ -134,7 +130,7 @@ def test_a_provider_key_shows_its_first_characters_is_tested_and_removed(
     expect(claude).to_contain_text("no key")
 
 
-def test_the_audit_log_is_filtered_by_its_url_and_loaded_page_by_page(signed_in: Page, settled: Any) -> None:
+def test_audit_log_is_filtered_by_url_and_loaded_in_pages(signed_in: Page, settled: Any) -> None:
     for number in range(60):
         body = {"name": f"NUMBER_{number}", "value": "a hidden value"}
         assert settled.api.put("/v1/secrets", json=body).status_code == 200
@@ -144,13 +140,13 @@ def test_the_audit_log_is_filtered_by_its_url_and_loaded_page_by_page(signed_in:
     expect(rows.nth(1)).to_contain_text("NUMBER_59")
     signed_in.get_by_role("button", name="Show more").click()
     expect(rows.filter(has_text="NUMBER_0")).to_have_count(1)
-    signed_in.get_by_label("Actor").fill("nobody")
+    signed_in.get_by_label("Actor").fill("unknown")
     signed_in.get_by_role("button", name="Filter").click()
-    expect(signed_in).to_have_url(f"{settled.url}/settings/audit?actor=nobody&action=secret")
+    expect(signed_in).to_have_url(f"{settled.url}/settings/audit?actor=unknown&action=secret")
     expect(signed_in.get_by_text("No entries match these filters.")).to_be_visible()
 
 
-def test_a_viewer_sees_which_roles_have_access_and_no_content(viewer: Page, settled: Any) -> None:
+def test_viewer_sees_required_roles_and_no_content(viewer: Page, settled: Any) -> None:
     body = {"name": "HIDDEN_NAME", "value": "a hidden value"}
     assert settled.api.put("/v1/secrets", json=body).status_code == 200
     for section in ("secrets", "providers", "webhooks", "audit"):
@@ -163,13 +159,13 @@ def test_a_viewer_sees_which_roles_have_access_and_no_content(viewer: Page, sett
     expect(viewer.get_by_role("main").get_by_role("button")).to_have_count(0)
 
 
-def test_an_unknown_section_shows_an_error(signed_in: Page, settled: Any) -> None:
+def test_unknown_section_shows_an_error(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.url}/settings/nothing")
     expect(signed_in.get_by_role("alert")).to_contain_text("no section 'nothing'")
 
 
-def test_a_webhook_is_created_fails_and_is_redelivered(signed_in: Page, settled: Any) -> None:
-    with receiver(settled.running.hook_port) as heard:
+def test_webhook_is_created_fails_and_is_redelivered(signed_in: Page, settled: Any) -> None:
+    with receiver(settled.running.hook_port) as received:
         signed_in.goto(f"{settled.url}/settings/webhooks")
         signed_in.get_by_role("button", name="New webhook").click()
         signed_in.get_by_label("URL").fill("http://10.0.0.1/inside")
@@ -182,7 +178,7 @@ def test_a_webhook_is_created_fails_and_is_redelivered(signed_in: Page, settled:
         hook = signed_in.get_by_role("list", name="Webhooks").get_by_role("listitem")
         expect(hook.get_by_text("enabled")).to_be_visible()
         log = signed_in.get_by_role("table", name="Deliveries").get_by_role("row")
-        heard.status = 500
+        received.status = 500
         hook.get_by_role("button", name="Send test event").click()
         expect(log.nth(1)).to_contain_text("The receiver responded with status 500", timeout=30_000)
         expect(log.nth(1)).to_contain_text("Pending")
@@ -197,18 +193,18 @@ def test_a_webhook_is_created_fails_and_is_redelivered(signed_in: Page, settled:
         expect(details).to_contain_text('"type": "webhook.test"')
         expect(details).to_contain_text("no room today")
         log.nth(1).get_by_role("button", name="View").click()
-        heard.status = 200
-        before = len(heard.got)
+        received.status = 200
+        before = len(received.got)
         log.nth(1).get_by_role("button", name="Redeliver").dblclick()
         expect(log.nth(1)).to_contain_text("Delivered", timeout=30_000)
-        assert len(heard.got) == before + 1, "two clicks are one delivery"
+        assert len(received.got) == before + 1, "two clicks are one delivery"
         expect(hook.get_by_text("enabled")).to_be_visible(timeout=30_000)
         assert settled.api.post("/v1/jobs", json={"skill": "count", "inputs": {"seconds": 0}}).is_success
         expect(log.nth(1)).to_contain_text("job.succeeded", timeout=30_000)
         expect(log.nth(1)).to_contain_text("Delivered", timeout=30_000)
-        ids = {headers["webhook-id"] for headers, _ in heard.got}
+        ids = {headers["webhook-id"] for headers, _ in received.got}
         assert len(ids) == 2  # a test, sent several times with the same id, and the end of a job
-        headers, body = heard.got[-1]
+        headers, body = received.got[-1]
         assert puras.verify_webhook(headers, body, secret)["type"] == "job.succeeded"
         hook.get_by_role("button", name="Pause").click()
         signed_in.get_by_role("button", name="Pause webhook").click()
@@ -219,19 +215,19 @@ def test_a_webhook_is_created_fails_and_is_redelivered(signed_in: Page, settled:
         expect(hook).to_have_count(0)
 
 
-def test_a_schedule_previews_its_next_runs_and_links_its_runs_to_jobs(signed_in: Page, settled: Any) -> None:
+def test_schedule_previews_next_runs_and_links_its_jobs(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.url}/settings/schedules")
     signed_in.get_by_role("button", name="New schedule").click()
     signed_in.get_by_label("Skill", exact=True).select_option("count")
     signed_in.get_by_label("Cron expression").fill("30 9 * * monn")
     expect(signed_in.get_by_role("alert")).to_contain_text("'monn' is not a day of the week")
     signed_in.get_by_label("Cron expression").fill("30 9 * * mon")
-    coming = signed_in.get_by_role("list", name="Next runs").get_by_role("listitem")
-    expect(coming).to_have_count(5)
-    for moment in coming.all():
-        expect(moment).to_have_text(re.compile(r"^Mon .*, 09:30 UTC$"))
+    next_run = signed_in.get_by_role("list", name="Next runs").get_by_role("listitem")
+    expect(next_run).to_have_count(5)
+    for start_time in next_run.all():
+        expect(start_time).to_have_text(re.compile(r"^Mon .*, 09:30 UTC$"))
     signed_in.get_by_label("Time zone").fill("Asia/Kolkata")
-    expect(coming.first).to_have_text(re.compile("09:30 IST$"))
+    expect(next_run.first).to_have_text(re.compile("09:30 IST$"))
     signed_in.get_by_role("textbox", name="Name").fill("Mondays")
     signed_in.get_by_role("textbox", name="Inputs").fill('{"seconds": 900}')
     signed_in.get_by_role("button", name="Create schedule").click()
@@ -287,15 +283,15 @@ class Received:
 @contextmanager
 def receiver(port: int) -> Iterator[Received]:
     """A server on this host that accepts or rejects webhooks."""
-    heard = Received()
+    received = Received()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            heard.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            self.send_response(heard.status)
+            received.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_response(received.status)
             self.end_headers()
-            self.wfile.write(b"thanks" if heard.status == 200 else b"no room today")
+            self.wfile.write(b"thanks" if received.status == 200 else b"no room today")
 
         def log_message(self, *_: Any) -> None:
             """Log nothing."""
@@ -304,7 +300,7 @@ def receiver(port: int) -> Iterator[Received]:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield heard
+            yield received
         finally:
             server.shutdown()
             thread.join()

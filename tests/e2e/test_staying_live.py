@@ -1,4 +1,4 @@
-"""Pages stay true: words as they come, a server that restarts, ten tabs, every width, and nobody else's project."""
+"""Live pages: streamed replies, server restarts, many tabs, screen widths, keyboard use and project isolation."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests.e2e.conftest import EMAIL, PASSWORD, Settled, page_of, settled_instan
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-SOON_MS, BACK_WITHIN_MS = 20_000, 60_000
+WITHIN_MS, RECONNECTED_WITHIN_MS = 20_000, 60_000
 TABS = 10
 WIDTHS = (1024, 1280, 1920)
 TRIAGE = b"""entrypoint: prompt.md
-input_schema: {type: object, properties: {ticket: {type: text}}, required: [ticket]}
+input_schema: {type: object, properties: {complaint: {type: text}}, required: [complaint]}
 output_schema: {type: object, properties: {team: {type: string}}}
 tools:
   - {name: refund, description: Gives money back., entrypoint: "tools.py:refund", confirm: true,
@@ -31,33 +31,33 @@ tools:
 """
 AGENT = {
     "skills/triage/skill.yaml": TRIAGE,
-    "skills/triage/prompt.md": b"You triage tickets.",
+    "skills/triage/prompt.md": b"You triage complaints.",
     "skills/triage/tools.py": b"def refund(order):\n    return {'refunded': True}\n",
 }
 
 
-class Speaker:
-    """A model whose first reply stops in the middle of a sentence until it is let go on."""
+class PausingModel:
+    """A model that pauses its first reply in the middle of the text until `resume` is set."""
 
     def __init__(self) -> None:
-        self.go_on = threading.Event()
+        self.resume = threading.Event()
 
     def __call__(self, body: dict[str, Any]) -> Any:
         if len(body["messages"]) > 1:
             return says(calls("set_output", team="shipping"))
         held = says("I look into it, and then I ask.", calls("refund", order="7"), hold_after=5)
-        return held.but(release=self.go_on)
+        return held.but(release=self.resume)
 
 
 @pytest.fixture(scope="module")
-def speaker() -> Speaker:
-    return Speaker()
+def pausing_model() -> PausingModel:
+    return PausingModel()
 
 
 @pytest.fixture(scope="module")
-def speaking(pages: None, speaker: Speaker) -> Iterator[Settled]:
-    """An instance whose model streams, with an agent that asks before it acts."""
-    with MessagesServer(speaker).running() as upstream:
+def streaming(pages: None, pausing_model: PausingModel) -> Iterator[Settled]:
+    """Run an instance with a streaming model, and an agent that asks for approval."""
+    with MessagesServer(pausing_model).running() as upstream:
         keys = {"ANTHROPIC_BASE_URL": upstream.url, "ANTHROPIC_API_KEY": "sk-of-the-double"}
         with settled_instance(**keys) as settled:
             pushed = settled.api.post(
@@ -65,7 +65,7 @@ def speaking(pages: None, speaker: Speaker) -> Iterator[Settled]:
             )
             assert pushed.status_code == 201, pushed.text
             yield settled
-        speaker.go_on.set()
+        pausing_model.resume.set()
 
 
 COUNTING = b"""
@@ -89,9 +89,9 @@ output_schema: {type: object, properties: {counted: {type: integer}}}
 
 
 @pytest.fixture
-def owner(browser: Browser, speaking: Settled) -> Iterator[Page]:
-    """A page of the speaking instance, in which its owner is signed in."""
-    with page_of(browser, speaking, EMAIL) as page:
+def owner(browser: Browser, streaming: Settled) -> Iterator[Page]:
+    """Open a page of the streaming instance, in which its owner is signed in."""
+    with page_of(browser, streaming, EMAIL) as page:
         yield page
 
 
@@ -101,110 +101,112 @@ def submit(settled: Settled, skill: str, **inputs: Any) -> str:
     return str(answer.json()["id"])
 
 
-def test_words_are_seen_as_they_come_and_the_call_is_approved_where_they_are(
-    owner: Page, speaking: Settled, speaker: Speaker
+def test_reply_streams_and_its_call_is_approved_on_the_page(
+    owner: Page, streaming: Settled, pausing_model: PausingModel
 ) -> None:
-    job_id = submit(speaking, "triage", ticket="It never came")
-    owner.goto(f"{speaking.url}/jobs/{job_id}?tab=transcript")
+    job_id = submit(streaming, "triage", complaint="It never came")
+    owner.goto(f"{streaming.url}/jobs/{job_id}?tab=transcript")
     transcript = owner.get_by_role("log", name="Transcript")
-    expect(transcript).to_contain_text("replying", timeout=SOON_MS)
+    expect(transcript).to_contain_text("replying", timeout=WITHIN_MS)
     expect(transcript).to_contain_text("I ")
-    speaker.go_on.set()
-    asking = owner.get_by_role("region", name="Calls awaiting approval")
-    asking.get_by_role("button", name="Approve").click(timeout=SOON_MS)
-    expect(owner.get_by_text("Succeeded").first).to_be_visible(timeout=SOON_MS)
+    pausing_model.resume.set()
+    approval_bar = owner.get_by_role("region", name="Calls awaiting approval")
+    approval_bar.get_by_role("button", name="Approve").click(timeout=WITHIN_MS)
+    expect(owner.get_by_text("Succeeded").first).to_be_visible(timeout=WITHIN_MS)
     expect(transcript).to_contain_text("set_output")
 
 
-def test_a_page_catches_up_without_a_gap_when_the_server_restarts(owner: Page, speaking: Settled) -> None:
-    job_id = submit(speaking, "count", seconds=25)
-    owner.goto(f"{speaking.url}/jobs/{job_id}?tab=logs")
+def test_page_shows_all_events_after_a_restart_of_the_server(owner: Page, streaming: Settled) -> None:
+    job_id = submit(streaming, "count", seconds=25)
+    owner.goto(f"{streaming.url}/jobs/{job_id}?tab=logs")
     log = owner.get_by_role("log", name="Log")
-    expect(log).to_contain_text("counted 2", timeout=SOON_MS)
-    home = Path(speaking.running.environment["PURAS_HOME"])
-    kill(children_called(speaking.running.up, home, "studio.serve"))
-    expect(log).to_contain_text("counted 25", timeout=BACK_WITHIN_MS)
+    expect(log).to_contain_text("counted 2", timeout=WITHIN_MS)
+    home = Path(streaming.running.environment["PURAS_HOME"])
+    kill(children_called(streaming.running.up, home, "studio.serve"))
+    expect(log).to_contain_text("counted 25", timeout=RECONNECTED_WITHIN_MS)
     lines = [line for line in log.locator(".line").all_inner_texts() if line.startswith("counted")]
     assert lines == [f"counted {number}" for number in range(1, 26)]
-    expect(owner.get_by_text("Succeeded").first).to_be_visible(timeout=BACK_WITHIN_MS)
+    expect(owner.get_by_text("Succeeded").first).to_be_visible(timeout=RECONNECTED_WITHIN_MS)
 
 
-def test_ten_tabs_of_a_running_job_all_live_and_none_hangs(owner: Page, speaking: Settled) -> None:
-    job_id = submit(speaking, "count", seconds=40)
+def test_ten_tabs_of_a_running_job_are_all_updated(owner: Page, streaming: Settled) -> None:
+    job_id = submit(streaming, "count", seconds=40)
     tabs = [owner, *(owner.context.new_page() for _ in range(TABS - 1))]
     for tab in tabs:
-        tab.goto(f"{speaking.url}/jobs/{job_id}?tab=logs")
+        tab.goto(f"{streaming.url}/jobs/{job_id}?tab=logs")
     for tab in tabs:
         tab.bring_to_front()
-        expect(tab.get_by_role("log", name="Log")).to_contain_text("counted 3", timeout=BACK_WITHIN_MS)
+        expect(tab.get_by_role("log", name="Log")).to_contain_text("counted 3", timeout=RECONNECTED_WITHIN_MS)
     tabs[-1].get_by_role("button", name="Cancel", exact=True).click()
     tabs[-1].get_by_role("button", name="Cancel job").click()
     for tab in (tabs[0], tabs[-1]):
         tab.bring_to_front()
-        expect(tab.get_by_text("Canceled").first).to_be_visible(timeout=SOON_MS)
+        expect(tab.get_by_text("Canceled").first).to_be_visible(timeout=WITHIN_MS)
 
 
-def test_nothing_is_wider_than_the_screen_at_any_width(owner: Page, speaking: Settled) -> None:
-    ended = submit(speaking, "count", seconds=0)
-    speaking.api.get(f"/v1/jobs/{ended}", params={"wait": "true"})
-    places = {
-        f"{speaking.running.url}/": "Atelier",
-        f"{speaking.url}/jobs": "Submitted",
-        f"{speaking.url}/jobs/{ended}": "Succeeded",
-        f"{speaking.url}/play/triage?c=~~&c=1~~": "ticket",
+def test_pages_fit_the_screen_at_every_width(owner: Page, streaming: Settled) -> None:
+    ended = submit(streaming, "count", seconds=0)
+    streaming.api.get(f"/v1/jobs/{ended}", params={"wait": "true"})
+    signs = {
+        f"{streaming.running.url}/": "Atelier",
+        f"{streaming.url}/jobs": "Submitted",
+        f"{streaming.url}/jobs/{ended}": "Succeeded",
+        f"{streaming.url}/play/triage?c=~~&c=1~~": "complaint",
     }
     for width in WIDTHS:
         owner.set_viewport_size({"width": width, "height": 900})
-        for place, sign in places.items():
-            owner.goto(place)
-            expect(owner.get_by_role("main").get_by_text(sign).first).to_be_visible(timeout=SOON_MS)
-            wider = owner.evaluate("document.documentElement.scrollWidth - innerWidth")
-            assert wider <= 0, (width, place, wider)
-            reached = owner.get_by_role("main").evaluate("main => main.scrollWidth - main.clientWidth")
-            assert reached <= 0, (width, place, reached)
+        for path, sign in signs.items():
+            owner.goto(path)
+            expect(owner.get_by_role("main").get_by_text(sign).first).to_be_visible(timeout=WITHIN_MS)
+            overflow = owner.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert overflow <= 0, (width, path, overflow)
+            main_overflow = owner.get_by_role("main").evaluate("main => main.scrollWidth - main.clientWidth")
+            assert main_overflow <= 0, (width, path, main_overflow)
 
 
-def test_every_tab_of_every_page_opens_without_an_error(owner: Page, speaking: Settled) -> None:
-    job_id = submit(speaking, "count", seconds=0)
-    speaking.api.get(f"/v1/jobs/{job_id}", params={"wait": "true"})
-    for place in ("", "/jobs", f"/jobs/{job_id}", "/play/triage", "/editor", "/usage", "/settings"):
-        owner.goto(speaking.url + place)
-        expect(owner.get_by_role("navigation", name="Breadcrumb")).to_contain_text("Atelier", timeout=SOON_MS)
-        expect(owner.get_by_role("main").get_by_text("Loading…")).to_have_count(0, timeout=SOON_MS)
+def test_every_tab_opens_without_an_error(owner: Page, streaming: Settled) -> None:
+    job_id = submit(streaming, "count", seconds=0)
+    streaming.api.get(f"/v1/jobs/{job_id}", params={"wait": "true"})
+    for path in ("", "/jobs", f"/jobs/{job_id}", "/play/triage", "/editor", "/usage", "/settings"):
+        owner.goto(streaming.url + path)
+        expect(owner.get_by_role("navigation", name="Breadcrumb")).to_contain_text(
+            "Atelier", timeout=WITHIN_MS
+        )
+        expect(owner.get_by_role("main").get_by_text("Loading…")).to_have_count(0, timeout=WITHIN_MS)
         for tab in owner.get_by_role("main").get_by_role("tab").all():
             tab.click()
             expect(tab).to_have_attribute("aria-selected", "true")
 
 
-def test_a_person_of_another_project_sees_nothing_of_this_one(
-    browser: Browser, owner: Page, speaking: Settled
+def test_users_of_other_projects_see_nothing_of_this_one(
+    browser: Browser, owner: Page, streaming: Settled
 ) -> None:
-    job_id = submit(speaking, "count", seconds=0)
-    speaking.running.operate(
+    job_id = submit(streaming, "count", seconds=0)
+    streaming.running.operate(
         "user", "create", "mallory@example.org", "--password-stdin", typed=f"{PASSWORD}\n"
     )
     with (
-        closing(speaking.sign_in("mallory@example.org")) as stranger,
-        page_of(browser, speaking, "mallory@example.org") as page,
+        closing(streaming.sign_in("mallory@example.org")) as other_user,
+        page_of(browser, streaming, "mallory@example.org") as page,
     ):
-        for place in ("", "/jobs", f"/jobs/{job_id}", "/play/count", "/editor"):
-            page.goto(speaking.url + place)
-            expect(page.get_by_role("alert")).to_contain_text("There is no project", timeout=SOON_MS)
+        for path in ("", "/jobs", f"/jobs/{job_id}", "/play/count", "/editor"):
+            page.goto(streaming.url + path)
+            expect(page.get_by_role("alert")).to_contain_text("There is no project", timeout=WITHIN_MS)
             assert "counted" not in page.content()
-        asked = stranger.get(f"/v1/jobs/{job_id}", headers={"X-Puras-Project": speaking.slug})
-        assert asked.status_code == 404
+        response = other_user.get(f"/v1/jobs/{job_id}", headers={"X-Puras-Project": streaming.slug})
+        assert response.status_code == 404
 
 
-def test_a_job_is_run_watched_and_left_with_the_keys_alone(owner: Page, speaking: Settled) -> None:
-    owner.goto(f"{speaking.url}/jobs")
+def test_job_is_run_and_followed_with_the_keyboard(owner: Page, streaming: Settled) -> None:
+    owner.goto(f"{streaming.url}/jobs")
     expect(owner.get_by_role("main")).to_be_visible()
     owner.keyboard.press("Control+k")
     owner.keyboard.type("try count")
-    expect(owner.get_by_role("option", name="Skills Try count", exact=True)).to_be_visible(timeout=SOON_MS)
+    expect(owner.get_by_role("option", name="Skills Try count", exact=True)).to_be_visible(timeout=WITHIN_MS)
     owner.keyboard.press("Enter")
-    expect(owner).to_have_url(f"{speaking.url}/play/count")
+    expect(owner).to_have_url(f"{streaming.url}/play/count")
     field = owner.get_by_label("seconds")
-    expect(field).to_be_visible(timeout=SOON_MS)
+    expect(field).to_be_visible(timeout=WITHIN_MS)
     for _ in range(60):
         if field.evaluate("field => field === document.activeElement"):
             break
@@ -212,14 +214,14 @@ def test_a_job_is_run_watched_and_left_with_the_keys_alone(owner: Page, speaking
     expect(field).to_be_focused()
     owner.keyboard.type("0")
     owner.keyboard.press("Control+Enter")
-    expect(owner.get_by_role("article", name="Column 1")).to_contain_text("Succeeded", timeout=SOON_MS)
+    expect(owner.get_by_role("article", name="Column 1")).to_contain_text("Succeeded", timeout=WITHIN_MS)
     owner.get_by_role("tab", name="Result").focus()
     owner.keyboard.press("ArrowRight")
     expect(owner.get_by_role("tab", name="JSON")).to_have_attribute("aria-selected", "true")
     owner.keyboard.press("g")
     owner.keyboard.press("j")
-    expect(owner).to_have_url(f"{speaking.url}/jobs")
-    expect(owner.get_by_role("table", name="Jobs")).to_be_visible(timeout=SOON_MS)
+    expect(owner).to_have_url(f"{streaming.url}/jobs")
+    expect(owner.get_by_role("table", name="Jobs")).to_be_visible(timeout=WITHIN_MS)
     owner.keyboard.press("j")
     owner.keyboard.press("Enter")
-    expect(owner.get_by_role("heading", name="count")).to_be_visible(timeout=SOON_MS)
+    expect(owner.get_by_role("heading", name="count")).to_be_visible(timeout=WITHIN_MS)

@@ -1,4 +1,4 @@
-"""What the pages show while things happen, go wrong, or end."""
+"""Pages during changes and errors: live updates, validation, filters and sign-out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def submit(settled: Any, seconds: int) -> str:
     return str(answer.json()["id"])
 
 
-def test_a_bad_bundle_shows_every_problem_with_its_place(
+def test_invalid_bundle_shows_every_problem_with_its_line(
     signed_in: Page, settled: Any, tmp_path: Path
 ) -> None:
     bundle = tmp_path / "bad.zip"
@@ -34,7 +34,7 @@ def test_a_bad_bundle_shows_every_problem_with_its_place(
     expect(alert).to_contain_text("entrypoint")
 
 
-def test_a_job_is_watched_live_and_cancelled(signed_in: Page, settled: Any) -> None:
+def test_job_is_followed_live_and_cancelled(signed_in: Page, settled: Any) -> None:
     job_id = submit(settled, 60)
     signed_in.goto(f"{settled.url}/jobs/{job_id.upper()}")
     expect(signed_in.get_by_text("Running").first).to_be_visible()
@@ -48,7 +48,7 @@ def test_a_job_is_watched_live_and_cancelled(signed_in: Page, settled: Any) -> N
     assert settled.api.get(f"/v1/jobs/{job_id}").json()["status"] == "cancelled"
 
 
-def test_the_list_of_jobs_follows_what_others_submit(signed_in: Page, settled: Any) -> None:
+def test_job_list_shows_new_jobs_of_other_users(signed_in: Page, settled: Any) -> None:
     submit(settled, 0)
     signed_in.goto(f"{settled.url}/jobs")
     expect(signed_in.get_by_role("table", name="Jobs")).to_be_visible()
@@ -57,9 +57,9 @@ def test_the_list_of_jobs_follows_what_others_submit(signed_in: Page, settled: A
     expect(row).to_contain_text("Succeeded", timeout=15_000)
 
 
-def test_filters_live_in_the_address(signed_in: Page, settled: Any) -> None:
+def test_filters_are_in_the_url_of_the_job_list(signed_in: Page, settled: Any) -> None:
     submit(settled, 0)
-    signed_in.goto(f"{settled.url}/jobs?status=failed&source=nobody")
+    signed_in.goto(f"{settled.url}/jobs?status=failed&source=unknown")
     expect(signed_in.get_by_text("No jobs match these filters.")).to_be_visible()
     signed_in.get_by_role("button", name="Show all jobs").click()
     signed_in.get_by_role("button", name="Succeeded").click()
@@ -67,7 +67,7 @@ def test_filters_live_in_the_address(signed_in: Page, settled: Any) -> None:
     expect(signed_in).to_have_url(f"{settled.url}/jobs?status=succeeded")
 
 
-def test_inputs_that_do_not_fit_are_told_at_their_field(signed_in: Page, settled: Any) -> None:
+def test_invalid_input_is_reported_at_its_field(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.url}/play/count")
     signed_in.get_by_label("seconds").fill("600")
     signed_in.get_by_role("button", name="Run").click()
@@ -75,14 +75,14 @@ def test_inputs_that_do_not_fit_are_told_at_their_field(signed_in: Page, settled
     expect(signed_in.get_by_role("alert").first).to_contain_text("60")
 
 
-def test_what_a_skill_returns_is_never_markup(signed_in: Page, settled: Any) -> None:
+def test_result_is_never_rendered_as_markup(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.url}/play/count")
     signed_in.get_by_label("seconds").fill("0")
     signed_in.keyboard.press("Control+Enter")
     expect(signed_in.get_by_text("<b>not markup</b>")).to_be_visible()
 
 
-def test_a_page_of_a_session_that_ended_elsewhere_leaves_for_the_form(signed_in: Page, settled: Any) -> None:
+def test_page_redirects_to_sign_in_after_sign_out_in_another_tab(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.url}/jobs")
     expect(signed_in.get_by_role("heading", name="Jobs")).to_be_attached()
     other = signed_in.context.new_page()
@@ -93,6 +93,6 @@ def test_a_page_of_a_session_that_ended_elsewhere_leaves_for_the_form(signed_in:
     expect(signed_in).to_have_url(f"{settled.running.url}/sign-in?next=%2Fp%2Fatelier%2Fjobs")
 
 
-def test_an_unknown_job_says_so(signed_in: Page, settled: Any) -> None:
+def test_unknown_job_shows_an_error(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.url}/jobs/123")
     expect(signed_in.get_by_role("alert")).to_contain_text("123")

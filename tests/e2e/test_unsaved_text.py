@@ -18,7 +18,7 @@ from tests.e2e.test_notebook_page import begin, kept, seen, write
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 FILE = "skills/owls/SKILL.md"
-TEXT = "---\nname: owls\ndescription: Tells of owls.\n---\nTell of owls.\n"
+TEXT = "---\nname: owls\ndescription: Describes owls.\n---\nDescribe owls.\n"
 FILES = "**/drafts/files/**"
 DEVELOPER = "dora@example.org"
 RESTORED = "unsaved text"
@@ -47,7 +47,7 @@ def open_editor(page: Page, settled: Any, pack: str) -> Locator:
     """Return the editor with the text of the file."""
     page.goto(f"{settled.url}/editor?skillpack={pack}")
     code = page.get_by_role("textbox", name=FILE)
-    expect(code).to_contain_text("Tell of owls.")
+    expect(code).to_contain_text("Describe owls.")
     return code
 
 
@@ -65,10 +65,10 @@ def conflict(page: Page) -> Locator:
     return page.get_by_role("alert").filter(has_text="this file")
 
 
-def until(page: Page, is_so: Callable[[], object]) -> None:
+def until(page: Page, condition: Callable[[], object]) -> None:
     """Wait until a condition is true, while the page runs."""
     for _ in range(SHOWN_WITHIN_MS // 50):
-        if is_so():
+        if condition():
             return
         page.wait_for_timeout(50)
     raise AssertionError("the condition did not become true")
@@ -87,7 +87,7 @@ class Saves:
         else:
             route.continue_()
 
-    def lose_answer(self, at: int) -> None:
+    def lose_response(self, at: int) -> None:
         """Let the server store the text, and drop the response."""
         assert self.held[at].fetch().status == 200
         self.held[at].abort()
@@ -172,13 +172,13 @@ def test_save_with_a_lost_response_is_a_conflict_only_after_a_change_of_another_
     saves = Saves(signed_in)
     type_on(signed_in, code, "one ")
     until(signed_in, lambda: saves.held)
-    saves.lose_answer(0)
+    saves.lose_response(0)
     expect(saving(signed_in)).to_have_text("Saved")  # the page finds its own text on the server
     assert len(saves.held) == 1
     signed_in.keyboard.type("two ")
     until(signed_in, lambda: len(saves.held) == 2)
     signed_in.keyboard.type("three")
-    saves.lose_answer(1)
+    saves.lose_response(1)
     until(signed_in, lambda: len(saves.held) == 3)
     saves.held[2].continue_()
     expect(saving(signed_in)).to_have_text("Saved")
@@ -186,7 +186,7 @@ def test_save_with_a_lost_response_is_a_conflict_only_after_a_change_of_another_
     assert stored(settled, pack) == f"{TEXT}one two three"
     signed_in.keyboard.type(" four")
     until(signed_in, lambda: len(saves.held) == 4)
-    saves.lose_answer(3)
+    saves.lose_response(3)
     theirs = settled.api.put(file_url(pack), content=f"{TEXT}Theirs.", headers={"If-Match": "*"})
     assert theirs.status_code == 200
     until(signed_in, lambda: len(saves.held) == 5)
@@ -236,7 +236,7 @@ def test_unsaved_text_is_restored_after_a_reload(signed_in: Page, settled: Any, 
     expect(code).not_to_contain_text("Mine.")
     expect(saving(signed_in)).to_have_text("Saved")
     signed_in.reload()
-    expect(code).to_contain_text("Tell of owls.")
+    expect(code).to_contain_text("Describe owls.")
     expect(note).to_have_count(0)
     break_saves(signed_in)
     type_on(signed_in, code, "Again.")
@@ -322,7 +322,7 @@ def test_text_survives_the_end_of_the_browser(
             tmp_path, executable_path=CHROMIUM, args=QUIET
         )
         page = context.new_page()
-        settled.let_in(page, DEVELOPER)
+        settled.sign_in_page(page, DEVELOPER)
         if is_first:
             type_unsaved(page, settled, pack, "Mine.")
         else:
@@ -337,7 +337,7 @@ def test_text_of_an_ended_session_is_restored_only_for_its_user(
 ) -> None:
     page = signed_in
     add_member(settled, DEVELOPER, "developer")
-    settled.let_in(page, DEVELOPER)
+    settled.sign_in_page(page, DEVELOPER)
     code = open_editor(page, settled, pack)
     saves = Saves(page)
     type_on(page, code, "Mine.")
@@ -347,7 +347,7 @@ def test_text_of_an_ended_session_is_restored_only_for_its_user(
         saves.held[0].continue_()
     page.wait_for_url("**/sign-in?next=**")
     page.unroute(FILES)
-    settled.let_in(page, EMAIL)
+    settled.sign_in_page(page, EMAIL)
     open_editor(page, settled, pack)
     note = page.get_by_role("status").filter(has_text=RESTORED)
     expect(saving(page)).to_have_text("Saved")
