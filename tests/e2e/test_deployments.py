@@ -43,7 +43,7 @@ GATE_WITHIN_MS = 60_000
 
 @pytest.fixture
 def blank(settled: Any, request: pytest.FixtureRequest) -> str:
-    """The slug of an empty skillpack."""
+    """Create an empty skillpack, and return the slug."""
     slug = request.node.name.removeprefix("test_")[:50].replace("_", "-").strip("-")
     made = settled.api.post("/v1/skillpacks", json={"slug": slug, "name": slug})
     assert made.status_code == 201, made.text

@@ -154,7 +154,7 @@ def test_preview_shows_the_content_of_files(signed_in: Page, settled: Any) -> No
 
 
 @pytest.mark.parametrize("name", ["evil.html", "evil.svg", "evil.txt"])
-def test_hostile_file_executes_nothing(signed_in: Page, settled: Any, name: str) -> None:
+def test_hostile_file_runs_no_script(signed_in: Page, settled: Any, name: str) -> None:
     script = "parent.opened = window.opened = document.title = 'opened'"
     markup = f'<script>{script}</script><img src=x onerror="{script}">'
     put(

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 @pytest.fixture
 def blank(settled: Any, request: pytest.FixtureRequest) -> str:
-    """The slug of an empty skillpack."""
+    """Create an empty skillpack, and return the slug."""
     slug = request.node.name.removeprefix("test_")[:50].replace("_", "-")
     made = settled.api.post("/v1/skillpacks", json={"slug": slug, "name": slug})
     assert made.status_code == 201, made.text

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
-    """A JPEG of 6 megapixels that is rotated by its EXIF orientation."""
+    """Create a JPEG of 6 megapixels that is rotated by its EXIF orientation."""
     image = Image.new("RGB", (3000, 2000))
     draw = ImageDraw.Draw(image)
     for row in range(2000):
@@ -37,7 +37,7 @@ def photo(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def starter(tmp_path: Path) -> Path:
-    """The starter skillpack as a ZIP archive that a user can upload."""
+    """Pack the starter skillpack into a ZIP archive that a user can upload."""
     path = tmp_path / "starter.zip"
     path.write_bytes(pack(STARTER))
     return path

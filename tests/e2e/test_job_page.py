@@ -81,7 +81,7 @@ BUNDLE = {
 
 @pytest.fixture(scope="module")
 def agents(settled: Any) -> str:
-    """The slug of a skillpack with agents, in addition to the other skills of the project."""
+    """Create a skillpack with agents, in addition to the other skills of the project, and return the slug."""
     created = settled.api.post("/v1/skillpacks", json={"slug": "agents", "name": "Agents"})
     assert created.status_code in (201, 409), created.text
     pushed = settled.api.post(

@@ -47,7 +47,7 @@ NOTEBOOK = {
 
 @pytest.fixture
 def page(browser: Browser, settled: Any) -> Iterator[Page]:
-    """A page with the notebook; it tolerates that the policy of the page blocks what the outputs try."""
+    """Open a page with the notebook; errors about the policy of the page, which blocks the outputs, are ignored."""
     settled.api.post("/v1/skillpacks", json={"slug": PACK, "name": PACK})
     path = f"/v1/skillpacks/{PACK}/drafts/files/notebooks/first.ipynb"
     answer = settled.api.put(path, content=json.dumps(NOTEBOOK), headers={"If-Match": "*"})

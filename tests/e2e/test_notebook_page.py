@@ -28,7 +28,7 @@ SKILL = (
 
 @pytest.fixture
 def pack(settled: Any, request: pytest.FixtureRequest) -> str:
-    """The slug of an empty skillpack."""
+    """Create an empty skillpack, and return the slug."""
     slug = request.node.name.removeprefix("test_")[:50].replace("_", "-")
     made = settled.api.post("/v1/skillpacks", json={"slug": slug, "name": slug})
     assert made.status_code == 201, made.text
@@ -46,21 +46,21 @@ def write(page: Page, number: int, code: str, *, runs: bool = True) -> Locator:
     return page.get_by_role("article", name=re.compile(rf", cell {number}$"))
 
 
-def kept(settled: Any, pack: str, name: str = "first") -> Any:
-    """The valid notebook that the draft contains."""
+def stored_notebook(settled: Any, pack: str, name: str = "first") -> Any:
+    """Return the notebook of the draft, and check that it is valid."""
     answer = settled.api.get(f"/v1/skillpacks/{pack}/drafts/files/notebooks/{name}.ipynb")
     assert answer.status_code == 200, answer.text
     nbformat.validate(nbformat.reads(answer.text, as_version=4))
     return json.loads(answer.text)
 
 
-def seen(page: Page, name: str) -> None:
+def take_screenshot(page: Page, name: str) -> None:
     """Take a screenshot for a manual review if a folder for screenshots is set."""
     if folder := os.environ.get("PURAS_SCREENSHOTS"):
         page.screenshot(path=str(Path(folder, f"{name}.png")))
 
 
-def begin(page: Page, settled: Any, pack: str) -> None:
+def create_notebook(page: Page, settled: Any, pack: str) -> None:
     page.goto(f"{settled.url}/notebook?skillpack={pack}")
     page.get_by_role("button", name="New", exact=True).click()
     page.get_by_label("Name of the new notebook").fill("first")
@@ -70,7 +70,7 @@ def begin(page: Page, settled: Any, pack: str) -> None:
 
 def test_cell_becomes_a_published_skill_and_a_job(signed_in: Page, settled: Any, pack: str) -> None:
     page = signed_in
-    begin(page, settled, pack)
+    create_notebook(page, settled, pack)
     write(page, 1, "x = 20\nprint('owls')")
     second = write(page, 2, "x + 1")
     expect(second).to_contain_text("21", timeout=60_000)
@@ -88,7 +88,7 @@ def test_cell_becomes_a_published_skill_and_a_job(signed_in: Page, settled: Any,
     looping = write(page, 4, "print('on', flush=True)\nwhile True: pass")
     expect(looping).to_contain_text("on", timeout=20_000)
     expect(page.get_by_label("Kernel", exact=True)).to_contain_text("Kernel busy")
-    seen(page, "busy")
+    take_screenshot(page, "busy")
     page.get_by_role("button", name="Interrupt", exact=True).click()
     expect(looping).to_contain_text("KeyboardInterrupt", timeout=20_000)
     expect(looping).to_contain_text("was interrupted")
@@ -104,7 +104,7 @@ def test_cell_becomes_a_published_skill_and_a_job(signed_in: Page, settled: Any,
     expect(card.get_by_role("textbox", name="text")).to_have_value("owls")
     card.get_by_role("button", name=re.compile("^Run")).click()
     expect(card.get_by_role("region", name="Result")).to_contain_text("OWLS", timeout=30_000)
-    seen(page, "skill")
+    take_screenshot(page, "skill")
     card.get_by_role("button", name="Publish skill…").click()
     dialog = page.get_by_role("dialog", name="Publish").filter(visible=True)
     expect(dialog).to_contain_text("skills/shout/main.py")
@@ -120,7 +120,7 @@ def test_cell_becomes_a_published_skill_and_a_job(signed_in: Page, settled: Any,
     expect(page.get_by_role("article", name=re.compile(", cell 2$"))).to_contain_text("21")
     expect(page.get_by_role("article", name=re.compile(", cell 3$")).get_by_role("img")).to_be_visible()
     expect(page.get_by_label("Kernel", exact=True)).to_contain_text("Kernel idle")
-    notebook = kept(settled, pack)
+    notebook = stored_notebook(settled, pack)
     assert notebook["cells"][1]["outputs"][0]["data"]["text/plain"] == "21"
     assert notebook["metadata"]["puras"]["skills"] == ["shout"]
     page.get_by_role("button", name="Restart").click()
@@ -151,8 +151,8 @@ def on_the_job_page(page: Page) -> Locator:
     return link.and_(page.get_by_title("Open this job as a notebook in the draft"))
 
 
-def pushed(settled: Any, pack: str) -> None:
-    """A function `say` as the first version of the skillpack."""
+def publish_function(settled: Any, pack: str) -> None:
+    """Publish a function `say` as the first version of the skillpack."""
     files = {
         "skills/say/words.py": b"WORD = 'hello'\n",
         "skills/say/main.py": b"from words import WORD\n\ndef run(inputs):\n"
@@ -170,7 +170,7 @@ def pushed(settled: Any, pack: str) -> None:
 def test_a_job_is_opened_in_the_skillpack_of_its_skill(
     signed_in: Page, settled: Any, pack: str, as_viewer: Callable[[Page], None]
 ) -> None:
-    pushed(settled, pack)
+    publish_function(settled, pack)
     body = {"skill": f"{pack}/say", "inputs": {"name": "Ada"}}
     job = settled.api.post("/v1/jobs", params={"wait": "true"}, json=body).json()
     as_viewer(signed_in)
@@ -181,13 +181,13 @@ def test_a_job_is_opened_in_the_skillpack_of_its_skill(
     on_the_job_page(signed_in).click()
     expect(signed_in).to_have_url(re.compile(rf"/notebook\?skillpack={pack}&file=notebooks%2Fjob-"))
     expect(signed_in.get_by_role("textbox", name="Source of cell 2", exact=True)).to_contain_text("Ada")
-    assert "runpy" in kept(settled, pack, f"job-{job['id'][:8]}")["cells"][-1]["source"]
+    assert "runpy" in stored_notebook(settled, pack, f"job-{job['id'][:8]}")["cells"][-1]["source"]
 
 
 def test_the_playground_opens_inputs_and_runs_as_notebooks(
     signed_in: Page, settled: Any, pack: str, as_viewer: Callable[[Page], None]
 ) -> None:
-    pushed(settled, pack)
+    publish_function(settled, pack)
     playground = f"{settled.url}/play/say?skillpack={pack}"
     signed_in.goto(playground)
     signed_in.get_by_label("name").fill("Ada")
@@ -247,8 +247,8 @@ READ: dict[str, Any] = {
 }
 
 
-def given(settled: Any, pack: str) -> None:
-    """A draft with a notebook that was run elsewhere."""
+def put_notebook(settled: Any, pack: str) -> None:
+    """Store a notebook that was run elsewhere in the draft."""
     path = f"/v1/skillpacks/{pack}/drafts/files/notebooks/first.ipynb"
     assert settled.api.put(path, content=json.dumps(READ)).status_code == 200
 
@@ -256,7 +256,7 @@ def given(settled: Any, pack: str) -> None:
 def test_viewer_reads_a_notebook_and_cannot_run_cells(
     signed_in: Page, settled: Any, pack: str, as_viewer: Callable[[Page], None]
 ) -> None:
-    given(settled, pack)
+    put_notebook(settled, pack)
     as_viewer(signed_in)
     signed_in.goto(f"{settled.url}/notebook?skillpack={pack}")
     expect(signed_in.get_by_role("heading", name="Owls")).to_be_visible()
@@ -270,15 +270,15 @@ def test_viewer_reads_a_notebook_and_cannot_run_cells(
 def test_notebook_is_accessible_in_both_themes_and_on_a_narrow_page(
     signed_in: Page, settled: Any, pack: str
 ) -> None:
-    given(settled, pack)
+    put_notebook(settled, pack)
     signed_in.goto(f"{settled.url}/notebook?skillpack={pack}")
     expect(signed_in.get_by_text("two", exact=True)).to_be_visible()
     assert_usable(signed_in, "a notebook")
-    seen(signed_in, "dark")
+    take_screenshot(signed_in, "dark")
     signed_in.set_viewport_size({"width": 390, "height": 844})
     expect(signed_in.get_by_role("button", name="Run all")).to_be_visible()
     assert signed_in.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    seen(signed_in, "narrow")
+    take_screenshot(signed_in, "narrow")
     first = signed_in.get_by_role("article", name="Text, cell 1")
     first.focus()
     signed_in.keyboard.press("ArrowDown")
@@ -294,7 +294,7 @@ def test_notebook_is_accessible_in_both_themes_and_on_a_narrow_page(
 def test_conflict_of_two_users_in_one_notebook_loses_no_text(
     signed_in: Page, settled: Any, pack: str
 ) -> None:
-    given(settled, pack)
+    put_notebook(settled, pack)
     signed_in.goto(f"{settled.url}/notebook?skillpack={pack}")
     expect(signed_in.get_by_role("textbox", name="Source of cell 2", exact=True)).to_be_visible()
     other_text = {**READ, "cells": [{**READ["cells"][1], "source": "theirs = 1"}]}
@@ -330,7 +330,7 @@ def test_notebooks_are_uploaded_renamed_and_deleted(signed_in: Page, settled: An
     signed_in.keyboard.press("Enter")
     expect(listed.get_by_role("button", name="barn-owls")).to_have_attribute("aria-current", "page")
     expect(signed_in.get_by_role("textbox", name="Source of cell 2", exact=True)).to_contain_text("1 + 1")
-    assert kept(settled, pack, "barn-owls")["cells"][1]["source"] == "1 + 1"
+    assert stored_notebook(settled, pack, "barn-owls")["cells"][1]["source"] == "1 + 1"
     listed.get_by_role("button", name="Delete").click()
     signed_in.get_by_role("dialog").filter(visible=True).get_by_role("button", name="Delete notebook").click()
     expect(listed).to_contain_text("No notebooks yet.")

@@ -282,7 +282,7 @@ class Received:
 
 @contextmanager
 def receiver(port: int) -> Iterator[Received]:
-    """A server on this host that accepts or rejects webhooks."""
+    """Run a server on this host that accepts or rejects webhooks."""
     received = Received()
 
     class Handler(BaseHTTPRequestHandler):

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Dialog, Error, Locator, Page, Route, ex
 
 from tests.e2e.conftest import CHROMIUM, EMAIL, PASSWORD, QUIET, SHOWN_WITHIN_MS, add_member
 from tests.e2e.test_accessibility import assert_usable
-from tests.e2e.test_notebook_page import begin, kept, seen, write
+from tests.e2e.test_notebook_page import create_notebook, stored_notebook, take_screenshot, write
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -26,7 +26,7 @@ RESTORED = "unsaved text"
 
 @pytest.fixture
 def pack(settled: Any, request: pytest.FixtureRequest) -> str:
-    """The slug of a skillpack with one file in its draft."""
+    """Create a skillpack with one file in its draft, and return the slug."""
     slug: str = request.node.name.removeprefix("test_")[:50].replace("_", "-")
     made = settled.api.post("/v1/skillpacks", json={"slug": slug, "name": slug})
     assert made.status_code == 201, made.text
@@ -217,16 +217,16 @@ def test_save_continues_while_the_user_is_on_another_page(signed_in: Page, settl
 def test_unsaved_text_is_restored_after_a_reload(signed_in: Page, settled: Any, pack: str) -> None:
     dialogs = dialogs_of(signed_in)
     type_unsaved(signed_in, settled, pack, "Mine.")
-    seen(signed_in, "offline")
+    take_screenshot(signed_in, "offline")
     assert [one["text"] for one in records(signed_in)] == [f"{TEXT}Mine."]
     signed_in.unroute(FILES)
     signed_in.reload()
     note = signed_in.get_by_role("status").filter(has_text=RESTORED)
     expect(note).to_be_visible()
-    seen(signed_in, "restored")
+    take_screenshot(signed_in, "restored")
     assert_usable(signed_in, "restored text")
     signed_in.emulate_media(color_scheme="dark")
-    seen(signed_in, "restored-dark")
+    take_screenshot(signed_in, "restored-dark")
     expect(saving(signed_in)).to_have_text("Not saved: SKILL.md contains restored text.")
     code = signed_in.get_by_role("textbox", name=FILE)
     expect(code).to_contain_text("Mine.")
@@ -366,7 +366,7 @@ def test_text_of_an_ended_session_is_restored_only_for_its_user(
     page.get_by_role("button", name="Sign out").click()
     ask = page.get_by_role("dialog", name="Sign out")
     expect(ask).to_contain_text("1 file has unsaved text.")
-    seen(page, "sign-out")
+    take_screenshot(page, "sign-out")
     ask.get_by_role("button", name="Delete text and sign out").click()
     page.wait_for_url("**/sign-in")
     assert records(page) == []
@@ -422,7 +422,7 @@ def test_rejected_save_shows_the_reason(signed_in: Page, settled: Any, pack: str
     expect(saving(signed_in)).to_have_text(
         "Not saved: The draft is full. Your text is stored in this browser."
     )
-    seen(signed_in, "refused")
+    take_screenshot(signed_in, "refused")
     signed_in.unroute(FILES)
     signed_in.get_by_role("button", name="Try again").click()
     expect(saving(signed_in)).to_have_text("Saved")
@@ -432,7 +432,7 @@ def test_rejected_save_shows_the_reason(signed_in: Page, settled: Any, pack: str
 def test_cell_has_one_save_at_a_time_and_is_restored_after_a_reload(
     signed_in: Page, settled: Any, pack: str
 ) -> None:
-    begin(signed_in, settled, pack)
+    create_notebook(signed_in, settled, pack)
     saves = Saves(signed_in)
     write(signed_in, 1, "one = 1", runs=False)
     until(signed_in, lambda: saves.held)
@@ -445,7 +445,7 @@ def test_cell_has_one_save_at_a_time_and_is_restored_after_a_reload(
     saves.held[1].continue_()
     expect(saving(signed_in)).to_have_text("Saved")
     expect(conflict(signed_in)).to_have_count(0)
-    assert kept(settled, pack)["cells"][0]["source"] == "one = 1\ntwo = 2"
+    assert stored_notebook(settled, pack)["cells"][0]["source"] == "one = 1\ntwo = 2"
     signed_in.keyboard.type("\nthree = 3")
     until(signed_in, lambda: len(saves.held) == 3)
     saves.held[2].abort()
@@ -454,9 +454,9 @@ def test_cell_has_one_save_at_a_time_and_is_restored_after_a_reload(
     signed_in.reload()
     expect(signed_in.get_by_role("status").filter(has_text=RESTORED)).to_be_visible()
     assert_usable(signed_in, "a notebook with restored text")
-    seen(signed_in, "notebook-restored")
+    take_screenshot(signed_in, "notebook-restored")
     expect(signed_in.get_by_role("textbox", name="Source of cell 1", exact=True)).to_contain_text("three = 3")
-    assert "three" not in json.dumps(kept(settled, pack))
+    assert "three" not in json.dumps(stored_notebook(settled, pack))
     signed_in.get_by_role("button", name="Save", exact=True).click()
     expect(saving(signed_in)).to_have_text("Saved")
-    assert kept(settled, pack)["cells"][0]["source"] == "one = 1\ntwo = 2\nthree = 3"
+    assert stored_notebook(settled, pack)["cells"][0]["source"] == "one = 1\ntwo = 2\nthree = 3"

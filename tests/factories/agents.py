@@ -29,6 +29,7 @@ class Held:
         """The number of replies to each step of each topic."""
 
     def __call__(self, body: dict[str, Any]) -> Answer:
+        """Return the reply to a request, or a held one."""
         topic, step = place_of(body)
         if self.at.get(topic) == step and topic not in self.held:
             self.held.append(topic)

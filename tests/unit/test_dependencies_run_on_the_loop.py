@@ -1,6 +1,6 @@
-"""Whatever an endpoint depends on is a coroutine.
+"""Endpoints and their dependencies are coroutines.
 
-FastAPI runs plain functions in a thread each: a hop there and back costs more than reading a key.
+FastAPI runs plain functions in threads, and the switch to a thread costs more than the check of an API key.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from backend.app import create_app
 from backend.config import Settings
 
-HELD = (
+CHECKED = (
     "auth",
     "drive",
     "events",
@@ -28,7 +28,7 @@ HELD = (
     "secrets",
     "skillpacks",
 )
-"""The parts of `backend` that are held to it: what nearly every request passes through."""
+"""The parts of `backend` that this test checks, which nearly every request uses."""
 
 
 def test_no_endpoint_or_dependency_is_a_plain_function(tmp_path: Path) -> None:
@@ -40,10 +40,10 @@ def test_no_endpoint_or_dependency_is_a_plain_function(tmp_path: Path) -> None:
         f"{call.__module__}.{call.__qualname__}"
         for route in routes
         for call in _calls(route.dependant)
-        if call.__module__.split(".")[1] in HELD
+        if call.__module__.split(".")[1] in CHECKED
         and not (inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call))
     }
-    assert not plain, "write `async def`, even when there is nothing to await"
+    assert not plain, "use `async def`, even without `await`"
 
 
 def _calls(dependant: Dependant) -> Iterator[Callable[..., object]]:

@@ -129,7 +129,7 @@ def test_an_error_without_fields_has_its_message_or_the_text_that_it_is_given() 
     }
 
 
-def test_bases_add_what_every_error_of_their_status_has() -> None:
+def test_base_classes_add_the_common_fields_of_their_status() -> None:
     assert Rejected("m").as_body()["errors"] == []
     assert Invalid("No.", [Problem("a", "b")]).as_body()["errors"] == [{"path": "a", "message": "b"}]
     assert Slow(4).as_body() == {"detail": "Wait 4 s.", "code": "slow", "retry_after_s": 4}
@@ -167,7 +167,7 @@ def test_a_renamed_code_has_its_former_name_in_the_body_and_is_found_by_it() -> 
     ("arguments", "named"),
     [((), {}), ((ID,), {}), ((ID, 1, "x", 4), {}), ((ID, 1), {"step": 2}), ((ID, 1), {"other": 2})],
 )
-def test_a_wrong_call_is_a_type_error(arguments: tuple[object, ...], named: dict[str, object]) -> None:
+def test_invalid_arguments_raise_type_error(arguments: tuple[object, ...], named: dict[str, object]) -> None:
     with pytest.raises(TypeError):
         StepMissing(*arguments, **named)  # type: ignore[arg-type]
 

@@ -1,7 +1,7 @@
-"""Nothing connects to an address that a tenant names but through the guarded transports, and one function decides.
+"""Connections to addresses of tenants use the guarded transports, and one function decides which addresses are public.
 
-Every place that opens a connection is found by reading the code. It either hands a guarded transport to its client, or
-is listed here with the destination that the operator has configured; an entry that nothing needs any more fails too.
+The test reads the code for all places that open a connection. Each one either passes a guarded transport to its
+client, or is listed here with the destination that the operator has configured. Unused entries are errors.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ROOT: Final = Path(__file__).parents[2]
 SCANNED: Final = ("backend", "workers", "studio", "mcp", "skills_kit/puras")
 
 GUARDED: Final = {"GuardedTransport", "ProjectTransport", "CredentialedTransport"}
-"""The transport that resolves once, checks every address, and connects to what was checked; and wrappers of it."""
+"""The transport that resolves a name once, checks every address, and connects to a checked one; and its wrappers."""
 CALLERS: Final = {
     "backend/integrations/media/download.py": "PublicDestinations",
     "backend/integrations/providers/probing.py": "PublicDestinations",
@@ -28,20 +28,20 @@ CALLERS: Final = {
     "backend/data/memory/embedding.py": "OPERATOR",
     "backend/integrations/media/fal/queue.py": "OPERATOR",
 }
-"""What calls servers through the guarded transport, and where it may go."""
+"""The modules that call servers through the guarded transport, and the allowed destinations."""
 GUARDS: Final = {
     "backend/core/net/egress/connector.py": "connects to the addresses that its `addresses_of` has checked",
     "backend/core/net/transport.py": "is the guarded transport",
     "skills_kit/puras/_http.py": "connects to the address that it has checked; the rest goes to the instance",
 }
 OPERATOR: Final = {
-    "backend/operations/checks/models.py": "the operator's own command looks at the endpoints of the catalog",
+    "backend/operations/checks/models.py": "the operator's own command checks the endpoints of the catalog",
     "backend/operations/demo/rest.py": "the operator's own command calls this instance",
     "backend/operations/up/welcome.py": "the operator's own command waits for this instance",
     "backend/storage/supabase/bucket.py": "SUPABASE_URL",
     "backend/integrations/web/search.py": "PURAS_SEARCH_URL",
     "workers/llm/selection.py": "endpoints of the catalog; a project's own URL goes through ProjectTransport",
-    "workers/sandbox/host/broker.py": "PURAS_API_URL, or this machine",
+    "workers/sandbox/host/broker.py": "PURAS_API_URL, or this host",
     "workers/sandbox/packages/downloads.py": "the package index of the operator's settings",
     "mcp/puras_mcp/api.py": "runs on a user's machine, and calls the instance that the user has configured",
     "skills_kit/puras/cli/local.py": "runs on a user's machine, and waits for a server that it has started itself",
@@ -78,16 +78,16 @@ PROPERTIES: Final = {
     ),
     *("is_unspecified", "ipv4_mapped", "sixtofour", "teredo"),
 }
-"""Of addresses: code that asks for one decides by another rule than `is_public`."""
+"""Properties of addresses: code that uses one makes a decision that only `is_public` should make."""
 OTHER_MEANING: Final = {"skills_kit/puras/notebook/checks.py": "`is_global` of a symbol table"}
 
 
 class Found(NamedTuple):
-    """A place in the code."""
+    """A location in the code."""
 
     file: str
     line: int
-    what: str
+    name: str
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:
@@ -98,7 +98,7 @@ def sources() -> Iterator[tuple[str, ast.Module]]:
 
 
 def names_of(tree: ast.Module) -> dict[str, str]:
-    """What names of a module stand for, by their full names."""
+    """Return the full names of the imported names of a module."""
     found: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -113,7 +113,7 @@ def names_of(tree: ast.Module) -> dict[str, str]:
 
 
 def full_name(node: ast.expr, names: dict[str, str]) -> str:
-    """`httpx.AsyncClient` for what a module calls so, by whatever name."""
+    """Return the full name of an expression, such as `httpx.AsyncClient`, whatever the module calls it."""
     if isinstance(node, ast.Name):
         return names.get(node.id, node.id)
     if isinstance(node, ast.Attribute):
@@ -122,7 +122,7 @@ def full_name(node: ast.expr, names: dict[str, str]) -> str:
 
 
 def opened(tree: ast.Module, file: str) -> Iterator[Found]:
-    """Every use of what opens connections, but for clients that are given a guarded transport."""
+    """Yield every use of a function that opens connections, except clients with a guarded transport."""
     names = names_of(tree)
     guarded = {
         id(node.func)
@@ -137,21 +137,21 @@ def opened(tree: ast.Module, file: str) -> Iterator[Found]:
 
 
 def is_guarded(call: ast.Call, tree: ast.Module) -> bool:
-    """Whether a client is given `transport=` that is made of a guarded one, there or by a name in the module."""
-    given = next((keyword.value for keyword in call.keywords if keyword.arg == "transport"), None)
-    if isinstance(given, ast.Name):
+    """Return whether `transport=` of a client is a guarded transport, directly or through a variable of the module."""
+    transport = next((keyword.value for keyword in call.keywords if keyword.arg == "transport"), None)
+    if isinstance(transport, ast.Name):
         values = [
             node.value
             for node in ast.walk(tree)
             if isinstance(node, ast.Assign)
-            and any(isinstance(target, ast.Name) and target.id == given.id for target in node.targets)
+            and any(isinstance(target, ast.Name) and target.id == transport.id for target in node.targets)
         ]
         return bool(values) and all(map(makes_guarded, values))
-    return given is not None and makes_guarded(given)
+    return transport is not None and makes_guarded(transport)
 
 
 def wraps_a_socket(call: ast.Call) -> bool:
-    """Whether a call gives streams to a socket that is open already."""
+    """Return whether a call creates streams for an open socket."""
     return any(keyword.arg == "sock" for keyword in call.keywords) and not call.args
 
 
@@ -160,7 +160,7 @@ def makes_guarded(value: ast.expr) -> bool:
 
 
 def is_annotation(node: ast.expr, tree: ast.Module) -> bool:
-    """Whether a name stands for a type alone: as an annotation, a base class, or in `isinstance`."""
+    """Return whether a name is only an annotation."""
     for parent in ast.walk(tree):
         inside: list[ast.expr | None] = []
         if isinstance(parent, ast.arg | ast.AnnAssign):
@@ -172,30 +172,30 @@ def is_annotation(node: ast.expr, tree: ast.Module) -> bool:
     return False
 
 
-def asked(tree: ast.Module, file: str) -> Iterator[Found]:
+def uses_of_properties(tree: ast.Module, file: str) -> Iterator[Found]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr in PROPERTIES:
             yield Found(file, node.lineno, node.attr)
 
 
 def test_one_function_decides_which_addresses_are_public() -> None:
-    found = [one for file, tree in sources() for one in asked(tree, file)]
+    found = [one for file, tree in sources() for one in uses_of_properties(tree, file)]
     assert {one.file for one in found} == set(OTHER_MEANING), [
         one for one in found if one.file not in OTHER_MEANING
     ]
 
 
-def test_every_connection_is_guarded_or_to_what_the_operator_has_configured() -> None:
+def test_every_connection_is_guarded_or_configured_by_the_operator() -> None:
     found = [one for file, tree in sources() for one in opened(tree, file)]
     listed = {*GUARDS, *OPERATOR}
     assert not [one for one in found if one.file not in listed], (
         "use GuardedTransport, or list the destination"
     )
-    assert {one.file for one in found} == listed, "an entry that nothing needs any more"
+    assert {one.file for one in found} == listed, "remove the unused entry"
 
 
 @pytest.mark.parametrize(("file", "destinations"), CALLERS.items())
-def test_a_caller_goes_through_the_guarded_transport(file: str, destinations: str) -> None:
+def test_caller_uses_the_guarded_transport(file: str, destinations: str) -> None:
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     guarded = [
@@ -225,7 +225,7 @@ def test_a_caller_goes_through_the_guarded_transport(file: str, destinations: st
         "import requests\nrequests.Session()",
     ],
 )
-def test_a_connection_without_a_guard_is_caught(code: str) -> None:
+def test_unguarded_connection_is_found(code: str) -> None:
     assert list(opened(ast.parse(code), "x.py"))
 
 
@@ -238,10 +238,12 @@ def test_a_connection_without_a_guard_is_caught(code: str) -> None:
         "import httpx\nhttpx.Request('GET', 'x')",
     ],
 )
-def test_a_guarded_connection_is_not(code: str) -> None:
+def test_guarded_connection_is_accepted(code: str) -> None:
     assert not list(opened(ast.parse(code), "x.py"))
 
 
-def test_a_decision_by_another_rule_is_caught() -> None:
-    assert list(asked(ast.parse("import ipaddress\nipaddress.ip_address('x').is_private"), "x.py"))
-    assert list(asked(ast.parse("a.is_global and not a.is_multicast"), "x.py"))
+def test_other_check_of_an_address_is_found() -> None:
+    assert list(
+        uses_of_properties(ast.parse("import ipaddress\nipaddress.ip_address('x').is_private"), "x.py")
+    )
+    assert list(uses_of_properties(ast.parse("a.is_global and not a.is_multicast"), "x.py"))

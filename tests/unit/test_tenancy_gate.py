@@ -1,7 +1,7 @@
-"""No query reads or writes a tenant's table without saying whose rows it means.
+"""Every query of a tenant's table names the project whose rows it uses.
 
-Every such query starts with `visible(Table, principal)` or names the `project_id` itself. What may reach across
-projects is listed here, each with its reason; an entry that nothing needs any more fails the test too.
+Each such query starts with `visible(Table, principal)` or contains the `project_id`. Queries across projects are listed
+here, each with the reason; unused entries are errors.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from backend.core.db.named_queries import read_entries
 ROOT = Path(__file__).parents[2]
 SCANNED = ("backend", "workers", "studio")
 OUTSIDE = ("backend/identity/auth/", "backend/operations/", "backend/migrations/")
-"""The gate itself, the operator's own commands, and the schema."""
+"""The access check itself, the operator's own commands, and the schema."""
 
 BY_JOB = {"job_events", "journal_entries", "media_calls"}
-"""Tables whose rows belong to a job, not to a project by name: their queries name the job."""
+"""Tables whose rows belong to a job: their queries contain the job instead of the project."""
 
 ALLOWED: dict[str, str] = {
     "backend/skills/deployments/manifests.py": "reads manifests of deployments that `visible` has found",
     "backend/skills/deployments/sweep.py": "ends old drafts and removes unused bytes, of every project",
-    "backend/data/drive/uploads/expiry.py": "forgets uploads over their time, of every project",
-    "backend/execution/events/append.py": "numbers the event of the job that the fact's own transaction has in hand",
+    "backend/data/drive/uploads/expiry.py": "deletes expired uploads, of every project",
+    "backend/execution/events/append.py": "numbers the event of the job that the transaction has locked",
     "backend/execution/events/queries.py": "events of the one job that `visible` has returned",
     "backend/execution/jobs/access/events.py": "events of the one job that `visible` has returned",
     "backend/evals/insights/queries.py": "events of the jobs that `visible` has returned",
     "backend/execution/worker_registry/service.py": "a worker counts its own running jobs, of every project",
-    "backend/housekeeping.py": "forgets invitations over their time, of every project",
+    "backend/housekeeping.py": "deletes expired invitations, of every project",
     "backend/money/admission.py": "the sweeper takes jobs whose time has come, of every project",
     "backend/execution/jobs/cancel.py": "acts on the one job that `visible` has returned",
     "backend/execution/jobs/attempts/subjobs.py": "a worker serves the subjobs of its running jobs, of every project",
@@ -44,20 +44,20 @@ ALLOWED: dict[str, str] = {
     "backend/execution/jobs/sql/claim.sql": "a worker serves every project: it claims in the order of fairness",
     "backend/execution/jobs/attempts/recovery.py": "the sweeper takes jobs from dead workers, of every project",
     "backend/execution/jobs/forks/steps.py": "reads the step of the one job that `visible` has returned",
-    "backend/execution/journal/service.py": "reads and writes what the one attempt that its worker holds has done",
-    "backend/money/ledger/audit.py": "the operator's proof adds up every wallet of the instance",
-    "backend/money/ledger/service.py": "reads what the one attempt that its worker holds has used",
-    "backend/integrations/media/calls.py": "reads and writes what the one attempt whose token was brought has ordered",
-    "backend/data/memory/embedding_queue.py": "embeds what was written, of every project",
-    "backend/administration/retention/memory.py": "what is old goes by the instance's own rules, of every project",
-    "backend/administration/retention/months.py": "a month of events goes when no job of any project needs it",
-    "backend/administration/retention/rows.py": "what is old goes by the instance's own rules, of every project",
-    "backend/administration/key_rotation.py": "the instance's newest key protects the secrets of everybody",
+    "backend/execution/journal/service.py": "reads and writes the steps of the one attempt of its worker",
+    "backend/money/ledger/audit.py": "the operator's audit sums up every wallet of the instance",
+    "backend/money/ledger/service.py": "reads the usage of the one attempt of its worker",
+    "backend/integrations/media/calls.py": "reads and writes the orders of the one attempt that the token identifies",
+    "backend/data/memory/embedding_queue.py": "embeds new records, of every project",
+    "backend/administration/retention/memory.py": "deletes old records by the rules of the instance, of every project",
+    "backend/administration/retention/months.py": "deletes a month of events that no job of any project needs",
+    "backend/administration/retention/rows.py": "deletes old rows by the rules of the instance, of every project",
+    "backend/administration/key_rotation.py": "encrypts the secrets of every project with the newest key",
 }
 
 
 class Query(NamedTuple):
-    """A place in the code that touches a tenant's table."""
+    """A location in the code with a query of a tenant's table."""
 
     file: str
     line: int
@@ -78,22 +78,22 @@ def queries() -> list[Query]:
     return found
 
 
-def test_every_query_of_a_tenant_table_says_whose_rows_it_means(queries: list[Query]) -> None:
-    leaks = [
+def test_every_query_of_a_tenant_table_names_the_project(queries: list[Query]) -> None:
+    unscoped = [
         f"{one.file}:{one.line} {one.what}"
         for one in queries
         if not one.is_scoped and one.file not in ALLOWED
     ]
-    assert not leaks, "begin with visible(Table, principal), or name the project_id"
+    assert not unscoped, "start with visible(Table, principal), or add the project_id"
 
 
 def test_every_exception_is_still_needed(queries: list[Query]) -> None:
     needed = {one.file for one in queries if not one.is_scoped}
-    assert set(ALLOWED) <= needed, "take the entry out of the list"
+    assert set(ALLOWED) <= needed, "remove the unused entry"
 
 
 @pytest.mark.parametrize(
-    "leak",
+    "query",
     [
         "def f(s): return s.scalars(select(Job).where(Job.id == 1))",
         "def f(s): return s.get(Job, 1)",
@@ -110,12 +110,12 @@ def test_every_exception_is_still_needed(queries: list[Query]) -> None:
         "def f(s, pid): select(Job); return select(Deployment).where(Deployment.project_id == pid)",
     ],
 )
-def test_a_query_without_a_project_is_caught(leak: str) -> None:
-    assert any(not one.is_scoped for one in queries_in(leak, "x.py"))
+def test_query_without_a_project_is_found(query: str) -> None:
+    assert any(not one.is_scoped for one in queries_in(query, "x.py"))
 
 
 @pytest.mark.parametrize(
-    "sound",
+    "query",
     [
         "def f(s, p): return s.scalars(visible(Job, p).where(Job.id == 1))",
         "def f(s, p): return s.scalars(select(Job).where(Job.project_id == p.project_id))",
@@ -126,11 +126,11 @@ def test_a_query_without_a_project_is_caught(leak: str) -> None:
         "TITLE = 'copy the jobs from there'",
     ],
 )
-def test_a_query_of_one_project_passes(sound: str) -> None:
-    assert all(one.is_scoped for one in queries_in(sound, "x.py"))
+def test_query_of_one_project_is_accepted(query: str) -> None:
+    assert all(one.is_scoped for one in queries_in(query, "x.py"))
 
 
-def test_a_named_query_without_a_project_is_caught() -> None:
+def test_named_query_without_a_project_is_found() -> None:
     source = (
         "-- name: a\n-- B.\nselect 1 from jobs\n\n-- name: b\n-- C.\nselect 1 from jobs where project_id = 1"
     )
@@ -139,7 +139,7 @@ def test_a_named_query_without_a_project_is_caught() -> None:
 
 
 def _tenant_tables() -> dict[str, str]:
-    """Class name → table name of everything that belongs to a project."""
+    """Return the table names of all classes that belong to a project."""
     classes = [getattr(tables, name) for name in tables.__all__]
     models = [one for one in classes if isinstance(one, type) and issubclass(one, SQLModel)]
     names = {one.__name__: str(one.__tablename__) for one in models}
@@ -180,7 +180,7 @@ def _by_orm(tree: ast.Module, file: str) -> Iterator[Query]:
 
 
 def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """What belongs to a statement itself, not to the statements inside it."""
+    """Yield the nodes of a statement without those of nested statements."""
     for child in ast.iter_child_nodes(node):
         if not isinstance(child, ast.stmt):
             yield child
@@ -188,7 +188,7 @@ def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _tables_of(call: ast.Call) -> list[str]:
-    """The tenant tables that a call of select, update, delete, select_from, get or get_one reads or writes."""
+    """Return the tenant tables that a call of select, update, delete, select_from, get or get_one uses."""
     name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
     if name in ("get", "get_one") and call.args and isinstance(call.args[0], ast.Name):
         arguments: list[ast.expr] = call.args[:1]
@@ -196,12 +196,12 @@ def _tables_of(call: ast.Call) -> list[str]:
         arguments = call.args
     else:
         return []
-    named = {node.id for one in arguments for node in ast.walk(one) if isinstance(node, ast.Name)}
-    return sorted(named & set(TENANT))
+    names = {node.id for one in arguments for node in ast.walk(one) if isinstance(node, ast.Name)}
+    return sorted(names & set(TENANT))
 
 
 def _has_whole_key(call: ast.Call) -> bool:
-    """`session.get(Member, (principal.project_id, …))`."""
+    """Return whether the call is like `session.get(Member, (principal.project_id, …))`."""
     return getattr(call.func, "attr", "") in ("get", "get_one") and "project_id" in ast.unparse(call.args[-1])
 
 
@@ -211,10 +211,10 @@ def _by_sql(tree: ast.Module, file: str) -> Iterator[Query]:
     for node in ast.walk(tree):
         if id(node) in docstrings or id(node) in inside:
             continue
-        written = _sql_of(node)
-        found = _IN_SQL.search(written) if written and _looks_like_sql(written) else None
+        sql = _sql_of(node)
+        found = _IN_SQL.search(sql) if sql and _looks_like_sql(sql) else None
         if found:
-            yield Query(file, getattr(node, "lineno", 0), f"SQL of {found[1]}", "project_id" in written)
+            yield Query(file, getattr(node, "lineno", 0), f"SQL of {found[1]}", "project_id" in sql)
 
 
 def _sql_of(node: ast.AST) -> str | None:
@@ -225,14 +225,14 @@ def _sql_of(node: ast.AST) -> str | None:
     return None
 
 
-def _looks_like_sql(written: str) -> bool:
+def _looks_like_sql(sql: str) -> bool:
     return (
-        re.search(r"^\s*(?:with|select|insert|update|delete|merge)\b|\b(?:where|set|values)\b", written, re.I)
+        re.search(r"^\s*(?:with|select|insert|update|delete|merge)\b|\b(?:where|set|values)\b", sql, re.I)
         is not None
     )
 
 
-def test_jobs_are_made_where_the_files_that_their_inputs_name_are_checked() -> None:
+def test_jobs_are_created_only_where_their_input_files_are_checked() -> None:
     def files_with(pattern: str, suffix: str) -> set[str]:
         paths = (path for folder in SCANNED for path in (ROOT / folder).rglob(f"*.{suffix}"))
         found = (
@@ -243,7 +243,7 @@ def test_jobs_are_made_where_the_files_that_their_inputs_name_are_checked() -> N
     inserts = r"insert\s+into\s+jobs\b|\.add(_all)?\(\[?Job\("
     assert files_with(inserts, "sql") == {"backend/execution/jobs/sql/submit.sql"}
     assert not files_with(inserts, "py")
-    # What a running job calls has the rights of that job, which may read the whole drive.
+    # A subjob has the rights of its running parent, which may read the whole drive.
     assert files_with(r"\btransitions\.submit", "py") == {
         "backend/execution/jobs/submit.py",
         "backend/execution/jobs/subjobs/subagents.py",

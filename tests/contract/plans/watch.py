@@ -40,7 +40,7 @@ class Explained:
 
 
 class Numbered(NamedTuple):
-    """A statement in the form that the server receives, with `$1`, `$2`…"""
+    """A statement as the server receives it, with `$1`, `$2`, and so on."""
 
     sql: str
     types: Sequence[int]

@@ -1,4 +1,4 @@
-"""What a body may hold, and how lists are paged."""
+"""Values that request bodies may contain, and pages of lists."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Inputs(RequestBody):
 
 
 @pytest.mark.parametrize(
-    ("body", "place"),
+    ("body", "message"),
     [
         ({"a": "x\x00"}, "a contains a NUL"),
         ({"a": [1, {"b": "\ud800"}]}, "a[1].b contains a lone surrogate"),
@@ -31,8 +31,8 @@ class Inputs(RequestBody):
         ([float("-inf")], "[0] contains a number that JSON does not have"),
     ],
 )
-def test_what_cannot_be_stored_is_found_with_its_place(body: Any, place: str) -> None:
-    assert (unstorable(body) or "").startswith(place)
+def test_values_that_cannot_be_stored_are_found_with_their_path(body: Any, message: str) -> None:
+    assert (unstorable(body) or "").startswith(message)
 
 
 JSON = st.recursive(
@@ -42,7 +42,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_text_that_utf8_holds_passes_unless_it_has_a_nul(body: Any) -> None:
+def test_utf8_text_without_nul_can_be_stored(body: Any) -> None:
     assert (unstorable(body) is None) == ("\\u0000" not in ascii_json(body))
 
 
@@ -52,16 +52,16 @@ def ascii_json(body: Any) -> str:
     return json.dumps(body).replace("\\\\", "")
 
 
-def test_a_deep_body_is_walked_without_running_out_of_stack() -> None:
+def test_deep_body_is_checked_without_recursion_error() -> None:
     assert (unstorable(nested(50_000)) or "").endswith("… contains values more than 64 levels deep")
 
 
-def test_a_body_has_so_many_levels_and_no_more() -> None:
+def test_body_has_a_maximum_depth() -> None:
     assert unstorable(nested(64)) is None
     assert unstorable({"a": nested(64)}) is not None
 
 
-def test_a_value_of_a_stranger_is_flattened_where_it_is_too_deep_and_stays_as_it_is_elsewhere() -> None:
+def test_untrusted_value_is_flattened_only_where_it_is_too_deep() -> None:
     deep: dict[str, Any] = {"a": nested(50_000), "b": [1, {"c": None}], "d": nested(62)}
     flat = flattened(deep)
     assert unstorable(flat) is None
@@ -77,23 +77,23 @@ def nested(levels: int) -> Any:
     return value
 
 
-def test_a_request_with_such_text_or_an_unknown_field_is_refused() -> None:
+def test_request_with_invalid_text_or_an_unknown_field_is_rejected() -> None:
     for body in ({"inputs": {"a": "\x00"}}, {"inputs": {}, "imputs": {}}):
         with pytest.raises(ValidationError):
             Inputs.model_validate(body)
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.uuids())
-def test_a_cursor_tells_back_where_the_page_ended(at: datetime, row_id: Any) -> None:
+def test_cursor_contains_the_end_of_the_page(at: datetime, row_id: Any) -> None:
     assert Page(cursor=cursor_of(at, row_id)).time_position() == (at, row_id)
 
 
 @given(st.integers(-(2**63) + 1, 2**63 - 1))
-def test_a_cursor_of_numbers_tells_back_its_number(number: int) -> None:
+def test_cursor_of_numbers_contains_its_number(number: int) -> None:
     assert Page(cursor=cursor_of(number)).number() == number
 
 
-def test_a_page_knows_whether_another_follows() -> None:
+def test_page_has_a_cursor_only_if_another_follows() -> None:
     rows = [uuid4() for _ in range(3)]
     full = Page(limit=2).slice(rows, lambda row: (row,))
     assert (list(full.items), full.next_cursor) == (rows[:2], cursor_of(rows[1]))

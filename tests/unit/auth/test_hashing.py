@@ -1,4 +1,4 @@
-"""Hashing beside the event loop has a bounded queue."""
+"""Password hashing in threads has a bounded queue."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from backend.core.errors import Unavailable
 from backend.identity.auth.accounts.hashing import Hashers
 
 
-async def test_who_would_wait_behind_too_many_is_told_to_come_back() -> None:
+async def test_request_is_rejected_when_the_queue_is_full() -> None:
     hashers = Hashers(threads=1, max_waiting=2)
-    go_on = threading.Event()
-    taken = [asyncio.create_task(hashers.run(go_on.wait)) for _ in range(3)]
-    await asyncio.sleep(0)  # each has taken its place by the next round of the loop
-    with pytest.raises(Unavailable) as refused:
-        await hashers.run(go_on.wait)
-    assert refused.value.retry_after_s > 0
+    resume = threading.Event()
+    accepted = [asyncio.create_task(hashers.run(resume.wait)) for _ in range(3)]
+    await asyncio.sleep(0)  # the tasks take their slots in the next iteration of the loop
+    with pytest.raises(Unavailable) as rejected:
+        await hashers.run(resume.wait)
+    assert rejected.value.retry_after_s > 0
 
-    go_on.set()
+    resume.set()
     async with asyncio.timeout(5):
-        assert await asyncio.gather(*taken) == [True] * 3
+        assert await asyncio.gather(*accepted) == [True] * 3
         assert await hashers.run(lambda: "room again") == "room again"
 
 
-async def test_work_that_fails_gives_its_place_back() -> None:
+async def test_failed_work_releases_its_slot() -> None:
     hashers = Hashers(threads=1, max_waiting=0)
 
     def fail() -> None:

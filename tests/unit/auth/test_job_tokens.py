@@ -1,4 +1,4 @@
-"""Job tokens: genuine, of one attempt, and not for long."""
+"""Job tokens: authentic, valid for one attempt, and short-lived."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ def mint(vault: Vault, seconds: int = 60) -> str:
     return job_tokens.mint(vault, project_id=uuid4(), job_id=uuid4(), attempt=3, expires_at=expires_at)
 
 
-def test_what_was_minted_is_told_back() -> None:
+def test_token_contains_the_values_that_were_minted() -> None:
     vault, project_id, job_id = Vault([NEW]), uuid4(), uuid4()
     expires_at = (now() + timedelta(hours=1)).replace(microsecond=0)
     token = job_tokens.mint(vault, project_id=project_id, job_id=job_id, attempt=3, expires_at=expires_at)
     assert job_tokens.verify(vault, token) == (project_id, job_id, 3, expires_at)
 
 
-def test_a_token_outlives_the_rotation_of_the_key() -> None:
+def test_token_is_valid_after_key_rotation() -> None:
     job_tokens.verify(Vault([NEW, OLD]), mint(Vault([OLD])))
 
 
-def test_another_instance_s_token_is_refused() -> None:
+def test_token_of_another_instance_is_rejected() -> None:
     with pytest.raises(InvalidJobToken, match="not created by this instance"):
         job_tokens.verify(Vault([NEW]), mint(Vault([OLD])))
 
 
-def test_an_expired_token_is_refused() -> None:
+def test_expired_token_is_rejected() -> None:
     vault = Vault([NEW])
     with pytest.raises(InvalidJobToken, match="expired"):
         job_tokens.verify(vault, mint(vault, seconds=-1))
 
 
-def test_not_one_byte_of_a_token_can_be_changed() -> None:
+def test_every_changed_byte_invalidates_a_token() -> None:
     vault = Vault([NEW])
     token = mint(vault)
-    for at in range(len("puras_job_"), len(token) - 1):
-        forged = token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1 :]
+    for index in range(len("puras_job_"), len(token) - 1):
+        forged = token[:index] + ("A" if token[index] != "A" else "B") + token[index + 1 :]
         with pytest.raises(InvalidJobToken):
             job_tokens.verify(vault, forged)
 
@@ -55,6 +55,6 @@ def test_not_one_byte_of_a_token_can_be_changed() -> None:
 @pytest.mark.parametrize(
     "token", ["", "puras_job_", "x", "puras_job_" + "A" * 300, "puras_job_é", "puras_job_!!!!"]
 )
-def test_what_is_no_token_is_refused(token: str) -> None:
+def test_malformed_token_is_rejected(token: str) -> None:
     with pytest.raises(InvalidJobToken):
         job_tokens.verify(Vault([NEW]), token)

@@ -1,4 +1,4 @@
-"""Which skills a key's list allows."""
+"""The skills that the allowlist of a key permits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from backend.identity.auth.skill_allowlist import allows, problems
         ("resize/resize", False, False),
     ],
 )
-def test_an_entry_means_one_skillpack_or_says_that_it_means_all(
+def test_entry_matches_one_skillpack_or_all_with_a_wildcard(
     entry: str, *, default: bool, other: bool
 ) -> None:
     assert allows([entry], "default", "resize", is_default=True) is default
@@ -32,14 +32,14 @@ def test_an_empty_list_allows_everything() -> None:
 
 
 @pytest.mark.parametrize("entry", ["resize", "media/resize", "*/resize", "a_b-1/c"])
-def test_what_names_a_skill_is_taken(entry: str) -> None:
+def test_valid_entry_is_accepted(entry: str) -> None:
     assert problems([entry]) == []
 
 
 @pytest.mark.parametrize(
     "entry", ["", "/", "*", "*/*", "/resize", "media/", "a/b/c", "Resize", "re size", "x" * 65, "é", "a/*"]
 )
-def test_what_names_none_is_told_with_its_place(entry: str) -> None:
+def test_invalid_entry_is_reported_with_its_path(entry: str) -> None:
     (problem,) = problems(["fine", entry][1:])
     assert problem.path == "skill_allowlist[0]"
     assert [fault.path for fault in problems(["fine", entry])] == ["skill_allowlist[1]"]

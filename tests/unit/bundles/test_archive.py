@@ -1,4 +1,4 @@
-"""Zips of strangers: what is refused, and how it is said."""
+"""Untrusted ZIP archives: rejected entries, and the error messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from backend.skills.archives.pack import pack, pack_files
 
 
 def zipped(*names: str | zipfile.ZipInfo, content: bytes = b"x") -> bytes:
-    """A zip with these entries."""
+    """Return a ZIP archive with these entries."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in names:
@@ -27,7 +27,7 @@ def zipped(*names: str | zipfile.ZipInfo, content: bytes = b"x") -> bytes:
 
 
 def with_mode(name: str, mode: int) -> zipfile.ZipInfo:
-    """An entry of an unusual kind."""
+    """Return an entry with an unusual file mode."""
     info = zipfile.ZipInfo(name)
     info.create_system = 3
     info.external_attr = mode << 16
@@ -49,7 +49,7 @@ def with_mode(name: str, mode: int) -> zipfile.ZipInfo:
         ("/".join("abcdefgh" * 16 for _ in range(10)), "too long"),
     ],
 )
-def test_names_that_lead_elsewhere_are_refused(name: str, said: str) -> None:
+def test_names_outside_of_the_archive_are_rejected(name: str, said: str) -> None:
     with pytest.raises(BundleUnreadable, match=said):
         Archive(zipped(name))
 
@@ -67,7 +67,9 @@ def test_names_that_lead_elsewhere_are_refused(name: str, said: str) -> None:
         ("a/x", "a", "twice"),
     ],
 )
-def test_names_that_one_file_system_would_mix_up_are_refused(first: str, second: str, said: str) -> None:
+def test_names_that_a_file_system_does_not_distinguish_are_rejected(
+    first: str, second: str, said: str
+) -> None:
     with pytest.raises(BundleUnreadable, match=said):
         Archive(zipped(first, second))
 
@@ -81,17 +83,17 @@ def test_names_that_one_file_system_would_mix_up_are_refused(first: str, second:
         (stat.S_IFSOCK | 0o644, "neither a file nor a folder"),
     ],
 )
-def test_links_and_devices_are_refused(kind: int, said: str) -> None:
+def test_links_and_devices_are_rejected(kind: int, said: str) -> None:
     with pytest.raises(BundleUnreadable, match=said):
         Archive(zipped(with_mode("a/x", kind)))
 
 
-def test_a_bomb_is_refused_by_what_is_declared() -> None:
+def test_bomb_is_rejected_by_its_declared_size() -> None:
     with pytest.raises(BundleTooLarge, match="ZIP bomb"):
         Archive(zipped("a/x", content=b"\0" * (20 << 20)))
 
 
-def test_a_bomb_that_lies_about_its_size_is_refused_as_it_unpacks() -> None:
+def test_bomb_with_a_false_size_is_rejected_while_unpacking() -> None:
     data = bytearray(zipped("a/x", content=b"\0" * (20 << 20)))
     for signature, offset in ((b"PK\x01\x02", 24), (b"PK\x03\x04", 22)):
         at = data.index(signature)
@@ -101,24 +103,24 @@ def test_a_bomb_that_lies_about_its_size_is_refused_as_it_unpacks() -> None:
         archive.verify()
 
 
-def test_small_files_of_blanks_are_no_bomb() -> None:
+def test_small_files_of_spaces_are_no_bomb() -> None:
     archive = Archive(zipped("a/x", content=b" " * 500_000))
     archive.verify()
     assert len(archive.read("a/x")) == 500_000
 
 
-def test_all_files_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_total_size_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archives, "MAX_UNZIPPED_BYTES", 1_000)
     with pytest.raises(BundleTooLarge, match="unpacks to more than"):
         Archive(zipped("a", "b", content=b"x" * 600))
 
 
-def test_too_many_files_are_refused_before_they_are_read() -> None:
+def test_too_many_files_are_rejected_before_they_are_read() -> None:
     with pytest.raises(BundleTooLarge, match="5,000"):
         Archive(zipped(*(f"f{number}" for number in range(5_001))))
 
 
-def test_overlapping_files_are_refused() -> None:
+def test_overlapping_files_are_rejected() -> None:
     data = zipped("a", "b", "c", content=bytes(range(256)) * 40)
     data = bytearray(data)
     at = -1
@@ -131,26 +133,26 @@ def test_overlapping_files_are_refused() -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"PK", b"nonsense" * 100, b"PK\x05\x06" + b"\0" * 10, b"PK\x05\x06" + b"\xff" * 18]
 )
-def test_what_is_no_zip_is_refused(data: bytes) -> None:
+def test_invalid_zip_is_rejected(data: bytes) -> None:
     with pytest.raises((BundleUnreadable, BundleTooLarge)):
         Archive(data)
 
 
-def test_a_damaged_file_is_named() -> None:
+def test_damaged_file_is_named() -> None:
     data = bytearray(zipped("a/x", content=zlib.compress(bytes(range(256)) * 100)))
     data[60] ^= 0xFF
     with pytest.raises(BundleUnreadable, match=r"'a/x' in the ZIP is damaged"):
         Archive(bytes(data)).verify()
 
 
-def test_an_encrypted_file_is_refused() -> None:
+def test_encrypted_file_is_rejected() -> None:
     data = bytearray(zipped("a/x"))
     data[data.index(b"PK\x01\x02") + 8] |= 1
     with pytest.raises(BundleUnreadable, match="password"):
         Archive(bytes(data))
 
 
-def test_a_name_that_is_no_utf8_is_refused_and_undeclared_utf8_is_read() -> None:
+def test_names_must_be_utf8_with_or_without_the_flag() -> None:
     data = zipped("a/é")
     assert list(Archive(data)) == ["a/é"]
     undeclared = bytearray(data)
@@ -161,7 +163,7 @@ def test_a_name_that_is_no_utf8_is_refused_and_undeclared_utf8_is_read() -> None
         Archive(data.replace("é".encode(), b"\xff\xfe"))
 
 
-def test_packing_leaves_out_what_is_not_the_projects_and_repeats_itself(tmp_path: Path) -> None:
+def test_packing_excludes_other_files_and_is_reproducible(tmp_path: Path) -> None:
     for name in (
         "a/main.py",
         "a/x.pyc",
@@ -180,7 +182,7 @@ def test_packing_leaves_out_what_is_not_the_projects_and_repeats_itself(tmp_path
     assert pack(tmp_path) == first
 
 
-def test_packing_refuses_links_that_lead_out(tmp_path: Path) -> None:
+def test_packing_rejects_links_to_the_outside(tmp_path: Path) -> None:
     (tmp_path / "project").mkdir()
     (tmp_path / "secret").write_text("x")
     (tmp_path / "project" / "x").symlink_to(tmp_path / "secret")
@@ -188,7 +190,7 @@ def test_packing_refuses_links_that_lead_out(tmp_path: Path) -> None:
         pack(tmp_path / "project")
 
 
-def test_unpacking_never_writes_over_anything(tmp_path: Path) -> None:
+def test_unpacking_never_overwrites_files(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("mine")
     with pytest.raises(FileExistsError):
         unpack(Archive(pack_files({"a": b"x"})), tmp_path)

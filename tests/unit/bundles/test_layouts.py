@@ -1,4 +1,4 @@
-"""Where skills may be, and Agent Skills that have nothing but a SKILL.md."""
+"""Folders of skills in a bundle, and Agent Skills with only a SKILL.md."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ STARTER = Path(__file__).parents[3] / "skills_kit" / "templates" / "starter"
 
 
 def skill(folder: str) -> dict[str, bytes]:
-    """A skill in that folder."""
+    """Return a skill in that folder."""
     return {f"{folder}/skill.yaml": SKILL, f"{folder}/SKILL.md": b"Do it."}
 
 
 def read(*parts: dict[str, bytes], **files: bytes) -> ReadBundle:
-    """The bundle of these files."""
+    """Return the bundle of these files."""
     return read_bundle(pack_files({**{name: data for part in parts for name, data in part.items()}, **files}))
 
 
 def problems(*parts: dict[str, bytes]) -> list[str]:
-    """What is wrong with the bundle of these files."""
+    """Return the errors of the bundle of these files."""
     with pytest.raises(BundleInvalid) as caught:
         read(*parts)
     return [f"{problem.path}: {problem.message}" for problem in caught.value.problems]
 
 
 def names(bundle: ReadBundle) -> list[str]:
-    """The names of its skills."""
+    """Return the names of the skills of the bundle."""
     return [one.name for one in bundle.manifest.skills]
 
 
-def test_both_layouts_are_taken_and_other_folders_ignored() -> None:
+def test_both_layouts_are_read_and_other_folders_ignored() -> None:
     assert names(read(skill("skills/b"), skill("skills/a"), {"docs/x/y.md": b""})) == ["a", "b"]
     flat = read(skill("b"), skill("a"), {"docs/y.md": b"", "README.md": b""})
     assert names(flat) == ["a", "b"]
     assert [one.path for one in flat.manifest.skills] == ["a", "b"]
 
 
-def test_a_mix_is_refused() -> None:
+def test_mixed_layouts_are_rejected() -> None:
     assert any("both below 'skills/'" in one for one in problems(skill("skills/a"), skill("b")))
 
 
@@ -75,16 +75,16 @@ def test_subskills_belong_to_their_parent() -> None:
         ),
     ],
 )
-def test_what_is_out_of_place_is_told(files: dict[str, bytes], said: str) -> None:
+def test_misplaced_files_are_reported(files: dict[str, bytes], said: str) -> None:
     assert any(said in one for one in problems(files)), problems(files)
 
 
-def test_a_misspelled_file_is_warned_of() -> None:
+def test_misspelled_file_causes_a_warning() -> None:
     bundle = read(skill("a"), {"b/skill.yml": SKILL})
     assert [warning.path for warning in bundle.warnings] == ["b/skill.yml"]
 
 
-def test_the_requirements_of_the_skill_win_over_those_of_the_bundle() -> None:
+def test_requirements_of_the_skill_override_those_of_the_bundle() -> None:
     bundle = read(
         skill("skills/a"),
         skill("skills/b"),
@@ -105,14 +105,14 @@ def test_the_requirements_of_the_skill_win_over_those_of_the_bundle() -> None:
 @pytest.mark.parametrize(
     "line", ["-e .", "--index-url x", "git+https://x/y", "./x.whl", "x @ https://y", "-r other.txt"]
 )
-def test_requirements_that_are_no_packages_are_told_with_their_line(line: str) -> None:
+def test_invalid_requirements_are_reported_with_their_line(line: str) -> None:
     with pytest.raises(BundleInvalid) as caught:
         read(skill("skills/a"), {"requirements.txt": b"pillow\n" + line.encode()})
     [problem] = caught.value.problems
     assert (problem.path, problem.line) == ("requirements.txt", 2)
 
 
-def test_agent_skills_deploy_as_they_are() -> None:
+def test_agent_skills_are_deployed_unchanged() -> None:
     bundle = read(
         {
             "skills/pdf/SKILL.md": AGENT_SKILL,
@@ -126,12 +126,12 @@ def test_agent_skills_deploy_as_they_are() -> None:
     assert found.inputs.check({"prompt": "go"}).problems == []
 
 
-def test_a_bundle_that_is_one_agent_skill_is_taken() -> None:
+def test_bundle_of_one_agent_skill_is_accepted() -> None:
     [found] = read({"SKILL.md": AGENT_SKILL, "scripts/x.py": b""}).manifest.skills
     assert (found.name, found.path) == ("pdf", "")
 
 
-def test_agent_skills_stand_beside_others() -> None:
+def test_agent_skills_and_other_skills_share_a_bundle() -> None:
     assert sorted(names(read(skill("skills/a"), {"skills/pdf/SKILL.md": AGENT_SKILL}))) == ["a", "pdf"]
 
 
@@ -144,24 +144,24 @@ def test_agent_skills_stand_beside_others() -> None:
         (b"---\n- a\n---\n", "must be a mapping"),
     ],
 )
-def test_what_is_wrong_with_an_agent_skill_is_told(content: bytes, said: str) -> None:
+def test_errors_of_an_agent_skill_are_reported(content: bytes, said: str) -> None:
     assert any(said in one for one in problems({"skills/pdf/SKILL.md": content}))
 
 
-def test_the_starter_is_without_errors_and_warnings() -> None:
+def test_starter_has_no_errors_or_warnings() -> None:
     bundle = read_bundle(pack(STARTER))
     assert names(bundle) == ["greet", "summarize", "thumbnail"]
     assert bundle.warnings == ()
 
 
-def test_the_skillpacks_own_file_names_it() -> None:
+def test_skillpack_file_names_the_skillpack() -> None:
     bundle = read(
         skill("a"), {"puras.yaml": b"slug: x\nskillpack_id: y\ntitle: My Pack\ndescription: Does it.\n"}
     )
     assert (bundle.manifest.title, bundle.manifest.description) == ("My Pack", "Does it.")
 
 
-def test_a_claude_plugin_repository_deploys_and_other_places_are_named() -> None:
+def test_claude_plugin_repository_is_deployed_and_unused_folders_are_named() -> None:
     market = read(
         {
             ".claude-plugin/marketplace.json": b"{}",
@@ -192,7 +192,7 @@ def test_a_claude_plugin_repository_deploys_and_other_places_are_named() -> None
     assert "'y/z/w/SKILL.md'" in elsewhere
 
 
-def test_what_puras_takes_and_cannot_work_as_meant_is_warned_of() -> None:
+def test_unsupported_features_of_puras_cause_warnings() -> None:
     used = b"""
 import json, numpy.linalg, helper, puras, PIL.Image, yaml
 from . import near

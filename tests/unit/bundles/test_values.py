@@ -1,4 +1,4 @@
-"""Inputs and outputs against their schemas."""
+"""Validation of inputs and outputs against their schemas."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ONE_TEXT = {"type": "object", "properties": {"n": {"type": "integer"}}, "require
 
 
 def skill(inputs: dict[str, Any] | None = None, output: dict[str, Any] | None = None) -> Skill:
-    """A skill with these schemas."""
+    """Return a skill with these schemas."""
     return Skill(
         name="it",
         path="it",
@@ -26,13 +26,13 @@ def skill(inputs: dict[str, Any] | None = None, output: dict[str, Any] | None = 
     )
 
 
-def told(checked: Any) -> dict[str, str]:
-    """The problems by path."""
+def problems_of(checked: Any) -> dict[str, str]:
+    """Return the problems by path."""
     return {problem.path: problem.message for problem in checked.problems}
 
 
 def inputs(properties: dict[str, Any], value: Any, **more: Any) -> Any:
-    """The value, checked as inputs of these properties."""
+    """Validate a value as inputs with these properties."""
     return skill({"type": "object", "properties": properties, **more}).inputs.check(value)
 
 
@@ -49,7 +49,7 @@ def inputs(properties: dict[str, Any], value: Any, **more: Any) -> Any:
         {"base64": "AAAA", "media_type": "image/png"},
     ],
 )
-def test_a_file_may_come_in_every_shape(kind: str, value: Any) -> None:
+def test_file_is_accepted_in_every_form(kind: str, value: Any) -> None:
     assert inputs({"f": {"type": kind}}, {"f": value}).problems == []
     assert inputs({"f": {"type": "array", "items": {"type": kind}}}, {"f": [value]}).problems == []
 
@@ -57,18 +57,18 @@ def test_a_file_may_come_in_every_shape(kind: str, value: Any) -> None:
 @pytest.mark.parametrize(
     "value", ["", 3, None, [], {}, {"path": "x"}, {"drive_path": 3}, {"url": ""}, {"data": None}]
 )
-def test_what_is_no_file_is_told_what_one_is(value: Any) -> None:
-    found = told(inputs({"f": {"type": "image"}}, {"f": value}))
+def test_invalid_file_is_reported_with_the_supported_forms(value: Any) -> None:
+    found = problems_of(inputs({"f": {"type": "image"}}, {"f": value}))
     assert "a drive path" in found["inputs.f"]
 
 
-def test_undeclared_inputs_are_told_with_the_nearest_name() -> None:
-    found = told(inputs({"size": {"type": "integer"}}, {"sise": 3}))
+def test_undeclared_input_is_reported_with_the_nearest_name() -> None:
+    found = problems_of(inputs({"size": {"type": "integer"}}, {"sise": 3}))
     assert found == {"inputs.sise": "The skill does not declare 'sise'. Did you mean 'size'?"}
 
 
 @pytest.mark.parametrize("allowed", [True, {"type": "integer"}])
-def test_a_schema_may_allow_undeclared_inputs(allowed: Any) -> None:
+def test_schema_can_allow_undeclared_inputs(allowed: Any) -> None:
     assert inputs({}, {"x": 3}, additionalProperties=allowed).problems == []
     assert skill({"type": "object"}).inputs.check({"x": 3}).problems == []
 
@@ -79,11 +79,11 @@ def test_inputs_declared_in_alternatives_are_declared() -> None:
         "$defs": {"b": {"properties": {"b": {}}}},
     }
     assert skill(schema).inputs.check({"a": 1, "b": 2}).problems == []
-    assert list(told(skill(schema).inputs.check({"c": 1}))) == ["inputs.c"]
+    assert list(problems_of(skill(schema).inputs.check({"c": 1}))) == ["inputs.c"]
 
 
-def test_required_inputs_are_told_each_at_its_place() -> None:
-    assert set(told(inputs({"a": {}, "b": {}}, {}, required=["a", "b"]))) == {"inputs.a", "inputs.b"}
+def test_missing_inputs_are_reported_at_their_paths() -> None:
+    assert set(problems_of(inputs({"a": {}, "b": {}}, {}, required=["a", "b"]))) == {"inputs.a", "inputs.b"}
 
 
 def test_defaults_are_filled_in_at_every_depth() -> None:
@@ -96,7 +96,7 @@ def test_defaults_are_filled_in_at_every_depth() -> None:
     found = inputs(properties, given, required=["size"])
     assert found.problems == []
     assert found.value == {"size": 5, "options": {"q": 0.5}, "list": [{"on": True}, {"on": False}]}
-    assert given == {"list": [{}, {"on": False}]}, "what was given stays as it is"
+    assert given == {"list": [{}, {"on": False}]}, "the submitted inputs are unchanged"
 
 
 def test_a_default_is_never_shared_between_jobs() -> None:
@@ -105,7 +105,7 @@ def test_a_default_is_never_shared_between_jobs() -> None:
     assert one.inputs.check({}).value == {"tags": []}
 
 
-def test_defaults_that_hold_themselves_end() -> None:
+def test_recursive_defaults_terminate() -> None:
     again = {"$ref": "#/$defs/node", "default": {}}
     node = {"type": "object", "properties": {"left": again, "right": again}}
     schema = {"type": "object", "properties": {"tree": again}, "$defs": {"node": node}}
@@ -127,21 +127,21 @@ def test_defaults_that_hold_themselves_end() -> None:
         ({1, 2}, "A set is not a JSON value"),
     ],
 )
-def test_what_cannot_be_stored_is_refused_on_both_sides(value: Any, said: str) -> None:
-    assert said in next(iter(told(inputs({"v": {}}, {"v": [value]})).values()))
-    assert said in next(iter(told(skill().output.check({"v": [value]})).values()))
+def test_values_that_cannot_be_stored_are_rejected_as_input_and_output(value: Any, said: str) -> None:
+    assert said in next(iter(problems_of(inputs({"v": {}}, {"v": [value]})).values()))
+    assert said in next(iter(problems_of(skill().output.check({"v": [value]})).values()))
 
 
-def test_endless_depth_is_refused() -> None:
+def test_infinite_depth_is_rejected() -> None:
     value: Any = 1
     for _ in range(100_000):
         value = [value]
-    assert "nested deeper" in next(iter(told(inputs({"v": {}}, {"v": value})).values()))
+    assert "nested deeper" in next(iter(problems_of(inputs({"v": {}}, {"v": value})).values()))
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 3, True])
-def test_inputs_are_an_object(value: Any) -> None:
-    assert list(told(skill(ONE_TEXT).inputs.check(value))) == ["inputs"]
+def test_inputs_must_be_an_object(value: Any) -> None:
+    assert list(problems_of(skill(ONE_TEXT).inputs.check(value))) == ["inputs"]
 
 
 @pytest.mark.parametrize(
@@ -173,19 +173,19 @@ def test_inputs_are_an_object(value: Any) -> None:
         ({"type": "string"}, ["x" * 10_000_000], "This must be text, not a list of 1."),
     ],
 )
-def test_what_does_not_fit_is_told_in_a_sentence(schema: Any, value: Any, said: str) -> None:
-    [message] = told(inputs({"v": schema}, {"v": value})).values()
+def test_invalid_value_is_explained(schema: Any, value: Any, said: str) -> None:
+    [message] = problems_of(inputs({"v": schema}, {"v": value})).values()
     assert message.startswith(said)
     assert len(message) < 500
 
 
 @pytest.mark.parametrize("value", [[1, True], [0, False], [{"a": 1}, {"a": True}], ["1", 1]])
-def test_truths_are_no_numbers_to_unique_items(value: Any) -> None:
+def test_unique_items_distinguish_booleans_from_numbers(value: Any) -> None:
     assert inputs({"v": {"uniqueItems": True}}, {"v": value}).problems == []
 
 
 @pytest.mark.parametrize("color", ["#fff", "fff", "#A1b2C3", "a1b2c3"])
-def test_colours_may_leave_out_the_sign(color: str) -> None:
+def test_color_may_omit_the_hash_sign(color: str) -> None:
     assert inputs({"v": {"type": "color"}}, {"v": color}).problems == []
 
 
@@ -214,32 +214,32 @@ def test_undeclared_outputs_are_dropped_and_declared_ones_required() -> None:
     assert "junk" not in found.value
     assert found.value["any"] == {"kept": 1}
     assert found.value["file"] == {"drive_path": "a.png", "media_type": "image/png"}
-    assert list(told(found)) == ["result.list[1].x"]
+    assert list(problems_of(found)) == ["result.list[1].x"]
 
 
-def test_an_open_output_keeps_what_it_does_not_declare() -> None:
+def test_open_output_keeps_undeclared_fields() -> None:
     schema = {"type": "object", "properties": {"a": {}}, "additionalProperties": True}
     assert skill(output=schema).output.check({"a": 1, "b": 2}).value == {"a": 1, "b": 2}
 
 
-def test_an_output_may_be_anything() -> None:
+def test_output_may_have_any_type() -> None:
     assert skill(output={"type": "string"}).output.check("x") == ("x", [])
-    assert list(told(skill(output={"type": "string"}).output.check(3))) == ["result"]
+    assert list(problems_of(skill(output={"type": "string"}).output.check(3))) == ["result"]
 
 
-def test_a_hostile_schema_ends_in_time() -> None:
+def test_hostile_schema_is_checked_in_time() -> None:
     names: dict[str, Any] = {"n0": {"type": "string"}}
     for level in range(1, 40):
         names[f"n{level}"] = {"anyOf": [{"$ref": f"#/$defs/n{level - 1}"}, {"$ref": f"#/$defs/n{level - 1}"}]}
     schema = {"type": "object", "properties": {"v": {"$ref": "#/$defs/n39"}}, "$defs": names}
     assert schema_flaws(schema).errors == []
     started = time.monotonic()
-    [message] = told(skill(schema).inputs.check({"v": 3})).values()
+    [message] = problems_of(skill(schema).inputs.check({"v": 3})).values()
     assert "takes too long" in message
     assert time.monotonic() - started < 10
 
 
-def test_a_hostile_pattern_ends_in_time() -> None:
+def test_hostile_pattern_is_checked_in_time() -> None:
     started = time.monotonic()
     found = inputs({"v": {"pattern": "^(a+)+$"}}, {"v": "a" * 100_000 + "b"})
     assert len(found.problems) == 1
@@ -260,19 +260,19 @@ def test_recursive_schemas_check_recursive_values() -> None:
     }
     one = skill({"type": "object", "properties": {"list": {"$ref": "#/$defs/node"}}, "$defs": {"node": node}})
     assert one.inputs.check({"list": {"n": 1, "next": {"n": 2}}}).problems == []
-    assert list(told(one.inputs.check({"list": {"n": 1, "next": {}}}))) == ["inputs.list.next.n"]
+    assert list(problems_of(one.inputs.check({"list": {"n": 1, "next": {}}}))) == ["inputs.list.next.n"]
 
 
-def test_an_agent_takes_attachments_that_its_schema_does_not_declare() -> None:
+def test_agent_accepts_undeclared_attachments() -> None:
     closed = {"type": "object", "properties": {"topic": {"type": "string"}}, "additionalProperties": False}
     agent, function = InputSchema(closed, takes_attachments=True), InputSchema(closed)
     shapes = ["a.png", "data:,x", "https://example.org/a", {"drive_path": "a"}, {"url": "https://e.org"}]
     given = {"topic": "owls", "attachments": [*shapes, {"data": "AAAA"}, {"base64": "AAAA"}]}
     assert agent.check(given) == (given, [])
-    assert told(function.check(given)).keys() == {"inputs.attachments"}
-    wrong = told(agent.check({"topic": 3, "attachments": ["", {"path": "x"}]}))
+    assert problems_of(function.check(given)).keys() == {"inputs.attachments"}
+    wrong = problems_of(agent.check({"topic": 3, "attachments": ["", {"path": "x"}]}))
     assert wrong.keys() == {"inputs.topic", "inputs.attachments[0]", "inputs.attachments[1]"}
-    assert "must be a list" in told(agent.check({"attachments": "a.png"}))["inputs.attachments"]
+    assert "must be a list" in problems_of(agent.check({"attachments": "a.png"}))["inputs.attachments"]
     own = {**closed, "properties": {"attachments": {"type": "integer"}}}
     assert InputSchema(own, takes_attachments=True).check({"attachments": 3}).problems == []
     assert InputSchema({}, takes_attachments=True).check({"attachments": 3}).problems == []

@@ -1,4 +1,4 @@
-"""Drive paths: what is understood, what is refused, and that nothing refused gets through."""
+"""Drive paths: accepted forms, and rejected paths, none of which lead out of the drive."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from backend.storage.paths import (
         ("été/日本 語.txt", ("été", "日本 語.txt")),
     ],
 )
-def test_a_path_is_understood_as_people_write_it(text: str, parts: tuple[str, ...]) -> None:
+def test_path_is_accepted_in_common_forms(text: str, parts: tuple[str, ...]) -> None:
     assert parse_drive_path(text) == DrivePath(parts)
 
 
 @pytest.mark.parametrize("text", ["", ".", "./", "drive", "drive/", "./drive", "./drive/"])
-def test_the_root_is_a_folder_and_no_file(text: str) -> None:
+def test_root_is_a_folder_and_not_a_file(text: str) -> None:
     assert parse_folder_path(text) == ROOT
     with pytest.raises(BadDrivePath):
         parse_drive_path(text)
@@ -66,7 +66,7 @@ def test_the_root_is_a_folder_and_no_file(text: str) -> None:
         "out/",
     ],
 )
-def test_a_path_that_leaves_the_drive_or_cannot_be_one_is_refused(text: str) -> None:
+def test_path_outside_of_the_drive_or_invalid_path_is_rejected(text: str) -> None:
     with pytest.raises(BadDrivePath) as caught:
         parse_drive_path(text)
     assert caught.value.status == 422
@@ -74,7 +74,7 @@ def test_a_path_that_leaves_the_drive_or_cannot_be_one_is_refused(text: str) -> 
     assert len(caught.value.detail) < 400
 
 
-def test_names_on_the_disk_that_no_path_can_have_are_recognised() -> None:
+def test_invalid_names_on_the_disk_are_recognized() -> None:
     assert is_component("a b.txt")
     for name in ("..", ".", "", "a/b", "a\nb", "a\\b", "\udcff", "x" * 256):
         assert not is_component(name)

@@ -1,4 +1,4 @@
-"""What kind of file it is."""
+"""Detection of file types."""
 
 from __future__ import annotations
 
@@ -37,13 +37,11 @@ OFFICE = "application/vnd.openxmlformats-officedocument.wordprocessingml.documen
         (b"caf\xe9", "a.txt", "application/octet-stream"),
     ],
 )
-def test_the_bytes_decide_where_they_are_sure_and_the_name_elsewhere(
-    head: bytes, name: str, expected: str
-) -> None:
+def test_content_determines_the_type_before_the_name(head: bytes, name: str, expected: str) -> None:
     assert sniff(head[:HEAD_BYTES], name) == expected
 
 
-def test_a_name_alone_tells_by_its_extension() -> None:
+def test_extension_determines_the_type_of_a_name() -> None:
     assert by_name("out.d/a.PNG") == "image/png"
     for nothing in ("", "png", "a.", "a.unknown", "out.png/a"):
         assert by_name(nothing) == "application/octet-stream"

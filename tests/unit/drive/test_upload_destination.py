@@ -1,4 +1,4 @@
-"""Where an upload goes."""
+"""The path of an uploaded file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from backend.storage.file_errors import BadDrivePath
         ("a.é", ""),
     ],
 )
-def test_without_a_path_it_gets_a_name_of_its_own_with_a_plain_extension(filename: str, suffix: str) -> None:
+def test_upload_without_a_path_gets_a_unique_name_with_a_safe_extension(filename: str, suffix: str) -> None:
     path = str(ingest.destination(None, filename))
     assert re.fullmatch(r"uploads/[0-9a-f-]{36}" + re.escape(suffix), path)
 
@@ -31,6 +31,6 @@ def test_without_a_path_it_gets_a_name_of_its_own_with_a_plain_extension(filenam
 @pytest.mark.parametrize(
     "filename", ["", "..", ".", " ", "a ", "a.", "nul.txt", "a\n", "x" * 300, "a/", "a\\"]
 )
-def test_a_folder_needs_a_name_that_can_be_one(filename: str) -> None:
+def test_upload_to_a_folder_needs_a_valid_name(filename: str) -> None:
     with pytest.raises(BadDrivePath):
         ingest.destination("out/", filename)

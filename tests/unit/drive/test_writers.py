@@ -1,4 +1,4 @@
-"""Which job wrote a file: said when only one can have, and never guessed."""
+"""The job that wrote a file: named only if no other job can have written it."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ def window(job_id: UUID, began: float, ended: float, *outputs: str) -> Window:
     return Window(job_id, began, ended, frozenset(outputs))
 
 
-def test_the_only_job_that_ran_wrote_it() -> None:
+def test_only_running_job_is_the_writer() -> None:
     writer = writer_of(changed(15), [window(FIRST, 10, 20), window(SECOND, 21, 30)])
     assert writer is not None
     assert (writer["kind"], writer["id"]) == ("job", str(FIRST))
 
 
-def test_of_several_the_one_that_names_it_wrote_it() -> None:
+def test_job_that_names_the_file_is_the_writer() -> None:
     writer = writer_of(changed(15), [window(FIRST, 10, 20), window(SECOND, 10, 20, "a.txt")])
     assert writer is not None
     assert writer["id"] == str(SECOND)
 
 
 @pytest.mark.parametrize("outputs", [(), ("a.txt",)])
-def test_of_several_that_could_it_is_said_that_it_was_one_of_them(outputs: tuple[str, ...]) -> None:
+def test_several_possible_writers_are_all_named(outputs: tuple[str, ...]) -> None:
     writer = writer_of(changed(15), [window(FIRST, 10, 20, *outputs), window(SECOND, 10, 20, *outputs)])
     assert writer == {"kind": "jobs", "ids": [str(FIRST), str(SECOND)]}
 
 
-def test_of_many_nothing_is_said() -> None:
+def test_too_many_possible_writers_are_not_named() -> None:
     assert writer_of(changed(15), [window(uuid4(), 10, 20) for _ in range(MAX_WRITERS + 1)]) is None
 
 
-def test_a_time_that_a_job_has_feigned_names_nobody_else() -> None:
+def test_false_timestamp_names_no_other_job() -> None:
     windows = [window(FIRST, 10, 20), window(SECOND, 30, 40)]
     assert writer_of(changed(15, changed_at=35), windows) is None
     assert writer_of(changed(25), windows) is None

@@ -1,4 +1,4 @@
-"""What verdicts come to, and when two outputs are the same."""
+"""The score of verdicts, and the equality of outputs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ def verdict(score: float, *, weight: float = 1.0, passed: bool = True, skipped: 
     return Verdict("one", "check", weight, score, passed=passed, skipped=skipped)
 
 
-def test_the_score_is_the_mean_by_weight_in_whole_percent_without_what_was_skipped() -> None:
+def test_score_is_the_weighted_mean_without_skipped_verdicts() -> None:
     verdicts = [verdict(1.0, weight=3), verdict(0.5), verdict(0.0, weight=100, skipped=True)]
     assert combine(verdicts).score == 88  # (3 + 0.5) / 4 = 0.875, and halves go up
     assert combine([verdict(0.125)]).score == 13
 
 
-def test_a_run_has_passed_when_a_grader_judged_and_none_of_them_failed_it() -> None:
+def test_run_passes_if_a_grader_scored_it_and_none_failed() -> None:
     assert combine([verdict(1.0), verdict(0.0, skipped=True, passed=False)]).passed
     assert not combine([verdict(1.0), verdict(0.9, passed=False)]).passed
     nothing = combine([verdict(1.0, skipped=True)])
@@ -39,11 +39,11 @@ def test_a_run_has_passed_when_a_grader_judged_and_none_of_them_failed_it() -> N
         ("é", "é", True),
     ],
 )
-def test_outputs_are_the_same_as_json_is(one: object, other: object, are_same: bool) -> None:
+def test_outputs_are_compared_as_json(one: object, other: object, are_same: bool) -> None:
     assert equal(one, other) is are_same
 
 
-def test_a_field_is_found_with_either_way_to_write_an_index() -> None:
+def test_field_is_found_with_both_forms_of_an_index() -> None:
     value = {"items": [{"name": "owl"}], "n": {"1": "one"}}
     assert value_at(value, "items[0].name") == value_at(value, "items.0.name") == "owl"
     assert value_at(value, "n.1") == "one"

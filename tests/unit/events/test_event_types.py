@@ -117,7 +117,7 @@ def test_payload_has_the_fields_that_are_not_omitted(event: JobEvent, payload: d
     assert decode(event.type, payload) == event
 
 
-def test_payload_of_an_event_is_what_is_stored() -> None:
+def test_stored_payload_is_that_of_the_event() -> None:
     event = NewEvent(LogEvent(stream="system", text="lost"))
     encoded = EncodedEvent("log", {"stream": "system", "text": "lost"}, event.ts)
     assert as_rows([event]) == as_rows([encoded])
@@ -170,7 +170,7 @@ def documented_fields(module: str, name: str) -> set[str]:
 
 
 def calls(root: Path = ROOT) -> Iterator[tuple[str, ast.Call, str]]:
-    """Yield each call in the sources of the processes, with its file and the name of what is called."""
+    """Yield each call in the sources of the processes, with its file and the name of the called function."""
     for package in ("backend", "workers"):
         for path in sorted((root / package).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -1,4 +1,4 @@
-"""Personal data is found by its form and its check digit, and a wrong digit is not."""
+"""Personal data is detected by its format and its check digit."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def found(kind: str, text: str) -> list[str]:
         ("it_cf", "RCCMNL83S18D969H", "RCCMNL83S18D967H"),
     ],
 )
-def test_a_number_is_found_and_one_with_a_wrong_digit_is_not(kind: str, number: str, wrong: str) -> None:
+def test_number_is_found_only_with_a_valid_check_digit(kind: str, number: str, wrong: str) -> None:
     assert found(kind, f"It is {number}, I think.") == [number]
     assert found(kind, f"It is {wrong}, I think.") == []
 
@@ -42,16 +42,16 @@ def test_a_number_is_found_and_one_with_a_wrong_digit_is_not(kind: str, number: 
     ("kind", "number"),
     [("pl_pesel", "44991401350"), ("de_steuer_id", "01234567896"), ("de_steuer_id", "11111111119")],
 )
-def test_a_number_that_is_never_issued_is_not_found(kind: str, number: str) -> None:
+def test_number_that_is_never_issued_is_not_found(kind: str, number: str) -> None:
     assert found(kind, number) == []
 
 
-def test_letters_that_only_look_like_ascii_are_no_failure() -> None:
+def test_non_ascii_digits_and_letters_cause_no_error() -> None:
     assert found("it_cf", "AB\u212aDEF12A12A123A") == []
     assert found("es_nif", "1234567\u212a") == []
 
 
-def test_the_library_is_imported_with_the_first_number() -> None:
+def test_library_is_imported_with_the_first_number() -> None:
     code = (
         "import sys\n"
         "from backend.skills.guardrails.pii import FINDERS\n"

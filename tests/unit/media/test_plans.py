@@ -1,4 +1,4 @@
-"""What a call means: which family, which mode, how it is asked, what it costs at most."""
+"""The plan of a media call: its model family, mode, request and maximum cost."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ from backend.skills.model_catalog import catalog
 
 
 def planned(
-    verb: Verb | None, model: str = "auto", *, usual: str | None = None, can_buy: bool = True, **given: Any
+    verb: Verb | None,
+    model: str = "auto",
+    *,
+    default_model: str | None = None,
+    can_buy: bool = True,
+    **given: Any,
 ) -> Plan:
-    return plan(verb, model, given, default_model=usual, can_buy=can_buy)
+    return plan(verb, model, given, default_model=default_model, can_buy=can_buy)
 
 
-def test_every_model_that_a_skill_may_name_has_a_family_and_none_more_has() -> None:
+def test_families_match_the_models_that_skills_may_name() -> None:
     named = catalog.current().media
     assert sorted(families()) == sorted([*named.image, *named.video, *named.audio])
     for kind in ("image", "video", "audio"):
@@ -41,16 +46,16 @@ def test_every_model_that_a_skill_may_name_has_a_family_and_none_more_has() -> N
         ("transcribe", {"audio_url": "a"}, "stt"),
     ],
 )
-def test_the_mode_follows_from_the_inputs(verb: Verb, given: dict[str, Any], mode: str) -> None:
+def test_mode_is_derived_from_the_inputs(verb: Verb, given: dict[str, Any], mode: str) -> None:
     assert planned(verb, **given).mode == mode
     lips = planned("video", "kling", image="a", lipsync_audio="b", refs=["c"])
     assert (lips.mode, lips.quantity(audio_bytes=20_000).upstream_nanos) == ("lipsync", 10 * 115_000_000)
 
 
-def test_names_are_found_by_their_last_part_and_by_what_the_skill_says() -> None:
+def test_model_is_found_by_its_short_name_and_by_the_skill() -> None:
     assert planned("video", "veo-fast", prompt="x").family.slug == "google/veo-fast"
-    assert planned("image", usual="seedream", prompt="x").family.slug == "bytedance/seedream"
-    assert planned("image", usual="auto", prompt="x").family.slug == "google/nano-banana"
+    assert planned("image", default_model="seedream", prompt="x").family.slug == "bytedance/seedream"
+    assert planned("image", default_model="auto", prompt="x").family.slug == "google/nano-banana"
     assert planned(None, "elevenlabs/scribe-v2", audio="a").verb == "transcribe"
     for verb, model, error in (
         ("image", "nano-bananna", UnknownMediaModel),
@@ -64,7 +69,7 @@ def test_names_are_found_by_their_last_part_and_by_what_the_skill_says() -> None
         planned("image", "imagen", prompt="x", refs=["a"])
 
 
-def test_a_model_gets_what_it_takes_in_its_own_words_and_the_rest_is_told() -> None:
+def test_inputs_are_converted_for_the_model_and_others_cause_warnings() -> None:
     film = planned("video", "veo", prompt="x", duration=5.5, resolution="720p", audio=True)
     assert body_of(film, {}) == {
         "prompt": "x",
@@ -77,15 +82,18 @@ def test_a_model_gets_what_it_takes_in_its_own_words_and_the_rest_is_told() -> N
     wide = planned("image", "gpt-image", prompt="x", aspect_ratio="3:2", resolution="4K")
     assert body_of(wide, {})["image_size"] == "1536x1024"
     assert wide.warnings == ("openai/gpt-image does not support 'resolution': it was ignored.",)
-    said = planned("audio", text="x" * 7, speed=1.5)
-    assert (body_of(said, {}), said.quantity().upstream_nanos) == ({"text": "x" * 7, "speed": 1.5}, 700_000)
+    speech = planned("audio", text="x" * 7, speed=1.5)
+    assert (body_of(speech, {}), speech.quantity().upstream_nanos) == (
+        {"text": "x" * 7, "speed": 1.5},
+        700_000,
+    )
 
 
-def test_a_resolution_costs_what_it_costs_and_one_without_a_known_price_is_not_made() -> None:
+def test_resolution_has_its_price_and_one_without_a_price_is_rejected() -> None:
     film = planned("video", "veo", prompt="x", duration=4, resolution="4k")
     assert film.quantity().upstream_nanos == 4 * 400_000_000
-    loud = planned("video", "veo", prompt="x", duration=4, resolution="4k", audio=True)
-    assert loud.quantity().upstream_nanos == 4 * 600_000_000
+    with_sound = planned("video", "veo", prompt="x", duration=4, resolution="4k", audio=True)
+    assert with_sound.quantity().upstream_nanos == 4 * 600_000_000
     for model, resolution in (("veo-fast", "4k"), ("seedance", "1080p")):
         with pytest.raises(BadMediaInputs, match=f"not {resolution}"):
             planned("video", model, prompt="x", resolution=resolution)
@@ -93,7 +101,7 @@ def test_a_resolution_costs_what_it_costs_and_one_without_a_known_price_is_not_m
     assert (veo.at["4k"].micros, veo.at["4k"].with_audio_micros) == (480_000, 720_000)
 
 
-def test_without_a_key_what_can_be_made_here_is_and_says_so() -> None:
+def test_without_a_key_local_models_are_used_with_a_warning() -> None:
     made = planned("image", "imagen", can_buy=False, prompt="x")
     assert (made.family.slug, made.quantity().upstream_nanos) == ("local/drawing", 0)
     assert "google/imagen" in made.warnings[0]
@@ -103,11 +111,15 @@ def test_without_a_key_what_can_be_made_here_is_and_says_so() -> None:
         planned("image", "imagen", can_buy=False, prompt="x", refs=["a"])
 
 
-def test_prices_are_told_with_the_margin() -> None:
-    told = {price.model: price for price in MediaModelPrice.all(20)}
-    assert (told["google/veo"].per, told["google/veo"].micros, told["google/veo"].with_audio_micros) == (
+def test_prices_include_the_margin() -> None:
+    prices = {price.model: price for price in MediaModelPrice.all(20)}
+    assert (
+        prices["google/veo"].per,
+        prices["google/veo"].micros,
+        prices["google/veo"].with_audio_micros,
+    ) == (
         "second",
         240_000,
         480_000,
     )
-    assert (told["local/clip"].per, told["local/clip"].micros) == (None, 0)
+    assert (prices["local/clip"].per, prices["local/clip"].micros) == (None, 0)

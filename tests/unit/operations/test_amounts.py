@@ -1,4 +1,4 @@
-"""Amounts of money are read exactly, or refused."""
+"""Amounts of money are parsed exactly, or rejected."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def test_amounts_are_exact(typed: str, amount: int) -> None:
 @pytest.mark.parametrize(
     "typed", ["", "five", "-1", "0.0000001", "NaN", "Infinity", "1,000", "1e2", "1e999999999"]
 )
-def test_what_is_not_an_amount_is_refused(typed: str) -> None:
+def test_invalid_amount_is_rejected(typed: str) -> None:
     with pytest.raises(Invalid, match="is not an amount"):
         micros(typed)

@@ -1,4 +1,4 @@
-"""An archive whose writing fails lets go of its stream immediately, and writes nothing more into its sink."""
+"""A failed archive closes its stream immediately, and writes nothing more to its target."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ PYTHONS = sorted({sys.executable, *filter(None, map(shutil.which, ("python3.13",
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-def test_a_failed_archive_leaves_no_stream_open(python: str) -> None:
-    """From Python 3.13 on a stream that the garbage collector closes reports that its sink is closed already."""
+def test_failed_archive_leaves_no_stream_open(python: str) -> None:
+    """Since Python 3.13, a stream that the garbage collector closes reports that its target is already closed."""
     ran = subprocess.run(
         [python, "-W", "always", "-c", FAILS],
         cwd=ROOT,

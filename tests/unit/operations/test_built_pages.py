@@ -1,4 +1,4 @@
-"""Tests that start a whole instance fail at once where the pages of the studio are not built."""
+"""Tests that start a whole instance fail immediately if the pages of the studio are not built."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from studio import build
 from tests.integration.operations.instances import new_up
 
 
-def test_the_stamp_is_the_one_that_the_build_writes() -> None:
+def test_tests_and_build_use_the_same_stamp_file() -> None:
     assert PAGES_STAMP == build.STAMP
 
 
-def test_no_instance_is_started_without_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_instance_is_not_started_without_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmarks.instance, "PAGES_STAMP", tmp_path / "missing")
     with pytest.raises(RuntimeError, match="Run `make pages`"), instance():
         pytest.fail("it was started")

@@ -14,7 +14,7 @@ def test_former_name_still_sets_the_value(monkeypatch: pytest.MonkeyPatch) -> No
     assert Settings().max_queued_jobs == 7
 
 
-def test_present_name_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_present_name_takes_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PURAS_MOST_QUEUED_JOBS", "7")
     monkeypatch.setenv("PURAS_MAX_QUEUED_JOBS", "8")
 

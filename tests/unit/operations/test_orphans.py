@@ -32,7 +32,7 @@ print("reaped", living.wait())
 """
 
 
-def test_an_orphan_is_reaped_and_the_host_is_read_only_when_a_child_has_died() -> None:
+def test_orphan_is_reaped_and_processes_are_listed_only_after_a_child_exits() -> None:
     done = subprocess.run(
         [sys.executable, "-c", REAP], capture_output=True, text=True, timeout=60, check=False
     )

@@ -1,4 +1,4 @@
-"""The box that `puras-studio up` prints when the instance is ready."""
+"""The frame that `puras-studio up` prints when the instance is ready."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from backend.operations.up.welcome import box
 LINES = ["Puras Studio is ready on http://127.0.0.1:8000", "", "Logs: /tmp/up.log"]
 
 
-def test_a_wide_terminal_gets_a_closed_frame() -> None:
+def test_wide_terminal_gets_a_complete_frame() -> None:
     rows = box(LINES, 80, "utf-8").splitlines()
     assert {len(row) for row in rows} == {len(LINES[0]) + 4}
     assert rows[0] == "╭" + "─" * 48 + "╮" and rows[-1] == "╰" + "─" * 48 + "╯"
@@ -17,10 +17,10 @@ def test_a_wide_terminal_gets_a_closed_frame() -> None:
 
 
 @pytest.mark.parametrize("columns", [20, 49])
-def test_a_line_that_does_not_fit_is_never_broken(columns: int) -> None:
+def test_long_line_is_never_wrapped(columns: int) -> None:
     rows = box(LINES, columns, "utf-8").splitlines()
     assert rows == ["─" * columns, *(f"  {line}".rstrip() for line in LINES), "─" * columns]
 
 
-def test_an_output_without_box_characters_gets_ascii() -> None:
+def test_output_without_box_characters_gets_ascii() -> None:
     assert box(LINES, 80, "ascii").isascii()

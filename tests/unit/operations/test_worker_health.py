@@ -1,4 +1,4 @@
-"""What the pool concludes from the signs of life of its worker processes, and from their absence."""
+"""The health of the worker pool, derived from the liveness messages of its processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PID = 4711
 
 
 class Clock:
-    """A clock that a test moves."""
+    """A clock that a test sets."""
 
     now_s = 100.0
 
@@ -24,17 +24,17 @@ class Clock:
 
 
 class Process:
-    """The end of a pipe that a worker process writes to."""
+    """The end of the pipe to which a worker process writes."""
 
     def __init__(self, signs: SignsOfLife, pid: int = PID) -> None:
-        ours, self._theirs = os.pipe()
-        signs.follow(pid, ours)
+        read_end, self._write_end = os.pipe()
+        signs.follow(pid, read_end)
 
     def send(self, line: str) -> None:
-        os.write(self._theirs, f"{line}\n".encode())
+        os.write(self._write_end, f"{line}\n".encode())
 
     def end(self) -> None:
-        os.close(self._theirs)
+        os.close(self._write_end)
 
 
 @pytest.fixture
@@ -54,14 +54,14 @@ def process(signs: SignsOfLife) -> Iterator[Process]:
     started.end()
 
 
-def eventually(fact: Callable[[], bool]) -> None:
+def eventually(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
-    while not fact():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.001)
 
 
-def test_a_process_claims_once_it_says_so_and_is_frozen_once_it_is_silent(
+def test_process_is_ready_after_its_message_and_frozen_without_one(
     signs: SignsOfLife, clock: Clock, process: Process
 ) -> None:
     health = Health([signs], is_draining=lambda: False)
@@ -81,9 +81,7 @@ def test_a_process_claims_once_it_says_so_and_is_frozen_once_it_is_silent(
     eventually(lambda: health.live() == health.ready() == {"status": "ok"})
 
 
-def test_a_place_whose_processes_end_before_they_show_life_is_not_live(
-    signs: SignsOfLife, clock: Clock
-) -> None:
+def test_slot_whose_processes_exit_before_a_message_is_not_live(signs: SignsOfLife, clock: Clock) -> None:
     health = Health([signs], is_draining=lambda: False)
     for pid in (1, 2, 3):
         process = Process(signs, pid)
@@ -95,7 +93,7 @@ def test_a_place_whose_processes_end_before_they_show_life_is_not_live(
     assert "worker process 0 (pid 3) has not started since" in health.live()["reason"]
 
 
-def test_one_process_that_claims_makes_the_pool_ready_and_one_that_is_frozen_makes_it_not_live(
+def test_one_ready_process_makes_the_pool_ready_and_one_frozen_not_live(
     clock: Clock,
 ) -> None:
     both = [SignsOfLife(number, clock=clock) for number in range(2)]
@@ -113,9 +111,7 @@ def test_one_process_that_claims_makes_the_pool_ready_and_one_that_is_frozen_mak
         process.end()
 
 
-def test_a_pool_that_drains_is_live_without_the_processes_that_have_ended(
-    signs: SignsOfLife, clock: Clock
-) -> None:
+def test_draining_pool_is_live_without_its_exited_processes(signs: SignsOfLife, clock: Clock) -> None:
     process = Process(signs)
     process.send("")
     eventually(lambda: signs.why_not_ready() is None)
@@ -128,15 +124,15 @@ def test_a_pool_that_drains_is_live_without_the_processes_that_have_ended(
     assert health.live() == {"status": "ok"}
 
 
-def test_a_pipe_that_nobody_reads_neither_stops_a_worker_nor_reaches_its_jobs() -> None:
-    ours, theirs = os.pipe()
-    liveness = Liveness(theirs)
+def test_unread_pipe_does_not_block_a_worker_and_is_not_inherited() -> None:
+    read_end, write_end = os.pipe()
+    liveness = Liveness(write_end)
     liveness.why_not_ready = lambda: f"short of\n{'x' * MAX_REASON_BYTES}"
     for _ in range(1_000):
         liveness.send()
-    assert not os.get_inheritable(theirs)
-    lines = os.read(ours, 1 << 20).splitlines()
+    assert not os.get_inheritable(write_end)
+    lines = os.read(read_end, 1 << 20).splitlines()
     assert set(lines) == {f"short of {'x' * MAX_REASON_BYTES}".encode()[:MAX_REASON_BYTES]}
-    os.close(ours)
+    os.close(read_end)
     liveness.send()
-    os.close(theirs)
+    os.close(write_end)

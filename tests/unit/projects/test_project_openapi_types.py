@@ -1,4 +1,4 @@
-"""What the description of a project's skills says of their types."""
+"""The types in the OpenAPI description of the skills of a project."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ def names(spec: dict[str, Any]) -> list[str]:
     return [methods["post"]["operationId"] for methods in spec["paths"].values()]
 
 
-def test_a_skill_of_the_default_skillpack_goes_by_its_own_name_and_others_by_their_full_one() -> None:
+def test_skills_of_the_default_skillpack_have_short_names() -> None:
     spec = described(*active(make_skill("resize")), *active(make_skill("resize"), slug="work"))
     assert list(spec["paths"]) == ["/v1/skills/resize/run", "/v1/skills/work/resize/run"]
     assert names(spec) == ["run_resize", "run_work_resize"]
     assert spec["info"]["version"] == "default.3-work.3"
 
 
-def test_names_that_differ_in_punctuation_alone_get_types_of_their_own() -> None:
+def test_names_that_differ_only_in_punctuation_get_distinct_types() -> None:
     spec = described(*active(make_skill("a-b"), make_skill("a_b"), make_skill("3d")))
     assert len(set(names(spec))) == 3
     assert {"ABInputs", "ABNo2Inputs", "Skill3dInputs"} <= set(spec["components"]["schemas"])
 
 
-def test_references_within_a_schema_are_found_from_where_it_stands() -> None:
+def test_references_within_a_schema_are_resolved() -> None:
     tree = {
         "type": "object",
         "properties": {
@@ -68,7 +68,7 @@ def test_references_within_a_schema_are_found_from_where_it_stands() -> None:
     assert inputs["default"] == {"$ref": "#not-a-reference"}
 
 
-def test_dialect_types_are_plain_json_schema_and_a_result_always_has_what_it_declares() -> None:
+def test_types_are_converted_to_json_schema_and_results_are_complete() -> None:
     photo = {"type": "object", "properties": {"photo": {"type": "image"}}}
     spec = described(*active(make_skill("frame", input_schema=photo, output_schema=photo)))
     types = spec["components"]["schemas"]
@@ -79,12 +79,12 @@ def test_dialect_types_are_plain_json_schema_and_a_result_always_has_what_it_dec
     assert {"$ref": "#/components/schemas/FrameResult"} in types["FrameJob"]["properties"]["result"]["anyOf"]
 
 
-def test_examples_are_there_to_be_tried() -> None:
+def test_examples_are_included() -> None:
     skill = make_skill("greet", examples=[{"inputs": {"name": "Ada"}, "title": "In English"}])
     body = described(*active(skill))["paths"]["/v1/skills/greet/run"]["post"]["requestBody"]
     examples = body["content"]["application/json"]["examples"]
     assert examples == {"example_1": {"summary": "In English", "value": {"name": "Ada"}}}
 
 
-def test_a_project_without_skills_is_described_too() -> None:
+def test_project_without_skills_has_a_description() -> None:
     assert described()["paths"] == {}

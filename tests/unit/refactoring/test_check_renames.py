@@ -23,7 +23,7 @@ class WarmSession:
         return times if times < LIMIT else 0
 '''
 USER = """import os
-from backend import dial, warm
+from backend import clock, warm
 from backend.warm import LIMIT, WarmSession
 
 __all__ = ["WarmSession"]
@@ -32,15 +32,17 @@ TARGET = "backend.warm.WarmSession"
 
 def use() -> int:
     # WarmSession is fast.
-    return WarmSession().run(times=LIMIT) + warm.LIMIT + len(os.sep) + dial.NOW
+    return WarmSession().run(times=LIMIT) + warm.LIMIT + len(os.sep) + clock.NOW
 """
 CLOCK = "NOW = 1\n"
-BEFORE = {"backend/warm.py": HOT, "backend/user.py": USER, "backend/dial.py": CLOCK}
+BEFORE = {"backend/warm.py": HOT, "backend/user.py": USER, "backend/clock.py": CLOCK}
 MOVED = {
     "backend/base/brisk.py": HOT.replace("WarmSession", "BriskSession"),
     "backend/base/__init__.py": '"""The core."""\n',
     "backend/user.py": USER.replace("WarmSession", "BriskSession")
-    .replace("from backend import dial, warm\n", "from backend import dial\nfrom backend.base import brisk\n")
+    .replace(
+        "from backend import clock, warm\n", "from backend import clock\nfrom backend.base import brisk\n"
+    )
     .replace("backend.warm", "backend.base.brisk")
     .replace("warm.LIMIT", "brisk.LIMIT"),
 }
@@ -79,9 +81,9 @@ def test_a_hint_finds_a_move_that_git_does_not(repository: Path, commit: Write, 
         ("backend/base/brisk.py", "LIMIT = 3", "LIMIT = 4", "3 became 4"),
         ("backend/base/brisk.py", "times < LIMIT", "times <= LIMIT", "Lt became LtE"),
         ("backend/user.py", "import os\n", "import os\nimport sys\n", "'import sys' is new"),
-        ("backend/user.py", "from backend import dial\n", "from backend.base import dial\n", "is gone"),
+        ("backend/user.py", "from backend import clock\n", "from backend.base import clock\n", "is gone"),
         ("backend/user.py", "len(os.sep)", "len(os.sep, 1)", "parts"),
-        ("backend/user.py", "(times=LIMIT)", "(times=dial)", "became dial"),
+        ("backend/user.py", "(times=LIMIT)", "(times=clock)", "became clock"),
         ("backend/user.py", "base.brisk.BriskSession", "base.brisk.Other", "the string"),
         ("backend/user.py", '__all__ = ["BriskSession"]', '__all__ = ["Other"]', "the string"),
         ("backend/user.py", "BriskSession is fast", "BriskSession is slow", "the text"),

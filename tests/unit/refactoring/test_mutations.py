@@ -1,4 +1,4 @@
-"""`sample_mutations` changes behavior one place at a time, and tells mutations that tests notice from others."""
+"""`sample_mutations` changes one expression at a time, and reports the mutations that no test detects."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def test_mutations_of_a_statement(body: str, expected: list[str]) -> None:
         assert sorted(mutated(body)) == sorted(expected)
 
 
-def test_what_is_outside_of_functions_stays() -> None:
+def test_code_outside_of_functions_is_not_mutated() -> None:
     assert find_mutations("A = 1\n\n\nclass B:\n    C = 1 < 2\n\n\ndef run(a=1):\n    pass\n") == []
 
 
 @pytest.mark.parametrize(("test", "code", "score"), [(GOOD, 0, "Killed 2 of 2"), (BAD, 1, "Killed 0 of 2")])
-def test_survivors_are_reported_and_the_tree_stays(
+def test_surviving_mutations_are_reported_and_the_tree_is_unchanged(
     repository: Path,
     commit: Write,
     capsys: pytest.CaptureFixture[str],
@@ -81,7 +81,7 @@ def test_tests_that_fail_without_a_mutation_are_an_error(
     assert "without a mutation" in capsys.readouterr().err
 
 
-def test_an_endless_loop_is_noticed(
+def test_infinite_loop_is_detected(
     repository: Path, commit: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:
     module = "def run():\n    left = 3\n    while left > 0:\n        left = left - 1\n    return left\n"

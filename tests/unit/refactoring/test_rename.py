@@ -34,7 +34,7 @@ def start() -> WarmSession:
     "backend/fences/__init__.py": '"""Guards."""\n',
     "backend/fences/judging.py": "from .matching import PATTERN\n\nVERDICT = PATTERN\n",
     "backend/fences/matching.py": "from ..warm import LIMIT\n\nPATTERN = LIMIT\n",
-    "backend/dial.py": "from backend.warm import WarmSession as WarmSession\n\nNOW = 1\n",
+    "backend/clock.py": "from backend.warm import WarmSession as WarmSession\n\nNOW = 1\n",
 }
 PLAN = Plan(
     moves={"backend/warm.py": "backend/base/db/brisk.py", "backend/fences": "backend/enclosures"},
@@ -45,7 +45,7 @@ CHECK = "from backend.base.db.brisk import BriskSession\nfrom backend.base.db im
 
 
 def renamed(repository: Path, commit: Write, source: str) -> str:
-    """Return what becomes of a source that uses the modules of the plan."""
+    """Return the result for a source that uses the modules of the plan."""
     commit({**FILES, "workers/user.py": source, "workers/__init__.py": ""})
     carry_out(repository, PLAN)
     result = (repository / "workers/user.py").read_text()
@@ -65,9 +65,9 @@ def renamed(repository: Path, commit: Write, source: str) -> str:
             "import backend.base.db.brisk\n\nbackend.base.db.brisk.BriskSession()\n",
         ),
         (
-            "from backend import dial, warm\n\nwarm.start(dial.NOW, warm.LIMIT)\n",
-            "from backend import dial\nfrom backend.base.db import brisk\n\n"
-            "brisk.start(dial.NOW, brisk.MAX_ATTEMPTS)\n",
+            "from backend import clock, warm\n\nwarm.start(clock.NOW, warm.LIMIT)\n",
+            "from backend import clock\nfrom backend.base.db import brisk\n\n"
+            "brisk.start(clock.NOW, brisk.MAX_ATTEMPTS)\n",
         ),
         (
             "from backend.warm import WarmSession as Session\n\nSession()\n",
@@ -112,8 +112,8 @@ def renamed(repository: Path, commit: Write, source: str) -> str:
             "from backend.base.db.brisk import start\n\nstart()\n",
         ),
         (
-            "from backend.dial import WarmSession\n\nWarmSession()\n",
-            "from backend.dial import BriskSession\n\nBriskSession()\n",
+            "from backend.clock import WarmSession\n\nWarmSession()\n",
+            "from backend.clock import BriskSession\n\nBriskSession()\n",
         ),
     ],
 )
@@ -131,7 +131,7 @@ def test_every_form_of_import_is_rewritten(repository: Path, commit: Write, befo
         "import warm\n\nwarm.WarmSession()\n",
     ],
 )
-def test_names_of_something_else_stay(repository: Path, commit: Write, source: str) -> None:
+def test_names_of_other_objects_are_kept(repository: Path, commit: Write, source: str) -> None:
     assert renamed(repository, commit, source) == source
 
 
@@ -154,7 +154,7 @@ def test_a_name_is_renamed_in_a_module_that_does_not_move(
     assert (repository / "workers/user.py").read_text() == source.replace("LIMIT", "MAXIMUM")
 
 
-def test_a_local_variable_that_hides_an_import_stays(repository: Path, commit: Write) -> None:
+def test_local_variable_that_shadows_an_import_is_kept(repository: Path, commit: Write) -> None:
     source = "from backend.warm import LIMIT\n\n\ndef one(LIMIT):\n    return LIMIT\n\n\ndef two():\n    return LIMIT\n"
 
     result = renamed(repository, commit, source)
@@ -224,7 +224,7 @@ def test_the_result_runs_and_passes_the_check_of_renames(repository: Path, commi
         {
             **FILES,
             "workers/__init__.py": "",
-            "workers/user.py": "from backend import dial, warm\n\nwarm.start()\n",
+            "workers/user.py": "from backend import clock, warm\n\nwarm.start()\n",
         }
     )
 
@@ -243,16 +243,14 @@ def test_the_result_runs_and_passes_the_check_of_renames(repository: Path, commi
     ("plan", "message"),
     [
         (Plan({"backend/none.py": "backend/x.py"}, {}), "does not exist"),
-        (Plan({"backend/warm.py": "backend/dial.py"}, {}), "exists"),
+        (Plan({"backend/warm.py": "backend/clock.py"}, {}), "exists"),
         (Plan({}, {("backend.warm", "Cold"): "Warm"}), "does not define"),
         (Plan({}, {("backend.warm", "LIMIT"): "WarmSession"}), "already uses"),
         (Plan({}, {("backend.cold", "LIMIT"): "MAX"}), "does not exist"),
         (Plan({"backend/warm.py": "mcp/__init__.py"}, {}), "must not exist"),
     ],
 )
-def test_a_plan_that_is_not_possible_changes_nothing(
-    repository: Path, commit: Write, plan: Plan, message: str
-) -> None:
+def test_impossible_plan_changes_nothing(repository: Path, commit: Write, plan: Plan, message: str) -> None:
     commit(FILES)
 
     with pytest.raises(PlanError, match=message):
@@ -272,7 +270,7 @@ def test_a_plan_that_is_not_valid_is_rejected(tmp_path: Path, text: str) -> None
     assert main([str(file), "--root", str(tmp_path)]) == 2
 
 
-def test_notes_name_what_depends_on_the_location_of_a_file(repository: Path, commit: Write) -> None:
+def test_notes_report_code_that_depends_on_a_file_location(repository: Path, commit: Write) -> None:
     commit({**FILES, "backend/warm.py": FILES["backend/warm.py"] + "FOLDER = __file__\n"})
 
     notes = carry_out(repository, PLAN).notes

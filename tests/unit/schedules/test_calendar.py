@@ -1,4 +1,4 @@
-"""Cron expressions, and when they come: over a whole year in five zones, whatever the clocks there do."""
+"""Cron expressions and their times, over a whole year in five time zones with clock changes."""
 
 from __future__ import annotations
 
@@ -17,43 +17,50 @@ from backend.execution.schedules.calendar import after, first, latest, upcoming,
 from backend.execution.schedules.cron import ALIASES, BadCron, Cron, parse
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago", "Pacific/Chatham")
-"""An hour at night, in two ways; half an hour, south of the equator; a gap at midnight; quarters from UTC."""
-BEGIN, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+"""One hour at night, in two hemispheres; half an hour; a gap at midnight; an offset with quarters of an hour."""
+START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 STEP = timedelta(minutes=5)
-NAMED = ("30 2 * * *", "0 0 * * *", "*/15 2 * * *", "15 1-3 * * mon-fri", "45 2 1,15 * sun", "0 */6 * * *")
-OF_ALL_HOURS = ("*/15 * * * *", "0 * * * *", "5,35 * * * sat,sun", "*/20 * 10-20 4,10 *")
+AT_FIXED_HOURS = (
+    "30 2 * * *",
+    "0 0 * * *",
+    "*/15 2 * * *",
+    "15 1-3 * * mon-fri",
+    "45 2 1,15 * sun",
+    "0 */6 * * *",
+)
+IN_EVERY_HOUR = ("*/15 * * * *", "0 * * * *", "5,35 * * * sat,sun", "*/20 * 10-20 4,10 *")
 
 
 @cache
-def shown(zone: str) -> tuple[tuple[datetime, datetime], ...]:
-    """Every fifth minute of the year and what the wall shows then: the truth that the rest is held against."""
-    place, moments, at = ZoneInfo(zone), [], BEGIN - timedelta(days=2)
+def local_times(zone: str) -> tuple[tuple[datetime, datetime], ...]:
+    """Return every fifth minute of the year with the local time, as the reference for the other results."""
+    time_zone, moments, at = ZoneInfo(zone), [], START - timedelta(days=2)
     while at < END + timedelta(days=2):
-        moments.append((at, at.astimezone(place).replace(tzinfo=None)))
+        moments.append((at, at.astimezone(time_zone).replace(tzinfo=None)))
         at += STEP
     return tuple(moments)
 
 
 def by_time(cron: Cron, zone: str) -> list[datetime]:
-    return [at for at, wall in shown(zone) if wall.minute in cron.minutes and cron.has_day(wall.date())]
+    return [at for at, wall in local_times(zone) if wall.minute in cron.minutes and cron.has_day(wall.date())]
 
 
 def by_clock(cron: Cron, zone: str) -> list[datetime]:
-    moments = shown(zone)
-    first_shown: dict[datetime, datetime] = {}
+    moments = local_times(zone)
+    first_occurrence: dict[datetime, datetime] = {}
     for at, wall in moments:
-        first_shown.setdefault(wall, at)
-    behind_gap: dict[datetime, datetime] = {}
+        first_occurrence.setdefault(wall, at)
+    after_gap: dict[datetime, datetime] = {}
     for (_, before), (at, wall) in pairwise(moments):
         missing = before + STEP
         while missing < wall:
-            behind_gap[missing] = at
+            after_gap[missing] = at
             missing += STEP
-    named = [time(hour, minute) for hour in cron.hours for minute in cron.minutes]
-    day, found = (BEGIN - timedelta(days=2)).date(), set()
+    times = [time(hour, minute) for hour in cron.hours for minute in cron.minutes]
+    day, found = (START - timedelta(days=2)).date(), set()
     while day <= (END + timedelta(days=2)).date():
-        for wall in (datetime.combine(day, at) for at in named if cron.has_day(day)):
-            moment = first_shown.get(wall, behind_gap.get(wall))
+        for wall in (datetime.combine(day, at) for at in times if cron.has_day(day)):
+            moment = first_occurrence.get(wall, after_gap.get(wall))
             if moment is not None:
                 found.add(moment)
         day += timedelta(days=1)
@@ -61,19 +68,19 @@ def by_clock(cron: Cron, zone: str) -> list[datetime]:
 
 
 @pytest.mark.parametrize("zone", ZONES)
-@pytest.mark.parametrize(("expressions", "truth"), [(NAMED, by_clock), (OF_ALL_HOURS, by_time)])
-def test_over_a_year_it_comes_when_the_clock_on_the_wall_says(
-    zone: str, expressions: tuple[str, ...], truth: Callable[[Cron, str], list[datetime]]
+@pytest.mark.parametrize(("expressions", "reference"), [(AT_FIXED_HOURS, by_clock), (IN_EVERY_HOUR, by_time)])
+def test_times_of_a_year_match_the_local_clock(
+    zone: str, expressions: tuple[str, ...], reference: Callable[[Cron, str], list[datetime]]
 ) -> None:
     for expression in expressions:
         cron = parse(expression)
-        expected = [at for at in truth(cron, zone) if BEGIN < at < END]
-        assert list(_until(cron, zone, BEGIN, END)) == expected, expression
+        expected = [at for at in reference(cron, zone) if START < at < END]
+        assert list(_until(cron, zone, START, END)) == expected, expression
 
 
-def _until(cron: Cron, zone: str, begin: datetime, end: datetime) -> list[datetime]:
+def _until(cron: Cron, zone: str, start: datetime, end: datetime) -> list[datetime]:
     found: list[datetime] = []
-    for at in upcoming(cron, ZoneInfo(zone), begin):
+    for at in upcoming(cron, ZoneInfo(zone), start):
         if at >= end:
             return found
         found.append(at)
@@ -81,26 +88,26 @@ def _until(cron: Cron, zone: str, begin: datetime, end: datetime) -> list[dateti
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_a_daily_time_comes_once_on_each_day_of_the_year(zone: str) -> None:
-    place = ZoneInfo(zone)
+def test_daily_time_occurs_once_on_each_day(zone: str) -> None:
+    time_zone = ZoneInfo(zone)
     for hour in (0, 1, 2, 3):
-        days = [at.astimezone(place).date() for at in _until(parse(f"30 {hour} * * *"), zone, BEGIN, END)]
+        days = [at.astimezone(time_zone).date() for at in _until(parse(f"30 {hour} * * *"), zone, START, END)]
         assert len(days) == len(set(days)) >= 364
         assert all(later - day == timedelta(days=1) for day, later in pairwise(days))
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_a_quarter_of_an_hour_is_always_a_quarter_of_an_hour(zone: str) -> None:
-    moments = _until(parse("*/15 * * * *"), zone, BEGIN, END)
+def test_quarter_hours_have_a_constant_interval(zone: str) -> None:
+    moments = _until(parse("*/15 * * * *"), zone, START, END)
     assert {later - at for at, later in pairwise(moments)} == {timedelta(minutes=15)}
 
 
-def _local(expression: str, zone: str, begin: str, count: int = 3) -> list[str]:
-    moments = first(parse(expression), ZoneInfo(zone), datetime.fromisoformat(f"{begin}+00:00"), count)
+def _local(expression: str, zone: str, start: str, count: int = 3) -> list[str]:
+    moments = first(parse(expression), ZoneInfo(zone), datetime.fromisoformat(f"{start}+00:00"), count)
     return [at.astimezone(ZoneInfo(zone)).strftime("%m-%d %H:%M %z") for at in moments]
 
 
-def test_a_time_that_does_not_exist_comes_at_the_first_moment_after_the_gap() -> None:
+def test_time_in_a_gap_occurs_at_the_end_of_the_gap() -> None:
     assert _local("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00", 2) == [
         "03-29 03:00 +0200",
         "03-30 02:30 +0200",
@@ -114,7 +121,7 @@ def test_a_time_that_does_not_exist_comes_at_the_first_moment_after_the_gap() ->
     assert _local("0 12 * * *", "Pacific/Apia", "2011-12-30T06:00", 1) == ["12-31 00:00 +1400"]
 
 
-def test_a_time_that_exists_twice_comes_the_first_time_and_every_hour_comes_in_both() -> None:
+def test_repeated_time_occurs_once_and_hourly_ones_twice() -> None:
     assert _local("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00", 2) == [
         "10-25 02:30 +0200",
         "10-26 02:30 +0100",
@@ -138,24 +145,22 @@ MOMENTS = st.datetimes(datetime(2025, 1, 1), datetime(2029, 1, 1), timezones=st.
 
 @settings(max_examples=150, deadline=None)
 @given(fields=st.tuples(*FIELDS), zone=st.sampled_from(ZONES), moment=MOMENTS)
-def test_what_comes_next_is_later_and_nothing_lies_between(
-    fields: tuple[str, ...], zone: str, moment: datetime
-) -> None:
+def test_next_time_is_the_earliest_later_one(fields: tuple[str, ...], zone: str, moment: datetime) -> None:
     try:
         cron = parse(" ".join(fields))
     except BadCron:
         return
-    place = ZoneInfo(zone)
-    found = after(cron, place, moment)
+    time_zone = ZoneInfo(zone)
+    found = after(cron, time_zone, moment)
     assert found is not None
     assert found > moment
     between = moment + (found - moment) / 2
-    assert after(cron, place, between) == found
-    assert after(cron, place, found - timedelta(microseconds=1)) == found
-    assert latest(cron, place, found) == found
-    following = after(cron, place, found)
+    assert after(cron, time_zone, between) == found
+    assert after(cron, time_zone, found - timedelta(microseconds=1)) == found
+    assert latest(cron, time_zone, found) == found
+    following = after(cron, time_zone, found)
     assert following is not None
-    assert latest(cron, place, following - timedelta(microseconds=1)) == found
+    assert latest(cron, time_zone, following - timedelta(microseconds=1)) == found
     assert found.second == found.microsecond == 0
 
 
@@ -179,7 +184,7 @@ def test_what_comes_next_is_later_and_nothing_lies_between(
         ("* " * 200, "longer than"),
     ],
 )
-def test_a_wrong_expression_is_told_with_its_place(expression: str, says: str) -> None:
+def test_invalid_expression_is_reported_with_its_field(expression: str, says: str) -> None:
     with pytest.raises(BadCron) as problem:
         parse(expression)
     assert says in str(problem.value)
@@ -196,7 +201,7 @@ def test_ranges_wrap() -> None:
     assert parse("0 0 28-3 nov-feb *").months == {11, 12, 1, 2}
 
 
-def test_names_ranges_steps_and_short_forms_mean_what_they_do_in_every_cron() -> None:
+def test_names_ranges_steps_and_aliases_have_the_usual_meaning() -> None:
     assert parse("0 9-17/4 * JAN,Jul MON-fri") == parse("0 9,13,17 * 1,7 1-5")
     assert parse("0 0 * * 7") == parse("0 0 * * SUN") == parse(ALIASES["@weekly"]) == parse(" @Weekly ")
     assert parse("0 0 * * sat-sun").weekdays == {6, 0}
@@ -206,12 +211,12 @@ def test_names_ranges_steps_and_short_forms_mean_what_they_do_in_every_cron() ->
     assert all(parse(one) for one in ALIASES)
 
 
-def test_a_leap_day_is_found_and_a_zone_that_is_not_there_is_told_with_one_that_is() -> None:
-    assert first(parse("0 0 29 2 *"), UTC, BEGIN, 2) == [
+def test_leap_day_is_found_and_unknown_zone_is_reported_with_a_suggestion() -> None:
+    assert first(parse("0 0 29 2 *"), UTC, START, 2) == [
         datetime(2028, 2, 29, tzinfo=UTC),
         datetime(2032, 2, 29, tzinfo=UTC),
     ]
-    assert latest(parse("0 0 29 2 *"), UTC, BEGIN) == datetime(2024, 2, 29, tzinfo=UTC)
+    assert latest(parse("0 0 29 2 *"), UTC, START) == datetime(2024, 2, 29, tzinfo=UTC)
     for name in (
         "Europe/Berln",
         "../../etc/passwd",

@@ -1,4 +1,4 @@
-"""The scrubber: every form of a secret is hidden, everything else stays."""
+"""The scrubber redacts every form of a secret, and keeps everything else."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ SECRET = 'pa$$ wörd/"with"+everything?&=%~'
         base64.urlsafe_b64encode(SECRET.encode()).decode(),
     ],
 )
-def test_a_secret_is_hidden_as_programs_write_it(written: str) -> None:
+def test_secret_is_redacted_in_common_encodings(written: str) -> None:
     assert Scrubber([SECRET]).scrub(f"before {written} after") == f"before {HIDDEN} after"
 
 
 @pytest.mark.parametrize("before", [b"", b"u", b"us", b"user:"])
 @pytest.mark.parametrize("after", [b"", b"x", b"xy", b"@host"])
-def test_a_secret_inside_of_longer_base64_is_hidden(before: bytes, after: bytes) -> None:
+def test_secret_inside_of_longer_base64_is_redacted(before: bytes, after: bytes) -> None:
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         text = encode(before + b"s3cr3t-t0ken" + after).decode()
         shown = Scrubber(["s3cr3t-t0ken"]).scrub(f"Basic {text}")
@@ -51,13 +51,13 @@ def test_a_secret_inside_of_longer_base64_is_hidden(before: bytes, after: bytes)
         )
 
 
-def test_short_values_and_other_text_stay() -> None:
+def test_short_values_and_other_text_are_kept() -> None:
     text = "the 7 chars secre7x and nothing else"
     assert Scrubber(["secre7x", "", "of"]).scrub(text) == text
     assert Scrubber([]).scrub(text) == text
 
 
-def test_json_is_scrubbed_in_values_keys_and_numbers_and_not_changed_itself() -> None:
+def test_json_is_scrubbed_in_a_copy() -> None:
     value = {"a": ["12345678", {"x-12345678": 12345678}], "b": (True, None, 1.5, 1234), "c": -912345678}
     before = json.dumps(value)
     assert Scrubber(["12345678"]).scrub(value) == {
@@ -68,7 +68,7 @@ def test_json_is_scrubbed_in_values_keys_and_numbers_and_not_changed_itself() ->
     assert json.dumps(value) == before
 
 
-def test_values_nested_deeper_than_python_calls_are_scrubbed() -> None:
+def test_values_nested_deeper_than_the_recursion_limit_are_scrubbed() -> None:
     nested: list[object] = ["top-secret-value"]
     for _ in range(50_000):
         nested = [nested]
@@ -76,19 +76,19 @@ def test_values_nested_deeper_than_python_calls_are_scrubbed() -> None:
     while isinstance(scrubbed[0], list):
         scrubbed = scrubbed[0]
     assert scrubbed == [HIDDEN]
-    while isinstance(nested[0], list):  # taken apart by hand: freeing it at once would recurse
+    while isinstance(nested[0], list):  # level by level, because freeing the whole list would recurse
         nested = nested[0]
 
 
-def test_huge_numbers_pass() -> None:
+def test_huge_numbers_are_kept() -> None:
     assert Scrubber(["12345678"]).scrub([10**20_000]) == [10**20_000]
 
 
-def test_the_longer_of_two_secrets_that_begin_alike_is_hidden_whole() -> None:
+def test_longer_of_two_secrets_with_a_common_prefix_is_redacted() -> None:
     assert Scrubber(["abcdefgh", "abcdefghijkl"]).scrub("abcdefghijkl abcdefghi") == f"{HIDDEN} {HIDDEN}i"
 
 
-def test_the_lines_of_a_private_key_are_hidden_one_by_one() -> None:
+def test_each_line_of_a_private_key_is_redacted() -> None:
     lines = [
         "-----BEGIN KEY-----",
         "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC",
@@ -100,7 +100,7 @@ def test_the_lines_of_a_private_key_are_hidden_one_by_one() -> None:
     assert scrubber.scrub("\n".join(lines)) == HIDDEN
 
 
-def test_a_long_secret_is_hidden_as_far_as_it_is_there() -> None:
+def test_visible_part_of_a_long_secret_is_redacted() -> None:
     secret = "".join(f"{number:05d}" for number in range(5000)) + '"' + "z" * 1000
     scrubber = Scrubber([secret])
     assert scrubber.scrub(f"<{secret}>") == f"<{HIDDEN}>"
@@ -109,7 +109,7 @@ def test_a_long_secret_is_hidden_as_far_as_it_is_there() -> None:
     assert scrubber.scrub(f"<{secret[:200]}>") == f"<{secret[:200]}>"
 
 
-def test_a_secret_cut_between_two_pieces_is_hidden_and_the_rest_is_not_delayed() -> None:
+def test_secret_split_between_two_chunks_is_redacted_without_delay() -> None:
     stream = Scrubber(["s3cr3t-t0ken"]).stream()
     assert stream.feed("plain line\n") == "plain line\n"
     assert stream.feed("it is s3c") == "it is "
@@ -120,5 +120,5 @@ def test_a_secret_cut_between_two_pieces_is_hidden_and_the_rest_is_not_delayed()
     assert stream.end() == ""
 
 
-def test_a_scrubber_shows_no_secret_of_its_own() -> None:
+def test_representation_of_a_scrubber_contains_no_secret() -> None:
     assert "s3cr3t-t0ken" not in repr(Scrubber(["s3cr3t-t0ken"]))

@@ -1,4 +1,4 @@
-"""The vault: encryption at rest, rotation, signatures, and the key file."""
+"""The vault: encryption at rest, key rotation, signatures, and the key file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def new_key() -> str:
     return Fernet.generate_key().decode()
 
 
-def test_what_is_encrypted_reads_back_and_does_not_show(tmp_path: Path) -> None:
+def test_encrypted_value_is_hidden_and_can_be_decrypted(tmp_path: Path) -> None:
     vault = Vault.open(tmp_path, None)
     ciphertext = vault.encrypt("hunter2 ☃")
     assert ciphertext.startswith("enc:v1:")
@@ -25,7 +25,7 @@ def test_what_is_encrypted_reads_back_and_does_not_show(tmp_path: Path) -> None:
     assert vault.decrypt(ciphertext) == "hunter2 ☃"
 
 
-def test_the_key_file_is_private_and_outlives_the_process(tmp_path: Path) -> None:
+def test_key_file_is_private_and_persistent(tmp_path: Path) -> None:
     ciphertext = Vault.open(tmp_path, None).encrypt("kept")
     key_file = tmp_path / "keys" / "secrets.key"
     assert key_file.stat().st_mode & 0o777 == 0o600
@@ -34,21 +34,21 @@ def test_the_key_file_is_private_and_outlives_the_process(tmp_path: Path) -> Non
     assert [entry.name for entry in key_file.parent.iterdir()] == ["secrets.key"]
 
 
-def test_processes_that_start_together_agree_on_one_key(tmp_path: Path) -> None:
+def test_processes_that_start_together_use_one_key(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         vaults = list(pool.map(lambda _: Vault.open(tmp_path, None), range(16)))
     ciphertext = vaults[0].encrypt("one")
     assert {vault.decrypt(ciphertext) for vault in vaults} == {"one"}
 
 
-def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+def test_key_file_that_others_can_read_is_rejected(tmp_path: Path) -> None:
     Vault.open(tmp_path, None)
     (tmp_path / "keys" / "secrets.key").chmod(0o644)
     with pytest.raises(BadSecretsKey, match="chmod 600"):
         Vault.open(tmp_path, None)
 
 
-def test_a_key_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+def test_key_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_text(new_key())
     elsewhere.chmod(0o600)
@@ -58,17 +58,17 @@ def test_a_key_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
         Vault.open(tmp_path, None)
 
 
-A_KEY = "A" * 43 + "="  # one that stays the same: it names the test
+A_KEY = "A" * 43 + "="  # a constant key, because it is part of the test ID
 
 
 @pytest.mark.parametrize("keys", ["short", "x" * 44, f"{A_KEY},nonsense"])
-def test_a_malformed_key_is_named_without_being_shown(tmp_path: Path, keys: str) -> None:
+def test_malformed_key_is_reported_without_its_value(tmp_path: Path, keys: str) -> None:
     with pytest.raises(BadSecretsKey, match="SECRETS_ENC_KEY") as caught:
         Vault.open(tmp_path, keys)
     assert keys not in str(caught.value)
 
 
-def test_an_older_key_still_reads_and_rotation_moves_to_the_newest(tmp_path: Path) -> None:
+def test_older_key_decrypts_and_rotation_uses_the_newest(tmp_path: Path) -> None:
     old, new = new_key(), new_key()
     ciphertext = Vault.open(tmp_path, old).encrypt("moved")
     both = Vault.open(tmp_path, f"{new}, {old}")
@@ -80,14 +80,14 @@ def test_an_older_key_still_reads_and_rotation_moves_to_the_newest(tmp_path: Pat
 
 
 @pytest.mark.parametrize("damaged", ["plain text", "enc:v1:", "enc:v1:AAAA", "enc:v2:AAAA"])
-def test_what_the_vault_did_not_write_is_refused(tmp_path: Path, damaged: str) -> None:
+def test_ciphertext_of_another_source_is_rejected(tmp_path: Path, damaged: str) -> None:
     vault = Vault.open(tmp_path, None)
     for read in (vault.decrypt, vault.rotate):
         with pytest.raises(SecretUnreadable):
             read(damaged)
 
 
-def test_a_signature_holds_for_its_purpose_and_message_alone(tmp_path: Path) -> None:
+def test_signature_is_valid_only_for_its_purpose_and_message(tmp_path: Path) -> None:
     vault = Vault.open(tmp_path, None)
     mac = vault.mac("drive.sign", b"message")
     assert len(mac) == 32
@@ -98,19 +98,19 @@ def test_a_signature_holds_for_its_purpose_and_message_alone(tmp_path: Path) -> 
     assert not Vault.open(tmp_path, new_key()).has_signed("drive.sign", b"message", mac)
 
 
-def test_signatures_of_an_older_key_hold_while_it_is_listed(tmp_path: Path) -> None:
+def test_signatures_of_an_older_key_are_valid_while_it_is_listed(tmp_path: Path) -> None:
     old, new = new_key(), new_key()
     mac = Vault.open(tmp_path, old).mac("drive.sign", b"message")
     assert Vault.open(tmp_path, f"{new},{old}").has_signed("drive.sign", b"message", mac)
     assert not Vault.open(tmp_path, new).has_signed("drive.sign", b"message", mac)
 
 
-def test_a_vault_shows_no_key(tmp_path: Path) -> None:
+def test_representation_of_a_vault_contains_no_key(tmp_path: Path) -> None:
     key = new_key()
     assert key not in repr(Vault.open(tmp_path, key))
 
 
-def test_a_vault_takes_over_a_key_that_another_process_added(tmp_path: Path) -> None:
+def test_vault_loads_a_key_that_another_process_added(tmp_path: Path) -> None:
     running, other = Vault.open(tmp_path, None), Vault.open(tmp_path, None)
     before = running.encrypt("kept")
     changing = KeyFile(tmp_path)
@@ -127,7 +127,7 @@ def test_a_vault_takes_over_a_key_that_another_process_added(tmp_path: Path) -> 
         Vault.open(tmp_path, None).decrypt(before)
 
 
-def test_of_keys_that_are_added_at_once_none_is_written_over(tmp_path: Path) -> None:
+def test_concurrently_added_keys_are_all_stored(tmp_path: Path) -> None:
     first = KeyFile(tmp_path).read_or_create()
     with ThreadPoolExecutor(8) as threads:
         added = list(threads.map(lambda _: KeyFile(tmp_path).add_newest()[0], range(24)))
@@ -135,7 +135,7 @@ def test_of_keys_that_are_added_at_once_none_is_written_over(tmp_path: Path) -> 
     assert (sorted(keys[:-1]), keys[-1:]) == (sorted(added), first)
 
 
-def test_a_key_that_came_while_older_ones_are_dropped_stays(tmp_path: Path) -> None:
+def test_key_added_during_removal_of_older_ones_is_kept(tmp_path: Path) -> None:
     file = KeyFile(tmp_path)
     file.read_or_create()
     newest, later = file.add_newest()[0], KeyFile(tmp_path).add_newest()[0]

@@ -71,15 +71,15 @@ def unmapped_entries(unmapped: Iterable[str]) -> list[str]:
 
 
 def hints(recorded: Limits, measured: Limits) -> list[str]:
-    """Return the numbers that have fallen enough to be recorded; these are no failures."""
-    fallen = [
-        *_fallen("largest_cycle", recorded.largest_cycle, measured.largest_cycle, share=1.0),
-        *_fallen("banned_words", recorded.banned_words, measured.banned_words, share=LARGE_DROP),
+    """Return the numbers that have dropped enough to be recorded; these are not failures."""
+    dropped = [
+        *_dropped("largest_cycle", recorded.largest_cycle, measured.largest_cycle, share=1.0),
+        *_dropped("banned_words", recorded.banned_words, measured.banned_words, share=LARGE_DROP),
     ]
-    return [f"{line} Lower the number in {ALLOWED}, or run `{COMMAND} --write-allowed`." for line in fallen]
+    return [f"{line} Lower the number in {ALLOWED}, or run `{COMMAND} --write-allowed`." for line in dropped]
 
 
-def _fallen(
+def _dropped(
     name: str, recorded: Mapping[str, int], measured: Mapping[str, int], *, share: float
 ) -> list[str]:
     """Return a line for each number below the recorded one that is at most its given share."""

@@ -55,7 +55,7 @@ def test_check_reports_a_change(check: object, measured: Limits, expected: str) 
     assert expected in message
 
 
-def test_small_drop_is_no_hint() -> None:
+def test_small_drop_causes_no_hint() -> None:
     assert checks.hints(RECORDED, RECORDED._replace(banned_words={"backend": 99})) == []
 
 
@@ -136,7 +136,7 @@ def test_cycles_are_found_at_any_depth() -> None:
         ("p.a.low.x", "p.a.high"),
         ("p.a.high", "p.a.low.y"),
         ("p.a.low.y", "p.b"),
-        ("p.a", "p.a.low.y"),  # a package and what is in it are no siblings
+        ("p.a", "p.a.low.y"),  # a package and its own modules are not siblings
         ("p.a.low.y", "p.a"),
         ("q.a.low.x", "p.a.low.x"),
         ("p.a.low.x", "q.a.low.x"),

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 PATH = re.compile(r"`(\.?[\w-]+(?:/[\w.-]+)+/?|[\w-]+/|[\w-]+\.(?:md|toml|py|yaml))`")
 COMMAND = re.compile(r"(?:`|^)make ([a-z-]+)", re.MULTILINE)
 EXAMPLES = {"schemas.py", "service.py", "api.py", "tables.py", "queries.py", "errors.py"}
-"""Files that each folder of a noun has."""
+"""Files that each folder of a resource has."""
 
 
 GUIDES = ["CONTRIBUTING.md", "AGENTS.md", ".github/pull_request_template.md"]

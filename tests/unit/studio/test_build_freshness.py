@@ -13,7 +13,7 @@ from studio.prerender import ROOT
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of all sources of the pages."""
+    """Return a copy of all sources of the pages."""
     for name in ("studio", "assets", "reflex.lock"):
         shutil.copytree(ROOT / name, tmp_path / name)
     for name in ("rxconfig.py", "bunfig.toml", ".npmrc"):

@@ -1,4 +1,4 @@
-"""The gateway: the part that handles a path, and the sockets that it accepts."""
+"""The gateway: routing of paths, and the accepted WebSockets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from studio.sockets import UserIdOf
 PUBLIC_URL = "https://studio.example.org"
 
 
-def saying(word: str) -> ASGIApp:
+def responding(word: str) -> ASGIApp:
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.accept", "subprotocol": word})
@@ -38,13 +38,13 @@ async def _session_status_of(cookie: str | None) -> SessionStatus:
     return cast(SessionStatus, cookie or "signed_out")
 
 
-async def _nobody(_: str | None) -> None:
+async def _no_user(_: str | None) -> None:
     return None
 
 
 @pytest.fixture
 def gateway() -> Gateway:
-    return gateway_of(saying("events"), _nobody)
+    return gateway_of(responding("events"), _no_user)
 
 
 def gateway_of(events: ASGIApp, user_id_of: UserIdOf) -> Gateway:
@@ -52,11 +52,11 @@ def gateway_of(events: ASGIApp, user_id_of: UserIdOf) -> Gateway:
     return Gateway(
         Parts(
             lifespan=Starlette(),
-            api=saying("api"),
-            tools=saying("tools"),
+            api=responding("api"),
+            tools=responding("tools"),
             events=events,
-            following=saying("following"),
-            pages=saying("pages"),
+            following=responding("following"),
+            pages=responding("pages"),
         ),
         api_routes=api_routes,
         public_url=PUBLIC_URL,
@@ -108,7 +108,7 @@ async def test_each_path_is_handled_by_one_part(gateway: Gateway, path: str, par
 @pytest.mark.parametrize(
     ("origin", "host"), [("http://127.0.0.1:8000", "127.0.0.1:8000"), (PUBLIC_URL, "10.0.0.7:8000")]
 )
-async def test_a_socket_of_a_studio_page_is_accepted(gateway: Gateway, origin: str, host: str) -> None:
+async def test_socket_of_a_studio_page_is_accepted(gateway: Gateway, origin: str, host: str) -> None:
     sent = await ask(gateway, "/_event/", "websocket", cookie="signed_in", origin=origin, host=host)
     assert sent[0]["subprotocol"] == "events"
 
@@ -136,14 +136,14 @@ async def test_the_socket_for_job_events_is_only_for_studio_pages(gateway: Gatew
         {},
     ],
 )
-async def test_a_socket_of_another_origin_is_closed_before_it_opens(
+async def test_socket_of_another_origin_is_closed_before_it_opens(
     gateway: Gateway, headers: dict[str, str]
 ) -> None:
     sent = await ask(gateway, "/_event/", "websocket", cookie="signed_in", **headers)
     assert [message["type"] for message in sent] == ["websocket.close"]
 
 
-async def test_a_page_above_the_limit_can_query_the_capacity() -> None:
+async def test_page_above_the_limit_can_query_the_capacity() -> None:
     ends, user_id = asyncio.Event(), uuid4()
 
     async def until_it_ends(scope: Scope, receive: Receive, send: Send) -> None:
@@ -199,7 +199,7 @@ async def test_sockets_open_only_at_their_paths(gateway: Gateway) -> None:
     assert sent == [{"type": "websocket.close", "code": 1008}]
 
 
-async def test_events_by_plain_requests_of_other_origins_are_refused(gateway: Gateway) -> None:
+async def test_plain_event_requests_of_other_origins_are_rejected(gateway: Gateway) -> None:
     sent = await ask(
         gateway, "/_event/", cookie="signed_in", origin="https://evil.example", host="127.0.0.1:8000"
     )

@@ -1,4 +1,4 @@
-"""What the palette shows first for what is typed: Enter takes it."""
+"""The ranking of the command palette: the first entry is selected with Enter."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ COMMANDS: Final = [
         ("nothing like it", []),
     ],
 )
-def test_the_beginnings_of_words_come_first_and_names_of_groups_last(words: str, labels: list[str]) -> None:
+def test_word_prefixes_rank_first_and_group_names_last(words: str, labels: list[str]) -> None:
     done = subprocess.run(
         [BUN, "-e", SCRIPT, str(MODULE)],
         input=json.dumps({"commands": COMMANDS, "words": words}),

@@ -1,4 +1,4 @@
-"""The built pages and how they are served: at any origin, with known scripts only, and cached by name."""
+"""The built pages as they are served: from any origin, with known scripts only, and with caching."""
 
 from __future__ import annotations
 

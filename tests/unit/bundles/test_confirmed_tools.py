@@ -1,4 +1,4 @@
-"""What a bundle confirms, and what a push says that an approval does not guard."""
+"""Confirmed tools of a bundle, and the warnings about what an approval does not protect."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ tools:
 """
 
 
-def told(more: str, other: str = "disable_bash: true\n") -> list[str]:
-    """The warnings of a bundle with a skill that confirms its tool, and another skill."""
+def warnings_of(more: str, other: str = "disable_bash: true\n") -> list[str]:
+    """Return the warnings of a bundle with a skill that confirms its tool, and another skill."""
     files = {
         "skills/it/skill.yaml": f"{AGENT}{PAY}{more}",
         "skills/it/SKILL.md": "Do it.",
@@ -47,25 +47,25 @@ def told(more: str, other: str = "disable_bash: true\n") -> list[str]:
         ("allowed_tools: [pay, bash]\n", "'bash'"),
     ],
 )
-def test_a_push_says_that_modules_of_a_confirmed_tool_can_be_read(more: str, readers: str) -> None:
-    (warning,) = told(more)
+def test_readable_modules_of_a_confirmed_tool_cause_a_warning(more: str, readers: str) -> None:
+    (warning,) = warnings_of(more)
     assert warning.startswith("skills/it/skill.yaml:7 An approval guards this tool, but " + readers)
     assert "other than 'pay.py'" in warning
     assert "disable_bash: true" in warning
 
 
 @pytest.mark.parametrize("more", ["disable_bash: true\n", "allowed_tools: [pay]\n"])
-def test_where_no_agent_runs_code_nothing_is_said(more: str) -> None:
-    assert told(more) == []
+def test_no_warning_if_no_agent_runs_code(more: str) -> None:
+    assert warnings_of(more) == []
 
 
-def test_agents_of_another_skill_are_named() -> None:
-    (warning,) = told("disable_bash: true\n", other="")
+def test_warning_names_agents_of_another_skill() -> None:
+    (warning,) = warnings_of("disable_bash: true\n", other="")
     assert "The tool 'pay': An approval guards this tool, but agents of 'other' can read" in warning
 
 
-def test_a_confirmed_kernel_beside_commands_is_warned_of() -> None:
-    warnings = told("  - {builtin: python, confirm: true}\n")
+def test_confirmed_kernel_with_unconfirmed_commands_causes_a_warning() -> None:
+    warnings = warnings_of("  - {builtin: python, confirm: true}\n")
     assert any("'bash' runs Python without one" in warning for warning in warnings)
 
 
@@ -81,7 +81,7 @@ def skill(name: str, *tools: Tool, entrypoint: str = "p.md") -> Skill:
     )
 
 
-def test_a_confirmed_skill_is_confirmed_as_what_it_runs() -> None:
+def test_confirmed_skill_is_confirmed_by_its_target() -> None:
     function = skill("send", entrypoint="main.py:run")
     agent = skill("ask", Tool(name="wire", entrypoint="wire.py:go"))
     names = [Tool(name=name, skill=name, confirm=True) for name in ("send", "ask", "gone")]
@@ -110,7 +110,7 @@ def test_a_confirmed_skill_is_confirmed_as_what_it_runs() -> None:
         (Tool(mcp="https://all.org/mcp", allow=("look",)), "look", False),
     ],
 )
-def test_a_confirmed_tool_of_a_server_asks_by_every_section_that_is_less_specific(
+def test_confirmed_server_tool_is_matched_by_less_specific_sections(
     section: Tool, tool: str, asks: bool
 ) -> None:
     confirming = (

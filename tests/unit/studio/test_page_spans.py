@@ -1,4 +1,4 @@
-"""The timeline of a page reads a job's events as the API's spans do."""
+"""The timeline of a page derives the same spans from the events of a job as the API."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from rxconfig import BUN
 from studio.prerender import ROOT
 
 JOB: Final = UUID(int=7)
-BEGAN: Final = datetime(2026, 1, 31, 9, tzinfo=UTC)
+STARTED_AT: Final = datetime(2026, 1, 31, 9, tzinfo=UTC)
 SCRIPT: Final = """
 const { spansOf } = await import(process.argv[1]);
 const spans = spansOf(JSON.parse(await Bun.stdin.text()), "triage");
 const kinds = new Map(spans.map((span) => [span.id, span.kind]));
-const told = spans.map((span) => ({ ...span, parent: kinds.get(span.parent) ?? null }));
-console.log(JSON.stringify(told));
+const result = spans.map((span) => ({ ...span, parent: kinds.get(span.parent) ?? null }));
+console.log(JSON.stringify(result));
 """
 
 
@@ -30,8 +30,15 @@ def call(name: str, use: str, step: int) -> tuple[str, dict[str, Any]]:
     return "tool_use", {"step": step, "name": name, "tool_use_id": use, "input": {}}
 
 
-def result(name: str, use: str, step: int, **facts: Any) -> tuple[str, dict[str, Any]]:
-    return "tool_result", {"step": step, "tool": name, "tool_use_id": use, "ok": True, "preview": "", **facts}
+def result(name: str, use: str, step: int, **fields: Any) -> tuple[str, dict[str, Any]]:
+    return "tool_result", {
+        "step": step,
+        "tool": name,
+        "tool_use_id": use,
+        "ok": True,
+        "preview": "",
+        **fields,
+    }
 
 
 def reply(step: int, billed_micros: int) -> tuple[str, dict[str, Any]]:
@@ -91,7 +98,7 @@ HISTORIES: Final[dict[str, list[tuple[str, dict[str, Any]]]]] = {
 def events_of(history: list[tuple[str, dict[str, Any]]]) -> list[EventRead]:
     return [
         EventRead(
-            id=seq, job_id=JOB, ts=BEGAN + timedelta(milliseconds=100 * seq), type=kind, payload=payload
+            id=seq, job_id=JOB, ts=STARTED_AT + timedelta(milliseconds=100 * seq), type=kind, payload=payload
         )
         for seq, (kind, payload) in enumerate(history, start=1)
     ]
@@ -99,19 +106,19 @@ def events_of(history: list[tuple[str, dict[str, Any]]]) -> list[EventRead]:
 
 def in_the_browser(events: list[EventRead]) -> list[dict[str, Any]]:
     script = [str(BUN), "-e", SCRIPT, str(ROOT / "assets/ui/spans.js")]
-    said = f"[{','.join(event.model_dump_json() for event in events)}]"
-    done = subprocess.run(script, input=said, capture_output=True, text=True, timeout=60, check=False)
+    stdin = f"[{','.join(event.model_dump_json() for event in events)}]"
+    done = subprocess.run(script, input=stdin, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    told: list[dict[str, Any]] = json.loads(done.stdout)
-    return told
+    spans_of_page: list[dict[str, Any]] = json.loads(done.stdout)
+    return spans_of_page
 
 
 @pytest.mark.parametrize("name", HISTORIES)
-def test_pages_and_api_tell_the_same_spans(name: str) -> None:
+def test_page_and_api_have_the_same_spans(name: str) -> None:
     events = events_of(HISTORIES[name])
     of_api = spans.fold(JOB, "triage", events)
     kinds = {span.span_id: span.kind for span in of_api}
-    wanted = [
+    expected = [
         (
             span.kind,
             kinds.get(span.parent_span_id or ""),
@@ -127,15 +134,15 @@ def test_pages_and_api_tell_the_same_spans(name: str) -> None:
         for span in in_the_browser(events)
         if span["kind"] != "ghost"
     ]
-    assert sorted(drawn, key=str) == sorted(wanted, key=str)
+    assert sorted(drawn, key=str) == sorted(expected, key=str)
 
 
-def test_every_span_costs_what_lies_within_it() -> None:
+def test_cost_of_a_span_includes_its_children() -> None:
     (run, *_) = in_the_browser(events_of(HISTORIES["an agent that asks a person"]))
     assert (run["cost"], run["tokens"]) == (30 + 12 + 20 + 10, 45)
 
 
-def test_what_was_replayed_from_the_journal_is_told_as_free() -> None:
+def test_replayed_steps_have_no_cost() -> None:
     (ghost,) = [
         span
         for span in in_the_browser(events_of(HISTORIES["an agent that asks a person"]))

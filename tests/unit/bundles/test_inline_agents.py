@@ -1,4 +1,4 @@
-"""Agents that no manifest declares: what their names say, and what they take over from the skill that makes them."""
+"""Agents that no manifest declares: their names, and what they inherit from the skill that creates them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ MANIFEST = Manifest(skills=(SKILL,))
 
 
 @pytest.mark.parametrize("name", ["sum:@inline", "sum:references/check.md"])
-def test_an_agent_that_a_skill_makes_is_bound_as_the_skill_is(name: str) -> None:
-    assert SKILL.inputs.check({}).problems  # compiled: none of it may be taken over
+def test_agent_of_a_skill_has_the_limits_of_the_skill(name: str) -> None:
+    assert SKILL.inputs.check({}).problems  # compiled schemas, which the agent must not inherit
     agent = inline_skills.agent_of(name, MANIFEST)
     assert agent is not None
     bounds = (
@@ -52,7 +52,7 @@ def test_an_agent_that_a_skill_makes_is_bound_as_the_skill_is(name: str) -> None
     assert agent.inputs.check({"anything": 1}).problems == []
 
 
-def test_a_name_that_no_skill_stands_behind_is_nobodys() -> None:
+def test_name_without_a_skill_has_no_agent() -> None:
     bare = inline_skills.agent_of("@inline", inline_skills.NO_SKILLS)
     assert bare is not None
     assert (bare.network, bare.disable_bash) == ("public", False)
@@ -61,7 +61,7 @@ def test_a_name_that_no_skill_stands_behind_is_nobodys() -> None:
     assert inline_skills.agent_of("references/check.md", MANIFEST) is None
 
 
-def test_an_agent_of_an_agent_is_its_skills() -> None:
+def test_agent_of_an_agent_belongs_to_the_skill() -> None:
     assert inline_skills.name_of("sum:references/check.md") == "sum:@inline"
     assert inline_skills.name_of("sum:@inline", "a.md") == "sum:a.md"
     assert inline_skills.name_of("@inline") == "@inline"
@@ -69,12 +69,12 @@ def test_an_agent_of_an_agent_is_its_skills() -> None:
 
 
 @pytest.mark.parametrize("target", ["../../../up.md", "/etc/up.md", "a:b.md", "a\\b.md"])
-def test_a_text_outside_of_the_bundle_is_refused(target: str) -> None:
+def test_file_outside_of_the_bundle_is_rejected(target: str) -> None:
     with pytest.raises(Invalid, match="is not in the bundle"):
         inline_skills.entry_of(SKILL, target)
 
 
-def test_a_text_beside_the_skill_is_the_bundles_too() -> None:
+def test_file_next_to_the_skill_is_in_the_bundle() -> None:
     assert inline_skills.entry_of(SKILL, "./references/../a.md") == "a.md"
     assert inline_skills.entry_of(SKILL, "../../shared.md") == "../../shared.md"
     with pytest.raises(Invalid):

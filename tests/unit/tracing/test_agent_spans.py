@@ -1,4 +1,4 @@
-"""Spans of agents carry the words of the GenAI conventions, and nothing of what was said."""
+"""Spans of agents have the attributes of the GenAI conventions, and no contents of messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from backend.execution.events.otel_spans import attributes_of, span_name
 from backend.execution.events.schemas import SpanRead
 
-PRIVATE = "what the person asked"
+PRIVATE = "the text of the user"
 
 
 def view(kind: str, **attributes: Any) -> SpanRead:
@@ -27,7 +27,7 @@ def view(kind: str, **attributes: Any) -> SpanRead:
     )
 
 
-def test_a_call_of_a_model_is_a_chat_with_its_tokens() -> None:
+def test_model_call_is_a_chat_span_with_its_tokens() -> None:
     call = view(
         "llm",
         provider="anthropic",
@@ -52,7 +52,7 @@ def test_a_call_of_a_model_is_a_chat_with_its_tokens() -> None:
     }
 
 
-def test_a_call_of_a_tool_names_it_and_not_what_it_was_given() -> None:
+def test_tool_call_span_names_the_tool_without_its_inputs() -> None:
     call = view("tool", tool="search", tool_use_id="t1", input={"q": PRIVATE}, preview=PRIVATE)
     assert span_name(call) == "execute_tool search"
     assert attributes_of(call) == {
@@ -65,7 +65,7 @@ def test_a_call_of_a_tool_names_it_and_not_what_it_was_given() -> None:
 
 @pytest.mark.parametrize("kind", ["llm", "tool", "step", "function", "environment", "something new"])
 @pytest.mark.parametrize("value", [PRIVATE, [PRIVATE], {"a": PRIVATE}, None, True, 1.5, "x" * 100_000])
-def test_whatever_events_say_is_bounded(kind: str, value: Any) -> None:
+def test_values_from_events_are_limited(kind: str, value: Any) -> None:
     odd = view(kind, tool=value, model=value, input_tokens=value, name=value, text=PRIVATE)
     assert len(span_name(odd)) < 250
     assert all(len(str(one)) <= 200 for one in attributes_of(odd).values())

@@ -45,7 +45,7 @@ examples:
 
 @pytest.fixture(scope="module")
 def ended(settled: Any) -> dict[str, Any]:
-    """A job of an agent that called a tool and another skill."""
+    """Run a job of an agent that calls a tool and another skill."""
     settled.api.post("/v1/skillpacks", json={"slug": PACK, "name": "Forks"})
     bundle = {"bundle": ("forks.zip", pack_files(SKILLS))}
     pushed = settled.api.post(f"/v1/skillpacks/{PACK}/deployments", files=bundle)

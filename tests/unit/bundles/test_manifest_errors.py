@@ -1,4 +1,4 @@
-"""skill.yaml: each rule names the place and the mend, and all of them at once."""
+"""skill.yaml: each error names its line and the fix, and all errors are reported together."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ FILES = {"main.py": b"def run(n=1):\n    return {}\n", "SKILL.md": b"Do it."}
 
 
 def read(text: str, **files: bytes) -> Skill:
-    """The skill of a bundle with this skill.yaml."""
+    """Return the skill of a bundle with this skill.yaml."""
     return read_bundle(bundle(text, **files)).manifest.skills[0]
 
 
 def problems(text: str, **files: bytes) -> list[str]:
-    """What is wrong with it, as `line: message`."""
+    """Return its errors as `line: message`."""
     with pytest.raises(BundleInvalid) as caught:
         read_bundle(bundle(text, **files))
     return [f"{problem.line}: {problem.message}" for problem in caught.value.problems]
 
 
 def warnings(text: str, **files: bytes) -> list[str]:
-    """What is probably not meant."""
+    """Return its warnings."""
     return [warning.message for warning in read_bundle(bundle(text, **files)).warnings]
 
 
 def bundle(text: str, **files: bytes) -> bytes:
-    """The zip of one skill called `it`."""
+    """Return the ZIP archive of one skill called `it`."""
     contents = {
         **FILES,
         **{name.replace("__", "/").replace("_", ".", 1): data for name, data in files.items()},
@@ -95,7 +95,7 @@ def bundle(text: str, **files: bytes) -> bytes:
         ("tab:\n\tx: 1", "5: This is not valid YAML"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_line_and_mend(more: str, said: str) -> None:
+def test_errors_name_their_line_and_fix(more: str, said: str) -> None:
     assert any(found.startswith(said) for found in problems(FUNCTION + more)), problems(FUNCTION + more)
 
 
@@ -154,7 +154,7 @@ def test_what_is_wrong_is_told_with_its_line_and_mend(more: str, said: str) -> N
         ("image_model: google/nano-bananas", "Did you mean 'google/nano-banana'?"),
     ],
 )
-def test_what_is_wrong_with_an_agent_is_told(more: str, said: str) -> None:
+def test_errors_of_an_agent_are_reported(more: str, said: str) -> None:
     assert any(said in found for found in problems(AGENT + more)), problems(AGENT + more)
 
 
@@ -195,16 +195,16 @@ def test_what_is_wrong_with_an_agent_is_told(more: str, said: str) -> None:
         ),
     ],
 )
-def test_what_is_wrong_with_the_whole_is_told(text: str, said: str) -> None:
+def test_errors_of_the_whole_file_are_reported(text: str, said: str) -> None:
     assert any(said in found for found in problems(text)), problems(text)
 
 
-def test_everything_is_told_at_once() -> None:
+def test_all_errors_are_reported_together() -> None:
     found = problems(FUNCTION.replace("run", "rum") + "titel: x\ntimeout_s: soon\nretries: {max: x}\n")
     assert len(found) == 4
 
 
-def test_a_wrong_key_does_not_hide_the_rules_of_the_others() -> None:
+def test_invalid_key_does_not_hide_errors_of_other_keys() -> None:
     text = """\
 routing: {escalate_to: gpt/5, after: 0}
 model: gpt/5
@@ -239,7 +239,7 @@ evals: {gate: {repeat: 0}, graders: [{name: g, kind: rubric, levels: {high: x}}]
     ]
 
 
-def test_keys_without_a_value_have_their_defaults_and_empty_lists_stay_empty() -> None:
+def test_keys_without_a_value_have_defaults_and_empty_lists_stay_empty() -> None:
     text = """\
 retries: {max: 1, on: }
 tools: [{mcp: 'https://x.org', allow: , confirm: }]
@@ -257,7 +257,7 @@ memory:
     )
 
 
-def test_only_what_a_skill_declares_is_compared_with_the_ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_declared_limits_are_compared_with_the_maximums(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_ceilings, "_current", [JobCeilings(max_retries=1, max_timeout_s=60, max_steps=5)])
     assert read(FUNCTION + "retries: {on: [error]}\nlimits: {}\n").retries.max == 3
     found = problems(FUNCTION + "retries: {max: 2}\ntimeout_s: 61\nlimits: {steps: 6, tokens: 7}\n")
@@ -317,17 +317,17 @@ marketing: {headline: dropped, keywords: [a], faq: [{q: Q, a: A}]}
     assert skill.marketing == {"keywords": ["a"], "faq": [{"q": "Q", "a": "A"}]}
 
 
-def test_a_built_in_tool_is_one_of_the_skill_s_tools() -> None:
+def test_built_in_tool_is_a_tool_of_the_skill() -> None:
     (tool,) = read(AGENT + "tools: [{builtin: python, confirm: true}]\nallowed_tools: [python]").tools
     assert (tool.name, tool.builtin, tool.confirm) == ("python", "python", True)
 
 
-def test_the_key_on_is_a_word_and_not_a_truth() -> None:
+def test_key_on_is_not_a_boolean() -> None:
     skill = read(FUNCTION + "retries:\n  max: 1\n  on: [timeout]\n")
     assert skill.retries.on == ("timeout",)
 
 
-def test_without_a_rule_only_lost_workers_are_tried_again() -> None:
+def test_default_retries_only_lost_workers() -> None:
     rule = read(FUNCTION).retries
     assert (rule.max, rule.on) == (3, ("worker_lost",))
 
@@ -354,7 +354,7 @@ def test_without_a_rule_only_lost_workers_are_tried_again() -> None:
         (b"-" * 200_000 + b"1", False),
     ],
 )
-def test_functions_are_found_by_reading(source: bytes, is_found: bool) -> None:
+def test_functions_are_found_without_importing_the_module(source: bytes, is_found: bool) -> None:
     if is_found:
         assert read(FUNCTION, main_py=source).function == "run"
     else:
@@ -373,7 +373,7 @@ def test_functions_are_found_by_reading(source: bytes, is_found: bool) -> None:
         (b"@wrapped\ndef run(): ...", None),
     ],
 )
-def test_a_call_that_would_fail_is_warned_of(source: bytes, said: str | None) -> None:
+def test_call_that_would_fail_causes_a_warning(source: bytes, said: str | None) -> None:
     found = warnings(FUNCTION, main_py=source)
     assert (any(said in one for one in found), len(found)) == (True, 1) if said else found == []
 
@@ -394,7 +394,7 @@ def test_a_call_that_would_fail_is_warned_of(source: bytes, said: str | None) ->
         (b"@wrapped\ndef grade(): ...", None),
     ],
 )
-def test_a_check_that_cannot_be_called_is_an_error(source: bytes, said: str | None) -> None:
+def test_check_that_cannot_be_called_is_an_error(source: bytes, said: str | None) -> None:
     text = FUNCTION + "evals:\n  - {name: good, kind: check, entrypoint: 'checks.py:grade'}\n"
     if said is None:
         assert read(text, checks_py=source).evals[0].entrypoint == "checks.py:grade"
@@ -405,12 +405,12 @@ def test_a_check_that_cannot_be_called_is_an_error(source: bytes, said: str | No
         assert found.endswith("Write: def grade(inputs, output).")
 
 
-def test_a_typo_in_a_schema_is_warned_of() -> None:
+def test_misspelled_schema_keyword_causes_a_warning() -> None:
     found = warnings(FUNCTION.replace("{type: integer}", "{type: integer, minimun: 1}"))
     assert found == ["The keyword 'minimun' is not a keyword of schemas. Did you mean 'minimum'?"]
 
 
-def test_cases_that_do_not_fit_are_told_with_their_line() -> None:
+def test_invalid_cases_are_reported_with_their_line() -> None:
     cases = (
         b'{"inputs": {"n": 1}, "id": "a"}\nnonsense\n{"inputs": {"n": "x"}}\n{"inputs": {}, "id": "a"}\n[]\n'
     )
@@ -421,12 +421,12 @@ def test_cases_that_do_not_fit_are_told_with_their_line() -> None:
     ]
 
 
-def test_text_that_cannot_be_stored_is_told() -> None:
+def test_text_that_cannot_be_stored_is_reported() -> None:
     assert any("NUL" in found for found in problems(FUNCTION + 'description: "a\\0b"'))
     assert any("plain word" in found for found in problems(FUNCTION + 'marketing: {"a\\0b": 1}'))
 
 
-def test_a_hostile_file_is_told_briefly_and_soon() -> None:
+def test_hostile_file_is_reported_briefly_and_quickly() -> None:
     keys = "\n".join(f"{'x' * 300}{number}: 1" for number in range(1_000))
     found = problems(FUNCTION + keys)
     assert len(found) <= 200

@@ -1,4 +1,4 @@
-"""What overdue moments come to."""
+"""The runs that are due at overdue times, according to the misfire policy."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ HOUR = timedelta(hours=1)
 
 
 def at(moment: datetime, cron: str = "0 * * * *", missed: Missed = "skip", **over: Any) -> tuple[DueRun, ...]:
-    patience = MisfirePolicy(missed, over.get("catch_up", timedelta(days=1)))
-    return due_runs(parse(cron), UTC, next_at=NINE, at=moment, policy=patience)
+    policy = MisfirePolicy(missed, over.get("catch_up", timedelta(days=1)))
+    return due_runs(parse(cron), UTC, next_at=NINE, at=moment, policy=policy)
 
 
-def test_a_run_in_time_runs() -> None:
+def test_run_on_time_is_started() -> None:
     for late_s in (0, 0.5, 59, 60):
         assert at(NINE + timedelta(seconds=late_s)) == (DueRun(NINE),)
 
 
-def test_what_nobody_was_there_for_is_missed_once_and_not_run() -> None:
+def test_missed_times_become_one_missed_run() -> None:
     assert at(NINE + timedelta(minutes=2)) == (DueRun(NINE, is_missed=True, made_up_since=NINE),)
     last = NINE + 3 * HOUR
     assert at(last + timedelta(minutes=10)) == (DueRun(last, is_missed=True, made_up_since=NINE),)
 
 
-def test_who_comes_back_just_in_time_runs_and_notes_the_rest_as_missed() -> None:
+def test_last_time_is_run_and_earlier_ones_are_recorded_as_missed() -> None:
     last = NINE + 3 * HOUR
     assert at(last + timedelta(seconds=5)) == (
         DueRun(NINE, is_missed=True, made_up_since=NINE),
@@ -36,7 +36,7 @@ def test_who_comes_back_just_in_time_runs_and_notes_the_rest_as_missed() -> None
     )
 
 
-def test_missed_runs_are_made_up_for_by_one_while_it_is_worth_it() -> None:
+def test_missed_runs_are_caught_up_with_one_run_within_a_limit() -> None:
     last = NINE + 3 * HOUR
     for late in (timedelta(seconds=5), timedelta(minutes=50)):
         assert at(last + late, missed="run_once") == (DueRun(last, made_up_since=NINE),)
@@ -46,5 +46,5 @@ def test_missed_runs_are_made_up_for_by_one_while_it_is_worth_it() -> None:
     assert too_late == (DueRun(NINE, is_missed=True, made_up_since=NINE),)
 
 
-def test_a_schedule_whose_clock_was_changed_still_does_what_was_due() -> None:
+def test_changed_schedule_still_runs_its_due_time() -> None:
     assert at(NINE + timedelta(seconds=1), "0 0 1 1 *") == (DueRun(NINE),)

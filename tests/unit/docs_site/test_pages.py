@@ -11,7 +11,7 @@ from backend.docs_site import build, llms_txt, pages
 from backend.docs_site.contents import FORMER_NAMES, SECTIONS
 
 
-def test_the_table_of_contents_lists_every_page_once() -> None:
+def test_table_of_contents_lists_every_page_once() -> None:
     listed = [name for section in SECTIONS for name in section.pages]
     assert len(listed) == len(set(listed))
     assert set(listed) == {page.name for page in pages.all_()}
@@ -19,16 +19,16 @@ def test_the_table_of_contents_lists_every_page_once() -> None:
 
 
 @pytest.mark.parametrize("former", FORMER_NAMES)
-def test_a_former_name_returns_the_current_page(former: str) -> None:
+def test_former_name_returns_the_current_page(former: str) -> None:
     assert pages.get(former).name == FORMER_NAMES[former]
 
 
-def test_an_unknown_name_is_an_error() -> None:
+def test_unknown_name_is_an_error() -> None:
     with pytest.raises(pages.DocumentNotFound):
         pages.get("../SECURITY")
 
 
-def test_a_search_returns_pages_that_contain_all_words_with_titles_first() -> None:
+def test_search_returns_pages_with_all_words_and_titles_first() -> None:
     assert pages.search("quickstart")[0].document.name == "tutorials/quickstart"
     assert pages.search("zzzyx") == []
     found = pages.search("checksum mismatch")
@@ -36,7 +36,7 @@ def test_a_search_returns_pages_that_contain_all_words_with_titles_first() -> No
     assert all(one.excerpt for one in found)
 
 
-def test_a_screenshot_is_shown_in_the_color_scheme_of_the_reader(tmp_path: Path) -> None:
+def test_screenshot_has_the_color_scheme_of_the_reader(tmp_path: Path) -> None:
     page = _written(tmp_path, "![A job](../images/job-light.png)\n")
     assert page == (
         "![A job](../images/job-light.png#only-light){ loading=lazy }\n"
@@ -54,23 +54,21 @@ def test_a_screenshot_is_shown_in_the_color_scheme_of_the_reader(tmp_path: Path)
         ("[the script](../../backend/api.py)", "the script (`backend/api.py`)"),
     ],
 )
-def test_links_lead_to_pages_and_files_of_the_repository_are_named(
-    tmp_path: Path, written: str, shown: str
-) -> None:
+def test_links_lead_to_pages_and_repository_files_are_named(tmp_path: Path, written: str, shown: str) -> None:
     assert _written(tmp_path, written) == shown
 
 
 def test_every_screenshot_of_a_page_exists_in_both_color_schemes() -> None:
     for page in pages.all_():
-        for picture in build.SCREENSHOT.finditer(page.text):
-            light = pages.FOLDER / page.name / ".." / f"{picture[2]}-light.png"
+        for match in build.SCREENSHOT.finditer(page.text):
+            light = pages.FOLDER / page.name / ".." / f"{match[2]}-light.png"
             assert light.resolve().is_file(), f"{page.name} shows {light}"
             assert Path(str(light.resolve()).replace("-light", "-dark")).is_file(), (
                 f"{page.name} shows {light}"
             )
 
 
-def test_the_index_for_models_links_every_page_once_in_the_order_of_the_table_of_contents() -> None:
+def test_index_for_models_links_every_page_once_in_order() -> None:
     index = build.index_for_models()
     assert index.startswith("# Puras Studio\n\n> ")
     links = re.findall(r"^- \[[^]]+\]\((/docs/[^)]*)\)", index, re.MULTILINE)
@@ -85,14 +83,14 @@ def test_the_index_for_models_links_every_page_once_in_the_order_of_the_table_of
 @pytest.mark.parametrize(
     ("text", "summary"),
     [
-        ("# A page\n\nOne `sentence`. Another one.\n", "One `sentence`."),
+        ("# A page\n\nOne `line`. Another one.\n", "One `line`."),
         ("# A page\n\n![x](a.png)\n\nOne [link](b.md), and\nmore. Two.\n", "One link, and more."),
         ("# A page\n\n```sh\nrun\n\nnow\n```\n\n| a |\n|---|\n\nText that ends in:\n", "Text that ends in."),
         ("# A page\n\n**Strong** words\n", "Strong words."),
         ("# A page\n\n- a list\n", ""),
     ],
 )
-def test_the_summary_of_a_page_is_the_first_sentence_of_its_first_paragraph(text: str, summary: str) -> None:
+def test_summary_of_a_page_is_the_start_of_its_first_paragraph(text: str, summary: str) -> None:
     assert llms_txt.summarize(text) == summary
 
 

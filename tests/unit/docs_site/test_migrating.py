@@ -26,7 +26,7 @@ WORKER_VARIABLES = {
 }
 
 
-def test_every_variable_of_a_worker_of_puras_has_a_row_and_every_setting_exists() -> None:
+def test_page_has_every_worker_variable_and_only_existing_settings() -> None:
     text = next(page.text for page in pages.all_() if page.name == "guides/migrate-from-puras")
     settings = next(page.text for page in pages.all_() if page.name == "reference/settings")
     known = set(re.findall(r"^\| `([A-Z_]+)` \|", settings, re.MULTILINE))

@@ -33,7 +33,7 @@ def test_the_curl_snippet_quotes_all_inputs_for_the_shell() -> None:
     assert json.loads(words[-1]) == inputs
 
 
-def test_the_python_snippet_sends_what_curl_sends() -> None:
+def test_python_snippet_sends_the_same_inputs_as_curl() -> None:
     inputs = {"name": "Ada", "loud": True, "more": None}
     assert argument(of_skill(ORIGIN, skill(inputs))["python"], "client.run_job", 1) == inputs
 
@@ -68,7 +68,7 @@ def test_all_snippets_of_a_route_send_the_same_request() -> None:
     assert set(of_route(ORIGIN, "POST", "/v1/webhooks", {})) == {"curl", "python", "typescript"}
 
 
-def test_the_terminal_snippet_sends_what_curl_sends() -> None:
+def test_terminal_snippet_sends_the_same_inputs_as_curl() -> None:
     inputs = {"text": "it's $HOME"}
     words = shlex.split(of_skill(ORIGIN, skill(inputs))["terminal"].splitlines()[-1])
     assert words[:3] == ["puras", "run", "greet"]

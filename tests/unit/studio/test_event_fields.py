@@ -1,4 +1,4 @@
-"""The studio shows fields of events that exist."""
+"""The studio displays only fields of events that exist."""
 
 import re
 from dataclasses import fields
@@ -12,7 +12,7 @@ OF_TOOLS = {"details"}
 """Fields of a class that are stored as fields of the payload."""
 
 
-def test_each_field_that_a_line_of_the_log_shows_exists() -> None:
+def test_displayed_fields_of_the_log_exist() -> None:
     lines = dict(LINE.findall((UI / "event_text.js").read_text(encoding="utf-8")))
     assert {"queued", "waiting", "timeout", "tool_result"} <= set(lines)
     for kind, code in lines.items():
@@ -21,6 +21,6 @@ def test_each_field_that_a_line_of_the_log_shows_exists() -> None:
         assert read <= known or known & OF_TOOLS, f"{kind} has no {', '.join(sorted(read - known))}"
 
 
-def test_the_running_cost_reads_what_a_call_has_used() -> None:
+def test_running_cost_uses_the_used_amount_of_a_call() -> None:
     assert "used_micros" in {field.name for field in fields(REGISTRY["subagent_end"])}
     assert 'type === "subagent_end" ? payload.used_micros' in (UI / "live.jsx").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A job may give its files any times at all: they are told as far as they have a name."""
+"""Files with any timestamp that a job can set are listed with a valid one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from backend.storage.paths import parse_drive_path
 @pytest.mark.parametrize(
     ("seconds", "year"), [(2**60, 9999), (-(2**60), 1), (10**12, 9999), (-(10**11), 1), (0, 1970)]
 )
-def test_a_time_without_a_name_is_told_as_the_nearest_one(seconds: int, year: int) -> None:
+def test_time_out_of_range_is_listed_as_the_nearest_valid_time(seconds: int, year: int) -> None:
     plain = (stat.S_IFREG | 0o644, 1, 1, 1, 0, 0, 5, seconds, seconds, seconds)
     found = os.stat_result(plain, {"st_mtime_ns": seconds * 10**9, "st_ctime_ns": seconds * 10**9})
     entry = entry_of(parse_drive_path("a.txt"), found)

@@ -1,4 +1,4 @@
-"""Two texts compared on a page: both can be read out of it again, with as few changes as there can be."""
+"""The comparison of two texts on a page: it contains both texts, with the minimum number of changes."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ def compared(pairs: list[tuple[str, str]]) -> list[Any]:
 def longest_common(one: list[str], other: list[str]) -> int:
     best = [[0] * (len(other) + 1) for _ in range(len(one) + 1)]
     for at, line in enumerate(one):
-        for to, there in enumerate(other):
+        for to, other_line in enumerate(other):
             best[at + 1][to + 1] = (
-                best[at][to] + 1 if line == there else max(best[at][to + 1], best[at + 1][to])
+                best[at][to] + 1 if line == other_line else max(best[at][to + 1], best[at + 1][to])
             )
     return best[-1][-1]
 
 
-def test_both_texts_are_in_it_in_order_and_no_line_changes_that_need_not() -> None:
-    dice = random.Random(20)
-    texts = ["\n".join(dice.choices("abc", k=dice.randrange(1, 14))) for _ in range(400)]
+def test_comparison_contains_both_texts_with_minimal_changes() -> None:
+    rng = random.Random(20)
+    texts = ["\n".join(rng.choices("abc", k=rng.randrange(1, 14))) for _ in range(400)]
     pairs = list(zip(texts[::2], texts[1::2], strict=True))
     for (before, after), found in zip(pairs, compared(pairs), strict=True):
         lines = found["lines"]
         assert "\n".join(line["text"] for line in lines if line["kind"] != "added") == before
         assert "\n".join(line["text"] for line in lines if line["kind"] != "removed") == after
-        stayed = sum(line["kind"] == "same" for line in lines)
-        assert stayed == longest_common(before.split("\n"), after.split("\n")), (before, after)
+        unchanged = sum(line["kind"] == "same" for line in lines)
+        assert unchanged == longest_common(before.split("\n"), after.split("\n")), (before, after)
 
 
-def test_what_did_not_change_folds_away_and_is_still_there() -> None:
+def test_unchanged_lines_are_folded_and_included() -> None:
     before = [f"line {number}" for number in range(200)]
     after = [*before[:100], "new", *before[101:]]
     (found,) = compared([("\n".join(before), "\n".join(after))])
@@ -66,7 +66,7 @@ def test_what_did_not_change_folds_away_and_is_still_there() -> None:
     assert folds[1][0] == {"kind": "same", "text": "line 104", "before": 105, "after": 105}
 
 
-def test_a_text_that_is_not_there_is_all_added_or_removed() -> None:
-    made, gone = compared([("", "one\ntwo\n"), ("one\n", "")])
-    assert [line["kind"] for line in made["lines"]] == ["added", "added"]
-    assert [line["kind"] for line in gone["lines"]] == ["removed"]
+def test_empty_text_makes_all_lines_added_or_removed() -> None:
+    added, removed = compared([("", "one\ntwo\n"), ("one\n", "")])
+    assert [line["kind"] for line in added["lines"]] == ["added", "added"]
+    assert [line["kind"] for line in removed["lines"]] == ["removed"]

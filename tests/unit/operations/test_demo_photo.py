@@ -1,4 +1,4 @@
-"""The demo's photograph is one that a phone could have taken."""
+"""The photo of the demo resembles one from a phone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from PIL import ExifTags, Image, ImageOps
 from backend.operations.demo import image
 
 
-def test_it_is_a_jpeg_of_six_megapixels_that_lies_on_its_side_and_says_so(tmp_path: Path) -> None:
+def test_photo_is_a_rotated_jpeg_of_six_megapixels_with_its_orientation(tmp_path: Path) -> None:
     file = tmp_path / "lake.jpg"
     assert image.main([str(file)]) == 0
     with Image.open(file) as stored:
@@ -22,5 +22,5 @@ def test_it_is_a_jpeg_of_six_megapixels_that_lies_on_its_side_and_says_so(tmp_pa
         upright = ImageOps.exif_transpose(stored)
     x, y, _ = image.SUN
     assert upright.size == (2000, 3000)
-    assert min(upright.getpixel((x, y))) > 150  # the sun is where it was painted, so up is up
+    assert min(upright.getpixel((x, y))) > 150  # the sun is at the top after the rotation
     assert sum(upright.getpixel((x, 40))) < sum(upright.getpixel((x, y)))
