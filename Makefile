@@ -43,7 +43,7 @@ bench: pages ## Run the benchmarks
 
 chaos: pages ## Run the long chaos, attack, fuzz and property tests, print a table, then run the slow tests
 	@.ci/environment --group fuzz
-	PURAS_CHAOS_ROUNDS=$${PURAS_CHAOS_ROUNDS:-10} $(BIN)/python -m pytest tests/chaos tests/contract/attack tests/fuzz tests/properties tests/integration/auth/test_strangers.py -o timeout=3600
+	PURAS_CHAOS_ROUNDS=$${PURAS_CHAOS_ROUNDS:-10} $(BIN)/python -m pytest tests/chaos tests/contract/attack tests/fuzz tests/properties tests/integration/auth/test_random_requests.py -o timeout=3600
 	$(BIN)/python -m pytest tests/contract tests/integration tests/journeys -m slow
 
 settings: environment ## Regenerate the pages of docs/ that are generated from code

@@ -38,7 +38,7 @@ def cookies_of(answer: httpx.Response) -> list[str]:
     return answer.headers.get_list("Set-Cookie")
 
 
-async def test_a_planted_session_does_not_become_the_victims(app: FastAPI, world: World) -> None:
+async def test_session_cookie_set_by_an_attacker_is_replaced_at_sign_in(app: FastAPI, world: World) -> None:
     await world.user("ada@example.org")
     eve = await world.browser(await world.user("eve@example.org"))
     planted = eve.cookies[SESSION]
@@ -54,7 +54,7 @@ async def test_a_planted_session_does_not_become_the_victims(app: FastAPI, world
     assert (await eve.get("/v1/me")).status_code == 401  # it ended with the sign-in that replaced it
 
 
-async def test_a_made_up_session_is_never_taken_over(app: FastAPI, world: World) -> None:
+async def test_invented_session_cookie_is_replaced_at_sign_in(app: FastAPI, world: World) -> None:
     await world.user("ada@example.org")
     async with browse(app) as victim:
         await victim.get("/sign-in")
@@ -67,9 +67,7 @@ async def test_a_made_up_session_is_never_taken_over(app: FastAPI, world: World)
         assert (await attacker.get("/v1/me")).status_code == 401
 
 
-async def test_every_cookie_is_out_of_reach_of_scripts_and_other_sites(
-    app: FastAPI, world: World, database: Database
-) -> None:
+async def test_cookies_are_http_only_and_same_site(app: FastAPI, world: World, database: Database) -> None:
     await world.user("ada@example.org")
     async with database.transaction() as session:
         link = f"/reset?token={await passwords.issue_reset(session, 'ada@example.org')}"
@@ -88,9 +86,7 @@ async def test_every_cookie_is_out_of_reach_of_scripts_and_other_sites(
         assert "Domain" not in cookie
 
 
-async def test_under_https_every_cookie_is_secure_and_of_this_host_alone(
-    secure: httpx.AsyncClient, world: World
-) -> None:
+async def test_cookies_are_secure_and_host_only_with_https(secure: httpx.AsyncClient, world: World) -> None:
     await world.user("ada@example.org")
     answers = [await secure.get("/sign-in")]
     answers.append(await send(secure, "/sign-in", email="ada@example.org", password=PASSWORD))
@@ -112,7 +108,7 @@ async def test_under_https_every_cookie_is_secure_and_of_this_host_alone(
     ],
     ids=["no utf-8", "nul", "no form", "odd names", "nothing often", "many fields"],
 )
-async def test_a_form_of_strange_bytes_is_refused_and_breaks_nothing(
+async def test_malformed_form_is_rejected_without_a_server_error(
     client: httpx.AsyncClient, world: World, path: str, body: bytes
 ) -> None:
     await world.user("ada@example.org")
@@ -124,7 +120,7 @@ async def test_a_form_of_strange_bytes_is_refused_and_breaks_nothing(
 
 
 @pytest.mark.parametrize("path", FORMS)
-async def test_a_form_larger_than_any_of_ours_is_refused(client: httpx.AsyncClient, path: str) -> None:
+async def test_oversized_form_is_rejected(client: httpx.AsyncClient, path: str) -> None:
     body = b"email=" + b"x" * 100_000
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     assert (await client.post(path, content=body, headers=headers)).status_code == 413
@@ -145,7 +141,7 @@ async def test_a_form_larger_than_any_of_ours_is_refused(client: httpx.AsyncClie
         "/v1/me%00",
     ],
 )
-async def test_no_spelling_of_an_address_goes_round_the_gate(app: FastAPI, path: str) -> None:
+async def test_no_spelling_of_a_path_bypasses_authentication(app: FastAPI, path: str) -> None:
     raw = path.encode()
     sent: list[dict[str, object]] = []
 
@@ -172,12 +168,12 @@ async def test_no_spelling_of_an_address_goes_round_the_gate(app: FastAPI, path:
 
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "FOO", "get", "POST"])
-async def test_no_method_reads_what_get_would_not(client: httpx.AsyncClient, method: str) -> None:
+async def test_no_method_reads_without_credentials(client: httpx.AsyncClient, method: str) -> None:
     answer = await client.request(method, "/v1/me")
     assert answer.status_code in (401, 403, 405)
 
 
-async def test_a_session_cannot_write_with_a_method_or_a_type_that_forms_can_send(world: World) -> None:
+async def test_form_content_types_and_method_overrides_need_the_csrf_token(world: World) -> None:
     ada = await world.browser(await world.user("ada@example.org"))
     del ada.headers["X-CSRF-Token"]
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"):
@@ -188,7 +184,7 @@ async def test_a_session_cannot_write_with_a_method_or_a_type_that_forms_can_sen
     assert answer.json()["code"] == "csrf_failed"
 
 
-async def test_no_password_and_no_link_reaches_the_log(
+async def test_passwords_and_reset_links_are_not_logged(
     app: FastAPI, world: World, database: Database
 ) -> None:
     await world.user("ada@example.org")
@@ -208,7 +204,7 @@ async def test_no_password_and_no_link_reaches_the_log(
     assert token not in written
 
 
-async def test_a_set_up_link_is_not_found_out_by_trying_or_by_its_age(
+async def test_setup_token_cannot_be_guessed_or_used_after_it_expires(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     async with database.transaction() as session:

@@ -112,7 +112,7 @@ class Scene:
     ids: dict[str, str]
 
 
-async def test_every_route_that_writes_or_reveals_leaves_a_row(
+async def test_every_route_that_writes_or_reveals_is_audited(
     app: FastAPI, world: World, database: Database
 ) -> None:
     scene = await _scene(app, world, database)
@@ -135,7 +135,7 @@ async def test_every_route_that_writes_or_reveals_leaves_a_row(
     assert not silent
 
 
-async def test_setting_up_leaves_a_row(app: FastAPI, database: Database) -> None:
+async def test_setup_is_audited(app: FastAPI, database: Database) -> None:
     async with database.transaction() as session:
         token = await setup.issue(session)
     async with browse(app) as browser:
@@ -147,7 +147,7 @@ async def test_setting_up_leaves_a_row(app: FastAPI, database: Database) -> None
     assert found == {"setup_link.issued", "user.created", "instance.set_up", "session.began"}
 
 
-async def test_a_refused_sign_in_is_written_down_without_the_password(
+async def test_rejected_sign_in_is_audited_without_the_password(
     app: FastAPI, world: World, database: Database
 ) -> None:
     await world.user("ada@example.org")
@@ -161,7 +161,7 @@ async def test_a_refused_sign_in_is_written_down_without_the_password(
     assert row.facts == {"address": "127.0.0.1"}
 
 
-async def test_the_audit_is_searched_by_who_what_and_when(
+async def test_audit_log_is_filtered_by_actor_action_and_time(
     client: httpx.AsyncClient, world: World, database: Database
 ) -> None:
     headers = await world.key(await world.project("Acme"))
@@ -196,7 +196,7 @@ async def test_the_audit_is_searched_by_who_what_and_when(
     assert [row["target"] for row in (await client.get(rest[1], headers=headers)).json()] == ["TWO"]
 
 
-async def test_only_admins_read_it_and_only_operators_what_concerns_no_project(world: World) -> None:
+async def test_admins_read_their_project_and_operators_the_instance(world: World) -> None:
     ada = await world.user("ada@example.org", is_operator=True)
     bob = await world.user("bob@example.org")
     project = await world.project("Acme", ada)

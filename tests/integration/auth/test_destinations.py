@@ -43,7 +43,7 @@ def paths_of(app: FastAPI) -> list[str]:
 
 
 @pytest.mark.parametrize("destination", EMBEDDED)
-async def test_no_route_is_run_applied_or_embedded(
+async def test_no_route_is_served_as_a_script_style_or_frame(
     app: FastAPI, client: httpx.AsyncClient, world: Any, destination: str
 ) -> None:
     headers = await world.key(await world.project("Mine")) | {"Sec-Fetch-Dest": destination}
@@ -54,7 +54,7 @@ async def test_no_route_is_run_applied_or_embedded(
         assert answer.headers["content-type"] == "application/json"
 
 
-async def test_no_route_is_a_service_worker_in_browsers_that_say_it_in_their_own_header(
+async def test_no_route_is_served_with_a_service_worker_header(
     app: FastAPI, client: httpx.AsyncClient
 ) -> None:
     for path in paths_of(app):
@@ -63,7 +63,7 @@ async def test_no_route_is_a_service_worker_in_browsers_that_say_it_in_their_own
 
 
 @pytest.mark.parametrize("destination", sorted(ALLOWED))
-async def test_programs_links_and_what_is_shown_are_served(
+async def test_allowed_destinations_are_served(
     client: httpx.AsyncClient, world: Any, destination: str
 ) -> None:
     headers = await world.key(await world.project("Mine")) | {"Sec-Fetch-Dest": destination}

@@ -38,7 +38,7 @@ ROUTES = ["/v1/me", "/v1/projects", "/v1/api-keys", "/v1/audit", "/v1/there-is-n
         {"X-Puras-Service-Token": "puras_job_forged"},
     ],
 )
-async def test_without_valid_credentials_every_route_of_v1_answers_401(
+async def test_every_v1_route_returns_401_without_valid_credentials(
     client: httpx.AsyncClient, path: str, headers: dict[str, str]
 ) -> None:
     answer = await client.get(path, headers=headers)
@@ -49,7 +49,7 @@ async def test_without_valid_credentials_every_route_of_v1_answers_401(
     assert answer.json()["request_id"] == answer.headers["X-Request-Id"]
 
 
-async def test_the_body_is_not_read_before_it_is_known_who_sends_it(app: FastAPI) -> None:
+async def test_body_is_not_read_before_authentication(app: FastAPI) -> None:
     reads = 0
 
     async def receive() -> dict[str, Any]:
@@ -94,7 +94,7 @@ async def test_a_key_acts_in_its_own_project_only(client: httpx.AsyncClient, wor
         assert (await client.get(f"/v1/projects/{name}", headers=headers)).json()["id"] == str(mine.id)
 
 
-async def test_a_revoked_key_is_refused_from_then_on(client: httpx.AsyncClient, world: Any) -> None:
+async def test_revoked_key_is_rejected(client: httpx.AsyncClient, world: Any) -> None:
     headers = await world.key(await world.project("Mine"))
     made = (await client.post("/v1/api-keys", json={"name": "ci"}, headers=headers)).json()
     its = {"Authorization": f"Bearer {made['key']}"}
@@ -107,7 +107,7 @@ async def test_a_revoked_key_is_refused_from_then_on(client: httpx.AsyncClient, 
     assert "revoked" in answer.json()["detail"]
 
 
-async def test_an_expired_key_is_refused(client: httpx.AsyncClient, world: Any, database: Database) -> None:
+async def test_expired_key_is_rejected(client: httpx.AsyncClient, world: Any, database: Database) -> None:
     limits = keys.Limits(expires_at=now() + timedelta(hours=1))
     headers = await world.key(await world.project("Mine"), limits=limits)
     assert (await client.get("/v1/me", headers=headers)).status_code == 200
@@ -118,7 +118,7 @@ async def test_an_expired_key_is_refused(client: httpx.AsyncClient, world: Any, 
     assert "expired" in (await client.get("/v1/me", headers=headers)).json()["detail"]
 
 
-async def test_the_secret_of_one_key_does_not_open_another(client: httpx.AsyncClient, world: Any) -> None:
+async def test_secret_of_one_key_is_not_valid_for_another(client: httpx.AsyncClient, world: Any) -> None:
     project = await world.project("Mine")
     one, two = await world.key(project), await world.key(project, "publishable")
     crossed = one["Authorization"].split(".")[0] + "." + two["Authorization"].split(".")[1]
@@ -128,9 +128,7 @@ async def test_the_secret_of_one_key_does_not_open_another(client: httpx.AsyncCl
         assert (await client.get("/v1/me", headers={"Authorization": text})).status_code == 401
 
 
-async def test_a_publishable_key_reaches_nothing_of_the_project(
-    client: httpx.AsyncClient, world: Any
-) -> None:
+async def test_publishable_key_has_no_access_to_project_routes(client: httpx.AsyncClient, world: Any) -> None:
     project = await world.project("Mine")
     headers = await world.key(project, "publishable")
 
@@ -140,7 +138,9 @@ async def test_a_publishable_key_reaches_nothing_of_the_project(
     assert (await client.delete(f"/v1/projects/{project.id}", headers=headers)).status_code == 403
 
 
-async def test_a_narrowed_key_cannot_make_itself_a_wider_one(client: httpx.AsyncClient, world: Any) -> None:
+async def test_restricted_key_cannot_create_a_less_restricted_key(
+    client: httpx.AsyncClient, world: Any
+) -> None:
     project = await world.project("Mine")
     narrowings = [
         keys.Limits(scopes=["project:write", "project:read"]),
@@ -154,7 +154,7 @@ async def test_a_narrowed_key_cannot_make_itself_a_wider_one(client: httpx.Async
         assert answer.status_code == 403
 
 
-async def test_last_use_is_written_in_the_background(
+async def test_last_use_of_a_key_is_recorded_in_the_background(
     client: httpx.AsyncClient, world: Any, database: Database, app: FastAPI
 ) -> None:
     headers = await world.key(await world.project("Mine"))
@@ -191,7 +191,7 @@ async def test_a_session_names_its_project_by_id_or_slug(world: Any) -> None:
 
 
 @pytest.mark.parametrize("values", [{"expires_at": None}, {"last_seen_at": None}])
-async def test_an_old_or_idle_session_has_ended(
+async def test_old_and_idle_sessions_are_rejected(
     world: Any, database: Database, values: dict[str, Any]
 ) -> None:
     browser = await world.browser(await world.user("ada@example.org"))
@@ -202,7 +202,7 @@ async def test_an_old_or_idle_session_has_ended(
     assert (await browser.get("/v1/me")).json()["code"] == "session_ended"
 
 
-async def test_a_job_token_works_only_in_job_only_while_its_attempt_runs(
+async def test_job_token_is_valid_only_for_job_routes_during_its_attempt(
     client: httpx.AsyncClient, world: Any, database: Database, instance: AppContext
 ) -> None:
     project = await world.project("Mine")

@@ -24,7 +24,7 @@ async def count(database: Database, table: Any) -> int:
         return await session.scalar(select(func.count()).select_from(table)) or 0
 
 
-async def test_a_repeat_gets_the_first_answer_back_byte_for_byte(
+async def test_repeated_request_returns_the_identical_response(
     client: httpx.AsyncClient, world: Any, database: Database
 ) -> None:
     headers = await world.key(await world.project("Mine")) | {"Idempotency-Key": "one"}
@@ -39,7 +39,7 @@ async def test_a_repeat_gets_the_first_answer_back_byte_for_byte(
     assert await count(database, ApiKey) == 2
 
 
-async def test_a_hundred_at_once_do_the_work_once(
+async def test_hundred_concurrent_repeats_have_one_effect(
     client: httpx.AsyncClient, world: Any, database: Database
 ) -> None:
     headers = await world.key(await world.project("Mine")) | {"Idempotency-Key": "one"}
@@ -54,7 +54,7 @@ async def test_a_hundred_at_once_do_the_work_once(
     assert await count(database, ApiKey) == 2
 
 
-async def test_the_key_with_another_body_is_refused(client: httpx.AsyncClient, world: Any) -> None:
+async def test_same_key_with_another_body_is_rejected(client: httpx.AsyncClient, world: Any) -> None:
     project = await world.project("Mine")
     headers = await world.key(project) | {"Idempotency-Key": "one"}
     await client.post("/v1/api-keys", json={"name": "ci"}, headers=headers)
@@ -66,7 +66,7 @@ async def test_the_key_with_another_body_is_refused(client: httpx.AsyncClient, w
     assert (await client.post("/v1/api-keys", json={"name": "other"}, headers=another)).status_code == 201
 
 
-async def test_a_failed_request_leaves_the_key_free(client: httpx.AsyncClient, world: Any) -> None:
+async def test_key_of_a_failed_request_can_be_used_again(client: httpx.AsyncClient, world: Any) -> None:
     headers = await world.key(await world.project("Mine")) | {"Idempotency-Key": "one"}
     wrong = await client.post("/v1/api-keys", json={"scopes": ["everything"]}, headers=headers)
     assert wrong.status_code == 422
@@ -75,12 +75,12 @@ async def test_a_failed_request_leaves_the_key_free(client: httpx.AsyncClient, w
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\tb"])
-async def test_an_impossible_key_is_refused(client: httpx.AsyncClient, world: Any, key: str) -> None:
+async def test_invalid_key_is_rejected(client: httpx.AsyncClient, world: Any, key: str) -> None:
     headers = await world.key(await world.project("Mine")) | {"Idempotency-Key": key}
     assert (await client.post("/v1/api-keys", json={}, headers=headers)).status_code == 400
 
 
-async def test_an_answer_that_shows_a_key_is_not_stored_in_clear(
+async def test_response_with_an_api_key_is_not_stored_in_plaintext(
     client: httpx.AsyncClient, world: Any, database: Database
 ) -> None:
     headers = await world.key(await world.project("Mine")) | {"Idempotency-Key": "one"}
@@ -92,7 +92,7 @@ async def test_an_answer_that_shows_a_key_is_not_stored_in_clear(
     assert made["prefix"] not in str(stored)
 
 
-async def test_after_a_day_the_key_is_free_again(
+async def test_key_can_be_used_again_after_a_day(
     client: httpx.AsyncClient, world: Any, database: Database
 ) -> None:
     headers = await world.key(await world.project("Mine")) | {"Idempotency-Key": "one"}
@@ -109,7 +109,7 @@ async def test_after_a_day_the_key_is_free_again(
         assert await service.sweep(session) == 1
 
 
-async def test_a_job_is_remembered_by_its_id(database: Database) -> None:
+async def test_replayed_request_has_the_id_of_its_job(database: Database) -> None:
     caller, job_id = operator(uuid4()), uuid4()
     async with database.transaction() as session:
         claimed = await service.claim(session, caller, "one", "f" * 64)

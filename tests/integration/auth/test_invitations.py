@@ -33,7 +33,7 @@ async def invited(browser: httpx.AsyncClient, email: str, role: str = "developer
     return link
 
 
-async def test_who_has_the_email_joins_with_the_role_and_the_link_works_once(world: Any) -> None:
+async def test_invited_user_joins_with_the_role_and_the_link_works_once(world: Any) -> None:
     ada, bob = await world.user("ada@example.org"), await world.user("bob@example.org")
     await world.project("Mine", ada)
     hers, his = await world.browser(ada), await world.browser(bob)
@@ -54,7 +54,7 @@ async def test_who_has_the_email_joins_with_the_role_and_the_link_works_once(wor
     )
 
 
-async def test_nothing_tells_whether_an_email_has_an_account(
+async def test_invitation_does_not_reveal_whether_the_account_exists(
     world: Any, client: httpx.AsyncClient, database: Database
 ) -> None:
     ada = await world.user("ada@example.org")
@@ -88,7 +88,7 @@ async def test_nothing_tells_whether_an_email_has_an_account(
     assert [one["email"] for one in (await hers.get(MEMBERS)).json()] == ["ada@example.org"]
 
 
-async def test_who_is_not_signed_in_signs_in_first_and_comes_back(
+async def test_signed_out_user_returns_to_the_link_after_sign_in(
     world: Any, client: httpx.AsyncClient
 ) -> None:
     ada = await world.user("ada@example.org")
@@ -101,7 +101,7 @@ async def test_who_is_not_signed_in_signs_in_first_and_comes_back(
     assert link.endswith(back.params["next"])
 
 
-async def test_somebody_else_cannot_use_the_link(world: Any) -> None:
+async def test_another_user_cannot_use_the_link(world: Any) -> None:
     ada, eve = await world.user("ada@example.org"), await world.user("eve@example.org")
     await world.project("Mine", ada)
     link = await invited(await world.browser(ada), "bob@example.org")
@@ -112,7 +112,7 @@ async def test_somebody_else_cannot_use_the_link(world: Any) -> None:
     assert (await hers.get(MEMBERS)).status_code == 404
 
 
-async def test_links_that_were_replaced_withdrawn_or_left_for_a_week_are_closed(
+async def test_replaced_revoked_and_expired_links_are_rejected(
     world: Any, instance: AppContext, database: Database
 ) -> None:
     ada, bob = await world.user("ada@example.org"), await world.user("bob@example.org")
@@ -136,7 +136,7 @@ async def test_links_that_were_replaced_withdrawn_or_left_for_a_week_are_closed(
         assert await session.scalar(text("select count(*) from invitations")) == 0
 
 
-async def test_nobody_invites_above_themselves_or_below_admin(world: Any) -> None:
+async def test_owners_are_not_invited_by_keys_or_by_members_below_admin(world: Any) -> None:
     ada, bob = await world.user("ada@example.org"), await world.user("bob@example.org")
     project = await world.project("Mine", ada)
     key = await world.key(project)

@@ -63,14 +63,14 @@ def declared() -> Needs:
     return found
 
 
-def test_every_scope_is_needed_by_a_route_and_every_route_declares_what_it_needs() -> None:
+def test_every_scope_is_used_and_every_route_declares_its_scopes() -> None:
     needs = declared()
     assert set(needs) == set(ROUTES)
     used = scopes.with_included(scope for one in needs.values() for scope in one.scopes)
     assert used == set(scopes.SCOPES)
 
 
-def test_a_route_that_declares_no_permission_cannot_be_made() -> None:
+def test_route_without_a_permission_cannot_be_registered() -> None:
     undeclared = APIRouter(route_class=AuthorizedRoute)
 
     async def endpoint() -> None:
@@ -86,7 +86,7 @@ def test_a_route_that_declares_no_permission_cannot_be_made() -> None:
         permissions.needs("jobs:eat")
 
 
-async def test_a_key_with_the_scopes_of_a_route_is_let_in_and_one_without_any_of_them_is_not(
+async def test_each_route_needs_all_of_its_scopes_and_no_others(
     client: httpx.AsyncClient, world: Any
 ) -> None:
     project = await world.project("Mine")
@@ -114,7 +114,7 @@ async def test_a_key_with_the_scopes_of_a_route_is_let_in_and_one_without_any_of
                     assert answer.json()["scope"] == missing
 
 
-async def test_a_granted_scope_is_shown_and_opens_its_routes_alone(
+async def test_granted_scope_is_shown_and_allows_only_its_routes(
     client: httpx.AsyncClient, world: Any
 ) -> None:
     project = await world.project("Mine")
@@ -140,7 +140,7 @@ async def test_a_granted_scope_is_shown_and_opens_its_routes_alone(
         {"expires_at": (now() + timedelta(days=1)).isoformat()},
     ],
 )
-async def test_a_restriction_without_scopes_leaves_running_skills_and_own_jobs(
+async def test_restricted_key_without_scopes_runs_skills_and_reads_own_jobs(
     client: httpx.AsyncClient, world: Any, limits: dict[str, Any]
 ) -> None:
     owner = await world.key(await world.project("Mine"))
@@ -154,9 +154,7 @@ async def test_a_restriction_without_scopes_leaves_running_skills_and_own_jobs(
     assert (me["scopes"], me["is_restricted"]) == ([], False)
 
 
-async def test_an_admin_and_an_unrestricted_key_change_scopes_and_a_restricted_key_does_not(
-    client: httpx.AsyncClient, world: Any
-) -> None:
+async def test_only_admins_and_unrestricted_keys_change_scopes(client: httpx.AsyncClient, world: Any) -> None:
     ada = await world.user("ada@example.org")
     project = await world.project("Mine", ada)
     browser, owner = await world.browser(ada), await world.key(project)
@@ -183,7 +181,7 @@ async def test_an_admin_and_an_unrestricted_key_change_scopes_and_a_restricted_k
     assert rows[1]["facts"] == {"scopes_before": [], "scopes": ["drive:read", "keys:write"]}
 
 
-async def test_a_key_that_its_scopes_alone_limit_loses_the_limit_only_when_that_is_asked_for(
+async def test_last_restriction_of_a_key_is_removed_only_on_explicit_request(
     client: httpx.AsyncClient, world: Any
 ) -> None:
     owner = await world.key(await world.project("Mine"))
@@ -209,7 +207,9 @@ async def test_a_key_that_its_scopes_alone_limit_loses_the_limit_only_when_that_
     )
 
 
-async def test_a_change_names_what_is_wrong_with_it(client: httpx.AsyncClient, world: Any) -> None:
+async def test_invalid_change_of_a_key_is_reported_with_its_path(
+    client: httpx.AsyncClient, world: Any
+) -> None:
     owner = await world.key(await world.project("Mine"))
     made = (await client.post("/v1/api-keys", json={"kind": "publishable"}, headers=owner)).json()
     path = f"/v1/api-keys/{made['id']}"
@@ -223,7 +223,7 @@ async def test_a_change_names_what_is_wrong_with_it(client: httpx.AsyncClient, w
         assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, place)
 
 
-async def test_a_publishable_key_reads_its_own_jobs_by_either_name_of_the_scope(
+async def test_publishable_key_reads_own_jobs_with_either_read_scope(
     client: httpx.AsyncClient, world: Any
 ) -> None:
     owner = await world.key(await world.project("Mine"))
@@ -239,9 +239,7 @@ async def test_a_publishable_key_reads_its_own_jobs_by_either_name_of_the_scope(
         assert (await client.get("/v1/jobs", headers=headers)).status_code == 403
 
 
-async def test_members_are_invited_by_keys_with_the_scope_alone(
-    client: httpx.AsyncClient, world: Any
-) -> None:
+async def test_only_keys_with_the_scope_invite_members(client: httpx.AsyncClient, world: Any) -> None:
     project = await world.project("Mine")
     path, body = f"/v1/projects/{project.id}/members", {"email": "eve@example.org", "role": "admin"}
 
@@ -503,7 +501,7 @@ def _is_rejected(answer: httpx.Response, path: str) -> str:
 
 
 @pytest.mark.parametrize("kind", ["secret", "publishable"])
-async def test_a_key_without_drive_read_gives_a_job_its_own_files_and_no_others(
+async def test_key_without_drive_read_submits_only_its_own_files(
     client: httpx.AsyncClient, world: Any, kind: KeyKind
 ) -> None:
     files = await _files(client, world, kind)
@@ -548,7 +546,7 @@ SPELLINGS: Final = (
 )
 
 
-async def test_no_spelling_of_a_path_names_a_file_that_the_key_may_not_read(files: Files) -> None:
+async def test_no_spelling_of_a_path_gives_access_to_a_forbidden_file(files: Files) -> None:
     for spelling in SPELLINGS:
         values: list[Any] = [spelling, {"drive_path": spelling}, {"url": spelling}]
         values += [{"base64": "eA==", "path": spelling}, {"base64": "eA==", "drive_path": spelling}]
@@ -566,7 +564,7 @@ LONG_SPELLINGS: Final = (
 )
 
 
-async def test_no_long_spelling_of_a_path_opens_a_file(files: Files) -> None:
+async def test_no_long_path_opens_a_file(files: Files) -> None:
     for spelling in LONG_SPELLINGS:
         for key in ("drive_path", "path", "url"):
             value = {"base64": "eA==", key: spelling}
@@ -585,7 +583,7 @@ async def test_no_long_spelling_of_a_path_opens_a_file(files: Files) -> None:
             parse_drive_path(spelling)
 
 
-async def test_content_urls_and_what_the_author_names_need_no_right_to_the_drive(files: Files) -> None:
+async def test_content_urls_and_schema_defaults_need_no_drive_scope(files: Files) -> None:
     content = ["data:,x", "DATA:,x", "https://example.org/a", "HTTP://example.org/a", "eA" * 2_100]
     for value in [*content, {"base64": "eA=="}, {"url": "https://example.org/a"}]:
         await files.submitted(skill="copy", inputs={"photo": value})
@@ -597,7 +595,7 @@ async def test_content_urls_and_what_the_author_names_need_no_right_to_the_drive
     _is_rejected(await files.send("POST", "/v1/jobs", json=body), "private/foreign.txt")
 
 
-async def test_a_key_that_may_not_read_a_file_does_not_make_it_its_own(files: Files) -> None:
+async def test_key_cannot_move_or_copy_a_file_that_it_may_not_read(files: Files) -> None:
     for act in ("move", "copy"):
         for source in ("private/foreign.txt", "private/missing.txt", "private", "out/other.txt"):
             for target in ("mine/new.txt", f"_jobs/{files.own_job}/new.txt", "out/own.txt"):
@@ -612,7 +610,7 @@ async def test_a_key_that_may_not_read_a_file_does_not_make_it_its_own(files: Fi
         await files.upload("private/foreign.txt", by_owner=True)
 
 
-async def test_an_output_that_was_replaced_after_its_job_ended_is_not_the_jobs(files: Files) -> None:
+async def test_output_replaced_after_the_end_of_its_job_is_not_readable(files: Files) -> None:
     job = col(Job.id) == UUID(files.own_job)
     for ended_at, status in ((now() + timedelta(minutes=1), 201), (now() - timedelta(minutes=1), 403)):
         async with files.database.transaction() as session:
@@ -655,7 +653,7 @@ async def _urls(files: Files, *, by_owner: bool = False) -> list[Any]:
     return [one[0]["url"] for one in outputs]
 
 
-async def test_a_file_that_is_replaced_while_a_key_moves_it_does_not_become_the_keys(
+async def test_file_replaced_during_a_move_does_not_become_readable(
     files: Files, instance: AppContext
 ) -> None:
     drive = instance.storage.drive_dir(files.project_id, None)
@@ -680,7 +678,7 @@ async def test_a_file_that_is_replaced_while_a_key_moves_it_does_not_become_the_
             assert not (drive / target).exists()
 
 
-async def test_a_url_of_an_output_opens_what_the_job_made_and_nothing_that_others_wrote_later(
+async def test_output_url_serves_only_the_version_that_the_job_wrote(
     files: Files, instance: AppContext
 ) -> None:
     file = await _finished(files, instance, "out/own.txt")
@@ -712,7 +710,7 @@ async def test_a_url_of_an_output_opens_what_the_job_made_and_nothing_that_other
     assert (await files.send("GET", asset)).status_code == 302
 
 
-async def test_a_url_of_an_output_without_a_known_version_opens_what_is_recorded_of_the_job(
+async def test_output_url_without_a_version_needs_a_record_of_the_writer(
     files: Files, instance: AppContext
 ) -> None:
     """Outputs of jobs that finished before outputs had versions."""
@@ -730,9 +728,7 @@ async def test_a_url_of_an_output_without_a_known_version_opens_what_is_recorded
             assert url is None or (await files.client.get(url)).content == b"made by the job"
 
 
-async def test_a_file_that_changes_while_a_url_of_an_output_is_read_breaks_off(
-    files: Files, instance: AppContext
-) -> None:
+async def test_download_of_an_output_stops_when_the_file_changes(files: Files, instance: AppContext) -> None:
     file = await _finished(files, instance, "out/own.txt")
     opened = await instance.storage.open_read(files.project_id, parse_drive_path("out/own.txt"))
     response = await download.respond(opened, download.RequestConditions(is_pinned=True))
@@ -744,7 +740,7 @@ async def test_a_file_that_changes_while_a_url_of_an_output_is_read_breaks_off(
     await opened.close()
 
 
-async def test_an_output_without_a_recorded_writer_is_read_in_the_version_that_the_job_made(
+async def test_output_without_a_recorded_writer_must_not_have_changed(
     files: Files, instance: AppContext
 ) -> None:
     file = await _finished(files, instance, "out/own.txt")
@@ -762,7 +758,7 @@ async def test_an_output_without_a_recorded_writer_is_read_in_the_version_that_t
     assert [job["error_code"] == "input_file_changed" for job in jobs] == [False, True]
 
 
-async def test_callers_who_may_read_the_drive_name_any_file(files: Files) -> None:
+async def test_callers_with_drive_read_can_name_any_file(files: Files) -> None:
     limits = Limits(scopes=[*SCOPES, "drive:read"])
     async with files.database.transaction() as session:
         made = await keys.create(session, None, project_id=files.project_id, limits=limits)
@@ -775,9 +771,7 @@ async def test_callers_who_may_read_the_drive_name_any_file(files: Files) -> Non
         assert (await files_of.send("POST", "/v1/drive/copy", json=body)).status_code == 200
 
 
-async def test_a_file_that_is_replaced_after_the_check_is_not_read(
-    files: Files, instance: AppContext
-) -> None:
+async def test_file_replaced_after_the_check_is_not_read(files: Files, instance: AppContext) -> None:
     await files.send("POST", f"/v1/jobs/{files.own_job}/cancel")
     await files.upload("mine/later.txt")
     claimed = {}
@@ -798,7 +792,7 @@ async def test_a_file_that_is_replaced_after_the_check_is_not_read(
     assert "drive:read" in job["error"]
 
 
-async def test_a_schedule_reads_no_file_that_is_no_longer_its_keys(files: Files) -> None:
+async def test_schedule_reads_only_files_that_its_key_may_still_read(files: Files) -> None:
     made = (await _scheduled(files, "mine/own.txt")).json()
     owners = (await _scheduled(replace(files, its=files.owner), "private/foreign.txt")).json()
     runs = [f"/v1/schedules/{one['id']}/run" for one in (made, owners)]
@@ -816,7 +810,7 @@ async def test_a_schedule_reads_no_file_that_is_no_longer_its_keys(files: Files)
     assert (await files.send("POST", runs[0])).status_code == 201
 
 
-async def test_a_schedule_loses_the_right_to_read_that_its_key_loses(files: Files) -> None:
+async def test_schedule_loses_drive_access_with_its_key(files: Files) -> None:
     key = col(ApiKey.id) == files.key_id
     ran = []
     made: dict[str, Any] = {}

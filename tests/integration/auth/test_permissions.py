@@ -159,9 +159,7 @@ async def test_a_restricted_key_reaches_its_own_jobs_and_no_other_route(
     assert lines(allowed) == lines(OPEN | ANY_CALLER | OWN_JOBS | OWN_LISTS)
 
 
-async def test_a_publishable_key_is_refused_before_its_request_is_validated(
-    client: httpx.AsyncClient, world: Any
-) -> None:
+async def test_publishable_key_is_rejected_before_validation(client: httpx.AsyncClient, world: Any) -> None:
     project = await world.project("Mine")
     headers = await world.key(project, "publishable")
 
@@ -170,7 +168,7 @@ async def test_a_publishable_key_is_refused_before_its_request_is_validated(
     assert lines(allowed) == lines(OPEN | ANY_CALLER | OWN_JOBS)
 
 
-async def test_a_viewer_is_refused_every_write_before_it_is_validated(
+async def test_viewer_is_rejected_for_every_write_before_validation(
     client: httpx.AsyncClient, world: Any
 ) -> None:
     owner, viewer = await world.user("owner@example.org"), await world.user("viewer@example.org")
@@ -184,7 +182,7 @@ async def test_a_viewer_is_refused_every_write_before_it_is_validated(
     assert lines(allowed) == lines(reads | OPEN | ANY_CALLER | PERSONAL | READ_BY_POST)
 
 
-async def test_an_owner_and_an_unrestricted_key_are_let_through_to_validation(
+async def test_requests_of_owners_and_unrestricted_keys_reach_validation(
     client: httpx.AsyncClient, world: Any
 ) -> None:
     owner = await world.user("owner@example.org", is_operator=True)

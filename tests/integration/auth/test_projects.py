@@ -18,7 +18,7 @@ from backend.money.ledger.tables import Wallet
 from backend.skills.skillpacks.tables import Skillpack
 
 
-async def test_a_new_project_has_everything_for_its_first_job(world: Any, database: Database) -> None:
+async def test_new_project_has_skillpack_wallet_window_and_owner(world: Any, database: Database) -> None:
     ada = await world.user("ada@example.org")
     browser = await world.browser(ada)
 
@@ -37,7 +37,7 @@ async def test_a_new_project_has_everything_for_its_first_job(world: Any, databa
         assert len(act.request_id) == 32
 
 
-async def test_names_that_say_the_same_get_different_slugs(world: Any) -> None:
+async def test_equal_names_get_different_slugs(world: Any) -> None:
     browser = await world.browser(await world.user("ada@example.org"))
     answers = await asyncio.gather(*(browser.post("/v1/projects", json={"name": "Demo"}) for _ in range(8)))
     assert {answer.status_code for answer in answers} == {201}
@@ -46,7 +46,7 @@ async def test_names_that_say_the_same_get_different_slugs(world: Any) -> None:
         assert (await browser.post("/v1/projects", json={"name": name})).json()["slug"].startswith("project-")
 
 
-async def test_a_slug_that_was_asked_for_and_is_taken_is_a_conflict(world: Any) -> None:
+async def test_requested_slug_that_is_taken_is_a_conflict(world: Any) -> None:
     browser = await world.browser(await world.user("ada@example.org"))
     assert (await browser.post("/v1/projects", json={"name": "A", "slug": "acme"})).status_code == 201
     answer = await browser.post("/v1/projects", json={"name": "B", "slug": "acme"})
@@ -61,19 +61,19 @@ AN_ID = "0d9c1f8e-3b1a-4c55-9d0e-6f7a8b9c0d1e"
 @pytest.mark.parametrize(
     "slug", ["Acme", "-a", "a-", "a b", "ä", "a" * 49, AN_ID, AN_ID.replace("-", ""), "a/b"]
 )
-async def test_an_impossible_slug_is_refused_with_its_place(world: Any, slug: str) -> None:
+async def test_invalid_slug_is_rejected_with_its_path(world: Any, slug: str) -> None:
     browser = await world.browser(await world.user("ada@example.org"))
     answer = await browser.post("/v1/projects", json={"name": "A", "slug": slug})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["path"] == "slug"
 
 
-async def test_a_key_makes_no_projects(client: httpx.AsyncClient, world: Any) -> None:
+async def test_key_cannot_create_a_project(client: httpx.AsyncClient, world: Any) -> None:
     headers = await world.key(await world.project("Mine"))
     assert (await client.post("/v1/projects", json={"name": "B"}, headers=headers)).status_code == 403
 
 
-async def test_a_change_says_only_what_changes(world: Any) -> None:
+async def test_patch_changes_only_the_given_fields(world: Any) -> None:
     browser = await world.browser(await world.user("ada@example.org"))
     made = (await browser.post("/v1/projects", json={"name": "A"})).json()
     changed = await browser.patch("/v1/projects/a", json={"concurrency_limit": 3, "slug": "b"})
@@ -82,7 +82,7 @@ async def test_a_change_says_only_what_changes(world: Any) -> None:
     assert (await browser.get("/v1/projects/b")).json()["concurrency_limit"] == 3
 
 
-async def test_a_deleted_project_takes_its_keys_and_its_jobs_with_it(
+async def test_deleting_a_project_revokes_its_keys_and_cancels_its_jobs(
     client: httpx.AsyncClient, world: Any, database: Database
 ) -> None:
     ada = await world.user("ada@example.org")
@@ -104,7 +104,7 @@ async def test_a_deleted_project_takes_its_keys_and_its_jobs_with_it(
         assert (ended.status, ended.error) == ("cancelled", "Cancelled by user:ada@example.org.")
 
 
-async def test_members_come_change_and_go(world: Any) -> None:
+async def test_members_are_added_changed_and_removed(world: Any) -> None:
     ada, bob = await world.user("ada@example.org"), await world.user("bob@example.org")
     project = await world.project("Mine", ada)
     hers, his = await world.browser(ada), await world.browser(bob)
@@ -123,7 +123,7 @@ async def test_members_come_change_and_go(world: Any) -> None:
     assert (await hers.delete(f"{members}/{bob.id}")).json()["code"] == "member_not_found"
 
 
-async def test_nobody_rises_above_themselves(client: httpx.AsyncClient, world: Any) -> None:
+async def test_admins_and_keys_cannot_grant_or_change_owners(client: httpx.AsyncClient, world: Any) -> None:
     ada, bob, eve = [await world.user(f"{name}@example.org") for name in ("ada", "bob", "eve")]
     project = await world.project("Mine", ada)
     his = await world.browser(bob)
@@ -140,7 +140,7 @@ async def test_nobody_rises_above_themselves(client: httpx.AsyncClient, world: A
     ).status_code == 403
 
 
-async def test_the_last_owner_stays_however_many_leave_at_once(world: Any) -> None:
+async def test_last_owner_stays_when_owners_leave_concurrently(world: Any) -> None:
     ada, bob = await world.user("ada@example.org"), await world.user("bob@example.org")
     project = await world.project("Mine", ada)
     hers, his = await world.browser(ada), await world.browser(bob)
@@ -153,7 +153,7 @@ async def test_the_last_owner_stays_however_many_leave_at_once(world: Any) -> No
     assert sorted(answer.status_code for answer in codes) == [204, 409]
 
 
-async def test_keys_and_audit_come_in_pages(client: httpx.AsyncClient, world: Any) -> None:
+async def test_keys_and_audit_log_are_paginated(client: httpx.AsyncClient, world: Any) -> None:
     headers = await world.key(await world.project("Mine"))
     for number in range(5):
         await client.post("/v1/api-keys", json={"name": f"k{number}"}, headers=headers)
@@ -172,9 +172,7 @@ async def test_keys_and_audit_come_in_pages(client: httpx.AsyncClient, world: An
 
 
 @pytest.mark.parametrize("cursor", ["x", "W10", "WyJhIl0", "é", "Wzk5OTk5OTk5OTk5OTk5OTk5OTk5OV0", "[" * 900])
-async def test_a_cursor_of_another_list_is_refused(
-    client: httpx.AsyncClient, world: Any, cursor: str
-) -> None:
+async def test_invalid_cursor_is_rejected(client: httpx.AsyncClient, world: Any, cursor: str) -> None:
     headers = await world.key(await world.project("Mine"))
     for path in ("/v1/api-keys", "/v1/audit"):
         answer = await client.get(path, params={"cursor": cursor}, headers=headers)

@@ -57,7 +57,7 @@ async def reset_path(database: Database, email: str = "ada@example.org") -> str:
         return f"/reset?token={await passwords.issue_reset(session, email)}"
 
 
-async def test_a_person_sees_where_they_are_signed_in_and_which_one_asks(app: FastAPI, world: World) -> None:
+async def test_user_lists_sessions_and_ends_one_of_them(app: FastAPI, world: World) -> None:
     ada = await world.user("ada@example.org")
     await world.browser(await world.user("bob@example.org"))
     async with browse(app) as phone:
@@ -85,7 +85,7 @@ async def test_a_person_sees_where_they_are_signed_in_and_which_one_asks(app: Fa
         assert (gone.status_code, gone.json()["code"]) == (404, "session_not_found")
 
 
-async def test_signing_out_everywhere_else_leaves_the_one_that_asks(world: World, database: Database) -> None:
+async def test_signing_out_other_sessions_keeps_the_current_one(world: World, database: Database) -> None:
     ada = await world.user("ada@example.org")
     here, *others = [await world.browser(ada) for _ in range(3)]
     bob = await world.browser(await world.user("bob@example.org"))
@@ -94,7 +94,7 @@ async def test_signing_out_everywhere_else_leaves_the_one_that_asks(world: World
     assert (await acts(database))[-1] == "sessions.revoked"
 
 
-async def test_nobody_ends_the_session_of_another_or_reads_them_with_a_key(
+async def test_sessions_of_other_users_and_keys_have_no_access(
     client: httpx.AsyncClient, world: World, database: Database
 ) -> None:
     hers = await world.browser(await world.user("ada@example.org"))
@@ -108,7 +108,7 @@ async def test_nobody_ends_the_session_of_another_or_reads_them_with_a_key(
     assert (await client.delete("/v1/me/sessions", headers=headers)).status_code == 403
 
 
-async def test_every_write_by_session_needs_its_token(world: World) -> None:
+async def test_every_write_by_session_needs_the_csrf_token(world: World) -> None:
     hers = await world.browser(await world.user("ada@example.org"))
     del hers.headers["X-CSRF-Token"]
     (one,) = (await hers.get("/v1/me/sessions")).json()
@@ -131,7 +131,7 @@ async def test_ended_and_idle_sessions_are_not_listed(world: World, database: Da
     assert [one["is_current"] for one in (await here.get("/v1/me/sessions")).json()] == [True]
 
 
-async def test_another_password_ends_every_other_session(
+async def test_password_change_ends_every_other_session(
     app: FastAPI, world: World, database: Database
 ) -> None:
     ada = await world.user("ada@example.org")
@@ -155,7 +155,7 @@ async def test_another_password_ends_every_other_session(
         ("x" * 2001, NEW, 422, "invalid"),
     ],
 )
-async def test_a_password_that_will_not_do_changes_nothing(
+async def test_invalid_password_changes_nothing(
     app: FastAPI, world: World, current: str, new: str, status: int, code: str
 ) -> None:
     ada = await world.user("ada@example.org")
@@ -168,7 +168,7 @@ async def test_a_password_that_will_not_do_changes_nothing(
     assert await signs_in(app, PASSWORD)
 
 
-async def test_a_stolen_session_does_not_find_out_the_password(world: World) -> None:
+async def test_password_guesses_of_a_stolen_session_are_limited(world: World) -> None:
     stolen = await world.browser(await world.user("ada@example.org"))
     codes = [
         (
@@ -181,9 +181,7 @@ async def test_a_stolen_session_does_not_find_out_the_password(world: World) -> 
     assert codes == [403] * sign_ins.MAX_PER_PAIR + [429]
 
 
-async def test_the_form_changes_the_password_and_only_for_who_is_signed_in(
-    app: FastAPI, world: World
-) -> None:
+async def test_password_form_needs_a_session_and_the_current_password(app: FastAPI, world: World) -> None:
     ada = await world.user("ada@example.org")
     async with browse(app) as stranger:
         assert (await stranger.get("/password")).headers["Location"] == "/sign-in?next=/password"
@@ -196,7 +194,7 @@ async def test_the_form_changes_the_password_and_only_for_who_is_signed_in(
     assert [await is_live(here), await is_live(elsewhere)] == [True, False]
 
 
-async def test_the_operators_link_sets_a_password_once_and_ends_all_sessions(
+async def test_reset_link_sets_a_password_once_and_ends_all_sessions(
     app: FastAPI, world: World, database: Database
 ) -> None:
     ada = await world.user("ada@example.org")
@@ -215,7 +213,7 @@ async def test_the_operators_link_sets_a_password_once_and_ends_all_sessions(
     assert {"password_reset.issued", "password.reset"} <= set(await acts(database))
 
 
-async def test_a_newer_link_closes_the_one_before_and_so_does_time(
+async def test_reset_link_is_invalid_after_a_newer_link_or_its_expiry(
     client: httpx.AsyncClient, world: World, database: Database
 ) -> None:
     await world.user("ada@example.org")
@@ -227,7 +225,7 @@ async def test_a_newer_link_closes_the_one_before_and_so_does_time(
     assert (await client.get(second)).status_code == 403
 
 
-async def test_a_link_of_a_disabled_account_is_closed(
+async def test_reset_link_of_a_disabled_account_is_rejected(
     client: httpx.AsyncClient, world: World, database: Database
 ) -> None:
     await world.user("ada@example.org")
@@ -237,7 +235,7 @@ async def test_a_link_of_a_disabled_account_is_closed(
     assert (await client.get(path)).status_code == 403
 
 
-async def test_two_who_hold_the_link_at_once_set_one_password(
+async def test_concurrent_uses_of_a_reset_link_set_one_password(
     app: FastAPI, world: World, database: Database
 ) -> None:
     await world.user("ada@example.org")
@@ -261,7 +259,7 @@ async def test_two_who_hold_the_link_at_once_set_one_password(
     assert sorted(await asyncio.gather(*attempts)) == [303, 403]
 
 
-async def test_the_token_is_never_kept_in_clear(world: World, database: Database) -> None:
+async def test_reset_token_is_not_stored_in_plaintext(world: World, database: Database) -> None:
     await world.user("ada@example.org")
     token = (await reset_path(database)).partition("=")[2]
     async with database.transaction() as session:
@@ -273,7 +271,7 @@ async def test_the_token_is_never_kept_in_clear(world: World, database: Database
 
 
 @pytest.mark.parametrize("path", ["/reset", "/setup"])
-async def test_who_tries_many_links_is_told_to_stop(client: httpx.AsyncClient, path: str) -> None:
+async def test_guesses_of_links_are_rate_limited(client: httpx.AsyncClient, path: str) -> None:
     codes = [
         (await client.get(path, params={"token": f"made-up-{number}"})).status_code
         for number in range(sign_ins.MAX_BAD_LINKS + 1)
@@ -282,7 +280,7 @@ async def test_who_tries_many_links_is_told_to_stop(client: httpx.AsyncClient, p
 
 
 @pytest.mark.parametrize("path", ["/password", "/reset", "/setup", "/sign-in"])
-async def test_every_form_is_refused_from_another_site(app: FastAPI, world: World, path: str) -> None:
+async def test_forms_from_another_site_are_rejected(app: FastAPI, world: World, path: str) -> None:
     ada = await world.browser(await world.user("ada@example.org"))
     fields: dict[str, Any] = {"csrf": "c", "current": PASSWORD, "password": NEW, "token": "t"}
     ada.cookies.set("puras_form_8123", "c")

@@ -49,7 +49,7 @@ async def link(database: Database) -> str:
         return await setup.issue(session)
 
 
-async def test_the_link_makes_the_owner_signs_them_in_and_works_once(
+async def test_setup_link_creates_and_signs_in_the_owner_once(
     app: FastAPI, world: Any, database: Database
 ) -> None:
     project = await world.project("Made before anybody came")
@@ -72,7 +72,9 @@ async def test_the_link_makes_the_owner_signs_them_in_and_works_once(
             await setup.issue(session)
 
 
-async def test_twenty_who_hold_the_link_at_once_make_one_owner(app: FastAPI, database: Database) -> None:
+async def test_twenty_concurrent_uses_of_the_setup_link_create_one_owner(
+    app: FastAPI, database: Database
+) -> None:
     path = f"/setup?token={await link(database)}"
 
     async def attempt(number: int) -> int:
@@ -87,7 +89,7 @@ async def test_twenty_who_hold_the_link_at_once_make_one_owner(app: FastAPI, dat
         assert await session.scalar(select(func.count()).select_from(User)) == 1
 
 
-async def test_a_weak_password_is_refused_and_the_link_still_works(app: FastAPI, database: Database) -> None:
+async def test_weak_password_is_rejected_and_the_link_stays_valid(app: FastAPI, database: Database) -> None:
     path = f"/setup?token={await link(database)}"
     async with browse(app) as browser:
         for weak in ("short", "aaaaaaaaaaaaaaaa", "ada@example.org", "x" * 300):
@@ -100,17 +102,19 @@ async def test_a_weak_password_is_refused_and_the_link_still_works(app: FastAPI,
 
 
 @pytest.mark.parametrize("token", ["", "made-up", "x" * 200, "\ud7ff"])
-async def test_a_made_up_link_is_closed(client: httpx.AsyncClient, token: str) -> None:
+async def test_invented_setup_link_is_rejected(client: httpx.AsyncClient, token: str) -> None:
     assert (await client.get("/setup", params={"token": token})).status_code == 403
 
 
-async def test_a_newer_link_closes_the_one_before(client: httpx.AsyncClient, database: Database) -> None:
+async def test_newer_setup_link_replaces_the_previous_one(
+    client: httpx.AsyncClient, database: Database
+) -> None:
     first, second = await link(database), await link(database)
     assert (await client.get(f"/setup?token={first}")).status_code == 403
     assert (await client.get(f"/setup?token={second}")).status_code == 200
 
 
-async def test_signing_in_and_out(app: FastAPI, world: Any, database: Database) -> None:
+async def test_user_signs_in_and_out(app: FastAPI, world: Any, database: Database) -> None:
     await world.user("ada@example.org")
     async with browse(app) as browser:
         answer = await send(
@@ -131,7 +135,7 @@ async def test_signing_in_and_out(app: FastAPI, world: Any, database: Database) 
     assert acts == ["user.created", "session.began", "session.ended"]
 
 
-async def test_signing_in_again_ends_the_session_before(app: FastAPI, world: Any, database: Database) -> None:
+async def test_second_sign_in_ends_the_previous_session(app: FastAPI, world: Any, database: Database) -> None:
     await world.user("ada@example.org")
     async with browse(app) as browser:
         await send(browser, "/sign-in", email="ada@example.org", password=PASSWORD)
@@ -144,7 +148,7 @@ async def test_signing_in_again_ends_the_session_before(app: FastAPI, world: Any
         assert await session.scalar(select(func.count()).select_from(Session)) == 1
 
 
-async def test_the_answer_does_not_tell_whether_the_email_exists(app: FastAPI, world: Any) -> None:
+async def test_response_does_not_reveal_whether_the_email_exists(app: FastAPI, world: Any) -> None:
     await world.user("ada@example.org")
     async with browse(app) as browser:
         known = await send(browser, "/sign-in", email="ada@example.org", password="wrong words here")
@@ -168,7 +172,7 @@ async def test_a_disabled_account_cannot_sign_in_and_its_sessions_end(
 @pytest.mark.parametrize(
     "headers", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Cookie": "puras_form_8123="}]
 )
-async def test_a_form_of_another_site_is_refused(app: FastAPI, world: Any, headers: dict[str, str]) -> None:
+async def test_form_of_another_site_is_rejected(app: FastAPI, world: Any, headers: dict[str, str]) -> None:
     await world.user("ada@example.org")
     async with browse(app) as browser:
         csrf = hidden((await browser.get("/sign-in")).text, "csrf")
@@ -190,7 +194,7 @@ async def test_a_form_of_another_site_is_refused(app: FastAPI, world: Any, heade
         "é",
     ],
 )
-async def test_after_signing_in_nobody_is_sent_elsewhere(app: FastAPI, world: Any, target: str) -> None:
+async def test_sign_in_redirects_only_within_the_site(app: FastAPI, world: Any, target: str) -> None:
     await world.user("ada@example.org")
     async with browse(app) as browser:
         page = await browser.get("/sign-in")
@@ -204,7 +208,7 @@ async def test_after_signing_in_nobody_is_sent_elsewhere(app: FastAPI, world: An
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
 
 
-async def test_what_a_visitor_types_never_becomes_html(app: FastAPI) -> None:
+async def test_form_input_is_escaped_in_html(app: FastAPI) -> None:
     async with browse(app) as browser:
         evil = '"><script>alert(1)</script>'
         answer = await send(browser, "/sign-in", email=evil, password="x", next=evil)
@@ -214,7 +218,7 @@ async def test_what_a_visitor_types_never_becomes_html(app: FastAPI) -> None:
 
 
 @pytest.mark.parametrize("redis_is_away", [False, True])
-async def test_guessing_is_held_back(app: FastAPI, world: Any, *, redis_is_away: bool) -> None:
+async def test_password_guesses_are_rate_limited(app: FastAPI, world: Any, *, redis_is_away: bool) -> None:
     if redis_is_away:
         app.state.throttle = sign_ins.Throttle(Redis.from_url("redis://127.0.0.1:1"))
     await world.user("ada@example.org")
@@ -233,7 +237,7 @@ async def test_guessing_is_held_back(app: FastAPI, world: Any, *, redis_is_away:
         assert other.status_code == 401
 
 
-async def test_guessing_from_many_addresses_is_held_back_too(app: FastAPI) -> None:
+async def test_password_guesses_from_many_addresses_are_rate_limited(app: FastAPI) -> None:
     counter: sign_ins.Throttle = app.state.throttle
     for number in range(sign_ins.MAX_PER_EMAIL):
         await counter.count(address=f"10.0.0.{number}", email="ada@example.org")
@@ -252,7 +256,7 @@ async def test_addresses_of_one_ipv6_network_count_as_one(app: FastAPI) -> None:
     await counter.count(address="2001:db8:0:1::1", email="ada@example.org")
 
 
-async def test_under_https_the_cookie_is_secure_and_bound_to_the_host(
+async def test_session_cookie_is_secure_and_host_only_with_https(
     instance: AppContext, world: Any, database: Database
 ) -> None:
     await world.user("ada@example.org")

@@ -105,13 +105,13 @@ async def hung_up_on(port: int, *parts: bytes, then: bytes = b"") -> Answer | No
         return answer
 
 
-async def test_who_says_nothing_is_hung_up_on(port: int) -> None:
+async def test_silent_client_is_disconnected(port: int) -> None:
     began = time.monotonic()
     assert await hung_up_on(port) is None
     assert time.monotonic() - began < SOON_S
 
 
-async def test_a_head_that_trickles_is_hung_up_on(port: int) -> None:
+async def test_client_with_a_slow_head_is_disconnected(port: int) -> None:
     assert await hung_up_on(port, b"GET /health HTTP/1.1\r\nHost: a\r\nX-Slow: ", then=b"x") is None
     assert await hung_up_on(port, b"GET /health HTTP/1.1\r\n", then=b"A: b\r\n") is None
 
@@ -126,21 +126,21 @@ async def test_a_head_that_trickles_is_hung_up_on(port: int) -> None:
     ],
     ids=["one large header", "many headers", "a long address", "a header without end"],
 )
-async def test_a_head_that_is_too_large_is_told_so(port: int, head: bytes) -> None:
+async def test_oversized_head_is_rejected(port: int, head: bytes) -> None:
     answer = await hung_up_on(port, head)
     assert answer is not None
     assert (answer.status, answer.code) == (431, "head_too_large")
     assert "connection: close" in answer.head
 
 
-async def test_as_much_as_is_allowed_is_taken(port: int) -> None:
+async def test_head_with_the_maximum_number_of_headers_is_accepted(port: int) -> None:
     head = b"GET /health HTTP/1.1\r\nConnection: close\r\n" + b"A: b\r\n" * (MAX_HEADERS - 1) + b"\r\n"
     answer = await hung_up_on(port, head)
     assert answer is not None
     assert answer.status == 200
 
 
-async def test_what_is_not_http_is_told_in_the_apis_own_shape(port: int) -> None:
+async def test_malformed_http_returns_an_api_error(port: int) -> None:
     for junk in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"HELLO\r\n\r\n"):
         answer = await hung_up_on(port, junk)
         assert answer is not None
@@ -156,7 +156,7 @@ async def request(world: World, body_head: str, path: str = "/v1/api-keys") -> b
 
 
 @pytest.mark.parametrize("how", ["Content-Length: 100000", "Transfer-Encoding: chunked"])
-async def test_a_body_that_trickles_or_stops_is_told_so(port: int, world: World, how: str) -> None:
+async def test_slow_or_incomplete_body_is_rejected(port: int, world: World, how: str) -> None:
     drop = b"1\r\n \r\n" if "chunked" in how else b" "
     for then in (drop, b""):
         answer = await hung_up_on(port, await request(world, how), then=then)
@@ -166,7 +166,7 @@ async def test_a_body_that_trickles_or_stops_is_told_so(port: int, world: World,
 
 
 @pytest.mark.parametrize("kind", ["drive", "form"])
-async def test_an_upload_that_stops_is_told_so_and_leaves_nothing(
+async def test_incomplete_upload_is_rejected_and_leaves_no_file(
     port: int, world: World, app: FastAPI, kind: str
 ) -> None:
     headers = await world.key(await world.project("Acme"))
@@ -183,7 +183,7 @@ async def test_an_upload_that_stops_is_told_so_and_leaves_nothing(
     assert [file for file in storage.rglob("*") if file.is_file()] == []
 
 
-async def test_a_body_that_keeps_coming_fast_enough_is_taken_however_long_it_takes(
+async def test_long_body_is_accepted_if_it_is_fast_enough(
     port: int, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(middleware, "MIN_BYTES_PER_S", 1000)
@@ -198,14 +198,14 @@ async def test_a_body_that_keeps_coming_fast_enough_is_taken_however_long_it_tak
     assert answer.status in (400, 422)  # it was read to its end, and is blank
 
 
-async def test_who_was_refused_at_the_gate_cannot_hold_the_connection_with_a_body(port: int) -> None:
+async def test_unauthenticated_client_cannot_keep_the_connection_open(port: int) -> None:
     head = b"POST /v1/api-keys HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"
     answer = await hung_up_on(port, head, then=b" ")
     assert answer is not None
     assert answer.status == 401
 
 
-async def test_a_connection_is_used_again_after_a_request_and_closed_when_idle(port: int) -> None:
+async def test_connection_is_reused_and_closed_when_idle(port: int) -> None:
     async with connected(port) as (reader, writer):
         for _ in range(3):
             writer.write(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -216,7 +216,7 @@ async def test_a_connection_is_used_again_after_a_request_and_closed_when_idle(p
         assert await until_closed(reader) is None
 
 
-async def test_an_answer_that_takes_long_is_waited_for(port: int, app: FastAPI) -> None:
+async def test_slow_response_is_not_interrupted(port: int, app: FastAPI) -> None:
     app.router.add_route("/slow", _slow)
     half_of_the_next = b"GET /health HTTP/1.1\r\nHost"
     async with connected(port) as (reader, writer):
@@ -230,7 +230,7 @@ async def _slow(_: Request) -> PlainTextResponse:
     return PlainTextResponse("at last")
 
 
-async def test_a_server_that_stops_ends_streams_and_finishes_other_answers() -> None:
+async def test_stopping_server_ends_streams_and_finishes_other_responses() -> None:
     stopping = asyncio.Event()
 
     async def words() -> AsyncIterator[str]:

@@ -50,7 +50,7 @@ def project(old: psycopg.Connection[tuple[object, ...]], window: int, *, by_memb
     return its_id
 
 
-def test_stored_keys_that_are_restricted_read_their_own_jobs_alone(
+def test_stored_restricted_keys_read_only_their_own_jobs(
     old: psycopg.Connection[tuple[object, ...]], database_url: str
 ) -> None:
     owner = project(old, 50)
@@ -85,7 +85,7 @@ def test_stored_keys_that_are_restricted_read_their_own_jobs_alone(
     }
 
 
-def test_a_window_that_a_member_has_set_is_the_projects_own_and_others_are_the_operators(
+def test_migration_separates_windows_of_members_and_operators(
     old: psycopg.Connection[tuple[object, ...]], database_url: str
 ) -> None:
     usual, granted, raised = project(old, 50), project(old, 200), project(old, 9_000, by_member=True)

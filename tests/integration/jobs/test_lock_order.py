@@ -15,7 +15,7 @@ from backend.execution.jobs.attempts.recovery import recover_unreceived, sweep
 from backend.money.pricing import PriceList
 from tests.factories.tenants import make_job, make_tenant
 from tests.integration.jobs.test_queue import worker
-from tests.integration.ledger.test_reserving_races import until_blocked
+from tests.integration.ledger.test_reservation_races import until_blocked
 
 PRICED = PriceList(compute_micros_per_second=7, job_timeout_s=10, forgiven_micros=0)
 FREE = PriceList()

@@ -61,7 +61,7 @@ async def age(database: Database, days: int) -> None:
         await session.execute(text("update daily_spending set day = day - :days"), {"days": days})
 
 
-async def test_a_job_beyond_a_budget_is_refused_with_its_name_what_is_used_and_when_it_resets(
+async def test_job_above_a_budget_is_rejected_with_usage_and_reset_time(
     app: FastAPI, database: Database
 ) -> None:
     tenant = await tenant_of(database)
@@ -92,7 +92,7 @@ async def _submit(client: httpx.AsyncClient) -> httpx.Response:
     return await client.post("/v1/jobs", json={"skill": "echo", "inputs": {}})
 
 
-async def test_what_is_reserved_and_what_was_forgiven_count_as_used(database: Database) -> None:
+async def test_reserved_and_forgiven_amounts_count_as_used(database: Database) -> None:
     tenant = await tenant_of(database)
     budget = await budget_of(database, tenant, 1_300)
     failed = await running(database, tenant)
@@ -104,7 +104,7 @@ async def test_what_is_reserved_and_what_was_forgiven_count_as_used(database: Da
         await submitted(database, tenant)
 
 
-async def test_jobs_that_were_let_in_together_reserve_no_more_than_the_budget_has(database: Database) -> None:
+async def test_jobs_admitted_together_reserve_at_most_the_budget(database: Database) -> None:
     tenant = await tenant_of(database)
     for _ in range(3):
         await submitted(database, tenant)
@@ -122,9 +122,7 @@ async def test_jobs_that_were_let_in_together_reserve_no_more_than_the_budget_ha
         assert await audit.check_ledger(session) == []
 
 
-async def test_a_job_for_which_no_money_is_left_does_not_begin(
-    database: Database, instance: AppContext
-) -> None:
+async def test_job_without_available_budget_does_not_start(database: Database, instance: AppContext) -> None:
     tenant = await tenant_of(database, credit_micros=2_000)
     for _ in range(4):
         await submitted(database, tenant)
@@ -164,7 +162,7 @@ async def how(database: Database, job: JobAttempt) -> tuple[str, str | None]:
     return row.status, row.error_code
 
 
-async def test_a_budget_counts_the_jobs_of_its_scope_alone(database: Database) -> None:
+async def test_budget_counts_only_jobs_of_its_scope(database: Database) -> None:
     tenant = await tenant_of(database)
     await spent(database, tenant, 500, "echo")
     await spent(database, tenant, 200, "other")
@@ -199,7 +197,7 @@ async def test_a_budget_counts_the_jobs_of_its_scope_alone(database: Database) -
         ("total", 900, True),
     ],
 )
-async def test_a_window_lets_go_of_what_was_spent_before_it(
+async def test_spending_before_the_window_does_not_count(
     database: Database, window: str, days: int, is_in: bool
 ) -> None:
     tenant = await tenant_of(database)
@@ -210,7 +208,7 @@ async def test_a_window_lets_go_of_what_was_spent_before_it(
     assert (budget.resets_at is None) is (window == "total")
 
 
-async def test_an_alert_is_written_down_once_a_window_and_a_soft_budget_refuses_nothing(
+async def test_alert_is_recorded_once_per_window_and_soft_budget_allows_jobs(
     database: Database,
 ) -> None:
     tenant = await tenant_of(database)
@@ -236,7 +234,7 @@ async def test_an_alert_is_written_down_once_a_window_and_a_soft_budget_refuses_
         ({"skill": "echo"}, "skill: A budget of the scope 'project' does not have this field"),
     ],
 )
-async def test_a_scope_that_does_not_fit_what_it_names_is_refused(
+async def test_scope_that_does_not_match_its_target_is_rejected(
     database: Database, over: dict[str, Any], problem: str
 ) -> None:
     tenant = await tenant_of(database)
@@ -244,7 +242,7 @@ async def test_a_scope_that_does_not_fit_what_it_names_is_refused(
         await budget_of(database, tenant, 1, **over)
 
 
-async def test_names_are_taken_once_and_things_of_others_are_not_found(database: Database) -> None:
+async def test_names_are_unique_and_other_projects_have_no_access(database: Database) -> None:
     tenant, stranger = await tenant_of(database), await tenant_of(database)
     budget = await budget_of(database, tenant, 1)
     await budget_of(database, stranger, 1)

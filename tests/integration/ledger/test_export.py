@@ -18,7 +18,7 @@ from tests.integration.ledger.money import call, ended, running, tenant_of
 __all__ = ["client", "world"]
 
 
-async def test_every_movement_of_the_own_wallet_is_in_it(
+async def test_export_contains_every_movement_of_the_own_wallet(
     client: httpx.AsyncClient, world: World, database: Database
 ) -> None:
     project, other = await world.project("Acme"), await world.project("Other")
@@ -41,7 +41,7 @@ async def test_every_movement_of_the_own_wallet_is_in_it(
     assert "theirs" not in answer.text
 
 
-async def test_a_charge_names_its_job_and_a_top_up_names_none(
+async def test_charge_has_its_job_and_a_top_up_has_none(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     tenant = await tenant_of(database)
@@ -58,9 +58,7 @@ async def test_a_charge_names_its_job_and_a_top_up_names_none(
     assert {job_id for amount, job_id in jobs.items() if not amount.startswith("-")} == {""}
 
 
-async def test_a_key_without_the_scope_and_a_stranger_get_nothing(
-    client: httpx.AsyncClient, world: World
-) -> None:
+async def test_export_needs_credentials_and_the_scope(client: httpx.AsyncClient, world: World) -> None:
     project = await world.project("Acme")
     narrow = await world.key(project, limits=Limits(scopes=["jobs:read"]))
     assert (await client.get("/v1/billing/ledger/export", headers=narrow)).status_code == 403

@@ -78,9 +78,7 @@ async def how(database: Database, job_id: UUID) -> tuple[str, str | None, str | 
 
 
 @pytest.mark.parametrize("kind", ["key_cap", "budget"])
-async def test_workers_that_claim_at_the_same_moment_share_what_is_left_and_waste_nothing(
-    database: Database, kind: str
-) -> None:
+async def test_concurrent_claims_use_exactly_the_available_amount(database: Database, kind: str) -> None:
     """Each claim is the short way to the database: statements that are each their own transaction."""
     tenant = await capped(database, 1_400 if kind == "key_cap" else 1_000_000)
     for _ in range(6):
@@ -105,7 +103,7 @@ async def test_workers_that_claim_at_the_same_moment_share_what_is_left_and_wast
     assert await total(database, tenant) == 1_400
 
 
-async def test_a_job_without_room_under_the_cap_fails_and_says_which_cap_how_much_and_when_it_resets(
+async def test_job_above_the_daily_cap_fails_with_amount_and_reset_time(
     database: Database, instance: AppContext
 ) -> None:
     tenant = await capped(database, 1_000)
@@ -122,7 +120,7 @@ async def test_a_job_without_room_under_the_cap_fails_and_says_which_cap_how_muc
     assert str(early.value.fields["resets_at"]).endswith("T00:00:00+00:00")
 
 
-async def test_what_other_keys_spend_leaves_the_cap_alone(database: Database) -> None:
+async def test_spending_of_other_keys_does_not_count_towards_the_cap(database: Database) -> None:
     tenant = await capped(database, 1_000)
     await submitted(database, tenant, by=replace(other_key(tenant), daily_cap_micros=None))
     await submitted(database, tenant)
@@ -130,7 +128,7 @@ async def test_what_other_keys_spend_leaves_the_cap_alone(database: Database) ->
     assert [job.reserved_micros for job in jobs] == [1_000, 1_000]
 
 
-async def test_a_run_past_midnight_takes_room_of_the_day_on_which_it_ends(database: Database) -> None:
+async def test_run_past_midnight_counts_for_the_day_on_which_it_ends(database: Database) -> None:
     tenant = await capped(database, 1_000)
     await spent(database, tenant, 400)
     late = await running(database, tenant)
@@ -148,9 +146,7 @@ async def test_a_run_past_midnight_takes_room_of_the_day_on_which_it_ends(databa
 
 
 @pytest.mark.parametrize("kind", ["key_cap", "budget"])
-async def test_what_an_interrupted_job_has_used_is_not_there_for_others(
-    database: Database, kind: str
-) -> None:
+async def test_usage_of_an_interrupted_job_is_not_available_to_others(database: Database, kind: str) -> None:
     tenant = await capped(database, 1_500 if kind == "key_cap" else 1_000_000)
     if kind == "budget":
         await budget(database, tenant, 1_500)
@@ -176,7 +172,7 @@ async def test_what_an_interrupted_job_has_used_is_not_there_for_others(
 
 
 @pytest.mark.parametrize(("limit", "used"), [("budget", 900), ("key_cap", 900), ("job_cap", 1_400)])
-async def test_an_interrupted_job_that_is_cancelled_pays_within_every_limit(
+async def test_cancelled_interrupted_job_pays_within_every_limit(
     database: Database, limit: str, used: int
 ) -> None:
     tenant = await capped(database, 1_000_000)
@@ -223,7 +219,7 @@ async def worker_of(database: Database, job: JobAttempt) -> UUID:
     return worker_id
 
 
-async def test_a_budget_of_the_called_skill_lowers_what_its_caller_lends(
+async def test_budget_of_the_called_skill_reduces_the_reservation(
     database: Database, instance: AppContext
 ) -> None:
     tenant = await tenant_of(database)
@@ -245,7 +241,7 @@ async def test_a_budget_of_the_called_skill_lowers_what_its_caller_lends(
     assert await total(database, tenant, "other") == 400
 
 
-async def test_a_called_job_owes_no_more_than_it_was_lent_and_the_receipts_say_so(database: Database) -> None:
+async def test_subjob_pays_at_most_its_reservation_as_receipts_show(database: Database) -> None:
     tenant = await tenant_of(database)
     await budget(database, tenant, 300, scope="skill", skill="other")
     caller = await running(database, tenant)
@@ -263,7 +259,7 @@ async def test_a_called_job_owes_no_more_than_it_was_lent_and_the_receipts_say_s
     assert [line.charged_micros for line in of_child.lines] == [200, 100]
 
 
-async def test_a_called_job_that_was_lent_nothing_is_settled_with_its_caller(database: Database) -> None:
+async def test_subjob_without_a_reservation_is_settled_with_its_parent(database: Database) -> None:
     tenant = await tenant_of(database)
     caller = await running(database, tenant)
     await noted(database, caller, call(1_000))
@@ -275,7 +271,7 @@ async def test_a_called_job_that_was_lent_nothing_is_settled_with_its_caller(dat
     assert await paid(database, caller.job_id) == (1_000, 1_000, 0)
 
 
-async def test_what_is_called_below_a_job_that_was_lent_nothing_owes_nothing_either(
+async def test_nested_subjob_without_a_reservation_pays_nothing(
     database: Database,
 ) -> None:
     tenant = await tenant_of(database)

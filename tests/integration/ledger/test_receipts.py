@@ -36,7 +36,7 @@ async def receipt_of(database: Database, tenant: Tenant, job: JobAttempt) -> Rec
         return await queries.receipt(session, tenant.principal, job.job_id)
 
 
-async def test_calls_are_written_down_while_the_job_runs_and_say_what_is_left(database: Database) -> None:
+async def test_calls_are_recorded_during_the_job_with_the_remaining_amount(database: Database) -> None:
     job = await running(database, await tenant_of(database))
     assert await noted(database, job, call(300), call(0, label="rehearsal", step=2)) == (300, 700)
     assert await noted(database, job, call(900)) == (1_200, 0)
@@ -44,7 +44,7 @@ async def test_calls_are_written_down_while_the_job_runs_and_say_what_is_left(da
         assert await ledger.job_spending(session, job) == (1_200, 0)
 
 
-async def test_a_lost_attempt_can_write_nothing_down(database: Database) -> None:
+async def test_lost_attempt_cannot_record_usage(database: Database) -> None:
     job = await running(database, await tenant_of(database))
     await handed_back(database, job)
     assert await noted(database, job, call(300)) is None
@@ -54,7 +54,7 @@ async def test_a_lost_attempt_can_write_nothing_down(database: Database) -> None
         assert (await session.execute(text("select count(*) from usage_events"))).scalar_one() == 0
 
 
-async def test_a_receipt_has_a_line_for_each_call_of_every_attempt_and_adds_up(database: Database) -> None:
+async def test_receipt_has_a_line_item_for_each_call_of_every_attempt(database: Database) -> None:
     tenant = await tenant_of(database)
     first = await running(database, tenant)
     await noted(database, first, call(300, step=1), call(0, label="recording", step=2))
@@ -78,7 +78,7 @@ async def test_a_receipt_has_a_line_for_each_call_of_every_attempt_and_adds_up(d
     assert await paid(database, second.job_id) == (557, 557, 0)
 
 
-async def test_what_is_over_the_reservation_is_nobodys_to_pay_and_the_receipt_says_so(
+async def test_cost_above_the_reservation_is_not_charged_as_the_receipt_shows(
     database: Database,
 ) -> None:
     tenant = await tenant_of(database)
@@ -92,7 +92,7 @@ async def test_what_is_over_the_reservation_is_nobodys_to_pay_and_the_receipt_sa
     assert await paid(database, job.job_id) == (1_600, 1_000, 0)
 
 
-async def test_a_failed_job_is_forgiven_up_to_the_days_amount_and_pays_the_rest(database: Database) -> None:
+async def test_failed_job_is_forgiven_up_to_the_daily_amount(database: Database) -> None:
     tenant = await tenant_of(database)
     first, second = await running(database, tenant), await running(database, tenant)
     assert await ended(database, first, "failed", [call(400)])
@@ -105,7 +105,7 @@ async def test_a_failed_job_is_forgiven_up_to_the_days_amount_and_pays_the_rest(
     assert "forgiven" in receipt.notes[0]
 
 
-async def test_what_is_forgiven_a_day_is_exact_when_jobs_fail_at_the_same_moment(database: Database) -> None:
+async def test_daily_forgiven_amount_is_exact_for_concurrent_failures(database: Database) -> None:
     tenant = await tenant_of(database)
     for _ in range(8):
         await submitted(database, tenant)
@@ -116,7 +116,7 @@ async def test_what_is_forgiven_a_day_is_exact_when_jobs_fail_at_the_same_moment
     assert sum(cost for _, cost, _ in bills) == 8 * 90 - 500
 
 
-async def test_a_job_that_is_cancelled_while_it_is_queued_again_settles_what_it_used(
+async def test_requeued_job_that_is_cancelled_pays_for_its_usage(
     database: Database,
 ) -> None:
     tenant = await tenant_of(database, credit_micros=900)
@@ -128,7 +128,7 @@ async def test_a_job_that_is_cancelled_while_it_is_queued_again_settles_what_it_
     assert await paid(database, job.job_id) == (800, 300, 500)
 
 
-async def test_ends_hand_overs_and_top_ups_at_the_same_moment_do_not_stand_in_each_others_way(
+async def test_concurrent_ends_requeues_and_top_ups_do_not_conflict(
     database: Database,
 ) -> None:
     tenant = await tenant_of(database)

@@ -32,7 +32,7 @@ async def client(app: FastAPI, database: Database) -> httpx.AsyncClient:
     return client
 
 
-async def test_groups_of_jobs_add_up_to_what_the_wallet_paid(client: httpx.AsyncClient) -> None:
+async def test_sum_of_the_groups_equals_the_charges_of_the_wallet(client: httpx.AsyncClient) -> None:
     day = now().date().isoformat()
     by_skill = (await client.get("/v1/usage?group_by=skill")).json()
     assert [
@@ -51,7 +51,7 @@ async def test_groups_of_jobs_add_up_to_what_the_wallet_paid(client: httpx.Async
     assert balance == 10_000_000 - 490
 
 
-async def test_by_model_calls_are_counted_with_their_tokens(client: httpx.AsyncClient) -> None:
+async def test_usage_by_model_counts_calls_and_tokens(client: httpx.AsyncClient) -> None:
     rows = (await client.get("/v1/usage", params={"group_by": "model,skill"})).json()
     assert [(one["group"], one["calls"], one["cost_micros"], one["forgiven_micros"]) for one in rows] == [
         ("claude/test / echo", 1, 100, 0),
@@ -61,7 +61,7 @@ async def test_by_model_calls_are_counted_with_their_tokens(client: httpx.AsyncC
     assert (rows[1]["input_tokens"], rows[1]["cache_read_tokens"], rows[2]["input_tokens"]) == (20, 180, 0)
 
 
-async def test_usage_comes_in_pages_and_only_of_the_time_that_is_asked_for(client: httpx.AsyncClient) -> None:
+async def test_usage_is_paginated_and_limited_to_the_requested_period(client: httpx.AsyncClient) -> None:
     first = await client.get("/v1/usage?group_by=skill,day&limit=1")
     rest = re.search(r"<([^>]+)>", first.headers["Link"])
     assert rest is not None

@@ -69,7 +69,7 @@ async def window(database: Database, project_id: UUID) -> int:
         return int((await session.execute(query, {"id": project_id})).scalar_one())
 
 
-async def test_a_project_lowers_its_window_and_never_raises_it_above_the_ceiling(
+async def test_project_sets_its_window_up_to_the_ceiling(
     serve: Serve, world: World, database: Database
 ) -> None:
     client = await serve(project_concurrency=20)
@@ -92,7 +92,7 @@ async def test_a_project_lowers_its_window_and_never_raises_it_above_the_ceiling
         assert await window(database, project.id) == asked
 
 
-async def test_every_limit_of_a_project_is_lowered_by_it_and_raised_by_the_operator_alone(
+async def test_projects_lower_their_limits_and_only_operators_raise_them(
     serve: Serve, world: World, instance: AppContext
 ) -> None:
     client = await serve(project_requests_per_minute=600)
@@ -119,7 +119,7 @@ async def test_every_limit_of_a_project_is_lowered_by_it_and_raised_by_the_opera
     assert (await client.get(path, headers=key)).json()["own"] == {}
 
 
-async def test_what_a_project_has_lowered_holds(serve: Serve, world: World, database: Database) -> None:
+async def test_limit_lowered_by_a_project_is_enforced(serve: Serve, world: World, database: Database) -> None:
     client = await serve()
     project = await world.project("Acme")
     key, path = await world.key(project), f"/v1/projects/{project.id}/limits"
@@ -136,9 +136,7 @@ async def test_what_a_project_has_lowered_holds(serve: Serve, world: World, data
     assert (kept.status_code, kept.json()["code"]) == (409, "quota_reached")
 
 
-async def test_a_lowered_queue_is_full_at_its_own_limit(
-    database: Database, world: World, serve: Serve
-) -> None:
+async def test_lowered_queue_limit_is_enforced(database: Database, world: World, serve: Serve) -> None:
     client = await serve()
     async with database.transaction() as session:
         tenant = await make_tenant(session, make_skill(), concurrency_limit=1)
@@ -152,7 +150,7 @@ async def test_a_lowered_queue_is_full_at_its_own_limit(
     assert answers[-1].json()["limit"] == 1
 
 
-async def test_a_ceiling_that_is_lowered_later_holds_and_what_was_set_comes_back_with_it(
+async def test_project_limit_applies_again_when_the_ceiling_is_restored(
     serve: Serve, world: World, database: Database
 ) -> None:
     client = await serve(project_concurrency=20)
@@ -179,9 +177,7 @@ async def test_a_ceiling_that_is_lowered_later_holds_and_what_was_set_comes_back
         assert (seen["concurrency"]["limit"], seen["own"]["concurrency"]) == (held, 15)
 
 
-async def test_a_key_is_not_made_for_more_requests_than_every_key_may_send(
-    serve: Serve, world: World
-) -> None:
+async def test_key_rate_above_the_rate_of_every_key_is_rejected(serve: Serve, world: World) -> None:
     client = await serve(key_requests_per_minute=100)
     key = await world.key(await world.project("Acme"))
 
@@ -222,7 +218,7 @@ async def of_skills(database: Database, world: World) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("skill", "name"), ABOVE)
-async def test_a_job_is_rejected_that_asks_for_more_than_its_skill_gives(
+async def test_job_with_limits_above_those_of_its_skill_is_rejected(
     client: httpx.AsyncClient, database: Database, world: World, skill: str, name: str
 ) -> None:
     key = await of_skills(database, world)
@@ -239,7 +235,7 @@ async def test_a_job_is_rejected_that_asks_for_more_than_its_skill_gives(
     assert f"{above:,.10g} is above the ceiling of {most:,.10g}" in told["detail"]
 
 
-async def test_a_schedule_is_rejected_that_asks_for_more_than_its_skill_gives(
+async def test_schedule_with_limits_above_those_of_its_skill_is_rejected(
     client: httpx.AsyncClient, database: Database, world: World
 ) -> None:
     key = await of_skills(database, world)
@@ -255,7 +251,7 @@ async def test_a_schedule_is_rejected_that_asks_for_more_than_its_skill_gives(
     assert (await client.get(path, headers=key)).json()["limits"] == {"timeout_s": 30.0}
 
 
-async def test_what_was_asked_for_before_a_ceiling_was_lowered_still_runs_within_it(
+async def test_earlier_requests_run_within_a_lowered_ceiling(
     client: httpx.AsyncClient, database: Database, world: World, instance: AppContext
 ) -> None:
     key = await of_skills(database, world)
@@ -280,7 +276,7 @@ async def test_what_was_asked_for_before_a_ceiling_was_lowered_still_runs_within
 
 @pytest.mark.parametrize("key", DECLARED)
 @pytest.mark.usefixtures("low")
-async def test_a_skill_that_declares_more_than_a_ceiling_is_not_deployed(
+async def test_skill_with_limits_above_a_ceiling_is_not_deployed(
     client: httpx.AsyncClient, world: World, key: str
 ) -> None:
     headers = await world.key(await world.project("Acme"))
@@ -311,7 +307,7 @@ async def test_a_skill_that_declares_more_than_a_ceiling_is_not_deployed(
         assert (await push(path, most)).status_code == taken
 
 
-async def test_versions_that_declare_more_than_a_lowered_ceiling_get_it_and_are_shown_so(
+async def test_limits_of_earlier_versions_are_reduced_to_a_lowered_ceiling(
     client: httpx.AsyncClient, database: Database, world: World, instance: AppContext
 ) -> None:
     wide = make_skill(
@@ -347,14 +343,14 @@ async def test_versions_that_declare_more_than_a_lowered_ceiling_get_it_and_are_
     assert (held.timeout_s, held.memory_mb, held.output_mb) == (60, 256, 4)
 
 
-def test_the_settings_name_every_ceiling(instance: AppContext) -> None:
+def test_every_ceiling_has_a_setting(instance: AppContext) -> None:
     defaults = JobCeilings()
     assert JobCeilings.of(instance.settings) == defaults
     changed = instance.settings.model_copy(update={"max_job_steps": 7, "job_cap_usd": 3.0})
     assert JobCeilings.of(changed) == replace(defaults, max_steps=7, cost_usd=3.0)
 
 
-def test_an_agent_that_declares_nothing_gets_no_more_than_the_ceiling() -> None:
+def test_agent_without_limits_gets_at_most_the_ceiling() -> None:
     low = JobCeilings(max_steps=3, max_cost_usd=0.1, max_timeout_s=5)
     agent: Skill = AGENT
     assert (low.effective_steps(agent), low.effective_cost_usd(agent)) == (3, 0.1)

@@ -36,7 +36,7 @@ async def deployed(client: httpx.AsyncClient, headers: Headers, database: Databa
         ([], 201, 201),
     ],
 )
-async def test_each_entry_opens_what_it_names(
+async def test_each_allowlist_entry_allows_the_named_skills(
     client: httpx.AsyncClient,
     world: World,
     database: Database,
@@ -59,7 +59,7 @@ async def test_each_entry_opens_what_it_names(
     assert await submit("double", skillpack="media") == media
 
 
-async def test_what_is_no_skill_is_refused_when_the_key_is_made(
+async def test_invalid_skill_name_is_rejected_when_the_key_is_created(
     client: httpx.AsyncClient, world: World
 ) -> None:
     headers = await world.key(await world.project("Acme"))
@@ -67,7 +67,7 @@ async def test_what_is_no_skill_is_refused_when_the_key_is_made(
     assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "skill_allowlist[1]")
 
 
-async def test_lists_from_before_keep_their_meaning(
+async def test_migrated_allowlists_keep_their_meaning(
     database_url: str, database: Database, world: World
 ) -> None:
     project = await world.project("Acme")

@@ -56,7 +56,7 @@ async def acts(database: Database) -> list[tuple[str, str, str]]:
         return [(row.actor, row.action, row.target) for row in rows]
 
 
-async def test_an_operator_sees_and_ends_the_sessions_of_somebody(
+async def test_operator_lists_and_ends_the_sessions_of_a_user(
     world: World, database: Database, command: Command
 ) -> None:
     ada = await world.user("ada@example.org")
@@ -74,7 +74,7 @@ async def test_an_operator_sees_and_ends_the_sessions_of_somebody(
     assert ("operator", "sessions.revoked", f"user:{ada.id}") in await acts(database)
 
 
-async def test_an_operator_gives_out_a_link_and_never_sees_a_password(
+async def test_operator_creates_a_reset_link_and_sees_no_password(
     app: FastAPI, world: World, database: Database, command: Command
 ) -> None:
     await world.user("ada@example.org")
@@ -88,7 +88,7 @@ async def test_an_operator_gives_out_a_link_and_never_sees_a_password(
     assert "--password" not in (await command("user", "reset-password", "--help")).out
 
 
-async def test_a_command_about_nobody_says_so(world: World, command: Command) -> None:
+async def test_command_for_an_unknown_user_fails(world: World, command: Command) -> None:
     for words in (("user", "sessions"), ("user", "sign-out"), ("user", "reset-password")):
         said = await command(*words, "nobody@example.org")
         assert said.code == 1
@@ -121,7 +121,7 @@ async def test_the_version_is_printed(command: Command) -> None:
     assert await command("--version") == Said(0, f"puras-studio {version()}\n", "")
 
 
-async def test_an_operator_sets_the_limits_of_a_project_and_takes_them_back(
+async def test_operator_sets_and_removes_the_limits_of_a_project(
     world: World, database: Database, command: Command
 ) -> None:
     project = await world.project("Acme")
@@ -143,9 +143,7 @@ async def test_an_operator_sets_the_limits_of_a_project_and_takes_them_back(
 
 
 @pytest.mark.parametrize("typed", ["0", "-1", "many", "1.5", ""])
-async def test_what_cannot_be_a_limit_is_told_with_its_option(
-    world: World, command: Command, typed: str
-) -> None:
+async def test_invalid_limit_is_reported_with_its_option(world: World, command: Command, typed: str) -> None:
     project = await world.project("Acme")
     said = await command("project", "limits", project.slug, f"--api-keys={typed}")
     assert said.code == 1
@@ -153,7 +151,7 @@ async def test_what_cannot_be_a_limit_is_told_with_its_option(
     assert "Traceback" not in said.err
 
 
-async def test_money_lanes_projects_and_members_are_in_the_audit_as_the_operators(
+async def test_commands_are_audited_as_actions_of_the_operator(
     world: World, database: Database, command: Command
 ) -> None:
     await world.user("ada@example.org")

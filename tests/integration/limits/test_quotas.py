@@ -40,7 +40,7 @@ async def push(client: httpx.AsyncClient, headers: Headers, where: str = "/v1") 
     return await client.post(f"{where}/deployments", files=files, headers=headers)
 
 
-async def test_a_project_has_so_many_keys_and_a_revoked_one_makes_room(serve: Serve, world: World) -> None:
+async def test_revoked_key_does_not_count_towards_the_key_limit(serve: Serve, world: World) -> None:
     client = await serve(max_api_keys=3)
     headers = await world.key(await world.project("Acme"))  # the first of the three
     made = [await make_key(client, headers) for _ in range(2)]
@@ -52,16 +52,14 @@ async def test_a_project_has_so_many_keys_and_a_revoked_one_makes_room(serve: Se
     assert reached(await make_key(client, headers), "api_keys", 3)
 
 
-async def test_of_many_at_once_exactly_as_many_are_made_as_there_is_room_for(
-    serve: Serve, world: World
-) -> None:
+async def test_concurrent_requests_do_not_exceed_the_key_limit(serve: Serve, world: World) -> None:
     clients = [await serve(max_api_keys=5), await serve(max_api_keys=5)]
     headers = await world.key(await world.project("Acme"))
     answers = await asyncio.gather(*(make_key(clients[n % 2], headers) for n in range(16)))
     assert sorted(answer.status_code for answer in answers) == [201] * 4 + [409] * 12
 
 
-async def test_a_project_has_so_many_members_and_invitations(serve: Serve, world: World) -> None:
+async def test_members_and_invitations_share_one_limit(serve: Serve, world: World) -> None:
     client = await serve(max_members=2)
     headers = await world.key(await world.project("Acme", await world.user("ada@example.org")))
     path = f"/v1/projects/{(await client.get('/v1/me', headers=headers)).json()['project_id']}/members"
@@ -71,9 +69,7 @@ async def test_a_project_has_so_many_members_and_invitations(serve: Serve, world
     assert reached(await client.post(path, json={"email": "eve@example.org"}, headers=headers), "members", 2)
 
 
-async def test_a_project_has_so_many_secrets_and_one_that_is_there_can_be_set_again(
-    serve: Serve, world: World
-) -> None:
+async def test_existing_secret_can_be_set_at_the_secret_limit(serve: Serve, world: World) -> None:
     client = await serve(max_secrets=1)
     headers = await world.key(await world.project("Acme"))
 
@@ -87,7 +83,7 @@ async def test_a_project_has_so_many_secrets_and_one_that_is_there_can_be_set_ag
     assert reached(await put("THREE", "/skillpacks/default"), "secrets", 1)
 
 
-async def test_a_project_has_so_many_skillpacks_and_each_so_many_versions(serve: Serve, world: World) -> None:
+async def test_skillpacks_and_their_versions_are_limited(serve: Serve, world: World) -> None:
     client = await serve(max_skillpacks=2, max_deployments=2)
     headers = await world.key(await world.project("Acme"))
     made = await client.post("/v1/skillpacks", json={"name": "More"}, headers=headers)
@@ -103,9 +99,7 @@ async def test_a_project_has_so_many_skillpacks_and_each_so_many_versions(serve:
     assert (await push(client, headers)).json()["version"] == 3
 
 
-async def test_a_repeated_request_gets_its_first_answer_however_full_it_is(
-    serve: Serve, world: World
-) -> None:
+async def test_repeated_request_returns_the_first_response_at_the_limit(serve: Serve, world: World) -> None:
     client = await serve(max_api_keys=2)
     headers = await world.key(await world.project("Acme")) | {"Idempotency-Key": "once"}
     first, again = await make_key(client, headers), await make_key(client, headers)
@@ -113,7 +107,7 @@ async def test_a_repeated_request_gets_its_first_answer_however_full_it_is(
     assert first.json() == again.json()
 
 
-async def test_only_an_operator_gives_a_project_limits_of_its_own(serve: Serve, world: World) -> None:
+async def test_only_an_operator_sets_project_quotas(serve: Serve, world: World) -> None:
     client = await serve(max_api_keys=1)
     ada = await world.user("ada@example.org", is_operator=True)
     bob = await world.user("bob@example.org")
@@ -144,7 +138,7 @@ async def test_only_an_operator_gives_a_project_limits_of_its_own(serve: Serve, 
 @pytest.mark.parametrize(
     "body", [{"api_keys": 0}, {"queued_jobs": -1}, {"members": "many"}, {"secrets": 10**6}, {"colour": 1}]
 )
-async def test_an_impossible_limit_is_told_with_its_place(world: World, body: dict[str, Any]) -> None:
+async def test_invalid_limit_is_reported_with_its_path(world: World, body: dict[str, Any]) -> None:
     ada = await world.user("ada@example.org", is_operator=True)
     project = await world.project("Acme", ada)
     answer = await (await world.browser(ada)).patch(f"/v1/projects/{project.id}/limits", json=body)
@@ -166,7 +160,7 @@ async def submitted(database: Database, tenant: Tenant) -> UUID:
         return await make_job(session, tenant)
 
 
-async def test_so_many_jobs_wait_behind_the_window_and_no_more(database: Database) -> None:
+async def test_queued_jobs_outside_the_window_are_limited(database: Database) -> None:
     tenant = await limited(database, queued_jobs=2)
     for _ in range(3):  # one is in the window, two wait behind it
         await submitted(database, tenant)
@@ -188,7 +182,7 @@ async def test_so_many_jobs_wait_behind_the_window_and_no_more(database: Databas
     await submitted(database, tenant)
 
 
-async def test_whoever_may_have_nothing_waiting_still_fills_the_window(database: Database) -> None:
+async def test_project_without_queue_quota_still_fills_its_window(database: Database) -> None:
     tenant = await limited(database, queued_jobs=0, window=2)
     for _ in range(2):
         await submitted(database, tenant)
@@ -196,7 +190,7 @@ async def test_whoever_may_have_nothing_waiting_still_fills_the_window(database:
         await submitted(database, tenant)
 
 
-async def test_submits_at_once_do_not_pass_the_last_place(database: Database) -> None:
+async def test_concurrent_submissions_do_not_exceed_the_queue_limit(database: Database) -> None:
     tenant = await limited(database, queued_jobs=20)
 
     async def one() -> bool:
@@ -213,7 +207,7 @@ async def test_submits_at_once_do_not_pass_the_last_place(database: Database) ->
     assert waiting == accepted - 1
 
 
-async def test_a_full_queue_is_429_over_rest_with_the_instances_own_limit(serve: Serve, world: World) -> None:
+async def test_full_queue_returns_429_with_the_limit_of_the_instance(serve: Serve, world: World) -> None:
     client = await serve(max_queued_jobs=0)
     project = await world.project("Acme")
     headers = await world.key(project)
@@ -225,9 +219,7 @@ async def test_a_full_queue_is_429_over_rest_with_the_instances_own_limit(serve:
     assert int(answer.headers["Retry-After"]) > 0
 
 
-async def test_jobs_for_later_have_a_limit_of_their_own_and_take_no_place_of_those_that_wait(
-    serve: Serve, world: World
-) -> None:
+async def test_jobs_with_a_later_start_have_a_separate_limit(serve: Serve, world: World) -> None:
     client = await serve(max_queued_jobs=1, max_later_jobs=3)
     project = await world.project("Acme")
     headers = await world.key(project)
@@ -267,9 +259,7 @@ async def test_jobs_for_later_have_a_limit_of_their_own_and_take_no_place_of_tho
     assert (await submit(None)).json()["used"] == 4
 
 
-async def test_a_person_owns_so_many_projects_and_a_deleted_one_makes_room(
-    serve: Serve, world: World
-) -> None:
+async def test_deleted_project_does_not_count_towards_the_project_limit(serve: Serve, world: World) -> None:
     client = await serve(max_projects=2)
     ada = await world.browser(await world.user("ada@example.org"))
     client.cookies.update(ada.cookies)

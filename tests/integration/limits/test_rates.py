@@ -35,7 +35,7 @@ async def statuses(client: httpx.AsyncClient, headers: Headers, requests: int) -
     return [(await client.get("/v1/me", headers=headers)).status_code for _ in range(requests)]
 
 
-async def test_nothing_is_counted_or_told_until_somebody_sets_a_rate(
+async def test_no_rate_is_counted_or_returned_without_a_rate_limit(
     client: httpx.AsyncClient, world: World, redis_url: str
 ) -> None:
     answer = await client.get("/v1/me", headers=await world.key(await world.project("Acme")))
@@ -45,9 +45,7 @@ async def test_nothing_is_counted_or_told_until_somebody_sets_a_rate(
         assert await redis.keys("puras:rate*") == []
 
 
-async def test_every_answer_tells_what_is_left_and_the_first_over_it_when_to_come_back(
-    serve: Serve, world: World
-) -> None:
+async def test_responses_have_the_remaining_rate_and_429_has_retry_after(serve: Serve, world: World) -> None:
     client = await serve(key_requests_per_minute=3)
     headers = await world.key(await world.project("Acme"))
 
@@ -68,7 +66,7 @@ async def test_every_answer_tells_what_is_left_and_the_first_over_it_when_to_com
     }
 
 
-async def test_processes_of_one_instance_count_together(serve: Serve, world: World) -> None:
+async def test_processes_of_one_instance_share_the_rate(serve: Serve, world: World) -> None:
     one, two = await serve(key_requests_per_minute=4), await serve(key_requests_per_minute=4)
     headers = await world.key(await world.project("Acme"))
     answers = await asyncio.gather(
@@ -77,9 +75,7 @@ async def test_processes_of_one_instance_count_together(serve: Serve, world: Wor
     assert sorted(answer.status_code for answer in answers) == [200] * 4 + [429] * 6
 
 
-async def test_keys_do_not_spend_each_others_requests_but_those_of_their_project_do(
-    serve: Serve, world: World
-) -> None:
+async def test_keys_have_separate_rates_and_share_the_project_rate(serve: Serve, world: World) -> None:
     client = await serve(key_requests_per_minute=2, project_requests_per_minute=3)
     project = await world.project("Acme")
     one, two = await world.key(project), await world.key(project)
@@ -92,9 +88,7 @@ async def test_keys_do_not_spend_each_others_requests_but_those_of_their_project
     assert await statuses(client, other, 1) == [200]
 
 
-async def test_a_key_can_be_held_to_fewer_than_every_key_and_never_gets_more(
-    serve: Serve, world: World
-) -> None:
+async def test_key_rate_can_be_lower_but_not_higher_than_the_default(serve: Serve, world: World) -> None:
     client = await serve(key_requests_per_minute=2)
     project = await world.project("Acme")
     fewer = await world.key(project, limits=Limits(requests_per_minute=1))
@@ -103,7 +97,7 @@ async def test_a_key_can_be_held_to_fewer_than_every_key_and_never_gets_more(
     assert await statuses(client, more, 3) == [200, 200, 429]
 
 
-async def test_an_admin_changes_the_rate_of_a_key_and_the_audit_knows(
+async def test_admin_changes_the_rate_of_a_key_with_an_audit_record(
     client: httpx.AsyncClient, world: World
 ) -> None:
     admin = await world.key(await world.project("Acme"))
@@ -123,9 +117,7 @@ async def test_an_admin_changes_the_rate_of_a_key_and_the_audit_knows(
     assert row["facts"] == {"requests_per_minute_before": None, "requests_per_minute": 1}
 
 
-async def test_a_key_that_is_held_to_a_rate_cannot_free_itself(
-    client: httpx.AsyncClient, world: World
-) -> None:
+async def test_key_with_a_rate_cannot_remove_its_own_limit(client: httpx.AsyncClient, world: World) -> None:
     project = await world.project("Acme")
     held = await world.key(project, limits=Limits(requests_per_minute=100))
     (its,) = (await client.get("/v1/api-keys", headers=held)).json()
@@ -136,9 +128,7 @@ async def test_a_key_that_is_held_to_a_rate_cannot_free_itself(
         assert (await client.request(method, path, json=body, headers=held)).status_code == 403
 
 
-async def test_a_person_is_counted_over_all_sessions_and_a_stranger_is_not(
-    serve: Serve, world: World
-) -> None:
+async def test_users_share_one_rate_over_sessions_and_anonymous_have_none(serve: Serve, world: World) -> None:
     client = await serve(key_requests_per_minute=2)
     ada = await world.user("ada@example.org")
     for expected in (200, 200, 429):
@@ -150,7 +140,7 @@ async def test_a_person_is_counted_over_all_sessions_and_a_stranger_is_not(
     assert await statuses(client, {}, 4) == [401] * 4
 
 
-async def test_without_redis_each_process_counts_for_itself(serve: Serve, world: World) -> None:
+async def test_processes_count_separately_without_redis(serve: Serve, world: World) -> None:
     away = Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=1.0)
     client = await serve(redis=away, key_requests_per_minute=3)
     headers = await world.key(await world.project("Acme"))
@@ -158,7 +148,7 @@ async def test_without_redis_each_process_counts_for_itself(serve: Serve, world:
     await away.aclose()
 
 
-async def test_a_frozen_redis_costs_one_timeout_and_counts_again_when_it_is_back(
+async def test_unresponsive_redis_costs_one_timeout_and_is_used_again_later(
     serve: Serve, world: World, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rates, "RESPONSE_TIMEOUT_S", TIMEOUT_S)
@@ -228,7 +218,7 @@ async def _timed(client: httpx.AsyncClient, headers: Headers) -> float:
 
 
 @pytest.mark.parametrize("value", [0, -1, "many"])
-async def test_an_impossible_rate_is_told_with_its_place(
+async def test_invalid_rate_is_reported_with_its_path(
     client: httpx.AsyncClient, world: World, value: Any
 ) -> None:
     headers = await world.key(await world.project("Acme"))

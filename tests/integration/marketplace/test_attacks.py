@@ -98,7 +98,7 @@ def shows_nothing(text: str) -> None:
         )
 
 
-async def test_neither_code_nor_secrets_of_a_function_are_readable_by_its_caller(market: Market) -> None:
+async def test_caller_cannot_read_code_or_secrets_of_a_function(market: Market) -> None:
     await armed(market)
     await market.publisher.pushed(
         {"skills/leak/skill.yaml": LEAK_YAML, "skills/leak/main.py": LEAKS.encode()}
@@ -114,7 +114,7 @@ async def test_neither_code_nor_secrets_of_a_function_are_readable_by_its_caller
     assert "publisher's" in job["error"]
 
 
-async def test_neither_prompt_nor_conversation_of_an_agent_is_readable_by_its_caller(market: Market) -> None:
+async def test_caller_cannot_read_prompt_or_conversation_of_an_agent(market: Market) -> None:
     slug = await market.offer("oracle")
     market.will_say(
         says(f"I was told: {PROMPT}", calls("bash", command="cat prompt.md")),
@@ -180,7 +180,7 @@ async def exported(market: Market) -> str:
     return b"\n".join(found).decode()
 
 
-async def test_the_publishers_code_reaches_what_it_was_given_and_nothing_else_of_its_caller(
+async def test_publishers_code_has_access_only_to_the_given_inputs(
     market: Market,
 ) -> None:
     await armed(market)
@@ -215,7 +215,7 @@ async def test_the_publishers_code_reaches_what_it_was_given_and_nothing_else_of
     assert await market.proven()
 
 
-async def test_defaults_of_a_listing_open_no_file_of_its_caller(market: Market) -> None:
+async def test_defaults_of_a_listing_do_not_open_files_of_its_caller(market: Market) -> None:
     await armed(market)
     rows = (
         "rows: {type: array, prefixItems: [{type: object, properties: {page: {type: file}}}], "
@@ -237,9 +237,7 @@ async def test_defaults_of_a_listing_open_no_file_of_its_caller(market: Market) 
         assert told[name].startswith("refused"), (name, told[name])
 
 
-async def test_media_of_a_listing_are_made_from_what_its_caller_named_alone(
-    market: Market, tmp_path: Path
-) -> None:
+async def test_media_of_a_listing_use_only_files_named_by_its_caller(market: Market, tmp_path: Path) -> None:
     await armed(market)
     given = ListingAccess(frozenset({parse_drive_path("given.txt")}), frozenset(), parse_drive_path("out"))
     loader = Loader(
@@ -266,7 +264,7 @@ async def test_media_of_a_listing_are_made_from_what_its_caller_named_alone(
             assert len(sources.urls["refs"]) == 1
 
 
-async def test_an_agent_of_a_listing_uses_neither_its_callers_keys_nor_its_drive(market: Market) -> None:
+async def test_agent_of_a_listing_uses_no_keys_or_drive_of_its_caller(market: Market) -> None:
     await armed(market)
     slug = await market.offer("oracle")
     own = {"api_key": "the-callers-own-key-of-a-model"}
@@ -302,7 +300,7 @@ async def test_an_agent_of_a_listing_gets_no_url_of_its_callers_file(market: Mar
     assert "/v1/drive/signed/" not in said
 
 
-async def test_a_skill_cannot_call_a_listing(market: Market) -> None:
+async def test_skill_cannot_call_a_listing(market: Market) -> None:
     slug = await market.offer(price_micros=0)
     calling = (
         "import json, os, urllib.request\nfrom puras import subagent\n"

@@ -21,7 +21,7 @@ async def found(market: Market, **params: Any) -> list[str]:
     return [one["slug"] for one in answer.json()]
 
 
-async def test_a_draft_is_its_publishers_alone_until_it_is_published(market: Market) -> None:
+async def test_draft_is_visible_only_to_its_publisher(market: Market) -> None:
     slug = await market.offer(publish=False)
     assert slug not in await found(market)
     refused = await market.caller.http.get(f"/v1/marketplace/listings/{slug}")
@@ -41,7 +41,7 @@ async def test_a_draft_is_its_publishers_alone_until_it_is_published(market: Mar
     assert (own["is_own"], own["deployment_version"]) == (True, 1)
 
 
-async def test_listings_are_found_by_any_of_their_words_and_listed_in_pages(market: Market) -> None:
+async def test_listings_are_searched_by_word_and_paginated(market: Market) -> None:
     slugs = [await market.offer(skill) for skill in ("shout", "whisper", "oracle")]
     word = f"zebra{market.publisher.slug[-6:]}"
     await market.change(slugs[1], description=f"For a {word} only.")
@@ -60,7 +60,7 @@ async def test_listings_are_found_by_any_of_their_words_and_listed_in_pages(mark
     assert mine.json() == []
 
 
-async def test_a_new_version_says_what_it_breaks_and_callers_may_stay_on_the_old_one(market: Market) -> None:
+async def test_breaking_version_is_reported_and_callers_can_pin_the_old_one(market: Market) -> None:
     pinned, following = await market.offer(), await market.offer(follows_active=True)
     older = YAML.replace("required: [text]", "required: [text, voice]").replace(
         "do: {type", "voice: {type: string}, do: {type"
@@ -88,7 +88,7 @@ async def test_a_new_version_says_what_it_breaks_and_callers_may_stay_on_the_old
     )
 
 
-async def test_what_a_listing_runs_cannot_be_deleted_and_a_lost_skill_leaves_it_as_it_is(
+async def test_version_of_a_listing_cannot_be_deleted_and_stays_pinned(
     market: Market,
 ) -> None:
     slug = await market.offer(follows_active=True)
@@ -107,7 +107,7 @@ async def test_what_a_listing_runs_cannot_be_deleted_and_a_lost_skill_leaves_it_
     assert (again.status_code, again.json()["code"]) == (409, "listing_not_ready")
 
 
-async def test_a_listing_that_was_taken_down_starts_nothing_more(market: Market) -> None:
+async def test_taken_down_listing_starts_no_more_runs(market: Market) -> None:
     slug = await market.offer()
     job = await market.run(slug)
     await market.change(slug, status="taken_down")
@@ -127,7 +127,7 @@ async def test_a_listing_that_was_taken_down_starts_nothing_more(market: Market)
     assert acts == ["listing.created", "listing.published", "listing.taken_down"]
 
 
-async def test_a_deleted_project_takes_its_listings_with_it(
+async def test_deleting_a_project_deletes_its_listings(
     market: Market, database_url: str, redis_url: str
 ) -> None:
     slug = await market.offer()
@@ -169,7 +169,7 @@ HIDDEN_DEFAULTS = (
 )
 
 
-async def test_offers_are_for_admins_and_wrong_ones_are_told_why(market: Market) -> None:
+async def test_only_admins_create_listings_and_invalid_ones_are_rejected(market: Market) -> None:
     http = market.publisher.http
     weak = await http.post("/v1/api-keys", json={"name": "reader", "scopes": ["marketplace:read"]})
     assert weak.status_code == 201, weak.text
@@ -211,7 +211,7 @@ async def test_offers_are_for_admins_and_wrong_ones_are_told_why(market: Market)
     assert other.status_code == 404
 
 
-async def test_a_publisher_chooses_whether_callers_see_approvals(market: Market) -> None:
+async def test_publisher_decides_whether_callers_see_approvals(market: Market) -> None:
     asks = b"""
 entrypoint: prompt.md
 input_schema: {type: object, properties: {}}

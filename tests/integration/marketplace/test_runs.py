@@ -18,7 +18,7 @@ FEE = PRICE // 10
 FAILS = "raise ValueError('no')"
 
 
-async def test_a_run_costs_its_price_once_and_its_publisher_gets_it_less_the_operators_share(
+async def test_run_costs_its_price_once_and_pays_the_publisher_minus_the_fee(
     market: Market,
 ) -> None:
     slug, before, earned = (
@@ -47,7 +47,7 @@ async def test_a_run_costs_its_price_once_and_its_publisher_gets_it_less_the_ope
     assert await market.proven()
 
 
-async def test_a_run_that_fails_or_is_cancelled_owes_no_price(market: Market) -> None:
+async def test_failed_and_cancelled_runs_do_not_cost_the_price(market: Market) -> None:
     slug, before = await market.offer(), await market.balance(market.caller)
     failed = await market.run(slug, inputs={"text": "x", "do": FAILS})
     assert (failed["status"], failed["cost_micros"], failed["error_code"]) == ("failed", 0, "exception")
@@ -63,7 +63,7 @@ async def test_a_run_that_fails_or_is_cancelled_owes_no_price(market: Market) ->
     assert await market.proven()
 
 
-async def test_an_agents_run_pays_upstream_with_margin_and_the_price(market: Market) -> None:
+async def test_run_of_an_agent_pays_model_costs_with_margin_and_the_price(market: Market) -> None:
     slug = await market.offer("oracle")
     market.will_say(says(calls("set_output", answer="yes"), input_tokens=1000, output_tokens=100))
     job = await market.run(slug, inputs={"question": "Will it rain?"})
@@ -76,7 +76,7 @@ async def test_an_agents_run_pays_upstream_with_margin_and_the_price(market: Mar
     assert await market.proven()
 
 
-async def test_a_wallet_or_limit_that_cannot_hold_price_and_cap_starts_nothing(market: Market) -> None:
+async def test_run_needs_room_for_price_and_cap_in_wallet_and_limits(market: Market) -> None:
     slug, dear = await market.offer("oracle"), await market.offer(price_micros=6_000_000)
     poor = await market.submit(dear)
     assert (poor.status_code, poor.json()["code"], poor.json()["price_micros"]) == (
@@ -101,7 +101,7 @@ async def test_a_wallet_or_limit_that_cannot_hold_price_and_cap_starts_nothing(m
     assert await market.proven()
 
 
-async def test_a_submitted_job_keeps_its_price(market: Market) -> None:
+async def test_submitted_job_keeps_its_price(market: Market) -> None:
     slug = await market.offer()
     later = {"run_at": (now() + timedelta(days=300)).isoformat()}
     waiting = (await market.submit(slug, **later)).json()
@@ -127,7 +127,7 @@ async def test_a_caller_does_not_see_the_version_of_the_publisher(market: Market
     assert own["deployment_id"]
 
 
-async def test_a_publisher_runs_its_own_listing_for_nothing_and_sees_all_of_it(market: Market) -> None:
+async def test_publisher_runs_its_own_listing_for_free_with_full_access(market: Market) -> None:
     slug, before = await market.offer(publish=False), await market.balance(market.publisher)
     job = await market.run(slug, by=market.publisher, inputs={"text": "x", "do": "print('seen')"})
     assert (job["status"], job["price_micros"], job["cost_micros"]) == ("succeeded", 0, 0)
@@ -138,7 +138,7 @@ async def test_a_publisher_runs_its_own_listing_for_nothing_and_sees_all_of_it(m
     assert (sales["runs"], sales["callers"]) == (0, 0)
 
 
-async def test_keys_run_the_listings_that_their_lists_name(market: Market) -> None:
+async def test_keys_run_the_listings_in_their_allowlists(market: Market) -> None:
     slug, other = await market.offer(price_micros=0), await market.offer(price_micros=0)
 
     async def submitted(kind: str, allowed: list[str], which: str) -> tuple[int, str]:
@@ -158,7 +158,7 @@ async def test_keys_run_the_listings_that_their_lists_name(market: Market) -> No
     assert await submitted("secret", [], other) == (201, "")
 
 
-async def test_a_job_names_a_skill_or_a_listing_and_leaves_how_it_runs_to_the_publisher(
+async def test_job_of_a_listing_cannot_set_how_the_skill_runs(
     market: Market,
 ) -> None:
     slug = await market.offer()

@@ -50,7 +50,7 @@ async def test_a_schedule_runs_a_listing_and_its_project_pays(market: Market) ->
     assert await market.proven()
 
 
-async def test_a_price_that_rose_is_refused_until_somebody_agrees_to_it(market: Market) -> None:
+async def test_increased_price_is_rejected_until_it_is_accepted(market: Market) -> None:
     slug = await market.offer()
     schedule = await scheduled(market, slug)
     await market.change(slug, price_micros=PRICE * 100)
@@ -78,7 +78,7 @@ async def test_a_price_that_rose_is_refused_until_somebody_agrees_to_it(market: 
     assert (job["status"], job["price_micros"]) == ("succeeded", PRICE * 2)
 
 
-async def test_a_listing_that_was_taken_down_ends_in_a_refusal_that_says_so(market: Market) -> None:
+async def test_schedule_of_a_taken_down_listing_reports_the_cause(market: Market) -> None:
     slug = await market.offer()
     schedule = await scheduled(market, slug)
     await market.change(slug, status="taken_down")
@@ -99,7 +99,7 @@ async def test_a_listing_that_was_taken_down_ends_in_a_refusal_that_says_so(mark
         ({"version": 9}, 404, "no version 9"),
     ],
 )
-async def test_what_is_wrong_is_told_when_it_is_made(
+async def test_invalid_schedule_is_rejected_when_it_is_created(
     market: Market, over: dict[str, Any], status: int, where: str
 ) -> None:
     slug = await market.offer()
@@ -109,7 +109,7 @@ async def test_what_is_wrong_is_told_when_it_is_made(
     assert where in answer.text
 
 
-async def test_a_price_is_for_listings_alone(market: Market) -> None:
+async def test_price_limit_is_allowed_only_for_listings(market: Market) -> None:
     body = {"name": "own", "skill": "shout", "inputs": {"text": "x"}, "cron": "@daily"}
     http = market.publisher.http
     refused = await http.post("/v1/schedules", json={**body, "most_price_micros": 1})
@@ -120,7 +120,7 @@ async def test_a_price_is_for_listings_alone(market: Market) -> None:
     assert changed.status_code == 422
 
 
-async def test_a_draft_is_not_for_other_projects_schedules(market: Market) -> None:
+async def test_other_projects_cannot_schedule_a_draft(market: Market) -> None:
     slug = await market.offer(publish=False)
     body = {"name": "early", "listing_id": slug, "inputs": {"text": "x"}, "cron": "@daily"}
     assert (await market.caller.http.post("/v1/schedules", json=body)).status_code == 404

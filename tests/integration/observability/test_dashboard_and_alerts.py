@@ -56,7 +56,7 @@ def _labels(name: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("expression", sorted(set(expressions())))
-def test_an_expression_names_what_is_exported(expression: str) -> None:
+def test_expressions_use_exported_metrics(expression: str) -> None:
     assert problems(expression) == []
     assert "puras_" in expression or 'up{job="puras"}' in expression
 
@@ -70,11 +70,11 @@ def test_an_expression_names_what_is_exported(expression: str) -> None:
         ("puras_job_run_seconds", "puras_job_run_seconds"),
     ],
 )
-def test_a_name_that_is_not_exported_is_found(expression: str, wrong: str) -> None:
+def test_metric_that_is_not_exported_is_reported(expression: str, wrong: str) -> None:
     assert problems(expression) == [wrong]
 
 
-async def test_everything_in_the_catalogue_is_exported_and_nothing_else(http: httpx.AsyncClient) -> None:
+async def test_exported_metrics_equal_the_catalog(http: httpx.AsyncClient) -> None:
     seen = await scrape(http)
     assert {family.name for family in seen.families.values() if family.name.startswith("puras_")} == {
         one.name.removesuffix("_total") if one.kind == "counter" else one.name for one in KNOWN.values()
@@ -84,7 +84,7 @@ async def test_everything_in_the_catalogue_is_exported_and_nothing_else(http: ht
     assert all(family.type == kinds[family.name] for family in seen.families.values())
 
 
-def test_names_end_in_their_unit_and_help_is_a_sentence() -> None:
+def test_metric_names_end_in_their_unit_and_have_help_text() -> None:
     for one in KNOWN.values():
         assert one.name.startswith("puras_")
         assert one.meaning.endswith("."), one.name
@@ -94,14 +94,14 @@ def test_names_end_in_their_unit_and_help_is_a_sentence() -> None:
         assert not set(one.labels) & {"project", "project_id", "job", "job_id", "skill", "key", "user"}
 
 
-def test_every_alert_says_what_to_do() -> None:
+def test_every_alert_has_instructions() -> None:
     for rule in alerts():
         assert rule["annotations"]["summary"].endswith("."), rule["alert"]
         assert rule["annotations"]["action"].endswith("."), rule["alert"]
         assert rule["labels"]["severity"] in ("page", "warn", "info")
 
 
-def test_panels_have_places_of_their_own() -> None:
+def test_panels_do_not_overlap() -> None:
     assert len({panel["id"] for panel in panels()}) == len(panels())
     taken: set[tuple[int, int]] = set()
     for panel in panels():
@@ -112,7 +112,7 @@ def test_panels_have_places_of_their_own() -> None:
         taken |= cells
 
 
-def test_the_table_of_the_page_is_written_from_what_is_exported() -> None:
+def test_table_of_the_page_equals_the_exported_metrics() -> None:
     written = metrics_page.PAGE.read_text(encoding="utf-8")
     assert metrics_page.page(written) == written, "run `python -m backend.generators.metrics_page`"
     assert all(f"| `{name}` |" in written for name in KNOWN)

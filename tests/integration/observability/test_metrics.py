@@ -40,7 +40,7 @@ from tests.integration.observability.scraping import HEADERS, scrape
         "Bearer é",
     ],
 )
-async def test_without_the_token_nothing_is_told(http: httpx.AsyncClient, header: str | None) -> None:
+async def test_metrics_need_the_token(http: httpx.AsyncClient, header: str | None) -> None:
     headers = {} if header is None else {"Authorization": header.encode()}
     answer = await http.get("/metrics", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (401, "metrics_token_refused")
@@ -48,19 +48,21 @@ async def test_without_the_token_nothing_is_told(http: httpx.AsyncClient, header
     assert "puras_" not in answer.text
 
 
-async def test_where_no_token_is_set_there_are_no_metrics(app: FastAPI, http: httpx.AsyncClient) -> None:
+async def test_metrics_are_not_served_without_a_configured_token(
+    app: FastAPI, http: httpx.AsyncClient
+) -> None:
     settings = app.state.context.settings.model_copy(update={"metrics_token": None})
     object.__setattr__(app.state.context, "settings", settings)
     answer = await http.get("/metrics", headers=HEADERS)
     assert (answer.status_code, answer.json()["code"]) == (404, "metrics_off")
 
 
-def test_a_token_that_can_be_guessed_is_refused_at_the_start() -> None:
+def test_weak_token_is_rejected_at_the_start() -> None:
     with pytest.raises(ValueError, match="at least 16"):
         Settings.model_validate({"metrics_token": "short"})
 
 
-async def test_requests_count_under_their_route_and_strangers_words_under_none(
+async def test_requests_are_counted_by_route_without_unknown_paths(
     http: httpx.AsyncClient,
 ) -> None:
     before = await scrape(http)
@@ -81,7 +83,7 @@ async def test_requests_count_under_their_route_and_strangers_words_under_none(
     assert not [labels for _, labels in after.samples if "secret-words" in str(labels)]
 
 
-async def test_a_route_of_a_nested_router_is_named_whole(
+async def test_route_of_a_nested_router_has_its_full_path(
     http: httpx.AsyncClient, app: FastAPI, database: Database
 ) -> None:
     async with database.transaction() as session:
@@ -98,7 +100,7 @@ async def test_a_route_of_a_nested_router_is_named_whole(
     assert str(job_id) not in str(seen.samples)
 
 
-async def test_jobs_count_when_their_fact_is_committed_and_only_then(
+async def test_jobs_are_counted_only_after_their_event_is_committed(
     http: httpx.AsyncClient, database: Database
 ) -> None:
     before = await scrape(http)
@@ -140,7 +142,7 @@ async def test_jobs_count_when_their_fact_is_committed_and_only_then(
         assert (await session.execute(text("select count(*) from job_events"))).scalar_one() == stored
 
 
-async def test_the_queue_is_told_by_lane_and_reason(http: httpx.AsyncClient, database: Database) -> None:
+async def test_queue_is_reported_by_lane_and_reason(http: httpx.AsyncClient, database: Database) -> None:
     async with database.transaction() as session:
         tenant = await make_tenant(session, make_skill(), concurrency_limit=1)
         await make_job(session, tenant)  # ready, and nobody serves its lane yet
@@ -175,7 +177,7 @@ async def test_the_queue_is_told_by_lane_and_reason(http: httpx.AsyncClient, dat
     assert seen.value("puras_worker_slots", lane="default") == 8
 
 
-async def test_processes_are_summed_dead_ones_once_and_for_good(
+async def test_metrics_of_processes_are_summed_with_ended_ones_once(
     http: httpx.AsyncClient, database: Database
 ) -> None:
     name = "puras_jobs_finished_total"
@@ -208,7 +210,7 @@ async def test_processes_are_summed_dead_ones_once_and_for_good(
     assert [row.role for row in rows].count("gone") == 1
 
 
-async def test_a_process_that_was_folded_and_lives_counts_on_from_there(database: Database) -> None:
+async def test_live_process_that_was_folded_continues_to_count(database: Database) -> None:
     registry = CollectorRegistry()
     counter = Counter("puras_jobs_lost_total", "help", registry=registry)
     Gauge("puras_stream_followers", "help", registry=registry).set(1)
@@ -230,7 +232,7 @@ async def test_a_process_that_was_folded_and_lives_counts_on_from_there(database
     assert summed.totals[key_of("puras_jobs_lost_total", {})] == 12
 
 
-async def test_histograms_have_their_buckets_in_order_and_up_to_all(
+async def test_histogram_buckets_are_ordered_and_complete(
     http: httpx.AsyncClient, database: Database
 ) -> None:
     buckets = {"0.005": 1.0, "10.0": 3.0, "0.1": 2.0, "+Inf": 4.0}
@@ -249,7 +251,7 @@ async def test_histograms_have_their_buckets_in_order_and_up_to_all(
     assert "puras_of_another_release" not in text_
 
 
-async def test_open_metrics_is_spoken_to_those_who_ask_for_it(http: httpx.AsyncClient) -> None:
+async def test_open_metrics_format_is_returned_on_request(http: httpx.AsyncClient) -> None:
     accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
     answer = await http.get("/metrics", headers=HEADERS | accept)
     assert answer.headers["content-type"].startswith("application/openmetrics-text")

@@ -41,7 +41,7 @@ def up(request: pytest.FixtureRequest) -> Iterator[Up]:
         yield up
 
 
-def test_jobs_run_as_ever_and_the_end_comes_in_time(up: Up) -> None:
+def test_jobs_and_shutdown_are_not_delayed(up: Up) -> None:
     made = up.json("project", "create", "Untraced", "--credit-usd", "5")
     with Client(up.port, made["api_key"]) as client:
         client.push(NOOP_SKILL)
@@ -63,7 +63,7 @@ def test_jobs_run_as_ever_and_the_end_comes_in_time(up: Up) -> None:
     assert "did not end in time" not in up.log
 
 
-async def test_the_queue_of_spans_is_bounded_and_making_them_never_waits(
+async def test_queue_of_spans_is_bounded_and_does_not_block(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "512")
@@ -81,7 +81,7 @@ async def test_the_queue_of_spans_is_bounded_and_making_them_never_waits(
     assert not spans.is_on()
 
 
-async def test_what_is_open_at_the_end_of_a_process_is_still_sent(receiver: Receiver) -> None:
+async def test_spans_in_the_queue_are_sent_at_process_end(receiver: Receiver) -> None:
     async with tracing(receiver.url, role="worker", version="0"):
         with spans.span("outer") as outer, spans.span("inner"):
             pass
@@ -90,7 +90,7 @@ async def test_what_is_open_at_the_end_of_a_process_is_still_sent(receiver: Rece
     assert outer.traceparent == f"00-{seen['outer'].trace_id}-{seen['outer'].span_id}-01"
 
 
-async def test_a_refusing_receiver_is_counted_and_told_once(
+async def test_rejected_spans_are_counted_and_logged_once(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("opentelemetry"), "handlers", [])
@@ -117,7 +117,7 @@ async def test_a_refusing_receiver_is_counted_and_told_once(
         ("OTEL_TRACES_EXPORTER", "zipkin", "otlp"),
     ],
 )
-async def test_settings_that_cannot_be_understood_turn_traces_off_and_say_so(
+async def test_invalid_settings_disable_traces_with_a_log_entry(
     name: str, value: str, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -132,7 +132,7 @@ async def test_settings_that_cannot_be_understood_turn_traces_off_and_say_so(
     assert why in line["error"]
 
 
-async def test_a_sampler_that_takes_nothing_sends_nothing_and_says_so_to_those_below(
+async def test_sampler_that_drops_all_spans_propagates_the_decision(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off")
@@ -142,7 +142,7 @@ async def test_a_sampler_that_takes_nothing_sends_nothing_and_says_so_to_those_b
     assert receiver.spans() == []
 
 
-def test_without_a_receiver_nothing_of_it_is_loaded() -> None:
+def test_trace_libraries_are_not_loaded_without_a_receiver() -> None:
     code = (
         "import asyncio, sys, backend.app, workers.main\n"
         "from backend.core.tracing.setup import tracing\n"

@@ -121,7 +121,7 @@ def test_a_request_and_its_job_are_one_trace_across_processes(world: World) -> N
     assert (attempt["puras.job.id"], attempt["puras.outcome"]) == (job["id"], "succeeded")
 
 
-def test_the_job_may_join_its_trace_and_is_told_nothing_of_the_receiver(world: World) -> None:
+def test_job_gets_its_trace_but_no_settings_of_the_receiver(world: World) -> None:
     header, trace_id, _ = traceparent()
     job = submit(world.client, "look", header)
     variables = job["result"]["variables"]  # type: ignore[index]
@@ -131,7 +131,7 @@ def test_the_job_may_join_its_trace_and_is_told_nothing_of_the_receiver(world: W
     assert COLLECTOR_KEY not in json.dumps(variables)
 
 
-def test_nothing_that_was_given_or_answered_and_no_secret_leaves_with_a_span(world: World) -> None:
+def test_spans_contain_no_inputs_results_or_secrets(world: World) -> None:
     header, trace_id, _ = traceparent()
     submit(world.client, "look", header)
     world.arrived(trace_id, "function", "finish", "attempt", "POST /v1/jobs")
@@ -151,7 +151,7 @@ def test_nothing_that_was_given_or_answered_and_no_secret_leaves_with_a_span(wor
     "header",
     ["nonsense", "00-" + "0" * 32 + "-" + "1" * 16 + "-01", "ff-" + "a" * 32 + "-" + "b" * 16 + "-01"],
 )
-def test_what_is_no_traceparent_begins_a_trace_of_its_own(world: World, header: str) -> None:
+def test_invalid_traceparent_starts_a_new_trace(world: World, header: str) -> None:
     job = submit(world.client, "look", header)
     eventually(
         lambda: any(
@@ -168,7 +168,7 @@ def test_what_is_no_traceparent_begins_a_trace_of_its_own(world: World, header: 
     assert world.arrived(attempt.trace_id, "POST /v1/jobs")["POST /v1/jobs"].parent_id == ""
 
 
-def test_a_key_that_everybody_has_puts_no_span_into_the_trace_of_another(world: World) -> None:
+def test_publishable_key_cannot_join_the_trace_of_another_caller(world: World) -> None:
     made = world.client.call("POST", "/v1/api-keys", {"kind": "publishable"})
     key = made.get("api_key") or made["key"]
     header, trace_id, _ = traceparent()
@@ -191,7 +191,7 @@ def log_lines(world: World) -> list[dict[str, Any]]:
     return lines
 
 
-def test_the_logs_of_all_processes_are_objects_that_name_request_job_and_trace(world: World) -> None:
+def test_logs_of_all_processes_are_json_with_request_job_and_trace(world: World) -> None:
     header, trace_id, _ = traceparent()
     request_id = f"req-{secrets.token_hex(6)}"
     job = submit(world.client, "look", header, **{"X-Request-Id": request_id})
@@ -210,7 +210,7 @@ def test_the_logs_of_all_processes_are_objects_that_name_request_job_and_trace(w
         assert private not in world.up.log, private
 
 
-def test_the_metrics_of_a_killed_worker_are_not_lost_and_not_counted_twice(world: World) -> None:
+def test_metrics_of_a_killed_worker_are_counted_once(world: World) -> None:
     def scraped() -> Scrape:
         answer = world.client.request("GET", "/metrics", Authorization=f"Bearer {TOKEN}")
         assert answer.status == 200, answer.body

@@ -58,7 +58,7 @@ async def operator(world: World) -> httpx.AsyncClient:
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-async def test_owners_keys_and_strangers_are_refused(
+async def test_owners_keys_and_anonymous_callers_are_rejected(
     client: httpx.AsyncClient, world: World, method: str, path: str
 ) -> None:
     owner = await world.user("ada@example.org")
@@ -72,7 +72,7 @@ async def test_owners_keys_and_strangers_are_refused(
     assert (answer.status_code, "operator" in answer.json()["detail"]) == (403, True)
 
 
-async def test_workers_say_how_they_are_and_one_is_drained(
+async def test_workers_are_listed_with_their_state_and_can_be_drained(
     operator: httpx.AsyncClient, database: Database
 ) -> None:
     alive, lost = await worker(database), await worker(database, age_s=60)
@@ -88,7 +88,7 @@ async def test_workers_say_how_they_are_and_one_is_drained(
     assert (unknown.status_code, unknown.json()["code"]) == (404, "worker_not_found")
 
 
-async def test_money_is_put_in_once_for_one_key_and_stands_in_the_projects_audit(
+async def test_credit_is_added_once_per_key_and_is_in_the_audit_log(
     operator: httpx.AsyncClient, world: World, database: Database
 ) -> None:
     project = await world.project("Acme")
@@ -106,7 +106,7 @@ async def test_money_is_put_in_once_for_one_key_and_stands_in_the_projects_audit
         assert (await session.scalars(query, {"id": project.id})).all() == ["user:ola@example.org"]
 
 
-async def test_people_and_projects_come_page_by_page(operator: httpx.AsyncClient, world: World) -> None:
+async def test_users_and_projects_are_paginated(operator: httpx.AsyncClient, world: World) -> None:
     for number in range(3):
         owner = await world.user(f"u{number}@example.org")
         await world.project(f"P{number}", owner)
@@ -120,7 +120,7 @@ async def test_people_and_projects_come_page_by_page(operator: httpx.AsyncClient
         assert len(found) >= 3
 
 
-async def test_without_redis_jobs_start_later_and_nothing_is_red(
+async def test_missing_redis_is_a_warning_on_the_health_page(
     instance: AppContext, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await worker(database)
@@ -140,7 +140,7 @@ async def test_without_redis_jobs_start_later_and_nothing_is_red(
     await nowhere.aclose()
 
 
-async def test_without_a_worker_that_lives_the_tile_is_red(instance: AppContext, database: Database) -> None:
+async def test_worker_tile_fails_without_a_live_worker(instance: AppContext, database: Database) -> None:
     await worker(database, age_s=60)
     found = await tile(instance, "Workers")
     assert (found.state, found.told) == (
@@ -149,7 +149,7 @@ async def test_without_a_worker_that_lives_the_tile_is_red(instance: AppContext,
     )
 
 
-async def test_a_worker_whose_host_lacks_disk_is_named_on_the_tile(
+async def test_worker_tile_reports_a_host_without_free_disk_space(
     instance: AppContext, database: Database
 ) -> None:
     await worker(database)
@@ -160,7 +160,7 @@ async def test_a_worker_whose_host_lacks_disk_is_named_on_the_tile(
     assert "disk: 1 MiB free" in found.told
 
 
-async def test_the_queue_says_when_the_next_job_for_later_is_due(
+async def test_queue_reports_when_the_next_delayed_job_is_due(
     operator: httpx.AsyncClient, database: Database
 ) -> None:
     due = [now() + timedelta(hours=hours) for hours in (3, 2)]
@@ -179,7 +179,7 @@ async def tile(instance: AppContext, part: str) -> StatusTileRead:
     return next(one for one in await health.tiles(instance, WHO) if one.part == part)
 
 
-async def test_somebody_new_chooses_a_password_behind_a_link_that_works_once(
+async def test_new_user_sets_a_password_with_a_link_that_works_once(
     operator: httpx.AsyncClient, client: httpx.AsyncClient, database: Database
 ) -> None:
     made = await operator.post("/v1/instance/users", json={"email": " Eve@Example.org", "name": "Eve"})
@@ -202,7 +202,7 @@ async def test_somebody_new_chooses_a_password_behind_a_link_that_works_once(
     }
 
 
-async def test_a_person_is_added_once_and_only_with_an_email(operator: httpx.AsyncClient) -> None:
+async def test_user_is_added_once_and_needs_an_email(operator: httpx.AsyncClient) -> None:
     asked = {"json": {"email": "eve@example.org"}}
     assert (await operator.post("/v1/instance/users", **asked)).status_code == 201
     taken = await operator.post("/v1/instance/users", **asked)
@@ -211,7 +211,7 @@ async def test_a_person_is_added_once_and_only_with_an_email(operator: httpx.Asy
     assert wrong.status_code == 422, wrong.text
 
 
-async def test_a_repeated_request_makes_one_account_and_tells_the_same_link(
+async def test_repeated_request_creates_one_account_with_the_same_link(
     operator: httpx.AsyncClient,
 ) -> None:
     once = {"headers": {"Idempotency-Key": "eve"}, "json": {"email": "eve@example.org"}}
@@ -219,7 +219,7 @@ async def test_a_repeated_request_makes_one_account_and_tells_the_same_link(
     assert first == second
 
 
-async def test_a_password_link_is_for_people_who_are_no_operators(
+async def test_password_links_are_not_created_for_operators(
     operator: httpx.AsyncClient, world: World, client: httpx.AsyncClient
 ) -> None:
     ada = await world.user("ada@example.org")

@@ -52,7 +52,7 @@ async def test_a_secret_is_set_listed_replaced_and_deleted(client: httpx.AsyncCl
     assert (await client.get("/v1/secrets", headers=headers)).json() == []
 
 
-async def test_a_value_is_neither_in_the_database_nor_in_the_audit(
+async def test_secret_value_is_not_in_the_database_or_the_audit_log(
     client: httpx.AsyncClient, world: World, instance: AppContext
 ) -> None:
     headers = await world.key(await world.project("Acme"))
@@ -65,7 +65,7 @@ async def test_a_value_is_neither_in_the_database_nor_in_the_audit(
     assert not any("plainly-visible-value" in row for row in rows)
 
 
-async def test_a_job_gets_its_projects_secrets_with_its_skillpacks_over_them(
+async def test_skillpack_secrets_override_project_secrets_of_a_job(
     client: httpx.AsyncClient, world: World, instance: AppContext
 ) -> None:
     project, other = await world.project("Acme"), await world.project("Other")
@@ -81,7 +81,7 @@ async def test_a_job_gets_its_projects_secrets_with_its_skillpacks_over_them(
     assert [row["name"] for row in listed.json()] == ["BOTH"]
 
 
-async def test_the_version_changes_with_each_change_and_only_then(
+async def test_version_changes_only_with_a_change_of_the_secrets(
     client: httpx.AsyncClient, world: World, instance: AppContext
 ) -> None:
     project = await world.project("Acme")
@@ -97,7 +97,7 @@ async def test_the_version_changes_with_each_change_and_only_then(
     assert "first value" not in repr(after)
 
 
-async def test_another_projects_skillpack_is_not_found(
+async def test_skillpack_of_another_project_is_not_found(
     client: httpx.AsyncClient, world: World, instance: AppContext
 ) -> None:
     headers = await world.key(await world.project("Acme"))
@@ -115,7 +115,7 @@ async def test_another_projects_skillpack_is_not_found(
         *("HTTPS_PROXY", "GLIBC_TUNABLES", "PURAS_API_BASE", "TRACEPARENT", "OMP_NUM_THREADS"),
     ],
 )
-async def test_a_name_that_is_no_variable_or_steers_the_job_is_refused(
+async def test_invalid_or_reserved_variable_name_is_rejected(
     client: httpx.AsyncClient, world: World, name: str
 ) -> None:
     answer = await put(client, await world.key(await world.project("Acme")), name, "value")
@@ -124,7 +124,7 @@ async def test_a_name_that_is_no_variable_or_steers_the_job_is_refused(
 
 
 @pytest.mark.parametrize("value", ["", "x" * (64 * 1024 + 1), "é" * (32 * 1024 + 1)])
-async def test_a_value_that_no_environment_can_hold_is_refused(
+async def test_value_that_is_invalid_in_an_environment_is_rejected(
     client: httpx.AsyncClient, world: World, value: str
 ) -> None:
     answer = await put(client, await world.key(await world.project("Acme")), "A", value)
@@ -133,7 +133,7 @@ async def test_a_value_that_no_environment_can_hold_is_refused(
 
 
 @pytest.mark.parametrize("value", ["nul \\u0000 inside", "half \\ud800 of a character"])
-async def test_text_that_cannot_be_stored_is_refused(
+async def test_text_that_cannot_be_stored_is_rejected(
     client: httpx.AsyncClient, world: World, value: str
 ) -> None:
     answer = await client.put(
@@ -144,7 +144,7 @@ async def test_text_that_cannot_be_stored_is_refused(
     assert answer.status_code == 422
 
 
-async def test_there_is_room_for_a_bounded_number_of_secrets(client: httpx.AsyncClient, world: World) -> None:
+async def test_number_of_secrets_is_limited(client: httpx.AsyncClient, world: World) -> None:
     headers = await world.key(await world.project("Acme"))
     for number in range(6):
         assert (await put(client, headers, f"BIG_{number}", "x" * 63_000)).status_code == 200
@@ -153,7 +153,7 @@ async def test_there_is_room_for_a_bounded_number_of_secrets(client: httpx.Async
     assert (await put(client, headers, "BIG_5", "y" * 63_000)).status_code == 200
 
 
-async def test_scopes_roles_and_kinds_of_keys_are_obeyed(client: httpx.AsyncClient, world: World) -> None:
+async def test_scopes_roles_and_key_kinds_are_enforced(client: httpx.AsyncClient, world: World) -> None:
     project = await world.project("Acme")
     publishable = await world.key(project, "publishable")
     reader = await world.key(project, limits=Limits(scopes=["secrets:read"]))

@@ -23,7 +23,7 @@ from studio.pages.settings.general import General
 from studio.pages.settings.invitations import Invitations
 from studio.pages.settings.keys import Keys, _row
 from studio.pages.settings.members import Members
-from tests.integration.studio.test_acting_person import Signed, sign_in
+from tests.integration.studio.test_action_authentication import Signed, sign_in
 
 
 @pytest_asyncio.fixture

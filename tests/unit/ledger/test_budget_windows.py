@@ -17,5 +17,5 @@ from backend.money.budgets.usage import resets_at
         ("total", date(2026, 1, 1), None),
     ],
 )
-def test_a_window_ends_at_midnight_after_its_last_day(period: str, since: date, end: datetime | None) -> None:
+def test_window_ends_at_midnight_after_its_last_day(period: str, since: date, end: datetime | None) -> None:
     assert resets_at(period, since) == end

@@ -11,13 +11,13 @@ from backend.skills.job_limits import JobLimits
 from tests.factories.tenants import make_skill
 
 
-def test_the_margin_is_put_on_top_once_and_rounded_up() -> None:
+def test_margin_is_added_once_and_rounded_up() -> None:
     assert billed_micros(1_000_000, 20) == 1_200
     assert billed_micros(1, 0) == 1
     assert billed_micros(0, 20) == 0
 
 
-def test_dollars_as_people_write_them_are_exact() -> None:
+def test_decimal_dollar_amounts_are_exact() -> None:
     assert usd_to_micros(0.1) == 100_000
     assert usd_to_micros(1.000001) == 1_000_001
 
@@ -27,7 +27,7 @@ def test_seconds_of_compute_are_rounded_up_to_a_whole_micro() -> None:
     assert PriceList(compute_micros_per_second=0).compute_micros(1e6) == 0
 
 
-def test_what_buys_is_capped_by_its_skill_else_by_the_instance_and_a_request_may_narrow_it() -> None:
+def test_cap_comes_from_skill_or_instance_and_a_request_may_lower_it() -> None:
     prices, asked = PriceList(job_cap_micros=1_000_000), JobLimits()
     assert prices.cap_micros(make_skill(), asked) == 0
     calls_others = make_skill(limits={"cost_usd": 2})
@@ -41,14 +41,14 @@ def test_what_buys_is_capped_by_its_skill_else_by_the_instance_and_a_request_may
 
 
 @given(st.integers(0, 10**15), st.integers(0, 1000))
-def test_a_bill_is_never_below_cost_and_never_a_micro_too_high(upstream_nanos: int, margin_pct: int) -> None:
+def test_charge_is_at_least_cost_and_at_most_one_micro_above(upstream_nanos: int, margin_pct: int) -> None:
     exact_times_100_000 = upstream_nanos * (100 + margin_pct)
     billed = billed_micros(upstream_nanos, margin_pct)
     assert billed * 100_000 >= exact_times_100_000
     assert (billed - 1) * 100_000 < exact_times_100_000 or billed == 0
 
 
-def test_text_has_the_margin_of_everything_unless_it_has_its_own(tmp_path: Path) -> None:
+def test_text_uses_the_general_margin_unless_it_has_a_separate_one(tmp_path: Path) -> None:
     def prices(**settings: int) -> PriceList:
         return PriceList.of(Settings(home=tmp_path, **settings))
 

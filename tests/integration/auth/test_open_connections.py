@@ -113,7 +113,7 @@ def _scope(job_id: UUID, headers: dict[str, str]) -> dict[str, Any]:
     }
 
 
-async def test_a_pages_socket_closes_when_its_session_is_revoked(
+async def test_socket_of_a_page_closes_when_its_session_is_revoked(
     instance: AppContext, app: FastAPI, world: World, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sockets, "RECHECK_INTERVAL_S", 0.05)
@@ -189,7 +189,7 @@ def _with_scopes(before: list[str], after: list[str]) -> WayIn:
         "reduced to own jobs",
     ],
 )
-async def test_a_stream_ends_when_its_caller_may_see_the_job_no_more(
+async def test_stream_ends_when_its_caller_loses_access_to_the_job(
     app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch, way_in: WayIn, most_bad_keys: int, code: str
 ) -> None:
     monkeypatch.setattr(gate, "RECHECK_INTERVAL_S", 0.0)
@@ -217,7 +217,7 @@ async def test_a_stream_ends_when_its_caller_may_see_the_job_no_more(
 @pytest.mark.parametrize(
     "path", ["/v1/billing/ledger/export", "/v1/memory/export", "/v1/drive/files/large.bin"]
 )
-async def test_an_export_and_a_file_break_off_when_their_caller_may_have_them_no_more(
+async def test_download_stops_when_its_caller_loses_access(
     app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setattr(gate, "RECHECK_INTERVAL_S", 0.0)
@@ -265,7 +265,7 @@ async def _read(
     return sent
 
 
-async def test_a_stream_that_began_late_for_one_who_may_see_it_no_more_is_an_answer_all_the_same(
+async def test_stream_that_starts_after_access_was_lost_sends_only_its_head(
     app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gate, "RECHECK_INTERVAL_S", 0.0)
@@ -287,7 +287,7 @@ async def test_a_stream_that_began_late_for_one_who_may_see_it_no_more_is_an_ans
     assert sent.empty()
 
 
-async def test_a_sign_out_ends_the_session_for_every_process_at_once(
+async def test_sign_out_ends_the_session_in_every_process_immediately(
     instance: AppContext, app: FastAPI, world: World
 ) -> None:
     ada = await world.user("ada@example.org")
@@ -304,9 +304,7 @@ async def test_a_sign_out_ends_the_session_for_every_process_at_once(
         assert (await there.get("/v1/me")).status_code == 401
 
 
-async def test_who_has_as_many_streams_open_as_one_may_gets_no_more_and_others_do(
-    instance: AppContext, world: World
-) -> None:
+async def test_open_requests_are_limited_per_caller(instance: AppContext, world: World) -> None:
     settings = instance.settings.model_copy(update={"open_requests": 2})
     narrow = create_app(settings)
     async with world.database.transaction() as session:
@@ -328,7 +326,7 @@ async def test_who_has_as_many_streams_open_as_one_may_gets_no_more_and_others_d
             await streams[1].end()
 
 
-async def test_a_person_has_so_many_pages_open_over_all_sessions(
+async def test_open_pages_are_limited_per_user_over_all_sessions(
     instance: AppContext, app: FastAPI, world: World, database: Database
 ) -> None:
     ada, bob = await world.user("ada@example.org"), await world.user("bob@example.org")

@@ -111,7 +111,7 @@ def with_headers(request: dict[str, Any], headers: dict[str, str]) -> dict[str, 
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: f"{one.method} {one.path}")
-async def test_no_stranger_gets_in_breaks_anything_or_learns_anything(
+async def test_random_requests_get_no_access_error_or_data(
     operation: Operation, client: httpx.AsyncClient, world: Any, database: Database
 ) -> None:
     victim, other = await world.project(SECRET), await world.project("Other")

@@ -11,7 +11,7 @@ from backend.identity.api_keys import keys
 from tests.factories.tenants import make_job, make_tenant
 
 
-async def test_each_thing_is_counted_once_and_nobody_elses(database: Database, instance: AppContext) -> None:
+async def test_usage_counts_each_item_of_the_project_once(database: Database, instance: AppContext) -> None:
     async with database.transaction() as session:
         tenant, other = await make_tenant(session, concurrency_limit=1), await make_tenant(session)
         for owner in (tenant, tenant, tenant, other):

@@ -25,7 +25,7 @@ from backend.execution.worker_registry.tables import Worker
 from backend.identity.auth.permissions import AuthorizedRoute
 
 
-async def test_a_sane_request_id_is_kept_and_another_is_made(client: httpx.AsyncClient) -> None:
+async def test_valid_request_id_is_kept_and_an_invalid_one_is_replaced(client: httpx.AsyncClient) -> None:
     for given in ("short", "x" * 65, "with space", "new\tline", "<script>", ""):
         made = (await client.get("/health", headers={"X-Request-Id": given})).headers["X-Request-Id"]
         assert made != given
@@ -34,7 +34,7 @@ async def test_a_sane_request_id_is_kept_and_another_is_made(client: httpx.Async
     assert kept.headers["X-Request-Id"] == "trace-1234.A_b"
 
 
-async def test_every_answer_has_safe_headers(client: httpx.AsyncClient) -> None:
+async def test_every_response_has_security_headers(client: httpx.AsyncClient) -> None:
     for path in ("/health", "/v1/me", "/sign-in", "/nothing"):
         headers = (await client.get(path)).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
@@ -49,7 +49,7 @@ async def test_every_answer_has_safe_headers(client: httpx.AsyncClient) -> None:
         assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
-async def test_pages_of_any_origin_may_ask_the_api_without_cookies_and_nothing_else(
+async def test_cors_allows_every_origin_for_the_api_only_and_without_cookies(
     client: httpx.AsyncClient, world: Any
 ) -> None:
     headers = await world.key(await world.project("Mine")) | {"Origin": "https://shop.example"}
@@ -72,9 +72,7 @@ async def test_pages_of_any_origin_may_ask_the_api_without_cookies_and_nothing_e
         assert "Access-Control-Allow-Origin" not in (await client.get(path, headers=headers)).headers
 
 
-async def test_what_is_not_there_is_told_in_the_api_s_own_shape(
-    client: httpx.AsyncClient, world: Any
-) -> None:
+async def test_unknown_routes_and_methods_return_api_errors(client: httpx.AsyncClient, world: Any) -> None:
     headers = await world.key(await world.project("Mine"))
     missing = await client.get("/v1/nothing", headers=headers)
     assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
@@ -106,7 +104,7 @@ async def test_what_is_not_there_is_told_in_the_api_s_own_shape(
         (b'{"kind": "master"}', 422, "kind"),
     ],
 )
-async def test_a_wrong_body_is_told_with_its_place(
+async def test_invalid_body_is_reported_with_the_path_of_the_field(
     client: httpx.AsyncClient, world: Any, body: bytes, status: int, path: str | None
 ) -> None:
     headers = await world.key(await world.project("Mine")) | {"Content-Type": "application/json"}
@@ -119,7 +117,7 @@ async def test_a_wrong_body_is_told_with_its_place(
     assert len((await client.get("/v1/api-keys", headers=headers)).json()) == 1
 
 
-async def test_a_body_over_8_mib_is_refused(client: httpx.AsyncClient, world: Any) -> None:
+async def test_body_over_8_mib_is_rejected(client: httpx.AsyncClient, world: Any) -> None:
     headers = await world.key(await world.project("Mine")) | {"Content-Type": "application/json"}
 
     async def endless() -> Any:
@@ -132,20 +130,20 @@ async def test_a_body_over_8_mib_is_refused(client: httpx.AsyncClient, world: An
 
 
 @pytest.mark.parametrize("path", ["/v1/projects/a%00b", "/v1/audit?cursor=%00", "/v1/audit?x=a%00"])
-async def test_a_nul_in_the_address_is_refused(client: httpx.AsyncClient, world: Any, path: str) -> None:
+async def test_nul_in_the_url_is_rejected(client: httpx.AsyncClient, world: Any, path: str) -> None:
     headers = await world.key(await world.project("Mine"))
     assert (await client.get(path, headers=headers)).status_code == 400
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "limit=", "limit=1.5"])
-async def test_an_impossible_limit_is_told_with_its_place(
+async def test_invalid_limit_is_reported_with_its_path(
     client: httpx.AsyncClient, world: Any, query: str
 ) -> None:
     answer = await client.get(f"/v1/audit?{query}", headers=await world.key(await world.project("Mine")))
     assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "query.limit")
 
 
-async def test_an_unexpected_failure_is_logged_and_told_without_detail(instance: AppContext) -> None:
+async def test_unexpected_error_is_logged_and_returned_without_details(instance: AppContext) -> None:
     app = create_app(instance.settings)
 
     @app.get("/broken")
@@ -161,7 +159,7 @@ async def test_an_unexpected_failure_is_logged_and_told_without_detail(instance:
     assert any(entry["event"] == "request failed unexpectedly" for entry in logs)
 
 
-async def test_one_line_per_request_and_no_secret_in_it(client: httpx.AsyncClient, world: Any) -> None:
+async def test_each_request_is_logged_once_without_secrets(client: httpx.AsyncClient, world: Any) -> None:
     headers = await world.key(await world.project("Mine"))
     with capture_logs() as logs:
         await client.get("/v1/me?token=s3cret", headers=headers)
@@ -176,7 +174,7 @@ async def test_one_line_per_request_and_no_secret_in_it(client: httpx.AsyncClien
     assert headers["Authorization"].split(".")[1] not in json.dumps(logs, default=str)
 
 
-async def test_a_database_that_is_away_is_a_503_to_be_tried_again(instance: AppContext) -> None:
+async def test_unavailable_database_returns_503_with_retry_after(instance: AppContext) -> None:
     away = Database("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1")
     app = create_app(instance.settings)
     async with serving(app, replace(instance, database=away)), _browse(app) as client:
@@ -189,7 +187,7 @@ async def test_a_database_that_is_away_is_a_503_to_be_tried_again(instance: AppC
     assert ready.json()["missing"] == ["the database is unavailable"]
 
 
-async def test_the_api_is_ready_without_a_worker_and_redis_and_not_while_it_stops(
+async def test_api_is_ready_without_workers_or_redis_but_not_while_it_stops(
     client: httpx.AsyncClient, database: Database, instance: AppContext
 ) -> None:
     assert (await client.get("/health")).json() == {"status": "ok"}

@@ -35,7 +35,7 @@ def made_up(number: int) -> dict[str, str]:
     return {"Authorization": f"Bearer puras_live_{number:08d}.{'x' * 32}"}
 
 
-async def test_who_shows_many_keys_that_nobody_has_is_told_to_stop(client: httpx.AsyncClient) -> None:
+async def test_many_unknown_keys_from_one_address_are_rate_limited(client: httpx.AsyncClient) -> None:
     codes = [
         (await client.get("/v1/me", headers=made_up(number))).status_code
         for number in range(sign_ins.MAX_BAD_KEYS + 1)
@@ -46,7 +46,7 @@ async def test_who_shows_many_keys_that_nobody_has_is_told_to_stop(client: httpx
     assert 0 < int(answer.headers["Retry-After"]) <= sign_ins.WINDOW_S
 
 
-async def test_a_valid_key_is_taken_from_an_address_that_guesses(
+async def test_valid_key_is_accepted_from_a_rate_limited_address(
     client: httpx.AsyncClient, world: World
 ) -> None:
     headers = await world.key(await world.project("Acme"))
@@ -55,7 +55,7 @@ async def test_a_valid_key_is_taken_from_an_address_that_guesses(
     assert (await client.get("/v1/me", headers=headers)).status_code == 200
 
 
-async def test_a_valid_key_costs_redis_nothing(
+async def test_valid_key_writes_nothing_to_redis(
     client: httpx.AsyncClient, world: World, redis_url: str
 ) -> None:
     headers = await world.key(await world.project("Acme"))
@@ -64,7 +64,7 @@ async def test_a_valid_key_costs_redis_nothing(
         assert await redis.keys("*") == []
 
 
-async def test_behind_a_proxy_everybody_is_counted_for_themselves(
+async def test_clients_behind_a_trusted_proxy_are_counted_separately(
     proxied: httpx.AsyncClient, world: World
 ) -> None:
     await world.user("ada@example.org")
@@ -80,7 +80,7 @@ async def test_behind_a_proxy_everybody_is_counted_for_themselves(
     assert await tries("1.2.3.4, 203.0.113.5") == 429  # what he writes himself does not make him another
 
 
-async def test_without_trusted_proxies_what_a_request_says_of_itself_changes_nothing(
+async def test_forwarded_for_is_ignored_without_trusted_proxies(
     client: httpx.AsyncClient, world: World
 ) -> None:
     await world.user("ada@example.org")
@@ -96,7 +96,7 @@ async def test_without_trusted_proxies_what_a_request_says_of_itself_changes_not
 
 
 @pytest.mark.parametrize("password", ["three words make one", "wrong words here"])
-async def test_an_email_that_nobody_has_takes_as_long_and_reads_the_same(
+async def test_unknown_email_gets_the_same_response(
     client: httpx.AsyncClient, world: World, password: str
 ) -> None:
     client.cookies.set("puras_form_8123", "c")

@@ -17,7 +17,7 @@ from backend.money.ledger import service as ledger
 from backend.money.pricing import PriceList
 from tests.factories.tenants import make_job, make_tenant
 from tests.integration.jobs.test_queue import worker
-from tests.integration.ledger.test_reserving_races import (
+from tests.integration.ledger.test_reservation_races import (
     CAP_MICROS,
     claimed,
     funded,
@@ -57,7 +57,7 @@ async def _ended(supervisor: Supervisor, task: asyncio.Task[None]) -> None:
     await task
 
 
-async def test_each_job_of_a_scarce_wallet_is_claimed_once(database: Database, instance: AppContext) -> None:
+async def test_each_job_is_claimed_once_with_a_low_balance(database: Database, instance: AppContext) -> None:
     tenant = await funded(database, 3 * CAP_MICROS + 5)
     for _ in range(JOBS):
         await submitted(database, tenant)
@@ -76,7 +76,7 @@ async def test_each_job_of_a_scarce_wallet_is_claimed_once(database: Database, i
         assert row.attempts - row.lost <= 1.05 * JOBS
 
 
-async def test_as_many_jobs_are_ready_as_the_wallet_can_pay_for(database: Database) -> None:
+async def test_number_of_ready_jobs_is_limited_by_the_wallet(database: Database) -> None:
     tenant = await funded(database, 2 * CAP_MICROS + CAP_MICROS // 2)
     worker_id = await worker(database)
     job_ids = [await submitted(database, tenant) for _ in range(4)]
@@ -103,7 +103,7 @@ async def test_as_many_jobs_are_ready_as_the_wallet_can_pay_for(database: Databa
     assert await ready(database) == 2
 
 
-async def test_a_job_that_is_being_claimed_still_needs_its_money(database: Database) -> None:
+async def test_amount_of_a_job_during_its_claim_is_not_available(database: Database) -> None:
     """The claim waits for the wallet: its job is not ready any more, and nothing is held for it yet."""
     tenant, worker_id = await funded(database, CAP_MICROS + 5), await worker(database)
     await submitted(database, tenant)
@@ -119,7 +119,7 @@ async def test_a_job_that_is_being_claimed_still_needs_its_money(database: Datab
         assert not (await session.execute(is_ready, {"id": second})).scalar_one()
 
 
-async def test_a_wallet_that_is_smaller_than_the_cap_runs_one_job_at_a_time(database: Database) -> None:
+async def test_wallet_below_the_cap_runs_one_job_at_a_time(database: Database) -> None:
     tenant, worker_id = await funded(database, CAP_MICROS // 2), await worker(database)
     for _ in range(3):
         await submitted(database, tenant)
@@ -131,7 +131,7 @@ async def test_a_wallet_that_is_smaller_than_the_cap_runs_one_job_at_a_time(data
             assert await finish(session, running, AttemptResult("succeeded", result={}))
 
 
-async def test_a_job_that_costs_nothing_does_not_wait_for_money_of_others(database: Database) -> None:
+async def test_free_job_does_not_wait_for_the_wallet(database: Database) -> None:
     async with database.transaction() as session:
         tenant = await make_tenant(session, credit_micros=CAP_MICROS + 1)
     await submitted(database, tenant)

@@ -28,7 +28,7 @@ _IS_BLOCKED = text(
 
 
 @pytest.mark.parametrize("paid", [10, CAP_MICROS])
-async def test_a_claim_that_waits_for_a_finish_reserves_what_is_left_then(
+async def test_claim_that_waits_for_a_finish_reserves_the_remaining_balance(
     database: Database, paid: int
 ) -> None:
     """Balance and reservations have both fallen while the claim waited: 100 held 70, and 90 hold 0."""
@@ -45,7 +45,7 @@ async def test_a_claim_that_waits_for_a_finish_reserves_what_is_left_then(
     assert (late.job_id, late.reserved_micros) == (second, min(CAP_MICROS, 100 - paid))
 
 
-async def test_claims_and_finishes_of_one_wallet_at_once_lose_nothing(database: Database) -> None:
+async def test_concurrent_claims_and_finishes_of_one_wallet_are_consistent(database: Database) -> None:
     """Eight workers share a wallet that can pay for a few jobs at a time; a model of it knows what is left."""
     numbers = random.Random(20_261_128)
     tenant, worker_id = await funded(database, 600), await worker(database)
