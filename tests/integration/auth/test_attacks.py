@@ -1,4 +1,4 @@
-"""What an attacker tries first: planted cookies, borrowed addresses, bytes that are no text, and words in the log."""
+"""Common attacks: fixed session cookies, path variants, malformed forms, and secrets in the log."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FORMS = ["/sign-in", "/setup", "/password", "/reset", "/sign-out"]
 
 @pytest_asyncio.fixture
 async def secure(instance: AppContext) -> AsyncIterator[httpx.AsyncClient]:
-    """A browser at an instance that people reach under https."""
+    """Yield a browser of an instance with an https URL."""
     settings = instance.settings.model_copy(update={"public_url": "https://studio.example"})
     app = create_app(settings)
     async with serving(app, replace(instance, settings=settings)), browse(app) as client:
@@ -34,7 +34,7 @@ async def secure(instance: AppContext) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def cookies_of(answer: httpx.Response) -> list[str]:
+def set_cookies(answer: httpx.Response) -> list[str]:
     return answer.headers.get_list("Set-Cookie")
 
 
@@ -49,9 +49,9 @@ async def test_session_cookie_set_by_an_attacker_is_replaced_at_sign_in(app: Fas
         fields = {"csrf": csrf, "email": "ada@example.org", "password": PASSWORD}
         answer = await victim.post("/sign-in", data=fields)
         assert answer.status_code == 303
-        (given,) = [one for one in cookies_of(answer) if one.startswith(f"{SESSION}=")]
+        (given,) = [one for one in set_cookies(answer) if one.startswith(f"{SESSION}=")]
         assert planted not in given
-    assert (await eve.get("/v1/me")).status_code == 401  # it ended with the sign-in that replaced it
+    assert (await eve.get("/v1/me")).status_code == 401  # the sign-in that replaced it also ended it
 
 
 async def test_invented_session_cookie_is_replaced_at_sign_in(app: FastAPI, world: World) -> None:
@@ -77,7 +77,7 @@ async def test_cookies_are_http_only_and_same_site(app: FastAPI, world: World, d
         answers.append(await browser.get("/password"))
         csrf = (await browser.get("/v1/me")).json()["csrf_token"]
         answers.append(await browser.post("/sign-out", data={"csrf": csrf}))
-    found = [cookie for answer in answers for cookie in cookies_of(answer)]
+    found = [cookie for answer in answers for cookie in set_cookies(answer)]
     assert len(found) >= 5
     for cookie in found:
         assert "HttpOnly" in cookie
@@ -90,7 +90,7 @@ async def test_cookies_are_secure_and_host_only_with_https(secure: httpx.AsyncCl
     await world.user("ada@example.org")
     answers = [await secure.get("/sign-in")]
     answers.append(await send(secure, "/sign-in", email="ada@example.org", password=PASSWORD))
-    found = [cookie for answer in answers for cookie in cookies_of(answer)]
+    found = [cookie for answer in answers for cookie in set_cookies(answer)]
     assert len(found) >= 3
     assert all(cookie.startswith("__Host-") and "Secure" in cookie for cookie in found)
 
@@ -106,7 +106,7 @@ async def test_cookies_are_secure_and_host_only_with_https(secure: httpx.AsyncCl
         b"&" * 5000,
         b"a=b&" * 1200,
     ],
-    ids=["no utf-8", "nul", "no form", "odd names", "nothing often", "many fields"],
+    ids=["no utf-8", "nul", "no form", "odd names", "empty fields", "many fields"],
 )
 async def test_malformed_form_is_rejected_without_a_server_error(
     client: httpx.AsyncClient, world: World, path: str, body: bytes

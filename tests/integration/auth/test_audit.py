@@ -1,4 +1,4 @@
-"""The audit: nothing is changed or revealed without a row that says who did it, and it can be searched."""
+"""The audit log: each change and each disclosure has a row with its actor, and rows can be filtered."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from backend.evals.tables import EvalCase, EvalSuite
 from backend.execution.approvals.tables import Approval
 from backend.execution.journal import service as journal
 from backend.execution.journal.service import Entry
-from backend.execution.worker_registry import service as fleet
+from backend.execution.worker_registry import service as worker_registry
 from backend.identity.auth.accounts import passwords
 from backend.identity.tables import AuditRow, Project
 from backend.sign_in import setup
@@ -40,19 +40,19 @@ evals: {dataset: cases.jsonl, graders: [{name: form, kind: schema}]}
     "skills/graded/cases.jsonl": b'{"inputs": {}}\n',
 }
 NOT_AUDITED = {
-    "POST /v1/jobs": "the job's own row says who submitted it, with which key, in which request",
+    "POST /v1/jobs": "the row of the job contains its submitter, key and request",
     "POST /v1/skills/{name:path}/run": "the same",
     "POST /v1/subagent/describe": "reads",
-    "POST /v1/subagent/invoke": "the called job's own row says which job submitted it",
-    "POST /v1/media/generate": "what a job makes stands on its receipt and in its events",
-    "POST /v1/web/search": "what a job looks for stands on its receipt and in its events",
+    "POST /v1/subagent/invoke": "the row of the subjob contains which job submitted it",
+    "POST /v1/media/generate": "what a job creates is in its receipt and its events",
+    "POST /v1/web/search": "what a job searches for is in its receipt and its events",
     "POST /v1/web/image-search": "the same",
     "POST /v1/web/fetch": "the same",
-    "POST /v1/memory/search": "it changes nothing and tells what any reader may read",
-    "POST /v1/memory/put": "the record's changes say which job wrote it; what a job does is in its events",
+    "POST /v1/memory/search": "it changes nothing and returns what every reader may read",
+    "POST /v1/memory/put": "the changes of the record contain the job; other actions of a job are in its events",
     "POST /v1/memory/get": "the same as the search",
-    "POST /v1/memory/forget": "as what a job remembers",
-    "POST /v1/deployments/validate": "it keeps nothing and shows nothing",
+    "POST /v1/memory/forget": "the same as what a job stores in memory",
+    "POST /v1/deployments/validate": "it stores and reveals nothing",
     **dict.fromkeys(
         (
             route
@@ -65,19 +65,19 @@ NOT_AUDITED = {
                 f"POST {where}/drafts/examples",
             )
         ),
-        "the file of the draft records who wrote, deleted or moved it last; a publish is an act",
+        "the file of the draft records who wrote, deleted or moved it last; publishing is audited",
     ),
-    "POST /v1/notebooks/kernels": "a kernel is a job, whose own row says who submitted it",
-    "POST /v1/notebooks/kernels/{kernel_id}/cells": "as what a job runs: the kernel's row and its cells say it",
+    "POST /v1/notebooks/kernels": "a kernel is a job, whose own row contains who submitted it",
+    "POST /v1/notebooks/kernels/{kernel_id}/cells": "the rows of the kernel and of its cells contain it",
     "POST /v1/notebooks/kernels/{kernel_id}/interrupt": "the same",
     "POST /v1/notebooks/kernels/{kernel_id}/restart": "the same",
-    "POST /v1/notebooks/opened": "as every file of the draft, which records who wrote it",
-    "POST /v1/skillpacks/{skillpack}/hindsight": "not offered: it answers 501",
-    "OPTIONS /v1/drive/uploads": "it says what is spoken",
+    "POST /v1/notebooks/opened": "as for each file of the draft, which records who wrote it",
+    "POST /v1/skillpacks/{skillpack}/hindsight": "not available: it returns 501",
+    "OPTIONS /v1/drive/uploads": "it returns the supported protocol version",
     "OPTIONS /v1/drive/uploads/{upload_id}": "the same",
 }
 SETUP = "POST /setup"
-"""Only while nobody has an account, so it is done in a test of its own."""
+"""It is possible only before the first account exists, so a separate test does it."""
 REVEALING = {
     "GET /v1/deployments/{deployment}/bundle",
     "GET /v1/deployments/pull",
@@ -86,11 +86,11 @@ REVEALING = {
     "GET /v1/drafts/bundle",
     "GET /v1/skillpacks/{skillpack}/drafts/bundle",
 }
-"""Reads that give away more than they show."""
+"""Reads that are audited because they export more than a page shows."""
 
 
 class Act(NamedTuple):
-    """One way to do what a route does, and what the audit calls it."""
+    """A request to a route and the name of its action in the audit log."""
 
     route: str
     url: str
@@ -104,10 +104,10 @@ class Act(NamedTuple):
 
 @dataclass(frozen=True)
 class Scene:
-    """A project with a bit of everything in it, and its owner's browser."""
+    """A project with one item of each kind, the browser of its owner, and a signed-out browser."""
 
     owner: httpx.AsyncClient
-    stranger: httpx.AsyncClient
+    anonymous: httpx.AsyncClient
     project: Project
     ids: dict[str, str]
 
@@ -120,10 +120,10 @@ async def test_every_route_that_writes_or_reveals_is_audited(
     routes = {f"{method} {path}" for method, path in _routes(app)}
     writes = {route for route in routes if not route.startswith(("GET ", "HEAD "))}
     known = {act.route for act in acts} | set(NOT_AUDITED) | {SETUP}
-    assert writes | REVEALING <= known, "write the act down, or give the reason why not"
-    assert known <= routes, "take out what is gone"
+    assert writes | REVEALING <= known, "add the request to `_acts`, or add the reason to `NOT_AUDITED`"
+    assert known <= routes, "delete routes that do not exist any more"
 
-    silent: list[str] = []
+    missing: list[str] = []
     for act in acts:
         before = await _last_id(database)
         answer = await _do(scene, act)
@@ -131,8 +131,8 @@ async def test_every_route_that_writes_or_reveals_is_audited(
         async with database.transaction() as session:
             new = await session.scalars(select(AuditRow.action).where(col(AuditRow.id) > before))
         if act.action not in new.all():
-            silent.append(act.route)
-    assert not silent
+            missing.append(act.route)
+    assert not missing
 
 
 async def test_setup_is_audited(app: FastAPI, database: Database) -> None:
@@ -215,7 +215,7 @@ async def test_admins_read_their_project_and_operators_the_instance(world: World
 
 
 def _acts(scene: Scene) -> Iterator[Act]:
-    """Every act once, in an order in which each still can be done."""
+    """Yield each request once, in an order in which each of them is possible."""
     ids = scene.ids
     project = f"/v1/projects/{scene.project.id}"
     files = pack_files({**BUNDLE, **GRADED})
@@ -224,7 +224,7 @@ def _acts(scene: Scene) -> Iterator[Act]:
     yield Act("PATCH /v1/projects/{project}", project, "project.changed", {"json": {"name": "Renamed"}})
     limits = {"json": {"members": 50}}
     yield Act("PATCH /v1/projects/{project}/limits", f"{project}/limits", "limits.changed", limits)
-    yield from _of_people(ids, project)
+    yield from _of_members(ids, project)
     yield from _of_keys(ids)
     budget = {"json": {"name": "Month", "window": "month", "limit_usd": 5}}
     yield Act("POST /v1/budgets", "/v1/budgets", "budget.created", budget)
@@ -332,8 +332,8 @@ def _of_evals(ids: dict[str, str], job: str) -> Iterator[Act]:
 
 def _of_uploads(ids: dict[str, str]) -> Iterator[Act]:
     tus = {"Tus-Resumable": "1.0.0"}
-    begun = {"headers": {**tus, "Upload-Length": "1"}}
-    yield Act("POST /v1/drive/uploads", "/v1/drive/uploads", "drive.upload_began", begun)
+    start = {"headers": {**tus, "Upload-Length": "1"}}
+    yield Act("POST /v1/drive/uploads", "/v1/drive/uploads", "drive.upload_began", start)
     more = {**tus, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
     route, first, second = "/v1/drive/uploads/{upload_id}", *ids["uploads"].split()
     yield Act(f"PATCH {route}", first, "drive.uploaded", {"headers": more, "content": b"x"})
@@ -354,7 +354,7 @@ def _of_listings() -> Iterator[Act]:
     yield Act(f"DELETE {route}/{{listing}}", one, "listing.deleted")
 
 
-def _of_people(ids: dict[str, str], project: str) -> Iterator[Act]:
+def _of_members(ids: dict[str, str], project: str) -> Iterator[Act]:
     members = f"{project}/members"
     route = "/v1/projects/{project}/members"
     asked = {"json": {"email": "eve@example.org"}}
@@ -407,10 +407,10 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
     ada = await world.user("ada@example.org", is_operator=True)
     bob = await world.user("bob@example.org")
     project, other = await world.project("Acme", ada), await world.project("Other", ada)
-    owner, stranger = await world.browser(ada), browse(app)
+    owner, anonymous = await world.browser(ada), browse(app)
     await world.browser(ada)
     owner.headers["X-Puras-Project"] = str(project.id)
-    stranger.cookies.set("puras_form_8123", "c")
+    anonymous.cookies.set("puras_form_8123", "c")
     files = {"bundle": ("b.zip", pack_files(BUNDLE), "application/zip")}
     first = (await owner.post("/v1/deployments", files=files)).json()
     async with database.transaction() as session:
@@ -430,11 +430,11 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
     joining = await owner.post(members, json={"email": bob.email})
     await world.member(project, bob)
     (idle,) = [one for one in (await owner.get("/v1/me/sessions")).json() if not one["is_current"]]
-    begun = {"Tus-Resumable": "1.0.0", "Upload-Length": "1"}
-    uploads = [await owner.post("/v1/drive/uploads", headers=begun) for _ in range(2)]
+    upload_headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "1"}
+    uploads = [await owner.post("/v1/drive/uploads", headers=upload_headers) for _ in range(2)]
     ids = {
         "uploads": " ".join(upload.headers["Location"] for upload in uploads),
-        "approvals": await _asked(database, project, job["id"]),
+        "approvals": await _approvals(database, project, job["id"]),
         "agent": await _agent(database, owner),
         "evals": await _evals(database, first),
         "bob": str(bob.id),
@@ -455,19 +455,19 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
         "invitation": invited.json()["id"],
         "join": joining.json()["link"].partition("token=")[2],
     }
-    return Scene(owner, stranger, project, ids)
+    return Scene(owner, anonymous, project, ids)
 
 
 async def _worker(database: Database) -> str:
-    """A process of the fleet."""
+    """Register a worker and return its ID."""
     worker_id = uuid4()
     async with database.transaction() as session:
-        await fleet.join(session, worker_id, lanes=["default"], capacity=1, layers=[])
+        await worker_registry.join(session, worker_id, lanes=["default"], capacity=1, layers=[])
     return str(worker_id)
 
 
 async def _agent(database: Database, owner: httpx.AsyncClient) -> str:
-    """A job that has ended, with a journal as agents have one."""
+    """Create a finished job with the journal of an agent and return its ID."""
     job = (await owner.post("/v1/jobs", json={"skill": "double", "inputs": {"n": 1}})).json()
     await owner.post(f"/v1/jobs/{job['id']}/cancel")
     opening = Entry(
@@ -482,8 +482,8 @@ async def _agent(database: Database, owner: httpx.AsyncClient) -> str:
     return str(job["id"])
 
 
-async def _asked(database: Database, project: Project, job_id: str) -> str:
-    """Two calls of an agent that wait for somebody's word."""
+async def _approvals(database: Database, project: Project, job_id: str) -> str:
+    """Create two pending approvals of an agent and return their IDs."""
     asked = [
         Approval(
             project_id=project.id,
@@ -504,7 +504,7 @@ async def _asked(database: Database, project: Project, job_id: str) -> str:
 
 
 async def _evals(database: Database, deployment: dict[str, Any]) -> str:
-    """A suite that has ended, one that has not, and a case."""
+    """Create a finished suite, a running suite and a case, and return their IDs."""
     place = {name: UUID(deployment[name]) for name in ("project_id", "skillpack_id")}
     made = [
         EvalSuite(
@@ -528,10 +528,10 @@ async def _evals(database: Database, deployment: dict[str, Any]) -> str:
 async def _do(scene: Scene, act: Act) -> httpx.Response:
     if "/v1/" in act.route:
         return await scene.owner.request(act.method, act.url, **act.options)
-    me = (await scene.stranger.get("/v1/me")).json()
-    scene.stranger.cookies.set("puras_form_8123", "c")
+    me = (await scene.anonymous.get("/v1/me")).json()
+    scene.anonymous.cookies.set("puras_form_8123", "c")
     fields = {"csrf": me.get("csrf_token"), **act.options["data"]}
-    return await scene.stranger.post(act.url, data=fields)
+    return await scene.anonymous.post(act.url, data=fields)
 
 
 async def _last_id(database: Database) -> int:

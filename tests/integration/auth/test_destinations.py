@@ -1,4 +1,4 @@
-"""No route of the API serves a script, a style, a worker or a frame, to any caller and with any content."""
+"""No route of the API is served as a script, style, worker or frame, for any caller and content."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EMBEDDED = [
 
 
 def paths_of(app: FastAPI) -> list[str]:
-    """A path of every route that is read, with something in the place of what varies."""
+    """Return a path of each GET route, with a fixed value for each path parameter."""
     found = [
         re.sub(r"{[^}]+}", "x", context.path)
         for context in iter_route_contexts(app.routes)

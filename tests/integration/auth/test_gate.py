@@ -1,4 +1,4 @@
-"""Who gets in, as whom, and who does not."""
+"""Authentication of requests: valid and invalid credentials, and the principal that results."""
 
 from __future__ import annotations
 

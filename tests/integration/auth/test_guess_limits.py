@@ -1,4 +1,4 @@
-"""Those who guess are held back by the address that they really come from, and nobody else is."""
+"""Guesses of credentials are rate limited by the real IP address, without an effect on other clients."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROXY = "10.0.0.1"
 
 @pytest_asyncio.fixture
 async def proxied(instance: AppContext) -> AsyncIterator[httpx.AsyncClient]:
-    """A client whose requests reach the instance through a proxy that it trusts."""
+    """Yield a client whose requests reach the instance through a trusted proxy."""
     settings = instance.settings.model_copy(update={"trusted_proxies": PROXY})
     app = create_app(settings)
     transport = httpx.ASGITransport(app, client=(PROXY, 1))
@@ -31,17 +31,17 @@ async def proxied(instance: AppContext) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def made_up(number: int) -> dict[str, str]:
+def unknown_key(number: int) -> dict[str, str]:
     return {"Authorization": f"Bearer puras_live_{number:08d}.{'x' * 32}"}
 
 
 async def test_many_unknown_keys_from_one_address_are_rate_limited(client: httpx.AsyncClient) -> None:
     codes = [
-        (await client.get("/v1/me", headers=made_up(number))).status_code
+        (await client.get("/v1/me", headers=unknown_key(number))).status_code
         for number in range(sign_ins.MAX_BAD_KEYS + 1)
     ]
     assert codes == [401] * sign_ins.MAX_BAD_KEYS + [429]
-    answer = await client.get("/v1/me", headers=made_up(0))
+    answer = await client.get("/v1/me", headers=unknown_key(0))
     assert answer.json()["code"] == "too_many_bad_keys"
     assert 0 < int(answer.headers["Retry-After"]) <= sign_ins.WINDOW_S
 
@@ -51,7 +51,7 @@ async def test_valid_key_is_accepted_from_a_rate_limited_address(
 ) -> None:
     headers = await world.key(await world.project("Acme"))
     for number in range(sign_ins.MAX_BAD_KEYS + 1):
-        await client.get("/v1/me", headers=made_up(number))
+        await client.get("/v1/me", headers=unknown_key(number))
     assert (await client.get("/v1/me", headers=headers)).status_code == 200
 
 
@@ -69,15 +69,17 @@ async def test_clients_behind_a_trusted_proxy_are_counted_separately(
 ) -> None:
     await world.user("ada@example.org")
 
-    async def tries(address: str, email: str = "ada@example.org") -> int:
+    async def sign_in_status(address: str, email: str = "ada@example.org") -> int:
         fields = {"csrf": "c", "email": email, "password": "wrong words here"}
         answer = await proxied.post("/sign-in", data=fields, headers={"X-Forwarded-For": address})
         return answer.status_code
 
-    guesser = [await tries("203.0.113.5") for _ in range(sign_ins.MAX_PER_PAIR + 1)]
+    guesser = [await sign_in_status("203.0.113.5") for _ in range(sign_ins.MAX_PER_PAIR + 1)]
     assert guesser == [401] * sign_ins.MAX_PER_PAIR + [429]
-    assert await tries("198.51.100.8") == 401
-    assert await tries("1.2.3.4, 203.0.113.5") == 429  # what he writes himself does not make him another
+    assert await sign_in_status("198.51.100.8") == 401
+    assert (
+        await sign_in_status("1.2.3.4, 203.0.113.5") == 429
+    )  # a forwarded address that the client adds itself is ignored
 
 
 async def test_forwarded_for_is_ignored_without_trusted_proxies(
@@ -101,7 +103,7 @@ async def test_unknown_email_gets_the_same_response(
 ) -> None:
     client.cookies.set("puras_form_8123", "c")
     answer = await client.post(
-        "/sign-in", data={"csrf": "c", "email": "nobody@example.org", "password": password}
+        "/sign-in", data={"csrf": "c", "email": "unknown@example.org", "password": password}
     )
     assert answer.status_code == 401
     assert "is wrong. Check both" in answer.text

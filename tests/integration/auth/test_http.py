@@ -1,4 +1,4 @@
-"""What every answer has, and what no request gets out of the API: a 500, a traceback, somebody else's word."""
+"""Properties of each HTTP response: security headers, error format, request logs and readiness."""
 
 from __future__ import annotations
 
@@ -175,13 +175,13 @@ async def test_each_request_is_logged_once_without_secrets(client: httpx.AsyncCl
 
 
 async def test_unavailable_database_returns_503_with_retry_after(instance: AppContext) -> None:
-    away = Database("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1")
+    unavailable = Database("postgresql://unused@127.0.0.1:1/none?connect_timeout=1")
     app = create_app(instance.settings)
-    async with serving(app, replace(instance, database=away)), _browse(app) as client:
+    async with serving(app, replace(instance, database=unavailable)), _browse(app) as client:
         bearer = {"Authorization": "Bearer puras_live_abcdefgh." + "x" * 32}
         answer = await client.get("/v1/me", headers=bearer)
         ready = await client.get("/ready")
-    await away.close()
+    await unavailable.close()
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert int(answer.headers["Retry-After"]) >= 1
     assert ready.json()["missing"] == ["the database is unavailable"]

@@ -1,4 +1,4 @@
-"""The same POST twice does its work once."""
+"""Idempotency keys: a repeated POST request has no second effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invitations: whoever has the e-mail joins with the link, and nobody learns who has an account."""
+"""Invitations: the invited user joins with the link, and no response reveals who has an account."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INVITATIONS = "/v1/projects/mine/invitations"
 
 
 async def join(browser: httpx.AsyncClient, link: str) -> httpx.Response:
-    """Open the link and press its button."""
+    """Open the link and submit its form."""
     page = await browser.get(link)
     if page.status_code != 200:
         return page
@@ -26,7 +26,7 @@ async def join(browser: httpx.AsyncClient, link: str) -> httpx.Response:
     return await browser.post("/join", data={"csrf": browser.cookies["puras_form_8123"], "token": token})
 
 
-async def invited(browser: httpx.AsyncClient, email: str, role: str = "developer") -> str:
+async def invite(browser: httpx.AsyncClient, email: str, role: str = "developer") -> str:
     answer = await browser.post(MEMBERS, json={"email": email, "role": role})
     assert answer.status_code == 201, answer.text
     link: str = answer.json()["link"]
@@ -37,8 +37,8 @@ async def test_invited_user_joins_with_the_role_and_the_link_works_once(world: A
     ada, bob = await world.user("ada@example.org"), await world.user("bob@example.org")
     await world.project("Mine", ada)
     hers, his = await world.browser(ada), await world.browser(bob)
-    link = await invited(hers, " BOB@example.org", "viewer")
-    assert (await his.get(MEMBERS)).status_code == 404, "an invitation is no membership"
+    link = await invite(hers, " BOB@example.org", "viewer")
+    assert (await his.get(MEMBERS)).status_code == 404, "an invited user is not a member yet"
     page = await his.get(link)
     assert "Join Mine" in page.text
     assert "bob@example.org is invited to this project as viewer" in page.text
@@ -49,9 +49,7 @@ async def test_invited_user_joins_with_the_role_and_the_link_works_once(world: A
     assert (await hers.get(INVITATIONS)).json() == []
     assert "not valid any more" in (await join(his, link)).text
     assert (await his.delete(f"{MEMBERS}/{bob.id}")).status_code == 204
-    assert (await join(his, link)).status_code == 403, (
-        "who was taken out does not come back with the old link"
-    )
+    assert (await join(his, link)).status_code == 403, "a removed member cannot join with the old link"
 
 
 async def test_invitation_does_not_reveal_whether_the_account_exists(
@@ -66,14 +64,14 @@ async def test_invitation_does_not_reveal_whether_the_account_exists(
     for name in ("known", "unknown"):
         statements = asked[name] = []
 
-        def note(*given: Any, statements: list[str] = statements) -> None:
-            # When the browser was seen last is written by the way, now and then.
+        def record(*given: Any, statements: list[str] = statements) -> None:
+            # The time of the last use of a session is written only now and then.
             if "sessions" not in given[2]:
                 statements.append(given[2])
 
-        event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+        event.listen(database.engine.sync_engine, "before_cursor_execute", record)
         made = await hers.post(MEMBERS, json={"email": f"{name}@example.org"})
-        event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+        event.remove(database.engine.sync_engine, "before_cursor_execute", record)
         page = await client.get(made.json()["link"])
         one_of_all = (await hers.get(INVITATIONS)).json()[-1]
         shown[name] = [
@@ -84,7 +82,7 @@ async def test_invitation_does_not_reveal_whether_the_account_exists(
             {field: value for field, value in one_of_all.items() if field in ("role", "created_by")},
         ]
     assert shown["known"] == shown["unknown"]
-    assert asked["known"] == asked["unknown"], "what takes the same statements takes the same time"
+    assert asked["known"] == asked["unknown"], "equal statements take the same time"
     assert [one["email"] for one in (await hers.get(MEMBERS)).json()] == ["ada@example.org"]
 
 
@@ -93,7 +91,7 @@ async def test_signed_out_user_returns_to_the_link_after_sign_in(
 ) -> None:
     ada = await world.user("ada@example.org")
     await world.project("Mine", ada)
-    link = await invited(await world.browser(ada), "bob@example.org")
+    link = await invite(await world.browser(ada), "bob@example.org")
     answer = await join(client, link)
     assert answer.status_code == 303
     back = httpx.URL(answer.headers["location"])
@@ -104,7 +102,7 @@ async def test_signed_out_user_returns_to_the_link_after_sign_in(
 async def test_another_user_cannot_use_the_link(world: Any) -> None:
     ada, eve = await world.user("ada@example.org"), await world.user("eve@example.org")
     await world.project("Mine", ada)
-    link = await invited(await world.browser(ada), "bob@example.org")
+    link = await invite(await world.browser(ada), "bob@example.org")
     hers = await world.browser(eve)
     answer = await join(hers, link)
     assert answer.status_code == 403
@@ -118,15 +116,15 @@ async def test_replaced_revoked_and_expired_links_are_rejected(
     ada, bob = await world.user("ada@example.org"), await world.user("bob@example.org")
     await world.project("Mine", ada)
     hers, his = await world.browser(ada), await world.browser(bob)
-    first, second = await invited(hers, bob.email), await invited(hers, bob.email)
+    first, second = await invite(hers, bob.email), await invite(hers, bob.email)
     (open_one,) = (await hers.get(INVITATIONS)).json()
     assert "token" not in str(open_one)
-    assert (await join(his, first)).status_code == 403, "the newer link has taken its place"
+    assert (await join(his, first)).status_code == 403, "the newer link replaced it"
     one = f"{INVITATIONS}/{open_one['id']}"
     assert (await hers.delete(one)).status_code == 204
     assert (await hers.delete(one)).json()["code"] == "invitation_not_found"
     assert (await join(his, second)).status_code == 403
-    third = await invited(hers, bob.email)
+    third = await invite(hers, bob.email)
     async with database.transaction() as session:
         late = {"at": now() - timedelta(seconds=1)}
         await session.execute(text("update invitations set expires_at = :at"), late)

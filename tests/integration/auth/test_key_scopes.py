@@ -1,4 +1,4 @@
-"""Scopes of API keys: what they open, who grants them, and how they are shown and changed."""
+"""Scopes of API keys: what they allow, who grants them, and how they are shown and changed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ Needs = dict[tuple[str, str], permissions.Permission]
 
 
 def declared() -> Needs:
-    """What each operation needs, as its route declares it."""
+    """Return the permission that each operation needs, as its route declares it."""
     found: Needs = {}
     for context in iter_route_contexts(router.routes):
         route = context.original_route
@@ -203,7 +203,7 @@ async def test_last_restriction_of_a_key_is_removed_only_on_explicit_request(
         widened = await client.patch(path, json={"scopes": [], "unrestricted": True}, headers=owner)
         assert widened.json()["effective_scopes"] is None, widened.text
     assert (await client.patch(path, json={"scopes": []}, headers=owner)).status_code == 200, (
-        "it is so already"
+        "the key is already unrestricted"
     )
 
 
@@ -299,7 +299,7 @@ OTHERS: Final = ("foreign", "other_output", "other_job_file", "missing")
 
 @dataclass
 class Files:
-    """A project whose drive holds files of an owner, and a key that may not read them."""
+    """A project whose drive contains files of an owner, and a key that may not read them."""
 
     client: httpx.AsyncClient
     database: Database
@@ -315,18 +315,18 @@ class Files:
         return await self.client.request(method, path, headers=self.owner if by_owner else self.its, **more)
 
     async def upload(self, path: str, *, by_owner: bool = False) -> None:
-        """Upload a file, as the owner where the key cannot."""
+        """Upload a file, as the owner if `by_owner` is set."""
         answer = await self.send("PUT", f"/v1/drive/files/{path}", content=b"zq7", by_owner=by_owner)
         assert answer.status_code == 201, answer.text
 
-    async def submitted(self, *, by_owner: bool = False, **body: Any) -> str:
+    async def submit(self, *, by_owner: bool = False, **body: Any) -> str:
         answer = await self.send("POST", "/v1/jobs", json=body, by_owner=by_owner)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
-    async def naming(self, skill: str, path: str) -> str:
-        """A job of the key that names the file: an owner submitted it, so that it was not checked then."""
-        job_id = await self.submitted(skill=skill, inputs={"photo": path}, by_owner=True)
+    async def create_job_with_input(self, skill: str, path: str) -> str:
+        """Create a job of the key with the file as input, submitted by the owner to avoid the check."""
+        job_id = await self.submit(skill=skill, inputs={"photo": path}, by_owner=True)
         opening = {"system": "", "messages": [{"role": "user", "content": []}], "tools": [], "model": None}
         async with self.database.transaction() as session:
             session.add(
@@ -336,7 +336,7 @@ class Files:
             await session.execute(update(Job).where(col(Job.id) == UUID(job_id)).values(**ended))
         return job_id
 
-    async def has_output(self, job_id: str, *paths: str, **more: str) -> None:
+    async def set_outputs(self, job_id: str, *paths: str, **more: str) -> None:
         outputs = [
             {"name": f"file{n}", "drive_path": path, "size_bytes": 3, "mime": "text/plain", **more}
             for n, path in enumerate(paths)
@@ -359,7 +359,7 @@ def _from_job(
     act: str, skill: str, body: Callable[[str], Any] = lambda _: None, *, names: bool = True
 ) -> Way:
     async def send(files: Files, path: str) -> httpx.Response:
-        job_id = await files.naming(skill, path if names else "data:,x")
+        job_id = await files.create_job_with_input(skill, path if names else "data:,x")
         return await files.send("POST", f"/v1/jobs/{job_id}/{act}", json=body(path))
 
     return send
@@ -378,13 +378,13 @@ async def _listing(files: Files, path: str) -> httpx.Response:
     return await files.send("POST", "/v1/jobs", json={"listing_id": files.listing, "inputs": {"photo": path}})
 
 
-async def _scheduled(files: Files, path: str) -> httpx.Response:
+async def _schedule(files: Files, path: str) -> httpx.Response:
     body = {"name": uuid4().hex, "skill": "copy", "cron": "0 9 * * *", "inputs": {"photo": path}}
     return await files.send("POST", "/v1/schedules", json=body)
 
 
-async def _rescheduled(files: Files, path: str) -> httpx.Response:
-    made = (await _scheduled(files, "data:,x")).json()
+async def _reschedule(files: Files, path: str) -> httpx.Response:
+    made = (await _schedule(files, "data:,x")).json()
     return await files.send("PATCH", f"/v1/schedules/{made['id']}", json={"inputs": {"photo": path}})
 
 
@@ -421,8 +421,8 @@ BY_ANY_KEY: Final[dict[str, Way]] = {
 }
 BY_SECRET_KEY: Final[dict[str, Way]] = {
     "prompt": _prompt,
-    "schedule": _scheduled,
-    "change_of_schedule": _rescheduled,
+    "schedule": _schedule,
+    "change_of_schedule": _reschedule,
     "draft": _draft,
     "suite": _suite,
 }
@@ -463,13 +463,13 @@ async def _files(client: httpx.AsyncClient, world: Any, kind: KeyKind) -> Files:
         assert answer.status_code == 201, answer.text
 
     await push()
-    files.own_job = await files.submitted(skill="copy", inputs={})
-    other_job = await files.submitted(skill="copy", inputs={}, by_owner=True)
+    files.own_job = await files.submit(skill="copy", inputs={})
+    other_job = await files.submit(skill="copy", inputs={}, by_owner=True)
     made["own_job_file"] = f"_jobs/{files.own_job}/page.txt"
     made["own_output_with_id"] = f"out/{files.own_job}.txt"
     made["other_job_file"] = f"_jobs/{other_job}/page.txt"
-    await files.has_output(files.own_job, made["own_output"], made["own_output_with_id"])
-    await files.has_output(other_job, made["other_output"])
+    await files.set_outputs(files.own_job, made["own_output"], made["own_output_with_id"])
+    await files.set_outputs(other_job, made["other_output"])
     await push()
     for each, path in made.items():
         if each != "missing":
@@ -488,16 +488,18 @@ async def _files(client: httpx.AsyncClient, world: Any, kind: KeyKind) -> Files:
 
 @pytest_asyncio.fixture
 async def files(client: httpx.AsyncClient, world: Any) -> Files:
-    """A secret key with scopes that are not `drive:read`."""
+    """Create a project with files and a secret key that does not have the scope `drive:read`."""
     return await _files(client, world, "secret")
 
 
 def _is_rejected(answer: httpx.Response, path: str) -> str:
-    """The sentence, without the path that it names."""
-    told = answer.json()
-    assert (answer.status_code, told["code"], told.get("scope")) == (403, "not_allowed", "drive:read"), told
-    assert path in told["path"]
-    return str(told["detail"]).replace(told["path"], "PATH")
+    """Assert that the request was rejected, and return the message without the path."""
+    error = answer.json()
+    assert (answer.status_code, error["code"], error.get("scope")) == (403, "not_allowed", "drive:read"), (
+        error
+    )
+    assert path in error["path"]
+    return str(error["detail"]).replace(error["path"], "PATH")
 
 
 @pytest.mark.parametrize("kind", ["secret", "publishable"])
@@ -508,23 +510,23 @@ async def test_key_without_drive_read_submits_only_its_own_files(
     ways = BY_ANY_KEY | (BY_SECRET_KEY if kind == "secret" else {})
     if kind == "publishable":
         del ways["listing"]
-    sentences = set()
+    messages = set()
 
     for way, send in ways.items():
         for each in OTHERS:
             path = files.paths[each]
-            sentences.add(_is_rejected(await send(files, path), path))
+            messages.add(_is_rejected(await send(files, path), path))
         for each in OWN:
-            # Those who share a publishable key know its jobs by their ids alone, and it uploads nothing.
+            # Users of one publishable key know jobs only by their IDs, and such a key cannot upload files.
             answer = await send(files, files.paths[each])
             if kind == "publishable" and each in ("own", "own_output"):
                 _is_rejected(answer, files.paths[each])
             else:
                 assert answer.status_code in (200, 201), (way, each, answer.text)
-    assert len(sentences) == 1, sentences  # a file that is not there is not told from one that is
-    [sentence] = sentences
-    assert "'drive:read'" in sentence
-    assert "data:" in sentence
+    assert len(messages) == 1, messages  # the message is the same for a missing file
+    [message] = messages
+    assert "'drive:read'" in message
+    assert "data:" in message
 
 
 SPELLINGS: Final = (
@@ -554,7 +556,7 @@ async def test_no_spelling_of_a_path_gives_access_to_a_forbidden_file(files: Fil
             body = {"skill": "copy", "inputs": {"photo": value}}
             _is_rejected(await files.send("POST", "/v1/jobs", json=body), spelling.rpartition("oreign")[1])
         text = {"note": spelling, "photo": {"data": "eA=="}}
-        await files.submitted(skill="copy", inputs=text)  # a text is not a file
+        await files.submit(skill="copy", inputs=text)  # a text field is not a file field
 
 
 LONG_SPELLINGS: Final = (
@@ -575,9 +577,9 @@ async def test_no_long_path_opens_a_file(files: Files) -> None:
                 ("look", {"attachments": [value]}),
             ):
                 answer = await files.send("POST", "/v1/jobs", json={"skill": skill, "inputs": inputs})
-                told = answer.json()
-                assert (answer.status_code, told["code"]) == (403, "not_allowed"), (key, skill, told)
-                assert len(told["detail"]) < 1_000
+                error = answer.json()
+                assert (answer.status_code, error["code"]) == (403, "not_allowed"), (key, skill, error)
+                assert len(error["detail"]) < 1_000
         # A plain text of this length may be base64, so it is accepted: no reader opens it as a path.
         with pytest.raises(BadDrivePath, match="more than 4,096 characters"):
             parse_drive_path(spelling)
@@ -586,8 +588,8 @@ async def test_no_long_path_opens_a_file(files: Files) -> None:
 async def test_content_urls_and_schema_defaults_need_no_drive_scope(files: Files) -> None:
     content = ["data:,x", "DATA:,x", "https://example.org/a", "HTTP://example.org/a", "eA" * 2_100]
     for value in [*content, {"base64": "eA=="}, {"url": "https://example.org/a"}]:
-        await files.submitted(skill="copy", inputs={"photo": value})
-    job_id = await files.submitted(skill="letter", inputs={})
+        await files.submit(skill="copy", inputs={"photo": value})
+    job_id = await files.submit(skill="letter", inputs={})
     job = (await files.send("GET", f"/v1/jobs/{job_id}")).json()
     assert job["inputs"] == {"head": "private/foreign.txt", "more": {"foot": "private/foreign.txt"}}
     assert (await files.send("POST", f"/v1/jobs/{job_id}/replay")).status_code == 201
@@ -603,7 +605,7 @@ async def test_key_cannot_move_or_copy_a_file_that_it_may_not_read(files: Files)
                 _is_rejected(await files.send("POST", f"/v1/drive/{act}", json=body), source)
         body = {"source": "mine/own.txt", "target": f"mine/{act}.txt"}
         assert (await files.send("POST", f"/v1/drive/{act}", json=body)).status_code == 200
-        await files.submitted(skill="copy", inputs={"photo": f"mine/{act}.txt"})
+        await files.submit(skill="copy", inputs={"photo": f"mine/{act}.txt"})
         await files.upload("mine/own.txt")
         body = {"source": "private/foreign.txt", "target": f"private/{act}.txt"}
         assert (await files.send("POST", f"/v1/drive/{act}", json=body, by_owner=True)).status_code == 200
@@ -626,8 +628,8 @@ SHOWN: Final = {
 }
 
 
-async def _finished(files: Files, instance: AppContext, path: str) -> Path:
-    """Let the key's own job finish with a file as its output, as a worker records it, and return the file."""
+async def _finish(files: Files, instance: AppContext, path: str) -> Path:
+    """Finish the job of the key with a file as its output, as a worker records it, and return the file."""
     drive = instance.storage.drive_dir(files.project_id, None)
     assert drive is not None
     file = drive / path
@@ -643,7 +645,7 @@ async def _finished(files: Files, instance: AppContext, path: str) -> Path:
 
 
 async def _urls(files: Files, *, by_owner: bool = False) -> list[Any]:
-    """The URL of the own job's output, as each route shows it."""
+    """Return the URL of the output of the job of the key, as each route shows it."""
     job = f"/v1/jobs/{files.own_job}"
     shown = [(await files.send("GET", path, by_owner=by_owner)).json() for path in (job, "/v1/jobs")]
     listed = next(one for one in shown[1] if one["id"] == files.own_job)
@@ -665,14 +667,14 @@ async def test_file_replaced_during_a_move_does_not_become_readable(
 
         async def replace(staged: Path = staged) -> None:
             await asyncio.sleep(random.random() / 50)
-            await asyncio.to_thread(os.replace, staged, drive / "mine/own.txt")  # as a job does it
+            await asyncio.to_thread(os.replace, staged, drive / "mine/own.txt")  # as a job replaces it
 
         body = {"source": "mine/own.txt", "target": target}
         answer, _ = await asyncio.gather(files.send("POST", "/v1/drive/move", json=body), replace())
         assert (drive / "mine/own.txt").read_bytes() == b"not for the key"
         if answer.status_code == 200:
             assert (drive / target).read_bytes() == b"zq7"
-            await files.submitted(skill="copy", inputs={"photo": target})
+            await files.submit(skill="copy", inputs={"photo": target})
         else:
             _is_rejected(answer, "mine/own.txt")
             assert not (drive / target).exists()
@@ -681,14 +683,14 @@ async def test_file_replaced_during_a_move_does_not_become_readable(
 async def test_output_url_serves_only_the_version_that_the_job_wrote(
     files: Files, instance: AppContext
 ) -> None:
-    file = await _finished(files, instance, "out/own.txt")
+    file = await _finish(files, instance, "out/own.txt")
     asset = f"/v1/jobs/{files.own_job}/assets/own.txt"
     before, of_owner = await _urls(files), await _urls(files, by_owner=True)
     for url in (*before, *of_owner):
         assert (await files.client.get(url)).content == b"made by the job"
     assert (await files.send("GET", asset)).status_code == 302
 
-    with file.open("r+b") as opened:  # as another job does it, which no one has recorded yet
+    with file.open("r+b") as opened:  # as another job writes it, before the change is recorded
         opened.write(b"not for the key")
     for url in (*before, *await _urls(files)):
         answer = await files.client.get(url)
@@ -701,10 +703,10 @@ async def test_output_url_serves_only_the_version_that_the_job_wrote(
     [shown] = (await files.send("GET", f"/v1/jobs/{files.own_job}/outputs")).json()
     assert "'drive:read'" in shown["url_unavailable_reason"]
     assert "version" not in shown
-    for url in (*of_owner, *await _urls(files, by_owner=True)):  # those who may read the drive
+    for url in (*of_owner, *await _urls(files, by_owner=True)):  # the owner may read the drive
         assert (await files.client.get(url)).content == b"zq7"
 
-    await files.upload("out/own.txt")  # what the key itself wrote is its own to read
+    await files.upload("out/own.txt")  # a key may read files that it wrote itself
     for url in await _urls(files):
         assert (await files.client.get(url)).content == b"zq7"
     assert (await files.send("GET", asset)).status_code == 302
@@ -713,9 +715,9 @@ async def test_output_url_serves_only_the_version_that_the_job_wrote(
 async def test_output_url_without_a_version_needs_a_record_of_the_writer(
     files: Files, instance: AppContext
 ) -> None:
-    """Outputs of jobs that finished before outputs had versions."""
-    await _finished(files, instance, "out/own.txt")
-    await files.has_output(files.own_job, "out/own.txt")
+    """The outputs are those of jobs that finished before outputs had versions."""
+    await _finish(files, instance, "out/own.txt")
+    await files.set_outputs(files.own_job, "out/own.txt")
     assert await _urls(files) == [None] * 3
     entry = await instance.storage.stat(files.project_id, parse_drive_path("out/own.txt"))
     writer = {"kind": "job", "id": files.own_job}
@@ -729,7 +731,7 @@ async def test_output_url_without_a_version_needs_a_record_of_the_writer(
 
 
 async def test_download_of_an_output_stops_when_the_file_changes(files: Files, instance: AppContext) -> None:
-    file = await _finished(files, instance, "out/own.txt")
+    file = await _finish(files, instance, "out/own.txt")
     opened = await instance.storage.open_read(files.project_id, parse_drive_path("out/own.txt"))
     response = await download.respond(opened, download.RequestConditions(is_pinned=True))
     with file.open("r+b") as changed:
@@ -743,10 +745,10 @@ async def test_download_of_an_output_stops_when_the_file_changes(files: Files, i
 async def test_output_without_a_recorded_writer_must_not_have_changed(
     files: Files, instance: AppContext
 ) -> None:
-    file = await _finished(files, instance, "out/own.txt")
+    file = await _finish(files, instance, "out/own.txt")
     claimed = []
     for is_changed in (False, True):
-        job_id = UUID(await files.submitted(skill="copy", inputs={"photo": "out/own.txt"}))
+        job_id = UUID(await files.submit(skill="copy", inputs={"photo": "out/own.txt"}))
         async with files.database.transaction() as session:
             got = await claim(session, worker_id=uuid4(), lane="default", limit=50)
         [one] = [one for one in got if one.job_id == job_id]
@@ -765,8 +767,8 @@ async def test_callers_with_drive_read_can_name_any_file(files: Files) -> None:
     reader = replace(files, its={"Authorization": f"Bearer {made.plaintext}"}, key_id=made.key.id)
     for files_of in (reader, replace(files, its=files.owner)):
         for path in ("private/foreign.txt", "private/missing.txt", "/drive/private/foreign.txt"):
-            await files_of.submitted(skill="copy", inputs={"photo": path})
-        assert (await _scheduled(files_of, "private/foreign.txt")).status_code == 201
+            await files_of.submit(skill="copy", inputs={"photo": path})
+        assert (await _schedule(files_of, "private/foreign.txt")).status_code == 201
         body = {"source": "private/foreign.txt", "target": f"private/{uuid4()}.txt"}
         assert (await files_of.send("POST", "/v1/drive/copy", json=body)).status_code == 200
 
@@ -776,7 +778,7 @@ async def test_file_replaced_after_the_check_is_not_read(files: Files, instance:
     await files.upload("mine/later.txt")
     claimed = {}
     for each in ("own", "later"):
-        job_id = UUID(await files.submitted(skill="copy", inputs={"photo": f"mine/{each}.txt"}))
+        job_id = UUID(await files.submit(skill="copy", inputs={"photo": f"mine/{each}.txt"}))
         async with files.database.transaction() as session:
             got = await claim(session, worker_id=uuid4(), lane="default", limit=50)
         [claimed[each]] = [one for one in got if one.job_id == job_id]
@@ -793,11 +795,11 @@ async def test_file_replaced_after_the_check_is_not_read(files: Files, instance:
 
 
 async def test_schedule_reads_only_files_that_its_key_may_still_read(files: Files) -> None:
-    made = (await _scheduled(files, "mine/own.txt")).json()
-    owners = (await _scheduled(replace(files, its=files.owner), "private/foreign.txt")).json()
+    made = (await _schedule(files, "mine/own.txt")).json()
+    owners = (await _schedule(replace(files, its=files.owner), "private/foreign.txt")).json()
     runs = [f"/v1/schedules/{one['id']}/run" for one in (made, owners)]
 
-    for run in runs:  # what an owner has scheduled, the key may run
+    for run in runs:  # the key may run a schedule of an owner
         assert (await files.send("POST", run)).status_code == 201, run
     await files.upload("mine/own.txt", by_owner=True)
     _is_rejected(await files.send("POST", runs[0]), "mine/own.txt")
@@ -817,7 +819,7 @@ async def test_schedule_loses_drive_access_with_its_key(files: Files) -> None:
     for granted in ([*SCOPES, "drive:read"], SCOPES):
         async with files.database.transaction() as session:
             await session.execute(update(ApiKey).where(key).values(scopes=granted))
-        made = made or (await _scheduled(files, "private/foreign.txt")).json()
+        made = made or (await _schedule(files, "private/foreign.txt")).json()
         ran.append(await files.send("POST", f"/v1/schedules/{made['id']}/run", by_owner=True))
     assert ran[0].status_code == 201, ran[0].text
     _is_rejected(ran[1], "private/foreign.txt")

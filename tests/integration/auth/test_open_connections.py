@@ -1,4 +1,4 @@
-"""What stays open, sockets of pages and streams of jobs, ends soon after the one it is open for may see it no more."""
+"""Open sockets, streams and downloads end soon after their caller loses access."""
 
 from __future__ import annotations
 
@@ -37,44 +37,44 @@ from tests.integration.auth.conftest import World
 URL = "http://127.0.0.1:8123"
 SOON_S = 10.0
 
-WayIn = Callable[[World, UUID], Awaitable[tuple[dict[str, str], Any]]]
-"""Makes the headers of a caller, and a statement after which they are worth nothing."""
+CreateCaller = Callable[[World, UUID], Awaitable[tuple[dict[str, str], Any]]]
+"""A function that creates a caller: it returns the headers and a statement that removes the access."""
 
 
 class Socket:
-    """A browser's socket to an application that talks for as long as it is connected."""
+    """The socket of a browser, with an application that sends messages until the socket is disconnected."""
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
         self.closed = asyncio.Event()
-        self.heard_end = asyncio.Event()
-        self.answered = asyncio.Event()
-        self.has_asked = False
+        self.saw_disconnect = asyncio.Event()
+        self.responded = asyncio.Event()
+        self.has_connected = False
 
     async def app(self, scope: Any, receive: Any, send: Any) -> None:
         assert (await receive())["type"] == "websocket.connect"
         await send({"type": "websocket.accept"})
         while (message := await receive())["type"] != "websocket.disconnect":
             await send({"type": "websocket.send", "text": message["type"]})
-        await send({"type": "websocket.send", "text": "said to nobody"})
-        self.heard_end.set()
+        await send({"type": "websocket.send", "text": "sent after the disconnect"})
+        self.saw_disconnect.set()
 
     async def receive(self) -> dict[str, Any]:
-        if not self.has_asked:
-            self.has_asked = True
+        if not self.has_connected:
+            self.has_connected = True
             return {"type": "websocket.connect"}
         await asyncio.Event().wait()
         raise AssertionError
 
     async def send(self, message: Any) -> None:
         self.sent.append(message)
-        self.answered.set()
+        self.responded.set()
         if message["type"] == "websocket.close":
             self.closed.set()
 
 
 class Stream:
-    """A client that follows a job."""
+    """A client that reads the event stream of a job."""
 
     def __init__(self, app: FastAPI, job_id: UUID, headers: dict[str, str]) -> None:
         self.sent: asyncio.Queue[Any] = asyncio.Queue()
@@ -82,12 +82,12 @@ class Stream:
         self._streaming = asyncio.create_task(app(_scope(job_id, headers), self._receive, self.sent.put))
 
     async def status(self) -> int:
-        """Of the answer, once it has begun."""
+        """Return the status of the response, after its head was sent."""
         status: int = (await self.sent.get())["status"]
         return status
 
     async def end(self) -> None:
-        """Go away."""
+        """Disconnect the client."""
         self._gone.set()
         await self._streaming
 
@@ -119,8 +119,8 @@ async def test_socket_of_a_page_closes_when_its_session_is_revoked(
     monkeypatch.setattr(sockets, "RECHECK_INTERVAL_S", 0.05)
     ada = await world.user("ada@example.org")
     async with database.transaction() as session:
-        begun = await sessions.start(session, ada)
-    cookie = f"{sessions.cookie_name(URL)}={begun.token}".encode()
+        started = await sessions.start(session, ada)
+    cookie = f"{sessions.cookie_name(URL)}={started.token}".encode()
     socket = Socket()
     with studio_session.serving(instance, app.state.last_use):
         watched = WatchedSockets(
@@ -131,13 +131,13 @@ async def test_socket_of_a_page_closes_when_its_session_is_revoked(
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(
                 socket.closed.wait(), 0.5
-            )  # it stays open for as long as the session lives
+            )  # the socket stays open while the session is valid
 
         async with database.transaction() as session:
-            await sessions.revoke(session, ada.id, begun.signed_in.session_id, by="user:ada")
+            await sessions.revoke(session, ada.id, started.signed_in.session_id, by="user:ada")
         async with asyncio.timeout(SOON_S):
             await socket.closed.wait()
-            await socket.heard_end.wait()
+            await socket.saw_disconnect.wait()
             await open_
     assert [message["type"] for message in socket.sent] == ["websocket.accept", "websocket.close"]
     assert socket.sent[-1]["code"] == SIGNED_OUT
@@ -160,20 +160,20 @@ async def _of_a_member(world: World, project_id: UUID) -> tuple[dict[str, str], 
     return {"Cookie": cookie, "X-Puras-Project": str(project_id)}, remove
 
 
-def _with_scopes(before: list[str], after: list[str]) -> WayIn:
-    """Return a way in by a restricted key whose scopes are replaced."""
+def _with_scopes(before: list[str], after: list[str]) -> CreateCaller:
+    """Return a function that creates a caller with a restricted key whose scopes are replaced."""
 
-    async def way_in(world: World, project_id: UUID) -> tuple[dict[str, str], Any]:
+    async def create_caller(world: World, project_id: UUID) -> tuple[dict[str, str], Any]:
         async with world.database.transaction() as session:
             made = await keys.create(session, None, project_id=project_id, limits=keys.Limits(scopes=before))
         replace_scopes = update(ApiKey).where(col(ApiKey.id) == made.key.id).values(scopes=after)
         return {"Authorization": f"Bearer {made.plaintext}"}, replace_scopes
 
-    return way_in
+    return create_caller
 
 
 @pytest.mark.parametrize(
-    ("way_in", "most_bad_keys", "code"),
+    ("create_caller", "max_bad_keys", "code"),
     [
         (_of_a_key, 100, "invalid_api_key"),
         (_of_a_key, 0, "too_many_bad_keys"),
@@ -190,15 +190,20 @@ def _with_scopes(before: list[str], after: list[str]) -> WayIn:
     ],
 )
 async def test_stream_ends_when_its_caller_loses_access_to_the_job(
-    app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch, way_in: WayIn, most_bad_keys: int, code: str
+    app: FastAPI,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    create_caller: CreateCaller,
+    max_bad_keys: int,
+    code: str,
 ) -> None:
     monkeypatch.setattr(gate, "RECHECK_INTERVAL_S", 0.0)
-    monkeypatch.setattr(sign_ins, "MAX_BAD_KEYS", most_bad_keys)
+    monkeypatch.setattr(sign_ins, "MAX_BAD_KEYS", max_bad_keys)
     monkeypatch.setattr("backend.execution.events.follow.HEARTBEAT_S", 0.1)
     async with world.database.transaction() as session:
         tenant = await make_tenant(session, make_skill())
         job_id = await make_job(session, tenant)
-    headers, end = await way_in(world, tenant.project_id)
+    headers, end = await create_caller(world, tenant.project_id)
 
     stream = Stream(app, job_id, headers)
     async with asyncio.timeout(SOON_S):
@@ -236,7 +241,7 @@ async def test_download_stops_when_its_caller_loses_access(
     assert not complete[-1].get("more_body", False)
     assert len(complete) > 2
     assert [message["type"] for message in broken] == ["http.response.start", "http.response.body"]
-    assert broken[-1]["more_body"], "no end that looks complete"
+    assert broken[-1]["more_body"], "an interrupted response must not have a regular end"
 
 
 def _memory(project_id: UUID, title: str) -> MemoryRecord:
@@ -248,7 +253,7 @@ def _memory(project_id: UUID, title: str) -> MemoryRecord:
 async def _read(
     app: FastAPI, world: World, path: str, headers: dict[str, str], end: Any | None
 ) -> list[dict[str, Any]]:
-    """What a client gets whose credentials end with the first part of the response."""
+    """Return what a client receives whose access ends after the first part of the response."""
     sent: list[dict[str, Any]] = []
 
     async def send(message: Any) -> None:
@@ -331,8 +336,8 @@ async def test_open_pages_are_limited_per_user_over_all_sessions(
 ) -> None:
     ada, bob = await world.user("ada@example.org"), await world.user("bob@example.org")
     async with database.transaction() as session:
-        begun = [await sessions.start(session, person) for person in (ada, ada, bob)]
-    pages = [Socket() for _ in begun]
+        started = [await sessions.start(session, person) for person in (ada, ada, bob)]
+    pages = [Socket() for _ in started]
     with studio_session.serving(instance, app.state.last_use):
         watched = WatchedSockets(
             lambda scope, receive, send: scope["page"].app(scope, receive, send),
@@ -341,12 +346,12 @@ async def test_open_pages_are_limited_per_user_over_all_sessions(
             limit=1,
         )
         opening = []
-        for page, one in zip(pages, begun, strict=True):
+        for page, one in zip(pages, started, strict=True):
             cookie = f"{sessions.cookie_name(URL)}={one.token}".encode()
             scope = {"type": "websocket", "headers": [(b"cookie", cookie)], "page": page}
             opening.append(asyncio.create_task(watched(scope, page.receive, page.send)))
             async with asyncio.timeout(SOON_S):
-                await page.answered.wait()
+                await page.responded.wait()
         assert [page.sent[0]["type"] for page in pages] == [
             "websocket.accept",
             "websocket.close",

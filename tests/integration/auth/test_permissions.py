@@ -1,4 +1,4 @@
-"""What each kind of caller can reach, checked over every route that the API has."""
+"""The routes that each kind of caller can use, checked for all routes of the API."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OPEN = {
     ("OPTIONS", "/v1/drive/uploads"),
     ("OPTIONS", "/v1/drive/uploads/{upload_id}"),
 }
-"""Routes that need no credentials of their caller."""
+"""Routes that need no credentials."""
 ANY_CALLER = {("GET", "/v1/me"), ("GET", "/v1/docs"), ("GET", "/v1/docs/{name}")}
 OWN_JOBS = {
     ("GET", "/v1/jobs/{job_id}"),
@@ -45,9 +45,9 @@ OWN_JOBS = {
     ("POST", "/v1/jobs/{job_id}/replay"),
     ("POST", "/v1/skills/{name}/run"),
 }
-"""What a publishable key can do, and every restricted key."""
+"""Routes that publishable keys and restricted keys can use."""
 OWN_LISTS = {("GET", "/v1/jobs"), ("GET", "/v1/jobs/activity"), ("POST", "/v1/jobs/{job_id}/cancel")}
-"""What a restricted secret key can do besides."""
+"""Routes that a restricted secret key can also use."""
 PERSONAL = {
     ("GET", "/v1/projects"),
     ("POST", "/v1/projects"),
@@ -56,7 +56,7 @@ PERSONAL = {
     ("DELETE", "/v1/me/sessions/{session_id}"),
     ("POST", "/v1/me/password"),
 }
-"""What a signed-in person does outside of any project."""
+"""Routes that a signed-in user can use outside of a project."""
 READ_BY_POST = {
     ("POST", "/v1/deployments/validate"),
     ("POST", "/v1/drive/sign"),
@@ -64,7 +64,7 @@ READ_BY_POST = {
     ("POST", "/v1/memory/get"),
     ("POST", "/v1/memory/search"),
 }
-"""What viewers may do though it is no GET."""
+"""Routes that viewers may use although their method is not GET."""
 NOT_FOR_VIEWERS = {
     ("GET", "/v1/api-keys"),
     ("GET", "/v1/audit"),
@@ -85,7 +85,7 @@ NOT_FOR_VIEWERS = {
     ("GET", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}"),
     ("HEAD", "/v1/drive/uploads/{upload_id}"),
 }
-NARROWINGS = {
+RESTRICTIONS = {
     "allowlist": Limits(skill_allowlist=["greet"]),
     "cap": Limits(daily_cap_micros=1_000_000),
     "expiry": Limits(expires_at=now() + timedelta(days=1)),
@@ -93,7 +93,7 @@ NARROWINGS = {
 
 
 def routes() -> Iterator[tuple[tuple[str, str], frozenset[str]]]:
-    """Method and path of every operation of the API, and its query parameters."""
+    """Yield the method and path of each operation of the API, and its query parameters."""
     for route in iter_route_contexts(router.routes):
         assert isinstance(route.original_route, AuthorizedRoute)
         for method in sorted(route.methods or ()):
@@ -107,7 +107,7 @@ INVALID = {"limit": "many", "timeout": "long", "version": "x", "since": "x"}
 
 
 def path_of(template: str, project: UUID) -> str:
-    """A path that names the project, and else things that do not exist."""
+    """Return a path with the ID of the project and with IDs that do not exist."""
     filled = template.replace("{project}", str(project)).replace("{step}", "1")
     return re.sub(r"{[a-z_]+}", str(uuid4()), filled)
 
@@ -115,7 +115,7 @@ def path_of(template: str, project: UUID) -> str:
 async def ask(
     client: httpx.AsyncClient, route: tuple[str, str], project: UUID, headers: dict[str, str]
 ) -> httpx.Response:
-    """Send a request whose query and body are invalid wherever the route has them."""
+    """Send a request with an invalid query and body, if the route has them."""
     method, template = route
     return await client.request(
         method,
@@ -127,12 +127,12 @@ async def ask(
 
 
 async def denied(
-    client: httpx.AsyncClient, project: UUID, headers: dict[str, str], *, besides: Routes = frozenset()
+    client: httpx.AsyncClient, project: UUID, headers: dict[str, str], *, except_routes: Routes = frozenset()
 ) -> set[tuple[str, str]]:
-    """The routes, but some, that answer the caller's invalid request with 403."""
+    """Return the routes, except some, that return 403 for the invalid request of the caller."""
     found = set()
     for route in ROUTES:
-        if route in besides:
+        if route in except_routes:
             continue
         answer = await ask(client, route, project, headers)
         assert answer.status_code != 401, route
@@ -143,16 +143,16 @@ async def denied(
 
 
 def lines(routes: Routes) -> list[str]:
-    """The routes as lines, for a message that can be read."""
+    """Return the routes as lines, for a readable message of a failed assertion."""
     return [" ".join(route) for route in sorted(routes)]
 
 
-@pytest.mark.parametrize("narrowing", NARROWINGS)
+@pytest.mark.parametrize("restriction", RESTRICTIONS)
 async def test_a_restricted_key_reaches_its_own_jobs_and_no_other_route(
-    client: httpx.AsyncClient, world: Any, narrowing: str
+    client: httpx.AsyncClient, world: Any, restriction: str
 ) -> None:
     project = await world.project("Mine")
-    headers = await world.key(project, limits=NARROWINGS[narrowing])
+    headers = await world.key(project, limits=RESTRICTIONS[restriction])
 
     allowed = set(ROUTES) - await denied(client, project.id, headers)
 
@@ -189,8 +189,8 @@ async def test_requests_of_owners_and_unrestricted_keys_reach_validation(
     project = await world.project("Mine", owner)
     browser = await world.browser(owner)
 
-    deletion = {("DELETE", "/v1/projects/{project}")}  # it would succeed
-    by_owner = await denied(browser, project.id, {"X-Puras-Project": str(project.id)}, besides=deletion)
+    deletion = {("DELETE", "/v1/projects/{project}")}  # the deletion would succeed
+    by_owner = await denied(browser, project.id, {"X-Puras-Project": str(project.id)}, except_routes=deletion)
     by_key = await denied(client, project.id, await world.key(project))
 
     in_jobs = {route for route in ROUTES if route[1].startswith(("/v1/media/", "/v1/web/", "/v1/subagent/"))}

@@ -1,4 +1,4 @@
-"""Every operation of the API, as its own description lists them, met by strangers with nonsense in their hands."""
+"""Random requests of untrusted callers to each operation in the OpenAPI description."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ VALUES: list[Any] = [
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One line of the description."""
+    """An operation of the OpenAPI description."""
 
     method: str
     path: str
@@ -69,22 +69,24 @@ class Operation:
 
 
 def operations() -> Iterator[Operation]:
-    """What the application says that it can do under `/v1`."""
+    """Yield the operations under `/v1`."""
     spec = openapi()
     for path, methods in spec["paths"].items():
-        for method, told in methods.items():
+        for method, described in methods.items():
             if path.startswith("/v1/"):
-                content = told.get("requestBody", {}).get("content", {})
+                content = described.get("requestBody", {}).get("content", {})
                 schema = content.get("application/json", {}).get("schema", {})
                 body = spec["components"]["schemas"].get(schema.get("$ref", "").rsplit("/", 1)[-1], schema)
-                yield Operation(method.upper(), path, told.get("parameters", []), body if content else None)
+                yield Operation(
+                    method.upper(), path, described.get("parameters", []), body if content else None
+                )
 
 
 OPERATIONS = list(operations())
 
 
-def nonsense(operation: Operation, dice: random.Random, ids: list[str]) -> dict[str, Any]:
-    """A request that fits the operation in form only."""
+def random_request(operation: Operation, dice: random.Random, ids: list[str]) -> dict[str, Any]:
+    """Return a request with the form of the operation and random values."""
     path = operation.path
     for one in operation.parameters:
         if one["in"] == "path":
@@ -130,7 +132,7 @@ async def test_random_requests_get_no_access_error_or_data(
     is_open = operation.path.startswith("/v1/drive/signed/")
 
     for _ in range(4 * ROUNDS):
-        request = nonsense(operation, dice, [str(victim.id), victim.slug])
+        request = random_request(operation, dice, [str(victim.id), victim.slug])
         for kind, headers in keys.items():
             answer = await client.request(**with_headers(request, headers))
             where = f"{kind}: {request} -> {answer.status_code} {answer.text[:300]}"

@@ -1,4 +1,4 @@
-"""Where somebody is signed in, signing out elsewhere, and another password."""
+"""Lists of sessions, sign-out of other sessions, and changes of the password."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def hidden(page: str, name: str) -> str:
 
 
 async def send(browser: httpx.AsyncClient, path: str, **fields: str) -> httpx.Response:
-    """Open the form, fill it in and send it."""
+    """Open the form, fill it in and submit it."""
     page = (await browser.get(path)).text
     names = re.findall(r'type="hidden" name="(\w+)"', page)
     filled = {**{name: hidden(page, name) for name in names}, **fields}
@@ -43,7 +43,7 @@ async def signs_in(app: FastAPI, password: str) -> bool:
         return answer.status_code == 303
 
 
-async def acts(database: Database) -> list[str]:
+async def audited_actions(database: Database) -> list[str]:
     async with database.transaction() as session:
         return list((await session.scalars(select(AuditRow.action).order_by(AuditRow.id))).all())
 
@@ -91,7 +91,7 @@ async def test_signing_out_other_sessions_keeps_the_current_one(world: World, da
     bob = await world.browser(await world.user("bob@example.org"))
     assert (await here.delete("/v1/me/sessions")).json() == {"ended": 2}
     assert [await is_live(one) for one in (here, *others, bob)] == [True, False, False, True]
-    assert (await acts(database))[-1] == "sessions.revoked"
+    assert (await audited_actions(database))[-1] == "sessions.revoked"
 
 
 async def test_sessions_of_other_users_and_keys_have_no_access(
@@ -141,8 +141,8 @@ async def test_password_change_ends_every_other_session(
     assert (await here.post("/v1/me/password", json=body)).status_code == 204
     assert [await is_live(here), await is_live(elsewhere)] == [True, False]
     assert [await signs_in(app, PASSWORD), await signs_in(app, NEW)] == [False, True]
-    assert (await here.get(link)).status_code == 403  # a link that lay around is closed too
-    assert {"password.changed", "sessions.revoked"} <= set(await acts(database))
+    assert (await here.get(link)).status_code == 403  # a reset link that was not used yet is invalid too
+    assert {"password.changed", "sessions.revoked"} <= set(await audited_actions(database))
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ async def test_password_guesses_of_a_stolen_session_are_limited(world: World) ->
 
 async def test_password_form_needs_a_session_and_the_current_password(app: FastAPI, world: World) -> None:
     ada = await world.user("ada@example.org")
-    async with browse(app) as stranger:
-        assert (await stranger.get("/password")).headers["Location"] == "/sign-in?next=/password"
+    async with browse(app) as anonymous:
+        assert (await anonymous.get("/password")).headers["Location"] == "/sign-in?next=/password"
     here, elsewhere = await world.browser(ada), await world.browser(ada)
     wrong = await send(here, "/password", current="not it", password=NEW)
     assert wrong.status_code == 403
@@ -210,7 +210,7 @@ async def test_reset_link_sets_a_password_once_and_ends_all_sessions(
         assert (await browser.get(path)).status_code == 403
     assert not await is_live(before)
     assert [await signs_in(app, PASSWORD), await signs_in(app, NEW)] == [False, True]
-    assert {"password_reset.issued", "password.reset"} <= set(await acts(database))
+    assert {"password_reset.issued", "password.reset"} <= set(await audited_actions(database))
 
 
 async def test_reset_link_is_invalid_after_a_newer_link_or_its_expiry(

@@ -1,4 +1,4 @@
-"""The set-up link, signing in, and signing out, as a browser does them."""
+"""The setup link, sign-in and sign-out in a browser."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def hidden(page: str, name: str) -> str:
 
 
 async def send(browser: httpx.AsyncClient, path: str, **fields: str) -> httpx.Response:
-    """Open the form, fill it in and send it."""
+    """Open the form, fill it in and submit it."""
     page = (await browser.get(path)).text
     names = re.findall(r'type="hidden" name="(\w+)"', page)
     return await browser.post(
@@ -44,7 +44,7 @@ async def send(browser: httpx.AsyncClient, path: str, **fields: str) -> httpx.Re
     )
 
 
-async def link(database: Database) -> str:
+async def create_link(database: Database) -> str:
     async with database.transaction() as session:
         return await setup.issue(session)
 
@@ -52,8 +52,8 @@ async def link(database: Database) -> str:
 async def test_setup_link_creates_and_signs_in_the_owner_once(
     app: FastAPI, world: Any, database: Database
 ) -> None:
-    project = await world.project("Made before anybody came")
-    path = f"/setup?token={await link(database)}"
+    project = await world.project("Made before the first account")
+    path = f"/setup?token={await create_link(database)}"
     async with browse(app) as browser:
         answer = await send(browser, path, name="Ada", email=" Ada@Example.org ", password=PASSWORD)
         assert (answer.status_code, answer.headers["Location"]) == (303, "/")
@@ -75,7 +75,7 @@ async def test_setup_link_creates_and_signs_in_the_owner_once(
 async def test_twenty_concurrent_uses_of_the_setup_link_create_one_owner(
     app: FastAPI, database: Database
 ) -> None:
-    path = f"/setup?token={await link(database)}"
+    path = f"/setup?token={await create_link(database)}"
 
     async def attempt(number: int) -> int:
         async with browse(app) as browser:
@@ -90,7 +90,7 @@ async def test_twenty_concurrent_uses_of_the_setup_link_create_one_owner(
 
 
 async def test_weak_password_is_rejected_and_the_link_stays_valid(app: FastAPI, database: Database) -> None:
-    path = f"/setup?token={await link(database)}"
+    path = f"/setup?token={await create_link(database)}"
     async with browse(app) as browser:
         for weak in ("short", "aaaaaaaaaaaaaaaa", "ada@example.org", "x" * 300):
             answer = await send(browser, path, email="ada@example.org", password=weak)
@@ -109,7 +109,7 @@ async def test_invented_setup_link_is_rejected(client: httpx.AsyncClient, token:
 async def test_newer_setup_link_replaces_the_previous_one(
     client: httpx.AsyncClient, database: Database
 ) -> None:
-    first, second = await link(database), await link(database)
+    first, second = await create_link(database), await create_link(database)
     assert (await client.get(f"/setup?token={first}")).status_code == 403
     assert (await client.get(f"/setup?token={second}")).status_code == 200
 
@@ -217,9 +217,11 @@ async def test_form_input_is_escaped_in_html(app: FastAPI) -> None:
     assert answer.headers["X-Frame-Options"] == "DENY"
 
 
-@pytest.mark.parametrize("redis_is_away", [False, True])
-async def test_password_guesses_are_rate_limited(app: FastAPI, world: Any, *, redis_is_away: bool) -> None:
-    if redis_is_away:
+@pytest.mark.parametrize("redis_is_unavailable", [False, True])
+async def test_password_guesses_are_rate_limited(
+    app: FastAPI, world: Any, *, redis_is_unavailable: bool
+) -> None:
+    if redis_is_unavailable:
         app.state.throttle = sign_ins.Throttle(Redis.from_url("redis://127.0.0.1:1"))
     await world.user("ada@example.org")
     async with browse(app) as browser:

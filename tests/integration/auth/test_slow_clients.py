@@ -1,4 +1,4 @@
-"""Clients that are slow on purpose, or send heads without end, over real sockets: each comes to an end."""
+"""Clients that send slowly or send endless heads over real sockets: the server ends each connection."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SOON_S = 10.0
 
 
 class Answer(NamedTuple):
-    """What came back on a raw connection until it was closed."""
+    """The response on a raw connection that the server closed."""
 
     status: int
     head: str
@@ -36,7 +36,7 @@ class Answer(NamedTuple):
 
 @pytest_asyncio.fixture
 async def port(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
-    """The port of the application behind the protocol that it is served with; patience is shorter."""
+    """Yield the port of the application, served with its own protocol class and with shorter timeouts."""
     monkeypatch.setattr(request_limits, "HEAD_S", 0.5)
     monkeypatch.setattr(request_limits, "LINGER_S", 0.5)
     monkeypatch.setattr(middleware, "BODY_GRACE_S", 0.5)
@@ -46,14 +46,14 @@ async def port(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[i
 
 @asynccontextmanager
 async def served(app: FastAPI) -> AsyncIterator[tuple[uvicorn.Server, int]]:
-    """The application behind the protocol that it is served with, and its port."""
+    """Serve the application with its own protocol class, and yield the server and its port."""
     config = uvicorn.Config(
         app, port=0, lifespan="off", log_config=None, http=BoundedHttp, timeout_keep_alive=1, ws="none"
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     async with asyncio.timeout(SOON_S):
-        while not server.started:  # noqa: ASYNC110 - it offers no event to wait for
+        while not server.started:  # noqa: ASYNC110 - the server has no event to wait for
             await asyncio.sleep(0.01)
     yield server, server.servers[0].sockets[0].getsockname()[1]
     server.should_exit = True
@@ -69,7 +69,7 @@ async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyn
 
 
 async def until_closed(reader: asyncio.StreamReader) -> Answer | None:
-    """The answer that came before the other side hung up, if one did; it may hang up on what is still being sent."""
+    """Return the response before the server disconnected, if any; the client may still be sending then."""
     pieces: list[bytes] = []
     async with asyncio.timeout(SOON_S):
         with suppress(ConnectionResetError):
@@ -82,7 +82,7 @@ async def until_closed(reader: asyncio.StreamReader) -> Answer | None:
 
 
 async def trickle(writer: asyncio.StreamWriter, data: bytes = b"x") -> None:
-    """Send a byte now and then for as long as anybody reads."""
+    """Send data slowly until the server disconnects."""
     try:
         while True:
             writer.write(data)
@@ -92,8 +92,8 @@ async def trickle(writer: asyncio.StreamWriter, data: bytes = b"x") -> None:
         return
 
 
-async def hung_up_on(port: int, *parts: bytes, then: bytes = b"") -> Answer | None:
-    """What a client is told that sends these parts, and then trickles."""
+async def exchange(port: int, *parts: bytes, then: bytes = b"") -> Answer | None:
+    """Send parts, then send data slowly, and return the response."""
     async with connected(port) as (reader, writer):
         for part in parts:
             writer.write(part)
@@ -107,13 +107,13 @@ async def hung_up_on(port: int, *parts: bytes, then: bytes = b"") -> Answer | No
 
 async def test_silent_client_is_disconnected(port: int) -> None:
     began = time.monotonic()
-    assert await hung_up_on(port) is None
+    assert await exchange(port) is None
     assert time.monotonic() - began < SOON_S
 
 
 async def test_client_with_a_slow_head_is_disconnected(port: int) -> None:
-    assert await hung_up_on(port, b"GET /health HTTP/1.1\r\nHost: a\r\nX-Slow: ", then=b"x") is None
-    assert await hung_up_on(port, b"GET /health HTTP/1.1\r\n", then=b"A: b\r\n") is None
+    assert await exchange(port, b"GET /health HTTP/1.1\r\nHost: a\r\nX-Slow: ", then=b"x") is None
+    assert await exchange(port, b"GET /health HTTP/1.1\r\n", then=b"A: b\r\n") is None
 
 
 @pytest.mark.parametrize(
@@ -124,10 +124,10 @@ async def test_client_with_a_slow_head_is_disconnected(port: int) -> None:
         b"GET /health?" + b"x" * (MAX_HEAD_BYTES + 1) + b" HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET /health HTTP/1.1\r\nX: " + b"x" * 200_000,
     ],
-    ids=["one large header", "many headers", "a long address", "a header without end"],
+    ids=["one large header", "many headers", "a long URL", "an endless header"],
 )
 async def test_oversized_head_is_rejected(port: int, head: bytes) -> None:
-    answer = await hung_up_on(port, head)
+    answer = await exchange(port, head)
     assert answer is not None
     assert (answer.status, answer.code) == (431, "head_too_large")
     assert "connection: close" in answer.head
@@ -135,14 +135,14 @@ async def test_oversized_head_is_rejected(port: int, head: bytes) -> None:
 
 async def test_head_with_the_maximum_number_of_headers_is_accepted(port: int) -> None:
     head = b"GET /health HTTP/1.1\r\nConnection: close\r\n" + b"A: b\r\n" * (MAX_HEADERS - 1) + b"\r\n"
-    answer = await hung_up_on(port, head)
+    answer = await exchange(port, head)
     assert answer is not None
     assert answer.status == 200
 
 
 async def test_malformed_http_returns_an_api_error(port: int) -> None:
     for junk in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"HELLO\r\n\r\n"):
-        answer = await hung_up_on(port, junk)
+        answer = await exchange(port, junk)
         assert answer is not None
         assert (answer.status, answer.code) == (400, "malformed")
 
@@ -159,7 +159,7 @@ async def request(world: World, body_head: str, path: str = "/v1/api-keys") -> b
 async def test_slow_or_incomplete_body_is_rejected(port: int, world: World, how: str) -> None:
     drop = b"1\r\n \r\n" if "chunked" in how else b" "
     for then in (drop, b""):
-        answer = await hung_up_on(port, await request(world, how), then=then)
+        answer = await exchange(port, await request(world, how), then=then)
         assert answer is not None
         assert (answer.status, answer.code) == (408, "body_too_slow")
         assert "connection: close" in answer.head
@@ -176,7 +176,7 @@ async def test_incomplete_upload_is_rejected_and_leaves_no_file(
         "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 100000\r\n\r\n"
         '--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
     )
-    answer = await hung_up_on(port, head.encode())
+    answer = await exchange(port, head.encode())
     assert answer is not None
     assert (answer.status, answer.code) == (408, "body_too_slow")
     storage = app.state.context.settings.home / "storage"
@@ -190,17 +190,17 @@ async def test_long_body_is_accepted_if_it_is_fast_enough(
     head = await request(world, "Content-Length: 6000\r\nConnection: close")
     async with connected(port) as (reader, writer):
         writer.write(head)
-        for _ in range(12):  # 500 bytes each tenth of a second: longer than the grace, faster than the least
+        for _ in range(12):  # 500 bytes per 0.1 s: longer than the grace period, faster than the minimum rate
             writer.write(b" " * 500)
             await asyncio.sleep(0.1)
         answer = await until_closed(reader)
     assert answer is not None
-    assert answer.status in (400, 422)  # it was read to its end, and is blank
+    assert answer.status in (400, 422)  # the whole body was read, and it is blank
 
 
 async def test_unauthenticated_client_cannot_keep_the_connection_open(port: int) -> None:
     head = b"POST /v1/api-keys HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"
-    answer = await hung_up_on(port, head, then=b" ")
+    answer = await exchange(port, head, then=b" ")
     assert answer is not None
     assert answer.status == 401
 
@@ -218,9 +218,9 @@ async def test_connection_is_reused_and_closed_when_idle(port: int) -> None:
 
 async def test_slow_response_is_not_interrupted(port: int, app: FastAPI) -> None:
     app.router.add_route("/slow", _slow)
-    half_of_the_next = b"GET /health HTTP/1.1\r\nHost"
+    half_of_the_next_request = b"GET /health HTTP/1.1\r\nHost"
     async with connected(port) as (reader, writer):
-        writer.write(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n" + half_of_the_next)
+        writer.write(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n" + half_of_the_next_request)
         async with asyncio.timeout(SOON_S):
             assert b"200" in await reader.readline()
 
@@ -233,28 +233,28 @@ async def _slow(_: Request) -> PlainTextResponse:
 async def test_stopping_server_ends_streams_and_finishes_other_responses() -> None:
     stopping = asyncio.Event()
 
-    async def words() -> AsyncIterator[str]:
+    async def finite_stream() -> AsyncIterator[str]:
         yield "first"
         await stopping.wait()
         yield ", last"
 
-    async def never_ending() -> AsyncIterator[str]:
+    async def endless_stream() -> AsyncIterator[str]:
         yield "first"
         await asyncio.Event().wait()
 
     api = FastAPI()
-    api.add_api_route("/answer", lambda: StreamingResponse(words()))
-    api.add_api_route("/v1/jobs/7/stream", lambda: StreamingResponse(never_ending()))
+    api.add_api_route("/answer", lambda: StreamingResponse(finite_stream()))
+    api.add_api_route("/v1/jobs/7/stream", lambda: StreamingResponse(endless_stream()))
     async with served(api) as (server, port), connected(port) as answer, connected(port) as stream:
         for path, (reader, writer) in (("/answer", answer), ("/v1/jobs/7/stream", stream)):
             writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
             await reader.readuntil(b"first\r\n")
         server.should_exit = True
-        assert await until_ended(stream[0]) == b""
+        assert await read_to_end(stream[0]) == b""
         stopping.set()
-        assert b", last" in await until_ended(answer[0])
+        assert b", last" in await read_to_end(answer[0])
 
 
-async def until_ended(reader: asyncio.StreamReader) -> bytes:
+async def read_to_end(reader: asyncio.StreamReader) -> bytes:
     async with asyncio.timeout(SOON_S):
         return await reader.read()

@@ -1,4 +1,4 @@
-"""What the migration to restricted keys does to keys and windows that an older release has stored."""
+"""The migration to restricted keys, for keys and windows that an earlier release stored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BEFORE = "0027_memory_by_turns"
 
 @pytest.fixture
 def old(database: Database, database_url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """A connection to an empty database of the release before, which ends at the newest one."""
+    """Yield a connection to an empty database of the earlier release; upgrade the database at the end."""
     run.downgrade(database_url, BEFORE)
     connection = psycopg.connect(database_url, autocommit=True)
     try:
@@ -30,7 +30,7 @@ def old(database: Database, database_url: str) -> Iterator[psycopg.Connection[tu
 
 
 def project(old: psycopg.Connection[tuple[object, ...]], window: int, *, by_member: bool = False) -> UUID:
-    """A project whose window has that size."""
+    """Create a project with a window of the given size."""
     its_id = uuid4()
     old.execute(
         "insert into projects (id, slug, name, created_at) values (%s, %s, 'x', now())", (its_id, str(its_id))

@@ -1,4 +1,4 @@
-"""Budgets: what they count, what they refuse, what they only tell of."""
+"""Budgets: what they count, which jobs they reject, and when they only send an alert."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ from workers.attempt.attempt import Attempt
 from workers.attempt.run import run_attempt
 
 
-async def budget_of(database: Database, tenant: Tenant, limit_micros: int, **over: Any) -> BudgetRead:
+async def create_budget(database: Database, tenant: Tenant, limit_micros: int, **over: Any) -> BudgetRead:
     asked = {"name": "Small", "window": "day", "limit_usd": limit_micros / 1e6, **over}
     async with database.transaction() as session:
         return await budgets.create(session, tenant.principal, BudgetCreate(**asked))
 
 
-async def standing(database: Database, tenant: Tenant, budget: BudgetRead) -> BudgetRead:
+async def read_budget(database: Database, tenant: Tenant, budget: BudgetRead) -> BudgetRead:
     async with database.transaction() as session:
         return await budgets.get(session, tenant.principal, budget.id)
 
@@ -55,8 +55,8 @@ async def alerts(database: Database) -> list[dict[str, Any]]:
         return list((await session.execute(query)).scalars())
 
 
-async def age(database: Database, days: int) -> None:
-    """Let everything that was spent have been spent so many days before."""
+async def move_spending_back(database: Database, days: int) -> None:
+    """Move all spending to an earlier day."""
     async with database.transaction() as session:
         await session.execute(text("update daily_spending set day = day - :days"), {"days": days})
 
@@ -94,22 +94,22 @@ async def _submit(client: httpx.AsyncClient) -> httpx.Response:
 
 async def test_reserved_and_forgiven_amounts_count_as_used(database: Database) -> None:
     tenant = await tenant_of(database)
-    budget = await budget_of(database, tenant, 1_300)
+    budget = await create_budget(database, tenant, 1_300)
     failed = await running(database, tenant)
     assert await ended(database, failed, "failed", [call(300)])
     await running(database, tenant)
-    now = await standing(database, tenant, budget)
+    now = await read_budget(database, tenant, budget)
     assert (now.spent_micros, now.reserved_micros, now.forgiven_micros) == (0, 1_000, 300)
     with pytest.raises(BudgetReached):
         await submitted(database, tenant)
 
 
-async def test_jobs_admitted_together_reserve_at_most_the_budget(database: Database) -> None:
+async def test_jobs_admitted_together_do_not_reserve_above_the_budget(database: Database) -> None:
     tenant = await tenant_of(database)
     for _ in range(3):
         await submitted(database, tenant)
-    budget = await budget_of(database, tenant, 1_400)
-    jobs = await started(database, most=3)
+    budget = await create_budget(database, tenant, 1_400)
+    jobs = await started(database, limit=3)
     assert [(job.reserved_micros, job.lowered_by and job.lowered_by.name) for job in jobs] == [
         (1_000, None),
         (400, "Small"),
@@ -117,7 +117,7 @@ async def test_jobs_admitted_together_reserve_at_most_the_budget(database: Datab
     ]
     for job in jobs:
         assert await ended(database, job, "succeeded", [call(900)])
-    assert (await standing(database, tenant, budget)).spent_micros == 900 + 400
+    assert (await read_budget(database, tenant, budget)).spent_micros == 900 + 400
     async with database.transaction() as session:
         assert await audit.check_ledger(session) == []
 
@@ -126,36 +126,36 @@ async def test_job_without_available_budget_does_not_start(database: Database, i
     tenant = await tenant_of(database, credit_micros=2_000)
     for _ in range(4):
         await submitted(database, tenant)
-    await admit_as_the_version_before(database, tenant.project_id)
-    jobs = await started(database, most=4)
+    await admit_without_credit_check(database, tenant.project_id)
+    jobs = await started(database, limit=4)
     assert [job.reserved_micros for job in jobs] == [1_000, 1_000, 0, 0]
     await run_attempt(Attempt(instance, {}, jobs[3]))
-    assert await how(database, jobs[3]) == ("queued", None), "it waits for the wallet to be filled"
+    assert await status_of(database, jobs[3]) == ("queued", None), "the job waits for credit in the wallet"
     for job in jobs[:3]:
         assert await ended(database, job, "succeeded")
 
-    await budget_of(database, tenant, 1)
-    await forgiven_before(database, tenant)
+    await create_budget(database, tenant, 1)
+    await add_forgiven_spending(database, tenant)
     (late,) = await started(database)
     await run_attempt(Attempt(instance, {}, late))
-    assert await how(database, late) == ("failed", "budget_reached")
+    assert await status_of(database, late) == ("failed", "budget_reached")
 
 
-async def admit_as_the_version_before(database: Database, project_id: UUID) -> None:
-    """Make every queued job ready, whatever the wallet can hold: one of them may be claimed in vain."""
+async def admit_without_credit_check(database: Database, project_id: UUID) -> None:
+    """Make every queued job ready, without regard to the wallet: a claim may find no credit for a job."""
     query = text("update job_queue set cap_micros = 0 where project_id = :project_id")
     async with database.transaction() as session:
         await session.execute(query, {"project_id": project_id})
         await admission.admit(session, project_id)
 
 
-async def forgiven_before(database: Database, tenant: Tenant) -> None:
+async def add_forgiven_spending(database: Database, tenant: Tenant) -> None:
     query = text("insert into daily_spending values (:project_id, current_date, :pack, 'echo', :pack, 0, 1)")
     async with database.transaction() as session:
         await session.execute(query, {"project_id": tenant.project_id, "pack": tenant.skillpack_id})
 
 
-async def how(database: Database, job: JobAttempt) -> tuple[str, str | None]:
+async def status_of(database: Database, job: JobAttempt) -> tuple[str, str | None]:
     query = text("select status, error_code from jobs where id = :job_id")
     async with database.transaction() as session:
         row = (await session.execute(query, {"job_id": job.job_id})).one()
@@ -166,12 +166,14 @@ async def test_budget_counts_only_jobs_of_its_scope(database: Database) -> None:
     tenant = await tenant_of(database)
     await spent(database, tenant, 500, "echo")
     await spent(database, tenant, 200, "other")
-    of_skill = await budget_of(database, tenant, 400, name="Skill", scope="skill", skill="echo")
-    of_pack = await budget_of(database, tenant, 9_000, name="Pack", scope="skillpack", skillpack="default")
+    of_skill = await create_budget(database, tenant, 400, name="Skill", scope="skill", skill="echo")
+    of_pack = await create_budget(
+        database, tenant, 9_000, name="Pack", scope="skillpack", skillpack="default"
+    )
     async with database.transaction() as session:
         key = await keys.create(session, tenant.principal, project_id=tenant.project_id)
-    of_key = await budget_of(database, tenant, 400, name="Key", scope="key", api_key_id=key.key.id)
-    used = [(await standing(database, tenant, one)).used_micros for one in (of_skill, of_pack, of_key)]
+    of_key = await create_budget(database, tenant, 400, name="Key", scope="key", api_key_id=key.key.id)
+    used = [(await read_budget(database, tenant, one)).used_micros for one in (of_skill, of_pack, of_key)]
     assert used == [500, 700, 0]
     with pytest.raises(BudgetReached, match="'Skill'"):
         await submitted(database, tenant, "echo")
@@ -202,8 +204,8 @@ async def test_spending_before_the_window_does_not_count(
 ) -> None:
     tenant = await tenant_of(database)
     await spent(database, tenant, 500)
-    await age(database, days)
-    budget = await budget_of(database, tenant, 400, window=window)
+    await move_spending_back(database, days)
+    budget = await create_budget(database, tenant, 400, window=window)
     assert budget.is_reached is is_in
     assert (budget.resets_at is None) is (window == "total")
 
@@ -212,7 +214,7 @@ async def test_alert_is_recorded_once_per_window_and_soft_budget_allows_jobs(
     database: Database,
 ) -> None:
     tenant = await tenant_of(database)
-    budget = await budget_of(database, tenant, 1_000, alert_pct=50, enforce=False)
+    budget = await create_budget(database, tenant, 1_000, alert_pct=50, enforce=False)
     await spent(database, tenant, 400)
     assert await alerts(database) == []
     await spent(database, tenant, 150)
@@ -239,21 +241,21 @@ async def test_scope_that_does_not_match_its_target_is_rejected(
 ) -> None:
     tenant = await tenant_of(database)
     with pytest.raises(Invalid, match=problem):
-        await budget_of(database, tenant, 1, **over)
+        await create_budget(database, tenant, 1, **over)
 
 
 async def test_names_are_unique_and_other_projects_have_no_access(database: Database) -> None:
-    tenant, stranger = await tenant_of(database), await tenant_of(database)
-    budget = await budget_of(database, tenant, 1)
-    await budget_of(database, stranger, 1)
+    tenant, other = await tenant_of(database), await tenant_of(database)
+    budget = await create_budget(database, tenant, 1)
+    await create_budget(database, other, 1)
     with pytest.raises(BudgetNameTaken):
-        await budget_of(database, tenant, 2)
+        await create_budget(database, tenant, 2)
     with pytest.raises(BudgetNotFound):
-        await standing(database, stranger, budget)
+        await read_budget(database, other, budget)
     with pytest.raises(Missing, match="API key"):
-        await budget_of(database, tenant, 1, name="Key", scope="key", api_key_id=uuid4())
+        await create_budget(database, tenant, 1, name="Key", scope="key", api_key_id=uuid4())
     with pytest.raises(Missing):
-        await budget_of(database, tenant, 1, name="Skill", scope="skill", skill="nothing")
+        await create_budget(database, tenant, 1, name="Skill", scope="skill", skill="nothing")
     developer = replace(tenant, principal=replace(tenant.principal, role=Role.DEVELOPER))
     with pytest.raises(NotAllowed):
-        await budget_of(database, developer, 1, name="More")
+        await create_budget(database, developer, 1, name="More")

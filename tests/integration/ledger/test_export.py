@@ -1,4 +1,4 @@
-"""The wallet's movements as a table: whole, in order, and nothing in it that a program for tables would compute."""
+"""The CSV export of the ledger: complete, in order, and without cells that a spreadsheet evaluates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a claim may reserve under budgets and daily caps: parallel claims, jobs that were interrupted, called jobs."""
+"""What a claim may reserve with budgets and daily caps: concurrent claims, interrupted jobs and subjobs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from backend.execution.jobs.attempts.requeue import requeue
 from backend.execution.jobs.attempts.subjobs import claim_subjob
 from backend.execution.jobs.cancel import cancel
 from backend.execution.jobs.errors import KeyCapReached
-from backend.execution.worker_registry import service as fleet
+from backend.execution.worker_registry import service as worker_registry
 from backend.identity.api_keys import keys
 from backend.money import admission
 from backend.money.budgets import service as budgets
@@ -30,9 +30,9 @@ from tests.factories.tenants import Tenant
 from tests.integration.ledger.money import (
     call,
     ended,
-    noted,
     other_key,
     paid,
+    record_calls,
     running,
     spent,
     started,
@@ -43,8 +43,8 @@ from workers.attempt.attempt import Attempt
 from workers.attempt.run import run_attempt
 
 
-async def capped(database: Database, cap_micros: int) -> Tenant:
-    """A project whose jobs are submitted with a key that has a daily cap."""
+async def tenant_with_cap(database: Database, cap_micros: int) -> Tenant:
+    """Create a project whose jobs are submitted with a key that has a daily cap."""
     tenant = await tenant_of(database)
     async with database.transaction() as session:
         limits = keys.Limits(daily_cap_micros=cap_micros)
@@ -60,7 +60,7 @@ async def budget(database: Database, tenant: Tenant, limit_micros: int, **over: 
 
 
 async def total(database: Database, tenant: Tenant, skill: str | None = None) -> int:
-    """What the days' spending says, forgiven amounts included."""
+    """Return the sum of the daily spending with the forgiven amounts."""
     query = text("""
         select coalesce(sum(spent_micros + forgiven_micros), 0) from daily_spending
         where project_id = :id and (cast(:skill as text) is null or skill_name = :skill)
@@ -70,7 +70,7 @@ async def total(database: Database, tenant: Tenant, skill: str | None = None) ->
         return int((await session.execute(query, {"id": tenant.project_id, "skill": skill})).scalar_one())
 
 
-async def how(database: Database, job_id: UUID) -> tuple[str, str | None, str | None]:
+async def status_of(database: Database, job_id: UUID) -> tuple[str, str | None, str | None]:
     query = text("select status, error_code, error from jobs where id = :job_id")
     async with database.transaction() as session:
         row = (await session.execute(query, {"job_id": job_id})).one()
@@ -79,8 +79,8 @@ async def how(database: Database, job_id: UUID) -> tuple[str, str | None, str | 
 
 @pytest.mark.parametrize("kind", ["key_cap", "budget"])
 async def test_concurrent_claims_use_exactly_the_available_amount(database: Database, kind: str) -> None:
-    """Each claim is the short way to the database: statements that are each their own transaction."""
-    tenant = await capped(database, 1_400 if kind == "key_cap" else 1_000_000)
+    """Each claim uses the fast path, in which each statement is a transaction."""
+    tenant = await tenant_with_cap(database, 1_400 if kind == "key_cap" else 1_000_000)
     for _ in range(6):
         await submitted(database, tenant)
     if kind == "budget":
@@ -88,7 +88,7 @@ async def test_concurrent_claims_use_exactly_the_available_amount(database: Data
     workers = [uuid4() for _ in range(6)]
     async with database.transaction() as session:
         for worker_id in workers:
-            await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
+            await worker_registry.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
 
     async def one(worker_id: UUID) -> list[JobAttempt]:
         async with database.single() as session:
@@ -106,11 +106,11 @@ async def test_concurrent_claims_use_exactly_the_available_amount(database: Data
 async def test_job_above_the_daily_cap_fails_with_amount_and_reset_time(
     database: Database, instance: AppContext
 ) -> None:
-    tenant = await capped(database, 1_000)
+    tenant = await tenant_with_cap(database, 1_000)
     jobs = [await submitted(database, tenant) for _ in range(2)]
-    _, late = await started(database, most=2)
+    _, late = await started(database, limit=2)
     await run_attempt(Attempt(instance, {}, late))
-    status, code, error = await how(database, late.job_id)
+    status, code, error = await status_of(database, late.job_id)
     assert (status, code, late.job_id in jobs) == ("failed", "key_cap_reached", True)
     assert f"The key {tenant.principal.label[4:]!r} may spend $0.001000 a day" in str(error)
     assert "00:00 UTC" in str(error)
@@ -121,23 +121,23 @@ async def test_job_above_the_daily_cap_fails_with_amount_and_reset_time(
 
 
 async def test_spending_of_other_keys_does_not_count_towards_the_cap(database: Database) -> None:
-    tenant = await capped(database, 1_000)
+    tenant = await tenant_with_cap(database, 1_000)
     await submitted(database, tenant, by=replace(other_key(tenant), daily_cap_micros=None))
     await submitted(database, tenant)
-    jobs = await started(database, most=2)
+    jobs = await started(database, limit=2)
     assert [job.reserved_micros for job in jobs] == [1_000, 1_000]
 
 
 async def test_run_past_midnight_counts_for_the_day_on_which_it_ends(database: Database) -> None:
-    tenant = await capped(database, 1_000)
+    tenant = await tenant_with_cap(database, 1_000)
     await spent(database, tenant, 400)
     late = await running(database, tenant)
     assert late.reserved_micros == 600
-    async with database.transaction() as session:  # midnight
+    async with database.transaction() as session:  # midnight passes
         await session.execute(text("update daily_spending set day = day - 1"))
         await session.execute(text("update jobs set started_at = started_at - interval '1 day'"))
     early = await running(database, tenant)
-    assert early.reserved_micros == 400, "what runs past midnight holds its room of the new day"
+    assert early.reserved_micros == 400, "a job that runs past midnight reserves an amount of the new day"
     for job in (late, early):
         assert await ended(database, job, "succeeded", [call(1_000)])
     by_day = text("select spent_micros from daily_spending order by day")
@@ -147,11 +147,11 @@ async def test_run_past_midnight_counts_for_the_day_on_which_it_ends(database: D
 
 @pytest.mark.parametrize("kind", ["key_cap", "budget"])
 async def test_usage_of_an_interrupted_job_is_not_available_to_others(database: Database, kind: str) -> None:
-    tenant = await capped(database, 1_500 if kind == "key_cap" else 1_000_000)
+    tenant = await tenant_with_cap(database, 1_500 if kind == "key_cap" else 1_000_000)
     if kind == "budget":
         await budget(database, tenant, 1_500)
     first = await running(database, tenant)
-    await noted(database, first, call(700))
+    await record_calls(database, first, call(700))
     await submitted(database, tenant)
     later = now() + timedelta(hours=1)
     async with database.transaction() as session:
@@ -175,9 +175,9 @@ async def test_usage_of_an_interrupted_job_is_not_available_to_others(database: 
 async def test_cancelled_interrupted_job_pays_within_every_limit(
     database: Database, limit: str, used: int
 ) -> None:
-    tenant = await capped(database, 1_000_000)
+    tenant = await tenant_with_cap(database, 1_000_000)
     job = await running(database, tenant)
-    await noted(database, job, call(used))
+    await record_calls(database, job, call(used))
     async with database.transaction() as session:
         assert await requeue(session, job_id=job.job_id, attempt=job.attempt, reason="drain")
     if limit == "budget":
@@ -187,9 +187,9 @@ async def test_cancelled_interrupted_job_pays_within_every_limit(
             await session.execute(text("update api_keys set daily_cap_micros = 600"))
     async with database.transaction() as session:
         await cancel(session, tenant.principal, job.job_id)
-    most = 1_000 if limit == "job_cap" else 600
-    assert await total(database, tenant) == most
-    assert sum((await paid(database, job.job_id))[1:]) == most
+    maximum = 1_000 if limit == "job_cap" else 600
+    assert await total(database, tenant) == maximum
+    assert sum((await paid(database, job.job_id))[1:]) == maximum
 
 
 CALLS = text("""
@@ -202,8 +202,8 @@ from jobs where id = :caller
 """)
 
 
-async def called(database: Database, caller: JobAttempt, worker_id: UUID) -> JobAttempt:
-    """A job of the skill `other` that the running one has called, with money of its caller."""
+async def claim_child(database: Database, caller: JobAttempt, worker_id: UUID) -> JobAttempt:
+    """Claim a subjob of the skill `other`, which uses the reservation of its parent."""
     async with database.transaction() as session:
         await session.execute(CALLS, {"id": uuid4(), "caller": caller.job_id})
     async with database.transaction() as session:
@@ -226,14 +226,14 @@ async def test_budget_of_the_called_skill_reduces_the_reservation(
     await budget(database, tenant, 500, scope="skill", skill="other")
     caller = await running(database, tenant)
     worker_id = await worker_of(database, caller)
-    first = await called(database, caller, worker_id)
+    first = await claim_child(database, caller, worker_id)
     assert (first.reserved_micros, first.lowered_by and first.lowered_by.name) == (500, "Small")
-    second = await called(database, caller, worker_id)
+    second = await claim_child(database, caller, worker_id)
     assert second.reserved_micros == 0
     await run_attempt(Attempt(instance, {}, second))
-    assert (await how(database, second.job_id))[:2] == ("failed", "budget_reached")
+    assert (await status_of(database, second.job_id))[:2] == ("failed", "budget_reached")
     assert await ended(database, first, "succeeded", [call(400)])
-    third = await called(database, caller, worker_id)
+    third = await claim_child(database, caller, worker_id)
     assert third.reserved_micros == 100
     assert await ended(database, third, "succeeded")
     assert await ended(database, caller, "succeeded", [call(600)])
@@ -241,11 +241,11 @@ async def test_budget_of_the_called_skill_reduces_the_reservation(
     assert await total(database, tenant, "other") == 400
 
 
-async def test_subjob_pays_at_most_its_reservation_as_receipts_show(database: Database) -> None:
+async def test_subjob_does_not_pay_above_its_reservation(database: Database) -> None:
     tenant = await tenant_of(database)
     await budget(database, tenant, 300, scope="skill", skill="other")
     caller = await running(database, tenant)
-    child = await called(database, caller, await worker_of(database, caller))
+    child = await claim_child(database, caller, await worker_of(database, caller))
     assert await ended(database, child, "succeeded", [call(200), call(500)])
     assert await ended(database, caller, "succeeded", [call(450)])
     assert await total(database, tenant, "other") == 300
@@ -262,8 +262,8 @@ async def test_subjob_pays_at_most_its_reservation_as_receipts_show(database: Da
 async def test_subjob_without_a_reservation_is_settled_with_its_parent(database: Database) -> None:
     tenant = await tenant_of(database)
     caller = await running(database, tenant)
-    await noted(database, caller, call(1_000))
-    child = await called(database, caller, await worker_of(database, caller))
+    await record_calls(database, caller, call(1_000))
+    child = await claim_child(database, caller, await worker_of(database, caller))
     assert child.reserved_micros == 0
     assert await ended(database, child, "succeeded", [call(50)])
     assert await ended(database, caller, "succeeded")
@@ -277,9 +277,9 @@ async def test_nested_subjob_without_a_reservation_pays_nothing(
     tenant = await tenant_of(database)
     caller = await running(database, tenant)
     worker_id = await worker_of(database, caller)
-    await noted(database, caller, call(1_000))
-    child = await called(database, caller, worker_id)
-    below = await called(database, child, worker_id)
+    await record_calls(database, caller, call(1_000))
+    child = await claim_child(database, caller, worker_id)
+    below = await claim_child(database, child, worker_id)
     assert (child.reserved_micros, below.reserved_micros) == (0, 0)
     for job, used in ((below, 30), (child, 0), (caller, 0)):
         assert await ended(database, job, "succeeded", [call(used)] if used else [])

@@ -1,4 +1,4 @@
-"""What a job used is written down while it runs, and is paid when it ends: to the micro, and nothing more."""
+"""The usage of a job is recorded while it runs, and is charged exactly when it ends."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.factories.tenants import Tenant
 from tests.integration.ledger.money import (
     call,
     ended,
-    noted,
     paid,
+    record_calls,
     running,
     started,
     submitted,
@@ -26,7 +26,7 @@ from tests.integration.ledger.money import (
 )
 
 
-async def handed_back(database: Database, job: JobAttempt) -> None:
+async def requeue_job(database: Database, job: JobAttempt) -> None:
     async with database.transaction() as session:
         assert await requeue(session, job_id=job.job_id, attempt=job.attempt, reason="drain")
 
@@ -38,16 +38,16 @@ async def receipt_of(database: Database, tenant: Tenant, job: JobAttempt) -> Rec
 
 async def test_calls_are_recorded_during_the_job_with_the_remaining_amount(database: Database) -> None:
     job = await running(database, await tenant_of(database))
-    assert await noted(database, job, call(300), call(0, label="rehearsal", step=2)) == (300, 700)
-    assert await noted(database, job, call(900)) == (1_200, 0)
+    assert await record_calls(database, job, call(300), call(0, label="rehearsal", step=2)) == (300, 700)
+    assert await record_calls(database, job, call(900)) == (1_200, 0)
     async with database.transaction() as session:
         assert await ledger.job_spending(session, job) == (1_200, 0)
 
 
 async def test_lost_attempt_cannot_record_usage(database: Database) -> None:
     job = await running(database, await tenant_of(database))
-    await handed_back(database, job)
-    assert await noted(database, job, call(300)) is None
+    await requeue_job(database, job)
+    assert await record_calls(database, job, call(300)) is None
     assert not await ended(database, job, "succeeded", [call(300)])
     async with database.transaction() as session:
         assert await ledger.job_spending(session, job) is None
@@ -57,10 +57,10 @@ async def test_lost_attempt_cannot_record_usage(database: Database) -> None:
 async def test_receipt_has_a_line_item_for_each_call_of_every_attempt(database: Database) -> None:
     tenant = await tenant_of(database)
     first = await running(database, tenant)
-    await noted(database, first, call(300, step=1), call(0, label="recording", step=2))
-    await handed_back(database, first)
+    await record_calls(database, first, call(300, step=1), call(0, label="recording", step=2))
+    await requeue_job(database, first)
     (second,) = await started(database)
-    await noted(database, second, call(250, kind="media", model="fal/flux", quantity={"images": 1}))
+    await record_calls(database, second, call(250, kind="media", model="fal/flux", quantity={"images": 1}))
     seconds = call(7, kind="compute", model="", provider="", quantity={"seconds": 0.07})
     assert await ended(database, second, "succeeded", [seconds])
 
@@ -83,7 +83,7 @@ async def test_cost_above_the_reservation_is_not_charged_as_the_receipt_shows(
 ) -> None:
     tenant = await tenant_of(database)
     job = await running(database, tenant)
-    await noted(database, job, call(800))
+    await record_calls(database, job, call(800))
     assert await ended(database, job, "succeeded", [call(700), call(100)])
     receipt = await receipt_of(database, tenant, job)
     assert [one.charged_micros for one in receipt.lines] == [800, 200, 0]
@@ -109,7 +109,7 @@ async def test_daily_forgiven_amount_is_exact_for_concurrent_failures(database: 
     tenant = await tenant_of(database)
     for _ in range(8):
         await submitted(database, tenant)
-    jobs = await started(database, most=8)
+    jobs = await started(database, limit=8)
     assert all(await asyncio.gather(*(ended(database, job, "failed", [call(90)]) for job in jobs)))
     bills = [await paid(database, job.job_id) for job in jobs]
     assert sum(forgiven for _, _, forgiven in bills) == 500
@@ -121,8 +121,8 @@ async def test_requeued_job_that_is_cancelled_pays_for_its_usage(
 ) -> None:
     tenant = await tenant_of(database, credit_micros=900)
     job = await running(database, tenant)
-    await noted(database, job, call(800))
-    await handed_back(database, job)
+    await record_calls(database, job, call(800))
+    await requeue_job(database, job)
     async with database.transaction() as session:
         await cancelling.cancel(session, tenant.principal, job.job_id)
     assert await paid(database, job.job_id) == (800, 300, 500)
@@ -134,7 +134,7 @@ async def test_concurrent_ends_requeues_and_top_ups_do_not_conflict(
     tenant = await tenant_of(database)
     for _ in range(8):
         await submitted(database, tenant)
-    jobs = await started(database, most=8)
+    jobs = await started(database, limit=8)
 
     async def topped_up() -> None:
         async with database.transaction() as session:
@@ -142,7 +142,7 @@ async def test_concurrent_ends_requeues_and_top_ups_do_not_conflict(
 
     await asyncio.gather(
         *(ended(database, job, "succeeded", [call(10)]) for job in jobs[:3]),
-        *(handed_back(database, job) for job in jobs[3:6]),
+        *(requeue_job(database, job) for job in jobs[3:6]),
         *(ended(database, job, "failed", [call(10)]) for job in jobs[6:]),
         *(topped_up() for _ in range(4)),
         *(submitted(database, tenant) for _ in range(3)),

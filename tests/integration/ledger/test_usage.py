@@ -1,4 +1,4 @@
-"""Usage: what was spent, grouped by anything, in pages; the groups add up to what the wallet paid."""
+"""Usage: spending by group, with pagination; the sum of the groups equals the charges of the wallet."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.integration.ledger.money import call, ended, noted, running, spent, t
 
 @pytest_asyncio.fixture
 async def client(app: FastAPI, database: Database) -> httpx.AsyncClient:
-    """Of a project with three jobs that ended and one that runs."""
+    """Return a client of a project with three finished jobs and one running job."""
     tenant = await tenant_of(database)
     await spent(database, tenant, 100, "echo")
     await spent(database, tenant, 250, "other")

@@ -1,4 +1,4 @@
-"""The REST application with limits set, and callers."""
+"""Fixtures for the REST application with limits, and for its callers."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ __all__ = ["client", "world"]
 
 @dataclass(frozen=True, slots=True)
 class Serve:
-    """Serves the instance with other settings, as one more process of it would."""
+    """A factory of clients: each call serves the instance with other settings, as another process."""
 
     instance: AppContext
     patient_redis: Redis
-    """Has no time limit: on a busy machine Redis may need longer than callers are made to wait for it."""
+    """A client without a time limit: Redis on a busy host may need longer than the limit of a request."""
     stack: AsyncExitStack
 
     async def __call__(self, *, redis: Redis | None = None, **settings: Any) -> httpx.AsyncClient:
@@ -42,6 +42,6 @@ class Serve:
 
 @pytest_asyncio.fixture
 async def serve(instance: AppContext, redis_url: str) -> AsyncIterator[Serve]:
-    """Serves the instance with other settings."""
+    """Yield a factory that serves the instance with other settings."""
     async with Redis.from_url(redis_url) as patient, AsyncExitStack() as stack:
         yield Serve(instance, patient, stack)

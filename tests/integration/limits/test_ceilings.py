@@ -1,4 +1,4 @@
-"""Ceilings are the operator's: a project lowers its limits, and what is above is rejected, never lowered silently."""
+"""Ceilings of the operator: projects set lower limits; higher values are rejected, not reduced."""
 
 from __future__ import annotations
 
@@ -46,24 +46,24 @@ DECLARED = {
     "tokens": (b"limits: {tokens: 1001}", b"limits: {tokens: 1000}"),
     "retries": (b"retries: {max: 3, on: [error]}", b"retries: {max: 2, on: [error]}"),
 }
-"""For each key of skill.yaml a value above its ceiling, and the ceiling itself."""
+"""For each key of skill.yaml, a value above its ceiling and the ceiling itself."""
 
 
 @pytest.fixture
 def low() -> Iterator[None]:
-    """An operator who has lowered every ceiling of jobs."""
+    """Lower every ceiling of jobs for the duration of a test."""
     ceilings.use(LOW)
     yield
     ceilings.use(JobCeilings())
 
 
 def bundle(more: bytes) -> bytes:
-    """The usual bundle with another line in its skill.yaml."""
+    """Return the default bundle with another line in its skill.yaml."""
     return pack_files({**BUNDLE, "skills/double/skill.yaml": SKILL + more + b"\n"})
 
 
 async def window(database: Database, project_id: UUID) -> int:
-    """How many jobs of the project may be ready or running at once."""
+    """Return the number of jobs of the project that may be ready or running concurrently."""
     query = text("select concurrency_limit from admissions where project_id = :id")
     async with database.transaction() as session:
         return int((await session.execute(query, {"id": project_id})).scalar_one())
@@ -79,10 +79,10 @@ async def test_project_sets_its_window_up_to_the_ceiling(
     browser = await world.browser(owner)
 
     for headers, caller in ((key, client), ({}, browser)):
-        most = 20 if caller is client else 50  # the other client's settings are the usual ones
-        refused = await caller.patch(path, json={"concurrency_limit": most + 1}, headers=headers)
+        maximum = 20 if caller is client else 50  # the other client has the default settings
+        refused = await caller.patch(path, json={"concurrency_limit": maximum + 1}, headers=headers)
         assert (refused.status_code, refused.json()["code"]) == (403, "limit_above_ceiling")
-        assert f"above the ceiling of {most}" in refused.json()["detail"]
+        assert f"above the ceiling of {maximum}" in refused.json()["detail"]
         assert "can raise the ceiling" in refused.json()["detail"]
     assert await window(database, project.id) == 5
 
@@ -101,18 +101,18 @@ async def test_projects_lower_their_limits_and_only_operators_raise_them(
     defaults = defaults_of(instance.settings) | {"requests_per_minute": 600}
     assert set(defaults) == {*Quota, "concurrency", "requests_per_minute"}
 
-    for name, most in defaults.items():
-        assert most is not None
-        refused = await client.patch(path, json={name: most + 1}, headers=key)
+    for name, maximum in defaults.items():
+        assert maximum is not None
+        refused = await client.patch(path, json={name: maximum + 1}, headers=key)
         assert (refused.status_code, refused.json()["errors"][0]["path"]) == (403, name)
         seen = (await client.get(path, headers=key)).json()
-        assert (seen[name], seen["ceilings"][name]) == ({"limit": most, "is_own": False}, most)
+        assert (seen[name], seen["ceilings"][name]) == ({"limit": maximum, "is_own": False}, maximum)
 
-        for asked in (most, most - 1):
+        for asked in (maximum, maximum - 1):
             lowered = (await client.patch(path, json={name: asked}, headers=key)).json()
             assert (lowered[name]["limit"], lowered["own"][name]) == (asked, asked)
         again = (await client.patch(path, json={name: None}, headers=key)).json()
-        assert (again[name]["limit"], again["own"]) == (most, {})
+        assert (again[name]["limit"], again["own"]) == (maximum, {})
 
     mixed = await client.patch(path, json={"api_keys": 1, "members": 10**6}, headers=key)
     assert mixed.status_code == 403
@@ -203,11 +203,11 @@ ABOVE = {
     ("agent", "cost_usd"): (1.01, 1.0),
     ("agent", "steps"): (251, 250),
 }
-"""For each limit of a request a value above what the skill gives, and the most that it gives."""
+"""For each limit of a request, a value above the limit of the skill and the limit itself."""
 
 
-async def of_skills(database: Database, world: World) -> dict[str, str]:
-    """A key of a project with a skill that declares nothing, one that declares limits, and an agent."""
+async def create_key(database: Database, world: World) -> dict[str, str]:
+    """Create a key of a project with a skill without limits, a skill with limits and an agent."""
     own = Limits(memory_mb=128, output_mb=2, cost_usd=0.25)
     async with database.transaction() as session:
         tenant = await make_tenant(
@@ -221,24 +221,24 @@ async def of_skills(database: Database, world: World) -> dict[str, str]:
 async def test_job_with_limits_above_those_of_its_skill_is_rejected(
     client: httpx.AsyncClient, database: Database, world: World, skill: str, name: str
 ) -> None:
-    key = await of_skills(database, world)
-    above, most = ABOVE[skill, name]
+    key = await create_key(database, world)
+    above, maximum = ABOVE[skill, name]
 
     answers = [
         await client.post("/v1/jobs", json={"skill": skill, "limits": {name: value}}, headers=key)
-        for value in (above, most)
+        for value in (above, maximum)
     ]
 
     assert [answer.status_code for answer in answers] == [422, 201], [one.text for one in answers]
-    told = answers[0].json()
-    assert (told["code"], told["errors"][0]["path"]) == ("limit_above_ceiling", f"limits.{name}")
-    assert f"{above:,.10g} is above the ceiling of {most:,.10g}" in told["detail"]
+    error = answers[0].json()
+    assert (error["code"], error["errors"][0]["path"]) == ("limit_above_ceiling", f"limits.{name}")
+    assert f"{above:,.10g} is above the ceiling of {maximum:,.10g}" in error["detail"]
 
 
 async def test_schedule_with_limits_above_those_of_its_skill_is_rejected(
     client: httpx.AsyncClient, database: Database, world: World
 ) -> None:
-    key = await of_skills(database, world)
+    key = await create_key(database, world)
     body = {"name": "x", "skill": "capped", "cron": "@daily", "limits": {"timeout_s": 31}}
 
     refused = await client.post("/v1/schedules", json=body, headers=key)
@@ -254,7 +254,7 @@ async def test_schedule_with_limits_above_those_of_its_skill_is_rejected(
 async def test_earlier_requests_run_within_a_lowered_ceiling(
     client: httpx.AsyncClient, database: Database, world: World, instance: AppContext
 ) -> None:
-    key = await of_skills(database, world)
+    key = await create_key(database, world)
     body = {"skill": "echo", "limits": {"timeout_s": 1_800, "memory_mb": 1_024}}
     job = (await client.post("/v1/jobs", json=body, headers=key)).json()
     schedule = {"name": "x", "skill": "echo", "cron": "@daily", "limits": {"timeout_s": 1_800}}
@@ -280,7 +280,7 @@ async def test_skill_with_limits_above_a_ceiling_is_not_deployed(
     client: httpx.AsyncClient, world: World, key: str
 ) -> None:
     headers = await world.key(await world.project("Acme"))
-    above, most = DECLARED[key]
+    above, maximum = DECLARED[key]
     for path, content in (
         ("main.py", BUNDLE["skills/double/main.py"]),
         ("skill.yaml", SKILL + above + b"\n"),
@@ -304,7 +304,7 @@ async def test_skill_with_limits_above_a_ceiling_is_not_deployed(
         assert (problem["path"], problem["line"]) == ("skills/double/skill.yaml", 5)
         assert "above the ceiling" in problem["message"]
         assert "operator of this instance raises it with PURAS_MAX_JOB_" in problem["message"]
-        assert (await push(path, most)).status_code == taken
+        assert (await push(path, maximum)).status_code == taken
 
 
 async def test_limits_of_earlier_versions_are_reduced_to_a_lowered_ceiling(
@@ -350,7 +350,7 @@ def test_every_ceiling_has_a_setting(instance: AppContext) -> None:
     assert JobCeilings.of(changed) == replace(defaults, max_steps=7, cost_usd=3.0)
 
 
-def test_agent_without_limits_gets_at_most_the_ceiling() -> None:
+def test_agent_without_limits_is_limited_to_the_ceiling() -> None:
     low = JobCeilings(max_steps=3, max_cost_usd=0.1, max_timeout_s=5)
     agent: Skill = AGENT
     assert (low.effective_steps(agent), low.effective_cost_usd(agent)) == (3, 0.1)

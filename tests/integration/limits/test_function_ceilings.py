@@ -1,4 +1,4 @@
-"""A request for a function is held to the operator's ceilings, though its skill declares none."""
+"""A request for a function is limited to the ceilings of the operator, if its skill declares no limits."""
 
 from __future__ import annotations
 

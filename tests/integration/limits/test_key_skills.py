@@ -1,4 +1,4 @@
-"""A key that may run some skills runs those of the skillpacks it names, and no namesake elsewhere."""
+"""A key with a list of skills runs only the skills of the named skillpacks, not others of the same name."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.integration.deployments.conftest import BUNDLE
 Headers = dict[str, str]
 
 
-async def deployed(client: httpx.AsyncClient, headers: Headers, database: Database) -> None:
-    """The skill `double` in the default skillpack and, by the same name, in another one."""
+async def deploy(client: httpx.AsyncClient, headers: Headers, database: Database) -> None:
+    """Deploy the skill `double` in the default skillpack and in another one."""
     await client.post("/v1/skillpacks", json={"name": "Media"}, headers=headers)
     for where in ("/v1", "/v1/skillpacks/media"):
         files = {"bundle": ("b.zip", pack_files(BUNDLE), "application/zip")}
@@ -45,7 +45,7 @@ async def test_each_allowlist_entry_allows_the_named_skills(
     media: int,
 ) -> None:
     project = await world.project("Acme")
-    await deployed(client, await world.key(project), database)
+    await deploy(client, await world.key(project), database)
     key = await world.key(project, limits=Limits(skill_allowlist=allowlist))
 
     async def submit(skill: str, **query: str) -> int:
@@ -78,4 +78,4 @@ async def test_migrated_allowlists_keep_their_meaning(
     run.upgrade(database_url)
     async with database.transaction() as session:
         (kept,) = (await session.execute(text("select skill_allowlist from api_keys"))).scalars()
-    assert kept == ["*/double", "*/grow"]  # they held in every skillpack, and say so now
+    assert kept == ["*/double", "*/grow"]  # these entries already applied to all skillpacks

@@ -1,4 +1,4 @@
-"""What a project is told to have used is what its quotas count."""
+"""The usage that a project sees equals the usage that its quotas count."""
 
 from __future__ import annotations
 

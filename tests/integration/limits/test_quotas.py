@@ -1,4 +1,4 @@
-"""How many of each thing a project may have: told with its facts, held against many at once, raised by the operator."""
+"""Quotas of a project: the error and its fields, concurrent requests, and changes by the operator."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tests.integration.limits.conftest import Serve
 Headers = dict[str, str]
 
 
-def reached(answer: httpx.Response, quota: str, limit: int) -> bool:
-    """Whether the answer refuses one more, with the facts."""
+def is_quota_error(answer: httpx.Response, quota: str, limit: int) -> bool:
+    """Return whether the response rejects another item, with the limit and the usage."""
     body = answer.json()
     facts = (body.get("code"), body.get("quota"), body.get("limit"), body.get("used"))
     return answer.status_code == 409 and facts == ("quota_reached", quota, limit, limit)
@@ -42,14 +42,14 @@ async def push(client: httpx.AsyncClient, headers: Headers, where: str = "/v1") 
 
 async def test_revoked_key_does_not_count_towards_the_key_limit(serve: Serve, world: World) -> None:
     client = await serve(max_api_keys=3)
-    headers = await world.key(await world.project("Acme"))  # the first of the three
+    headers = await world.key(await world.project("Acme"))  # the first of the three keys
     made = [await make_key(client, headers) for _ in range(2)]
     assert [answer.status_code for answer in made] == [201, 201]
-    assert reached(await make_key(client, headers), "api_keys", 3)
+    assert is_quota_error(await make_key(client, headers), "api_keys", 3)
 
     await client.delete(f"/v1/api-keys/{made[0].json()['id']}", headers=headers)
     assert (await make_key(client, headers)).status_code == 201
-    assert reached(await make_key(client, headers), "api_keys", 3)
+    assert is_quota_error(await make_key(client, headers), "api_keys", 3)
 
 
 async def test_concurrent_requests_do_not_exceed_the_key_limit(serve: Serve, world: World) -> None:
@@ -63,10 +63,12 @@ async def test_members_and_invitations_share_one_limit(serve: Serve, world: Worl
     client = await serve(max_members=2)
     headers = await world.key(await world.project("Acme", await world.user("ada@example.org")))
     path = f"/v1/projects/{(await client.get('/v1/me', headers=headers)).json()['project_id']}/members"
-    for _ in range(2):  # inviting the same person again takes no second place
+    for _ in range(2):  # another invitation of the same user is not counted
         asked = {"email": "bob@example.org"}
         assert (await client.post(path, json=asked, headers=headers)).status_code == 201
-    assert reached(await client.post(path, json={"email": "eve@example.org"}, headers=headers), "members", 2)
+    assert is_quota_error(
+        await client.post(path, json={"email": "eve@example.org"}, headers=headers), "members", 2
+    )
 
 
 async def test_existing_secret_can_be_set_at_the_secret_limit(serve: Serve, world: World) -> None:
@@ -78,9 +80,9 @@ async def test_existing_secret_can_be_set_at_the_secret_limit(serve: Serve, worl
 
     assert (await put("ONE")).status_code == 200
     assert (await put("ONE")).status_code == 200
-    assert reached(await put("TWO"), "secrets", 1)
+    assert is_quota_error(await put("TWO"), "secrets", 1)
     assert (await put("TWO", "/skillpacks/default")).status_code == 200
-    assert reached(await put("THREE", "/skillpacks/default"), "secrets", 1)
+    assert is_quota_error(await put("THREE", "/skillpacks/default"), "secrets", 1)
 
 
 async def test_skillpacks_and_their_versions_are_limited(serve: Serve, world: World) -> None:
@@ -88,12 +90,12 @@ async def test_skillpacks_and_their_versions_are_limited(serve: Serve, world: Wo
     headers = await world.key(await world.project("Acme"))
     made = await client.post("/v1/skillpacks", json={"name": "More"}, headers=headers)
     assert made.status_code == 201
-    assert reached(
+    assert is_quota_error(
         await client.post("/v1/skillpacks", json={"name": "Most"}, headers=headers), "skillpacks", 2
     )
 
     assert [(await push(client, headers)).status_code for _ in range(2)] == [201, 201]
-    assert reached(await push(client, headers), "deployments", 2)
+    assert is_quota_error(await push(client, headers), "deployments", 2)
     assert (await push(client, headers, "/v1/skillpacks/more")).status_code == 201
     assert (await client.delete("/v1/deployments/1", headers=headers)).status_code == 204
     assert (await push(client, headers)).json()["version"] == 3
@@ -114,7 +116,7 @@ async def test_only_an_operator_sets_project_quotas(serve: Serve, world: World) 
     project = await world.project("Acme", ada)
     headers = await world.key(project)
     path = f"/v1/projects/{project.id}/limits"
-    assert reached(await make_key(client, headers), "api_keys", 1)
+    assert is_quota_error(await make_key(client, headers), "api_keys", 1)
 
     for refused in (headers, await world.key(project, "publishable")):
         assert (await client.patch(path, json={"api_keys": 9}, headers=refused)).status_code == 403
@@ -124,7 +126,7 @@ async def test_only_an_operator_sets_project_quotas(serve: Serve, world: World) 
     changed = await operator.patch(path, json={"api_keys": 3, "requests_per_minute": 100})
     assert changed.json()["api_keys"] == {"limit": 3, "is_own": True}
     assert (await make_key(client, headers)).status_code == 201
-    assert reached(await make_key(client, headers), "api_keys", 3)
+    assert is_quota_error(await make_key(client, headers), "api_keys", 3)
     assert (await client.get("/v1/me", headers=headers)).headers["RateLimit-Policy"] == '"project";q=100;w=60'
 
     again = await operator.patch(path, json={"api_keys": None})
@@ -149,45 +151,47 @@ async def limited(database: Database, *, queued_jobs: int, window: int = 1) -> T
     async with database.transaction() as session:
         tenant = await make_tenant(session, concurrency_limit=window)
         await session.execute(
-            text("update projects set limits = jsonb_build_object('queued_jobs', cast(:most as int))"),
-            {"most": queued_jobs},
+            text("update projects set limits = jsonb_build_object('queued_jobs', cast(:maximum as int))"),
+            {"maximum": queued_jobs},
         )
     return tenant
 
 
-async def submitted(database: Database, tenant: Tenant) -> UUID:
+async def submit_job(database: Database, tenant: Tenant) -> UUID:
     async with database.transaction() as session:
         return await make_job(session, tenant)
 
 
 async def test_queued_jobs_outside_the_window_are_limited(database: Database) -> None:
     tenant = await limited(database, queued_jobs=2)
-    for _ in range(3):  # one is in the window, two wait behind it
-        await submitted(database, tenant)
+    for _ in range(3):  # one is in the window, two are queued outside of it
+        await submit_job(database, tenant)
     with pytest.raises(TooManyQueuedJobs) as refused:
-        await submitted(database, tenant)
+        await submit_job(database, tenant)
     assert {"limit": 2, "used": 2}.items() <= refused.value.fields.items()
     assert refused.value.retry_after_s > 0
 
     async with database.transaction() as session:
         await session.execute(text("update projects set limits = '{\"queued_jobs\": 1}'"))
     with pytest.raises(TooManyQueuedJobs) as refused:
-        await submitted(database, tenant)
-    assert {"limit": 1, "used": 2}.items() <= refused.value.fields.items(), "the limit was lowered below them"
+        await submit_job(database, tenant)
+    assert {"limit": 1, "used": 2}.items() <= refused.value.fields.items(), (
+        "the limit is lower than the number of queued jobs"
+    )
 
     async with database.transaction() as session:
         await session.execute(text("update projects set limits = '{\"queued_jobs\": 2}'"))
         await session.execute(text("update admissions set concurrency_limit = 2"))
         await admission.admit(session, tenant.project_id)
-    await submitted(database, tenant)
+    await submit_job(database, tenant)
 
 
 async def test_project_without_queue_quota_still_fills_its_window(database: Database) -> None:
     tenant = await limited(database, queued_jobs=0, window=2)
     for _ in range(2):
-        await submitted(database, tenant)
+        await submit_job(database, tenant)
     with pytest.raises(TooManyQueuedJobs):
-        await submitted(database, tenant)
+        await submit_job(database, tenant)
 
 
 async def test_concurrent_submissions_do_not_exceed_the_queue_limit(database: Database) -> None:
@@ -195,7 +199,7 @@ async def test_concurrent_submissions_do_not_exceed_the_queue_limit(database: Da
 
     async def one() -> bool:
         try:
-            await submitted(database, tenant)
+            await submit_job(database, tenant)
         except TooManyQueuedJobs:
             return False
         return True
@@ -252,7 +256,9 @@ async def test_jobs_with_a_later_start_have_a_separate_limit(serve: Serve, world
         await session.execute(text("""update projects set own_limits = '{"later_jobs": 2}'"""))
     lowered = await submit(at)
     assert (lowered.status_code, lowered.json()["limit"]) == (429, 2)
-    async with world.database.transaction() as session:  # their time has come: they wait like all others
+    async with (
+        world.database.transaction() as session
+    ):  # their start time has passed, so they count as queued jobs
         await session.execute(text("update job_queue set not_before = now() where is_later"))
         await admission.release_due(session)
     assert (await submit(at)).status_code == 201
@@ -266,7 +272,7 @@ async def test_deleted_project_does_not_count_towards_the_project_limit(serve: S
     client.headers["X-CSRF-Token"] = ada.headers["X-CSRF-Token"]
     answers = await asyncio.gather(*(client.post("/v1/projects", json={"name": f"P{n}"}) for n in range(5)))
     assert sorted(answer.status_code for answer in answers) == [201, 201, 409, 409, 409]
-    assert reached(await client.post("/v1/projects", json={"name": "More"}), "projects", 2)
+    assert is_quota_error(await client.post("/v1/projects", json={"name": "More"}), "projects", 2)
 
     one = next(answer.json()["id"] for answer in answers if answer.status_code == 201)
     assert (await client.delete(f"/v1/projects/{one}")).status_code < 300

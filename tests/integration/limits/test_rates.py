@@ -1,4 +1,4 @@
-"""How many requests a minute somebody may send, and what is told about it."""
+"""Rate limits: the number of requests per minute, and the response headers that report it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tests.integration.limits.conftest import Serve
 Headers = dict[str, str]
 
 TIMEOUT_S = 3.0
-"""Longer than a request takes on a machine that does other things besides."""
+"""Longer than a request takes on a busy host."""
 
 
 @pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits for Redis as long as a busy machine needs: who stops waiting counts alone."""
+def long_redis_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raise the timeout of Redis: after a timeout, a process counts requests on its own."""
     monkeypatch.setattr(rates, "RESPONSE_TIMEOUT_S", 30.0)
 
 
@@ -82,7 +82,7 @@ async def test_keys_have_separate_rates_and_share_the_project_rate(serve: Serve,
     other = await world.key(await world.project("Other"))
 
     assert await statuses(client, one, 3) == [200, 200, 429]
-    refused = await client.get("/v1/me", headers=two)  # the refused request counted for the project, too
+    refused = await client.get("/v1/me", headers=two)  # the rejected request also counted for the project
     assert (refused.status_code, refused.json()["policy"]) == (429, "project")
     assert refused.headers["RateLimit-Policy"] == '"key";q=2;w=60, "project";q=3;w=60'
     assert await statuses(client, other, 1) == [200]
@@ -141,18 +141,18 @@ async def test_users_share_one_rate_over_sessions_and_anonymous_have_none(serve:
 
 
 async def test_processes_count_separately_without_redis(serve: Serve, world: World) -> None:
-    away = Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=1.0)
-    client = await serve(redis=away, key_requests_per_minute=3)
+    unavailable = Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=1.0)
+    client = await serve(redis=unavailable, key_requests_per_minute=3)
     headers = await world.key(await world.project("Acme"))
     assert await statuses(client, headers, 5) == [200, 200, 200, 429, 429]
-    await away.aclose()
+    await unavailable.aclose()
 
 
 async def test_unresponsive_redis_costs_one_timeout_and_is_used_again_later(
     serve: Serve, world: World, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rates, "RESPONSE_TIMEOUT_S", TIMEOUT_S)
-    async with frozen(redis_url) as valve:
+    async with redis_proxy(redis_url) as valve:
         redis = Redis.from_url(f"redis://127.0.0.1:{valve.port}", socket_connect_timeout=1.0)
         client = await serve(redis=redis, key_requests_per_minute=1000)
         headers = await world.key(await world.project("Acme"))
@@ -169,14 +169,14 @@ async def test_unresponsive_redis_costs_one_timeout_and_is_used_again_later(
 
 @dataclass
 class Valve:
-    """Stands before Redis: takes connections at once, and lets nothing through while it is closed."""
+    """A proxy of Redis that accepts connections immediately, and forwards no data while it is closed."""
 
     port: int = 0
     is_open: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @asynccontextmanager
-async def frozen(redis_url: str) -> AsyncIterator[Valve]:
+async def redis_proxy(redis_url: str) -> AsyncIterator[Valve]:
     valve = Valve()
     async with Redis.from_url(redis_url) as real:
         kwargs = real.connection_pool.connection_kwargs
@@ -208,7 +208,7 @@ async def frozen(redis_url: str) -> AsyncIterator[Valve]:
         await asyncio.gather(*pumps, return_exceptions=True)
         for writer in writers:
             writer.transport.abort()
-        await asyncio.sleep(0)  # the aborted connections close in the next round of the loop
+        await asyncio.sleep(0)  # the aborted connections close in the next iteration of the event loop
 
 
 async def _timed(client: httpx.AsyncClient, headers: Headers) -> float:

@@ -1,4 +1,4 @@
-"""Two projects of one instance, a third that looks on, and a worker with the sandbox that runs what they buy."""
+"""Fixtures for projects of one instance, and for a worker with a sandbox that runs their listings."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ from pathlib import Path
 RECIPE = "the secret recipe of the publisher"
 
 def run(text, file=None, do=""):
-    told = {}
+    report = {}
     if do:
-        exec(do, {"told": told, "text": text, "file": file})
-    return {"text": text.upper(), "told": told}
+        exec(do, {"report": report, "text": text, "file": file})
+    return {"text": text.upper(), "report": report}
 """
 YAML = """
 entrypoint: main.py:run
@@ -65,7 +65,7 @@ input_schema:
   required: [text]
 output_schema:
   type: object
-  properties: {text: {type: string}, told: {type: object}}
+  properties: {text: {type: string}, report: {type: object}}
 """
 BUNDLE = {
     "skills/shout/skill.yaml": YAML.encode(),
@@ -85,7 +85,7 @@ output_schema: {type: object, properties: {answer: {type: text}}}
 
 @dataclass
 class Market:
-    """A publisher, a caller, and how they come to know each other."""
+    """A publisher and a caller, with their requests to the marketplace."""
 
     instance: AppContext
     projects: Projects
@@ -94,13 +94,13 @@ class Market:
     upstream: MessagesServer
     slugs: list[str] = field(default_factory=list)
 
-    def will_say(self, *answers: Says) -> None:
-        """What the model says next."""
+    def set_replies(self, *answers: Says) -> None:
+        """Set the next replies of the model."""
         left = iter(answers)
         self.upstream.script = lambda _: next(left)
 
     async def offer(self, skill: str = "shout", *, publish: bool = True, **over: Any) -> str:
-        """A listing of the skill; gives its slug."""
+        """Create a listing of the skill and return its slug."""
         slug = f"{skill}-{len(self.slugs)}-{self.publisher.slug[-6:]}"
         self.slugs.append(slug)
         body = {"slug": slug, "skill": skill, "price_micros": PRICE, **over}
@@ -111,7 +111,7 @@ class Market:
         return slug
 
     async def change(self, slug: str, **changes: Any) -> Any:
-        """Change a listing of the publisher's."""
+        """Change a listing of the publisher."""
         answer = await self.publisher.http.patch(f"/v1/marketplace/listings/{slug}", json=changes)
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -119,19 +119,19 @@ class Market:
     async def submit(
         self, slug: str, *, by: Project | None = None, version: int | None = None, **over: Any
     ) -> httpx.Response:
-        """Submit a run of it."""
+        """Submit a run of the listing."""
         body = {"listing_id": slug, "inputs": {"text": "hello"}, **over}
         params = {"version": version} if version else {}
         return await (by or self.caller).http.post("/v1/jobs", json=body, params=params)
 
     async def run(self, slug: str, **over: Any) -> Any:
-        """The job of a run, once it has ended."""
+        """Submit a run of the listing and return its finished job."""
         submitted = await self.submit(slug, **over)
         assert submitted.status_code == 201, submitted.text
         return await self.ended(submitted.json()["id"], by=over.get("by"))
 
     async def ended(self, job_id: str, *, by: Project | None = None) -> Any:
-        """The job, once it has ended."""
+        """Wait for the end of the job and return it."""
         async with asyncio.timeout(40):
             while True:
                 job = (await (by or self.caller).http.get(f"/v1/jobs/{job_id}")).json()
@@ -140,7 +140,7 @@ class Market:
                 await asyncio.sleep(0.02)
 
     async def until(self, job_id: str, status: str) -> None:
-        """Wait until the caller's job has the status."""
+        """Wait until the job of the caller has the status."""
         async with asyncio.timeout(20):
             while True:
                 if (await self.caller.http.get(f"/v1/jobs/{job_id}")).json()["status"] == status:
@@ -148,17 +148,17 @@ class Market:
                 await asyncio.sleep(0.02)
 
     async def until_held(self, micros: int) -> None:
-        """Wait until so much of the caller's wallet is held for runs: that is a moment after they are running."""
+        """Wait until the amount is reserved in the wallet of the caller, which is shortly after the start."""
         async with asyncio.timeout(20):
-            while (await self.caller.http.get("/v1/billing/balance")).json()["reserved_micros"] != micros:  # noqa: ASYNC110 - told over REST alone
+            while (await self.caller.http.get("/v1/billing/balance")).json()["reserved_micros"] != micros:  # noqa: ASYNC110 - only available over REST
                 await asyncio.sleep(0.02)
 
     async def balance(self, project: Project) -> int:
-        """What the project's wallet holds."""
+        """Return the balance of the wallet of the project."""
         return int((await project.http.get("/v1/billing/balance")).json()["balance_micros"])
 
-    async def everything(self, job_id: str) -> str:
-        """All that the caller can read of a job, as text."""
+    async def all_readable_text(self, job_id: str) -> str:
+        """Return all_readable_text that the caller can read about a job, as text."""
         http = self.caller.http
         paths = ("", "/events", "/spans", "/receipt", "/outputs", "/stream")
         answers = [await http.get(f"/v1/jobs/{job_id}{path}") for path in paths]
@@ -173,15 +173,15 @@ class Market:
         assert all(answer.status_code in (200, 403) for answer in answers), [a.text for a in answers]
         return "\n".join(answer.text for answer in answers)
 
-    async def proven(self) -> bool:
-        """Whether the books add up."""
+    async def ledger_is_consistent(self) -> bool:
+        """Return whether the ledger is consistent."""
         async with self.instance.database.transaction() as session:
             return await audit.check_ledger(session) == []
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """An instance with the application that serves it, a worker, and the models' upstream."""
+    """An instance with its application, a worker and the server of the models."""
 
     app: FastAPI
     instance: AppContext
@@ -190,7 +190,7 @@ class Served:
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[MessagesServer]:
-    """The server behind every model."""
+    """Run the server of all models."""
     with MessagesServer().running() as server:
         yield server
 
@@ -199,7 +199,7 @@ def upstream() -> Iterator[MessagesServer]:
 async def served(
     database_url: str, servers: Servers, upstream: MessagesServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Served]:
-    """One instance with one worker for the tests of a file: each of them has projects of its own."""
+    """Serve one instance with one worker for the tests of a module; each test has its own projects."""
     home = tmp_path_factory.mktemp("market")
     database, redis = Database(database_url), Redis.from_url(servers.redis_url)
     await empty(database)
@@ -216,7 +216,7 @@ async def served(
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off"))
     async with serving(app, instance):
         listening = asyncio.create_task(server.serve())
-        while not server.started:  # noqa: ASYNC110 - it tells nobody
+        while not server.started:  # noqa: ASYNC110 - the server has no event to wait for
             await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
         working = _worker(instance, upstream, f"http://127.0.0.1:{port}")
@@ -245,11 +245,11 @@ async def _worker(instance: AppContext, upstream: MessagesServer, api_base: str)
     supervisor = Supervisor(instance, runners, lanes=["default"], capacity=4, drives=drives)
     await supervisor.join([])
     running = asyncio.create_task(supervisor.run(drain_s=5))
-    ringing = asyncio.create_task(_ring(supervisor, instance.database))
+    waking = asyncio.create_task(_wake_worker(supervisor, instance.database))
     try:
         yield
     finally:
-        ringing.cancel()
+        waking.cancel()
         supervisor.stop()
         await running
         await functions.close()
@@ -257,8 +257,8 @@ async def _worker(instance: AppContext, upstream: MessagesServer, api_base: str)
         await asyncio.to_thread(drives.close)
 
 
-async def _ring(supervisor: Supervisor, database: Database) -> None:
-    """In the place of tickets, and of the thread that beats."""
+async def _wake_worker(supervisor: Supervisor, database: Database) -> None:
+    """Wake the worker and write its heartbeat, instead of wake-up messages and the heartbeat thread."""
     while True:
         async with database.transaction() as session:
             await session.execute(text("update workers set beat_at = now()"))
@@ -269,7 +269,7 @@ async def _ring(supervisor: Supervisor, database: Database) -> None:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def market(served: Served) -> AsyncIterator[Market]:
-    """A publisher with a bundle, and a caller with money."""
+    """Create a publisher with a bundle, and a caller with credit."""
     made = Projects(served.app, served.instance.database, [])
     publisher, caller = await made.make("Publisher"), await made.make("Caller")
     async with served.instance.database.transaction() as session:

@@ -1,4 +1,4 @@
-"""Offering a skill: drafts that nobody sees, search, versions that say what they break, and the end of an offer."""
+"""Listings: private drafts, search, versions with breaking changes, and removal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.integration.marketplace.conftest import BUNDLE, PRICE, YAML, Market
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def found(market: Market, **params: Any) -> list[str]:
+async def search_listings(market: Market, **params: Any) -> list[str]:
     answer = await market.caller.http.get("/v1/marketplace/listings", params=params)
     assert answer.status_code == 200, answer.text
     return [one["slug"] for one in answer.json()]
@@ -23,12 +23,12 @@ async def found(market: Market, **params: Any) -> list[str]:
 
 async def test_draft_is_visible_only_to_its_publisher(market: Market) -> None:
     slug = await market.offer(publish=False)
-    assert slug not in await found(market)
+    assert slug not in await search_listings(market)
     refused = await market.caller.http.get(f"/v1/marketplace/listings/{slug}")
     assert (refused.status_code, refused.json()["code"]) == (404, "listing_not_found")
     assert (await market.submit(slug)).status_code == 404
     await market.change(slug, status="published")
-    assert slug in await found(market)
+    assert slug in await search_listings(market)
     seen = (await market.caller.http.get(f"/v1/marketplace/listings/{slug}")).json()
     assert (seen["title"], seen["publisher"], seen["is_own"]) == ("Shouter", "Publisher", False)
     assert (seen["price_micros"], seen["price_usd"], seen["version"]) == (PRICE, 0.05, 1)
@@ -45,11 +45,11 @@ async def test_listings_are_searched_by_word_and_paginated(market: Market) -> No
     slugs = [await market.offer(skill) for skill in ("shout", "whisper", "oracle")]
     word = f"zebra{market.publisher.slug[-6:]}"
     await market.change(slugs[1], description=f"For a {word} only.")
-    assert await found(market, q=word.upper()) == [slugs[1]]
-    assert await found(market, q=f"{word} -only") == []
-    assert slugs[0] in await found(market, q="megaphone", limit=200)
-    assert slugs[2] not in await found(market, q="megaphone", limit=200)
-    assert await found(market, q="' or 1=1 --%\\") == []
+    assert await search_listings(market, q=word.upper()) == [slugs[1]]
+    assert await search_listings(market, q=f"{word} -only") == []
+    assert slugs[0] in await search_listings(market, q="megaphone", limit=200)
+    assert slugs[2] not in await search_listings(market, q="megaphone", limit=200)
+    assert await search_listings(market, q="' or 1=1 --%\\") == []
     first = await market.caller.http.get("/v1/marketplace/listings", params={"limit": 2})
     assert [one["slug"] for one in first.json()] == [slugs[2], slugs[1]]
     second = await market.caller.http.get(first.links["next"]["url"])
@@ -111,7 +111,7 @@ async def test_taken_down_listing_starts_no_more_runs(market: Market) -> None:
     slug = await market.offer()
     job = await market.run(slug)
     await market.change(slug, status="taken_down")
-    assert slug not in await found(market, limit=200)
+    assert slug not in await search_listings(market, limit=200)
     assert (await market.submit(slug)).status_code == 404
     replayed = await market.caller.http.post(f"/v1/jobs/{job['id']}/replay")
     assert (replayed.status_code, replayed.json()["code"]) == (404, "listing_not_found")
@@ -132,12 +132,12 @@ async def test_deleting_a_project_deletes_its_listings(
 ) -> None:
     slug = await market.offer()
     deleted = await market.publisher.http.delete(f"/v1/projects/{market.publisher.slug}")
-    if deleted.status_code == 403:  # a key cannot: its owner does
+    if deleted.status_code == 403:  # a key cannot delete a project, so its owner does
         from backend.administration.projects import deletion
 
         async with market.instance.database.transaction() as session:
             await deletion.delete(session, market.publisher.principal)
-    assert slug not in await found(market, limit=200)
+    assert slug not in await search_listings(market, limit=200)
     assert (await market.submit(slug)).status_code == 404
     async with market.instance.database.transaction() as session:
         status = await session.scalar(text("select status from listings where slug = :slug"), {"slug": slug})
@@ -235,7 +235,7 @@ tools:
     assert (refused.status_code, refused.json()["code"]) == (422, "not_listable")
     assert "Set 'shows_approvals' to true" in refused.text
     other = await http.post("/v1/marketplace/listings", json={**body, "skill": "oracle"})
-    assert other.json()["code"] == "not_listable", "what a bundle confirms binds all of its agents"
+    assert other.json()["code"] == "not_listable", "an approval rule of a bundle applies to all of its agents"
     plain = await market.offer("shout", follows_active=True)
     assert (await market.caller.http.get(f"/v1/marketplace/listings/{plain}")).json()[
         "shows_approvals"
@@ -252,7 +252,7 @@ tools:
     )
     assert (await http.post(f"{listing}/versions", json={})).status_code == 201
     assert (await http.patch(listing, json={"shows_approvals": False})).json()["shows_approvals"] is False
-    # A version that asks again does not reach callers of a listing that follows.
+    # A version that requires approvals again is not offered by a listing that follows the active version.
     assert (await http.patch(listing, json={"follows_active": True})).status_code == 200
     await market.publisher.pushed({**BUNDLE, **agent})
     assert (await market.caller.http.get(listing)).json()["version"] == 2

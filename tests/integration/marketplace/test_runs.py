@@ -1,4 +1,4 @@
-"""Running a listing: who pays what to whom, when nobody pays, and what the caller's limits count."""
+"""Runs of listings: charges, runs without a charge, and the limits of the caller."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_run_costs_its_price_once_and_pays_the_publisher_minus_the_fee(
     assert (sales["charged_micros"], sales["earned_micros"]) == (PRICE, PRICE - FEE)
     assert (await market.caller.http.get(f"/v1/marketplace/listings/{slug}/sales")).status_code == 404
     assert (await market.publisher.http.get(f"/v1/jobs/{job['id']}")).status_code == 404
-    assert await market.proven()
+    assert await market.ledger_is_consistent()
 
 
 async def test_failed_and_cancelled_runs_do_not_cost_the_price(market: Market) -> None:
@@ -60,12 +60,12 @@ async def test_failed_and_cancelled_runs_do_not_cost_the_price(market: Market) -
     assert (receipt["lines"], "charged only for runs that succeed" in receipt["notes"][0]) == ([], True)
     sales = (await market.publisher.http.get(f"/v1/marketplace/listings/{slug}/sales")).json()
     assert (sales["runs"], sales["succeeded"], sales["earned_micros"]) == (2, 0, 0)
-    assert await market.proven()
+    assert await market.ledger_is_consistent()
 
 
 async def test_run_of_an_agent_pays_model_costs_with_margin_and_the_price(market: Market) -> None:
     slug = await market.offer("oracle")
-    market.will_say(says(calls("set_output", answer="yes"), input_tokens=1000, output_tokens=100))
+    market.set_replies(says(calls("set_output", answer="yes"), input_tokens=1000, output_tokens=100))
     job = await market.run(slug, inputs={"question": "Will it rain?"})
     assert (job["status"], job["result"]) == ("succeeded", {"answer": "yes"})
     lines = (await market.caller.http.get(f"/v1/jobs/{job['id']}/receipt")).json()["lines"]
@@ -73,12 +73,12 @@ async def test_run_of_an_agent_pays_model_costs_with_margin_and_the_price(market
     model_micros = lines[1]["charged_micros"]
     assert model_micros > 0
     assert job["cost_micros"] == PRICE + model_micros
-    assert await market.proven()
+    assert await market.ledger_is_consistent()
 
 
 async def test_run_needs_room_for_price_and_cap_in_wallet_and_limits(market: Market) -> None:
-    slug, dear = await market.offer("oracle"), await market.offer(price_micros=6_000_000)
-    poor = await market.submit(dear)
+    slug, expensive = await market.offer("oracle"), await market.offer(price_micros=6_000_000)
+    poor = await market.submit(expensive)
     assert (poor.status_code, poor.json()["code"], poor.json()["price_micros"]) == (
         402,
         "wallet_too_small",
@@ -98,7 +98,7 @@ async def test_run_needs_room_for_price_and_cap_in_wallet_and_limits(market: Mar
     assert (await market.run(plain))["status"] == "succeeded"
     second = await market.run(plain)
     assert (second["status"], second["error_code"]) == ("failed", "budget_reached")
-    assert await market.proven()
+    assert await market.ledger_is_consistent()
 
 
 async def test_submitted_job_keeps_its_price(market: Market) -> None:
@@ -182,7 +182,7 @@ async def test_a_run_of_another_projects_listing_does_not_become_an_eval_case(ma
     denied = await market.caller.http.post(f"/v1/jobs/{job['id']}/eval-case", json={"id": "mine"})
     assert (denied.status_code, denied.json()["code"]) == (422, "invalid"), denied.text
     assert "listing" in denied.json()["detail"]
-    # A row that was stored before this was rejected takes no ID away from the publisher.
+    # A row from before this check does not occupy an ID of the publisher.
     async with market.instance.database.transaction() as session:
         skillpack_id = await session.scalar(
             text("select skillpack_id from jobs where id = :id"), {"id": job["id"]}

@@ -1,4 +1,4 @@
-"""Listings that run by the clock: another project's skill, paid by whoever made the schedule, at an agreed price."""
+"""Scheduled runs of listings: the project of the schedule pays, at most the accepted price."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ FEE = PRICE // 10
 TERMS = JobDefaults(PriceList(market_fee_pct=10))
 
 
-async def scheduled(market: Market, slug: str, **over: Any) -> Any:
-    """The caller's schedule for every hour of the listing."""
+async def create_schedule(market: Market, slug: str, **over: Any) -> Any:
+    """Create an hourly schedule of the listing for the caller."""
     body = {"name": slug, "listing_id": slug, "inputs": {"text": "hello"}, "cron": "0 * * * *", **over}
     made = await market.caller.http.post("/v1/schedules", json=body)
     assert made.status_code == 201, made.text
@@ -27,7 +27,7 @@ async def scheduled(market: Market, slug: str, **over: Any) -> Any:
 
 
 async def last_run(market: Market, schedule: Any, *, at: datetime) -> Any:
-    """What its next moment comes to, when a worker looks behind it."""
+    """Fire the schedules that are due at a time, and return the last run of the schedule."""
     await fire_due(market.instance.database, TERMS, at=at)
     runs = (await market.caller.http.get(f"/v1/schedules/{schedule['id']}/runs")).json()
     return runs[0]
@@ -36,7 +36,7 @@ async def last_run(market: Market, schedule: Any, *, at: datetime) -> Any:
 async def test_a_schedule_runs_a_listing_and_its_project_pays(market: Market) -> None:
     slug = await market.offer()
     before, earned = await market.balance(market.caller), await market.balance(market.publisher)
-    schedule = await scheduled(market, slug)
+    schedule = await create_schedule(market, slug)
     assert (schedule["listing"], schedule["skill"], schedule["skillpack_id"]) == (slug, "shout", None)
     assert schedule["most_price_micros"] == PRICE
     due = datetime.fromisoformat(schedule["next_at"])
@@ -47,18 +47,18 @@ async def test_a_schedule_runs_a_listing_and_its_project_pays(market: Market) ->
     assert (job["result"]["text"], job["metadata"]["schedule_id"]) == ("HELLO", schedule["id"])
     assert await market.balance(market.caller) == before - PRICE
     assert await market.balance(market.publisher) == earned + PRICE - FEE
-    assert await market.proven()
+    assert await market.ledger_is_consistent()
 
 
 async def test_increased_price_is_rejected_until_it_is_accepted(market: Market) -> None:
     slug = await market.offer()
-    schedule = await scheduled(market, slug)
+    schedule = await create_schedule(market, slug)
     await market.change(slug, price_micros=PRICE * 100)
     due = datetime.fromisoformat(schedule["next_at"])
     run = await last_run(market, schedule, at=due + timedelta(seconds=1))
     assert (run["outcome"], run["code"], run["job_id"]) == ("refused", "price_increased", None)
     assert "$5.000000" in run["reason"]
-    async with market.instance.database.transaction() as session:  # as a process of 0.1 has stored it
+    async with market.instance.database.transaction() as session:  # as version 0.1 stored it
         await session.execute(
             text("update schedule_runs set code = 'price_rose' where schedule_id = :id"),
             {"id": schedule["id"]},
@@ -80,7 +80,7 @@ async def test_increased_price_is_rejected_until_it_is_accepted(market: Market) 
 
 async def test_schedule_of_a_taken_down_listing_reports_the_cause(market: Market) -> None:
     slug = await market.offer()
-    schedule = await scheduled(market, slug)
+    schedule = await create_schedule(market, slug)
     await market.change(slug, status="taken_down")
     due = datetime.fromisoformat(schedule["next_at"])
     run = await last_run(market, schedule, at=due + timedelta(seconds=1))
@@ -90,7 +90,7 @@ async def test_schedule_of_a_taken_down_listing_reports_the_cause(market: Market
 @pytest.mark.parametrize(
     ("over", "status", "where"),
     [
-        ({"listing_id": "nobody-offers-this"}, 404, ""),
+        ({"listing_id": "unknown-listing"}, 404, ""),
         ({"skill": "shout"}, 422, "either `skill`"),
         ({"listing_id": None}, 422, "either `skill`"),
         ({"inputs": {}}, 422, "inputs.text"),

@@ -1,4 +1,4 @@
-"""The REST application with a token for its metrics."""
+"""Fixtures for the REST application with a metrics token."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ TOKEN = "a-token-for-prometheus"
 
 @pytest.fixture
 def instance(instance: AppContext) -> AppContext:
-    """An instance that shows its metrics."""
+    """Return an instance with a metrics token."""
     settings = instance.settings.model_copy(update={"metrics_token": SecretStr(TOKEN)})
     return replace(instance, settings=settings)
 
 
 @pytest_asyncio.fixture
 async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A client without credentials."""
+    """Yield a client without credentials."""
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8123") as client:
         yield client
 
 
-def eventually(fact: Callable[[], bool], patience_s: float) -> None:
-    """Wait for a fact."""
-    deadline = time.monotonic() + patience_s
-    while not fact():
-        assert time.monotonic() < deadline, f"not within {patience_s} s"
+def eventually(condition: Callable[[], bool], timeout_s: float) -> None:
+    """Wait until a condition is true."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout_s} s"
         time.sleep(0.05)

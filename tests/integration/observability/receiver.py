@@ -1,4 +1,4 @@
-"""A receiver of traces: an HTTP server that reads OTLP as protobuf, and can be slow or silent like a real one."""
+"""A receiver of traces: an HTTP server that reads OTLP as protobuf, and can be unresponsive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 
 class Seen(NamedTuple):
-    """One span that has arrived."""
+    """A received span."""
 
     name: str
     trace_id: str
@@ -31,7 +31,7 @@ class Seen(NamedTuple):
 
 
 class Receiver:
-    """What has arrived so far."""
+    """The requests that were received."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
@@ -56,14 +56,14 @@ class Receiver:
         self._hold.set()
 
     def spans(self, trace_id: str | None = None) -> list[Seen]:
-        """The spans of a trace, or all."""
+        """Return the spans of a trace, or all spans."""
         found = [span for body in self.bodies for span in _spans(body)]
         return [span for span in found if trace_id in (None, span.trace_id)]
 
 
 @contextmanager
 def receiving() -> Iterator[Receiver]:
-    """A receiver on a port of its own, for as long as the block lasts."""
+    """Run a receiver on a free port."""
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -83,10 +83,10 @@ def receiving() -> Iterator[Receiver]:
                 self.end_headers()
                 self.wfile.write(answer)
             except OSError:
-                pass  # whoever sent it has gone
+                pass  # the client disconnected
 
         def log_message(self, *_: object) -> None:
-            """Keep quiet."""
+            """Write no log."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

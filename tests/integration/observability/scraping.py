@@ -1,4 +1,4 @@
-"""What Prometheus sees: the exposition, parsed by the library's own parser."""
+"""The metrics as Prometheus reads them, with the parser of its client library."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class Scrape:
         }
 
     def value(self, name: str, **labels: str) -> float:
-        """The value of one series; 0 when nothing was counted there."""
+        """Return the value of a series; 0 if it does not exist."""
         return self.samples.get((name, tuple(sorted(labels.items()))), 0.0)
 
     def total(self, name: str) -> float:
-        """The sum of all series of a name."""
+        """Return the sum of all series of a name."""
         return sum(value for (one, _), value in self.samples.items() if one == name)
 
 
 async def scrape(http: httpx.AsyncClient) -> Scrape:
-    """Ask for the metrics as the operator."""
+    """Request the metrics with the token of the operator."""
     answer = await http.get("/metrics", headers=HEADERS)
     assert answer.status_code == 200, answer.text
     return Scrape(answer.text)

@@ -1,4 +1,4 @@
-"""The dashboard, the alerts and the page speak of metrics that are really exported, by their real labels."""
+"""The dashboard, the alerts and the documentation use only exported metrics and labels."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def expressions() -> Iterator[str]:
 
 
 def problems(expression: str) -> list[str]:
-    """What an expression names that is not exported."""
+    """Return the names and labels of an expression that are not exported."""
     found = [name for name in re.findall(r"\bpuras_\w+", expression) if name not in SERIES]
     allowed = {label for name in re.findall(r"\bpuras_\w+", expression) for label in _labels(name)} | {"le"}
     for matchers in re.findall(r"\bpuras_\w+\{([^}]*)\}", expression):

@@ -1,4 +1,4 @@
-"""`GET /metrics`: who may read it, and that it tells the truth about every process."""
+"""`GET /metrics`: its access control, and correct values for all processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from backend.execution.jobs import cancel
 from backend.execution.jobs.attempts.claim import claim
 from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.queue_reason import REASONS
-from backend.execution.worker_registry import service as fleet
+from backend.execution.worker_registry import service as worker_registry
 from backend.identity.api_keys import keys
 from tests.factories.tenants import make_job, make_skill, make_tenant
 from tests.integration.observability.conftest import TOKEN
@@ -68,7 +68,7 @@ async def test_requests_are_counted_by_route_without_unknown_paths(
     before = await scrape(http)
     await http.get(f"/v1/jobs/{uuid4()}")
     await http.get("/health")
-    await http.request("BREW", "/secret-words-of-a-stranger")
+    await http.request("BREW", "/secret-words-in-a-path")
     after = await scrape(http)
 
     def counted(method: str, route: str, status: str) -> float:
@@ -79,7 +79,9 @@ async def test_requests_are_counted_by_route_without_unknown_paths(
 
     assert counted("GET", "/health", "200") == 1
     assert counted("other", "unmatched", "404") == 1
-    assert counted("GET", "unmatched", "401") == 1, "the gate refuses before a route is looked for"
+    assert counted("GET", "unmatched", "401") == 1, (
+        "authentication rejects the request before the route is resolved"
+    )
     assert not [labels for _, labels in after.samples if "secret-words" in str(labels)]
 
 
@@ -117,14 +119,14 @@ async def test_jobs_are_counted_only_after_their_event_is_committed(
         await cancel.cancel(session, tenant.principal, cancelled)
     worker_id = uuid4()
     async with database.transaction() as session:
-        await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
+        await worker_registry.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
         jobs = await claim(session, worker_id=worker_id, lane="default", limit=8)
     endings = [
         AttemptResult("succeeded", result={}),
         AttemptResult("failed", error="no", error_code="timeout"),
     ]
     for job, ending in zip(jobs, endings, strict=True):
-        for _ in range(2):  # the second is refused: the attempt is not the running one any more
+        for _ in range(2):  # the second is rejected, since the attempt is not running any more
             async with database.transaction() as session:
                 await finish(session, job, ending)
     after = await scrape(http)
@@ -136,7 +138,7 @@ async def test_jobs_are_counted_only_after_their_event_is_committed(
     assert grown("puras_jobs_finished_total", status="succeeded", code="") == 1
     assert grown("puras_jobs_finished_total", status="failed", code="timeout") == 1
     assert grown("puras_jobs_finished_total", status="cancelled", code="cancelled") == 1
-    stored = 3 + 1 + 2 + 2  # queued, cancelled, started, ended
+    stored = 3 + 1 + 2 + 2  # queued, cancelled, started, finished
     assert grown("puras_events_appended_total") == stored
     async with database.transaction() as session:
         assert (await session.execute(text("select count(*) from job_events"))).scalar_one() == stored
@@ -145,8 +147,8 @@ async def test_jobs_are_counted_only_after_their_event_is_committed(
 async def test_queue_is_reported_by_lane_and_reason(http: httpx.AsyncClient, database: Database) -> None:
     async with database.transaction() as session:
         tenant = await make_tenant(session, make_skill(), concurrency_limit=1)
-        await make_job(session, tenant)  # ready, and nobody serves its lane yet
-        await make_job(session, tenant)  # parked
+        await make_job(session, tenant)  # ready, but no worker serves its lane yet
+        await make_job(session, tenant)  # outside of the window
         await make_job(session, tenant, run_at=now() + timedelta(hours=1))
         poor = await make_tenant(session)
         await make_job(session, poor)
@@ -169,7 +171,7 @@ async def test_queue_is_reported_by_lane_and_reason(http: httpx.AsyncClient, dat
     assert 3600 <= seen.value("puras_queue_oldest_seconds", lane="default", reason="project_limit") < 3700
     assert seen.value("puras_queue_oldest_seconds", lane="default", reason="not_before") == 0
     async with database.transaction() as session:
-        await fleet.join(session, uuid4(), lanes=["default"], capacity=8, layers=[])
+        await worker_registry.join(session, uuid4(), lanes=["default"], capacity=8, layers=[])
     seen = await scrape(http)
     assert seen.value("puras_queue_jobs", lane="default", reason="next_in_line") == 1
     assert seen.value("puras_queue_jobs", lane="default", reason="no_worker") == 0
@@ -197,14 +199,16 @@ async def test_metrics_of_processes_are_summed_with_ended_ones_once(
             {"id": dead},
         )
     assert await seen() == 12
-    assert (await scrape(http)).value("puras_sandbox_parents") == 2, "what a dead process had is gone"
+    assert (await scrape(http)).value("puras_sandbox_parents") == 2, "gauges of an ended process are deleted"
     for _ in range(3):
         async with database.transaction() as session:
             await store.fold(session)
         assert await seen() == 12
     async with database.reading() as session:
         assert await store.write(session, living, Snapshot({key: 6}, {gauge: 2}))
-        assert not await store.write(session, dead, Snapshot({key: 8}, {gauge: 30})), "its row was folded"
+        assert not await store.write(session, dead, Snapshot({key: 8}, {gauge: 30})), (
+            "the row of the ended process was folded"
+        )
         rows = (await session.execute(text("select role from process_metrics order by role"))).all()
     assert await seen() == 13
     assert [row.role for row in rows].count("gone") == 1
@@ -222,7 +226,7 @@ async def test_live_process_that_was_folded_continues_to_count(database: Databas
         await session.execute(text("update process_metrics set beat_at = now() - interval '2 hours'"))
         await store.fold(session)
     counter.inc(1)
-    await reporter.report()  # finds out
+    await reporter.report()  # the reporter finds that its row was folded
     await reporter.report()
     counter.inc(1)
     await reporter.report()

@@ -1,4 +1,4 @@
-"""A receiver of traces that is away, silent or refusing costs jobs nothing, the log a line, and the end seconds."""
+"""A trace receiver that is unavailable or rejects spans: jobs run, with one log line and a quick stop."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from tests.integration.observability.conftest import eventually
 from tests.integration.observability.receiver import Receiver, receiving
 from tests.integration.operations.instances import Up, new_up
 
-COMPLAINT = "trace export failed"
+EXPORT_FAILED = "trace export failed"
 
 
-@pytest.fixture(params=["away", "silent"])
+@pytest.fixture(params=["unavailable", "silent"])
 def up(request: pytest.FixtureRequest) -> Iterator[Up]:
     with receiving() as receiver, new_up() as up:
         receiver.is_silent = True
@@ -47,12 +47,12 @@ def test_jobs_and_shutdown_are_not_delayed(up: Up) -> None:
         client.push(NOOP_SKILL)
         for number in range(20):
             assert client.run("noop", {"n": number})["result"] == {"n": number}
-        eventually(lambda: COMPLAINT in up.log, 30)
+        eventually(lambda: EXPORT_FAILED in up.log, 30)
         for number in range(20):
             assert client.run("noop", {"n": number})["status"] == "succeeded"
-    complaints = [json.loads(line) for line in up.log.splitlines() if COMPLAINT in line]
-    assert 1 <= len(complaints) <= 3, (
-        "one a minute of each process: API, worker, and one more if a minute has passed"
+    failures = [json.loads(line) for line in up.log.splitlines() if EXPORT_FAILED in line]
+    assert 1 <= len(failures) <= 3, (
+        "one per minute and process: API, worker, and another one if a minute has passed"
     )
     assert "Traceback" not in up.log
     assert up.process is not None
@@ -75,7 +75,7 @@ async def test_queue_of_spans_is_bounded_and_does_not_block(
             for _ in range(5_000):
                 with spans.span("one"):
                     pass
-            assert time.monotonic() - began < 30, "six thousandths of a second each, with nobody taking them"
+            assert time.monotonic() - began < 30, "at most 6 ms per span, while the receiver is silent"
             ending = time.monotonic()
         assert time.monotonic() - ending < 30
     assert not spans.is_on()
@@ -98,15 +98,15 @@ async def test_rejected_spans_are_counted_and_logged_once(
     receiver.status = 400
     failed = SPANS_EXPORTED.labels("failed")
     before = failed._value.get()
-    with capture_logs() as told:
+    with capture_logs() as logs:
         async with tracing(receiver.url, role="worker", version="0"):
             for number in range(1, 4):
-                with spans.span("refused"):
+                with spans.span("rejected"):
                     pass
                 eventually(lambda wanted=before + number: failed._value.get() == wanted, 10)  # type: ignore[misc]
-    complaints = [line for line in told if COMPLAINT in line["event"]]
-    assert [line["status"] for line in complaints] == [400]
-    assert str(receiver.port) not in str(complaints)
+    failures = [line for line in logs if EXPORT_FAILED in line["event"]]
+    assert [line["status"] for line in failures] == [400]
+    assert str(receiver.port) not in str(failures)
 
 
 @pytest.mark.parametrize(
@@ -122,12 +122,12 @@ async def test_invalid_settings_disable_traces_with_a_log_entry(
 ) -> None:
     monkeypatch.setenv(name, value)
     endpoint = value if name.endswith("ENDPOINT") else "http://127.0.0.1:4318"
-    with capture_logs() as told:
+    with capture_logs() as logs:
         async with tracing(endpoint, role="api", version="0"):
             assert not spans.is_on()
             with spans.span("nothing") as span:
                 assert span.traceparent == ""
-    (line,) = told
+    (line,) = logs
     assert line["event"].startswith("tracing is off")
     assert why in line["error"]
 

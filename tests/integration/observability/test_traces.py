@@ -1,4 +1,4 @@
-"""A request and its job are one trace, from the caller's own span to the function that ran; no secret is in it."""
+"""A request and its job are one trace, from the span of the caller to the function, without secrets."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ output_schema: {type: object, properties: {}}
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A whole instance, a client of it, and where its traces arrive."""
+    """An instance, a client of it, and the receiver of its traces."""
 
     up: Up
     client: Client
     receiver: Receiver
     api_key: str
 
-    def arrived(self, trace_id: str, *names: str) -> dict[str, Seen]:
-        """The spans of a trace by name, once those named are there."""
+    def wait_for_spans(self, trace_id: str, *names: str) -> dict[str, Seen]:
+        """Wait for the named spans of a trace, and return all of its spans by name."""
         eventually(
             lambda: set(names) <= {span.name for span in self.receiver.spans(trace_id)},
             30,
@@ -85,7 +85,7 @@ def world() -> Iterator[World]:
 
 
 def traceparent() -> tuple[str, str, str]:
-    """A caller's own span: the header, its trace and its id."""
+    """Create a span of the caller; return the header, the trace ID and the span ID."""
     trace_id, span_id = secrets.token_hex(16), secrets.token_hex(8)
     return f"00-{trace_id}-{span_id}-01", trace_id, span_id
 
@@ -103,7 +103,7 @@ def test_a_request_and_its_job_are_one_trace_across_processes(world: World) -> N
     job = submit(world.client, "look", header)
     assert job["status"] == "succeeded", job
     inside = ("prepare", "sandbox start", "run", "finish", "function")
-    seen = world.arrived(trace_id, "POST /v1/jobs", "submit", "queue", "claim", "attempt", *inside)
+    seen = world.wait_for_spans(trace_id, "POST /v1/jobs", "submit", "queue", "claim", "attempt", *inside)
     parents = {name: span.parent_id for name, span in seen.items()}
     ids = {name: span.span_id for name, span in seen.items()}
     assert parents["POST /v1/jobs"] == caller
@@ -125,7 +125,7 @@ def test_job_gets_its_trace_but_no_settings_of_the_receiver(world: World) -> Non
     header, trace_id, _ = traceparent()
     job = submit(world.client, "look", header)
     variables = job["result"]["variables"]  # type: ignore[index]
-    run = world.arrived(trace_id, "run")["run"]
+    run = world.wait_for_spans(trace_id, "run")["run"]
     assert variables["TRACEPARENT"] == f"00-{trace_id}-{run.span_id}-01"
     assert not [name for name in variables if name.startswith("OTEL_")]
     assert COLLECTOR_KEY not in json.dumps(variables)
@@ -134,10 +134,10 @@ def test_job_gets_its_trace_but_no_settings_of_the_receiver(world: World) -> Non
 def test_spans_contain_no_inputs_results_or_secrets(world: World) -> None:
     header, trace_id, _ = traceparent()
     submit(world.client, "look", header)
-    world.arrived(trace_id, "function", "finish", "attempt", "POST /v1/jobs")
+    world.wait_for_spans(trace_id, "function", "finish", "attempt", "POST /v1/jobs")
     failed_header, failed_id, _ = traceparent()
     failed = submit(world.client, "fail", failed_header)
-    seen = world.arrived(failed_id, "attempt")
+    seen = world.wait_for_spans(failed_id, "attempt")
     assert failed["error_code"] == "exception"
     assert seen["attempt"].is_error
     assert seen["attempt"].attributes["error.type"] == "exception"
@@ -165,26 +165,26 @@ def test_invalid_traceparent_starts_a_new_trace(world: World, header: str) -> No
         for span in world.receiver.spans()
         if span.name == "attempt" and span.attributes["puras.job.id"] == job["id"]
     )
-    assert world.arrived(attempt.trace_id, "POST /v1/jobs")["POST /v1/jobs"].parent_id == ""
+    assert world.wait_for_spans(attempt.trace_id, "POST /v1/jobs")["POST /v1/jobs"].parent_id == ""
 
 
 def test_publishable_key_cannot_join_the_trace_of_another_caller(world: World) -> None:
     made = world.client.call("POST", "/v1/api-keys", {"kind": "publishable"})
     key = made.get("api_key") or made["key"]
     header, trace_id, _ = traceparent()
-    with Client(world.up.port, key) as stranger:
-        job = submit(stranger, "look", header)
+    with Client(world.up.port, key) as publishable:
+        job = submit(publishable, "look", header)
     assert not str(job["result"]["variables"]["TRACEPARENT"]).startswith(f"00-{trace_id}")  # type: ignore[index]
     with Client(world.up.port, "puras_live_12345678." + "x" * 32) as unknown:
         assert unknown.request("GET", "/v1/jobs", traceparent=header).status == 401
     own_header, own_id, _ = traceparent()
     submit(world.client, "look", own_header)
-    world.arrived(own_id, "attempt", "POST /v1/jobs")  # whatever was sent before has arrived by now
+    world.wait_for_spans(own_id, "attempt", "POST /v1/jobs")  # earlier spans were received before these
     assert world.receiver.spans(trace_id) == []
 
 
 def log_lines(world: World) -> list[dict[str, Any]]:
-    """What the processes have written, without the welcome, which is for people, and a line still being written."""
+    """Return the log entries of the processes, without the welcome text and an incomplete last line."""
     whole, _, _ = world.up.log.rpartition("\n")
     lines = [json.loads(line) for line in whole.splitlines() if line.strip() and not line.startswith("  ")]
     assert all(isinstance(line, dict) and line["event"] for line in lines)
@@ -196,15 +196,15 @@ def test_logs_of_all_processes_are_json_with_request_job_and_trace(world: World)
     request_id = f"req-{secrets.token_hex(6)}"
     job = submit(world.client, "look", header, **{"X-Request-Id": request_id})
 
-    def told(event: str, **facts: object) -> list[dict[str, Any]]:
+    def entries(event: str, **facts: object) -> list[dict[str, Any]]:
         return [line for line in log_lines(world) if line["event"] == event and facts.items() <= line.items()]
 
-    # Two processes write them, each when it gets to it.
-    eventually(lambda: told("job succeeded", job_id=job["id"]), 10)
-    eventually(lambda: told("request answered", request_id=request_id), 10)
-    (ended,) = told("job succeeded", job_id=job["id"])
+    # Two processes write these entries, at different times.
+    eventually(lambda: entries("job succeeded", job_id=job["id"]), 10)
+    eventually(lambda: entries("request answered", request_id=request_id), 10)
+    (ended,) = entries("job succeeded", job_id=job["id"])
     assert (ended["request_id"], ended["trace_id"]) == (request_id, trace_id)
-    (answered,) = told("request answered", request_id=request_id)
+    (answered,) = entries("request answered", request_id=request_id)
     assert answered["trace_id"] == trace_id
     for private in (SECRET, GIVEN, ANSWERED, world.api_key, COLLECTOR_KEY, TOKEN):
         assert private not in world.up.log, private
@@ -222,7 +222,7 @@ def test_metrics_of_a_killed_worker_are_counted_once(world: World) -> None:
     for _ in range(3):
         submit(world.client, "look", traceparent()[0])
     done = len(world.client.call("GET", "/v1/jobs?status=succeeded&limit=200"))
-    eventually(lambda: finished() == done, 15)  # a worker reports every few seconds
+    eventually(lambda: finished() == done, 15)  # a worker writes its metrics every few seconds
     before = scraped()
     assert before.value("puras_job_run_seconds_count", type="deterministic") >= done
     assert before.value("puras_sandbox_starts_total", kind="warm") >= 1

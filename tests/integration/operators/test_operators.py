@@ -1,4 +1,4 @@
-"""What operators see and do of the whole instance, and that nobody else does."""
+"""What only operators can see and do in an instance."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from backend.administration.admin.health import StatusTileRead
 from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.execution.worker_registry import service as fleet
+from backend.execution.worker_registry import service as worker_registry
 from backend.execution.worker_registry.tables import Worker
 from backend.identity.auth.actors import SignedIn
 from tests.factories.tenants import make_job, make_tenant
 from tests.integration.auth.conftest import World
 
-NOBODY = UUID(int=1)
+UNKNOWN_ID = UUID(int=1)
 ROUTES = (
     ("GET", "/v1/instance/workers"),
     ("GET", "/v1/instance/queue"),
     ("GET", "/v1/instance/health"),
     ("GET", "/v1/instance/users"),
     ("POST", "/v1/instance/users"),
-    ("POST", f"/v1/instance/users/{NOBODY}/password-links"),
+    ("POST", f"/v1/instance/users/{UNKNOWN_ID}/password-links"),
     ("GET", "/v1/instance/projects"),
-    ("POST", f"/v1/instance/workers/{NOBODY}/drain"),
+    ("POST", f"/v1/instance/workers/{UNKNOWN_ID}/drain"),
     ("POST", "/v1/instance/projects/acme/top-ups"),
 )
 BODIES = {
@@ -42,10 +42,12 @@ WHO = SignedIn(uuid4(), uuid4(), "ola@example.org", "Ola", is_operator=True, csr
 
 
 async def worker(database: Database, *, age_s: float = 0) -> UUID:
-    """A worker process whose last beat is so old."""
+    """Register a worker whose last heartbeat has the given age."""
     worker_id = uuid4()
     async with database.transaction() as session:
-        await fleet.join(session, worker_id, lanes=["default", "gpu"], capacity=4, layers=["landlock 7"])
+        await worker_registry.join(
+            session, worker_id, lanes=["default", "gpu"], capacity=4, layers=["landlock 7"]
+        )
         found = await session.get_one(Worker, worker_id)
         found.beat_at = now() - timedelta(seconds=age_s)
     return worker_id
@@ -53,7 +55,7 @@ async def worker(database: Database, *, age_s: float = 0) -> UUID:
 
 @pytest.fixture
 async def operator(world: World) -> httpx.AsyncClient:
-    """A browser in which an operator is signed in."""
+    """Return a browser in which an operator is signed in."""
     return await world.browser(await world.user("ola@example.org", is_operator=True))
 
 
@@ -195,8 +197,8 @@ async def test_new_user_sets_a_password_with_a_link_that_works_once(
         query = text(
             "select actor, action from audit_rows where action in ('user.created', 'password_reset.issued')"
         )
-        told = {tuple(row) for row in (await session.execute(query)).all()}
-    assert told >= {
+        actions = {tuple(row) for row in (await session.execute(query)).all()}
+    assert actions >= {
         ("user:ola@example.org", "user.created"),
         ("user:ola@example.org", "password_reset.issued"),
     }
@@ -236,12 +238,12 @@ async def test_password_links_are_not_created_for_operators(
         403,
         True,
     )
-    unknown = await operator.post(f"/v1/instance/users/{NOBODY}/password-links")
+    unknown = await operator.post(f"/v1/instance/users/{UNKNOWN_ID}/password-links")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "user_not_found")
 
 
 async def set_password(client: httpx.AsyncClient, token: str, password: str) -> httpx.Response:
-    """What the form behind a link does."""
+    """Open the form of a link and submit it with the password."""
     page = await client.get("/reset", params={"token": token})
     found = re.search(r'name="csrf" value="([^"]+)"', page.text)
     csrf = found[1] if found else ""

@@ -1,4 +1,4 @@
-"""The REST application and callers, as the tests of people and keys have them."""
+"""Fixtures for the REST application and its callers, shared with the authentication tests."""
 
 from tests.integration.auth.conftest import client, world
 

@@ -1,4 +1,4 @@
-"""Secrets over REST and as jobs get them: written, never read back, one project's never another's."""
+"""Secrets over REST and in jobs: they are write-only and separate for each project."""
 
 from __future__ import annotations
 

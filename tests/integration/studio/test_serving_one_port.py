@@ -73,7 +73,7 @@ def serving(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Servi
 
 @pytest_asyncio.fixture
 async def stream(serving: Serving, database: Database) -> AsyncIterator[httpx.Response]:
-    """An open stream of a job that is queued."""
+    """Yield an open stream of a queued job."""
     async with database.transaction() as session:
         tenant = await make_tenant(session, make_skill())
         job_id = await make_job(session, tenant)
@@ -88,7 +88,7 @@ async def stream(serving: Serving, database: Database) -> AsyncIterator[httpx.Re
 
 @pytest_asyncio.fixture
 async def cookie(serving: Serving, database: Database) -> dict[str, str]:
-    """The cookie of a signed-in user, as a header."""
+    """Return the cookie of a signed-in user as a header."""
     async with database.transaction() as session:
         user = await users.create(session, email="ada@example.org", password="three words make one")
         started = await sessions.start(session, user)

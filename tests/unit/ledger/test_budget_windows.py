@@ -1,4 +1,4 @@
-"""When the window of a budget ends."""
+"""The end of the window of a budget."""
 
 from datetime import UTC, date, datetime
 

@@ -1,4 +1,4 @@
-"""What things cost, exactly."""
+"""Exact prices, margins and caps."""
 
 from pathlib import Path
 
@@ -28,20 +28,20 @@ def test_seconds_of_compute_are_rounded_up_to_a_whole_micro() -> None:
 
 
 def test_cap_comes_from_skill_or_instance_and_a_request_may_lower_it() -> None:
-    prices, asked = PriceList(job_cap_micros=1_000_000), JobLimits()
-    assert prices.cap_micros(make_skill(), asked) == 0
+    prices, no_limits = PriceList(job_cap_micros=1_000_000), JobLimits()
+    assert prices.cap_micros(make_skill(), no_limits) == 0
     calls_others = make_skill(limits={"cost_usd": 2})
-    assert prices.cap_micros(calls_others, asked) == 2_000_000
+    assert prices.cap_micros(calls_others, no_limits) == 2_000_000
     assert prices.cap_micros(calls_others, JobLimits(cost_usd=0.5)) == 500_000
     for buys in ({"is_agentic": True}, {"media_kinds": ("image",)}):
-        assert prices.cap_micros(make_skill(**buys), asked) == 1_000_000
-        dear = make_skill(**buys, limits={"cost_usd": 5})
-        assert prices.cap_micros(dear, asked) == 5_000_000
-        assert prices.cap_micros(dear, JobLimits(cost_usd=0.5)) == 500_000
+        assert prices.cap_micros(make_skill(**buys), no_limits) == 1_000_000
+        expensive = make_skill(**buys, limits={"cost_usd": 5})
+        assert prices.cap_micros(expensive, no_limits) == 5_000_000
+        assert prices.cap_micros(expensive, JobLimits(cost_usd=0.5)) == 500_000
 
 
 @given(st.integers(0, 10**15), st.integers(0, 1000))
-def test_charge_is_at_least_cost_and_at_most_one_micro_above(upstream_nanos: int, margin_pct: int) -> None:
+def test_charge_is_not_below_cost_and_within_one_micro(upstream_nanos: int, margin_pct: int) -> None:
     exact_times_100_000 = upstream_nanos * (100 + margin_pct)
     billed = billed_micros(upstream_nanos, margin_pct)
     assert billed * 100_000 >= exact_times_100_000
