@@ -34,8 +34,8 @@ async def secure(instance: AppContext) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def set_cookies(answer: httpx.Response) -> list[str]:
-    return answer.headers.get_list("Set-Cookie")
+def set_cookies(response: httpx.Response) -> list[str]:
+    return response.headers.get_list("Set-Cookie")
 
 
 async def test_session_cookie_set_by_an_attacker_is_replaced_at_sign_in(app: FastAPI, world: World) -> None:
@@ -47,9 +47,9 @@ async def test_session_cookie_set_by_an_attacker_is_replaced_at_sign_in(app: Fas
         csrf = victim.cookies["puras_form_8123"]
         victim.cookies.set(SESSION, planted)
         fields = {"csrf": csrf, "email": "ada@example.org", "password": PASSWORD}
-        answer = await victim.post("/sign-in", data=fields)
-        assert answer.status_code == 303
-        (given,) = [one for one in set_cookies(answer) if one.startswith(f"{SESSION}=")]
+        response = await victim.post("/sign-in", data=fields)
+        assert response.status_code == 303
+        (given,) = [one for one in set_cookies(response) if one.startswith(f"{SESSION}=")]
         assert planted not in given
     assert (await eve.get("/v1/me")).status_code == 401  # the sign-in that replaced it also ended it
 
@@ -72,12 +72,12 @@ async def test_cookies_are_http_only_and_same_site(app: FastAPI, world: World, d
     async with database.transaction() as session:
         link = f"/reset?token={await passwords.issue_reset(session, 'ada@example.org')}"
     async with browse(app) as browser:
-        answers = [await browser.get("/sign-in"), await browser.get(link)]
-        answers.append(await send(browser, link, password=NEW))
-        answers.append(await browser.get("/password"))
+        responses = [await browser.get("/sign-in"), await browser.get(link)]
+        responses.append(await send(browser, link, password=NEW))
+        responses.append(await browser.get("/password"))
         csrf = (await browser.get("/v1/me")).json()["csrf_token"]
-        answers.append(await browser.post("/sign-out", data={"csrf": csrf}))
-    found = [cookie for answer in answers for cookie in set_cookies(answer)]
+        responses.append(await browser.post("/sign-out", data={"csrf": csrf}))
+    found = [cookie for response in responses for cookie in set_cookies(response)]
     assert len(found) >= 5
     for cookie in found:
         assert "HttpOnly" in cookie
@@ -88,9 +88,9 @@ async def test_cookies_are_http_only_and_same_site(app: FastAPI, world: World, d
 
 async def test_cookies_are_secure_and_host_only_with_https(secure: httpx.AsyncClient, world: World) -> None:
     await world.user("ada@example.org")
-    answers = [await secure.get("/sign-in")]
-    answers.append(await send(secure, "/sign-in", email="ada@example.org", password=PASSWORD))
-    found = [cookie for answer in answers for cookie in set_cookies(answer)]
+    responses = [await secure.get("/sign-in")]
+    responses.append(await send(secure, "/sign-in", email="ada@example.org", password=PASSWORD))
+    found = [cookie for response in responses for cookie in set_cookies(response)]
     assert len(found) >= 3
     assert all(cookie.startswith("__Host-") and "Secure" in cookie for cookie in found)
 
@@ -114,8 +114,8 @@ async def test_malformed_form_is_rejected_without_a_server_error(
     await world.user("ada@example.org")
     client.cookies.set("puras_form_8123", "c")
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = await client.post(path, content=body, headers=headers)
-    assert answer.status_code in (303, 400, 401, 403, 413, 422)
+    response = await client.post(path, content=body, headers=headers)
+    assert response.status_code in (303, 400, 401, 403, 413, 422)
     assert SESSION not in client.cookies
 
 
@@ -169,19 +169,19 @@ async def test_no_spelling_of_a_path_bypasses_authentication(app: FastAPI, path:
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "FOO", "get", "POST"])
 async def test_no_method_reads_without_credentials(client: httpx.AsyncClient, method: str) -> None:
-    answer = await client.request(method, "/v1/me")
-    assert answer.status_code in (401, 403, 405)
+    response = await client.request(method, "/v1/me")
+    assert response.status_code in (401, 403, 405)
 
 
 async def test_form_content_types_and_method_overrides_need_the_csrf_token(world: World) -> None:
     ada = await world.browser(await world.user("ada@example.org"))
     del ada.headers["X-CSRF-Token"]
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"):
-        answer = await ada.post("/v1/projects", content=b'{"name": "x"}', headers={"Content-Type": kind})
-        assert answer.json()["code"] == "csrf_failed"
+        response = await ada.post("/v1/projects", content=b'{"name": "x"}', headers={"Content-Type": kind})
+        assert response.json()["code"] == "csrf_failed"
     override = {"X-HTTP-Method-Override": "GET", "X-Method-Override": "GET"}
-    answer = await ada.post("/v1/projects", json={"name": "x"}, headers=override)
-    assert answer.json()["code"] == "csrf_failed"
+    response = await ada.post("/v1/projects", json={"name": "x"}, headers=override)
+    assert response.json()["code"] == "csrf_failed"
 
 
 async def test_passwords_and_reset_links_are_not_logged(
@@ -211,5 +211,5 @@ async def test_setup_token_cannot_be_guessed_or_used_after_it_expires(
         token = await setup.issue(session)
     near = [await client.get("/setup", params={"token": token[:-1] + end}) for end in ("", "A", "~")]
     far = await client.get("/setup", params={"token": "x"})
-    assert {answer.status_code for answer in near if answer.status_code != 200} == {403}
+    assert {response.status_code for response in near if response.status_code != 200} == {403}
     assert near[0].text == far.text

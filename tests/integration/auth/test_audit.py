@@ -89,7 +89,7 @@ REVEALING = {
 """Reads that are audited because they export more than a page shows."""
 
 
-class Act(NamedTuple):
+class AuditedRequest(NamedTuple):
     """A request to a route and the name of its action in the audit log."""
 
     route: str
@@ -116,22 +116,22 @@ async def test_every_route_that_writes_or_reveals_is_audited(
     app: FastAPI, world: World, database: Database
 ) -> None:
     scene = await _scene(app, world, database)
-    acts = list(_acts(scene))
+    requests = list(_requests(scene))
     routes = {f"{method} {path}" for method, path in _routes(app)}
     writes = {route for route in routes if not route.startswith(("GET ", "HEAD "))}
-    known = {act.route for act in acts} | set(NOT_AUDITED) | {SETUP}
-    assert writes | REVEALING <= known, "add the request to `_acts`, or add the reason to `NOT_AUDITED`"
+    known = {request.route for request in requests} | set(NOT_AUDITED) | {SETUP}
+    assert writes | REVEALING <= known, "add the request to `_requests`, or add the reason to `NOT_AUDITED`"
     assert known <= routes, "delete routes that do not exist any more"
 
     missing: list[str] = []
-    for act in acts:
+    for request in requests:
         before = await _last_id(database)
-        answer = await _do(scene, act)
-        assert answer.status_code < 400, (act, answer.text)
+        response = await _send(scene, request)
+        assert response.status_code < 400, (request, response.text)
         async with database.transaction() as session:
             new = await session.scalars(select(AuditRow.action).where(col(AuditRow.id) > before))
-        if act.action not in new.all():
-            missing.append(act.route)
+        if request.action not in new.all():
+            missing.append(request.route)
     assert not missing
 
 
@@ -214,193 +214,219 @@ async def test_admins_read_their_project_and_operators_the_instance(world: World
     assert {"user.created", "session.began"} == {row["action"] for row in rows}
 
 
-def _acts(scene: Scene) -> Iterator[Act]:
+def _requests(scene: Scene) -> Iterator[AuditedRequest]:
     """Yield each request once, in an order in which each of them is possible."""
     ids = scene.ids
     project = f"/v1/projects/{scene.project.id}"
     files = pack_files({**BUNDLE, **GRADED})
     bundle = {"files": {"bundle": ("b.zip", files, "application/zip")}}
-    yield Act("POST /v1/projects", "/v1/projects", "project.created", {"json": {"name": "More"}})
-    yield Act("PATCH /v1/projects/{project}", project, "project.changed", {"json": {"name": "Renamed"}})
+    yield AuditedRequest("POST /v1/projects", "/v1/projects", "project.created", {"json": {"name": "More"}})
+    yield AuditedRequest(
+        "PATCH /v1/projects/{project}", project, "project.changed", {"json": {"name": "Renamed"}}
+    )
     limits = {"json": {"members": 50}}
-    yield Act("PATCH /v1/projects/{project}/limits", f"{project}/limits", "limits.changed", limits)
-    yield from _of_members(ids, project)
-    yield from _of_keys(ids)
+    yield AuditedRequest("PATCH /v1/projects/{project}/limits", f"{project}/limits", "limits.changed", limits)
+    yield from _member_requests(ids, project)
+    yield from _key_requests(ids)
     budget = {"json": {"name": "Month", "window": "month", "limit_usd": 5}}
-    yield Act("POST /v1/budgets", "/v1/budgets", "budget.created", budget)
+    yield AuditedRequest("POST /v1/budgets", "/v1/budgets", "budget.created", budget)
     one = f"/v1/budgets/{ids['budget']}"
-    yield Act("PATCH /v1/budgets/{budget_id}", one, "budget.changed", {"json": {"enforce": False}})
-    yield Act("DELETE /v1/budgets/{budget_id}", one, "budget.deleted")
-    yield from _of_webhooks(ids)
+    yield AuditedRequest("PATCH /v1/budgets/{budget_id}", one, "budget.changed", {"json": {"enforce": False}})
+    yield AuditedRequest("DELETE /v1/budgets/{budget_id}", one, "budget.deleted")
+    yield from _webhook_requests(ids)
     route, one = "/v1/schedules/{schedule_id}", f"/v1/schedules/{ids['schedule']}"
-    asked = {"json": {"name": "Daily", "skill": "double", "inputs": {"n": 1}, "cron": "@daily"}}
-    yield Act("POST /v1/schedules", "/v1/schedules", "schedule.created", asked)
-    yield Act(f"PATCH {route}", one, "schedule.changed", {"json": {"cron": "@weekly"}})
-    yield Act(f"POST {route}/run", f"{one}/run", "schedule.run_asked")
-    yield Act(f"DELETE {route}", one, "schedule.deleted")
-    yield Act("POST /v1/skillpacks", "/v1/skillpacks", "skillpack.created", {"json": {"name": "Side"}})
+    requested = {"json": {"name": "Daily", "skill": "double", "inputs": {"n": 1}, "cron": "@daily"}}
+    yield AuditedRequest("POST /v1/schedules", "/v1/schedules", "schedule.created", requested)
+    yield AuditedRequest(f"PATCH {route}", one, "schedule.changed", {"json": {"cron": "@weekly"}})
+    yield AuditedRequest(f"POST {route}/run", f"{one}/run", "schedule.run_asked")
+    yield AuditedRequest(f"DELETE {route}", one, "schedule.deleted")
+    yield AuditedRequest(
+        "POST /v1/skillpacks", "/v1/skillpacks", "skillpack.created", {"json": {"name": "Side"}}
+    )
     for where, base in (("/v1", "/v1"), ("/v1/skillpacks/{skillpack}", "/v1/skillpacks/side")):
         for _ in range(2):
-            yield Act(f"POST {where}/deployments", f"{base}/deployments", "deployment.pushed", bundle)
+            yield AuditedRequest(
+                f"POST {where}/deployments", f"{base}/deployments", "deployment.pushed", bundle
+            )
         one = "deployments/{deployment}"
         at = f"{base}/deployments/{ids['first'] if base == '/v1' else 1}"
-        yield Act(f"POST {where}/{one}/activate", f"{at}/activate", "deployment.activated")
-        yield Act(f"GET {where}/{one}/bundle", f"{at}/bundle", "deployment.downloaded")
-        yield Act(f"GET {where}/deployments/pull", f"{base}/deployments/pull", "deployment.pull_signed")
-        yield Act(f"DELETE {where}/{one}", f"{base}/deployments/2", "deployment.deleted")
-        yield from _of_drafts(where, f"{base}/drafts", bundle)
+        yield AuditedRequest(f"POST {where}/{one}/activate", f"{at}/activate", "deployment.activated")
+        yield AuditedRequest(f"GET {where}/{one}/bundle", f"{at}/bundle", "deployment.downloaded")
+        yield AuditedRequest(
+            f"GET {where}/deployments/pull", f"{base}/deployments/pull", "deployment.pull_signed"
+        )
+        yield AuditedRequest(f"DELETE {where}/{one}", f"{base}/deployments/2", "deployment.deleted")
+        yield from _draft_requests(where, f"{base}/drafts", bundle)
         secret = {"json": {"name": "TOKEN", "value": "value"}}
-        yield Act(f"PUT {where}/secrets", f"{base}/secrets", "secret.set", secret)
-        yield Act(f"DELETE {where}/secrets/{{name}}", f"{base}/secrets/TOKEN", "secret.deleted")
-    yield from _of_listings()
+        yield AuditedRequest(f"PUT {where}/secrets", f"{base}/secrets", "secret.set", secret)
+        yield AuditedRequest(f"DELETE {where}/secrets/{{name}}", f"{base}/secrets/TOKEN", "secret.deleted")
+    yield from _listing_requests()
     remembered = {"json": {"kind": "note", "record": {"a": 1}}}
-    yield Act("POST /v1/memory", "/v1/memory", "memory.put", remembered)
-    yield Act("DELETE /v1/memory/{memory_id}", f"/v1/memory/{ids['memory']}", "memory.forgotten")
+    yield AuditedRequest("POST /v1/memory", "/v1/memory", "memory.put", remembered)
+    yield AuditedRequest("DELETE /v1/memory/{memory_id}", f"/v1/memory/{ids['memory']}", "memory.forgotten")
     own = {"json": {"api_key": "sk-1", "base_url": "https://models.example.org"}}
-    yield Act("PUT /v1/providers/{family}", "/v1/providers/claude", "provider_key.set", own)
-    yield Act("POST /v1/providers/{family}/probe", "/v1/providers/claude/probe", "provider_key.tried")
-    yield Act("DELETE /v1/providers/{family}", "/v1/providers/claude", "provider_key.deleted")
+    yield AuditedRequest("PUT /v1/providers/{family}", "/v1/providers/claude", "provider_key.set", own)
+    yield AuditedRequest(
+        "POST /v1/providers/{family}/probe", "/v1/providers/claude/probe", "provider_key.tried"
+    )
+    yield AuditedRequest("DELETE /v1/providers/{family}", "/v1/providers/claude", "provider_key.deleted")
     job = f"/v1/jobs/{ids['job']}"
-    yield Act("POST /v1/jobs/{job_id}/replay", f"{job}/replay", "job.replay_asked")
-    yield Act("POST /v1/jobs/{job_id}/feedback", f"{job}/feedback", "job.rated", {"json": {"rating": 1}})
+    yield AuditedRequest("POST /v1/jobs/{job_id}/replay", f"{job}/replay", "job.replay_asked")
+    yield AuditedRequest(
+        "POST /v1/jobs/{job_id}/feedback", f"{job}/feedback", "job.rated", {"json": {"rating": 1}}
+    )
     forked = {"json": {"step": 0}}
     agent = f"/v1/jobs/{ids['agent']}"
-    yield Act("POST /v1/jobs/{job_id}/fork", f"{agent}/fork", "job.replay_asked", forked)
+    yield AuditedRequest("POST /v1/jobs/{job_id}/fork", f"{agent}/fork", "job.replay_asked", forked)
     again = {"json": {"inputs": {"n": 1}}}
-    yield Act("POST /v1/jobs/{job_id}/continue", f"{agent}/continue", "job.replay_asked", again)
+    yield AuditedRequest("POST /v1/jobs/{job_id}/continue", f"{agent}/continue", "job.replay_asked", again)
     first, second = ids["approvals"].split()
     route = "POST /v1/approvals/{approval_id}"
-    yield Act(f"{route}/approve", f"/v1/approvals/{first}/approve", "approval.approved", {"json": {}})
-    yield Act(f"{route}/deny", f"/v1/approvals/{second}/deny", "approval.denied", {"json": {}})
-    yield Act("POST /v1/jobs/{job_id}/cancel", f"{job}/cancel", "job.cancelled")
+    yield AuditedRequest(
+        f"{route}/approve", f"/v1/approvals/{first}/approve", "approval.approved", {"json": {}}
+    )
+    yield AuditedRequest(f"{route}/deny", f"/v1/approvals/{second}/deny", "approval.denied", {"json": {}})
+    yield AuditedRequest("POST /v1/jobs/{job_id}/cancel", f"{job}/cancel", "job.cancelled")
     kernel = f"/v1/notebooks/kernels/{ids['kernel']}"
-    yield Act("DELETE /v1/notebooks/kernels/{kernel_id}", kernel, "kernel.stopped")
-    yield from _of_evals(ids, job)
+    yield AuditedRequest("DELETE /v1/notebooks/kernels/{kernel_id}", kernel, "kernel.stopped")
+    yield from _eval_requests(ids, job)
     file = {"files": {"file": ("a.txt", b"x")}, "data": {"path": "a.txt"}}
-    yield Act("POST /v1/drive/upload", "/v1/drive/upload", "drive.uploaded", file)
-    yield Act("POST /v1/drive/sign", "/v1/drive/sign", "drive.signed", {"json": {"path": "a.txt"}})
-    yield Act("PUT /v1/drive/files/{path:path}", "/v1/drive/files/b.txt", "drive.uploaded", {"content": b"x"})
-    yield from _of_uploads(ids)
-    yield Act("POST /v1/drive/folders", "/v1/drive/folders", "drive.folder_made", {"json": {"path": "out"}})
+    yield AuditedRequest("POST /v1/drive/upload", "/v1/drive/upload", "drive.uploaded", file)
+    yield AuditedRequest("POST /v1/drive/sign", "/v1/drive/sign", "drive.signed", {"json": {"path": "a.txt"}})
+    yield AuditedRequest(
+        "PUT /v1/drive/files/{path:path}", "/v1/drive/files/b.txt", "drive.uploaded", {"content": b"x"}
+    )
+    yield from _upload_requests(ids)
+    yield AuditedRequest(
+        "POST /v1/drive/folders", "/v1/drive/folders", "drive.folder_made", {"json": {"path": "out"}}
+    )
     there = {"json": {"source": "b.txt", "target": "out/b.txt"}}
-    yield Act("POST /v1/drive/copy", "/v1/drive/copy", "drive.copied", there)
+    yield AuditedRequest("POST /v1/drive/copy", "/v1/drive/copy", "drive.copied", there)
     there = {"json": {"source": "out/b.txt", "target": "out/c.txt"}}
-    yield Act("POST /v1/drive/move", "/v1/drive/move", "drive.moved", there)
+    yield AuditedRequest("POST /v1/drive/move", "/v1/drive/move", "drive.moved", there)
     folder = "/v1/drive/folders/out"
-    yield Act("DELETE /v1/drive/folders/{path:path}", folder, "drive.folder_deleted")
-    yield Act("DELETE /v1/drive/files/{path:path}", "/v1/drive/files/a.txt", "drive.deleted")
-    yield from _of_the_instance(ids)
+    yield AuditedRequest("DELETE /v1/drive/folders/{path:path}", folder, "drive.folder_deleted")
+    yield AuditedRequest("DELETE /v1/drive/files/{path:path}", "/v1/drive/files/a.txt", "drive.deleted")
+    yield from _instance_requests(ids)
     other = f"/v1/projects/{ids['other project']}"
-    yield Act("DELETE /v1/projects/{project}", other, "project.deleted")
-    yield from _of_sessions(ids)
+    yield AuditedRequest("DELETE /v1/projects/{project}", other, "project.deleted")
+    yield from _session_requests(ids)
 
 
-def _of_drafts(where: str, base: str, bundle: dict[str, Any]) -> Iterator[Act]:
+def _draft_requests(where: str, base: str, bundle: dict[str, Any]) -> Iterator[AuditedRequest]:
     route = f"{where}/drafts"
-    yield Act(f"POST {route}/reset", f"{base}/reset", "draft.replaced", {"json": {"template": "starter"}})
-    yield Act(f"POST {route}/import", f"{base}/import", "draft.replaced", bundle)
-    yield Act(f"GET {route}/bundle", f"{base}/bundle", "draft.downloaded")
+    yield AuditedRequest(
+        f"POST {route}/reset", f"{base}/reset", "draft.replaced", {"json": {"template": "starter"}}
+    )
+    yield AuditedRequest(f"POST {route}/import", f"{base}/import", "draft.replaced", bundle)
+    yield AuditedRequest(f"GET {route}/bundle", f"{base}/bundle", "draft.downloaded")
     run = {"json": {"skill": "double", "inputs": {"n": 1}}}
-    yield Act(f"POST {route}/run", f"{base}/run", "draft.stored", run)
+    yield AuditedRequest(f"POST {route}/run", f"{base}/run", "draft.stored", run)
     unpublished = {"json": {"activate": False}}
-    yield Act(f"POST {route}/publish", f"{base}/publish", "deployment.pushed", unpublished)
+    yield AuditedRequest(f"POST {route}/publish", f"{base}/publish", "deployment.pushed", unpublished)
 
 
-def _of_webhooks(ids: dict[str, str]) -> Iterator[Act]:
+def _webhook_requests(ids: dict[str, str]) -> Iterator[AuditedRequest]:
     route, one = "/v1/webhooks/{webhook_id}", f"/v1/webhooks/{ids['webhook']}"
-    asked = {"json": {"url": "https://example.org/hook"}}
-    yield Act("POST /v1/webhooks", "/v1/webhooks", "webhook.created", asked)
-    yield Act(f"PATCH {route}", one, "webhook.changed", {"json": {"description": "x"}})
-    yield Act(f"POST {route}/rotate", f"{one}/rotate", "webhook.secret_rotated")
-    yield Act(f"POST {route}/test", f"{one}/test", "webhook.tested")
+    requested = {"json": {"url": "https://example.org/hook"}}
+    yield AuditedRequest("POST /v1/webhooks", "/v1/webhooks", "webhook.created", requested)
+    yield AuditedRequest(f"PATCH {route}", one, "webhook.changed", {"json": {"description": "x"}})
+    yield AuditedRequest(f"POST {route}/rotate", f"{one}/rotate", "webhook.secret_rotated")
+    yield AuditedRequest(f"POST {route}/test", f"{one}/test", "webhook.tested")
     delivery = f"deliveries/{ids['delivery']}/redeliver"
     again = "deliveries/{delivery_id}/redeliver"
-    yield Act(f"POST {route}/{again}", f"{one}/{delivery}", "webhook.redelivered")
-    yield Act(f"DELETE {route}", one, "webhook.deleted")
+    yield AuditedRequest(f"POST {route}/{again}", f"{one}/{delivery}", "webhook.redelivered")
+    yield AuditedRequest(f"DELETE {route}", one, "webhook.deleted")
 
 
-def _of_evals(ids: dict[str, str], job: str) -> Iterator[Act]:
+def _eval_requests(ids: dict[str, str], job: str) -> Iterator[AuditedRequest]:
     finished, running, case = ids["evals"].split()
-    asked = {"json": {"skill": "graded"}}
+    requested = {"json": {"skill": "graded"}}
     where = "/v1/skillpacks/{skillpack}/evals"
-    yield Act(f"POST {where}", "/v1/skillpacks/side/evals", "eval.started", asked)
-    yield Act("POST /v1/evals/{suite_id}/cancel", f"/v1/evals/{running}/cancel", "eval.cancelled")
-    yield Act("POST /v1/evals/{suite_id}/baseline", f"/v1/evals/{finished}/baseline", "eval.baseline_set")
-    yield Act("POST /v1/jobs/{job_id}/eval-case", f"{job}/eval-case", "eval_case.kept")
-    yield Act("DELETE /v1/eval-cases/{case_id}", f"/v1/eval-cases/{case}", "eval_case.deleted")
+    yield AuditedRequest(f"POST {where}", "/v1/skillpacks/side/evals", "eval.started", requested)
+    yield AuditedRequest("POST /v1/evals/{suite_id}/cancel", f"/v1/evals/{running}/cancel", "eval.cancelled")
+    yield AuditedRequest(
+        "POST /v1/evals/{suite_id}/baseline", f"/v1/evals/{finished}/baseline", "eval.baseline_set"
+    )
+    yield AuditedRequest("POST /v1/jobs/{job_id}/eval-case", f"{job}/eval-case", "eval_case.kept")
+    yield AuditedRequest("DELETE /v1/eval-cases/{case_id}", f"/v1/eval-cases/{case}", "eval_case.deleted")
 
 
-def _of_uploads(ids: dict[str, str]) -> Iterator[Act]:
+def _upload_requests(ids: dict[str, str]) -> Iterator[AuditedRequest]:
     tus = {"Tus-Resumable": "1.0.0"}
     start = {"headers": {**tus, "Upload-Length": "1"}}
-    yield Act("POST /v1/drive/uploads", "/v1/drive/uploads", "drive.upload_began", start)
+    yield AuditedRequest("POST /v1/drive/uploads", "/v1/drive/uploads", "drive.upload_began", start)
     more = {**tus, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
     route, first, second = "/v1/drive/uploads/{upload_id}", *ids["uploads"].split()
-    yield Act(f"PATCH {route}", first, "drive.uploaded", {"headers": more, "content": b"x"})
+    yield AuditedRequest(f"PATCH {route}", first, "drive.uploaded", {"headers": more, "content": b"x"})
     over = {"headers": {**more, "X-HTTP-Method-Override": "PATCH"}, "content": b"x"}
-    yield Act(f"POST {route}", second, "drive.uploaded", over)
-    yield Act(f"DELETE {route}", second, "drive.upload_ended", {"headers": tus})
+    yield AuditedRequest(f"POST {route}", second, "drive.uploaded", over)
+    yield AuditedRequest(f"DELETE {route}", second, "drive.upload_ended", {"headers": tus})
 
 
-def _of_listings() -> Iterator[Act]:
+def _listing_requests() -> Iterator[AuditedRequest]:
     route = "/v1/marketplace/listings"
     offered = {"json": {"slug": "offer", "skill": "double"}}
-    yield Act(f"POST {route}", route, "listing.created", offered)
+    yield AuditedRequest(f"POST {route}", route, "listing.created", offered)
     one = f"{route}/offer"
     price = {"json": {"price_micros": 5}}
-    yield Act(f"PATCH {route}/{{listing}}", one, "listing.changed", price)
+    yield AuditedRequest(f"PATCH {route}/{{listing}}", one, "listing.changed", price)
     again = {"json": {"notes": "the same"}}
-    yield Act(f"POST {route}/{{listing}}/versions", f"{one}/versions", "listing.version_added", again)
-    yield Act(f"DELETE {route}/{{listing}}", one, "listing.deleted")
+    yield AuditedRequest(
+        f"POST {route}/{{listing}}/versions", f"{one}/versions", "listing.version_added", again
+    )
+    yield AuditedRequest(f"DELETE {route}/{{listing}}", one, "listing.deleted")
 
 
-def _of_members(ids: dict[str, str], project: str) -> Iterator[Act]:
+def _member_requests(ids: dict[str, str], project: str) -> Iterator[AuditedRequest]:
     members = f"{project}/members"
     route = "/v1/projects/{project}/members"
-    asked = {"json": {"email": "eve@example.org"}}
-    yield Act(f"POST {route}", members, "member.invited", asked)
+    requested = {"json": {"email": "eve@example.org"}}
+    yield AuditedRequest(f"POST {route}", members, "member.invited", requested)
     one = f"{project}/invitations/{ids['invitation']}"
-    yield Act("DELETE /v1/projects/{project}/invitations/{invitation_id}", one, "invitation.withdrawn")
+    yield AuditedRequest(
+        "DELETE /v1/projects/{project}/invitations/{invitation_id}", one, "invitation.withdrawn"
+    )
     one = f"{members}/{ids['bob']}"
-    yield Act(f"PATCH {route}/{{user_id}}", one, "member.changed", {"json": {"role": "viewer"}})
-    yield Act(f"DELETE {route}/{{user_id}}", one, "member.removed")
+    yield AuditedRequest(f"PATCH {route}/{{user_id}}", one, "member.changed", {"json": {"role": "viewer"}})
+    yield AuditedRequest(f"DELETE {route}/{{user_id}}", one, "member.removed")
 
 
-def _of_the_instance(ids: dict[str, str]) -> Iterator[Act]:
+def _instance_requests(ids: dict[str, str]) -> Iterator[AuditedRequest]:
     worker = f"/v1/instance/workers/{ids['worker']}/drain"
-    yield Act("POST /v1/instance/workers/{worker_id}/drain", worker, "worker.drained")
+    yield AuditedRequest("POST /v1/instance/workers/{worker_id}/drain", worker, "worker.drained")
     money = {"json": {"amount_usd": 1}}
     project = "/v1/instance/projects/acme/top-ups"
-    yield Act("POST /v1/instance/projects/{project}/top-ups", project, "wallet.topped_up", money)
+    yield AuditedRequest("POST /v1/instance/projects/{project}/top-ups", project, "wallet.topped_up", money)
     new = {"json": {"email": "new@example.org"}}
-    yield Act("POST /v1/instance/users", "/v1/instance/users", "user.created", new)
+    yield AuditedRequest("POST /v1/instance/users", "/v1/instance/users", "user.created", new)
     links = f"/v1/instance/users/{ids['eve']}/password-links"
-    yield Act("POST /v1/instance/users/{user_id}/password-links", links, "password_reset.issued")
+    yield AuditedRequest("POST /v1/instance/users/{user_id}/password-links", links, "password_reset.issued")
 
 
-def _of_keys(ids: dict[str, str]) -> Iterator[Act]:
+def _key_requests(ids: dict[str, str]) -> Iterator[AuditedRequest]:
     one = f"/v1/api-keys/{ids['key']}"
-    yield Act("POST /v1/api-keys", "/v1/api-keys", "api_key.created", {"json": {}})
+    yield AuditedRequest("POST /v1/api-keys", "/v1/api-keys", "api_key.created", {"json": {}})
     rate = {"json": {"requests_per_minute": 9}}
-    yield Act("PATCH /v1/api-keys/{key_id}", one, "api_key.changed", rate)
-    yield Act("DELETE /v1/api-keys/{key_id}", one, "api_key.revoked")
+    yield AuditedRequest("PATCH /v1/api-keys/{key_id}", one, "api_key.changed", rate)
+    yield AuditedRequest("DELETE /v1/api-keys/{key_id}", one, "api_key.revoked")
 
 
-def _of_sessions(ids: dict[str, str]) -> Iterator[Act]:
+def _session_requests(ids: dict[str, str]) -> Iterator[AuditedRequest]:
     one = f"/v1/me/sessions/{ids['session']}"
-    yield Act("DELETE /v1/me/sessions/{session_id}", one, "session.revoked")
-    yield Act("DELETE /v1/me/sessions", "/v1/me/sessions", "sessions.revoked")
+    yield AuditedRequest("DELETE /v1/me/sessions/{session_id}", one, "session.revoked")
+    yield AuditedRequest("DELETE /v1/me/sessions", "/v1/me/sessions", "sessions.revoked")
     words = {"current_password": PASSWORD, "new_password": "three other words now"}
-    yield Act("POST /v1/me/password", "/v1/me/password", "password.changed", {"json": words})
+    yield AuditedRequest("POST /v1/me/password", "/v1/me/password", "password.changed", {"json": words})
     form = {"csrf": "c", "email": "ada@example.org", "password": words["new_password"]}
-    yield Act("POST /sign-in", "/sign-in", "session.began", {"data": form})
+    yield AuditedRequest("POST /sign-in", "/sign-in", "session.began", {"data": form})
     form = {"csrf": "c", "current": words["new_password"], "password": "still other words"}
-    yield Act("POST /password", "/password", "password.changed", {"data": form})
+    yield AuditedRequest("POST /password", "/password", "password.changed", {"data": form})
     form = {"csrf": "c", "token": ids["reset"], "password": "yet three more words"}
-    yield Act("POST /reset", "/reset", "password.reset", {"data": form})
+    yield AuditedRequest("POST /reset", "/reset", "password.reset", {"data": form})
     form = {"csrf": "c", "token": ids["join"]}
-    yield Act("POST /join", "/join", "member.joined", {"data": form})
-    yield Act("POST /sign-out", "/sign-out", "session.ended", {"data": {}})
+    yield AuditedRequest("POST /join", "/join", "member.joined", {"data": form})
+    yield AuditedRequest("POST /sign-out", "/sign-out", "session.ended", {"data": {}})
 
 
 async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
@@ -418,12 +444,12 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
         reset = await passwords.issue_reset(session, bob.email)
     job = (await owner.post("/v1/jobs", json={"skill": "double", "inputs": {"n": 1}})).json()
     key = (await owner.post("/v1/api-keys", json={})).json()
-    asked = {"name": "Day", "window": "day", "limit_usd": 5}
-    budget = (await owner.post("/v1/budgets", json=asked)).json()
+    requested = {"name": "Day", "window": "day", "limit_usd": 5}
+    budget = (await owner.post("/v1/budgets", json=requested)).json()
     webhook = (await owner.post("/v1/webhooks", json={"url": "https://example.org/"})).json()
     delivery = (await owner.post(f"/v1/webhooks/{webhook['id']}/test")).json()
-    asked = {"name": "Hourly", "skill": "double", "inputs": {"n": 1}, "cron": "@hourly"}
-    schedule = (await owner.post("/v1/schedules", json=asked)).json()
+    requested = {"name": "Hourly", "skill": "double", "inputs": {"n": 1}, "cron": "@hourly"}
+    schedule = (await owner.post("/v1/schedules", json=requested)).json()
     memory = (await owner.post("/v1/memory", json={"kind": "note", "record": {"a": 0}})).json()
     members = f"/v1/projects/{project.id}/members"
     invited = await owner.post(members, json={"email": "joe@example.org"})
@@ -484,7 +510,7 @@ async def _agent(database: Database, owner: httpx.AsyncClient) -> str:
 
 async def _approvals(database: Database, project: Project, job_id: str) -> str:
     """Create two pending approvals of an agent and return their IDs."""
-    asked = [
+    approvals = [
         Approval(
             project_id=project.id,
             job_id=UUID(job_id),
@@ -497,9 +523,9 @@ async def _approvals(database: Database, project: Project, job_id: str) -> str:
         )
         for place in (1, 2)
     ]
-    ids = " ".join(str(one.id) for one in asked)
+    ids = " ".join(str(one.id) for one in approvals)
     async with database.transaction() as session:
-        session.add_all(asked)
+        session.add_all(approvals)
     return ids
 
 
@@ -525,13 +551,13 @@ async def _evals(database: Database, deployment: dict[str, Any]) -> str:
     return ids
 
 
-async def _do(scene: Scene, act: Act) -> httpx.Response:
-    if "/v1/" in act.route:
-        return await scene.owner.request(act.method, act.url, **act.options)
+async def _send(scene: Scene, request: AuditedRequest) -> httpx.Response:
+    if "/v1/" in request.route:
+        return await scene.owner.request(request.method, request.url, **request.options)
     me = (await scene.anonymous.get("/v1/me")).json()
     scene.anonymous.cookies.set("puras_form_8123", "c")
-    fields = {"csrf": me.get("csrf_token"), **act.options["data"]}
-    return await scene.anonymous.post(act.url, data=fields)
+    fields = {"csrf": me.get("csrf_token"), **request.options["data"]}
+    return await scene.anonymous.post(request.url, data=fields)
 
 
 async def _last_id(database: Database) -> int:

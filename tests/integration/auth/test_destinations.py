@@ -48,18 +48,18 @@ async def test_no_route_is_served_as_a_script_style_or_frame(
 ) -> None:
     headers = await world.key(await world.project("Mine")) | {"Sec-Fetch-Dest": destination}
     for path in paths_of(app):
-        answer = await client.get(path, headers=headers)
-        assert (answer.status_code, answer.json()["code"]) == (403, "destination_rejected"), path
-        assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["content-type"] == "application/json"
+        response = await client.get(path, headers=headers)
+        assert (response.status_code, response.json()["code"]) == (403, "destination_rejected"), path
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["content-type"] == "application/json"
 
 
 async def test_no_route_is_served_with_a_service_worker_header(
     app: FastAPI, client: httpx.AsyncClient
 ) -> None:
     for path in paths_of(app):
-        answer = await client.get(path, headers={"Service-Worker": "script"})
-        assert (answer.status_code, answer.json()["destination"]) == (403, "serviceworker"), path
+        response = await client.get(path, headers={"Service-Worker": "script"})
+        assert (response.status_code, response.json()["destination"]) == (403, "serviceworker"), path
 
 
 @pytest.mark.parametrize("destination", sorted(ALLOWED))

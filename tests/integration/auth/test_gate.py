@@ -41,12 +41,12 @@ ROUTES = ["/v1/me", "/v1/projects", "/v1/api-keys", "/v1/audit", "/v1/there-is-n
 async def test_every_v1_route_returns_401_without_valid_credentials(
     client: httpx.AsyncClient, path: str, headers: dict[str, str]
 ) -> None:
-    answer = await client.get(path, headers=headers)
+    response = await client.get(path, headers=headers)
 
-    assert answer.status_code == 401
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
-    assert answer.json()["detail"].endswith((".", "!"))
-    assert answer.json()["request_id"] == answer.headers["X-Request-Id"]
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == "Bearer"
+    assert response.json()["detail"].endswith((".", "!"))
+    assert response.json()["request_id"] == response.headers["X-Request-Id"]
 
 
 async def test_body_is_not_read_before_authentication(app: FastAPI) -> None:
@@ -102,9 +102,9 @@ async def test_revoked_key_is_rejected(client: httpx.AsyncClient, world: Any) ->
 
     assert (await client.delete(f"/v1/api-keys/{made['id']}", headers=headers)).status_code == 204
 
-    answer = await client.get("/v1/me", headers=its)
-    assert answer.status_code == 401
-    assert "revoked" in answer.json()["detail"]
+    response = await client.get("/v1/me", headers=its)
+    assert response.status_code == 401
+    assert "revoked" in response.json()["detail"]
 
 
 async def test_expired_key_is_rejected(client: httpx.AsyncClient, world: Any, database: Database) -> None:
@@ -150,8 +150,8 @@ async def test_restricted_key_cannot_create_a_less_restricted_key(
     ]
     for limits in narrowings:
         headers = await world.key(project, limits=limits)
-        answer = await client.post("/v1/api-keys", json={"name": "wider"}, headers=headers)
-        assert answer.status_code == 403
+        response = await client.post("/v1/api-keys", json={"name": "wider"}, headers=headers)
+        assert response.status_code == 403
 
 
 async def test_last_use_of_a_key_is_recorded_in_the_background(
@@ -170,8 +170,8 @@ async def test_a_session_writes_only_with_its_csrf_token(client: httpx.AsyncClie
     token = browser.headers.pop("X-CSRF-Token")
 
     for wrong in ({}, {"X-CSRF-Token": ""}, {"X-CSRF-Token": "x" * 43}, {"X-CSRF-Token": "é".encode()}):
-        answer = await browser.post("/v1/projects", json={"name": "P"}, headers=wrong)
-        assert (answer.status_code, answer.json()["code"]) == (403, "csrf_failed")
+        response = await browser.post("/v1/projects", json={"name": "P"}, headers=wrong)
+        assert (response.status_code, response.json()["code"]) == (403, "csrf_failed")
     assert (await browser.get("/v1/me")).json()["csrf_token"] == token
     assert (
         await browser.post("/v1/projects", json={"name": "P"}, headers={"X-CSRF-Token": token})
@@ -231,8 +231,8 @@ async def test_job_token_is_valid_only_for_job_routes_during_its_attempt(
     in_job = "/v1/web/search"
     assert (await client.post(in_job, headers=headers(2))).status_code != 401
     assert (await client.get("/v1/me", headers=headers(2))).status_code == 401
-    for refused in (headers(1), headers(2, uuid4()), headers(2, seconds=-1)):
-        assert (await client.post(in_job, headers=refused)).status_code == 401
+    for rejected in (headers(1), headers(2, uuid4()), headers(2, seconds=-1)):
+        assert (await client.post(in_job, headers=rejected)).status_code == 401
 
     async with database.transaction() as session:
         await session.execute(update(Job).values(attempt=3).where(col(Job.id) == job.id))

@@ -41,9 +41,9 @@ async def test_many_unknown_keys_from_one_address_are_rate_limited(client: httpx
         for number in range(sign_ins.MAX_BAD_KEYS + 1)
     ]
     assert codes == [401] * sign_ins.MAX_BAD_KEYS + [429]
-    answer = await client.get("/v1/me", headers=unknown_key(0))
-    assert answer.json()["code"] == "too_many_bad_keys"
-    assert 0 < int(answer.headers["Retry-After"]) <= sign_ins.WINDOW_S
+    response = await client.get("/v1/me", headers=unknown_key(0))
+    assert response.json()["code"] == "too_many_bad_keys"
+    assert 0 < int(response.headers["Retry-After"]) <= sign_ins.WINDOW_S
 
 
 async def test_valid_key_is_accepted_from_a_rate_limited_address(
@@ -71,8 +71,8 @@ async def test_clients_behind_a_trusted_proxy_are_counted_separately(
 
     async def sign_in_status(address: str, email: str = "ada@example.org") -> int:
         fields = {"csrf": "c", "email": email, "password": "wrong words here"}
-        answer = await proxied.post("/sign-in", data=fields, headers={"X-Forwarded-For": address})
-        return answer.status_code
+        response = await proxied.post("/sign-in", data=fields, headers={"X-Forwarded-For": address})
+        return response.status_code
 
     guesser = [await sign_in_status("203.0.113.5") for _ in range(sign_ins.MAX_PER_PAIR + 1)]
     assert guesser == [401] * sign_ins.MAX_PER_PAIR + [429]
@@ -102,8 +102,8 @@ async def test_unknown_email_gets_the_same_response(
     client: httpx.AsyncClient, world: World, password: str
 ) -> None:
     client.cookies.set("puras_form_8123", "c")
-    answer = await client.post(
+    response = await client.post(
         "/sign-in", data={"csrf": "c", "email": "unknown@example.org", "password": password}
     )
-    assert answer.status_code == 401
-    assert "is wrong. Check both" in answer.text
+    assert response.status_code == 401
+    assert "is wrong. Check both" in response.text

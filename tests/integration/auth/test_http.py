@@ -63,11 +63,11 @@ async def test_cors_allows_every_origin_for_the_api_only_and_without_cookies(
     )
     assert preflight.status_code == 200
     assert preflight.headers["Access-Control-Allow-Origin"] == "*"
-    answer = await client.get("/v1/me", headers=headers)
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    assert "Access-Control-Allow-Credentials" not in answer.headers
-    refused = await client.get("/v1/me", headers={"Origin": "https://shop.example"})
-    assert (refused.status_code, refused.headers["Access-Control-Allow-Origin"]) == (401, "*")
+    response = await client.get("/v1/me", headers=headers)
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in response.headers
+    rejected = await client.get("/v1/me", headers={"Origin": "https://shop.example"})
+    assert (rejected.status_code, rejected.headers["Access-Control-Allow-Origin"]) == (401, "*")
     for path in ("/sign-in", "/health"):
         assert "Access-Control-Allow-Origin" not in (await client.get(path, headers=headers)).headers
 
@@ -108,12 +108,12 @@ async def test_invalid_body_is_reported_with_the_path_of_the_field(
     client: httpx.AsyncClient, world: Any, body: bytes, status: int, path: str | None
 ) -> None:
     headers = await world.key(await world.project("Mine")) | {"Content-Type": "application/json"}
-    answer = await client.post("/v1/api-keys", content=body, headers=headers)
+    response = await client.post("/v1/api-keys", content=body, headers=headers)
 
-    assert answer.status_code == status
-    assert set(answer.json()) >= {"detail", "code", "request_id"}
+    assert response.status_code == status
+    assert set(response.json()) >= {"detail", "code", "request_id"}
     if path is not None:
-        assert answer.json()["errors"][0]["path"] == path
+        assert response.json()["errors"][0]["path"] == path
     assert len((await client.get("/v1/api-keys", headers=headers)).json()) == 1
 
 
@@ -125,8 +125,8 @@ async def test_body_over_8_mib_is_rejected(client: httpx.AsyncClient, world: Any
             yield b" " * 1024 * 1024
 
     for content in (b" " * (8 * 1024 * 1024 + 1), endless()):
-        answer = await client.post("/v1/api-keys", content=content, headers=headers)
-        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+        response = await client.post("/v1/api-keys", content=content, headers=headers)
+        assert (response.status_code, response.json()["code"]) == (413, "too_large")
 
 
 @pytest.mark.parametrize("path", ["/v1/projects/a%00b", "/v1/audit?cursor=%00", "/v1/audit?x=a%00"])
@@ -139,8 +139,8 @@ async def test_nul_in_the_url_is_rejected(client: httpx.AsyncClient, world: Any,
 async def test_invalid_limit_is_reported_with_its_path(
     client: httpx.AsyncClient, world: Any, query: str
 ) -> None:
-    answer = await client.get(f"/v1/audit?{query}", headers=await world.key(await world.project("Mine")))
-    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "query.limit")
+    response = await client.get(f"/v1/audit?{query}", headers=await world.key(await world.project("Mine")))
+    assert (response.status_code, response.json()["errors"][0]["path"]) == (422, "query.limit")
 
 
 async def test_unexpected_error_is_logged_and_returned_without_details(instance: AppContext) -> None:
@@ -152,10 +152,10 @@ async def test_unexpected_error_is_logged_and_returned_without_details(instance:
 
     async with serving(app, instance), _browse(app) as client:
         with capture_logs() as logs:
-            answer = await client.get("/broken")
-    assert answer.status_code == 500
-    assert answer.json()["code"] == "internal_error"
-    assert "hunter2" not in answer.text
+            response = await client.get("/broken")
+    assert response.status_code == 500
+    assert response.json()["code"] == "internal_error"
+    assert "hunter2" not in response.text
     assert any(entry["event"] == "request failed unexpectedly" for entry in logs)
 
 
@@ -179,11 +179,11 @@ async def test_unavailable_database_returns_503_with_retry_after(instance: AppCo
     app = create_app(instance.settings)
     async with serving(app, replace(instance, database=unavailable)), _browse(app) as client:
         bearer = {"Authorization": "Bearer puras_live_abcdefgh." + "x" * 32}
-        answer = await client.get("/v1/me", headers=bearer)
+        response = await client.get("/v1/me", headers=bearer)
         ready = await client.get("/ready")
     await unavailable.close()
-    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
-    assert int(answer.headers["Retry-After"]) >= 1
+    assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+    assert int(response.headers["Retry-After"]) >= 1
     assert ready.json()["missing"] == ["the database is unavailable"]
 
 
@@ -191,11 +191,11 @@ async def test_api_is_ready_without_workers_or_redis_but_not_while_it_stops(
     client: httpx.AsyncClient, database: Database, instance: AppContext
 ) -> None:
     assert (await client.get("/health")).json() == {"status": "ok"}
-    answer = await client.get("/ready")
+    response = await client.get("/ready")
     no_worker = ["no worker has sent a heartbeat in the last 10 s"]
-    assert (answer.status_code, answer.json()) == (200, {"status": "degraded", "problems": no_worker})
-    answer = await client.get("/ready/workers")
-    assert (answer.status_code, answer.json()["missing"]) == (503, no_worker)
+    assert (response.status_code, response.json()) == (200, {"status": "degraded", "problems": no_worker})
+    response = await client.get("/ready/workers")
+    assert (response.status_code, response.json()["missing"]) == (503, no_worker)
 
     async with database.transaction() as session:
         session.add(Worker(id=uuid4(), host="h", pid=1, lanes=["default"], capacity=1, beat_at=now()))
@@ -211,8 +211,8 @@ async def test_api_is_ready_without_workers_or_redis_but_not_while_it_stops(
     async with serving(app, without), _browse(app) as its:
         assert (await its.get("/ready")).json()["problems"][0] == "Redis is unavailable"
         app.state.is_stopping = True
-        answer = await its.get("/ready")
-        assert (answer.status_code, answer.json()["missing"]) == (503, ["this process is stopping"])
+        response = await its.get("/ready")
+        assert (response.status_code, response.json()["missing"]) == (503, ["this process is stopping"])
 
 
 def _browse(app: FastAPI) -> httpx.AsyncClient:
@@ -233,13 +233,13 @@ async def test_unknown_query_parameters_are_rejected_with_their_names(
 ) -> None:
     project = await world.project("Mine")
     headers = await world.key(project)
-    refused = await client.get("/v1/jobs?limit=5&statsu=failed&zzz=1&project=mine", headers=headers)
-    assert (refused.status_code, refused.json()["code"]) == (422, "invalid")
-    assert refused.json()["detail"].startswith(
+    rejected = await client.get("/v1/jobs?limit=5&statsu=failed&zzz=1&project=mine", headers=headers)
+    assert (rejected.status_code, rejected.json()["code"]) == (422, "invalid")
+    assert rejected.json()["detail"].startswith(
         "query.statsu: The query parameter is unknown. Did you mean 'status'?"
     )
-    assert [one["path"] for one in refused.json()["errors"]] == ["query.statsu", "query.zzz"]
-    assert "limit" in refused.json()["errors"][1]["message"]
+    assert [one["path"] for one in rejected.json()["errors"]] == ["query.statsu", "query.zzz"]
+    assert "limit" in rejected.json()["errors"][1]["message"]
     assert (await client.get("/v1/jobs?limit=5&project=mine", headers=headers)).status_code == 200
     assert (
         (await client.get("/v1/me?x=1", headers=headers))

@@ -44,13 +44,13 @@ async def test_hundred_concurrent_repeats_have_one_effect(
 ) -> None:
     headers = await world.key(await world.project("Mine")) | {"Idempotency-Key": "one"}
 
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(client.post("/v1/api-keys", json={"name": "ci"}, headers=headers) for _ in range(100))
     )
 
-    assert {answer.status_code for answer in answers} == {201}
-    assert len({answer.content for answer in answers}) == 1
-    assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == 99
+    assert {response.status_code for response in responses} == {201}
+    assert len({response.content for response in responses}) == 1
+    assert sum("Idempotent-Replayed" in response.headers for response in responses) == 99
     assert await count(database, ApiKey) == 2
 
 
@@ -59,8 +59,8 @@ async def test_same_key_with_another_body_is_rejected(client: httpx.AsyncClient,
     headers = await world.key(project) | {"Idempotency-Key": "one"}
     await client.post("/v1/api-keys", json={"name": "ci"}, headers=headers)
 
-    answer = await client.post("/v1/api-keys", json={"name": "other"}, headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+    response = await client.post("/v1/api-keys", json={"name": "other"}, headers=headers)
+    assert (response.status_code, response.json()["code"]) == (422, "idempotency_key_reused")
 
     another = await world.key(project) | {"Idempotency-Key": "one"}
     assert (await client.post("/v1/api-keys", json={"name": "other"}, headers=another)).status_code == 201
@@ -100,9 +100,9 @@ async def test_key_can_be_used_again_after_a_day(
     async with database.transaction() as session:
         await session.execute(update(IdempotencyKey).values(created_at=now() - timedelta(hours=25)))
 
-    answer = await client.post("/v1/api-keys", json={"name": "another"}, headers=headers)
-    assert answer.status_code == 201
-    assert "Idempotent-Replayed" not in answer.headers
+    response = await client.post("/v1/api-keys", json={"name": "another"}, headers=headers)
+    assert response.status_code == 201
+    assert "Idempotent-Replayed" not in response.headers
 
     async with database.transaction() as session:
         await session.execute(update(IdempotencyKey).values(created_at=now() - timedelta(hours=25)))

@@ -27,9 +27,9 @@ async def join(browser: httpx.AsyncClient, link: str) -> httpx.Response:
 
 
 async def invite(browser: httpx.AsyncClient, email: str, role: str = "developer") -> str:
-    answer = await browser.post(MEMBERS, json={"email": email, "role": role})
-    assert answer.status_code == 201, answer.text
-    link: str = answer.json()["link"]
+    response = await browser.post(MEMBERS, json={"email": email, "role": role})
+    assert response.status_code == 201, response.text
+    link: str = response.json()["link"]
     return link
 
 
@@ -59,10 +59,10 @@ async def test_invitation_does_not_reveal_whether_the_account_exists(
     await world.user("known@example.org")
     await world.project("Mine", ada)
     hers = await world.browser(ada)
-    asked: dict[str, list[str]] = {}
+    statements_by_name: dict[str, list[str]] = {}
     shown: dict[str, Any] = {}
     for name in ("known", "unknown"):
-        statements = asked[name] = []
+        statements = statements_by_name[name] = []
 
         def record(*given: Any, statements: list[str] = statements) -> None:
             # The time of the last use of a session is written only now and then.
@@ -82,7 +82,7 @@ async def test_invitation_does_not_reveal_whether_the_account_exists(
             {field: value for field, value in one_of_all.items() if field in ("role", "created_by")},
         ]
     assert shown["known"] == shown["unknown"]
-    assert asked["known"] == asked["unknown"], "equal statements take the same time"
+    assert statements_by_name["known"] == statements_by_name["unknown"], "equal statements take the same time"
     assert [one["email"] for one in (await hers.get(MEMBERS)).json()] == ["ada@example.org"]
 
 
@@ -92,9 +92,9 @@ async def test_signed_out_user_returns_to_the_link_after_sign_in(
     ada = await world.user("ada@example.org")
     await world.project("Mine", ada)
     link = await invite(await world.browser(ada), "bob@example.org")
-    answer = await join(client, link)
-    assert answer.status_code == 303
-    back = httpx.URL(answer.headers["location"])
+    response = await join(client, link)
+    assert response.status_code == 303
+    back = httpx.URL(response.headers["location"])
     assert back.path == "/sign-in"
     assert link.endswith(back.params["next"])
 
@@ -104,9 +104,9 @@ async def test_another_user_cannot_use_the_link(world: Any) -> None:
     await world.project("Mine", ada)
     link = await invite(await world.browser(ada), "bob@example.org")
     hers = await world.browser(eve)
-    answer = await join(hers, link)
-    assert answer.status_code == 403
-    assert "This invitation is for bob@example.org, and you are signed in as eve@example.org" in answer.text
+    response = await join(hers, link)
+    assert response.status_code == 403
+    assert "This invitation is for bob@example.org, and you are signed in as eve@example.org" in response.text
     assert (await hers.get(MEMBERS)).status_code == 404
 
 
@@ -141,7 +141,7 @@ async def test_owners_are_not_invited_by_keys_or_by_members_below_admin(world: A
     hers, his = await world.browser(ada), await world.browser(bob)
     await world.member(project, bob)
     for browser, headers in ((his, {}), (hers, key)):
-        asked = {"email": "eve@example.org", "role": "owner"}
+        requested = {"email": "eve@example.org", "role": "owner"}
         browser = browser if not headers else await world.browser(bob)
-        assert (await browser.post(MEMBERS, json=asked, headers=headers)).status_code == 403
+        assert (await browser.post(MEMBERS, json=requested, headers=headers)).status_code == 403
     assert (await his.get(INVITATIONS)).status_code == 403

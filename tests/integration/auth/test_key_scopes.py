@@ -98,8 +98,8 @@ async def test_each_route_needs_all_of_its_scopes_and_no_others(
     for needed, routes in by_need.items():
         enough = await world.key(project, limits=Limits(scopes=needed))
         for route in routes:
-            answer = await ask(client, route, project.id, enough)
-            assert answer.status_code != 403, (needed, route, answer.text)
+            response = await ask(client, route, project.id, enough)
+            assert response.status_code != 403, (needed, route, response.text)
         for missing in needed:
             others = [
                 scope
@@ -108,10 +108,10 @@ async def test_each_route_needs_all_of_its_scopes_and_no_others(
             ]
             headers = await world.key(project, limits=Limits(scopes=others))
             for route in routes:
-                answer = await ask(client, route, project.id, headers)
-                assert answer.status_code == 403, (missing, route, answer.text)
+                response = await ask(client, route, project.id, headers)
+                assert response.status_code == 403, (missing, route, response.text)
                 if route[0] != "HEAD":
-                    assert answer.json()["scope"] == missing
+                    assert response.json()["scope"] == missing
 
 
 async def test_granted_scope_is_shown_and_allows_only_its_routes(
@@ -219,8 +219,8 @@ async def test_invalid_change_of_a_key_is_reported_with_its_path(
         ({"scopes": ["x"]}, "scopes[0]"),
         ({}, "body"),
     ):
-        answer = await client.patch(path, json=body, headers=owner)
-        assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, place)
+        response = await client.patch(path, json=body, headers=owner)
+        assert (response.status_code, response.json()["errors"][0]["path"]) == (422, place)
 
 
 async def test_publishable_key_reads_own_jobs_with_either_read_scope(
@@ -248,8 +248,8 @@ async def test_only_keys_with_the_scope_invite_members(client: httpx.AsyncClient
         Limits(scopes=["project:write", "members:read", "keys:write"]),
     ):
         headers = await world.key(project, limits=limits)
-        answer = await client.post(path, json=body, headers=headers)
-        assert (answer.status_code, answer.json()["scope"]) == (403, "members:write")
+        response = await client.post(path, json=body, headers=headers)
+        assert (response.status_code, response.json()["scope"]) == (403, "members:write")
     granted = await world.key(project, limits=Limits(scopes=["members:write"], daily_cap_micros=1))
     assert (await client.post(path, json=body, headers=granted)).status_code == 201
 
@@ -316,13 +316,13 @@ class Files:
 
     async def upload(self, path: str, *, by_owner: bool = False) -> None:
         """Upload a file, as the owner if `by_owner` is set."""
-        answer = await self.send("PUT", f"/v1/drive/files/{path}", content=b"zq7", by_owner=by_owner)
-        assert answer.status_code == 201, answer.text
+        response = await self.send("PUT", f"/v1/drive/files/{path}", content=b"zq7", by_owner=by_owner)
+        assert response.status_code == 201, response.text
 
     async def submit(self, *, by_owner: bool = False, **body: Any) -> str:
-        answer = await self.send("POST", "/v1/jobs", json=body, by_owner=by_owner)
-        assert answer.status_code == 201, answer.text
-        return str(answer.json()["id"])
+        response = await self.send("POST", "/v1/jobs", json=body, by_owner=by_owner)
+        assert response.status_code == 201, response.text
+        return str(response.json()["id"])
 
     async def create_job_with_input(self, skill: str, path: str) -> str:
         """Create a job of the key with the file as input, submitted by the owner to avoid the check."""
@@ -459,8 +459,8 @@ async def _files(client: httpx.AsyncClient, world: Any, kind: KeyKind) -> Files:
             {name: text.encode() for name, text in {**skills, "skills/copy/cases.jsonl": cases}.items()}
         )
         bundle = {"bundle": ("skillpack.zip", packed, "application/zip")}
-        answer = await files.send("POST", "/v1/deployments", files=bundle, by_owner=True)
-        assert answer.status_code == 201, answer.text
+        response = await files.send("POST", "/v1/deployments", files=bundle, by_owner=True)
+        assert response.status_code == 201, response.text
 
     await push()
     files.own_job = await files.submit(skill="copy", inputs={})
@@ -476,13 +476,13 @@ async def _files(client: httpx.AsyncClient, world: Any, kind: KeyKind) -> Files:
             await files.upload(path, by_owner=kind == "publishable" or each != "own")
     if kind == "secret":
         body = {"slug": files.listing, "skill": "copy", "price_micros": 0}
-        answer = await files.send("POST", "/v1/marketplace/listings", json=body, by_owner=True)
-        assert answer.status_code == 201, answer.text
+        response = await files.send("POST", "/v1/marketplace/listings", json=body, by_owner=True)
+        assert response.status_code == 201, response.text
         shown = {"status": "published"}
-        answer = await files.send(
+        response = await files.send(
             "PATCH", f"/v1/marketplace/listings/{files.listing}", json=shown, by_owner=True
         )
-        assert answer.status_code == 200, answer.text
+        assert response.status_code == 200, response.text
     return files
 
 
@@ -492,10 +492,10 @@ async def files(client: httpx.AsyncClient, world: Any) -> Files:
     return await _files(client, world, "secret")
 
 
-def _is_rejected(answer: httpx.Response, path: str) -> str:
+def _is_rejected(response: httpx.Response, path: str) -> str:
     """Assert that the request was rejected, and return the message without the path."""
-    error = answer.json()
-    assert (answer.status_code, error["code"], error.get("scope")) == (403, "not_allowed", "drive:read"), (
+    error = response.json()
+    assert (response.status_code, error["code"], error.get("scope")) == (403, "not_allowed", "drive:read"), (
         error
     )
     assert path in error["path"]
@@ -518,11 +518,11 @@ async def test_key_without_drive_read_submits_only_its_own_files(
             messages.add(_is_rejected(await send(files, path), path))
         for each in OWN:
             # Users of one publishable key know jobs only by their IDs, and such a key cannot upload files.
-            answer = await send(files, files.paths[each])
+            response = await send(files, files.paths[each])
             if kind == "publishable" and each in ("own", "own_output"):
-                _is_rejected(answer, files.paths[each])
+                _is_rejected(response, files.paths[each])
             else:
-                assert answer.status_code in (200, 201), (way, each, answer.text)
+                assert response.status_code in (200, 201), (way, each, response.text)
     assert len(messages) == 1, messages  # the message is the same for a missing file
     [message] = messages
     assert "'drive:read'" in message
@@ -576,9 +576,9 @@ async def test_no_long_path_opens_a_file(files: Files) -> None:
                 ("look", {"photo": value}),
                 ("look", {"attachments": [value]}),
             ):
-                answer = await files.send("POST", "/v1/jobs", json={"skill": skill, "inputs": inputs})
-                error = answer.json()
-                assert (answer.status_code, error["code"]) == (403, "not_allowed"), (key, skill, error)
+                response = await files.send("POST", "/v1/jobs", json={"skill": skill, "inputs": inputs})
+                error = response.json()
+                assert (response.status_code, error["code"]) == (403, "not_allowed"), (key, skill, error)
                 assert len(error["detail"]) < 1_000
         # A plain text of this length may be base64, so it is accepted: no reader opens it as a path.
         with pytest.raises(BadDrivePath, match="more than 4,096 characters"):
@@ -670,13 +670,13 @@ async def test_file_replaced_during_a_move_does_not_become_readable(
             await asyncio.to_thread(os.replace, staged, drive / "mine/own.txt")  # as a job replaces it
 
         body = {"source": "mine/own.txt", "target": target}
-        answer, _ = await asyncio.gather(files.send("POST", "/v1/drive/move", json=body), replace())
+        response, _ = await asyncio.gather(files.send("POST", "/v1/drive/move", json=body), replace())
         assert (drive / "mine/own.txt").read_bytes() == b"not for the key"
-        if answer.status_code == 200:
+        if response.status_code == 200:
             assert (drive / target).read_bytes() == b"zq7"
             await files.submit(skill="copy", inputs={"photo": target})
         else:
-            _is_rejected(answer, "mine/own.txt")
+            _is_rejected(response, "mine/own.txt")
             assert not (drive / target).exists()
 
 
@@ -693,13 +693,13 @@ async def test_output_url_serves_only_the_version_that_the_job_wrote(
     with file.open("r+b") as opened:  # as another job writes it, before the change is recorded
         opened.write(b"not for the key")
     for url in (*before, *await _urls(files)):
-        answer = await files.client.get(url)
-        assert (answer.status_code, answer.json()["code"]) == (404, "drive_file_replaced"), answer.text
+        response = await files.client.get(url)
+        assert (response.status_code, response.json()["code"]) == (404, "drive_file_replaced"), response.text
 
     await files.upload("out/own.txt", by_owner=True)
     assert await _urls(files) == [None] * 3
-    for answer in (*[await files.client.get(url) for url in before], await files.send("GET", asset)):
-        assert (answer.status_code, answer.json()["code"]) == (404, "drive_file_replaced"), answer.text
+    for response in (*[await files.client.get(url) for url in before], await files.send("GET", asset)):
+        assert (response.status_code, response.json()["code"]) == (404, "drive_file_replaced"), response.text
     [shown] = (await files.send("GET", f"/v1/jobs/{files.own_job}/outputs")).json()
     assert "'drive:read'" in shown["url_unavailable_reason"]
     assert "version" not in shown

@@ -322,9 +322,9 @@ async def test_open_requests_are_limited_per_caller(instance: AppContext, world:
             assert [await stream.status() for stream in streams] == [200, 200]
             transport = httpx.ASGITransport(narrow)
             async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
-                refused = await client.get(f"/v1/jobs/{job_id}", headers=mine)
-                assert (refused.status_code, refused.json()["code"]) == (429, "too_many_at_once")
-                assert refused.headers["retry-after"] == "1"
+                rejected = await client.get(f"/v1/jobs/{job_id}", headers=mine)
+                assert (rejected.status_code, rejected.json()["code"]) == (429, "too_many_at_once")
+                assert rejected.headers["retry-after"] == "1"
                 assert (await client.get(f"/v1/jobs/{job_id}", headers=other)).status_code == 200
                 await streams[0].end()
                 assert (await client.get(f"/v1/jobs/{job_id}", headers=mine)).status_code == 200

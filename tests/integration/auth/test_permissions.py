@@ -134,10 +134,10 @@ async def denied(
     for route in ROUTES:
         if route in except_routes:
             continue
-        answer = await ask(client, route, project, headers)
-        assert answer.status_code != 401, route
-        if answer.status_code == 403:
-            assert route[0] == "HEAD" or answer.json()["detail"]
+        response = await ask(client, route, project, headers)
+        assert response.status_code != 401, route
+        if response.status_code == 403:
+            assert route[0] == "HEAD" or response.json()["detail"]
             found.add(route)
     return found
 

@@ -39,9 +39,9 @@ async def test_new_project_has_skillpack_wallet_window_and_owner(world: Any, dat
 
 async def test_equal_names_get_different_slugs(world: Any) -> None:
     browser = await world.browser(await world.user("ada@example.org"))
-    answers = await asyncio.gather(*(browser.post("/v1/projects", json={"name": "Demo"}) for _ in range(8)))
-    assert {answer.status_code for answer in answers} == {201}
-    assert len({answer.json()["slug"] for answer in answers}) == 8
+    responses = await asyncio.gather(*(browser.post("/v1/projects", json={"name": "Demo"}) for _ in range(8)))
+    assert {response.status_code for response in responses} == {201}
+    assert len({response.json()["slug"] for response in responses}) == 8
     for name in ("日本", "---", "d5f3c5f8-5d4c-4f7e-9c55-0242ac130003"):
         assert (await browser.post("/v1/projects", json={"name": name})).json()["slug"].startswith("project-")
 
@@ -49,8 +49,8 @@ async def test_equal_names_get_different_slugs(world: Any) -> None:
 async def test_requested_slug_that_is_taken_is_a_conflict(world: Any) -> None:
     browser = await world.browser(await world.user("ada@example.org"))
     assert (await browser.post("/v1/projects", json={"name": "A", "slug": "acme"})).status_code == 201
-    answer = await browser.post("/v1/projects", json={"name": "B", "slug": "acme"})
-    assert (answer.status_code, answer.json()["code"]) == (409, "slug_taken")
+    response = await browser.post("/v1/projects", json={"name": "B", "slug": "acme"})
+    assert (response.status_code, response.json()["code"]) == (409, "slug_taken")
     other = (await browser.post("/v1/projects", json={"name": "B"})).json()["id"]
     assert (await browser.patch(f"/v1/projects/{other}", json={"slug": "acme"})).status_code == 409
 
@@ -63,9 +63,9 @@ AN_ID = "0d9c1f8e-3b1a-4c55-9d0e-6f7a8b9c0d1e"
 )
 async def test_invalid_slug_is_rejected_with_its_path(world: Any, slug: str) -> None:
     browser = await world.browser(await world.user("ada@example.org"))
-    answer = await browser.post("/v1/projects", json={"name": "A", "slug": slug})
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["path"] == "slug"
+    response = await browser.post("/v1/projects", json={"name": "A", "slug": slug})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["path"] == "slug"
 
 
 async def test_key_cannot_create_a_project(client: httpx.AsyncClient, world: Any) -> None:
@@ -150,7 +150,7 @@ async def test_last_owner_stays_when_owners_leave_concurrently(world: Any) -> No
 
     await world.member(project, bob, Role.OWNER)
     codes = await asyncio.gather(hers.delete(f"{members}/{ada.id}"), his.delete(f"{members}/{bob.id}"))
-    assert sorted(answer.status_code for answer in codes) == [204, 409]
+    assert sorted(response.status_code for response in codes) == [204, 409]
 
 
 async def test_keys_and_audit_log_are_paginated(client: httpx.AsyncClient, world: Any) -> None:
@@ -163,9 +163,9 @@ async def test_keys_and_audit_log_are_paginated(client: httpx.AsyncClient, world
         seen: list[Any] = []
         following: str | None = f"{path}?limit=2"
         while following:
-            answer = await client.get(following, headers=headers)
-            seen += [row[field] for row in answer.json()]
-            following = answer.links.get("next", {}).get("url")
+            response = await client.get(following, headers=headers)
+            seen += [row[field] for row in response.json()]
+            following = response.links.get("next", {}).get("url")
         assert seen == [row[field] for row in whole]
         assert len(seen) >= 6
         assert "secret" not in str([row.get("secret_hash") for row in whole])
@@ -175,6 +175,6 @@ async def test_keys_and_audit_log_are_paginated(client: httpx.AsyncClient, world
 async def test_invalid_cursor_is_rejected(client: httpx.AsyncClient, world: Any, cursor: str) -> None:
     headers = await world.key(await world.project("Mine"))
     for path in ("/v1/api-keys", "/v1/audit"):
-        answer = await client.get(path, params={"cursor": cursor}, headers=headers)
-        assert answer.status_code == 422
-        assert answer.json()["errors"][0]["path"] == "query.cursor"
+        response = await client.get(path, params={"cursor": cursor}, headers=headers)
+        assert response.status_code == 422
+        assert response.json()["errors"][0]["path"] == "query.cursor"

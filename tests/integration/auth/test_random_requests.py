@@ -134,11 +134,11 @@ async def test_random_requests_get_no_access_error_or_data(
     for _ in range(4 * ROUNDS):
         request = random_request(operation, dice, [str(victim.id), victim.slug])
         for kind, headers in keys.items():
-            answer = await client.request(**with_headers(request, headers))
-            where = f"{kind}: {request} -> {answer.status_code} {answer.text[:300]}"
-            assert answer.status_code < 500 or answer.status_code in (501, 503), where
-            assert SECRET not in answer.text.replace(victim.slug, ""), where
+            response = await client.request(**with_headers(request, headers))
+            where = f"{kind}: {request} -> {response.status_code} {response.text[:300]}"
+            assert response.status_code < 500 or response.status_code in (501, 503), where
+            assert SECRET not in response.text.replace(victim.slug, ""), where
             if kind in ("none", "revoked") and not is_open:
-                assert answer.status_code == 401, where
-            if answer.status_code >= 400:
-                assert {"detail", "code"} <= set(answer.json()), where
+                assert response.status_code == 401, where
+            if response.status_code >= 400:
+                assert {"detail", "code"} <= set(response.json()), where

@@ -39,8 +39,8 @@ async def send(browser: httpx.AsyncClient, path: str, **fields: str) -> httpx.Re
 
 async def signs_in(app: FastAPI, password: str) -> bool:
     async with browse(app) as browser:
-        answer = await send(browser, "/sign-in", email="ada@example.org", password=password)
-        return answer.status_code == 303
+        response = await send(browser, "/sign-in", email="ada@example.org", password=password)
+        return response.status_code == 303
 
 
 async def audited_actions(database: Database) -> list[str]:
@@ -160,10 +160,10 @@ async def test_invalid_password_changes_nothing(
 ) -> None:
     ada = await world.user("ada@example.org")
     here, elsewhere = await world.browser(ada), await world.browser(ada)
-    answer = await here.post("/v1/me/password", json={"current_password": current, "new_password": new})
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert "x" * 100 not in answer.text
-    assert NEW not in answer.text
+    response = await here.post("/v1/me/password", json={"current_password": current, "new_password": new})
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert "x" * 100 not in response.text
+    assert NEW not in response.text
     assert [await is_live(here), await is_live(elsewhere)] == [True, True]
     assert await signs_in(app, PASSWORD)
 
@@ -284,8 +284,8 @@ async def test_forms_from_another_site_are_rejected(app: FastAPI, world: World, 
     ada = await world.browser(await world.user("ada@example.org"))
     fields: dict[str, Any] = {"csrf": "c", "current": PASSWORD, "password": NEW, "token": "t"}
     ada.cookies.set("puras_form_8123", "c")
-    refused = await ada.post(path, data=fields, headers={"Origin": "https://evil.example"})
-    assert refused.status_code == 403
-    assert "did not come from this site" in refused.text
+    rejected = await ada.post(path, data=fields, headers={"Origin": "https://evil.example"})
+    assert rejected.status_code == 403
+    assert "did not come from this site" in rejected.text
     without = await ada.post(path, data={**fields, "csrf": "other"})
     assert "did not come from this site" in without.text

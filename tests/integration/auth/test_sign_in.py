@@ -55,9 +55,11 @@ async def test_setup_link_creates_and_signs_in_the_owner_once(
     project = await world.project("Made before the first account")
     path = f"/setup?token={await create_link(database)}"
     async with browse(app) as browser:
-        answer = await send(browser, path, name="Ada", email=" Ada@Example.org ", password=PASSWORD)
-        assert (answer.status_code, answer.headers["Location"]) == (303, "/")
-        cookie = next(c for c in answer.headers.get_list("Set-Cookie") if c.startswith("puras_session_8123="))
+        response = await send(browser, path, name="Ada", email=" Ada@Example.org ", password=PASSWORD)
+        assert (response.status_code, response.headers["Location"]) == (303, "/")
+        cookie = next(
+            c for c in response.headers.get_list("Set-Cookie") if c.startswith("puras_session_8123=")
+        )
         assert "HttpOnly" in cookie
         assert "SameSite=lax" in cookie
 
@@ -93,12 +95,12 @@ async def test_weak_password_is_rejected_and_the_link_stays_valid(app: FastAPI, 
     path = f"/setup?token={await create_link(database)}"
     async with browse(app) as browser:
         for weak in ("short", "aaaaaaaaaaaaaaaa", "ada@example.org", "x" * 300):
-            answer = await send(browser, path, email="ada@example.org", password=weak)
-            assert answer.status_code == 422
-            assert "password" in answer.text
-            assert weak not in answer.text.replace('value="ada@example.org"', "")
-        answer = await send(browser, path, email="ada@example.org", password=PASSWORD)
-        assert answer.status_code == 303
+            response = await send(browser, path, email="ada@example.org", password=weak)
+            assert response.status_code == 422
+            assert "password" in response.text
+            assert weak not in response.text.replace('value="ada@example.org"', "")
+        response = await send(browser, path, email="ada@example.org", password=PASSWORD)
+        assert response.status_code == 303
 
 
 @pytest.mark.parametrize("token", ["", "made-up", "x" * 200, "\ud7ff"])
@@ -117,10 +119,10 @@ async def test_newer_setup_link_replaces_the_previous_one(
 async def test_user_signs_in_and_out(app: FastAPI, world: Any, database: Database) -> None:
     await world.user("ada@example.org")
     async with browse(app) as browser:
-        answer = await send(
+        response = await send(
             browser, "/sign-in?next=/p/demo?tab=1", email="ADA@example.org", password=PASSWORD
         )
-        assert (answer.status_code, answer.headers["Location"]) == (303, "/p/demo?tab=1")
+        assert (response.status_code, response.headers["Location"]) == (303, "/p/demo?tab=1")
         assert (await browser.get("/sign-in?next=/p/demo")).headers["Location"] == "/p/demo"
         csrf = (await browser.get("/v1/me")).json()["csrf_token"]
         token = browser.cookies["puras_session_8123"]
@@ -177,8 +179,8 @@ async def test_form_of_another_site_is_rejected(app: FastAPI, world: Any, header
     async with browse(app) as browser:
         csrf = hidden((await browser.get("/sign-in")).text, "csrf")
         fields = {"csrf": csrf, "email": "ada@example.org", "password": PASSWORD}
-        answer = await browser.post("/sign-in", data=fields, headers=headers)
-        assert answer.status_code == 403
+        response = await browser.post("/sign-in", data=fields, headers=headers)
+        assert response.status_code == 403
         assert "puras_session_8123" not in browser.cookies
 
 
@@ -204,17 +206,17 @@ async def test_sign_in_redirects_only_within_the_site(app: FastAPI, world: Any, 
             "password": PASSWORD,
             "next": target,
         }
-        answer = await browser.post("/sign-in", data=fields)
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+        response = await browser.post("/sign-in", data=fields)
+    assert (response.status_code, response.headers["Location"]) == (303, "/")
 
 
 async def test_form_input_is_escaped_in_html(app: FastAPI) -> None:
     async with browse(app) as browser:
         evil = '"><script>alert(1)</script>'
-        answer = await send(browser, "/sign-in", email=evil, password="x", next=evil)
-    assert "<script" not in answer.text
-    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-    assert answer.headers["X-Frame-Options"] == "DENY"
+        response = await send(browser, "/sign-in", email=evil, password="x", next=evil)
+    assert "<script" not in response.text
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    assert response.headers["X-Frame-Options"] == "DENY"
 
 
 @pytest.mark.parametrize("redis_is_unavailable", [False, True])
@@ -232,9 +234,9 @@ async def test_password_guesses_are_rate_limited(
             for _ in range(sign_ins.MAX_PER_PAIR + 1)
         ]
         assert codes == [401] * sign_ins.MAX_PER_PAIR + [429]
-        answer = await browser.post("/sign-in", data={**fields, "password": PASSWORD})
-        assert answer.status_code == 429
-        assert 0 < int(answer.headers["Retry-After"]) <= sign_ins.WINDOW_S
+        response = await browser.post("/sign-in", data={**fields, "password": PASSWORD})
+        assert response.status_code == 429
+        assert 0 < int(response.headers["Retry-After"]) <= sign_ins.WINDOW_S
         other = await browser.post("/sign-in", data={**fields, "email": "bob@example.org"})
         assert other.status_code == 401
 
@@ -268,8 +270,8 @@ async def test_session_cookie_is_secure_and_host_only_with_https(
         serving(app, replace(instance, settings=settings)),
         browse(app, "https://studio.example") as browser,
     ):
-        answer = await send(browser, "/sign-in", email="ada@example.org", password=PASSWORD)
-    cookie = next(c for c in answer.headers.get_list("Set-Cookie") if c.startswith("__Host-puras_session="))
+        response = await send(browser, "/sign-in", email="ada@example.org", password=PASSWORD)
+    cookie = next(c for c in response.headers.get_list("Set-Cookie") if c.startswith("__Host-puras_session="))
     assert "Secure" in cookie
     assert "Domain" not in cookie
-    assert "Strict-Transport-Security" in answer.headers
+    assert "Strict-Transport-Security" in response.headers

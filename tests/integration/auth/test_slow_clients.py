@@ -98,11 +98,11 @@ async def exchange(port: int, *parts: bytes, then: bytes = b"") -> Answer | None
         for part in parts:
             writer.write(part)
         trickling = asyncio.create_task(trickle(writer, then)) if then else None
-        answer = await until_closed(reader)
+        response = await until_closed(reader)
         if trickling is not None:
             trickling.cancel()
             await asyncio.gather(trickling, return_exceptions=True)
-        return answer
+        return response
 
 
 async def test_silent_client_is_disconnected(port: int) -> None:
@@ -127,24 +127,24 @@ async def test_client_with_a_slow_head_is_disconnected(port: int) -> None:
     ids=["one large header", "many headers", "a long URL", "an endless header"],
 )
 async def test_oversized_head_is_rejected(port: int, head: bytes) -> None:
-    answer = await exchange(port, head)
-    assert answer is not None
-    assert (answer.status, answer.code) == (431, "head_too_large")
-    assert "connection: close" in answer.head
+    response = await exchange(port, head)
+    assert response is not None
+    assert (response.status, response.code) == (431, "head_too_large")
+    assert "connection: close" in response.head
 
 
 async def test_head_with_the_maximum_number_of_headers_is_accepted(port: int) -> None:
     head = b"GET /health HTTP/1.1\r\nConnection: close\r\n" + b"A: b\r\n" * (MAX_HEADERS - 1) + b"\r\n"
-    answer = await exchange(port, head)
-    assert answer is not None
-    assert answer.status == 200
+    response = await exchange(port, head)
+    assert response is not None
+    assert response.status == 200
 
 
 async def test_malformed_http_returns_an_api_error(port: int) -> None:
     for junk in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"HELLO\r\n\r\n"):
-        answer = await exchange(port, junk)
-        assert answer is not None
-        assert (answer.status, answer.code) == (400, "malformed")
+        response = await exchange(port, junk)
+        assert response is not None
+        assert (response.status, response.code) == (400, "malformed")
 
 
 async def request(world: World, body_head: str, path: str = "/v1/api-keys") -> bytes:
@@ -159,10 +159,10 @@ async def request(world: World, body_head: str, path: str = "/v1/api-keys") -> b
 async def test_slow_or_incomplete_body_is_rejected(port: int, world: World, how: str) -> None:
     drop = b"1\r\n \r\n" if "chunked" in how else b" "
     for then in (drop, b""):
-        answer = await exchange(port, await request(world, how), then=then)
-        assert answer is not None
-        assert (answer.status, answer.code) == (408, "body_too_slow")
-        assert "connection: close" in answer.head
+        response = await exchange(port, await request(world, how), then=then)
+        assert response is not None
+        assert (response.status, response.code) == (408, "body_too_slow")
+        assert "connection: close" in response.head
 
 
 @pytest.mark.parametrize("kind", ["drive", "form"])
@@ -176,9 +176,9 @@ async def test_incomplete_upload_is_rejected_and_leaves_no_file(
         "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 100000\r\n\r\n"
         '--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
     )
-    answer = await exchange(port, head.encode())
-    assert answer is not None
-    assert (answer.status, answer.code) == (408, "body_too_slow")
+    response = await exchange(port, head.encode())
+    assert response is not None
+    assert (response.status, response.code) == (408, "body_too_slow")
     storage = app.state.context.settings.home / "storage"
     assert [file for file in storage.rglob("*") if file.is_file()] == []
 
@@ -193,16 +193,16 @@ async def test_long_body_is_accepted_if_it_is_fast_enough(
         for _ in range(12):  # 500 bytes per 0.1 s: longer than the grace period, faster than the minimum rate
             writer.write(b" " * 500)
             await asyncio.sleep(0.1)
-        answer = await until_closed(reader)
-    assert answer is not None
-    assert answer.status in (400, 422)  # the whole body was read, and it is blank
+        response = await until_closed(reader)
+    assert response is not None
+    assert response.status in (400, 422)  # the whole body was read, and it is blank
 
 
 async def test_unauthenticated_client_cannot_keep_the_connection_open(port: int) -> None:
     head = b"POST /v1/api-keys HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"
-    answer = await exchange(port, head, then=b" ")
-    assert answer is not None
-    assert answer.status == 401
+    response = await exchange(port, head, then=b" ")
+    assert response is not None
+    assert response.status == 401
 
 
 async def test_connection_is_reused_and_closed_when_idle(port: int) -> None:
@@ -245,14 +245,14 @@ async def test_stopping_server_ends_streams_and_finishes_other_responses() -> No
     api = FastAPI()
     api.add_api_route("/answer", lambda: StreamingResponse(finite_stream()))
     api.add_api_route("/v1/jobs/7/stream", lambda: StreamingResponse(endless_stream()))
-    async with served(api) as (server, port), connected(port) as answer, connected(port) as stream:
-        for path, (reader, writer) in (("/answer", answer), ("/v1/jobs/7/stream", stream)):
+    async with served(api) as (server, port), connected(port) as response, connected(port) as stream:
+        for path, (reader, writer) in (("/answer", response), ("/v1/jobs/7/stream", stream)):
             writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
             await reader.readuntil(b"first\r\n")
         server.should_exit = True
         assert await read_to_end(stream[0]) == b""
         stopping.set()
-        assert b", last" in await read_to_end(answer[0])
+        assert b", last" in await read_to_end(response[0])
 
 
 async def read_to_end(reader: asyncio.StreamReader) -> bytes:

@@ -39,9 +39,9 @@ from workers.attempt.run import run_attempt
 
 
 async def create_budget(database: Database, tenant: Tenant, limit_micros: int, **over: Any) -> BudgetRead:
-    asked = {"name": "Small", "window": "day", "limit_usd": limit_micros / 1e6, **over}
+    requested = {"name": "Small", "window": "day", "limit_usd": limit_micros / 1e6, **over}
     async with database.transaction() as session:
-        return await budgets.create(session, tenant.principal, BudgetCreate(**asked))
+        return await budgets.create(session, tenant.principal, BudgetCreate(**requested))
 
 
 async def read_budget(database: Database, tenant: Tenant, budget: BudgetRead) -> BudgetRead:
@@ -69,18 +69,20 @@ async def test_job_above_a_budget_is_rejected_with_usage_and_reset_time(
         made = await keys.create(session, tenant.principal, project_id=tenant.project_id)
     async with browse(app) as client:
         client.headers["Authorization"] = f"Bearer {made.plaintext}"
-        answer = await client.post("/v1/budgets", json={"name": "Day", "window": "day", "limit_usd": 0.0007})
-        assert answer.status_code == 201, answer.text
-        assert (answer.json()["scope"], answer.json()["limit_micros"]) == ("project", 700)
+        response = await client.post(
+            "/v1/budgets", json={"name": "Day", "window": "day", "limit_usd": 0.0007}
+        )
+        assert response.status_code == 201, response.text
+        assert (response.json()["scope"], response.json()["limit_micros"]) == ("project", 700)
         await spent(database, tenant, 700)
-        refused = await _submit(client)
-        assert refused.status_code == 402
-        problem = refused.json()
+        rejected = await _submit(client)
+        assert rejected.status_code == 402
+        problem = rejected.json()
         assert (problem["code"], problem["budget"], problem["used_micros"]) == ("budget_reached", "Day", 700)
         assert problem["resets_at"].endswith("T00:00:00+00:00")
         assert "'Day' allows $0.00" in problem["detail"]
 
-        one = f"/v1/budgets/{answer.json()['id']}"
+        one = f"/v1/budgets/{response.json()['id']}"
         assert (await client.get(one)).json()["is_reached"] is True
         assert (await client.patch(one, json={"limit_usd": 1})).json()["limit_micros"] == 1_000_000
         assert (await _submit(client)).status_code == 201

@@ -30,15 +30,15 @@ async def test_export_contains_every_movement_of_the_own_wallet(
         await service.top_up(
             session, project_id=other.id, amount_micros=7, note="theirs", created_by="operator"
         )
-    answer = await client.get("/v1/billing/ledger/export", headers=await world.key(project))
-    assert answer.headers["content-type"].startswith("text/csv")
-    assert answer.headers["content-disposition"].startswith('attachment; filename="ledger-')
-    header, *rows = csv.reader(io.StringIO(answer.text))
+    response = await client.get("/v1/billing/ledger/export", headers=await world.key(project))
+    assert response.headers["content-type"].startswith("text/csv")
+    assert response.headers["content-disposition"].startswith('attachment; filename="ledger-')
+    header, *rows = csv.reader(io.StringIO(response.text))
     assert tuple(header) == export.COLUMNS
     found = [dict(zip(header, row, strict=True)) for row in rows]
     assert [one["amount_usd"] for one in found] == ["1.000004", "1.000003", "1.000002", "1.000001", "1"]
     assert found[0]["note"] == "'=HYPERLINK(4)"
-    assert "theirs" not in answer.text
+    assert "theirs" not in response.text
 
 
 async def test_charge_has_its_job_and_a_top_up_has_none(
@@ -50,8 +50,8 @@ async def test_charge_has_its_job_and_a_top_up_has_none(
     async with database.transaction() as session:
         made = await keys.create(session, tenant.principal, project_id=tenant.project_id)
     headers = {"Authorization": f"Bearer {made.plaintext}"}
-    answer = await client.get("/v1/billing/ledger/export", headers=headers)
-    header, *rows = csv.reader(io.StringIO(answer.text))
+    response = await client.get("/v1/billing/ledger/export", headers=headers)
+    header, *rows = csv.reader(io.StringIO(response.text))
     found = [dict(zip(header, row, strict=True)) for row in rows]
     jobs = {one["amount_usd"]: one["job_id"] for one in found}
     assert jobs["-0.00025"] == str(job.job_id)

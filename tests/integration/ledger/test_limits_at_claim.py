@@ -54,9 +54,9 @@ async def tenant_with_cap(database: Database, cap_micros: int) -> Tenant:
 
 
 async def budget(database: Database, tenant: Tenant, limit_micros: int, **over: Any) -> None:
-    asked = {"name": "Small", "window": "day", "limit_usd": limit_micros / 1e6, **over}
+    requested = {"name": "Small", "window": "day", "limit_usd": limit_micros / 1e6, **over}
     async with database.transaction() as session:
-        await budgets.create(session, tenant.principal, BudgetCreate(**asked))
+        await budgets.create(session, tenant.principal, BudgetCreate(**requested))
 
 
 async def total(database: Database, tenant: Tenant, skill: str | None = None) -> int:

@@ -1,4 +1,4 @@
-"""A wallet that can pay for a few jobs at a time: each job is claim_jobs once, when its credit is available."""
+"""A wallet that can pay for a few jobs at a time: each job is claimed once, when credit is available."""
 
 from __future__ import annotations
 

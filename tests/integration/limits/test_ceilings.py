@@ -80,16 +80,16 @@ async def test_project_sets_its_window_up_to_the_ceiling(
 
     for headers, caller in ((key, client), ({}, browser)):
         maximum = 20 if caller is client else 50  # the other client has the default settings
-        refused = await caller.patch(path, json={"concurrency_limit": maximum + 1}, headers=headers)
-        assert (refused.status_code, refused.json()["code"]) == (403, "limit_above_ceiling")
-        assert f"above the ceiling of {maximum}" in refused.json()["detail"]
-        assert "can raise the ceiling" in refused.json()["detail"]
+        rejected = await caller.patch(path, json={"concurrency_limit": maximum + 1}, headers=headers)
+        assert (rejected.status_code, rejected.json()["code"]) == (403, "limit_above_ceiling")
+        assert f"above the ceiling of {maximum}" in rejected.json()["detail"]
+        assert "can raise the ceiling" in rejected.json()["detail"]
     assert await window(database, project.id) == 5
 
-    for asked in (20, 3):
-        changed = await client.patch(path, json={"concurrency_limit": asked}, headers=key)
-        assert changed.json()["concurrency_limit"] == asked
-        assert await window(database, project.id) == asked
+    for requested in (20, 3):
+        changed = await client.patch(path, json={"concurrency_limit": requested}, headers=key)
+        assert changed.json()["concurrency_limit"] == requested
+        assert await window(database, project.id) == requested
 
 
 async def test_projects_lower_their_limits_and_only_operators_raise_them(
@@ -103,14 +103,14 @@ async def test_projects_lower_their_limits_and_only_operators_raise_them(
 
     for name, maximum in defaults.items():
         assert maximum is not None
-        refused = await client.patch(path, json={name: maximum + 1}, headers=key)
-        assert (refused.status_code, refused.json()["errors"][0]["path"]) == (403, name)
+        rejected = await client.patch(path, json={name: maximum + 1}, headers=key)
+        assert (rejected.status_code, rejected.json()["errors"][0]["path"]) == (403, name)
         seen = (await client.get(path, headers=key)).json()
         assert (seen[name], seen["ceilings"][name]) == ({"limit": maximum, "is_own": False}, maximum)
 
-        for asked in (maximum, maximum - 1):
-            lowered = (await client.patch(path, json={name: asked}, headers=key)).json()
-            assert (lowered[name]["limit"], lowered["own"][name]) == (asked, asked)
+        for requested in (maximum, maximum - 1):
+            lowered = (await client.patch(path, json={name: requested}, headers=key)).json()
+            assert (lowered[name]["limit"], lowered["own"][name]) == (requested, requested)
         again = (await client.patch(path, json={name: None}, headers=key)).json()
         assert (again[name]["limit"], again["own"]) == (maximum, {})
 
@@ -144,10 +144,10 @@ async def test_lowered_queue_limit_is_enforced(database: Database, world: World,
     project: Any = type("Of", (), {"id": tenant.project_id})
     key = await world.key(project)
 
-    answers = [await client.post("/v1/jobs", json={"skill": "echo"}, headers=key) for _ in range(3)]
+    responses = [await client.post("/v1/jobs", json={"skill": "echo"}, headers=key) for _ in range(3)]
 
-    assert [answer.status_code for answer in answers] == [201, 201, 429]
-    assert answers[-1].json()["limit"] == 1
+    assert [response.status_code for response in responses] == [201, 201, 429]
+    assert responses[-1].json()["limit"] == 1
 
 
 async def test_project_limit_applies_again_when_the_ceiling_is_restored(
@@ -181,13 +181,13 @@ async def test_key_rate_above_the_rate_of_every_key_is_rejected(serve: Serve, wo
     client = await serve(key_requests_per_minute=100)
     key = await world.key(await world.project("Acme"))
 
-    refused = await client.post("/v1/api-keys", json={"requests_per_minute": 101}, headers=key)
+    rejected = await client.post("/v1/api-keys", json={"requests_per_minute": 101}, headers=key)
     made = (await client.post("/v1/api-keys", json={"requests_per_minute": 100}, headers=key)).json()
     raised = await client.patch(f"/v1/api-keys/{made['id']}", json={"requests_per_minute": 101}, headers=key)
 
-    for answer in (refused, raised):
-        assert (answer.status_code, answer.json()["code"]) == (422, "limit_above_ceiling")
-        assert "PURAS_KEY_REQUESTS_PER_MINUTE" in answer.json()["detail"]
+    for response in (rejected, raised):
+        assert (response.status_code, response.json()["code"]) == (422, "limit_above_ceiling")
+        assert "PURAS_KEY_REQUESTS_PER_MINUTE" in response.json()["detail"]
     assert made["requests_per_minute"] == 100
 
 
@@ -224,13 +224,13 @@ async def test_job_with_limits_above_those_of_its_skill_is_rejected(
     key = await create_key(database, world)
     above, maximum = ABOVE[skill, name]
 
-    answers = [
+    responses = [
         await client.post("/v1/jobs", json={"skill": skill, "limits": {name: value}}, headers=key)
         for value in (above, maximum)
     ]
 
-    assert [answer.status_code for answer in answers] == [422, 201], [one.text for one in answers]
-    error = answers[0].json()
+    assert [response.status_code for response in responses] == [422, 201], [one.text for one in responses]
+    error = responses[0].json()
     assert (error["code"], error["errors"][0]["path"]) == ("limit_above_ceiling", f"limits.{name}")
     assert f"{above:,.10g} is above the ceiling of {maximum:,.10g}" in error["detail"]
 
@@ -241,12 +241,12 @@ async def test_schedule_with_limits_above_those_of_its_skill_is_rejected(
     key = await create_key(database, world)
     body = {"name": "x", "skill": "capped", "cron": "@daily", "limits": {"timeout_s": 31}}
 
-    refused = await client.post("/v1/schedules", json=body, headers=key)
+    rejected = await client.post("/v1/schedules", json=body, headers=key)
     made = await client.post("/v1/schedules", json={**body, "limits": {"timeout_s": 30}}, headers=key)
     path = f"/v1/schedules/{made.json()['id']}"
     raised = await client.patch(path, json={"limits": {"memory_mb": 129}}, headers=key)
 
-    assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "limits.timeout_s")
+    assert (rejected.status_code, rejected.json()["errors"][0]["path"]) == (422, "limits.timeout_s")
     assert (raised.status_code, raised.json()["errors"][0]["path"]) == (422, "limits.memory_mb")
     assert (await client.get(path, headers=key)).json()["limits"] == {"timeout_s": 30.0}
 
@@ -262,13 +262,13 @@ async def test_earlier_requests_run_within_a_lowered_ceiling(
 
     ceilings.use(LOW)
     try:
-        refused = await client.post("/v1/jobs", json=body, headers=key)
+        rejected = await client.post("/v1/jobs", json=body, headers=key)
         replayed = await client.post(f"/v1/jobs/{job['id']}/replay", headers=key)
         ran = await client.post(f"/v1/schedules/{made['id']}/run", headers=key)
     finally:
         ceilings.use(JobCeilings())
 
-    assert [answer.status_code for answer in (refused, replayed, ran)] == [422, 201, 201]
+    assert [response.status_code for response in (rejected, replayed, ran)] == [422, 201, 201]
     lowered = instance.settings.model_copy(update={"max_job_timeout_s": 60, "max_job_memory_mb": 256})
     held = run_limits(make_skill(), replayed.json()["limits"], lowered)
     assert (held.timeout_s, held.memory_mb) == (60, 256)
@@ -298,9 +298,9 @@ async def test_skill_with_limits_above_a_ceiling_is_not_deployed(
         return await client.post(path, files=files, headers=headers)
 
     for path, taken in (("/v1/deployments", 201), ("/v1/deployments/validate", 200)):
-        refused = await push(path, above)
-        assert (refused.status_code, refused.json()["code"]) == (422, "bundle_invalid"), refused.text
-        problem = refused.json()["errors"][0]
+        rejected = await push(path, above)
+        assert (rejected.status_code, rejected.json()["code"]) == (422, "bundle_invalid"), rejected.text
+        problem = rejected.json()["errors"][0]
         assert (problem["path"], problem["line"]) == ("skills/double/skill.yaml", 5)
         assert "above the ceiling" in problem["message"]
         assert "operator of this instance raises it with PURAS_MAX_JOB_" in problem["message"]

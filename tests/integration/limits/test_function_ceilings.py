@@ -1,4 +1,4 @@
-"""A request for a function is limited to the ceilings of the operator, if its skill declares no limits."""
+"""A request for a function is limited to the ceilings of the operator, also if its skill declares no limits."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def test_limits_of_a_function_are_not_above_the_operators_ceiling(name: str) -> 
     job_ceilings.use(JobCeilings(max_cost_usd=100, max_steps=100, max_tokens=100))
     try:
         check_limits(function, JobLimits.model_validate({name: 100}))
-        with pytest.raises(LimitAboveCeiling) as refused:
+        with pytest.raises(LimitAboveCeiling) as rejected:
             check_limits(function, JobLimits.model_validate({name: 101}))
     finally:
         job_ceilings.use(before)
 
-    assert job_ceilings.SETTINGS[name] in str(refused.value.problems)
+    assert job_ceilings.SETTINGS[name] in str(rejected.value.problems)

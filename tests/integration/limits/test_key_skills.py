@@ -63,8 +63,8 @@ async def test_invalid_skill_name_is_rejected_when_the_key_is_created(
     client: httpx.AsyncClient, world: World
 ) -> None:
     headers = await world.key(await world.project("Acme"))
-    answer = await client.post("/v1/api-keys", json={"skill_allowlist": ["ok", "a/b/c"]}, headers=headers)
-    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "skill_allowlist[1]")
+    response = await client.post("/v1/api-keys", json={"skill_allowlist": ["ok", "a/b/c"]}, headers=headers)
+    assert (response.status_code, response.json()["errors"][0]["path"]) == (422, "skill_allowlist[1]")
 
 
 async def test_migrated_allowlists_keep_their_meaning(

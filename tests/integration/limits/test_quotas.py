@@ -24,11 +24,11 @@ from tests.integration.limits.conftest import Serve
 Headers = dict[str, str]
 
 
-def is_quota_error(answer: httpx.Response, quota: str, limit: int) -> bool:
+def is_quota_error(response: httpx.Response, quota: str, limit: int) -> bool:
     """Return whether the response rejects another item, with the limit and the usage."""
-    body = answer.json()
+    body = response.json()
     facts = (body.get("code"), body.get("quota"), body.get("limit"), body.get("used"))
-    return answer.status_code == 409 and facts == ("quota_reached", quota, limit, limit)
+    return response.status_code == 409 and facts == ("quota_reached", quota, limit, limit)
 
 
 async def make_key(client: httpx.AsyncClient, headers: Headers) -> httpx.Response:
@@ -44,7 +44,7 @@ async def test_revoked_key_does_not_count_towards_the_key_limit(serve: Serve, wo
     client = await serve(max_api_keys=3)
     headers = await world.key(await world.project("Acme"))  # the first of the three keys
     made = [await make_key(client, headers) for _ in range(2)]
-    assert [answer.status_code for answer in made] == [201, 201]
+    assert [response.status_code for response in made] == [201, 201]
     assert is_quota_error(await make_key(client, headers), "api_keys", 3)
 
     await client.delete(f"/v1/api-keys/{made[0].json()['id']}", headers=headers)
@@ -55,8 +55,8 @@ async def test_revoked_key_does_not_count_towards_the_key_limit(serve: Serve, wo
 async def test_concurrent_requests_do_not_exceed_the_key_limit(serve: Serve, world: World) -> None:
     clients = [await serve(max_api_keys=5), await serve(max_api_keys=5)]
     headers = await world.key(await world.project("Acme"))
-    answers = await asyncio.gather(*(make_key(clients[n % 2], headers) for n in range(16)))
-    assert sorted(answer.status_code for answer in answers) == [201] * 4 + [409] * 12
+    responses = await asyncio.gather(*(make_key(clients[n % 2], headers) for n in range(16)))
+    assert sorted(response.status_code for response in responses) == [201] * 4 + [409] * 12
 
 
 async def test_members_and_invitations_share_one_limit(serve: Serve, world: World) -> None:
@@ -64,8 +64,8 @@ async def test_members_and_invitations_share_one_limit(serve: Serve, world: Worl
     headers = await world.key(await world.project("Acme", await world.user("ada@example.org")))
     path = f"/v1/projects/{(await client.get('/v1/me', headers=headers)).json()['project_id']}/members"
     for _ in range(2):  # another invitation of the same user is not counted
-        asked = {"email": "bob@example.org"}
-        assert (await client.post(path, json=asked, headers=headers)).status_code == 201
+        requested = {"email": "bob@example.org"}
+        assert (await client.post(path, json=requested, headers=headers)).status_code == 201
     assert is_quota_error(
         await client.post(path, json={"email": "eve@example.org"}, headers=headers), "members", 2
     )
@@ -118,8 +118,8 @@ async def test_only_an_operator_sets_project_quotas(serve: Serve, world: World) 
     path = f"/v1/projects/{project.id}/limits"
     assert is_quota_error(await make_key(client, headers), "api_keys", 1)
 
-    for refused in (headers, await world.key(project, "publishable")):
-        assert (await client.patch(path, json={"api_keys": 9}, headers=refused)).status_code == 403
+    for rejected in (headers, await world.key(project, "publishable")):
+        assert (await client.patch(path, json={"api_keys": 9}, headers=rejected)).status_code == 403
     assert (await (await world.browser(bob)).get(path)).status_code == 404
 
     operator = await world.browser(ada)
@@ -143,8 +143,8 @@ async def test_only_an_operator_sets_project_quotas(serve: Serve, world: World) 
 async def test_invalid_limit_is_reported_with_its_path(world: World, body: dict[str, Any]) -> None:
     ada = await world.user("ada@example.org", is_operator=True)
     project = await world.project("Acme", ada)
-    answer = await (await world.browser(ada)).patch(f"/v1/projects/{project.id}/limits", json=body)
-    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, next(iter(body)))
+    response = await (await world.browser(ada)).patch(f"/v1/projects/{project.id}/limits", json=body)
+    assert (response.status_code, response.json()["errors"][0]["path"]) == (422, next(iter(body)))
 
 
 async def limited(database: Database, *, queued_jobs: int, window: int = 1) -> Tenant:
@@ -166,16 +166,16 @@ async def test_queued_jobs_outside_the_window_are_limited(database: Database) ->
     tenant = await limited(database, queued_jobs=2)
     for _ in range(3):  # one is in the window, two are queued outside of it
         await submit_job(database, tenant)
-    with pytest.raises(TooManyQueuedJobs) as refused:
+    with pytest.raises(TooManyQueuedJobs) as rejected:
         await submit_job(database, tenant)
-    assert {"limit": 2, "used": 2}.items() <= refused.value.fields.items()
-    assert refused.value.retry_after_s > 0
+    assert {"limit": 2, "used": 2}.items() <= rejected.value.fields.items()
+    assert rejected.value.retry_after_s > 0
 
     async with database.transaction() as session:
         await session.execute(text("update projects set limits = '{\"queued_jobs\": 1}'"))
-    with pytest.raises(TooManyQueuedJobs) as refused:
+    with pytest.raises(TooManyQueuedJobs) as rejected:
         await submit_job(database, tenant)
-    assert {"limit": 1, "used": 2}.items() <= refused.value.fields.items(), (
+    assert {"limit": 1, "used": 2}.items() <= rejected.value.fields.items(), (
         "the limit is lower than the number of queued jobs"
     )
 
@@ -218,9 +218,9 @@ async def test_full_queue_returns_429_with_the_limit_of_the_instance(serve: Serv
     await push(client, headers)
     async with world.database.transaction() as session:
         await session.execute(text("update wallets set balance_micros = 10, reserved_micros = 10"))
-    answer = await client.post("/v1/jobs", json={"skill": "double", "inputs": {"n": 1}}, headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_queued_jobs")
-    assert int(answer.headers["Retry-After"]) > 0
+    response = await client.post("/v1/jobs", json={"skill": "double", "inputs": {"n": 1}}, headers=headers)
+    assert (response.status_code, response.json()["code"]) == (429, "too_many_queued_jobs")
+    assert int(response.headers["Retry-After"]) > 0
 
 
 async def test_jobs_with_a_later_start_have_a_separate_limit(serve: Serve, world: World) -> None:
@@ -237,17 +237,17 @@ async def test_jobs_with_a_later_start_have_a_separate_limit(serve: Serve, world
         body = {"skill": "double", "inputs": {"n": 1}, "run_at": run_at}
         return await client.post("/v1/jobs", json=body, headers=headers)
 
-    answers = await asyncio.gather(*(submit(at) for _ in range(12)))
-    assert sorted(answer.status_code for answer in answers) == [201] * 3 + [429] * 9
-    full = next(answer.json() for answer in answers if answer.status_code == 429)
+    responses = await asyncio.gather(*(submit(at) for _ in range(12)))
+    assert sorted(response.status_code for response in responses) == [201] * 3 + [429] * 9
+    full = next(response.json() for response in responses if response.status_code == 429)
     assert (full["code"], full["limit"], full["used"]) == ("too_many_later_jobs", 3, 3)
     assert "--later-jobs" in full["detail"]
     assert "run_at" in full["detail"]
 
     waiting = [await submit(None) for _ in range(3)]
-    assert [answer.status_code for answer in waiting] == [201, 201, 429]
+    assert [response.status_code for response in waiting] == [201, 201, 429]
     assert (waiting[2].json()["code"], waiting[2].json()["used"]) == ("too_many_queued_jobs", 1)
-    [later] = [answer.json() for answer in answers if answer.status_code == 201][:1]
+    [later] = [response.json() for response in responses if response.status_code == 201][:1]
     cancelled = await client.post(f"/v1/jobs/{later['id']}/cancel", headers=headers)
     assert cancelled.status_code == 200
     assert [(await submit(at)).status_code for _ in range(2)] == [201, 429]
@@ -270,10 +270,10 @@ async def test_deleted_project_does_not_count_towards_the_project_limit(serve: S
     ada = await world.browser(await world.user("ada@example.org"))
     client.cookies.update(ada.cookies)
     client.headers["X-CSRF-Token"] = ada.headers["X-CSRF-Token"]
-    answers = await asyncio.gather(*(client.post("/v1/projects", json={"name": f"P{n}"}) for n in range(5)))
-    assert sorted(answer.status_code for answer in answers) == [201, 201, 409, 409, 409]
+    responses = await asyncio.gather(*(client.post("/v1/projects", json={"name": f"P{n}"}) for n in range(5)))
+    assert sorted(response.status_code for response in responses) == [201, 201, 409, 409, 409]
     assert is_quota_error(await client.post("/v1/projects", json={"name": "More"}), "projects", 2)
 
-    one = next(answer.json()["id"] for answer in answers if answer.status_code == 201)
+    one = next(response.json()["id"] for response in responses if response.status_code == 201)
     assert (await client.delete(f"/v1/projects/{one}")).status_code < 300
     assert (await client.post("/v1/projects", json={"name": "More"})).status_code == 201

@@ -38,9 +38,9 @@ async def statuses(client: httpx.AsyncClient, headers: Headers, requests: int) -
 async def test_no_rate_is_counted_or_returned_without_a_rate_limit(
     client: httpx.AsyncClient, world: World, redis_url: str
 ) -> None:
-    answer = await client.get("/v1/me", headers=await world.key(await world.project("Acme")))
-    assert answer.status_code == 200
-    assert "RateLimit" not in answer.headers
+    response = await client.get("/v1/me", headers=await world.key(await world.project("Acme")))
+    assert response.status_code == 200
+    assert "RateLimit" not in response.headers
     async with Redis.from_url(redis_url) as redis:
         assert await redis.keys("puras:rate*") == []
 
@@ -50,16 +50,16 @@ async def test_responses_have_the_remaining_rate_and_429_has_retry_after(serve: 
     headers = await world.key(await world.project("Acme"))
 
     for left in (2, 1, 0):
-        answer = await client.get("/v1/me", headers=headers)
-        assert answer.status_code == 200
-        assert answer.headers["RateLimit-Policy"] == '"key";q=3;w=60'
-        assert re.fullmatch(rf'"key";r={left};t=([1-9]|[1-5]\d|60)', answer.headers["RateLimit"])
+        response = await client.get("/v1/me", headers=headers)
+        assert response.status_code == 200
+        assert response.headers["RateLimit-Policy"] == '"key";q=3;w=60'
+        assert re.fullmatch(rf'"key";r={left};t=([1-9]|[1-5]\d|60)', response.headers["RateLimit"])
 
-    refused = await client.get("/v1/me", headers=headers)
-    assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
-    assert 1 <= int(refused.headers["Retry-After"]) <= 60
-    assert refused.headers["RateLimit"].startswith('"key";r=0;t=')
-    assert {key: refused.json()[key] for key in ("limit", "window_s", "policy")} == {
+    rejected = await client.get("/v1/me", headers=headers)
+    assert (rejected.status_code, rejected.json()["code"]) == (429, "rate_limited")
+    assert 1 <= int(rejected.headers["Retry-After"]) <= 60
+    assert rejected.headers["RateLimit"].startswith('"key";r=0;t=')
+    assert {key: rejected.json()[key] for key in ("limit", "window_s", "policy")} == {
         "limit": 3,
         "window_s": 60,
         "policy": "key",
@@ -69,10 +69,10 @@ async def test_responses_have_the_remaining_rate_and_429_has_retry_after(serve: 
 async def test_processes_of_one_instance_share_the_rate(serve: Serve, world: World) -> None:
     one, two = await serve(key_requests_per_minute=4), await serve(key_requests_per_minute=4)
     headers = await world.key(await world.project("Acme"))
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(client.get("/v1/me", headers=headers) for client in (one, two) for _ in range(5))
     )
-    assert sorted(answer.status_code for answer in answers) == [200] * 4 + [429] * 6
+    assert sorted(response.status_code for response in responses) == [200] * 4 + [429] * 6
 
 
 async def test_keys_have_separate_rates_and_share_the_project_rate(serve: Serve, world: World) -> None:
@@ -82,9 +82,9 @@ async def test_keys_have_separate_rates_and_share_the_project_rate(serve: Serve,
     other = await world.key(await world.project("Other"))
 
     assert await statuses(client, one, 3) == [200, 200, 429]
-    refused = await client.get("/v1/me", headers=two)  # the rejected request also counted for the project
-    assert (refused.status_code, refused.json()["policy"]) == (429, "project")
-    assert refused.headers["RateLimit-Policy"] == '"key";q=2;w=60, "project";q=3;w=60'
+    rejected = await client.get("/v1/me", headers=two)  # the rejected request also counted for the project
+    assert (rejected.status_code, rejected.json()["policy"]) == (429, "project")
+    assert rejected.headers["RateLimit-Policy"] == '"key";q=2;w=60, "project";q=3;w=60'
     assert await statuses(client, other, 1) == [200]
 
 
@@ -133,10 +133,10 @@ async def test_users_share_one_rate_over_sessions_and_anonymous_have_none(serve:
     ada = await world.user("ada@example.org")
     for expected in (200, 200, 429):
         browser = await world.browser(ada)
-        answer = await client.get(
+        response = await client.get(
             "/v1/me", headers={"Cookie": "; ".join(f"{k}={v}" for k, v in browser.cookies.items())}
         )
-        assert answer.status_code == expected
+        assert response.status_code == expected
     assert await statuses(client, {}, 4) == [401] * 4
 
 
@@ -222,5 +222,5 @@ async def test_invalid_rate_is_reported_with_its_path(
     client: httpx.AsyncClient, world: World, value: Any
 ) -> None:
     headers = await world.key(await world.project("Acme"))
-    answer = await client.post("/v1/api-keys", json={"requests_per_minute": value}, headers=headers)
-    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "requests_per_minute")
+    response = await client.post("/v1/api-keys", json={"requests_per_minute": value}, headers=headers)
+    assert (response.status_code, response.json()["errors"][0]["path"]) == (422, "requests_per_minute")

@@ -94,9 +94,9 @@ class Market:
     upstream: MessagesServer
     slugs: list[str] = field(default_factory=list)
 
-    def set_replies(self, *answers: Says) -> None:
+    def set_replies(self, *responses: Says) -> None:
         """Set the next replies of the model."""
-        left = iter(answers)
+        left = iter(responses)
         self.upstream.script = lambda _: next(left)
 
     async def offer(self, skill: str = "shout", *, publish: bool = True, **over: Any) -> str:
@@ -112,9 +112,9 @@ class Market:
 
     async def change(self, slug: str, **changes: Any) -> Any:
         """Change a listing of the publisher."""
-        answer = await self.publisher.http.patch(f"/v1/marketplace/listings/{slug}", json=changes)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        response = await self.publisher.http.patch(f"/v1/marketplace/listings/{slug}", json=changes)
+        assert response.status_code == 200, response.text
+        return response.json()
 
     async def submit(
         self, slug: str, *, by: Project | None = None, version: int | None = None, **over: Any
@@ -158,10 +158,10 @@ class Market:
         return int((await project.http.get("/v1/billing/balance")).json()["balance_micros"])
 
     async def all_readable_text(self, job_id: str) -> str:
-        """Return all_readable_text that the caller can read about a job, as text."""
+        """Return everything that the caller can read about a job, as text."""
         http = self.caller.http
         paths = ("", "/events", "/spans", "/receipt", "/outputs", "/stream")
-        answers = [await http.get(f"/v1/jobs/{job_id}{path}") for path in paths]
+        responses = [await http.get(f"/v1/jobs/{job_id}{path}") for path in paths]
         lists = [
             "/v1/jobs?limit=200",
             "/v1/billing/ledger",
@@ -169,9 +169,9 @@ class Market:
             "/v1/audit",
         ]
         lists += ["/v1/usage?group_by=model", "/v1/approvals", "/v1/drive"]
-        answers += [await http.get(path) for path in lists]
-        assert all(answer.status_code in (200, 403) for answer in answers), [a.text for a in answers]
-        return "\n".join(answer.text for answer in answers)
+        responses += [await http.get(path) for path in lists]
+        assert all(response.status_code in (200, 403) for response in responses), [a.text for a in responses]
+        return "\n".join(response.text for response in responses)
 
     async def ledger_is_consistent(self) -> bool:
         """Return whether the ledger is consistent."""

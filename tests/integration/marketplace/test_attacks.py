@@ -76,8 +76,8 @@ async def prepare(market: Market) -> None:
         (market.publisher, "PUB_KEY", CODE_SECRET),
         (market.caller, "CALLER_KEY", "the-caller-keeps-this-value"),
     ):
-        answer = await project.http.put("/v1/secrets", json={"name": name, "value": value})
-        assert answer.status_code < 300, answer.text
+        response = await project.http.put("/v1/secrets", json={"name": name, "value": value})
+        assert response.status_code < 300, response.text
     inner = SHOUT.replace("text, file=None, do=''", "text=''")
     await market.caller.pushed(
         {
@@ -87,8 +87,8 @@ async def prepare(market: Market) -> None:
     )
     for path, content in (("given.txt", b"for you"), ("private.txt", b"not for you")):
         files = {"file": (path, content, "text/plain")}
-        answer = await market.caller.http.post("/v1/drive/upload", files=files, data={"path": path})
-        assert answer.status_code < 300, answer.text
+        response = await market.caller.http.post("/v1/drive/upload", files=files, data={"path": path})
+        assert response.status_code < 300, response.text
 
 
 def assert_nothing_private(text: str) -> None:
@@ -129,8 +129,8 @@ async def test_caller_cannot_read_prompt_or_conversation_of_an_agent(market: Mar
     assert {"agent_start", "model_response", "succeeded"} <= kinds
     assert not kinds & {"tool_use", "tool_result", "tool_started", "log"}
     for path, body in (("fork", {"step": 1}), ("continue", {"inputs": {"question": "?"}})):
-        refused = await market.caller.http.post(f"/v1/jobs/{job['id']}/{path}", json=body)
-        assert (refused.status_code, refused.json()["code"]) == (409, "content_owned_by_publisher")
+        rejected = await market.caller.http.post(f"/v1/jobs/{job['id']}/{path}", json=body)
+        assert (rejected.status_code, rejected.json()["code"]) == (409, "content_owned_by_publisher")
     step = await market.caller.http.get(f"/v1/jobs/{job['id']}/steps/1")
     assert (step.status_code, step.json()["code"]) == (409, "content_owned_by_publisher")
     replayed = await market.caller.http.post(f"/v1/jobs/{job['id']}/replay", params={"version": 1})
@@ -140,8 +140,8 @@ async def test_caller_cannot_read_prompt_or_conversation_of_an_agent(market: Mar
     await assert_not_usable_as_recording(market, job["id"])
     [deployment, *_] = (await market.publisher.http.get("/v1/deployments")).json()
     for path in ("", "/bundle", "/diff?base=1"):
-        answer = await market.caller.http.get(f"/v1/deployments/{deployment['id']}{path}")
-        assert answer.status_code == 404, answer.text
+        response = await market.caller.http.get(f"/v1/deployments/{deployment['id']}{path}")
+        assert response.status_code == 404, response.text
     for path in ("/v1/skills/oracle", f"/v1/skills/{market.publisher.slug}%2Fdefault%2Foracle"):
         assert (await market.caller.http.get(path)).status_code == 404
     assert_nothing_private((await market.caller.http.get(f"/v1/marketplace/listings/{slug}")).text)
@@ -165,15 +165,15 @@ async def assert_not_usable_as_recording(market: Market, job_id: str) -> None:
         }
     )
     body = {"skill": "parrot", "model": f"recording/{job_id}"}
-    answer = await market.caller.http.post("/v1/jobs", json=body)
-    if answer.status_code == 201:
-        played = await market.ended(answer.json()["id"])
+    response = await market.caller.http.post("/v1/jobs", json=body)
+    if response.status_code == 201:
+        played = await market.ended(response.json()["id"])
         assert played["status"] == "failed", played
         assert_nothing_private(await market.all_readable_text(played["id"]))
 
 
 async def exported_tables(market: Market) -> str:
-    """Return the exported_tables tables of the caller as text."""
+    """Return the exported tables of the caller as text."""
     found = []
     for one in tables.EXPORTED:
         found += [line async for line in row_export.lines(market.instance.database, one, market.caller.id)]
@@ -185,8 +185,8 @@ async def test_publishers_code_has_access_only_to_the_given_inputs(
 ) -> None:
     await prepare(market)
     slug = await market.offer(price_micros=0)
-    asked = {"text": "x", "file": "drive/given.txt", "do": REACHES}
-    job = await market.run(slug, inputs=asked)
+    requested = {"text": "x", "file": "drive/given.txt", "do": REACHES}
+    job = await market.run(slug, inputs=requested)
     assert job["status"] == "succeeded", job
     report: dict[str, Any] = job["result"]["report"]
     assert report["env"] == ["PUB_KEY"]
@@ -208,8 +208,8 @@ async def test_publishers_code_has_access_only_to_the_given_inputs(
     assert [one["listing"] for one in children] == [slug] * len(children)
     assert len(children) == 2
     assert all((one["inputs"], one["result"], one["price_micros"]) == ({}, None, 0) for one in children)
-    refused = await http.post(f"/v1/jobs/{children[0]['id']}/replay")
-    assert (refused.status_code, refused.json()["code"]) == (409, "content_owned_by_publisher")
+    rejected = await http.post(f"/v1/jobs/{children[0]['id']}/replay")
+    assert (rejected.status_code, rejected.json()["code"]) == (409, "content_owned_by_publisher")
     sales = (await market.publisher.http.get(f"/v1/marketplace/listings/{slug}/sales")).json()
     assert sales["runs"] == 1
     assert await market.ledger_is_consistent()
@@ -257,8 +257,8 @@ async def test_media_of_a_listing_use_only_files_named_by_its_caller(market: Mar
         )
         try:
             sources = await loader.load(wanted, may_go_outside=False)
-        except BadMediaInputs as refused:
-            assert not is_there, refused.detail
+        except BadMediaInputs as rejected:
+            assert not is_there, rejected.detail
         else:
             assert is_there
             assert len(sources.urls["refs"]) == 1

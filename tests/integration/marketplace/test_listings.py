@@ -16,16 +16,16 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def search_listings(market: Market, **params: Any) -> list[str]:
-    answer = await market.caller.http.get("/v1/marketplace/listings", params=params)
-    assert answer.status_code == 200, answer.text
-    return [one["slug"] for one in answer.json()]
+    response = await market.caller.http.get("/v1/marketplace/listings", params=params)
+    assert response.status_code == 200, response.text
+    return [one["slug"] for one in response.json()]
 
 
 async def test_draft_is_visible_only_to_its_publisher(market: Market) -> None:
     slug = await market.offer(publish=False)
     assert slug not in await search_listings(market)
-    refused = await market.caller.http.get(f"/v1/marketplace/listings/{slug}")
-    assert (refused.status_code, refused.json()["code"]) == (404, "listing_not_found")
+    rejected = await market.caller.http.get(f"/v1/marketplace/listings/{slug}")
+    assert (rejected.status_code, rejected.json()["code"]) == (404, "listing_not_found")
     assert (await market.submit(slug)).status_code == 404
     await market.change(slug, status="published")
     assert slug in await search_listings(market)
@@ -95,8 +95,8 @@ async def test_version_of_a_listing_cannot_be_deleted_and_stays_pinned(
     without = {name: text for name, text in BUNDLE.items() if "shout" not in name}
     await market.publisher.pushed(without)
     assert (await market.run(slug))["listing_version"] == 1
-    refused = await market.publisher.http.delete("/v1/deployments/1")
-    assert (refused.status_code, refused.json()["code"]) == (409, "deployment_listed")
+    rejected = await market.publisher.http.delete("/v1/deployments/1")
+    assert (rejected.status_code, rejected.json()["code"]) == (409, "deployment_listed")
     acts = (await market.publisher.http.get("/v1/audit", params={"action": "listing.version_refused"})).json()
     assert acts[0]["target"] == slug
     await market.change(slug, status="taken_down")
@@ -175,8 +175,8 @@ async def test_only_admins_create_listings_and_invalid_ones_are_rejected(market:
     assert weak.status_code == 201, weak.text
     body = {"slug": "mine", "skill": "shout"}
     as_reader = {"Authorization": f"Bearer {weak.json()['key']}"}
-    refused = await http.post("/v1/marketplace/listings", json=body, headers=as_reader)
-    assert (refused.status_code, refused.json()["scope"]) == (403, "marketplace:write")
+    rejected = await http.post("/v1/marketplace/listings", json=body, headers=as_reader)
+    assert (rejected.status_code, rejected.json()["scope"]) == (403, "marketplace:write")
     assert (await http.get("/v1/marketplace/listings", headers=as_reader)).status_code == 200
     slug = await market.offer()
     wrong = {
@@ -185,28 +185,33 @@ async def test_only_admins_create_listings_and_invalid_ones_are_rejected(market:
         "invalid": {**body, "price_micros": -1},
     }
     for code, one in wrong.items():
-        answer = await http.post("/v1/marketplace/listings", json=one)
-        assert answer.json()["code"] == code, answer.text
+        response = await http.post("/v1/marketplace/listings", json=one)
+        assert response.json()["code"] == code, response.text
     for bad in ("Not A Slug", "0" * 65, str(market.caller.id), "a\0"):
         assert (await http.post("/v1/marketplace/listings", json={**body, "slug": bad})).status_code == 422
     trap = YAML.replace("file: {type: file}", "file: {type: file, default: drive/private.txt}")
     await market.publisher.pushed({**BUNDLE, "skills/shout/skill.yaml": trap.encode()})
-    answer = await http.post("/v1/marketplace/listings", json=body)
-    assert (answer.status_code, answer.json()["code"]) == (422, "not_listable")
-    assert answer.json()["errors"][0]["path"] == "input_schema.properties.file.default"
+    response = await http.post("/v1/marketplace/listings", json=body)
+    assert (response.status_code, response.json()["code"]) == (422, "not_listable")
+    assert response.json()["errors"][0]["path"] == "input_schema.properties.file.default"
     for hidden, at, rest in HIDDEN_DEFAULTS:
         trap = YAML.replace("file: {type: file}", hidden).replace(
             "required: [text]", f"required: [text]\n  {rest}"
         )
         await market.publisher.pushed({**BUNDLE, "skills/shout/skill.yaml": trap.encode()})
-        answer = await http.post("/v1/marketplace/listings", json=body)
-        assert (answer.status_code, answer.json()["code"]) == (422, "not_listable"), (hidden, answer.text)
-        assert answer.json()["errors"][0]["path"] == f"input_schema.properties.{at}.default", answer.text
+        response = await http.post("/v1/marketplace/listings", json=body)
+        assert (response.status_code, response.json()["code"]) == (422, "not_listable"), (
+            hidden,
+            response.text,
+        )
+        assert response.json()["errors"][0]["path"] == f"input_schema.properties.{at}.default", response.text
     declared = b"attachments: {type: array, default: [private.txt]}, question:"
     trapped = BUNDLE["skills/oracle/skill.yaml"].replace(b"question:", declared, 1)
     await market.publisher.pushed({**BUNDLE, "skills/oracle/skill.yaml": trapped})
-    answer = await http.post("/v1/marketplace/listings", json={**body, "skill": "oracle"})
-    assert answer.json()["errors"][0]["path"] == "input_schema.properties.attachments.default", answer.text
+    response = await http.post("/v1/marketplace/listings", json={**body, "skill": "oracle"})
+    assert response.json()["errors"][0]["path"] == "input_schema.properties.attachments.default", (
+        response.text
+    )
     other = await market.caller.http.patch(f"/v1/marketplace/listings/{slug}", json={"price_micros": 0})
     assert other.status_code == 404
 
@@ -231,9 +236,9 @@ tools:
     http = market.publisher.http
     await market.publisher.pushed({**BUNDLE, **agent})
     body = {"slug": f"asker-{market.publisher.slug[-6:]}", "skill": "asker"}
-    refused = await http.post("/v1/marketplace/listings", json=body)
-    assert (refused.status_code, refused.json()["code"]) == (422, "not_listable")
-    assert "Set 'shows_approvals' to true" in refused.text
+    rejected = await http.post("/v1/marketplace/listings", json=body)
+    assert (rejected.status_code, rejected.json()["code"]) == (422, "not_listable")
+    assert "Set 'shows_approvals' to true" in rejected.text
     other = await http.post("/v1/marketplace/listings", json={**body, "skill": "oracle"})
     assert other.json()["code"] == "not_listable", "an approval rule of a bundle applies to all of its agents"
     plain = await market.offer("shout", follows_active=True)

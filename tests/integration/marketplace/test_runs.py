@@ -86,10 +86,10 @@ async def test_run_needs_room_for_price_and_cap_in_wallet_and_limits(market: Mar
     )
     low = await market.submit(slug, inputs={"question": "?"}, limits={"cost_usd": 0.04})
     assert (low.status_code, low.json()["code"]) == (402, "price_over_limit")
-    asked = market.upstream.asked
+    calls_before = market.upstream.asked
     capped = await market.run(slug, inputs={"question": "?"}, limits={"cost_usd": 0.05})
     assert (capped["status"], capped["error_code"], capped["cost_micros"]) == ("failed", "cost_capped", 0)
-    assert market.upstream.asked == asked
+    assert market.upstream.asked == calls_before
     limited = await market.caller.http.post(
         "/v1/budgets", json={"name": "All", "scope": "project", "window": "day", "limit_usd": 0.06}
     )
@@ -146,10 +146,10 @@ async def test_keys_run_the_listings_in_their_allowlists(market: Market) -> None
         made = await market.caller.http.post("/v1/api-keys", json=body)
         assert made.status_code == 201, made.text
         headers = {"Authorization": f"Bearer {made.json()['key']}"}
-        answer = await market.caller.http.post(
+        response = await market.caller.http.post(
             "/v1/jobs", json={"listing_id": which, "inputs": {"text": "a"}}, headers=headers
         )
-        return answer.status_code, answer.json().get("code", "")
+        return response.status_code, response.json().get("code", "")
 
     assert await submitted("publishable", [], slug) == (403, "skill_not_on_key")
     assert await submitted("publishable", [f"listing:{slug}"], slug) == (201, "")
@@ -165,8 +165,8 @@ async def test_job_of_a_listing_cannot_set_how_the_skill_runs(
     both = await market.caller.http.post("/v1/jobs", json={"skill": "shout", "listing_id": slug})
     assert both.status_code == 422
     for over in ({"model": "claude/opus-4-8"}, {"lane": "gpu"}):
-        answer = await market.submit(slug, **over)
-        assert (answer.status_code, answer.json()["code"]) == (422, "bad_listing_job")
+        response = await market.submit(slug, **over)
+        assert (response.status_code, response.json()["code"]) == (422, "bad_listing_job")
     bad = await market.submit(slug, inputs={"txt": 1})
     assert (bad.status_code, bad.json()["code"]) == (422, "invalid")
     same = {"Idempotency-Key": "one"}

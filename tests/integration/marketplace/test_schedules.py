@@ -72,9 +72,9 @@ async def test_increased_price_is_rejected_until_it_is_accepted(market: Market) 
         f"/v1/schedules/{schedule['id']}", json={"most_price_micros": PRICE * 2}
     )
     assert changed.json()["most_price_micros"] == PRICE * 2
-    asked = await market.caller.http.post(f"/v1/schedules/{schedule['id']}/run")
-    assert asked.status_code == 201, asked.text
-    job = await market.ended(asked.json()["job_id"])
+    manual_run = await market.caller.http.post(f"/v1/schedules/{schedule['id']}/run")
+    assert manual_run.status_code == 201, manual_run.text
+    job = await market.ended(manual_run.json()["job_id"])
     assert (job["status"], job["price_micros"]) == ("succeeded", PRICE * 2)
 
 
@@ -104,16 +104,16 @@ async def test_invalid_schedule_is_rejected_when_it_is_created(
 ) -> None:
     slug = await market.offer()
     body = {"name": "wrong", "listing_id": slug, "inputs": {"text": "x"}, "cron": "@daily", **over}
-    answer = await market.caller.http.post("/v1/schedules", json=body)
-    assert answer.status_code == status, answer.text
-    assert where in answer.text
+    response = await market.caller.http.post("/v1/schedules", json=body)
+    assert response.status_code == status, response.text
+    assert where in response.text
 
 
 async def test_price_limit_is_allowed_only_for_listings(market: Market) -> None:
     body = {"name": "own", "skill": "shout", "inputs": {"text": "x"}, "cron": "@daily"}
     http = market.publisher.http
-    refused = await http.post("/v1/schedules", json={**body, "most_price_micros": 1})
-    assert refused.status_code == 422
+    rejected = await http.post("/v1/schedules", json={**body, "most_price_micros": 1})
+    assert rejected.status_code == 422
     own = await http.post("/v1/schedules", json={**body, "name": f"own-{datetime.now(UTC).timestamp()}"})
     assert (own.json()["listing"], own.json()["most_price_micros"]) == (None, None)
     changed = await http.patch(f"/v1/schedules/{own.json()['id']}", json={"most_price_micros": 1})

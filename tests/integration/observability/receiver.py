@@ -75,13 +75,13 @@ def receiving() -> Iterator[Receiver]:
                 self.send_error(404)
                 return
             receiver.take(body, {name.lower(): value for name, value in self.headers.items()})
-            answer = ExportTraceServiceResponse().SerializeToString()
+            response = ExportTraceServiceResponse().SerializeToString()
             try:
                 self.send_response(receiver.status)
                 self.send_header("Content-Type", "application/x-protobuf")
-                self.send_header("Content-Length", str(len(answer)))
+                self.send_header("Content-Length", str(len(response)))
                 self.end_headers()
-                self.wfile.write(answer)
+                self.wfile.write(response)
             except OSError:
                 pass  # the client disconnected
 

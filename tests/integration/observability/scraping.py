@@ -32,6 +32,6 @@ class Scrape:
 
 async def scrape(http: httpx.AsyncClient) -> Scrape:
     """Request the metrics with the token of the operator."""
-    answer = await http.get("/metrics", headers=HEADERS)
-    assert answer.status_code == 200, answer.text
-    return Scrape(answer.text)
+    response = await http.get("/metrics", headers=HEADERS)
+    assert response.status_code == 200, response.text
+    return Scrape(response.text)

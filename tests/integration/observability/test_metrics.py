@@ -42,10 +42,10 @@ from tests.integration.observability.scraping import HEADERS, scrape
 )
 async def test_metrics_need_the_token(http: httpx.AsyncClient, header: str | None) -> None:
     headers = {} if header is None else {"Authorization": header.encode()}
-    answer = await http.get("/metrics", headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (401, "metrics_token_refused")
-    assert "PURAS_METRICS_TOKEN" in answer.json()["detail"]
-    assert "puras_" not in answer.text
+    response = await http.get("/metrics", headers=headers)
+    assert (response.status_code, response.json()["code"]) == (401, "metrics_token_refused")
+    assert "PURAS_METRICS_TOKEN" in response.json()["detail"]
+    assert "puras_" not in response.text
 
 
 async def test_metrics_are_not_served_without_a_configured_token(
@@ -53,8 +53,8 @@ async def test_metrics_are_not_served_without_a_configured_token(
 ) -> None:
     settings = app.state.context.settings.model_copy(update={"metrics_token": None})
     object.__setattr__(app.state.context, "settings", settings)
-    answer = await http.get("/metrics", headers=HEADERS)
-    assert (answer.status_code, answer.json()["code"]) == (404, "metrics_off")
+    response = await http.get("/metrics", headers=HEADERS)
+    assert (response.status_code, response.json()["code"]) == (404, "metrics_off")
 
 
 def test_weak_token_is_rejected_at_the_start() -> None:
@@ -93,8 +93,8 @@ async def test_route_of_a_nested_router_has_its_full_path(
         job_id = await make_job(session, tenant)
     async with database.transaction() as session:
         made = await keys.create(session, None, project_id=tenant.project_id, kind="secret")
-    answer = await http.get(f"/v1/jobs/{job_id}", headers={"Authorization": f"Bearer {made.plaintext}"})
-    assert answer.status_code == 200
+    response = await http.get(f"/v1/jobs/{job_id}", headers={"Authorization": f"Bearer {made.plaintext}"})
+    assert response.status_code == 200
     seen = await scrape(http)
     labels = {"method": "GET", "route": "/v1/jobs/{job_id}"}
     assert seen.value("puras_http_requests_total", **labels, status="200") >= 1
@@ -257,7 +257,7 @@ async def test_histogram_buckets_are_ordered_and_complete(
 
 async def test_open_metrics_format_is_returned_on_request(http: httpx.AsyncClient) -> None:
     accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
-    answer = await http.get("/metrics", headers=HEADERS | accept)
-    assert answer.headers["content-type"].startswith("application/openmetrics-text")
-    assert answer.text.endswith("# EOF\n")
+    response = await http.get("/metrics", headers=HEADERS | accept)
+    assert response.headers["content-type"].startswith("application/openmetrics-text")
+    assert response.text.endswith("# EOF\n")
     assert (await http.get("/metrics", headers=HEADERS)).headers["content-type"].startswith("text/plain")

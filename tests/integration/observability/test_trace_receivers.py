@@ -152,10 +152,10 @@ def test_trace_libraries_are_not_loaded_without_a_receiver() -> None:
         "        print([name for name in sys.modules if name.startswith(ours)])\n"
         "asyncio.run(main())\n"
     )
-    said = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
-    assert said.stdout == "[]\n"
+    assert result.stdout == "[]\n"
 
 
 @pytest.fixture

@@ -212,9 +212,9 @@ def test_logs_of_all_processes_are_json_with_request_job_and_trace(world: World)
 
 def test_metrics_of_a_killed_worker_are_counted_once(world: World) -> None:
     def scraped() -> Scrape:
-        answer = world.client.request("GET", "/metrics", Authorization=f"Bearer {TOKEN}")
-        assert answer.status == 200, answer.body
-        return Scrape(answer.body)
+        response = world.client.request("GET", "/metrics", Authorization=f"Bearer {TOKEN}")
+        assert response.status == 200, response.body
+        return Scrape(response.body)
 
     def finished() -> float:
         return scraped().value("puras_jobs_finished_total", status="succeeded", code="")

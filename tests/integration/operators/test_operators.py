@@ -38,7 +38,7 @@ BODIES = {
     "/v1/instance/projects/acme/top-ups": {"amount_usd": 1},
     "/v1/instance/users": {"email": "eve@example.org"},
 }
-WHO = SignedIn(uuid4(), uuid4(), "ola@example.org", "Ola", is_operator=True, csrf_token="-")
+OPERATOR = SignedIn(uuid4(), uuid4(), "ola@example.org", "Ola", is_operator=True, csrf_token="-")
 
 
 async def worker(database: Database, *, age_s: float = 0) -> UUID:
@@ -70,8 +70,8 @@ async def test_owners_keys_and_anonymous_callers_are_rejected(
     assert (await client.request(method, path, **body)).status_code == 401
     assert (await client.request(method, path, headers=key, **body)).status_code == 403
     async with await world.browser(owner) as browser:
-        answer = await browser.request(method, path, **body)
-    assert (answer.status_code, "operator" in answer.json()["detail"]) == (403, True)
+        response = await browser.request(method, path, **body)
+    assert (response.status_code, "operator" in response.json()["detail"]) == (403, True)
 
 
 async def test_workers_are_listed_with_their_state_and_can_be_drained(
@@ -96,8 +96,8 @@ async def test_credit_is_added_once_per_key_and_is_in_the_audit_log(
     project = await world.project("Acme")
     path, body = "/v1/instance/projects/acme/top-ups", {"amount_usd": 2.5, "note": "a gift"}
     for _ in range(2):
-        answer = await operator.post(path, json=body, headers={"Idempotency-Key": "one"})
-        assert (answer.status_code, answer.json()["balance_micros"]) == (201, 2_500_000)
+        response = await operator.post(path, json=body, headers={"Idempotency-Key": "one"})
+        assert (response.status_code, response.json()["balance_micros"]) == (201, 2_500_000)
     for wrong in ({"amount_usd": 0}, {"amount_usd": -1}, {"amount_usd": 10**7}):
         assert (await operator.post(path, json=wrong)).status_code == 422
     assert (await operator.post("/v1/instance/projects/nowhere/top-ups", json=body)).status_code == 404
@@ -115,9 +115,9 @@ async def test_users_and_projects_are_paginated(operator: httpx.AsyncClient, wor
     for path, name in (("users", "email"), ("projects", "slug")):
         found, url = [], f"/v1/instance/{path}?limit=2"
         while url:
-            answer = await operator.get(url)
-            found += [one[name] for one in answer.json()]
-            url = answer.links.get("next", {}).get("url", "")
+            response = await operator.get(url)
+            found += [one[name] for one in response.json()]
+            url = response.links.get("next", {}).get("url", "")
         assert found == sorted(set(found))
         assert len(found) >= 3
 
@@ -126,7 +126,7 @@ async def test_missing_redis_is_a_warning_on_the_health_page(
     instance: AppContext, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await worker(database)
-    assert {one.part: one.state for one in await health.tiles(instance, WHO)} == {
+    assert {one.part: one.state for one in await health.tiles(instance, OPERATOR)} == {
         "Database": "ok",
         "Redis": "ok",
         "Workers": "ok",
@@ -178,7 +178,7 @@ async def test_queue_reports_when_the_next_delayed_job_is_due(
 
 
 async def tile(instance: AppContext, part: str) -> StatusTileRead:
-    return next(one for one in await health.tiles(instance, WHO) if one.part == part)
+    return next(one for one in await health.tiles(instance, OPERATOR) if one.part == part)
 
 
 async def test_new_user_sets_a_password_with_a_link_that_works_once(
@@ -205,9 +205,9 @@ async def test_new_user_sets_a_password_with_a_link_that_works_once(
 
 
 async def test_user_is_added_once_and_needs_an_email(operator: httpx.AsyncClient) -> None:
-    asked = {"json": {"email": "eve@example.org"}}
-    assert (await operator.post("/v1/instance/users", **asked)).status_code == 201
-    taken = await operator.post("/v1/instance/users", **asked)
+    requested = {"json": {"email": "eve@example.org"}}
+    assert (await operator.post("/v1/instance/users", **requested)).status_code == 201
+    taken = await operator.post("/v1/instance/users", **requested)
     assert (taken.status_code, taken.json()["code"]) == (409, "email_taken")
     wrong = await operator.post("/v1/instance/users", json={"email": "eve"})
     assert wrong.status_code == 422, wrong.text
@@ -233,8 +233,8 @@ async def test_password_links_are_not_created_for_operators(
     token = second.partition("token=")[2]
     assert (await set_password(client, token, "three words make one")).headers["location"] == "/"
     other = await world.user("otto@example.org", is_operator=True)
-    refused = await operator.post(f"/v1/instance/users/{other.id}/password-links")
-    assert (refused.status_code, "puras-studio user reset-password" in refused.json()["detail"]) == (
+    rejected = await operator.post(f"/v1/instance/users/{other.id}/password-links")
+    assert (rejected.status_code, "puras-studio user reset-password" in rejected.json()["detail"]) == (
         403,
         True,
     )

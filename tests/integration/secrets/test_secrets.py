@@ -103,8 +103,8 @@ async def test_skillpack_of_another_project_is_not_found(
     headers = await world.key(await world.project("Acme"))
     foreign = await add_skillpack(instance, await world.project("Other"), "images")
     for named in ("images", str(foreign.id), "no such", "%2e%2e"):
-        answer = await put(client, headers, "A", "value", f"/v1/skillpacks/{named}/secrets")
-        assert answer.status_code == 404, named
+        response = await put(client, headers, "A", "value", f"/v1/skillpacks/{named}/secrets")
+        assert response.status_code == 404, named
 
 
 @pytest.mark.parametrize(
@@ -118,30 +118,30 @@ async def test_skillpack_of_another_project_is_not_found(
 async def test_invalid_or_reserved_variable_name_is_rejected(
     client: httpx.AsyncClient, world: World, name: str
 ) -> None:
-    answer = await put(client, await world.key(await world.project("Acme")), name, "value")
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["path"] == "name"
+    response = await put(client, await world.key(await world.project("Acme")), name, "value")
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["path"] == "name"
 
 
 @pytest.mark.parametrize("value", ["", "x" * (64 * 1024 + 1), "é" * (32 * 1024 + 1)])
 async def test_value_that_is_invalid_in_an_environment_is_rejected(
     client: httpx.AsyncClient, world: World, value: str
 ) -> None:
-    answer = await put(client, await world.key(await world.project("Acme")), "A", value)
-    assert (answer.status_code, answer.json()["code"]) == (422, "bad_secret")
-    assert value[:50] not in answer.text or not value
+    response = await put(client, await world.key(await world.project("Acme")), "A", value)
+    assert (response.status_code, response.json()["code"]) == (422, "bad_secret")
+    assert value[:50] not in response.text or not value
 
 
 @pytest.mark.parametrize("value", ["nul \\u0000 inside", "half \\ud800 of a character"])
 async def test_text_that_cannot_be_stored_is_rejected(
     client: httpx.AsyncClient, world: World, value: str
 ) -> None:
-    answer = await client.put(
+    response = await client.put(
         "/v1/secrets",
         content=f'{{"name": "A", "value": "{value}"}}',
         headers={**await world.key(await world.project("Acme")), "Content-Type": "application/json"},
     )
-    assert answer.status_code == 422
+    assert response.status_code == 422
 
 
 async def test_number_of_secrets_is_limited(client: httpx.AsyncClient, world: World) -> None:

@@ -29,7 +29,7 @@ PORT = 8123
 WITHIN_S = 10.0
 
 
-class Line:
+class BrowserSocket:
     """The browser's side of the socket."""
 
     def __init__(self, token: str) -> None:
@@ -46,13 +46,13 @@ class Line:
         self._to_server.put_nowait({"type": "websocket.connect"})
         self._serving = asyncio.create_task(following(scope, self._to_server.get, self._to_page.put))
 
-    async def say(self, text: str) -> None:
+    async def send(self, text: str) -> None:
         await self._to_server.put({"type": "websocket.receive", "text": text})
 
     async def follow(self, project: str, job_id: UUID, *, key: str = "k", after: int = 0) -> None:
-        await self.say(json.dumps({"follow": key, "project": project, "job": str(job_id), "after": after}))
+        await self.send(json.dumps({"follow": key, "project": project, "job": str(job_id), "after": after}))
 
-    async def hear(self) -> list[Any]:
+    async def receive(self) -> list[Any]:
         """Return the next entry: key, kind and body."""
         while not self._entries:
             async with asyncio.timeout(WITHIN_S):
@@ -63,12 +63,12 @@ class Line:
                 self._entries = json.loads(message["text"])
         return self._entries.pop(0)
 
-    async def hear_until(self, kind: str) -> list[list[Any]]:
+    async def receive_until(self, kind: str) -> list[list[Any]]:
         """Return all entries up to and including the first one of a kind."""
-        heard = [await self.hear()]
-        while heard[-1][1] != kind:
-            heard.append(await self.hear())
-        return heard
+        received = [await self.receive()]
+        while received[-1][1] != kind:
+            received.append(await self.receive())
+        return received
 
     async def close(self) -> None:
         await self._to_server.put({"type": "websocket.disconnect", "code": 1001})
@@ -77,8 +77,8 @@ class Line:
 
 
 @asynccontextmanager
-async def line(token: str) -> AsyncIterator[Line]:
-    opened = Line(token)
+async def connect(token: str) -> AsyncIterator[BrowserSocket]:
+    opened = BrowserSocket(token)
     yield opened
     await opened.close()
 
@@ -124,11 +124,11 @@ async def sign_in(database: Database, name: str, tenant: Tenant | None = None) -
 
 async def test_a_page_gets_every_event_once_and_the_end(scene: Scene) -> None:
     job_id = await scene.job()
-    async with line(scene.token) as page:
+    async with connect(scene.token) as page:
         await page.follow(scene.slug, job_id)
-        assert (await page.hear())[2]["type"] == "queued"
+        assert (await page.receive())[2]["type"] == "queued"
         await scene.cancel(job_id)
-        *events, end = await page.hear_until("end")
+        *events, end = await page.receive_until("end")
     assert [event[2]["type"] for event in events] == ["cancelled"]
     assert end == ["k", "end", None]
 
@@ -136,51 +136,51 @@ async def test_a_page_gets_every_event_once_and_the_end(scene: Scene) -> None:
 async def test_a_page_that_reconnects_gets_the_missed_events(scene: Scene) -> None:
     job_id = await scene.job()
     await scene.cancel(job_id)
-    async with line(scene.token) as page:
+    async with connect(scene.token) as page:
         await page.follow(scene.slug, job_id, after=1)
-        heard = await page.hear_until("end")
+        received = await page.receive_until("end")
         await page.follow(scene.slug, job_id, key="again", after=2)
-        assert await page.hear() == ["again", "end", None]
-    assert [entry[2]["id"] for entry in heard[:-1]] == [2]
+        assert await page.receive() == ["again", "end", None]
+    assert [entry[2]["id"] for entry in received[:-1]] == [2]
 
 
 async def test_one_socket_follows_two_jobs_and_can_leave_one(scene: Scene) -> None:
     one, other = await scene.job(), await scene.job()
-    async with line(scene.token) as page:
+    async with connect(scene.token) as page:
         for key, job_id in (("one", one), ("other", other)):
             await page.follow(scene.slug, job_id, key=key)
-        assert {(await page.hear())[0] for _ in range(2)} == {"one", "other"}
-        await page.say(json.dumps({"leave": "one"}))
+        assert {(await page.receive())[0] for _ in range(2)} == {"one", "other"}
+        await page.send(json.dumps({"leave": "one"}))
         await scene.cancel(one)
         await scene.cancel(other)
-        assert {entry[0] for entry in await page.hear_until("end")} == {"other"}
+        assert {entry[0] for entry in await page.receive_until("end")} == {"other"}
 
 
 async def test_a_job_of_another_project_is_not_found(scene: Scene) -> None:
     job_id = await scene.job()
-    async with line(await sign_in(scene.database, "eve")) as page:
+    async with connect(await sign_in(scene.database, "eve")) as page:
         await page.follow(scene.slug, job_id)
-        _, kind, body = await page.hear()
+        _, kind, body = await page.receive()
     assert (kind, body["code"]) == ("refused", "project_not_found")
 
 
 async def test_an_unknown_job_and_an_ended_session_are_rejected(scene: Scene) -> None:
-    async with line(scene.token) as page:
+    async with connect(scene.token) as page:
         await page.follow(scene.slug, uuid4())
-        assert (await page.hear())[2]["code"] == "job_not_found"
-    async with line("made-up") as page:
+        assert (await page.receive())[2]["code"] == "job_not_found"
+    async with connect("made-up") as page:
         await page.follow(scene.slug, await scene.job())
-        assert (await page.hear())[1] == "refused"
+        assert (await page.receive())[1] == "refused"
 
 
 async def test_a_user_who_leaves_a_project_stops_receiving_events_of_its_jobs(scene: Scene) -> None:
     job_id = await scene.job()
-    async with line(scene.token) as page:
+    async with connect(scene.token) as page:
         await page.follow(scene.slug, job_id)
-        await page.hear()
+        await page.receive()
         async with scene.database.transaction() as unit:
             await unit.execute(delete(Member).where(col(Member.project_id) == scene.tenant.project_id))
-        assert (await page.hear())[2]["code"] == "project_not_found"
+        assert (await page.receive())[2]["code"] == "project_not_found"
 
 
 @pytest.mark.parametrize(
@@ -196,14 +196,14 @@ async def test_a_user_who_leaves_a_project_stops_receiving_events_of_its_jobs(sc
     ],
 )
 async def test_an_invalid_message_closes_the_socket(scene: Scene, said: str) -> None:
-    async with line(scene.token) as page:
-        await page.say(said)
-        assert await page.hear() == ["", "closed", INVALID_MESSAGE]
+    async with connect(scene.token) as page:
+        await page.send(said)
+        assert await page.receive() == ["", "closed", INVALID_MESSAGE]
 
 
 async def test_a_page_follows_a_bounded_number_of_jobs(scene: Scene) -> None:
     job_id = await scene.job()
-    async with line(scene.token) as page:
+    async with connect(scene.token) as page:
         for number in range(40):
             await page.follow(scene.slug, job_id, key=f"k{number}")
-        assert (await page.hear_until("closed"))[-1] == ["", "closed", INVALID_MESSAGE]
+        assert (await page.receive_until("closed"))[-1] == ["", "closed", INVALID_MESSAGE]

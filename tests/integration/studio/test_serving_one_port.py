@@ -81,9 +81,9 @@ async def stream(serving: Serving, database: Database) -> AsyncIterator[httpx.Re
     headers = {"Authorization": f"Bearer {made.plaintext}"}
     async with (
         httpx.AsyncClient(base_url=serving.url, headers=headers, timeout=20) as client,
-        client.stream("GET", f"/v1/jobs/{job_id}/stream") as answer,
+        client.stream("GET", f"/v1/jobs/{job_id}/stream") as response,
     ):
-        yield answer
+        yield response
 
 
 @pytest_asyncio.fixture
@@ -107,29 +107,29 @@ def test_pages_and_api_come_from_one_port(serving: Serving, cookie: dict[str, st
     assert page.headers["content-type"].startswith("text/html")
     host = serving.url.removeprefix("http://")
     assert f"script-src {host}/assets/ 'sha256-" in page.headers["content-security-policy"]
-    refused = httpx.get(f"{serving.url}/v1/jobs")
-    assert refused.status_code == 401
-    assert refused.json()["code"] == "not_signed_in"
+    rejected = httpx.get(f"{serving.url}/v1/jobs")
+    assert rejected.status_code == 401
+    assert rejected.json()["code"] == "not_signed_in"
 
 
 def test_no_part_of_the_port_serves_a_service_worker(serving: Serving, cookie: dict[str, str]) -> None:
     for path in ("/", "/assets/x.js", "/v1/drive/signed/x/x.js", "/mcp", "/sign-in"):
-        answer = httpx.get(f"{serving.url}{path}", headers={**cookie, "Service-Worker": "script"})
-        assert answer.status_code == 403, path
+        response = httpx.get(f"{serving.url}{path}", headers={**cookie, "Service-Worker": "script"})
+        assert response.status_code == 403, path
 
 
 def test_other_origins_cannot_read_authenticated_responses(serving: Serving) -> None:
     for path in ("/", "/v1/me", "/sign-in"):
-        answer = httpx.get(
+        response = httpx.get(
             f"{serving.url}{path}", headers={"Origin": "https://evil.example", "Cookie": "a=b"}
         )
-        assert "access-control-allow-credentials" not in answer.headers
+        assert "access-control-allow-credentials" not in response.headers
 
 
 def test_signed_out_users_get_the_sign_in_form_and_no_socket(serving: Serving) -> None:
-    answer = httpx.get(f"{serving.url}/p/any/jobs?status=failed")
-    assert answer.status_code == 303
-    assert answer.headers["location"] == "/sign-in?next=%2Fp%2Fany%2Fjobs%3Fstatus%3Dfailed"
+    response = httpx.get(f"{serving.url}/p/any/jobs?status=failed")
+    assert response.status_code == 303
+    assert response.headers["location"] == "/sign-in?next=%2Fp%2Fany%2Fjobs%3Fstatus%3Dfailed"
     with pytest.raises(InvalidStatus, match="403"):
         connect(serving.events_url, origin=serving.url)
 

@@ -49,7 +49,7 @@ async def test_forged_events_that_a_page_does_not_offer_are_rejected(database: D
         await members.add(act.session, act.principal, email="eve@example.org", role=ROLES["viewer"])
         owner_id = str(act.principal.id)
     page = page_of(viewer, owner.project)
-    for refused in (
+    for rejected in (
         General.save.fn(page, {"name": "Mine", "slug": "mine", "concurrency_limit": "7"}),
         General.delete.fn(page),
         Keys.create.fn(page, {"kind": "secret", "name": "mine"}),
@@ -57,14 +57,14 @@ async def test_forged_events_that_a_page_does_not_offer_are_rejected(database: D
         Invitations.withdraw.fn(page, str(uuid4())),
     ):
         with pytest.raises(NotAllowed):
-            await refused
-    for refused in (
+            await rejected
+    for rejected in (
         Invitations.invite.fn(page, {"email": "eve@example.org", "role": "owner"}),
         Members.change.fn(page, owner_id, "viewer"),
         Members.remove.fn(page, owner_id),
     ):
         page.problem = ""
-        await refused
+        await rejected
         assert "needs the role 'admin'" in page.problem
     async with session.acting(owner.browser, owner.project) as act:
         assert (await project_of(act.session, act.principal)).name == "ada"
@@ -94,9 +94,9 @@ async def test_an_invalid_value_is_reported_with_the_name_of_its_field(database:
     [(micros, "1e999999999"), (micros, "1e999999"), (micros, "NaN"), (end_of_day, "9999-12-31")],
 )
 def test_extreme_values_do_not_break_a_form(read: Any, typed: str) -> None:
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(Invalid) as rejected:
         read({"field": typed}, "field")
-    assert typed in said(refused.value)
+    assert typed in said(rejected.value)
 
 
 @pytest.mark.parametrize(
