@@ -13,7 +13,7 @@ from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.identity.api_keys import keys
 from tests.integration.auth.conftest import browse
-from tests.integration.ledger.money import call, ended, noted, running, spent, tenant_of
+from tests.integration.ledger.money import call, ended, record_calls, running, spent, tenant_of
 
 
 @pytest_asyncio.fixture
@@ -23,7 +23,7 @@ async def client(app: FastAPI, database: Database) -> httpx.AsyncClient:
     await spent(database, tenant, 100, "echo")
     await spent(database, tenant, 250, "other")
     failed = await running(database, tenant, "other")
-    await noted(database, failed, call(40, model="", kind="web", quantity={"searches": 1}))
+    await record_calls(database, failed, call(40, model="", kind="web", quantity={"searches": 1}))
     assert await ended(database, failed, "failed", [call(600)])
     async with database.transaction() as session:
         made = await keys.create(session, tenant.principal, project_id=tenant.project_id)
