@@ -21,7 +21,7 @@ test: environment pages ## Run the whole test suite, including browser and chaos
 test-fast: check ## Run the checks, the unit tests, and a test of each important part, in two minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/integration/test_migrations.py \
 		tests/integration/jobs/test_queue.py tests/integration/ledger/test_receipts.py \
-		tests/integration/auth/test_gate.py tests/integration/sandbox/test_runner_endings.py
+		tests/integration/auth/test_gate.py tests/integration/sandbox/test_runner_failures.py
 
 check: environment ## Check format, lint, spelling, types and imports
 	$(BIN)/ruff format --check $(CODE)

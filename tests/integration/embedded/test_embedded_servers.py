@@ -25,7 +25,7 @@ from backend.embedded.errors import HomeUnusable, ServerDidNotStart, WrongServer
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root starts servers as another account")
 
 
-def test_servers_start_and_are_found_again(home: Path) -> None:
+def test_servers_start_and_are_reused(home: Path) -> None:
     assert postgres.attach(home) is None
     assert valkey.attach(home) is None
     database_url, redis_url = postgres.start(home), valkey.start(home)
@@ -41,7 +41,7 @@ def test_servers_start_and_are_found_again(home: Path) -> None:
         )
 
 
-def test_stopped_servers_are_gone_and_keep_their_data(home: Path) -> None:
+def test_stopped_servers_keep_their_data(home: Path) -> None:
     write(postgres.start(home), valkey.start(home))
     postgres.stop(home)
     valkey.stop(home)
@@ -50,7 +50,7 @@ def test_stopped_servers_are_gone_and_keep_their_data(home: Path) -> None:
     assert read(postgres.start(home), valkey.start(home)) == (1, b"kept")
 
 
-def test_killed_servers_come_back_with_their_data(home: Path) -> None:
+def test_killed_servers_restart_with_their_data(home: Path) -> None:
     write(postgres.start(home), valkey.start(home))
     time.sleep(
         1.1
@@ -61,7 +61,7 @@ def test_killed_servers_come_back_with_their_data(home: Path) -> None:
     assert read(postgres.start(home), valkey.start(home)) == (1, b"kept")
 
 
-def test_stale_pid_file_with_a_strangers_number_is_no_obstacle(home: Path) -> None:
+def test_stale_pid_file_of_another_process_is_ignored(home: Path) -> None:
     postgres.start(home)
     postgres.stop(home)
     stale = home / "postgres" / "data" / "postmaster.pid"
@@ -70,7 +70,7 @@ def test_stale_pid_file_with_a_strangers_number_is_no_obstacle(home: Path) -> No
     assert postgres.start(home)
 
 
-def test_killed_first_start_leaves_nothing_that_is_in_the_way(home: Path) -> None:
+def test_start_succeeds_after_a_killed_first_start(home: Path) -> None:
     account = servers_account()
     real = homes.prepare(home, account)
     (homes.folder_of(real / "postgres") / "data.new").mkdir()
@@ -107,7 +107,7 @@ def test_home_may_have_any_path(open_folder: Path, name: str) -> None:
     assert not (home / "run").exists()
 
 
-def test_no_one_else_may_enter_the_data_or_the_sockets(home: Path) -> None:
+def test_data_and_sockets_are_private(home: Path) -> None:
     postgres.start(home)
     valkey.start(home)
     for private in ("postgres/data", "valkey/data", "run/postgres", "run/valkey"):
@@ -117,7 +117,7 @@ def test_no_one_else_may_enter_the_data_or_the_sockets(home: Path) -> None:
     assert Path(f"/proc/{valkey_pid(home)}").stat().st_uid == account.uid
 
 
-def test_unreadable_valkey_data_is_put_aside(home: Path) -> None:
+def test_unreadable_valkey_data_is_renamed(home: Path) -> None:
     valkey.start(home)
     valkey.stop(home)
     manifest = next((home / "valkey" / "data" / "appendonlydir").glob("*.manifest"))
@@ -127,7 +127,7 @@ def test_unreadable_valkey_data_is_put_aside(home: Path) -> None:
     assert list((home / "valkey").glob("data.unreadable-*"))
 
 
-def test_database_of_another_version_is_refused_with_both_versions(home: Path) -> None:
+def test_database_of_another_version_is_rejected_with_both_versions(home: Path) -> None:
     postgres.start(home)
     postgres.stop(home)
     (home / "postgres" / "data" / "PG_VERSION").write_text("16\n", encoding="ascii")
@@ -146,7 +146,7 @@ def test_failed_start_shows_the_end_of_the_log(home: Path, monkeypatch: pytest.M
 
 
 @as_root
-def test_private_parent_folder_is_refused_and_left_as_it_is(open_folder: Path) -> None:
+def test_private_parent_folder_is_rejected_and_not_changed(open_folder: Path) -> None:
     private = open_folder / "private"
     private.mkdir(mode=0o700)
     with pytest.raises(HomeUnusable, match=rf"chmod o\+x {private}"):
@@ -155,7 +155,7 @@ def test_private_parent_folder_is_refused_and_left_as_it_is(open_folder: Path) -
 
 
 @as_root
-def test_programs_out_of_the_accounts_reach_are_copied_and_not_opened(open_folder: Path) -> None:
+def test_programs_that_the_account_cannot_read_are_copied(open_folder: Path) -> None:
     account = servers_account()
     private = open_folder / "private"
     private.mkdir(mode=0o700)
@@ -175,7 +175,7 @@ def test_programs_out_of_the_accounts_reach_are_copied_and_not_opened(open_folde
 
 
 @as_root
-def test_home_of_somebody_else_is_refused(open_folder: Path) -> None:
+def test_home_of_another_user_is_rejected(open_folder: Path) -> None:
     home = open_folder / "home"
     home.mkdir()
     os.chown(home, 65534, 65534)
@@ -184,7 +184,7 @@ def test_home_of_somebody_else_is_refused(open_folder: Path) -> None:
 
 
 @as_root
-def test_servers_run_for_an_ordinary_user_too(open_folder: Path) -> None:
+def test_servers_run_for_an_unprivileged_user(open_folder: Path) -> None:
     open_folder.chmod(0o777)
     home = open_folder / "home"
 

@@ -15,7 +15,7 @@ from tests.integration.deployments.conftest import Project
 from tests.integration.media.conftest import Running, api_base
 from tests.integration.media.test_local_media import file, ran
 from tests.integration.storage.conftest import storage_server, supabase, supabase_storage
-from tests.integration.workroom.conftest import Notes, written
+from tests.integration.workspace.conftest import Notes, written
 from workers.agent.tools.media import media_tools
 from workers.agent.types import ToolCall
 

@@ -51,7 +51,7 @@ async def started(lab: Lab, project: Project) -> tuple[Any, list[str]]:
     return await kernel.until(is_over), reasons
 
 
-async def test_a_skill_that_is_not_valid_has_its_files_there_and_that_is_said(lab: Lab) -> None:
+async def test_invalid_skill_is_reported_and_its_files_are_available(lab: Lab) -> None:
     project = await lab.project()
     await put(project, "skills/double/skill.yaml", b"entrypoint: main.py:gone\n")
     kernel = await lab.kernel(project)
@@ -62,7 +62,7 @@ async def test_a_skill_that_is_not_valid_has_its_files_there_and_that_is_said(la
     assert "skills/double/skill.yaml" in said
 
 
-async def test_files_are_there_before_there_is_any_skill_and_nothing_is_called_wrong(lab: Lab) -> None:
+async def test_files_of_a_draft_without_skills_are_available(lab: Lab) -> None:
     project = await lab.projects.make("Empty")
     await lab.top_up(project)
     await put(project, "notebooks/owls.txt", b"barn owl")
@@ -71,9 +71,7 @@ async def test_files_are_there_before_there_is_any_skill_and_nothing_is_called_w
     assert (await kernel.look())["said"] == ""
 
 
-async def test_packages_are_there_beside_a_skill_that_is_not_valid_and_the_kernel_says_when_it_installs_them(
-    lab: Lab, index: Path
-) -> None:
+async def test_packages_are_installed_for_a_draft_with_an_invalid_skill(lab: Lab, index: Path) -> None:
     project = await lab.project()
     await put(project, "requirements.txt", b"tiny-wheel==1.0\n")
     await put(project, "skills/double/skill.yaml", b"entrypoint: main.py:gone\n")
@@ -84,7 +82,7 @@ async def test_packages_are_there_beside_a_skill_that_is_not_valid_and_the_kerne
     assert value_of(cell) == "42"
 
 
-async def test_matplotlib_finds_what_shows_its_figures_in_a_kernel(lab: Lab) -> None:
+async def test_matplotlib_finds_its_inline_backend_in_a_kernel(lab: Lab) -> None:
     kernel = await lab.kernel()
     cell = await kernel.run(
         "from importlib.metadata import entry_points\n"
@@ -96,7 +94,7 @@ async def test_matplotlib_finds_what_shows_its_figures_in_a_kernel(lab: Lab) -> 
 @pytest.mark.parametrize(
     ("line", "why"), [(b"no-such-owl==1.0", "no-such-owl"), (b"-e ./here", "requirements.txt line 1")]
 )
-async def test_a_package_that_cannot_be_had_is_named(lab: Lab, index: Path, line: bytes, why: str) -> None:
+async def test_unavailable_package_is_named(lab: Lab, index: Path, line: bytes, why: str) -> None:
     project = await lab.project()
     await put(project, "requirements.txt", line + b"\n")
     seen, _ = await started(lab, project)

@@ -20,7 +20,7 @@ def text_of(cell: Any) -> str:
     return "".join(one.get("text", "") for one in cell["outputs"])
 
 
-async def test_variables_stay_and_the_last_value_is_shown(lab: Lab) -> None:
+async def test_variables_persist_and_the_last_value_is_returned(lab: Lab) -> None:
     kernel = await lab.kernel()
     cell = await kernel.run("x = 20", "print('hi')\nx + 1")
     assert (cell["status"], cell["execution_count"]) == ("ok", 2)
@@ -35,7 +35,7 @@ async def test_variables_stay_and_the_last_value_is_shown(lab: Lab) -> None:
     ]
 
 
-async def test_whoever_looks_is_told_what_has_changed_and_no_more(lab: Lab) -> None:
+async def test_reads_after_a_revision_return_only_changes(lab: Lab) -> None:
     kernel = await lab.kernel()
     await kernel.run("1")
     seen = await kernel.look()
@@ -48,7 +48,7 @@ async def test_whoever_looks_is_told_what_has_changed_and_no_more(lab: Lab) -> N
     await kernel.ended([cell_id])
 
 
-async def test_output_is_there_while_the_cell_still_runs(lab: Lab) -> None:
+async def test_output_is_available_while_the_cell_runs(lab: Lab) -> None:
     kernel = await lab.kernel()
     (cell_id,) = await kernel.queue("import time\nprint('begun', flush=True)\ntime.sleep(600)")
     await kernel.until_running(cell_id)
@@ -57,7 +57,7 @@ async def test_output_is_there_while_the_cell_still_runs(lab: Lab) -> None:
     await kernel.ended([cell_id])
 
 
-async def test_a_picture_and_html_are_kept_as_the_notebook_has_them(lab: Lab) -> None:
+async def test_images_and_html_are_stored_in_notebook_format(lab: Lab) -> None:
     kernel = await lab.kernel()
     cell = await kernel.run(
         "import base64\nfrom IPython.display import HTML, Image, display\n"
@@ -68,7 +68,7 @@ async def test_a_picture_and_html_are_kept_as_the_notebook_has_them(lab: Lab) ->
     assert html["text/html"] == "<b>hello</b>"
 
 
-async def test_an_error_has_its_traceback_and_what_waits_behind_it_is_dropped(lab: Lab) -> None:
+async def test_error_has_its_traceback_and_later_cells_are_dropped(lab: Lab) -> None:
     kernel = await lab.kernel()
     failed, behind = await kernel.ended(await kernel.queue("1 / 0", "y = 1"))
     assert (failed["status"], behind["status"]) == ("error", "dropped")
@@ -79,7 +79,7 @@ async def test_an_error_has_its_traceback_and_what_waits_behind_it_is_dropped(la
     assert (await kernel.run("'y' in dir()"))["outputs"][0]["data"]["text/plain"] == "False"
 
 
-async def test_an_endless_loop_is_interrupted_and_variables_stay(lab: Lab) -> None:
+async def test_interrupted_loop_keeps_the_variables(lab: Lab) -> None:
     kernel = await lab.kernel()
     await kernel.run("x = 7")
     looping, behind = await kernel.queue("print('looping', flush=True)\nwhile True: pass", "x = 8")
@@ -90,7 +90,7 @@ async def test_an_endless_loop_is_interrupted_and_variables_stay(lab: Lab) -> No
     assert (await kernel.run("x"))["outputs"][0]["data"]["text/plain"] == "7"
 
 
-async def test_a_restart_forgets_everything_even_under_a_cell_that_is_deaf(lab: Lab) -> None:
+async def test_restart_clears_variables_even_if_a_cell_ignores_interrupts(lab: Lab) -> None:
     kernel = await lab.kernel()
     await kernel.run("x = 7")
     (deaf,) = await kernel.queue(
@@ -106,7 +106,7 @@ async def test_a_restart_forgets_everything_even_under_a_cell_that_is_deaf(lab: 
     assert (cell["status"], cell["execution_count"]) == ("error", 1)
 
 
-async def test_a_kernel_that_dies_is_told_and_begun_anew(lab: Lab) -> None:
+async def test_dead_kernel_is_reported_and_restarted(lab: Lab) -> None:
     kernel = await lab.kernel()
     cell = await kernel.run("import os; os._exit(3)")
     assert cell["status"] == "error"
@@ -127,7 +127,7 @@ async def test_a_kernel_that_dies_is_told_and_begun_anew(lab: Lab) -> None:
     ],
     ids=["prints", "outputs", "large ones", "one huge", "an error"],
 )
-async def test_a_bomb_of_output_is_bounded_and_said(lab: Lab, bomb: str) -> None:
+async def test_excessive_output_is_limited_and_reported(lab: Lab, bomb: str) -> None:
     kernel = await lab.kernel()
     cell = await kernel.run(bomb)
     size = sum(len(str(one)) for one in cell["outputs"])
@@ -136,13 +136,13 @@ async def test_a_bomb_of_output_is_bounded_and_said(lab: Lab, bomb: str) -> None
     assert (await kernel.run("1"))["status"] == "ok"
 
 
-async def test_a_progress_bar_leaves_its_last_state(lab: Lab) -> None:
+async def test_progress_bar_is_stored_in_its_last_state(lab: Lab) -> None:
     kernel = await lab.kernel()
     cell = await kernel.run("for n in range(5): print(f'\\r{n}/4', end='', flush=True)\nprint('\\ndone')")
     assert text_of(cell) == "4/4\ndone\n"
 
 
-async def test_what_is_cleared_and_shown_anew_is_there_once(lab: Lab) -> None:
+async def test_cleared_and_updated_output_is_stored_once(lab: Lab) -> None:
     kernel = await lab.kernel()
     cell = await kernel.run(
         "from IPython.display import clear_output, display\nprint('before'); clear_output(wait=True); print('after')\n"
@@ -153,14 +153,14 @@ async def test_what_is_cleared_and_shown_anew_is_there_once(lab: Lab) -> None:
     assert len(cell["outputs"]) == 2
 
 
-async def test_characters_that_no_database_stores_are_replaced(lab: Lab) -> None:
+async def test_characters_that_the_database_cannot_store_are_replaced(lab: Lab) -> None:
     kernel = await lab.kernel()
     cell = await kernel.run("print('a\\0b')\n'\\ud800'")
     assert cell["status"] == "ok"
     assert text_of(cell) == "a\ufffdb\n"
 
 
-async def test_it_has_the_files_of_the_working_copy_and_the_drive(lab: Lab) -> None:
+async def test_kernel_has_the_files_of_the_draft_and_the_drive(lab: Lab) -> None:
     project = await lab.project()
     await project.http.get("/v1/drafts")
     await project.http.put("/v1/drafts/files/skills/double/words.py", content=b"WORD = 'owl'\n")
@@ -171,7 +171,7 @@ async def test_it_has_the_files_of_the_working_copy_and_the_drive(lab: Lab) -> N
     assert text_of(await kernel.run("import os; print(sorted(os.listdir('drive')))")) != ""
 
 
-async def test_nothing_of_the_host_of_others_or_of_secrets_is_within_its_reach(lab: Lab) -> None:
+async def test_kernel_cannot_access_the_host_other_projects_or_secrets(lab: Lab) -> None:
     mine, other = await lab.project(), await lab.project("Other")
     await mine.http.put("/v1/secrets/API_TOKEN", json={"value": "a-secret-of-the-project"})
     beside = await lab.kernel(other)
@@ -191,7 +191,7 @@ async def test_nothing_of_the_host_of_others_or_of_secrets_is_within_its_reach(l
     assert text_of(await kernel.run(look)) == "[]\n"
 
 
-async def test_the_instance_itself_cannot_be_reached_over_the_network(lab: Lab) -> None:
+async def test_kernel_cannot_connect_to_the_instance(lab: Lab) -> None:
     kernel = await lab.kernel()
     cell = await kernel.run(
         "import urllib.request\n"
@@ -202,7 +202,7 @@ async def test_the_instance_itself_cannot_be_reached_over_the_network(lab: Lab) 
     assert text_of(cell) == "closed\nclosed\n"
 
 
-async def test_it_is_a_job_that_can_be_cancelled(lab: Lab) -> None:
+async def test_kernel_is_a_job_that_can_be_cancelled(lab: Lab) -> None:
     kernel = await lab.kernel()
     job = (await kernel.project.http.get(f"/v1/jobs/{kernel.id}")).json()
     assert (job["type"], job["skill_name"], job["source"]) == ("kernel", "@notebook", "notebook")
@@ -220,7 +220,7 @@ async def test_it_is_a_job_that_can_be_cancelled(lab: Lab) -> None:
     assert (replayed.status_code, replayed.json()["code"]) == (409, "kernel_not_replayed")
 
 
-async def test_the_same_notebook_has_one_kernel_and_a_new_one_after_its_end(lab: Lab) -> None:
+async def test_notebook_has_one_kernel_and_a_new_one_after_its_end(lab: Lab) -> None:
     kernel = await lab.kernel()
     again = await lab.kernel(kernel.project)
     assert again.id == kernel.id
@@ -231,14 +231,14 @@ async def test_the_same_notebook_has_one_kernel_and_a_new_one_after_its_end(lab:
     assert fresh.id != kernel.id
 
 
-async def test_a_working_copy_without_a_skill_is_no_obstacle(lab: Lab) -> None:
+async def test_kernel_starts_for_a_draft_without_skills(lab: Lab) -> None:
     project = await lab.projects.make("Empty")
     await lab.top_up(project)
     kernel = await lab.kernel(project)
     assert (await kernel.run("1 + 1"))["status"] == "ok"
 
 
-async def test_a_skill_cell_says_its_files_and_what_is_wrong_with_it(lab: Lab) -> None:
+async def test_skill_cell_returns_its_files_and_errors(lab: Lab) -> None:
     kernel = await lab.kernel()
     cell = await kernel.run(
         "%load_ext puras",
@@ -258,7 +258,7 @@ async def test_a_skill_cell_says_its_files_and_what_is_wrong_with_it(lab: Lab) -
     assert "%%skill NAME" in str(wrong["outputs"])
 
 
-async def test_what_would_need_a_key_says_what_the_page_has_in_its_place(lab: Lab) -> None:
+async def test_calls_that_need_an_api_key_name_the_alternative(lab: Lab) -> None:
     kernel = await lab.kernel()
     await kernel.run(
         "%%skill word-count\n@puras.skill\ndef word_count(text: str) -> dict[str, int]:\n"

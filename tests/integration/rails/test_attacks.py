@@ -48,7 +48,7 @@ async def kept(database: Database) -> str:
         return str((await session.execute(query)).scalar_one())
 
 
-async def test_each_of_fifty_attacks_ends_as_the_table_says(guarded: Project, database: Database) -> None:
+async def test_each_attack_has_its_expected_outcome(guarded: Project, database: Database) -> None:
     assert len(ATTACKS) >= 50
     assert len({attack.name for attack in ATTACKS}) == len(ATTACKS)
     ended = {attack.name: await _decision(guarded, database, attack) for attack in ATTACKS}
@@ -102,7 +102,7 @@ async def _decision(project: Project, database: Database, attack: Attack) -> str
         ("{name: r, on: [], pattern: x}", "'on' is required"),
     ],
 )
-async def test_a_rail_that_could_not_hold_is_refused_at_the_push(
+async def test_invalid_guardrail_is_rejected_when_it_is_published(
     project: Project, rails: str, sentence: str
 ) -> None:
     written = SKILL[: SKILL.index("rails:")] + f"rails: [{rails}]\n"

@@ -106,9 +106,7 @@ def decided(events: list[Any]) -> list[Any]:
     return [event["payload"] for event in events if event["type"] == "rail"]
 
 
-async def test_a_function_s_result_is_redacted_and_nothing_of_it_is_in_its_log(
-    jobs: Jobs, database: Database
-) -> None:
+async def test_result_and_log_of_a_function_are_redacted(jobs: Jobs, database: Database) -> None:
     await jobs.push("name: people, on: output, action: redact, pii: [email]")
     job, events = await jobs.run("write to ada@example.org")
     assert (job["status"], job["result"]) == ("succeeded", {"text": "write to [redacted]"})
@@ -122,7 +120,7 @@ async def test_a_function_s_result_is_redacted_and_nothing_of_it_is_in_its_log(
     assert "ada@" not in kept
 
 
-async def test_a_result_that_is_blocked_fails_the_job_and_is_told_nowhere(jobs: Jobs) -> None:
+async def test_blocked_result_fails_the_job_and_is_not_stored(jobs: Jobs) -> None:
     await jobs.push("name: no-plan, on: output, words: [zanzibar], message: That is secret.")
     job, events = await jobs.run("off to Zanzibar")
     assert (job["status"], job["error_code"], job["result"]) == ("failed", "rail_blocked", None)
@@ -130,9 +128,7 @@ async def test_a_result_that_is_blocked_fails_the_job_and_is_told_nowhere(jobs: 
     assert "zanzibar" not in json.dumps([job["error"], job["outputs"], events]).lower()
 
 
-async def test_inputs_that_do_not_fit_once_redacted_are_rejected_by_the_first_rail(
-    jobs: Jobs, database: Database
-) -> None:
+async def test_inputs_that_redaction_makes_invalid_are_blocked(jobs: Jobs, database: Database) -> None:
     head = HEAD.replace("{type: text}", "{type: text, maxLength: 12}", 1)
     rails = "  - {name: people, on: input, action: redact, pii: [email]}\n"
     rails += "  - {name: verbs, on: input, action: redact, words: [mail]}\n"
@@ -146,7 +142,7 @@ async def test_inputs_that_do_not_fit_once_redacted_are_rejected_by_the_first_ra
         assert (await session.execute(text("select count(*) from jobs"))).scalar_one() == 0
 
 
-async def test_a_check_decides_in_the_sandbox_before_and_behind_the_function(jobs: Jobs) -> None:
+async def test_check_runs_in_the_sandbox_before_and_after_the_function(jobs: Jobs) -> None:
     await jobs.push(
         "name: kind, on: input, entrypoint: 'rails.py:kind'",
         "name: all, on: output, entrypoint: 'rails.py:details'",
@@ -159,7 +155,7 @@ async def test_a_check_decides_in_the_sandbox_before_and_behind_the_function(job
     assert "function_start" not in [event["type"] for event in events]
 
 
-async def test_a_check_that_breaks_sleeps_or_says_nonsense_blocks(jobs: Jobs) -> None:
+async def test_check_that_fails_or_exceeds_its_time_limit_blocks(jobs: Jobs) -> None:
     for name, failed in (
         ("breaks", "broken"),
         ("sleeps", "timeout"),
@@ -173,7 +169,7 @@ async def test_a_check_that_breaks_sleeps_or_says_nonsense_blocks(jobs: Jobs) ->
         assert (one["action"], one["failed"], one["matched"]) == ("block", failed, {}), name
 
 
-async def test_a_function_waits_for_a_person_before_it_runs(jobs: Jobs) -> None:
+async def test_function_waits_for_an_approval_before_it_runs(jobs: Jobs) -> None:
     await jobs.push("name: ask, on: input, action: approve, words: [owls]")
     job, events = await jobs.run("owls")
     assert (job["status"], job["result"]) == ("waiting", None)

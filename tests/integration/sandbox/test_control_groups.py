@@ -40,7 +40,7 @@ def delegated() -> Iterator[Delegated]:
     folder.rmdir()
 
 
-async def test_a_job_and_what_it_starts_sit_in_its_group_and_the_group_goes_with_it(
+async def test_processes_of_a_job_are_in_its_group_until_it_ends(
     delegated: Delegated, tmp_path: Path, skill: Skill, notebook: Any
 ) -> None:
     groups = ControlGroups(delegated)
@@ -70,7 +70,7 @@ async def test_a_job_and_what_it_starts_sit_in_its_group_and_the_group_goes_with
     assert list(delegated.folder.glob("*/")) == []
 
 
-async def test_a_job_whose_group_is_full_is_told_that_its_memory_is(
+async def test_job_whose_group_is_out_of_memory_fails_with_memory_limit(
     delegated: Delegated, tmp_path: Path, skill: Skill, notebook: Any
 ) -> None:
     if "memory" not in delegated.controllers:
@@ -91,7 +91,7 @@ async def test_a_job_whose_group_is_full_is_told_that_its_memory_is(
     assert "200 MiB" in outcome.message
 
 
-def test_limits_are_in_the_kernels_own_words() -> None:
+def test_limits_have_the_format_of_the_kernel() -> None:
     every = frozenset({"memory", "pids", "cpu"})
     assert limits_for(every, memory_bytes=256 << 20, processes=64, cpus=1.5) == {
         "memory.max": str(256 << 20),
@@ -105,9 +105,7 @@ def test_limits_are_in_the_kernels_own_words() -> None:
 
 
 @pytest.mark.parametrize(("killed", "is_full"), [(0, False), (1, True), (12, True)])
-def test_a_group_is_full_when_the_kernel_has_ended_something_in_it(
-    tmp_path: Path, killed: int, is_full: bool
-) -> None:
+def test_group_is_out_of_memory_after_an_oom_kill(tmp_path: Path, killed: int, is_full: bool) -> None:
     assert not Group(tmp_path).ran_out_of_memory
     (tmp_path / "memory.events").write_text(
         f"low 0\nhigh 0\nmax 3\noom 1\noom_kill {killed}\noom_group_kill 9\n"
@@ -115,7 +113,7 @@ def test_a_group_is_full_when_the_kernel_has_ended_something_in_it(
     assert Group(tmp_path).ran_out_of_memory is is_full
 
 
-def test_a_job_that_cannot_be_moved_into_a_group_runs_without_one(tmp_path: Path) -> None:
+def test_job_runs_without_a_group_if_it_cannot_be_moved(tmp_path: Path) -> None:
     groups = ControlGroups(Delegated(tmp_path, frozenset()))  # no file of the kernel's is there to write to
     limits = RunLimits(timeout_s=1, memory_mb=64, disk_mb=16, output_mb=1)
     assert groups.hold(Process(os.getpid()), limits) is None
@@ -123,7 +121,7 @@ def test_a_job_that_cannot_be_moved_into_a_group_runs_without_one(tmp_path: Path
     assert not list(tmp_path.iterdir()), "and no empty group is left"
 
 
-def test_groups_of_dead_workers_are_removed_with_what_still_runs_in_them(delegated: Delegated) -> None:
+def test_groups_of_dead_workers_are_removed_with_their_processes(delegated: Delegated) -> None:
     left = delegated.folder / "puras-worker-999999999-1/7"
     left.mkdir(parents=True)
     with subprocess.Popen(["sleep", "60"]) as sleeper:

@@ -1,7 +1,7 @@
 """Machines that lack a layer: what holds is used, what does not is told with its remedy, and `strict` refuses.
 
 Each machine is made for real: a path without bubblewrap, a kernel that answers as older ones do, a namespace without
-user namespaces. What cannot be made here is told by construction in `tests/unit/sandbox/test_explain.py`.
+user namespaces. What cannot be made here is told by construction in `tests/unit/sandbox/test_explanations.py`.
 """
 
 from __future__ import annotations
@@ -44,9 +44,7 @@ def folder(python: list[str]) -> Iterator[Path]:
         yield path
 
 
-def test_without_bubblewrap_landlock_and_seccomp_hold_and_each_job_imports_anew(
-    python: list[str], folder: Path
-) -> None:
+def test_without_bubblewrap_landlock_and_seccomp_confine_jobs(python: list[str], folder: Path) -> None:
     found = _run(python, folder, "auto", *NO_BWRAP)
     assert found["value"]["files"] is False
     assert found["value"]["network"] is False
@@ -58,7 +56,7 @@ def test_without_bubblewrap_landlock_and_seccomp_hold_and_each_job_imports_anew(
     assert any("install the package bubblewrap" in problem for problem in found["sandbox"]["missing"])
 
 
-def test_strict_refuses_without_bubblewrap_whatever_else_there_is(python: list[str], folder: Path) -> None:
+def test_strict_mode_requires_bubblewrap(python: list[str], folder: Path) -> None:
     found = _run(python, folder, "strict", *NO_BWRAP)
     assert found["code"] == "sandbox_unavailable"
     assert "cannot deny jobs access to the host's namespaces" in found["message"]
@@ -73,7 +71,7 @@ def test_strict_refuses_without_bubblewrap_whatever_else_there_is(python: list[s
         ("seccomp", "the host's namespaces, network and rare system calls", "seccomp cannot be used"),
     ],
 )
-def test_strict_refuses_and_names_what_is_open_why_and_what_to_do(
+def test_strict_mode_error_names_open_access_reason_and_fix(
     python: list[str], folder: Path, missing: str, reached: str, says: str
 ) -> None:
     found = _run(python, folder, "strict", *NO_BWRAP, missing)
@@ -84,16 +82,14 @@ def test_strict_refuses_and_names_what_is_open_why_and_what_to_do(
     assert found["sandbox"] is None
 
 
-def test_what_is_told_to_be_open_is_open_and_the_rest_is_not(python: list[str], folder: Path) -> None:
+def test_reported_open_access_matches_the_actual_access(python: list[str], folder: Path) -> None:
     found = _run(python, folder, "auto", *NO_BWRAP, "landlock")
     assert found["open"] == ["the host's namespaces", "files", "other processes"]
     assert found["value"]["files"] is True
     assert found["value"]["network"] is False
 
 
-def test_mounts_without_landlock_or_without_seccomp_still_close_files_and_network(
-    python: list[str], folder: Path
-) -> None:
+def test_mounts_confine_files_and_network_without_other_layers(python: list[str], folder: Path) -> None:
     if HERE.bwrap is None:
         pytest.skip("there are no mounts here")
     for number, missing in enumerate(("landlock", "seccomp")):
@@ -107,7 +103,7 @@ def test_mounts_without_landlock_or_without_seccomp_still_close_files_and_networ
         assert len(found["sandbox"]["missing"]) == 1
 
 
-def test_where_jobs_cannot_read_pythons_library_a_job_says_so_and_what_to_do() -> None:
+def test_unreadable_python_library_is_reported_with_a_fix() -> None:
     if os.geteuid() != 0 or _everybody_can_read(Path(os.__file__)):
         pytest.skip("the users of jobs can read Python's library here")
     folder = Path(tempfile.mkdtemp(prefix="puras-degraded-"))
@@ -122,9 +118,7 @@ def test_where_jobs_cannot_read_pythons_library_a_job_says_so_and_what_to_do() -
     assert "out of memory" not in found["message"]
 
 
-def test_root_without_any_layer_refuses_and_others_are_told_that_nothing_holds(
-    python: list[str], folder: Path
-) -> None:
+def test_without_layers_root_is_rejected_and_others_run_unconfined(python: list[str], folder: Path) -> None:
     found = _run(python, folder, "auto", *NO_BWRAP, "landlock", "seccomp")
     assert found["layers"] == ["limits"]
     if os.geteuid() == 0 and python == [sys.executable]:
@@ -135,7 +129,7 @@ def test_root_without_any_layer_refuses_and_others_are_told_that_nothing_holds(
         assert found["sandbox"]["network"] == "unconfined"
 
 
-def test_without_user_namespaces_an_ordinary_user_is_told_the_switch(tmp_path: Path) -> None:
+def test_missing_user_namespaces_are_reported_with_the_sysctl(tmp_path: Path) -> None:
     folder = Path(tempfile.mkdtemp(prefix="puras-degraded-"))
     wrapper = [sys.executable, str(WITHOUT_NAMESPACES), str(ORDINARY_UID)]
     python = [sys.executable] if os.geteuid() else _plain(ordinary_user_python())

@@ -25,7 +25,7 @@ from workers.types import Assignment, Failure, Success
 Skill = Callable[..., Assignment]
 
 
-async def test_a_package_and_its_programs_are_there_for_the_job(
+async def test_job_has_its_packages_and_their_programs(
     runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
     assignment = skill(
@@ -52,7 +52,7 @@ async def test_a_package_and_its_programs_are_there_for_the_job(
 
 
 @pytest.mark.parametrize("lines", [None, "tiny-wheel", "puras[local] >= 0.20  # the client\n"])
-async def test_every_job_has_the_same_python_and_the_kit_as_puras(
+async def test_every_job_has_the_same_python_and_kit(
     runner: DeterministicRunner,
     skill: Skill,
     notebook: Any,
@@ -106,7 +106,7 @@ async def test_jobs_that_wait_for_the_same_packages_share_one_build(
     assert len(built) == 1
 
 
-async def test_a_failed_build_fails_its_jobs_with_its_log_and_is_not_repeated_at_once(
+async def test_failed_build_fails_its_jobs_and_is_not_repeated_immediately(
     runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
     assignment = skill(
@@ -129,7 +129,7 @@ def files_of(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
-async def test_code_of_a_package_that_runs_at_start_runs_as_the_jobs_user(
+async def test_startup_code_of_a_package_runs_as_the_user_of_the_job(
     runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
     wheel(
@@ -149,7 +149,7 @@ async def test_code_of_a_package_that_runs_at_start_runs_as_the_jobs_user(
     assert "(0," not in outcome.value[0]
 
 
-async def test_nothing_of_a_package_runs_while_it_is_installed(
+async def test_package_code_does_not_run_during_installation(
     runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
     planted = tmp_path / "ran-outside"
@@ -175,7 +175,7 @@ async def test_nothing_of_a_package_runs_while_it_is_installed(
     assert list(environment.glob("lib/python3*/site-packages/__pycache__/tinywheel.*.pyc"))
 
 
-async def test_a_wheel_of_very_deep_folders_fails_its_job_and_leaves_nothing(
+async def test_wheel_with_very_deep_folders_fails_its_job_and_is_removed(
     runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
     wheel(index, name="deep_wheel", extra={"a/" * 1_100 + "x.txt": "1", "data.bin": "x" * (1 << 20)})
@@ -199,7 +199,7 @@ async def test_a_wheel_of_very_deep_folders_fails_its_job_and_leaves_nothing(
         "http://x.invalid/e.whl#${PIP_INDEX_URL}",
     ],
 )
-async def test_metadata_of_a_package_makes_the_installer_print_no_credentials(
+async def test_package_metadata_cannot_reveal_index_credentials(
     runner: DeterministicRunner,
     skill: Skill,
     notebook: Any,
@@ -225,7 +225,7 @@ async def test_metadata_of_a_package_makes_the_installer_print_no_credentials(
     assert [secret for secret in secrets if secret.lower() in shown] == []
 
 
-async def test_refused_lines_fail_the_job_before_anything_is_installed(
+async def test_rejected_lines_fail_the_job_before_the_installation(
     runner: DeterministicRunner, skill: Skill, notebook: Any, tmp_path: Path
 ) -> None:
     assignment = skill("def run(inputs): return 1")
@@ -239,7 +239,7 @@ async def test_refused_lines_fail_the_job_before_anything_is_installed(
     assert notebook.events == []
 
 
-async def test_environments_that_nobody_uses_go_and_come_back_when_they_are_wanted(
+async def test_unused_environments_are_removed_and_recreated_on_demand(
     tmp_path: Path, skill: Skill, notebook: Any, index: Path
 ) -> None:
     runner = open_runner(tmp_path, asset_limits=AssetLimits(environments_mb=0, bundles_mb=0))
@@ -270,7 +270,7 @@ async def test_environments_that_nobody_uses_go_and_come_back_when_they_are_want
         await runner.close()
 
 
-async def test_what_a_killed_worker_left_is_removed_at_the_start_and_later(
+async def test_files_of_a_killed_worker_are_removed_at_start_and_later(
     tmp_path: Path, skill: Skill, notebook: Any, index: Path
 ) -> None:
     key, held_key = "a" * 64, "b" * 64
@@ -310,7 +310,7 @@ def _age(shelf: Path) -> None:
         os.utime(path, (0, 0))
 
 
-async def test_a_project_builds_no_more_than_its_share_in_an_hour(
+async def test_size_of_builds_of_a_project_per_hour_is_limited(
     skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
     """With its share used up, the next build is rejected; what is built runs, and another project builds."""

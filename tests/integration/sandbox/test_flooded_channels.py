@@ -72,7 +72,7 @@ async def _longest_turn(until: asyncio.Future[Any]) -> float:
     ],
     ids=["private empty", "private objects", "events empty", "events broken", "large answer"],
 )
-async def test_no_flood_stops_the_event_loop(
+async def test_flood_does_not_block_the_event_loop(
     runner: DeterministicRunner, skill: Skill, notebook: Any, code: str, ends: str
 ) -> None:
     assignment = skill(code)
@@ -94,7 +94,7 @@ async def test_no_flood_stops_the_event_loop(
         assert ends == "value" or outcome.value == ends
 
 
-async def test_what_the_kit_sends_before_and_after_a_flood_is_in_order(
+async def test_kit_events_around_a_flood_keep_their_order(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     code = """

@@ -104,7 +104,7 @@ def _needs_mounts(runner: DeterministicRunner) -> None:
 
 
 @pytest.mark.parametrize("do", ["fills_sockets", "fills_page_tables"])
-async def test_memory_that_only_the_kernel_sees_counts_and_the_neighbours_go_on(
+async def test_kernel_memory_counts_and_other_jobs_continue(
     runner: DeterministicRunner, skill: Skill, notebook: Any, do: str
 ) -> None:
     bad = skill(HOSTILE, inputs={"do": do})
@@ -120,7 +120,7 @@ async def test_memory_that_only_the_kernel_sees_counts_and_the_neighbours_go_on(
     assert done.value is True, "a job has made the buffer of its socket larger"
 
 
-async def test_files_in_shared_memory_count_and_are_deleted_after_the_job(
+async def test_shared_memory_files_count_and_are_deleted_after_the_job(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     bad = skill(HOSTILE, inputs={"do": "fills_shared_memory"})
@@ -138,7 +138,7 @@ async def test_files_in_shared_memory_count_and_are_deleted_after_the_job(
             await asyncio.sleep(0.5)
 
 
-async def test_a_machine_without_memory_ends_jobs_first(
+async def test_jobs_are_first_for_the_oom_killer(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     outcome = await runner.run(skill(HOSTILE, inputs={"do": "is_ended_first"}), notebook)
@@ -148,7 +148,7 @@ async def test_a_machine_without_memory_ends_jobs_first(
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-async def test_a_job_makes_no_more_files_in_the_drive_than_one_may(
+async def test_number_of_files_in_the_drive_is_limited(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     assignment = skill(HOSTILE, inputs={"do": "makes_empty_files"})

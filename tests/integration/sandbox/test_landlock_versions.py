@@ -62,7 +62,7 @@ SINCE = {"truncate other": 3, "connect": 4, "signal": 6, "abstract": 6}
 
 
 @pytest.mark.parametrize("abi", range(1, NEWEST + 1) if NEWEST else [0])
-def test_each_version_closes_what_it_can(abi: int, tmp_path: Path) -> None:
+def test_each_landlock_version_denies_what_it_supports(abi: int, tmp_path: Path) -> None:
     if not abi:
         pytest.skip("this kernel has no Landlock")
     found = _probe(abi, tmp_path)
@@ -83,7 +83,7 @@ def test_each_version_closes_what_it_can(abi: int, tmp_path: Path) -> None:
         (99, []),
     ],
 )
-def test_without_mounts_a_version_says_what_it_leaves_open(abi: int, doors: list[str]) -> None:
+def test_without_mounts_open_access_depends_on_the_landlock_version(abi: int, doors: list[str]) -> None:
     layers = Layers(None, abi, True, ("no bubblewrap",))
     assert layers.reachable == ["the host's namespaces", *doors]
     assert not layers.closed

@@ -9,7 +9,7 @@ import sys
 from workers.sandbox.isolation import layers
 
 
-def test_the_report_is_json_with_the_layers_and_an_exit_code_for_their_sum() -> None:
+def test_report_is_json_with_layers_and_an_exit_code() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "workers.sandbox.host.report", "--json"],
         capture_output=True,
@@ -22,7 +22,7 @@ def test_the_report_is_json_with_the_layers_and_an_exit_code_for_their_sum() -> 
     assert done.returncode == (0 if facts["closed"] else 1)
 
 
-def test_a_sandbox_that_is_off_says_so_and_is_not_closed() -> None:
+def test_disabled_sandbox_is_reported_as_not_closed() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "workers.sandbox.host.report", "--mode", "off"],
         capture_output=True,

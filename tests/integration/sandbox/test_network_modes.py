@@ -94,7 +94,7 @@ def outside(tmp_path: Path) -> Iterator[Outside]:
 
 @NEEDS_NAMESPACE
 @pytest.mark.parametrize("network", ["none", []])
-async def test_none_is_no_door_at_all(
+async def test_network_none_has_no_gateway(
     runner: DeterministicRunner, skill: Skill, notebook: Any, network: Any
 ) -> None:
     outcome = await runner.run(skill(ASK, network=network), notebook)
@@ -108,7 +108,7 @@ async def test_none_is_no_door_at_all(
 
 @NEEDS_NAMESPACE
 @pytest.mark.parametrize("network", ["public", ["api.example.org"]])
-async def test_what_is_refused_is_told_to_the_function_and_recorded_with_the_job(
+async def test_denied_requests_are_returned_to_the_function_and_recorded(
     runner: DeterministicRunner, skill: Skill, notebook: Any, network: Any
 ) -> None:
     before = _refused_total()
@@ -134,7 +134,7 @@ def _refused_total() -> float:
 
 
 @NEEDS_NAMESPACE
-async def test_each_of_many_jobs_of_one_skill_gets_its_own_refusals(
+async def test_denied_requests_are_recorded_with_their_own_job(
     runner: DeterministicRunner, skill: Skill
 ) -> None:
     assignment = skill(
@@ -161,7 +161,7 @@ async def test_each_of_many_jobs_of_one_skill_gets_its_own_refusals(
 
 
 @NEEDS_NAMESPACE
-async def test_refusals_without_end_leave_a_bounded_number_of_events_and_the_whole_count(
+async def test_events_of_denied_requests_are_limited_and_all_are_counted(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     assignment = skill(
@@ -182,7 +182,7 @@ async def test_refusals_without_end_leave_a_bounded_number_of_events_and_the_who
 
 
 @NEEDS_NAMESPACE
-async def test_what_an_import_was_refused_is_told_to_the_first_job(
+async def test_denied_requests_of_an_import_are_recorded_with_the_first_job(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     assignment = skill(
@@ -204,7 +204,7 @@ async def test_what_an_import_was_refused_is_told_to_the_first_job(
 
 
 @NEEDS_NAMESPACE
-async def test_a_proxy_that_is_killed_costs_connections_and_no_job(
+async def test_killed_proxy_is_replaced_and_the_job_continues(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     assignment = skill(
@@ -241,7 +241,7 @@ async def test_a_proxy_that_is_killed_costs_connections_and_no_job(
 
 
 @NEEDS_NAMESPACE
-async def test_the_proxy_is_a_process_that_holds_nothing_of_the_instance(
+async def test_proxy_process_has_no_data_of_the_instance(
     runner: DeterministicRunner, skill: Skill, notebook: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://of-the-worker")
@@ -259,7 +259,7 @@ async def test_the_proxy_is_a_process_that_holds_nothing_of_the_instance(
 
 @NEEDS_NAMESPACE
 @pytest.mark.parametrize("network", ["none", "public", ["1.1.1.1"]])
-async def test_programs_that_ignore_the_proxy_reach_nothing(
+async def test_programs_that_ignore_the_proxy_cannot_connect(
     runner: DeterministicRunner, skill: Skill, notebook: Any, network: Any, outside: Outside
 ) -> None:
     outcome = await runner.run(skill(outside.code, network=network), notebook)
@@ -270,7 +270,7 @@ async def test_programs_that_ignore_the_proxy_reach_nothing(
     assert notebook.of("network_refused") == []
 
 
-async def test_without_a_namespace_there_is_no_network_and_never_a_weaker_one(
+async def test_without_a_namespace_there_is_no_network(
     tmp_path: Path, skill: Skill, notebook: Any, outside: Outside
 ) -> None:
     if not PROBED.seccomp:
@@ -293,7 +293,7 @@ async def test_without_a_namespace_there_is_no_network_and_never_a_weaker_one(
 
 
 @NEEDS_NAMESPACE
-async def test_a_sandbox_has_one_door_whatever_its_import_sends(
+async def test_import_cannot_open_more_gateways(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     code = """
@@ -318,7 +318,7 @@ async def test_a_sandbox_has_one_door_whatever_its_import_sends(
 
 
 @NEEDS_NAMESPACE
-async def test_the_door_of_another_tenant_is_not_there(
+async def test_gateway_of_another_tenant_cannot_be_accessed(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     send = "import os\ndef run(inputs): return os.environ['http_proxy'].rpartition(':')[2]"
@@ -351,7 +351,7 @@ async def test_the_door_of_another_tenant_is_not_there(
 
 
 @NEEDS_NAMESPACE
-async def test_what_a_client_of_the_import_uses_is_counted_with_a_job_that_was_alone(
+async def test_traffic_without_a_label_counts_for_the_only_running_job(
     runner: DeterministicRunner, skill: Skill
 ) -> None:
     assignment = skill(
@@ -375,7 +375,7 @@ async def test_what_a_client_of_the_import_uses_is_counted_with_a_job_that_was_a
 
 
 @NEEDS_NAMESPACE
-async def test_a_list_that_no_door_understands_ends_the_job_with_its_entry(
+async def test_invalid_network_list_fails_the_job_with_its_entry(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     outcome = await runner.run(skill("def run(inputs): return 1", network=["https://x.org"]), notebook)
@@ -384,7 +384,7 @@ async def test_a_list_that_no_door_understands_ends_the_job_with_its_entry(
     assert runner.proxy.gateways == 0
 
 
-def test_the_proxy_ends_with_its_worker_however_that_ends() -> None:
+def test_proxy_ends_with_its_worker() -> None:
     code = """
 import asyncio, socket, sys
 from workers.sandbox.egress.proxy import Proxy
@@ -407,7 +407,7 @@ asyncio.run(main())
         time.sleep(0.01)
 
 
-async def test_words_for_a_proxy_that_is_busy_wait_and_one_that_hears_nothing_is_replaced() -> None:
+async def test_busy_proxy_gets_its_messages_later_and_a_stuck_one_is_replaced() -> None:
     proxy = Proxy()
     door = proxy.open(socket.create_server(("127.0.0.1", 0)), "public", tenant="one")
     first = proxy.pid

@@ -41,7 +41,7 @@ async def runner(tmp_path: Path) -> AsyncIterator[DeterministicRunner]:
     await opened.close()
 
 
-async def test_a_package_without_a_wheel_is_built_once_for_its_project_alone(
+async def test_package_without_a_wheel_is_built_once_per_project(
     runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
     source(index, "rare", "import os\ndef build(): return os.urandom(8).hex()")
@@ -59,7 +59,7 @@ async def test_a_package_without_a_wheel_is_built_once_for_its_project_alone(
     assert await _value(runner, other, notebook) != first
 
 
-async def test_what_a_package_needs_is_built_too_and_what_builds_it_is_installed(
+async def test_dependencies_are_built_and_build_tools_are_installed(
     runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
     wheel(index, name="tool", extra={"tool.py": "def make(): return 'made by a tool'\n"})
@@ -74,7 +74,7 @@ async def test_what_a_package_needs_is_built_too_and_what_builds_it_is_installed
     assert outcome == ["made by a tool", "later"]
 
 
-async def test_a_build_sees_nothing_of_the_machine_and_has_no_network(
+async def test_build_cannot_access_the_host_or_the_network(
     runner: DeterministicRunner,
     skill: Skill,
     notebook: Any,
@@ -232,7 +232,7 @@ def spoils_the_answer():
         ("get_requires_for_build_wheel", "spoils_the_answer", "exit code"),
     ],
 )
-async def test_a_build_that_goes_wrong_ends_the_job_with_its_reason_and_leaves_nothing(
+async def test_failed_build_fails_the_job_with_its_reason_and_is_removed(
     runner: DeterministicRunner,
     skill: Skill,
     notebook: Any,
@@ -271,7 +271,7 @@ async def test_a_build_that_goes_wrong_ends_the_job_with_its_reason_and_leaves_n
         ('[build-system]\nrequires = []\nbuild-backend = "no_such_backend"\n', "no_such_backend"),
     ],
 )
-async def test_what_a_build_requires_is_held_to_the_rules_of_every_requirement(
+async def test_build_requirements_follow_the_rules_of_requirements(
     runner: DeterministicRunner,
     skill: Skill,
     notebook: Any,
@@ -289,7 +289,7 @@ async def test_what_a_build_requires_is_held_to_the_rules_of_every_requirement(
     assert says in outcome.message, outcome.message
 
 
-async def test_archives_that_reach_outside_or_grow_without_end_are_refused(
+async def test_archives_that_write_outside_or_grow_too_large_are_rejected(
     runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
     (index / "broken-1.0.tar.gz").write_bytes(b"not an archive")
@@ -308,7 +308,7 @@ async def test_archives_that_reach_outside_or_grow_without_end_are_refused(
         assert says in outcome.message, outcome.message
 
 
-async def test_nothing_of_a_source_runs_outside_of_the_sandbox(
+async def test_source_code_does_not_run_outside_of_the_sandbox(
     runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
     planted = tmp_path / "ran-outside"
@@ -322,7 +322,7 @@ async def test_nothing_of_a_source_runs_outside_of_the_sandbox(
     assert not planted.exists()
 
 
-async def test_a_build_that_prints_without_end_takes_little_memory_of_the_worker(
+async def test_endless_build_output_uses_little_worker_memory(
     skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
     source(
@@ -348,7 +348,7 @@ async def test_a_build_that_prints_without_end_takes_little_memory_of_the_worker
     "needed",
     ["evil @ http://x.invalid/e.whl", "evil\n @ http://x.invalid/${HOME}", "evil; os_name == '${HOME}'"],
 )
-async def test_a_built_wheel_that_requires_more_than_packages_of_the_index_is_rejected(
+async def test_built_wheel_may_require_only_packages_of_the_index(
     runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path, needed: str
 ) -> None:
     source(index, "greedy", needs=[needed])
@@ -360,7 +360,7 @@ async def test_a_built_wheel_that_requires_more_than_packages_of_the_index_is_re
     assert list((tmp_path / "home/wheels").iterdir()) == []
 
 
-async def test_a_large_wheel_is_copied_in_pieces(
+async def test_large_wheel_is_copied_in_chunks(
     runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
     source(
@@ -390,7 +390,7 @@ async def test_a_large_wheel_is_copied_in_pieces(
     assert peak_bytes < 32 << 20, f"{peak_bytes >> 20} MiB"
 
 
-async def test_sleeping_builds_of_one_project_leave_a_place_to_another(
+async def test_sleeping_builds_of_one_project_do_not_block_another(
     skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
     runner = open_runner(tmp_path, build_limits=BuildLimits(step_s=5))
@@ -415,7 +415,7 @@ async def test_sleeping_builds_of_one_project_leave_a_place_to_another(
     await asyncio.gather(*sleeping, return_exceptions=True)
 
 
-async def test_a_source_is_built_only_if_it_has_a_hash_of_the_requirements(
+async def test_source_is_built_only_with_a_matching_hash(
     runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
     source(index, "pinned", "print('the code of the package runs', flush=True)")
@@ -432,7 +432,7 @@ async def test_a_source_is_built_only_if_it_has_a_hash_of_the_requirements(
 
 
 @pytest.mark.parametrize("line", ["extra[x]", "extra[x]==1.0", "Extra >= 0.5, < 2"])
-async def test_the_package_that_is_built_is_the_one_that_is_required(
+async def test_required_package_is_built_for_every_spelling(
     runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path, line: str
 ) -> None:
     source(index, "extra")
@@ -440,7 +440,7 @@ async def test_the_package_that_is_built_is_the_one_that_is_required(
     assert await _value(runner, skill(code, requirements=_needs(tmp_path, line)), notebook) == "built"
 
 
-async def test_a_stopping_worker_ends_its_builds(
+async def test_builds_end_when_their_worker_stops(
     skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
     runner = open_runner(tmp_path)
@@ -459,7 +459,7 @@ async def test_a_stopping_worker_ends_its_builds(
     assert list((tmp_path / "home/jobs").iterdir()) == []
 
 
-async def test_without_mounts_nothing_is_built_and_the_job_says_why(
+async def test_without_mounts_builds_fail_with_a_reason(
     skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
     source(index, "rare")

@@ -128,7 +128,7 @@ SHELL = {
 
 
 @pytest.mark.parametrize("name", PYTHON)
-def test_a_library_works(name: str, tmp_path: Path) -> None:
+def test_library_works_under_the_filter(name: str, tmp_path: Path) -> None:
     lines = PYTHON[name].splitlines()
     body = "\n".join(line[8:] for line in lines)
     start = CONFINED.format(runtime=str(RUNTIME.parent), folder=str(tmp_path))
@@ -143,7 +143,7 @@ def test_a_library_works(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SHELL)
-def test_programs_of_the_shell_work(name: str, tmp_path: Path) -> None:
+def test_shell_programs_work_under_the_filter(name: str, tmp_path: Path) -> None:
     bash = shutil.which("bash")
     if bash is None or (name == "git" and shutil.which("git") is None):
         pytest.skip(f"{name} is not installed")

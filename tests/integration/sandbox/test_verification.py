@@ -34,9 +34,7 @@ def made(environment: Path) -> Skeleton:
     return skeleton(environment)
 
 
-def test_packages_with_programs_links_and_data_are_accepted_and_become_ours(
-    environment: Path, made: Skeleton
-) -> None:
+def test_packages_with_programs_links_and_data_are_accepted(environment: Path, made: Skeleton) -> None:
     package = environment / "lib/python3.11/site-packages/package"
     package.mkdir()
     (package / "__init__.py").write_text("", encoding="utf-8")
@@ -51,9 +49,7 @@ def test_packages_with_programs_links_and_data_are_accepted_and_become_ours(
     assert status.st_uid == os.geteuid()
 
 
-def test_files_and_folders_that_were_closed_are_readable_for_every_project(
-    environment: Path, made: Skeleton
-) -> None:
+def test_private_files_and_folders_become_readable(environment: Path, made: Skeleton) -> None:
     package = environment / "lib/python3.11/site-packages/package"
     (package / "inner").mkdir(parents=True)
     (package / "inner/module.py").touch()
@@ -97,7 +93,7 @@ def _replace_folder(folder: Path) -> None:
         (_replace_folder, "lib64"),
     ],
 )
-def test_files_that_steer_the_interpreter_are_rejected(
+def test_files_that_configure_the_interpreter_are_rejected(
     environment: Path, made: Skeleton, change: Callable[[Path], object], name: str
 ) -> None:
     change(environment)
@@ -118,7 +114,7 @@ def test_files_that_steer_the_interpreter_are_rejected(
         lambda place: (place / "file").chmod(0o4755),
     ],
 )
-def test_links_out_special_files_and_more_rights_are_rejected(
+def test_links_outside_special_files_and_setuid_are_rejected(
     environment: Path, made: Skeleton, change: Callable[[Path], object]
 ) -> None:
     place = environment / "lib/python3.11/site-packages"
@@ -128,7 +124,7 @@ def test_links_out_special_files_and_more_rights_are_rejected(
         verify(environment, made, BOUNDS)
 
 
-def test_size_number_and_depth_are_bounded(environment: Path, made: Skeleton) -> None:
+def test_size_number_and_depth_are_limited(environment: Path, made: Skeleton) -> None:
     place = environment / "lib/python3.11/site-packages"
     (place / "large").write_bytes(b"x" * (2 << 20))
     with pytest.raises(EnvironmentFailed, match="more than 1 MiB"):

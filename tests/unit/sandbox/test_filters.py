@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from tests.unit.sandbox.kernel import ALLOWED, KILLED, run
+from tests.unit.sandbox.filter_interpreter import ALLOWED, KILLED, run
 from workers.sandbox.guest import filters
 from workers.sandbox.guest.syscalls import ALLOWED as CALLS
 from workers.sandbox.guest.syscalls import ARCHITECTURES, STARTUP, Architecture
@@ -41,7 +41,7 @@ def test_ordinary_calls_are_allowed(architecture: Architecture, x86_64_and_aarch
 
 
 @BOTH
-def test_sockets_are_streams_of_the_given_families_alone(architecture: Architecture) -> None:
+def test_only_stream_sockets_of_the_given_families_are_allowed(architecture: Architecture) -> None:
     number = _number(architecture, "socket")
     program, none = filters.confinement(architecture, FAMILIES), filters.confinement(architecture, [])
     for family in range(64):
@@ -57,7 +57,7 @@ def test_sockets_are_streams_of_the_given_families_alone(architecture: Architect
 
 
 @BOTH
-def test_datagrams_are_for_the_look_up_of_names_alone(architecture: Architecture) -> None:
+def test_datagram_sockets_are_allowed_for_name_lookups_only(architecture: Architecture) -> None:
     number = _number(architecture, "socket")
     program = filters.confinement(architecture, FAMILIES, datagrams=True)
     for kind in range(16):
@@ -71,7 +71,7 @@ def test_datagrams_are_for_the_look_up_of_names_alone(architecture: Architecture
 
 
 @BOTH
-def test_pairs_of_sockets_are_streams_of_this_machine(architecture: Architecture) -> None:
+def test_socket_pairs_are_local_streams(architecture: Architecture) -> None:
     number = _number(architecture, "socketpair")
     for program in (filters.confinement(architecture, []), filters.confinement(architecture, FAMILIES)):
         assert run(program, architecture, number, filters.AF_UNIX, second=STREAM) == ALLOWED
@@ -86,9 +86,7 @@ def test_pairs_of_sockets_are_streams_of_this_machine(architecture: Architecture
     [0x00000080, 0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000],
     ids=hex,
 )
-def test_no_clone_makes_a_namespace_and_threads_and_forks_are_made(
-    architecture: Architecture, flag: int
-) -> None:
+def test_clone_creates_threads_and_forks_but_no_namespaces(architecture: Architecture, flag: int) -> None:
     for program in (filters.confinement(architecture, []), filters.startup(architecture)):
         number = _number(architecture, "clone")
         assert run(program, architecture, number, flag | 17) == errno.EPERM
@@ -97,7 +95,7 @@ def test_no_clone_makes_a_namespace_and_threads_and_forks_are_made(
 
 
 @BOTH
-def test_before_it_is_confined_our_code_may_change_its_user_and_leave_its_mounts_and_no_more(
+def test_startup_filter_allows_changes_of_user_and_mounts_only(
     architecture: Architecture,
 ) -> None:
     startup, confined = filters.startup(architecture), filters.confinement(architecture, FAMILIES)
@@ -115,7 +113,7 @@ def test_before_it_is_confined_our_code_may_change_its_user_and_leave_its_mounts
 
 
 @BOTH
-def test_what_is_confined_may_do_nothing_that_startup_may_not(architecture: Architecture) -> None:
+def test_confinement_allows_nothing_that_startup_forbids(architecture: Architecture) -> None:
     startup = filters.startup(architecture)
     for families in ([], FAMILIES):
         confined = filters.confinement(architecture, families, datagrams=True)
@@ -127,7 +125,7 @@ def test_what_is_confined_may_do_nothing_that_startup_may_not(architecture: Arch
 
 
 @BOTH
-def test_a_reader_of_one_file_starts_nothing_and_changes_nothing(architecture: Architecture) -> None:
+def test_reader_filter_forbids_processes_and_changes(architecture: Architecture) -> None:
     program = filters.reader(architecture)
     for name in (
         "clone",
@@ -146,7 +144,7 @@ def test_a_reader_of_one_file_starts_nothing_and_changes_nothing(architecture: A
 
 
 @BOTH
-def test_calls_of_another_architecture_end_the_process(architecture: Architecture) -> None:
+def test_calls_of_another_architecture_kill_the_process(architecture: Architecture) -> None:
     for program in (
         filters.startup(architecture),
         filters.confinement(architecture, []),
@@ -155,14 +153,14 @@ def test_calls_of_another_architecture_end_the_process(architecture: Architectur
         assert run(program, architecture, 0, audit=0x40000003) == KILLED
 
 
-def test_the_second_set_of_numbers_of_x86_ends_the_process() -> None:
+def test_x32_call_numbers_kill_the_process() -> None:
     for program in (filters.startup(X86_64), filters.confinement(X86_64, []), filters.one_group(X86_64)):
         assert run(program, X86_64, 0x40000000) == KILLED
         assert run(program, X86_64, 0x40000000 + 41) == KILLED
 
 
 @BOTH
-def test_leaving_the_group_succeeds_and_does_nothing(architecture: Architecture) -> None:
+def test_leaving_the_process_group_is_ignored(architecture: Architecture) -> None:
     program = filters.one_group(architecture)
     for name in ("setsid", "setpgid"):
         assert run(program, architecture, _number(architecture, name)) == 0
@@ -172,7 +170,7 @@ def test_leaving_the_group_succeeds_and_does_nothing(architecture: Architecture)
 
 
 @BOTH
-def test_limits_of_other_processes_and_the_death_signal_stay_as_they_are(architecture: Architecture) -> None:
+def test_limits_of_other_processes_and_the_death_signal_are_protected(architecture: Architecture) -> None:
     program = filters.confinement(architecture, [])
     assert run(program, architecture, _number(architecture, "prlimit64"), 0) == ALLOWED
     assert run(program, architecture, _number(architecture, "prlimit64"), 4711) == errno.EPERM
@@ -185,7 +183,7 @@ def test_limits_of_other_processes_and_the_death_signal_stay_as_they_are(archite
 
 
 @BOTH
-def test_a_job_slows_down_itself_alone(architecture: Architecture) -> None:
+def test_job_can_change_only_its_own_priority(architecture: Architecture) -> None:
     program = filters.confinement(architecture, [])
     for name, process in (("setpriority", 0), ("ioprio_set", 1)):
         number = _number(architecture, name)
@@ -195,7 +193,7 @@ def test_a_job_slows_down_itself_alone(architecture: Architecture) -> None:
 
 
 @BOTH
-def test_options_of_sockets_change_no_sizes_and_load_no_programs(architecture: Architecture) -> None:
+def test_socket_options_cannot_change_sizes_or_load_programs(architecture: Architecture) -> None:
     program, number = filters.confinement(architecture, []), _number(architecture, "setsockopt")
     socket_level, tcp_level, ip_level = 1, 6, 0
     expected = {**dict.fromkeys((7, 8, 32, 33), 0), **dict.fromkeys((26, 50, 51, 52), errno.EPERM)}
@@ -208,7 +206,7 @@ def test_options_of_sockets_change_no_sizes_and_load_no_programs(architecture: A
 
 
 @BOTH
-def test_blocks_are_not_allocated_without_being_written_and_nothing_types_into_a_terminal(
+def test_allocation_without_writing_and_terminal_input_are_rejected(
     architecture: Architecture,
 ) -> None:
     program, number = filters.confinement(architecture, []), _number(architecture, "ioctl")
@@ -222,7 +220,7 @@ def test_blocks_are_not_allocated_without_being_written_and_nothing_types_into_a
 
 
 @BOTH
-def test_extended_attributes_are_read_and_removed_and_never_set(architecture: Architecture) -> None:
+def test_extended_attributes_can_be_read_and_removed_but_not_set(architecture: Architecture) -> None:
     for program in (filters.startup(architecture), filters.confinement(architecture, [])):
         for name in ("setxattr", "lsetxattr", "fsetxattr"):
             assert run(program, architecture, _number(architecture, name), 1) == errno.EOPNOTSUPP, name
@@ -231,7 +229,7 @@ def test_extended_attributes_are_read_and_removed_and_never_set(architecture: Ar
 
 
 @BOTH
-def test_files_get_no_leases_and_no_watches(architecture: Architecture) -> None:
+def test_file_leases_and_directory_notifications_are_rejected(architecture: Architecture) -> None:
     duplicate, get_lock, set_lease, get_lease, notify, pipe_size = 0, 5, 1024, 1025, 1026, 1031
     for program in (
         filters.startup(architecture),
@@ -246,7 +244,7 @@ def test_files_get_no_leases_and_no_watches(architecture: Architecture) -> None:
 
 
 @BOTH
-def test_programs_fit_into_the_kernels_limits(architecture: Architecture) -> None:
+def test_filters_are_within_the_limits_of_the_kernel(architecture: Architecture) -> None:
     for program in (
         filters.startup(architecture),
         filters.confinement(architecture, FAMILIES, datagrams=True),
@@ -256,7 +254,7 @@ def test_programs_fit_into_the_kernels_limits(architecture: Architecture) -> Non
         assert len(filters.encode(program)) == 8 * len(program) < 65_536
 
 
-def test_every_number_is_named_once_per_architecture() -> None:
+def test_each_call_number_occurs_once_per_architecture() -> None:
     for column in (0, 1):
         numbers = [pair[column] for pair in {**CALLS, **STARTUP}.values() if pair[column] is not None]
         assert len(numbers) == len(set(numbers))

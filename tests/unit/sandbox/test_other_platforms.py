@@ -50,7 +50,7 @@ print(json.dumps({"layers": found.names, "closed": found.closed, "reason": found
 """
 
 
-def test_every_module_is_importable_without_what_linux_alone_has() -> None:
+def test_every_module_is_importable_without_linux_features() -> None:
     root = Path(workers.sandbox.__file__).parent
     modules = [
         ".".join(("workers.sandbox", *path.relative_to(root).with_suffix("").parts)).removesuffix(".__init__")

@@ -24,7 +24,7 @@ class _Notebook:
         return "".join(payload["text"] for _, payload in self.events if payload["stream"] == stream)
 
 
-async def test_a_character_cut_in_two_is_put_together_and_lines_stay_whole() -> None:
+async def test_split_characters_and_lines_are_joined() -> None:
     output, notebook = Output(), _Notebook()
     output.attach(notebook)
     for byte in "grün\n🙂 half".encode():
@@ -33,7 +33,7 @@ async def test_a_character_cut_in_two_is_put_together_and_lines_stay_whole() -> 
     assert notebook.text("stdout") == "grün\n🙂 half"
 
 
-async def test_what_was_printed_before_a_recorder_came_is_not_lost() -> None:
+async def test_output_before_the_recorder_is_attached_is_kept() -> None:
     output, notebook = Output(), _Notebook()
     output.text("stderr", b"early\n")
     output.attach(notebook)
@@ -41,7 +41,7 @@ async def test_what_was_printed_before_a_recorder_came_is_not_lost() -> None:
     assert notebook.text("stderr") == "early\n"
 
 
-async def test_printing_without_end_stores_a_bounded_amount_and_counts_the_rest() -> None:
+async def test_endless_output_is_limited_and_the_rest_is_counted() -> None:
     output, notebook = Output(), _Notebook()
     output.attach(notebook)
     for _ in range(64):
@@ -53,7 +53,7 @@ async def test_printing_without_end_stores_a_bounded_amount_and_counts_the_rest(
     assert sum(len(json.dumps(event)) for event in notebook.events) < 2 * MAX_STORED_BYTES
 
 
-async def test_kit_lines_without_end_are_bounded_too() -> None:
+async def test_number_of_kit_lines_is_limited() -> None:
     output, notebook = Output(), _Notebook()
     output.attach(notebook)
     line = json.dumps({"type": "log", "text": "", "fields": {}}).encode() + b"\n"
@@ -64,7 +64,7 @@ async def test_kit_lines_without_end_are_bounded_too() -> None:
     assert len(notebook.events) < 20_000
 
 
-async def test_prints_before_a_kit_line_come_before_it() -> None:
+async def test_output_and_kit_lines_keep_their_order() -> None:
     output, notebook = Output(), _Notebook()
     output.attach(notebook)
     output.text("stdout", b"one")
@@ -76,7 +76,7 @@ async def test_prints_before_a_kit_line_come_before_it() -> None:
 
 
 @given(st.lists(st.binary(max_size=200), max_size=20))
-def test_no_bytes_of_the_kit_make_events_of_other_types(chunks: list[bytes]) -> None:
+def test_kit_bytes_create_only_log_and_progress_events(chunks: list[bytes]) -> None:
     output, notebook = Output(), _Notebook()
     output._recorder = notebook
     for chunk in chunks:
@@ -86,7 +86,7 @@ def test_no_bytes_of_the_kit_make_events_of_other_types(chunks: list[bytes]) -> 
     assert "\\u0000" not in json.dumps([payload for _, payload in notebook.events])
 
 
-async def test_deletions_are_told_however_much_is_printed_and_are_bounded_themselves() -> None:
+async def test_deletions_are_recorded_up_to_their_own_limit() -> None:
     output, notebook = Output(), _Notebook()
     output.attach(notebook)
     for _ in range(64):
@@ -100,7 +100,7 @@ async def test_deletions_are_told_however_much_is_printed_and_are_bounded_themse
     assert deleted == [str(number) for number in range(MAX_DELETIONS)]
 
 
-async def test_a_message_of_many_lines_is_taken_in_turns_and_in_order() -> None:
+async def test_message_of_many_lines_is_processed_in_batches_and_in_order() -> None:
     output, notebook = Output(), _Notebook()
     output.attach(notebook)
     output.kit(b"".join(b'{"type":"log","text":"%d"}\n' % number for number in range(1000)))
@@ -117,7 +117,7 @@ async def test_a_message_of_many_lines_is_taken_in_turns_and_in_order() -> None:
 @pytest.mark.parametrize(
     "line", [b"", b"[[", b"{}", b"[" * 900 + b"]" * 900, b'{"type":"drive_deleted","path":""}']
 )
-async def test_lines_that_the_kit_does_not_write_make_the_job_wait(line: bytes) -> None:
+async def test_invalid_kit_lines_make_the_job_wait(line: bytes) -> None:
     output = Output()
     output.attach(_Notebook())
     output.kit((line + b"\n") * 10)
@@ -128,7 +128,7 @@ async def test_lines_that_the_kit_does_not_write_make_the_job_wait(line: bytes) 
     assert output.is_full
 
 
-async def test_deletions_beyond_their_number_make_the_job_wait() -> None:
+async def test_deletions_over_the_limit_make_the_job_wait() -> None:
     output = Output()
     output.attach(_Notebook())
     for number in range(MAX_DELETIONS):
@@ -139,7 +139,7 @@ async def test_deletions_beyond_their_number_make_the_job_wait() -> None:
     assert output.is_full
 
 
-async def test_lines_that_are_left_at_the_end_are_counted_and_not_read() -> None:
+async def test_unread_lines_at_the_end_are_counted() -> None:
     output, notebook = Output(), _Notebook()
     output.attach(notebook)
     output.kit(b"\n" * 200_000)

@@ -98,7 +98,7 @@ def gone() -> Iterator[Process]:
     process.close()
 
 
-def test_of_a_process_that_is_gone_nothing_is_left(gone: Process) -> None:
+def test_ended_process_has_no_info_group_or_descriptor(gone: Process) -> None:
     assert not gone.is_there
     assert gone.info() is None
     assert not gone.has_group()
@@ -107,7 +107,7 @@ def test_of_a_process_that_is_gone_nothing_is_left(gone: Process) -> None:
     assert open_child(gone.pid, os.getpid()) is None
 
 
-def test_a_process_counts_as_gone_when_it_was_let_go_of() -> None:
+def test_closed_process_handle_sends_no_signals() -> None:
     with subprocess.Popen(["/bin/sleep", "60"], start_new_session=True) as started:
         process = Process(started.pid)
         process.close()
@@ -118,7 +118,7 @@ def test_a_process_counts_as_gone_when_it_was_let_go_of() -> None:
         started.kill()
 
 
-def test_only_the_child_of_a_parent_is_taken_for_it() -> None:
+def test_open_child_accepts_only_a_child_of_the_parent() -> None:
     with subprocess.Popen(["/bin/sleep", "60"]) as started:
         assert open_child(started.pid, started.pid) is None
         assert open_child(None, os.getpid()) is None
@@ -129,7 +129,7 @@ def test_only_the_child_of_a_parent_is_taken_for_it() -> None:
         own.close()
 
 
-def test_what_is_left_of_a_group_ends_when_its_leader_is_gone(family: Family) -> None:
+def test_remaining_group_members_end_after_their_leader_ended(family: Family) -> None:
     assert not family.leader.is_there
     assert family.leader.end_group(family.first)
     _wait_for_end(family.member)
@@ -137,7 +137,7 @@ def test_what_is_left_of_a_group_ends_when_its_leader_is_gone(family: Family) ->
 
 
 @pytest.mark.usefixtures("old_kernel")
-def test_an_old_kernel_signals_no_number_whose_process_is_gone(family: Family) -> None:
+def test_old_kernel_sends_no_signal_to_an_ended_process(family: Family) -> None:
     assert not family.leader.signal_group(signal.SIGKILL)
     assert not family.leader.has_group()
     assert not family.leader.end_group(None)  # whose group has the number is unknown
@@ -148,14 +148,14 @@ def test_an_old_kernel_signals_no_number_whose_process_is_gone(family: Family) -
 
 
 @pytest.mark.usefixtures("old_kernel")
-def test_an_old_kernel_ends_what_is_left_of_a_group_below_its_ancestor(family: Family) -> None:
+def test_old_kernel_ends_remaining_group_members_below_the_ancestor(family: Family) -> None:
     assert family.leader.end_group(family.first)
     _wait_for_end(family.member)
     assert family.first.is_there
 
 
 @pytest.mark.usefixtures("old_kernel")
-def test_an_old_kernel_signals_the_group_while_its_leader_is_there() -> None:
+def test_old_kernel_signals_the_group_while_its_leader_runs() -> None:
     with subprocess.Popen(["/bin/sleep", "60"], start_new_session=True) as started:
         process = Process(started.pid)
         assert process.has_group()
@@ -164,7 +164,7 @@ def test_an_old_kernel_signals_the_group_while_its_leader_is_there() -> None:
         process.close()
 
 
-def test_a_process_that_is_gone_is_moved_into_no_control_group(tmp_path: Path, gone: Process) -> None:
+def test_ended_process_is_not_moved_into_a_control_group(tmp_path: Path, gone: Process) -> None:
     members = tmp_path / "cgroup.procs"
     members.touch()
     group = Group(tmp_path)

@@ -31,11 +31,11 @@ def _read(tmp_path: Path, text: str) -> list[str]:
         ("# only a comment\n\n", None),
     ],
 )
-def test_plain_packages_are_taken_in_one_spelling(tmp_path: Path, line: str, normal: str | None) -> None:
+def test_package_requirements_are_normalized(tmp_path: Path, line: str, normal: str | None) -> None:
     assert _read(tmp_path, line) == ([normal] if normal else [])
 
 
-def test_order_case_and_repetition_do_not_make_another_environment(tmp_path: Path) -> None:
+def test_order_case_and_duplicates_do_not_change_the_environment(tmp_path: Path) -> None:
     assert _read(tmp_path, "b\nA_x==1\n") == _read(tmp_path, "a-x == 1\nB\nb\n")
 
 
@@ -74,7 +74,7 @@ def test_order_case_and_repetition_do_not_make_another_environment(tmp_path: Pat
         "ä",
     ],
 )
-def test_everything_else_is_refused_with_its_line(tmp_path: Path, line: str) -> None:
+def test_other_lines_are_rejected_with_their_number(tmp_path: Path, line: str) -> None:
     with pytest.raises(RequirementsRefused) as caught:
         _read(tmp_path, f"six\n{line}\n")
     if line == "x.whl":
@@ -84,13 +84,11 @@ def test_everything_else_is_refused_with_its_line(tmp_path: Path, line: str) -> 
 
 
 @pytest.mark.parametrize("versions", ["", ">=1", "~=1.0", "==1.*", "==1.0,>0", "!=1", "; os_name == 'posix'"])
-def test_a_hash_without_one_exact_version_is_refused_since_it_would_not_be_checked(
-    tmp_path: Path, versions: str
-) -> None:
+def test_hash_without_an_exact_version_is_rejected(tmp_path: Path, versions: str) -> None:
     with pytest.raises(RequirementsRefused, match=r"no exact version.*name==1\.2 --hash"):
         _read(tmp_path, f"six{versions} --hash=sha256:{'a' * 64}\n")
 
 
-def test_a_huge_file_is_refused(tmp_path: Path) -> None:
+def test_huge_file_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(RequirementsRefused, match="bytes"):
         _read(tmp_path, "six\n" * 100_000)

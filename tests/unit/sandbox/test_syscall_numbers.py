@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.sandbox.kernel import ALLOWED, KILLED, run
+from tests.unit.sandbox.filter_interpreter import ALLOWED, KILLED, run
 from workers.sandbox.guest import filters
 from workers.sandbox.guest.syscalls import ALLOWED as CALLS
 from workers.sandbox.guest.syscalls import ARCHITECTURES, STARTUP, Architecture
@@ -37,7 +37,7 @@ BOTH = pytest.mark.parametrize("architecture", [X86_64, AARCH64], ids=lambda one
 
 
 @BOTH
-def test_every_number_is_the_one_that_the_kernels_headers_give(architecture: Architecture) -> None:
+def test_call_numbers_match_the_kernel_headers(architecture: Architecture) -> None:
     header = next((path for path in map(Path, HEADERS[architecture.name]) if path.exists()), None)
     if header is None:
         pytest.skip(f"the headers of {architecture.name} are not here (package linux-libc-dev)")
@@ -54,7 +54,7 @@ def test_every_number_is_the_one_that_the_kernels_headers_give(architecture: Arc
 
 
 @BOTH
-def test_of_all_numbers_exactly_the_named_ones_are_allowed(architecture: Architecture) -> None:
+def test_only_listed_call_numbers_are_allowed(architecture: Architecture) -> None:
     program = filters.confinement(architecture, [])
     by_argument = {CALLS[name][architecture.column] for name in DECIDED_BY_ARGUMENT}
     allowed = {pair[architecture.column] for pair in CALLS.values()} - {None} - by_argument
@@ -66,7 +66,7 @@ def test_of_all_numbers_exactly_the_named_ones_are_allowed(architecture: Archite
 
 
 @BOTH
-def test_few_calls_are_allowed_at_all(architecture: Architecture) -> None:
+def test_number_of_allowed_calls_is_limited(architecture: Architecture) -> None:
     """With the argument that is allowed most often, so that calls that arguments decide count too."""
     program = filters.confinement(architecture, [filters.AF_UNIX])
     arguments = ((0, 0, 0), (1, 0, 0), (1, 1, 0), (2, 0, 0))
@@ -82,7 +82,7 @@ def test_few_calls_are_allowed_at_all(architecture: Architecture) -> None:
 
 
 @BOTH
-def test_both_programs_end_whoever_comes_through_another_entry(architecture: Architecture) -> None:
+def test_filters_kill_calls_through_another_architecture(architecture: Architecture) -> None:
     for program in (
         filters.startup(architecture),
         filters.confinement(architecture, [1, 2, 10]),
@@ -93,7 +93,7 @@ def test_both_programs_end_whoever_comes_through_another_entry(architecture: Arc
                 assert run(program, architecture, number, audit=audit) == KILLED
 
 
-def test_no_number_of_x32_passes_and_all_of_aarch64_are_looked_at() -> None:
+def test_x32_numbers_are_killed_and_aarch64_numbers_are_checked() -> None:
     for program in (
         filters.startup(X86_64),
         filters.confinement(X86_64, [1, 2, 10]),
@@ -106,14 +106,14 @@ def test_no_number_of_x32_passes_and_all_of_aarch64_are_looked_at() -> None:
 
 
 @BOTH
-def test_clone3_is_absent_whatever_it_asks_for(architecture: Architecture) -> None:
+def test_clone3_is_not_implemented_for_any_argument(architecture: Architecture) -> None:
     program = filters.confinement(architecture, [])
     for argument in (0, 1 << 12, (1 << 64) - 1):
         assert run(program, architecture, 435, argument) == errno.ENOSYS
 
 
 @BOTH
-def test_upper_halves_of_arguments_do_not_hide_what_the_kernel_reads(architecture: Architecture) -> None:
+def test_upper_halves_of_arguments_are_ignored(architecture: Architecture) -> None:
     """The kernel takes a socket's family and a clone's flags from the lower 32 bits alone, and so does the filter."""
     program = filters.confinement(architecture, [filters.AF_UNIX])
     socket, clone = (CALLS[name][architecture.column] or 0 for name in ("socket", "clone"))

@@ -37,7 +37,7 @@ RAISES = {
         ("group", ["KeyError: 'price'", "ExceptionGroup: no price (1 sub-exception)"], []),
     ],
 )
-def test_errors_that_led_to_an_error_are_in_its_traceback(
+def test_traceback_contains_chained_errors(
     tmp_path: Path, kind: str, has: list[str], lacks: list[str]
 ) -> None:
     file = tmp_path / "main.py"

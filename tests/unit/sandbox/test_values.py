@@ -48,7 +48,7 @@ class _Text(str):
 
 
 @given(JSON)
-def test_json_data_passes_unchanged(value: Any) -> None:
+def test_json_data_is_unchanged(value: Any) -> None:
     assert values.problem_of(value) is None
     raw = values.encode(value)
     assert b"\n" not in raw
@@ -74,7 +74,7 @@ def test_json_data_passes_unchanged(value: Any) -> None:
         (-float("inf"), "result is -inf"),
     ],
 )
-def test_what_is_not_json_is_named_with_its_place_and_a_mend(value: Any, says: str) -> None:
+def test_value_that_is_not_json_is_reported_with_location_and_fix(value: Any, says: str) -> None:
     with pytest.raises(values.NotJson) as caught:
         values.encode(value)
     assert says in str(caught.value)
@@ -96,13 +96,13 @@ def test_what_is_not_json_is_named_with_its_place_and_a_mend(value: Any, says: s
         b'{"a":' * 300 + b"1" + b"}" * 300,
     ],
 )
-def test_what_a_process_forges_is_refused_when_later_readers_could_not_take_it(raw: bytes) -> None:
+def test_forged_value_that_cannot_be_stored_is_rejected(raw: bytes) -> None:
     with pytest.raises(values.NotJson):
         values.decode(raw)
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_break_the_reader(raw: bytes) -> None:
+def test_decoder_accepts_any_bytes(raw: bytes) -> None:
     try:
         value = values.decode(raw)
     except values.NotJson:
@@ -110,6 +110,6 @@ def test_no_bytes_break_the_reader(raw: bytes) -> None:
     assert values.problem_of(value) is None
 
 
-def test_subclasses_of_json_types_are_their_types() -> None:
+def test_subclasses_of_json_types_are_accepted() -> None:
     value = {"a": collections.OrderedDict(b=_Text("x")), "c": _Point2(1, 2), "d": _Level.LOW}
     assert json.loads(values.encode(value)) == {"a": {"b": "x"}, "c": [1, 2], "d": 1}

@@ -24,7 +24,7 @@ def control() -> Iterator[Pair]:
         yield ours, theirs
 
 
-def test_a_message_arrives_whole_with_its_descriptors(control: Pair) -> None:
+def test_message_arrives_complete_with_its_descriptors(control: Pair) -> None:
     ours, theirs = control
     reading, writing = os.pipe()
     wire.send(theirs, {"type": "fork", "id": 7}, [writing])
@@ -37,7 +37,7 @@ def test_a_message_arrives_whole_with_its_descriptors(control: Pair) -> None:
         os.close(descriptor)
 
 
-def test_descriptors_that_nobody_asked_for_are_not_taken(control: Pair) -> None:
+def test_unexpected_descriptors_are_closed(control: Pair) -> None:
     ours, theirs = control
     before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names alone
     wire.send(theirs, {"type": "exit"}, [0, 1, 2])
@@ -46,28 +46,28 @@ def test_descriptors_that_nobody_asked_for_are_not_taken(control: Pair) -> None:
     assert set(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - names alone
 
 
-def test_the_sender_is_who_the_kernel_says(control: Pair) -> None:
+def test_sender_is_identified_by_the_kernel(control: Pair) -> None:
     ours, theirs = control
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
     theirs.send(b'{"pid": 1}')
     assert wire.receive(ours).pid == os.getpid()
 
 
-def test_the_other_sides_end_is_told(control: Pair) -> None:
+def test_end_of_the_peer_is_reported(control: Pair) -> None:
     ours, theirs = control
     theirs.close()
     assert wire.receive(ours).closed
 
 
 @given(st.binary(min_size=1, max_size=2000))
-def test_no_bytes_of_a_parent_break_the_reader(data: bytes) -> None:
+def test_reader_accepts_any_bytes_of_a_parent(data: bytes) -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, wire.CONTROL_TYPE)
     with ours, theirs:
         theirs.send(data)
         assert isinstance(wire.receive(ours).body, dict)
 
 
-def test_deeply_nested_messages_are_no_message(control: Pair) -> None:
+def test_deeply_nested_message_is_ignored(control: Pair) -> None:
     ours, theirs = control
     theirs.send(b"[" * 50_000)
     assert wire.receive(ours).body == {}
@@ -83,7 +83,7 @@ def test_frames_are_read_as_they_were_written(bodies: list[bytes]) -> None:
         writer.join()
 
 
-def test_a_frame_that_breaks_off_is_no_frame() -> None:
+def test_incomplete_frame_is_ignored() -> None:
     ours, theirs = socket.socketpair()
     with ours, suppress(OSError):
         theirs.sendall(wire.frame(b"whole")[:-1])

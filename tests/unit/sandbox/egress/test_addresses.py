@@ -31,13 +31,13 @@ OUTSIDE = ["1.1.1.1", "8.8.8.8", "93.184.215.14", "172.15.0.1", "172.32.0.1", "1
 
 
 @pytest.mark.parametrize("address", INSIDE)
-def test_what_is_not_the_internets_is_refused(address: str) -> None:
+def test_addresses_outside_of_the_internet_are_rejected(address: str) -> None:
     assert not is_public(address)
     assert rejection_reason(address) == "address_not_public"
 
 
 @pytest.mark.parametrize("address", OUTSIDE)
-def test_the_internet_is_public(address: str) -> None:
+def test_internet_addresses_are_public(address: str) -> None:
     assert is_public(address)
 
 
@@ -46,7 +46,7 @@ def literal(address: str) -> str:
 
 
 @pytest.mark.parametrize("address", [one for one in INSIDE if "." in one or ":" in one])
-def test_no_form_or_list_takes_an_address_that_is_never_connected_to(address: str) -> None:
+def test_host_parsers_reject_addresses_that_are_not_public(address: str) -> None:
     """Webhooks, providers' URLs, a skill's `network:` and the kit, each by the way in which it is given one."""
     assert not may_be_public(address)
     assert parse_host(literal(address)) is None
@@ -54,17 +54,17 @@ def test_no_form_or_list_takes_an_address_that_is_never_connected_to(address: st
 
 
 @pytest.mark.parametrize("address", OUTSIDE)
-def test_every_form_and_list_takes_an_address_of_the_internet(address: str) -> None:
+def test_host_parsers_accept_public_addresses(address: str) -> None:
     assert may_be_public(address)
     assert parse_host(literal(address)) is not None
 
 
-def test_the_kit_and_the_instance_ask_the_same_function() -> None:
+def test_kit_and_instance_use_the_same_function() -> None:
     assert _http.is_public is is_public
 
 
 @given(st.one_of(st.integers(0, 2**32 - 1).map(IPv4Address), st.integers(0, 2**128 - 1).map(IPv6Address)))
-def test_nothing_is_public_that_python_calls_private_and_no_ipv4_hides_in_ipv6(
+def test_public_addresses_are_global_and_contain_no_ipv4_address(
     address: IPv4Address | IPv6Address,
 ) -> None:
     if is_public(str(address)):
@@ -75,7 +75,7 @@ def test_nothing_is_public_that_python_calls_private_and_no_ipv4_hides_in_ipv6(
 
 
 @given(st.integers(0, 2**32 - 1).map(IPv4Address))
-def test_no_ipv4_address_is_public_in_a_translated_form(address: IPv4Address) -> None:
+def test_translated_ipv4_addresses_are_not_public(address: IPv4Address) -> None:
     number = int(address)
     for base in ("::ffff:0:0", "::", "64:ff9b::", "64:ff9b:1::"):
         assert not is_public(str(IPv6Address(int(ip_address(base)) + number)))
@@ -83,6 +83,6 @@ def test_no_ipv4_address_is_public_in_a_translated_form(address: IPv4Address) ->
     assert not is_public(str(IPv6Address((0x20010000 << 96) + (number ^ 0xFFFFFFFF))))
 
 
-def test_this_machine_knows_its_own_addresses() -> None:
+def test_own_addresses_of_the_host_are_detected() -> None:
     assert is_own("127.0.0.1")
     assert not is_own("192.0.2.77")

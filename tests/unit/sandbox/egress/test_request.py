@@ -18,7 +18,7 @@ def _label(words: str) -> bytes:
     return b"Proxy-Authorization: Basic " + base64.b64encode(words.encode()) + b"\r\n"
 
 
-def test_the_other_side_gets_a_head_for_the_host_that_was_looked_at_and_nothing_of_this_hop() -> None:
+def test_forwarded_head_names_the_checked_host_without_hop_headers() -> None:
     head = (
         SENT
         + _label("job:17")
@@ -42,7 +42,7 @@ def test_the_other_side_gets_a_head_for_the_host_that_was_looked_at_and_nothing_
         ("http://example.org/a%20b", "/a%20b"),
     ],
 )
-def test_paths_are_passed_as_they_are(target: str, path: str) -> None:
+def test_paths_are_forwarded_unchanged(target: str, path: str) -> None:
     assert read_request(f"GET {target} HTTP/1.1\r\n\r\n".encode()).forwarded_head.startswith(
         f"GET {path} HTTP/1.1\r\n".encode()
     )
@@ -85,7 +85,7 @@ def test_paths_are_passed_as_they_are(target: str, path: str) -> None:
         SENT + b"".join(b"X: y\r\n" for _ in range(300)) + b"\r\n",
     ],
 )
-def test_what_two_readers_could_read_differently_is_malformed(head: bytes) -> None:
+def test_ambiguous_requests_are_malformed(head: bytes) -> None:
     with pytest.raises(Malformed):
         read_request(head)
 
@@ -94,11 +94,11 @@ def test_what_two_readers_could_read_differently_is_malformed(head: bytes) -> No
     ("words", "job"),
     [("job:1", 1), ("job:x", None), ("x:1", None), ("job:-1", None), ("job:1234567890", None)],
 )
-def test_only_the_number_of_a_job_is_read_from_its_words(words: str, job: int | None) -> None:
+def test_job_number_is_read_from_the_label(words: str, job: int | None) -> None:
     assert read_request(b"CONNECT example.org:443 HTTP/1.1\r\n" + _label(words) + b"\r\n").job == job
 
 
-def test_words_that_are_no_base64_are_nobodys() -> None:
+def test_label_that_is_not_base64_is_ignored() -> None:
     assert (
         read_request(b"CONNECT example.org:443 HTTP/1.1\r\nProxy-Authorization: Basic ???\r\n\r\n").job
         is None
@@ -116,12 +116,12 @@ def test_words_that_are_no_base64_are_nobodys() -> None:
         (b"", ""),
     ],
 )
-def test_what_is_shown_of_a_malformed_request_is_its_host_alone(head: bytes, shown: str) -> None:
+def test_only_the_host_of_a_malformed_request_is_shown(head: bytes, shown: str) -> None:
     assert named_host(head) == shown
 
 
 @given(st.binary(max_size=300))
-def test_no_head_is_an_error_of_ours(text: bytes) -> None:
+def test_any_head_is_parsed_or_denied(text: bytes) -> None:
     head = text.replace(b"\r\n\r\n", b"") + b"\r\n\r\n"
     named_host(head)
     label_of(head)

@@ -26,7 +26,7 @@ LISTED = [
     ["api.example.org:443", "API.Example.ORG.:80", "a.example.com:443", "a.b.example.com:80", "db.example.net:5432",
      "1.1.1.1:443", "8.8.8.8:53", "[2606:4700:0::1]:853"],
 )  # fmt: skip
-def test_listed_hosts_pass_in_every_spelling(authority: str) -> None:
+def test_listed_hosts_are_allowed_in_every_spelling(authority: str) -> None:
     Rule.of(LISTED).check(read_target(authority, default_port=80))
 
 
@@ -45,14 +45,16 @@ def test_listed_hosts_pass_in_every_spelling(authority: str) -> None:
         ("other.net:5432", "host_not_listed", "add 'other.net:5432'"),
     ],
 )
-def test_other_hosts_and_ports_are_refused_with_what_to_write(authority: str, reason: str, says: str) -> None:
+def test_other_hosts_and_ports_are_denied_with_the_entry_to_add(
+    authority: str, reason: str, says: str
+) -> None:
     with pytest.raises(EgressDenied, match="network: in skill") as refused:
         Rule.of(LISTED).check(read_target(authority, default_port=80))
     assert refused.value.reason == reason
     assert says in refused.value.detail
 
 
-def test_public_is_every_host_on_the_ports_of_the_web() -> None:
+def test_public_allows_every_host_on_web_ports() -> None:
     rule = Rule.of("public")
     for port in (80, 443):
         rule.check(Target("anything.example.org", port, is_address=False))
@@ -73,7 +75,7 @@ def test_public_is_every_host_on_the_ports_of_the_web() -> None:
      "example.org\\@evil.net:80", "%31%32.org:80",
      "example.org%00.evil.net:80", "example.org#evil.net:80", "example.org?:80"],
 )  # fmt: skip
-def test_what_is_no_plain_host_is_malformed(authority: str) -> None:
+def test_invalid_hosts_are_malformed(authority: str) -> None:
     with pytest.raises(Malformed):
         read_target(authority, default_port=80)
 
@@ -82,13 +84,13 @@ def test_what_is_no_plain_host_is_malformed(authority: str) -> None:
     "authority", ["localhost:80", "LOCALHOST.:80", "db:5432", "redis:80", "host_docker_internal:80", "10.0.0.1:80",
                   "169.254.169.254:80", "[::1]:80", "[::ffff:10.0.0.1]:443", "127.0.0.1.:80"],
 )  # fmt: skip
-def test_what_no_list_could_name_is_refused_before_any_list_is_asked(authority: str) -> None:
+def test_private_hosts_are_denied_before_rules_are_checked(authority: str) -> None:
     with pytest.raises(EgressDenied, match="only reach the public internet") as refused:
         Connector().screen(read_target(authority, default_port=80))
     assert refused.value.reason == "address_not_public"
 
 
-def test_a_tunnel_needs_a_port() -> None:
+def test_tunnel_requires_a_port() -> None:
     with pytest.raises(Malformed, match="host:port"):
         read_target("example.org", default_port=None)
 
@@ -99,14 +101,14 @@ def test_a_tunnel_needs_a_port() -> None:
      "::1", "fe80::1%eth0", "http://x.org", "x.org/path", "user@x.org", "localhost", "x_y", "", " x.org", "224.0.0.1",
      "2606:4700::1:x", "[2606:4700::1", "1.1.1.1:port"],
 )  # fmt: skip
-def test_what_no_door_could_mean_is_no_entry_of_a_list(text: str) -> None:
+def test_invalid_list_entries_are_rejected(text: str) -> None:
     assert parse_host(text) is None
     with pytest.raises(ValueError, match="is not a host"):
         Rule.of(["example.org", text])
 
 
 @given(st.text(max_size=60))
-def test_a_target_that_is_read_is_plain_and_reads_the_same_again(text: str) -> None:
+def test_parsed_target_is_normalized_and_parses_to_itself(text: str) -> None:
     try:
         target = read_target(text, default_port=80)
     except EgressDenied as refused:

@@ -101,7 +101,7 @@ def _get(world: World, path: str = "/") -> bytes:
     return f"GET http://a.example:{world.upstream}{path} HTTP/1.1\r\nHost: a.example\r\n\r\n".encode()
 
 
-async def test_a_request_passes_and_the_other_side_sees_its_own_host() -> None:
+async def test_request_is_forwarded_with_the_host_of_the_server() -> None:
     async with world() as one:
         assert await one.say(_get(one, "/x?y=1")) == OK
         assert one.seen == [
@@ -110,7 +110,7 @@ async def test_a_request_passes_and_the_other_side_sees_its_own_host() -> None:
         assert one.told == [{"gateway": 1, "type": "opened", "job": None}]
 
 
-async def test_a_tunnel_carries_bytes_both_ways_and_they_are_counted() -> None:
+async def test_tunnel_forwards_and_counts_bytes_in_both_directions() -> None:
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(1 << 16):
             writer.write(data)
@@ -147,7 +147,7 @@ async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
     await writer.drain()
 
 
-async def test_a_server_that_would_keep_the_connection_does_not_lead_the_client_to() -> None:
+async def test_keep_alive_of_a_server_is_replaced_with_close() -> None:
     async def keeps(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nConnection: keep-alive\r\n")
@@ -170,7 +170,7 @@ async def test_a_server_that_would_keep_the_connection_does_not_lead_the_client_
         (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000, b"sent a response with too long headers"),
     ],
 )
-async def test_what_is_no_answer_is_told_so(answer: bytes, says: bytes) -> None:
+async def test_invalid_responses_are_reported(answer: bytes, says: bytes) -> None:
     async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
@@ -193,7 +193,7 @@ async def test_what_is_no_answer_is_told_so(answer: bytes, says: bytes) -> None:
         ),
     ],
 )
-async def test_bodies_pass_whole(framing: str, body: bytes, arrives: bytes) -> None:
+async def test_request_bodies_are_forwarded_completely(framing: str, body: bytes, arrives: bytes) -> None:
     got = asyncio.get_running_loop().create_future()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -209,7 +209,7 @@ async def test_bodies_pass_whole(framing: str, body: bytes, arrives: bytes) -> N
 
 
 @pytest.mark.parametrize("client_waits", [False, True], ids=["client sends on", "client waits for consent"])
-async def test_an_answer_that_comes_before_the_body_is_read_arrives_whole(client_waits: bool) -> None:
+async def test_response_before_the_end_of_the_body_arrives_completely(client_waits: bool) -> None:
     says = b"HTTP/1.1 413 Too large\r\nContent-Length: 2000\r\nConnection: close\r\n\r\n" + b"n" * 2_000
 
     async def refuses(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -223,7 +223,7 @@ async def test_an_answer_that_comes_before_the_body_is_read_arrives_whole(client
         assert await one.say(head if client_waits else head + b"x" * 900_000) == says
 
 
-async def test_a_second_request_on_one_connection_reaches_nobody_and_is_recorded() -> None:
+async def test_second_request_on_a_connection_is_rejected_and_recorded() -> None:
     """A listed host must not carry a request for another one behind the first."""
 
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -240,7 +240,7 @@ async def test_a_second_request_on_one_connection_reaches_nobody_and_is_recorded
         assert one.refusals() == [("a.example", one.upstream, "malformed")]
 
 
-async def test_what_follows_a_request_after_its_answer_cuts_the_connection_and_is_recorded() -> None:
+async def test_request_after_the_response_closes_the_connection() -> None:
     async def keeps_alive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
@@ -270,7 +270,7 @@ async def test_what_follows_a_request_after_its_answer_cuts_the_connection_and_i
         b"X: y\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     ],
 )
-async def test_lengths_that_two_readers_read_differently_reach_nobody(rest: bytes) -> None:
+async def test_ambiguous_lengths_are_rejected(rest: bytes) -> None:
     async with world() as one:
         head = f"POST http://a.example:{one.upstream}/ HTTP/1.1\r\n".encode()
         answer = await one.say(head + rest)
@@ -283,7 +283,7 @@ async def test_lengths_that_two_readers_read_differently_reach_nobody(rest: byte
     "body",
     [b"x\r\n", b"5\r\nhello!\r\n", b"-1\r\n", b"0x5\r\nhello\r\n", b"5\nhello\r\n0\r\n\r\n", b"z" * 40_000],
 )
-async def test_chunks_that_are_none_end_the_connection(body: bytes) -> None:
+async def test_invalid_chunks_end_the_connection(body: bytes) -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
@@ -296,7 +296,7 @@ async def test_chunks_that_are_none_end_the_connection(body: bytes) -> None:
         assert one.refusals() == [("a.example", one.upstream, "malformed")]
 
 
-async def test_a_name_is_resolved_once_and_the_vetted_address_is_dialled() -> None:
+async def test_name_is_resolved_once_and_the_checked_address_is_used() -> None:
     asked: list[str] = []
 
     async def rebinding(host: str, port: int) -> list[str]:
@@ -313,13 +313,13 @@ async def test_a_name_is_resolved_once_and_the_vetted_address_is_dialled() -> No
 @pytest.mark.parametrize(
     "answers", [["127.0.0.1", "10.0.0.1"], ["10.0.0.1", "127.0.0.1"], ["fe80::1%lo"], ["::ffff:127.0.0.1"]]
 )
-async def test_one_bad_address_of_a_name_spoils_it(answers: list[str]) -> None:
+async def test_name_with_one_private_address_is_denied(answers: list[str]) -> None:
     async with world(answers=answers) as one:
         assert b" 403 " in await one.say(_get(one))
         assert one.seen == []
 
 
-async def test_a_host_that_is_not_listed_is_not_even_resolved() -> None:
+async def test_unlisted_host_is_not_resolved() -> None:
     asked: list[str] = []
 
     async def resolve(host: str, port: int) -> list[str]:
@@ -332,7 +332,7 @@ async def test_a_host_that_is_not_listed_is_not_even_resolved() -> None:
         assert asked == []
 
 
-async def test_name_servers_that_never_answer_hold_a_bounded_number_of_lookups_and_no_other_door(
+async def test_unanswered_lookups_are_limited_and_do_not_block_other_gateways(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("backend.core.net.egress.connector._RESOLVE_S", 0.3)
@@ -355,7 +355,7 @@ async def test_name_servers_that_never_answer_hold_a_bounded_number_of_lookups_a
         never.set()
 
 
-async def test_a_host_without_an_address_and_one_that_does_not_answer_say_so() -> None:
+async def test_unknown_and_unresponsive_hosts_are_reported() -> None:
     async def none(host: str, port: int) -> list[str]:
         raise socket.gaierror(-2, "unknown")
 
@@ -370,7 +370,7 @@ async def test_a_host_without_an_address_and_one_that_does_not_answer_say_so() -
             assert one.refusals() == []
 
 
-async def test_a_head_that_comes_in_drops_is_given_up_and_others_pass_meanwhile() -> None:
+async def test_slow_head_times_out_and_other_requests_succeed() -> None:
     async with world(head_s=0.5) as one, asyncio.timeout(WITHIN_S):
         reader, writer = await one.connect()
 
@@ -387,14 +387,14 @@ async def test_a_head_that_comes_in_drops_is_given_up_and_others_pass_meanwhile(
         assert answer.startswith(b"HTTP/1.1 408 the head of the request did not arrive within 0.5 s")
 
 
-async def test_a_head_without_end_is_cut_at_its_limit() -> None:
+async def test_too_long_head_is_rejected() -> None:
     async with world() as one:
         answer = await one.say(_get(one)[:-2] + b"X: " + b"y" * 200_000)
         assert answer.startswith(b"HTTP/1.1 400 the head of the request is longer than 32768 bytes")
         assert one.seen == []
 
 
-async def test_a_connection_on_which_nothing_moves_ends() -> None:
+async def test_idle_connection_ends() -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
@@ -409,7 +409,7 @@ async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     writer.close()
 
 
-async def test_connections_of_a_job_and_of_a_door_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_connections_of_a_job_and_of_a_gateway_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     async with (
         world(serve=_silent, max_connections=lambda: MAX_CONNECTIONS + 8) as one,
         asyncio.timeout(WITHIN_S),
@@ -434,7 +434,7 @@ async def test_connections_of_a_job_and_of_a_door_are_bounded(monkeypatch: pytes
             writer.close()
 
 
-async def test_connections_that_are_still_being_made_take_places_too() -> None:
+async def test_connections_in_progress_count_toward_the_limit() -> None:
     found = asyncio.Event()
 
     async def slowly(host: str, port: int) -> list[str]:
@@ -455,7 +455,7 @@ async def test_connections_that_are_still_being_made_take_places_too() -> None:
             writer.close()
 
 
-async def test_a_door_that_is_closed_before_it_was_open_lets_nobody_in() -> None:
+async def test_gateway_closed_before_it_opened_accepts_no_connections() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     address = listener.getsockname()
     door = Gateway(1, Rule.of("public"), lambda _: None)
@@ -465,7 +465,7 @@ async def test_a_door_that_is_closed_before_it_was_open_lets_nobody_in() -> None
         await asyncio.open_connection(*address)
 
 
-async def test_refusals_without_end_are_counted_and_told_within_bounds() -> None:
+async def test_denied_requests_are_counted_and_their_events_are_limited() -> None:
     async with world() as one:
         for _ in range(10):
             await asyncio.gather(*(one.say(b"CONNECT b.example:443 HTTP/1.1\r\n\r\n") for _ in range(40)))
@@ -473,7 +473,7 @@ async def test_refusals_without_end_are_counted_and_told_within_bounds() -> None
         assert one.door.traffic.of(None).refused == 400
 
 
-async def test_a_large_body_that_is_refused_still_gets_its_answer() -> None:
+async def test_large_denied_body_still_gets_a_response() -> None:
     async with world() as one:
         head = b"POST http://b.example/ HTTP/1.1\r\nContent-Length: 900000\r\n\r\n"
         answer = await one.say(head + b"x" * 900_000)
@@ -481,7 +481,7 @@ async def test_a_large_body_that_is_refused_still_gets_its_answer() -> None:
         assert answer.endswith(b'"code": "network_refused"}')
 
 
-async def test_an_end_of_the_client_ends_the_connection_to_the_other_side() -> None:
+async def test_client_disconnect_ends_the_connection_to_the_server() -> None:
     ended = asyncio.Event()
 
     async def wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -33,13 +33,13 @@ PLAIN = Kernel(is_root=False, max_user_namespaces=15_000, apparmor_restricts=Fal
         (replace(PLAIN, is_root=True), "Operation not permitted", "the capability SYS_ADMIN"),
     ],
 )
-def test_each_obstacle_of_bubblewrap_has_its_remedy(kernel: Kernel, said: str, says: str) -> None:
+def test_each_bubblewrap_error_has_a_fix(kernel: Kernel, said: str, says: str) -> None:
     sentence = explanations.bwrap_failed(BWRAP, said, kernel)
     assert says in sentence
     assert said in sentence
 
 
-def test_a_job_that_never_began_blames_the_library_only_where_it_cannot_be_read() -> None:
+def test_start_failure_names_the_library_only_if_it_is_unreadable() -> None:
     unreadable = explanations.never_started(3, "/root/python")
     assert "under /root/python" in unreadable
     assert "install the package bubblewrap" in unreadable

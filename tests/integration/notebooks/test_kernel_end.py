@@ -51,7 +51,7 @@ async def begun(lab: Lab) -> Kernel:
     return kernel
 
 
-async def test_a_kernel_whose_worker_is_killed_is_told_lost_and_can_be_had_anew(
+async def test_kernel_of_a_killed_worker_is_lost_and_can_be_recreated(
     served: Lab, servers: Servers, database_url: str
 ) -> None:
     with worker(served, servers, database_url) as process:
@@ -75,7 +75,7 @@ async def test_a_kernel_whose_worker_is_killed_is_told_lost_and_can_be_had_anew(
         assert "worker process" in seen["reason"]
 
 
-async def test_a_kernel_that_runs_nothing_ends_and_says_why(lab: Lab) -> None:
+async def test_idle_kernel_ends_with_a_reason(lab: Lab) -> None:
     kernel = await lab.kernel()
     await kernel.run("import time; time.sleep(4)")
     assert (await kernel.look())["status"] == "idle", "a cell that runs is no idleness"

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from backend.skills.manifest.types import Skill
-from tests.integration.workroom.conftest import OpenAgent, running, until, written
+from tests.integration.workspace.conftest import OpenAgent, running, until, written
 from workers.agent.types import ToolError
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.sandbox.isolation.errors import SandboxUnavailable
@@ -121,9 +121,7 @@ def kind(tmp_path_factory: pytest.TempPathFactory) -> Kind:
     return written(tmp_path_factory.mktemp("skill"), CODE, TOOLS)
 
 
-async def test_a_tool_works_where_commands_do_with_secrets_and_a_key_of_its_call(
-    agent: OpenAgent, kind: Kind
-) -> None:
+async def test_tool_has_the_work_folder_secrets_and_an_idempotency_key(agent: OpenAgent, kind: Kind) -> None:
     it = await agent(beside=kind)
     await it.bash("echo -n from a command > note")
     told = json.loads(str((await it.use("world")).content))
@@ -139,7 +137,9 @@ async def test_a_tool_works_where_commands_do_with_secrets_and_a_key_of_its_call
     assert await it.bash("cat made-by-tool") == "exit=0\nfrom the tool"
 
 
-async def test_arguments_are_completed_and_the_value_is_pruned(agent: OpenAgent, kind: Kind) -> None:
+async def test_arguments_get_defaults_and_undeclared_outputs_are_removed(
+    agent: OpenAgent, kind: Kind
+) -> None:
     it = await agent(beside=kind)
     assert str((await it.use("late")).content).isdecimal()
     result = await it.use("measure", size='{"w": 2, "h": 3}')
@@ -168,7 +168,7 @@ async def test_arguments_are_completed_and_the_value_is_pruned(agent: OpenAgent,
         ("use", {"what": "exit"}, "exit code 3"),
     ],
 )
-async def test_what_goes_wrong_is_told_to_the_model_and_the_next_call_is_well(
+async def test_tool_errors_are_returned_to_the_model(
     agent: OpenAgent, kind: Kind, name: str, given: dict[str, Any], says: str
 ) -> None:
     it = await agent(beside=kind)
@@ -177,7 +177,7 @@ async def test_what_goes_wrong_is_told_to_the_model_and_the_next_call_is_well(
     assert (await it.use("measure", size={"w": 1, "h": 1})).ok
 
 
-async def test_cancelling_ends_a_call_at_once(agent: OpenAgent, kind: Kind) -> None:
+async def test_cancellation_ends_a_tool_call_immediately(agent: OpenAgent, kind: Kind) -> None:
     it = await agent(beside=kind)
     mark = f"86400.{uuid4().int % 10**9}"
     task = asyncio.ensure_future(it.use("sleep", mark=mark))
@@ -188,7 +188,7 @@ async def test_cancelling_ends_a_call_at_once(agent: OpenAgent, kind: Kind) -> N
     await until(lambda: not running(mark))
 
 
-async def test_agents_of_a_skill_share_its_warm_parents_and_not_their_folders(
+async def test_agents_of_a_skill_share_zygotes_but_not_folders(
     agent: OpenAgent, kind: Kind, runtime: SandboxRuntime
 ) -> None:
     if not runtime.layers.landlock_abi:
@@ -229,7 +229,7 @@ async def listening_house(tmp_path: Path) -> AsyncIterator[SandboxRuntime]:
     await server.wait_closed()
 
 
-async def test_the_token_is_good_until_the_last_of_several_calls_has_ended(
+async def test_token_is_valid_until_the_last_concurrent_call_ends(
     agent: OpenAgent, listening_house: SandboxRuntime
 ) -> None:
     it = await agent(CODE, tools=TOOLS, runtime=listening_house)
@@ -240,9 +240,7 @@ async def test_the_token_is_good_until_the_last_of_several_calls_has_ended(
     await it.room.close()
 
 
-async def test_a_drive_of_its_own_is_there_for_commands_and_tools_and_comes_back(
-    agent: OpenAgent, tmp_path: Path
-) -> None:
+async def test_staged_drive_is_usable_and_complete_at_the_end(agent: OpenAgent, tmp_path: Path) -> None:
     it = await agent(CODE, tools=TOOLS, has_staged_drive=True)
     drive = it.room.assignment.drive_dir
     assert not drive.exists()
@@ -258,7 +256,7 @@ async def test_a_drive_of_its_own_is_there_for_commands_and_tools_and_comes_back
     ]
 
 
-async def test_a_drive_of_its_own_that_was_taken_away_is_told(agent: OpenAgent) -> None:
+async def test_staged_drive_that_was_replaced_is_reported(agent: OpenAgent) -> None:
     it = await agent(CODE, tools=TOOLS, has_staged_drive=True)
     await it.bash("mv drive gone; ln -s /etc drive")
     with pytest.raises(ToolError, match=r"link|folder"):
@@ -267,9 +265,7 @@ async def test_a_drive_of_its_own_that_was_taken_away_is_told(agent: OpenAgent) 
     assert not it.room.is_drive_complete
 
 
-async def test_a_strict_instance_runs_no_agent_with_tools_on_a_machine_that_is_open(
-    agent: OpenAgent, tmp_path: Path
-) -> None:
+async def test_strict_mode_rejects_agents_on_an_unconfined_host(agent: OpenAgent, tmp_path: Path) -> None:
     bare = Layers(None, 0, False, ("nothing is here",))
     runtime = SandboxRuntime(
         tmp_path / "home", sandbox="strict", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=64, layers=bare

@@ -19,7 +19,7 @@ def joined(turns: SlotQueue, *projects: UUID) -> Slot:
     return turn
 
 
-async def test_a_project_has_one_place_and_is_last_after_it() -> None:
+async def test_project_has_one_slot_and_then_joins_the_end() -> None:
     turns = SlotQueue(2)
     first, second, third = (joined(turns, A) for _ in range(3))
     other = joined(turns, B)
@@ -36,7 +36,7 @@ async def test_a_project_has_one_place_and_is_last_after_it() -> None:
     assert third.granted.done()
 
 
-async def test_what_several_projects_want_comes_with_the_first_turn_of_any() -> None:
+async def test_shared_installation_gets_the_first_slot_of_any_project() -> None:
     turns = SlotQueue(1)
     held = joined(turns, A)
     slow, shared = joined(turns, A), joined(turns, A, B)
@@ -48,7 +48,7 @@ async def test_what_several_projects_want_comes_with_the_first_turn_of_any() -> 
     assert joined(turns, C).granted.done()
 
 
-async def test_what_is_given_up_takes_no_place() -> None:
+async def test_abandoned_installation_takes_no_slot() -> None:
     turns = SlotQueue(1)
     held, given_up, last = joined(turns, A), joined(turns, B, C), joined(turns, C)
     turns.leave(given_up)
@@ -56,7 +56,7 @@ async def test_what_is_given_up_takes_no_place() -> None:
     assert last.granted.done()
 
 
-async def test_a_project_waits_for_a_bounded_number() -> None:
+async def test_number_of_waiting_installations_is_limited() -> None:
     turns = SlotQueue(1)
     for _ in range(MAX_WAITING + 1):
         joined(turns, A)

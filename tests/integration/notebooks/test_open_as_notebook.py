@@ -14,7 +14,7 @@ from tests.integration.notebooks.conftest import Lab
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_a_job_that_has_ended_is_a_notebook_once(lab: Lab) -> None:
+async def test_ended_job_is_opened_as_one_notebook(lab: Lab) -> None:
     project = await lab.project()
     answer = await project.http.post(
         "/v1/jobs", params={"wait": "true"}, json={"skill": "double", "inputs": {"n": 4}}
@@ -34,7 +34,7 @@ async def test_a_job_that_has_ended_is_a_notebook_once(lab: Lab) -> None:
     assert again.json()["path"] == path
 
 
-async def test_a_job_of_others_or_one_that_runs_is_not_opened(lab: Lab) -> None:
+async def test_running_job_and_job_of_another_project_are_not_opened(lab: Lab) -> None:
     mine, other = await lab.project(), await lab.project("Other")
     kernel = await lab.kernel(mine)
     running = await mine.http.post("/v1/notebooks/opened", json={"job_id": kernel.id})
@@ -42,7 +42,7 @@ async def test_a_job_of_others_or_one_that_runs_is_not_opened(lab: Lab) -> None:
     assert (await other.http.post("/v1/notebooks/opened", json={"job_id": kernel.id})).status_code == 404
 
 
-async def test_a_job_is_opened_in_the_skillpack_that_its_skill_belongs_to(lab: Lab) -> None:
+async def test_job_is_opened_in_the_skillpack_of_its_skill(lab: Lab) -> None:
     project = await lab.project()
     await project.http.post("/v1/skillpacks", json={"slug": "birds", "name": "Birds"})
     pushed = await project.push(BUNDLE, where="/v1/skillpacks/birds")
@@ -55,7 +55,7 @@ async def test_a_job_is_opened_in_the_skillpack_that_its_skill_belongs_to(lab: L
     assert "runpy.run_path('skills/double/main.py')" in found.json()["cells"][-1]["source"]
 
 
-async def test_inputs_are_a_new_notebook_each_time(lab: Lab) -> None:
+async def test_inputs_create_a_new_notebook_each_time(lab: Lab) -> None:
     project = await lab.project()
     asked = {"skill": "double", "inputs": {"n": 4}}
     paths = []
@@ -72,7 +72,7 @@ async def test_inputs_are_a_new_notebook_each_time(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("asked", [{}, {"job_id": str(uuid4()), "skill": "double"}])
-async def test_either_a_job_or_a_skill_is_opened(lab: Lab, asked: dict[str, str]) -> None:
+async def test_exactly_one_of_job_and_skill_is_required(lab: Lab, asked: dict[str, str]) -> None:
     project = await lab.project()
     refused = await project.http.post("/v1/notebooks/opened", json=asked)
     assert refused.status_code == 422

@@ -14,7 +14,7 @@ FILES = ("cgroup.procs", "cgroup.subtree_control", "cgroup.type")
 
 
 @BY_MARK
-def test_a_service_whose_processes_sit_in_a_group_below_gets_the_one_above(tmp_path: Path) -> None:
+def test_service_with_processes_in_a_child_group_gets_the_parent_group(tmp_path: Path) -> None:
     service = _group(tmp_path, "system.slice/puras.service", is_delegated=True)
     _group(tmp_path, "system.slice/puras.service/main")
     found = claim(_process(tmp_path, "/system.slice/puras.service/main"))
@@ -23,7 +23,7 @@ def test_a_service_whose_processes_sit_in_a_group_below_gets_the_one_above(tmp_p
 
 
 @BY_MARK
-def test_a_delegated_service_gets_its_own_group(tmp_path: Path) -> None:
+def test_delegated_service_gets_its_own_group(tmp_path: Path) -> None:
     service = _group(
         tmp_path, "system.slice/puras.service", is_delegated=True, controllers="cpuset memory pids"
     )
@@ -32,7 +32,7 @@ def test_a_delegated_service_gets_its_own_group(tmp_path: Path) -> None:
 
 
 @BY_MARK
-def test_the_root_of_a_containers_own_namespace_is_its_own(tmp_path: Path) -> None:
+def test_root_group_of_a_container_namespace_is_delegated(tmp_path: Path) -> None:
     root = _group(tmp_path, "inner")
     (root.parent / "cgroup.procs").unlink()  # above it there are no groups
     process = _process(tmp_path, "/", mounted_at=root, root="/")
@@ -40,7 +40,7 @@ def test_the_root_of_a_containers_own_namespace_is_its_own(tmp_path: Path) -> No
 
 
 @BY_MARK
-def test_what_was_not_delegated_stays_untouched_even_by_root(tmp_path: Path) -> None:
+def test_group_that_is_not_delegated_is_not_changed_by_root(tmp_path: Path) -> None:
     folder = _group(tmp_path, "user.slice/session")
     with pytest.raises(NotDelegated, match="Delegate=yes"):
         claim(_process(tmp_path, "/user.slice/session"))
@@ -48,7 +48,7 @@ def test_what_was_not_delegated_stays_untouched_even_by_root(tmp_path: Path) -> 
 
 
 @BY_MARK
-def test_the_machines_own_root_is_nobodys(tmp_path: Path) -> None:
+def test_root_group_of_the_host_is_not_delegated(tmp_path: Path) -> None:
     root = _group(tmp_path, "root", is_delegated=True)
     (root / "cgroup.type").unlink()
     with pytest.raises(NotDelegated, match="was not delegated"):
@@ -56,7 +56,7 @@ def test_the_machines_own_root_is_nobodys(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="everything belongs to root")
-def test_a_group_that_belongs_to_an_ordinary_user_is_theirs(tmp_path: Path) -> None:
+def test_group_of_an_unprivileged_user_is_delegated(tmp_path: Path) -> None:
     folder = _group(tmp_path, "user")
     assert claim(_process(tmp_path, "/user")).folder == folder
 
@@ -67,14 +67,14 @@ def test_missing_controllers_are_named(tmp_path: Path) -> None:
         claim(_process(tmp_path, "/service"))
 
 
-def test_a_machine_without_version_2_says_so(tmp_path: Path) -> None:
+def test_missing_cgroup_version_2_is_reported(tmp_path: Path) -> None:
     process = _process(tmp_path, "/")
     (process / "mountinfo").write_text("25 1 0:21 / / rw - ext4 /dev/vda rw\n")
     with pytest.raises(NotDelegated, match="no control groups of version 2"):
         claim(process)
 
 
-def test_a_group_outside_of_what_is_mounted_says_so(tmp_path: Path) -> None:
+def test_group_outside_of_the_mount_is_reported(tmp_path: Path) -> None:
     root = _group(tmp_path, "inner")
     with pytest.raises(NotDelegated, match="is outside"):
         claim(_process(tmp_path, "/elsewhere", mounted_at=root, root="/inner"))

@@ -1,6 +1,6 @@
 """Gives the number of a job's process to another one while the job goes on, and prints what became of that one.
 
-Runs as root in a process namespace of its own, where it chooses the numbers: `python reused_number.py FOLDER`. The
+Runs as root in a process namespace of its own, where it chooses the numbers: `python reused_process_id.py FOLDER`. The
 skill replaces what forks in its warm parent: the process that the worker hears of is collected, and the parent serves
 the job.
 """

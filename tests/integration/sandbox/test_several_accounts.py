@@ -22,7 +22,7 @@ HALF = Layers(None, 0, True, ("there are no mounts: install them",))
 PASSWORD = "three words make one"
 
 
-async def test_the_second_account_makes_half_a_sandbox_refuse_jobs_and_its_end_allows_them_again(
+async def test_incomplete_sandbox_rejects_jobs_while_there_are_two_accounts(
     database: Database, tmp_path: Path, skill: Skill, notebook: Any
 ) -> None:
     shared = Path(tempfile.gettempdir())
@@ -51,7 +51,7 @@ async def test_the_second_account_makes_half_a_sandbox_refuse_jobs_and_its_end_a
         await runner.close()
 
 
-async def test_a_whole_sandbox_and_a_setting_of_ones_own_need_no_looking(
+async def test_complete_sandbox_or_explicit_setting_keeps_its_mode(
     database: Database, tmp_path: Path
 ) -> None:
     whole, half = Layers(Path("/bin/true"), 7, True), HALF

@@ -27,8 +27,8 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("machine", ["mounts", "bare"])
-def test_an_ordinary_user_has_whole_workrooms(folder: Path, machine: str) -> None:
-    python, program = ordinary_user_python(), Path(__file__).parent / "somebody.py"
+def test_workspace_works_for_an_unprivileged_user(folder: Path, machine: str) -> None:
+    python, program = ordinary_user_python(), Path(__file__).parent / "unprivileged_workspace.py"
     done = subprocess.run(
         [*python, str(program), str(folder), machine],
         env=environment(),

@@ -46,7 +46,7 @@ async def asked(http: httpx.AsyncClient, kernel_id: str) -> list[int]:
     ]
 
 
-async def test_a_kernel_of_another_project_is_not_there(served: Lab) -> None:
+async def test_kernel_of_another_project_is_not_found(served: Lab) -> None:
     mine, other = await served.project(), await served.project("Other")
     kernel_id = await queued(mine)
     assert set(await asked(other.http, kernel_id)) == {404}
@@ -54,7 +54,7 @@ async def test_a_kernel_of_another_project_is_not_there(served: Lab) -> None:
     assert set(await asked(mine.http, str(uuid4()))) == {404}
 
 
-async def test_a_viewer_reads_and_runs_nothing(served: Lab) -> None:
+async def test_viewer_can_read_but_not_run_cells(served: Lab) -> None:
     project = await served.project()
     await project.http.get("/v1/drafts")
     kernel_id = await queued(project)
@@ -76,7 +76,7 @@ async def test_a_viewer_reads_and_runs_nothing(served: Lab) -> None:
 
 
 @pytest.mark.parametrize("kind", ["publishable", "narrow"])
-async def test_a_key_that_may_run_only_some_skills_runs_no_code_of_its_own(served: Lab, kind: str) -> None:
+async def test_key_for_some_skills_cannot_run_cells(served: Lab, kind: str) -> None:
     project = await served.project()
     kernel_id = await queued(project)
     limits = Limits(skill_allowlist=("double",)) if kind == "narrow" else None
@@ -95,7 +95,7 @@ async def test_a_key_that_may_run_only_some_skills_runs_no_code_of_its_own(serve
         assert answer.json()["code"] in ("kernel_not_on_key", "not_allowed")
 
 
-async def test_a_project_has_only_so_many_kernels(served: Lab) -> None:
+async def test_number_of_kernels_of_a_project_is_limited(served: Lab) -> None:
     project = await served.project()
     most = served.instance.settings.notebook_kernels
     for number in range(most):
@@ -106,7 +106,7 @@ async def test_a_project_has_only_so_many_kernels(served: Lab) -> None:
     assert (await project.http.post(KERNELS, json={"path": "0.ipynb"})).status_code == 201
 
 
-async def test_why_a_kernel_has_not_begun_is_told(served: Lab) -> None:
+async def test_reason_why_a_kernel_has_not_started_is_returned(served: Lab) -> None:
     project = await served.project()
     seen = (await project.http.get(f"{KERNELS}/{await queued(project)}")).json()
     assert (seen["status"], seen["reason"]) == ("starting", "no worker in lane default")
@@ -122,24 +122,24 @@ async def test_why_a_kernel_has_not_begun_is_told(served: Lab) -> None:
     ],
     ids=["no notebook", "nothing", "more", "empty"],
 )
-async def test_what_is_no_notebook_has_no_kernel(served: Lab, body: dict[str, Any]) -> None:
+async def test_invalid_notebook_paths_are_rejected(served: Lab, body: dict[str, Any]) -> None:
     project = await served.project()
     assert (await project.http.post(KERNELS, json=body)).status_code == 422
 
 
-async def test_an_empty_wallet_has_no_kernel(served: Lab) -> None:
+async def test_kernel_requires_credit(served: Lab) -> None:
     project = await served.projects.make("Poor")
     answer = await project.http.post(KERNELS, json={"path": PATH})
     assert answer.status_code == 402
 
 
-async def test_a_request_for_a_job_cannot_name_a_kernel(served: Lab) -> None:
+async def test_job_request_cannot_name_the_kernel_skill(served: Lab) -> None:
     project = await served.project()
     answer = await project.http.post("/v1/jobs", json={"skill": "@notebook", "inputs": {}})
     assert answer.status_code == 404
 
 
-async def test_more_cells_than_may_wait_are_refused(served: Lab) -> None:
+async def test_number_of_queued_cells_is_limited(served: Lab) -> None:
     project = await served.project()
     kernel_id = await queued(project)
     many = {"cells": [{"cell": "a", "code": "1"}] * 200}

@@ -45,7 +45,7 @@ WITHOUT_MOUNTS = Layers(
         ("def run(): return None", "", {}, None),
     ],
 )
-async def test_both_call_forms_and_their_variants_work(
+async def test_functions_accept_inputs_in_every_call_form(
     runner: DeterministicRunner,
     skill: Skill,
     notebook: Any,
@@ -59,7 +59,7 @@ async def test_both_call_forms_and_their_variants_work(
     assert outcome.value == value
 
 
-async def test_the_working_folder_holds_the_inputs_the_drive_and_the_skills_files(
+async def test_work_folder_has_the_inputs_the_drive_and_the_skill_files(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     assignment = skill(
@@ -96,7 +96,7 @@ async def test_the_working_folder_holds_the_inputs_the_drive_and_the_skills_file
     assert (assignment.drive_dir / "saved.txt").read_text() == "kept"
 
 
-async def test_the_environment_holds_what_the_job_may_know_and_nothing_of_the_workers(
+async def test_environment_variables_contain_nothing_of_the_worker(
     runner: DeterministicRunner, skill: Skill, notebook: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://of-the-worker")
@@ -119,7 +119,7 @@ async def test_the_environment_holds_what_the_job_may_know_and_nothing_of_the_wo
             check_name(name)  # a secret of this name would change what the platform says
 
 
-async def test_secrets_of_one_version_never_reach_jobs_of_another(
+async def test_jobs_have_only_the_secrets_of_their_version(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     first = skill("import os\ndef run(inputs): return os.environ.get('KEY')", secrets={"KEY": "old"})
@@ -129,7 +129,7 @@ async def test_secrets_of_one_version_never_reach_jobs_of_another(
     assert [one.value for one in values if isinstance(one, Success)] == ["old", "new", None, "old"]
 
 
-async def test_prints_and_kit_events_come_in_order_on_their_streams(
+async def test_output_and_kit_events_have_their_order_and_streams(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     outcome = await runner.run(
@@ -162,7 +162,7 @@ async def test_prints_and_kit_events_come_in_order_on_their_streams(
     assert {name for name, _ in notebook.events} == {"sandbox", "function_start", "log", "progress"}
 
 
-async def test_each_job_has_its_own_process_folder_and_random_numbers(
+async def test_each_job_has_its_own_process_folder_and_random_seed(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     assignment = skill(
@@ -174,7 +174,7 @@ async def test_each_job_has_its_own_process_folder_and_random_numbers(
         assert len({value[column] for value in values}) == 12
 
 
-async def test_the_broker_passes_jobs_routes_with_the_jobs_token_and_nothing_else(
+async def test_broker_forwards_only_job_routes_with_the_job_token(
     tmp_path: Path, skill: Skill, notebook: Any
 ) -> None:
     if not HAS_MOUNTS:
@@ -221,7 +221,7 @@ async def test_the_broker_passes_jobs_routes_with_the_jobs_token_and_nothing_els
     assert b"Bearer" not in seen[0]
 
 
-async def test_large_inputs_and_large_results_pass_whole(
+async def test_large_inputs_and_results_are_complete(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     assignment = skill(
@@ -232,7 +232,9 @@ async def test_large_inputs_and_large_results_pass_whole(
     assert outcome.value == "ba" * 2_000_000
 
 
-async def test_what_a_job_used_is_measured(runner: DeterministicRunner, skill: Skill, notebook: Any) -> None:
+async def test_resource_use_of_a_job_is_measured(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
     outcome = await runner.run(
         skill(
             """
@@ -252,7 +254,7 @@ async def test_what_a_job_used_is_measured(runner: DeterministicRunner, skill: S
     assert outcome.measured.wall_s >= 0.3
 
 
-async def test_processes_started_by_the_skill_find_the_kit_and_speak_to_each_other(
+async def test_child_processes_have_the_kit_and_can_communicate(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     outcome = await runner.run(
@@ -287,7 +289,7 @@ async def test_processes_started_by_the_skill_find_the_kit_and_speak_to_each_oth
     ],
     ids=["equals sign", "NUL", "empty", "surrogate", "value with NUL", "value with surrogate"],
 )
-async def test_a_secret_that_no_environment_can_hold_is_named_and_its_value_is_not(
+async def test_invalid_secret_is_reported_without_its_value(
     runner: DeterministicRunner, skill: Skill, notebook: Any, name: str, value: str, says: str
 ) -> None:
     outcome = await runner.run(skill("def run(inputs): return 1", secrets={name: value}), notebook)

@@ -15,7 +15,7 @@ import pytest
 
 from workers.sandbox.isolation import layers
 
-PROGRAM = Path(__file__).parent / "reused_number.py"
+PROGRAM = Path(__file__).parent / "reused_process_id.py"
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def test_the_end_of_a_job_touches_no_process_that_has_the_number_of_one_that_is_gone(folder: Path) -> None:
+def test_job_end_does_not_affect_a_process_with_a_reused_id(folder: Path) -> None:
     if os.geteuid() != 0 or layers.probe("auto").bwrap is None:
         pytest.skip(
             "only root makes a process namespace, and only with mounts the skill's code forks its jobs"

@@ -1,6 +1,6 @@
 """Uses a workroom on a machine that lacks something, and prints what became of it as one JSON object.
 
-A program of its own, so that it can be run as another user: `python somebody.py FOLDER mounts|bare`.
+A program of its own, so that it can be run as another user: `python unprivileged_workspace.py FOLDER mounts|bare`.
 """
 
 from __future__ import annotations

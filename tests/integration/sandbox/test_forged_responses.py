@@ -45,7 +45,7 @@ REPORTS = """
     ],
     ids=["integers", "floats", "negative", "other types", "no numbers"],
 )
-async def test_no_process_has_computed_longer_than_it_was_there_or_held_more_than_the_machine_has(
+async def test_forged_usage_is_limited_to_possible_values(
     runner: DeterministicRunner, skill: Skill, notebook: Any, numbers: str
 ) -> None:
     answering = skill(
@@ -57,7 +57,7 @@ async def test_no_process_has_computed_longer_than_it_was_there_or_held_more_tha
 
 
 @pytest.mark.parametrize("code", ["[]", "{}", '["exception"]', "1", "null", '"succeeded"'])
-async def test_an_unknown_code_is_a_crash(
+async def test_unknown_error_code_is_a_crash(
     runner: DeterministicRunner, skill: Skill, notebook: Any, code: str
 ) -> None:
     answer = f'{{"type":"failure","code":{code},"message":"m"}}'
@@ -67,7 +67,7 @@ async def test_an_unknown_code_is_a_crash(
 
 
 @pytest.mark.parametrize("status", [2**70, -1, 0x7F, 0x137F, 0xFFFF, 1 << 16, True, "0", None, [0]])
-async def test_an_end_that_no_process_has_ends_the_parent_that_reports_it(
+async def test_impossible_exit_status_ends_the_zygote(
     runner: DeterministicRunner, skill: Skill, notebook: Any, status: object
 ) -> None:
     _need_mounts()
@@ -79,7 +79,7 @@ async def test_an_end_that_no_process_has_ends_the_parent_that_reports_it(
     assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
 
 
-async def test_what_a_failing_import_says_can_be_stored(
+async def test_message_of_a_failed_import_can_be_stored(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     _need_mounts()
@@ -93,7 +93,7 @@ async def test_what_a_failing_import_says_can_be_stored(
         assert len(text.encode()) < 20_000
 
 
-async def test_a_count_without_end_is_no_reason(
+async def test_huge_thread_count_is_not_reported(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     _need_mounts()

@@ -30,7 +30,7 @@ HIDDEN = Hidden(
         "?token=abcdefgh",
     ],
 )
-def test_a_value_is_hidden_in_every_form(text: str) -> None:
+def test_value_is_redacted_in_every_encoding(text: str) -> None:
     shown = HIDDEN.clean(f"before\nerror: {text} is wrong\nafter\n")
     assert shown.startswith("before\n")
     assert shown.endswith("\nafter\n")
@@ -38,13 +38,13 @@ def test_a_value_is_hidden_in_every_form(text: str) -> None:
     assert not any(part in shown for part in ("Pa$$", "Pa%", "rd-7", "c0nf", "abcdefgh", "pa$$"))
 
 
-def test_other_text_is_shown() -> None:
+def test_other_text_is_not_redacted() -> None:
     text = "error: after 300 s no answer of https://pypi.corp.invalid/simple/six/\n"
     assert HIDDEN.clean(text) == text
     assert Hidden().clean(text) == text
 
 
-def test_a_log_hides_what_comes_in_pieces() -> None:
+def test_value_that_arrives_in_pieces_is_redacted() -> None:
     log, heard = BuildLog(["/home/of/"], HIDDEN), []
     log.listen(heard.append)
     for character in f"error: /home/of/it {PASSWORD} is wrong\nand {PASSWORD}":

@@ -19,7 +19,7 @@ SKILLS: Final = 12
 @pytest.mark.skipif(
     UID is None, reason="without root, jobs share their user with everything that this user runs"
 )
-async def test_idle_parents_make_room_and_a_running_job_goes_on(
+async def test_idle_zygotes_end_for_new_ones_and_a_running_job_continues(
     runner: DeterministicRunner, skill: Skill, notebook: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(launch, "USER_PROCESSES", MOST)

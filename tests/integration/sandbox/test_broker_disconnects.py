@@ -19,7 +19,7 @@ REQUEST = (
 )
 
 
-def test_who_has_gone_before_the_answer_is_no_fault_of_the_worker() -> None:
+def test_client_that_disconnects_early_causes_no_worker_error() -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as workers have it
         assert runner.run(asking_and_going()) == []
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.workroom.conftest import Agent, OpenAgent
-from tests.integration.workroom.test_python_kernel import Kernel
+from tests.integration.workspace.conftest import Agent, OpenAgent
+from tests.integration.workspace.test_python_kernel import Kernel
 from workers.agent.types import ToolError
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -38,7 +38,7 @@ async def opened(agent: OpenAgent) -> Agent:
     return await agent(beside=first.kind)
 
 
-async def test_commands_cannot_read_them_in_any_form_and_read_all_else(agent: OpenAgent) -> None:
+async def test_commands_read_all_files_except_hidden_ones(agent: OpenAgent) -> None:
     it = await opened(agent)
     read = await it.bash(
         'for file in pay.py ./pay.py "$PURAS_DEPLOYMENT_ROOT/skills/helper/pay.py" scripts/copy.txt pay.pyc linked.py '
@@ -57,13 +57,13 @@ async def test_commands_cannot_read_them_in_any_form_and_read_all_else(agent: Op
     assert "rate.py" in fine
 
 
-async def test_the_tools_themselves_run_them(agent: OpenAgent) -> None:
+async def test_python_tools_can_run_hidden_files(agent: OpenAgent) -> None:
     it = await opened(agent)
     assert "SOURCE-OF-PAY" in str((await it.use("pay")).content)
     assert "SOURCE-OF-PAY" in str((await it.use("look")).content)  # the author's own code
 
 
-async def test_file_tools_do_not_show_them(agent: OpenAgent) -> None:
+async def test_file_tools_reject_hidden_files(agent: OpenAgent) -> None:
     it = await opened(agent)
     for path in ("pay.py", "/deployment/skills/helper/pay.py", "scripts/copy.txt", "pay.pyc"):
         with pytest.raises(ToolError, match="needs an approval"):
@@ -71,7 +71,7 @@ async def test_file_tools_do_not_show_them(agent: OpenAgent) -> None:
     assert "def rate" in str((await it.use("file_read", paths=["rate.py"])).content)
 
 
-async def test_the_python_kernel_cannot_read_them(agent: OpenAgent) -> None:
+async def test_python_kernel_cannot_read_hidden_files(agent: OpenAgent) -> None:
     python = Kernel(await opened(agent))
     said = [
         await python("open('pay.py').read()"),
@@ -84,7 +84,7 @@ async def test_the_python_kernel_cannot_read_them(agent: OpenAgent) -> None:
     assert await python("import rate; rate.rate()") == "7"
 
 
-async def test_without_confirm_the_same_file_is_read(agent: OpenAgent) -> None:
+async def test_file_of_a_tool_without_confirm_is_readable(agent: OpenAgent) -> None:
     """So that the tests before this one can fail."""
     plain = [{**tool, "confirm": False} for tool in BOTH]
     first = await agent(LOOK, tools=plain)
@@ -95,7 +95,7 @@ async def test_without_confirm_the_same_file_is_read(agent: OpenAgent) -> None:
     assert "SOURCE-OF-PAY" in str((await it.use("file_read", paths=["pay.py"])).content)
 
 
-async def test_a_function_that_is_two_tools_asks_by_both(agent: OpenAgent) -> None:
+async def test_both_tools_of_a_confirmed_function_need_approval(agent: OpenAgent) -> None:
     alias = {"name": "gift", "entrypoint": "./pay.py:pay", "output_schema": {}}
     other = {"name": "look", "entrypoint": "pay.py:look", "output_schema": {}}
     it = await agent("", tools=[BOTH[0], alias, other])

@@ -14,7 +14,7 @@ import pypdf
 import pytest
 from PIL import Image
 
-from tests.integration.workroom.conftest import UID, Agent, OpenAgent
+from tests.integration.workspace.conftest import UID, Agent, OpenAgent
 from workers.agent.tools.file_read import MAX_CHARACTERS, FileRead
 from workers.agent.types import ToolError
 
@@ -52,7 +52,7 @@ def pages(count: int) -> bytes:
     return held.getvalue()
 
 
-async def test_texts_are_read_from_the_folder_the_drive_and_the_skill(agent: OpenAgent) -> None:
+async def test_text_files_are_read_from_folder_drive_and_skill(agent: OpenAgent) -> None:
     it = await agent()
     await it.bash("echo work > a.md; mkdir drive/sub; echo drive > drive/sub/b.md; ln -s a.md link.md")
     paths = [
@@ -74,9 +74,7 @@ async def test_texts_are_read_from_the_folder_the_drive_and_the_skill(agent: Ope
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])
-async def test_pictures_are_shown_by_what_they_are_and_not_by_their_names(
-    agent: OpenAgent, kind: str
-) -> None:
+async def test_image_type_is_detected_from_the_content(agent: OpenAgent, kind: str) -> None:
     it = await agent()
     put(it, "photo.txt", picture(kind))
     heading, block = (await it.use("file_read", paths=["photo.txt"])).content
@@ -89,7 +87,7 @@ async def test_pictures_are_shown_by_what_they_are_and_not_by_their_names(
         await it.use("file_read", paths=["photo.txt"])
 
 
-async def test_pdfs_are_given_as_they_are_or_as_their_text(agent: OpenAgent) -> None:
+async def test_pdfs_are_returned_as_documents_or_as_text(agent: OpenAgent) -> None:
     it = await agent()
     put(it, "paper.pdf", pages(3))
     heading, block = (await it.use("file_read", paths=["paper.pdf"])).content
@@ -100,7 +98,7 @@ async def test_pdfs_are_given_as_they_are_or_as_their_text(agent: OpenAgent) -> 
         await it.use("file_read", paths=["paper.pdf"])
 
 
-async def test_what_cannot_be_read_is_said_beside_what_can(agent: OpenAgent) -> None:
+async def test_unreadable_files_are_reported_alongside_readable_ones(agent: OpenAgent) -> None:
     it = await agent()
     put(it, "a.md", b"here")
     blocks = (await it.use("file_read", paths=["a.md", "b.md"])).content
@@ -121,7 +119,7 @@ async def test_what_cannot_be_read_is_said_beside_what_can(agent: OpenAgent) -> 
         (b"x" * (6 << 20), "the limit is 5 MB"),
     ],
 )
-async def test_what_no_model_can_take_is_refused_with_the_reason(
+async def test_unsupported_files_are_rejected_with_the_reason(
     agent: OpenAgent, content: bytes, says: str
 ) -> None:
     it = await agent()
@@ -130,7 +128,7 @@ async def test_what_no_model_can_take_is_refused_with_the_reason(
         await it.use("file_read", paths=["it"])
 
 
-async def test_no_more_is_read_at_once_than_a_request_can_hold(agent: OpenAgent) -> None:
+async def test_one_call_reads_at_most_the_size_of_a_request(agent: OpenAgent) -> None:
     it = await agent()
     for name in "abc":
         put(it, name, picture("PNG") + b"x" * (4 << 20))
@@ -139,7 +137,7 @@ async def test_no_more_is_read_at_once_than_a_request_can_hold(agent: OpenAgent)
     assert "Read it in a separate call" in blocks[-1]["text"]
 
 
-async def test_long_texts_are_cut(agent: OpenAgent) -> None:
+async def test_long_text_files_are_truncated(agent: OpenAgent) -> None:
     it = await agent()
     put(it, "long", b"x" * (MAX_CHARACTERS + 5))
     (block,) = (await it.use("file_read", paths=["long"])).content
@@ -162,7 +160,9 @@ async def test_long_texts_are_cut(agent: OpenAgent) -> None:
         "x" * 2000,
     ],
 )
-async def test_no_path_and_no_link_leads_out(agent: OpenAgent, path: str, tmp_path: Path) -> None:
+async def test_paths_and_links_cannot_leave_the_work_folder(
+    agent: OpenAgent, path: str, tmp_path: Path
+) -> None:
     it = await agent()
     await it.bash("ln -s /etc link; ln -s /etc/passwd away; ln -s /etc/passwd drive/away; mkfifo pipe")
     (it.room.folder / "machine").symlink_to(tmp_path)
@@ -180,9 +180,7 @@ async def test_no_path_and_no_link_leads_out(agent: OpenAgent, path: str, tmp_pa
     assert not (tmp_path / "planted").exists()
 
 
-async def test_a_link_in_the_place_of_a_file_is_replaced_and_not_written_through(
-    agent: OpenAgent, tmp_path: Path
-) -> None:
+async def test_write_replaces_a_link_and_does_not_follow_it(agent: OpenAgent, tmp_path: Path) -> None:
     it = await agent()
     target = tmp_path / "of-the-machine"
     target.write_text("untouched", encoding="utf-8")
@@ -192,7 +190,7 @@ async def test_a_link_in_the_place_of_a_file_is_replaced_and_not_written_through
     assert target.read_text(encoding="utf-8") == "untouched"
 
 
-async def test_files_are_written_for_the_agents_own_user_and_keep_their_rights(agent: OpenAgent) -> None:
+async def test_written_files_have_the_user_of_the_agent_and_keep_their_mode(agent: OpenAgent) -> None:
     it = await agent()
     await it.bash("printf '#!/bin/sh\\necho one' > run.sh; chmod 700 run.sh")
     result = await it.use("file_write", path="drive/deep/er/notes.md", content="a\nb\n")
@@ -212,7 +210,7 @@ async def test_files_are_written_for_the_agents_own_user_and_keep_their_rights(a
         ({"start_line": 2, "end_line": 3, "new_string": ""}, "one\n"),
     ],
 )
-async def test_edits_say_what_they_have_changed(agent: OpenAgent, given: dict[str, Any], after: str) -> None:
+async def test_edit_returns_the_difference(agent: OpenAgent, given: dict[str, Any], after: str) -> None:
     it = await agent()
     put(it, "a.md", b"one\ntwo\nthree three\n")
     told = str((await it.use("file_edit", path="a.md", **given)).content)
@@ -234,9 +232,7 @@ async def test_edits_say_what_they_have_changed(agent: OpenAgent, given: dict[st
         ({"start_line": 4, "end_line": 9, "new_string": "x"}, "has 3 lines"),
     ],
 )
-async def test_edits_that_are_not_plain_are_refused(
-    agent: OpenAgent, given: dict[str, Any], says: str
-) -> None:
+async def test_ambiguous_edits_are_rejected(agent: OpenAgent, given: dict[str, Any], says: str) -> None:
     it = await agent()
     put(it, "a.md", b"one\ntwo\nthree three\n")
     with pytest.raises(ToolError, match=says):
@@ -244,7 +240,7 @@ async def test_edits_that_are_not_plain_are_refused(
     assert (it.room.folder / "a.md").read_bytes() == b"one\ntwo\nthree three\n"
 
 
-async def test_a_difference_is_no_longer_than_one_can_take_in(agent: OpenAgent) -> None:
+async def test_difference_of_an_edit_is_limited(agent: OpenAgent) -> None:
     it = await agent()
     put(it, "a.md", "\n".join(map(str, range(20_000))).encode())
     told = str(
@@ -253,27 +249,27 @@ async def test_a_difference_is_no_longer_than_one_can_take_in(agent: OpenAgent) 
     assert len(told.split("\n")) <= 83
 
 
-async def test_a_few_words_do_not_ask_for_more_than_there_is_memory(agent: OpenAgent) -> None:
+async def test_edit_with_a_huge_result_is_rejected(agent: OpenAgent) -> None:
     it = await agent()
     put(it, "a.md", b"a" * 1_000_000)
     with pytest.raises(ToolError, match="100,000,000,000 bytes"):
         await it.use("file_edit", path="a.md", old_string="a", new_string="b" * 100_000, replace_all=True)
 
 
-async def test_what_belongs_to_the_skill_is_not_written(agent: OpenAgent) -> None:
+async def test_files_of_the_skill_are_read_only(agent: OpenAgent) -> None:
     it = await agent()
     for path in ("references/style.md", "SKILL.md", "/deployment/skills/helper/SKILL.md"):
         with pytest.raises(ToolError, match=r"belongs to the skill|outside"):
             await it.use("file_write", path=path, content="x")
 
 
-async def test_names_that_a_drive_cannot_have_are_refused(agent: OpenAgent) -> None:
+async def test_invalid_drive_names_are_rejected(agent: OpenAgent) -> None:
     it = await agent()
     with pytest.raises(ToolError, match="Windows"):
         await it.use("file_write", path="drive/CON.txt", content="x")
 
 
-async def test_a_list_is_replaced_and_what_is_no_item_is_dropped(agent: OpenAgent) -> None:
+async def test_todo_list_is_replaced_and_invalid_items_are_omitted(agent: OpenAgent) -> None:
     it = await agent()
     todos = [
         {"content": " read ", "status": "completed"},

@@ -13,7 +13,7 @@ from uuid import uuid4
 import puras
 import pytest
 
-from tests.integration.workroom.conftest import SECRET, OpenAgent, running, until
+from tests.integration.workspace.conftest import SECRET, OpenAgent, running, until
 from workers.agent.types import ToolError
 from workers.agent.workspace.command_output import TAIL_CHARACTERS
 from workers.sandbox.host.runtime import SandboxRuntime
@@ -22,7 +22,7 @@ from workers.sandbox.isolation.layers import Layers
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_a_command_works_in_the_folder_with_the_skills_files_and_the_drive(agent: OpenAgent) -> None:
+async def test_command_has_the_skill_files_and_the_drive(agent: OpenAgent) -> None:
     it = await agent()
     told = await it.bash(
         "cat references/style.md _inputs.json; echo kept > drive/note; pwd; echo loud >&2; exit 3"
@@ -35,7 +35,7 @@ async def test_a_command_works_in_the_folder_with_the_skills_files_and_the_drive
     assert [kind for kind, _ in it.notes.events].count("sandbox") == 1
 
 
-async def test_commands_run_the_python_and_the_kit_of_functions(agent: OpenAgent) -> None:
+async def test_commands_have_the_python_and_the_kit_of_functions(agent: OpenAgent) -> None:
     it = await agent(
         "import sys\ndef version():\n    return {'version': sys.version}", tools=[{"name": "version"}]
     )
@@ -47,7 +47,7 @@ async def test_commands_run_the_python_and_the_kit_of_functions(agent: OpenAgent
     assert kit == f"puras {puras.__version__}"
 
 
-async def test_what_a_command_prints_is_told_while_it_still_runs(agent: OpenAgent) -> None:
+async def test_command_output_is_recorded_while_the_command_runs(agent: OpenAgent) -> None:
     it = await agent()
     task = asyncio.ensure_future(it.bash("echo one; while [ ! -e tmp/go ]; do sleep 0.02; done; echo two"))
     await until(lambda: it.notes.text("stdout") == "one\n")
@@ -56,7 +56,7 @@ async def test_what_a_command_prints_is_told_while_it_still_runs(agent: OpenAgen
     assert await task == "exit=0\none\ntwo\n"
 
 
-async def test_files_stay_from_call_to_call_and_nothing_else_does(agent: OpenAgent) -> None:
+async def test_only_files_persist_between_commands(agent: OpenAgent) -> None:
     it = await agent()
     assert await it.bash("cd tmp; x=1; export y=2; echo kept > file; echo here > /tmp/there") == "exit=0\n"
     assert (
@@ -65,7 +65,7 @@ async def test_files_stay_from_call_to_call_and_nothing_else_does(agent: OpenAge
     )
 
 
-async def test_what_a_command_leaves_running_ends_with_it(agent: OpenAgent) -> None:
+async def test_background_processes_end_with_their_command(agent: OpenAgent) -> None:
     """Without standard error: what starts while the sandbox ends may report that its files are gone."""
     it = await agent()
     mark = f"86400.{uuid4().int % 10**9}"
@@ -76,7 +76,7 @@ async def test_what_a_command_leaves_running_ends_with_it(agent: OpenAgent) -> N
     assert running(mark) == []
 
 
-async def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(agent: OpenAgent) -> None:
+async def test_timeout_ends_a_command_and_all_its_processes(agent: OpenAgent) -> None:
     it = await agent()
     mark = f"86400.{uuid4().int % 10**9}"
     result = await it.use("bash", command=f"echo begun; setsid sleep {mark} & sleep {mark}", timeout=1)
@@ -86,7 +86,7 @@ async def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(a
     assert running(mark) == []
 
 
-async def test_cancelling_ends_a_command_at_once(agent: OpenAgent) -> None:
+async def test_cancellation_ends_a_command_immediately(agent: OpenAgent) -> None:
     it = await agent()
     mark = f"86400.{uuid4().int % 10**9}"
     task = asyncio.ensure_future(it.bash(f"setsid sleep {mark} & sleep {mark}"))
@@ -97,7 +97,7 @@ async def test_cancelling_ends_a_command_at_once(agent: OpenAgent) -> None:
     assert running(mark) == []
 
 
-async def test_programs_may_lead_groups_of_their_own(agent: OpenAgent) -> None:
+async def test_programs_can_create_process_groups(agent: OpenAgent) -> None:
     it = await agent()
     assert await it.bash("timeout 0.1 sleep 30; echo $?; yes | head -1") == "exit=0\n124\ny\n"
 
@@ -111,7 +111,7 @@ async def test_programs_may_lead_groups_of_their_own(agent: OpenAgent) -> None:
         ("b() { b | b & }; b; sleep 20", "processes"),
     ],
 )
-async def test_a_command_that_uses_too_much_is_ended_and_told_so(
+async def test_command_that_exceeds_a_limit_is_ended_with_a_reason(
     agent: OpenAgent, command: str, says: str
 ) -> None:
     it = await agent()
@@ -121,7 +121,7 @@ async def test_a_command_that_uses_too_much_is_ended_and_told_so(
     assert await it.bash("rm -f a b; echo well") == "exit=0\nwell\n"
 
 
-async def test_of_a_flood_the_end_is_kept_and_the_trace_is_bounded(agent: OpenAgent) -> None:
+async def test_long_output_is_truncated_to_its_end(agent: OpenAgent) -> None:
     it = await agent()
     told = await it.bash("head -c 8000000 /dev/zero | tr '\\0' x; echo; echo the end")
     assert told.endswith("x\nthe end\n")
@@ -130,14 +130,14 @@ async def test_of_a_flood_the_end_is_kept_and_the_trace_is_bounded(agent: OpenAg
     assert sum(len(body["text"]) for kind, body in it.notes.events if kind == "log") < 1 << 21
 
 
-async def test_bytes_that_are_no_text_do_no_harm(agent: OpenAgent) -> None:
+async def test_binary_output_is_accepted(agent: OpenAgent) -> None:
     it = await agent()
     told = await it.bash(r"printf 'a\000b\377\xe2\x82'; printf '\xe2\x82' >&2; kill -9 $$")
     assert told.startswith("exit=137\na")
     assert "\0" not in "".join(body["text"] for kind, body in it.notes.events if kind == "log")
 
 
-async def test_a_secret_that_a_tool_wrote_down_does_not_reach_the_model(agent: OpenAgent) -> None:
+async def test_secret_in_a_file_is_redacted_for_the_model(agent: OpenAgent) -> None:
     code = "import os\ndef leak():\n    open('leak', 'w').write(os.environ['API_SECRET'])\n    return {}"
     it = await agent(code, tools=[{"name": "leak"}])
     await it.use("leak")
@@ -151,7 +151,7 @@ async def test_a_secret_that_a_tool_wrote_down_does_not_reach_the_model(agent: O
     "given",
     [{}, {"command": ""}, {"command": 7}, {"command": "ls", "timeout": 0}, {"command": "ls", "cwd": "/"}],
 )
-async def test_wrong_arguments_are_refused_with_their_place(agent: OpenAgent, given: dict[str, Any]) -> None:
+async def test_invalid_arguments_are_rejected_by_name(agent: OpenAgent, given: dict[str, Any]) -> None:
     it = await agent()
     with pytest.raises(ToolError, match=r"command|timeout|cwd"):
         await it.use("bash", **given)
@@ -195,7 +195,7 @@ print(json.dumps(found))
 """
 
 
-async def test_a_command_reaches_nothing_of_the_machine_nor_of_other_agents(
+async def test_command_cannot_access_the_host_or_other_agents(
     agent: OpenAgent, runtime: SandboxRuntime, tmp_path: Path
 ) -> None:
     if not runtime.shared.is_mounted:
@@ -228,9 +228,7 @@ async def test_a_command_reaches_nothing_of_the_machine_nor_of_other_agents(
     assert it.room.assignment.token not in told
 
 
-async def test_a_command_has_the_skills_network_and_no_more(
-    agent: OpenAgent, runtime: SandboxRuntime
-) -> None:
+async def test_command_has_only_the_network_of_the_skill(agent: OpenAgent, runtime: SandboxRuntime) -> None:
     if not runtime.shared.is_mounted:
         pytest.skip("there is no network namespace on this machine")
     ask = (
@@ -248,7 +246,7 @@ async def test_a_command_has_the_skills_network_and_no_more(
 
 
 @pytest.mark.parametrize("network", ["none", "public"])
-async def test_a_command_may_serve_and_ask_on_its_own_loopback(
+async def test_command_can_use_its_own_loopback_interface(
     agent: OpenAgent, runtime: SandboxRuntime, network: str
 ) -> None:
     if not runtime.shared.is_mounted:
@@ -276,9 +274,7 @@ async def test_a_command_may_serve_and_ask_on_its_own_loopback(
     await held
 
 
-async def test_a_sandbox_that_does_not_start_is_told_without_the_machines_paths(
-    agent: OpenAgent, tmp_path: Path
-) -> None:
+async def test_sandbox_start_failure_does_not_reveal_host_paths(agent: OpenAgent, tmp_path: Path) -> None:
     broken = tmp_path / "bwrap"
     broken.write_text("#!/bin/sh\necho /the/machines/own/path >&2\nexit 1\n", encoding="utf-8")
     broken.chmod(0o755)

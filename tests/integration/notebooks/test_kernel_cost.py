@@ -16,7 +16,7 @@ def notebook_settings() -> dict[str, Any]:
     return {"compute_micros_per_second": 50_000, "job_cap_usd": 0.4}
 
 
-async def test_a_kernel_leaves_the_wallet_to_other_jobs_and_ends_with_what_it_holds(lab: Lab) -> None:
+async def test_kernel_reserves_its_cap_and_ends_when_it_is_used_up(lab: Lab) -> None:
     kernel = await lab.kernel()
     money = (await kernel.project.http.get("/v1/billing/balance")).json()
     assert money["reserved_micros"] == 400_000, "of a dollar; eight hours would cost 1,440"

@@ -17,7 +17,7 @@ sys.stdin.read()
 """
 
 
-def test_folders_of_a_killed_worker_go_and_those_of_a_living_one_stay_whatever_its_number_says(
+def test_only_folders_of_dead_workers_are_removed(
     tmp_path: Path,
 ) -> None:
     with subprocess.Popen(

@@ -28,7 +28,7 @@ WITHOUT_MOUNTS = Layers(
 )
 
 
-async def test_jobs_of_one_skill_share_one_import(
+async def test_jobs_of_a_skill_share_one_import(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     assignment = skill("import time\nAT = time.time_ns()\ndef run(inputs): return AT")
@@ -37,7 +37,7 @@ async def test_jobs_of_one_skill_share_one_import(
     assert all(event["warm"] for event in notebook.of("sandbox"))
 
 
-async def test_an_import_that_starts_a_thread_is_repeated_in_every_job_and_says_so(
+async def test_import_that_starts_a_thread_is_repeated_in_every_job(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     assignment = skill(
@@ -58,7 +58,7 @@ async def test_an_import_that_starts_a_thread_is_repeated_in_every_job_and_says_
         assert all("1 threads" in event["reason"] and not event["warm"] for event in notebook.of("sandbox"))
 
 
-async def test_a_warm_parent_that_dies_is_replaced_and_its_started_job_fails_as_crashed(
+async def test_dead_zygote_is_replaced_and_its_started_job_crashes(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     assignment = skill(
@@ -83,7 +83,7 @@ async def test_a_warm_parent_that_dies_is_replaced_and_its_started_job_fails_as_
     assert all(isinstance(outcome, Success) for outcome in after)
 
 
-async def test_a_job_whose_process_died_before_it_began_runs_in_another_one(
+async def test_job_whose_process_died_before_its_start_runs_in_another_one(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     assignment = skill("def run(inputs): return 'done'")
@@ -100,7 +100,7 @@ async def test_a_job_whose_process_died_before_it_began_runs_in_another_one(
     assert isinstance(await task, Success)
 
 
-async def test_idle_parents_end_and_leave_nothing(tmp_path: Path, skill: Skill, notebook: Any) -> None:
+async def test_idle_zygotes_end_and_are_cleaned_up(tmp_path: Path, skill: Skill, notebook: Any) -> None:
     runner = open_runner(tmp_path, idle_s=0.2)
     try:
         assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
@@ -113,7 +113,7 @@ async def test_idle_parents_end_and_leave_nothing(tmp_path: Path, skill: Skill, 
     assert list((tmp_path / "home/jobs").iterdir()) == []
 
 
-async def test_idle_parents_beyond_the_pools_memory_end_first_used_first(
+async def test_idle_zygotes_over_the_pool_memory_end_in_order_of_use(
     tmp_path: Path, skill: Skill, notebook: Any
 ) -> None:
     runner = open_runner(tmp_path, pool_mb=64)
@@ -130,7 +130,7 @@ async def test_idle_parents_beyond_the_pools_memory_end_first_used_first(
         await runner.close()
 
 
-async def test_folders_of_a_dead_worker_are_removed_at_the_next_start(tmp_path: Path) -> None:
+async def test_folders_of_a_dead_worker_are_removed_at_start(tmp_path: Path) -> None:
     stale = tmp_path / "home/jobs/999999999-1/1/1"
     stale.mkdir(parents=True)
     deep = stale
@@ -145,7 +145,9 @@ async def test_folders_of_a_dead_worker_are_removed_at_the_next_start(tmp_path: 
     assert Path("/etc/passwd").exists()
 
 
-async def test_without_mounts_jobs_run_cold_and_say_why(tmp_path: Path, skill: Skill, notebook: Any) -> None:
+async def test_without_mounts_jobs_run_without_a_zygote_and_record_why(
+    tmp_path: Path, skill: Skill, notebook: Any
+) -> None:
     if not WITHOUT_MOUNTS.landlock_abi:
         pytest.skip("this kernel has no Landlock")
     shared = Path(tempfile.gettempdir())
@@ -180,7 +182,7 @@ async def test_without_mounts_jobs_run_cold_and_say_why(tmp_path: Path, skill: S
     assert sandbox["reason"] == "none"
 
 
-async def test_strict_refuses_jobs_on_a_machine_that_cannot_close_files_and_network(
+async def test_strict_mode_rejects_jobs_on_an_unconfined_host(
     tmp_path: Path, skill: Skill, notebook: Any
 ) -> None:
     runner = open_runner(tmp_path, sandbox="strict", layers=Layers(None, 0, False, ("nothing here",)))
@@ -195,7 +197,7 @@ async def test_strict_refuses_jobs_on_a_machine_that_cannot_close_files_and_netw
     assert notebook.events == []
 
 
-def test_a_home_inside_a_folder_that_jobs_read_is_refused(tmp_path: Path) -> None:
+def test_home_in_a_folder_that_jobs_can_read_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(SandboxMisplaced, match="PURAS_HOME"):
         DeterministicRunner(
             SandboxRuntime(
@@ -218,7 +220,7 @@ def test_a_home_inside_a_folder_that_jobs_read_is_refused(tmp_path: Path) -> Non
          "        time.sleep(60)\ntime.sleep(60)", "used"),
     ],
 )  # fmt: skip
-async def test_an_import_is_held_to_the_limits_of_a_job(
+async def test_import_has_the_limits_of_a_job(
     runner: DeterministicRunner, skill: Skill, notebook: Any, code: str, says: str
 ) -> None:
     outcome = await runner.run(skill(f"print('importing')\n{code}\ndef run(inputs): return 1"), notebook)
@@ -229,7 +231,7 @@ async def test_an_import_is_held_to_the_limits_of_a_job(
     assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
 
 
-async def test_an_import_in_each_job_is_held_to_the_limits_too(
+async def test_repeated_import_has_the_limits_of_a_job(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     code = """
@@ -252,7 +254,7 @@ async def test_an_import_in_each_job_is_held_to_the_limits_too(
     )
 
 
-async def test_what_a_failing_import_printed_is_shown(
+async def test_output_of_a_failed_import_is_recorded(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     outcome = await runner.run(
@@ -265,7 +267,7 @@ async def test_what_a_failing_import_printed_is_shown(
     )
 
 
-async def test_a_parent_that_floods_the_worker_with_messages_is_ended(
+async def test_zygote_that_floods_the_worker_is_ended(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     flood = """
@@ -281,9 +283,7 @@ async def test_a_parent_that_floods_the_worker_with_messages_is_ended(
     assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
 
 
-async def test_a_forged_child_ends_its_parent(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
-) -> None:
+async def test_forged_child_ends_its_zygote(runner: DeterministicRunner, skill: Skill, notebook: Any) -> None:
     forging = """
         import os
         def after():
@@ -299,7 +299,7 @@ async def test_a_forged_child_ends_its_parent(
     assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
 
 
-async def test_a_process_that_escaped_its_jobs_group_ends_the_sandbox(
+async def test_process_that_left_its_group_ends_the_sandbox(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     if not HAS_MOUNTS:
@@ -324,7 +324,7 @@ async def test_a_process_that_escaped_its_jobs_group_ends_the_sandbox(
     assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
 
 
-async def test_threads_of_an_import_rest_while_there_is_no_job(
+async def test_threads_of_an_import_are_stopped_without_a_job(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     spinning = """
@@ -348,7 +348,7 @@ async def test_threads_of_an_import_rest_while_there_is_no_job(
     assert states == {"T"}
 
 
-async def test_what_an_import_prints_is_shown_once(
+async def test_output_of_an_import_is_recorded_once(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     assignment = skill("print('imported')\ndef run(inputs): print('ran', end='')")

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from tests.integration.workroom.conftest import SECRET, Agent, OpenAgent
+from tests.integration.workspace.conftest import SECRET, Agent, OpenAgent
 from workers.agent.tools.python_kernel import NAME, PythonKernel
 from workers.agent.types import ToolCall, ToolResult
 
@@ -40,13 +40,13 @@ async def python(agent: OpenAgent) -> AsyncIterator[Kernel]:
     yield Kernel(await agent())
 
 
-async def test_variables_stay_from_call_to_call_and_the_last_value_is_shown(python: Kernel) -> None:
+async def test_variables_persist_between_calls_and_the_last_value_is_returned(python: Kernel) -> None:
     assert await python("import math\nx = 20") == "(it printed nothing)"
     assert await python("print('hi')\nx + math.floor(1.5)") == "hi\n21"
     assert python.agent.notes.text("stdout") == "hi\n21\n"
 
 
-async def test_an_error_is_a_result_with_its_traceback_and_the_kernel_goes_on(python: Kernel) -> None:
+async def test_error_returns_its_traceback_and_the_kernel_continues(python: Kernel) -> None:
     await python("x = 1")
     failed = await python.result("1 / 0")
     assert not failed.ok
@@ -54,7 +54,7 @@ async def test_an_error_is_a_result_with_its_traceback_and_the_kernel_goes_on(py
     assert await python("x") == "1"
 
 
-async def test_rich_outputs_become_files_of_the_drive(python: Kernel) -> None:
+async def test_rich_outputs_are_stored_in_the_drive(python: Kernel) -> None:
     result = await python.result(
         "from IPython.display import display, HTML, Image\n"
         "import base64\n"
@@ -71,7 +71,7 @@ async def test_rich_outputs_become_files_of_the_drive(python: Kernel) -> None:
     assert all(f"drive/{one['drive_path']}" in str(result.content) for one in media)
 
 
-async def test_it_sees_the_work_folder_the_skill_and_the_drive_as_commands_do(agent: OpenAgent) -> None:
+async def test_kernel_and_commands_share_folder_skill_and_drive(agent: OpenAgent) -> None:
     python = Kernel(await agent("def two():\n    return 2\n"))
     await python.agent.bash("echo from-bash > note.txt; echo in-drive > drive/a.txt")
     assert await python("open('note.txt').read() + open('drive/a.txt').read()") == "'from-bash\\nin-drive\\n'"
@@ -81,7 +81,7 @@ async def test_it_sees_the_work_folder_the_skill_and_the_drive_as_commands_do(ag
     assert "by python" in await python.agent.bash("cat made.txt")
 
 
-async def test_it_has_neither_secrets_nor_the_token_and_what_looks_like_one_is_hidden(
+async def test_kernel_has_no_secrets_and_its_output_is_redacted(
     agent: OpenAgent,
 ) -> None:
     python = Kernel(await agent(secrets={"API_TOKEN": SECRET}))
@@ -91,7 +91,7 @@ async def test_it_has_neither_secrets_nor_the_token_and_what_looks_like_one_is_h
     assert SECRET not in shown
 
 
-async def test_a_cell_that_takes_too_long_is_interrupted_and_keeps_its_variables(python: Kernel) -> None:
+async def test_cell_timeout_interrupts_and_keeps_the_variables(python: Kernel) -> None:
     await python("x = 7")
     result = await python.result("import time\ntime.sleep(60)", timeout=1)
     assert result.details["end"] == "interrupted"
@@ -99,7 +99,7 @@ async def test_a_cell_that_takes_too_long_is_interrupted_and_keeps_its_variables
     assert await python("x") == "7"
 
 
-async def test_a_cell_that_ignores_the_interrupt_loses_its_kernel_and_the_model_is_told(
+async def test_cell_that_ignores_the_interrupt_replaces_the_kernel(
     python: Kernel,
 ) -> None:
     await python("kept = 'gone soon'")
@@ -113,19 +113,19 @@ async def test_a_cell_that_ignores_the_interrupt_loses_its_kernel_and_the_model_
     assert "The kernel was replaced" not in await python("1")
 
 
-async def test_a_kernel_that_dies_is_told_and_the_next_call_has_a_new_one(python: Kernel) -> None:
+async def test_dead_kernel_is_reported_and_the_next_call_starts_a_new_one(python: Kernel) -> None:
     result = await python.result("import os; os._exit(3)")
     assert result.details["end"] == "died"
     assert (await python("2 + 2")).endswith("\n4")
 
 
-async def test_a_kernel_that_takes_more_memory_than_the_job_has_is_ended(python: Kernel) -> None:
+async def test_kernel_that_exceeds_the_memory_limit_is_ended(python: Kernel) -> None:
     result = await python.result("hog = bytearray(900 << 20)\nimport time; time.sleep(5)\nlen(hog)")
     assert not result.ok
     assert "MemoryError" in str(result.content) or "memory" in str(result.content)
 
 
-async def test_after_an_interruption_the_cells_of_before_are_told(agent: OpenAgent) -> None:
+async def test_new_kernel_of_a_resumed_agent_lists_the_earlier_cells(agent: OpenAgent) -> None:
     python = Kernel(await agent(), [{"code": "table = load()"}, {"code": "x" * 5000}])
     told = await python("1 + 1")
     assert "# cell 1\ntable = load()" in told
@@ -133,7 +133,7 @@ async def test_after_an_interruption_the_cells_of_before_are_told(agent: OpenAge
     assert told.endswith("\n2")
 
 
-async def test_nothing_of_it_can_be_reached_from_outside_of_its_sandbox(agent: OpenAgent) -> None:
+async def test_kernel_cannot_be_accessed_from_outside_its_sandbox(agent: OpenAgent) -> None:
     python = Kernel(await agent())
     beside = Kernel(await agent(beside=python.agent.kind))
     look = "import glob; sorted(glob.glob('/dev/shm/k*/*') + glob.glob('/tmp/**/*.json', recursive=True))"
@@ -149,7 +149,7 @@ async def test_nothing_of_it_can_be_reached_from_outside_of_its_sandbox(agent: O
     assert on_disk == []
 
 
-async def test_it_listens_on_no_port_not_even_in_its_own_sandbox(python: Kernel) -> None:
+async def test_kernel_listens_on_no_port(python: Kernel) -> None:
     """The one port there is belongs to the proxy's door, which commands have, too."""
     listening = (
         "print(sorted(line.split()[1] for name in ('tcp', 'tcp6') for line in open(f'/proc/net/{name}')"
@@ -160,7 +160,7 @@ async def test_it_listens_on_no_port_not_even_in_its_own_sandbox(python: Kernel)
     assert by_kernel.count(":") == by_command.count(":") == by_kernel.count("0100007F:")
 
 
-async def test_the_network_is_that_of_commands(agent: OpenAgent) -> None:
+async def test_kernel_has_the_network_of_commands(agent: OpenAgent) -> None:
     python = Kernel(await agent(network="none"))
     shown = await python(
         "import socket\ntry:\n    socket.create_connection(('1.1.1.1', 80), timeout=2)\n    print('open')\n"
@@ -169,7 +169,7 @@ async def test_the_network_is_that_of_commands(agent: OpenAgent) -> None:
     assert shown == "closed"
 
 
-async def test_a_forged_message_on_its_channel_names_no_file_of_others(python: Kernel) -> None:
+async def test_forged_kernel_message_cannot_name_other_files(python: Kernel) -> None:
     """The code runs as the same user as who speaks with the kernel: whatever it makes that say is only a claim."""
     forged = (
         "import json, os, glob\n"
@@ -185,21 +185,21 @@ async def test_a_forged_message_on_its_channel_names_no_file_of_others(python: K
     assert not result.details.get("media")
 
 
-async def test_a_flood_of_output_is_cut_and_the_kernel_goes_on(python: Kernel) -> None:
+async def test_long_kernel_output_is_truncated_and_the_kernel_continues(python: Kernel) -> None:
     shown = await python("for n in range(200_000): print('line', n)", timeout=60)
     assert len(shown) < 10_000
     assert "characters are omitted" in shown
     assert await python("n") == "199999"
 
 
-async def test_ten_thousand_calls_of_display_keep_twenty_files(python: Kernel) -> None:
+async def test_display_stores_at_most_twenty_files(python: Kernel) -> None:
     result = await python.result(
         "from IPython.display import HTML, display\nfor n in range(100): display(HTML(str(n)))"
     )
     assert len(result.details["media"]) == 20
 
 
-async def test_its_processes_end_with_the_workroom(agent: OpenAgent) -> None:
+async def test_kernel_processes_end_with_the_workspace(agent: OpenAgent) -> None:
     python = Kernel(await agent())
     await python("import subprocess; p = subprocess.Popen(['sleep', '61731'])")
     assert _sleepers("61731") == 1

@@ -147,7 +147,7 @@ def floods_private():
         ("floods_private", "output_limit", "larger than its limit"),
     ],
 )
-async def test_each_bad_ending_has_its_own_code_and_leaves_the_neighbours_alone(
+async def test_each_failure_has_its_error_code_and_other_jobs_succeed(
     runner: DeterministicRunner, skill: Skill, notebook: Any, do: str, code: str, says: str
 ) -> None:
     bad = skill(HOSTILE, inputs={"do": do})
@@ -162,7 +162,7 @@ async def test_each_bad_ending_has_its_own_code_and_leaves_the_neighbours_alone(
     assert isinstance(after, Success), after
 
 
-async def test_limits_hold_when_the_clock_of_the_host_is_set_back(
+async def test_limits_apply_when_the_host_clock_is_set_back(
     runner: DeterministicRunner, skill: Skill, notebook: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad = skill(HOSTILE, inputs={"do": "eats_memory_together"})
@@ -174,7 +174,7 @@ async def test_limits_hold_when_the_clock_of_the_host_is_set_back(
 
 
 @pytest.mark.parametrize("do", ["hangs", "spins", "prints_without_end"])
-async def test_a_function_that_never_returns_ends_at_its_time_limit(
+async def test_function_that_never_returns_ends_at_its_time_limit(
     runner: DeterministicRunner, skill: Skill, notebook: Any, do: str
 ) -> None:
     assignment = skill(HOSTILE, inputs={"do": do})
@@ -187,7 +187,7 @@ async def test_a_function_that_never_returns_ends_at_its_time_limit(
     assert outcome.measured.wall_s < 3
 
 
-async def test_output_without_end_is_stored_up_to_its_limit_and_the_rest_is_counted(
+async def test_endless_print_is_stored_up_to_its_limit_and_counted(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     assignment = skill(HOSTILE, inputs={"do": "prints_without_end"})
@@ -196,7 +196,7 @@ async def test_output_without_end_is_stored_up_to_its_limit_and_the_rest_is_coun
     assert "bytes of further output were not stored" in notebook.text("system")
 
 
-async def test_a_forged_answer_changes_only_the_job_that_forged_it(
+async def test_forged_response_changes_only_its_own_job(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     forging = skill(HOSTILE, inputs={"do": "forges"})
@@ -210,7 +210,7 @@ async def test_a_forged_answer_changes_only_the_job_that_forged_it(
 @pytest.mark.parametrize(
     "do", ["closes_and_returns", "closes_and_raises", "closes_and_stays", "closes_and_opens"]
 )
-async def test_a_function_that_closes_the_runners_descriptors_always_ends_the_same_way(
+async def test_function_that_closes_runner_descriptors_fails_consistently(
     runner: DeterministicRunner, skill: Skill, notebook: Any, do: str
 ) -> None:
     bad = skill(HOSTILE, inputs={"do": do})
@@ -225,7 +225,7 @@ async def test_a_function_that_closes_the_runners_descriptors_always_ends_the_sa
     assert isinstance(await runner.run(replace(bad, inputs={"do": "fine"}), notebook), Success)
 
 
-async def test_processes_that_the_function_left_behind_end_with_the_job(
+async def test_remaining_processes_of_a_function_end_with_the_job(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     assignment = skill(
@@ -254,7 +254,7 @@ async def test_processes_that_the_function_left_behind_end_with_the_job(
     assert _sleepers() == []
 
 
-async def test_cancelling_the_task_ends_the_job_within_a_second(
+async def test_task_cancellation_ends_the_job_early(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     assignment = skill(
@@ -300,7 +300,7 @@ async def test_cancelling_the_task_ends_the_job_within_a_second(
         ("10 ** 5000", "more than 4,300 digits"),
     ],
 )
-async def test_a_value_that_is_not_json_is_refused_with_its_place_and_a_mend(
+async def test_result_that_is_not_json_is_rejected_with_location_and_fix(
     runner: DeterministicRunner, skill: Skill, notebook: Any, expression: str, says: str
 ) -> None:
     outcome = await runner.run(skill(f"def run(inputs):\n    return {expression}\n"), notebook)
@@ -319,7 +319,7 @@ async def test_a_value_that_is_not_json_is_refused_with_its_place_and_a_mend(
         ("def run(colour): return colour", "missing 1 required positional argument: 'colour'"),
     ],
 )
-async def test_an_entrypoint_that_cannot_be_used_says_why(
+async def test_invalid_entrypoint_is_reported_with_a_reason(
     runner: DeterministicRunner, skill: Skill, notebook: Any, code: str, says: str
 ) -> None:
     outcome = await runner.run(skill(code), notebook)
@@ -329,7 +329,7 @@ async def test_an_entrypoint_that_cannot_be_used_says_why(
 
 
 @pytest.mark.parametrize("does", ["os._exit(0)", "os.closerange(0, 4096)"])
-async def test_an_import_that_ends_its_process_fails_the_job_and_not_the_worker(
+async def test_import_that_exits_fails_the_job_and_not_the_worker(
     runner: DeterministicRunner, skill: Skill, notebook: Any, does: str
 ) -> None:
     outcome = await runner.run(skill(f"import os; {does}\ndef run(inputs): return 1"), notebook)
@@ -339,7 +339,7 @@ async def test_an_import_that_ends_its_process_fails_the_job_and_not_the_worker(
 
 
 @pytest.mark.parametrize("code", ["import os; os._exit(0)", "raise ValueError('no model')"])
-async def test_an_import_that_is_over_before_the_worker_looks_is_reported_as_what_it_was(
+async def test_import_that_fails_before_the_worker_reads_is_reported(
     runner: DeterministicRunner, skill: Skill, notebook: Any, code: str
 ) -> None:
     """A worker that is slow reads the first message of a sandbox after the sandbox has ended."""
@@ -352,7 +352,7 @@ async def test_an_import_that_is_over_before_the_worker_looks_is_reported_as_wha
     assert "first message" not in outcome.message, outcome
 
 
-async def test_the_traceback_shows_the_skills_own_frames_alone(
+async def test_traceback_contains_only_frames_of_the_skill(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     outcome = await runner.run(
