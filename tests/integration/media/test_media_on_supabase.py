@@ -15,7 +15,7 @@ from tests.integration.deployments.conftest import Project
 from tests.integration.media.conftest import Running, api_base
 from tests.integration.media.test_local_media import file, ran
 from tests.integration.storage.conftest import storage_server, supabase, supabase_storage
-from tests.integration.workspace.conftest import Notes, written
+from tests.integration.workspace.conftest import EventRecorder, write_skill
 from workers.agent.tools.media import media_tools
 from workers.agent.types import ToolCall
 
@@ -52,7 +52,7 @@ async def test_a_job_has_what_it_made_in_its_own_copy_and_may_work_from_what_onl
 async def test_an_agent_has_it_in_its_own_copy_too(
     fal: FalServer, instance: AppContext, running: Running, tmp_path: Path
 ) -> None:
-    assignment, skill = written(tmp_path, "", [])
+    assignment, skill = write_skill(tmp_path, "", [])
     own = replace(
         assignment,
         job_id=running.job_id,
@@ -61,7 +61,7 @@ async def test_an_agent_has_it_in_its_own_copy_too(
         sandbox_uid=None,
     )
     (own.drive_dir / "mine.png").write_bytes(b"\x89PNG\r\n\x1a\n of my own")
-    room = WorkspaceGroup(own, skill, Notes(), tmp_path, own.drive_dir)
+    room = WorkspaceGroup(own, skill, EventRecorder(), tmp_path, own.drive_dir)
     (draw, *_) = media_tools(instance)
     given = {"prompt": "An owl", "refs": ["drive/mine.png"], "output_path": "out/"}
     result = await draw.run(ToolCall("call-1", "generate_image", given, 1, str(running.job_id)), room)

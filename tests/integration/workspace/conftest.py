@@ -1,4 +1,4 @@
-"""One house per file, and workrooms of skills that are written on the spot, in real sandboxes."""
+"""One sandbox runtime per test file, and workspaces of generated skills in real sandboxes."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ LIMITS = RunLimits(timeout_s=20, memory_mb=256, disk_mb=16, output_mb=1, process
 
 
 @dataclass
-class Notes:
-    """A recorder that keeps what it is told."""
+class EventRecorder:
+    """A recorder that stores the events."""
 
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
@@ -46,23 +46,23 @@ class Notes:
 
 @dataclass
 class Agent:
-    """A workroom with its tools, as the loop uses them."""
+    """A workspace with its tools, as the agent loop uses them."""
 
-    room: SandboxWorkspace
+    workspace: SandboxWorkspace
     tools: dict[str, AgentTool]
-    notes: Notes
+    recorder: EventRecorder
 
     @property
     def kind(self) -> tuple[Assignment, Skill]:
-        """What another agent of the same skill is opened with."""
-        return self.room.assignment, self.room.skill
+        """Return the assignment and the skill that open another agent of the same skill."""
+        return self.workspace.assignment, self.workspace.skill
 
     async def use(self, name: str, **given: Any) -> ToolResult:
-        """Make one call of a tool."""
-        return await self.tools[name].run(ToolCall(uuid4().hex, name, given, 1, "job"), self.room)
+        """Call a tool once."""
+        return await self.tools[name].run(ToolCall(uuid4().hex, name, given, 1, "job"), self.workspace)
 
     async def bash(self, command: str, **given: Any) -> str:
-        """What a command gives the model."""
+        """Return the output of a command that the model receives."""
         content = (await self.use("bash", command=command, **given)).content
         assert isinstance(content, str)
         return content
@@ -73,8 +73,8 @@ OpenAgent = Callable[..., Awaitable[Agent]]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def runtime(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SandboxRuntime]:
-    """What the worker process has; all of its processes are gone afterwards, and all of its folders."""
-    home = tmp_path_factory.mktemp("house") / "home"
+    """Open the sandbox runtime of a worker, and check at the end that it left no job folders."""
+    home = tmp_path_factory.mktemp("host") / "home"
     opened = SandboxRuntime(home, sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
     yield opened
     await opened.close()
@@ -82,40 +82,43 @@ async def runtime(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[San
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def agent(runtime: SandboxRuntime, tmp_path: Path) -> AsyncIterator[OpenAgent]:
-    """Open the workroom of an agent; it is closed after the test."""
+async def open_agent(runtime: SandboxRuntime, tmp_path: Path) -> AsyncIterator[OpenAgent]:
+    """Return a function that opens the workspace of an agent; it is closed after the test."""
     async with AsyncExitStack() as opened:
 
         async def open_one(
             code: str = "",
             *,
             tools: list[dict[str, Any]] | None = None,
-            beside: tuple[Assignment, Skill] | None = None,
+            same_skill_as: tuple[Assignment, Skill] | None = None,
             **over: Any,
         ) -> Agent:
-            assignment, skill = written(tmp_path, code, tools or [])
-            if beside is not None:
-                assignment, skill = replace(beside[0], job_id=uuid4(), token=f"token-{uuid4()}"), beside[1]
-            notes = Notes()
-            room = await open_workspace(
-                over.pop("runtime", runtime), replace(assignment, **over), skill, notes
+            assignment, skill = write_skill(tmp_path, code, tools or [])
+            if same_skill_as is not None:
+                assignment, skill = (
+                    replace(same_skill_as[0], job_id=uuid4(), token=f"token-{uuid4()}"),
+                    same_skill_as[1],
+                )
+            recorder = EventRecorder()
+            workspace = await open_workspace(
+                over.pop("runtime", runtime), replace(assignment, **over), skill, recorder
             )
-            opened.push_async_callback(room.close)
+            opened.push_async_callback(workspace.close)
             offered = {tool.spec.name: tool for tool in workspace_tools(skill, vision=True, pdf=True)}
-            return Agent(room, offered, notes)
+            return Agent(workspace, offered, recorder)
 
         yield open_one
 
 
-def written(folder: Path, code: str, tools: list[dict[str, Any]]) -> tuple[Assignment, Skill]:
-    """A bundle with one agent in it, and an assignment of it."""
+def write_skill(folder: Path, code: str, tools: list[dict[str, Any]]) -> tuple[Assignment, Skill]:
+    """Write a bundle with one agent, and return an assignment and the skill."""
     name = uuid4().hex[:8]
     bundle, drive = folder / f"bundle-{name}", folder / f"drive-{name}"
-    own = bundle / "skills/helper"
-    (own / "references").mkdir(parents=True)
-    (own / "SKILL.md").write_text("Help.", encoding="utf-8")
-    (own / "references/style.md").write_text("Write plainly.", encoding="utf-8")
-    (own / "tools.py").write_text(textwrap.dedent(code), encoding="utf-8")
+    skill_folder = bundle / "skills/helper"
+    (skill_folder / "references").mkdir(parents=True)
+    (skill_folder / "SKILL.md").write_text("Help.", encoding="utf-8")
+    (skill_folder / "references/style.md").write_text("Write plainly.", encoding="utf-8")
+    (skill_folder / "tools.py").write_text(textwrap.dedent(code), encoding="utf-8")
     drive.mkdir(mode=0o700)
     if UID is not None:
         os.chown(drive, UID, UID)
@@ -151,7 +154,7 @@ def written(folder: Path, code: str, tools: list[dict[str, Any]]) -> tuple[Assig
 
 
 def running(mark: str) -> list[int]:
-    """Processes with this in their command line."""
+    """Return the IDs of the processes whose command line contains a mark."""
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and int(folder.name) != os.getpid():
@@ -164,8 +167,8 @@ def running(mark: str) -> list[int]:
     return found
 
 
-async def until(fact: Callable[[], bool]) -> None:
-    """Wait for a fact, at most ten seconds."""
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition is true, for at most ten seconds."""
     async with asyncio.timeout(10):
-        while not fact():  # noqa: ASYNC110 - facts of other processes have no event
+        while not condition():  # noqa: ASYNC110 - the state of other processes has no event
             await asyncio.sleep(0.01)

@@ -23,10 +23,10 @@ BOTH: list[dict[str, Any]] = [
 LOOK = "def look():\n    import pay\n    return {'seen': pay.pay()['paid']}\n"
 
 
-async def opened(agent: OpenAgent) -> Agent:
-    """An agent with a confirmed tool, whose file is in the bundle in several forms."""
-    first = await agent(LOOK, tools=BOTH)
-    own = first.room.assignment.bundle_dir / "skills/helper"
+async def open_with_hidden_files(open_agent: OpenAgent) -> Agent:
+    """Open an agent with a confirmed tool whose file is in the bundle in several forms."""
+    first = await open_agent(LOOK, tools=BOTH)
+    own = first.workspace.assignment.bundle_dir / "skills/helper"
     (own / "pay.py").write_text(PAY, encoding="utf-8")
     (own / "rate.py").write_text(HELPER, encoding="utf-8")
     (own / "scripts").mkdir()
@@ -34,13 +34,13 @@ async def opened(agent: OpenAgent) -> Agent:
     compiled = own / "__pycache__/pay.cpython-311.pyc"
     py_compile.compile(str(own / "pay.py"), cfile=str(compiled))
     py_compile.compile(str(own / "pay.py"), cfile=str(own / "pay.pyc"))
-    (own / "linked.py").symlink_to("pay.py")  # no bundle has links; nothing would come of one
-    return await agent(beside=first.kind)
+    (own / "linked.py").symlink_to("pay.py")  # bundles contain no links; one would have no effect
+    return await open_agent(same_skill_as=first.kind)
 
 
-async def test_commands_read_all_files_except_hidden_ones(agent: OpenAgent) -> None:
-    it = await opened(agent)
-    read = await it.bash(
+async def test_commands_read_all_files_except_hidden_ones(open_agent: OpenAgent) -> None:
+    agent = await open_with_hidden_files(open_agent)
+    read = await agent.bash(
         'for file in pay.py ./pay.py "$PURAS_DEPLOYMENT_ROOT/skills/helper/pay.py" scripts/copy.txt pay.pyc linked.py '
         "__pycache__/pay.cpython-311.pyc; do cat $file; done; cp pay.py mine.py; ln pay.py other.py; "
         "python3 -c 'import pay'; python3 pay.py; grep -r SOURCE-OF . $PURAS_DEPLOYMENT_ROOT; "
@@ -48,7 +48,7 @@ async def test_commands_read_all_files_except_hidden_ones(agent: OpenAgent) -> N
     )
     assert "SOURCE-OF-PAY" not in read
     assert "ermission denied" in read
-    fine = await it.bash(
+    fine = await agent.bash(
         "cat references/style.md; ls; python3 -c 'import rate; print(rate.rate() * 6)'; cat tools.py | head -1"
     )
     assert "Write plainly." in fine
@@ -57,51 +57,51 @@ async def test_commands_read_all_files_except_hidden_ones(agent: OpenAgent) -> N
     assert "rate.py" in fine
 
 
-async def test_python_tools_can_run_hidden_files(agent: OpenAgent) -> None:
-    it = await opened(agent)
-    assert "SOURCE-OF-PAY" in str((await it.use("pay")).content)
-    assert "SOURCE-OF-PAY" in str((await it.use("look")).content)  # the author's own code
+async def test_python_tools_can_run_hidden_files(open_agent: OpenAgent) -> None:
+    agent = await open_with_hidden_files(open_agent)
+    assert "SOURCE-OF-PAY" in str((await agent.use("pay")).content)
+    assert "SOURCE-OF-PAY" in str((await agent.use("look")).content)  # code of the author may import it
 
 
-async def test_file_tools_reject_hidden_files(agent: OpenAgent) -> None:
-    it = await opened(agent)
+async def test_file_tools_reject_hidden_files(open_agent: OpenAgent) -> None:
+    agent = await open_with_hidden_files(open_agent)
     for path in ("pay.py", "/deployment/skills/helper/pay.py", "scripts/copy.txt", "pay.pyc"):
         with pytest.raises(ToolError, match="needs an approval"):
-            await it.use("file_read", paths=[path])
-    assert "def rate" in str((await it.use("file_read", paths=["rate.py"])).content)
+            await agent.use("file_read", paths=[path])
+    assert "def rate" in str((await agent.use("file_read", paths=["rate.py"])).content)
 
 
-async def test_python_kernel_cannot_read_hidden_files(agent: OpenAgent) -> None:
-    python = Kernel(await opened(agent))
-    said = [
+async def test_python_kernel_cannot_read_hidden_files(open_agent: OpenAgent) -> None:
+    python = Kernel(await open_with_hidden_files(open_agent))
+    outputs = [
         await python("open('pay.py').read()"),
         await python("import pay; pay.pay()"),
         await python("import subprocess; subprocess.run(['cat', 'pay.py'], capture_output=True).stdout"),
         await python("import runpy; runpy.run_path('__pycache__/pay.cpython-311.pyc')"),
     ]
-    assert "SOURCE-OF-PAY" not in str(said)
-    assert "Permission" in said[0]
+    assert "SOURCE-OF-PAY" not in str(outputs)
+    assert "Permission" in outputs[0]
     assert await python("import rate; rate.rate()") == "7"
 
 
-async def test_file_of_a_tool_without_confirm_is_readable(agent: OpenAgent) -> None:
-    """So that the tests before this one can fail."""
+async def test_file_of_a_tool_without_confirm_is_readable(open_agent: OpenAgent) -> None:
+    """Show that the tests above can fail."""
     plain = [{**tool, "confirm": False} for tool in BOTH]
-    first = await agent(LOOK, tools=plain)
-    own = first.room.assignment.bundle_dir / "skills/helper"
+    first = await open_agent(LOOK, tools=plain)
+    own = first.workspace.assignment.bundle_dir / "skills/helper"
     (own / "pay.py").write_text(PAY, encoding="utf-8")
-    it = await agent(beside=first.kind)
-    assert "SOURCE-OF-PAY" in await it.bash("cat pay.py")
-    assert "SOURCE-OF-PAY" in str((await it.use("file_read", paths=["pay.py"])).content)
+    agent = await open_agent(same_skill_as=first.kind)
+    assert "SOURCE-OF-PAY" in await agent.bash("cat pay.py")
+    assert "SOURCE-OF-PAY" in str((await agent.use("file_read", paths=["pay.py"])).content)
 
 
-async def test_both_tools_of_a_confirmed_function_need_approval(agent: OpenAgent) -> None:
+async def test_both_tools_of_a_confirmed_function_need_approval(open_agent: OpenAgent) -> None:
     alias = {"name": "gift", "entrypoint": "./pay.py:pay", "output_schema": {}}
     other = {"name": "look", "entrypoint": "pay.py:look", "output_schema": {}}
-    it = await agent("", tools=[BOTH[0], alias, other])
-    assert {name: it.tools[name].confirm for name in ("pay", "gift", "look")} == {
+    agent = await open_agent("", tools=[BOTH[0], alias, other])
+    assert {name: agent.tools[name].confirm for name in ("pay", "gift", "look")} == {
         "pay": True,
         "gift": True,
         "look": False,
     }
-    assert it.tools["gift"].runs_alone
+    assert agent.tools["gift"].runs_alone

@@ -1,4 +1,4 @@
-"""The tool `python`: a kernel that stays, in the agent's own sandbox, and nothing of it outside."""
+"""The `python` tool: a persistent kernel in the sandbox of the agent, isolated from the outside."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class Kernel:
-    """The tool in one agent's workroom."""
+    """The `python` tool in the workspace of one agent."""
 
     def __init__(self, agent: Agent, earlier: list[dict[str, Any]] | None = None) -> None:
         self.agent = agent
@@ -27,7 +27,7 @@ class Kernel:
 
     async def result(self, code: str, **given: Any) -> ToolResult:
         call = ToolCall(uuid4().hex, NAME, {"code": code, **given}, 1, "job")
-        return await self._tool.run(call, self.agent.room)
+        return await self._tool.run(call, self.agent.workspace)
 
     async def __call__(self, code: str, **given: Any) -> str:
         content = (await self.result(code, **given)).content
@@ -36,14 +36,14 @@ class Kernel:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def python(agent: OpenAgent) -> AsyncIterator[Kernel]:
-    yield Kernel(await agent())
+async def python(open_agent: OpenAgent) -> AsyncIterator[Kernel]:
+    yield Kernel(await open_agent())
 
 
 async def test_variables_persist_between_calls_and_the_last_value_is_returned(python: Kernel) -> None:
     assert await python("import math\nx = 20") == "(it printed nothing)"
     assert await python("print('hi')\nx + math.floor(1.5)") == "hi\n21"
-    assert python.agent.notes.text("stdout") == "hi\n21\n"
+    assert python.agent.recorder.text("stdout") == "hi\n21\n"
 
 
 async def test_error_returns_its_traceback_and_the_kernel_continues(python: Kernel) -> None:
@@ -64,15 +64,15 @@ async def test_rich_outputs_are_stored_in_the_drive(python: Kernel) -> None:
     )
     media = result.details["media"]
     assert [one["kind"] for one in media] == ["file", "image"]
-    drive = python.agent.room.drive_dir
+    drive = python.agent.workspace.drive_dir
     html, png = (drive / one["drive_path"] for one in media)
     assert html.read_text() == "<b>hello</b>"
     assert png.read_bytes().startswith(b"\x89PNG")
     assert all(f"drive/{one['drive_path']}" in str(result.content) for one in media)
 
 
-async def test_kernel_and_commands_share_folder_skill_and_drive(agent: OpenAgent) -> None:
-    python = Kernel(await agent("def two():\n    return 2\n"))
+async def test_kernel_and_commands_share_folder_skill_and_drive(open_agent: OpenAgent) -> None:
+    python = Kernel(await open_agent("def two():\n    return 2\n"))
     await python.agent.bash("echo from-bash > note.txt; echo in-drive > drive/a.txt")
     assert await python("open('note.txt').read() + open('drive/a.txt').read()") == "'from-bash\\nin-drive\\n'"
     assert await python("import tools, puras; tools.two()") == "2"
@@ -82,9 +82,9 @@ async def test_kernel_and_commands_share_folder_skill_and_drive(agent: OpenAgent
 
 
 async def test_kernel_has_no_secrets_and_its_output_is_redacted(
-    agent: OpenAgent,
+    open_agent: OpenAgent,
 ) -> None:
-    python = Kernel(await agent(secrets={"API_TOKEN": SECRET}))
+    python = Kernel(await open_agent(secrets={"API_TOKEN": SECRET}))
     assert "API_TOKEN" not in await python("import os; sorted(os.environ)")
     assert "PURAS_SERVICE_TOKEN" not in await python("sorted(os.environ)")
     shown = await python(f"print('{SECRET[:8]}' + '{SECRET[8:]}')")
@@ -103,13 +103,13 @@ async def test_cell_that_ignores_the_interrupt_replaces_the_kernel(
     python: Kernel,
 ) -> None:
     await python("kept = 'gone soon'")
-    deaf = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: time.sleep(1)"
-    result = await python.result(deaf, timeout=1)
+    code = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: time.sleep(1)"
+    result = await python.result(code, timeout=1)
     assert result.details["end"] == "killed"
-    told = await python.result("kept")
-    assert "The kernel was replaced" in str(told.content)
-    assert "kept = 'gone soon'" in str(told.content)
-    assert "NameError" in str(told.content)
+    reply = await python.result("kept")
+    assert "The kernel was replaced" in str(reply.content)
+    assert "kept = 'gone soon'" in str(reply.content)
+    assert "NameError" in str(reply.content)
     assert "The kernel was replaced" not in await python("1")
 
 
@@ -125,32 +125,32 @@ async def test_kernel_that_exceeds_the_memory_limit_is_ended(python: Kernel) -> 
     assert "MemoryError" in str(result.content) or "memory" in str(result.content)
 
 
-async def test_new_kernel_of_a_resumed_agent_lists_the_earlier_cells(agent: OpenAgent) -> None:
-    python = Kernel(await agent(), [{"code": "table = load()"}, {"code": "x" * 5000}])
-    told = await python("1 + 1")
-    assert "# cell 1\ntable = load()" in told
-    assert "# … (cut)" in told
-    assert told.endswith("\n2")
+async def test_new_kernel_of_a_resumed_agent_lists_the_earlier_cells(open_agent: OpenAgent) -> None:
+    python = Kernel(await open_agent(), [{"code": "table = load()"}, {"code": "x" * 5000}])
+    reply = await python("1 + 1")
+    assert "# cell 1\ntable = load()" in reply
+    assert "# … (cut)" in reply
+    assert reply.endswith("\n2")
 
 
-async def test_kernel_cannot_be_accessed_from_outside_its_sandbox(agent: OpenAgent) -> None:
-    python = Kernel(await agent())
-    beside = Kernel(await agent(beside=python.agent.kind))
+async def test_kernel_cannot_be_accessed_from_outside_its_sandbox(open_agent: OpenAgent) -> None:
+    python = Kernel(await open_agent())
+    other = Kernel(await open_agent(same_skill_as=python.agent.kind))
     look = "import glob; sorted(glob.glob('/dev/shm/k*/*') + glob.glob('/tmp/**/*.json', recursive=True))"
-    assert "/s-1" in await python(look), "the kernel's sockets are where we look for them"
-    own, others = await python("glob.glob('/dev/shm/k*')[0]"), await beside(look)
-    assert own.strip("'") not in others, "another agent's kernel sees none of it"
+    assert "/s-1" in await python(look), "the test looks for the sockets in the right folder"
+    own, others = await python("glob.glob('/dev/shm/k*')[0]"), await other(look)
+    assert own.strip("'") not in others, "the kernel of another agent cannot see the socket folder"
     assert "c.json" not in await python.agent.bash("ls -R /dev/shm /tmp/ 2>/dev/null"), (
-        "nor does its own agent's command"
+        "commands of the same agent cannot see it"
     )
     on_disk = [
-        path for path in python.agent.room.folder.rglob("*") if path.is_socket() or path.name == "c.json"
+        path for path in python.agent.workspace.folder.rglob("*") if path.is_socket() or path.name == "c.json"
     ]
     assert on_disk == []
 
 
 async def test_kernel_listens_on_no_port(python: Kernel) -> None:
-    """The one port there is belongs to the proxy's door, which commands have, too."""
+    """The only open port is that of the network gateway, which commands have too."""
     listening = (
         "print(sorted(line.split()[1] for name in ('tcp', 'tcp6') for line in open(f'/proc/net/{name}')"
         " if line.split()[3] == '0A'))"
@@ -160,8 +160,8 @@ async def test_kernel_listens_on_no_port(python: Kernel) -> None:
     assert by_kernel.count(":") == by_command.count(":") == by_kernel.count("0100007F:")
 
 
-async def test_kernel_has_the_network_of_commands(agent: OpenAgent) -> None:
-    python = Kernel(await agent(network="none"))
+async def test_kernel_has_the_network_of_commands(open_agent: OpenAgent) -> None:
+    python = Kernel(await open_agent(network="none"))
     shown = await python(
         "import socket\ntry:\n    socket.create_connection(('1.1.1.1', 80), timeout=2)\n    print('open')\n"
         "except OSError as error:\n    print('closed')"
@@ -170,7 +170,7 @@ async def test_kernel_has_the_network_of_commands(agent: OpenAgent) -> None:
 
 
 async def test_forged_kernel_message_cannot_name_other_files(python: Kernel) -> None:
-    """The code runs as the same user as who speaks with the kernel: whatever it makes that say is only a claim."""
+    """The code runs as the user of the process that controls the kernel, so its messages are not trusted."""
     forged = (
         "import json, os, glob\n"
         "line = json.dumps({'type': 'file', 'name': '../../../../etc/passwd', 'kind': 'image/png'}).encode() + b'\\n'\n"
@@ -199,13 +199,13 @@ async def test_display_stores_at_most_twenty_files(python: Kernel) -> None:
     assert len(result.details["media"]) == 20
 
 
-async def test_kernel_processes_end_with_the_workspace(agent: OpenAgent) -> None:
-    python = Kernel(await agent())
+async def test_kernel_processes_end_with_the_workspace(open_agent: OpenAgent) -> None:
+    python = Kernel(await open_agent())
     await python("import subprocess; p = subprocess.Popen(['sleep', '61731'])")
     assert _sleepers("61731") == 1
-    await python.agent.room.close()
+    await python.agent.workspace.close()
     async with asyncio.timeout(10):
-        while _sleepers("61731"):  # noqa: ASYNC110 - the kernel tells nobody of its dead
+        while _sleepers("61731"):  # noqa: ASYNC110 - the kernel does not report ended processes
             await asyncio.sleep(0.05)
 
 

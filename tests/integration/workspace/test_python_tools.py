@@ -1,4 +1,4 @@
-"""A skill's own functions as tools of its agent."""
+"""Python functions of a skill as tools of its agent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from backend.skills.manifest.types import Skill
-from tests.integration.workspace.conftest import OpenAgent, running, until, written
+from tests.integration.workspace.conftest import OpenAgent, running, until, write_skill
 from workers.agent.types import ToolError
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.sandbox.isolation.errors import SandboxUnavailable
@@ -54,7 +54,7 @@ def use(what):
 def sleep(mark):
     subprocess.run(["sleep", mark])
 
-def picture():
+def image():
     return {"shown": [{"drive_path": "out/a.png"}], "heard": {"drive_path": "out/b.mp3"}}
 
 def call_home(wait):
@@ -96,12 +96,12 @@ TOOLS: list[dict[str, Any]] = [
     {"name": "use", "input_schema": {"type": "object", "properties": {"what": {"type": "string"}}}},
     {"name": "sleep", "input_schema": {"type": "object", "properties": {"mark": {"type": "string"}}}},
     {
-        "name": "picture",
+        "name": "image",
         "output_schema": {"type": "object", "properties": {"shown": {}, "heard": {}, "missing": {}}},
     },
     {
-        "name": "picture_whole",
-        "entrypoint": "tools.py:picture",
+        "name": "image_whole",
+        "entrypoint": "tools.py:image",
         "output_schema": {"type": "object", "properties": {"shown": {}, "heard": {}}},
     },
     {"name": "call_home", "input_schema": {"type": "object", "properties": {"wait": {"type": "boolean"}}}},
@@ -117,34 +117,36 @@ Kind = tuple[Assignment, Skill]
 
 @pytest.fixture(scope="module")
 def kind(tmp_path_factory: pytest.TempPathFactory) -> Kind:
-    """One skill for all agents that need no other: its warm parent is started once."""
-    return written(tmp_path_factory.mktemp("skill"), CODE, TOOLS)
+    """Write the skill that most agents use, so that its zygote starts only once."""
+    return write_skill(tmp_path_factory.mktemp("skill"), CODE, TOOLS)
 
 
-async def test_tool_has_the_work_folder_secrets_and_an_idempotency_key(agent: OpenAgent, kind: Kind) -> None:
-    it = await agent(beside=kind)
-    await it.bash("echo -n from a command > note")
-    told = json.loads(str((await it.use("world")).content))
-    assert (told["cwd"], told["PWD"], told["note"]) == (
-        it.room.path_inside,
-        it.room.path_inside,
+async def test_tool_has_the_work_folder_secrets_and_an_idempotency_key(
+    open_agent: OpenAgent, kind: Kind
+) -> None:
+    agent = await open_agent(same_skill_as=kind)
+    await agent.bash("echo -n from a command > note")
+    result = json.loads(str((await agent.use("world")).content))
+    assert (result["cwd"], result["PWD"], result["note"]) == (
+        agent.workspace.path_inside,
+        agent.workspace.path_inside,
         "from a command",
     )
-    assert told["style"] == "Write plainly."
-    assert told["API_SECRET"] == "[secret]"  # it had it, and the model does not get it
-    assert told["PURAS_SERVICE_TOKEN"] == it.room.assignment.token
-    assert told["PURAS_IDEMPOTENCY_KEY"].startswith("job:1:")
-    assert await it.bash("cat made-by-tool") == "exit=0\nfrom the tool"
+    assert result["style"] == "Write plainly."
+    assert result["API_SECRET"] == "[secret]"  # the tool has the value, and the model receives it redacted
+    assert result["PURAS_SERVICE_TOKEN"] == agent.workspace.assignment.token
+    assert result["PURAS_IDEMPOTENCY_KEY"].startswith("job:1:")
+    assert await agent.bash("cat made-by-tool") == "exit=0\nfrom the tool"
 
 
 async def test_arguments_get_defaults_and_undeclared_outputs_are_removed(
-    agent: OpenAgent, kind: Kind
+    open_agent: OpenAgent, kind: Kind
 ) -> None:
-    it = await agent(beside=kind)
-    assert str((await it.use("late")).content).isdecimal()
-    result = await it.use("measure", size='{"w": 2, "h": 3}')
+    agent = await open_agent(same_skill_as=kind)
+    assert str((await agent.use("late")).content).isdecimal()
+    result = await agent.use("measure", size='{"w": 2, "h": 3}')
     assert json.loads(str(result.content)) == {"area": 6, "tags": []}
-    media = (await it.use("picture_whole")).details["media"]
+    media = (await agent.use("image_whole")).details["media"]
     assert media == [
         {"drive_path": "out/a.png", "kind": "image"},
         {"drive_path": "out/b.mp3", "kind": "audio"},
@@ -158,7 +160,7 @@ async def test_arguments_get_defaults_and_undeclared_outputs_are_removed(
         ("measure", {"size": {"w": 1}}, r"size"),
         ("measure", {"size": "{broken"}, "size"),
         ("measure", {"size": {"w": 1, "h": 1}, "surprise": 1}, "surprise"),
-        ("picture", {}, "output_schema"),
+        ("image", {}, "output_schema"),
         ("fail", {}, "ValueError: the oven is cold"),
         ("absent", {}, "nowhere.py"),
         ("gone", {}, "has no function 'gone'"),
@@ -169,18 +171,18 @@ async def test_arguments_get_defaults_and_undeclared_outputs_are_removed(
     ],
 )
 async def test_tool_errors_are_returned_to_the_model(
-    agent: OpenAgent, kind: Kind, name: str, given: dict[str, Any], says: str
+    open_agent: OpenAgent, kind: Kind, name: str, given: dict[str, Any], says: str
 ) -> None:
-    it = await agent(beside=kind)
+    agent = await open_agent(same_skill_as=kind)
     with pytest.raises(ToolError, match=says):
-        await it.use(name, **given)
-    assert (await it.use("measure", size={"w": 1, "h": 1})).ok
+        await agent.use(name, **given)
+    assert (await agent.use("measure", size={"w": 1, "h": 1})).ok
 
 
-async def test_cancellation_ends_a_tool_call_immediately(agent: OpenAgent, kind: Kind) -> None:
-    it = await agent(beside=kind)
+async def test_cancellation_ends_a_tool_call_immediately(open_agent: OpenAgent, kind: Kind) -> None:
+    agent = await open_agent(same_skill_as=kind)
     mark = f"86400.{uuid4().int % 10**9}"
-    task = asyncio.ensure_future(it.use("sleep", mark=mark))
+    task = asyncio.ensure_future(agent.use("sleep", mark=mark))
     await until(lambda: bool(running(mark)))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -189,28 +191,28 @@ async def test_cancellation_ends_a_tool_call_immediately(agent: OpenAgent, kind:
 
 
 async def test_agents_of_a_skill_share_zygotes_but_not_folders(
-    agent: OpenAgent, kind: Kind, runtime: SandboxRuntime
+    open_agent: OpenAgent, kind: Kind, runtime: SandboxRuntime
 ) -> None:
     if not runtime.layers.landlock_abi:
         pytest.skip("this kernel has no Landlock")
-    one = await agent(beside=kind)
-    other = await agent(beside=one.kind)
+    one = await open_agent(same_skill_as=kind)
+    other = await open_agent(same_skill_as=one.kind)
     before = len(runtime.pool._zygotes)
-    listed = [json.loads(str((await it.use("look", path=".")).content)) for it in (one, other)]
+    listed = [json.loads(str((await agent.use("look", path=".")).content)) for agent in (one, other)]
     assert "SKILL.md" in listed[0]
     assert len(runtime.pool._zygotes) <= before + 1
     for path in (
-        other.room.path_inside,
-        f"{other.room.path_inside}/tmp",
-        str(Path(one.room.path_inside).parent),
+        other.workspace.path_inside,
+        f"{other.workspace.path_inside}/tmp",
+        str(Path(one.workspace.path_inside).parent),
     ):
         with pytest.raises(ToolError, match="PermissionError"):
             await one.use("look", path=path)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def listening_house(tmp_path: Path) -> AsyncIterator[SandboxRuntime]:
-    """A house whose jobs reach an API that says yes to everything."""
+async def runtime_with_api(tmp_path: Path) -> AsyncIterator[SandboxRuntime]:
+    """Open a runtime with an API that accepts every request."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -230,25 +232,25 @@ async def listening_house(tmp_path: Path) -> AsyncIterator[SandboxRuntime]:
 
 
 async def test_token_is_valid_until_the_last_concurrent_call_ends(
-    agent: OpenAgent, listening_house: SandboxRuntime
+    open_agent: OpenAgent, runtime_with_api: SandboxRuntime
 ) -> None:
-    it = await agent(CODE, tools=TOOLS, runtime=listening_house)
-    slow = asyncio.ensure_future(it.use("call_home", wait=True))
-    assert (await it.use("call_home", wait=False)).content == "200"
-    (it.room.folder / "go").touch()
+    agent = await open_agent(CODE, tools=TOOLS, runtime=runtime_with_api)
+    slow = asyncio.ensure_future(agent.use("call_home", wait=True))
+    assert (await agent.use("call_home", wait=False)).content == "200"
+    (agent.workspace.folder / "go").touch()
     assert (await slow).content == "200"
-    await it.room.close()
+    await agent.workspace.close()
 
 
-async def test_staged_drive_is_usable_and_complete_at_the_end(agent: OpenAgent, tmp_path: Path) -> None:
-    it = await agent(CODE, tools=TOOLS, has_staged_drive=True)
-    drive = it.room.assignment.drive_dir
+async def test_staged_drive_is_usable_and_complete_at_the_end(open_agent: OpenAgent, tmp_path: Path) -> None:
+    agent = await open_agent(CODE, tools=TOOLS, has_staged_drive=True)
+    drive = agent.workspace.assignment.drive_dir
     assert not drive.exists()
-    await it.bash("echo kept > drive/from-bash")
-    assert json.loads(str((await it.use("look", path="drive")).content)) == ["from-bash"]
-    await it.use("file_write", path="drive/sub/from-file", content="kept")
-    await it.room.close()
-    assert it.room.is_drive_complete
+    await agent.bash("echo kept > drive/from-bash")
+    assert json.loads(str((await agent.use("look", path="drive")).content)) == ["from-bash"]
+    await agent.use("file_write", path="drive/sub/from-file", content="kept")
+    await agent.workspace.close()
+    assert agent.workspace.is_drive_complete
     assert sorted(str(path.relative_to(drive)) for path in drive.rglob("*")) == [
         "from-bash",
         "sub",
@@ -256,20 +258,22 @@ async def test_staged_drive_is_usable_and_complete_at_the_end(agent: OpenAgent, 
     ]
 
 
-async def test_staged_drive_that_was_replaced_is_reported(agent: OpenAgent) -> None:
-    it = await agent(CODE, tools=TOOLS, has_staged_drive=True)
-    await it.bash("mv drive gone; ln -s /etc drive")
+async def test_staged_drive_that_was_replaced_is_reported(open_agent: OpenAgent) -> None:
+    agent = await open_agent(CODE, tools=TOOLS, has_staged_drive=True)
+    await agent.bash("mv drive gone; ln -s /etc drive")
     with pytest.raises(ToolError, match=r"link|folder"):
-        await it.use("file_read", paths=["drive/passwd"])
-    await it.room.close()
-    assert not it.room.is_drive_complete
+        await agent.use("file_read", paths=["drive/passwd"])
+    await agent.workspace.close()
+    assert not agent.workspace.is_drive_complete
 
 
-async def test_strict_mode_rejects_agents_on_an_unconfined_host(agent: OpenAgent, tmp_path: Path) -> None:
+async def test_strict_mode_rejects_agents_on_an_unconfined_host(
+    open_agent: OpenAgent, tmp_path: Path
+) -> None:
     bare = Layers(None, 0, False, ("nothing is here",))
     runtime = SandboxRuntime(
         tmp_path / "home", sandbox="strict", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=64, layers=bare
     )
     with pytest.raises(SandboxUnavailable, match="strict"):
-        await agent(runtime=runtime)
+        await open_agent(runtime=runtime)
     await runtime.close()

@@ -1,6 +1,6 @@
-"""Uses a workroom on a machine that lacks something, and prints what became of it as one JSON object.
+"""Use a workspace on a host without some sandbox layers, and print the results as one JSON object.
 
-A program of its own, so that it can be run as another user: `python unprivileged_workspace.py FOLDER mounts|bare`.
+This is a separate program, so that it can run as another user: `python unprivileged_workspace.py FOLDER mounts|bare`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def here():
 """
 
 
-class _Notes:
+class _Recorder:
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
 
@@ -38,14 +38,14 @@ class _Notes:
         self.events.append((event.type, event.to_payload()))
 
 
-def main(folder: Path, machine: str) -> None:
-    """Use it, print, end."""
-    sys.stdout.write(json.dumps(asyncio.run(_use(folder, machine))) + "\n")
+def main(folder: Path, host: str) -> None:
+    """Use the workspace and print the results."""
+    sys.stdout.write(json.dumps(asyncio.run(_use(folder, host))) + "\n")
 
 
-async def _use(folder: Path, machine: str) -> dict[str, Any]:
+async def _use(folder: Path, host: str) -> dict[str, Any]:
     found = layers.probe("auto")
-    if machine == "bare":
+    if host == "bare":
         found = layers.Layers(None, found.landlock_abi, found.seccomp, ("there is no bubblewrap",))
     own, drive = folder / "bundle/helper", folder / "drive"
     own.mkdir(parents=True)
@@ -69,24 +69,24 @@ async def _use(folder: Path, machine: str) -> dict[str, Any]:
             Tool(name="pay", entrypoint="pay.py:pay", confirm=True),
         ),
     )
-    notes = _Notes()
-    room = await open_workspace(runtime, _assignment(folder, drive), skill, notes)
+    recorder = _Recorder()
+    workspace = await open_workspace(runtime, _assignment(folder, drive), skill, recorder)
     tools = {tool.spec.name: tool for tool in workspace_tools(skill, vision=True, pdf=True)}
 
     async def use(name: str, **given: Any) -> Any:
         try:
-            return (await tools[name].run(ToolCall(uuid4().hex, name, given, 1, "job"), room)).content
+            return (await tools[name].run(ToolCall(uuid4().hex, name, given, 1, "job"), workspace)).content
         except ToolError as error:
             return f"ERROR: {error}"
 
     mark = f"86400.{uuid4().int % 10**9}"
-    told = {
+    results = {
         "layers": found.names,
         "write": await use("file_write", path="a.md", content="file"),
         "bash": await use("bash", command="cat a.md SKILL.md; echo kept > drive/kept; id -u"),
         "tool": await use("here"),
         "read": await use(
-            "file_read", paths=["from-tool", "drive/kept", f"{room.path_inside}/a.md", "SKILL.md"]
+            "file_read", paths=["from-tool", "drive/kept", f"{workspace.path_inside}/a.md", "SKILL.md"]
         ),
         "slow": await use("bash", command=f"setsid sleep {mark} & sleep {mark}", timeout=1),
         "left": await use("bash", command=f"exec 2>/dev/null; sleep {mark} & echo away"),
@@ -100,16 +100,16 @@ async def _use(folder: Path, machine: str) -> dict[str, Any]:
         "pay": await use("pay"),
         "sleeping": _running(mark),
     }
-    await room.close()
+    await workspace.close()
     runtime.mode = "strict"
     try:
-        await (await open_workspace(runtime, _assignment(folder, drive), skill, notes)).close()
-        told["strict"] = "runs"
+        await (await open_workspace(runtime, _assignment(folder, drive), skill, recorder)).close()
+        results["strict"] = "runs"
     except SandboxUnavailable as error:
-        told["strict"] = error.detail
+        results["strict"] = error.detail
     await runtime.close()
-    told["folders"] = len(list((folder / "home/jobs").iterdir()))
-    return told
+    results["folders"] = len(list((folder / "home/jobs").iterdir()))
+    return results
 
 
 def _assignment(folder: Path, drive: Path) -> Assignment:
