@@ -1,4 +1,4 @@
-"""A home of its own for each test, with whatever was started in it ended afterwards."""
+"""A separate home folder for each test, whose servers are stopped after the test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backend.embedded import postgres, valkey
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that every account may pass; pytest's own is private to its user."""
+    """Create a folder that every account can enter; the folder of pytest is private to its user."""
     folder = Path(tempfile.mkdtemp(prefix="puras-home-"))
     folder.chmod(0o755)
     yield folder
@@ -24,14 +24,14 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.fixture
 def home(open_folder: Path) -> Iterator[Path]:
-    """A home that does not exist yet."""
+    """Yield a home folder that does not exist yet."""
     home = open_folder / "home"
     yield home
-    end_servers(home)
+    stop_servers(home)
 
 
-def end_servers(home: Path) -> None:
-    """End what runs in a home."""
+def stop_servers(home: Path) -> None:
+    """Stop the servers of a home folder."""
     postgres.stop(home)
     valkey.stop(home)
     homes.remove_short_folder(home)

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL and Valkey: they start, are found again, survive a kill and keep to themselves."""
+"""The embedded PostgreSQL and Valkey: they start, are reused, survive a kill and stay private."""
 
 from __future__ import annotations
 
@@ -52,9 +52,7 @@ def test_stopped_servers_keep_their_data(home: Path) -> None:
 
 def test_killed_servers_restart_with_their_data(home: Path) -> None:
     write(postgres.start(home), valkey.start(home))
-    time.sleep(
-        1.1
-    )  # Valkey writes its file once a second; what is younger may be lost, and that is its promise
+    time.sleep(1.1)  # Valkey writes its file once per second, and newer data may be lost
     os.kill(postgres_pid(home), signal.SIGKILL)
     os.kill(valkey_pid(home), signal.SIGKILL)
     assert process.wait_until(lambda: postgres.attach(home) is None and valkey.attach(home) is None, 10)
@@ -188,7 +186,7 @@ def test_servers_run_for_an_unprivileged_user(open_folder: Path) -> None:
     open_folder.chmod(0o777)
     home = open_folder / "home"
 
-    def as_nobody() -> None:
+    def as_other_user() -> None:
         write(postgres.start(home), valkey.start(home))
         try:
             assert read(postgres.start(home), valkey.start(home)) == (1, b"kept")
@@ -198,23 +196,22 @@ def test_servers_run_for_an_unprivileged_user(open_folder: Path) -> None:
             postgres.stop(home)
             valkey.stop(home)
 
-    assert run_as("nobody", as_nobody) == 0
+    assert run_as("nobody", as_other_user) == 0
 
 
 def run_as(name: str, act: Callable[[], None]) -> int:
-    """Run `act` in a forked child of this process that has become somebody else; returns its exit code."""
-    person = pwd.getpwnam(name)
+    """Run `act` as another user in a forked child process, and return its exit code."""
+    user = pwd.getpwnam(name)
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # a runner with threads; the child uses none of them
+        # pytest may have threads, of which the child uses none.
+        warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
         code = 1
         try:
             os.setgroups([])
-            os.setgid(person.pw_gid)
-            os.setuid(person.pw_uid)
+            os.setgid(user.pw_gid)
+            os.setuid(user.pw_uid)
             act()
             code = 0
         finally:

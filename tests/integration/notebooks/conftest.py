@@ -1,4 +1,4 @@
-"""Projects with notebooks, and a worker in this process that holds their kernels in real sandboxes."""
+"""Projects with notebooks, and a worker in the test process that runs their kernels in real sandboxes."""
 
 from __future__ import annotations
 
@@ -35,59 +35,59 @@ PATH = "notebooks/first.ipynb"
 
 @dataclass
 class Kernel:
-    """A kernel of a project, over REST."""
+    """A kernel of a project, used through the REST API."""
 
     project: Project
     id: str
     boots: int = 1
 
-    async def look(self, **query: Any) -> Any:
-        """As it is."""
+    async def read(self, **query: Any) -> Any:
+        """Return the state of the kernel."""
         answer = await self.project.http.get(f"{KERNELS}/{self.id}", params=query)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    async def until(self, is_so: Callable[[Any], bool]) -> Any:
-        """As it is once something is so."""
+    async def until(self, condition: Callable[[Any], bool]) -> Any:
+        """Wait until a condition is true, and return the state of the kernel."""
         async with asyncio.timeout(60):
-            seen = await self.look()
-            while not is_so(seen):
+            state = await self.read()
+            while not condition(state):
                 await asyncio.sleep(0.1)
-                seen = await self.look()
-        return seen
+                state = await self.read()
+        return state
 
     async def queue(self, *codes: str) -> list[str]:
-        """Have cells run; gives their ids."""
+        """Queue cells and return their IDs."""
         cells = [{"cell": f"c{at}", "code": code} for at, code in enumerate(codes)]
         answer = await self.project.http.post(f"{KERNELS}/{self.id}/cells", json={"cells": cells})
         assert answer.status_code == 201, answer.text
         return [one["id"] for one in answer.json()["cells"]]
 
     async def run(self, *codes: str) -> Any:
-        """The last of these cells when all have ended."""
+        """Queue cells and return the last one when all have ended."""
         return (await self.ended(await self.queue(*codes)))[-1]
 
     async def ended(self, ids: list[str]) -> list[Any]:
-        """These runs of cells, once they have ended."""
-        seen = await self.until(
+        """Wait until cells have ended, and return them."""
+        state = await self.until(
             lambda kernel: all(
                 one["status"] not in ("queued", "running") for one in kernel["cells"] if one["id"] in ids
             )
         )
-        return [one for one in seen["cells"] if one["id"] in ids]
+        return [one for one in state["cells"] if one["id"] in ids]
 
     async def until_running(self, cell_id: str) -> None:
         """Return once the cell runs and has printed something."""
 
-        def is_so(kernel: Any) -> bool:
+        def has_output(kernel: Any) -> bool:
             (cell,) = [one for one in kernel["cells"] if one["id"] == cell_id]
             return cell["status"] == "running" and bool(cell["outputs"])
 
-        await self.until(is_so)
+        await self.until(has_output)
 
-    async def post(self, what: str) -> None:
-        """Interrupt it, or begin it anew."""
-        answer = await self.project.http.post(f"{KERNELS}/{self.id}/{what}")
+    async def post(self, action: str) -> None:
+        """Interrupt or restart the kernel."""
+        answer = await self.project.http.post(f"{KERNELS}/{self.id}/{action}")
         assert answer.status_code == 204, answer.text
 
 
@@ -101,32 +101,32 @@ class Lab:
     kernels: list[Kernel] = field(default_factory=list)
 
     async def project(self, name: str = "Mine") -> Project:
-        """A project with money and a skill."""
+        """Create a project with credit and a skill."""
         project = await self.projects.make(name)
         await self.top_up(project)
         await project.pushed(BUNDLE)
         return project
 
     async def top_up(self, project: Project) -> None:
-        """Give it a dollar."""
+        """Add a credit of one dollar to a project."""
         async with self.instance.database.transaction() as session:
             await ledger.top_up(session, project_id=project.id, amount_micros=1_000_000, created_by="test")
 
     async def kernel(self, project: Project | None = None, path: str = PATH) -> Kernel:
-        """A kernel that has begun."""
+        """Start a kernel and wait until it is idle."""
         project = project or await self.project()
         answer = await project.http.post(KERNELS, json={"path": path})
         assert answer.status_code == 201, answer.text
         kernel = Kernel(project, answer.json()["id"])
         self.kernels.append(kernel)
-        seen = await kernel.until(lambda one: one["status"] != "starting")
-        assert seen["status"] == "idle", seen
+        state = await kernel.until(lambda one: one["status"] != "starting")
+        assert state["status"] == "idle", state
         return kernel
 
 
 @pytest.fixture(scope="module")
 def notebook_settings() -> dict[str, Any]:
-    """What is other in the settings of a file's instance."""
+    """Return the settings in which the instance of a test file differs from the defaults."""
     return {}
 
 
@@ -137,7 +137,7 @@ async def served(
     tmp_path_factory: pytest.TempPathFactory,
     notebook_settings: dict[str, Any],
 ) -> AsyncIterator[Lab]:
-    """One instance for the tests of a file, without a worker."""
+    """Serve one instance without a worker for the tests of a file."""
     home = tmp_path_factory.mktemp("notebooks")
     database, redis = Database(database_url), Redis.from_url(servers.redis_url)
     await empty(database)
@@ -160,8 +160,8 @@ async def served(
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def working(served: Lab, database_url: str) -> AsyncIterator[Lab]:
-    """The same with a worker."""
+async def with_worker(served: Lab, database_url: str) -> AsyncIterator[Lab]:
+    """Serve the same instance with a worker."""
     settings = served.instance.settings
     functions = DeterministicRunner(
         SandboxRuntime(settings.home, sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
@@ -172,28 +172,28 @@ async def working(served: Lab, database_url: str) -> AsyncIterator[Lab]:
     runners: Any = {"deterministic": functions, "kernel": KernelRunner(instance, functions.runtime)}
     supervisor = Supervisor(instance, runners, lanes=["default"], capacity=16)
     await supervisor.join([])
-    heart = Heartbeat(
+    heartbeat = Heartbeat(
         database_url,
         worker_id=lambda: supervisor.worker_id,
         running=lambda: supervisor.running,
         on_expired=lambda _: None,
         on_drain=lambda: None,
     )
-    heart.start()
+    heartbeat.start()
     running = asyncio.create_task(supervisor.run(drain_s=5))
     yield served
-    heart.is_stopping = True
+    heartbeat.is_stopping = True
     supervisor.stop()
     await running
-    await asyncio.to_thread(heart.stop)
+    await asyncio.to_thread(heartbeat.stop)
     await functions.close()
     await wakeups.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def lab(working: Lab) -> AsyncIterator[Lab]:
-    """The same; kernels that a test has begun are stopped after it."""
-    yield working
-    while working.kernels:
-        kernel = working.kernels.pop()
+async def lab(with_worker: Lab) -> AsyncIterator[Lab]:
+    """Serve the same instance with a worker; kernels that a test started are stopped after it."""
+    yield with_worker
+    while with_worker.kernels:
+        kernel = with_worker.kernels.pop()
         await kernel.project.http.delete(f"{KERNELS}/{kernel.id}")

@@ -1,4 +1,4 @@
-"""What a kernel finds: the files of the draft, valid or not, and the packages of its requirements.txt."""
+"""Files and packages of a kernel: the draft, valid or not, and its requirements.txt."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of packages in place of a registry, with the wheel `tiny-wheel` in it."""
+    """Create a folder of packages that replaces the registry, with the wheel `tiny-wheel`."""
     folder = tmp_path / "index"
     folder.mkdir()
     settings = tmp_path / "uv.toml"
@@ -37,18 +37,18 @@ def value_of(cell: Any) -> str:
     return str(cell["outputs"][-1]["data"]["text/plain"])
 
 
-async def started(lab: Lab, project: Project) -> tuple[Any, list[str]]:
-    """A kernel when it has begun or ended, and what it said meanwhile."""
+async def start_kernel(lab: Lab, project: Project) -> tuple[Any, list[str]]:
+    """Create a kernel; return its state when it is idle or has ended, and the reasons that it reported."""
     made = await project.http.post(KERNELS, json={"path": PATH})
     assert made.status_code == 201, made.text
     kernel, reasons = Kernel(project, made.json()["id"]), []
     lab.kernels.append(kernel)
 
-    def is_over(seen: Any) -> bool:
+    def is_ready_or_ended(seen: Any) -> bool:
         reasons.append(seen["reason"])
         return bool(seen["status"] in ("idle", "ended"))
 
-    return await kernel.until(is_over), reasons
+    return await kernel.until(is_ready_or_ended), reasons
 
 
 async def test_invalid_skill_is_reported_and_its_files_are_available(lab: Lab) -> None:
@@ -57,7 +57,7 @@ async def test_invalid_skill_is_reported_and_its_files_are_available(lab: Lab) -
     kernel = await lab.kernel(project)
     cell = await kernel.run("import sys; sys.path.append('skills/double')\nfrom main import run\nrun(2)")
     assert value_of(cell) == "{'n': 4}"
-    said = (await kernel.look())["said"]
+    said = (await kernel.read())["said"]
     assert "is invalid" in said
     assert "skills/double/skill.yaml" in said
 
@@ -68,14 +68,14 @@ async def test_files_of_a_draft_without_skills_are_available(lab: Lab) -> None:
     await put(project, "notebooks/owls.txt", b"barn owl")
     kernel = await lab.kernel(project)
     assert value_of(await kernel.run("open('notebooks/owls.txt').read()")) == "'barn owl'"
-    assert (await kernel.look())["said"] == ""
+    assert (await kernel.read())["said"] == ""
 
 
 async def test_packages_are_installed_for_a_draft_with_an_invalid_skill(lab: Lab, index: Path) -> None:
     project = await lab.project()
     await put(project, "requirements.txt", b"tiny-wheel==1.0\n")
     await put(project, "skills/double/skill.yaml", b"entrypoint: main.py:gone\n")
-    seen, reasons = await started(lab, project)
+    seen, reasons = await start_kernel(lab, project)
     assert seen["status"] == "idle", seen
     assert any("Installing the packages" in one and "tiny-wheel" in one for one in reasons), set(reasons)
     cell = await lab.kernels[-1].run("import tinywheel\ntinywheel.ANSWER")
@@ -97,6 +97,6 @@ async def test_matplotlib_finds_its_inline_backend_in_a_kernel(lab: Lab) -> None
 async def test_unavailable_package_is_named(lab: Lab, index: Path, line: bytes, why: str) -> None:
     project = await lab.project()
     await put(project, "requirements.txt", line + b"\n")
-    seen, _ = await started(lab, project)
+    seen, _ = await start_kernel(lab, project)
     assert (seen["status"], seen["ended_by"]) == ("ended", "failed")
     assert why in seen["reason"]

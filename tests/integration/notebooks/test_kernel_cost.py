@@ -1,4 +1,4 @@
-"""A kernel that costs something: it holds no more of the wallet than a job may, and ends when that is used up."""
+"""The cost of a kernel: it reserves at most the cap of a job, and ends when this amount is used up."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def notebook_settings() -> dict[str, Any]:
 async def test_kernel_reserves_its_cap_and_ends_when_it_is_used_up(lab: Lab) -> None:
     kernel = await lab.kernel()
     money = (await kernel.project.http.get("/v1/billing/balance")).json()
-    assert money["reserved_micros"] == 400_000, "of a dollar; eight hours would cost 1,440"
+    assert money["reserved_micros"] == 400_000, "of one dollar; eight hours would cost 1,440 dollars"
     (cell,) = await kernel.queue("print('on', flush=True)\nwhile True: pass")
     seen = await kernel.until(lambda one: one["status"] == "ended")
     assert "is used up" in seen["reason"]

@@ -1,4 +1,4 @@
-"""How kernels end: for idleness, with their worker, and how it is told."""
+"""The end of kernels: after idle time or with their worker, and the reported reason."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def notebook_settings() -> dict[str, Any]:
 
 @contextmanager
 def worker(lab: Lab, servers: Servers, database_url: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker process, to be ended from outside."""
+    """Start a worker process that a test can kill."""
     home = lab.instance.settings.home
     environment = {
         **os.environ,
@@ -42,8 +42,8 @@ def worker(lab: Lab, servers: Servers, database_url: str) -> Iterator[subprocess
             process.kill()
 
 
-async def begun(lab: Lab) -> Kernel:
-    """A kernel that has a variable."""
+async def start_kernel(lab: Lab) -> Kernel:
+    """Start a kernel and set a variable in it."""
     project = await lab.project()
     answer = await project.http.post(KERNELS, json={"path": PATH})
     kernel = Kernel(project, answer.json()["id"])
@@ -55,30 +55,30 @@ async def test_kernel_of_a_killed_worker_is_lost_and_can_be_recreated(
     served: Lab, servers: Servers, database_url: str
 ) -> None:
     with worker(served, servers, database_url) as process:
-        kernel = await begun(served)
+        kernel = await start_kernel(served)
         (running,) = await kernel.queue("print('on', flush=True)\nimport time; time.sleep(600)")
         await kernel.until_running(running)
         process.kill()
     with worker(served, servers, database_url) as process:
-        seen = await kernel.until(lambda one: one["status"] == "ended")
-        assert seen["ended_by"] == "lost"
-        assert "was lost once" in seen["reason"]
-        assert [one["status"] for one in seen["cells"]] == ["ok", "lost"]
+        state = await kernel.until(lambda one: one["status"] == "ended")
+        assert state["ended_by"] == "lost"
+        assert "was lost once" in state["reason"]
+        assert [one["status"] for one in state["cells"]] == ["ok", "lost"]
         fresh = await kernel.project.http.post(KERNELS, json={"path": PATH})
-        anew = Kernel(kernel.project, fresh.json()["id"])
-        assert anew.id != kernel.id
-        assert (await anew.run("'x' in dir()"))["outputs"][0]["data"]["text/plain"] == "False"
+        recreated = Kernel(kernel.project, fresh.json()["id"])
+        assert recreated.id != kernel.id
+        assert (await recreated.run("'x' in dir()"))["outputs"][0]["data"]["text/plain"] == "False"
         process.terminate()
         await asyncio.to_thread(process.wait)
-        seen = await anew.look()
-        assert (seen["status"], seen["ended_by"]) == ("ended", "lost")
-        assert "worker process" in seen["reason"]
+        state = await recreated.read()
+        assert (state["status"], state["ended_by"]) == ("ended", "lost")
+        assert "worker process" in state["reason"]
 
 
 async def test_idle_kernel_ends_with_a_reason(lab: Lab) -> None:
     kernel = await lab.kernel()
     await kernel.run("import time; time.sleep(4)")
-    assert (await kernel.look())["status"] == "idle", "a cell that runs is no idleness"
-    seen = await kernel.until(lambda one: one["status"] == "ended")
-    assert (seen["ended_by"], seen["reason"]) == ("idle", "It was idle for 0.05 minutes.")
-    assert [one["status"] for one in seen["cells"]] == ["ok"]
+    assert (await kernel.read())["status"] == "idle", "a running cell is not idle time"
+    state = await kernel.until(lambda one: one["status"] == "ended")
+    assert (state["ended_by"], state["reason"]) == ("idle", "It was idle for 0.05 minutes.")
+    assert [one["status"] for one in state["cells"]] == ["ok"]

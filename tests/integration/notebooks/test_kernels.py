@@ -1,4 +1,4 @@
-"""Kernels of notebooks: cells run in order in a sandbox, and what they give is stored as it comes."""
+"""Kernels of notebooks: cells run in order in a sandbox, and their output is stored as it arrives."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ async def test_variables_persist_and_the_last_value_is_returned(lab: Lab) -> Non
 async def test_reads_after_a_revision_return_only_changes(lab: Lab) -> None:
     kernel = await lab.kernel()
     await kernel.run("1")
-    seen = await kernel.look()
-    assert (await kernel.look(after=seen["revision"]))["cells"] == []
-    waiting = asyncio.create_task(kernel.look(after=seen["revision"], wait_s=20))
+    seen = await kernel.read()
+    assert (await kernel.read(after=seen["revision"]))["cells"] == []
+    waiting = asyncio.create_task(kernel.read(after=seen["revision"], wait_s=20))
     (cell_id,) = await kernel.queue("2")
     newer = await waiting
     assert newer["revision"] > seen["revision"]
@@ -50,9 +50,9 @@ async def test_reads_after_a_revision_return_only_changes(lab: Lab) -> None:
 
 async def test_output_is_available_while_the_cell_runs(lab: Lab) -> None:
     kernel = await lab.kernel()
-    (cell_id,) = await kernel.queue("import time\nprint('begun', flush=True)\ntime.sleep(600)")
+    (cell_id,) = await kernel.queue("import time\nprint('started', flush=True)\ntime.sleep(600)")
     await kernel.until_running(cell_id)
-    assert (await kernel.look())["status"] == "busy"
+    assert (await kernel.read())["status"] == "busy"
     await kernel.post("interrupt")
     await kernel.ended([cell_id])
 
@@ -63,15 +63,15 @@ async def test_images_and_html_are_stored_in_notebook_format(lab: Lab) -> None:
         "import base64\nfrom IPython.display import HTML, Image, display\n"
         f"display(Image(data=base64.b64decode('{PNG}'), format='png'))\ndisplay(HTML('<b>hello</b>'))"
     )
-    picture, html = (one["data"] for one in cell["outputs"])
-    assert picture["image/png"].strip() == PNG
+    image, html = (one["data"] for one in cell["outputs"])
+    assert image["image/png"].strip() == PNG
     assert html["text/html"] == "<b>hello</b>"
 
 
 async def test_error_has_its_traceback_and_later_cells_are_dropped(lab: Lab) -> None:
     kernel = await lab.kernel()
-    failed, behind = await kernel.ended(await kernel.queue("1 / 0", "y = 1"))
-    assert (failed["status"], behind["status"]) == ("error", "dropped")
+    failed, later = await kernel.ended(await kernel.queue("1 / 0", "y = 1"))
+    assert (failed["status"], later["status"]) == ("error", "dropped")
     (error,) = failed["outputs"]
     assert (error["output_type"], error["ename"]) == ("error", "ZeroDivisionError")
     plain = re.sub("\x1b\\[[0-9;]*m", "", "".join(error["traceback"]))
@@ -82,10 +82,10 @@ async def test_error_has_its_traceback_and_later_cells_are_dropped(lab: Lab) -> 
 async def test_interrupted_loop_keeps_the_variables(lab: Lab) -> None:
     kernel = await lab.kernel()
     await kernel.run("x = 7")
-    looping, behind = await kernel.queue("print('looping', flush=True)\nwhile True: pass", "x = 8")
+    looping, later = await kernel.queue("print('looping', flush=True)\nwhile True: pass", "x = 8")
     await kernel.until_running(looping)
     await kernel.post("interrupt")
-    first, second = await kernel.ended([looping, behind])
+    first, second = await kernel.ended([looping, later])
     assert (first["status"], second["status"]) == ("interrupted", "dropped")
     assert (await kernel.run("x"))["outputs"][0]["data"]["text/plain"] == "7"
 
@@ -93,11 +93,11 @@ async def test_interrupted_loop_keeps_the_variables(lab: Lab) -> None:
 async def test_restart_clears_variables_even_if_a_cell_ignores_interrupts(lab: Lab) -> None:
     kernel = await lab.kernel()
     await kernel.run("x = 7")
-    (deaf,) = await kernel.queue(
-        "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('deaf', flush=True)\n"
+    (cell_id,) = await kernel.queue(
+        "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('ready', flush=True)\n"
         "while True: time.sleep(1)"
     )
-    await kernel.until_running(deaf)
+    await kernel.until_running(cell_id)
     await kernel.post("restart")
     seen = await kernel.until(lambda one: one["boots"] == 2 and one["status"] == "idle")
     assert "restarted" in seen["said"]
@@ -174,8 +174,10 @@ async def test_kernel_has_the_files_of_the_draft_and_the_drive(lab: Lab) -> None
 async def test_kernel_cannot_access_the_host_other_projects_or_secrets(lab: Lab) -> None:
     mine, other = await lab.project(), await lab.project("Other")
     await mine.http.put("/v1/secrets/API_TOKEN", json={"value": "a-secret-of-the-project"})
-    beside = await lab.kernel(other)
-    await beside.run("open('theirs.txt', 'w').write('theirs'); open('drive/theirs.txt', 'w').write('theirs')")
+    other_kernel = await lab.kernel(other)
+    await other_kernel.run(
+        "open('theirs.txt', 'w').write('theirs'); open('drive/theirs.txt', 'w').write('theirs')"
+    )
     kernel = await lab.kernel(mine)
     home = lab.instance.settings.home
     look = (
@@ -246,14 +248,16 @@ async def test_skill_cell_returns_its_files_and_errors(lab: Lab) -> None:
         'def word_count(text: str) -> dict[str, int]:\n    """Counts words."""\n'
         '    return {"words": len(text.split())}',
     )
-    (told,) = [one["data"]["application/vnd.puras.skill+json"] for one in cell["outputs"] if "data" in one]
-    assert (told["name"], told["kind"]) == ("word-count", "function")
-    assert set(told["files"]) == {"main.py", "skill.yaml", "requirements.txt"}
-    assert "network: none" in told["files"]["skill.yaml"]
+    (skill_data,) = [
+        one["data"]["application/vnd.puras.skill+json"] for one in cell["outputs"] if "data" in one
+    ]
+    assert (skill_data["name"], skill_data["kind"]) == ("word-count", "function")
+    assert set(skill_data["files"]) == {"main.py", "skill.yaml", "requirements.txt"}
+    assert "network: none" in skill_data["files"]["skill.yaml"]
     assert text_of(await kernel.run("print(word_count('a b'))")) == "{'words': 2}\n"
-    prompt = await kernel.run("%%skill answer\nAnswer in one sentence.")
+    prompt = await kernel.run("%%skill answer\nAnswer in one line.")
     files = prompt["outputs"][0]["data"]["application/vnd.puras.skill+json"]["files"]
-    assert files["prompt.md"] == "Answer in one sentence.\n"
+    assert files["prompt.md"] == "Answer in one line.\n"
     wrong = await kernel.run("%%skill Bad Name\nx")
     assert "%%skill NAME" in str(wrong["outputs"])
 
@@ -264,7 +268,7 @@ async def test_calls_that_need_an_api_key_name_the_alternative(lab: Lab) -> None
         "%%skill word-count\n@puras.skill\ndef word_count(text: str) -> dict[str, int]:\n"
         "    return {'words': len(text.split())}"
     )
-    await kernel.run("%%skill answer\nAnswer in one sentence.")
+    await kernel.run("%%skill answer\nAnswer in one line.")
     for code, instead in {
         "puras.attach('0f0e')": "The page of the job",
         "word_count.run(text='a b')": "Try it",

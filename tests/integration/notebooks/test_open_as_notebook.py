@@ -1,4 +1,4 @@
-"""A job is opened as a notebook of the draft."""
+"""Jobs and inputs that are opened as notebooks of the draft."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may have a kernel, and whose."""
+"""Access to kernels by project, role and API key."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CELLS = {"cells": [{"cell": "a", "code": "1"}]}
 
 
 async def queued(project: Project) -> str:
-    """A kernel that no worker has begun."""
+    """Create a kernel that no worker has started."""
     answer = await project.http.post(KERNELS, json={"path": PATH})
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
@@ -38,8 +38,8 @@ def requests(kernel_id: str) -> list[tuple[str, str, Any]]:
     ]
 
 
-async def asked(http: httpx.AsyncClient, kernel_id: str) -> list[int]:
-    """What each request of a kernel is answered."""
+async def status_codes(http: httpx.AsyncClient, kernel_id: str) -> list[int]:
+    """Return the status code of each request about a kernel."""
     return [
         (await http.request(method, path, json=body)).status_code
         for method, path, body in requests(kernel_id)
@@ -49,9 +49,9 @@ async def asked(http: httpx.AsyncClient, kernel_id: str) -> list[int]:
 async def test_kernel_of_another_project_is_not_found(served: Lab) -> None:
     mine, other = await served.project(), await served.project("Other")
     kernel_id = await queued(mine)
-    assert set(await asked(other.http, kernel_id)) == {404}
+    assert set(await status_codes(other.http, kernel_id)) == {404}
     assert (await other.http.get(KERNELS)).json() == []
-    assert set(await asked(mine.http, str(uuid4()))) == {404}
+    assert set(await status_codes(mine.http, str(uuid4()))) == {404}
 
 
 async def test_viewer_can_read_but_not_run_cells(served: Lab) -> None:
@@ -59,18 +59,18 @@ async def test_viewer_can_read_but_not_run_cells(served: Lab) -> None:
     await project.http.get("/v1/drafts")
     kernel_id = await queued(project)
     async with served.instance.database.transaction() as session:
-        person = await users.create(
+        user = await users.create(
             session, email=f"{uuid4().hex}@example.org", password="three words make one"
         )
-        await members.add(session, project.principal, email=person.email, role=Role.VIEWER)
-        begun = await sessions.start(session, person)
-    cookies = {sessions.cookie_name("http://127.0.0.1:8123"): begun.token}
-    headers = {"X-CSRF-Token": begun.signed_in.csrf_token, "X-Puras-Project": project.slug}
+        await members.add(session, project.principal, email=user.email, role=Role.VIEWER)
+        login = await sessions.start(session, user)
+    cookies = {sessions.cookie_name("http://127.0.0.1:8123"): login.token}
+    headers = {"X-CSRF-Token": login.signed_in.csrf_token, "X-Puras-Project": project.slug}
     transport = httpx.ASGITransport(served.app)
     async with httpx.AsyncClient(
         transport=transport, base_url="http://127.0.0.1:8123", cookies=cookies, headers=headers
     ) as viewer:
-        assert await asked(viewer, kernel_id) == [200, 403, 403, 403, 403]
+        assert await status_codes(viewer, kernel_id) == [200, 403, 403, 403, 403]
         assert len((await viewer.get(KERNELS)).json()) == 1
         assert (await viewer.post(KERNELS, json={"path": PATH})).status_code == 403
 
@@ -97,8 +97,8 @@ async def test_key_for_some_skills_cannot_run_cells(served: Lab, kind: str) -> N
 
 async def test_number_of_kernels_of_a_project_is_limited(served: Lab) -> None:
     project = await served.project()
-    most = served.instance.settings.notebook_kernels
-    for number in range(most):
+    limit = served.instance.settings.notebook_kernels
+    for number in range(limit):
         assert (await project.http.post(KERNELS, json={"path": f"{number}.ipynb"})).status_code == 201
     refused = await project.http.post(KERNELS, json={"path": "more.ipynb"})
     assert (refused.status_code, refused.json()["code"]) == (409, "too_many_kernels")

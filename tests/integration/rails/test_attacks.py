@@ -1,4 +1,4 @@
-"""Fifty attacks on the rails at the door, each with its decision; and what is kept of what they let in."""
+"""More than fifty attempts to bypass input guardrails, each with its decision and the stored data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BUNDLE = {
 
 @pytest_asyncio.fixture
 async def guarded(app: FastAPI, project: Project, database: Database) -> Project:
-    """A project with a function behind rails."""
+    """Create a project with a function that has guardrails."""
     async with database.transaction() as session:
         await ledger.top_up(session, project_id=project.id, amount_micros=1_000_000, created_by="test")
     await project.pushed(BUNDLE)
@@ -36,8 +36,8 @@ async def submit(project: Project, attack: Attack) -> httpx.Response:
     return await project.http.post("/v1/jobs", json={"skill": "guarded", "inputs": attack.inputs})
 
 
-async def kept(database: Database) -> str:
-    """Everything that the database holds of jobs, their events, and answers that are kept for repeats."""
+async def stored_text(database: Database) -> str:
+    """Return the inputs, events and audit records in the database as text."""
     query = text("""
     select coalesce(string_agg(t, ' '), '') from (
       select inputs::text as t from jobs union all select payload::text from job_events
@@ -61,9 +61,9 @@ async def _decision(project: Project, database: Database, attack: Attack) -> str
         body = answer.json()
         assert body["code"] == "rail_blocked", body
         assert body["where"] == "input"
-        del body["request_id"]  # random digits, which may well be those that are looked for
-        words = json.dumps(body).lower()
-        assert not any(one in words for one in ("zanzibar", "sk-abc", "4111")), body
+        del body["request_id"]  # random digits, which could match the forbidden ones
+        content = json.dumps(body).lower()
+        assert not any(one in content for one in ("zanzibar", "sk-abc", "4111")), body
         return "blocks"
     assert answer.status_code == 201, answer.text
     job = answer.json()
@@ -77,7 +77,7 @@ async def _decision(project: Project, database: Database, attack: Attack) -> str
     assert all(set(one) == {"rail", "where", "action", "matched"} for one in decided), decided
     assert all(isinstance(count, int) and count > 0 for one in decided for count in one["matched"].values())
     if "redact" in actions:
-        stored = await kept(database)
+        stored = await stored_text(database)
         assert HIDDEN in json.dumps(job["inputs"])
         assert attack.leaks not in stored
         assert json.dumps(attack.leaks)[1:-1] not in stored
@@ -88,7 +88,7 @@ async def _decision(project: Project, database: Database, attack: Attack) -> str
 
 
 @pytest.mark.parametrize(
-    ("rails", "sentence"),
+    ("rails", "message"),
     [
         ("{name: r, on: input, criteria: is it kind}", "Models do not evaluate guardrails on this instance"),
         ("{name: r, on: input}", "exactly one of 'pattern', 'pii', 'words', 'schema', 'entrypoint'"),
@@ -103,9 +103,9 @@ async def _decision(project: Project, database: Database, attack: Attack) -> str
     ],
 )
 async def test_invalid_guardrail_is_rejected_when_it_is_published(
-    project: Project, rails: str, sentence: str
+    project: Project, rails: str, message: str
 ) -> None:
     written = SKILL[: SKILL.index("rails:")] + f"rails: [{rails}]\n"
     refused = await project.push({**BUNDLE, "skills/guarded/skill.yaml": written.encode()})
     assert refused.status_code == 422, refused.text
-    assert sentence in refused.text
+    assert message in refused.text

@@ -1,4 +1,4 @@
-"""Rails around a function, with checks in the real sandbox."""
+"""Guardrails of a function, with checks in the real sandbox."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def dies(value):
 
 
 class Jobs:
-    """Runs jobs of functions behind rails."""
+    """Jobs of a function with guardrails."""
 
     def __init__(self, project: Project, instance: AppContext, runner: DeterministicRunner) -> None:
         self.project, self.instance, self.runner = project, instance, runner
@@ -70,7 +70,7 @@ class Jobs:
         await self.project.pushed({f"skills/guarded/{name}": content for name, content in files.items()})
 
     async def run(self, words: str) -> tuple[Any, list[Any]]:
-        """A job, once it has ended or waits, and its events."""
+        """Run a job until it ends or waits, and return it with its events."""
         supervisor = Supervisor(self.instance, {"deterministic": self.runner}, lanes=["default"], capacity=1)
         await supervisor.join([])
         working = asyncio.create_task(supervisor.run(drain_s=5))
@@ -173,9 +173,9 @@ async def test_function_waits_for_an_approval_before_it_runs(jobs: Jobs) -> None
     await jobs.push("name: ask, on: input, action: approve, words: [owls]")
     job, events = await jobs.run("owls")
     assert (job["status"], job["result"]) == ("waiting", None)
-    (asked,) = (await jobs.project.http.get("/v1/approvals?status=pending")).json()
-    assert asked["input"] == {"on": "input", "rails": {"ask": {"words": 1}}}
-    await jobs.project.http.post(f"/v1/approvals/{asked['id']}/approve")
+    (approval,) = (await jobs.project.http.get("/v1/approvals?status=pending")).json()
+    assert approval["input"] == {"on": "input", "rails": {"ask": {"words": 1}}}
+    await jobs.project.http.post(f"/v1/approvals/{approval['id']}/approve")
     await jobs.run("cats")
     async with asyncio.timeout(30):
         while (job := (await jobs.project.http.get(f"/v1/jobs/{job['id']}")).json())["finished_at"] is None:
