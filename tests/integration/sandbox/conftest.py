@@ -1,4 +1,4 @@
-"""A home, a drive and skills written on the spot, for tests that run real sandboxes."""
+"""Fixtures for tests that run real sandboxes: a home folder, a drive and generated skills."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ LIMITS = RunLimits(timeout_s=20, memory_mb=256, disk_mb=16, output_mb=1, process
 
 
 @dataclass
-class Notebook:
-    """A recorder that keeps what it is told."""
+class EventRecorder:
+    """A recorder that stores the events."""
 
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
@@ -44,13 +44,13 @@ Skill = Callable[..., Assignment]
 
 
 @pytest.fixture
-def notebook() -> Notebook:
-    return Notebook()
+def recorder() -> EventRecorder:
+    return EventRecorder()
 
 
 @pytest.fixture
 def skill(tmp_path: Path) -> Skill:
-    """Write a skill's file and get an assignment for its function `run`."""
+    """Return a function that writes a skill and returns an assignment of its function `run`."""
 
     def write(
         code: str, *, inputs: dict[str, Any] | None = None, declared: str = "", **over: Any
@@ -59,7 +59,7 @@ def skill(tmp_path: Path) -> Skill:
         folder = bundle / "skills/probe"
         folder.mkdir(parents=True)
         (folder / "main.py").write_text(textwrap.dedent(code), encoding="utf-8")
-        (folder / "data.txt").write_text("beside the skill", encoding="utf-8")
+        (folder / "data.txt").write_text("data of the skill", encoding="utf-8")
         assignment = Assignment(
             job_id=uuid4(),
             attempt=1,
@@ -86,7 +86,7 @@ def skill(tmp_path: Path) -> Skill:
 
 @pytest_asyncio.fixture
 async def runner(tmp_path: Path) -> AsyncIterator[DeterministicRunner]:
-    """A runner with everything that this machine has; all of its processes are gone after the test."""
+    """Open a runner with all layers of this host; it is closed after the test."""
     opened = open_runner(tmp_path)
     yield opened
     await opened.close()
@@ -94,7 +94,7 @@ async def runner(tmp_path: Path) -> AsyncIterator[DeterministicRunner]:
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of packages in place of a registry, with one wheel in it."""
+    """Create a folder of packages that replaces the registry, with one wheel."""
     folder = tmp_path / "index"
     folder.mkdir()
     settings = tmp_path / "uv.toml"
@@ -105,7 +105,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def open_runner(tmp_path: Path, **over: Any) -> DeterministicRunner:
-    """A runner whose home lies in the test's folder."""
+    """Open a runner whose home is in the folder of the test."""
     settings: dict[str, Any] = {
         "sandbox": "auto",
         "api_base": "http://127.0.0.1:9",
@@ -116,7 +116,7 @@ def open_runner(tmp_path: Path, **over: Any) -> DeterministicRunner:
 
 
 def drive_folder(tmp_path: Path) -> Path:
-    """A drive of the project's own user."""
+    """Create a drive that belongs to the user of the project."""
     drive = tmp_path / f"drive-{uuid4().hex[:8]}"
     drive.mkdir(mode=0o700)
     if UID is not None:
@@ -124,8 +124,8 @@ def drive_folder(tmp_path: Path) -> Path:
     return drive
 
 
-async def until(fact: Callable[[], bool]) -> None:
-    """Wait for a fact, at most twenty seconds."""
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition is true, for at most twenty seconds."""
     async with asyncio.timeout(20):
-        while not fact():  # noqa: ASYNC110 - facts of other processes have no event
+        while not condition():  # noqa: ASYNC110 - the state of other processes has no event
             await asyncio.sleep(0.01)

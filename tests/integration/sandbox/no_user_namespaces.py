@@ -1,6 +1,6 @@
-"""Starts a program where no user namespace can be made: `python no_user_namespaces.py UID PROGRAM…`.
+"""Start a program that cannot create user namespaces: `python no_user_namespaces.py UID PROGRAM…`.
 
-It does so in a user namespace of its own, whose limit it sets to none, so that nothing of the machine changes.
+The program runs in a new user namespace whose limit is zero, so that nothing changes on the host.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ UNAVAILABLE = 77
 
 
 def main(uid: int, program: list[str]) -> None:
-    """Become the user `uid` in there and run the program."""
+    """Run the program as the user `uid` in a new user namespace."""
     outer_uid, outer_gid = os.getuid(), os.getgid()
     entered, enter = os.pipe()
-    mapped, go_on = os.pipe()
+    mapped, continue_child = os.pipe()
     child = os.fork()
     if child == 0:
         if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWUSER) != 0:
@@ -39,7 +39,7 @@ def main(uid: int, program: list[str]) -> None:
         else:
             (process / "setgroups").write_text("deny", encoding="ascii")
             _map(process, f"{outer_uid} {outer_uid} 1", f"{outer_gid} {outer_gid} 1")
-    os.write(go_on, b"x")
+    os.write(continue_child, b"x")
     _, status = os.waitpid(child, 0)
     sys.exit(os.waitstatus_to_exitcode(status))
 

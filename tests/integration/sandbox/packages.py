@@ -1,4 +1,4 @@
-"""Packages written on the spot: wheels, and sources with a build backend of their own."""
+"""Generated packages: wheels, and sources that contain their own build backend."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def build_wheel(folder, settings=None, metadata=None):
 def build():
     return "built"
 """
-"""A build backend; what is appended to it may replace `build`, `build_wheel` and the hooks."""
+"""A build backend; code that is appended to it may replace `build`, `build_wheel` and the hooks."""
 
 
 def wheel(
     folder: Path, *, name: str = "tiny_wheel", extra: dict[str, str] | None = None, requires: str = ""
 ) -> None:
-    """Put a wheel into an index."""
+    """Write a wheel to an index."""
     info = f"{name}-1.0.dist-info"
     needs = "".join(f"Requires-Dist: {one}\n" for one in requires.split())
     files = {
@@ -60,7 +60,7 @@ def wheel(
 def source(
     folder: Path, name: str, code: str = "", *, requires: Sequence[str] = (), needs: Sequence[str] = ()
 ) -> None:
-    """Put a source archive into an index, which only its own backend can build; `code` is appended to that."""
+    """Write a source archive with its own build backend to an index; `code` is appended to the backend."""
     backend = BACKEND.format(name=name, requires=list(needs)) + textwrap.dedent(code)
     project = f'[build-system]\nrequires = {list(requires)!r}\nbuild-backend = "own"\nbackend-path = ["."]\n'
     archive(
@@ -70,7 +70,7 @@ def source(
 
 
 def archive(path: Path, files: dict[str, str]) -> None:
-    """A source archive with these files in one folder."""
+    """Write a source archive with these files in one folder."""
     top = path.name.removesuffix(".tar.gz")
     with tarfile.open(path, "w:gz") as opened:
         for name, text in files.items():
@@ -80,7 +80,7 @@ def archive(path: Path, files: dict[str, str]) -> None:
 
 
 def requirements_file(tmp_path: Path, text: str, folder: str = "requirements") -> Path:
-    """A requirements.txt with this text."""
+    """Write a requirements.txt with this text."""
     file = tmp_path / folder / "requirements.txt"
     file.parent.mkdir(exist_ok=True)
     file.write_text(text, encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Gives the number of a job's process to another one while the job goes on, and prints what became of that one.
+"""Give the ID of a job's process to another process while the job continues, and print what happens to that one.
 
-Runs as root in a process namespace of its own, where it chooses the numbers: `python reused_process_id.py FOLDER`. The
-skill replaces what forks in its warm parent: the process that the worker hears of is collected, and the parent serves
+It runs as root in a new process namespace, where it chooses the IDs: `python reused_process_id.py FOLDER`. The skill
+replaces the function that forks in its zygote: the process that the worker knows is collected, and the zygote runs
 the job.
 """
 
@@ -21,7 +21,7 @@ from workers.sandbox.host.runtime import SandboxRuntime
 from workers.types import Assignment, Entrypoint, RunLimits, Success
 
 UID = 2_041_030
-LAST_NUMBER = Path("/proc/sys/kernel/ns_last_pid")
+LAST_PROCESS_ID = Path("/proc/sys/kernel/ns_last_pid")
 SKILL = """
 import os, socket, threading, time
 from puras_inside import wire, zygote
@@ -30,7 +30,7 @@ def serve(private):
     private = socket.socket(fileno=private)
     wire.read_frame(private), wire.read_frame(private)
     private.sendall(b'{"type":"started"}\\n')
-    open("/drive/begun", "w").close()
+    open("/drive/started", "w").close()
     while not os.path.exists("/drive/go"):
         time.sleep(0.01)
     private.sendall(b'{"type":"value","value":"done"}\\n')
@@ -59,29 +59,29 @@ def run(inputs):
 """
 
 
-class _Notes:
+class _Recorder:
     def record(self, event: JobEvent) -> None:
         pass
 
 
 async def main(folder: Path) -> None:
-    """Run the job, start a process under the number of the job's, and see how that one ends."""
-    LAST_NUMBER.write_text("5000", encoding="ascii")
+    """Run the job, start a process with the ID of the job's process, and print what happens to it."""
+    LAST_PROCESS_ID.write_text("5000", encoding="ascii")
     assignment = _assignment(folder)
     drive = assignment.drive_dir
     runtime = SandboxRuntime(
         folder / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512
     )
     runner = DeterministicRunner(runtime)
-    job = asyncio.create_task(runner.run(assignment, _Notes()))
-    while not (drive / "begun").exists() and not job.done():  # noqa: ASYNC110 - of other processes
+    job = asyncio.create_task(runner.run(assignment, _Recorder()))
+    while not (drive / "started").exists() and not job.done():  # noqa: ASYNC110 - a file of another process
         await asyncio.sleep(0.01)
-    (parent,) = runtime.pool._zygotes.values()
-    child = min(parent._children.values(), key=lambda one: one.number)
+    (zygote,) = runtime.pool._zygotes.values()
+    child = min(zygote._children.values(), key=lambda one: one.number)
     number = child.pid or 0
-    LAST_NUMBER.write_text(str(number - 1), encoding="ascii")
+    LAST_PROCESS_ID.write_text(str(number - 1), encoding="ascii")
     other = subprocess.Popen(["/bin/sleep", "60"], start_new_session=True)  # noqa: ASYNC220 - its number matters
-    groups = sorted(parent.groups)
+    groups = sorted(zygote.groups)
     child.freeze()
     state = Path(f"/proc/{other.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
     (drive / "go").touch()

@@ -1,4 +1,4 @@
-"""Control groups of jobs, with the kernel's own where this machine lets us make them."""
+"""Control groups of jobs, with real groups if the tests can create them on this host."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ Skill = Callable[..., Assignment]
 
 @pytest.fixture
 def delegated() -> Iterator[Delegated]:
-    """A group of the test's own in the machine's groups, with as many of the controllers as there are."""
+    """Create a control group for the test, with all controllers that are available."""
     mount = _mounted()
     if mount is None or os.geteuid() != 0:
-        pytest.skip("there are no control groups of version 2 in which we may make one")
+        pytest.skip("the tests cannot create control groups of version 2 on this host")
     folder = mount / f"puras-test-{uuid4().hex[:8]}"
     try:
         folder.mkdir()
     except OSError as error:
-        pytest.skip(f"no control group can be made here: {error}")
+        pytest.skip(f"the tests cannot create a control group: {error}")
     offered = (folder / "cgroup.controllers").read_text().split()
     yield Delegated(folder, frozenset(offered) & {"memory", "pids", "cpu"})
     for path in sorted(folder.rglob("*/"), reverse=True):
@@ -41,7 +41,7 @@ def delegated() -> Iterator[Delegated]:
 
 
 async def test_processes_of_a_job_are_in_its_group_until_it_ends(
-    delegated: Delegated, tmp_path: Path, skill: Skill, notebook: Any
+    delegated: Delegated, tmp_path: Path, skill: Skill, recorder: Any
 ) -> None:
     groups = ControlGroups(delegated)
     runner = open_runner(tmp_path, control_groups=groups)
@@ -57,13 +57,13 @@ async def test_processes_of_a_job_are_in_its_group_until_it_ends(
         """
     assignment = skill(code)
     try:
-        job = asyncio.create_task(runner.run(assignment, notebook))
+        job = asyncio.create_task(runner.run(assignment, recorder))
         await until(lambda: (assignment.drive_dir / "pids").exists())
         (group,) = delegated.folder.glob("puras-worker-*/*/")
         await until(lambda: len((group / "cgroup.procs").read_text().split()) == 2)
         (assignment.drive_dir / "stop").touch()
         assert isinstance(await job, Success)
-        assert "control groups" in notebook.of("sandbox")[0]["layers"]
+        assert "control groups" in recorder.of("sandbox")[0]["layers"]
         await until(lambda: not group.exists())
     finally:
         await runner.close()
@@ -71,18 +71,18 @@ async def test_processes_of_a_job_are_in_its_group_until_it_ends(
 
 
 async def test_job_whose_group_is_out_of_memory_fails_with_memory_limit(
-    delegated: Delegated, tmp_path: Path, skill: Skill, notebook: Any
+    delegated: Delegated, tmp_path: Path, skill: Skill, recorder: Any
 ) -> None:
     if "memory" not in delegated.controllers:
         pytest.skip(
-            f"of the controllers only {sorted(delegated.controllers) or 'none'} are in version 2 here"
+            f"of the controllers, only {sorted(delegated.controllers) or 'none'} are in version 2 here"
         )
     runner = open_runner(tmp_path, control_groups=ControlGroups(delegated))
     hungry = "def run(inputs):\n    held = bytearray(b'x') * (400 << 20)\n    return len(held)"
     assignment = skill(hungry)
     try:
         outcome = await runner.run(
-            replace(assignment, limits=replace(assignment.limits, memory_mb=200)), notebook
+            replace(assignment, limits=replace(assignment.limits, memory_mb=200)), recorder
         )
     finally:
         await runner.close()
@@ -114,11 +114,11 @@ def test_group_is_out_of_memory_after_an_oom_kill(tmp_path: Path, killed: int, i
 
 
 def test_job_runs_without_a_group_if_it_cannot_be_moved(tmp_path: Path) -> None:
-    groups = ControlGroups(Delegated(tmp_path, frozenset()))  # no file of the kernel's is there to write to
+    groups = ControlGroups(Delegated(tmp_path, frozenset()))  # no file of the kernel exists in this folder
     limits = RunLimits(timeout_s=1, memory_mb=64, disk_mb=16, output_mb=1)
     assert groups.hold(Process(os.getpid()), limits) is None
     groups.close()
-    assert not list(tmp_path.iterdir()), "and no empty group is left"
+    assert not list(tmp_path.iterdir()), "no empty group is left"
 
 
 def test_groups_of_dead_workers_are_removed_with_their_processes(delegated: Delegated) -> None:

@@ -1,7 +1,7 @@
-"""Machines that lack a layer: what holds is used, what does not is told with its remedy, and `strict` refuses.
+"""Hosts without some layers: existing layers are used, missing ones are reported with a fix, and `strict` rejects jobs.
 
-Each machine is made for real: a path without bubblewrap, a kernel that answers as older ones do, a namespace without
-user namespaces. What cannot be made here is told by construction in `tests/unit/sandbox/test_explanations.py`.
+The tests create each host: a path without bubblewrap, a kernel that responds like older kernels, a namespace without
+user namespaces. Hosts that cannot be created are in `tests/unit/sandbox/test_explanations.py`.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from tests.integration.sandbox.no_user_namespaces import UNAVAILABLE
 from tests.ordinary_user import ORDINARY_UID, USERS, environment, folder_of, ordinary_user_python, python_of
 from workers.sandbox.isolation import layers as sandbox_layers
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is nothing to degrade")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox exists only on Linux")
 
 DEGRADED = Path(__file__).parent / "degraded.py"
 WITHOUT_NAMESPACES = Path(__file__).parent / "no_user_namespaces.py"
 NO_BWRAP = ("bundled",)
-HERE = sandbox_layers.probe("auto")
-NEWEST_LANDLOCK = HERE.landlock_abi >= 6
+THIS_HOST = sandbox_layers.probe("auto")
+NEWEST_LANDLOCK = THIS_HOST.landlock_abi >= 6
 
 
 @pytest.fixture(params=USERS)
 def python(request: pytest.FixtureRequest) -> list[str]:
-    """The command line before the program's own."""
+    """Return the start of the command line, before the program."""
     return python_of(request.param)
 
 
 @pytest.fixture
 def folder(python: list[str]) -> Iterator[Path]:
-    """A folder of the program's user; pytest's own is closed to others."""
+    """Create a folder of the user of the program; the folder of pytest is closed to others."""
     with folder_of(python, "puras-degraded-") as path:
         yield path
 
@@ -90,8 +90,8 @@ def test_reported_open_access_matches_the_actual_access(python: list[str], folde
 
 
 def test_mounts_confine_files_and_network_without_other_layers(python: list[str], folder: Path) -> None:
-    if HERE.bwrap is None:
-        pytest.skip("there are no mounts here")
+    if THIS_HOST.bwrap is None:
+        pytest.skip("this host has no mounts")
     for number, missing in enumerate(("landlock", "seccomp")):
         inner = folder / str(number)
         inner.mkdir()
@@ -99,13 +99,13 @@ def test_mounts_confine_files_and_network_without_other_layers(python: list[str]
             os.chown(inner, ORDINARY_UID, ORDINARY_UID)
         found = _run(python, inner, "auto", missing)
         assert "mounts" in found["layers"]
-        assert [found["value"][door] for door in ("files", "network", "other processes")] == [False] * 3
+        assert [found["value"][access] for access in ("files", "network", "other processes")] == [False] * 3
         assert len(found["sandbox"]["missing"]) == 1
 
 
 def test_unreadable_python_library_is_reported_with_a_fix() -> None:
-    if os.geteuid() != 0 or _everybody_can_read(Path(os.__file__)):
-        pytest.skip("the users of jobs can read Python's library here")
+    if os.geteuid() != 0 or _is_readable_by_all(Path(os.__file__)):
+        pytest.skip("the users of jobs can read the standard library on this host")
     folder = Path(tempfile.mkdtemp(prefix="puras-degraded-"))
     folder.chmod(0o755)
     try:
@@ -145,12 +145,12 @@ def test_missing_user_namespaces_are_reported_with_the_sysctl(tmp_path: Path) ->
     assert found["value"]["network"] is False
 
 
-def _everybody_can_read(file: Path) -> bool:
+def _is_readable_by_all(file: Path) -> bool:
     return all(folder.stat().st_mode & 0o001 for folder in file.resolve().parents)
 
 
 def _plain(command: list[str]) -> list[str]:
-    """The Python of a command line: the wrapper becomes the other user itself."""
+    """Return the Python of a command line; the wrapper changes the user itself."""
     return command[-1:]
 
 
@@ -169,7 +169,7 @@ def _run(python: list[str], folder: Path, mode: str, *missing: str) -> dict[str,
         cwd="/",
     )
     if done.returncode == UNAVAILABLE:
-        pytest.skip("this machine lets nobody make user namespaces")
+        pytest.skip("this host does not allow user namespaces")
     assert done.returncode == 0, done.stderr[-3000:]
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer

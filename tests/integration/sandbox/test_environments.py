@@ -1,4 +1,4 @@
-"""Packages of a requirements.txt: built once, from wheels alone, out of a folder that the test fills itself."""
+"""Packages of a requirements.txt: installed once, from the wheels in a folder that the test fills."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Skill = Callable[..., Assignment]
 
 
 async def test_job_has_its_packages_and_their_programs(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
+    runner: DeterministicRunner, skill: Skill, recorder: Any, index: Path, tmp_path: Path
 ) -> None:
     assignment = skill(
         """
@@ -39,14 +39,14 @@ async def test_job_has_its_packages_and_their_programs(
         """,
         requirements=requirements_file(tmp_path, "# ours\nTiny_Wheel >= 1.0  # the newest\n"),
     )
-    outcome = await runner.run(assignment, notebook)
+    outcome = await runner.run(assignment, recorder)
     assert isinstance(outcome, Success), outcome
     assert outcome.value[:3] == [42, "42\n", "42\n"]
     assert outcome.value[4].endswith("/puras/__init__.py")
-    log = "".join(event["log"] for event in notebook.of("environment"))
+    log = "".join(event["log"] for event in recorder.of("environment"))
     assert "tiny-wheel" in log
     assert "ready after" in log
-    quiet = type(notebook)()
+    quiet = type(recorder)()
     assert isinstance(await runner.run(assignment, quiet), Success)
     assert quiet.of("environment") == []
 
@@ -55,7 +55,7 @@ async def test_job_has_its_packages_and_their_programs(
 async def test_every_job_has_the_same_python_and_kit(
     runner: DeterministicRunner,
     skill: Skill,
-    notebook: Any,
+    recorder: Any,
     index: Path,
     tmp_path: Path,
     lines: str | None,
@@ -77,28 +77,28 @@ async def test_every_job_has_the_same_python_and_kit(
             return [sys.version, puras.__version__, [one.stdout.strip() + one.stderr for one in said], found]
         """
     given = {} if lines is None else {"requirements": requirements_file(tmp_path, lines)}
-    outcome = await runner.run(skill(code, **given), notebook)
+    outcome = await runner.run(skill(code, **given), recorder)
     assert isinstance(outcome, Success), outcome
-    version, kit, said, found = outcome.value
+    version, kit, versions, found = outcome.value
     assert version == sys.version
-    assert said == [version, version, f"puras {kit}", f"puras {kit}"]
+    assert versions == [version, version, f"puras {kit}", f"puras {kit}"]
     assert found == ("index" if lines and "puras" in lines else None)
 
 
 async def test_jobs_that_wait_for_the_same_packages_share_one_build(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
+    runner: DeterministicRunner, skill: Skill, recorder: Any, index: Path, tmp_path: Path
 ) -> None:
     code = "import tinywheel\ndef run(inputs): return tinywheel.ANSWER"
     jobs = [
         skill(code, requirements=requirements_file(tmp_path, f"tiny-wheel\n# {number}\n", f"r{number}"))
         for number in range(4)
     ]
-    notebooks = [type(notebook)() for _ in jobs]
+    recorders = [type(recorder)() for _ in jobs]
     outcomes = await asyncio.gather(
-        *(runner.run(job, book) for job, book in zip(jobs, notebooks, strict=True))
+        *(runner.run(job, each) for job, each in zip(jobs, recorders, strict=True))
     )
     assert all(isinstance(outcome, Success) for outcome in outcomes), outcomes
-    logs = {"".join(event["log"] for event in book.of("environment")) for book in notebooks}
+    logs = {"".join(event["log"] for event in each.of("environment")) for each in recorders}
     assert len(logs) == 1
     built = [
         folder for folder in (tmp_path / "home/environments").iterdir() if not folder.name.startswith(".")
@@ -107,18 +107,18 @@ async def test_jobs_that_wait_for_the_same_packages_share_one_build(
 
 
 async def test_failed_build_fails_its_jobs_and_is_not_repeated_immediately(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
+    runner: DeterministicRunner, skill: Skill, recorder: Any, index: Path, tmp_path: Path
 ) -> None:
     assignment = skill(
         "def run(inputs): return 1", requirements=requirements_file(tmp_path, "no-such-package-here==1")
     )
-    outcome = await runner.run(assignment, notebook)
+    outcome = await runner.run(assignment, recorder)
     assert isinstance(outcome, Failure)
     assert outcome.code == "environment_failed"
     assert "no-such-package-here" in outcome.message
-    assert "no-such-package-here" in "".join(event["log"] for event in notebook.of("environment"))
+    assert "no-such-package-here" in "".join(event["log"] for event in recorder.of("environment"))
     built = files_of(tmp_path / "home/environments")
-    again = await runner.run(assignment, notebook)
+    again = await runner.run(assignment, recorder)
     assert isinstance(again, Failure)
     assert again.message == outcome.message
     assert files_of(tmp_path / "home/environments") == built, "nothing was built again"
@@ -130,7 +130,7 @@ def files_of(folder: Path) -> dict[Path, int]:
 
 
 async def test_startup_code_of_a_package_runs_as_the_user_of_the_job(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
+    runner: DeterministicRunner, skill: Skill, recorder: Any, index: Path, tmp_path: Path
 ) -> None:
     wheel(
         index,
@@ -142,7 +142,7 @@ async def test_startup_code_of_a_package_runs_as_the_user_of_the_job(
             "import os\ndef run(inputs): return [os.environ['AT_START'], str(os.getresuid())]",
             requirements=requirements_file(tmp_path, "at-start"),
         ),
-        notebook,
+        recorder,
     )
     assert isinstance(outcome, Success), outcome
     assert outcome.value[0] == outcome.value[1]
@@ -150,7 +150,7 @@ async def test_startup_code_of_a_package_runs_as_the_user_of_the_job(
 
 
 async def test_package_code_does_not_run_during_installation(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
+    runner: DeterministicRunner, skill: Skill, recorder: Any, index: Path, tmp_path: Path
 ) -> None:
     planted = tmp_path / "ran-outside"
     code = f"import os\ntry: open({str(planted)!r}, 'a')\nexcept OSError: pass\n"
@@ -167,7 +167,7 @@ async def test_package_code_does_not_run_during_installation(
     )
     outcome = await runner.run(
         skill("import tinywheel\ndef run(inputs): return 1", requirements=requirements_file(tmp_path, "sly")),
-        notebook,
+        recorder,
     )
     assert isinstance(outcome, Success), outcome
     assert not planted.exists()
@@ -176,11 +176,11 @@ async def test_package_code_does_not_run_during_installation(
 
 
 async def test_wheel_with_very_deep_folders_fails_its_job_and_is_removed(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
+    runner: DeterministicRunner, skill: Skill, recorder: Any, index: Path, tmp_path: Path
 ) -> None:
     wheel(index, name="deep_wheel", extra={"a/" * 1_100 + "x.txt": "1", "data.bin": "x" * (1 << 20)})
     outcome = await runner.run(
-        skill("def run(inputs): return 1", requirements=requirements_file(tmp_path, "deep-wheel")), notebook
+        skill("def run(inputs): return 1", requirements=requirements_file(tmp_path, "deep-wheel")), recorder
     )
     assert isinstance(outcome, Failure), outcome
     assert outcome.code == "environment_failed"
@@ -202,7 +202,7 @@ async def test_wheel_with_very_deep_folders_fails_its_job_and_is_removed(
 async def test_package_metadata_cannot_reveal_index_credentials(
     runner: DeterministicRunner,
     skill: Skill,
-    notebook: Any,
+    recorder: Any,
     index: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -216,31 +216,31 @@ async def test_package_metadata_cannot_reveal_index_credentials(
     metadata = f"Metadata-Version: 2.1\nName: leak\nVersion: 1.0\nRequires-Dist: evil @ {place}\n"
     wheel(index, name="leak", extra={"leak-1.0.dist-info/METADATA": metadata})
     outcome = await runner.run(
-        skill("def run(inputs): return 1", requirements=requirements_file(tmp_path, "leak")), notebook
+        skill("def run(inputs): return 1", requirements=requirements_file(tmp_path, "leak")), recorder
     )
     assert isinstance(outcome, Failure), outcome
     kept = next((tmp_path / "home/environments").glob(".*.failed")).read_text(encoding="utf-8")
-    shown = "".join([outcome.message, str(notebook.events), kept]).lower()
+    shown = "".join([outcome.message, str(recorder.events), kept]).lower()
     assert "leak" in shown
     assert [secret for secret in secrets if secret.lower() in shown] == []
 
 
 async def test_rejected_lines_fail_the_job_before_the_installation(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, tmp_path: Path
+    runner: DeterministicRunner, skill: Skill, recorder: Any, tmp_path: Path
 ) -> None:
     assignment = skill("def run(inputs): return 1")
     for line in ("-e .", "--index-url https://example.org", "x @ https://example.org/x.whl", "./local"):
         outcome = await runner.run(
-            replace(assignment, requirements=requirements_file(tmp_path, f"six\n{line}\n")), notebook
+            replace(assignment, requirements=requirements_file(tmp_path, f"six\n{line}\n")), recorder
         )
         assert isinstance(outcome, Failure)
         assert outcome.code == "environment_failed"
         assert "line 2" in outcome.message
-    assert notebook.events == []
+    assert recorder.events == []
 
 
 async def test_unused_environments_are_removed_and_recreated_on_demand(
-    tmp_path: Path, skill: Skill, notebook: Any, index: Path
+    tmp_path: Path, skill: Skill, recorder: Any, index: Path
 ) -> None:
     runner = open_runner(tmp_path, asset_limits=AssetLimits(environments_mb=0, bundles_mb=0))
     waiting = """
@@ -252,32 +252,32 @@ async def test_unused_environments_are_removed_and_recreated_on_demand(
             return tinywheel.ANSWER
         """
     assignment = skill(waiting, requirements=requirements_file(tmp_path, "tiny-wheel"), inputs={"wait": True})
-    shelf = tmp_path / "home/environments"
+    environments = tmp_path / "home/environments"
     try:
-        job = asyncio.create_task(runner.run(assignment, notebook))
+        job = asyncio.create_task(runner.run(assignment, recorder))
         await until((assignment.drive_dir / "started").exists)
-        _age(shelf)
+        _age(environments)
         await runner.assets.tidy()
-        assert len(list(shelf.glob("[!.]*"))) == 1
+        assert len(list(environments.glob("[!.]*"))) == 1
         (assignment.drive_dir / "stop").touch()
         assert isinstance(await job, Success)
-        _age(shelf)
+        _age(environments)
         await runner.assets.tidy()
-        assert list(shelf.glob("[!.]*")) == []
+        assert list(environments.glob("[!.]*")) == []
         again = replace(assignment, project_id=uuid4())
-        assert isinstance(await runner.run(again, notebook), Success)
+        assert isinstance(await runner.run(again, recorder), Success)
     finally:
         await runner.close()
 
 
 async def test_files_of_a_killed_worker_are_removed_at_start_and_later(
-    tmp_path: Path, skill: Skill, notebook: Any, index: Path
+    tmp_path: Path, skill: Skill, recorder: Any, index: Path
 ) -> None:
     key, held_key = "a" * 64, "b" * 64
     environments, wheels = tmp_path / "home/environments", tmp_path / "home/wheels"
 
     def leave(key: str) -> list[Path]:
-        """What a worker holds and makes while it installs and builds."""
+        """Create the locks and folders of a worker that installs and builds packages."""
         folders = [environments / f".{key}.building", wheels / f".{key}.0f", wheels / f".{key}.0f.wheel"]
         for folder in folders:
             (folder / "inner").mkdir(parents=True)
@@ -305,13 +305,13 @@ async def test_files_of_a_killed_worker_are_removed_at_start_and_later(
         assert (environments / f".{key}.used").exists()
 
 
-def _age(shelf: Path) -> None:
-    for path in shelf.iterdir():
+def _age(environments: Path) -> None:
+    for path in environments.iterdir():
         os.utime(path, (0, 0))
 
 
 async def test_size_of_builds_of_a_project_per_hour_is_limited(
-    skill: Skill, notebook: Any, index: Path, tmp_path: Path
+    skill: Skill, recorder: Any, index: Path, tmp_path: Path
 ) -> None:
     """With its share used up, the next build is rejected; what is built runs, and another project builds."""
     code = "import tinywheel\ndef run(inputs): return tinywheel.ANSWER"
@@ -320,13 +320,13 @@ async def test_size_of_builds_of_a_project_per_hour_is_limited(
     second = replace(other, project_id=first.project_id)
     runner = open_runner(tmp_path, install_limits=InstallLimits(EnvironmentBounds(project_mb=1)))
     try:
-        assert isinstance(await runner.run(first, notebook), Success)
+        assert isinstance(await runner.run(first, recorder), Success)
         (noted,) = (tmp_path / "home/environments").glob(".*.size")
         noted.write_text(noted.read_text().replace('"size_bytes": ', '"size_bytes": 9999'))
-        rejected = await runner.run(second, notebook)
+        rejected = await runner.run(second, recorder)
         assert isinstance(rejected, Failure)
         assert "1 MiB are allowed" in rejected.message
-        assert isinstance(await runner.run(first, notebook), Success)
-        assert isinstance(await runner.run(other, notebook), Success)
+        assert isinstance(await runner.run(first, recorder), Success)
+        assert isinstance(await runner.run(other, recorder), Success)
     finally:
         await runner.close()

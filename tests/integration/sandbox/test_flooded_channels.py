@@ -1,4 +1,4 @@
-"""A job that floods its channels to the worker keeps the event loop from nothing else."""
+"""A job that floods its channels to the worker does not block the event loop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workers.runners.deterministic import DeterministicRunner
 from workers.types import Assignment, Failure, Success
 
 Skill = Callable[..., Assignment]
-MAX_TURN_S = 0.25  # of computing time: an honest turn takes some milliseconds
+MAX_STEP_S = 0.25  # of CPU time: a normal step takes some milliseconds
 PRIVATE = """
     import os
     def run(inputs):
@@ -38,7 +38,7 @@ EVENTS = """
         events.detach()
         return "flooded"
     """
-ANSWER = """
+RESPONSE = """
     import os
     def run(inputs):
         data = b'{"type":"value","value":[' + b"[]," * 1_000_000 + b"1]}\\n"
@@ -47,10 +47,10 @@ ANSWER = """
     """
 
 
-async def _longest_turn(until: asyncio.Future[Any]) -> float:
-    """Computing time of the longest turn of the event loop; other programs of the machine do not count."""
+async def _longest_step(until: asyncio.Future[Any]) -> float:
+    """Return the CPU time of the longest step of the event loop; other programs of the host do not count."""
     longest = 0.0
-    gc.freeze()  # a collection of the objects of all test modules takes longer than a turn may
+    gc.freeze()  # a garbage collection of all test modules takes longer than a step may
     try:
         while not until.done():
             before = time.thread_time()
@@ -68,25 +68,25 @@ async def _longest_turn(until: asyncio.Future[Any]) -> float:
         (PRIVATE.format(line=b"{}\n", count=1_000_000), "crashed"),
         (EVENTS.format(line=b"\n", count=200_000), "flooded"),
         (EVENTS.format(line=b"[[\n", count=60_000), "flooded"),
-        (ANSWER, "value"),
+        (RESPONSE, "value"),
     ],
     ids=["private empty", "private objects", "events empty", "events broken", "large answer"],
 )
 async def test_flood_does_not_block_the_event_loop(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, code: str, ends: str
+    runner: DeterministicRunner, skill: Skill, recorder: Any, code: str, ends: str
 ) -> None:
     assignment = skill(code)
     limits = replace(assignment.limits, output_mb=8, memory_mb=512)
-    job = asyncio.create_task(runner.run(replace(assignment, limits=limits), notebook))
+    job = asyncio.create_task(runner.run(replace(assignment, limits=limits), recorder))
     try:
         async with asyncio.timeout(20):
-            longest = await _longest_turn(job)
+            longest = await _longest_step(job)
         outcome = job.result()
     finally:
         job.cancel()
         with suppress(asyncio.CancelledError):
             await job
-    assert longest < MAX_TURN_S
+    assert longest < MAX_STEP_S
     if isinstance(outcome, Failure):
         assert outcome.code == ends
     else:
@@ -95,7 +95,7 @@ async def test_flood_does_not_block_the_event_loop(
 
 
 async def test_kit_events_around_a_flood_keep_their_order(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     code = """
         import socket, puras
@@ -107,8 +107,8 @@ async def test_kit_events_around_a_flood_keep_their_order(
             puras.log.info("after")
             return 1
         """
-    assert isinstance(await runner.run(skill(code), notebook), Success)
-    assert [body["text"] for body in notebook.of("log") if body["stream"] == "log"] == [
+    assert isinstance(await runner.run(skill(code), recorder), Success)
+    assert [body["text"] for body in recorder.of("log") if body["stream"] == "log"] == [
         "before",
         "within",
         "after",

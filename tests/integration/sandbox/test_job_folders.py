@@ -1,4 +1,4 @@
-"""What a worker process leaves behind is removed by the next one, and what a living one uses is not."""
+"""The next worker process removes the job folders of a dead one, and keeps those of a living one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def test_only_folders_of_dead_workers_are_removed(
     ) as other:
         assert other.stdout is not None
         theirs = Path(other.stdout.readline().strip())
-        assert str(other.pid) not in str(theirs.relative_to(tmp_path)), "in its own world it may have another"
+        assert str(other.pid) not in str(theirs.relative_to(tmp_path)), (
+            "in its own namespace, the process may have another ID"
+        )
         folders = JobFolders(tmp_path)
         mine = folders.make(None)
         (mine / "file").touch()

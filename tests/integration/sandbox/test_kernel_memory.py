@@ -1,4 +1,4 @@
-"""What a job makes the kernel hold counts as its own: memory in no process, and files of no size."""
+"""Kernel memory and files of a job count toward its limits: memory outside of processes, and empty files."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def fills_page_tables():
     libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *3 * [ctypes.c_int], ctypes.c_long]
     libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     size, step = 2 << 40, 2 << 20
-    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000  # and nothing is set aside for it
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000  # no memory is reserved for it
     start = libc.mmap(None, size, mmap.PROT_READ, flags, -1, 0)
-    libc.madvise(start, size, 15)  # no huge pages, which need no tables
+    libc.madvise(start, size, 15)  # no huge pages, which need no page tables
     for place in range(start, start + size, step):
         ctypes.c_char.from_address(place).value
     time.sleep(60)
@@ -100,38 +100,38 @@ def makes_empty_files():
 @pytest.fixture(autouse=True)
 def _needs_mounts(runner: DeterministicRunner) -> None:
     if "mounts" not in runner.layers:
-        pytest.skip(f"this machine has only these layers: {runner.layers}")
+        pytest.skip(f"this host has only these layers: {runner.layers}")
 
 
 @pytest.mark.parametrize("do", ["fills_sockets", "fills_page_tables"])
 async def test_kernel_memory_counts_and_other_jobs_continue(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, do: str
+    runner: DeterministicRunner, skill: Skill, recorder: Any, do: str
 ) -> None:
     bad = skill(HOSTILE, inputs={"do": do})
     neighbour = asyncio.create_task(
-        runner.run(replace(bad, inputs={"do": "has_an_ordinary_number"}), notebook)
+        runner.run(replace(bad, inputs={"do": "has_an_ordinary_number"}), recorder)
     )
-    outcome = await runner.run(bad, notebook)
+    outcome = await runner.run(bad, recorder)
     assert isinstance(outcome, Failure), outcome
     assert outcome.code == "memory_limit", outcome
     assert "in page tables, sockets, pipes and files of /dev/shm" in outcome.message
     done = await neighbour
     assert isinstance(done, Success), done
-    assert done.value is True, "a job has made the buffer of its socket larger"
+    assert done.value is True, "a job could enlarge the buffer of its socket"
 
 
 async def test_shared_memory_files_count_and_are_deleted_after_the_job(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     bad = skill(HOSTILE, inputs={"do": "fills_shared_memory"})
     bad = replace(bad, limits=replace(bad.limits, memory_mb=96, timeout_s=60))
-    outcome = await runner.run(bad, notebook)
+    outcome = await runner.run(bad, recorder)
     assert isinstance(outcome, Failure), outcome
     assert outcome.code == "memory_limit", outcome
     assert "files of /dev/shm" in outcome.message
     async with asyncio.timeout(10):  # the pool cleans up every 2 seconds
         while True:
-            after = await runner.run(replace(bad, inputs={"do": "lists_shared_memory"}), notebook)
+            after = await runner.run(replace(bad, inputs={"do": "lists_shared_memory"}), recorder)
             assert isinstance(after, Success), after
             if after.value == []:
                 break
@@ -139,9 +139,9 @@ async def test_shared_memory_files_count_and_are_deleted_after_the_job(
 
 
 async def test_jobs_are_first_for_the_oom_killer(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
-    outcome = await runner.run(skill(HOSTILE, inputs={"do": "is_ended_first"}), notebook)
+    outcome = await runner.run(skill(HOSTILE, inputs={"do": "is_ended_first"}), recorder)
     assert isinstance(outcome, Success), outcome
     assert outcome.value == "1000"
 
@@ -149,11 +149,11 @@ async def test_jobs_are_first_for_the_oom_killer(
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_number_of_files_in_the_drive_is_limited(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     assignment = skill(HOSTILE, inputs={"do": "makes_empty_files"})
     patient = replace(assignment, limits=replace(assignment.limits, timeout_s=250))
-    outcome = await runner.run(patient, notebook)
+    outcome = await runner.run(patient, recorder)
     assert isinstance(outcome, Failure), outcome
     assert outcome.code == "disk_limit", outcome
     assert "too many files" in outcome.message

@@ -1,4 +1,4 @@
-"""Older kernels know less of Landlock: each version is asked for what it can do, and does that."""
+"""Older kernels support fewer Landlock features: each version enforces the features that it supports."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_each_landlock_version_denies_what_it_supports(abi: int, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("abi", "doors"),
+    ("abi", "access"),
     [
         (0, ["files", "other processes"]),
         (1, ["other processes"]),
@@ -83,9 +83,9 @@ def test_each_landlock_version_denies_what_it_supports(abi: int, tmp_path: Path)
         (99, []),
     ],
 )
-def test_without_mounts_open_access_depends_on_the_landlock_version(abi: int, doors: list[str]) -> None:
+def test_without_mounts_open_access_depends_on_the_landlock_version(abi: int, access: list[str]) -> None:
     layers = Layers(None, abi, True, ("no bubblewrap",))
-    assert layers.reachable == ["the host's namespaces", *doors]
+    assert layers.reachable == ["the host's namespaces", *access]
     assert not layers.closed
     assert (f"landlock {abi}" in layers.names) is (abi > 0)
 

@@ -1,4 +1,4 @@
-"""What the machine's layers are said to be, as `doctor` asks it: from a process of its own."""
+"""The report about the layers of the host, which `doctor` runs in a separate process."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The proxy's door over real sockets: what passes through it, how it is bounded, and what tricks come to at it.
+"""The gateway of the proxy over real sockets: forwarded requests, limits, and attempts to bypass it.
 
-Its names and addresses are the test's own: `*.example` are on loopback, which the tests' own vetting lets pass.
+All `*.example` names of the tests resolve to loopback, which the address check of the tests allows.
 """
 
 from __future__ import annotations
@@ -22,26 +22,28 @@ WITHIN_S: Final = 15
 OK: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 
 
-class World:
-    """One door, a place behind it, and what the door told."""
+class GatewaySetup:
+    """A gateway, the port of a server behind it, and the messages of the gateway."""
 
     def __init__(
-        self, port: int, upstream: int, told: list[dict[str, Any]], seen: list[bytes], door: Gateway
+        self, port: int, upstream: int, messages: list[dict[str, Any]], seen: list[bytes], gateway: Gateway
     ) -> None:
         self.port = port
         self.upstream = upstream
-        self.told = told
+        self.messages = messages
         self.seen = seen
-        self.door = door
+        self.gateway = gateway
 
-    def refusals(self) -> list[tuple[str, Any, str]]:
-        return [(one["host"], one["port"], one["reason"]) for one in self.told if one["type"] == "refused"]
+    def denied(self) -> list[tuple[str, Any, str]]:
+        return [
+            (one["host"], one["port"], one["reason"]) for one in self.messages if one["type"] == "refused"
+        ]
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.port)
 
-    async def say(self, text: bytes) -> bytes:
-        """Send, and read all that comes until the end."""
+    async def send(self, text: bytes) -> bytes:
+        """Send bytes and return all that is received until the end."""
         async with asyncio.timeout(WITHIN_S):
             reader, writer = await self.connect()
             try:
@@ -53,18 +55,18 @@ class World:
 
 
 @asynccontextmanager
-async def world(
+async def gateway_setup(
     *,
     serve: Serve | None = None,
     answers: list[str] | None = None,
     network: str | list[str] | None = None,
     **options: Any,
-) -> AsyncIterator[World]:
-    """A door whose names are all on loopback, and a server there."""
+) -> AsyncIterator[GatewaySetup]:
+    """Open a gateway for which all names resolve to loopback, and a server on loopback."""
     seen: list[bytes] = []
     before = asyncio.all_tasks()
 
-    async def usual(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.append(await reader.readuntil(b"\r\n\r\n"))
         writer.write(OK)
         await writer.drain()
@@ -73,41 +75,41 @@ async def world(
     async def resolve(host: str, port: int) -> list[str]:
         return answers or ["127.0.0.1"]
 
-    server = await asyncio.start_server(serve or usual, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve or respond, "127.0.0.1", 0)
     upstream = server.sockets[0].getsockname()[1]
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    told: list[dict[str, Any]] = []
+    messages: list[dict[str, Any]] = []
     connector = options.pop("connector", None) or Connector(
         options.pop("resolve", resolve),
         lambda address: None if address == "127.0.0.1" else "address_not_public",
     )
-    door = Gateway(
-        1, Rule.of(network or [f"a.example:{upstream}"]), told.append, connector=connector, **options
+    gateway = Gateway(
+        1, Rule.of(network or [f"a.example:{upstream}"]), messages.append, connector=connector, **options
     )
-    await door.open(listener)
+    await gateway.open(listener)
     try:
-        yield World(port, upstream, told, seen, door)
+        yield GatewaySetup(port, upstream, messages, seen, gateway)
     finally:
-        door.close()
+        gateway.close()
         server.close()
         async with asyncio.timeout(WITHIN_S):
-            # The server's side ends with its client's; what it holds open would be found after the loop's end.
-            while door.open_connections or asyncio.all_tasks() - before:  # noqa: ASYNC110 - they need a moment
+            # The server closes after its client; open connections would be reported after the end of the loop.
+            while gateway.open_connections or asyncio.all_tasks() - before:  # noqa: ASYNC110 - they end soon
                 await asyncio.sleep(0.01)
 
 
-def _get(world: World, path: str = "/") -> bytes:
-    return f"GET http://a.example:{world.upstream}{path} HTTP/1.1\r\nHost: a.example\r\n\r\n".encode()
+def _get(gateway_setup: GatewaySetup, path: str = "/") -> bytes:
+    return f"GET http://a.example:{gateway_setup.upstream}{path} HTTP/1.1\r\nHost: a.example\r\n\r\n".encode()
 
 
 async def test_request_is_forwarded_with_the_host_of_the_server() -> None:
-    async with world() as one:
-        assert await one.say(_get(one, "/x?y=1")) == OK
+    async with gateway_setup() as one:
+        assert await one.send(_get(one, "/x?y=1")) == OK
         assert one.seen == [
             f"GET /x?y=1 HTTP/1.1\r\nHost: a.example:{one.upstream}\r\nConnection: close\r\n\r\n".encode()
         ]
-        assert one.told == [{"gateway": 1, "type": "opened", "job": None}]
+        assert one.messages == [{"gateway": 1, "type": "opened", "job": None}]
 
 
 async def test_tunnel_forwards_and_counts_bytes_in_both_directions() -> None:
@@ -118,7 +120,7 @@ async def test_tunnel_forwards_and_counts_bytes_in_both_directions() -> None:
         writer.close()
 
     block = bytes(range(256)) * 4096
-    async with world(serve=echo) as one, asyncio.timeout(WITHIN_S):
+    async with gateway_setup(serve=echo) as one, asyncio.timeout(WITHIN_S):
         reader, writer = await one.connect()
         writer.write(
             f"CONNECT a.example:{one.upstream} HTTP/1.1\r\nProxy-Authorization: Basic am9iOjc=\r\n\r\n".encode()
@@ -130,8 +132,8 @@ async def test_tunnel_forwards_and_counts_bytes_in_both_directions() -> None:
         writer.write_eof()
         assert await reader.read() == b""
         writer.close()
-        one.door.traffic.close(7, alone=False, last=True)
-        assert one.told[-1] == {
+        one.gateway.traffic.close(7, alone=False, last=True)
+        assert one.messages[-1] == {
             "type": "counted",
             "gateway": 1,
             "job": 7,
@@ -154,8 +156,8 @@ async def test_keep_alive_of_a_server_is_replaced_with_close() -> None:
         writer.write(b"Keep-Alive: timeout=5\r\nContent-Length: 2\r\n\r\nok")
         writer.close()
 
-    async with world(serve=keeps) as one:
-        assert await one.say(_get(one)) == (
+    async with gateway_setup(serve=keeps) as one:
+        assert await one.send(_get(one)) == (
             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
         )
 
@@ -176,8 +178,8 @@ async def test_invalid_responses_are_reported(answer: bytes, says: bytes) -> Non
         writer.write(answer)
         writer.close()
 
-    async with world(serve=odd) as one:
-        said = await one.say(_get(one))
+    async with gateway_setup(serve=odd) as one:
+        said = await one.send(_get(one))
         assert said.startswith(b"HTTP/1.1 502 a.example ")
         assert says in said
 
@@ -202,13 +204,15 @@ async def test_request_bodies_are_forwarded_completely(framing: str, body: bytes
         writer.write(OK)
         writer.close()
 
-    async with world(serve=serve) as one:
+    async with gateway_setup(serve=serve) as one:
         head = f"POST http://a.example:{one.upstream}/ HTTP/1.1\r\n{framing}\r\n\r\n".encode()
-        assert await one.say(head + body) == OK
+        assert await one.send(head + body) == OK
         assert await got == (True, arrives)
 
 
-@pytest.mark.parametrize("client_waits", [False, True], ids=["client sends on", "client waits for consent"])
+@pytest.mark.parametrize(
+    "client_waits", [False, True], ids=["client continues to send", "client waits for approval"]
+)
 async def test_response_before_the_end_of_the_body_arrives_completely(client_waits: bool) -> None:
     says = b"HTTP/1.1 413 Too large\r\nContent-Length: 2000\r\nConnection: close\r\n\r\n" + b"n" * 2_000
 
@@ -216,15 +220,15 @@ async def test_response_before_the_end_of_the_body_arrives_completely(client_wai
         await reader.readuntil(b"\r\n\r\n")
         writer.write(says)
         await writer.drain()
-        writer.close()  # with bytes unread: the connection is reset
+        writer.close()  # with unread bytes, so the connection is reset
 
-    async with world(serve=refuses) as one:
+    async with gateway_setup(serve=refuses) as one:
         head = f"POST http://a.example:{one.upstream}/ HTTP/1.1\r\nContent-Length: 3000000\r\n\r\n".encode()
-        assert await one.say(head if client_waits else head + b"x" * 900_000) == says
+        assert await one.send(head if client_waits else head + b"x" * 900_000) == says
 
 
 async def test_second_request_on_a_connection_is_rejected_and_recorded() -> None:
-    """A listed host must not carry a request for another one behind the first."""
+    """A connection to a listed host must not carry a second request to another host."""
 
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heads.append(await reader.read(1 << 16))
@@ -232,12 +236,12 @@ async def test_second_request_on_a_connection_is_rejected_and_recorded() -> None
         writer.close()
 
     heads: list[bytes] = []
-    async with world(serve=slow) as one:
+    async with gateway_setup(serve=slow) as one:
         smuggled = b"GET /admin HTTP/1.1\r\nHost: other.example\r\n\r\n"
-        answer = await one.say(_get(one) + smuggled)
+        answer = await one.send(_get(one) + smuggled)
         assert answer.startswith(b"HTTP/1.1 400 a connection to the proxy can carry only one request")
         assert b"admin" not in b"".join(heads)
-        assert one.refusals() == [("a.example", one.upstream, "malformed")]
+        assert one.denied() == [("a.example", one.upstream, "malformed")]
 
 
 async def test_request_after_the_response_closes_the_connection() -> None:
@@ -248,14 +252,14 @@ async def test_request_after_the_response_closes_the_connection() -> None:
         writer.close()
 
     heads: list[bytes] = []
-    async with world(serve=keeps_alive) as one, asyncio.timeout(WITHIN_S):
+    async with gateway_setup(serve=keeps_alive) as one, asyncio.timeout(WITHIN_S):
         reader, writer = await one.connect()
         writer.write(_get(one))
         assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
         writer.write(_get(one, "/second"))
         assert await reader.read() == b""
         writer.close()
-        assert one.refusals() == [("a.example", one.upstream, "malformed")]
+        assert one.denied() == [("a.example", one.upstream, "malformed")]
     assert heads == [b""]
 
 
@@ -271,12 +275,12 @@ async def test_request_after_the_response_closes_the_connection() -> None:
     ],
 )
 async def test_ambiguous_lengths_are_rejected(rest: bytes) -> None:
-    async with world() as one:
+    async with gateway_setup() as one:
         head = f"POST http://a.example:{one.upstream}/ HTTP/1.1\r\n".encode()
-        answer = await one.say(head + rest)
+        answer = await one.send(head + rest)
         assert answer.startswith(b"HTTP/1.1 400 ")
         assert one.seen == []
-        assert [reason for _, _, reason in one.refusals()] == ["malformed"]
+        assert [reason for _, _, reason in one.denied()] == ["malformed"]
 
 
 @pytest.mark.parametrize(
@@ -288,70 +292,70 @@ async def test_invalid_chunks_end_the_connection(body: bytes) -> None:
         await reader.read()
         writer.close()
 
-    async with world(serve=silent) as one:
+    async with gateway_setup(serve=silent) as one:
         head = (
             f"POST http://a.example:{one.upstream}/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
         )
-        assert (await one.say(head + body)).startswith(b"HTTP/1.1 400 ")
-        assert one.refusals() == [("a.example", one.upstream, "malformed")]
+        assert (await one.send(head + body)).startswith(b"HTTP/1.1 400 ")
+        assert one.denied() == [("a.example", one.upstream, "malformed")]
 
 
 async def test_name_is_resolved_once_and_the_checked_address_is_used() -> None:
-    asked: list[str] = []
+    lookups: list[str] = []
 
     async def rebinding(host: str, port: int) -> list[str]:
-        asked.append(host)
-        return ["127.0.0.1"] if len(asked) == 1 else ["127.0.0.2"]
+        lookups.append(host)
+        return ["127.0.0.1"] if len(lookups) == 1 else ["127.0.0.2"]
 
-    async with world(resolve=rebinding) as one:
-        assert await one.say(_get(one)) == OK
-        assert asked == ["a.example"]
-        assert b" 403 a.example is not at a public address" in await one.say(_get(one))
-        assert one.refusals() == [("a.example", one.upstream, "address_not_public")]
+    async with gateway_setup(resolve=rebinding) as one:
+        assert await one.send(_get(one)) == OK
+        assert lookups == ["a.example"]
+        assert b" 403 a.example is not at a public address" in await one.send(_get(one))
+        assert one.denied() == [("a.example", one.upstream, "address_not_public")]
 
 
 @pytest.mark.parametrize(
     "answers", [["127.0.0.1", "10.0.0.1"], ["10.0.0.1", "127.0.0.1"], ["fe80::1%lo"], ["::ffff:127.0.0.1"]]
 )
 async def test_name_with_one_private_address_is_denied(answers: list[str]) -> None:
-    async with world(answers=answers) as one:
-        assert b" 403 " in await one.say(_get(one))
+    async with gateway_setup(answers=answers) as one:
+        assert b" 403 " in await one.send(_get(one))
         assert one.seen == []
 
 
 async def test_unlisted_host_is_not_resolved() -> None:
-    asked: list[str] = []
+    lookups: list[str] = []
 
     async def resolve(host: str, port: int) -> list[str]:
-        asked.append(host)
+        lookups.append(host)
         return ["127.0.0.1"]
 
-    async with world(resolve=resolve) as one:
-        answer = await one.say(b"CONNECT secret-in-a-name.evil.example:443 HTTP/1.1\r\n\r\n")
+    async with gateway_setup(resolve=resolve) as one:
+        answer = await one.send(b"CONNECT secret-in-a-name.evil.example:443 HTTP/1.1\r\n\r\n")
         assert b"add 'secret-in-a-name.evil.example' to network: in skill.yaml" in answer
-        assert asked == []
+        assert lookups == []
 
 
 async def test_unanswered_lookups_are_limited_and_do_not_block_other_gateways(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("backend.core.net.egress.connector._RESOLVE_S", 0.3)
-    asked = 0
+    lookups = 0
     never = asyncio.Event()
 
     async def endless(host: str, port: int) -> list[str]:
-        nonlocal asked
-        asked += 1
+        nonlocal lookups
+        lookups += 1
         await never.wait()
         return []
 
-    async with world(resolve=endless) as one, world() as other:
-        answers = await asyncio.gather(*(one.say(_get(one)) for _ in range(3 * LOOKUPS_PER_TENANT)))
+    async with gateway_setup(resolve=endless) as one, gateway_setup() as other:
+        answers = await asyncio.gather(*(one.send(_get(one)) for _ in range(3 * LOOKUPS_PER_TENANT)))
         assert all(
             answer.startswith(b"HTTP/1.1 504 the addresses of a.example were not found") for answer in answers
         )
-        assert asked == LOOKUPS_PER_TENANT
-        assert await other.say(_get(other)) == OK
+        assert lookups == LOOKUPS_PER_TENANT
+        assert await other.send(_get(other)) == OK
         never.set()
 
 
@@ -359,37 +363,37 @@ async def test_unknown_and_unresponsive_hosts_are_reported() -> None:
     async def none(host: str, port: int) -> list[str]:
         raise socket.gaierror(-2, "unknown")
 
-    async with world(resolve=none) as one:
-        assert (await one.say(_get(one))).startswith(b"HTTP/1.1 502 a.example has no address")
+    async with gateway_setup(resolve=none) as one:
+        assert (await one.send(_get(one))).startswith(b"HTTP/1.1 502 a.example has no address")
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and does not listen
+        taken.bind(("127.0.0.1", 0))  # it does not listen
         port = taken.getsockname()[1]
-        async with world(network=[f"a.example:{port}"]) as one:
-            answer = await one.say(f"CONNECT a.example:{port} HTTP/1.1\r\n\r\n".encode())
+        async with gateway_setup(network=[f"a.example:{port}"]) as one:
+            answer = await one.send(f"CONNECT a.example:{port} HTTP/1.1\r\n\r\n".encode())
             assert answer.startswith(f"HTTP/1.1 502 a.example does not respond on port {port}".encode())
-            assert one.refusals() == []
+            assert one.denied() == []
 
 
 async def test_slow_head_times_out_and_other_requests_succeed() -> None:
-    async with world(head_s=0.5) as one, asyncio.timeout(WITHIN_S):
+    async with gateway_setup(head_s=0.5) as one, asyncio.timeout(WITHIN_S):
         reader, writer = await one.connect()
 
-        async def drip() -> None:
+        async def send_slowly() -> None:
             while True:
                 writer.write(b"X")
                 await asyncio.sleep(0.05)
 
-        dripping = asyncio.create_task(drip())
-        assert await one.say(_get(one)) == OK
+        sending_slowly = asyncio.create_task(send_slowly())
+        assert await one.send(_get(one)) == OK
         answer = await reader.read()
-        dripping.cancel()
+        sending_slowly.cancel()
         writer.close()
         assert answer.startswith(b"HTTP/1.1 408 the head of the request did not arrive within 0.5 s")
 
 
 async def test_too_long_head_is_rejected() -> None:
-    async with world() as one:
-        answer = await one.say(_get(one)[:-2] + b"X: " + b"y" * 200_000)
+    async with gateway_setup() as one:
+        answer = await one.send(_get(one)[:-2] + b"X: " + b"y" * 200_000)
         assert answer.startswith(b"HTTP/1.1 400 the head of the request is longer than 32768 bytes")
         assert one.seen == []
 
@@ -399,8 +403,8 @@ async def test_idle_connection_ends() -> None:
         await reader.read()
         writer.close()
 
-    async with world(serve=silent, idle_s=0.3) as one:
-        answer = await one.say(f"CONNECT a.example:{one.upstream} HTTP/1.1\r\n\r\n".encode())
+    async with gateway_setup(serve=silent, idle_s=0.3) as one:
+        answer = await one.send(f"CONNECT a.example:{one.upstream} HTTP/1.1\r\n\r\n".encode())
         assert answer.startswith(b"HTTP/1.1 200 ")
 
 
@@ -411,7 +415,7 @@ async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 async def test_connections_of_a_job_and_of_a_gateway_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     async with (
-        world(serve=_silent, max_connections=lambda: MAX_CONNECTIONS + 8) as one,
+        gateway_setup(serve=_silent, max_connections=lambda: MAX_CONNECTIONS + 8) as one,
         asyncio.timeout(WITHIN_S),
     ):
         ask = f"CONNECT a.example:{one.upstream} HTTP/1.1\r\nProxy-Authorization: Basic %s\r\n\r\n"
@@ -422,14 +426,14 @@ async def test_connections_of_a_job_and_of_a_gateway_are_limited(monkeypatch: py
             writer.write(mine)
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
             held.append(writer)
-        assert (await one.say(mine)).startswith(b"HTTP/1.1 503 this skill has 64 open connections")
+        assert (await one.send(mine)).startswith(b"HTTP/1.1 503 this skill has 64 open connections")
         reader, writer = await one.connect()
         writer.write(others)
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
         held.append(writer)
-        held += [(await one.connect())[1] for _ in range(8)]  # which say nothing
-        assert (await one.say(others)).startswith(b"HTTP/1.1 503 this skill has 72 open connections")
-        assert {reason for _, _, reason in one.refusals()} == {"too_many_connections"}
+        held += [(await one.connect())[1] for _ in range(8)]  # these send nothing
+        assert (await one.send(others)).startswith(b"HTTP/1.1 503 this skill has 72 open connections")
+        assert {reason for _, _, reason in one.denied()} == {"too_many_connections"}
         for writer in held:
             writer.close()
 
@@ -441,14 +445,14 @@ async def test_connections_in_progress_count_toward_the_limit() -> None:
         await found.wait()
         return ["127.0.0.1"]
 
-    async with world(serve=_silent, resolve=slowly) as one, asyncio.timeout(WITHIN_S):
+    async with gateway_setup(serve=_silent, resolve=slowly) as one, asyncio.timeout(WITHIN_S):
         ask = f"CONNECT a.example:{one.upstream} HTTP/1.1\r\nProxy-Authorization: Basic am9iOjc=\r\n\r\n"
         held = [await one.connect() for _ in range(MAX_CONNECTIONS)]
         for _, writer in held:
             writer.write(ask.encode())
-        while one.door.traffic.of(7).open_now < MAX_CONNECTIONS:  # noqa: ASYNC110 - on the other side of sockets
+        while one.gateway.traffic.of(7).open_now < MAX_CONNECTIONS:  # noqa: ASYNC110 - the gateway counts them later
             await asyncio.sleep(0.01)
-        assert (await one.say(ask.encode())).startswith(b"HTTP/1.1 503 this skill has 64 open connections")
+        assert (await one.send(ask.encode())).startswith(b"HTTP/1.1 503 this skill has 64 open connections")
         found.set()
         for reader, writer in held:
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
@@ -458,25 +462,25 @@ async def test_connections_in_progress_count_toward_the_limit() -> None:
 async def test_gateway_closed_before_it_opened_accepts_no_connections() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     address = listener.getsockname()
-    door = Gateway(1, Rule.of("public"), lambda _: None)
-    door.close()
-    await door.open(listener)
+    gateway = Gateway(1, Rule.of("public"), lambda _: None)
+    gateway.close()
+    await gateway.open(listener)
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(*address)
 
 
 async def test_denied_requests_are_counted_and_their_events_are_limited() -> None:
-    async with world() as one:
+    async with gateway_setup() as one:
         for _ in range(10):
-            await asyncio.gather(*(one.say(b"CONNECT b.example:443 HTTP/1.1\r\n\r\n") for _ in range(40)))
-        assert 100 < len(one.refusals()) < 400
-        assert one.door.traffic.of(None).refused == 400
+            await asyncio.gather(*(one.send(b"CONNECT b.example:443 HTTP/1.1\r\n\r\n") for _ in range(40)))
+        assert 100 < len(one.denied()) < 400
+        assert one.gateway.traffic.of(None).refused == 400
 
 
 async def test_large_denied_body_still_gets_a_response() -> None:
-    async with world() as one:
+    async with gateway_setup() as one:
         head = b"POST http://b.example/ HTTP/1.1\r\nContent-Length: 900000\r\n\r\n"
-        answer = await one.say(head + b"x" * 900_000)
+        answer = await one.send(head + b"x" * 900_000)
         assert answer.startswith(b"HTTP/1.1 403 b.example is not in this skill's list of hosts")
         assert answer.endswith(b'"code": "network_refused"}')
 
@@ -489,7 +493,7 @@ async def test_client_disconnect_ends_the_connection_to_the_server() -> None:
         ended.set()
         writer.close()
 
-    async with world(serve=wait) as one, asyncio.timeout(WITHIN_S):
+    async with gateway_setup(serve=wait) as one, asyncio.timeout(WITHIN_S):
         reader, writer = await one.connect()
         writer.write(f"CONNECT a.example:{one.upstream} HTTP/1.1\r\n\r\n".encode())
         await reader.readuntil(b"\r\n\r\n")

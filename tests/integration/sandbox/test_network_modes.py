@@ -1,4 +1,4 @@
-"""What each `network:` of a skill gives its functions, on this machine as it is: nothing outside of it is asked."""
+"""The network of functions for each `network:` of a skill; the tests connect to nothing outside of this host."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 
 from backend.core.metrics.instruments import REGISTRY
 from backend.core.net.egress.errors import Reason
-from tests.integration.sandbox.conftest import Notebook, open_runner, until
+from tests.integration.sandbox.conftest import EventRecorder, open_runner, until
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.egress.network_use import MAX_RECORDED, NetworkUse
 from workers.sandbox.egress.proxy import Proxy
@@ -69,7 +69,7 @@ ASK = """
 
 
 class Outside(NamedTuple):
-    """A function's code, and a socket that must hear nothing of it."""
+    """The code of a function, and a socket that must receive nothing from it."""
 
     code: str
     udp: socket.socket
@@ -77,7 +77,7 @@ class Outside(NamedTuple):
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Iterator[Outside]:
-    """A function that tries every kind of socket, and what it could reach if it were let."""
+    """Yield a function that attempts every kind of socket, and open the sockets that it attempts to reach."""
     path = tmp_path / "database.sock"
     with (
         socket.create_server(("127.0.0.1", 0)) as tcp,
@@ -95,36 +95,36 @@ def outside(tmp_path: Path) -> Iterator[Outside]:
 @NEEDS_NAMESPACE
 @pytest.mark.parametrize("network", ["none", []])
 async def test_network_none_has_no_gateway(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, network: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any, network: Any
 ) -> None:
-    outcome = await runner.run(skill(ASK, network=network), notebook)
+    outcome = await runner.run(skill(ASK, network=network), recorder)
     assert isinstance(outcome, Success), outcome
     assert outcome.value["proxies"] == []
     assert all(outcome.value[way].startswith("URLError") for way in ("http", "https"))
-    assert notebook.of("sandbox")[0]["network"] == "none"
-    assert {name for name, _ in notebook.events} == {"sandbox", "function_start"}
+    assert recorder.of("sandbox")[0]["network"] == "none"
+    assert {name for name, _ in recorder.events} == {"sandbox", "function_start"}
     assert runner.proxy.pid is None
 
 
 @NEEDS_NAMESPACE
 @pytest.mark.parametrize("network", ["public", ["api.example.org"]])
 async def test_denied_requests_are_returned_to_the_function_and_recorded(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, network: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any, network: Any
 ) -> None:
     before = _refused_total()
-    outcome = await runner.run(skill(ASK, network=network), notebook)
+    outcome = await runner.run(skill(ASK, network=network), recorder)
     assert isinstance(outcome, Success), outcome
     assert "403: localhost is a name of this machine" in outcome.value["http"]
     assert "403 " in outcome.value["https"]
     assert "'db.example.org:5432'" in outcome.value["https"]
     assert "network: in skill.yaml" in outcome.value["https"]
     assert len(outcome.value["proxies"]) == 8
-    first, second = notebook.of("network_refused")
+    first, second = recorder.of("network_refused")
     assert (first["host"], first["port"], first["reason"]) == ("localhost", 8000, "address_not_public")
     assert (second["host"], second["port"]) == ("db.example.org", 5432)
     assert second["reason"] in ("port_not_allowed", "host_not_listed")
-    assert notebook.of("network") == [{"connections": 0, "refused": 2, "sent_bytes": 0, "received_bytes": 0}]
-    assert notebook.of("sandbox")[0]["network"] == network
+    assert recorder.of("network") == [{"connections": 0, "refused": 2, "sent_bytes": 0, "received_bytes": 0}]
+    assert recorder.of("sandbox")[0]["network"] == network
     assert _refused_total() == before + 2
 
 
@@ -148,21 +148,21 @@ async def test_denied_requests_are_recorded_with_their_own_job(
         """,
         network=["api.example.org"],
     )
-    notebooks = [Notebook() for _ in range(8)]
+    recorders = [EventRecorder() for _ in range(8)]
     outcomes = await asyncio.gather(
         *(
-            runner.run(replace(assignment, inputs={"host": f"of-{place}.example"}), notebook)
-            for place, notebook in enumerate(notebooks)
+            runner.run(replace(assignment, inputs={"host": f"of-{place}.example"}), recorder)
+            for place, recorder in enumerate(recorders)
         )
     )
     assert all(isinstance(outcome, Success) for outcome in outcomes)
-    for place, notebook in enumerate(notebooks):
-        assert [event["host"] for event in notebook.of("network_refused")] == [f"of-{place}.example"]
+    for place, recorder in enumerate(recorders):
+        assert [event["host"] for event in recorder.of("network_refused")] == [f"of-{place}.example"]
 
 
 @NEEDS_NAMESPACE
 async def test_events_of_denied_requests_are_limited_and_all_are_counted(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     assignment = skill(
         """
@@ -176,14 +176,14 @@ async def test_events_of_denied_requests_are_limited_and_all_are_counted(
         """,
         network=["api.example.org"],
     )
-    assert isinstance(await runner.run(assignment, notebook), Success)
-    assert len(notebook.of("network_refused")) == MAX_RECORDED
-    assert notebook.of("network")[0]["refused"] == 300
+    assert isinstance(await runner.run(assignment, recorder), Success)
+    assert len(recorder.of("network_refused")) == MAX_RECORDED
+    assert recorder.of("network")[0]["refused"] == 300
 
 
 @NEEDS_NAMESPACE
 async def test_denied_requests_of_an_import_are_recorded_with_the_first_job(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     assignment = skill(
         """
@@ -197,15 +197,15 @@ async def test_denied_requests_of_an_import_are_recorded_with_the_first_job(
         """,
         network=["api.example.org"],
     )
-    outcome = await runner.run(assignment, notebook)
+    outcome = await runner.run(assignment, recorder)
     assert isinstance(outcome, Success)
     assert "add 'at-import.example' to network:" in outcome.value
-    assert [event["host"] for event in notebook.of("network_refused")] == ["at-import.example"]
+    assert [event["host"] for event in recorder.of("network_refused")] == ["at-import.example"]
 
 
 @NEEDS_NAMESPACE
 async def test_killed_proxy_is_replaced_and_the_job_continues(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     assignment = skill(
         """
@@ -229,7 +229,7 @@ async def test_killed_proxy_is_replaced_and_the_job_continues(
         """,
         network=["api.example.org"],
     )
-    running = asyncio.create_task(runner.run(assignment, notebook))
+    running = asyncio.create_task(runner.run(assignment, recorder))
     await until((assignment.drive_dir / "ready").exists)
     first = runner.proxy.pid
     assert first is not None
@@ -242,10 +242,10 @@ async def test_killed_proxy_is_replaced_and_the_job_continues(
 
 @NEEDS_NAMESPACE
 async def test_proxy_process_has_no_data_of_the_instance(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, monkeypatch: pytest.MonkeyPatch
+    runner: DeterministicRunner, skill: Skill, recorder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://of-the-worker")
-    assert isinstance(await runner.run(skill(ASK, network="public"), notebook), Success)
+    assert isinstance(await runner.run(skill(ASK, network="public"), recorder), Success)
     folder = Path(f"/proc/{runner.proxy.pid}")
     status = dict(
         line.split(":\t", 1) for line in (folder / "status").read_text().splitlines() if ":\t" in line
@@ -260,41 +260,41 @@ async def test_proxy_process_has_no_data_of_the_instance(
 @NEEDS_NAMESPACE
 @pytest.mark.parametrize("network", ["none", "public", ["1.1.1.1"]])
 async def test_programs_that_ignore_the_proxy_cannot_connect(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, network: Any, outside: Outside
+    runner: DeterministicRunner, skill: Skill, recorder: Any, network: Any, outside: Outside
 ) -> None:
-    outcome = await runner.run(skill(outside.code, network=network), notebook)
+    outcome = await runner.run(skill(outside.code, network=network), recorder)
     assert isinstance(outcome, Success), outcome
     assert "reached" not in {outcome.value[way] for way in ("direct", "loopback", "local")}
-    with pytest.raises(BlockingIOError):  # a datagram is sent, and stays in the sandbox's own empty network
+    with pytest.raises(BlockingIOError):  # the datagram stays in the empty network of the sandbox
         outside.udp.recv(1)
-    assert notebook.of("network_refused") == []
+    assert recorder.of("network_refused") == []
 
 
 async def test_without_a_namespace_there_is_no_network(
-    tmp_path: Path, skill: Skill, notebook: Any, outside: Outside
+    tmp_path: Path, skill: Skill, recorder: Any, outside: Outside
 ) -> None:
     if not PROBED.seccomp:
-        pytest.skip("this machine has no system-call filter either")
+        pytest.skip("this host has no system-call filter either")
     shared = Path(tempfile.gettempdir())
     for folder in (one for one in (tmp_path, *tmp_path.parents) if shared in one.parents):
-        folder.chmod(0o755)  # a job's own user passes through the real folders here
+        folder.chmod(0o755)  # the user of the job must be able to enter the real folders
     layers = Layers(None, PROBED.landlock_abi, seccomp=True, problems=("none",))
     runner = open_runner(tmp_path, layers=layers)
     try:
-        outcome = await runner.run(skill(outside.code, network="public"), notebook)
+        outcome = await runner.run(skill(outside.code, network="public"), recorder)
     finally:
         await runner.close()
     assert isinstance(outcome, Success), outcome
     assert outcome.value.pop("proxies") == []
-    assert set(outcome.value.values()) == {"OSError"}  # no socket of any family is made
-    assert notebook.of("sandbox")[0]["network"] == "none"
-    assert "no network namespaces" in notebook.text("system")
+    assert set(outcome.value.values()) == {"OSError"}  # no socket of any family can be created
+    assert recorder.of("sandbox")[0]["network"] == "none"
+    assert "no network namespaces" in recorder.text("system")
     assert runner.proxy.pid is None
 
 
 @NEEDS_NAMESPACE
 async def test_import_cannot_open_more_gateways(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     code = """
         import array, json, os, socket
@@ -311,18 +311,18 @@ async def test_import_cannot_open_more_gateways(
         def run(inputs):
             return 1
         """
-    assert isinstance(await runner.run(skill(code, network="none"), notebook), Success)
+    assert isinstance(await runner.run(skill(code, network="none"), recorder), Success)
     assert (runner.proxy.pid, runner.proxy.gateways) == (None, 0)
-    assert isinstance(await runner.run(skill(code, network=["a.example"]), notebook), Success)
+    assert isinstance(await runner.run(skill(code, network=["a.example"]), recorder), Success)
     assert runner.proxy.gateways == 1
 
 
 @NEEDS_NAMESPACE
 async def test_gateway_of_another_tenant_cannot_be_accessed(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     send = "import os\ndef run(inputs): return os.environ['http_proxy'].rpartition(':')[2]"
-    theirs = await runner.run(skill(send, network="public"), notebook)
+    theirs = await runner.run(skill(send, network="public"), recorder)
     assert isinstance(theirs, Success)
     outcome = await runner.run(
         skill(
@@ -331,7 +331,7 @@ async def test_gateway_of_another_tenant_cannot_be_accessed(
             def knock(port):
                 try:
                     with socket.create_connection(("127.0.0.1", int(port)), timeout=5) as one:
-                        # Where nobody listens, a connection may meet its own other end.
+                        # On an unused port, a connection may connect to itself.
                         return "open" if one.getsockname() != one.getpeername() else "ConnectionRefusedError"
                 except OSError as error:
                     return type(error).__name__
@@ -342,10 +342,10 @@ async def test_gateway_of_another_tenant_cannot_be_accessed(
             inputs={"port": theirs.value},
             network="none",
         ),
-        notebook,
+        recorder,
     )
     assert isinstance(outcome, Success), outcome
-    # Its own broker answers, and nobody else: the other's door is in another network.
+    # Only its own broker responds: the gateway of the other tenant is in another network.
     assert outcome.value[:2] == [["ConnectionRefusedError", "open"], 1]
     assert outcome.value[2] == "PermissionError"
 
@@ -357,7 +357,7 @@ async def test_traffic_without_a_label_counts_for_the_only_running_job(
     assignment = skill(
         """
         import os, urllib.request
-        OPENER = urllib.request.build_opener(urllib.request.ProxyHandler())  # reads the variables now
+        OPENER = urllib.request.build_opener(urllib.request.ProxyHandler())  # reads the variables at import
         def run(inputs):
             for _ in range(3):
                 try:
@@ -368,17 +368,17 @@ async def test_traffic_without_a_label_counts_for_the_only_running_job(
         network=["api.example.org"],
     )
     for _ in range(2):
-        notebook = Notebook()
-        assert isinstance(await runner.run(assignment, notebook), Success)
-        assert len(notebook.of("network_refused")) == 3
-        assert notebook.of("network")[0]["refused"] == 3
+        recorder = EventRecorder()
+        assert isinstance(await runner.run(assignment, recorder), Success)
+        assert len(recorder.of("network_refused")) == 3
+        assert recorder.of("network")[0]["refused"] == 3
 
 
 @NEEDS_NAMESPACE
 async def test_invalid_network_list_fails_the_job_with_its_entry(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
-    outcome = await runner.run(skill("def run(inputs): return 1", network=["https://x.org"]), notebook)
+    outcome = await runner.run(skill("def run(inputs): return 1", network=["https://x.org"]), recorder)
     assert isinstance(outcome, Failure)
     assert "'https://x.org' is not a host" in outcome.message
     assert runner.proxy.gateways == 0
@@ -403,13 +403,13 @@ asyncio.run(main())
         worker.kill()
     deadline = time.monotonic() + 10
     while proxy.exists():
-        assert time.monotonic() < deadline, "the proxy lives on without its worker"
+        assert time.monotonic() < deadline, "the proxy still runs without its worker"
         time.sleep(0.01)
 
 
 async def test_busy_proxy_gets_its_messages_later_and_a_stuck_one_is_replaced() -> None:
     proxy = Proxy()
-    door = proxy.open(socket.create_server(("127.0.0.1", 0)), "public", tenant="one")
+    gateway = proxy.open(socket.create_server(("127.0.0.1", 0)), "public", tenant="one")
     first = proxy.pid
     assert first is not None
     os.kill(first, signal.SIGSTOP)
@@ -418,12 +418,12 @@ async def test_busy_proxy_gets_its_messages_later_and_a_stuck_one_is_replaced() 
             proxy.send({"type": "count", "gateway": 0, "job": 0, "alone": False, "last": False})
         assert proxy.pid == first
         os.kill(first, signal.SIGCONT)
-        visit = NetworkUse(notebook := Notebook())
-        visit.is_used = True
+        use = NetworkUse(recorder := EventRecorder())
+        use.is_used = True
         async with asyncio.timeout(20):
-            while not notebook.of("network"):  # which is given up after a moment, and the machine may be busy
-                await door.record_traffic(7, visit)
-        assert notebook.of("network") == [
+            while not recorder.of("network"):  # a call times out soon, and the host may be busy
+                await gateway.record_traffic(7, use)
+        assert recorder.of("network") == [
             {"connections": 0, "refused": 0, "sent_bytes": 0, "received_bytes": 0}
         ]
         os.kill(first, signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""Packages without a wheel: built in the sandbox, for one project, and whatever their builds do stays there."""
+"""Packages without a wheel: builds run in the sandbox for one project and cannot affect anything outside of it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from workers.sandbox.packages.builds import BuildLimits
 from workers.types import Assignment, Failure, Success
 
 pytestmark = pytest.mark.skipif(
-    sandbox_layers.probe("auto").bwrap is None, reason="packages are built only in mounts of their own"
+    sandbox_layers.probe("auto").bwrap is None, reason="packages are built only in a sandbox with mounts"
 )
 
 Skill = Callable[..., Assignment]
@@ -34,7 +34,7 @@ Skill = Callable[..., Assignment]
 
 @pytest_asyncio.fixture
 async def runner(tmp_path: Path) -> AsyncIterator[DeterministicRunner]:
-    """A runner that gives builds little."""
+    """Open a runner with low limits for builds."""
     limits = BuildLimits(memory_mb=128, disk_mb=16, processes=16, step_s=5)
     opened = open_runner(tmp_path, build_limits=limits)
     yield opened
@@ -42,25 +42,28 @@ async def runner(tmp_path: Path) -> AsyncIterator[DeterministicRunner]:
 
 
 async def test_package_without_a_wheel_is_built_once_per_project(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
+    runner: DeterministicRunner, skill: Skill, recorder: Any, index: Path, tmp_path: Path
 ) -> None:
     source(index, "rare", "import os\ndef build(): return os.urandom(8).hex()")
-    one = skill("import rare\ndef run(inputs): return rare.VALUE", requirements=_needs(tmp_path, "rare"))
-    same = replace(skill("import rare\ndef run(inputs): return rare.VALUE"), project_id=one.project_id)
-    same = replace(same, requirements=_needs(tmp_path, "Rare >= 1\ntiny-wheel", "same"))
-    other = skill(
-        "import rare\ndef run(inputs): return rare.VALUE", requirements=_needs(tmp_path, "rare", "other")
+    one = skill(
+        "import rare\ndef run(inputs): return rare.VALUE", requirements=_requirements(tmp_path, "rare")
     )
-    first, at_once = await asyncio.gather(_value(runner, one, notebook), _value(runner, same, notebook))
+    same = replace(skill("import rare\ndef run(inputs): return rare.VALUE"), project_id=one.project_id)
+    same = replace(same, requirements=_requirements(tmp_path, "Rare >= 1\ntiny-wheel", "same"))
+    other = skill(
+        "import rare\ndef run(inputs): return rare.VALUE",
+        requirements=_requirements(tmp_path, "rare", "other"),
+    )
+    first, concurrent = await asyncio.gather(_value(runner, one, recorder), _value(runner, same, recorder))
     assert len(first) == 16
-    assert at_once == first
-    assert _log(notebook).count("building rare 1.0") == 1
-    assert await _value(runner, one, notebook) == first
-    assert await _value(runner, other, notebook) != first
+    assert concurrent == first
+    assert _log(recorder).count("building rare 1.0") == 1
+    assert await _value(runner, one, recorder) == first
+    assert await _value(runner, other, recorder) != first
 
 
 async def test_dependencies_are_built_and_build_tools_are_installed(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
+    runner: DeterministicRunner, skill: Skill, recorder: Any, index: Path, tmp_path: Path
 ) -> None:
     wheel(index, name="tool", extra={"tool.py": "def make(): return 'made by a tool'\n"})
     wheel(index, name="late_tool", extra={"late_tool.py": "WORD = 'later'\n"})
@@ -70,14 +73,14 @@ async def test_dependencies_are_built_and_build_tools_are_installed(
         index, "upper", f"{hook}def build():\n    import late_tool\n    return late_tool.WORD", needs=["deep"]
     )
     code = "import deep, upper\ndef run(inputs): return [deep.VALUE, upper.VALUE]"
-    outcome = await _value(runner, skill(code, requirements=_needs(tmp_path, "upper")), notebook)
+    outcome = await _value(runner, skill(code, requirements=_requirements(tmp_path, "upper")), recorder)
     assert outcome == ["made by a tool", "later"]
 
 
 async def test_build_cannot_access_the_host_or_the_network(
     runner: DeterministicRunner,
     skill: Skill,
-    notebook: Any,
+    recorder: Any,
     index: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -116,13 +119,13 @@ async def test_build_cannot_access_the_host_or_the_network(
         secret = {"API_KEY": "a-secret-of-the-project"}
         code = "import spy\ndef run(inputs): return spy.VALUE"
         spied = await _value(
-            runner, skill(code, requirements=_needs(tmp_path, "spy"), secrets=secret), notebook
+            runner, skill(code, requirements=_requirements(tmp_path, "spy"), secrets=secret), recorder
         )
     assert spied.pop("user") == (UID if UID is not None else os.getuid())
     assert "DATABASE_URL" not in spied.pop("variables")
     assert "secret" not in spied.pop("values")
     assert spied.pop("jobs") == ["archive", "source", "tmp", "wheels"]
-    assert spied.pop("processes") == ["1", "2"], "the first of its sandbox, and itself"
+    assert spied.pop("processes") == ["1", "2"], "the first process of the sandbox, and the build"
     if os.getuid() != 0 and spied["root"] != "closed":
         pytest.fail(str(spied))
     assert spied.pop("interfaces") in ("closed", "[(1, 'lo')]")
@@ -215,7 +218,8 @@ def spoils_the_answer():
         ("build", "spins", "took longer than 5 s"),
         ("build", "hangs", "took longer than 5 s"),
         ("build", "fills_disk", "more disk"),
-        ("build", "starts_many", "processes|temporarily unavailable"),  # the watchdog's bound, or its user's
+        # The limit of the watchdog applies, or that of the user.
+        ("build", "starts_many", "processes|temporarily unavailable"),
         ("build", "bombs", "processes"),
         ("build", "eats_memory", "of memory"),
         ("build", "leaves", "exit code 0"),
@@ -235,7 +239,7 @@ def spoils_the_answer():
 async def test_failed_build_fails_the_job_with_its_reason_and_is_removed(
     runner: DeterministicRunner,
     skill: Skill,
-    notebook: Any,
+    recorder: Any,
     index: Path,
     tmp_path: Path,
     hook: str,
@@ -249,15 +253,15 @@ async def test_failed_build_fails_the_job_with_its_reason_and_is_removed(
         f"{BAD_BUILDS}\ndef {hook}({'folder, ' * bool(arguments)}*_):\n    return {does}({arguments})\n",
     )
     outcome = await runner.run(
-        skill("def run(inputs): return 1", requirements=_needs(tmp_path, "bad")), notebook
+        skill("def run(inputs): return 1", requirements=_requirements(tmp_path, "bad")), recorder
     )
     assert isinstance(outcome, Failure), outcome
     assert outcome.code == "environment_failed"
     assert any(words in outcome.message for words in says.split("|")), outcome.message
-    assert str(tmp_path) not in outcome.message + _log(notebook)
+    assert str(tmp_path) not in outcome.message + _log(recorder)
     assert list((tmp_path / "home/wheels").iterdir()) == []
     assert not [path for path in (tmp_path / "home/environments").iterdir() if not path.name.startswith(".")]
-    assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
+    assert isinstance(await runner.run(skill("def run(inputs): return 1"), recorder), Success)
 
 
 @pytest.mark.parametrize(
@@ -274,7 +278,7 @@ async def test_failed_build_fails_the_job_with_its_reason_and_is_removed(
 async def test_build_requirements_follow_the_rules_of_requirements(
     runner: DeterministicRunner,
     skill: Skill,
-    notebook: Any,
+    recorder: Any,
     index: Path,
     tmp_path: Path,
     project: str,
@@ -282,7 +286,7 @@ async def test_build_requirements_follow_the_rules_of_requirements(
 ) -> None:
     archive(index / "odd-1.0.tar.gz", {"pyproject.toml": project})
     outcome = await runner.run(
-        skill("def run(inputs): return 1", requirements=_needs(tmp_path, "odd")), notebook
+        skill("def run(inputs): return 1", requirements=_requirements(tmp_path, "odd")), recorder
     )
     assert isinstance(outcome, Failure), outcome
     assert outcome.code == "environment_failed"
@@ -290,7 +294,7 @@ async def test_build_requirements_follow_the_rules_of_requirements(
 
 
 async def test_archives_that_write_outside_or_grow_too_large_are_rejected(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
+    runner: DeterministicRunner, skill: Skill, recorder: Any, index: Path, tmp_path: Path
 ) -> None:
     (index / "broken-1.0.tar.gz").write_bytes(b"not an archive")
     with tarfile.open(index / "climber-1.0.tar.gz", "w:gz") as climber:
@@ -302,28 +306,28 @@ async def test_archives_that_write_outside_or_grow_too_large_are_rejected(
         bomb.addfile(member, zeros)
     for name, says in (("broken", "cannot be unpacked"), ("climber", "outside of it"), ("bomb", "")):
         outcome = await runner.run(
-            skill("def run(inputs): return 1", requirements=_needs(tmp_path, name, name)), notebook
+            skill("def run(inputs): return 1", requirements=_requirements(tmp_path, name, name)), recorder
         )
         assert isinstance(outcome, Failure), outcome
         assert says in outcome.message, outcome.message
 
 
 async def test_source_code_does_not_run_outside_of_the_sandbox(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
+    runner: DeterministicRunner, skill: Skill, recorder: Any, index: Path, tmp_path: Path
 ) -> None:
     planted = tmp_path / "ran-outside"
     code = f"try: open({str(planted)!r}, 'a')\nexcept OSError: pass\n"
     project = '[build-system]\nrequires = []\nbuild-backend = "own"\nbackend-path = ["."]\n'
     archive(index / "sly-1.0.tar.gz", {"pyproject.toml": project, "setup.py": code, "own.py": code})
     outcome = await runner.run(
-        skill("def run(inputs): return 1", requirements=_needs(tmp_path, "sly")), notebook
+        skill("def run(inputs): return 1", requirements=_requirements(tmp_path, "sly")), recorder
     )
     assert isinstance(outcome, Failure)
     assert not planted.exists()
 
 
 async def test_endless_build_output_uses_little_worker_memory(
-    skill: Skill, notebook: Any, index: Path, tmp_path: Path
+    skill: Skill, recorder: Any, index: Path, tmp_path: Path
 ) -> None:
     source(
         index, "flood", "def build():\n    while True:\n        os.write(1, b'0123456789abcde\\n' * 4096)\n"
@@ -331,8 +335,8 @@ async def test_endless_build_output_uses_little_worker_memory(
     runner = open_runner(tmp_path, build_limits=BuildLimits(step_s=2))
     tracemalloc.start()
     try:
-        job = skill("def run(inputs): return 1", requirements=_needs(tmp_path, "flood"))
-        outcome = await runner.run(job, notebook)
+        job = skill("def run(inputs): return 1", requirements=_requirements(tmp_path, "flood"))
+        outcome = await runner.run(job, recorder)
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -340,7 +344,7 @@ async def test_endless_build_output_uses_little_worker_memory(
     assert isinstance(outcome, Failure)
     assert "took longer than 2 s" in outcome.message
     assert "0123456789abcde" in outcome.message
-    assert 32 * 1024 < len(_log(notebook)) < 80 * 1024
+    assert 32 * 1024 < len(_log(recorder)) < 80 * 1024
     assert peak_bytes < 16 << 20, f"{peak_bytes >> 20} MiB"
 
 
@@ -349,11 +353,11 @@ async def test_endless_build_output_uses_little_worker_memory(
     ["evil @ http://x.invalid/e.whl", "evil\n @ http://x.invalid/${HOME}", "evil; os_name == '${HOME}'"],
 )
 async def test_built_wheel_may_require_only_packages_of_the_index(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path, needed: str
+    runner: DeterministicRunner, skill: Skill, recorder: Any, index: Path, tmp_path: Path, needed: str
 ) -> None:
     source(index, "greedy", needs=[needed])
     outcome = await runner.run(
-        skill("def run(inputs): return 1", requirements=_needs(tmp_path, "greedy")), notebook
+        skill("def run(inputs): return 1", requirements=_requirements(tmp_path, "greedy")), recorder
     )
     assert isinstance(outcome, Failure), outcome
     assert "greedy cannot be used: its wheel requires" in outcome.message
@@ -361,7 +365,7 @@ async def test_built_wheel_may_require_only_packages_of_the_index(
 
 
 async def test_large_wheel_is_copied_in_chunks(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
+    runner: DeterministicRunner, skill: Skill, recorder: Any, index: Path, tmp_path: Path
 ) -> None:
     source(
         index,
@@ -381,8 +385,8 @@ async def test_large_wheel_is_copied_in_chunks(
     runner = open_runner(tmp_path)
     tracemalloc.start()
     try:
-        job = skill("def run(inputs): return 1", requirements=_needs(tmp_path, "large"))
-        await runner.run(job, notebook)
+        job = skill("def run(inputs): return 1", requirements=_requirements(tmp_path, "large"))
+        await runner.run(job, recorder)
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -391,7 +395,7 @@ async def test_large_wheel_is_copied_in_chunks(
 
 
 async def test_sleeping_builds_of_one_project_do_not_block_another(
-    skill: Skill, notebook: Any, index: Path, tmp_path: Path
+    skill: Skill, recorder: Any, index: Path, tmp_path: Path
 ) -> None:
     runner = open_runner(tmp_path, build_limits=BuildLimits(step_s=5))
     names = ("sleeps-1", "sleeps-2", "sleeps-3")
@@ -401,47 +405,52 @@ async def test_sleeping_builds_of_one_project_do_not_block_another(
     job = skill("def run(inputs): return 1")
     sleeping = [
         asyncio.create_task(
-            runner.run(replace(job, job_id=uuid4(), requirements=_needs(tmp_path, name, name)), notebook)
+            runner.run(
+                replace(job, job_id=uuid4(), requirements=_requirements(tmp_path, name, name)), recorder
+            )
         )
         for name in names
     ]
-    await until(lambda: "building sleeps" in _log(notebook))
+    await until(lambda: "building sleeps" in _log(recorder))
     code = "import honest\ndef run(inputs): return honest.VALUE"
-    ours = type(notebook)()
-    assert await _value(runner, skill(code, requirements=_needs(tmp_path, "honest", "ours")), ours) == "built"
+    ours = type(recorder)()
+    assert (
+        await _value(runner, skill(code, requirements=_requirements(tmp_path, "honest", "ours")), ours)
+        == "built"
+    )
     assert not any(task.done() for task in sleeping)
-    assert _log(notebook).count("building sleeps") == 1
+    assert _log(recorder).count("building sleeps") == 1
     await runner.close()
     await asyncio.gather(*sleeping, return_exceptions=True)
 
 
 async def test_source_is_built_only_with_a_matching_hash(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
+    runner: DeterministicRunner, skill: Skill, recorder: Any, index: Path, tmp_path: Path
 ) -> None:
     source(index, "pinned", "print('the code of the package runs', flush=True)")
     job = skill("import pinned\ndef run(inputs): return pinned.VALUE")
     good = hashlib.sha512((index / "pinned-1.0.tar.gz").read_bytes()).hexdigest()
     for wrong in (f"sha256:{'1' * 64}", f"sha512:{'1' * 128}"):
-        needs = _needs(tmp_path, f"pinned==1.0 --hash={wrong}", wrong[:6])
-        outcome = await runner.run(replace(job, requirements=needs), notebook)
+        needs = _requirements(tmp_path, f"pinned==1.0 --hash={wrong}", wrong[:6])
+        outcome = await runner.run(replace(job, requirements=needs), recorder)
         assert isinstance(outcome, Failure), outcome
         assert "has none of the hashes in requirements.txt" in outcome.message
-    assert "the code of the package runs" not in _log(notebook)
-    needs = _needs(tmp_path, f"pinned==1.0 --hash=sha256:{'1' * 64} --hash=sha512:{good}", "good")
-    assert await _value(runner, replace(job, requirements=needs), notebook) == "built"
+    assert "the code of the package runs" not in _log(recorder)
+    needs = _requirements(tmp_path, f"pinned==1.0 --hash=sha256:{'1' * 64} --hash=sha512:{good}", "good")
+    assert await _value(runner, replace(job, requirements=needs), recorder) == "built"
 
 
 @pytest.mark.parametrize("line", ["extra[x]", "extra[x]==1.0", "Extra >= 0.5, < 2"])
 async def test_required_package_is_built_for_every_spelling(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path, line: str
+    runner: DeterministicRunner, skill: Skill, recorder: Any, index: Path, tmp_path: Path, line: str
 ) -> None:
     source(index, "extra")
     code = "import extra\ndef run(inputs): return extra.VALUE"
-    assert await _value(runner, skill(code, requirements=_needs(tmp_path, line)), notebook) == "built"
+    assert await _value(runner, skill(code, requirements=_requirements(tmp_path, line)), recorder) == "built"
 
 
 async def test_builds_end_when_their_worker_stops(
-    skill: Skill, notebook: Any, index: Path, tmp_path: Path
+    skill: Skill, recorder: Any, index: Path, tmp_path: Path
 ) -> None:
     runner = open_runner(tmp_path)
     source(
@@ -450,9 +459,9 @@ async def test_builds_end_when_their_worker_stops(
         "def build():\n    import time\n    print('it builds', flush=True)\n    time.sleep(600)",
     )
     job = asyncio.create_task(
-        runner.run(skill("def run(inputs): return 1", requirements=_needs(tmp_path, "slow")), notebook)
+        runner.run(skill("def run(inputs): return 1", requirements=_requirements(tmp_path, "slow")), recorder)
     )
-    await until(lambda: "it builds" in _log(notebook))
+    await until(lambda: "it builds" in _log(recorder))
     await runner.close()
     with pytest.raises(asyncio.CancelledError):
         await job
@@ -460,16 +469,16 @@ async def test_builds_end_when_their_worker_stops(
 
 
 async def test_without_mounts_builds_fail_with_a_reason(
-    skill: Skill, notebook: Any, index: Path, tmp_path: Path
+    skill: Skill, recorder: Any, index: Path, tmp_path: Path
 ) -> None:
     source(index, "rare")
     runner = open_runner(tmp_path, layers=Layers(None, 0, True, ("bubblewrap is not installed",)))
     try:
-        # Without mounts a user of its own would have to be able to enter the folder of the tests.
+        # Without mounts, a separate user would need access to the folder of the tests.
         assignment = skill(
-            "def run(inputs): return 1", requirements=_needs(tmp_path, "rare"), sandbox_uid=None
+            "def run(inputs): return 1", requirements=_requirements(tmp_path, "rare"), sandbox_uid=None
         )
-        outcome = await runner.run(assignment, notebook)
+        outcome = await runner.run(assignment, recorder)
     finally:
         await runner.close()
     assert isinstance(outcome, Failure)
@@ -477,15 +486,15 @@ async def test_without_mounts_builds_fail_with_a_reason(
     assert "bubblewrap is not installed" in outcome.message
 
 
-def _needs(tmp_path: Path, text: str, folder: str = "requirements") -> Path:
+def _requirements(tmp_path: Path, text: str, folder: str = "requirements") -> Path:
     return requirements_file(tmp_path, text, folder)
 
 
-def _log(notebook: Any) -> str:
-    return "".join(event["log"] for event in notebook.of("environment"))
+def _log(recorder: Any) -> str:
+    return "".join(event["log"] for event in recorder.of("environment"))
 
 
-async def _value(runner: DeterministicRunner, assignment: Assignment, notebook: Any) -> Any:
-    outcome = await runner.run(assignment, notebook)
+async def _value(runner: DeterministicRunner, assignment: Assignment, recorder: Any) -> Any:
+    outcome = await runner.run(assignment, recorder)
     assert isinstance(outcome, Success), outcome
     return outcome.value

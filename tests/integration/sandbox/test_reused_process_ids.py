@@ -1,4 +1,4 @@
-"""The number of a process that is gone belongs to another one: the worker never acts on it."""
+"""The ID of an ended process belongs to another process: the worker does not affect it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROGRAM = Path(__file__).parent / "reused_process_id.py"
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that the job's own user can pass through."""
+    """Create a folder that the user of the job can enter."""
     path = Path(tempfile.mkdtemp(prefix="puras-numbers-"))
     path.chmod(0o755)
     yield path
@@ -29,12 +29,10 @@ def folder() -> Iterator[Path]:
 
 def test_job_end_does_not_affect_a_process_with_a_reused_id(folder: Path) -> None:
     if os.geteuid() != 0 or layers.probe("auto").bwrap is None:
-        pytest.skip(
-            "only root makes a process namespace, and only with mounts the skill's code forks its jobs"
-        )
-    apart = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+        pytest.skip("only root creates process namespaces, and skill code forks jobs only with mounts")
+    in_namespace = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
     run = subprocess.run(
-        [*apart, sys.executable, str(PROGRAM), str(folder)],
+        [*in_namespace, sys.executable, str(PROGRAM), str(folder)],
         capture_output=True,
         text=True,
         check=False,

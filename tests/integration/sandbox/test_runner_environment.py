@@ -1,4 +1,4 @@
-"""What a function finds around it, and how the processes that run it come and go."""
+"""The environment of a function: inputs, files, variables, streams, the broker and measured use."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ WITHOUT_MOUNTS = Layers(
 async def test_functions_accept_inputs_in_every_call_form(
     runner: DeterministicRunner,
     skill: Skill,
-    notebook: Any,
+    recorder: Any,
     code: str,
     declared: str,
     inputs: Any,
     value: Any,
 ) -> None:
-    outcome = await runner.run(skill(code, declared=declared, inputs=inputs), notebook)
+    outcome = await runner.run(skill(code, declared=declared, inputs=inputs), recorder)
     assert isinstance(outcome, Success), outcome
     assert outcome.value == value
 
 
 async def test_work_folder_has_the_inputs_the_drive_and_the_skill_files(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     assignment = skill(
         """
@@ -82,11 +82,11 @@ async def test_work_folder_has_the_inputs_the_drive_and_the_skill_files(
         """,
         inputs={"colour": "bläu"},
     )
-    outcome = await runner.run(assignment, notebook)
+    outcome = await runner.run(assignment, recorder)
     assert isinstance(outcome, Success), outcome
     assert outcome.value == {
         "inputs": {"colour": "bläu"},
-        "data": "beside the skill",
+        "data": "data of the skill",
         "names": ["_inputs.json", "data.txt", "drive", "main.py", "tmp"],
         "temporary": True,
         "root": ["skills"],
@@ -97,14 +97,14 @@ async def test_work_folder_has_the_inputs_the_drive_and_the_skill_files(
 
 
 async def test_environment_variables_contain_nothing_of_the_worker(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, monkeypatch: pytest.MonkeyPatch
+    runner: DeterministicRunner, skill: Skill, recorder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://of-the-worker")
     monkeypatch.setenv("WORKERS_OWN", "x")
     assignment = skill(
         "import os\ndef run(inputs): return dict(os.environ)", secrets={"API_KEY": "k-1", "PATH": "/evil"}
     )
-    outcome = await runner.run(assignment, notebook)
+    outcome = await runner.run(assignment, recorder)
     assert isinstance(outcome, Success)
     environment = outcome.value
     assert environment["API_KEY"] == "k-1"
@@ -116,66 +116,66 @@ async def test_environment_variables_contain_nothing_of_the_worker(
     assert not {"DATABASE_URL", "WORKERS_OWN"} & set(environment)
     for name in environment.keys() - {"API_KEY"}:
         with pytest.raises(BadSecret):
-            check_name(name)  # a secret of this name would change what the platform says
+            check_name(name)  # a secret with this name would replace a variable of the platform
 
 
 async def test_jobs_have_only_the_secrets_of_their_version(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     first = skill("import os\ndef run(inputs): return os.environ.get('KEY')", secrets={"KEY": "old"})
     second = replace(first, secrets={"KEY": "new"}, secrets_version="2")
     third = replace(first, secrets={}, secrets_version="3")
-    values = [await runner.run(one, notebook) for one in (first, second, third, first)]
+    values = [await runner.run(one, recorder) for one in (first, second, third, first)]
     assert [one.value for one in values if isinstance(one, Success)] == ["old", "new", None, "old"]
 
 
 async def test_output_and_kit_events_have_their_order_and_streams(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     outcome = await runner.run(
         skill(
             r"""
             import json, os, sys
-            def tell(**event):
+            def send(**event):
                 os.write(int(os.environ["PURAS_EVENTS_FD"]), json.dumps(event).encode() + b"\n")
             def run(inputs):
                 print("half", end=" ")
                 print("line\x00")
                 print("oops", file=sys.stderr)
-                tell(type="log", level="info", text="told", fields={"n": 1})
-                tell(type="progress", fraction=0.5, text="half way")
-                tell(type="progress", fraction=7, text="nonsense")
-                tell(type="succeeded", text="forged")
+                send(type="log", level="info", text="recorded", fields={"n": 1})
+                send(type="progress", fraction=0.5, text="half way")
+                send(type="progress", fraction=7, text="nonsense")
+                send(type="succeeded", text="forged")
                 os.write(int(os.environ["PURAS_EVENTS_FD"]), b"not json\n")
             """
         ),
-        notebook,
+        recorder,
     )
     assert isinstance(outcome, Success), outcome
-    assert notebook.text("stdout") == "half line\ufffd\n"
-    assert notebook.text("stderr") == "oops\n"
-    assert {"stream": "log", "level": "info", "text": "told", "fields": {"n": 1}} in notebook.of("log")
-    assert notebook.of("progress") == [
+    assert recorder.text("stdout") == "half line\ufffd\n"
+    assert recorder.text("stderr") == "oops\n"
+    assert {"stream": "log", "level": "info", "text": "recorded", "fields": {"n": 1}} in recorder.of("log")
+    assert recorder.of("progress") == [
         {"fraction": 0.5, "text": "half way"},
         {"fraction": None, "text": "nonsense"},
     ]
-    assert {name for name, _ in notebook.events} == {"sandbox", "function_start", "log", "progress"}
+    assert {name for name, _ in recorder.events} == {"sandbox", "function_start", "log", "progress"}
 
 
 async def test_each_job_has_its_own_process_folder_and_random_seed(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     assignment = skill(
         "import os, random\ndef run(inputs): return [os.getpid(), os.getcwd(), random.random()]"
     )
-    outcomes = await asyncio.gather(*(runner.run(assignment, notebook) for _ in range(12)))
+    outcomes = await asyncio.gather(*(runner.run(assignment, recorder) for _ in range(12)))
     values = [outcome.value for outcome in outcomes if isinstance(outcome, Success)]
     for column in range(3):
         assert len({value[column] for value in values}) == 12
 
 
 async def test_broker_forwards_only_job_routes_with_the_job_token(
-    tmp_path: Path, skill: Skill, notebook: Any
+    tmp_path: Path, skill: Skill, recorder: Any
 ) -> None:
     if not HAS_MOUNTS:
         pytest.skip("the broker needs a network namespace")
@@ -209,7 +209,7 @@ async def test_broker_forwards_only_job_routes_with_the_job_token(
         """
     )
     try:
-        outcome = await runner.run(assignment, notebook)
+        outcome = await runner.run(assignment, recorder)
     finally:
         await runner.close()
         server.close()
@@ -222,18 +222,18 @@ async def test_broker_forwards_only_job_routes_with_the_job_token(
 
 
 async def test_large_inputs_and_results_are_complete(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     assignment = skill(
         "def run(inputs): return inputs['text'][::-1]", inputs={"text": "ab" * 2_000_000}, declared="text"
     )
-    outcome = await runner.run(replace(assignment, limits=replace(assignment.limits, output_mb=8)), notebook)
+    outcome = await runner.run(replace(assignment, limits=replace(assignment.limits, output_mb=8)), recorder)
     assert isinstance(outcome, Success), str(outcome)[:500]
     assert outcome.value == "ba" * 2_000_000
 
 
 async def test_resource_use_of_a_job_is_measured(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     outcome = await runner.run(
         skill(
@@ -246,7 +246,7 @@ async def test_resource_use_of_a_job_is_measured(
                     pass
             """
         ),
-        notebook,
+        recorder,
     )
     assert isinstance(outcome, Success), outcome
     assert outcome.measured.cpu_s >= 0.3
@@ -255,7 +255,7 @@ async def test_resource_use_of_a_job_is_measured(
 
 
 async def test_child_processes_have_the_kit_and_can_communicate(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     outcome = await runner.run(
         skill(
@@ -266,12 +266,12 @@ async def test_child_processes_have_the_kit_and_can_communicate(
             def run(inputs):
                 with multiprocessing.Pool(2) as pool:
                     squares = pool.map(square, range(4))
-                told = subprocess.run([sys.executable, "-c", "import puras; print(puras.__name__)"],
+                process = subprocess.run([sys.executable, "-c", "import puras; print(puras.__name__)"],
                                       capture_output=True, text=True)
-                return [squares, told.stdout, told.stderr]
+                return [squares, process.stdout, process.stderr]
             """
         ),
-        notebook,
+        recorder,
     )
     assert isinstance(outcome, Success), outcome
     assert outcome.value == [[0, 1, 4, 9], "puras\n", ""]
@@ -290,12 +290,12 @@ async def test_child_processes_have_the_kit_and_can_communicate(
     ids=["equals sign", "NUL", "empty", "surrogate", "value with NUL", "value with surrogate"],
 )
 async def test_invalid_secret_is_reported_without_its_value(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, name: str, value: str, says: str
+    runner: DeterministicRunner, skill: Skill, recorder: Any, name: str, value: str, says: str
 ) -> None:
-    outcome = await runner.run(skill("def run(inputs): return 1", secrets={name: value}), notebook)
+    outcome = await runner.run(skill("def run(inputs): return 1", secrets={name: value}), recorder)
     assert isinstance(outcome, Failure)
     assert outcome.code == "bad_entrypoint"
     assert says in outcome.message
     assert "hidden" not in outcome.message
     assert outcome.message.isascii()
-    assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
+    assert isinstance(await runner.run(skill("def run(inputs): return 1"), recorder), Success)

@@ -1,4 +1,4 @@
-"""Environments are verified after installation: files that steer the interpreter or lead out are rejected by name."""
+"""Verification of environments: files that configure the interpreter and links to the outside are rejected by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BOUNDS = EnvironmentBounds(size_mb=1, files=50)
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Path:
-    """What the installer makes before it installs anything."""
+    """Create the files that the installer creates before it installs packages."""
     folder = tmp_path / "environment"
     (folder / "bin").mkdir(parents=True)
     (folder / "lib/python3.11/site-packages").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""How the processes that run functions come and go, and what becomes of their jobs."""
+"""The lifetime of the zygotes that run functions, and the results of their jobs."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ WITHOUT_MOUNTS = Layers(
 
 
 async def test_jobs_of_a_skill_share_one_import(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     assignment = skill("import time\nAT = time.time_ns()\ndef run(inputs): return AT")
-    outcomes = [await runner.run(assignment, notebook) for _ in range(4)]
+    outcomes = [await runner.run(assignment, recorder) for _ in range(4)]
     assert len({outcome.value for outcome in outcomes if isinstance(outcome, Success)}) == 1
-    assert all(event["warm"] for event in notebook.of("sandbox"))
+    assert all(event["warm"] for event in recorder.of("sandbox"))
 
 
 async def test_import_that_starts_a_thread_is_repeated_in_every_job(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     assignment = skill(
         """
@@ -50,16 +50,16 @@ async def test_import_that_starts_a_thread_is_repeated_in_every_job(
             return [AT, ready.wait(5), threading.active_count()]
         """
     )
-    outcomes = [await runner.run(assignment, notebook) for _ in range(3)]
+    outcomes = [await runner.run(assignment, recorder) for _ in range(3)]
     values = [outcome.value for outcome in outcomes if isinstance(outcome, Success)]
     assert len({value[0] for value in values}) == 3
     assert all(value[1:] == [True, 2] for value in values)
     if HAS_MOUNTS:
-        assert all("1 threads" in event["reason"] and not event["warm"] for event in notebook.of("sandbox"))
+        assert all("1 threads" in event["reason"] and not event["warm"] for event in recorder.of("sandbox"))
 
 
 async def test_dead_zygote_is_replaced_and_its_started_job_crashes(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     assignment = skill(
         """
@@ -71,50 +71,50 @@ async def test_dead_zygote_is_replaced_and_its_started_job_crashes(
             return "done"
         """
     )
-    task = asyncio.create_task(runner.run(replace(assignment, inputs={"wait": True}), notebook))
+    task = asyncio.create_task(runner.run(replace(assignment, inputs={"wait": True}), recorder))
     await until((assignment.drive_dir / "started").exists)
-    (parent,) = runner.runtime.pool._zygotes.values()
-    assert parent.pid is not None
-    os.kill(parent.pid, signal.SIGKILL)
+    (zygote,) = runner.runtime.pool._zygotes.values()
+    assert zygote.pid is not None
+    os.kill(zygote.pid, signal.SIGKILL)
     outcome = await task
     assert isinstance(outcome, Failure)
     assert outcome.code == "crashed"
-    after = await asyncio.gather(*(runner.run(assignment, notebook) for _ in range(4)))
+    after = await asyncio.gather(*(runner.run(assignment, recorder) for _ in range(4)))
     assert all(isinstance(outcome, Success) for outcome in after)
 
 
 async def test_job_whose_process_died_before_its_start_runs_in_another_one(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     assignment = skill("def run(inputs): return 'done'")
-    assert isinstance(await runner.run(assignment, notebook), Success)
-    (parent,) = runner.runtime.pool._zygotes.values()
-    await until(lambda: bool(parent._spares) and parent._spares[0].ready.done())
-    spare = parent._spares[0]
+    assert isinstance(await runner.run(assignment, recorder), Success)
+    (zygote,) = runner.runtime.pool._zygotes.values()
+    await until(lambda: bool(zygote._spares) and zygote._spares[0].ready.done())
+    spare = zygote._spares[0]
     assert spare.pid is not None
-    assert parent.pid is not None
+    assert zygote.pid is not None
     os.kill(spare.pid, signal.SIGSTOP)
-    task = asyncio.create_task(runner.run(assignment, notebook))
-    await until(lambda: spare not in parent._spares)
-    os.kill(parent.pid, signal.SIGKILL)
+    task = asyncio.create_task(runner.run(assignment, recorder))
+    await until(lambda: spare not in zygote._spares)
+    os.kill(zygote.pid, signal.SIGKILL)
     assert isinstance(await task, Success)
 
 
-async def test_idle_zygotes_end_and_are_cleaned_up(tmp_path: Path, skill: Skill, notebook: Any) -> None:
+async def test_idle_zygotes_end_and_are_cleaned_up(tmp_path: Path, skill: Skill, recorder: Any) -> None:
     runner = open_runner(tmp_path, idle_s=0.2)
     try:
-        assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
-        (parent,) = runner.runtime.pool._zygotes.values()
+        assert isinstance(await runner.run(skill("def run(inputs): return 1"), recorder), Success)
+        (zygote,) = runner.runtime.pool._zygotes.values()
         await until(lambda: not runner.runtime.pool._zygotes)
-        await parent.wait()
-        assert not Path(f"/proc/{parent.pid}").exists()
+        await zygote.wait()
+        assert not Path(f"/proc/{zygote.pid}").exists()
     finally:
         await runner.close()
     assert list((tmp_path / "home/jobs").iterdir()) == []
 
 
 async def test_idle_zygotes_over_the_pool_memory_end_in_order_of_use(
-    tmp_path: Path, skill: Skill, notebook: Any
+    tmp_path: Path, skill: Skill, recorder: Any
 ) -> None:
     runner = open_runner(tmp_path, pool_mb=64)
     try:
@@ -123,7 +123,7 @@ async def test_idle_zygotes_over_the_pool_memory_end_in_order_of_use(
                 f"HELD = bytearray(b'x') * (30 << 20)\ndef run(inputs): return {number}",
                 skill_name=f"s{number}",
             )
-            assert isinstance(await runner.run(held, notebook), Success)
+            assert isinstance(await runner.run(held, recorder), Success)
         await until(lambda: len(runner.runtime.pool._zygotes) == 1)
         assert [key.skill_name for key in runner.runtime.pool._zygotes] == ["s2"]
     finally:
@@ -146,13 +146,13 @@ async def test_folders_of_a_dead_worker_are_removed_at_start(tmp_path: Path) -> 
 
 
 async def test_without_mounts_jobs_run_without_a_zygote_and_record_why(
-    tmp_path: Path, skill: Skill, notebook: Any
+    tmp_path: Path, skill: Skill, recorder: Any
 ) -> None:
     if not WITHOUT_MOUNTS.landlock_abi:
         pytest.skip("this kernel has no Landlock")
     shared = Path(tempfile.gettempdir())
     for folder in (one for one in (tmp_path, *tmp_path.parents) if shared in one.parents):
-        folder.chmod(0o755)  # a job's own user passes through the real folders here
+        folder.chmod(0o755)  # the user of the job must be able to enter the real folders
     runner = open_runner(tmp_path, layers=WITHOUT_MOUNTS)
     other = skill("def run(inputs): return 1")
     try:
@@ -170,31 +170,31 @@ async def test_without_mounts_jobs_run_without_a_zygote_and_record_why(
                             attempt(os.listdir, {str(other.drive_dir)!r}), attempt(os.kill, {os.getpid()}, 0)]
                 """
             ),
-            notebook,
+            recorder,
         )
     finally:
         await runner.close()
     assert isinstance(outcome, Success), outcome
     assert sorted(outcome.value[0]) == ["_inputs.json", "data.txt", "drive", "main.py", "tmp"]
     assert outcome.value[1:] == ["OSError", *["PermissionError"] * 3]
-    (sandbox,) = notebook.of("sandbox")
+    (sandbox,) = recorder.of("sandbox")
     assert sandbox["warm"] is False
     assert sandbox["reason"] == "none"
 
 
 async def test_strict_mode_rejects_jobs_on_an_unconfined_host(
-    tmp_path: Path, skill: Skill, notebook: Any
+    tmp_path: Path, skill: Skill, recorder: Any
 ) -> None:
     runner = open_runner(tmp_path, sandbox="strict", layers=Layers(None, 0, False, ("nothing here",)))
     try:
-        outcome = await runner.run(skill("def run(inputs): return 1"), notebook)
+        outcome = await runner.run(skill("def run(inputs): return 1"), recorder)
     finally:
         await runner.close()
     assert isinstance(outcome, Failure)
     assert outcome.code == "sandbox_unavailable"
     assert "cannot close off the host's namespaces, files, network, other processes" in outcome.message
     assert "nothing here" in outcome.message
-    assert notebook.events == []
+    assert recorder.events == []
 
 
 def test_home_in_a_folder_that_jobs_can_read_is_rejected(tmp_path: Path) -> None:
@@ -221,18 +221,18 @@ def test_home_in_a_folder_that_jobs_can_read_is_rejected(tmp_path: Path) -> None
     ],
 )  # fmt: skip
 async def test_import_has_the_limits_of_a_job(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, code: str, says: str
+    runner: DeterministicRunner, skill: Skill, recorder: Any, code: str, says: str
 ) -> None:
-    outcome = await runner.run(skill(f"print('importing')\n{code}\ndef run(inputs): return 1"), notebook)
+    outcome = await runner.run(skill(f"print('importing')\n{code}\ndef run(inputs): return 1"), recorder)
     assert isinstance(outcome, Failure), outcome
     assert outcome.code == "bad_entrypoint"
     assert says in outcome.message, outcome.message
     assert outcome.measured.wall_s < 10
-    assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
+    assert isinstance(await runner.run(skill("def run(inputs): return 1"), recorder), Success)
 
 
 async def test_repeated_import_has_the_limits_of_a_job(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     code = """
         import os, threading, time
@@ -245,8 +245,8 @@ async def test_repeated_import_has_the_limits_of_a_job(
             open("drive/cold", "w").close()
         """
     assignment = skill(code)
-    assert isinstance(await runner.run(assignment, notebook), Success)
-    outcomes = [await runner.run(assignment, notebook) for _ in range(3)]
+    assert isinstance(await runner.run(assignment, recorder), Success)
+    outcomes = [await runner.run(assignment, recorder) for _ in range(3)]
     refused = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     assert refused
     assert all(
@@ -255,20 +255,20 @@ async def test_repeated_import_has_the_limits_of_a_job(
 
 
 async def test_output_of_a_failed_import_is_recorded(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     outcome = await runner.run(
-        skill("print('as far as here')\nraise ValueError('no')\ndef run(): pass"), notebook
+        skill("print('as far as here')\nraise ValueError('no')\ndef run(): pass"), recorder
     )
     assert isinstance(outcome, Failure)
-    assert notebook.text("stdout") == "as far as here\n"
-    assert 'raise ValueError("no")' in notebook.text("stderr") or "raise ValueError('no')" in notebook.text(
+    assert recorder.text("stdout") == "as far as here\n"
+    assert 'raise ValueError("no")' in recorder.text("stderr") or "raise ValueError('no')" in recorder.text(
         "stderr"
     )
 
 
 async def test_zygote_that_floods_the_worker_is_ended(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     flood = """
         import os, socket
@@ -277,13 +277,13 @@ async def test_zygote_that_floods_the_worker_is_ended(
             control.send(b'{"type": "exit", "id": 1, "status": 0}')
         def run(inputs): return 1
         """
-    outcome = await runner.run(skill(flood), notebook)
+    outcome = await runner.run(skill(flood), recorder)
     assert isinstance(outcome, Failure)
     assert "more messages" in outcome.message
-    assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
+    assert isinstance(await runner.run(skill("def run(inputs): return 1"), recorder), Success)
 
 
-async def test_forged_child_ends_its_zygote(runner: DeterministicRunner, skill: Skill, notebook: Any) -> None:
+async def test_forged_child_ends_its_zygote(runner: DeterministicRunner, skill: Skill, recorder: Any) -> None:
     forging = """
         import os
         def after():
@@ -292,18 +292,18 @@ async def test_forged_child_ends_its_zygote(runner: DeterministicRunner, skill: 
         def run(inputs):
             return "ran"
         """
-    outcome = await runner.run(skill(forging), notebook)
+    outcome = await runner.run(skill(forging), recorder)
     assert isinstance(outcome, Failure)
     assert outcome.code == "crashed"
     assert runner.runtime.pool._zygotes == {}
-    assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
+    assert isinstance(await runner.run(skill("def run(inputs): return 1"), recorder), Success)
 
 
 async def test_process_that_left_its_group_ends_the_sandbox(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     if not HAS_MOUNTS:
-        pytest.skip("without mounts nothing of the skill runs before its job is confined")
+        pytest.skip("without mounts, no code of the skill runs before its job is confined")
     escaping = """
         import os, time
         def after():
@@ -317,15 +317,15 @@ async def test_process_that_left_its_group_ends_the_sandbox(
     guarded = escaping.replace(
         "def after():", "def after(done=[]):\n            if done: return\n            done.append(1)"
     )
-    assert isinstance(await runner.run(skill(guarded), notebook), Success)
-    (parent,) = runner.runtime.pool._zygotes.values()
-    await until(lambda: parent.is_lost)
-    await parent.wait()
-    assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
+    assert isinstance(await runner.run(skill(guarded), recorder), Success)
+    (zygote,) = runner.runtime.pool._zygotes.values()
+    await until(lambda: zygote.is_lost)
+    await zygote.wait()
+    assert isinstance(await runner.run(skill("def run(inputs): return 1"), recorder), Success)
 
 
 async def test_threads_of_an_import_are_stopped_without_a_job(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     spinning = """
         import threading
@@ -341,24 +341,24 @@ async def test_threads_of_an_import_are_stopped_without_a_job(
             time.sleep(0.2)
             return count > before
         """
-    assert (await _value(runner, skill(spinning), notebook)) is True
-    (parent,) = runner.runtime.pool._zygotes.values()
-    await until(lambda: bool(parent._spares) and all(spare.ready.done() for spare in parent._spares))
-    states = {_state(spare.pid) for spare in parent._spares if spare.pid}
+    assert (await _value(runner, skill(spinning), recorder)) is True
+    (zygote,) = runner.runtime.pool._zygotes.values()
+    await until(lambda: bool(zygote._spares) and all(spare.ready.done() for spare in zygote._spares))
+    states = {_state(spare.pid) for spare in zygote._spares if spare.pid}
     assert states == {"T"}
 
 
 async def test_output_of_an_import_is_recorded_once(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+    runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     assignment = skill("print('imported')\ndef run(inputs): print('ran', end='')")
     for _ in range(3):
-        assert isinstance(await runner.run(assignment, notebook), Success)
-    assert notebook.text("stdout") == "imported\nranranran"
+        assert isinstance(await runner.run(assignment, recorder), Success)
+    assert recorder.text("stdout") == "imported\nranranran"
 
 
-async def _value(runner: DeterministicRunner, assignment: Assignment, notebook: Any) -> Any:
-    outcome = await runner.run(assignment, notebook)
+async def _value(runner: DeterministicRunner, assignment: Assignment, recorder: Any) -> Any:
+    outcome = await runner.run(assignment, recorder)
     assert isinstance(outcome, Success), outcome
     return outcome.value
 

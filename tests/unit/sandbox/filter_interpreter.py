@@ -1,4 +1,4 @@
-"""A small machine that runs system-call filters as the kernel does."""
+"""An interpreter that runs system-call filters as the kernel does."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run(
     second: int = 0,
     third: int = 0,
 ) -> str | int:
-    """What the kernel would do with this call: allowed, killed, or the number of an error."""
+    """Return the decision of the kernel for a call: allowed, killed, or an error number."""
     data = struct.pack(
         "<IIQ6Q", number, architecture.audit if audit is None else audit, 0, argument, second, third, 0, 0, 0
     )

@@ -1,4 +1,4 @@
-"""Which addresses of files a job may read through the broker: signed ones, as the instance writes them."""
+"""URLs of files that a job can read through the broker: only signed URLs of the instance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the installer prints of the operator's settings is hidden, in the forms in which programs write it."""
+"""Redaction of the operator's settings in the output of the installer, in every encoding that programs use."""
 
 from __future__ import annotations
 

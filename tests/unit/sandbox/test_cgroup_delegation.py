@@ -1,4 +1,4 @@
-"""Which control group is ours, told from files as the kernel writes them; folders of plain files stand in for it."""
+"""Detection of the delegated control group, with plain files instead of the files of the kernel."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import pytest
 
 from workers.sandbox.isolation.cgroup_delegation import Delegated, NotDelegated, claim
 
-BY_MARK = pytest.mark.skipif(os.geteuid() != 0, reason="for ordinary users what belongs to them is delegated")
+NEEDS_ROOT = pytest.mark.skipif(
+    os.geteuid() != 0, reason="for other users, groups that they own count as delegated"
+)
 FILES = ("cgroup.procs", "cgroup.subtree_control", "cgroup.type")
 
 
-@BY_MARK
+@NEEDS_ROOT
 def test_service_with_processes_in_a_child_group_gets_the_parent_group(tmp_path: Path) -> None:
     service = _group(tmp_path, "system.slice/puras.service", is_delegated=True)
     _group(tmp_path, "system.slice/puras.service/main")
@@ -22,7 +24,7 @@ def test_service_with_processes_in_a_child_group_gets_the_parent_group(tmp_path:
     assert (service / "cgroup.subtree_control").read_text() == "+memory +pids +cpu"
 
 
-@BY_MARK
+@NEEDS_ROOT
 def test_delegated_service_gets_its_own_group(tmp_path: Path) -> None:
     service = _group(
         tmp_path, "system.slice/puras.service", is_delegated=True, controllers="cpuset memory pids"
@@ -31,7 +33,7 @@ def test_delegated_service_gets_its_own_group(tmp_path: Path) -> None:
     assert found == Delegated(service, frozenset({"memory", "pids"}))
 
 
-@BY_MARK
+@NEEDS_ROOT
 def test_root_group_of_a_container_namespace_is_delegated(tmp_path: Path) -> None:
     root = _group(tmp_path, "inner")
     (root.parent / "cgroup.procs").unlink()  # above it there are no groups
@@ -39,7 +41,7 @@ def test_root_group_of_a_container_namespace_is_delegated(tmp_path: Path) -> Non
     assert claim(process).folder == root
 
 
-@BY_MARK
+@NEEDS_ROOT
 def test_group_that_is_not_delegated_is_not_changed_by_root(tmp_path: Path) -> None:
     folder = _group(tmp_path, "user.slice/session")
     with pytest.raises(NotDelegated, match="Delegate=yes"):
@@ -47,7 +49,7 @@ def test_group_that_is_not_delegated_is_not_changed_by_root(tmp_path: Path) -> N
     assert (folder / "cgroup.subtree_control").read_text() == ""
 
 
-@BY_MARK
+@NEEDS_ROOT
 def test_root_group_of_the_host_is_not_delegated(tmp_path: Path) -> None:
     root = _group(tmp_path, "root", is_delegated=True)
     (root / "cgroup.type").unlink()
@@ -86,19 +88,21 @@ def _group(
     folder = root / "cgroup" / name
     folder.mkdir(parents=True)
     for parent in (folder, *folder.parents[: name.count("/") + 1]):
-        for file in FILES if parent != root / "cgroup" else FILES[:2]:  # the machine's own root has no type
+        for file in (
+            FILES if parent != root / "cgroup" else FILES[:2]
+        ):  # the root group of the host has no type
             (parent / file).touch()
     (folder / "cgroup.controllers").write_text(controllers + "\n")
     if is_delegated and os.geteuid() == 0:
         try:
             os.setxattr(folder, "trusted.delegate", b"1")
         except OSError:
-            pytest.skip("the folder of the tests keeps no attributes")
+            pytest.skip("the file system of the tests stores no extended attributes")
     return folder
 
 
 def _process(tmp_path: Path, path: str, *, mounted_at: Path | None = None, root: str = "/") -> Path:
-    """The folder of a process, as /proc shows it."""
+    """Create the folder of a process with the files that /proc has."""
     process = tmp_path / "process"
     process.mkdir()
     (process / "cgroup").write_text(f"4:memory:/x\n0::{path}\n")

@@ -1,4 +1,4 @@
-"""Sentences for machines that are not here: each says what is missing, why, and what to do."""
+"""Messages about missing sandbox layers: each names the layer, the reason and the fix."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 from workers.sandbox.isolation import explanations
 from workers.sandbox.isolation.explanations import Kernel
 
-BWRAP = Path("/bin/sh")  # any program that may be run
-REFUSED = "bwrap: No permissions to create a new namespace, likely because the kernel does not allow it"
+BWRAP = Path("/bin/sh")  # any executable program
+DENIED = "bwrap: No permissions to create a new namespace, likely because the kernel does not allow it"
 PLAIN = Kernel(is_root=False, max_user_namespaces=15_000, apparmor_restricts=False, clone_forbidden=False)
 
 
 @pytest.mark.parametrize(
-    ("kernel", "said", "says"),
+    ("kernel", "error", "says"),
     [
         (
             replace(PLAIN, max_user_namespaces=0),
@@ -28,15 +28,15 @@ PLAIN = Kernel(is_root=False, max_user_namespaces=15_000, apparmor_restricts=Fal
             "setting up uid map: Permission denied",
             "apparmor_restrict_unprivileged_userns=0",
         ),
-        (replace(PLAIN, clone_forbidden=True), REFUSED, "kernel.unprivileged_userns_clone=1"),
-        (PLAIN, REFUSED, "seccomp profile that allows them"),
+        (replace(PLAIN, clone_forbidden=True), DENIED, "kernel.unprivileged_userns_clone=1"),
+        (PLAIN, DENIED, "seccomp profile that allows them"),
         (replace(PLAIN, is_root=True), "Operation not permitted", "the capability SYS_ADMIN"),
     ],
 )
-def test_each_bubblewrap_error_has_a_fix(kernel: Kernel, said: str, says: str) -> None:
-    sentence = explanations.bwrap_failed(BWRAP, said, kernel)
-    assert says in sentence
-    assert said in sentence
+def test_each_bubblewrap_error_has_a_fix(kernel: Kernel, error: str, says: str) -> None:
+    message = explanations.bwrap_failed(BWRAP, error, kernel)
+    assert says in message
+    assert error in message
 
 
 def test_start_failure_names_the_library_only_if_it_is_unreadable() -> None:

@@ -1,4 +1,4 @@
-"""The system-call filters of both architectures, run by a small machine of our own."""
+"""The system-call filters of both architectures, run by the interpreter of these tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Places for installations go to projects in turn, one at a time."""
+"""Installation slots are assigned to projects in turn, one per project."""
 
 from __future__ import annotations
 
@@ -12,54 +12,54 @@ from workers.sandbox.packages.slots import MAX_WAITING, Slot, SlotQueue
 A, B, C = uuid4(), uuid4(), uuid4()
 
 
-def joined(turns: SlotQueue, *projects: UUID) -> Slot:
-    turn = Slot()
+def join(queue: SlotQueue, *projects: UUID) -> Slot:
+    slot = Slot()
     for project in projects:
-        turns.join(project, turn)
-    return turn
+        queue.join(project, slot)
+    return slot
 
 
 async def test_project_has_one_slot_and_then_joins_the_end() -> None:
-    turns = SlotQueue(2)
-    first, second, third = (joined(turns, A) for _ in range(3))
-    other = joined(turns, B)
-    late = joined(turns, C)
-    assert [turn.granted.done() for turn in (first, second, third, other, late)] == [1, 0, 0, 1, 0]
-    turns.leave(first)
+    queue = SlotQueue(2)
+    first, second, third = (join(queue, A) for _ in range(3))
+    other = join(queue, B)
+    late = join(queue, C)
+    assert [slot.granted.done() for slot in (first, second, third, other, late)] == [1, 0, 0, 1, 0]
+    queue.leave(first)
     assert late.granted.done()
     assert not second.granted.done()
-    turns.leave(other)
+    queue.leave(other)
     assert second.granted.result() == A
-    turns.leave(late)
+    queue.leave(late)
     assert not third.granted.done()
-    turns.leave(second)
+    queue.leave(second)
     assert third.granted.done()
 
 
 async def test_shared_installation_gets_the_first_slot_of_any_project() -> None:
-    turns = SlotQueue(1)
-    held = joined(turns, A)
-    slow, shared = joined(turns, A), joined(turns, A, B)
-    turns.leave(held)
+    queue = SlotQueue(1)
+    held = join(queue, A)
+    slow, shared = join(queue, A), join(queue, A, B)
+    queue.leave(held)
     assert shared.granted.result() == B
-    turns.leave(shared)
+    queue.leave(shared)
     assert slow.granted.result() == A
-    turns.leave(slow)
-    assert joined(turns, C).granted.done()
+    queue.leave(slow)
+    assert join(queue, C).granted.done()
 
 
 async def test_abandoned_installation_takes_no_slot() -> None:
-    turns = SlotQueue(1)
-    held, given_up, last = joined(turns, A), joined(turns, B, C), joined(turns, C)
-    turns.leave(given_up)
-    turns.leave(held)
+    queue = SlotQueue(1)
+    held, abandoned, last = join(queue, A), join(queue, B, C), join(queue, C)
+    queue.leave(abandoned)
+    queue.leave(held)
     assert last.granted.done()
 
 
 async def test_number_of_waiting_installations_is_limited() -> None:
-    turns = SlotQueue(1)
+    queue = SlotQueue(1)
     for _ in range(MAX_WAITING + 1):
-        joined(turns, A)
+        join(queue, A)
     with pytest.raises(EnvironmentFailed, match=f"{MAX_WAITING} other pending installations"):
-        joined(turns, A)
-    joined(turns, B)
+        join(queue, A)
+    join(queue, B)

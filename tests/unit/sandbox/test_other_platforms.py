@@ -1,4 +1,4 @@
-"""On macOS everything can be imported, there is no sandbox, and nothing claims that there were one."""
+"""On macOS, every module can be imported, and the report states that there is no sandbox."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import workers.sandbox
 
-# What Python for macOS does not have of what Linux's has, as far as the sandbox could touch it.
+# Names that Python has on Linux and not on macOS, as far as the sandbox could use them.
 ABSENT = {
     "os": (
         "setresuid",
@@ -35,7 +35,7 @@ ABSENT = {
 }
 PROGRAM = """
 import importlib, json, os, pathlib, sys
-import backend.startup, asyncio, subprocess, ctypes, urllib.request, uvloop  # what is not ours keeps what it found
+import backend.startup, asyncio, subprocess, ctypes, urllib.request, uvloop  # other packages detect the real platform
 sys.platform = "darwin"
 for module, names in json.loads(sys.argv[1]).items():
     for name in names:

@@ -1,4 +1,4 @@
-"""Processes are known by descriptors: what has the number of one that is gone is left alone."""
+"""Processes are identified by descriptors: another process with a reused ID is not affected."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from workers.sandbox.isolation import process_ids
 from workers.sandbox.isolation.control_groups import Group
 from workers.sandbox.isolation.process_ids import Process, open_child
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="other systems have no descriptors of processes"
-)
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems have no process descriptors")
 
 UNKNOWN_FLAG = 1 << 30
 FAMILY = """
@@ -28,17 +26,17 @@ sys.path.insert(0, {root!r})
 from workers.sandbox.guest import confine
 confine.adopt_orphans()
 ending, end = os.pipe()
-telling, tell = os.pipe()
+reader, writer = os.pipe()
 leader = os.fork()
 if leader == 0:
     os.setsid()
     member = os.fork()
     if member == 0:
         time.sleep(60)
-    os.write(tell, str(member).encode())
+    os.write(writer, str(member).encode())
     os.read(ending, 1)
     os._exit(0)
-print(leader, os.read(telling, 20).decode(), flush=True)
+print(leader, os.read(reader, 20).decode(), flush=True)
 sys.stdin.readline()
 os.write(end, b"x")
 os.waitpid(leader, 0)
@@ -52,7 +50,7 @@ while True:
 
 
 class Family(NamedTuple):
-    """A process, what it has started, and what that one has."""
+    """A process, a group leader that it started, and a group member that the leader started."""
 
     first: Process
     leader: Process
@@ -61,7 +59,7 @@ class Family(NamedTuple):
 
 @pytest.fixture
 def family() -> Iterator[Family]:
-    """A group with one member whose leader is gone, below the process that collected it."""
+    """Start a group whose leader has ended and was collected, and of which one member still runs."""
     root = str(Path(__file__).parents[3])
     with subprocess.Popen(
         [sys.executable, "-c", FAMILY.format(root=root)],
@@ -84,13 +82,13 @@ def family() -> Iterator[Family]:
 
 @pytest.fixture
 def old_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before Linux 6.9 the kernel does not know the flag; it answers so to one that no kernel knows."""
+    """Simulate a kernel before Linux 6.9, which does not know the flag, by a flag that no kernel knows."""
     monkeypatch.setattr(process_ids, "_PROCESS_GROUP", UNKNOWN_FLAG)
 
 
 @pytest.fixture
-def gone() -> Iterator[Process]:
-    """A process that is collected."""
+def ended_process() -> Iterator[Process]:
+    """Yield a process that has ended and was collected."""
     with subprocess.Popen(["/bin/sleep", "60"], start_new_session=True) as started:
         process = Process(started.pid)
         started.kill()
@@ -98,13 +96,13 @@ def gone() -> Iterator[Process]:
     process.close()
 
 
-def test_ended_process_has_no_info_group_or_descriptor(gone: Process) -> None:
-    assert not gone.is_there
-    assert gone.info() is None
-    assert not gone.has_group()
-    assert not gone.signal_group(signal.SIGKILL)
-    assert gone.end_group(None)
-    assert open_child(gone.pid, os.getpid()) is None
+def test_ended_process_has_no_info_group_or_descriptor(ended_process: Process) -> None:
+    assert not ended_process.is_there
+    assert ended_process.info() is None
+    assert not ended_process.has_group()
+    assert not ended_process.signal_group(signal.SIGKILL)
+    assert ended_process.end_group(None)
+    assert open_child(ended_process.pid, os.getpid()) is None
 
 
 def test_closed_process_handle_sends_no_signals() -> None:
@@ -140,7 +138,7 @@ def test_remaining_group_members_end_after_their_leader_ended(family: Family) ->
 def test_old_kernel_sends_no_signal_to_an_ended_process(family: Family) -> None:
     assert not family.leader.signal_group(signal.SIGKILL)
     assert not family.leader.has_group()
-    assert not family.leader.end_group(None)  # whose group has the number is unknown
+    assert not family.leader.end_group(None)  # the owner of the group ID is unknown
     time.sleep(0.05)
     info = family.member.info()
     assert info is not None
@@ -164,11 +162,11 @@ def test_old_kernel_signals_the_group_while_its_leader_runs() -> None:
         process.close()
 
 
-def test_ended_process_is_not_moved_into_a_control_group(tmp_path: Path, gone: Process) -> None:
+def test_ended_process_is_not_moved_into_a_control_group(tmp_path: Path, ended_process: Process) -> None:
     members = tmp_path / "cgroup.procs"
     members.touch()
     group = Group(tmp_path)
-    group.add(gone)
+    group.add(ended_process)
     assert members.read_text() == ""
     own = Process(os.getpid())
     group.add(own)

@@ -1,4 +1,4 @@
-"""What may stand in a requirements.txt, and what an author is told about the rest."""
+"""Lines that a requirements.txt may contain, and the errors for other lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers of the system calls against the kernel's own headers, and the filters over every number there is."""
+"""System-call numbers compared with the headers of the kernel, and the filters for every number."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ HEADERS = {
     ),
 }
 NAMED = {**CALLS, **STARTUP}
-YOUNG = {"fchmodat2": 452, "epoll_pwait2": 441}  # younger than some distributions' headers
+NEW_CALLS = {"fchmodat2": 452, "epoll_pwait2": 441}  # newer than the headers of some distributions
 MAX_ALLOWED = 260
-NEWEST = 600  # no kernel has as many calls
+END_OF_NUMBERS = 600  # larger than every call number
 AUDIT_I386, AUDIT_ARM, AUDIT_X86_64, AUDIT_AARCH64 = 0x40000003, 0x40000028, 0xC000003E, 0xC00000B7
 DECIDED_BY_ARGUMENT = (
     *("clone", "socket", "socketpair", "setsockopt", "ioctl", "fcntl"),
@@ -40,16 +40,16 @@ BOTH = pytest.mark.parametrize("architecture", [X86_64, AARCH64], ids=lambda one
 def test_call_numbers_match_the_kernel_headers(architecture: Architecture) -> None:
     header = next((path for path in map(Path, HEADERS[architecture.name]) if path.exists()), None)
     if header is None:
-        pytest.skip(f"the headers of {architecture.name} are not here (package linux-libc-dev)")
-    theirs = _numbers(header)
+        pytest.skip(f"the headers of {architecture.name} are not installed (package linux-libc-dev)")
+    in_header = _numbers(header)
     ours = {name: number for name, pair in NAMED.items() if (number := pair[architecture.column]) is not None}
     for name in NAMED.keys() - ours.keys():
-        assert name not in theirs, f"{name} is said not to exist on {architecture.name}"
-    missing = {name for name in ours if name not in theirs}
-    assert missing <= set(YOUNG), missing
-    assert {name: ours[name] for name in missing} == {name: YOUNG[name] for name in missing}
-    assert {name: number for name, number in ours.items() if name in theirs} == {
-        name: theirs[name] for name in ours if name in theirs
+        assert name not in in_header, f"{name} is listed as missing on {architecture.name}"
+    missing = {name for name in ours if name not in in_header}
+    assert missing <= set(NEW_CALLS), missing
+    assert {name: ours[name] for name in missing} == {name: NEW_CALLS[name] for name in missing}
+    assert {name: number for name, number in ours.items() if name in in_header} == {
+        name: in_header[name] for name in ours if name in in_header
     }
 
 
@@ -59,7 +59,7 @@ def test_only_listed_call_numbers_are_allowed(architecture: Architecture) -> Non
     by_argument = {CALLS[name][architecture.column] for name in DECIDED_BY_ARGUMENT}
     allowed = {pair[architecture.column] for pair in CALLS.values()} - {None} - by_argument
     unsupported = {CALLS[name][architecture.column] for name in UNSUPPORTED}
-    for number in set(range(NEWEST)) - by_argument:
+    for number in set(range(END_OF_NUMBERS)) - by_argument:
         expected = ALLOWED if number in allowed else errno.ENOSYS
         answer = run(program, architecture, number)
         assert answer == (errno.EOPNOTSUPP if number in unsupported else expected), number
@@ -67,12 +67,12 @@ def test_only_listed_call_numbers_are_allowed(architecture: Architecture) -> Non
 
 @BOTH
 def test_number_of_allowed_calls_is_limited(architecture: Architecture) -> None:
-    """With the argument that is allowed most often, so that calls that arguments decide count too."""
+    """Calls that depend on an argument count with the argument that is allowed most often."""
     program = filters.confinement(architecture, [filters.AF_UNIX])
     arguments = ((0, 0, 0), (1, 0, 0), (1, 1, 0), (2, 0, 0))
     allowed = {
         number
-        for number in range(NEWEST)
+        for number in range(END_OF_NUMBERS)
         for first, second, third in arguments
         if run(program, architecture, number, first, second=second, third=third) == ALLOWED
     }
@@ -89,7 +89,7 @@ def test_filters_kill_calls_through_another_architecture(architecture: Architect
         filters.one_group(architecture),
     ):
         for audit in {AUDIT_I386, AUDIT_ARM, AUDIT_X86_64, AUDIT_AARCH64, 0} - {architecture.audit}:
-            for number in range(NEWEST):
+            for number in range(END_OF_NUMBERS):
                 assert run(program, architecture, number, audit=audit) == KILLED
 
 
@@ -99,10 +99,12 @@ def test_x32_numbers_are_killed_and_aarch64_numbers_are_checked() -> None:
         filters.confinement(X86_64, [1, 2, 10]),
         filters.one_group(X86_64),
     ):
-        for number in (*range(NEWEST), 0x3FFFFFFF):
+        for number in (*range(END_OF_NUMBERS), 0x3FFFFFFF):
             assert run(program, X86_64, 0x40000000 | number) == KILLED
         assert run(program, X86_64, 0xFFFFFFFF) == KILLED  # -1, which a tracer sets to skip a call
-    assert run(filters.one_group(AARCH64), AARCH64, 0x40000000) == ALLOWED  # not a call: the kernel says so
+    assert (
+        run(filters.one_group(AARCH64), AARCH64, 0x40000000) == ALLOWED
+    )  # not a call: the kernel rejects it
 
 
 @BOTH
@@ -114,7 +116,7 @@ def test_clone3_is_not_implemented_for_any_argument(architecture: Architecture) 
 
 @BOTH
 def test_upper_halves_of_arguments_are_ignored(architecture: Architecture) -> None:
-    """The kernel takes a socket's family and a clone's flags from the lower 32 bits alone, and so does the filter."""
+    """The kernel and the filter read the family of a socket and the flags of a clone from the lower 32 bits only."""
     program = filters.confinement(architecture, [filters.AF_UNIX])
     socket, clone = (CALLS[name][architecture.column] or 0 for name in ("socket", "clone"))
     high = 0xFFFF << 32
@@ -125,7 +127,7 @@ def test_upper_halves_of_arguments_are_ignored(architecture: Architecture) -> No
 
 
 def _numbers(header: Path) -> dict[str, int]:
-    """Name and number of every call that a header defines."""
+    """Return the name and number of every call that a header defines."""
     text = header.read_text(encoding="utf-8")
     plain = re.findall(r"^#define\s+__NR(?:3264)?_(\w+)\s+(\d+)\s*$", text, re.MULTILINE)
     numbers = {name: int(number) for name, number in plain}

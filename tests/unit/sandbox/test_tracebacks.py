@@ -1,4 +1,4 @@
-"""The traceback of a failed function has every error that led to it, with the skill's own lines."""
+"""The traceback of a failed function contains every chained error, with the lines of the skill."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which values are JSON data, and what is said of the others."""
+"""Values that are JSON data, and the errors for other values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wire between worker, parent and child: nothing that comes over it is believed."""
+"""The protocol between worker, zygote and child process: no message is trusted without validation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which addresses are the internet's: everything else is refused, in every spelling that a resolver could give."""
+"""Public addresses of the internet: all others are rejected, in every spelling that a resolver could return."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def literal(address: str) -> str:
 
 @pytest.mark.parametrize("address", [one for one in INSIDE if "." in one or ":" in one])
 def test_host_parsers_reject_addresses_that_are_not_public(address: str) -> None:
-    """Webhooks, providers' URLs, a skill's `network:` and the kit, each by the way in which it is given one."""
+    """Webhooks, provider URLs, `network:` of a skill and the kit use these parsers."""
     assert not may_be_public(address)
     assert parse_host(literal(address)) is None
     assert parse_host(address) is None

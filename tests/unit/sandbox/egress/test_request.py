@@ -1,4 +1,4 @@
-"""Heads of proxied requests: one meaning, or none."""
+"""Heads of proxied requests: unambiguous, or rejected."""
 
 from __future__ import annotations
 

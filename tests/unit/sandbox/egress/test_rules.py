@@ -1,4 +1,4 @@
-"""Hosts as skills list them, and targets as clients write them."""
+"""Hosts in the lists of skills, and targets in the requests of clients."""
 
 from __future__ import annotations
 
