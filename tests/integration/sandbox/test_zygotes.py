@@ -192,7 +192,7 @@ async def test_strict_mode_rejects_jobs_on_an_unconfined_host(
         await runner.close()
     assert isinstance(outcome, Failure)
     assert outcome.code == "sandbox_unavailable"
-    assert "cannot close off the host's namespaces, files, network, other processes" in outcome.message
+    assert "cannot deny jobs access to the host's namespaces, files, network, other processes" in outcome.message
     assert "nothing here" in outcome.message
     assert recorder.events == []
 

@@ -128,7 +128,7 @@ async def test_unsupported_files_are_rejected_with_the_reason(
         await agent.use("file_read", paths=["it"])
 
 
-async def test_one_call_reads_at_most_the_size_of_a_request(open_agent: OpenAgent) -> None:
+async def test_size_of_the_files_of_one_call_is_limited(open_agent: OpenAgent) -> None:
     agent = await open_agent()
     for name in "abc":
         put(agent, name, image_bytes("PNG") + b"x" * (4 << 20))

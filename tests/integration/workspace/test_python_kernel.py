@@ -192,7 +192,7 @@ async def test_long_kernel_output_is_truncated_and_the_kernel_continues(python: 
     assert await python("n") == "199999"
 
 
-async def test_display_stores_at_most_twenty_files(python: Kernel) -> None:
+async def test_display_stores_no_more_than_twenty_files(python: Kernel) -> None:
     result = await python.result(
         "from IPython.display import HTML, display\nfor n in range(100): display(HTML(str(n)))"
     )
