@@ -43,9 +43,9 @@ class Kernel:
 
     async def read(self, **query: Any) -> Any:
         """Return the state of the kernel."""
-        answer = await self.project.http.get(f"{KERNELS}/{self.id}", params=query)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        response = await self.project.http.get(f"{KERNELS}/{self.id}", params=query)
+        assert response.status_code == 200, response.text
+        return response.json()
 
     async def until(self, condition: Callable[[Any], bool]) -> Any:
         """Wait until a condition is true, and return the state of the kernel."""
@@ -59,15 +59,15 @@ class Kernel:
     async def queue(self, *codes: str) -> list[str]:
         """Queue cells and return their IDs."""
         cells = [{"cell": f"c{at}", "code": code} for at, code in enumerate(codes)]
-        answer = await self.project.http.post(f"{KERNELS}/{self.id}/cells", json={"cells": cells})
-        assert answer.status_code == 201, answer.text
-        return [one["id"] for one in answer.json()["cells"]]
+        response = await self.project.http.post(f"{KERNELS}/{self.id}/cells", json={"cells": cells})
+        assert response.status_code == 201, response.text
+        return [one["id"] for one in response.json()["cells"]]
 
     async def run(self, *codes: str) -> Any:
         """Queue cells and return the last one when all have ended."""
-        return (await self.ended(await self.queue(*codes)))[-1]
+        return (await self.wait_for(await self.queue(*codes)))[-1]
 
-    async def ended(self, ids: list[str]) -> list[Any]:
+    async def wait_for(self, ids: list[str]) -> list[Any]:
         """Wait until cells have ended, and return them."""
         state = await self.until(
             lambda kernel: all(
@@ -87,8 +87,8 @@ class Kernel:
 
     async def post(self, action: str) -> None:
         """Interrupt or restart the kernel."""
-        answer = await self.project.http.post(f"{KERNELS}/{self.id}/{action}")
-        assert answer.status_code == 204, answer.text
+        response = await self.project.http.post(f"{KERNELS}/{self.id}/{action}")
+        assert response.status_code == 204, response.text
 
 
 @dataclass
@@ -115,9 +115,9 @@ class Lab:
     async def kernel(self, project: Project | None = None, path: str = PATH) -> Kernel:
         """Start a kernel and wait until it is idle."""
         project = project or await self.project()
-        answer = await project.http.post(KERNELS, json={"path": path})
-        assert answer.status_code == 201, answer.text
-        kernel = Kernel(project, answer.json()["id"])
+        response = await project.http.post(KERNELS, json={"path": path})
+        assert response.status_code == 201, response.text
+        kernel = Kernel(project, response.json()["id"])
         self.kernels.append(kernel)
         state = await kernel.until(lambda one: one["status"] != "starting")
         assert state["status"] == "idle", state

@@ -28,8 +28,8 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def put(project: Project, path: str, content: bytes) -> None:
     await project.http.get("/v1/drafts")
-    answer = await project.http.put(f"/v1/drafts/files/{path}", content=content, headers={"If-Match": "*"})
-    assert answer.status_code == 200, answer.text
+    response = await project.http.put(f"/v1/drafts/files/{path}", content=content, headers={"If-Match": "*"})
+    assert response.status_code == 200, response.text
 
 
 def value_of(cell: Any) -> str:
@@ -39,9 +39,9 @@ def value_of(cell: Any) -> str:
 
 async def start_kernel(lab: Lab, project: Project) -> tuple[Any, list[str]]:
     """Create a kernel; return its state when it is idle or has ended, and the reasons that it reported."""
-    made = await project.http.post(KERNELS, json={"path": PATH})
-    assert made.status_code == 201, made.text
-    kernel, reasons = Kernel(project, made.json()["id"]), []
+    created = await project.http.post(KERNELS, json={"path": PATH})
+    assert created.status_code == 201, created.text
+    kernel, reasons = Kernel(project, created.json()["id"]), []
     lab.kernels.append(kernel)
 
     def is_ready_or_ended(seen: Any) -> bool:
@@ -57,9 +57,9 @@ async def test_invalid_skill_is_reported_and_its_files_are_available(lab: Lab) -
     kernel = await lab.kernel(project)
     cell = await kernel.run("import sys; sys.path.append('skills/double')\nfrom main import run\nrun(2)")
     assert value_of(cell) == "{'n': 4}"
-    said = (await kernel.read())["said"]
-    assert "is invalid" in said
-    assert "skills/double/skill.yaml" in said
+    notice = (await kernel.read())["said"]
+    assert "is invalid" in notice
+    assert "skills/double/skill.yaml" in notice
 
 
 async def test_files_of_a_draft_without_skills_are_available(lab: Lab) -> None:

@@ -18,8 +18,8 @@ def notebook_settings() -> dict[str, Any]:
 
 async def test_kernel_reserves_its_cap_and_ends_when_it_is_used_up(lab: Lab) -> None:
     kernel = await lab.kernel()
-    money = (await kernel.project.http.get("/v1/billing/balance")).json()
-    assert money["reserved_micros"] == 400_000, "of one dollar; eight hours would cost 1,440 dollars"
+    wallet = (await kernel.project.http.get("/v1/billing/balance")).json()
+    assert wallet["reserved_micros"] == 400_000, "of one dollar; eight hours would cost 1,440 dollars"
     (cell,) = await kernel.queue("print('on', flush=True)\nwhile True: pass")
     seen = await kernel.until(lambda one: one["status"] == "ended")
     assert "is used up" in seen["reason"]
@@ -27,5 +27,5 @@ async def test_kernel_reserves_its_cap_and_ends_when_it_is_used_up(lab: Lab) -> 
     assert (run["status"], run["outputs"][0]["text"]) == ("interrupted", "on\n")
     job = (await kernel.project.http.get(f"/v1/jobs/{kernel.id}")).json()
     assert (job["status"], job["cost_micros"]) == ("succeeded", 400_000)
-    money = (await kernel.project.http.get("/v1/billing/balance")).json()
-    assert (money["balance_micros"], money["reserved_micros"]) == (600_000, 0)
+    wallet = (await kernel.project.http.get("/v1/billing/balance")).json()
+    assert (wallet["balance_micros"], wallet["reserved_micros"]) == (600_000, 0)

@@ -45,7 +45,7 @@ async def test_reads_after_a_revision_return_only_changes(lab: Lab) -> None:
     newer = await waiting
     assert newer["revision"] > seen["revision"]
     assert [one["id"] for one in newer["cells"]] == [cell_id]
-    await kernel.ended([cell_id])
+    await kernel.wait_for([cell_id])
 
 
 async def test_output_is_available_while_the_cell_runs(lab: Lab) -> None:
@@ -54,7 +54,7 @@ async def test_output_is_available_while_the_cell_runs(lab: Lab) -> None:
     await kernel.until_running(cell_id)
     assert (await kernel.read())["status"] == "busy"
     await kernel.post("interrupt")
-    await kernel.ended([cell_id])
+    await kernel.wait_for([cell_id])
 
 
 async def test_images_and_html_are_stored_in_notebook_format(lab: Lab) -> None:
@@ -70,7 +70,7 @@ async def test_images_and_html_are_stored_in_notebook_format(lab: Lab) -> None:
 
 async def test_error_has_its_traceback_and_later_cells_are_dropped(lab: Lab) -> None:
     kernel = await lab.kernel()
-    failed, later = await kernel.ended(await kernel.queue("1 / 0", "y = 1"))
+    failed, later = await kernel.wait_for(await kernel.queue("1 / 0", "y = 1"))
     assert (failed["status"], later["status"]) == ("error", "dropped")
     (error,) = failed["outputs"]
     assert (error["output_type"], error["ename"]) == ("error", "ZeroDivisionError")
@@ -85,7 +85,7 @@ async def test_interrupted_loop_keeps_the_variables(lab: Lab) -> None:
     looping, later = await kernel.queue("print('looping', flush=True)\nwhile True: pass", "x = 8")
     await kernel.until_running(looping)
     await kernel.post("interrupt")
-    first, second = await kernel.ended([looping, later])
+    first, second = await kernel.wait_for([looping, later])
     assert (first["status"], second["status"]) == ("interrupted", "dropped")
     assert (await kernel.run("x"))["outputs"][0]["data"]["text/plain"] == "7"
 
@@ -214,10 +214,10 @@ async def test_kernel_is_a_job_that_can_be_cancelled(lab: Lab) -> None:
     seen = await kernel.until(lambda one: one["status"] == "ended")
     assert seen["ended_by"] == "stopped"
     assert seen["cells"][-1]["status"] == "lost"
-    refused = await kernel.project.http.post(
+    rejected = await kernel.project.http.post(
         f"{KERNELS}/{kernel.id}/cells", json={"cells": [{"cell": "a", "code": "1"}]}
     )
-    assert (refused.status_code, refused.json()["code"]) == (409, "kernel_ended")
+    assert (rejected.status_code, rejected.json()["code"]) == (409, "kernel_ended")
     replayed = await kernel.project.http.post(f"/v1/jobs/{kernel.id}/replay")
     assert (replayed.status_code, replayed.json()["code"]) == (409, "kernel_not_replayed")
 
@@ -281,8 +281,8 @@ async def test_calls_that_need_an_api_key_name_the_alternative(lab: Lab) -> None
         "%%skill_file word-count tools.py\nx = 1": "in the editor",
     }.items():
         cell = await kernel.run(code)
-        said = str(cell["outputs"])
-        assert "is only available in your own Jupyter" in said, said
-        assert "has no API key" in said
-        assert instead in said, said
+        output = str(cell["outputs"])
+        assert "is only available in your own Jupyter" in output, output
+        assert "has no API key" in output
+        assert instead in output, output
     assert (await kernel.run("word_count('a b')"))["outputs"][0]["data"]["text/plain"] == "{'words': 2}"

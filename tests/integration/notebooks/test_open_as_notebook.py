@@ -16,15 +16,15 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 async def test_ended_job_is_opened_as_one_notebook(lab: Lab) -> None:
     project = await lab.project()
-    answer = await project.http.post(
+    response = await project.http.post(
         "/v1/jobs", params={"wait": "true"}, json={"skill": "double", "inputs": {"n": 4}}
     )
-    job = answer.json()
+    job = response.json()
     assert job["status"] == "succeeded", job
-    made = await project.http.post("/v1/notebooks/opened", json={"job_id": job["id"]})
-    assert made.status_code == 201, made.text
-    path = made.json()["path"]
-    assert made.json()["skillpack"] == (await project.http.get("/v1/skillpacks")).json()[0]["slug"]
+    opened = await project.http.post("/v1/notebooks/opened", json={"job_id": job["id"]})
+    assert opened.status_code == 201, opened.text
+    path = opened.json()["path"]
+    assert opened.json()["skillpack"] == (await project.http.get("/v1/skillpacks")).json()[0]["slug"]
     text = (await project.http.get(f"/v1/drafts/files/{path}")).text
     nbformat.validate(nbformat.reads(text, as_version=4))
     sources = [cell["source"] for cell in json.loads(text)["cells"]]
@@ -49,20 +49,20 @@ async def test_job_is_opened_in_the_skillpack_of_its_skill(lab: Lab) -> None:
     assert pushed.status_code == 201, pushed.text
     body = {"skill": "birds/double", "inputs": {"n": 4}}
     job = (await project.http.post("/v1/jobs", params={"wait": "true"}, json=body)).json()
-    made = await project.http.post("/v1/notebooks/opened", json={"job_id": job["id"]})
-    assert made.json()["skillpack"] == "birds"
-    found = await project.http.get(f"/v1/skillpacks/birds/drafts/files/{made.json()['path']}")
+    opened = await project.http.post("/v1/notebooks/opened", json={"job_id": job["id"]})
+    assert opened.json()["skillpack"] == "birds"
+    found = await project.http.get(f"/v1/skillpacks/birds/drafts/files/{opened.json()['path']}")
     assert "runpy.run_path('skills/double/main.py')" in found.json()["cells"][-1]["source"]
 
 
 async def test_inputs_create_a_new_notebook_each_time(lab: Lab) -> None:
     project = await lab.project()
-    asked = {"skill": "double", "inputs": {"n": 4}}
+    body = {"skill": "double", "inputs": {"n": 4}}
     paths = []
     for _ in range(2):
-        made = await project.http.post("/v1/notebooks/opened", json=asked)
-        assert made.status_code == 201, made.text
-        paths.append(made.json()["path"])
+        opened = await project.http.post("/v1/notebooks/opened", json=body)
+        assert opened.status_code == 201, opened.text
+        paths.append(opened.json()["path"])
     assert paths == ["notebooks/double.ipynb", "notebooks/double-2.ipynb"]
     text = (await project.http.get(f"/v1/drafts/files/{paths[1]}")).text
     nbformat.validate(nbformat.reads(text, as_version=4))
@@ -71,9 +71,9 @@ async def test_inputs_create_a_new_notebook_each_time(lab: Lab) -> None:
     assert (await kernel.run(*codes))["outputs"][0]["data"]["text/plain"] == "{'n': 8}"
 
 
-@pytest.mark.parametrize("asked", [{}, {"job_id": str(uuid4()), "skill": "double"}])
-async def test_exactly_one_of_job_and_skill_is_required(lab: Lab, asked: dict[str, str]) -> None:
+@pytest.mark.parametrize("body", [{}, {"job_id": str(uuid4()), "skill": "double"}])
+async def test_exactly_one_of_job_and_skill_is_required(lab: Lab, body: dict[str, str]) -> None:
     project = await lab.project()
-    refused = await project.http.post("/v1/notebooks/opened", json=asked)
-    assert refused.status_code == 422
-    assert "job_id" in refused.json()["detail"]
+    rejected = await project.http.post("/v1/notebooks/opened", json=body)
+    assert rejected.status_code == 422
+    assert "job_id" in rejected.json()["detail"]

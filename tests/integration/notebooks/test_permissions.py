@@ -23,9 +23,9 @@ CELLS = {"cells": [{"cell": "a", "code": "1"}]}
 
 async def queued(project: Project) -> str:
     """Create a kernel that no worker has started."""
-    answer = await project.http.post(KERNELS, json={"path": PATH})
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
+    response = await project.http.post(KERNELS, json={"path": PATH})
+    assert response.status_code == 201, response.text
+    return str(response.json()["id"])
 
 
 def requests(kernel_id: str) -> list[tuple[str, str, Any]]:
@@ -75,24 +75,24 @@ async def test_viewer_can_read_but_not_run_cells(served: Lab) -> None:
         assert (await viewer.post(KERNELS, json={"path": PATH})).status_code == 403
 
 
-@pytest.mark.parametrize("kind", ["publishable", "narrow"])
+@pytest.mark.parametrize("kind", ["publishable", "restricted"])
 async def test_key_for_some_skills_cannot_run_cells(served: Lab, kind: str) -> None:
     project = await served.project()
     kernel_id = await queued(project)
-    limits = Limits(skill_allowlist=("double",)) if kind == "narrow" else None
+    limits = Limits(skill_allowlist=("double",)) if kind == "restricted" else None
     async with served.instance.database.transaction() as session:
-        made = await keys.create(
+        api_key = await keys.create(
             session,
             None,
             project_id=project.id,
             kind="publishable" if kind == "publishable" else "secret",
             limits=limits,
         )
-    headers = {"Authorization": f"Bearer {made.plaintext}"}
+    headers = {"Authorization": f"Bearer {api_key.plaintext}"}
     for method, path, body in [*requests(kernel_id)[1:], ("POST", KERNELS, {"path": PATH})]:
-        answer = await project.http.request(method, path, json=body, headers=headers)
-        assert answer.status_code == 403, path
-        assert answer.json()["code"] in ("kernel_not_on_key", "not_allowed")
+        response = await project.http.request(method, path, json=body, headers=headers)
+        assert response.status_code == 403, path
+        assert response.json()["code"] in ("kernel_not_on_key", "not_allowed")
 
 
 async def test_number_of_kernels_of_a_project_is_limited(served: Lab) -> None:
@@ -100,9 +100,9 @@ async def test_number_of_kernels_of_a_project_is_limited(served: Lab) -> None:
     limit = served.instance.settings.notebook_kernels
     for number in range(limit):
         assert (await project.http.post(KERNELS, json={"path": f"{number}.ipynb"})).status_code == 201
-    refused = await project.http.post(KERNELS, json={"path": "more.ipynb"})
-    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_kernels")
-    assert "0.ipynb" in refused.json()["detail"]
+    rejected = await project.http.post(KERNELS, json={"path": "more.ipynb"})
+    assert (rejected.status_code, rejected.json()["code"]) == (409, "too_many_kernels")
+    assert "0.ipynb" in rejected.json()["detail"]
     assert (await project.http.post(KERNELS, json={"path": "0.ipynb"})).status_code == 201
 
 
@@ -120,7 +120,7 @@ async def test_reason_why_a_kernel_has_not_started_is_returned(served: Lab) -> N
         {"path": "a.ipynb", "kind": "x"},
         {},
     ],
-    ids=["no notebook", "nothing", "more", "empty"],
+    ids=["not a notebook", "empty path", "unknown field", "no path"],
 )
 async def test_invalid_notebook_paths_are_rejected(served: Lab, body: dict[str, Any]) -> None:
     project = await served.project()
@@ -129,14 +129,14 @@ async def test_invalid_notebook_paths_are_rejected(served: Lab, body: dict[str, 
 
 async def test_kernel_requires_credit(served: Lab) -> None:
     project = await served.projects.make("Poor")
-    answer = await project.http.post(KERNELS, json={"path": PATH})
-    assert answer.status_code == 402
+    response = await project.http.post(KERNELS, json={"path": PATH})
+    assert response.status_code == 402
 
 
 async def test_job_request_cannot_name_the_kernel_skill(served: Lab) -> None:
     project = await served.project()
-    answer = await project.http.post("/v1/jobs", json={"skill": "@notebook", "inputs": {}})
-    assert answer.status_code == 404
+    response = await project.http.post("/v1/jobs", json={"skill": "@notebook", "inputs": {}})
+    assert response.status_code == 404
 
 
 async def test_number_of_queued_cells_is_limited(served: Lab) -> None:
@@ -145,5 +145,5 @@ async def test_number_of_queued_cells_is_limited(served: Lab) -> None:
     many = {"cells": [{"cell": "a", "code": "1"}] * 200}
     assert (await project.http.post(f"{KERNELS}/{kernel_id}/cells", json=many)).status_code == 201
     assert (await project.http.post(f"{KERNELS}/{kernel_id}/cells", json=many)).status_code == 201
-    refused = await project.http.post(f"{KERNELS}/{kernel_id}/cells", json=many)
-    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_cells")
+    rejected = await project.http.post(f"{KERNELS}/{kernel_id}/cells", json=many)
+    assert (rejected.status_code, rejected.json()["code"]) == (409, "too_many_cells")

@@ -56,26 +56,28 @@ async def test_each_attack_has_its_expected_outcome(guarded: Project, database: 
 
 
 async def _decision(project: Project, database: Database, attack: Attack) -> str:
-    answer = await submit(project, attack)
-    if answer.status_code == 422:
-        body = answer.json()
+    response = await submit(project, attack)
+    if response.status_code == 422:
+        body = response.json()
         assert body["code"] == "rail_blocked", body
         assert body["where"] == "input"
         del body["request_id"]  # random digits, which could match the forbidden ones
         content = json.dumps(body).lower()
         assert not any(one in content for one in ("zanzibar", "sk-abc", "4111")), body
         return "blocks"
-    assert answer.status_code == 201, answer.text
-    job = answer.json()
+    assert response.status_code == 201, response.text
+    job = response.json()
     events = (await project.http.get(f"/v1/jobs/{job['id']}/events")).json()
-    decided = [event["payload"] for event in events if event["type"] == "rail"]
+    rail_events = [event["payload"] for event in events if event["type"] == "rail"]
     assert [event["id"] for event in events] == list(range(1, len(events) + 1))
-    if not decided:
+    if not rail_events:
         assert job["inputs"] == attack.inputs
         return "passes"
-    actions = {one["action"] for one in decided}
-    assert all(set(one) == {"rail", "where", "action", "matched"} for one in decided), decided
-    assert all(isinstance(count, int) and count > 0 for one in decided for count in one["matched"].values())
+    actions = {one["action"] for one in rail_events}
+    assert all(set(one) == {"rail", "where", "action", "matched"} for one in rail_events), rail_events
+    assert all(
+        isinstance(count, int) and count > 0 for one in rail_events for count in one["matched"].values()
+    )
     if "redact" in actions:
         stored = await stored_text(database)
         assert HIDDEN in json.dumps(job["inputs"])
@@ -106,6 +108,6 @@ async def test_invalid_guardrail_is_rejected_when_it_is_published(
     project: Project, rails: str, message: str
 ) -> None:
     written = SKILL[: SKILL.index("rails:")] + f"rails: [{rails}]\n"
-    refused = await project.push({**BUNDLE, "skills/guarded/skill.yaml": written.encode()})
-    assert refused.status_code == 422, refused.text
-    assert message in refused.text
+    rejected = await project.push({**BUNDLE, "skills/guarded/skill.yaml": written.encode()})
+    assert rejected.status_code == 422, rejected.text
+    assert message in rejected.text

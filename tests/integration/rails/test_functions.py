@@ -69,12 +69,12 @@ class Jobs:
         files = {"main.py": MAIN, "rails.py": CHECKS, "skill.yaml": written.encode()}
         await self.project.pushed({f"skills/guarded/{name}": content for name, content in files.items()})
 
-    async def run(self, words: str) -> tuple[Any, list[Any]]:
+    async def run(self, input_text: str) -> tuple[Any, list[Any]]:
         """Run a job until it ends or waits, and return it with its events."""
         supervisor = Supervisor(self.instance, {"deterministic": self.runner}, lanes=["default"], capacity=1)
         await supervisor.join([])
         working = asyncio.create_task(supervisor.run(drain_s=5))
-        body = {"skill": "guarded", "inputs": {"text": words}}
+        body = {"skill": "guarded", "inputs": {"text": input_text}}
         job_id = (await self.project.http.post("/v1/jobs", json=body)).json()["id"]
         async with asyncio.timeout(60):
             while True:
@@ -102,7 +102,7 @@ async def jobs(
     await runner.close()
 
 
-def decided(events: list[Any]) -> list[Any]:
+def rail_events(events: list[Any]) -> list[Any]:
     return [event["payload"] for event in events if event["type"] == "rail"]
 
 
@@ -110,14 +110,14 @@ async def test_result_and_log_of_a_function_are_redacted(jobs: Jobs, database: D
     await jobs.push("name: people, on: output, action: redact, pii: [email]")
     job, events = await jobs.run("write to ada@example.org")
     assert (job["status"], job["result"]) == ("succeeded", {"text": "write to [redacted]"})
-    assert [one["where"] for one in decided(events)] == ["output"]
+    assert [one["where"] for one in rail_events(events)] == ["output"]
     printed = "".join(event["payload"]["text"] for event in events if event["type"] == "log")
     assert printed == "about to say write to [redacted]\nhalfwrite to [redacted]\n"
     async with database.transaction() as session:
-        kept = (
+        stored = (
             await session.execute(text("select string_agg(payload::text, '') from job_events"))
         ).scalar_one()
-    assert "ada@" not in kept
+    assert "ada@" not in stored
 
 
 async def test_blocked_result_fails_the_job_and_is_not_stored(jobs: Jobs) -> None:
@@ -135,9 +135,9 @@ async def test_inputs_that_redaction_makes_invalid_are_blocked(jobs: Jobs, datab
     files = {"main.py": MAIN, "skill.yaml": (head + rails).encode()}
     await jobs.project.pushed({f"skills/guarded/{name}": content for name, content in files.items()})
     body = {"skill": "guarded", "inputs": {"text": "mail a@b.co"}}
-    refused = await jobs.project.http.post("/v1/jobs", json=body)
-    assert (refused.status_code, refused.json()["code"]) == (422, "rail_blocked")
-    assert (refused.json()["rail"], refused.json()["where"]) == ("people", "input")
+    rejected = await jobs.project.http.post("/v1/jobs", json=body)
+    assert (rejected.status_code, rejected.json()["code"]) == (422, "rail_blocked")
+    assert (rejected.json()["rail"], rejected.json()["where"]) == ("people", "input")
     async with database.transaction() as session:
         assert (await session.execute(text("select count(*) from jobs"))).scalar_one() == 0
 
@@ -148,10 +148,12 @@ async def test_check_runs_in_the_sandbox_before_and_after_the_function(jobs: Job
         "name: all, on: output, entrypoint: 'rails.py:details'",
     )
     job, events = await jobs.run("be kind")
-    assert (job["status"], decided(events)) == ("succeeded", [])
+    assert (job["status"], rail_events(events)) == ("succeeded", [])
     job, events = await jobs.run("be unkind")
     assert (job["status"], job["error_code"]) == ("failed", "rail_blocked")
-    assert decided(events) == [{"rail": "kind", "where": "input", "action": "block", "matched": {"check": 1}}]
+    assert rail_events(events) == [
+        {"rail": "kind", "where": "input", "action": "block", "matched": {"check": 1}}
+    ]
     assert "function_start" not in [event["type"] for event in events]
 
 
@@ -165,7 +167,7 @@ async def test_check_that_fails_or_exceeds_its_time_limit_blocks(jobs: Jobs) -> 
         await jobs.push(f"name: {name}, on: input, action: flag, entrypoint: 'rails.py:{name}', timeout_s: 1")
         job, events = await jobs.run("hello")
         assert (job["status"], job["error_code"]) == ("failed", "rail_blocked"), name
-        (one,) = decided(events)
+        (one,) = rail_events(events)
         assert (one["action"], one["failed"], one["matched"]) == ("block", failed, {}), name
 
 
@@ -181,4 +183,4 @@ async def test_function_waits_for_an_approval_before_it_runs(jobs: Jobs) -> None
         while (job := (await jobs.project.http.get(f"/v1/jobs/{job['id']}")).json())["finished_at"] is None:
             await jobs.run("cats")
     assert (job["status"], job["result"]) == ("succeeded", {"text": "owls"})
-    assert len(decided(events)) == 1
+    assert len(rail_events(events)) == 1

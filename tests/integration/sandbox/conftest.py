@@ -53,7 +53,7 @@ def skill(tmp_path: Path) -> Skill:
     """Return a function that writes a skill and returns an assignment of its function `run`."""
 
     def write(
-        code: str, *, inputs: dict[str, Any] | None = None, declared: str = "", **over: Any
+        code: str, *, inputs: dict[str, Any] | None = None, declared: str = "", **overrides: Any
     ) -> Assignment:
         bundle = tmp_path / f"bundle-{uuid4().hex[:8]}"
         folder = bundle / "skills/probe"
@@ -79,7 +79,7 @@ def skill(tmp_path: Path) -> Skill:
             token=f"token-{uuid4()}",
             network="none",
         )
-        return replace(assignment, **over)
+        return replace(assignment, **overrides)
 
     return write
 
@@ -104,7 +104,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def open_runner(tmp_path: Path, **over: Any) -> DeterministicRunner:
+def open_runner(tmp_path: Path, **overrides: Any) -> DeterministicRunner:
     """Open a runner whose home is in the folder of the test."""
     settings: dict[str, Any] = {
         "sandbox": "auto",
@@ -112,7 +112,7 @@ def open_runner(tmp_path: Path, **over: Any) -> DeterministicRunner:
         "idle_s": 60,
         "pool_mb": 512,
     }
-    return DeterministicRunner(SandboxRuntime(tmp_path / "home", **{**settings, **over}))
+    return DeterministicRunner(SandboxRuntime(tmp_path / "home", **{**settings, **overrides}))
 
 
 def drive_folder(tmp_path: Path) -> Path:

@@ -65,19 +65,19 @@ def test_strict_mode_requires_bubblewrap(python: list[str], folder: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("missing", "reached", "says"),
+    ("missing", "reached", "expected"),
     [
         ("landlock", "the host's namespaces, files and other processes", "no Landlock (Linux 5.13"),
         ("seccomp", "the host's namespaces, network and rare system calls", "seccomp cannot be used"),
     ],
 )
 def test_strict_mode_error_names_open_access_reason_and_fix(
-    python: list[str], folder: Path, missing: str, reached: str, says: str
+    python: list[str], folder: Path, missing: str, reached: str, expected: str
 ) -> None:
     found = _run(python, folder, "strict", *NO_BWRAP, missing)
     assert found["code"] == "sandbox_unavailable"
     assert f"cannot deny jobs access to {reached}" in found["message"]
-    assert says in found["message"]
+    assert expected in found["message"]
     assert "install the package bubblewrap" in found["message"]
     assert found["sandbox"] is None
 
@@ -171,8 +171,8 @@ def _run(python: list[str], folder: Path, mode: str, *missing: str) -> dict[str,
     if done.returncode == UNAVAILABLE:
         pytest.skip("this host does not allow user namespaces")
     assert done.returncode == 0, done.stderr[-3000:]
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+    results: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return results
 
 
 def _path_without_bwrap() -> str:

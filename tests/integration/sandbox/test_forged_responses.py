@@ -48,10 +48,10 @@ FORGED_REPORT = """
 async def test_forged_usage_is_limited_to_possible_values(
     runner: DeterministicRunner, skill: Skill, recorder: Any, numbers: str
 ) -> None:
-    answering = skill(
+    forging = skill(
         FORGED_RESPONSE, declared="answer", inputs={"answer": f'{{"type":"value","value":1,{numbers}}}'}
     )
-    outcome = await runner.run(answering, recorder)
+    outcome = await runner.run(forging, recorder)
     assert isinstance(outcome, Success)
     assert _is_possible(outcome.measured)
 
@@ -60,8 +60,10 @@ async def test_forged_usage_is_limited_to_possible_values(
 async def test_unknown_error_code_is_a_crash(
     runner: DeterministicRunner, skill: Skill, recorder: Any, code: str
 ) -> None:
-    answer = f'{{"type":"failure","code":{code},"message":"m"}}'
-    outcome = await runner.run(skill(FORGED_RESPONSE, declared="answer", inputs={"answer": answer}), recorder)
+    response = f'{{"type":"failure","code":{code},"message":"m"}}'
+    outcome = await runner.run(
+        skill(FORGED_RESPONSE, declared="answer", inputs={"answer": response}), recorder
+    )
     assert isinstance(outcome, Failure)
     assert outcome.code == "crashed"
 

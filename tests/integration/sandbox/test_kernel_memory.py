@@ -108,14 +108,14 @@ async def test_kernel_memory_counts_and_other_jobs_continue(
     runner: DeterministicRunner, skill: Skill, recorder: Any, do: str
 ) -> None:
     bad = skill(HOSTILE, inputs={"do": do})
-    neighbour = asyncio.create_task(
+    other_job = asyncio.create_task(
         runner.run(replace(bad, inputs={"do": "has_an_ordinary_number"}), recorder)
     )
     outcome = await runner.run(bad, recorder)
     assert isinstance(outcome, Failure), outcome
     assert outcome.code == "memory_limit", outcome
     assert "in page tables, sockets, pipes and files of /dev/shm" in outcome.message
-    done = await neighbour
+    done = await other_job
     assert isinstance(done, Success), done
     assert done.value is True, "a job could enlarge the buffer of its socket"
 

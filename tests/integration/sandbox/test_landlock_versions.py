@@ -119,5 +119,5 @@ def _probe(abi: int, tmp_path: Path) -> dict[str, Any]:
             cwd="/",
         )
     assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+    results: dict[str, Any] = json.loads(done.stdout)
+    return results

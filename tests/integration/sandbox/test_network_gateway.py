@@ -48,17 +48,17 @@ class GatewaySetup:
             reader, writer = await self.connect()
             try:
                 writer.write(text)
-                answer = await reader.read()
+                response = await reader.read()
             finally:
                 writer.close()
-        return answer
+        return response
 
 
 @asynccontextmanager
 async def gateway_setup(
     *,
     serve: Serve | None = None,
-    answers: list[str] | None = None,
+    addresses: list[str] | None = None,
     network: str | list[str] | None = None,
     **options: Any,
 ) -> AsyncIterator[GatewaySetup]:
@@ -73,7 +73,7 @@ async def gateway_setup(
         writer.close()
 
     async def resolve(host: str, port: int) -> list[str]:
-        return answers or ["127.0.0.1"]
+        return addresses or ["127.0.0.1"]
 
     server = await asyncio.start_server(serve or respond, "127.0.0.1", 0)
     upstream = server.sockets[0].getsockname()[1]
@@ -163,7 +163,7 @@ async def test_keep_alive_of_a_server_is_replaced_with_close() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("response", "expected"),
     [
         (b"", b"closed the connection without a response"),
         (b"HTTP/1.1 200 OK\r\nX: y", b"closed the connection without a response"),
@@ -172,16 +172,16 @@ async def test_keep_alive_of_a_server_is_replaced_with_close() -> None:
         (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000, b"sent a response with too long headers"),
     ],
 )
-async def test_invalid_responses_are_reported(answer: bytes, says: bytes) -> None:
+async def test_invalid_responses_are_reported(response: bytes, expected: bytes) -> None:
     async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
+        writer.write(response)
         writer.close()
 
     async with gateway_setup(serve=odd) as one:
-        said = await one.send(_get(one))
-        assert said.startswith(b"HTTP/1.1 502 a.example ")
-        assert says in said
+        error = await one.send(_get(one))
+        assert error.startswith(b"HTTP/1.1 502 a.example ")
+        assert expected in error
 
 
 @pytest.mark.parametrize(
@@ -214,17 +214,17 @@ async def test_request_bodies_are_forwarded_completely(framing: str, body: bytes
     "client_waits", [False, True], ids=["client continues to send", "client waits for approval"]
 )
 async def test_response_before_the_end_of_the_body_arrives_completely(client_waits: bool) -> None:
-    says = b"HTTP/1.1 413 Too large\r\nContent-Length: 2000\r\nConnection: close\r\n\r\n" + b"n" * 2_000
+    expected = b"HTTP/1.1 413 Too large\r\nContent-Length: 2000\r\nConnection: close\r\n\r\n" + b"n" * 2_000
 
     async def refuses(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(says)
+        writer.write(expected)
         await writer.drain()
         writer.close()  # with unread bytes, so the connection is reset
 
     async with gateway_setup(serve=refuses) as one:
         head = f"POST http://a.example:{one.upstream}/ HTTP/1.1\r\nContent-Length: 3000000\r\n\r\n".encode()
-        assert await one.send(head if client_waits else head + b"x" * 900_000) == says
+        assert await one.send(head if client_waits else head + b"x" * 900_000) == expected
 
 
 async def test_second_request_on_a_connection_is_rejected_and_recorded() -> None:
@@ -238,8 +238,8 @@ async def test_second_request_on_a_connection_is_rejected_and_recorded() -> None
     heads: list[bytes] = []
     async with gateway_setup(serve=slow) as one:
         smuggled = b"GET /admin HTTP/1.1\r\nHost: other.example\r\n\r\n"
-        answer = await one.send(_get(one) + smuggled)
-        assert answer.startswith(b"HTTP/1.1 400 a connection to the proxy can carry only one request")
+        response = await one.send(_get(one) + smuggled)
+        assert response.startswith(b"HTTP/1.1 400 a connection to the proxy can carry only one request")
         assert b"admin" not in b"".join(heads)
         assert one.denied() == [("a.example", one.upstream, "malformed")]
 
@@ -277,8 +277,8 @@ async def test_request_after_the_response_closes_the_connection() -> None:
 async def test_ambiguous_lengths_are_rejected(rest: bytes) -> None:
     async with gateway_setup() as one:
         head = f"POST http://a.example:{one.upstream}/ HTTP/1.1\r\n".encode()
-        answer = await one.send(head + rest)
-        assert answer.startswith(b"HTTP/1.1 400 ")
+        response = await one.send(head + rest)
+        assert response.startswith(b"HTTP/1.1 400 ")
         assert one.seen == []
         assert [reason for _, _, reason in one.denied()] == ["malformed"]
 
@@ -288,11 +288,11 @@ async def test_ambiguous_lengths_are_rejected(rest: bytes) -> None:
     [b"x\r\n", b"5\r\nhello!\r\n", b"-1\r\n", b"0x5\r\nhello\r\n", b"5\nhello\r\n0\r\n\r\n", b"z" * 40_000],
 )
 async def test_invalid_chunks_end_the_connection(body: bytes) -> None:
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def no_response(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
 
-    async with gateway_setup(serve=silent) as one:
+    async with gateway_setup(serve=no_response) as one:
         head = (
             f"POST http://a.example:{one.upstream}/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
         )
@@ -315,10 +315,10 @@ async def test_name_is_resolved_once_and_the_checked_address_is_used() -> None:
 
 
 @pytest.mark.parametrize(
-    "answers", [["127.0.0.1", "10.0.0.1"], ["10.0.0.1", "127.0.0.1"], ["fe80::1%lo"], ["::ffff:127.0.0.1"]]
+    "addresses", [["127.0.0.1", "10.0.0.1"], ["10.0.0.1", "127.0.0.1"], ["fe80::1%lo"], ["::ffff:127.0.0.1"]]
 )
-async def test_name_with_one_private_address_is_denied(answers: list[str]) -> None:
-    async with gateway_setup(answers=answers) as one:
+async def test_name_with_one_private_address_is_denied(addresses: list[str]) -> None:
+    async with gateway_setup(addresses=addresses) as one:
         assert b" 403 " in await one.send(_get(one))
         assert one.seen == []
 
@@ -331,8 +331,8 @@ async def test_unlisted_host_is_not_resolved() -> None:
         return ["127.0.0.1"]
 
     async with gateway_setup(resolve=resolve) as one:
-        answer = await one.send(b"CONNECT secret-in-a-name.evil.example:443 HTTP/1.1\r\n\r\n")
-        assert b"add 'secret-in-a-name.evil.example' to network: in skill.yaml" in answer
+        response = await one.send(b"CONNECT secret-in-a-name.evil.example:443 HTTP/1.1\r\n\r\n")
+        assert b"add 'secret-in-a-name.evil.example' to network: in skill.yaml" in response
         assert lookups == []
 
 
@@ -350,9 +350,10 @@ async def test_unanswered_lookups_are_limited_and_do_not_block_other_gateways(
         return []
 
     async with gateway_setup(resolve=endless) as one, gateway_setup() as other:
-        answers = await asyncio.gather(*(one.send(_get(one)) for _ in range(3 * LOOKUPS_PER_TENANT)))
+        responses = await asyncio.gather(*(one.send(_get(one)) for _ in range(3 * LOOKUPS_PER_TENANT)))
         assert all(
-            answer.startswith(b"HTTP/1.1 504 the addresses of a.example were not found") for answer in answers
+            response.startswith(b"HTTP/1.1 504 the addresses of a.example were not found")
+            for response in responses
         )
         assert lookups == LOOKUPS_PER_TENANT
         assert await other.send(_get(other)) == OK
@@ -369,8 +370,8 @@ async def test_unknown_and_unresponsive_hosts_are_reported() -> None:
         taken.bind(("127.0.0.1", 0))  # it does not listen
         port = taken.getsockname()[1]
         async with gateway_setup(network=[f"a.example:{port}"]) as one:
-            answer = await one.send(f"CONNECT a.example:{port} HTTP/1.1\r\n\r\n".encode())
-            assert answer.startswith(f"HTTP/1.1 502 a.example does not respond on port {port}".encode())
+            response = await one.send(f"CONNECT a.example:{port} HTTP/1.1\r\n\r\n".encode())
+            assert response.startswith(f"HTTP/1.1 502 a.example does not respond on port {port}".encode())
             assert one.denied() == []
 
 
@@ -385,27 +386,27 @@ async def test_slow_head_times_out_and_other_requests_succeed() -> None:
 
         sending_slowly = asyncio.create_task(send_slowly())
         assert await one.send(_get(one)) == OK
-        answer = await reader.read()
+        response = await reader.read()
         sending_slowly.cancel()
         writer.close()
-        assert answer.startswith(b"HTTP/1.1 408 the head of the request did not arrive within 0.5 s")
+        assert response.startswith(b"HTTP/1.1 408 the head of the request did not arrive within 0.5 s")
 
 
 async def test_too_long_head_is_rejected() -> None:
     async with gateway_setup() as one:
-        answer = await one.send(_get(one)[:-2] + b"X: " + b"y" * 200_000)
-        assert answer.startswith(b"HTTP/1.1 400 the head of the request is longer than 32768 bytes")
+        response = await one.send(_get(one)[:-2] + b"X: " + b"y" * 200_000)
+        assert response.startswith(b"HTTP/1.1 400 the head of the request is longer than 32768 bytes")
         assert one.seen == []
 
 
 async def test_idle_connection_ends() -> None:
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def no_response(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
 
-    async with gateway_setup(serve=silent, idle_s=0.3) as one:
-        answer = await one.send(f"CONNECT a.example:{one.upstream} HTTP/1.1\r\n\r\n".encode())
-        assert answer.startswith(b"HTTP/1.1 200 ")
+    async with gateway_setup(serve=no_response, idle_s=0.3) as one:
+        response = await one.send(f"CONNECT a.example:{one.upstream} HTTP/1.1\r\n\r\n".encode())
+        assert response.startswith(b"HTTP/1.1 200 ")
 
 
 async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -480,9 +481,9 @@ async def test_denied_requests_are_counted_and_their_events_are_limited() -> Non
 async def test_large_denied_body_still_gets_a_response() -> None:
     async with gateway_setup() as one:
         head = b"POST http://b.example/ HTTP/1.1\r\nContent-Length: 900000\r\n\r\n"
-        answer = await one.send(head + b"x" * 900_000)
-        assert answer.startswith(b"HTTP/1.1 403 b.example is not in this skill's list of hosts")
-        assert answer.endswith(b'"code": "network_refused"}')
+        response = await one.send(head + b"x" * 900_000)
+        assert response.startswith(b"HTTP/1.1 403 b.example is not in this skill's list of hosts")
+        assert response.endswith(b'"code": "network_refused"}')
 
 
 async def test_client_disconnect_ends_the_connection_to_the_server() -> None:

@@ -151,13 +151,13 @@ async def test_denied_requests_are_recorded_with_their_own_job(
     recorders = [EventRecorder() for _ in range(8)]
     outcomes = await asyncio.gather(
         *(
-            runner.run(replace(assignment, inputs={"host": f"of-{place}.example"}), recorder)
-            for place, recorder in enumerate(recorders)
+            runner.run(replace(assignment, inputs={"host": f"of-{number}.example"}), recorder)
+            for number, recorder in enumerate(recorders)
         )
     )
     assert all(isinstance(outcome, Success) for outcome in outcomes)
-    for place, recorder in enumerate(recorders):
-        assert [event["host"] for event in recorder.of("network_refused")] == [f"of-{place}.example"]
+    for number, recorder in enumerate(recorders):
+        assert [event["host"] for event in recorder.of("network_refused")] == [f"of-{number}.example"]
 
 
 @NEEDS_NAMESPACE

@@ -212,7 +212,7 @@ def spoils_the_answer():
 
 
 @pytest.mark.parametrize(
-    ("hook", "does", "says"),
+    ("hook", "does", "expected"),
     [
         ("build", "raises", "no compiler here"),
         ("build", "spins", "took longer than 5 s"),
@@ -244,7 +244,7 @@ async def test_failed_build_fails_the_job_with_its_reason_and_is_removed(
     tmp_path: Path,
     hook: str,
     does: str,
-    says: str,
+    expected: str,
 ) -> None:
     arguments = "folder" if hook == "build_wheel" else ""
     source(
@@ -257,7 +257,7 @@ async def test_failed_build_fails_the_job_with_its_reason_and_is_removed(
     )
     assert isinstance(outcome, Failure), outcome
     assert outcome.code == "environment_failed"
-    assert any(words in outcome.message for words in says.split("|")), outcome.message
+    assert any(words in outcome.message for words in expected.split("|")), outcome.message
     assert str(tmp_path) not in outcome.message + _log(recorder)
     assert list((tmp_path / "home/wheels").iterdir()) == []
     assert not [path for path in (tmp_path / "home/environments").iterdir() if not path.name.startswith(".")]
@@ -265,7 +265,7 @@ async def test_failed_build_fails_the_job_with_its_reason_and_is_removed(
 
 
 @pytest.mark.parametrize(
-    ("project", "says"),
+    ("project", "expected"),
     [
         ('[build-system]\nrequires = ["x @ file:///etc"]\n', "not a package of the index"),
         ('[build-system]\nrequires = ["-e ."]\n', "not a package of the index"),
@@ -282,7 +282,7 @@ async def test_build_requirements_follow_the_rules_of_requirements(
     index: Path,
     tmp_path: Path,
     project: str,
-    says: str,
+    expected: str,
 ) -> None:
     archive(index / "odd-1.0.tar.gz", {"pyproject.toml": project})
     outcome = await runner.run(
@@ -290,7 +290,7 @@ async def test_build_requirements_follow_the_rules_of_requirements(
     )
     assert isinstance(outcome, Failure), outcome
     assert outcome.code == "environment_failed"
-    assert says in outcome.message, outcome.message
+    assert expected in outcome.message, outcome.message
 
 
 async def test_archives_that_write_outside_or_grow_too_large_are_rejected(
@@ -304,12 +304,12 @@ async def test_archives_that_write_outside_or_grow_too_large_are_rejected(
         member = tarfile.TarInfo("bomb-1.0/zeros")
         member.size = 64 << 20
         bomb.addfile(member, zeros)
-    for name, says in (("broken", "cannot be unpacked"), ("climber", "outside of it"), ("bomb", "")):
+    for name, expected in (("broken", "cannot be unpacked"), ("climber", "outside of it"), ("bomb", "")):
         outcome = await runner.run(
             skill("def run(inputs): return 1", requirements=_requirements(tmp_path, name, name)), recorder
         )
         assert isinstance(outcome, Failure), outcome
-        assert says in outcome.message, outcome.message
+        assert expected in outcome.message, outcome.message
 
 
 async def test_source_code_does_not_run_outside_of_the_sandbox(

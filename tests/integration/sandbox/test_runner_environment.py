@@ -278,7 +278,7 @@ async def test_child_processes_have_the_kit_and_can_communicate(
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "says"),
+    ("name", "value", "expected"),
     [
         ("A=B", "hidden value", "a name that is not valid for environment variables"),
         ("A\0B", "hidden value", "a name that is not valid for environment variables"),
@@ -290,12 +290,12 @@ async def test_child_processes_have_the_kit_and_can_communicate(
     ids=["equals sign", "NUL", "empty", "surrogate", "value with NUL", "value with surrogate"],
 )
 async def test_invalid_secret_is_reported_without_its_value(
-    runner: DeterministicRunner, skill: Skill, recorder: Any, name: str, value: str, says: str
+    runner: DeterministicRunner, skill: Skill, recorder: Any, name: str, value: str, expected: str
 ) -> None:
     outcome = await runner.run(skill("def run(inputs): return 1", secrets={name: value}), recorder)
     assert isinstance(outcome, Failure)
     assert outcome.code == "bad_entrypoint"
-    assert says in outcome.message
+    assert expected in outcome.message
     assert "hidden" not in outcome.message
     assert outcome.message.isascii()
     assert isinstance(await runner.run(skill("def run(inputs): return 1"), recorder), Success)

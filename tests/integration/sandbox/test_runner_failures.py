@@ -129,7 +129,7 @@ def floods_private():
 
 
 @pytest.mark.parametrize(
-    ("do", "code", "says"),
+    ("do", "code", "expected"),
     [
         ("exits", "exited", "exit code 3"),
         ("exits_hard", "exited", "exit code 7"),
@@ -148,16 +148,16 @@ def floods_private():
     ],
 )
 async def test_each_failure_has_its_error_code_and_other_jobs_succeed(
-    runner: DeterministicRunner, skill: Skill, recorder: Any, do: str, code: str, says: str
+    runner: DeterministicRunner, skill: Skill, recorder: Any, do: str, code: str, expected: str
 ) -> None:
     bad = skill(HOSTILE, inputs={"do": do})
-    neighbour = asyncio.create_task(runner.run(replace(bad, inputs={"do": "fine"}), recorder))
+    other_job = asyncio.create_task(runner.run(replace(bad, inputs={"do": "fine"}), recorder))
     outcome = await runner.run(bad, recorder)
     assert isinstance(outcome, Failure), outcome
     assert outcome.code == code, outcome
-    assert says in outcome.message
+    assert expected in outcome.message
     assert outcome.measured.wall_s < 10
-    assert isinstance(await neighbour, Success)
+    assert isinstance(await other_job, Success)
     after = await runner.run(replace(bad, inputs={"do": "fine"}), recorder)
     assert isinstance(after, Success), after
 
@@ -281,7 +281,7 @@ async def test_task_cancellation_ends_the_job_early(
 
 
 @pytest.mark.parametrize(
-    ("expression", "says"),
+    ("expression", "expected"),
     [
         ("float('nan')", "result is nan"),
         ("{'a': [1, float('inf')]}", "result.a[1] is inf"),
@@ -301,16 +301,16 @@ async def test_task_cancellation_ends_the_job_early(
     ],
 )
 async def test_result_that_is_not_json_is_rejected_with_location_and_fix(
-    runner: DeterministicRunner, skill: Skill, recorder: Any, expression: str, says: str
+    runner: DeterministicRunner, skill: Skill, recorder: Any, expression: str, expected: str
 ) -> None:
     outcome = await runner.run(skill(f"def run(inputs):\n    return {expression}\n"), recorder)
     assert isinstance(outcome, Failure)
     assert outcome.code == "bad_result"
-    assert says in outcome.message
+    assert expected in outcome.message
 
 
 @pytest.mark.parametrize(
-    ("code", "says"),
+    ("code", "expected"),
     [
         ("def other(inputs): pass", "has no function 'run'"),
         ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
@@ -320,12 +320,12 @@ async def test_result_that_is_not_json_is_rejected_with_location_and_fix(
     ],
 )
 async def test_invalid_entrypoint_is_reported_with_a_reason(
-    runner: DeterministicRunner, skill: Skill, recorder: Any, code: str, says: str
+    runner: DeterministicRunner, skill: Skill, recorder: Any, code: str, expected: str
 ) -> None:
     outcome = await runner.run(skill(code), recorder)
     assert isinstance(outcome, Failure)
     assert outcome.code == "bad_entrypoint"
-    assert says in outcome.message
+    assert expected in outcome.message
 
 
 @pytest.mark.parametrize("does", ["os._exit(0)", "os.closerange(0, 4096)"])

@@ -30,11 +30,13 @@ def environment(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def made(environment: Path) -> Skeleton:
+def expected_skeleton(environment: Path) -> Skeleton:
     return skeleton(environment)
 
 
-def test_packages_with_programs_links_and_data_are_accepted(environment: Path, made: Skeleton) -> None:
+def test_packages_with_programs_links_and_data_are_accepted(
+    environment: Path, expected_skeleton: Skeleton
+) -> None:
     package = environment / "lib/python3.11/site-packages/package"
     package.mkdir()
     (package / "__init__.py").write_text("", encoding="utf-8")
@@ -43,13 +45,13 @@ def test_packages_with_programs_links_and_data_are_accepted(environment: Path, m
     (package / "real.so").chmod(0o777)
     (environment / "bin/tool").write_text("#!python", encoding="utf-8")
     (environment / "share/doc").mkdir(parents=True)
-    verify(environment, made, BOUNDS)
+    verify(environment, expected_skeleton, BOUNDS)
     status = (package / "real.so").stat()
     assert stat.S_IMODE(status.st_mode) == 0o755
     assert status.st_uid == os.geteuid()
 
 
-def test_private_files_and_folders_become_readable(environment: Path, made: Skeleton) -> None:
+def test_private_files_and_folders_become_readable(environment: Path, expected_skeleton: Skeleton) -> None:
     package = environment / "lib/python3.11/site-packages/package"
     (package / "inner").mkdir(parents=True)
     (package / "inner/module.py").touch()
@@ -58,7 +60,7 @@ def test_private_files_and_folders_become_readable(environment: Path, made: Skel
     (package / "program").chmod(0o700)
     (package / "inner").chmod(0)
     environment.chmod(0o700)
-    verify(environment, made, BOUNDS)
+    verify(environment, expected_skeleton, BOUNDS)
     paths = ["program", "inner", "inner/module.py"]
     assert [stat.S_IMODE((package / path).stat().st_mode) for path in paths] == [0o755, 0o755, 0o644]
     assert stat.S_IMODE(environment.stat().st_mode) == 0o755
@@ -94,47 +96,47 @@ def _replace_folder(folder: Path) -> None:
     ],
 )
 def test_files_that_configure_the_interpreter_are_rejected(
-    environment: Path, made: Skeleton, change: Callable[[Path], object], name: str
+    environment: Path, expected_skeleton: Skeleton, change: Callable[[Path], object], name: str
 ) -> None:
     change(environment)
     with pytest.raises(EnvironmentFailed) as failed:
-        verify(environment, made, BOUNDS)
+        verify(environment, expected_skeleton, BOUNDS)
     assert repr(name) in failed.value.detail
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda place: (place / "out").symlink_to("/etc/passwd"),
-        lambda place: (place / "out").symlink_to("../../../../../etc"),
-        lambda place: (place / "out").symlink_to("a/../../../../../x"),
-        lambda place: ((place / "in").symlink_to("../../.."), (place / "out").symlink_to("in/..")),
-        lambda place: os.mkfifo(place / "out"),
-        lambda place: os.link(place / "file", place / "out"),
-        lambda place: (place / "file").chmod(0o4755),
+        lambda folder: (folder / "out").symlink_to("/etc/passwd"),
+        lambda folder: (folder / "out").symlink_to("../../../../../etc"),
+        lambda folder: (folder / "out").symlink_to("a/../../../../../x"),
+        lambda folder: ((folder / "in").symlink_to("../../.."), (folder / "out").symlink_to("in/..")),
+        lambda folder: os.mkfifo(folder / "out"),
+        lambda folder: os.link(folder / "file", folder / "out"),
+        lambda folder: (folder / "file").chmod(0o4755),
     ],
 )
 def test_links_outside_special_files_and_setuid_are_rejected(
-    environment: Path, made: Skeleton, change: Callable[[Path], object]
+    environment: Path, expected_skeleton: Skeleton, change: Callable[[Path], object]
 ) -> None:
-    place = environment / "lib/python3.11/site-packages"
-    (place / "file").write_text("", encoding="utf-8")
-    change(place)
+    folder = environment / "lib/python3.11/site-packages"
+    (folder / "file").write_text("", encoding="utf-8")
+    change(folder)
     with pytest.raises(EnvironmentFailed, match="site-packages"):
-        verify(environment, made, BOUNDS)
+        verify(environment, expected_skeleton, BOUNDS)
 
 
-def test_size_number_and_depth_are_limited(environment: Path, made: Skeleton) -> None:
-    place = environment / "lib/python3.11/site-packages"
-    (place / "large").write_bytes(b"x" * (2 << 20))
+def test_size_number_and_depth_are_limited(environment: Path, expected_skeleton: Skeleton) -> None:
+    folder = environment / "lib/python3.11/site-packages"
+    (folder / "large").write_bytes(b"x" * (2 << 20))
     with pytest.raises(EnvironmentFailed, match="more than 1 MiB"):
-        verify(environment, made, BOUNDS)
-    (place / "large").unlink()
+        verify(environment, expected_skeleton, BOUNDS)
+    (folder / "large").unlink()
     for number in range(60):
-        (place / str(number)).touch()
+        (folder / str(number)).touch()
     with pytest.raises(EnvironmentFailed, match="50 files"):
-        verify(environment, made, BOUNDS)
-    deep = place.joinpath(*["d"] * 70)
+        verify(environment, expected_skeleton, BOUNDS)
+    deep = folder.joinpath(*["d"] * 70)
     deep.mkdir(parents=True)
     with pytest.raises(EnvironmentFailed, match="deeper than 64"):
-        verify(environment, made, EnvironmentBounds(files=10_000))
+        verify(environment, expected_skeleton, EnvironmentBounds(files=10_000))

@@ -192,7 +192,9 @@ async def test_strict_mode_rejects_jobs_on_an_unconfined_host(
         await runner.close()
     assert isinstance(outcome, Failure)
     assert outcome.code == "sandbox_unavailable"
-    assert "cannot deny jobs access to the host's namespaces, files, network, other processes" in outcome.message
+    assert (
+        "cannot deny jobs access to the host's namespaces, files, network, other processes" in outcome.message
+    )
     assert "nothing here" in outcome.message
     assert recorder.events == []
 
@@ -212,7 +214,7 @@ def test_home_in_a_folder_that_jobs_can_read_is_rejected(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("code", "says"),
+    ("code", "expected"),
     [
         ("HELD = bytearray(2 << 30)", "MemoryError"),
         ("import os, time\nfor _ in range(40):\n    os.fork() or time.sleep(60)\ntime.sleep(60)", "ran"),
@@ -221,12 +223,12 @@ def test_home_in_a_folder_that_jobs_can_read_is_rejected(tmp_path: Path) -> None
     ],
 )  # fmt: skip
 async def test_import_has_the_limits_of_a_job(
-    runner: DeterministicRunner, skill: Skill, recorder: Any, code: str, says: str
+    runner: DeterministicRunner, skill: Skill, recorder: Any, code: str, expected: str
 ) -> None:
     outcome = await runner.run(skill(f"print('importing')\n{code}\ndef run(inputs): return 1"), recorder)
     assert isinstance(outcome, Failure), outcome
     assert outcome.code == "bad_entrypoint"
-    assert says in outcome.message, outcome.message
+    assert expected in outcome.message, outcome.message
     assert outcome.measured.wall_s < 10
     assert isinstance(await runner.run(skill("def run(inputs): return 1"), recorder), Success)
 
@@ -247,10 +249,10 @@ async def test_repeated_import_has_the_limits_of_a_job(
     assignment = skill(code)
     assert isinstance(await runner.run(assignment, recorder), Success)
     outcomes = [await runner.run(assignment, recorder) for _ in range(3)]
-    refused = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
-    assert refused
+    rejected = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+    assert rejected
     assert all(
-        outcome.code == "bad_entrypoint" and "concurrent processes" in outcome.message for outcome in refused
+        outcome.code == "bad_entrypoint" and "concurrent processes" in outcome.message for outcome in rejected
     )
 
 

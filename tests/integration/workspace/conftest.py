@@ -57,13 +57,13 @@ class Agent:
         """Return the assignment and the skill that open another agent of the same skill."""
         return self.workspace.assignment, self.workspace.skill
 
-    async def use(self, name: str, **given: Any) -> ToolResult:
+    async def use(self, name: str, **arguments: Any) -> ToolResult:
         """Call a tool once."""
-        return await self.tools[name].run(ToolCall(uuid4().hex, name, given, 1, "job"), self.workspace)
+        return await self.tools[name].run(ToolCall(uuid4().hex, name, arguments, 1, "job"), self.workspace)
 
-    async def bash(self, command: str, **given: Any) -> str:
+    async def bash(self, command: str, **arguments: Any) -> str:
         """Return the output of a command that the model receives."""
-        content = (await self.use("bash", command=command, **given)).content
+        content = (await self.use("bash", command=command, **arguments)).content
         assert isinstance(content, str)
         return content
 
@@ -91,7 +91,7 @@ async def open_agent(runtime: SandboxRuntime, tmp_path: Path) -> AsyncIterator[O
             *,
             tools: list[dict[str, Any]] | None = None,
             same_skill_as: tuple[Assignment, Skill] | None = None,
-            **over: Any,
+            **overrides: Any,
         ) -> Agent:
             assignment, skill = write_skill(tmp_path, code, tools or [])
             if same_skill_as is not None:
@@ -101,7 +101,7 @@ async def open_agent(runtime: SandboxRuntime, tmp_path: Path) -> AsyncIterator[O
                 )
             recorder = EventRecorder()
             workspace = await open_workspace(
-                over.pop("runtime", runtime), replace(assignment, **over), skill, recorder
+                overrides.pop("runtime", runtime), replace(assignment, **overrides), skill, recorder
             )
             opened.push_async_callback(workspace.close)
             offered = {tool.spec.name: tool for tool in workspace_tools(skill, vision=True, pdf=True)}

@@ -106,7 +106,7 @@ async def test_programs_can_create_process_groups(open_agent: OpenAgent) -> None
 
 
 @pytest.mark.parametrize(
-    ("command", "says"),
+    ("command", "expected"),
     [
         ("head -c 900000000 /dev/zero | tail", "memory"),
         ("head -c 12000000 /dev/zero > a; cp a b; sleep 20", "disk"),
@@ -115,12 +115,12 @@ async def test_programs_can_create_process_groups(open_agent: OpenAgent) -> None
     ],
 )
 async def test_command_that_exceeds_a_limit_is_ended_with_a_reason(
-    open_agent: OpenAgent, command: str, says: str
+    open_agent: OpenAgent, command: str, expected: str
 ) -> None:
     agent = await open_agent()
     output = await agent.bash(command)
     assert output.startswith("exit=-1\n")
-    assert says in output.rpartition("[ended: ")[2]
+    assert expected in output.rpartition("[ended: ")[2]
     assert await agent.bash("rm -f a b; echo well") == "exit=0\nwell\n"
 
 
@@ -151,13 +151,15 @@ async def test_secret_in_a_file_is_redacted_for_the_model(open_agent: OpenAgent)
 
 
 @pytest.mark.parametrize(
-    "given",
+    "arguments",
     [{}, {"command": ""}, {"command": 7}, {"command": "ls", "timeout": 0}, {"command": "ls", "cwd": "/"}],
 )
-async def test_invalid_arguments_are_rejected_by_name(open_agent: OpenAgent, given: dict[str, Any]) -> None:
+async def test_invalid_arguments_are_rejected_by_name(
+    open_agent: OpenAgent, arguments: dict[str, Any]
+) -> None:
     agent = await open_agent()
     with pytest.raises(ToolError, match=r"command|timeout|cwd"):
-        await agent.use("bash", **given)
+        await agent.use("bash", **arguments)
     with pytest.raises(ToolError, match="file_write"):
         await agent.use("bash", command="x" * 200_000)
 
@@ -246,8 +248,8 @@ async def test_command_has_only_the_network_of_the_skill(
         closed, opened = await open_agent(), await open_agent(network="public")
         assert "no:" in await closed.bash(ask % port)
         assert "no:" in await opened.bash(f"unset no_proxy NO_PROXY; {ask % port}")
-    refused = [body for kind, body in opened.recorder.events if kind == "network_refused"]
-    assert [body["host"] for body in refused] == ["127.0.0.1"]
+    denied = [body for kind, body in opened.recorder.events if kind == "network_refused"]
+    assert [body["host"] for body in denied] == ["127.0.0.1"]
 
 
 @pytest.mark.parametrize("network", ["none", "public"])

@@ -81,8 +81,8 @@ async def test_image_type_is_detected_from_the_content(open_agent: OpenAgent, ki
     assert heading == {"type": "text", "text": f"photo.txt (image/{kind.lower()}, 3 × 2):"}
     assert block["source"]["media_type"] == f"image/{kind.lower()}"
     assert base64.b64decode(block["source"]["data"]) == image_bytes(kind)
-    blind = FileRead(vision=False, pdf=False)
-    agent.tools["file_read"] = blind
+    without_vision = FileRead(vision=False, pdf=False)
+    agent.tools["file_read"] = without_vision
     with pytest.raises(ToolError, match="cannot read images"):
         await agent.use("file_read", paths=["photo.txt"])
 
@@ -106,7 +106,7 @@ async def test_unreadable_files_are_reported_alongside_readable_ones(open_agent:
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "expected"),
     [
         (bomb(30_000), "30000 × 30000 pixels"),
         (bomb(0), "damaged image"),
@@ -120,11 +120,11 @@ async def test_unreadable_files_are_reported_alongside_readable_ones(open_agent:
     ],
 )
 async def test_unsupported_files_are_rejected_with_the_reason(
-    open_agent: OpenAgent, content: bytes, says: str
+    open_agent: OpenAgent, content: bytes, expected: str
 ) -> None:
     agent = await open_agent()
     put(agent, "it", content)
-    with pytest.raises(ToolError, match=says):
+    with pytest.raises(ToolError, match=expected):
         await agent.use("file_read", paths=["it"])
 
 
@@ -166,12 +166,12 @@ async def test_paths_and_links_cannot_leave_the_work_folder(
     agent = await open_agent()
     await agent.bash("ln -s /etc link; ln -s /etc/passwd away; ln -s /etc/passwd drive/away; mkfifo pipe")
     (agent.workspace.folder / "machine").symlink_to(tmp_path)
-    for name, given in (
+    for name, arguments in (
         ("file_read", {"paths": [path]}),
         ("file_edit", {"path": path, "old_string": "root", "new_string": "x"}),
     ):
         with pytest.raises(ToolError):
-            await agent.use(name, **given)
+            await agent.use(name, **arguments)
     if path not in ("away", "drive/away", "pipe"):
         with pytest.raises(ToolError):
             await agent.use("file_write", path=path, content="x")
@@ -203,7 +203,7 @@ async def test_written_files_have_the_user_of_the_agent_and_keep_their_mode(open
 
 
 @pytest.mark.parametrize(
-    ("given", "after"),
+    ("arguments", "after"),
     [
         ({"old_string": "two", "new_string": "2"}, "one\n2\nthree three\n"),
         ({"old_string": "three", "new_string": "3", "replace_all": True}, "one\ntwo\n3 3\n"),
@@ -211,16 +211,18 @@ async def test_written_files_have_the_user_of_the_agent_and_keep_their_mode(open
         ({"start_line": 2, "end_line": 3, "new_string": ""}, "one\n"),
     ],
 )
-async def test_edit_returns_the_difference(open_agent: OpenAgent, given: dict[str, Any], after: str) -> None:
+async def test_edit_returns_the_difference(
+    open_agent: OpenAgent, arguments: dict[str, Any], after: str
+) -> None:
     agent = await open_agent()
     put(agent, "a.md", b"one\ntwo\nthree three\n")
-    difference = str((await agent.use("file_edit", path="a.md", **given)).content)
+    difference = str((await agent.use("file_edit", path="a.md", **arguments)).content)
     assert (agent.workspace.folder / "a.md").read_text(encoding="utf-8") == after
     assert any(line.startswith("-") for line in difference.split("\n"))
 
 
 @pytest.mark.parametrize(
-    ("given", "says"),
+    ("arguments", "expected"),
     [
         ({"old_string": "four", "new_string": "4"}, "is not in 'a.md'"),
         ({"old_string": "three", "new_string": "3"}, "2 times"),
@@ -233,11 +235,13 @@ async def test_edit_returns_the_difference(open_agent: OpenAgent, given: dict[st
         ({"start_line": 4, "end_line": 9, "new_string": "x"}, "has 3 lines"),
     ],
 )
-async def test_ambiguous_edits_are_rejected(open_agent: OpenAgent, given: dict[str, Any], says: str) -> None:
+async def test_ambiguous_edits_are_rejected(
+    open_agent: OpenAgent, arguments: dict[str, Any], expected: str
+) -> None:
     agent = await open_agent()
     put(agent, "a.md", b"one\ntwo\nthree three\n")
-    with pytest.raises(ToolError, match=says):
-        await agent.use("file_edit", path="a.md", **given)
+    with pytest.raises(ToolError, match=expected):
+        await agent.use("file_edit", path="a.md", **arguments)
     assert (agent.workspace.folder / "a.md").read_bytes() == b"one\ntwo\nthree three\n"
 
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PAY = "def pay():\n    return {'paid': 'SOURCE-OF-PAY'}\n"
 HELPER = "def rate():\n    return 7\n"
-BOTH: list[dict[str, Any]] = [
+CONFIRMED_AND_PLAIN: list[dict[str, Any]] = [
     {"name": "pay", "entrypoint": "pay.py:pay", "confirm": True, "output_schema": {}},
     {"name": "look", "entrypoint": "tools.py:look", "output_schema": {}},
 ]
@@ -25,7 +25,7 @@ LOOK = "def look():\n    import pay\n    return {'seen': pay.pay()['paid']}\n"
 
 async def open_with_hidden_files(open_agent: OpenAgent) -> Agent:
     """Open an agent with a confirmed tool whose file is in the bundle in several forms."""
-    first = await open_agent(LOOK, tools=BOTH)
+    first = await open_agent(LOOK, tools=CONFIRMED_AND_PLAIN)
     own = first.workspace.assignment.bundle_dir / "skills/helper"
     (own / "pay.py").write_text(PAY, encoding="utf-8")
     (own / "rate.py").write_text(HELPER, encoding="utf-8")
@@ -86,7 +86,7 @@ async def test_python_kernel_cannot_read_hidden_files(open_agent: OpenAgent) -> 
 
 async def test_file_of_a_tool_without_confirm_is_readable(open_agent: OpenAgent) -> None:
     """Show that the tests above can fail."""
-    plain = [{**tool, "confirm": False} for tool in BOTH]
+    plain = [{**tool, "confirm": False} for tool in CONFIRMED_AND_PLAIN]
     first = await open_agent(LOOK, tools=plain)
     own = first.workspace.assignment.bundle_dir / "skills/helper"
     (own / "pay.py").write_text(PAY, encoding="utf-8")
@@ -98,7 +98,7 @@ async def test_file_of_a_tool_without_confirm_is_readable(open_agent: OpenAgent)
 async def test_both_tools_of_a_confirmed_function_need_approval(open_agent: OpenAgent) -> None:
     alias = {"name": "gift", "entrypoint": "./pay.py:pay", "output_schema": {}}
     other = {"name": "look", "entrypoint": "pay.py:look", "output_schema": {}}
-    agent = await open_agent("", tools=[BOTH[0], alias, other])
+    agent = await open_agent("", tools=[CONFIRMED_AND_PLAIN[0], alias, other])
     assert {name: agent.tools[name].confirm for name in ("pay", "gift", "look")} == {
         "pay": True,
         "gift": True,

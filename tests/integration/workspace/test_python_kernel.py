@@ -25,12 +25,12 @@ class Kernel:
         self.agent = agent
         self._tool = PythonKernel(False, lambda: earlier or [])
 
-    async def result(self, code: str, **given: Any) -> ToolResult:
-        call = ToolCall(uuid4().hex, NAME, {"code": code, **given}, 1, "job")
+    async def result(self, code: str, **arguments: Any) -> ToolResult:
+        call = ToolCall(uuid4().hex, NAME, {"code": code, **arguments}, 1, "job")
         return await self._tool.run(call, self.agent.workspace)
 
-    async def __call__(self, code: str, **given: Any) -> str:
-        content = (await self.result(code, **given)).content
+    async def __call__(self, code: str, **arguments: Any) -> str:
+        content = (await self.result(code, **arguments)).content
         assert isinstance(content, str)
         return content
 

@@ -154,7 +154,7 @@ async def test_arguments_get_defaults_and_undeclared_outputs_are_removed(
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "says"),
+    ("name", "arguments", "expected"),
     [
         ("measure", {}, "size"),
         ("measure", {"size": {"w": 1}}, r"size"),
@@ -171,11 +171,11 @@ async def test_arguments_get_defaults_and_undeclared_outputs_are_removed(
     ],
 )
 async def test_tool_errors_are_returned_to_the_model(
-    open_agent: OpenAgent, kind: Kind, name: str, given: dict[str, Any], says: str
+    open_agent: OpenAgent, kind: Kind, name: str, arguments: dict[str, Any], expected: str
 ) -> None:
     agent = await open_agent(same_skill_as=kind)
-    with pytest.raises(ToolError, match=says):
-        await agent.use(name, **given)
+    with pytest.raises(ToolError, match=expected):
+        await agent.use(name, **arguments)
     assert (await agent.use("measure", size={"w": 1, "h": 1})).ok
 
 
@@ -214,13 +214,13 @@ async def test_agents_of_a_skill_share_zygotes_but_not_folders(
 async def runtime_with_api(tmp_path: Path) -> AsyncIterator[SandboxRuntime]:
     """Open a runtime with an API that accepts every request."""
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    server = await asyncio.start_server(respond, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     opened = SandboxRuntime(
         tmp_path / "home", sandbox="auto", api_base=f"http://127.0.0.1:{port}", idle_s=60, pool_mb=512

@@ -73,9 +73,11 @@ async def _use(folder: Path, host: str) -> dict[str, Any]:
     workspace = await open_workspace(runtime, _assignment(folder, drive), skill, recorder)
     tools = {tool.spec.name: tool for tool in workspace_tools(skill, vision=True, pdf=True)}
 
-    async def use(name: str, **given: Any) -> Any:
+    async def use(name: str, **arguments: Any) -> Any:
         try:
-            return (await tools[name].run(ToolCall(uuid4().hex, name, given, 1, "job"), workspace)).content
+            return (
+                await tools[name].run(ToolCall(uuid4().hex, name, arguments, 1, "job"), workspace)
+            ).content
         except ToolError as error:
             return f"ERROR: {error}"
 

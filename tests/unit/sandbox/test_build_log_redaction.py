@@ -45,12 +45,12 @@ def test_other_text_is_not_redacted() -> None:
 
 
 def test_value_that_arrives_in_pieces_is_redacted() -> None:
-    log, heard = BuildLog(["/home/of/"], HIDDEN), []
-    log.listen(heard.append)
+    log, parts = BuildLog(["/home/of/"], HIDDEN), []
+    log.listen(parts.append)
     for character in f"error: /home/of/it {PASSWORD} is wrong\nand {PASSWORD}":
         log.write(character)
     log.flush()
-    assert "".join(heard) == log.text
+    assert "".join(parts) == log.text
     assert "wrong" in log.text or WITHHELD in log.text
     assert PASSWORD[:4] not in log.text
     assert "/home/of" not in log.text

@@ -16,7 +16,7 @@ PLAIN = Kernel(is_root=False, max_user_namespaces=15_000, apparmor_restricts=Fal
 
 
 @pytest.mark.parametrize(
-    ("kernel", "error", "says"),
+    ("kernel", "error", "expected"),
     [
         (
             replace(PLAIN, max_user_namespaces=0),
@@ -33,9 +33,9 @@ PLAIN = Kernel(is_root=False, max_user_namespaces=15_000, apparmor_restricts=Fal
         (replace(PLAIN, is_root=True), "Operation not permitted", "the capability SYS_ADMIN"),
     ],
 )
-def test_each_bubblewrap_error_has_a_fix(kernel: Kernel, error: str, says: str) -> None:
+def test_each_bubblewrap_error_has_a_fix(kernel: Kernel, error: str, expected: str) -> None:
     message = explanations.bwrap_failed(BWRAP, error, kernel)
-    assert says in message
+    assert expected in message
     assert error in message
 
 

@@ -45,15 +45,15 @@ def test_only_stream_sockets_of_the_given_families_are_allowed(architecture: Arc
     number = _number(architecture, "socket")
     program, none = filters.confinement(architecture, FAMILIES), filters.confinement(architecture, [])
     for family in range(64):
-        answer = run(program, architecture, number, family, second=STREAM)
-        assert answer == (ALLOWED if family in FAMILIES else errno.EAFNOSUPPORT), family
+        decision = run(program, architecture, number, family, second=STREAM)
+        assert decision == (ALLOWED if family in FAMILIES else errno.EAFNOSUPPORT), family
         assert run(none, architecture, number, family, second=STREAM) == errno.EAFNOSUPPORT
     for kind in range(16):
-        answer = run(program, architecture, number, socket.AF_INET, second=kind | CLOEXEC_NONBLOCK)
-        assert answer == (ALLOWED if kind == STREAM else errno.ESOCKTNOSUPPORT), kind
+        decision = run(program, architecture, number, socket.AF_INET, second=kind | CLOEXEC_NONBLOCK)
+        assert decision == (ALLOWED if kind == STREAM else errno.ESOCKTNOSUPPORT), kind
     for protocol in range(300):
-        answer = run(program, architecture, number, socket.AF_INET6, second=STREAM, third=protocol)
-        assert answer == (ALLOWED if protocol in (0, TCP) else errno.EPROTONOSUPPORT), protocol
+        decision = run(program, architecture, number, socket.AF_INET6, second=STREAM, third=protocol)
+        assert decision == (ALLOWED if protocol in (0, TCP) else errno.EPROTONOSUPPORT), protocol
 
 
 @BOTH
@@ -61,8 +61,8 @@ def test_datagram_sockets_are_allowed_for_name_lookups_only(architecture: Archit
     number = _number(architecture, "socket")
     program = filters.confinement(architecture, FAMILIES, datagrams=True)
     for kind in range(16):
-        answer = run(program, architecture, number, socket.AF_INET, second=kind)
-        assert answer == (ALLOWED if kind in (STREAM, DATAGRAM) else errno.ESOCKTNOSUPPORT), kind
+        decision = run(program, architecture, number, socket.AF_INET, second=kind)
+        assert decision == (ALLOWED if kind in (STREAM, DATAGRAM) else errno.ESOCKTNOSUPPORT), kind
     assert run(program, architecture, number, socket.AF_INET, second=DATAGRAM, third=UDP) == ALLOWED
     assert (
         run(program, architecture, number, socket.AF_INET, second=STREAM, third=MPTCP)
@@ -198,10 +198,10 @@ def test_socket_options_cannot_change_sizes_or_load_programs(architecture: Archi
     socket_level, tcp_level, ip_level = 1, 6, 0
     expected = {**dict.fromkeys((7, 8, 32, 33), 0), **dict.fromkeys((26, 50, 51, 52), errno.EPERM)}
     for option in range(64):
-        answer = run(program, architecture, number, 5, second=socket_level, third=option)
-        assert answer == expected.get(option, ALLOWED), option
-        answer = run(program, architecture, number, 5, second=tcp_level, third=option)
-        assert answer == (errno.ENOPROTOOPT if option == 31 else ALLOWED), option
+        decision = run(program, architecture, number, 5, second=socket_level, third=option)
+        assert decision == expected.get(option, ALLOWED), option
+        decision = run(program, architecture, number, 5, second=tcp_level, third=option)
+        assert decision == (errno.ENOPROTOOPT if option == 31 else ALLOWED), option
         assert run(program, architecture, number, 5, second=ip_level, third=option) == ALLOWED
 
 

@@ -61,8 +61,8 @@ def test_only_listed_call_numbers_are_allowed(architecture: Architecture) -> Non
     unsupported = {CALLS[name][architecture.column] for name in UNSUPPORTED}
     for number in set(range(END_OF_NUMBERS)) - by_argument:
         expected = ALLOWED if number in allowed else errno.ENOSYS
-        answer = run(program, architecture, number)
-        assert answer == (errno.EOPNOTSUPP if number in unsupported else expected), number
+        decision = run(program, architecture, number)
+        assert decision == (errno.EOPNOTSUPP if number in unsupported else expected), number
 
 
 @BOTH

@@ -56,7 +56,7 @@ def test_json_data_is_unchanged(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "says"),
+    ("value", "expected"),
     [
         ({"a": [{"b": _Point(1)}]}, "result.a[0].b is a"),
         (_Point(1), "dataclasses.asdict"),
@@ -74,10 +74,10 @@ def test_json_data_is_unchanged(value: Any) -> None:
         (-float("inf"), "result is -inf"),
     ],
 )
-def test_value_that_is_not_json_is_reported_with_location_and_fix(value: Any, says: str) -> None:
+def test_value_that_is_not_json_is_reported_with_location_and_fix(value: Any, expected: str) -> None:
     with pytest.raises(values.NotJson) as caught:
         values.encode(value)
-    assert says in str(caught.value)
+    assert expected in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from workers.sandbox.egress.request import label_of, named_host, read_request
 SENT = b"POST http://Example.ORG:8080/a?b=1 HTTP/1.1\r\nHost: other.example\r\n"
 
 
-def _label(words: str) -> bytes:
-    return b"Proxy-Authorization: Basic " + base64.b64encode(words.encode()) + b"\r\n"
+def _label(label: str) -> bytes:
+    return b"Proxy-Authorization: Basic " + base64.b64encode(label.encode()) + b"\r\n"
 
 
 def test_forwarded_head_names_the_checked_host_without_hop_headers() -> None:
@@ -91,11 +91,11 @@ def test_ambiguous_requests_are_malformed(head: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "job"),
+    ("label", "job"),
     [("job:1", 1), ("job:x", None), ("x:1", None), ("job:-1", None), ("job:1234567890", None)],
 )
-def test_job_number_is_read_from_the_label(words: str, job: int | None) -> None:
-    assert read_request(b"CONNECT example.org:443 HTTP/1.1\r\n" + _label(words) + b"\r\n").job == job
+def test_job_number_is_read_from_the_label(label: str, job: int | None) -> None:
+    assert read_request(b"CONNECT example.org:443 HTTP/1.1\r\n" + _label(label) + b"\r\n").job == job
 
 
 def test_label_that_is_not_base64_is_ignored() -> None:

@@ -31,7 +31,7 @@ def test_listed_hosts_are_allowed_in_every_spelling(authority: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("authority", "reason", "says"),
+    ("authority", "reason", "expected"),
     [
         ("example.org:443", "host_not_listed", "add 'example.org' to network: in skill.yaml"),
         ("evil-api.example.org:443", "host_not_listed", "evil-api.example.org is not in"),
@@ -46,12 +46,12 @@ def test_listed_hosts_are_allowed_in_every_spelling(authority: str) -> None:
     ],
 )
 def test_other_hosts_and_ports_are_denied_with_the_entry_to_add(
-    authority: str, reason: str, says: str
+    authority: str, reason: str, expected: str
 ) -> None:
-    with pytest.raises(EgressDenied, match="network: in skill") as refused:
+    with pytest.raises(EgressDenied, match="network: in skill") as denied:
         Rule.of(LISTED).check(read_target(authority, default_port=80))
-    assert refused.value.reason == reason
-    assert says in refused.value.detail
+    assert denied.value.reason == reason
+    assert expected in denied.value.detail
 
 
 def test_public_allows_every_host_on_web_ports() -> None:
@@ -85,9 +85,9 @@ def test_invalid_hosts_are_malformed(authority: str) -> None:
                   "169.254.169.254:80", "[::1]:80", "[::ffff:10.0.0.1]:443", "127.0.0.1.:80"],
 )  # fmt: skip
 def test_private_hosts_are_denied_before_rules_are_checked(authority: str) -> None:
-    with pytest.raises(EgressDenied, match="only reach the public internet") as refused:
+    with pytest.raises(EgressDenied, match="only reach the public internet") as denied:
         Connector().screen(read_target(authority, default_port=80))
-    assert refused.value.reason == "address_not_public"
+    assert denied.value.reason == "address_not_public"
 
 
 def test_tunnel_requires_a_port() -> None:
@@ -111,9 +111,9 @@ def test_invalid_list_entries_are_rejected(text: str) -> None:
 def test_parsed_target_is_normalized_and_parses_to_itself(text: str) -> None:
     try:
         target = read_target(text, default_port=80)
-    except EgressDenied as refused:
-        assert refused.detail.isascii()
-        assert refused.detail.isprintable()
+    except EgressDenied as denied:
+        assert denied.detail.isascii()
+        assert denied.detail.isprintable()
         return
     assert target.host.isascii()
     assert target.host == target.host.lower()
