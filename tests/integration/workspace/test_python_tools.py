@@ -166,7 +166,7 @@ async def test_arguments_get_defaults_and_undeclared_outputs_are_removed(
         ("gone", {}, "has no function 'gone'"),
         ("use", {"what": "memory"}, "memory"),
         ("use", {"what": "processes"}, "processes"),
-        ("use", {"what": "output"}, "larger than|more than its limit"),
+        ("use", {"what": "output"}, "larger than|its limit is"),
         ("use", {"what": "exit"}, "exit code 3"),
     ],
 )
