@@ -114,7 +114,7 @@ async def test_denied_requests_are_returned_to_the_function_and_recorded(
     before = _refused_total()
     outcome = await runner.run(skill(ASK, network=network), recorder)
     assert isinstance(outcome, Success), outcome
-    assert "403: localhost is a name of this machine" in outcome.value["http"]
+    assert "403: localhost is a name of this host" in outcome.value["http"]
     assert "403 " in outcome.value["https"]
     assert "'db.example.org:5432'" in outcome.value["https"]
     assert "network: in skill.yaml" in outcome.value["https"]
