@@ -19,7 +19,7 @@ __all__ = ["client", "world"]
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """A project's drive over REST, and as its jobs see it."""
+    """The drive of a project, over REST and as its jobs see it."""
 
     client: httpx.AsyncClient
     project: Project
@@ -41,19 +41,19 @@ class Drive:
         """Read one file."""
         return await self.client.get(f"/v1/drive/files/{path}", headers={**self.headers, **headers})
 
-    async def hash_once_settled(self, path: str) -> str:
-        """The hash of a file that a job wrote, once it is told."""
+    async def wait_for_hash(self, path: str) -> str:
+        """Return the hash of a file that a job wrote, as soon as the API reports it."""
         async with asyncio.timeout(20):
-            while not (told := (await self.get(path)).headers).get("repr-digest"):  # noqa: ASYNC110 - only asking tells
+            while not (response := (await self.get(path)).headers).get("repr-digest"):  # noqa: ASYNC110 - no event for this
                 await asyncio.sleep(0.1)
-        return told["etag"].strip('"')
+        return response["etag"].strip('"')
 
     async def sign(self, path: str, ttl: int = 3600) -> httpx.Response:
-        """Get a signed address."""
+        """Request a signed URL."""
         return await self.client.post("/v1/drive/sign", json={"path": path, "ttl": ttl}, headers=self.headers)
 
     async def list(self, **query: object) -> httpx.Response:
-        """List."""
+        """Return one page of a listing."""
         return await self.client.get("/v1/drive", params=query, headers=self.headers)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""A lease on a file, which makes others wait that open it."""
+"""A lease on a file, which blocks other processes that open it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @contextmanager
 def write_lease(path: Path) -> Iterator[None]:
-    """Hold a lease on a file; the kernel asks for it with SIGIO, which is ignored meanwhile."""
+    """Hold a lease on a file; the kernel sends SIGIO to break it, which is ignored meanwhile."""
     before = signal.signal(signal.SIGIO, signal.SIG_IGN)
     descriptor = os.open(path, os.O_RDWR)
     try:

@@ -1,4 +1,4 @@
-"""Whoever lies about a drive, or pulls at it from two sides: nothing false is told of a file, and nothing is lost."""
+"""Attacks and concurrent changes on a drive: the API reports no false data about a file, and no file is lost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqlalchemy import text
 from backend.context import AppContext
 from tests.integration.drive.conftest import Drive
 from tests.integration.drive.leases import write_lease
-from tests.integration.drive.test_resumable import CONTENT, TUS, begin, begun, offset_of, patch
+from tests.integration.drive.test_resumable import CONTENT, TUS, request_upload, create_upload, offset_of, patch
 
 
 async def listed(drive: Drive, path: str) -> dict[str, Any]:
@@ -24,15 +24,15 @@ async def listed(drive: Drive, path: str) -> dict[str, Any]:
     return dict(row)
 
 
-def rewritten(file: Path, content: bytes) -> None:
-    """Another content in the same file, with the times of the first one, as a job may do it."""
+def rewrite_in_place(file: Path, content: bytes) -> None:
+    """Replace the content of a file without changing its timestamps, as a job may do."""
     before = file.stat()
     with file.open("r+b") as opened:
         opened.write(content)
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-async def test_a_file_that_a_process_holds_a_lease_on_is_locked_and_not_missing(drive: Drive) -> None:
+async def test_file_with_a_lease_is_locked_and_not_missing(drive: Drive) -> None:
     await drive.upload(b"there all the time", path="a.txt")
     with write_lease(drive.folder / "a.txt"):
         answer = await drive.get("a.txt")
@@ -44,10 +44,10 @@ async def test_a_file_that_a_process_holds_a_lease_on_is_locked_and_not_missing(
     assert (await drive.get("a.txt")).content == b"there all the time"
 
 
-async def test_a_job_does_not_pass_its_content_off_as_what_somebody_uploaded(drive: Drive) -> None:
+async def test_content_of_a_job_is_not_reported_as_an_upload(drive: Drive) -> None:
     await drive.upload(b"the uploaded words", path="a.txt")
     version = (await drive.get("a.txt")).headers["etag"]
-    rewritten(drive.folder / "a.txt", b"something else now")
+    rewrite_in_place(drive.folder / "a.txt", b"something else now")
     row = await listed(drive, "a.txt")
     assert (row["sha256"], row["written_by"]) == (None, None)
     answer = await drive.get("a.txt", **{"If-None-Match": version})
@@ -55,30 +55,30 @@ async def test_a_job_does_not_pass_its_content_off_as_what_somebody_uploaded(dri
     assert "repr-digest" not in answer.headers
 
 
-async def test_a_hash_is_not_told_of_what_was_changed_through_mapped_memory(drive: Drive) -> None:
+async def test_hash_of_a_file_changed_through_mapped_memory_is_not_returned(drive: Drive) -> None:
     file = drive.folder / "a.bin"
     file.write_bytes(bytes(4096))
     with file.open("r+b") as opened, mmap.mmap(opened.fileno(), 4096) as mapped:
         mapped[:5] = b"first"
-        assert await drive.hash_once_settled("a.bin") == hashlib.sha256(mapped[:]).hexdigest()
+        assert await drive.wait_for_hash("a.bin") == hashlib.sha256(mapped[:]).hexdigest()
         mapped[:5] = b"other"
         assert (await listed(drive, "a.bin"))["sha256"] is None
 
 
-async def test_an_upload_that_is_being_written_cannot_be_given_up_and_go_on_outside_of_the_quota(
+async def test_upload_that_is_being_written_cannot_escape_the_quota(
     drive: Drive,
 ) -> None:
-    url = await begun(drive)
-    has_begun, may_end = asyncio.Event(), asyncio.Event()
+    url = await create_upload(drive)
+    has_started, may_end = asyncio.Event(), asyncio.Event()
 
     async def slow() -> AsyncIterator[bytes]:
         yield CONTENT[:10]
-        has_begun.set()
+        has_started.set()
         await may_end.wait()
         yield CONTENT[10:20]
 
     writing = asyncio.create_task(patch(drive, url, 0, slow()))
-    await asyncio.wait_for(has_begun.wait(), 5)
+    await asyncio.wait_for(has_started.wait(), 5)
     busy = await drive.client.delete(url, headers={**drive.headers, **TUS})
     assert (busy.status_code, busy.json()["code"]) == (423, "upload_busy")
     used = (await drive.client.get("/v1/drive/usage", headers=drive.headers)).json()
@@ -89,18 +89,18 @@ async def test_an_upload_that_is_being_written_cannot_be_given_up_and_go_on_outs
     assert gone.status_code == 204
 
 
-async def test_who_asks_while_an_upload_is_finished_is_never_told_that_it_is_lost(drive: Drive) -> None:
+async def test_upload_that_is_being_completed_is_never_reported_as_lost(drive: Drive) -> None:
     statuses: set[int] = set()
 
-    async def ask_until(end: asyncio.Task[httpx.Response], url: str) -> None:
+    async def request_until(end: asyncio.Task[httpx.Response], url: str) -> None:
         while not end.done():
             statuses.add((await drive.client.head(url, headers={**drive.headers, **TUS})).status_code)
 
     for number in range(6):
-        url = await begun(drive, 10, f"{number}.bin")
+        url = await create_upload(drive, 10, f"{number}.bin")
         writing = asyncio.create_task(patch(drive, url, 0, b"0123456789"))
         again = asyncio.create_task(patch(drive, url, 0, b"0123456789"))
-        await asyncio.gather(*(ask_until(writing, url) for _ in range(4)))
+        await asyncio.gather(*(request_until(writing, url) for _ in range(4)))
         statuses |= {(await writing).status_code, (await again).status_code}
         assert await offset_of(drive, url) == 10
         assert (await drive.get(f"{number}.bin")).content == b"0123456789"
@@ -109,33 +109,33 @@ async def test_who_asks_while_an_upload_is_finished_is_never_told_that_it_is_los
     assert (used["used_bytes"], used["used_files"]) == (60, 6)
 
 
-async def test_an_empty_upload_to_where_nothing_can_be_leaves_nothing(
+async def test_empty_upload_to_an_invalid_path_leaves_nothing(
     drive: Drive, instance: AppContext
 ) -> None:
     await drive.upload(b"x", path="a.txt")
-    answer = await begin(drive, 0, "a.txt/b")
+    answer = await request_upload(drive, 0, "a.txt/b")
     assert (answer.status_code, answer.json()["code"]) == (409, "drive_path_taken")
     async with instance.database.transaction() as session:
         assert await session.scalar(text("select count(*) from drive_uploads")) == 0
     assert list(instance.storage.uploads_dir.iterdir()) == []
 
 
-async def test_what_is_in_the_drive_has_no_name_beside_it(drive: Drive) -> None:
-    """A second name would be one by which a job reaches what the API takes for its own."""
-    await patch(drive, await begun(drive), 0, CONTENT)
+async def test_files_of_the_drive_have_no_second_link(drive: Drive) -> None:
+    """A second name would let a job change a file that the API considers its own."""
+    await patch(drive, await create_upload(drive), 0, CONTENT)
     assert (drive.folder / "out" / "a.bin").stat().st_nlink == 1
     [row] = (await drive.list(prefix="out/")).json()
     assert row["sha256"] == hashlib.sha256(CONTENT).hexdigest()
 
 
-async def test_a_signed_address_opens_the_file_that_was_signed_and_no_namesake(drive: Drive) -> None:
+async def test_signed_url_opens_only_the_file_that_was_signed(drive: Drive) -> None:
     await drive.upload(b"not this one", path="report.txt")
     await drive.upload(b"this one", path="drive/drive/report.txt")
     url = (await drive.sign("drive/drive/report.txt")).json()["signed_url"]
     assert (await drive.client.get(url)).content == b"this one"
 
 
-async def test_metadata_of_no_letters_of_base64_is_refused(drive: Drive) -> None:
+async def test_metadata_that_is_not_base64_is_rejected(drive: Drive) -> None:
     headers = httpx.Headers({**drive.headers, **TUS, "Upload-Length": "1"})
     sent = httpx.Headers([*headers.raw, (b"Upload-Metadata", b"path \xff\xfe")])
     answer = await drive.client.post("/v1/drive/uploads", headers=sent)

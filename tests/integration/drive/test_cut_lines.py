@@ -1,4 +1,4 @@
-"""Uploads whose line is cut, over real sockets: what came is kept, and the next server goes on from there."""
+"""Uploads whose connection drops, over real sockets: received data is stored, and another server continues."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ CONTENT = os.urandom(3_000_000)
 TUS = {"Tus-Resumable": "1.0.0"}
 
 
-async def cut_after(drive: Drive, base: str, path: str, sent: int) -> None:
-    """Send a request's head and some of its body, and go away without a word."""
+async def disconnect_after(drive: Drive, base: str, path: str, sent: int) -> None:
+    """Send the headers of a request and a part of its body, then close the connection."""
     url = httpx.URL(base)
     _, writer = await asyncio.open_connection(url.host, url.port)
     lines = [
@@ -39,17 +39,17 @@ async def cut_after(drive: Drive, base: str, path: str, sent: int) -> None:
         await writer.wait_closed()
 
 
-async def offset_of(client: httpx.AsyncClient, drive: Drive, path: str, *, least: int) -> int:
-    """How far the upload is, once nobody writes it any more."""
+async def offset_of(client: httpx.AsyncClient, drive: Drive, path: str, *, minimum: int) -> int:
+    """Return the offset of the upload, once no request writes to it."""
     async with asyncio.timeout(10):
         while True:
             answer = await client.head(path, headers={**drive.headers, **TUS})
-            if answer.status_code == 200 and int(answer.headers["Upload-Offset"]) >= least:
+            if answer.status_code == 200 and int(answer.headers["Upload-Offset"]) >= minimum:
                 return int(answer.headers["Upload-Offset"])
             await asyncio.sleep(0.05)
 
 
-async def test_an_upload_goes_on_after_its_line_was_cut_and_its_server_replaced(
+async def test_upload_continues_after_a_dropped_connection_and_a_new_server(
     drive: Drive, api_base: str, app: FastAPI
 ) -> None:
     async with httpx.AsyncClient(base_url=api_base) as client:
@@ -60,17 +60,17 @@ async def test_an_upload_goes_on_after_its_line_was_cut_and_its_server_replaced(
             "Upload-Metadata": "path YS5iaW4=",
         }
         path = (await client.post("/v1/drive/uploads", headers=headers)).headers["Location"]
-        await cut_after(drive, api_base, path, 2_000_000)
-        kept = await offset_of(client, drive, path, least=1)
+        await disconnect_after(drive, api_base, path, 2_000_000)
+        kept = await offset_of(client, drive, path, minimum=1)
         assert kept <= 2_000_000
     server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
     serving = asyncio.create_task(server.serve())
     async with asyncio.timeout(10):
-        while not server.started:  # noqa: ASYNC110 - it offers no event to wait for
+        while not server.started:  # noqa: ASYNC110 - the server has no event for this
             await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-        at = await offset_of(client, drive, path, least=kept)
+        at = await offset_of(client, drive, path, minimum=kept)
         more = {"Upload-Offset": str(at), "Content-Type": "application/offset+octet-stream"}
         answer = await client.patch(path, content=CONTENT[at:], headers={**drive.headers, **TUS, **more})
         assert answer.status_code == 204

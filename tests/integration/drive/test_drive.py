@@ -1,4 +1,4 @@
-"""The drive over REST: upload, list, read in parts, delete, and what each refuses."""
+"""The drive over REST: upload, list, read ranges, delete, and the rejected requests of each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.integration.drive.conftest import Drive
 JPEG = b"\xff\xd8\xff\xe0" + os.urandom(100)
 
 
-async def test_an_upload_answers_with_its_place_size_hash_and_kind(drive: Drive) -> None:
+async def test_upload_returns_path_size_hash_and_content_type(drive: Drive) -> None:
     answer = await drive.upload(JPEG, "my photo.JPG")
     assert answer.status_code == 201
     body = answer.json()
@@ -47,7 +47,7 @@ async def test_an_upload_answers_with_its_place_size_hash_and_kind(drive: Drive)
         ("été/", "日本.jpg", "été/日本.jpg"),
     ],
 )
-async def test_the_form_says_where_a_file_goes(drive: Drive, path: str, name: str, expected: str) -> None:
+async def test_form_determines_the_path_of_a_file(drive: Drive, path: str, name: str, expected: str) -> None:
     answer = await drive.upload(JPEG, name, path)
     assert answer.json().get("drive_path") == expected, answer.text
     assert (drive.folder / expected).read_bytes() == JPEG
@@ -66,7 +66,7 @@ async def test_the_form_says_where_a_file_goes(drive: Drive, path: str, name: st
         ("a\\b", "x"),
     ],
 )
-async def test_an_upload_to_an_impossible_path_is_refused_and_stores_nothing(
+async def test_upload_to_an_invalid_path_is_rejected_and_not_stored(
     drive: Drive, path: str, name: str
 ) -> None:
     answer = await drive.upload(JPEG, name, path)
@@ -74,7 +74,7 @@ async def test_an_upload_to_an_impossible_path_is_refused_and_stores_nothing(
     assert list(drive.folder.iterdir()) == []
 
 
-async def test_an_upload_over_a_file_replaces_it_and_over_a_folder_is_refused(drive: Drive) -> None:
+async def test_upload_replaces_a_file_but_not_a_folder(drive: Drive) -> None:
     await drive.upload(b"first", path="out/a.txt")
     assert (await drive.upload(b"second", path="out/a.txt")).status_code == 201
     assert (await drive.get("out/a.txt")).content == b"second"
@@ -83,14 +83,14 @@ async def test_an_upload_over_a_file_replaces_it_and_over_a_folder_is_refused(dr
         assert (answer.status_code, answer.json()["code"]) == (409, "drive_path_taken")
 
 
-async def test_a_file_larger_than_a_json_body_may_be_streams_to_the_disk(drive: Drive) -> None:
+async def test_file_over_the_json_body_limit_is_streamed_to_disk(drive: Drive) -> None:
     content = os.urandom(1024) * (12 * 1024)
     answer = await drive.upload(content, path="large.bin")
     assert answer.json()["sha256"] == hashlib.sha256(content).hexdigest()
     assert (await drive.get("large.bin")).content == content
 
 
-async def test_a_file_over_the_limit_is_refused_before_and_while_it_arrives(
+async def test_file_over_the_limit_is_rejected_before_and_during_upload(
     drive: Drive, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     declared = await drive.client.post(
@@ -140,7 +140,7 @@ FILE = PART % (b"file", b'; filename="a"', b"content")
         b"--x\r\nContent-Type: text/plain\r\n\r\nno name\r\n--x--\r\n",
     ],
 )
-async def test_a_broken_form_is_refused_and_stores_nothing(drive: Drive, body: bytes, tmp_path: Path) -> None:
+async def test_malformed_form_is_rejected_and_not_stored(drive: Drive, body: bytes, tmp_path: Path) -> None:
     answer = await drive.client.post(
         "/v1/drive/upload",
         content=body,
@@ -153,14 +153,14 @@ async def test_a_broken_form_is_refused_and_stores_nothing(drive: Drive, body: b
 @pytest.mark.parametrize(
     "kind", ["", "application/json", "multipart/form-data", "multipart/form-data; boundary="]
 )
-async def test_what_is_no_form_is_not_taken(drive: Drive, kind: str) -> None:
+async def test_body_that_is_not_a_form_is_rejected(drive: Drive, kind: str) -> None:
     answer = await drive.client.post(
         "/v1/drive/upload", content=b"x", headers={**drive.headers, "Content-Type": kind}
     )
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported")
 
 
-async def test_the_same_upload_sent_twice_under_one_key_is_done_once(drive: Drive) -> None:
+async def test_upload_repeated_with_one_idempotency_key_is_stored_once(drive: Drive) -> None:
     first, second = [await drive.upload(JPEG, **{"Idempotency-Key": "once"}) for _ in range(2)]
     assert first.json() == second.json()
     assert second.headers["Idempotent-Replayed"] == "true"
@@ -169,7 +169,7 @@ async def test_the_same_upload_sent_twice_under_one_key_is_done_once(drive: Driv
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
 
 
-async def test_a_file_is_served_as_something_to_keep_and_never_as_a_page(drive: Drive) -> None:
+async def test_file_is_served_as_a_download_and_never_as_a_page(drive: Drive) -> None:
     await drive.upload(b"<script>alert(1)</script>", path='é "quoted".html')
     answer = await drive.get("é%20%22quoted%22.html")
     assert answer.status_code == 200
@@ -194,10 +194,10 @@ async def test_a_file_is_served_as_something_to_keep_and_never_as_a_page(drive: 
         ("a.png", b"\x89PNG\r\n\x1a\n", "image/png"),
     ],
 )
-async def test_what_browsers_run_or_apply_is_served_as_text(
+async def test_active_content_is_served_as_text(
     drive: Drive, name: str, content: bytes, served_as: str
 ) -> None:
-    """What a file is, is still reported in the listing; only the response says another kind."""
+    """The listing still reports the real content type; only the response has another one."""
     await drive.upload(content, path=name)
     project = await drive.get(name)
     signed = await drive.client.get((await drive.sign(name)).json()["signed_url"])
@@ -211,7 +211,7 @@ async def test_what_browsers_run_or_apply_is_served_as_text(
 
 
 @pytest.mark.parametrize("destination", ["", "empty", "document", "image", "audio", "video", "track"])
-async def test_a_file_is_read_shown_played_and_saved(drive: Drive, destination: str) -> None:
+async def test_file_can_be_fetched_for_each_destination(drive: Drive, destination: str) -> None:
     await drive.upload(b"content", path="a.txt")
     asked = {"Sec-Fetch-Dest": destination} if destination else {}
     url = (await drive.sign("a.txt")).json()["signed_url"]
@@ -237,7 +237,7 @@ async def test_a_file_is_read_shown_played_and_saved(drive: Drive, destination: 
         ("bytes=" + "9" * 400 + "-", 200, b"0123456789", None),
     ],
 )
-async def test_a_part_of_a_file_can_be_had(
+async def test_range_of_a_file_is_returned(
     drive: Drive, asked: str, status: int, content: bytes | None, content_range: str | None
 ) -> None:
     await drive.upload(b"0123456789", path="digits.txt")
@@ -249,7 +249,7 @@ async def test_a_part_of_a_file_can_be_had(
         assert answer.headers["content-length"] == str(len(content))
 
 
-async def test_a_part_of_a_file_that_changed_comes_whole(drive: Drive) -> None:
+async def test_range_of_a_changed_file_returns_the_whole_file(drive: Drive) -> None:
     await drive.upload(b"0123456789", path="digits.txt")
     etag = (await drive.get("digits.txt")).headers["etag"]
     kept = await drive.get("digits.txt", **{"Range": "bytes=5-", "If-Range": etag})
@@ -259,7 +259,7 @@ async def test_a_part_of_a_file_that_changed_comes_whole(drive: Drive) -> None:
     assert (changed.status_code, changed.content) == (200, b"abcdefghij")
 
 
-async def test_a_file_that_the_caller_has_is_not_sent_again(drive: Drive) -> None:
+async def test_unchanged_file_returns_304(drive: Drive) -> None:
     await drive.upload(b"first", path="a.txt")
     etag = (await drive.get("a.txt")).headers["etag"]
     for known in (etag, f'"other", W/{etag}', "*"):
@@ -269,7 +269,7 @@ async def test_a_file_that_the_caller_has_is_not_sent_again(drive: Drive) -> Non
     assert (await drive.get("a.txt", **{"If-None-Match": etag})).content == b"second"
 
 
-async def test_head_tells_about_a_file_without_sending_it(drive: Drive) -> None:
+async def test_head_returns_headers_without_content(drive: Drive) -> None:
     await drive.upload(JPEG, path="a.jpg")
     answer = await drive.client.head("/v1/drive/files/a.jpg", headers=drive.headers)
     assert (answer.status_code, answer.content) == (200, b"")
@@ -277,14 +277,14 @@ async def test_head_tells_about_a_file_without_sending_it(drive: Drive) -> None:
     assert answer.headers["content-type"] == "image/jpeg"
 
 
-async def test_an_empty_file_is_a_file(drive: Drive) -> None:
+async def test_empty_file_is_stored_and_read(drive: Drive) -> None:
     assert (await drive.upload(b"", path="empty")).status_code == 201
     answer = await drive.get("empty")
     assert (answer.status_code, answer.content) == (200, b"")
     assert (await drive.get("empty", Range="bytes=0-")).status_code == 416
 
 
-async def test_no_descriptor_stays_open_after_answers_of_any_kind(drive: Drive) -> None:
+async def test_no_descriptor_stays_open_after_any_response(drive: Drive) -> None:
     await drive.upload(b"0123456789", path="digits.txt")
     etag = (await drive.get("digits.txt")).headers["etag"]
     before = len(list(Path("/proc/self/fd").iterdir()))
@@ -311,7 +311,7 @@ async def test_no_descriptor_stays_open_after_answers_of_any_kind(drive: Drive) 
         "%2fetc",
     ],
 )
-async def test_what_is_not_a_file_of_the_drive_is_not_served(drive: Drive, path: str) -> None:
+async def test_path_that_is_not_a_file_of_the_drive_is_not_served(drive: Drive, path: str) -> None:
     (drive.folder / "link").symlink_to("/etc")
     (drive.folder / "folder").mkdir()
     os.mkfifo(drive.folder / "pipe")
@@ -320,7 +320,7 @@ async def test_what_is_not_a_file_of_the_drive_is_not_served(drive: Drive, path:
     assert answer.json()["code"] in ("drive_file_not_found", "bad_drive_path")
 
 
-async def test_a_file_and_an_empty_folder_are_deleted_and_a_full_one_not(drive: Drive) -> None:
+async def test_file_and_empty_folder_can_be_deleted_but_a_full_one_cannot(drive: Drive) -> None:
     await drive.upload(b"x", path="out/a.txt")
 
     async def delete(path: str) -> httpx.Response:
@@ -334,7 +334,7 @@ async def test_a_file_and_an_empty_folder_are_deleted_and_a_full_one_not(drive: 
     assert drive.folder.is_dir()
 
 
-async def test_a_listing_shows_folders_and_files_in_pages_that_join(drive: Drive) -> None:
+async def test_listing_returns_folders_and_files_in_pages(drive: Drive) -> None:
     for path in ("a.txt", "out/1.txt", "out/2.txt", "out/deep/3.txt", "outer.txt"):
         await drive.upload(b"12345", path=path)
     [first, *_] = (await drive.list()).json()
@@ -373,11 +373,11 @@ async def test_a_listing_shows_folders_and_files_in_pages_that_join(drive: Drive
 @pytest.mark.parametrize(
     "query", [{"prefix": "../"}, {"cursor": "junk"}, {"cursor": "WyIuLi8iXQ"}, {"limit": "0"}]
 )
-async def test_a_listing_refuses_what_it_cannot_mean(drive: Drive, query: dict[str, str]) -> None:
+async def test_invalid_listing_parameters_are_rejected(drive: Drive, query: dict[str, str]) -> None:
     assert (await drive.list(**query)).status_code == 422
 
 
-async def test_one_project_never_sees_the_files_of_another(drive: Drive, world: World) -> None:
+async def test_project_cannot_read_files_of_another_project(drive: Drive, world: World) -> None:
     await drive.upload(b"mine", path="a.txt")
     foreign = await world.key(await world.project("Other"))
     assert (await drive.client.get("/v1/drive/files/a.txt", headers=foreign)).status_code == 404
@@ -389,7 +389,7 @@ async def test_one_project_never_sees_the_files_of_another(drive: Drive, world: 
     assert (await drive.client.get(f"/v1/drive/files/{crossed}", headers=foreign)).status_code == 422
 
 
-async def test_scopes_and_kinds_of_keys_are_obeyed(drive: Drive, world: World) -> None:
+async def test_scopes_and_kinds_of_keys_are_enforced(drive: Drive, world: World) -> None:
     await drive.upload(b"x", path="a.txt")
     publishable = await world.key(drive.project, "publishable")
     reader = await world.key(drive.project, limits=Limits(scopes=["drive:read"]))
@@ -410,7 +410,7 @@ async def test_scopes_and_kinds_of_keys_are_obeyed(drive: Drive, world: World) -
 
 
 @pytest.mark.parametrize("recursive", [False, True])
-async def test_a_folder_that_is_called_drive_is_listed_once_over_many_pages(
+async def test_folder_named_drive_is_listed_once_over_many_pages(
     drive: Drive, *, recursive: bool
 ) -> None:
     for path in ("drive/drive/a.txt", "drive/drive/drive/b.txt", "a.txt", "drive/e.txt"):

@@ -1,4 +1,4 @@
-"""How much a drive may hold: what is too much is refused with the facts, before anything of it is stored."""
+"""Quota of a drive: requests that exceed it are rejected with the details, before any of their data is stored."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def used(client: httpx.AsyncClient, headers: dict[str, str]) -> tuple[int,
     return body["used_bytes"], body["used_files"]
 
 
-async def test_what_does_not_fit_is_refused_with_the_facts_and_fits_after_something_went(
+async def test_upload_over_the_quota_is_rejected_until_space_is_freed(
     serve: Serve, drive: Drive, tmp_path: Path
 ) -> None:
     client = await serve(max_drive_mb=1)
@@ -50,7 +50,7 @@ async def test_what_does_not_fit_is_refused_with_the_facts_and_fits_after_someth
     assert await used(client, drive.headers) == (200, 1)
 
 
-async def test_what_does_not_say_how_long_it_is_is_refused_while_it_comes(serve: Serve, drive: Drive) -> None:
+async def test_upload_of_unknown_length_is_rejected_during_the_upload(serve: Serve, drive: Drive) -> None:
     client = await serve(max_drive_mb=1)
     sent = 0
 
@@ -66,7 +66,7 @@ async def test_what_does_not_say_how_long_it_is_is_refused_while_it_comes(serve:
     assert list(drive.folder.iterdir()) == []
 
 
-async def test_of_many_at_once_exactly_as_many_are_stored_as_there_is_room_for(
+async def test_concurrent_uploads_fill_the_quota_exactly(
     serve: Serve, drive: Drive
 ) -> None:
     clients = [await serve(max_drive_files=3), await serve(max_drive_files=3)]
@@ -78,14 +78,14 @@ async def test_of_many_at_once_exactly_as_many_are_stored_as_there_is_room_for(
     assert await used(clients[0], drive.headers) == (3, 3)
 
 
-async def test_a_file_that_is_replaced_counts_once(serve: Serve, drive: Drive) -> None:
+async def test_replaced_file_counts_once(serve: Serve, drive: Drive) -> None:
     client = await serve(max_drive_mb=1)
     for size in (1000, 10, 500):
         assert (await put(client, drive.headers, "a.bin", b"\0" * size)).status_code == 201
     assert await used(client, drive.headers) == (500, 1)
 
 
-async def test_an_upload_that_is_refused_or_repeated_takes_no_room(drive: Drive) -> None:
+async def test_rejected_or_repeated_upload_uses_no_space(drive: Drive) -> None:
     (drive.folder / "folder").mkdir()
     before = await used(drive.client, drive.headers)
     assert (await drive.upload(b"x", path="folder")).status_code == 409
@@ -95,14 +95,14 @@ async def test_an_upload_that_is_refused_or_repeated_takes_no_room(drive: Drive)
     assert await used(drive.client, drive.headers) == (before[0] + 5, before[1] + 1)
 
 
-async def test_what_was_there_before_anybody_counted_counts(serve: Serve, drive: Drive) -> None:
+async def test_files_from_before_the_first_count_are_counted(serve: Serve, drive: Drive) -> None:
     (drive.folder / "old").mkdir()
     (drive.folder / "old" / "a.bin").write_bytes(b"\0" * (2 * MIB))
     client = await serve(max_drive_mb=1)
     assert (await put(client, drive.headers, "b.txt", b"x")).json()["used"] == 2 * MIB
 
 
-async def test_what_a_job_wrote_is_counted_by_the_next_look(drive: Drive, instance: AppContext) -> None:
+async def test_files_written_by_a_job_are_counted_by_the_next_scan(drive: Drive, instance: AppContext) -> None:
     await drive.upload(b"12345", path="a.txt")
     (drive.folder / "b.txt").write_bytes(b"123")
     assert await used(drive.client, drive.headers) == (5, 1)
@@ -110,7 +110,7 @@ async def test_what_a_job_wrote_is_counted_by_the_next_look(drive: Drive, instan
     assert await used(drive.client, drive.headers) == (8, 2)
 
 
-async def test_the_operator_gives_a_project_more(serve: Serve, instance: AppContext, drive: Drive) -> None:
+async def test_operator_raises_the_quota_of_a_project(serve: Serve, instance: AppContext, drive: Drive) -> None:
     client = await serve(max_drive_mb=0)
     assert (await put(client, drive.headers, "a.txt", b"x")).status_code == 409
     async with instance.database.transaction() as session:
@@ -121,7 +121,7 @@ async def test_the_operator_gives_a_project_more(serve: Serve, instance: AppCont
 
 
 @pytest.mark.parametrize("kind", ["folders", "copy"])
-async def test_folders_and_copies_need_room_too(serve: Serve, drive: Drive, kind: str) -> None:
+async def test_folders_and_copies_count_toward_the_quota(serve: Serve, drive: Drive, kind: str) -> None:
     client = await serve(max_drive_files=1)
     await put(client, drive.headers, "a.txt", b"x")
     asked = {"path": "out"} if kind == "folders" else {"source": "a.txt", "target": "b.txt"}

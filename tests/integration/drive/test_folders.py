@@ -1,4 +1,4 @@
-"""Folders over REST, moves and copies, and the names that new things may have."""
+"""Folders over REST, moves and copies, and the valid names of new entries."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.integration.auth.conftest import World
 from tests.integration.drive.conftest import Drive
 
 
-async def ask(drive: Drive, route: str, **asked: Any) -> httpx.Response:
-    return await drive.client.post(f"/v1/drive/{route}", json=asked, headers=drive.headers)
+async def post(drive: Drive, route: str, **fields: Any) -> httpx.Response:
+    return await drive.client.post(f"/v1/drive/{route}", json=fields, headers=drive.headers)
 
 
 async def files(drive: Drive) -> dict[str, Any]:
@@ -20,20 +20,20 @@ async def files(drive: Drive) -> dict[str, Any]:
     return {row["path"]: row for row in rows if not row["is_folder"]}
 
 
-async def test_an_empty_folder_is_made_and_listed(drive: Drive) -> None:
-    answer = await ask(drive, "folders", path="out/deep/")
+async def test_empty_folder_is_created_and_listed(drive: Drive) -> None:
+    answer = await post(drive, "folders", path="out/deep/")
     assert (answer.status_code, answer.json()["path"], answer.json()["is_folder"]) == (200, "out/deep", True)
     assert [row["path"] for row in (await drive.list(recursive=True)).json()] == ["out", "out/deep"]
 
 
-async def test_folders_stand_for_what_is_in_them_with_a_delimiter(drive: Drive) -> None:
+async def test_delimiter_groups_files_into_folders(drive: Drive) -> None:
     await drive.upload(b"x", path="out/a.txt")
     assert [row["path"] for row in (await drive.list(delimiter="/")).json()] == ["out"]
     assert (await drive.list(delimiter="/", recursive=True)).status_code == 422
     assert (await drive.list(delimiter=":")).status_code == 422
 
 
-async def test_a_full_folder_is_deleted_with_its_facts_and_its_count(drive: Drive) -> None:
+async def test_full_folder_is_deleted_with_its_metadata_and_usage(drive: Drive) -> None:
     for name in ("a.txt", "deep/b.txt"):
         await drive.upload(b"12345", path=f"out/{name}")
     await drive.upload(b"1", path="outer.txt")
@@ -47,10 +47,10 @@ async def test_a_full_folder_is_deleted_with_its_facts_and_its_count(drive: Driv
         assert again.status_code in (404, 422), path
 
 
-async def test_a_file_moves_with_what_is_known_of_it(drive: Drive) -> None:
+async def test_file_is_moved_with_its_metadata(drive: Drive) -> None:
     await drive.upload(b"x", path="a.txt")
     [before] = (await drive.list()).json()
-    answer = await ask(drive, "move", source="a.txt", target="out/b.txt")
+    answer = await post(drive, "move", source="a.txt", target="out/b.txt")
     after = answer.json()
     assert answer.status_code == 200
     assert (after["path"], after["sha256"], after["written_by"]) == (
@@ -62,13 +62,13 @@ async def test_a_file_moves_with_what_is_known_of_it(drive: Drive) -> None:
     assert (await drive.get("out/b.txt")).content == b"x"
 
 
-async def test_a_folder_moves_with_what_is_known_of_the_files_in_it(drive: Drive) -> None:
-    """Else a job that runs meanwhile is recorded as their writer, and its key could read them."""
+async def test_folder_is_moved_with_the_metadata_of_its_files(drive: Drive) -> None:
+    """Otherwise a job that runs meanwhile is recorded as their writer, and its key could read them."""
     for name in ("a.txt", "deep/b.txt"):
         await drive.upload(b"x", path=f"out/{name}")
     await drive.upload(b"x", path="outer/c.txt")
     before = await files(drive)
-    assert (await ask(drive, "move", source="out", target="moved/in")).status_code == 200
+    assert (await post(drive, "move", source="out", target="moved/in")).status_code == 200
     after = await files(drive)
     assert set(after) == {"moved/in/a.txt", "moved/in/deep/b.txt", "outer/c.txt"}
     for path, row in after.items():
@@ -78,22 +78,22 @@ async def test_a_folder_moves_with_what_is_known_of_the_files_in_it(drive: Drive
             assert row[name] == known[name], (path, name)
 
 
-async def test_a_copy_is_another_file(drive: Drive) -> None:
+async def test_copy_is_a_separate_file(drive: Drive) -> None:
     await drive.upload(b"x", path="a.txt")
-    assert (await ask(drive, "copy", source="a.txt", target="b.txt")).status_code == 200
+    assert (await post(drive, "copy", source="a.txt", target="b.txt")).status_code == 200
     (drive.folder / "b.txt").write_bytes(b"changed")
     assert (await drive.get("a.txt")).content == b"x"
-    assert (await ask(drive, "copy", source="out", target="c.txt")).status_code == 404
+    assert (await post(drive, "copy", source="out", target="c.txt")).status_code == 404
 
 
 @pytest.mark.parametrize("route", ["move", "copy"])
-async def test_nothing_is_overwritten_unless_asked(drive: Drive, route: str) -> None:
+async def test_files_are_overwritten_only_on_request(drive: Drive, route: str) -> None:
     await drive.upload(b"a", path="a.txt")
     await drive.upload(b"b", path="b.txt")
-    refused = await ask(drive, route, source="a.txt", target="b.txt")
+    refused = await post(drive, route, source="a.txt", target="b.txt")
     assert (refused.status_code, refused.json()["code"]) == (409, "drive_path_taken")
     assert (await drive.get("b.txt")).content == b"b"
-    done = await ask(drive, route, source="a.txt", target="b.txt", overwrite=True)
+    done = await post(drive, route, source="a.txt", target="b.txt", overwrite=True)
     assert done.status_code == 200
     assert (await drive.get("b.txt")).content == b"a"
 
@@ -102,34 +102,34 @@ async def test_nothing_is_overwritten_unless_asked(drive: Drive, route: str) -> 
     "name",
     [" ", "a ", " a", "a.", "nul", "CON.txt", "com1", "a\u202eb", "a\u200bb", "x" * 300, "../a", "a\nb"],
 )
-async def test_a_name_that_makes_trouble_elsewhere_is_refused_by_every_way_in(
+async def test_unportable_name_is_rejected_by_every_route(
     drive: Drive, name: str
 ) -> None:
     await drive.upload(b"x", path="a.txt")
     answers = [
         await drive.upload(b"x", path=f"out/{name}"),
-        await ask(drive, "folders", path=f"out/{name}"),
-        await ask(drive, "move", source="a.txt", target=f"out/{name}"),
-        await ask(drive, "copy", source="a.txt", target=f"out/{name}"),
+        await post(drive, "folders", path=f"out/{name}"),
+        await post(drive, "move", source="a.txt", target=f"out/{name}"),
+        await post(drive, "copy", source="a.txt", target=f"out/{name}"),
     ]
     for answer in answers:
         assert (answer.status_code, answer.json()["code"]) == (422, "bad_drive_path")
     assert [row["path"] for row in (await drive.list(recursive=True)).json()] == ["a.txt"]
 
 
-async def test_a_new_name_is_written_with_composed_letters(drive: Drive) -> None:
+async def test_new_name_is_stored_with_composed_letters(drive: Drive) -> None:
     answer = await drive.upload(b"x", path="e\u0301te\u0301.txt")
     assert answer.json()["drive_path"] == "\u00e9t\u00e9.txt"
 
 
-async def test_a_name_that_a_job_gave_is_read_and_deleted_as_it_is(drive: Drive) -> None:
+async def test_name_created_by_a_job_is_read_and_deleted_unchanged(drive: Drive) -> None:
     (drive.folder / "a ").write_bytes(b"x")
     assert (await drive.get("a%20")).content == b"x"
     gone = await drive.client.delete("/v1/drive/files/a%20", headers=drive.headers)
     assert gone.status_code == 204
 
 
-async def test_one_project_changes_nothing_of_another(drive: Drive, world: World) -> None:
+async def test_project_cannot_change_files_of_another_project(drive: Drive, world: World) -> None:
     await drive.upload(b"x", path="out/a.txt")
     theirs = await world.key(await world.project("Other"))
     for method, url, body in (
@@ -143,7 +143,7 @@ async def test_one_project_changes_nothing_of_another(drive: Drive, world: World
     assert (drive.folder / "out" / "a.txt").read_bytes() == b"x"
 
 
-async def test_a_file_says_which_key_wrote_it(drive: Drive) -> None:
+async def test_file_records_the_key_that_wrote_it(drive: Drive) -> None:
     await drive.upload(b"x", path="a.txt")
     [row] = (await drive.list()).json()
     assert row["written_by"]["kind"] == "key"

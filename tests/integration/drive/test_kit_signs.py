@@ -1,4 +1,4 @@
-"""A running job's kit asks the instance for addresses of its files, over real HTTP."""
+"""The kit in a running job requests signed URLs of its files from the instance, over real HTTP."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ KIT = Path(__file__).parents[3] / "skills_kit"
 
 @pytest_asyncio.fixture
 async def api_base(app: FastAPI) -> AsyncIterator[str]:
-    """The address of the application on a port of its own."""
+    """Serve the application on a separate port, and yield its URL."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
     serving = asyncio.create_task(server.serve())
     async with asyncio.timeout(10):
-        while not server.started:  # noqa: ASYNC110 - it offers no event to wait for
+        while not server.started:  # noqa: ASYNC110 - the server has no event for this
             await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     yield f"http://127.0.0.1:{port}"
@@ -67,7 +67,7 @@ async def run(code: str, environment: dict[str, str]) -> str:
     return stdout.decode()
 
 
-async def test_a_job_signs_files_of_its_own_drive_and_no_other(
+async def test_job_signs_only_files_of_its_project(
     drive: Drive, instance: AppContext, api_base: str
 ) -> None:
     await drive.upload(b"content", path="out/a.txt")
@@ -83,13 +83,13 @@ async def test_a_job_signs_files_of_its_own_drive_and_no_other(
         "PURAS_API_BASE": api_base,
         "PURAS_SERVICE_TOKEN": token,
         "PURAS_WORKSPACE_ID": str(drive.project.id),
-        "http_proxy": "http://127.0.0.1:9",  # the instance is asked directly, never through a proxy
+        "http_proxy": "http://127.0.0.1:9",  # the instance is called directly, never through a proxy
     }
-    told = await run(
+    output = await run(
         "import json; from puras import drive\nprint(json.dumps(drive.sign('drive/out/a.txt', ttl=60)))",
         environment,
     )
-    signed = json.loads(told)
+    signed = json.loads(output)
     assert (signed["path"], signed["expires_in"]) == ("out/a.txt", 60)
     assert (await drive.client.get(signed["signed_url"])).content == b"content"
 
@@ -106,7 +106,7 @@ async def test_a_job_signs_files_of_its_own_drive_and_no_other(
         "del os.environ['PURAS_API_BASE']; refused('out/a.txt')",
         environment,
     )
-    told_lines = refusals.splitlines()
+    lines = refusals.splitlines()
     expected = [
         "no file 'none.txt'",
         "ttl",
@@ -115,12 +115,12 @@ async def test_a_job_signs_files_of_its_own_drive_and_no_other(
         "job token",
         "does not respond",
     ]
-    for line, part in zip(told_lines, [*expected, "PURAS_API_BASE is not set"], strict=True):
+    for line, part in zip(lines, [*expected, "PURAS_API_BASE is not set"], strict=True):
         assert part in line, line
     assert token not in refusals
 
 
-async def test_a_job_token_opens_nothing_but_its_own_routes(drive: Drive, instance: AppContext) -> None:
+async def test_job_token_is_valid_only_for_its_routes(drive: Drive, instance: AppContext) -> None:
     await drive.upload(b"content", path="a.txt")
     job = await running_job(instance, drive.project.id)
     token = job_tokens.mint(

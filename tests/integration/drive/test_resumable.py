@@ -1,4 +1,4 @@
-"""Uploads that go on later, as a client of the tus protocol sends them."""
+"""Resumable uploads, as a client of the tus protocol sends them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def encoded(value: str) -> str:
     return base64.b64encode(value.encode()).decode()
 
 
-async def begin(
+async def request_upload(
     drive: Drive, length: int = len(CONTENT), path: str = "out/a.bin", client: httpx.AsyncClient | None = None
 ) -> httpx.Response:
     headers = {"Upload-Length": str(length), "Upload-Metadata": f"path {encoded(path)},is_new"}
@@ -42,8 +42,8 @@ async def begin(
     )
 
 
-async def begun(drive: Drive, length: int = len(CONTENT), path: str = "out/a.bin") -> str:
-    answer = await begin(drive, length, path)
+async def create_upload(drive: Drive, length: int = len(CONTENT), path: str = "out/a.bin") -> str:
+    answer = await request_upload(drive, length, path)
     assert answer.status_code == 201, answer.text
     return str(answer.headers["Location"])
 
@@ -61,8 +61,8 @@ async def offset_of(drive: Drive, url: str) -> int:
     return int(answer.headers["Upload-Offset"])
 
 
-async def test_an_upload_goes_on_in_pieces_and_is_there_when_it_is_whole(drive: Drive) -> None:
-    url = await begun(drive)
+async def test_upload_in_parts_is_stored_when_it_is_complete(drive: Drive) -> None:
+    url = await create_upload(drive)
     assert await offset_of(drive, url) == 0
     for start in range(0, len(CONTENT), 30_000):
         assert not (drive.folder / "out" / "a.bin").exists()
@@ -73,16 +73,16 @@ async def test_an_upload_goes_on_in_pieces_and_is_there_when_it_is_whole(drive: 
     assert (await drive.get("out/a.bin")).content == CONTENT
     [row] = (await drive.list(prefix="out/")).json()
     assert (row["sha256"], row["written_by"]["kind"]) == (hashlib.sha256(CONTENT).hexdigest(), "key")
-    assert await offset_of(drive, url) == len(CONTENT)  # for a client that missed the last answer
+    assert await offset_of(drive, url) == len(CONTENT)  # for a client that missed the last response
 
 
-async def test_an_empty_upload_is_finished_when_it_begins(drive: Drive) -> None:
-    await begun(drive, 0)
+async def test_empty_upload_is_complete_on_creation(drive: Drive) -> None:
+    await create_upload(drive, 0)
     assert (await drive.get("out/a.bin")).content == b""
 
 
 @pytest.mark.parametrize("path", ["", f"/{uuid4()}"], ids=["all", "one"])
-async def test_the_protocol_and_its_extensions_are_told_to_who_has_no_key_yet(
+async def test_protocol_and_extensions_are_reported_without_a_key(
     drive: Drive, path: str
 ) -> None:
     answer = await drive.client.options(f"/v1/drive/uploads{path}", headers={"Origin": "https://example.org"})
@@ -100,15 +100,15 @@ async def test_the_protocol_and_its_extensions_are_told_to_who_has_no_key_yet(
 
 
 @pytest.mark.parametrize("version", [None, "0.2.2", "1.0.1"])
-async def test_another_version_is_refused_with_ours(drive: Drive, version: str | None) -> None:
+async def test_other_protocol_version_is_rejected_with_the_supported_one(drive: Drive, version: str | None) -> None:
     headers = {**drive.headers, "Upload-Length": "1"} | ({"Tus-Resumable": version} if version else {})
     answer = await drive.client.post("/v1/drive/uploads", headers=headers)
     assert (answer.status_code, answer.headers["Tus-Version"]) == (412, "1.0.0")
     assert answer.headers["Tus-Resumable"] == "1.0.0"
 
 
-async def test_an_upload_goes_on_at_another_process_of_the_api(drive: Drive, instance: AppContext) -> None:
-    url = await begun(drive)
+async def test_upload_continues_at_another_api_process(drive: Drive, instance: AppContext) -> None:
+    url = await create_upload(drive)
     await patch(drive, url, 0, CONTENT[:50_000])
     app = create_app(instance.settings)
     transport = httpx.ASGITransport(app)
@@ -119,8 +119,8 @@ async def test_an_upload_goes_on_at_another_process_of_the_api(drive: Drive, ins
     assert (await drive.get("out/a.bin")).content == CONTENT
 
 
-async def test_bytes_at_the_wrong_place_are_refused_and_too_many_of_them(drive: Drive) -> None:
-    url = await begun(drive)
+async def test_wrong_offset_and_excess_bytes_are_rejected(drive: Drive) -> None:
+    url = await create_upload(drive)
     wrong = await patch(drive, url, 10, CONTENT[10:])
     assert (wrong.status_code, wrong.json()["code"], wrong.json()["offset"]) == (
         409,
@@ -133,8 +133,8 @@ async def test_bytes_at_the_wrong_place_are_refused_and_too_many_of_them(drive: 
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
-async def test_bytes_with_another_checksum_are_not_kept(drive: Drive, algorithm: str) -> None:
-    url = await begun(drive)
+async def test_bytes_with_a_wrong_checksum_are_not_stored(drive: Drive, algorithm: str) -> None:
+    url = await create_upload(drive)
     digest = base64.b64encode(hashlib.new(algorithm, CONTENT[:1000]).digest()).decode()
     wrong = await patch(drive, url, 0, CONTENT[1:1001], **{"Upload-Checksum": f"{algorithm} {digest}"})
     assert (wrong.status_code, wrong.json()["code"]) == (460, "checksum_mismatch")
@@ -145,18 +145,18 @@ async def test_bytes_with_another_checksum_are_not_kept(drive: Drive, algorithm:
         assert (await patch(drive, url, 1000, b"x", **{"Upload-Checksum": value})).status_code == 400
 
 
-async def test_only_one_request_writes_an_upload_at_a_time(drive: Drive) -> None:
-    url = await begun(drive)
-    has_begun, may_end = asyncio.Event(), asyncio.Event()
+async def test_only_one_request_writes_to_an_upload_at_a_time(drive: Drive) -> None:
+    url = await create_upload(drive)
+    has_started, may_end = asyncio.Event(), asyncio.Event()
 
     async def slow() -> AsyncIterator[bytes]:
         yield CONTENT[:10]
-        has_begun.set()
+        has_started.set()
         await may_end.wait()
         yield CONTENT[10:]
 
     first = asyncio.create_task(patch(drive, url, 0, slow()))
-    await asyncio.wait_for(has_begun.wait(), 5)
+    await asyncio.wait_for(has_started.wait(), 5)
     second = await patch(drive, url, 0, CONTENT)
     assert (second.status_code, second.json()["code"]) == (423, "upload_busy")
     may_end.set()
@@ -164,10 +164,10 @@ async def test_only_one_request_writes_an_upload_at_a_time(drive: Drive) -> None
     assert (await drive.get("out/a.bin")).content == CONTENT
 
 
-async def test_an_upload_that_is_given_up_is_gone_and_gives_its_room_back(serve: Serve, drive: Drive) -> None:
+async def test_terminated_upload_is_deleted_and_frees_its_space(serve: Serve, drive: Drive) -> None:
     client = await serve(max_drive_mb=1)
-    url = (await begin(drive, 1 << 20, client=client)).headers["Location"]
-    refused = await begin(drive, 1, "b.bin", client)
+    url = (await request_upload(drive, 1 << 20, client=client)).headers["Location"]
+    refused = await request_upload(drive, 1, "b.bin", client)
     assert (refused.status_code, refused.json()["code"]) == (409, "quota_reached")
     assert refused.headers["Tus-Resumable"] == "1.0.0"
     other = await client.put("/v1/drive/files/c.bin", content=b"x", headers=drive.headers)
@@ -175,26 +175,26 @@ async def test_an_upload_that_is_given_up_is_gone_and_gives_its_room_back(serve:
     gone = await client.delete(url, headers={**drive.headers, **TUS})
     assert (gone.status_code, gone.headers["Tus-Resumable"]) == (204, "1.0.0")
     assert (await client.head(url, headers={**drive.headers, **TUS})).status_code == 404
-    assert (await begin(drive, 1, "b.bin", client)).status_code == 201
+    assert (await request_upload(drive, 1, "b.bin", client)).status_code == 201
 
 
-async def test_of_many_that_begin_at_once_exactly_as_many_do_as_there_is_room_for(
+async def test_concurrent_uploads_reserve_the_quota_exactly(
     serve: Serve, drive: Drive
 ) -> None:
     client = await serve(max_drive_mb=1)
-    answers = await asyncio.gather(*(begin(drive, 300_000, f"{n}.bin", client) for n in range(8)))
+    answers = await asyncio.gather(*(request_upload(drive, 300_000, f"{n}.bin", client) for n in range(8)))
     assert sorted(answer.status_code for answer in answers) == [201] * 3 + [409] * 5
 
 
-async def test_a_finished_upload_counts_once(drive: Drive) -> None:
-    url = await begun(drive)
+async def test_completed_upload_counts_once(drive: Drive) -> None:
+    url = await create_upload(drive)
     await patch(drive, url, 0, CONTENT)
     used = (await drive.client.get("/v1/drive/usage", headers=drive.headers)).json()
     assert (used["used_bytes"], used["waiting_bytes"]) == (len(CONTENT), 0)
 
 
-async def test_an_upload_that_nobody_goes_on_with_is_swept(drive: Drive, instance: AppContext) -> None:
-    url, kept = await begun(drive), await begun(drive, path="b.bin")
+async def test_abandoned_upload_expires(drive: Drive, instance: AppContext) -> None:
+    url, kept = await create_upload(drive), await create_upload(drive, path="b.bin")
     await patch(drive, url, 0, CONTENT[:10])
     folder = instance.storage.uploads_dir
     for file in folder.iterdir():
@@ -211,8 +211,8 @@ async def test_an_upload_that_nobody_goes_on_with_is_swept(drive: Drive, instanc
     assert [file.name for file in folder.iterdir()] == [kept.rsplit("/", 1)[1].replace("-", "")]
 
 
-async def test_nobody_sees_the_uploads_of_another_project(drive: Drive, world: World) -> None:
-    url = await begun(drive)
+async def test_uploads_of_another_project_are_not_found(drive: Drive, world: World) -> None:
+    url = await create_upload(drive)
     theirs = Drive(drive.client, drive.project, await world.key(await world.project("Other")), drive.folder)
     headers = {**theirs.headers, **TUS}
     assert (await drive.client.head(url, headers=headers)).status_code == 404
@@ -235,7 +235,7 @@ async def test_nobody_sees_the_uploads_of_another_project(drive: Drive, world: W
         ({"Upload-Length": "1", "Upload-Metadata": "x " + "A" * 9000}, 400),
     ],
 )
-async def test_an_impossible_upload_is_refused_and_leaves_nothing(
+async def test_invalid_upload_is_rejected_and_leaves_nothing(
     drive: Drive, instance: AppContext, headers: dict[str, str], status: int
 ) -> None:
     (drive.folder / "folder").mkdir()
@@ -244,7 +244,7 @@ async def test_an_impossible_upload_is_refused_and_leaves_nothing(
     assert list(instance.storage.uploads_dir.iterdir()) == []
 
 
-async def test_a_page_of_another_origin_may_speak_the_protocol(drive: Drive) -> None:
+async def test_page_of_another_origin_may_upload(drive: Drive) -> None:
     asked = {
         "Origin": "https://example.org",
         "Access-Control-Request-Method": "PATCH",
@@ -261,8 +261,8 @@ async def test_a_page_of_another_origin_may_speak_the_protocol(drive: Drive) -> 
     assert "location" in made.headers["access-control-expose-headers"].lower()
 
 
-async def test_another_method_may_stand_for_patch(drive: Drive) -> None:
-    url = await begun(drive, 3)
+async def test_method_override_is_accepted_for_patch(drive: Drive) -> None:
+    url = await create_upload(drive, 3)
     headers = {
         **drive.headers,
         **TUS,

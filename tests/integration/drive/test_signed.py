@@ -1,4 +1,4 @@
-"""Signed addresses: they open one file for a while, and nothing else, to nobody who changes them."""
+"""Signed URLs: each gives access to one file for a limited time, and a changed one gives access to nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def signed(drive: Drive, path: str = "out/é a.txt", ttl: int = 3600) -> s
     return str(answer.json()["signed_url"])
 
 
-async def test_a_signed_address_opens_the_file_without_a_key(drive: Drive) -> None:
+async def test_signed_url_opens_the_file_without_a_key(drive: Drive) -> None:
     await drive.upload(b"0123456789", path="out/é a.txt")
     answer = await drive.sign("drive/out/é a.txt", 60)
     body = answer.json()
@@ -44,7 +44,7 @@ async def test_a_signed_address_opens_the_file_without_a_key(drive: Drive) -> No
     assert opened.headers["cross-origin-resource-policy"] == "cross-origin"
 
 
-async def test_a_changed_address_opens_nothing(drive: Drive, world: World) -> None:
+async def test_changed_url_is_rejected(drive: Drive, world: World) -> None:
     url = await signed(drive)
     token = url.rsplit("/", 2)[1]
     sealed = bytearray(base64.urlsafe_b64decode(token + "=="))
@@ -60,7 +60,7 @@ async def test_a_changed_address_opens_nothing(drive: Drive, world: World) -> No
         assert (await drive.client.get(changed)).status_code == 404
 
 
-async def test_an_address_over_its_time_opens_nothing(drive: Drive, instance: AppContext) -> None:
+async def test_expired_url_is_rejected(drive: Drive, instance: AppContext) -> None:
     await drive.upload(b"x", path="a.txt")
     for ttl_s, status in ((30, 200), (0, 403), (-100, 403)):
         url = signing.signed_url(
@@ -69,7 +69,7 @@ async def test_an_address_over_its_time_opens_nothing(drive: Drive, instance: Ap
         assert (await drive.client.get(url)).status_code == status
 
 
-async def test_an_address_opens_nothing_once_its_file_or_its_project_is_gone(
+async def test_url_of_a_deleted_file_or_project_is_rejected(
     drive: Drive, instance: AppContext, world: World
 ) -> None:
     url = await signed(drive, "a.txt")
@@ -83,7 +83,7 @@ async def test_an_address_opens_nothing_once_its_file_or_its_project_is_gone(
     assert (await drive.client.get(url)).json()["code"] == "bad_signature"
 
 
-async def test_an_address_of_another_instance_or_for_another_purpose_opens_nothing(
+async def test_url_of_another_instance_or_purpose_is_rejected(
     drive: Drive, instance: AppContext
 ) -> None:
     await drive.upload(b"x", path="a.txt")
@@ -99,18 +99,18 @@ async def test_an_address_of_another_instance_or_for_another_purpose_opens_nothi
 
 
 @pytest.mark.parametrize("ttl", [0, 29, 30 * 24 * 3600 + 1, -1, "long"])
-async def test_an_impossible_life_is_refused(drive: Drive, ttl: int) -> None:
+async def test_invalid_lifetime_is_rejected(drive: Drive, ttl: int) -> None:
     await drive.upload(b"x", path="a.txt")
     assert (await drive.sign("a.txt", ttl)).status_code == 422
 
 
 @pytest.mark.parametrize(("path", "status"), [("none.txt", 404), ("folder", 404), ("../a", 422), ("", 422)])
-async def test_only_a_file_that_is_there_can_be_signed(drive: Drive, path: str, status: int) -> None:
+async def test_only_an_existing_file_can_be_signed(drive: Drive, path: str, status: int) -> None:
     (drive.folder / "folder").mkdir()
     assert (await drive.sign(path)).status_code == status
 
 
-async def test_a_caller_signs_for_its_own_project_alone(drive: Drive) -> None:
+async def test_caller_signs_only_for_its_project(drive: Drive) -> None:
     await drive.upload(b"x", path="a.txt")
     for workspace_id, status in ((drive.project.id, 200), (uuid4(), 403)):
         answer = await drive.client.post(
@@ -123,13 +123,13 @@ async def test_a_caller_signs_for_its_own_project_alone(drive: Drive) -> None:
 @given(
     st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: base64.urlsafe_b64encode(raw).decode())
 )
-def test_no_made_up_token_is_genuine(tmp_path: Path, token: str) -> None:
+def test_forged_token_is_invalid(tmp_path: Path, token: str) -> None:
     vault = Vault.open(tmp_path, None)
     with pytest.raises(BadSignature):
         signing.verify(vault, token, "a.txt")
 
 
-def test_the_longest_path_fits_into_an_address(tmp_path: Path) -> None:
+def test_longest_path_fits_into_a_url(tmp_path: Path) -> None:
     vault = Vault.open(tmp_path, None)
     path = "/".join(["é" * 127] * 4)
     project_id = uuid4()

@@ -1,4 +1,4 @@
-"""A whole instance whose jobs write into the drive: which job wrote what, and what happens when they write too much."""
+"""Jobs that write to the drive of an instance: the recorded writer of each file, and jobs that exceed the quota."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def submit(client: Client, **inputs: Any) -> str:
     return str(client.call("POST", "/v1/jobs", {"skill": "write", "inputs": inputs})["id"])
 
 
-def succeed(client: Client, job_id: str) -> None:
-    job = ended(client, job_id)
+def assert_succeeds(client: Client, job_id: str) -> None:
+    job = wait_for_end(client, job_id)
     assert job["status"] == "succeeded", job["error"]
 
 
-def ended(client: Client, job_id: str) -> dict[str, Any]:
+def wait_for_end(client: Client, job_id: str) -> dict[str, Any]:
     deadline = time.monotonic() + WITHIN_S
     while (job := client.call("GET", f"/v1/jobs/{job_id}"))["status"] not in ("succeeded", "failed"):
         assert time.monotonic() < deadline, job
@@ -74,7 +74,7 @@ def ended(client: Client, job_id: str) -> dict[str, Any]:
 
 
 def written_by(client: Client, path: str) -> dict[str, Any]:
-    """Who wrote the file, once somebody has looked."""
+    """Return the writer of the file, once the drive has been scanned."""
     deadline = time.monotonic() + WITHIN_S
     while not (found := client.call("GET", f"/v1/drive/facts?path={path}"))["written_by"]:
         assert time.monotonic() < deadline, found
@@ -82,46 +82,46 @@ def written_by(client: Client, path: str) -> dict[str, Any]:
     return dict(found["written_by"])
 
 
-def test_a_file_that_a_job_wrote_names_it(client: Client) -> None:
+def test_file_records_the_job_that_wrote_it(client: Client) -> None:
     job_id = submit(client, path="out/a.bin")
-    succeed(client, job_id)
+    assert_succeeds(client, job_id)
     writer = written_by(client, "out/a.bin")
     assert (writer["kind"], writer["id"]) == ("job", job_id)
 
 
-def test_of_two_at_once_each_is_told_of_what_it_names_and_both_of_the_rest(client: Client) -> None:
+def test_concurrent_jobs_are_recorded_for_named_and_other_files(client: Client) -> None:
     paths = ["named-1.bin", "named-2.bin", "other.bin"]
     job_ids = [submit(client, path=path, seconds=2) for path in paths]
     for job_id in job_ids:
-        succeed(client, job_id)
+        assert_succeeds(client, job_id)
     assert [written_by(client, path).get("id") for path in paths[:2]] == job_ids[:2]
     other = written_by(client, "other.bin")
     assert other["kind"] == "jobs"
     assert job_ids[2] in other["ids"]
 
 
-def test_in_a_drive_that_jobs_have_overfilled_they_make_room_and_do_not_take_more(client: Client) -> None:
-    succeed(client, submit(client, path="large.bin", size=5 << 20))
-    until_counted(client, more_than=4 << 20)
-    job = refused(client)
+def test_jobs_can_only_free_space_in_a_drive_over_its_quota(client: Client) -> None:
+    assert_succeeds(client, submit(client, path="large.bin", size=5 << 20))
+    wait_until_counted(client, more_than=4 << 20)
+    job = wait_for_rejected_job(client)
     assert (job["status"], job["error_code"]) == ("failed", "drive_over_quota")
     assert "the drive grew by 1 " in job["error"]
-    succeed(client, submit(client, path="large.bin", size=0))
-    succeed(client, submit(client, path="another.bin"))
+    assert_succeeds(client, submit(client, path="large.bin", size=0))
+    assert_succeeds(client, submit(client, path="another.bin"))
 
 
-def until_counted(client: Client, *, more_than: int) -> None:
+def wait_until_counted(client: Client, *, more_than: int) -> None:
     deadline = time.monotonic() + WITHIN_S
     while client.call("GET", "/v1/drive/usage")["used_bytes"] <= more_than:
         assert time.monotonic() < deadline
         time.sleep(0.2)
 
 
-def refused(client: Client) -> dict[str, Any]:
-    """The first job that is: what a worker knows of a drive is some seconds old."""
+def wait_for_rejected_job(client: Client) -> dict[str, Any]:
+    """Return the first job that fails: a worker may use drive usage that is some seconds old."""
     deadline = time.monotonic() + WITHIN_S
     number = 0
-    while (job := ended(client, submit(client, path=f"{number}.bin")))["status"] == "succeeded":
+    while (job := wait_for_end(client, submit(client, path=f"{number}.bin")))["status"] == "succeeded":
         assert time.monotonic() < deadline
         number += 1
         time.sleep(1)

@@ -1,4 +1,4 @@
-"""What comes from outside while an attempt's own end is being stored comes too late."""
+"""External changes that arrive while the result of an attempt is being stored have no effect."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Rejecting(Protocol):
     async def __call__(self, error_code: str, *, times: int) -> None: ...
 
 
-PATIENCE_S = 20
+TIMEOUT_S = 20
 SERIALIZATION_FAILURE = "40001"
 DIVISION_BY_ZERO = "22012"
 _REJECT = """
@@ -60,7 +60,7 @@ APPROVED = [("approval_required", {}), ("waiting", {"reason": "approval"}), ("ap
 
 @pytest_asyncio.fixture
 async def rejecting(database: Database) -> AsyncIterator[Rejecting]:
-    """Makes the database reject so many writes of the end of an attempt, with an error code of PostgreSQL."""
+    """Return a function that makes the database reject N writes of a result, with an error code of PostgreSQL."""
 
     async def reject(error_code: str, *, times: int) -> None:
         async with database.transaction() as session:
@@ -74,55 +74,55 @@ async def rejecting(database: Database) -> AsyncIterator[Rejecting]:
 
 
 @pytest.mark.parametrize("by", [EndedBy.CANCEL, EndedBy.DRAIN])
-async def test_an_end_that_is_being_stored_is_stored(
+async def test_result_that_is_being_stored_is_stored(
     database: Database, instance: AppContext, by: EndedBy
 ) -> None:
     claimed = await claimed_one(database)
     attempt = Attempt(instance, {}, claimed)
     async with database.transaction() as holder:
         await holder.execute(text("select from jobs for update"))
-        attempt.task = asyncio.create_task(ran(attempt))
-        await somebody_waits_for_the_row(database)
+        attempt.task = asyncio.create_task(run_claimed(attempt))
+        await wait_for_lock_waiter(database)
         attempt.end(by)
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         await attempt.task
     assert await end_of(database, claimed) == ("failed", "bundle_not_found"), "no storage has its bundle"
 
 
 @pytest.mark.parametrize(("by", "status"), [(EndedBy.CANCEL, "cancelled"), (EndedBy.DRAIN, "queued")])
-async def test_an_attempt_that_is_ended_before_its_first_step_is_stored(
+async def test_attempt_that_ends_before_its_first_step_is_stored(
     database: Database, instance: AppContext, by: EndedBy, status: str
 ) -> None:
     claimed = await claimed_one(database)
     attempt = Attempt(instance, {}, claimed)
-    attempt.task = asyncio.create_task(ran(attempt))
+    attempt.task = asyncio.create_task(run_claimed(attempt))
     attempt.end(by)
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         await attempt.task
     assert (await end_of(database, claimed))[0] == status
 
 
-async def test_a_job_that_is_cancelled_while_its_claim_is_on_its_way_ends_at_once(
+async def test_job_cancelled_during_its_claim_ends_immediately(
     database: Database, instance: AppContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     supervisor = Supervisor(instance, {}, lanes=["default"], capacity=1)
     claimed: list[JobAttempt] = []
 
-    async def and_meanwhile_the_cancel_comes(*given: Any, **more: Any) -> list[JobAttempt]:
+    async def claim_and_cancel(*given: Any, **more: Any) -> list[JobAttempt]:
         found = await claim(*given, **more)
         for one in found:
             supervisor.cancel(one.job_id)
         claimed.extend(found)
         return found
 
-    monkeypatch.setattr("workers.supervisor.claim", and_meanwhile_the_cancel_comes)
+    monkeypatch.setattr("workers.supervisor.claim", claim_and_cancel)
     async with database.transaction() as session:
         await make_job(session, await make_tenant(session))
     await supervisor.join([])
     running = asyncio.create_task(supervisor.run(drain_s=1))
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            while not claimed or (await end_of(database, claimed[0]))[0] == "running":  # noqa: ASYNC110 - told by the database alone
+        async with asyncio.timeout(TIMEOUT_S):
+            while not claimed or (await end_of(database, claimed[0]))[0] == "running":  # noqa: ASYNC110 - only the database shows it
                 await asyncio.sleep(0.02)
     finally:
         supervisor.stop()
@@ -130,15 +130,15 @@ async def test_a_job_that_is_cancelled_while_its_claim_is_on_its_way_ends_at_onc
     assert (await end_of(database, claimed[0]))[0] == "cancelled"
 
 
-async def test_an_end_that_lost_against_another_transaction_is_stored_the_next_time(
+async def test_result_is_stored_after_a_serialization_failure(
     database: Database, instance: AppContext, rejecting: Rejecting
 ) -> None:
     attempt = Attempt(instance, {}, await claimed_one(database))
     await rejecting(SERIALIZATION_FAILURE, times=1)
-    with capture_logs() as said:
-        async with asyncio.timeout(PATIENCE_S):
+    with capture_logs() as entries:
+        async with asyncio.timeout(TIMEOUT_S):
             await persist(attempt, AttemptResult("succeeded", result={}))
-    assert [one["event"] for one in said] == ["end of attempt not stored yet; retrying", "job succeeded"]
+    assert [one["event"] for one in entries] == ["end of attempt not stored yet; retrying", "job succeeded"]
     assert await end_of(database, attempt.job_attempt) == ("succeeded", None)
 
 
@@ -152,7 +152,7 @@ async def test_an_end_that_lost_against_another_transaction_is_stored_the_next_t
     ],
     ids=["end", "hand-over", "retry", "approval"],
 )
-async def test_an_end_that_the_database_rejects_becomes_a_fault_of_the_worker(
+async def test_result_rejected_by_the_database_becomes_a_worker_error(
     database: Database, instance: AppContext, rejecting: Rejecting, end: AttemptEnd
 ) -> None:
     attempt = Attempt(instance, {}, await claimed_one(database))
@@ -161,14 +161,14 @@ async def test_an_end_that_the_database_rejects_becomes_a_fault_of_the_worker(
     assert await end_of(database, attempt.job_attempt) == ("failed", "internal_error")
 
 
-async def test_a_worker_that_gives_up_storing_an_end_says_so(
+async def test_worker_logs_that_it_stopped_trying_to_store_a_result(
     database: Database, instance: AppContext, rejecting: Rejecting
 ) -> None:
     attempt = Attempt(instance, {}, await claimed_one(database))
     await rejecting(SERIALIZATION_FAILURE, times=1_000)
-    with capture_logs() as said:
+    with capture_logs() as entries:
         await persist(attempt, AttemptResult("succeeded", result={}), give_up_s=0.0)
-    assert [(one["log_level"], one["event"], one["end"]) for one in said] == [
+    assert [(one["log_level"], one["event"], one["end"]) for one in entries] == [
         ("error", "end of attempt not stored: abandoned, the job runs on another worker", "succeeded")
     ]
     assert await end_of(database, attempt.job_attempt) == ("running", None)
@@ -191,7 +191,7 @@ async def test_a_worker_that_gives_up_storing_an_end_says_so(
         *("lost after the start", "postponed after the start", "approved after the start", "valid"),
     ],
 )
-async def test_a_job_whose_key_has_ended_does_not_start_and_one_that_has_started_goes_on(
+async def test_ended_key_stops_unstarted_jobs_but_not_started_ones(
     database: Database,
     instance: AppContext,
     ending: str,
@@ -223,14 +223,14 @@ async def test_a_job_whose_key_has_ended_does_not_start_and_one_that_has_started
     async with database.transaction() as session:
         (claimed,) = await claim(session, worker_id=uuid4(), lane="default", limit=1)
 
-    await run_attempt(Attempt(instance, {}, claimed))
+    await run_claimed(Attempt(instance, {}, claimed))
 
     assert await end_of(database, claimed) == ("failed", code)
     async with database.transaction() as session:
         assert words in str((await session.get_one(Job, job_id)).error)
 
 
-async def ran(attempt: Attempt) -> None:
+async def run_claimed(attempt: Attempt) -> None:
     await run_attempt(attempt)
 
 
@@ -248,19 +248,19 @@ async def end_of(database: Database, claimed: JobAttempt) -> tuple[str, str | No
         return job.status, job.error_code
 
 
-async def somebody_waits_for_the_row(database: Database) -> None:
+async def wait_for_lock_waiter(database: Database) -> None:
     waiting = text("select exists (select from pg_locks where not granted)")
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         while True:
             async with database.reading() as session:
                 if (await session.execute(waiting)).scalar_one():
                     return
 
 
-async def test_the_end_of_a_worker_is_reported_for_it_alone_among_equal_hosts_and_process_ids(
+async def test_end_of_a_worker_does_not_affect_one_with_equal_host_and_pid(
     database: Database, database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Containers of one image may have the same name, and their workers the same number."""
+    """Containers of one image may have the same host name, and their workers the same process ID."""
     for name, value in (("DATABASE_URL", database_url), ("REDIS_URL", redis_url)):
         monkeypatch.setenv(name, value)
     config.settings.cache_clear()

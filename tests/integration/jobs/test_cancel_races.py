@@ -1,4 +1,4 @@
-"""A job that is claimed while it is cancelled: one of the two is first, and neither fails for it."""
+"""A job is claimed and cancelled concurrently: one of the two happens first, and neither fails."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backend.execution.jobs import cancel as cancelling
 from backend.execution.jobs.attempts.claim import claim
 from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.cancel import cancel_all
-from backend.execution.worker_registry import service as fleet
+from backend.execution.worker_registry import service as worker_registry
 from tests.factories.tenants import Tenant, make_job, make_tenant
 
 WITHIN_S = 20
@@ -26,25 +26,25 @@ select count(*) from pg_stat_activity where datname = current_database() and wai
 Cancel = Callable[[Database, Tenant, UUID], Awaitable[object]]
 
 
-async def alone(database: Database, tenant: Tenant, job_id: UUID) -> None:
+async def cancel_alone(database: Database, tenant: Tenant, job_id: UUID) -> None:
     async with database.transaction() as session:
         await cancelling.cancel(session, tenant.principal, job_id)
 
 
-async def with_all_others(database: Database, tenant: Tenant, _job_id: UUID) -> None:
+async def cancel_with_all_others(database: Database, tenant: Tenant, _job_id: UUID) -> None:
     async with database.transaction() as session:
         await cancel_all(session, tenant.project_id, actor="system")
 
 
-@pytest.mark.parametrize("cancel", [alone, with_all_others])
-async def test_a_claim_and_a_cancel_of_one_job_do_not_wait_for_each_other(
+@pytest.mark.parametrize("cancel", [cancel_alone, cancel_with_all_others])
+async def test_claim_and_cancel_of_one_job_do_not_deadlock(
     database: Database, cancel: Cancel
 ) -> None:
     worker_id = uuid4()
     async with database.transaction() as session:
         tenant = await make_tenant(session)
         job_id = await make_job(session, tenant)
-        await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
+        await worker_registry.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
 
     async def claimed() -> int:
         async with database.transaction() as session:
@@ -52,7 +52,7 @@ async def test_a_claim_and_a_cancel_of_one_job_do_not_wait_for_each_other(
 
     async with asyncio.timeout(WITHIN_S):
         async with database.transaction() as holder:
-            # Of the job: so both are under way before one of them goes on.
+            # A lock on the job: both are under way before one of them continues.
             await holder.execute(text("select from jobs where id = :id for update"), {"id": job_id})
             cancels = asyncio.ensure_future(cancel(database, tenant, job_id))
             await _until(database, lambda waiting: waiting == 1)
@@ -66,12 +66,12 @@ async def test_a_claim_and_a_cancel_of_one_job_do_not_wait_for_each_other(
         assert await session.scalar(text("select admitted + parked from admissions")) == 0
 
 
-async def test_a_project_is_deleted_while_a_job_of_it_ends(database: Database) -> None:
+async def test_project_is_deleted_while_one_of_its_jobs_ends(database: Database) -> None:
     worker_id = uuid4()
     async with database.transaction() as session:
         tenant = await make_tenant(session)
         await make_job(session, tenant)
-        await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
+        await worker_registry.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
         (running,) = await claim(session, worker_id=worker_id, lane="default", limit=1)
         queued = await make_job(session, tenant)
 
@@ -85,7 +85,7 @@ async def test_a_project_is_deleted_while_a_job_of_it_ends(database: Database) -
 
     async with asyncio.timeout(WITHIN_S):
         async with database.transaction() as holder:
-            # Of a place: so the deletion is under way, and holds what it takes first, when the job ends.
+            # A lock on a queue row: the deletion is under way, and holds its first locks, when the job ends.
             await holder.execute(text("select from job_queue where job_id = :id for update"), {"id": queued})
             deletes = asyncio.create_task(deleted())
             await _until(database, lambda waiting: waiting == 1)
@@ -100,7 +100,7 @@ async def test_a_project_is_deleted_while_a_job_of_it_ends(database: Database) -
         assert await session.scalar(text("select admitted + parked from admissions")) == 0
 
 
-async def test_a_job_that_comes_and_is_cancelled_while_its_project_is_deleted(database: Database) -> None:
+async def test_job_is_submitted_and_cancelled_while_its_project_is_deleted(database: Database) -> None:
     async with database.transaction() as session:
         tenant = await make_tenant(session)
         first = await make_job(session, tenant)
@@ -110,9 +110,9 @@ async def test_a_job_that_comes_and_is_cancelled_while_its_project_is_deleted(da
             return (await deletion.delete(session, tenant.principal)).cancelled_jobs
 
     async with asyncio.timeout(WITHIN_S):
-        async with database.transaction() as of_window:
-            async with database.transaction() as of_place:
-                await of_place.execute(
+        async with database.transaction() as window_holder:
+            async with database.transaction() as queue_row_holder:
+                await queue_row_holder.execute(
                     text("select from job_queue where job_id = :id for update"), {"id": first}
                 )
                 deletes = asyncio.create_task(deleted())
@@ -120,9 +120,9 @@ async def test_a_job_that_comes_and_is_cancelled_while_its_project_is_deleted(da
                 async with database.transaction() as session:
                     second = await make_job(session, tenant)
                     await make_job(session, tenant)
-                await of_window.execute(text("select from admissions for update"))
+                await window_holder.execute(text("select from admissions for update"))
             await _until(database, lambda waiting: waiting == 1)  # the deletion, for the window
-            cancels = asyncio.ensure_future(alone(database, tenant, second))
+            cancels = asyncio.ensure_future(cancel_alone(database, tenant, second))
             await _until(database, lambda waiting: waiting == 2)
         await cancels
         assert await deletes == 2
@@ -132,8 +132,8 @@ async def test_a_job_that_comes_and_is_cancelled_while_its_project_is_deleted(da
         assert await session.scalar(text("select admitted + parked from admissions")) == 0
 
 
-async def _until(database: Database, is_so: Callable[[int], bool]) -> None:
+async def _until(database: Database, condition: Callable[[int], bool]) -> None:
     while True:
         async with database.read_session() as session:
-            if is_so(await session.scalar(WAITING)):
+            if condition(await session.scalar(WAITING)):
                 return

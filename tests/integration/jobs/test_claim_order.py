@@ -1,4 +1,4 @@
-"""The ready job with the lowest stamp is claimed next, whenever and however it became ready."""
+"""The ready job with the lowest stamp is claimed next, regardless of when and how it became ready."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ where q.stamp is not null and w.balance_micros > w.reserved_micros order by q.st
 """)
 
 
-async def test_a_job_that_can_be_paid_again_runs_before_a_deep_queue_of_others(
+async def test_job_with_new_credit_runs_before_a_long_queue_of_others(
     database: Database, instance: AppContext
 ) -> None:
     async with database.transaction() as session:
@@ -51,19 +51,19 @@ async def test_a_job_that_can_be_paid_again_runs_before_a_deep_queue_of_others(
     await supervisor.join([])
     running = asyncio.create_task(supervisor.run(drain_s=1))
     try:
-        await until_ended(database, DEEP // 6)
+        await wait_until_ended(database, DEEP // 6)
         async with database.transaction() as session:
             paid = (await session.execute(_WITH_MONEY, {"id": quiet.project_id})).scalar_one()
-        await until_ended(database, DEEP + 1)
+        await wait_until_ended(database, DEEP + 1)
     finally:
         supervisor.stop()
         await running
     async with database.transaction() as session:
         before = (await session.execute(_BEFORE, {"id": waiting, "since": paid})).scalar_one()
-    assert before <= 2, "the one that was claimed in that moment, and the next"
+    assert before <= 2, "the job that was claimed at that time, and the next"
 
 
-async def until_ended(database: Database, count: int) -> None:
+async def wait_until_ended(database: Database, count: int) -> None:
     async with asyncio.timeout(DEADLINE_S):
         while True:
             async with database.transaction() as session:
@@ -72,8 +72,8 @@ async def until_ended(database: Database, count: int) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_each_claim_takes_the_lowest_stamps_of_those_that_can_be_paid(database: Database) -> None:
-    """Three projects submit, run out of money, get some and finish in random order; the queue is compared each time."""
+async def test_claim_takes_the_lowest_stamps_of_affordable_jobs(database: Database) -> None:
+    """Three projects submit, run out of money, get credit and finish in random order; each step checks the queue."""
     numbers = random.Random(20_261_128)
     async with database.transaction() as session:
         tenants = [await make_tenant(session, concurrency_limit=limit) for limit in (2, 5, 50)]
@@ -101,11 +101,11 @@ async def test_each_claim_takes_the_lowest_stamps_of_those_that_can_be_paid(data
                 statement = numbers.choice([_WITHOUT_MONEY, _WITH_MONEY])
                 await session.execute(statement, {"id": tenant.project_id})
     assert len(taken) > 50
-    await every_job_is_claimed(database, tenants, worker_id, running)
+    await claim_every_job(database, tenants, worker_id, running)
 
 
-async def test_jobs_that_cost_nothing_and_others_are_claimed_in_one_order(database: Database) -> None:
-    """A claim starts both, the lowest stamps first, and holds money for those that may cost some."""
+async def test_free_and_priced_jobs_are_claimed_in_one_order(database: Database) -> None:
+    """A claim starts both kinds, the lowest stamps first, and reserves money for those that may have a cost."""
     numbers = random.Random(20_261_128)
     async with database.transaction() as session:
         tenants = [await make_tenant(session, concurrency_limit=20, credit_micros=10_000) for _ in range(2)]
@@ -126,13 +126,13 @@ async def test_jobs_that_cost_nothing_and_others_are_claimed_in_one_order(databa
             async with database.transaction() as session:
                 assert await finish(session, job, AttemptResult("succeeded", result={}))
     assert any(len({job.cap_micros for job in batch}) == 2 for batch in batches)
-    await every_job_is_claimed(database, tenants, worker_id, [])
+    await claim_every_job(database, tenants, worker_id, [])
 
 
-async def every_job_is_claimed(
+async def claim_every_job(
     database: Database, tenants: list[Tenant], worker_id: UUID, running: list[JobAttempt]
 ) -> None:
-    """With money and a sweep, what is left is claimed and ends."""
+    """Add money and sweep until every remaining job is claimed and ended."""
     async with database.transaction() as session:
         for tenant in tenants:
             await session.execute(_WITH_MONEY, {"id": tenant.project_id})

@@ -1,4 +1,4 @@
-"""The clock of the database is set while jobs run: leases are neither cut short nor made longer by it."""
+"""The clock of the database changes while jobs run: leases become neither shorter nor longer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import text
 from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.execution.jobs.attempts.claim import claim
-from backend.execution.worker_registry import service as fleet
+from backend.execution.worker_registry import service as worker_registry
 from tests.factories.movable_clock import movable_clock, move
 from tests.factories.tenants import make_job, make_tenant
 from workers.supervisor import Supervisor
@@ -24,7 +24,7 @@ HOUR_S = 3600.0
 
 @pytest_asyncio.fixture
 async def movable(database_url: str) -> AsyncIterator[Database]:
-    """Connections to a database whose clock can be set."""
+    """Connect to a database whose clock can be changed."""
     with movable_clock(database_url):
         database = Database(database_url, pool_size=4)
         yield database
@@ -33,7 +33,7 @@ async def movable(database_url: str) -> AsyncIterator[Database]:
 
 @pytest_asyncio.fixture
 async def supervisor(instance: AppContext, movable: Database) -> Supervisor:
-    """A worker that sweeps, and has read the clock once."""
+    """Return a worker that sweeps, and has read the clock once."""
     supervisor = Supervisor(replace(instance, database=movable), {}, lanes=["default"], capacity=1)
     await supervisor.join([])
     await supervisor._sweep()
@@ -41,10 +41,10 @@ async def supervisor(instance: AppContext, movable: Database) -> Supervisor:
 
 
 @pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S])
-async def test_a_job_goes_on_and_a_silent_worker_is_still_found(
+async def test_job_continues_and_a_silent_worker_is_still_detected(
     supervisor: Supervisor, movable: Database, database_url: str, jump_s: float
 ) -> None:
-    busy, silent = await joined(movable), await joined(movable)
+    busy, silent = await join_worker(movable), await join_worker(movable)
     async with movable.transaction() as session:
         await make_job(session, await make_tenant(session))
         (job,) = await claim(session, worker_id=busy, lane="default", limit=1)
@@ -53,7 +53,7 @@ async def test_a_job_goes_on_and_a_silent_worker_is_still_found(
     await supervisor._sweep()
     assert {busy, silent} <= await workers(movable)
 
-    await beat(movable, busy, supervisor.worker_id)
+    await send_heartbeat(movable, busy, supervisor.worker_id)
     supervisor._sweeper.unavailable_at = -math.inf  # a lease later
     await supervisor._sweep()
     assert await workers(movable) == {busy, supervisor.worker_id}
@@ -62,14 +62,14 @@ async def test_a_job_goes_on_and_a_silent_worker_is_still_found(
         assert tuple((await session.execute(query, {"id": job.job_id})).one()) == ("running", 1)
 
 
-async def joined(database: Database) -> UUID:
+async def join_worker(database: Database) -> UUID:
     worker_id = uuid4()
     async with database.transaction() as session:
-        await fleet.join(session, worker_id, lanes=["default"], capacity=1, layers=[])
+        await worker_registry.join(session, worker_id, lanes=["default"], capacity=1, layers=[])
     return worker_id
 
 
-async def beat(database: Database, *worker_ids: UUID) -> None:
+async def send_heartbeat(database: Database, *worker_ids: UUID) -> None:
     async with database.transaction() as session:
         query = text("update workers set beat_at = now() where id = any(:ids)")
         await session.execute(query, {"ids": list(worker_ids)})

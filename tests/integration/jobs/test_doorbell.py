@@ -1,4 +1,4 @@
-"""What rings is sent together and whole; a Redis that never answers costs a moment once, and no request its answer."""
+"""Notifications are sent in batches and complete; a Redis that does not respond delays only the first request."""
 
 from __future__ import annotations
 
@@ -29,50 +29,50 @@ from tests.factories.tcp_proxy import TcpProxy, tcp_proxy
 JOB = uuid4()
 
 
-async def test_a_frozen_redis_holds_nobody_up_for_long() -> None:
+async def test_frozen_redis_delays_requests_only_briefly() -> None:
     with closing(socket.create_server(("127.0.0.1", 0), backlog=64)) as frozen:
-        doorbell = RedisNotifier(f"redis://127.0.0.1:{frozen.getsockname()[1]}/0")
+        notifier = RedisNotifier(f"redis://127.0.0.1:{frozen.getsockname()[1]}/0")
         began = time.monotonic()
         async with asyncio.timeout(10), asyncio.TaskGroup() as group:
             for _ in range(20):
-                group.create_task(doorbell.notify([WorkerWakeup("default"), EventNotification(uuid4(), 1)]))
-        assert time.monotonic() - began < 4 * RESPONSE_TIMEOUT_S, "only the first ring waits"
-        doorbell.close()
+                group.create_task(notifier.notify([WorkerWakeup("default"), EventNotification(uuid4(), 1)]))
+        assert time.monotonic() - began < 4 * RESPONSE_TIMEOUT_S, "only the first notification waits"
+        notifier.close()
 
 
-async def test_what_comes_while_it_sends_goes_out_whole_and_tickets_once(redis_url: str) -> None:
+async def test_notifications_during_a_send_are_complete_and_wakeups_deduplicated(redis_url: str) -> None:
     words = [Delta(JOB, 1, text) for text in ("na", "na", "na", " batman", "na")]
     with closing(Redis.from_url(redis_url)) as redis, redis.pubsub(ignore_subscribe_messages=True) as heard:
         heard.subscribe(DELTA_CHANNEL)
-        doorbell = RedisNotifier(redis_url)
+        notifier = RedisNotifier(redis_url)
         for word in words:
-            doorbell.send([word, WorkerWakeup("default")])
-        doorbell.close()
+            notifier.send([word, WorkerWakeup("default")])
+        notifier.close()
         bodies = [json.loads(body.partition(b" ")[2]) for body in _data(heard, len(words))]
         assert [body["text"] for body in bodies] == [word.text for word in words]
         assert 1 <= redis.llen("puras:tickets:lane-default") < len(words)
 
 
-async def test_a_subscription_whose_network_drops_packets_is_replaced_within_ten_seconds(
+async def test_subscription_that_loses_packets_is_replaced_within_10_s(
     redis_url: str,
 ) -> None:
     with closing(RedisNotifier(redis_url)) as notifier:
         async with subscribed(redis_url) as (proxy, wakeups):
             with wakeups.subscribe(JOB) as subscription:
-                await _until_heard(notifier, subscription, "before")
+                await _send_until_received(notifier, subscription, "before")
                 proxy.stall()
                 subscription.deltas()
-                await _until_heard(notifier, subscription, "after")
+                await _send_until_received(notifier, subscription, "after")
                 assert proxy.accepted == 2
 
 
-async def test_a_subscription_that_was_cut_wakes_everyone_once_it_is_back(redis_url: str) -> None:
-    """Messages that were sent in between are lost, so each follower reads again."""
+async def test_reconnected_subscription_notifies_all_followers(redis_url: str) -> None:
+    """Messages that were sent in between are lost, so each follower reads the database again."""
     async with subscribed(redis_url) as (proxy, wakeups):
         with wakeups.subscribe(JOB, only_end=True) as subscription:
-            await _until_rung(subscription)
+            await _wait_until_notified(subscription)
             proxy.cut()
-            await _until_rung(subscription)
+            await _wait_until_notified(subscription)
             assert proxy.accepted >= 2
 
 
@@ -90,17 +90,17 @@ async def subscribed(redis_url: str) -> AsyncIterator[tuple[TcpProxy, WakeUpList
             await wakeups.close()
 
 
-async def _until_rung(subscription: Subscription) -> None:
+async def _wait_until_notified(subscription: Subscription) -> None:
     async with asyncio.timeout(10):
         while not subscription.has_news():
             await subscription.wait(0.1)
 
 
-async def _until_heard(doorbell: RedisNotifier, subscription: Subscription, text: str) -> None:
-    """Send pieces until one arrives."""
+async def _send_until_received(notifier: RedisNotifier, subscription: Subscription, text: str) -> None:
+    """Send messages until one arrives."""
     async with asyncio.timeout(10):
         while not any(text in piece for piece in subscription.deltas()):
-            doorbell.send([Delta(JOB, 1, text)])
+            notifier.send([Delta(JOB, 1, text)])
             await subscription.wait(0.1)
 
 

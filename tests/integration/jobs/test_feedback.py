@@ -1,4 +1,4 @@
-"""Opinions of a job: one for each who rates, nobody's in the name of another, and no more than a job can show."""
+"""Feedback on a job: one rating per user, none in the name of another user, and a limited number per job."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def _key(database: Database, project_id: UUID, *scopes: str) -> dict[str, 
     return {"Authorization": f"Bearer {made.plaintext}"}
 
 
-async def test_an_app_that_names_a_person_does_not_change_what_that_person_thinks(
+async def test_app_cannot_change_the_feedback_of_a_named_user(
     client: httpx.AsyncClient, world: World, database: Database
 ) -> None:
     project_id, job_id = await _rated(database)
@@ -54,7 +54,7 @@ async def test_an_app_that_names_a_person_does_not_change_what_that_person_think
     }
 
 
-async def test_a_key_that_may_only_read_gives_no_opinion(
+async def test_read_only_key_cannot_give_feedback(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     project_id, job_id = await _rated(database)
@@ -64,7 +64,7 @@ async def test_a_key_that_may_only_read_gives_no_opinion(
     assert (refused.status_code, refused.json()["scope"]) == (403, "jobs:submit")
 
 
-async def test_a_job_has_so_many_opinions_and_each_of_them_can_still_change(
+async def test_feedback_per_job_is_limited_and_can_still_be_changed(
     client: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feedback, "MAX_RATINGS", 2)

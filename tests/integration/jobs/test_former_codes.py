@@ -1,4 +1,4 @@
-"""Error codes that were renamed: rows of the release before are read under the present names."""
+"""Renamed error codes: rows of the previous release are read with the current codes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["World", "client", "world"]
         ("worker_lost", "worker_lost"),
     ],
 )
-async def test_a_job_that_failed_with_a_former_code_has_the_present_one(
+async def test_job_with_a_former_error_code_returns_the_current_one(
     client: httpx.AsyncClient, database: Database, stored: str, shown: str
 ) -> None:
     async with database.transaction() as session:

@@ -1,4 +1,4 @@
-"""A worker whose host lacks resources claims no jobs, and a job that it has claimed already is not blamed."""
+"""A worker whose host lacks resources claims no jobs, and a job that it has already claimed is not penalized."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def run(text):
 
 @pytest.fixture
 def small_home(tmp_path: Path) -> Iterator[Path]:
-    """A home on a disk of a few MiB."""
+    """Mount a small disk of a few MiB as the home folder."""
     if os.geteuid() != 0:
-        pytest.skip("only root mounts a small disk: a worker with a full one is not tried")
+        pytest.skip("only root can mount a small disk, so a full one is not tested")
     home = tmp_path / "small"
     home.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m,mode=0755", "tmpfs", home], check=True)
@@ -71,7 +71,7 @@ class Worker:
         job_id: str = (await self._http.post("/v1/jobs", json=body)).json()["id"]
         return job_id
 
-    async def until(self, job_id: str, *statuses: str) -> Any:
+    async def wait_for_status(self, job_id: str, *statuses: str) -> Any:
         async with asyncio.timeout(30):
             while True:
                 job = (await self._http.get(f"/v1/jobs/{job_id}")).json()
@@ -81,7 +81,7 @@ class Worker:
 
     @asynccontextmanager
     async def full_disk(self) -> AsyncIterator[None]:
-        """Fill the disk to its last byte for as long as the block runs."""
+        """Fill the disk to its last byte while the block runs."""
         filler = self._home / "filler"
         with filler.open("wb", buffering=0) as file, suppress(OSError):
             while file.write(b"x" * 65_536):
@@ -97,8 +97,8 @@ class Worker:
                     return found
                 await asyncio.sleep(0.05)
 
-    async def beat(self) -> None:
-        heart = Heartbeat(
+    async def send_heartbeat(self) -> None:
+        heartbeat = Heartbeat(
             self._url,
             worker_id=lambda: self.supervisor.worker_id,
             running=lambda: 0,
@@ -107,7 +107,7 @@ class Worker:
             shortage=self.supervisor.shortage,
         )
         with psycopg.connect(self._url, autocommit=True) as connection:
-            await asyncio.to_thread(heart._send, connection)
+            await asyncio.to_thread(heartbeat._send, connection)
 
 
 @pytest_asyncio.fixture
@@ -141,22 +141,22 @@ async def worker(
     await runner.close()
 
 
-async def test_a_worker_with_a_full_disk_claims_nothing_reports_it_and_blames_no_job(
+async def test_worker_with_a_full_disk_reports_it_and_fails_no_job(
     worker: Worker, project: Project
 ) -> None:
-    first = await worker.until(await worker.submit("hello"), "succeeded", "failed")
+    first = await worker.wait_for_status(await worker.submit("hello"), "succeeded", "failed")
     assert first["status"] == "succeeded", first
     async with worker.full_disk():
         host = worker.supervisor._host
         assert host is not None
         assert "0 MiB free" in str(host.shortage(is_fresh=True))
-        for text in ("x" * 200_000, "write"):  # its inputs do not fit; what it writes does not fit
+        for text in ("x" * 200_000, "write"):  # first, the inputs do not fit; then, the written file does not fit
             job_id = await worker.submit(text)
-            await worker.supervisor._claim("default", 4)  # as if it had been claimed a moment before
+            await worker.supervisor._claim("default", 4)  # as if it had been claimed shortly before
             requeued = await worker.requeued(job_id)
             assert requeued[0]["reason"].startswith("host_exhausted"), requeued
         waiting = await worker.submit("later")
-        await worker.beat()
+        await worker.send_heartbeat()
         assert "is short of disk: 0 MiB free" in (worker.supervisor.why_no_claims() or "")
         ready = await project.http.get("/ready")
         assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
@@ -165,15 +165,15 @@ async def test_a_worker_with_a_full_disk_claims_nothing_reports_it_and_blames_no
         assert (workers.status_code, workers.json()["code"]) == (503, "workers_not_ready")
         assert HOST_SHORTAGE.labels("disk")._value.get() == 1  # type: ignore[no-untyped-call]
         await asyncio.sleep(2 * SWEEP_INTERVAL_S)
-        assert (await worker.until(waiting, "queued", "running", "failed"))["status"] == "queued"
-    done = await worker.until(waiting, "succeeded", "failed")
+        assert (await worker.wait_for_status(waiting, "queued", "running", "failed"))["status"] == "queued"
+    done = await worker.wait_for_status(waiting, "succeeded", "failed")
     assert done["status"] == "succeeded", done
     assert worker.supervisor.why_no_claims() is None
     worker.supervisor.stop()
     assert (worker.supervisor.why_no_claims() or "").startswith("it is draining")
 
 
-def test_shortages_of_memory_and_processes_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shortages_of_memory_and_processes_are_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rich = Host(tmp_path, min_disk_mb=1, min_memory_mb=1)
     assert rich.shortage() is None
     poor = Host(tmp_path, min_disk_mb=1, min_memory_mb=2**30)

@@ -1,4 +1,4 @@
-"""A key's daily cap: what its jobs of the day have cost and what those that run hold, however many there were."""
+"""Daily cap of a key: the cost of its jobs of the day plus the reservations of its running jobs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ values (:project_id, cast(now() at time zone 'UTC' as date) - cast(:days_ago as 
 HOLDS = text("update jobs set status = 'running', reserved_micros = :reserved where id = :job_id")
 
 
-async def capped(database: Database, most_micros: int) -> Tenant:
+async def capped(database: Database, cap_micros: int) -> Tenant:
     async with database.transaction() as session:
         tenant = await make_tenant(session)
-    return replace(tenant, principal=replace(tenant.principal, daily_cap_micros=most_micros))
+    return replace(tenant, principal=replace(tenant.principal, daily_cap_micros=cap_micros))
 
 
 async def spend(
@@ -34,7 +34,7 @@ async def spend(
         await session.execute(SPENT, {**values, **of})
 
 
-async def test_a_key_submits_until_the_day_has_cost_its_cap_over_all_skills(database: Database) -> None:
+async def test_key_submits_until_all_skills_have_cost_its_daily_cap(database: Database) -> None:
     tenant = await capped(database, 100)
     await spend(database, tenant, skill="first", days_ago=1, spent=500)
     await spend(database, tenant, skill="first", spent=60)
@@ -47,7 +47,7 @@ async def test_a_key_submits_until_the_day_has_cost_its_cap_over_all_skills(data
     assert refused.value.fields["spent_micros"] == 100
 
 
-async def test_what_its_running_jobs_hold_counts_and_what_other_keys_spend_does_not(
+async def test_reservations_count_and_costs_of_other_keys_do_not(
     database: Database,
 ) -> None:
     tenant = await capped(database, 100)

@@ -1,4 +1,4 @@
-"""Transactions that hold several rows take them in one order: jobs, wallets, windows. So none waits in a circle."""
+"""Transactions lock several rows in one order (jobs, wallets, windows), so that they do not deadlock."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _STARTED_LONG_AGO = text("update jobs set started_at = started_at - interval '1 
 
 
 async def running_jobs(database: Database, worker_id: UUID) -> list[JobAttempt]:
-    """A job that costs nothing and one that does, of one project and one worker."""
+    """Return a free job and a priced job, of one project and one worker."""
     async with database.transaction() as session:
         tenant = await make_tenant(session)
         for prices in (FREE, PRICED):
@@ -41,14 +41,14 @@ async def running_jobs(database: Database, worker_id: UUID) -> list[JobAttempt]:
 
 
 @pytest.mark.parametrize("by", ["another process", "the worker itself"])
-async def test_jobs_are_sent_on_while_one_of_them_ends(database: Database, by: str) -> None:
-    """A worker that was given up stores the end of one job while its jobs are sent on."""
+async def test_jobs_are_requeued_while_one_of_them_ends(database: Database, by: str) -> None:
+    """A worker whose lease expired stores the result of one job while its jobs are requeued."""
     worker_id = await worker(database)
     free, priced = await running_jobs(database, worker_id)
     async with database.transaction() as session:
         await session.execute(_IS_GONE if by == "another process" else _STARTED_LONG_AGO)
 
-    async def send_on() -> None:
+    async def requeue() -> None:
         async with database.transaction() as session:
             if by == "another process":
                 await sweep(session)
@@ -59,10 +59,10 @@ async def test_jobs_are_sent_on_while_one_of_them_ends(database: Database, by: s
         async with database.transaction() as ending:
             for statement in _HOLD_AS_AN_END:
                 await ending.execute(statement, {"job_id": priced.job_id})
-            sending = asyncio.create_task(send_on())
+            requeuing = asyncio.create_task(requeue())
             await until_blocked(database)
             assert await finish(ending, priced, AttemptResult("succeeded", result={}))
-        await sending
+        await requeuing
     async with database.transaction() as session:
         found = (await session.execute(text("select id, status from jobs"))).all()
     assert {row.id: row.status for row in found} == {free.job_id: "queued", priced.job_id: "succeeded"}

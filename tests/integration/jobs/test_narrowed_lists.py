@@ -1,4 +1,4 @@
-"""What a list of jobs is narrowed by, and how much they did of late."""
+"""Filters of a list of jobs, and the statistics of recent jobs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Known(NamedTuple):
 
 @pytest.fixture
 async def known(database: Database) -> Known:
-    """A quick one that succeeded, a slow and dear one that failed, and one of two days ago."""
+    """Return a quick job that succeeded, a slow and expensive one that failed, and one from two days ago."""
     moment = now()
     async with database.transaction() as session:
         tenant = await make_tenant(session, make_skill())
@@ -49,19 +49,19 @@ async def known(database: Database) -> Known:
             ("failed", moment - timedelta(minutes=2), timedelta(seconds=90), 50_000, None),
             ("succeeded", moment - timedelta(days=2), timedelta(seconds=1), 70, None),
         )
-        for job_id, (status, at, took, cost, key) in zip(jobs, rows, strict=True):
-            values = {"id": job_id, "status": status, "at": at, "took": took, "cost": cost, "key": key}
+        for job_id, (status, at, duration_s, cost, key) in zip(jobs, rows, strict=True):
+            values = {"id": job_id, "status": status, "at": at, "took": duration_s, "cost": cost, "key": key}
             await session.execute(_AS, values)
     return Known({"Authorization": f"Bearer {made.plaintext}"}, made.key.id, *jobs)
 
 
-async def found(client: httpx.AsyncClient, known: Known, **asked: Any) -> list[UUID]:
-    answer = await client.get("/v1/jobs", params=asked, headers=known.headers)
+async def found(client: httpx.AsyncClient, known: Known, **filters: Any) -> list[UUID]:
+    answer = await client.get("/v1/jobs", params=filters, headers=known.headers)
     assert answer.status_code == 200, answer.text
     return [UUID(job["id"]) for job in answer.json()]
 
 
-async def test_a_list_is_narrowed_by_time_cost_key_and_moment(
+async def test_list_is_filtered_by_duration_cost_key_and_time(
     client: httpx.AsyncClient, known: Known
 ) -> None:
     assert await found(client, known) == [known.quick, known.slow, known.old]
@@ -76,14 +76,14 @@ async def test_a_list_is_narrowed_by_time_cost_key_and_moment(
 @pytest.mark.parametrize(
     "asked", [{"min_seconds": -1}, {"min_cost_usd": "inf"}, {"key": "mine"}, {"min_seconds": "nan"}]
 )
-async def test_what_makes_no_sense_is_refused(
-    client: httpx.AsyncClient, known: Known, asked: dict[str, Any]
+async def test_invalid_filters_are_rejected(
+    client: httpx.AsyncClient, known: Known, filters: dict[str, Any]
 ) -> None:
-    answer = await client.get("/v1/jobs", params=asked, headers=known.headers)
+    answer = await client.get("/v1/jobs", params=filters, headers=known.headers)
     assert answer.status_code == 422
 
 
-async def test_the_last_day_is_told_in_steps(client: httpx.AsyncClient, known: Known) -> None:
+async def test_statistics_of_the_last_day_are_in_intervals(client: httpx.AsyncClient, known: Known) -> None:
     answer = await client.get("/v1/jobs/activity", headers=known.headers)
     bars = answer.json()
     assert len(bars) == 48
@@ -95,12 +95,12 @@ async def test_the_last_day_is_told_in_steps(client: httpx.AsyncClient, known: K
     assert [bar["jobs"] for bar in week.json()] in ([0, 1, 2], [1, 0, 2], [0, 2, 1], [1, 1, 1])
 
 
-async def test_nobody_else_counts_in(client: httpx.AsyncClient, known: Known, database: Database) -> None:
+async def test_jobs_of_other_projects_are_not_counted(client: httpx.AsyncClient, known: Known, database: Database) -> None:
     async with database.transaction() as session:
-        stranger = await make_tenant(session, make_skill())
-        secret = await keys.create(session, None, project_id=stranger.principal.project_id, limits=Limits())
+        other_tenant = await make_tenant(session, make_skill())
+        secret = await keys.create(session, None, project_id=other_tenant.principal.project_id, limits=Limits())
         public = await keys.create(
-            session, None, project_id=stranger.principal.project_id, kind="publishable"
+            session, None, project_id=other_tenant.principal.project_id, kind="publishable"
         )
     theirs = {"Authorization": f"Bearer {secret.plaintext}"}
     assert sum(bar["jobs"] for bar in (await client.get("/v1/jobs/activity", headers=theirs)).json()) == 0

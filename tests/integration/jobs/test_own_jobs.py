@@ -1,4 +1,4 @@
-"""A restricted key reads and touches the jobs that it submitted itself, and no others of its project."""
+"""A restricted key reads and changes only the jobs that it submitted itself."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ WRITES = (
 
 
 async def _tenant(database: Database) -> tuple[Tenant, UUID]:
-    """A project, and a job that another of its keys submitted."""
+    """Return a project, and a job that another of its keys submitted."""
     async with database.transaction() as session:
         tenant = await make_tenant(session, make_skill(), make_skill("other"))
         return tenant, await make_job(session, tenant, inputs={"secret": "zq7"}, metadata={"word": "zq7"})
@@ -76,8 +76,8 @@ async def _submit(client: httpx.AsyncClient, headers: Headers) -> str:
     return str(answer.json()["id"])
 
 
-async def _called(instance: AppContext, tenant: Tenant, job_id: UUID) -> UUID:
-    """A job that the job has called while it ran."""
+async def _create_subjob(instance: AppContext, tenant: Tenant, job_id: UUID) -> UUID:
+    """Create a subjob of the job and return its ID."""
     async with instance.database.transaction() as session:
         await session.execute(update(Job).where(col(Job.id) == job_id).values(status="running", attempt=1))
     job = Principal("job", job_id, tenant.project_id, f"job:{job_id}", Role.DEVELOPER, facts={"attempt": 1})
@@ -85,7 +85,7 @@ async def _called(instance: AppContext, tenant: Tenant, job_id: UUID) -> UUID:
 
 
 @pytest.mark.parametrize("narrowing", NARROWINGS)
-async def test_a_restricted_key_reads_its_own_jobs_and_no_others(
+async def test_restricted_key_reads_only_its_own_jobs(
     client: httpx.AsyncClient, database: Database, narrowing: str
 ) -> None:
     tenant, others = await _tenant(database)
@@ -96,7 +96,7 @@ async def test_a_restricted_key_reads_its_own_jobs_and_no_others(
         answer = await client.get(path.format(job=others), headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (404, "job_not_found"), path
         assert "zq7" not in answer.text
-    for path in READS[:-3:2]:  # those that answer for a job without an agent, an end and files
+    for path in READS[:-3:2]:  # those that respond for a job without an agent, a result and files
         if "stream" not in path:
             assert (await client.get(path.format(job=own), headers=headers)).status_code == 200, path
 
@@ -109,7 +109,7 @@ async def test_a_restricted_key_reads_its_own_jobs_and_no_others(
 
 
 @pytest.mark.parametrize("narrowing", NARROWINGS)
-async def test_a_restricted_key_changes_its_own_jobs_and_no_others(
+async def test_restricted_key_changes_only_its_own_jobs(
     client: httpx.AsyncClient, database: Database, narrowing: str
 ) -> None:
     tenant, others = await _tenant(database)
@@ -130,7 +130,7 @@ async def test_a_restricted_key_changes_its_own_jobs_and_no_others(
     assert cancelled.json()["status"] == "cancelled"
 
 
-async def test_the_scope_for_all_jobs_shows_those_of_other_keys(
+async def test_scope_for_all_jobs_shows_jobs_of_other_keys(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     tenant, others = await _tenant(database)
@@ -140,20 +140,20 @@ async def test_the_scope_for_all_jobs_shows_those_of_other_keys(
     assert [job["id"] for job in (await client.get("/v1/jobs", headers=headers)).json()] == [str(others)]
 
 
-async def test_a_restricted_key_reads_what_its_own_job_has_called(
+async def test_restricted_key_reads_subjobs_of_its_own_jobs(
     client: httpx.AsyncClient, database: Database, instance: AppContext
 ) -> None:
     tenant, others = await _tenant(database)
     headers = await _key(database, tenant, NARROWINGS["allowlist"])
     own = await _submit(client, headers)
 
-    child, of_others = [await _called(instance, tenant, job_id) for job_id in (UUID(own), others)]
+    child, of_others = [await _create_subjob(instance, tenant, job_id) for job_id in (UUID(own), others)]
 
     assert (await client.get(f"/v1/jobs/{child}", headers=headers)).json()["parent_job_id"] == own
     assert (await client.get(f"/v1/jobs/{of_others}", headers=headers)).status_code == 404
 
 
-async def test_what_was_asked_once_is_not_replayed_to_another_key(
+async def test_idempotent_response_is_not_returned_to_another_key(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     tenant, _ = await _tenant(database)
@@ -170,7 +170,7 @@ async def test_what_was_asked_once_is_not_replayed_to_another_key(
 
 
 @pytest.mark.parametrize("kind", ["secret", "publishable"])
-async def test_a_key_for_named_skills_does_not_fork_with_words_of_its_own(
+async def test_key_for_named_skills_cannot_fork_with_its_own_text(
     client: httpx.AsyncClient, database: Database, kind: KeyKind
 ) -> None:
     tenant, _ = await _tenant(database)
@@ -184,7 +184,7 @@ async def test_a_key_for_named_skills_does_not_fork_with_words_of_its_own(
 
 
 async def _recorded(database: Database) -> tuple[Tenant, UUID]:
-    """A project, and a job of another key in which a model has replied."""
+    """Return a project, and a job of another key in which a model has replied."""
     agent = {"is_agentic": True, "entrypoint": "prompt.md"}
     async with database.transaction() as session:
         tenant = await make_tenant(session, make_skill(**agent), make_skill("other", **agent))
@@ -195,15 +195,15 @@ async def _recorded(database: Database) -> tuple[Tenant, UUID]:
         return tenant, job_id
 
 
-async def _begun(database: Database, job_id: str) -> None:
-    """The job's journal has begun, so that it can be forked."""
+async def _start_journal(database: Database, job_id: str) -> None:
+    """Start the journal of the job, so that it can be forked."""
     opening = {"system": "", "messages": [], "tools": [], "model": None}
     async with database.transaction() as session:
         entry = JournalEntry(job_id=UUID(job_id), step=0, place=0, kind="opening", attempt=1, content=opening)
         session.add(entry)
 
 
-async def _is_played(client: httpx.AsyncClient, headers: Headers, job: object, **more: object) -> int:
+async def _play_recording(client: httpx.AsyncClient, headers: Headers, job: object, **more: object) -> int:
     body = {"skill": "echo", "inputs": {}, "model": f"recording/{job}", **more}
     answer = await client.post("/v1/jobs", json=body, headers=headers)
     if answer.status_code == 404:
@@ -212,28 +212,28 @@ async def _is_played(client: httpx.AsyncClient, headers: Headers, job: object, *
 
 
 @pytest.mark.parametrize("narrowing", NARROWINGS)
-async def test_a_restricted_key_plays_recordings_of_its_own_jobs_and_of_no_others(
+async def test_restricted_key_plays_recordings_of_only_its_own_jobs(
     client: httpx.AsyncClient, database: Database, narrowing: str
 ) -> None:
     tenant, others = await _recorded(database)
     headers = await _key(database, tenant, NARROWINGS[narrowing])
     own = await _submit(client, headers)
-    await _begun(database, own)
+    await _start_journal(database, own)
 
-    assert await _is_played(client, headers, others) == 404
-    assert await _is_played(client, headers, uuid4()) == 404
+    assert await _play_recording(client, headers, others) == 404
+    assert await _play_recording(client, headers, uuid4()) == 404
     fork = {"step": 0, "model": f"recording/{others}"}
     forked = await client.post(f"/v1/jobs/{own}/fork", json=fork, headers=headers)
     assert (forked.status_code, forked.json()["code"]) == (404, "job_not_found")
-    assert len((await client.get("/v1/jobs", headers=headers)).json()) == 1  # nothing was made
-    assert await _is_played(client, headers, own) == 201
+    assert len((await client.get("/v1/jobs", headers=headers)).json()) == 1  # no job was created
+    assert await _play_recording(client, headers, own) == 201
     forked = await client.post(
         f"/v1/jobs/{own}/fork", json={"step": 0, "model": f"recording/{own}"}, headers=headers
     )
     assert forked.status_code == 201, forked.text
 
 
-async def test_a_job_that_plays_a_recording_is_replayed_by_a_key_that_may_read_it(
+async def test_job_with_a_recording_is_replayed_by_a_key_that_may_read_it(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     tenant, others = await _recorded(database)
@@ -255,25 +255,25 @@ async def test_a_job_that_plays_a_recording_is_replayed_by_a_key_that_may_read_i
     assert (refused.status_code, refused.json()["code"]) == (404, "job_not_found")
     owner = {"Authorization": f"Bearer {made.plaintext}"}
     assert (await client.post(f"/v1/jobs/{playing}/replay", headers=owner)).status_code == 201
-    assert await _is_played(client, owner, others) == 201
+    assert await _play_recording(client, owner, others) == 201
 
 
 @pytest.mark.parametrize("allowed", [(), ("echo",)])
-async def test_a_publishable_key_plays_no_recordings(
+async def test_publishable_key_cannot_play_recordings(
     client: httpx.AsyncClient, database: Database, allowed: tuple[str, ...]
 ) -> None:
     tenant, others = await _recorded(database)
     headers = await _key(database, tenant, Limits(skill_allowlist=allowed), "publishable")
     own = await _submit(client, headers)
-    await _begun(database, own)
+    await _start_journal(database, own)
 
     for job in (others, own):
-        assert await _is_played(client, headers, job) == 403
+        assert await _play_recording(client, headers, job) == 403
         fork = {"step": 0, "model": f"recording/{job}"}
         assert (await client.post(f"/v1/jobs/{own}/fork", json=fork, headers=headers)).status_code == 403
 
 
-async def test_a_key_that_may_not_read_the_answer_is_refused_before_anything_is_done(
+async def test_key_that_cannot_read_the_response_is_rejected_first(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     tenant, job_id = await _tenant(database)
@@ -296,7 +296,7 @@ async def test_a_key_that_may_not_read_the_answer_is_refused_before_anything_is_
     assert [(job["id"], job["status"]) for job in jobs] == [(str(job_id), "queued")]
 
 
-async def test_an_error_names_the_skills_only_to_a_key_that_may_list_them(
+async def test_error_lists_skills_only_for_a_key_that_may_list_them(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     tenant, _ = await _tenant(database)
@@ -311,7 +311,7 @@ async def test_an_error_names_the_skills_only_to_a_key_that_may_list_them(
 
 
 @pytest.mark.parametrize("kind", ["secret", "publishable"])
-async def test_a_key_for_named_skills_learns_of_no_other_skill_whether_it_exists(
+async def test_key_for_named_skills_cannot_detect_other_skills(
     client: httpx.AsyncClient, database: Database, kind: KeyKind
 ) -> None:
     tenant, _ = await _tenant(database)
@@ -330,8 +330,8 @@ async def test_a_key_for_named_skills_learns_of_no_other_skill_whether_it_exists
         assert by_id.status_code == 201, name
 
 
-async def _packs(database: Database, tenant: Tenant) -> None:
-    """Two other skillpacks: `media` with echo and twin, `tools` with twin alone."""
+async def _create_skillpacks(database: Database, tenant: Tenant) -> None:
+    """Create two other skillpacks: `media` with echo and twin, `tools` with only twin."""
     async with database.transaction() as session:
         for slug, names in (("media", ("echo", "twin")), ("tools", ("twin",))):
             pack = Skillpack(project_id=tenant.project_id, slug=slug, name=slug, last_version=1)
@@ -344,11 +344,11 @@ async def _packs(database: Database, tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize("kind", ["secret", "publishable"])
-async def test_what_is_not_on_the_list_is_rejected_in_the_same_way_whether_it_exists_or_not(
+async def test_unlisted_skills_are_rejected_alike_whether_they_exist_or_not(
     client: httpx.AsyncClient, database: Database, kind: KeyKind
 ) -> None:
     tenant, _ = await _tenant(database)
-    await _packs(database, tenant)
+    await _create_skillpacks(database, tenant)
     lists = {
         ("echo",): {
             "media/echo": 403, "nowhere/echo": 403, "twin": 403, "echo": 201, "default/echo": 201,
@@ -373,11 +373,11 @@ async def test_what_is_not_on_the_list_is_rejected_in_the_same_way_whether_it_ex
                     assert answer.json()["skill"] in (name, skill)
 
 
-async def test_skillpacks_are_named_only_to_a_key_that_may_list_skills(
+async def test_skillpacks_are_listed_only_for_a_key_that_may_list_skills(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     tenant, _ = await _tenant(database)
-    await _packs(database, tenant)
+    await _create_skillpacks(database, tenant)
     run = ["jobs:submit", "jobs:read_own"]
 
     for scopes, shown in ((run, False), ([*run, "skills:read"], True), ([], True)):
@@ -388,7 +388,7 @@ async def test_skillpacks_are_named_only_to_a_key_that_may_list_skills(
         assert "?skillpack=" in answer.json()["detail"]
 
 
-async def test_a_key_reads_and_decides_approvals_of_jobs_that_it_may_read_and_of_no_others(
+async def test_key_accesses_approvals_only_of_jobs_that_it_may_read(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     tenant, others = await _tenant(database)
@@ -417,7 +417,7 @@ async def test_a_key_reads_and_decides_approvals_of_jobs_that_it_may_read_and_of
     assert (await client.post(f"/v1/approvals/{hidden}/deny", headers=reader)).status_code == 200
 
 
-async def test_a_request_that_waits_is_rejected_when_its_key_was_revoked_meanwhile(
+async def test_waiting_request_is_rejected_when_its_key_was_revoked(
     database: Database, client: httpx.AsyncClient
 ) -> None:
     tenant, job_id = await _tenant(database)
@@ -437,7 +437,7 @@ async def test_a_request_that_waits_is_rejected_when_its_key_was_revoked_meanwhi
     assert (valid.status_code, valid.json()["id"]) == (200, str(job_id))
 
 
-async def test_jobs_for_later_are_for_secret_keys_and_at_most_a_year_ahead(
+async def test_delayed_jobs_need_a_secret_key_and_a_time_within_a_year(
     database: Database, client: httpx.AsyncClient
 ) -> None:
     tenant, _ = await _tenant(database)

@@ -1,4 +1,4 @@
-"""Admission, fair claim, fencing: on a real database."""
+"""Admission, fair claims and fencing on a real database."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from backend.execution.jobs.attempts.requeue import requeue
 from backend.execution.jobs.errors import JobAlreadyEnded, JobNotFound
 from backend.execution.jobs.forks.replay import replay
 from backend.execution.jobs.queries import JobFilter
-from backend.execution.worker_registry import service as fleet
+from backend.execution.worker_registry import service as worker_registry
 from backend.money.ledger import audit
 from backend.money.ledger import service as ledger
 from backend.money.pricing import PriceList
 from tests.factories.tenants import Tenant, make_job, make_skill, make_tenant
 
 
-async def tenant_of(database: Database, **over: object) -> Tenant:
+async def create_tenant(database: Database, **overrides: object) -> Tenant:
     async with database.transaction() as session:
-        return await make_tenant(session, **over)  # type: ignore[arg-type]  # the factory checks them
+        return await make_tenant(session, **overrides)  # type: ignore[arg-type]  # the factory checks them
 
 
-async def submitted(database: Database, tenant: Tenant, count: int = 1, **request: object) -> list[UUID]:
+async def submit_jobs(database: Database, tenant: Tenant, count: int = 1, **request: object) -> list[UUID]:
     made = []
     for _ in range(count):
         async with database.transaction() as session:
@@ -45,24 +45,24 @@ async def submitted(database: Database, tenant: Tenant, count: int = 1, **reques
     return made
 
 
-async def worker(database: Database, lane: str = "default") -> UUID:
+async def join_worker(database: Database, lane: str = "default") -> UUID:
     worker_id = uuid4()
     async with database.transaction() as session:
-        await fleet.join(session, worker_id, lanes=[lane], capacity=8, layers=[])
+        await worker_registry.join(session, worker_id, lanes=[lane], capacity=8, layers=[])
     return worker_id
 
 
-async def claimed(database: Database, worker_id: UUID, most: int = 8) -> list[JobAttempt]:
+async def claim_jobs(database: Database, worker_id: UUID, limit: int = 8) -> list[JobAttempt]:
     async with database.transaction() as session:
-        return await claim(session, worker_id=worker_id, lane="default", limit=most)
+        return await claim(session, worker_id=worker_id, lane="default", limit=limit)
 
 
-async def ended(database: Database, job: JobAttempt, status: str = "succeeded") -> bool:
+async def end_job(database: Database, job: JobAttempt, status: str = "succeeded") -> bool:
     async with database.transaction() as session:
         return await finish(session, job, AttemptResult(status, result={"ok": True}))  # type: ignore[arg-type]
 
 
-async def lose(database: Database, worker_id: UUID) -> None:
+async def lose_worker(database: Database, worker_id: UUID) -> None:
     async with database.transaction() as session:
         await session.execute(
             text("update workers set beat_at = to_timestamp(0) where id = :id"), {"id": worker_id}
@@ -71,54 +71,54 @@ async def lose(database: Database, worker_id: UUID) -> None:
         await sweep(session)
 
 
-async def books_are_right(database: Database) -> None:
+async def assert_ledger_is_consistent(database: Database) -> None:
     async with database.transaction() as session:
         assert await audit.check_ledger(session) == []
 
 
-async def shown(database: Database, tenant: Tenant, job_id: UUID) -> queries.JobRead:
+async def read_job(database: Database, tenant: Tenant, job_id: UUID) -> queries.JobRead:
     async with database.transaction() as session:
         return await queries.get_job(session, tenant.principal, job_id)
 
 
-async def test_a_job_beyond_the_window_is_parked_and_runs_when_one_ends(database: Database) -> None:
-    tenant = await tenant_of(database, concurrency_limit=2)
-    job_ids = await submitted(database, tenant, 3)
-    me = await worker(database)
-    jobs = await claimed(database, me)
+async def test_job_beyond_the_window_is_pending_until_another_ends(database: Database) -> None:
+    tenant = await create_tenant(database, concurrency_limit=2)
+    job_ids = await submit_jobs(database, tenant, 3)
+    me = await join_worker(database)
+    jobs = await claim_jobs(database, me)
     assert [job.job_id for job in jobs] == job_ids[:2]
-    third = await shown(database, tenant, job_ids[2])
+    third = await read_job(database, tenant, job_ids[2])
     assert third.waiting_reason == "for the concurrency limit of the project (2/2)"
-    assert await ended(database, jobs[0])
-    assert [job.job_id for job in await claimed(database, me)] == [job_ids[2]]
-    await books_are_right(database)
+    assert await end_job(database, jobs[0])
+    assert [job.job_id for job in await claim_jobs(database, me)] == [job_ids[2]]
+    await assert_ledger_is_consistent(database)
 
 
-async def test_a_higher_priority_goes_first_within_its_project(database: Database) -> None:
-    tenant = await tenant_of(database, concurrency_limit=1)
-    (running,) = await submitted(database, tenant)
-    await submitted(database, tenant, priority=1)
-    (urgent,) = await submitted(database, tenant, priority=9)
-    me = await worker(database)
-    (job,) = await claimed(database, me)
+async def test_higher_priority_runs_first_within_its_project(database: Database) -> None:
+    tenant = await create_tenant(database, concurrency_limit=1)
+    (running,) = await submit_jobs(database, tenant)
+    await submit_jobs(database, tenant, priority=1)
+    (urgent,) = await submit_jobs(database, tenant, priority=9)
+    me = await join_worker(database)
+    (job,) = await claim_jobs(database, me)
     assert job.job_id == running
-    await ended(database, job)
-    assert [job.job_id for job in await claimed(database, me)] == [urgent]
+    await end_job(database, job)
+    assert [job.job_id for job in await claim_jobs(database, me)] == [urgent]
 
 
-async def test_a_flood_of_one_project_does_not_hold_up_the_others(database: Database) -> None:
-    flood = await tenant_of(database, concurrency_limit=50)
-    await submitted(database, flood, 60)
-    quiet = [await tenant_of(database) for _ in range(3)]
-    me = await worker(database)
-    for job in await claimed(database, me, most=10):
-        await ended(database, job)
+async def test_many_jobs_of_one_project_do_not_delay_other_projects(database: Database) -> None:
+    flood = await create_tenant(database, concurrency_limit=50)
+    await submit_jobs(database, flood, 60)
+    quiet = [await create_tenant(database) for _ in range(3)]
+    me = await join_worker(database)
+    for job in await claim_jobs(database, me, limit=10):
+        await end_job(database, job)
     for tenant in quiet:
-        await submitted(database, tenant, 5)
+        await submit_jobs(database, tenant, 5)
     served: list[UUID] = []
-    while len(served) < 20 and (jobs := await claimed(database, me, most=1)):
+    while len(served) < 20 and (jobs := await claim_jobs(database, me, limit=1)):
         served += [job.project_id for job in jobs]
-        await ended(database, jobs[0])
+        await end_job(database, jobs[0])
     counts = Counter(served)
     assert all(counts[tenant.project_id] == 5 for tenant in quiet), (
         "each project gets its share while all wait"
@@ -127,22 +127,22 @@ async def test_a_flood_of_one_project_does_not_hold_up_the_others(database: Data
 
 
 async def test_no_job_is_claimed_twice(database: Database) -> None:
-    tenant = await tenant_of(database)
-    await submitted(database, tenant, 20)
-    first, second = await worker(database), await worker(database)
+    tenant = await create_tenant(database)
+    await submit_jobs(database, tenant, 20)
+    first, second = await join_worker(database), await join_worker(database)
     taken = [
-        job.job_id for _ in range(10) for me in (first, second) for job in await claimed(database, me, most=2)
+        job.job_id for _ in range(10) for me in (first, second) for job in await claim_jobs(database, me, limit=2)
     ]
     assert len(taken) == len(set(taken)) == 20
 
 
-async def test_every_write_of_a_lost_attempt_is_refused(database: Database) -> None:
-    tenant = await tenant_of(database)
-    (job_id,) = await submitted(database, tenant)
-    lost, other = await worker(database), await worker(database)
-    (stale,) = await claimed(database, lost)
-    await lose(database, lost)
-    (fresh,) = await claimed(database, other)
+async def test_every_write_of_a_lost_attempt_is_rejected(database: Database) -> None:
+    tenant = await create_tenant(database)
+    (job_id,) = await submit_jobs(database, tenant)
+    lost, other = await join_worker(database), await join_worker(database)
+    (stale,) = await claim_jobs(database, lost)
+    await lose_worker(database, lost)
+    (fresh,) = await claim_jobs(database, other)
     assert (fresh.job_id, fresh.attempt) == (job_id, 2)
     async with database.transaction() as session:
         assert not await append(
@@ -153,45 +153,45 @@ async def test_every_write_of_a_lost_attempt_is_refused(database: Database) -> N
         )
         assert not await finish(session, stale, AttemptResult("succeeded", result={"late": True}))
         assert not await requeue(session, job_id=job_id, attempt=stale.attempt, reason="drain")
-    assert await ended(database, fresh)
-    assert not await ended(database, fresh), "an end is stored once"
+    assert await end_job(database, fresh)
+    assert not await end_job(database, fresh), "an end is stored once"
     async with database.transaction() as session:
         events = await list_events(session, tenant.principal, job_id)
     assert [event.type for event in events] == ["queued", "started", "requeued", "started", "succeeded"]
     assert [event.seq for event in events] == [1, 2, 3, 4, 5]
-    await books_are_right(database)
+    await assert_ledger_is_consistent(database)
 
 
-async def test_a_job_that_kills_its_process_alone_fails_as_worker_lost(database: Database) -> None:
-    tenant = await tenant_of(database)
-    (job_id,) = await submitted(database, tenant)
+async def test_job_that_kills_its_process_alone_fails_with_worker_lost(database: Database) -> None:
+    tenant = await create_tenant(database)
+    (job_id,) = await submit_jobs(database, tenant)
     for attempt in range(1, 5):
-        me = await worker(database)
+        me = await join_worker(database)
         async with database.transaction() as session:
             lane = await reserve_quarantined(session, worker_id=me, lanes=["default"])
-        assert (lane is not None) == (attempt == 4), "after three losses it is a suspect"
+        assert (lane is not None) == (attempt == 4), "it is quarantined after its third lost attempt"
         if lane is None:
-            assert len(await claimed(database, me)) == 1
+            assert len(await claim_jobs(database, me)) == 1
         else:
-            assert await claimed(database, me) == [], "nobody claims a suspect by the way"
+            assert await claim_jobs(database, me) == [], "a normal claim does not take a quarantined job"
             async with database.transaction() as session:
                 assert len(await claim_quarantined(session, worker_id=me, lane=lane)) == 1
-        await lose(database, me)
-    job = await shown(database, tenant, job_id)
+        await lose_worker(database, me)
+    job = await read_job(database, tenant, job_id)
     assert (job.status, job.error_code) == ("failed", "worker_lost")
-    await books_are_right(database)
+    await assert_ledger_is_consistent(database)
 
 
-async def test_a_quarantined_job_stays_so_after_a_drain(database: Database) -> None:
-    tenant = await tenant_of(database)
-    (job_id,) = await submitted(database, tenant)
+async def test_quarantined_job_stays_quarantined_after_a_drain(database: Database) -> None:
+    tenant = await create_tenant(database)
+    (job_id,) = await submit_jobs(database, tenant)
     for _ in range(3):
-        me = await worker(database)
-        assert len(await claimed(database, me)) == 1
-        await lose(database, me)
+        me = await join_worker(database)
+        assert len(await claim_jobs(database, me)) == 1
+        await lose_worker(database, me)
     for _ in range(2):
-        me = await worker(database)
-        assert await claimed(database, me) == []
+        me = await join_worker(database)
+        assert await claim_jobs(database, me) == []
         async with database.transaction() as session:
             lane = await reserve_quarantined(session, worker_id=me, lanes=["default"])
             assert lane is not None
@@ -200,206 +200,206 @@ async def test_a_quarantined_job_stays_so_after_a_drain(database: Database) -> N
             await session.execute(text("delete from workers where id = :id"), {"id": me})
 
 
-async def test_jobs_that_a_job_calls_are_no_company(database: Database) -> None:
-    tenant = await tenant_of(database)
-    calling, called = await submitted(database, tenant, 2)
-    me = await worker(database)
-    assert len(await claimed(database, me)) == 2
+async def test_subjobs_do_not_count_as_other_jobs_of_a_lost_worker(database: Database) -> None:
+    tenant = await create_tenant(database)
+    calling, called = await submit_jobs(database, tenant, 2)
+    me = await join_worker(database)
+    assert len(await claim_jobs(database, me)) == 2
     async with database.transaction() as session:
         await session.execute(
             text("update jobs set parent_job_id = :calling where id = :called"),
             {"calling": calling, "called": called},
         )
-    await lose(database, me)
+    await lose_worker(database, me)
     async with database.transaction() as session:
         alone = (await session.execute(text("select losses_alone from jobs"))).scalars().all()
     assert alone == [1, 1]
 
 
-async def test_neighbours_of_a_lost_process_are_not_blamed(database: Database) -> None:
-    tenant = await tenant_of(database)
-    job_ids = await submitted(database, tenant, 2)
+async def test_other_jobs_of_a_lost_process_are_not_failed(database: Database) -> None:
+    tenant = await create_tenant(database)
+    job_ids = await submit_jobs(database, tenant, 2)
     for _ in range(6):
-        me = await worker(database)
+        me = await join_worker(database)
         async with database.transaction() as session:
             await reserve_quarantined(session, worker_id=me, lanes=["default"])
-        await claimed(database, me)
-        await lose(database, me)
+        await claim_jobs(database, me)
+        await lose_worker(database, me)
     for job_id in job_ids:
-        assert (await shown(database, tenant, job_id)).status == "queued"
+        assert (await read_job(database, tenant, job_id)).status == "queued"
 
 
-async def test_only_one_suspect_is_held_at_a_time(database: Database) -> None:
-    tenant = await tenant_of(database)
-    await submitted(database, tenant, 2)
+async def test_worker_runs_only_one_quarantined_job_at_a_time(database: Database) -> None:
+    tenant = await create_tenant(database)
+    await submit_jobs(database, tenant, 2)
     async with database.transaction() as session:
         await session.execute(text("update job_queue set suspect = true"))
-    first, second = await worker(database), await worker(database)
+    first, second = await join_worker(database), await join_worker(database)
     async with database.transaction() as session:
         assert await reserve_quarantined(session, worker_id=first, lanes=["default"]) == "default"
     async with database.transaction() as session:
         assert await reserve_quarantined(session, worker_id=second, lanes=["default"]) is None
 
 
-async def test_a_queued_job_is_cancelled_at_once_and_frees_its_place(database: Database) -> None:
-    tenant = await tenant_of(database, concurrency_limit=1)
-    first, second = await submitted(database, tenant, 2)
+async def test_queued_job_is_cancelled_immediately_and_frees_its_slot(database: Database) -> None:
+    tenant = await create_tenant(database, concurrency_limit=1)
+    first, second = await submit_jobs(database, tenant, 2)
     async with database.transaction() as session:
         await cancelling.cancel(session, tenant.principal, first)
-    assert (await shown(database, tenant, first)).status == "cancelled"
-    assert [job.job_id for job in await claimed(database, await worker(database))] == [second]
-    await books_are_right(database)
+    assert (await read_job(database, tenant, first)).status == "cancelled"
+    assert [job.job_id for job in await claim_jobs(database, await join_worker(database))] == [second]
+    await assert_ledger_is_consistent(database)
 
 
-async def test_a_running_job_is_asked_to_end_and_a_lost_one_is_cancelled_by_the_sweep(
+async def test_worker_cancels_a_running_job_and_the_sweep_a_lost_one(
     database: Database,
 ) -> None:
-    tenant = await tenant_of(database)
-    (job_id,) = await submitted(database, tenant)
-    me = await worker(database)
-    await claimed(database, me)
+    tenant = await create_tenant(database)
+    (job_id,) = await submit_jobs(database, tenant)
+    me = await join_worker(database)
+    await claim_jobs(database, me)
     async with database.transaction() as session:
         await cancelling.cancel(session, tenant.principal, job_id)
-        assert await fleet.cancelled_jobs(session, me) == [job_id]
-    await lose(database, me)
-    assert (await shown(database, tenant, job_id)).status == "cancelled"
-    await books_are_right(database)
+        assert await worker_registry.cancelled_jobs(session, me) == [job_id]
+    await lose_worker(database, me)
+    assert (await read_job(database, tenant, job_id)).status == "cancelled"
+    await assert_ledger_is_consistent(database)
 
 
-async def test_a_lost_job_whose_skill_is_gone_fails_and_holds_up_no_other(database: Database) -> None:
-    tenant = await tenant_of(database)
-    first, second = await submitted(database, tenant, 2)
-    me = await worker(database)
-    await claimed(database, me)
+async def test_lost_job_of_a_missing_skill_fails_and_delays_no_other(database: Database) -> None:
+    tenant = await create_tenant(database)
+    first, second = await submit_jobs(database, tenant, 2)
+    me = await join_worker(database)
+    await claim_jobs(database, me)
     async with database.transaction() as session:
         await session.execute(text("update jobs set skill_name = 'gone' where id = :id"), {"id": first})
-    await lose(database, me)
-    job = await shown(database, tenant, first)
+    await lose_worker(database, me)
+    job = await read_job(database, tenant, first)
     assert (job.status, job.error_code) == ("failed", "skill_not_found")
-    assert (await shown(database, tenant, second)).status == "queued"
-    await books_are_right(database)
+    assert (await read_job(database, tenant, second)).status == "queued"
+    await assert_ledger_is_consistent(database)
 
 
-async def test_an_ended_job_cannot_be_cancelled_and_the_answer_says_so(database: Database) -> None:
-    tenant = await tenant_of(database)
-    (job_id,) = await submitted(database, tenant)
-    (job,) = await claimed(database, await worker(database))
-    await ended(database, job)
+async def test_ended_job_cannot_be_cancelled(database: Database) -> None:
+    tenant = await create_tenant(database)
+    (job_id,) = await submit_jobs(database, tenant)
+    (job,) = await claim_jobs(database, await join_worker(database))
+    await end_job(database, job)
     with pytest.raises(JobAlreadyEnded, match="already succeeded"):
         async with database.transaction() as session:
             await cancelling.cancel(session, tenant.principal, job_id)
 
 
-async def test_missing_beats_are_no_proof_while_the_database_took_none(database: Database) -> None:
-    tenant = await tenant_of(database)
-    (job_id,) = await submitted(database, tenant)
-    worker_id = await worker(database)
-    await claimed(database, worker_id)
+async def test_missing_heartbeats_do_not_count_while_the_database_was_down(database: Database) -> None:
+    tenant = await create_tenant(database)
+    (job_id,) = await submit_jobs(database, tenant)
+    worker_id = await join_worker(database)
+    await claim_jobs(database, worker_id)
     async with database.transaction() as session:
         await session.execute(text("update workers set beat_at = now() - interval '1 minute'"))
     async with database.transaction() as session:
         assert (await sweep(session, are_heartbeats_known=False)).lost_workers == 0
-    assert (await shown(database, tenant, job_id)).status == "running"
+    assert (await read_job(database, tenant, job_id)).status == "running"
     async with database.transaction() as session:
         await session.execute(text("update workers set beat_at = to_timestamp(0)"))
     async with database.transaction() as session:
-        assert (await sweep(session, are_heartbeats_known=False)).lost_jobs == 1, "this one was seen to die"
+        assert (await sweep(session, are_heartbeats_known=False)).lost_jobs == 1, "the end of this one was observed"
 
 
-async def test_an_empty_wallet_refuses_a_submission_and_holds_what_waits(database: Database) -> None:
-    tenant = await tenant_of(database, credit_micros=0)
+async def test_empty_wallet_rejects_submissions_and_holds_queued_jobs(database: Database) -> None:
+    tenant = await create_tenant(database, credit_micros=0)
     with pytest.raises(PaymentRequired):
-        await submitted(database, tenant)
+        await submit_jobs(database, tenant)
     async with database.transaction() as session:
         await ledger.top_up(session, project_id=tenant.project_id, amount_micros=100, created_by="test")
-    (job_id,) = await submitted(database, tenant)
+    (job_id,) = await submit_jobs(database, tenant)
     async with database.transaction() as session:
         await session.execute(text("update wallets set reserved_micros = balance_micros"))
-    assert await claimed(database, await worker(database)) == []
-    assert (await shown(database, tenant, job_id)).waiting_reason == "the wallet is empty"
+    assert await claim_jobs(database, await join_worker(database)) == []
+    assert (await read_job(database, tenant, job_id)).waiting_reason == "the wallet is empty"
 
 
-async def test_a_job_for_later_waits_until_its_moment(database: Database) -> None:
-    tenant = await tenant_of(database)
+async def test_delayed_job_waits_until_its_time(database: Database) -> None:
+    tenant = await create_tenant(database)
     later = now() + timedelta(days=300)
-    (job_id,) = await submitted(database, tenant, run_at=later.isoformat())
-    assert await claimed(database, await worker(database)) == []
+    (job_id,) = await submit_jobs(database, tenant, run_at=later.isoformat())
+    assert await claim_jobs(database, await join_worker(database)) == []
     assert (
-        await shown(database, tenant, job_id)
+        await read_job(database, tenant, job_id)
     ).waiting_reason == f"not before {later:%Y-%m-%d %H:%M:%S} UTC"
     async with database.transaction() as session:
         await session.execute(text("update job_queue set not_before = now() - interval '1 s'"))
     async with database.transaction() as session:
         await sweep(session)
-    assert len(await claimed(database, await worker(database))) == 1
+    assert len(await claim_jobs(database, await join_worker(database))) == 1
 
 
-async def test_a_priced_job_reserves_its_cap_and_pays_what_it_used(database: Database) -> None:
-    tenant = await tenant_of(database, credit_micros=1_000)
+async def test_priced_job_reserves_its_cap_and_pays_its_usage(database: Database) -> None:
+    tenant = await create_tenant(database, credit_micros=1_000)
     prices = PriceList(compute_micros_per_second=100, job_timeout_s=5)
-    (job_id,) = await submitted(database, tenant, prices=prices)
-    (job,) = await claimed(database, await worker(database))
+    (job_id,) = await submit_jobs(database, tenant, prices=prices)
+    (job,) = await claim_jobs(database, await join_worker(database))
     assert job.reserved_micros == 500
     async with database.transaction() as session:
         used = (ledger.LineItem("compute", {"seconds": 2}, 200_000, 200),)
         assert await finish(session, job, AttemptResult("succeeded", result={}, used=used))
-    assert (await shown(database, tenant, job_id)).cost_micros == 200
-    await books_are_right(database)
+    assert (await read_job(database, tenant, job_id)).cost_micros == 200
+    await assert_ledger_is_consistent(database)
 
 
-async def test_a_failed_job_costs_nothing(database: Database) -> None:
-    tenant = await tenant_of(database)
-    (job_id,) = await submitted(
+async def test_failed_job_costs_nothing(database: Database) -> None:
+    tenant = await create_tenant(database)
+    (job_id,) = await submit_jobs(
         database, tenant, prices=PriceList(compute_micros_per_second=100, job_timeout_s=5)
     )
-    (job,) = await claimed(database, await worker(database))
+    (job,) = await claim_jobs(database, await join_worker(database))
     async with database.transaction() as session:
         used = (ledger.LineItem("compute", {"seconds": 2}, 200_000, 200),)
         await finish(session, job, AttemptResult("failed", error="no", error_code="exception", used=used))
-    assert (await shown(database, tenant, job_id)).cost_micros == 0
-    await books_are_right(database)
+    assert (await read_job(database, tenant, job_id)).cost_micros == 0
+    await assert_ledger_is_consistent(database)
 
 
-async def test_a_replay_runs_the_same_deployment_even_after_another_is_active(database: Database) -> None:
-    tenant = await tenant_of(database)
-    (job_id,) = await submitted(database, tenant, inputs={"n": 1})
+async def test_replay_uses_the_same_deployment_after_another_activation(database: Database) -> None:
+    tenant = await create_tenant(database)
+    (job_id,) = await submit_jobs(database, tenant, inputs={"n": 1})
     async with database.transaction() as session:
         await session.execute(text("update skillpacks set active_deployment_id = null"))
     async with database.transaction() as session:
         again = await replay(session, tenant.principal, job_id, version=None, prices=PriceList())
-    job = await shown(database, tenant, again.job_id)
+    job = await read_job(database, tenant, again.job_id)
     assert (job.deployment_id, job.inputs, job.replay_of) == (tenant.deployment_id, {"n": 1}, job_id)
 
 
-async def test_bad_inputs_are_refused_with_every_problem_and_nothing_is_stored(database: Database) -> None:
+async def test_invalid_inputs_are_rejected_with_all_problems(database: Database) -> None:
     schema = {"type": "object", "properties": {"width": {"type": "integer"}}, "required": ["width"]}
     async with database.transaction() as session:
         tenant = await make_tenant(session, make_skill(input_schema=schema))
     with pytest.raises(Invalid) as refused:
-        await submitted(database, tenant, inputs={"widht": "x"})
+        await submit_jobs(database, tenant, inputs={"widht": "x"})
     assert len(refused.value.problems) == 2
     async with database.transaction() as session:
         assert await queries.list_jobs(session, tenant.principal, filters=JobFilter(), limit=10) == []
 
 
-async def test_an_unknown_skill_names_the_nearest_one(database: Database) -> None:
-    tenant = await tenant_of(database)
+async def test_unknown_skill_error_suggests_the_nearest_name(database: Database) -> None:
+    tenant = await create_tenant(database)
     with pytest.raises(Missing, match="Did you mean 'echo'"):
-        await submitted(database, tenant, skill="ecko")
+        await submit_jobs(database, tenant, skill="ecko")
 
 
-async def test_a_key_runs_only_the_skills_on_its_list(database: Database) -> None:
-    tenant = await tenant_of(database)
+async def test_key_runs_only_the_skills_on_its_list(database: Database) -> None:
+    tenant = await create_tenant(database)
     narrow = replaced(tenant.principal, skill_allowlist=frozenset({"other"}))
     with pytest.raises(NotAllowed, match="may not run"):
-        await submitted(database, replaced(tenant, principal=narrow))
+        await submit_jobs(database, replaced(tenant, principal=narrow))
 
 
-async def test_jobs_of_another_project_do_not_exist(database: Database) -> None:
-    mine, other = await tenant_of(database), await tenant_of(database)
-    (job_id,) = await submitted(database, other)
+async def test_jobs_of_another_project_are_not_found(database: Database) -> None:
+    mine, other = await create_tenant(database), await create_tenant(database)
+    (job_id,) = await submit_jobs(database, other)
     with pytest.raises(JobNotFound):
-        await shown(database, mine, job_id)
+        await read_job(database, mine, job_id)
     with pytest.raises(JobNotFound):
         async with database.transaction() as session:
             await cancelling.cancel(session, mine.principal, job_id)
@@ -408,21 +408,21 @@ async def test_jobs_of_another_project_do_not_exist(database: Database) -> None:
             await list_events(session, mine.principal, job_id)
 
 
-async def test_a_lane_is_refused_until_the_operator_grants_it(database: Database) -> None:
-    tenant = await tenant_of(database)
+async def test_lane_is_rejected_until_the_operator_grants_it(database: Database) -> None:
+    tenant = await create_tenant(database)
     with pytest.raises(NotAllowed, match="may not use the lane 'gpu'"):
-        await submitted(database, tenant, lane="gpu")
+        await submit_jobs(database, tenant, lane="gpu")
     async with database.transaction() as session:
         await lanes.grant(session, tenant.project_id, "gpu")
-    (job_id,) = await submitted(database, tenant, lane="gpu")
-    assert (await shown(database, tenant, job_id)).waiting_reason == "no worker in lane gpu"
+    (job_id,) = await submit_jobs(database, tenant, lane="gpu")
+    assert (await read_job(database, tenant, job_id)).waiting_reason == "no worker in lane gpu"
     async with database.transaction() as session:
         await lanes.revoke(session, tenant.project_id, "gpu")
     with pytest.raises(NotAllowed):
-        await submitted(database, tenant, lane="gpu")
+        await submit_jobs(database, tenant, lane="gpu")
 
 
-async def test_a_model_for_a_function_is_refused(database: Database) -> None:
-    tenant = await tenant_of(database)
+async def test_model_for_a_function_is_rejected(database: Database) -> None:
+    tenant = await create_tenant(database)
     with pytest.raises(Invalid, match="is only for agents"):
-        await submitted(database, tenant, model="claude/opus-4-8")
+        await submit_jobs(database, tenant, model="claude/opus-4-8")

@@ -1,4 +1,4 @@
-"""Both storages, each of the test's own, and a drive in them; the local one also as a job changes it."""
+"""Fixtures for both storages, each empty, and a drive in them; the local drive can also be changed as a job does."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from backend.storage.supabase.retries import RetryPolicy
 from backend.storage.supabase.storage import SupabaseStorage
 from tests.factories.supabase_objects import Bucket
 from tests.factories.supabase_server import SupabaseServer
-from tests.integration.storage.served import OF_THE_FAKE as BUCKETS
-from tests.integration.storage.served import Served, named, of_fake, own_buckets, serving_storage
+from tests.integration.storage.served import TEST_SERVER_BUCKETS as BUCKETS
+from tests.integration.storage.served import Served, server_of_environment, serve_test_server, temporary_buckets, serving_storage
 
 SHORT_RETRIES = RetryPolicy(first_pause_s=0.01, max_s=5.0)
 
 
 @dataclass(frozen=True, slots=True)
-class DriveOf:
-    """One project's drive, from the side of the API."""
+class ProjectDrive:
+    """The drive of one project, as the API accesses it."""
 
     storage: Storage
     project_id: UUID
     owner_uid: int | None
 
     async def write(self, path: str, content: bytes) -> DriveEntry:
-        """Put a file there as the API does."""
+        """Store a file as the API does."""
         async with self.storage.receive() as incoming:
             await incoming.write(content)
             await incoming.stage()
             return await incoming.place(self.project_id, parse_drive_path(path), owner_uid=self.owner_uid)
 
     async def read(self, path: str) -> bytes:
-        """The content of a file as the API reads it."""
+        """Return the content of a file as the API reads it."""
         file = await self.storage.open_read(self.project_id, parse_drive_path(path))
         try:
             return b"".join([chunk async for chunk in file.chunks(0, file.entry.size_bytes)])
@@ -50,11 +50,11 @@ class DriveOf:
 
 
 @dataclass(frozen=True, slots=True)
-class LiveDrive(DriveOf):
-    """One project's local drive, from both sides."""
+class LiveDrive(ProjectDrive):
+    """The local drive of one project, as the API and as its jobs access it."""
 
     folder: Path
-    """The folder as the project's jobs see it."""
+    """The folder that the jobs of the project see."""
 
 
 @pytest.fixture
@@ -72,9 +72,9 @@ def live_drive(local_storage: LocalStorage) -> LiveDrive:
 
 @pytest.fixture
 def supabase() -> Iterator[SupabaseServer]:
-    """The server of the tests, with the buckets: for tests that make it fail or read its state."""
-    if named() is not None:
-        pytest.skip("needs the server of the tests, which fails when it is told to")
+    """Start the storage server of the tests with its buckets, for tests that make it fail or read its state."""
+    if server_of_environment() is not None:
+        pytest.skip("needs the storage server of the tests, which can fail on request")
     server = SupabaseServer()
     for name in BUCKETS:
         server.buckets[name] = Bucket()
@@ -84,18 +84,18 @@ def supabase() -> Iterator[SupabaseServer]:
 
 @pytest.fixture
 def storage_server(request: pytest.FixtureRequest) -> Iterator[Served]:
-    """The server that the environment names, with buckets of the test's own, or that of the tests."""
-    real = named()
+    """Yield the server that the environment names, with new buckets, or the server of the tests."""
+    real = server_of_environment()
     if real is None:
-        yield of_fake(request.getfixturevalue("supabase"))
+        yield serve_test_server(request.getfixturevalue("supabase"))
         return
-    with own_buckets(*real) as served:
+    with temporary_buckets(*real) as served:
         yield served
 
 
 @pytest.fixture(scope="module")
 def storage_server_of_module() -> Iterator[Served]:
-    """The same for all tests of a module."""
+    """Yield the same for all tests of a module."""
     with serving_storage() as served:
         yield served
 
@@ -107,25 +107,25 @@ async def supabase_storage(storage_server: Served, tmp_path: Path) -> AsyncItera
         storage_server.service_key,
         storage_server.buckets,
         incoming=tmp_path / "incoming",
-        retry_policy=SHORT_RETRIES if named() is None else None,
+        retry_policy=SHORT_RETRIES if server_of_environment() is None else None,
     )
     yield storage
     await storage.close()
 
 
 @pytest.fixture
-def supabase_drive(supabase_storage: SupabaseStorage) -> DriveOf:
-    return DriveOf(supabase_storage, uuid4(), None)
+def supabase_drive(supabase_storage: SupabaseStorage) -> ProjectDrive:
+    return ProjectDrive(supabase_storage, uuid4(), None)
 
 
 @pytest.fixture(params=["local", "supabase"])
 def storage(request: pytest.FixtureRequest) -> Storage:
-    """Either storage: for the rules that both keep."""
-    chosen: Storage = request.getfixturevalue(f"{request.param}_storage")
-    return chosen
+    """Return each storage in turn, for the rules that both follow."""
+    choice: Storage = request.getfixturevalue(f"{request.param}_storage")
+    return choice
 
 
 @pytest.fixture
-def drive(storage: Storage) -> DriveOf:
+def drive(storage: Storage) -> ProjectDrive:
     owner_uid = sandbox_uid(7) if isinstance(storage, LocalStorage) else None
-    return DriveOf(storage, uuid4(), owner_uid)
+    return ProjectDrive(storage, uuid4(), owner_uid)

@@ -1,4 +1,4 @@
-"""What the tests of jobs on Supabase do over and over."""
+"""Helpers for the tests of jobs whose files are in Supabase."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run(client: Client, code: str, **inputs: Any) -> Any:
 
 
 def upload(client: Client, path: str, content: bytes) -> None:
-    """Put a file into the drive."""
+    """Store a file in the drive."""
     form = (
         b'--mark\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n' + content
         + b'\r\n--mark\r\nContent-Disposition: form-data; name="path"\r\n\r\n' + path.encode()
@@ -31,19 +31,19 @@ def upload(client: Client, path: str, content: bytes) -> None:
 
 
 def stored(supabase: SupabaseServer) -> dict[str, bytes]:
-    """What is in the drives, without the project's id."""
+    """Return the files of all drives by path, without the ID of the project."""
     return {key.partition("/")[2]: data for key, data in supabase.objects(BUCKETS.drive).items()}
 
 
-def pid_that_runs(running: Running, job_id: str) -> int:
-    """The worker process that has the job."""
+def pid_of_worker(running: Running, job_id: str) -> int:
+    """Return the ID of the worker process that runs the job."""
     query = "select w.pid from jobs j join workers w on w.id = j.worker_id where j.id = %s"
     [(pid,)] = rows(running, query, job_id)
     return int(pid)
 
 
-def until_joined_again(running: Running, pid: int) -> None:
-    """The process knows that it was given up, and has dropped what it held."""
+def wait_until_rejoined(running: Running, pid: int) -> None:
+    """Wait until the process knows that its lease expired, has discarded its jobs and has joined again."""
     deadline = time.monotonic() + 20
     while not rows(running, "select 1 from workers where pid = %s and beat_at > now() - interval '4 s'", pid):
         assert time.monotonic() < deadline
@@ -51,13 +51,13 @@ def until_joined_again(running: Running, pid: int) -> None:
 
 
 def rows(running: Running, query: LiteralString, value: object) -> list[tuple[Any, ...]]:
-    """Ask the instance's own database."""
+    """Query the database of the instance."""
     with psycopg.connect(attach(Settings(home=running.home)).database_url) as connection:
         return connection.execute(query, (value,)).fetchall()
 
 
 def wait_for(client: Client, job_id: str, status: str, within_s: float = 20.0) -> Any:
-    """The job, once it has the status."""
+    """Wait until the job has the status, and return the job."""
     deadline = time.monotonic() + within_s
     while (job := client.call("GET", f"/v1/jobs/{job_id}"))["status"] != status:
         assert time.monotonic() < deadline, job

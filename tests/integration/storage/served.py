@@ -25,15 +25,15 @@ from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
 URL: Final = "PURAS_TEST_STORAGE_URL"
 KEY: Final = "PURAS_TEST_STORAGE_KEY"
 REMOTE: Final = "PURAS_TEST_STORAGE_REMOTE"
-OF_THE_FAKE: Final = Buckets("puras-bundles", "puras-drive")
+TEST_SERVER_BUCKETS: Final = Buckets("puras-bundles", "puras-drive")
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
-PATIENCE_S: Final = 60.0
+TIMEOUT_S: Final = 60.0
 PAGE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A storage server with two buckets of the tests' own."""
+    """A storage server with two buckets that only these tests use."""
 
     url: str
     service_key: SecretStr
@@ -41,7 +41,7 @@ class Served:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The environment of an instance whose files are there."""
+        """Return the environment of an instance whose files are on this server."""
         return {
             "SUPABASE_URL": self.url,
             "SUPABASE_SERVICE_KEY": self.service_key.get_secret_value(),
@@ -64,7 +64,7 @@ class Served:
                 http.post("bucket", json={"id": name, "name": name, "public": False}).raise_for_status()
 
     def remove(self) -> None:
-        """Delete the buckets with everything in them."""
+        """Delete the buckets with all their objects."""
         with self._http() as http:
             for name in self.buckets:
                 while keys := _keys(http, name)[:PAGE]:
@@ -74,14 +74,14 @@ class Served:
     def _http(self) -> httpx.Client:
         key = self.service_key.get_secret_value()
         headers = {"Authorization": f"Bearer {key}", "apikey": key}
-        return httpx.Client(base_url=f"{self.url}/storage/v1/", headers=headers, timeout=PATIENCE_S)
+        return httpx.Client(base_url=f"{self.url}/storage/v1/", headers=headers, timeout=TIMEOUT_S)
 
 
-def named(environment: Mapping[str, str] = os.environ) -> tuple[str, SecretStr] | None:
-    """Return the URL and the service key of the server that the environment names; none: that of the tests.
+def server_of_environment(environment: Mapping[str, str] = os.environ) -> tuple[str, SecretStr] | None:
+    """Return the URL and the service key of the server that the environment names, or None for that of the tests.
 
     Raises:
-        UsageError: what it names cannot be used, or only with another variable.
+        UsageError: The named server cannot be used, or only with another variable.
     """
     url, key = environment.get(URL, "").rstrip("/"), environment.get(KEY, "")
     if not url and not key:
@@ -94,7 +94,7 @@ def named(environment: Mapping[str, str] = os.environ) -> tuple[str, SecretStr] 
         raise pytest.UsageError(f"{URL} and {KEY} name no storage server to test: {error}") from None
     if urlsplit(url).hostname not in LOOPBACK and environment.get(REMOTE) != "1":
         raise pytest.UsageError(
-            f"{URL} is on another machine. The tests create buckets there, fill them and delete them: use a project "
+            f"{URL} is on another host. The tests create buckets there, fill them and delete them: use a project "
             f"that holds nothing else, and set {REMOTE}=1."
         )
     return url, SecretStr(key)
@@ -103,21 +103,21 @@ def named(environment: Mapping[str, str] = os.environ) -> tuple[str, SecretStr] 
 @contextmanager
 def serving_storage() -> Iterator[Served]:
     """Yield a storage server with empty buckets; those of a real server are created for this and deleted after it."""
-    real = named()
+    real = server_of_environment()
     if real is None:
         server = SupabaseServer()
-        for name in OF_THE_FAKE:
+        for name in TEST_SERVER_BUCKETS:
             server.buckets[name] = Bucket()
         with server.running():
-            yield of_fake(server)
+            yield serve_test_server(server)
         return
-    with own_buckets(*real) as served:
+    with temporary_buckets(*real) as served:
         yield served
 
 
 @contextmanager
-def own_buckets(url: str, service_key: SecretStr) -> Iterator[Served]:
-    """Create two buckets under names that no other test and no project has; delete them in the end."""
+def temporary_buckets(url: str, service_key: SecretStr) -> Iterator[Served]:
+    """Create two buckets under names that no other test and no project has, and delete them at the end."""
     mark = uuid4().hex[:12]
     served = Served(url, service_key, Buckets(f"puras-test-{mark}-bundles", f"puras-test-{mark}-drive"))
     served.create()
@@ -127,9 +127,9 @@ def own_buckets(url: str, service_key: SecretStr) -> Iterator[Served]:
         served.remove()
 
 
-def of_fake(server: SupabaseServer) -> Served:
-    """Return the server of the tests as one that is served."""
-    return Served(server.url, SecretStr(SERVICE_KEY), OF_THE_FAKE)
+def serve_test_server(server: SupabaseServer) -> Served:
+    """Return the storage server of the tests in the form that the fixtures share."""
+    return Served(server.url, SecretStr(SERVICE_KEY), TEST_SERVER_BUCKETS)
 
 
 def _keys(http: httpx.Client, bucket: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Agents of an instance whose files are in Supabase: what one calls makes files, and the caller has them pulled."""
+"""Agents of an instance whose files are in Supabase: a subagent writes files, and its caller pulls them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def client(running: Running) -> Iterator[Client]:
         yield client
 
 
-def test_an_agent_pulls_what_the_agent_that_it_called_has_made(
+def test_agent_pulls_files_that_its_subagent_wrote(
     client: Client, storage_server_of_module: Served, upstream: MessagesServer
 ) -> None:
     upstream.script = [
@@ -60,11 +60,11 @@ def test_an_agent_pulls_what_the_agent_that_it_called_has_made(
     ]
     job = client.run("sum", {"topic": "owls"})
     assert (job["status"], job["error"]) == ("succeeded", None)
-    told = [str(body["messages"][-1]["content"][0].get("content")) for body in upstream.bodies]
-    assert json.loads(told[3]) == DONE
-    assert "pulled/notes/owl.md" in told[4]
-    assert told[5].startswith("exit=")
-    assert "seen by the child" in told[5]
+    tool_results = [str(body["messages"][-1]["content"][0].get("content")) for body in upstream.bodies]
+    assert json.loads(tool_results[3]) == DONE
+    assert "pulled/notes/owl.md" in tool_results[4]
+    assert tool_results[5].startswith("exit=")
+    assert "seen by the child" in tool_results[5]
     drives = storage_server_of_module.objects(storage_server_of_module.buckets.drive)
     stored = {key.partition("/")[2]: content for key, content in drives.items()}
     assert {name: content for name, content in stored.items() if not name.startswith("_jobs/")} == {

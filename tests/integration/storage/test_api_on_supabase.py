@@ -1,4 +1,4 @@
-"""The drive over REST when its files are in Supabase: the same answers, and a way past us for large ones."""
+"""The drive over REST when its files are in Supabase: the same responses, and direct downloads of large files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def upload(
     )
 
 
-async def test_a_file_goes_up_and_comes_down_whole_and_in_part(
+async def test_file_is_uploaded_and_downloaded_whole_and_in_part(
     client: httpx.AsyncClient, headers: dict[str, str]
 ) -> None:
     assert (await upload(client, headers, "in/é.bin", LARGE)).status_code == 201
@@ -56,7 +56,7 @@ async def test_a_file_goes_up_and_comes_down_whole_and_in_part(
     assert (await client.get("/v1/drive/files/in/é.bin", headers=headers)).status_code == 404
 
 
-async def test_pages_of_a_drive_join_without_gap(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
+async def test_pages_of_a_drive_have_no_gaps(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
     for path in ("b/1", "b/2", "b.txt", "a", "c/d/e"):
         await upload(client, headers, path, b"x")
     seen: list[str] = []
@@ -68,7 +68,7 @@ async def test_pages_of_a_drive_join_without_gap(client: httpx.AsyncClient, head
     assert sorted(seen) == ["a", "b", "b.txt", "b/1", "b/2", "c", "c/d", "c/d/e"]
 
 
-async def test_an_upload_that_is_repeated_with_its_key_is_done_once(
+async def test_upload_repeated_with_its_idempotency_key_is_stored_once(
     client: httpx.AsyncClient, headers: dict[str, str], supabase: SupabaseServer
 ) -> None:
     once = {**headers, "Idempotency-Key": "k"}
@@ -77,7 +77,7 @@ async def test_an_upload_that_is_repeated_with_its_key_is_done_once(
     assert sum(path.endswith("/object/copy") for _, path in supabase.requests) == 1
 
 
-async def test_a_large_file_of_a_signed_address_is_read_from_supabase_itself_for_a_minute(
+async def test_signed_url_of_large_file_redirects_to_supabase_for_a_minute(
     client: httpx.AsyncClient,
     headers: dict[str, str],
     supabase: SupabaseServer,
@@ -106,7 +106,7 @@ async def test_a_large_file_of_a_signed_address_is_read_from_supabase_itself_for
     assert (await client.get(signed["large.bin"][:-3])).status_code == 404
 
 
-async def test_a_storage_that_is_away_is_503_and_nothing_is_half_done(
+async def test_unavailable_storage_returns_503_and_leaves_nothing_partial(
     client: httpx.AsyncClient, headers: dict[str, str], supabase: SupabaseServer
 ) -> None:
     for fault in (

@@ -1,4 +1,4 @@
-"""A backup of an instance whose files are in one Supabase project comes back whole in another one."""
+"""A backup of an instance whose files are in one Supabase project is restored completely in another project."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def operate(env: Mapping[str, str], *command: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-def test_files_and_bundles_move_from_one_project_to_another() -> None:
+def test_files_and_bundles_are_restored_in_another_project() -> None:
     with (
         serving_storage() as old,
         serving_storage() as new,

@@ -1,4 +1,4 @@
-"""The rules that every storage keeps: whole files or none, found again in order, bundles checked."""
+"""The rules that every storage follows: complete files or none, ordered listings, verified bundles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from backend.storage.errors import BundleDamaged, BundleMissing
 from backend.storage.file_errors import DriveFileMissing, FolderNotEmpty, PathTaken
 from backend.storage.local import LocalStorage
 from backend.storage.paths import ROOT, parse_drive_path, parse_folder_path
-from tests.integration.storage.conftest import DriveOf
+from tests.integration.storage.conftest import ProjectDrive
 
 ODD_NAMES = (
     "é/ü.txt", "日本語.txt", "e\u0301.txt", "a%2Fb", "%2e%2e/x", "=41", "a+b&c?d#e.txt", " lead/trail ", "a..b",
@@ -22,7 +22,7 @@ ODD_NAMES = (
 )  # fmt: skip
 
 
-async def test_a_bundle_comes_back_as_it_was_put(storage: Storage) -> None:
+async def test_bundle_is_read_as_it_was_stored(storage: Storage) -> None:
     data = b"PK" + os.urandom(1000)
     sha256 = hashlib.sha256(data).hexdigest()
     await asyncio.gather(*(storage.put_bundle(sha256, data) for _ in range(4)))
@@ -33,7 +33,7 @@ async def test_a_bundle_comes_back_as_it_was_put(storage: Storage) -> None:
         await storage.get_bundle(sha256)
 
 
-async def test_a_bundle_under_a_false_hash_is_refused(storage: Storage) -> None:
+async def test_bundle_with_a_wrong_hash_is_rejected(storage: Storage) -> None:
     with pytest.raises(BundleDamaged):
         await storage.put_bundle("0" * 64, b"data")
     for name in ("../../etc/passwd", "A" * 64, "0" * 63, "0" * 64):
@@ -42,7 +42,7 @@ async def test_a_bundle_under_a_false_hash_is_refused(storage: Storage) -> None:
 
 
 @pytest.mark.parametrize("is_settled", [False, True])
-async def test_a_file_is_seen_whole_or_not_at_all(drive: DriveOf, is_settled: bool) -> None:
+async def test_file_is_visible_only_when_complete(drive: ProjectDrive, is_settled: bool) -> None:
     await drive.write("out/a.txt", b"first")
     async with drive.storage.receive() as incoming:
         await incoming.write(b"sec")
@@ -57,7 +57,7 @@ async def test_a_file_is_seen_whole_or_not_at_all(drive: DriveOf, is_settled: bo
     assert len(await drive.storage.list(drive.project_id, ROOT, recursive=True)) == 2
 
 
-async def test_what_was_not_placed_is_nowhere(drive: DriveOf) -> None:
+async def test_file_that_was_not_committed_is_not_stored(drive: ProjectDrive) -> None:
     with pytest.raises(ConnectionError):
         async with drive.storage.receive() as incoming:
             await incoming.write(b"half")
@@ -66,13 +66,13 @@ async def test_what_was_not_placed_is_nowhere(drive: DriveOf) -> None:
     assert await drive.storage.list(drive.project_id, ROOT, recursive=True) == []
 
 
-async def test_a_version_changes_with_the_content(drive: DriveOf) -> None:
+async def test_version_changes_with_the_content(drive: ProjectDrive) -> None:
     first = await drive.write("a.txt", b"first")
     assert (await drive.storage.stat(drive.project_id, parse_drive_path("a.txt"))).version == first.version
     assert (await drive.write("a.txt", b"other")).version != first.version
 
 
-async def test_a_part_of_a_large_file_is_read_in_bounded_chunks(drive: DriveOf) -> None:
+async def test_range_of_a_large_file_is_read_in_bounded_chunks(drive: ProjectDrive) -> None:
     content = os.urandom(7 * 1024 * 1024 + 7)
     assert (await drive.write("large", content)).size_bytes == len(content)
     file = await drive.storage.open_read(drive.project_id, parse_drive_path("large"))
@@ -84,7 +84,7 @@ async def test_a_part_of_a_large_file_is_read_in_bounded_chunks(drive: DriveOf) 
     assert max(map(len, chunks)) <= 1024 * 1024
 
 
-async def test_an_empty_file_is_a_file(drive: DriveOf) -> None:
+async def test_empty_file_is_stored_and_read(drive: ProjectDrive) -> None:
     entry = await drive.write("empty", b"")
     assert (entry.size_bytes, entry.is_folder) == (0, False)
     assert await drive.read("empty") == b""
@@ -93,7 +93,7 @@ async def test_an_empty_file_is_a_file(drive: DriveOf) -> None:
 
 
 @pytest.mark.parametrize("recursive", [False, True])
-async def test_a_listing_is_ordered_and_its_pages_join_without_gap(drive: DriveOf, recursive: bool) -> None:
+async def test_listing_is_ordered_and_its_pages_have_no_gaps(drive: ProjectDrive, recursive: bool) -> None:
     for path in ("b/2.txt", "b/1/deep.txt", "b.txt", "a.txt", "b/1.txt", "c/x", "B", "é", "b-/x", "b/1/z/y"):
         await drive.write(path, b"x")
 
@@ -118,7 +118,7 @@ async def test_a_listing_is_ordered_and_its_pages_join_without_gap(drive: DriveO
         assert collected == everything
 
 
-async def test_a_listing_of_a_folder_names_its_entries_from_the_root(drive: DriveOf) -> None:
+async def test_listing_of_a_folder_returns_paths_from_the_root(drive: ProjectDrive) -> None:
     await drive.write("out/june/a.txt", b"12345")
     await drive.write("out/july.txt", b"x")
     entries = await drive.storage.list(drive.project_id, parse_folder_path("out/"))
@@ -135,7 +135,7 @@ async def test_a_listing_of_a_folder_names_its_entries_from_the_root(drive: Driv
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
-async def test_odd_names_come_back_as_they_were_given(drive: DriveOf, name: str) -> None:
+async def test_unusual_names_are_returned_unchanged(drive: ProjectDrive, name: str) -> None:
     path = parse_drive_path(f"drive/{name}")
     await drive.write(f"drive/{name}", name.encode())
     assert await drive.read(f"drive/{name}") == name.encode()
@@ -145,14 +145,14 @@ async def test_odd_names_come_back_as_they_were_given(drive: DriveOf, name: str)
         if not entry.is_folder
     ]
     assert listed.path == str(path)
-    begun = await drive.storage.list(drive.project_id, path.folder, name_prefix=path.name[:-1])
-    assert [entry.path for entry in begun] == [str(path)]
+    matching = await drive.storage.list(drive.project_id, path.folder, name_prefix=path.name[:-1])
+    assert [entry.path for entry in matching] == [str(path)]
     await drive.storage.delete(drive.project_id, path)
     with pytest.raises(DriveFileMissing):
         await drive.read(f"drive/{name}")
 
 
-async def test_a_file_can_be_deleted_and_a_folder_with_something_in_it_not(drive: DriveOf) -> None:
+async def test_file_can_be_deleted_but_a_non_empty_folder_cannot(drive: ProjectDrive) -> None:
     await drive.write("out/a.txt", b"x")
     with pytest.raises(FolderNotEmpty):
         await drive.storage.delete(drive.project_id, parse_drive_path("out"))
@@ -162,7 +162,7 @@ async def test_a_file_can_be_deleted_and_a_folder_with_something_in_it_not(drive
             await drive.storage.delete(drive.project_id, gone)
 
 
-async def test_a_file_never_takes_the_place_of_a_folder_nor_lies_in_a_file(drive: DriveOf) -> None:
+async def test_file_cannot_replace_a_folder_or_be_inside_a_file(drive: ProjectDrive) -> None:
     await drive.write("out/a.txt", b"kept")
     for path in ("out", "out/a.txt/b.txt", "out/a.txt/b/c"):
         with pytest.raises(PathTaken) as caught:
@@ -171,9 +171,9 @@ async def test_a_file_never_takes_the_place_of_a_folder_nor_lies_in_a_file(drive
     assert await drive.read("out/a.txt") == b"kept"
 
 
-async def test_a_project_reaches_nothing_of_another(drive: DriveOf) -> None:
+async def test_project_cannot_access_files_of_another_project(drive: ProjectDrive) -> None:
     await drive.write("a/secret.txt", b"mine")
-    other = DriveOf(drive.storage, uuid4(), drive.owner_uid)
+    other = ProjectDrive(drive.storage, uuid4(), drive.owner_uid)
     names = ("a/secret.txt", f"{drive.project_id}/a/secret.txt", f"%2e%2e/{drive.project_id}/a/secret.txt")
     for path in names:
         with pytest.raises(DriveFileMissing):

@@ -1,4 +1,4 @@
-"""Folders on both storages: made, measured, moved and deleted by the same rules."""
+"""Folders on both storages: created, measured, moved and deleted by the same rules."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pytest
 from backend.storage import DriveEntry
 from backend.storage.file_errors import DriveFileChanged, DriveFileMissing, PathTaken
 from backend.storage.paths import ROOT, parse_drive_path
-from tests.integration.storage.conftest import DriveOf, LiveDrive
+from tests.integration.storage.conftest import ProjectDrive, LiveDrive
 
 
-async def paths(drive: DriveOf) -> list[str]:
+async def paths(drive: ProjectDrive) -> list[str]:
     return [one.path for one in await drive.storage.list(drive.project_id, ROOT, recursive=True)]
 
 
-async def move(drive: DriveOf, source: str, target: str, *, is_replacing: bool = False) -> str:
+async def move(drive: ProjectDrive, source: str, target: str, *, is_replacing: bool = False) -> str:
     entry = await drive.storage.move(
         drive.project_id,
         parse_drive_path(source),
@@ -32,11 +32,11 @@ async def move(drive: DriveOf, source: str, target: str, *, is_replacing: bool =
     return entry.path
 
 
-async def make(drive: DriveOf, path: str) -> None:
+async def make(drive: ProjectDrive, path: str) -> None:
     await drive.storage.make_folder(drive.project_id, parse_drive_path(path), owner_uid=drive.owner_uid)
 
 
-async def test_an_empty_folder_is_made_listed_and_deleted(drive: DriveOf) -> None:
+async def test_empty_folder_is_created_listed_and_deleted(drive: ProjectDrive) -> None:
     for _ in range(2):
         await make(drive, "out/deep")
     assert await paths(drive) == ["out", "out/deep"]
@@ -46,20 +46,20 @@ async def test_an_empty_folder_is_made_listed_and_deleted(drive: DriveOf) -> Non
     assert "out/deep" not in await paths(drive)
 
 
-async def test_a_folder_is_not_made_in_the_place_of_a_file(drive: DriveOf) -> None:
+async def test_folder_cannot_replace_a_file(drive: ProjectDrive) -> None:
     await drive.write("a.txt", b"x")
     with pytest.raises(PathTaken):
         await make(drive, "a.txt")
 
 
-async def test_a_drive_is_measured(drive: DriveOf) -> None:
+async def test_drive_usage_is_measured(drive: ProjectDrive) -> None:
     assert (await drive.storage.measure(drive.project_id)) == (0, 0)
     await drive.write("a.txt", b"12345")
     await drive.write("b.txt", b"123")
     assert (await drive.storage.measure(drive.project_id)) == (8, 2)
 
 
-async def test_a_file_and_a_folder_get_another_path(drive: DriveOf) -> None:
+async def test_file_and_folder_are_moved(drive: ProjectDrive) -> None:
     await drive.write("a.txt", b"x")
     await drive.write("in/b.txt", b"y")
     assert await move(drive, "a.txt", "new/é.txt") == "new/é.txt"
@@ -71,7 +71,7 @@ async def test_a_file_and_a_folder_get_another_path(drive: DriveOf) -> None:
             await drive.storage.stat(drive.project_id, parse_drive_path(path))
 
 
-async def test_nothing_is_moved_over_anything_unless_asked_and_never_over_a_folder(drive: DriveOf) -> None:
+async def test_move_overwrites_only_files_and_only_on_request(drive: ProjectDrive) -> None:
     await drive.write("a.txt", b"a")
     await drive.write("b.txt", b"b")
     await drive.write("in/c.txt", b"c")
@@ -94,7 +94,7 @@ async def test_nothing_is_moved_over_anything_unless_asked_and_never_over_a_fold
         await move(drive, "a.txt", "d.txt")
 
 
-async def _move_version(drive: DriveOf, version: str, *, is_replacing: bool = False) -> DriveEntry:
+async def _move_version(drive: ProjectDrive, version: str, *, is_replacing: bool = False) -> DriveEntry:
     return await drive.storage.move(
         drive.project_id,
         parse_drive_path("a.txt"),
@@ -105,7 +105,7 @@ async def _move_version(drive: DriveOf, version: str, *, is_replacing: bool = Fa
     )
 
 
-async def test_a_file_is_moved_in_the_version_that_was_checked_or_not_at_all(drive: DriveOf) -> None:
+async def test_file_is_moved_only_in_the_checked_version(drive: ProjectDrive) -> None:
     checked = await drive.write("a.txt", b"checked")
     await drive.write("a.txt", b"another")
     for is_replacing in (False, True):
@@ -124,14 +124,14 @@ async def test_a_file_is_moved_in_the_version_that_was_checked_or_not_at_all(dri
 
 
 async def _replace(drive: LiveDrive, after_s: float) -> None:
-    """Replace a.txt, as a job does it."""
+    """Replace a.txt after a delay, as a job does."""
     staged = drive.folder.with_name("staged")
     staged.write_bytes(b"of another")
     await asyncio.sleep(after_s)
     await asyncio.to_thread(os.replace, staged, drive.folder / "a.txt")
 
 
-async def _moves_version(drive: DriveOf, after_s: float, version: str, *, is_replacing: bool) -> bool:
+async def _moves_version(drive: ProjectDrive, after_s: float, version: str, *, is_replacing: bool) -> bool:
     await asyncio.sleep(after_s)
     try:
         await _move_version(drive, version, is_replacing=is_replacing)
@@ -140,7 +140,7 @@ async def _moves_version(drive: DriveOf, after_s: float, version: str, *, is_rep
     return True
 
 
-async def test_what_replaces_a_file_while_it_is_moved_is_neither_moved_nor_lost(
+async def test_file_that_replaces_another_during_a_move_is_not_moved_or_lost(
     live_drive: LiveDrive,
 ) -> None:
     for number in range(100):
@@ -155,7 +155,7 @@ async def test_what_replaces_a_file_while_it_is_moved_is_neither_moved_nor_lost(
             await live_drive.storage.delete(live_drive.project_id, parse_drive_path("b.txt"))
 
 
-async def test_what_replaces_an_object_while_it_is_moved_is_not_moved(supabase_drive: DriveOf) -> None:
+async def test_object_that_replaces_another_during_a_move_is_not_moved(supabase_drive: ProjectDrive) -> None:
     """Supabase deletes objects without a condition: what is written in the moment of the deletion may be lost."""
 
     async def replace(after_s: float) -> None:
@@ -175,7 +175,7 @@ async def test_what_replaces_an_object_while_it_is_moved_is_not_moved(supabase_d
             assert await supabase_drive.read("a.txt") == b"of another"
 
 
-async def test_what_replaces_a_file_that_is_moved_in_any_version_is_not_lost(live_drive: LiveDrive) -> None:
+async def test_file_that_replaces_another_during_an_unversioned_move_is_kept(live_drive: LiveDrive) -> None:
     for number in range(300):
         await live_drive.write("a.txt", b"checked")
         replacing = asyncio.create_task(_replace(live_drive, random.random() / 1000))
@@ -189,13 +189,13 @@ async def test_what_replaces_a_file_that_is_moved_in_any_version_is_not_lost(liv
             await live_drive.storage.delete(live_drive.project_id, parse_drive_path(path))
 
 
-async def test_what_a_job_writes_into_a_file_while_it_is_moved_is_not_moved_as_what_was_checked(
+async def test_writes_during_a_move_are_not_moved_as_the_checked_version(
     live_drive: LiveDrive,
 ) -> None:
     source, target, file = parse_drive_path("a.txt"), parse_drive_path("b.txt"), live_drive.folder / "a.txt"
     for _ in range(60):
         await live_drive.write("a.txt", b"checked")
-        os.utime(file, (1, 1))  # the clock of files ticks in milliseconds
+        os.utime(file, (1, 1))  # file timestamps have a resolution of milliseconds
         checked = await live_drive.storage.stat(live_drive.project_id, source)
 
         def write(file: Path = file) -> None:
@@ -210,12 +210,12 @@ async def test_what_a_job_writes_into_a_file_while_it_is_moved_is_not_moved_as_w
             await writing
             found = await live_drive.storage.stat(live_drive.project_id, target)
             content = await live_drive.read("b.txt")
-            # A job that had the file open goes on writing: then it is not the version that was moved.
+            # A job that had the file open continues to write: then the file is not the version that was moved.
             assert content == b"checked" or found.version != moved.version
         await writing
 
 
-async def test_a_folder_is_deleted_some_things_at_a_time(drive: DriveOf) -> None:
+async def test_folder_is_deleted_in_batches(drive: ProjectDrive) -> None:
     for number in range(5):
         await drive.write(f"out/deep/{number}.txt", b"12")
     await drive.write("outer.txt", b"x")
@@ -234,7 +234,7 @@ async def test_a_folder_is_deleted_some_things_at_a_time(drive: DriveOf) -> None
         await drive.storage.delete_tree(drive.project_id, path, limit=2)
 
 
-async def test_a_hostile_folder_is_deleted_and_nothing_outside_is_touched(
+async def test_hostile_folder_is_deleted_and_nothing_outside_is_changed(
     live_drive: LiveDrive, tmp_path: Path
 ) -> None:
     outside = tmp_path / "outside"
@@ -260,7 +260,7 @@ async def test_a_hostile_folder_is_deleted_and_nothing_outside_is_touched(
     assert (outside / "kept.txt").exists()
 
 
-async def test_a_link_is_not_deleted_as_a_folder(live_drive: LiveDrive, tmp_path: Path) -> None:
+async def test_link_is_not_deleted_as_a_folder(live_drive: LiveDrive, tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     (live_drive.folder / "out").symlink_to(tmp_path / "kept")
     with pytest.raises(DriveFileMissing):

@@ -1,4 +1,4 @@
-"""A job that fills its live drive with links, pipes and races gets nothing out of the API."""
+"""A job that fills its live drive with links, pipes and race conditions cannot read other files through the API."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ RENAME_EXCHANGE = 2
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    """A folder of somebody else with a secret in it."""
+    """Return a folder of another tenant with a secret in it."""
     folder = tmp_path / "outside"
     folder.mkdir()
     (folder / "secret").write_bytes(b"not yours")
     return folder
 
 
-async def test_links_are_not_followed_out_of_the_drive(live_drive: LiveDrive, outside: Path) -> None:
+async def test_links_out_of_the_drive_are_not_followed(live_drive: LiveDrive, outside: Path) -> None:
     (live_drive.folder / "file").symlink_to(outside / "secret")
     (live_drive.folder / "folder").symlink_to(outside)
     (live_drive.folder / "up").symlink_to("..")
@@ -50,14 +50,14 @@ async def test_links_are_not_followed_out_of_the_drive(live_drive: LiveDrive, ou
     assert [path.name for path in outside.iterdir()] == ["secret"]
 
 
-async def test_a_link_inside_the_drive_is_no_file_either(live_drive: LiveDrive) -> None:
+async def test_link_inside_the_drive_is_not_a_file(live_drive: LiveDrive) -> None:
     await live_drive.write("a.txt", b"x")
     (live_drive.folder / "b.txt").symlink_to("a.txt")
     with pytest.raises(DriveFileMissing):
         await live_drive.read("b.txt")
 
 
-async def test_writing_over_a_link_replaces_the_link_and_not_its_target(
+async def test_write_replaces_a_link_and_not_its_target(
     live_drive: LiveDrive, outside: Path
 ) -> None:
     (live_drive.folder / "file").symlink_to(outside / "secret")
@@ -67,7 +67,7 @@ async def test_writing_over_a_link_replaces_the_link_and_not_its_target(
     assert await live_drive.read("file") == b"mine"
 
 
-async def test_deleting_a_link_leaves_its_target(live_drive: LiveDrive, outside: Path) -> None:
+async def test_deletion_of_a_link_keeps_its_target(live_drive: LiveDrive, outside: Path) -> None:
     (live_drive.folder / "folder").symlink_to(outside)
     await live_drive.storage.delete(live_drive.project_id, parse_drive_path("folder"))
     assert (outside / "secret").exists()
@@ -75,7 +75,7 @@ async def test_deleting_a_link_leaves_its_target(live_drive: LiveDrive, outside:
 
 
 @pytest.mark.timeout(20)
-async def test_pipes_sockets_and_devices_are_no_files_and_never_make_the_api_wait(
+async def test_special_files_are_not_files_and_never_block_the_api(
     live_drive: LiveDrive,
 ) -> None:
     os.mkfifo(live_drive.folder / "pipe")
@@ -85,7 +85,7 @@ async def test_pipes_sockets_and_devices_are_no_files_and_never_make_the_api_wai
         os.close(descriptor)
     names = ["pipe", "socket"]
     if os.geteuid() == 0:
-        with suppress(PermissionError):  # a container may forbid it even to root
+        with suppress(PermissionError):  # a container may deny it even to root
             os.mknod(live_drive.folder / "device", 0o666 | 0o020000, os.makedev(1, 5))
             names.append("device")
     for name in names:
@@ -105,7 +105,7 @@ async def test_special_files_do_not_shorten_a_page(live_drive: LiveDrive) -> Non
     assert entry.path == "z.txt"
 
 
-async def test_names_that_no_path_can_have_are_left_out_of_listings(live_drive: LiveDrive) -> None:
+async def test_listings_omit_names_that_are_not_valid_paths(live_drive: LiveDrive) -> None:
     root = os.fsencode(live_drive.folder)
     for name in (b"bad\xff", b"new\nline", b"back\\slash"):
         Path(os.fsdecode(root + b"/" + name)).write_bytes(b"x")
@@ -118,7 +118,7 @@ async def test_names_that_no_path_can_have_are_left_out_of_listings(live_drive: 
     assert {entry.path.rsplit("/", 1)[-1] for entry in entries} == {"d"}
 
 
-async def test_a_folder_that_its_owner_closed_is_a_clear_answer(live_drive: LiveDrive) -> None:
+async def test_folder_without_permissions_is_a_clear_error(live_drive: LiveDrive) -> None:
     await live_drive.write("closed/a.txt", b"x")
     (live_drive.folder / "closed").chmod(0)
     if os.geteuid() == 0:
@@ -132,7 +132,7 @@ async def test_a_folder_that_its_owner_closed_is_a_clear_answer(live_drive: Live
 
 
 class Swapper:
-    """A job's thread that keeps exchanging two names as fast as it can."""
+    """A thread of a job that exchanges two names as fast as it can."""
 
     def __init__(self, exchange: Callable[[], None]) -> None:
         self._exchange = exchange
@@ -152,9 +152,9 @@ class Swapper:
             self._exchange()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="exchanges two names as only Linux can")
-async def test_a_race_of_renames_never_leads_out_of_the_drive(live_drive: LiveDrive, outside: Path) -> None:
-    """A folder and a link to somebody else's folder exchange their names, while the API reads and writes."""
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can exchange two names atomically")
+async def test_race_of_renames_never_leads_out_of_the_drive(live_drive: LiveDrive, outside: Path) -> None:
+    """A folder and a link to a foreign folder exchange their names, while the API reads and writes."""
     await live_drive.write("name/secret", b"mine")
     (live_drive.folder / "link").symlink_to(outside)
     names = [os.fsencode(live_drive.folder / name) for name in ("name", "link")]

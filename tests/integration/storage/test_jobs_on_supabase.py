@@ -1,4 +1,4 @@
-"""A whole instance whose files are in Supabase: what a job is given, what of it is kept, and when nothing is."""
+"""An instance whose files are in Supabase: which files a job receives, and which of its files are stored."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tests.factories.supabase_objects import Bucket
 from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
 from tests.integration.storage.conftest import BUCKETS
 from tests.integration.storage.jobs_on_supabase import (
-    pid_that_runs,
+    pid_of_worker,
     run,
     stored,
-    until_joined_again,
+    wait_until_rejoined,
     upload,
     wait_for,
 )
@@ -85,7 +85,7 @@ def client(running: Running, supabase: SupabaseServer) -> Iterator[Client]:
     supabase.faults.clear()
 
 
-def test_a_job_sees_the_files_that_its_inputs_name_and_what_it_writes_is_kept(
+def test_job_reads_the_files_of_its_inputs_and_its_writes_are_stored(
     client: Client, supabase: SupabaseServer
 ) -> None:
     for path in ("in/photo.png", "in/é 2.txt", "not/named.txt"):
@@ -113,13 +113,13 @@ def test_a_job_sees_the_files_that_its_inputs_name_and_what_it_writes_is_kept(
         "not/named.txt": b"not/named.txt",
         "out/deep/report.txt": b"new",
     }
-    puts = [
+    stored_paths = [
         path for method, path in supabase.requests[asked:] if method == "POST" and "/puras-drive/" in path
     ]
-    assert len(puts) == 2
+    assert len(stored_paths) == 2
 
 
-def test_files_that_a_job_removes_stay_and_those_that_it_only_read_are_not_sent_again(
+def test_removed_files_stay_and_unchanged_files_are_not_sent(
     client: Client, supabase: SupabaseServer
 ) -> None:
     upload(client, "a.txt", b"kept")
@@ -128,7 +128,7 @@ def test_files_that_a_job_removes_stay_and_those_that_it_only_read_are_not_sent_
     assert stored(supabase) == {"a.txt": b"kept"}
 
 
-def test_a_job_fetches_files_that_its_inputs_do_not_name_and_does_not_send_them_back(
+def test_job_fetches_other_files_and_does_not_send_them_back(
     client: Client, supabase: SupabaseServer
 ) -> None:
     content = os.urandom(9_000_000)
@@ -156,7 +156,7 @@ def test_a_job_fetches_files_that_its_inputs_do_not_name_and_does_not_send_them_
     assert len(stored(supabase)) == 2
 
 
-def test_what_a_job_deletes_by_the_kit_goes_when_it_has_succeeded(
+def test_files_deleted_with_the_kit_are_deleted_on_success(
     client: Client, supabase: SupabaseServer
 ) -> None:
     for path in ("a.txt", "b.txt", "c.txt", "d.txt", "in/e.txt"):
@@ -175,7 +175,7 @@ def test_what_a_job_deletes_by_the_kit_goes_when_it_has_succeeded(
     assert stored(supabase) == {"b.txt": b"written again", "c.txt": b"x", "d.txt": b"x"}
 
 
-def test_what_a_hostile_job_leaves_in_its_drive_is_told_and_not_followed(
+def test_hostile_entries_in_a_drive_are_reported_and_not_followed(
     client: Client, supabase: SupabaseServer
 ) -> None:
     code = r"""if True:
@@ -215,7 +215,7 @@ def test_what_a_hostile_job_leaves_in_its_drive_is_told_and_not_followed(
         "os.rename('drive', 'elsewhere')",
     ],
 )
-def test_a_job_that_takes_its_drive_away_is_told_so_and_nothing_is_kept(
+def test_job_that_removes_its_drive_fails_and_stores_nothing(
     client: Client, supabase: SupabaseServer, trick: str
 ) -> None:
     job = run(client, f"import os; {trick}")
@@ -224,14 +224,14 @@ def test_a_job_that_takes_its_drive_away_is_told_so_and_nothing_is_kept(
     assert stored(supabase) == {}
 
 
-def test_a_job_that_fails_changes_nothing(client: Client, supabase: SupabaseServer) -> None:
+def test_failed_job_changes_no_files(client: Client, supabase: SupabaseServer) -> None:
     for end in ("raise ValueError('no')", "result['seen'] = 5"):
         job = run(client, f"open('drive/half.txt', 'w').write('x'); {end}")
         assert job["status"] == "failed"
     assert stored(supabase) == {}
 
 
-def test_the_result_of_a_job_whose_files_cannot_be_kept_is_not_lost(
+def test_result_is_kept_when_the_files_cannot_be_stored(
     client: Client, supabase: SupabaseServer
 ) -> None:
     upload(client, "taken/a.txt", b"x")
@@ -242,7 +242,7 @@ def test_the_result_of_a_job_whose_files_cannot_be_kept_is_not_lost(
     assert stored(supabase) == {"taken/a.txt": b"x", "fine": b"y"}
 
 
-def test_a_storage_that_is_away_when_a_job_ends_is_waited_for(
+def test_job_end_waits_for_an_unavailable_storage(
     client: Client, supabase: SupabaseServer
 ) -> None:
     fault = Fault("POST", "/object/puras-drive/", "status", times=6)
@@ -253,10 +253,10 @@ def test_a_storage_that_is_away_when_a_job_ends_is_waited_for(
     assert stored(supabase) == {"a.txt": b"x"}
 
 
-def test_a_job_that_cannot_begin_without_the_storage_begins_later(
+def test_job_is_requeued_while_the_storage_is_unavailable(
     client: Client, supabase: SupabaseServer
 ) -> None:
-    upload(client, "later.txt", b"x")  # a name of its own: drives are looked at after the jobs of other tests
+    upload(client, "later.txt", b"x")  # a separate name: drives are scanned after the jobs of other tests
     supabase.faults.append(Fault("GET", "/object/info/.*later.txt", "status", times=4))
     job = run(client, "pass", photo="later.txt")
     assert (job["status"], job["attempt"]) == ("succeeded", 2)
@@ -268,8 +268,8 @@ def test_a_job_that_cannot_begin_without_the_storage_begins_later(
     assert requeued.startswith("storage_unavailable")
 
 
-def test_the_api_says_that_the_storage_is_away(client: Client, supabase: SupabaseServer) -> None:
-    supabase.faults.append(Fault("POST", "/object/list-v2", "status", times=1000))  # looks meet it, too
+def test_api_reports_that_the_storage_is_unavailable(client: Client, supabase: SupabaseServer) -> None:
+    supabase.faults.append(Fault("POST", "/object/list-v2", "status", times=1000))  # scans of drives fail, too
     with pytest.raises(RequestFailed) as caught:
         client.call("GET", "/v1/drive")
     supabase.faults.clear()
@@ -280,7 +280,7 @@ def test_the_api_says_that_the_storage_is_away(client: Client, supabase: Supabas
 
 
 @pytest.mark.timeout(90)
-def test_a_worker_that_was_taken_for_lost_keeps_nothing_of_its_attempt(
+def test_worker_that_was_declared_lost_stores_nothing_of_its_attempt(
     running: Running, client: Client, supabase: SupabaseServer
 ) -> None:
     code = """if True:
@@ -293,24 +293,24 @@ def test_a_worker_that_was_taken_for_lost_keeps_nothing_of_its_attempt(
     """
     job_id = client.submit("files", code=code)
     wait_for(client, job_id, "running")
-    holder = pid_that_runs(running, job_id)
+    holder = pid_of_worker(running, job_id)
     with frozen([holder]):
         job = wait_for(client, job_id, "succeeded", within_s=60)
     assert job["attempt"] == 2
-    until_joined_again(running, holder)
+    wait_until_rejoined(running, holder)
     assert run(client, "pass")["status"] == "succeeded"
     (mine,) = job["result"]["seen"]
     assert stored(supabase) == {"who.txt": mine.encode(), f"only-{mine}": mine.encode()}
 
 
-def test_what_a_function_calls_has_a_copy_of_the_drive_of_its_own_and_runs_beside_the_others(
+def test_subjobs_have_separate_drive_copies_and_run_concurrently(
     client: Client, supabase: SupabaseServer
 ) -> None:
     code = """if True:
         from concurrent.futures import ThreadPoolExecutor
         from puras import drive, subagent
 
-        told = subagent.describe("files")
+        described = subagent.describe("files")
         ask = (
             "import time; from puras import drive; began = time.time(); time.sleep(4); "
             "drive.save(%r, 'made'); result['seen'] = [str(began), str(time.time())]"
@@ -325,7 +325,7 @@ def test_what_a_function_calls_has_a_copy_of_the_drive_of_its_own_and_runs_besid
         except subagent.SubagentRunError as error:
             refused = error.message
         result["seen"] = [
-            sorted(told["input_schema"]["properties"])[0], str(max(began) < min(ended)),
+            sorted(described["input_schema"]["properties"])[0], str(max(began) < min(ended)),
             drive.open("a.txt").read(), drive.open("b.txt").read(), refused,
         ]
     """

@@ -1,4 +1,4 @@
-"""The local storage: whole files or none, owned by their project, found again in order."""
+"""The local storage: complete files or none, owned by their project, listed in order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from backend.storage.sandbox_uids import FIRST_UID, sandbox_uid
 from tests.integration.storage.conftest import LiveDrive
 
 
-async def test_a_bundle_is_kept_once_under_its_hash_and_checked(
+async def test_bundle_is_stored_once_by_hash_and_verified(
     local_storage: LocalStorage, tmp_path: Path
 ) -> None:
     data = b"PK" + os.urandom(1000)
@@ -37,7 +37,7 @@ async def test_a_bundle_is_kept_once_under_its_hash_and_checked(
         await local_storage.get_bundle(sha256)
 
 
-async def test_a_bundle_under_a_false_hash_is_refused(local_storage: LocalStorage, tmp_path: Path) -> None:
+async def test_bundle_with_a_wrong_hash_is_rejected(local_storage: LocalStorage, tmp_path: Path) -> None:
     with pytest.raises(BundleDamaged):
         await local_storage.put_bundle("0" * 64, b"data")
     for name in ("../../etc/passwd", "A" * 64, "0" * 63):
@@ -46,7 +46,7 @@ async def test_a_bundle_under_a_false_hash_is_refused(local_storage: LocalStorag
     assert list((tmp_path / "state" / "bundles").iterdir()) == []
 
 
-async def test_an_upload_that_fails_leaves_nothing(live_drive: LiveDrive, tmp_path: Path) -> None:
+async def test_failed_upload_leaves_nothing(live_drive: LiveDrive, tmp_path: Path) -> None:
     with pytest.raises(ConnectionError):
         async with live_drive.storage.receive() as incoming:
             await incoming.write(b"half")
@@ -55,7 +55,7 @@ async def test_an_upload_that_fails_leaves_nothing(live_drive: LiveDrive, tmp_pa
     assert list(live_drive.folder.iterdir()) == []
 
 
-async def test_what_a_killed_process_was_receiving_is_cleared_a_day_later(tmp_path: Path) -> None:
+async def test_partial_uploads_of_a_killed_process_are_deleted_after_a_day(tmp_path: Path) -> None:
     LocalStorage(tmp_path)
     for name, age_s in (("old", 90_000), ("new", 60)):
         staged = tmp_path / "incoming" / name
@@ -65,7 +65,7 @@ async def test_what_a_killed_process_was_receiving_is_cleared_a_day_later(tmp_pa
     assert [path.name for path in (tmp_path / "incoming").iterdir()] == ["new"]
 
 
-async def test_everything_in_a_drive_belongs_to_its_project(live_drive: LiveDrive) -> None:
+async def test_all_files_of_a_drive_belong_to_the_user_id_of_the_project(live_drive: LiveDrive) -> None:
     await live_drive.write("a/b/c.txt", b"content")
     owner = live_drive.owner_uid if live_drive.owner_uid is not None else os.geteuid()
     for path in (live_drive.folder, *live_drive.folder.rglob("*")):
@@ -84,7 +84,7 @@ def test_two_projects_never_share_a_user_id() -> None:
             sandbox_uid(number)
 
 
-async def test_an_open_file_stays_the_one_that_was_opened(live_drive: LiveDrive) -> None:
+async def test_open_file_keeps_its_content_when_it_is_replaced(live_drive: LiveDrive) -> None:
     await live_drive.write("a.txt", b"first")
     file = await live_drive.storage.open_read(live_drive.project_id, parse_drive_path("a.txt"))
     await live_drive.write("a.txt", b"other")
@@ -94,7 +94,7 @@ async def test_an_open_file_stays_the_one_that_was_opened(live_drive: LiveDrive)
     assert again.version != file.entry.version
 
 
-async def test_a_file_and_an_empty_folder_can_be_deleted_and_a_full_one_not(live_drive: LiveDrive) -> None:
+async def test_file_and_empty_folder_can_be_deleted_but_a_full_one_cannot(live_drive: LiveDrive) -> None:
     await live_drive.write("out/a.txt", b"x")
     with pytest.raises(FolderNotEmpty):
         await live_drive.storage.delete(live_drive.project_id, parse_drive_path("out"))
@@ -107,7 +107,7 @@ async def test_a_file_and_an_empty_folder_can_be_deleted_and_a_full_one_not(live
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-async def test_a_full_disk_is_said_in_our_words(tmp_path: Path) -> None:
+async def test_full_disk_raises_a_storage_error(tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path)
     with pytest.raises(DriveFull):
         async with storage.receive() as incoming:

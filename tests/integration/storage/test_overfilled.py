@@ -1,4 +1,4 @@
-"""Jobs in a live drive that holds more than it may: they free space, and do not take more."""
+"""Jobs in a live drive that is over its quota: they can free space, and cannot use more."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def drive(live_drive: LiveDrive) -> LiveDrive:
     return live_drive
 
 
-async def ran(drive: LiveDrive, work: Callable[[], object], outcome: Outcome) -> Outcome:
-    """The outcome of a job that does the work in the drive and ends at once."""
+async def run_job(drive: LiveDrive, work: Callable[[], object], outcome: Outcome) -> Outcome:
+    """Return the outcome of a job that does the work in the drive and ends immediately."""
 
     async def run() -> Outcome:
         work()
@@ -36,14 +36,14 @@ async def ran(drive: LiveDrive, work: Callable[[], object], outcome: Outcome) ->
     return await fail_on_growth(await measure_overfull(drive.storage, drive.project_id, usage()), run())
 
 
-async def test_a_job_may_delete_and_change_what_is_there(drive: LiveDrive) -> None:
+async def test_job_may_delete_and_change_existing_files(drive: LiveDrive) -> None:
     done = Success(1, MEASURED)
-    assert await ran(drive, lambda: (drive.folder / "large").write_bytes(bytes(1500)), done) == done
-    assert await ran(drive, lambda: (drive.folder / "large").unlink(), done) == done
+    assert await run_job(drive, lambda: (drive.folder / "large").write_bytes(bytes(1500)), done) == done
+    assert await run_job(drive, lambda: (drive.folder / "large").unlink(), done) == done
 
 
-async def test_a_job_that_ends_with_a_larger_drive_has_failed(drive: LiveDrive) -> None:
-    outcome = await ran(drive, lambda: (drive.folder / "more").write_bytes(bytes(10)), Success(1, MEASURED))
+async def test_job_that_ends_with_a_larger_drive_fails(drive: LiveDrive) -> None:
+    outcome = await run_job(drive, lambda: (drive.folder / "more").write_bytes(bytes(10)), Success(1, MEASURED))
     assert isinstance(outcome, Failure)
     assert (outcome.code, outcome.measured) == ("drive_over_quota", MEASURED)
     assert "may have 1,000 bytes and had 1,500" in outcome.message
@@ -51,32 +51,32 @@ async def test_a_job_that_ends_with_a_larger_drive_has_failed(drive: LiveDrive) 
     assert "DELETE /v1/drive/files" in outcome.message
 
 
-async def test_a_job_that_failed_by_itself_tells_its_own_error(drive: LiveDrive) -> None:
+async def test_failed_job_reports_its_own_error(drive: LiveDrive) -> None:
     failure = Failure("exception", "no", MEASURED)
-    assert await ran(drive, lambda: (drive.folder / "more").write_bytes(b"x"), failure) == failure
+    assert await run_job(drive, lambda: (drive.folder / "more").write_bytes(b"x"), failure) == failure
 
 
-async def test_there_is_room_for_what_was_freed_before_the_job_began(drive: LiveDrive) -> None:
+async def test_space_freed_before_the_job_started_is_available(drive: LiveDrive) -> None:
     (drive.folder / "large").write_bytes(bytes(500))
     done = Success(1, MEASURED)
-    assert await ran(drive, lambda: (drive.folder / "more").write_bytes(bytes(500)), done) == done
-    outcome = await ran(drive, lambda: (drive.folder / "most").write_bytes(b"x"), done)
+    assert await run_job(drive, lambda: (drive.folder / "more").write_bytes(bytes(500)), done) == done
+    outcome = await run_job(drive, lambda: (drive.folder / "most").write_bytes(b"x"), done)
     assert isinstance(outcome, Failure)
 
 
-async def test_files_and_folders_are_held_too(drive: LiveDrive) -> None:
+async def test_number_of_files_and_folders_is_limited(drive: LiveDrive) -> None:
     def fill() -> None:
         (drive.folder / "large").write_bytes(b"")
         for number in range(3):
             (drive.folder / str(number)).mkdir()
 
-    outcome = await ran(drive, fill, Success(1, MEASURED))
+    outcome = await run_job(drive, fill, Success(1, MEASURED))
     assert isinstance(outcome, Failure)
     assert "may have 3 files and folders and had 1" in outcome.message
     assert "--drive-files" in outcome.message
 
 
-async def test_a_job_that_goes_on_writing_is_ended(drive: LiveDrive) -> None:
+async def test_job_that_continues_to_write_is_stopped(drive: LiveDrive) -> None:
     has_ended = asyncio.Event()
 
     async def run() -> Outcome:
@@ -95,11 +95,11 @@ async def test_a_job_that_goes_on_writing_is_ended(drive: LiveDrive) -> None:
     assert (outcome.code, has_ended.is_set()) == ("drive_over_quota", True)
 
 
-async def test_a_job_that_is_cancelled_is_ended_too(drive: LiveDrive) -> None:
-    has_begun, has_ended = asyncio.Event(), asyncio.Event()
+async def test_cancelled_job_is_stopped(drive: LiveDrive) -> None:
+    has_started, has_ended = asyncio.Event(), asyncio.Event()
 
     async def run() -> Outcome:
-        has_begun.set()
+        has_started.set()
         try:
             await asyncio.Event().wait()
             raise AssertionError
@@ -109,7 +109,7 @@ async def test_a_job_that_is_cancelled_is_ended_too(drive: LiveDrive) -> None:
     task = asyncio.create_task(
         fail_on_growth(await measure_overfull(drive.storage, drive.project_id, usage()), run())
     )
-    await has_begun.wait()
+    await has_started.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -117,7 +117,7 @@ async def test_a_job_that_is_cancelled_is_ended_too(drive: LiveDrive) -> None:
 
 
 @pytest.mark.parametrize(("size_bytes", "files"), [(2001, 0), (0, 7)])
-def test_at_twice_the_limit_no_job_begins(size_bytes: int, files: int) -> None:
+def test_no_job_starts_at_twice_the_limit(size_bytes: int, files: int) -> None:
     usage(2000, 6).require_not_far_over()
     with pytest.raises(DriveOverQuota, match="no job starts"):
         usage(size_bytes, files).require_not_far_over()

@@ -1,4 +1,4 @@
-"""Trees that their owner made hostile are removed, and nothing that they point to."""
+"""Removal of hostile trees: the tree is removed, and the targets of its links stay."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backend.storage.removal import remove
 
 
 def _deep(folder: Path, levels: int = 1_100) -> None:
-    """A path of many folders, with a file at its end; longer than a system call takes."""
+    """Create a path of many folders with a file at its end, longer than a system call accepts."""
     descriptor = os.open(folder, os.O_RDONLY)
     for _ in range(levels):
         os.mkdir("a" * 9, dir_fd=descriptor)
@@ -25,7 +25,7 @@ def _deep(folder: Path, levels: int = 1_100) -> None:
 
 
 def _taken_names(folder: Path) -> None:
-    """Names of folders that an earlier way of removing deep trees moved others to."""
+    """Create folders with the names to which an earlier implementation moved deep trees before it removed them."""
     for number in range(20):
         (folder / f".removed-{number}/x/y").mkdir(parents=True)
     _deep(folder)
@@ -40,7 +40,7 @@ def _closed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [_deep, _taken_names, _closed, lambda folder: (folder / "file").touch()])
-def test_a_hostile_tree_is_removed(tmp_path: Path, make: Callable[[Path], None]) -> None:
+def test_hostile_tree_is_removed(tmp_path: Path, make: Callable[[Path], None]) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
     make(tree)
@@ -49,7 +49,7 @@ def test_a_hostile_tree_is_removed(tmp_path: Path, make: Callable[[Path], None])
     remove(tree)
 
 
-def test_what_a_tree_points_to_stays(tmp_path: Path) -> None:
+def test_link_targets_of_a_tree_stay(tmp_path: Path) -> None:
     outside, tree = tmp_path / "outside", tmp_path / "tree"
     (outside / "kept").mkdir(parents=True)
     tree.mkdir()
@@ -61,11 +61,11 @@ def test_what_a_tree_points_to_stays(tmp_path: Path) -> None:
     assert (outside / "kept").is_dir()
 
 
-def test_a_shelf_removes_a_deep_folder_and_what_a_killed_sweep_left_of_one(tmp_path: Path) -> None:
+def test_cache_removes_deep_folders_and_leftovers_of_a_killed_sweep(tmp_path: Path) -> None:
     for name in ("deep", ".gone-deep-1"):
         (tmp_path / name).mkdir()
         _deep(tmp_path / name)
     os.utime(tmp_path / "deep", (0, 0))
-    shelf = CacheDir(tmp_path, Bounds(max_bytes=0, unused_s=60, keep_s=0))
-    assert shelf.sweep() == ["deep"]
+    cache = CacheDir(tmp_path, Bounds(max_bytes=0, unused_s=60, keep_s=0))
+    assert cache.sweep() == ["deep"]
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""What is kept on this machine, what goes, and that nothing goes that somebody uses."""
+"""Cache folders on the host: what a sweep deletes, and that it deletes nothing that is in use."""
 
 from __future__ import annotations
 
@@ -18,49 +18,49 @@ MIB = 1 << 20
 DAY_S = 86_400.0
 
 
-def test_what_was_unused_for_too_long_goes_and_the_rest_stays(tmp_path: Path) -> None:
+def test_sweep_deletes_only_entries_unused_for_too_long(tmp_path: Path) -> None:
     _make(tmp_path, "old", age_s=3 * DAY_S)
     _make(tmp_path, "young", age_s=DAY_S)
     (tmp_path / ".hidden").mkdir()
-    (tmp_path / "file").write_text("none of its business", encoding="utf-8")
+    (tmp_path / "file").write_text("not a cache entry", encoding="utf-8")
     assert CacheDir(tmp_path, Bounds(MIB, 2 * DAY_S)).sweep() == ["old"]
     assert sorted(_names(tmp_path)) == [".hidden", "file", "young"]
 
 
-def test_of_what_is_too_much_those_go_first_that_were_unused_for_longest(tmp_path: Path) -> None:
+def test_least_recently_used_entries_are_deleted_first(tmp_path: Path) -> None:
     for number in range(5):
         _make(tmp_path, f"n{number}", age_s=(9 - number) * 3600, size_bytes=MIB)
-    touch(tmp_path / "n0")  # used just now, though it was made first
+    touch(tmp_path / "n0")  # the most recently used, although it was created first
     assert CacheDir(tmp_path, Bounds(3 * MIB + 4096 * 8, 30 * DAY_S)).sweep() == ["n1", "n2"]
 
 
-def test_what_was_used_lately_stays_however_much_it_is(tmp_path: Path) -> None:
+def test_recently_used_entries_stay_whatever_their_size(tmp_path: Path) -> None:
     _make(tmp_path, "fresh", age_s=0, size_bytes=MIB)
     assert CacheDir(tmp_path, Bounds(0, 0.0)).sweep() == []
 
 
-def test_what_another_process_holds_stays_until_it_lets_go(tmp_path: Path) -> None:
+def test_entry_held_by_another_process_stays_until_released(tmp_path: Path) -> None:
     _make(tmp_path, "held", age_s=9 * DAY_S)
     code = (
         "import sys; from pathlib import Path; from backend.storage.cache_dir import *\n"
         f"with CacheDir(Path({str(tmp_path)!r}), Bounds(0, 0)).hold('held') as there:\n"
         "    print(there, flush=True); sys.stdin.read()"
     )
-    shelf = CacheDir(tmp_path, Bounds(0, 0.0, keep_s=0))
+    cache = CacheDir(tmp_path, Bounds(0, 0.0, keep_s=0))
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdin is not None
         assert holder.stdout.readline() == "True\n"
-        assert shelf.sweep() == []
+        assert cache.sweep() == []
         holder.stdin.close()
         holder.wait(20)
-    assert shelf.sweep() == ["held"]
+    assert cache.sweep() == ["held"]
     assert not (tmp_path / "held").exists()
 
 
-def test_what_this_process_holds_stays_and_a_use_is_noted(tmp_path: Path) -> None:
+def test_entry_held_by_this_process_stays_and_its_use_is_recorded(tmp_path: Path) -> None:
     _make(tmp_path, "mine", age_s=9 * DAY_S)
     using, sweeping = (CacheDir(tmp_path, Bounds(0, DAY_S, keep_s=0)) for _ in range(2))
     with using.hold("mine") as there, using.hold("mine"):
@@ -75,28 +75,28 @@ def test_what_this_process_holds_stays_and_a_use_is_noted(tmp_path: Path) -> Non
     using.close()
 
 
-def test_no_more_than_a_few_descriptors_stay_open_for_what_was_used(tmp_path: Path) -> None:
-    shelf = CacheDir(tmp_path, Bounds(MIB, DAY_S))
+def test_number_of_open_descriptors_is_bounded(tmp_path: Path) -> None:
+    cache = CacheDir(tmp_path, Bounds(MIB, DAY_S))
     before = _open_descriptors()
     for number in range(300):
         _make(tmp_path, f"n{number}", age_s=0)
-        with shelf.hold(f"n{number}") as there:
+        with cache.hold(f"n{number}") as there:
             assert there
     assert _open_descriptors() - before <= 64
-    shelf.close()
+    cache.close()
 
 
-def test_sweeps_in_a_thread_let_go_of_nothing_that_is_being_taken(
+def test_sweeps_in_a_thread_release_no_entry_that_is_being_acquired(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("backend.storage.cache_dir.STAMP_S", 0.0)  # so that every use needs its descriptor
-    shelf = CacheDir(tmp_path, Bounds(MIB, DAY_S))
+    cache = CacheDir(tmp_path, Bounds(MIB, DAY_S))
     _make(tmp_path, "wanted", age_s=0)
     is_over = threading.Event()
 
     def sweep() -> None:
         while not is_over.is_set():
-            shelf.sweep()
+            cache.sweep()
 
     interval_s = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -104,22 +104,22 @@ def test_sweeps_in_a_thread_let_go_of_nothing_that_is_being_taken(
         sweeping = thread.submit(sweep)
         try:
             for _ in range(20_000):
-                with shelf.hold("wanted") as there:
+                with cache.hold("wanted") as there:
                     assert there
         finally:
             is_over.set()
             sys.setswitchinterval(interval_s)
         sweeping.result()
-    shelf.close()
+    cache.close()
 
 
-def test_files_that_folders_share_count_once_in_each(tmp_path: Path) -> None:
+def test_files_shared_by_folders_count_once_in_each(tmp_path: Path) -> None:
     _make(tmp_path, "one", age_s=0, size_bytes=MIB)
     os.link(tmp_path / "one/data", tmp_path / "one/again")
     assert MIB <= size_of(tmp_path / "one") < MIB + 65_536
 
 
-def test_what_a_killed_sweep_left_and_notes_on_what_is_gone_are_removed(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_sweep_and_stale_records_are_removed(tmp_path: Path) -> None:
     _make(tmp_path, ".gone-x-1", age_s=0)
     touch(tmp_path / "long-gone")
     os.utime(tmp_path / ".long-gone.used", (0, 0))

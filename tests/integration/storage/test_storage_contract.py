@@ -1,4 +1,4 @@
-"""What both the server of the tests and a real one do; and how the tests use a real one that the environment names."""
+"""Behavior that the storage server of the tests shares with a real one, and the selection of a real one."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from backend.storage.supabase.uploads import PIECE_BYTES
 from tests.factories.supabase_objects import Bucket as StoredBucket
 from tests.factories.supabase_objects import Stored
 from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
-from tests.integration.storage.conftest import DriveOf
-from tests.integration.storage.served import KEY, REMOTE, URL, Served, named, own_buckets
+from tests.integration.storage.conftest import ProjectDrive
+from tests.integration.storage.served import KEY, REMOTE, URL, Served, server_of_environment, temporary_buckets
 
 HERE = "http://127.0.0.1:8000"
 ELSEWHERE = "https://example.supabase.co"
 
 
 @pytest.mark.parametrize("size_bytes", [0, 5, 100_000, PIECE_BYTES + 5, 2 * PIECE_BYTES])
-async def test_a_file_has_one_version_and_size_in_every_answer(
-    supabase_drive: DriveOf, size_bytes: int
+async def test_file_has_the_same_version_and_size_in_every_response(
+    supabase_drive: ProjectDrive, size_bytes: int
 ) -> None:
     drive, path = supabase_drive, parse_drive_path("deep/er/file.bin")
     for content in (os.urandom(size_bytes), os.urandom(size_bytes)):
@@ -39,8 +39,8 @@ async def test_a_file_has_one_version_and_size_in_every_answer(
         await file.close()
 
 
-async def test_a_signed_address_opens_and_a_changed_one_does_not(
-    storage_server: Served, supabase_drive: DriveOf
+async def test_signed_url_works_and_a_changed_one_does_not(
+    storage_server: Served, supabase_drive: ProjectDrive
 ) -> None:
     content = os.urandom(9 * 1024 * 1024)
     await supabase_drive.write("large.bin", content)
@@ -55,8 +55,8 @@ async def test_a_signed_address_opens_and_a_changed_one_does_not(
         assert (await http.get(url.replace("large.bin", "other.bin"))).status_code in (400, 403, 404)
 
 
-async def test_nothing_waits_in_the_bucket_after_an_upload(
-    storage_server: Served, supabase_drive: DriveOf
+async def test_upload_leaves_no_temporary_objects_in_the_bucket(
+    storage_server: Served, supabase_drive: ProjectDrive
 ) -> None:
     await supabase_drive.write("a.txt", b"x")
     connection = Connection(storage_server.url, storage_server.service_key)
@@ -64,17 +64,17 @@ async def test_nothing_waits_in_the_bucket_after_an_upload(
     await connection.close()
 
 
-def test_buckets_of_tests_are_deleted_and_no_others(supabase: SupabaseServer) -> None:
-    supabase.buckets["of-somebody"] = StoredBucket(objects={"a.txt": Stored(b"theirs", "text/plain")})
+def test_only_buckets_of_the_tests_are_deleted(supabase: SupabaseServer) -> None:
+    supabase.buckets["of-another-project"] = StoredBucket(objects={"a.txt": Stored(b"theirs", "text/plain")})
     before = set(supabase.buckets)
-    with pytest.raises(ConnectionError), own_buckets(supabase.url, SecretStr(SERVICE_KEY)) as served:
+    with pytest.raises(ConnectionError), temporary_buckets(supabase.url, SecretStr(SERVICE_KEY)) as served:
         assert before.isdisjoint(served.buckets)
         for number in range(120):
             supabase.buckets[served.buckets.drive].objects[f"p/{number}"] = Stored(b"x", "text/plain")
         assert len(served.objects(served.buckets.drive)) == 120
         raise ConnectionError
     assert set(supabase.buckets) == before
-    assert supabase.objects("of-somebody") == {"a.txt": b"theirs"}
+    assert supabase.objects("of-another-project") == {"a.txt": b"theirs"}
 
 
 @pytest.mark.parametrize(
@@ -87,12 +87,12 @@ def test_buckets_of_tests_are_deleted_and_no_others(supabase: SupabaseServer) ->
         ({URL: ELSEWHERE, KEY: SERVICE_KEY}, f"set {REMOTE}=1"),
     ],
 )
-def test_a_server_that_must_not_be_used_is_refused(environment: dict[str, str], words: str) -> None:
+def test_unusable_storage_server_is_rejected(environment: dict[str, str], words: str) -> None:
     with pytest.raises(pytest.UsageError, match=words):
-        named(environment)
+        server_of_environment(environment)
 
 
-def test_the_environment_names_the_server() -> None:
-    assert named({}) is None
-    assert named({URL: f"{HERE}/", KEY: SERVICE_KEY}) == (HERE, SecretStr(SERVICE_KEY))
-    assert named({URL: ELSEWHERE, KEY: SERVICE_KEY, REMOTE: "1"}) == (ELSEWHERE, SecretStr(SERVICE_KEY))
+def test_environment_selects_the_server() -> None:
+    assert server_of_environment({}) is None
+    assert server_of_environment({URL: f"{HERE}/", KEY: SERVICE_KEY}) == (HERE, SecretStr(SERVICE_KEY))
+    assert server_of_environment({URL: ELSEWHERE, KEY: SERVICE_KEY, REMOTE: "1"}) == (ELSEWHERE, SecretStr(SERVICE_KEY))

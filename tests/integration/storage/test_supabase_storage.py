@@ -1,4 +1,4 @@
-"""Supabase Storage that stumbles, stalls, cuts lines and refuses: asked again, within bounds, and said in our words."""
+"""A Supabase Storage that fails, stalls and drops connections: a bounded number of retries, then our own errors."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from backend.storage.supabase.storage import SupabaseStorage
 from backend.storage.supabase.uploads import PIECE_BYTES
 from tests.factories.supabase_faults import Fault
 from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
-from tests.integration.storage.conftest import BUCKETS, DriveOf
+from tests.integration.storage.conftest import BUCKETS, ProjectDrive
 
 LARGE = os.urandom(PIECE_BYTES * 2 + 12_345)
 
 
 @pytest.mark.parametrize("plain_statuses", [False, True])
-async def test_refusals_are_understood_in_the_words_of_old_and_new_versions(
-    supabase: SupabaseServer, supabase_drive: DriveOf, plain_statuses: bool
+async def test_errors_of_old_and_new_versions_are_recognized(
+    supabase: SupabaseServer, supabase_drive: ProjectDrive, plain_statuses: bool
 ) -> None:
     supabase.plain_statuses = plain_statuses
     with pytest.raises(DriveFileMissing):
@@ -41,7 +41,7 @@ async def test_refusals_are_understood_in_the_words_of_old_and_new_versions(
     for content in (b"", b"12345", b"new"):
         await supabase_drive.write("a", content)
         assert await supabase_drive.read("a") == content
-    supabase.copies_over = False  # a storage of before `x-upsert` on copies
+    supabase.copies_over = False  # a storage from before `x-upsert` on copies
     await supabase_drive.write("a", b"newest")
     assert await supabase_drive.read("a") == b"newest"
 
@@ -58,8 +58,8 @@ async def test_refusals_are_understood_in_the_words_of_old_and_new_versions(
     ],
     ids=lambda fault: f"{fault.kind} {fault.path} {fault.status}",
 )
-async def test_an_upload_outlasts_a_storage_that_stumbles(
-    supabase: SupabaseServer, supabase_drive: DriveOf, fault: Fault
+async def test_upload_survives_temporary_storage_errors(
+    supabase: SupabaseServer, supabase_drive: ProjectDrive, fault: Fault
 ) -> None:
     content = os.urandom(1_000_000)
     supabase.faults.append(fault)
@@ -78,8 +78,8 @@ async def test_an_upload_outlasts_a_storage_that_stumbles(
     ],
     ids=lambda fault: f"{fault.method} {fault.kind}",
 )
-async def test_a_large_file_goes_in_pieces_that_survive_cut_lines(
-    supabase: SupabaseServer, supabase_drive: DriveOf, fault: Fault
+async def test_large_upload_in_parts_survives_dropped_connections(
+    supabase: SupabaseServer, supabase_drive: ProjectDrive, fault: Fault
 ) -> None:
     supabase.faults.append(fault)
     await supabase_drive.write("large.bin", LARGE)
@@ -88,8 +88,8 @@ async def test_a_large_file_goes_in_pieces_that_survive_cut_lines(
     assert sum(method == "PATCH" for method, _ in supabase.requests) >= 3
 
 
-async def test_an_upload_that_the_storage_has_forgotten_begins_anew(
-    supabase: SupabaseServer, supabase_drive: DriveOf
+async def test_upload_unknown_to_the_storage_is_restarted(
+    supabase: SupabaseServer, supabase_drive: ProjectDrive
 ) -> None:
     writing = asyncio.create_task(supabase_drive.write("large.bin", LARGE))
     async with asyncio.timeout(10):
@@ -101,8 +101,8 @@ async def test_an_upload_that_the_storage_has_forgotten_begins_anew(
     assert sum(asked == ("POST", "/storage/v1/upload/resumable") for asked in supabase.requests) == 2
 
 
-async def test_a_reading_goes_on_where_the_line_was_cut(
-    supabase: SupabaseServer, supabase_drive: DriveOf
+async def test_read_continues_after_a_dropped_connection(
+    supabase: SupabaseServer, supabase_drive: ProjectDrive
 ) -> None:
     await supabase_drive.write("large.bin", LARGE)
     supabase.faults.append(Fault("GET", "large.bin", "cut_answer", times=1, after_bytes=1_000))
@@ -110,8 +110,8 @@ async def test_a_reading_goes_on_where_the_line_was_cut(
     assert await supabase_drive.read("large.bin") == LARGE
 
 
-async def test_a_line_that_is_cut_again_and_again_is_said_to_be(
-    supabase: SupabaseServer, supabase_drive: DriveOf
+async def test_repeatedly_dropped_connection_is_reported(
+    supabase: SupabaseServer, supabase_drive: ProjectDrive
 ) -> None:
     await supabase_drive.write("large.bin", LARGE)
     file = await supabase_drive.storage.open_read(supabase_drive.project_id, parse_drive_path("large.bin"))
@@ -121,8 +121,8 @@ async def test_a_line_that_is_cut_again_and_again_is_said_to_be(
             pass
 
 
-async def test_a_file_that_is_replaced_while_it_is_read_is_never_mixed_with_the_other(
-    supabase_drive: DriveOf,
+async def test_file_replaced_during_a_read_is_never_mixed(
+    supabase_drive: ProjectDrive,
 ) -> None:
     await supabase_drive.write("large.bin", LARGE)
     file = await supabase_drive.storage.open_read(supabase_drive.project_id, parse_drive_path("large.bin"))
@@ -132,7 +132,7 @@ async def test_a_file_that_is_replaced_while_it_is_read_is_never_mixed_with_the_
             pass
 
 
-async def test_a_storage_that_is_away_is_said_to_be_within_a_bounded_time(tmp_path: Path) -> None:
+async def test_unavailable_storage_is_reported_within_a_bounded_time(tmp_path: Path) -> None:
     storage = SupabaseStorage("http://127.0.0.1:1", SecretStr(SERVICE_KEY), BUCKETS, incoming=tmp_path)
     started = time.monotonic()
     with pytest.raises(StorageUnavailable) as caught:
@@ -143,8 +143,8 @@ async def test_a_storage_that_is_away_is_said_to_be_within_a_bounded_time(tmp_pa
     await storage.close()
 
 
-async def test_what_stays_broken_is_asked_a_bounded_number_of_times(
-    supabase: SupabaseServer, supabase_drive: DriveOf
+async def test_number_of_retries_is_bounded(
+    supabase: SupabaseServer, supabase_drive: ProjectDrive
 ) -> None:
     fault = Fault("GET", "/object/", "status", times=1000)
     supabase.faults.append(fault)
@@ -153,7 +153,7 @@ async def test_what_stays_broken_is_asked_a_bounded_number_of_times(
     assert fault.met == RetryPolicy().attempts
 
 
-async def test_a_key_that_is_not_let_in_sends_the_operator_to_the_doctor(
+async def test_rejected_key_refers_the_operator_to_the_doctor(
     supabase: SupabaseServer, tmp_path: Path
 ) -> None:
     storage = SupabaseStorage(supabase.url, SecretStr("sb_secret_of_another"), BUCKETS, incoming=tmp_path)
@@ -170,8 +170,8 @@ async def test_a_key_that_is_not_let_in_sends_the_operator_to_the_doctor(
 
 
 @pytest.mark.parametrize("content", [b"x" * 2_000, LARGE])
-async def test_a_file_over_the_limit_of_the_bucket_is_refused_clearly(
-    supabase: SupabaseServer, supabase_drive: DriveOf, content: bytes
+async def test_file_over_the_bucket_limit_is_rejected_clearly(
+    supabase: SupabaseServer, supabase_drive: ProjectDrive, content: bytes
 ) -> None:
     supabase.buckets[BUCKETS.drive].size_limit = 1_000
     with pytest.raises(StoredFileTooLarge) as caught:
@@ -179,7 +179,7 @@ async def test_a_file_over_the_limit_of_the_bucket_is_refused_clearly(
     assert caught.value.status == 413
 
 
-async def test_a_bundle_that_was_changed_in_the_bucket_is_not_run(
+async def test_bundle_changed_in_the_bucket_is_rejected(
     supabase: SupabaseServer, supabase_storage: SupabaseStorage
 ) -> None:
     data = os.urandom(100)
@@ -191,8 +191,8 @@ async def test_a_bundle_that_was_changed_in_the_bucket_is_not_run(
         await supabase_storage.get_bundle(sha256)
 
 
-async def test_nothing_is_left_beside_the_drives_and_on_this_machine(
-    supabase: SupabaseServer, supabase_drive: DriveOf, tmp_path: Path
+async def test_no_temporary_files_are_left_in_the_bucket_or_on_the_host(
+    supabase: SupabaseServer, supabase_drive: ProjectDrive, tmp_path: Path
 ) -> None:
     await supabase_drive.write("a.txt", b"x")
     with pytest.raises(ConnectionError):
@@ -204,8 +204,8 @@ async def test_nothing_is_left_beside_the_drives_and_on_this_machine(
     assert list((tmp_path / "incoming").iterdir()) == []
 
 
-async def test_objects_that_no_drive_has_put_there_are_left_alone(
-    supabase: SupabaseServer, supabase_drive: DriveOf
+async def test_foreign_objects_in_the_bucket_are_not_changed(
+    supabase: SupabaseServer, supabase_drive: ProjectDrive
 ) -> None:
     await supabase_drive.write("a.txt", b"x")
     objects = supabase.buckets[BUCKETS.drive].objects
@@ -216,7 +216,7 @@ async def test_objects_that_no_drive_has_put_there_are_left_alone(
     assert [entry.path for entry in found] == ["a.txt"]
 
 
-async def test_large_listings_are_read_in_pages(supabase: SupabaseServer, supabase_drive: DriveOf) -> None:
+async def test_large_listings_are_read_in_pages(supabase: SupabaseServer, supabase_drive: ProjectDrive) -> None:
     await supabase_drive.write("n/0000", b"x")
     objects = supabase.buckets[BUCKETS.drive].objects
     [stored] = objects.values()
@@ -235,7 +235,7 @@ async def test_large_listings_are_read_in_pages(supabase: SupabaseServer, supaba
     assert len(supabase.requests) < 40
 
 
-def test_no_two_paths_share_a_key_and_every_key_has_its_path() -> None:
+def test_paths_and_keys_correspond_one_to_one() -> None:
     project = uuid4()
     texts = (
         "a",

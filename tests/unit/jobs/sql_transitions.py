@@ -64,7 +64,7 @@ def _closing(sql: str, start: int) -> int:
 
 
 def _flat(clause: str) -> str:
-    """Return a clause with `#` for what is in parentheses, apart from lists of words, which get brackets instead."""
+    """Return a clause with `#` for the content of parentheses; lists of words are in brackets instead."""
     clause = _LIST.sub(r"in [\1]", clause)
     while (shorter := re.sub(r" ?\([^()]*\)", " #", clause)) != clause:
         clause = shorter

@@ -1,4 +1,4 @@
-"""Why a queued job waits."""
+"""The reason for which a queued job waits."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,24 +18,24 @@ READY = QueueState(
 )
 
 
-def test_a_ready_job_is_next_in_line() -> None:
+def test_ready_job_waits_for_a_free_worker() -> None:
     assert reason_text(READY) == "for a free worker"
 
 
-def test_a_parked_job_names_the_limit_and_how_much_of_it_is_taken() -> None:
+def test_pending_job_reports_the_concurrency_limit_and_its_use() -> None:
     assert reason_text(replace(READY, stamp=None)) == "for the concurrency limit of the project (5/5)"
 
 
-def test_an_empty_wallet_comes_before_the_limit() -> None:
+def test_empty_wallet_is_reported_before_the_limit() -> None:
     assert reason_text(replace(READY, stamp=None, has_money=False)) == "the wallet is empty"
 
 
-def test_a_job_that_the_wallet_cannot_hold_beside_others_waits_for_money() -> None:
+def test_job_that_exceeds_the_available_balance_waits_for_credit() -> None:
     waits = "for credit: the rest of the wallet is reserved for jobs that run or are ready"
     assert reason_text(replace(READY, stamp=None, can_reserve=False)) == waits
 
 
-def test_a_pause_for_money_is_not_told_as_a_time() -> None:
+def test_wait_for_money_is_not_reported_as_a_time() -> None:
     soon = datetime.now(UTC) + timedelta(seconds=5)
     assert reason_text(replace(READY, not_before=soon, has_money=False)) == "the wallet is empty"
     priced = replace(READY, not_before=soon, has_money=False, required_micros=250_000)
@@ -44,15 +44,15 @@ def test_a_pause_for_money_is_not_told_as_a_time() -> None:
     assert reason_text(replace(READY, not_before=later, has_money=False)).startswith("not before")
 
 
-def test_a_lane_that_nobody_serves_is_named() -> None:
+def test_lane_without_a_worker_is_named() -> None:
     assert reason_text(replace(READY, lane="gpu", has_worker=False)) == "no worker in lane gpu"
 
 
-def test_a_job_for_later_says_when() -> None:
+def test_delayed_job_reports_its_time() -> None:
     later = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
     assert reason_text(replace(READY, not_before=later)) == f"not before {later:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def test_a_suspect_says_that_it_runs_alone() -> None:
+def test_quarantined_job_reports_that_it_runs_alone() -> None:
     waits = "for a worker without other jobs, since worker processes were lost while it ran"
     assert reason_text(replace(READY, suspect=True)) == waits
