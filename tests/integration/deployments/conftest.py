@@ -1,4 +1,4 @@
-"""A project with a key, and bundles to push."""
+"""A project with an API key, and bundles to push."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BUNDLE = {
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project and a client with a key of it."""
+    """A project and a client with one of its keys."""
 
     id: UUID
     slug: str
@@ -40,7 +40,7 @@ class Project:
 
     @property
     def principal(self) -> Principal:
-        """The operator in this project, for calls of services."""
+        """Return the operator as a principal of this project, for calls of services."""
         return operator(self.id)
 
     async def push(self, files: Mapping[str, bytes], *, where: str = "/v1", **form: str) -> httpx.Response:
@@ -53,7 +53,7 @@ class Project:
         return await self.http.post(f"{where}/deployments", files=files, data=form)
 
     async def pushed(self, files: Mapping[str, bytes], *, where: str = "/v1", **form: str) -> Any:
-        """Push a bundle of these files; it has to be taken."""
+        """Push a bundle of these files, and check that it is accepted."""
         answer = await self.push(files, where=where, **form)
         assert answer.status_code == 201, answer.text
         return answer.json()
@@ -61,14 +61,14 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Projects:
-    """Makes projects with a client each."""
+    """Creates projects, each with a client."""
 
     app: FastAPI
     database: Database
     clients: list[httpx.AsyncClient]
 
     async def make(self, name: str, kind: KeyKind = "secret") -> Project:
-        """A new project with a key of that kind."""
+        """Create a project with a key of that kind."""
         async with self.database.transaction() as session:
             project = await creation.create(session, name=name, concurrency_limit=5)
             made = await keys.create(session, None, project_id=project.id, kind=kind)
@@ -83,7 +83,7 @@ class Projects:
 
 @pytest_asyncio.fixture
 async def make_project(app: FastAPI, database: Database) -> AsyncIterator[Projects]:
-    """Makes projects."""
+    """Return a factory of projects."""
     made = Projects(app, database, [])
     yield made
     for client in made.clients:
@@ -92,5 +92,5 @@ async def make_project(app: FastAPI, database: Database) -> AsyncIterator[Projec
 
 @pytest_asyncio.fixture
 async def project(make_project: Projects) -> Project:
-    """One project."""
+    """Create one project."""
     return await make_project.make("Acme")

@@ -1,4 +1,4 @@
-"""Whatever is wrong with a request, the answer is a 4xx that says where and what to do, and nothing is stored."""
+"""Every invalid request returns a 4xx error that names the location and the fix, and stores nothing."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ STORED = (
 
 
 class Refusal(NamedTuple):
-    """What the answer has to be."""
+    """The expected response."""
 
     status: int
     code: str
     says: str
-    """Found in its sentence or in one of its problems."""
+    """Text that the message or one of its problems contains."""
 
 
-async def test_a_good_bundle_is_taken_so_that_the_bad_ones_prove_something(project: Any) -> None:
+async def test_valid_bundle_is_accepted(project: Any) -> None:
     await project.pushed(GOOD)
 
 
@@ -55,13 +55,13 @@ async def test_a_good_bundle_is_taken_so_that_the_bad_ones_prove_something(proje
 BUNDLES: dict[str, tuple[bytes, Refusal]] = {
     "empty": (b"", Refusal(400, "bundle_unreadable", "ZIP")),
     "no zip": (b"\x1f\x8b\x08 a tar, perhaps", Refusal(400, "bundle_unreadable", "ZIP")),
-    "cut off": (pack_files(GOOD)[:-30], Refusal(400, "bundle_unreadable", "ZIP")),
+    "truncated": (pack_files(GOOD)[:-30], Refusal(400, "bundle_unreadable", "ZIP")),
     "no skill": (pack_files({"README.md": b"hello"}), Refusal(422, "bundle_invalid", "skill.yaml")),
-    "yaml that is none": (
+    "invalid yaml": (
         pack_files({**GOOD, YAML: b"entrypoint: [main.py\n  x: {\n"}),
         Refusal(422, "bundle_invalid", YAML),
     ),
-    "yaml with an object of Python": (
+    "yaml with a Python object": (
         pack_files({**GOOD, YAML: b"entrypoint: !!python/object/apply:os.system ['touch /tmp/owned']\n"}),
         Refusal(422, "bundle_invalid", YAML),
     ),
@@ -81,12 +81,12 @@ BUNDLES: dict[str, tuple[bytes, Refusal]] = {
         pack_files({**GOOD, "skills/double/main.py": b"def walk(n):\n    return n\n"}),
         Refusal(422, "bundle_invalid", "run"),
     ),
-    "python that is none": (
+    "invalid python": (
         pack_files({**GOOD, "skills/double/main.py": b"def run(n)\n    return n\n"}),
         Refusal(422, "bundle_invalid", "main.py"),
     ),
     "no entrypoint file": (pack_files({YAML: GOOD[YAML]}), Refusal(422, "bundle_invalid", "main.py")),
-    "requirements with an address": (
+    "requirements with a url": (
         pack_files({**GOOD, "requirements.txt": b"six @ file:///etc/passwd\n"}),
         Refusal(422, "bundle_invalid", "requirements.txt"),
     ),
@@ -94,26 +94,26 @@ BUNDLES: dict[str, tuple[bytes, Refusal]] = {
 
 
 @pytest.mark.parametrize("name", BUNDLES)
-async def test_a_bad_bundle(project: Any, instance: AppContext, name: str) -> None:
+async def test_invalid_bundle_is_rejected(project: Any, instance: AppContext, name: str) -> None:
     bundle, refusal = BUNDLES[name]
-    before = await everything(instance)
+    before = await state(instance)
     check(await project.push_bytes(bundle), refusal)
-    assert await everything(instance) == before
+    assert await state(instance) == before
 
 
 @pytest.mark.parametrize(
     "entry", ["../out.py", "/etc/cron.d/x", "skills\\..\\..\\x", "skills/double/\x00.py"]
 )
-async def test_a_bundle_that_writes_elsewhere(project: Any, instance: AppContext, entry: str) -> None:
+async def test_bundle_with_paths_outside_is_rejected(project: Any, instance: AppContext, entry: str) -> None:
     packed, placeholder = io.BytesIO(), "p" * len(entry)
     with zipfile.ZipFile(packed, "w") as archive:
         for path, data in {**GOOD, placeholder: b"x"}.items():
             archive.writestr(path, data)
     raw = packed.getvalue().replace(placeholder.encode(), entry.encode())
-    before = await everything(instance)
+    before = await state(instance)
     answer = await project.push_bytes(raw)
     assert answer.status_code in (400, 422), answer.text
-    assert await everything(instance) == before
+    assert await state(instance) == before
 
 
 # Jobs
@@ -122,7 +122,7 @@ JOBS: dict[str, tuple[Any, Refusal]] = {
     "no json": (b"{'skill': 'double'}", Refusal(400, "malformed", "not JSON")),
     "no object": (b"[]", Refusal(422, "invalid", "body")),
     "not utf-8": (b'{"skill": "\xff\xfe"}', Refusal(400, "malformed", "")),
-    "endless depth": (
+    "deeply nested": (
         b'{"skill": "double", "inputs": {"n": ' + b"[" * 100_000,
         Refusal(400, "malformed", ""),
     ),
@@ -140,7 +140,7 @@ JOBS: dict[str, tuple[Any, Refusal]] = {
         {"skill": "double", "inputs": {"n": 1, "note": "a\0b"}},
         Refusal(422, "invalid", "note"),
     ),
-    "half a character": (
+    "lone surrogate": (
         b'{"skill": "double", "inputs": {"n": 1, "note": "\\ud800"}}',
         Refusal(422, "invalid", "note"),
     ),
@@ -148,16 +148,16 @@ JOBS: dict[str, tuple[Any, Refusal]] = {
         {"skill": "double", "inputs": {"n": 1}, "metadata": {"a": "\0"}},
         Refusal(422, "invalid", "metadata"),
     ),
-    "endless depth of the metadata": (
+    "deeply nested metadata": (
         b'{"skill": "double", "inputs": {"n": 1}, "metadata": {"a": ' + b"[" * 90 + b"]" * 90 + b"}}",
         Refusal(422, "invalid", "metadata"),
     ),
     "nul in the name": ({"skill": "dou\0ble"}, Refusal(422, "invalid", "skill")),
-    "limit below nothing": (
+    "limit below zero": (
         {"skill": "double", "inputs": {"n": 1}, "limits": {"timeout_s": -1}},
         Refusal(422, "invalid", "limits.timeout_s"),
     ),
-    "no moment": (
+    "invalid time": (
         {"skill": "double", "inputs": {"n": 1}, "run_at": "tomorrow"},
         Refusal(422, "invalid", "run_at"),
     ),
@@ -166,40 +166,40 @@ JOBS: dict[str, tuple[Any, Refusal]] = {
 
 
 @pytest.mark.parametrize("name", JOBS)
-async def test_a_bad_job(project: Any, instance: AppContext, name: str) -> None:
+async def test_invalid_job_is_rejected(project: Any, instance: AppContext, name: str) -> None:
     body, refusal = JOBS[name]
     await project.pushed(GOOD)
-    before = await everything(instance)
+    before = await state(instance)
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {"Content-Type": "application/json", "Idempotency-Key": "one"}
     check(await project.http.post("/v1/jobs", content=data, headers=headers), refusal)
-    assert await everything(instance) == before
+    assert await state(instance) == before
 
 
 # Queries, headers, paths, keys
 
 REQUESTS: dict[str, tuple[dict[str, Any], Refusal]] = {
-    "status that is none": ({"url": "/v1/jobs?status=done"}, Refusal(422, "invalid", "query.status")),
-    "limit of nothing": ({"url": "/v1/jobs?limit=0"}, Refusal(422, "invalid", "query.limit")),
-    "limit without end": ({"url": "/v1/jobs?limit=1e9"}, Refusal(422, "invalid", "query.limit")),
-    "cursor of nobody": ({"url": "/v1/jobs?cursor=bm9uc2Vuc2U"}, Refusal(422, "invalid", "cursor")),
+    "invalid status": ({"url": "/v1/jobs?status=done"}, Refusal(422, "invalid", "query.status")),
+    "limit of zero": ({"url": "/v1/jobs?limit=0"}, Refusal(422, "invalid", "query.limit")),
+    "limit too large": ({"url": "/v1/jobs?limit=1e9"}, Refusal(422, "invalid", "query.limit")),
+    "unknown cursor": ({"url": "/v1/jobs?cursor=bm9uc2Vuc2U"}, Refusal(422, "invalid", "cursor")),
     "nul in a search": ({"url": "/v1/jobs?q=a%00b"}, Refusal(400, "malformed", "NUL")),
-    "moment that is none": ({"url": "/v1/jobs?since=yesterday"}, Refusal(422, "invalid", "query.since")),
-    "moment before time": (
+    "invalid timestamp": ({"url": "/v1/jobs?since=yesterday"}, Refusal(422, "invalid", "query.since")),
+    "timestamp out of range": (
         {"url": "/v1/jobs?since=-99999999999999999999"},
         Refusal(422, "invalid", "query.since"),
     ),
-    "number beyond numbers": (
+    "number out of range": (
         {"url": "/v1/jobs?version=" + "9" * 40},
         Refusal(422, "invalid", "query.version"),
     ),
-    "id that is none": ({"url": "/v1/jobs/1"}, Refusal(422, "invalid", "job_id")),
-    "route that is none": ({"url": "/v1/job"}, Refusal(404, "not_found", "/openapi.json")),
-    "method that is none": (
+    "invalid id": ({"url": "/v1/jobs/1"}, Refusal(422, "invalid", "job_id")),
+    "unknown route": ({"url": "/v1/job"}, Refusal(404, "not_found", "/openapi.json")),
+    "unknown method": (
         {"method": "PATCH", "url": "/v1/jobs"},
         Refusal(405, "method_not_allowed", "PATCH"),
     ),
-    "key of idempotency without end": (
+    "idempotency key too long": (
         {
             "method": "POST",
             "url": "/v1/jobs",
@@ -208,14 +208,14 @@ REQUESTS: dict[str, tuple[dict[str, Any], Refusal]] = {
         },
         Refusal(400, "malformed", "Idempotency-Key"),
     ),
-    "place in a stream that is none": (
+    "invalid stream position": (
         {
             "url": "/v1/jobs/00000000-0000-0000-0000-000000000000/stream",
             "headers": {"Last-Event-ID": "first"},
         },
         Refusal(422, "invalid", "last-event-id"),
     ),
-    "body that does not say what it is": (
+    "body without a content type": (
         {"method": "POST", "url": "/v1/jobs", "content": b'{"skill": "double"}'},
         Refusal(415, "unsupported", "application/json"),
     ),
@@ -231,7 +231,7 @@ REQUESTS: dict[str, tuple[dict[str, Any], Refusal]] = {
         {"method": "PUT", "url": "/v1/secrets", "json": {"name": "a-b\n", "value": "x"}},
         Refusal(422, "bad_secret", "name"),
     ),
-    "variable that rules the interpreter": (
+    "variable that controls the interpreter": (
         {"method": "PUT", "url": "/v1/secrets", "json": {"name": "LD_PRELOAD", "value": "x"}},
         Refusal(422, "bad_secret", "LD_PRELOAD"),
     ),
@@ -239,11 +239,11 @@ REQUESTS: dict[str, tuple[dict[str, Any], Refusal]] = {
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-async def test_a_bad_request(project: Any, instance: AppContext, name: str) -> None:
+async def test_invalid_request_is_rejected(project: Any, instance: AppContext, name: str) -> None:
     request, refusal = REQUESTS[name]
-    before = await everything(instance)
+    before = await state(instance)
     check(await project.http.request(**{"method": "GET", **request}), refusal)
-    assert await everything(instance) == before
+    assert await state(instance) == before
 
 
 KEYS = {
@@ -259,45 +259,45 @@ KEYS = {
 
 
 @pytest.mark.parametrize("name", KEYS)
-async def test_a_bad_key(project: Any, instance: AppContext, name: str) -> None:
-    before = await everything(instance)
+async def test_invalid_key_is_rejected(project: Any, instance: AppContext, name: str) -> None:
+    before = await state(instance)
     headers = {"Authorization": KEYS[name].encode("latin-1")}
     for method, url in (("GET", "/v1/jobs"), ("POST", "/v1/jobs"), ("PUT", "/v1/secrets"), ("GET", "/v1/me")):
         answer = await project.http.request(method, url, headers=headers)
         check(answer, Refusal(401, answer.json()["code"], "key"))
         assert answer.headers["www-authenticate"] == "Bearer"
         assert len(answer.text) < 1_000
-    assert await everything(instance) == before
+    assert await state(instance) == before
 
 
 @pytest.mark.parametrize(
     "path", ["../up.txt", "/etc/up.txt", "a/../../up.txt", "a\0b.txt", "a" * 5_000, "..", "a//b\\..\\c"]
 )
-async def test_an_upload_to_a_bad_path(project: Any, instance: AppContext, path: str) -> None:
-    before = await everything(instance)
+async def test_upload_to_an_invalid_path_is_rejected(project: Any, instance: AppContext, path: str) -> None:
+    before = await state(instance)
     answer = await project.http.post(
         "/v1/drive/upload", files={"file": ("up.txt", b"up", "text/plain")}, data={"path": path}
     )
     assert 400 <= answer.status_code < 500, answer.text
     assert answer.json()["code"] in ("bad_drive_path", "bad_upload")
-    assert await everything(instance) == before
+    assert await state(instance) == before
 
 
 def check(answer: httpx.Response, refusal: Refusal) -> None:
-    """The answer is this refusal, in words for a person, and shows nothing of the inside."""
+    """Check that the response is this error, readable for a user, without internal details."""
     assert (answer.status_code, answer.json().get("code")) == (refusal.status, refusal.code), answer.text[
         :2000
     ]
     body = answer.json()
-    sentences = [body["detail"], *(f"{one['path']}: {one['message']}" for one in body.get("errors", []))]
-    assert any(refusal.says.lower() in sentence.lower() for sentence in sentences), sentences
+    messages = [body["detail"], *(f"{one['path']}: {one['message']}" for one in body.get("errors", []))]
+    assert any(refusal.says.lower() in message.lower() for message in messages), messages
     assert body["detail"].rstrip()[-1] in ".?!)", body["detail"]
     assert not any(word in answer.text for word in ("Traceback", "sqlalchemy", "psycopg", "/site-packages/"))
     assert len(answer.text) < 20_000
 
 
-async def everything(instance: AppContext) -> dict[str, Any]:
-    """How many rows and which files there are."""
+async def state(instance: AppContext) -> dict[str, Any]:
+    """Return the number of rows of each table, and the files of the instance."""
     return {**await rows(instance.database), "files": files(instance.settings.home)}
 
 

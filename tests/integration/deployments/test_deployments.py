@@ -1,4 +1,4 @@
-"""Versions: pushed, switched, rolled back, deleted, fetched; seen only by their own project."""
+"""Versions: pushed, activated, rolled back, deleted, downloaded; visible only to their own project."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ output_schema: {type: object, properties: {n: {type: integer}}}
 }
 
 
-async def test_a_push_is_the_next_version_and_active_at_once(project: Any) -> None:
+async def test_push_creates_and_activates_the_next_version(project: Any) -> None:
     first = await project.pushed(BUNDLE, notes="first light")
     second = await project.pushed(BUNDLE)
     assert (first["version"], second["version"]) == (1, 2)
@@ -40,14 +40,14 @@ async def test_a_push_is_the_next_version_and_active_at_once(project: Any) -> No
     assert listed[1]["notes"] == "first light"
 
 
-async def test_a_push_without_activation_changes_nothing_for_new_jobs(project: Any) -> None:
+async def test_push_without_activation_does_not_affect_new_jobs(project: Any) -> None:
     await project.pushed(BUNDLE)
     waiting = await project.pushed(BUNDLE, activate="false")
     assert waiting["is_active"] is False
     assert (await project.http.get("/v1/skills/double")).json()["version"] == 1
 
 
-async def test_a_push_says_which_skills_of_the_active_version_it_removes(project: Any) -> None:
+async def test_push_reports_which_active_skills_it_removes(project: Any) -> None:
     triple = {path.replace("double", "triple"): data for path, data in BUNDLE.items()}
     both = await project.pushed({**BUNDLE, **triple})
     assert both["removed_skills"] == []
@@ -65,7 +65,7 @@ async def test_a_push_says_which_skills_of_the_active_version_it_removes(project
     assert pending["removed_skills"] == ["double"]
 
 
-async def test_activating_an_older_version_rolls_back(project: Any) -> None:
+async def test_activation_of_an_older_version_is_a_rollback(project: Any) -> None:
     first = await project.pushed(BUNDLE)
     await project.pushed(BUNDLE)
     switched = (await project.http.post(f"/v1/deployments/{first['id']}/activate")).json()
@@ -73,7 +73,9 @@ async def test_activating_an_older_version_rolls_back(project: Any) -> None:
     assert (await project.http.post("/v1/deployments/2/activate")).json()["version"] == 2
 
 
-async def test_a_bad_bundle_is_answered_whole_and_stores_nothing(project: Any, instance: AppContext) -> None:
+async def test_invalid_bundle_returns_all_problems_and_is_not_stored(
+    project: Any, instance: AppContext
+) -> None:
     bad = {**BUNDLE, "skills/double/skill.yaml": b"entrypoint: main.py:rum\ntitel: x\n"}
     answer = await project.push(bad)
     assert answer.status_code == 422
@@ -88,7 +90,7 @@ async def test_a_bad_bundle_is_answered_whole_and_stores_nothing(project: Any, i
     assert (validated.status_code, validated.json()["errors"]) == (422, body["errors"])
 
 
-async def test_validating_stores_nothing(project: Any) -> None:
+async def test_validation_stores_nothing(project: Any) -> None:
     files = {"bundle": ("b.zip", pack_files(BUNDLE), "application/zip")}
     answer = await project.http.post("/v1/deployments/validate", files=files)
     assert answer.status_code == 200
@@ -96,24 +98,24 @@ async def test_validating_stores_nothing(project: Any) -> None:
     assert (await project.http.get("/v1/deployments")).json() == []
 
 
-async def test_what_is_no_zip_or_no_form_is_refused_clearly(project: Any) -> None:
+async def test_body_that_is_no_zip_or_form_is_rejected_clearly(project: Any) -> None:
     assert (await project.push_bytes(b"nonsense")).json()["code"] == "bundle_unreadable"
     missing = await project.http.post("/v1/deployments", data={"notes": "x"})
     assert missing.status_code == 422
     assert missing.json()["errors"][0]["path"] == "bundle"
 
 
-async def test_the_active_version_cannot_be_deleted_and_others_can(project: Any) -> None:
+async def test_only_inactive_versions_can_be_deleted(project: Any) -> None:
     first = await project.pushed(BUNDLE)
     second = await project.pushed(BUNDLE)
     refused = await project.http.delete(f"/v1/deployments/{second['id']}")
     assert (refused.status_code, refused.json()["code"]) == (409, "deployment_active")
     assert (await project.http.delete(f"/v1/deployments/{first['id']}")).status_code == 204
     assert (await project.http.get("/v1/deployments/1")).status_code == 404
-    assert (await project.pushed(BUNDLE))["version"] == 3, "numbers are never given twice"
+    assert (await project.pushed(BUNDLE))["version"] == 3, "numbers are never reused"
 
 
-async def test_a_version_with_live_jobs_is_kept(project: Any, instance: AppContext) -> None:
+async def test_version_with_unfinished_jobs_cannot_be_deleted(project: Any, instance: AppContext) -> None:
     first = await project.pushed(BUNDLE)
     await project.pushed(BUNDLE)
     async with instance.database.transaction() as session:
@@ -130,14 +132,14 @@ async def test_a_version_with_live_jobs_is_kept(project: Any, instance: AppConte
     assert (refused.status_code, refused.json()["live_jobs"]) == (409, 1)
 
 
-async def test_the_bundle_comes_back_byte_for_byte(project: Any) -> None:
+async def test_bundle_is_downloaded_unchanged(project: Any) -> None:
     made = await project.pushed(BUNDLE)
     answer = await project.http.get(f"/v1/deployments/{made['id']}/bundle")
     assert answer.content == pack_files(BUNDLE)
     assert answer.headers["content-type"] == "application/zip"
 
 
-async def test_a_pull_address_works_without_a_key_and_not_when_forged(project: Any) -> None:
+async def test_pull_url_works_without_a_key_and_not_when_forged(project: Any) -> None:
     assert (await project.http.get("/v1/deployments/pull")).json()["code"] == "nothing_active"
     await project.pushed(BUNDLE)
     pulled = (await project.http.get("/v1/skillpacks/default/deployments/pull?ttl=600")).json()
@@ -150,7 +152,7 @@ async def test_a_pull_address_works_without_a_key_and_not_when_forged(project: A
     assert (await project.http.get(url[:-5])).status_code == 404
 
 
-async def test_a_pull_address_ends_with_its_project(project: Any, instance: AppContext) -> None:
+async def test_pull_url_is_rejected_after_project_deletion(project: Any, instance: AppContext) -> None:
     await project.pushed(BUNDLE)
     url = (await project.http.get("/v1/deployments/pull?ttl=600")).json()["download_url"]
     async with instance.database.transaction() as session:
@@ -158,12 +160,12 @@ async def test_a_pull_address_ends_with_its_project(project: Any, instance: AppC
     assert (await project.http.get(url, headers={"Authorization": ""})).status_code == 404
 
 
-async def test_concurrent_pushes_get_numbers_without_gap_or_repeat(project: Any) -> None:
+async def test_concurrent_pushes_get_consecutive_unique_numbers(project: Any) -> None:
     made = await asyncio.gather(*(project.pushed(BUNDLE) for _ in range(8)))
     assert sorted(one["version"] for one in made) == list(range(1, 9))
 
 
-async def test_a_repeated_push_with_one_key_is_one_version(project: Any) -> None:
+async def test_push_repeated_with_one_idempotency_key_is_one_version(project: Any) -> None:
     project.http.headers["Idempotency-Key"] = "push-1"
     first, again = await project.pushed(BUNDLE), await project.push(BUNDLE)
     assert again.json() == first
@@ -172,7 +174,7 @@ async def test_a_repeated_push_with_one_key_is_one_version(project: Any) -> None
     assert other.json()["code"] == "idempotency_key_reused"
 
 
-async def test_another_project_sees_none_of_it(project: Any, make_project: Any) -> None:
+async def test_versions_of_another_project_are_not_found(project: Any, make_project: Any) -> None:
     made = await project.pushed(BUNDLE)
     other = await make_project.make("Other")
     for method, path in (
@@ -190,7 +192,7 @@ async def test_another_project_sees_none_of_it(project: Any, make_project: Any) 
     assert (await other.http.get("/v1/skills")).json() == []
 
 
-async def test_a_publishable_key_neither_pushes_nor_lists(make_project: Any) -> None:
+async def test_publishable_key_can_neither_push_nor_list(make_project: Any) -> None:
     public = await make_project.make("Public", kind="publishable")
     assert (await public.push(BUNDLE)).status_code == 403
     for path in ("/v1/deployments", "/v1/skills", "/v1/skillpacks", "/v1/deployments/pull"):
@@ -201,12 +203,12 @@ async def test_a_publishable_key_neither_pushes_nor_lists(make_project: Any) -> 
     "ref",
     ["0", "-1", "99", "1e3", "abc", "٣", "9" * 400, "0000000000001", "0d9c1f8e-3b1a-4c55-9d0e-6f7a8b9c0d1e"],
 )
-async def test_what_names_no_version_is_404(project: Any, ref: str) -> None:
+async def test_unknown_version_returns_404(project: Any, ref: str) -> None:
     await project.pushed(BUNDLE)
     assert (await project.http.get(f"/v1/deployments/{ref}")).status_code == 404
 
 
-async def test_the_difference_marks_what_breaks_callers(project: Any) -> None:
+async def test_diff_marks_breaking_changes(project: Any) -> None:
     await project.pushed(BUNDLE)
     stricter = BUNDLE["skills/double/skill.yaml"].replace(
         b"properties: {n: {type: integer}}, required: [n]",
@@ -233,7 +235,7 @@ async def test_the_difference_marks_what_breaks_callers(project: Any) -> None:
     assert backwards["is_breaking"] is True, "an input that callers send is gone"
 
 
-async def test_deleted_bytes_go_when_nothing_uses_them(project: Any, instance: AppContext) -> None:
+async def test_deleted_bundles_are_removed_when_unused(project: Any, instance: AppContext) -> None:
     first = await project.pushed(BUNDLE)
     await project.pushed(BUNDLE)
     await project.http.delete("/v1/deployments/1")
@@ -250,7 +252,7 @@ async def test_deleted_bytes_go_when_nothing_uses_them(project: Any, instance: A
     assert await instance.storage.get_bundle(again["sha256"]) == pack_files(BUNDLE)
 
 
-async def test_a_draft_runs_by_its_id_and_is_never_active(project: Any, instance: AppContext) -> None:
+async def test_draft_runs_by_id_and_is_never_active(project: Any, instance: AppContext) -> None:
     await project.pushed(BUNDLE)
     async with instance.database.transaction() as session:
         draft = await push.push_draft(
@@ -263,7 +265,7 @@ async def test_a_draft_runs_by_its_id_and_is_never_active(project: Any, instance
     assert [one["version"] for one in (await project.http.get("/v1/deployments")).json()] == [1]
 
 
-async def test_every_act_is_in_the_audit(project: Any) -> None:
+async def test_every_action_is_in_the_audit_log(project: Any) -> None:
     await project.pushed(BUNDLE)
     await project.pushed(BUNDLE)
     await project.http.post("/v1/deployments/1/activate")
@@ -277,7 +279,7 @@ async def test_every_act_is_in_the_audit(project: Any) -> None:
     ]
 
 
-async def test_the_row_of_a_deployment_is_what_workers_read(project: Any, instance: AppContext) -> None:
+async def test_workers_read_the_row_of_a_deployment(project: Any, instance: AppContext) -> None:
     made = await project.pushed(BUNDLE)
     async with instance.database.transaction() as session:
         row = await session.get(Deployment, made["id"])
@@ -285,7 +287,7 @@ async def test_the_row_of_a_deployment_is_what_workers_read(project: Any, instan
     assert row.manifest["skills"][0]["path"] == "skills/double"
 
 
-async def test_a_file_of_a_version_is_read_as_it_was_pushed(project: Any) -> None:
+async def test_file_of_a_version_is_read_unchanged(project: Any) -> None:
     await project.pushed(BUNDLE)
     await project.pushed({**BUNDLE, "skills/double/main.py": b"def run(n):\n    return {'n': n + n}\n"})
     path = "files/skills/double/main.py"
@@ -298,7 +300,7 @@ async def test_a_file_of_a_version_is_read_as_it_was_pushed(project: Any) -> Non
     assert (missing.status_code, missing.json()["code"]) == (404, "deployment_file_not_found")
 
 
-async def test_the_list_says_what_runs_on_each_version_and_where_a_roll_back_leads(
+async def test_list_shows_jobs_per_version_and_the_rollback_target(
     project: Any, instance: AppContext
 ) -> None:
     first = await project.pushed(BUNDLE)
@@ -322,7 +324,7 @@ async def test_the_list_says_what_runs_on_each_version_and_where_a_roll_back_lea
     )
 
 
-async def test_a_push_that_names_no_skillpack_goes_to_the_one_that_puras_yaml_names(project: Any) -> None:
+async def test_push_uses_the_skillpack_of_puras_yaml(project: Any) -> None:
     def named(text: str) -> dict[str, bytes]:
         return {**BUNDLE, "puras.yaml": text.encode()}
 

@@ -1,4 +1,4 @@
-"""What callers meet on the way to a job: types, keys, retries and the mistakes that are easily made."""
+"""The steps of a caller before a job runs: types, keys, retries and common mistakes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RUN = "/v1/skills/double/run?timeout=0"
 
 @pytest.fixture
 async def project(make_project: Any, database: Database) -> Any:
-    """A project with money and the skill `double`."""
+    """Create a project with money and the skill `double`."""
     project = await make_project.make("Mine")
     async with database.transaction() as session:
         await ledger.top_up(session, project_id=project.id, amount_micros=1_000_000, created_by="test")
@@ -26,14 +26,14 @@ async def project(make_project: Any, database: Database) -> Any:
     return project
 
 
-async def test_a_project_describes_its_skills_with_their_types(project: Any) -> None:
+async def test_project_describes_its_skills_with_types(project: Any) -> None:
     spec = (await project.http.get(f"/v1/projects/{project.slug}/openapi.json")).json()
     assert spec["servers"] == [{"url": "http://127.0.0.1:8123"}]
     assert list(spec["paths"]) == ["/v1/skills/double/run"]
     assert spec["components"]["schemas"]["DoubleInputs"]["properties"] == {"n": {"type": "integer"}}
 
 
-async def test_what_the_description_names_can_be_called(project: Any) -> None:
+async def test_described_skills_can_be_called(project: Any) -> None:
     await project.http.post("/v1/skillpacks", json={"name": "Work", "slug": "work"})
     await project.pushed(BUNDLE, where="/v1/skillpacks/work")
     spec = (await project.http.get(f"/v1/projects/{project.id}/openapi.json")).json()
@@ -43,7 +43,7 @@ async def test_what_the_description_names_can_be_called(project: Any) -> None:
         assert (answer.status_code, answer.json()["status"]) == (200, "queued"), path
 
 
-async def test_nobody_else_reads_the_description(project: Any, make_project: Any) -> None:
+async def test_description_of_another_project_is_not_found(project: Any, make_project: Any) -> None:
     address = f"/v1/projects/{project.id}/openapi.json"
     other, public = await make_project.make("Other"), await make_project.make("Public", kind="publishable")
     assert (await other.http.get(address)).status_code == 404
@@ -51,7 +51,7 @@ async def test_nobody_else_reads_the_description(project: Any, make_project: Any
 
 
 @pytest.mark.parametrize("route", ["run", "replay"])
-async def test_a_run_and_a_replay_are_made_once_for_a_key(project: Any, route: str) -> None:
+async def test_run_and_replay_are_created_once_per_idempotency_key(project: Any, route: str) -> None:
     async def send(key: str) -> httpx.Response:
         headers = {"Idempotency-Key": key}
         if route == "run":
@@ -66,7 +66,7 @@ async def test_a_run_and_a_replay_are_made_once_for_a_key(project: Any, route: s
     assert len((await project.http.get("/v1/jobs")).json()) == 3
 
 
-async def test_a_body_that_does_not_say_that_it_is_json_is_told_what_to_say(project: Any) -> None:
+async def test_body_without_json_content_type_is_rejected_with_a_hint(project: Any) -> None:
     answer = await project.http.post("/v1/jobs", content=b'{"skill": "double", "inputs": {"n": 1}}')
     assert answer.status_code == 415
     assert "Content-Type: application/json" in answer.json()["detail"]
@@ -85,7 +85,9 @@ async def test_a_body_that_does_not_say_that_it_is_json_is_told_what_to_say(proj
         ("skill", '"double\\u0000"'),
     ],
 )
-async def test_what_cannot_be_stored_is_refused_with_its_place(project: Any, where: str, value: str) -> None:
+async def test_values_that_cannot_be_stored_are_rejected_with_their_path(
+    project: Any, where: str, value: str
+) -> None:
     body = {"skill": '"double"', "inputs": '{"n": 1}', where.partition(".")[0]: value}
     content = "{" + ", ".join(f'"{name}": {written}' for name, written in body.items()) + "}"
     answer = await project.http.post(
@@ -95,18 +97,16 @@ async def test_what_cannot_be_stored_is_refused_with_its_place(project: Any, whe
     assert answer.json()["errors"][0]["path"] == where
 
 
-async def test_a_bundle_that_is_no_file_of_the_form_is_told_what_to_be(project: Any) -> None:
+async def test_bundle_that_is_not_a_form_file_is_rejected_with_a_hint(project: Any) -> None:
     answer = await project.http.post("/v1/deployments", files={"bundle": (None, "text")})
     assert answer.status_code == 422
     assert "a part of the form with a file name" in answer.json()["detail"]
 
 
-async def test_a_publishable_key_reads_the_jobs_it_knows_and_lists_none(
-    project: Any, database: Database
-) -> None:
+async def test_publishable_key_reads_jobs_by_id_and_cannot_list(project: Any, database: Database) -> None:
     async with database.transaction() as session:
-        made = await keys.create(session, None, project_id=project.id, kind="publishable")
-    headers = {"Authorization": f"Bearer {made.plaintext}"}
+        created = await keys.create(session, None, project_id=project.id, kind="publishable")
+    headers = {"Authorization": f"Bearer {created.plaintext}"}
     job = (await project.http.post(RUN, json={"n": 1}, headers=headers)).json()
     assert (await project.http.get(f"/v1/jobs/{job['id']}", headers=headers)).status_code == 200
     for path in ("/v1/jobs", "/v1/pricing"):
@@ -114,23 +114,21 @@ async def test_a_publishable_key_reads_the_jobs_it_knows_and_lists_none(
         assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed"), path
 
 
-async def test_a_key_that_has_spent_its_cap_is_told_so(project: Any, database: Database) -> None:
+async def test_key_over_its_spending_limit_is_rejected(project: Any, database: Database) -> None:
     async with database.transaction() as session:
-        made = await keys.create(
+        created = await keys.create(
             session, None, project_id=project.id, kind="secret", limits=Limits(daily_cap_micros=0)
         )
     answer = await project.http.post(
         "/v1/jobs",
         json={"skill": "double", "inputs": {"n": 1}},
-        headers={"Authorization": f"Bearer {made.plaintext}"},
+        headers={"Authorization": f"Bearer {created.plaintext}"},
     )
     assert (answer.status_code, answer.json()["code"]) == (402, "key_cap_reached")
 
 
 @pytest.mark.parametrize("number", ["-1", "x", str(2**31), "9" * 30])
-async def test_a_number_that_no_event_has_is_refused_before_the_stream_begins(
-    project: Any, number: str
-) -> None:
+async def test_invalid_event_number_is_rejected_before_the_stream_starts(project: Any, number: str) -> None:
     job = (await project.http.post(RUN, json={"n": 1})).json()
     for path, headers in (("events", {}), ("stream", {}), ("stream", {"Last-Event-ID": number})):
         params = {} if headers else {"after": number}

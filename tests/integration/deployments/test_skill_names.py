@@ -1,4 +1,4 @@
-"""From the name of a skill to the version that runs it."""
+"""The resolution of the name of a skill to the version that runs it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from backend.skills.skillpacks.errors import SkillpackNotFound
 
 
 def bundle(*names: str) -> dict[str, bytes]:
-    """A bundle of agents with these names."""
+    """Return a bundle of agents with these names."""
     files: dict[str, bytes] = {}
     for name in names:
         path = "skills/" + name.replace("/", "/subskills/")
@@ -33,24 +33,22 @@ def bundle(*names: str) -> dict[str, bytes]:
 
 
 async def resolve(instance: AppContext, project: Any, skill: str, **named: Any) -> Any:
-    """The skill, found in a transaction of its own."""
+    """Resolve the skill in a separate transaction."""
     async with instance.database.transaction() as session:
         return await resolve_skill(session, project.principal, skill=skill, **named)
 
 
-async def other_pack(project: Any, slug: str, *names: str) -> None:
-    """Another skillpack with these skills active."""
+async def push_skillpack(project: Any, slug: str, *names: str) -> None:
+    """Push another skillpack with these skills active."""
     answer = await project.http.post("/v1/skillpacks", json={"name": slug.title(), "slug": slug})
     assert answer.status_code == 201, answer.text
     await project.pushed(bundle(*names), where=f"/v1/skillpacks/{slug}")
 
 
-async def test_the_default_skillpack_wins_then_the_only_one_that_has_it(
-    instance: AppContext, project: Any
-) -> None:
+async def test_default_skillpack_has_priority_then_the_only_match(instance: AppContext, project: Any) -> None:
     await project.pushed(bundle("shared", "own"))
-    await other_pack(project, "images", "shared", "resize")
-    await other_pack(project, "video", "resize", "cut")
+    await push_skillpack(project, "images", "shared", "resize")
+    await push_skillpack(project, "video", "resize", "cut")
     assert (await resolve(instance, project, "shared")).skillpack_slug == "default"
     assert (await resolve(instance, project, "cut")).skillpack_slug == "video"
     with pytest.raises(SkillAmbiguous) as caught:
@@ -59,8 +57,8 @@ async def test_the_default_skillpack_wins_then_the_only_one_that_has_it(
     assert (await resolve(instance, project, "resize", skillpack="video")).skillpack_slug == "video"
 
 
-async def test_full_names_are_taken(instance: AppContext, project: Any) -> None:
-    await other_pack(project, "images", "resize")
+async def test_full_names_are_resolved(instance: AppContext, project: Any) -> None:
+    await push_skillpack(project, "images", "resize")
     for name, skillpack in (
         ("images/resize", None),
         (f"{project.slug}/images/resize", None),
@@ -76,7 +74,7 @@ async def test_full_names_are_taken(instance: AppContext, project: Any) -> None:
         await resolve(instance, project, f"{project.slug}/images/resize", skillpack="video")
 
 
-async def test_a_version_can_be_named(instance: AppContext, project: Any) -> None:
+async def test_version_can_be_specified(instance: AppContext, project: Any) -> None:
     await project.pushed(bundle("old"))
     await project.pushed(bundle("new"))
     assert (await resolve(instance, project, "old", version=1)).version == 1
@@ -87,7 +85,7 @@ async def test_a_version_can_be_named(instance: AppContext, project: Any) -> Non
             await resolve(instance, project, "old", version=version)
 
 
-async def test_what_is_missing_is_named(instance: AppContext, project: Any) -> None:
+async def test_error_names_what_is_missing(instance: AppContext, project: Any) -> None:
     with pytest.raises(NothingActive):
         await resolve(instance, project, "x")
     await project.pushed(bundle("resize"))
@@ -100,7 +98,7 @@ async def test_what_is_missing_is_named(instance: AppContext, project: Any) -> N
             await resolve(instance, project, name)
 
 
-async def test_subskills_are_only_for_their_parent(instance: AppContext, project: Any) -> None:
+async def test_subskills_can_be_called_only_by_their_parent(instance: AppContext, project: Any) -> None:
     await project.pushed(bundle("report", "report/draft"))
     with pytest.raises(SubskillNotSubmittable, match="Submit a job for 'report'"):
         await resolve(instance, project, "report/draft")
@@ -108,23 +106,21 @@ async def test_subskills_are_only_for_their_parent(instance: AppContext, project
     assert [one["name"] for one in listed] == ["report"]
 
 
-async def test_a_known_skill_costs_one_query_and_a_pinned_one_none(
-    instance: AppContext, project: Any
-) -> None:
+async def test_known_skill_costs_one_query_and_a_pinned_one_none(instance: AppContext, project: Any) -> None:
     made = await project.pushed(bundle("resize"))
     await resolve(instance, project, "resize")
     async with instance.database.transaction() as session:
-        with counted(instance) as queries:
+        with counted_statements(instance) as queries:
             await resolve_skill(session, project.principal, skill="resize")
         assert len(queries) == 1
-        with counted(instance) as queries:
+        with counted_statements(instance) as queries:
             await load_deployed_skill(
                 session, (await resolve(instance, project, "resize")).deployment_id, "resize"
             )
         assert made["id"] not in "".join(queries)
 
 
-async def test_a_skill_is_described_in_both_schema_languages(project: Any) -> None:
+async def test_skill_is_described_in_both_schema_dialects(project: Any) -> None:
     files = {
         "skills/look/skill.yaml": b"""
 entrypoint: SKILL.md
@@ -145,12 +141,12 @@ examples: [{inputs: {photo: a.png}}]
     assert (missing.status_code, "look" in missing.json()["detail"]) == (404, True)
 
 
-async def test_the_schema_of_skill_yaml_is_public(project: Any) -> None:
+async def test_schema_of_skill_yaml_is_public(project: Any) -> None:
     answer = await project.http.get("/schemas/skill.json", headers={"Authorization": ""})
     assert answer.json()["title"] == "skill.yaml"
 
 
-async def test_skillpacks_are_made_once_per_slug(project: Any) -> None:
+async def test_skillpacks_are_created_once_per_slug(project: Any) -> None:
     first = await project.http.post("/v1/skillpacks", json={"name": "My Pack", "slug": "my-pack"})
     assert (first.status_code, first.json()["slug"]) == (201, "my-pack")
     again = await project.http.post("/v1/skillpacks", json={"name": "My Pack"})
@@ -162,8 +158,8 @@ async def test_skillpacks_are_made_once_per_slug(project: Any) -> None:
 
 
 @contextmanager
-def counted(instance: AppContext) -> Iterator[list[str]]:
-    """The statements that the block sends."""
+def counted_statements(instance: AppContext) -> Iterator[list[str]]:
+    """Collect the statements that the block sends."""
     seen: list[str] = []
 
     def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:

@@ -1,4 +1,4 @@
-"""The starter's skills, run as a job runs them: in a process of their own, with the kit and a drive."""
+"""The skills of the starter, run as a job runs them: in a separate process, with the kit and a drive."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ print(json.dumps(getattr(import_module("main"), sys.argv[3])(**json.load(sys.std
 
 
 def starter(name: str) -> Skill:
-    """The skill of the starter with that name."""
+    """Return the skill of the starter with that name."""
     found = read_bundle(pack(STARTER)).manifest.find(name)
     assert found is not None
     return found
 
 
 def run(skill: Skill, inputs: dict[str, Any], folder: Path) -> Any:
-    """What the skill returns for the inputs, checked on both sides, in a working folder with a drive."""
+    """Return the result of the skill, with validated inputs and outputs, in a working folder with a drive."""
     checked = skill.inputs.check(inputs)
     assert checked.problems == []
     command = [
@@ -65,7 +65,7 @@ def run(skill: Skill, inputs: dict[str, Any], folder: Path) -> Any:
 
 
 def photo(width: int = 1200, height: int = 800, orientation: int = 6) -> bytes:
-    """A photo as a camera writes it when it is held upright."""
+    """Return a photo as a camera writes it when it is held upright."""
     exif = Image.Exif()
     exif[ExifTags.Base.Make] = "Leitz\0\0"
     exif[ExifTags.Base.Model] = "M3"
@@ -78,20 +78,20 @@ def photo(width: int = 1200, height: int = 800, orientation: int = 6) -> bytes:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A working folder whose drive has a photo."""
+    """Return a working folder whose drive has a photo."""
     uploads = tmp_path / "drive" / "uploads"
     uploads.mkdir(parents=True)
     (uploads / "photo.jpg").write_bytes(photo())
     return tmp_path
 
 
-def test_it_greets_as_its_examples_say(tmp_path: Path) -> None:
+def test_greet_returns_the_outputs_of_its_examples(tmp_path: Path) -> None:
     skill = starter("greet")
     for example in skill.examples:
         assert run(skill, example.inputs, tmp_path) == example.outputs
 
 
-def test_a_thumbnail_is_upright_small_and_in_the_drive(folder: Path) -> None:
+def test_thumbnail_is_upright_small_and_in_the_drive(folder: Path) -> None:
     value = run(starter("thumbnail"), {"image": "uploads/photo.jpg"}, folder)
     assert value == {
         "thumbnail": "thumbnails/0badcafe.jpg",
@@ -105,7 +105,7 @@ def test_a_thumbnail_is_upright_small_and_in_the_drive(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("shape", ["base64", "data", "string"])
-def test_a_photo_may_come_in_other_shapes(folder: Path, shape: str) -> None:
+def test_photo_may_have_other_input_forms(folder: Path, shape: str) -> None:
     text = base64.b64encode(photo(64, 32, orientation=1)).decode()
     image: Any = {
         "base64": {"base64": text, "media_type": "image/jpeg"},
@@ -116,7 +116,7 @@ def test_a_photo_may_come_in_other_shapes(folder: Path, shape: str) -> None:
     assert (value["width"], value["height"]) == (64, 32)
 
 
-def test_a_picture_without_exif_has_no_facts(folder: Path) -> None:
+def test_image_without_exif_has_no_metadata(folder: Path) -> None:
     Image.new("RGBA", (40, 20), (255, 0, 0, 128)).save(folder / "drive" / "uploads" / "plain.png")
     value = run(starter("thumbnail"), {"image": {"drive_path": "uploads/plain.png"}}, folder)
     assert value["format"] == "PNG"

@@ -18,7 +18,7 @@ from backend.storage.local import LocalStorage
 
 
 async def stored(tmp_path: Path) -> tuple[LocalStorage, str]:
-    """A storage with one bundle, one file of which is executable."""
+    """Return a storage with one bundle, one file of which is executable."""
     source = tmp_path / "source"
     (source / "skills" / "a").mkdir(parents=True)
     (source / "skills" / "a" / "SKILL.md").write_text("hi")
@@ -31,7 +31,7 @@ async def stored(tmp_path: Path) -> tuple[LocalStorage, str]:
     return storage, sha256
 
 
-async def test_everyone_may_read_it_whatever_the_umask(tmp_path: Path) -> None:
+async def test_bundle_is_readable_with_any_umask(tmp_path: Path) -> None:
     storage, sha256 = await stored(tmp_path)
     before = os.umask(0o077)
     try:
@@ -48,22 +48,22 @@ async def test_everyone_may_read_it_whatever_the_umask(tmp_path: Path) -> None:
     assert folder.stat().st_mode & 0o777 == 0o755
 
 
-async def test_nobody_else_on_the_machine_sees_which_bundles_there_are(tmp_path: Path) -> None:
+async def test_other_users_of_the_host_cannot_list_bundles(tmp_path: Path) -> None:
     storage, sha256 = await stored(tmp_path)
     cache = tmp_path / "cache"
-    cache.mkdir(mode=0o755)  # as whoever sweeps it may have made it
+    cache.mkdir(mode=0o755)  # as the process that sweeps it may have created it
     await ensure_unpacked(storage, cache, sha256)
     assert cache.stat().st_mode & 0o777 == 0o711
 
 
-async def test_many_askers_share_one_unpacking(tmp_path: Path) -> None:
+async def test_concurrent_requests_share_one_extraction(tmp_path: Path) -> None:
     storage, sha256 = await stored(tmp_path)
     folders = await asyncio.gather(*(ensure_unpacked(storage, tmp_path / "cache", sha256) for _ in range(20)))
     assert len(set(folders)) == 1
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == [sha256], "nothing is left over"
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [sha256], "no temporary file remains"
 
 
-async def test_an_asker_that_gives_up_does_not_end_it_for_the_others(tmp_path: Path) -> None:
+async def test_cancelled_request_does_not_stop_the_extraction_for_others(tmp_path: Path) -> None:
     storage, sha256 = await stored(tmp_path)
     hasty = asyncio.create_task(ensure_unpacked(storage, tmp_path / "cache", sha256))
     patient = asyncio.create_task(ensure_unpacked(storage, tmp_path / "cache", sha256))
@@ -72,7 +72,7 @@ async def test_an_asker_that_gives_up_does_not_end_it_for_the_others(tmp_path: P
     assert (await patient / "skills/a/SKILL.md").read_text() == "hi"
 
 
-def test_processes_do_not_disturb_each_other(tmp_path: Path) -> None:
+def test_processes_do_not_interfere_with_each_other(tmp_path: Path) -> None:
     _, sha256 = asyncio.run(stored(tmp_path))
     program = (
         "import asyncio, sys; from pathlib import Path;"
@@ -88,7 +88,7 @@ def test_processes_do_not_disturb_each_other(tmp_path: Path) -> None:
     assert left - {f".{sha256}.used"} == {sha256}
 
 
-async def test_what_the_storage_lacks_is_said(tmp_path: Path) -> None:
+async def test_missing_bundle_is_reported(tmp_path: Path) -> None:
     storage, _ = await stored(tmp_path)
     with pytest.raises(PurasError):
         await ensure_unpacked(storage, tmp_path / "cache", "0" * 64)

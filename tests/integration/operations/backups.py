@@ -1,4 +1,4 @@
-"""A running instance with something of everything, and backups of it."""
+"""A running instance with data of every kind, and backups of it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from benchmarks.client import Client
 from benchmarks.instance import NOOP_SKILL
 from tests.integration.operations.instances import Up
 
-SECRET = "a secret nobody may read"
+SECRET = "a secret that must not be readable"
 SKILLS = {
     **NOOP_SKILL,
     "skills/token/skill.yaml": b"""\
 entrypoint: main.py:run
-description: Tells how long the secret is that it was given.
+description: Returns the length of a secret.
 input_schema: {type: object}
 output_schema: {type: object, properties: {length: {type: integer}}}
 """,
@@ -33,7 +33,7 @@ FILES = {"a/b c/ü.txt": b"text", "drive/inner.bin": bytes(range(256)) * 4000, "
 
 
 class Source:
-    """A running instance with something of everything, and backups of it."""
+    """A running instance with data of every kind, and backups of it."""
 
     def __init__(self, up: Up) -> None:
         self.up = up
@@ -47,7 +47,7 @@ class Source:
             self.finished = client.run("noop", {"n": 3})
         self._fill_drive()
         self.plain, self.with_keys = up.folder / "plain.tar.gz", up.folder / "with-keys.tar.gz"
-        self.told = up.json("backup", str(self.plain))
+        self.report = up.json("backup", str(self.plain))
         up.json("backup", "--with-keys", str(self.with_keys))
 
     @property
@@ -66,7 +66,7 @@ class Source:
         return Client(self.up.port, self.api_key)
 
     def _fill_drive(self) -> None:
-        """As jobs fill it: with deep folders, empty ones, programs, links that lead out."""
+        """Fill the drive as jobs do: deep folders, empty folders, programs, and links that lead out of the drive."""
         for name, content in FILES.items():
             path = self.drive / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -78,10 +78,10 @@ class Source:
         (self.drive / "out").symlink_to("/etc/passwd")
 
 
-async def restoring(settings: Settings, path: Path) -> restore.Restored:
-    return await restore.restore(settings, path, without_keys=False, report=lambda told: None)
+async def restore_backup(settings: Settings, path: Path) -> restore.Restored:
+    return await restore.restore(settings, path, without_keys=False, report=lambda line: None)
 
 
-def give_keys(source: Source, target: Up) -> None:
+def copy_keys(source: Source, target: Up) -> None:
     target.home.mkdir(mode=0o755)
     shutil.copytree(source.up.home / "keys", target.home / "keys")

@@ -1,4 +1,4 @@
-"""Instances for the tests of the operator's commands."""
+"""Instances for the tests of the operator commands."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.integration.operations.instances import Up, new_up
 
 @pytest.fixture
 def up() -> Iterator[Up]:
-    """An instance that has not been started."""
+    """Return an instance that has not been started."""
     with new_up() as instance:
         yield instance
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Up]:
-    """An instance that runs, for all tests of a file; each leaves it ready."""
+    """Start an instance for all tests of a file; each test leaves it ready."""
     with new_up() as instance:
         instance.settings = {"PURAS_WORKER_HEALTH_PORT": str(free_port()), "PURAS_DRAIN_S": "60"}
         instance.start()

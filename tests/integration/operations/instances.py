@@ -1,4 +1,4 @@
-"""Instances that are started with `puras-studio up`, as an operator would."""
+"""Instances that are started with `puras-studio up`, as an operator starts them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from backend.embedded import postgres, valkey
 from benchmarks import commands
 from benchmarks.instance import free_port, require_pages
 
-READY_S = 90.0  # generous: the machine may be busy with other tests
+READY_S = 90.0  # generous: the host may be busy with other tests
 
 
 @dataclass
 class Up:
-    """A home, a port, and the `up` that may run on them."""
+    """A home folder, a port, and the `puras-studio up` process that may use them."""
 
     folder: Path
     port: int
@@ -54,7 +54,7 @@ class Up:
         """Start `puras-studio up` in the background.
 
         Raises:
-            RuntimeError: the pages of the studio are not built.
+            RuntimeError: The pages of the studio are not built.
         """
         require_pages()
         with (self.folder / "log").open("ab") as log:
@@ -67,7 +67,7 @@ class Up:
             )
 
     def run(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-        """One of the operator's commands on this instance."""
+        """Run one of the operator commands on this instance."""
         return commands.run(arguments, self.environment, given=given)
 
     def json(self, *arguments: str, given: str = "") -> Any:
@@ -93,7 +93,7 @@ class Up:
         return self.process is None or self.process.poll() is not None
 
     def processes(self, *words: str) -> set[int]:
-        """Processes of this instance whose command has all the words."""
+        """Return the processes of this instance whose command line contains all the words."""
         return {pid for pid, command in _processes(self.home) if all(word in command for word in words)}
 
     def clean_up(self) -> None:
@@ -103,17 +103,17 @@ class Up:
         postgres.stop(self.home)
         valkey.stop(self.home)
         for pid in self.processes():
-            with suppress(ProcessLookupError):  # it has ended by itself meanwhile
+            with suppress(ProcessLookupError):  # the process has ended meanwhile
                 os.kill(pid, signal.SIGKILL)
         homes.remove_short_folder(self.home)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def eventually(fact: Callable[[], bool], patience_s: float, what: str) -> float:
-    """Wait for a fact; returns how long it took."""
+def eventually(condition: Callable[[], bool], timeout_s: float, what: str) -> float:
+    """Wait until a condition is true, and return how long it took."""
     began = time.monotonic()
-    while not fact():
-        assert time.monotonic() - began < patience_s, f"not within {patience_s} s: {what}"
+    while not condition():
+        assert time.monotonic() - began < timeout_s, f"not within {timeout_s} s: {what}"
         time.sleep(0.05)
     return time.monotonic() - began
 

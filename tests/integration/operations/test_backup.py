@@ -21,7 +21,7 @@ from backend.operations.backup import backup, restore
 from backend.operations.backup.errors import BackupExists, KeysMissing, NotEmpty, WrongKeys
 from benchmarks.client import Client
 from tests.integration.drive.leases import write_lease
-from tests.integration.operations.backups import FILES, SECRET, Source, give_keys, restoring
+from tests.integration.operations.backups import FILES, SECRET, Source, copy_keys, restore_backup
 from tests.integration.operations.instances import Up, eventually, new_up
 
 
@@ -38,11 +38,11 @@ def target() -> Iterator[Up]:
 
 
 @pytest.mark.timeout(400)  # two instances start, run jobs and end
-def test_a_restored_instance_is_what_the_backup_was_made_of(source: Source, target: Up) -> None:
-    give_keys(source, target)
+def test_restored_instance_equals_the_backed_up_one(source: Source, target: Up) -> None:
+    copy_keys(source, target)
     restored = target.json("restore", str(source.plain))
     assert restored["is_signed"] is True
-    assert restored["rows"] == source.told["rows"]
+    assert restored["rows"] == source.report["rows"]
 
     target.start()
     target.wait_ready()
@@ -58,13 +58,13 @@ def test_a_restored_instance_is_what_the_backup_was_made_of(source: Source, targ
     assert (drive / "a" / "run.sh").stat().st_mode & 0o777 == 0o755
     assert (drive / "empty").stat().st_mtime == 1_700_000_000
     assert (drive / "nothing in it").is_dir()
-    assert not (drive / "out").is_symlink(), "a link is no file of a drive"
+    assert not (drive / "out").is_symlink(), "a link is not a file of a drive"
     owners = {path.stat().st_uid for path in (drive, *drive.rglob("*"))}
     assert owners == {source.drive.stat().st_uid}
     assert target.json("audit")["ok"] is True
 
 
-def test_a_backup_can_be_read_by_its_owner_alone_and_says_nothing_of_secrets(source: Source) -> None:
+def test_backup_is_private_and_contains_no_secrets(source: Source) -> None:
     for path in (source.plain, source.with_keys):
         assert path.stat().st_mode & 0o777 == 0o600
     plain, with_keys = (
@@ -77,7 +77,7 @@ def test_a_backup_can_be_read_by_its_owner_alone_and_says_nothing_of_secrets(sou
     assert key in with_keys
 
 
-def test_any_tar_program_opens_a_backup(source: Source, tmp_path: Path) -> None:
+def test_tar_can_extract_a_backup(source: Source, tmp_path: Path) -> None:
     opened = subprocess.run(
         ["tar", "-xzf", source.plain, "-C", tmp_path], capture_output=True, text=True, check=False
     )
@@ -87,7 +87,7 @@ def test_any_tar_program_opens_a_backup(source: Source, tmp_path: Path) -> None:
     assert header["revision"] == migrations.newest_revision()
 
 
-def test_a_backup_never_takes_the_place_of_a_file(source: Source) -> None:
+def test_backup_never_overwrites_a_file(source: Source) -> None:
     answer = source.up.run("backup", str(source.plain))
     assert (answer.returncode, "already exists" in answer.stderr) == (1, True)
     into_folder = source.up.json("backup", str(source.up.folder))
@@ -95,7 +95,7 @@ def test_a_backup_never_takes_the_place_of_a_file(source: Source) -> None:
     Path(into_folder["path"]).unlink()
 
 
-def test_a_stopped_backup_leaves_nothing(source: Source) -> None:
+def test_interrupted_backup_leaves_nothing(source: Source) -> None:
     large = source.drive / "large"
     with large.open("wb") as file:
         file.truncate(2**31)
@@ -108,16 +108,16 @@ def test_a_stopped_backup_leaves_nothing(source: Source) -> None:
             stderr=subprocess.PIPE,
             text=True,
         )
-        eventually(lambda: any(place.iterdir()), 30, "the backup has begun")
+        eventually(lambda: any(place.iterdir()), 30, "the backup has started")
         process.send_signal(signal.SIGTERM)
-        _, told = process.communicate(timeout=30)
-        assert process.returncode == 130, told
+        _, stderr = process.communicate(timeout=30)
+        assert process.returncode == 130, stderr
         assert list(place.iterdir()) == []
     finally:
         large.unlink()
 
 
-def test_a_bundle_that_the_storage_has_lost_is_told_and_hinders_nobody(source: Source, target: Up) -> None:
+def test_missing_bundle_is_reported_and_does_not_stop_the_backup(source: Source, target: Up) -> None:
     (bundle,) = (source.up.home / "storage" / "bundles").rglob("*.zip")
     aside = bundle.rename(bundle.with_suffix(".aside"))
     try:
@@ -130,7 +130,7 @@ def test_a_bundle_that_the_storage_has_lost_is_told_and_hinders_nobody(source: S
     assert target.json("restore", str(path))["missing_bundles"] == [bundle.stem]
 
 
-def test_a_locked_file_is_reported_and_the_others_are_in_the_backup(source: Source) -> None:
+def test_locked_file_is_reported_and_other_files_are_backed_up(source: Source) -> None:
     path = source.up.folder / "locked.tar.gz"
     with write_lease(source.drive / "a/b c/ü.txt"):
         answer = source.up.run("backup", str(path))
@@ -142,25 +142,25 @@ def test_a_locked_file_is_reported_and_the_others_are_in_the_backup(source: Sour
     assert ".txt" not in names
 
 
-async def test_what_holds_something_is_not_restored_into(source: Source, target: Up) -> None:
+async def test_non_empty_instance_is_not_restored_into(source: Source, target: Up) -> None:
     with pytest.raises(NotEmpty, match=r"contains .*postgres"):
-        await restoring(source.settings, source.with_keys)
+        await restore_backup(source.settings, source.with_keys)
     target.home.mkdir()
     (target.home / "notes.txt").touch()
     with pytest.raises(NotEmpty, match=r"notes\.txt"):
-        await restoring(Settings(home=target.home), source.with_keys)
+        await restore_backup(Settings(home=target.home), source.with_keys)
     assert [path.name for path in target.home.iterdir()] == ["notes.txt"]
 
 
-async def test_without_keys_a_restore_must_be_asked_for(source: Source, target: Up) -> None:
+async def test_restore_without_keys_needs_an_explicit_option(source: Source, target: Up) -> None:
     with pytest.raises(KeysMissing, match="--without-keys"):
-        await restoring(Settings(home=target.home), source.plain)
+        await restore_backup(Settings(home=target.home), source.plain)
     assert not target.home.exists()
     restored = target.json("restore", "--without-keys", str(source.plain))
     assert (restored["is_signed"], restored["secrets"]) == (False, 1)
 
 
-async def test_keys_of_another_instance_are_refused_and_kept(source: Source, target: Up) -> None:
+async def test_keys_of_another_instance_are_rejected_and_not_changed(source: Source, target: Up) -> None:
     other = "x3l1y4g2vBvT3mGq0aQq8yV4r2m4Xo6jI5d1kqS3b3E="
     (target.home / "keys").mkdir(parents=True, mode=0o755)
     target.home.chmod(0o755)
@@ -168,37 +168,37 @@ async def test_keys_of_another_instance_are_refused_and_kept(source: Source, tar
     key_file.write_text(other)
     key_file.chmod(0o600)
     with pytest.raises(WrongKeys):
-        await restoring(Settings(home=target.home), source.plain)
+        await restore_backup(Settings(home=target.home), source.plain)
     assert [path.name for path in target.home.iterdir()] == ["keys"]
     assert key_file.read_text() == other
 
 
-async def test_a_cut_backup_leaves_the_home_as_empty_as_it_was(source: Source, target: Up) -> None:
+async def test_truncated_backup_leaves_the_home_folder_empty(source: Source, target: Up) -> None:
     cut = target.folder / "cut.tar.gz"
     cut.write_bytes(source.with_keys.read_bytes()[:-200])
     with pytest.raises(ArchiveDamaged, match="truncated"):
-        await restoring(Settings(home=target.home), cut)
+        await restore_backup(Settings(home=target.home), cut)
     assert list(target.home.iterdir()) == []
     assert postgres.attach(target.home) is None
-    assert (await restoring(Settings(home=target.home), source.with_keys)).is_signed
+    assert (await restore_backup(Settings(home=target.home), source.with_keys)).is_signed
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
-async def test_a_full_disk_is_told_before_anything_is_written(source: Source, target: Up) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+async def test_full_disk_is_reported_before_anything_is_written(source: Source, target: Up) -> None:
     small = target.folder / "small"
     small.mkdir()
-    mounted(small)
+    mount(small)
     try:
         with pytest.raises(DiskFull, match="MiB free"):
             await backup.create(source.settings, small / "b.tar.gz", with_keys=False, report=print)
         with pytest.raises(DiskFull, match="MiB free"):
-            await restoring(Settings(home=small / "home"), source.with_keys)
+            await restore_backup(Settings(home=small / "home"), source.with_keys)
         assert list((small / "home").iterdir()) == []
     finally:
-        unmounted(small)
+        unmount(small)
 
 
-async def test_a_backup_needs_a_place(source: Source, tmp_path: Path) -> None:
+async def test_backup_needs_a_valid_path(source: Source, tmp_path: Path) -> None:
     answer = source.up.run("backup", str(tmp_path / "no" / "folder" / "b.tar.gz"))
     assert (answer.returncode, answer.stderr.count("\n")) == (1, 1)
     assert "no such file or directory" in answer.stderr
@@ -211,9 +211,9 @@ async def test_a_backup_needs_a_place(source: Source, tmp_path: Path) -> None:
         await backup.create(source.settings, tmp_path / "text.tar.gz", with_keys=False, report=print)
 
 
-def mounted(folder: Path) -> None:
+def mount(folder: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=755", "tmpfs", folder], check=True)
 
 
-def unmounted(folder: Path) -> None:
+def unmount(folder: Path) -> None:
     subprocess.run(["umount", folder], check=True)

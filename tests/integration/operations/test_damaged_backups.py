@@ -1,4 +1,4 @@
-"""A backup that was cut, changed or made up is refused with what is wrong."""
+"""A backup that was truncated, changed or forged is rejected with the reason."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def source() -> Iterator[Source]:
         yield Source(up)
 
 
-def test_a_newer_backup_is_refused(source: Source, tmp_path: Path) -> None:
+def test_backup_of_a_newer_release_is_rejected(source: Source, tmp_path: Path) -> None:
     def newer(members: list[Member]) -> list[Member]:
         header = json.loads(members[0][1])
         return [changed(members[0], json.dumps(header | {"revision": "2199"}).encode()), *members[1:]]
@@ -45,7 +45,7 @@ def without(prefix: str) -> Change:
 
 
 def with_content(prefix: str, content: bytes) -> Change:
-    """Another content under a name, its own hash made to fit: only the whole tells."""
+    """Replace the content under a name together with its hash, so that only the hash of the whole backup differs."""
     return lambda members: [
         changed(member, content) if member[0].name.startswith(prefix) else member for member in members
     ]
@@ -57,7 +57,7 @@ def with_link(members: list[Member]) -> list[Member]:
     return [members[0], (link, b""), *members[1:]]
 
 
-def named(name: str) -> Change:
+def renamed(name: str) -> Change:
     return lambda members: [members[0], changed((tarfile.TarInfo(name), b""), b"x"), *members[1:]]
 
 
@@ -76,28 +76,26 @@ def named(name: str) -> Change:
         (with_content("signature", b"{}"), "signature.json has an unknown format"),
         (lambda members: [*members, members[1]], "after its end"),
         (with_link, "a link or a device"),
-        (named("../../etc/cron.d/x"), "not a part of a backup"),
-        (named("/etc/passwd"), "not a part of a backup"),
-        (named("drive/00000000-0000-0000-0000-000000000000/../../x"), "not a file of a drive"),
-        (named("database/pg_authid/000001"), "not a part of a backup"),
+        (renamed("../../etc/cron.d/x"), "not a part of a backup"),
+        (renamed("/etc/passwd"), "not a part of a backup"),
+        (renamed("drive/00000000-0000-0000-0000-000000000000/../../x"), "not a file of a drive"),
+        (renamed("database/pg_authid/000001"), "not a part of a backup"),
     ],
 )
-def test_a_changed_backup_is_refused_with_what_is_wrong(
+def test_changed_backup_is_rejected_with_the_reason(
     source: Source, tmp_path: Path, change: Change, why: str
 ) -> None:
     with pytest.raises(ArchiveDamaged, match=why):
         restore.check(Settings(home=tmp_path), rewritten(source.with_keys, tmp_path, change))
 
 
-def test_a_backup_that_somebody_else_made_whole_again_is_not_taken_for_ours(
-    source: Source, tmp_path: Path
-) -> None:
-    """An attacker who can write where backups are kept can make every hash fit, and not the signature."""
+def test_forged_backup_with_valid_hashes_is_rejected(source: Source, tmp_path: Path) -> None:
+    """An attacker who can write to the backup folder can make every hash match, but not the signature."""
     manifest = "manifest.json"
 
     def forged(members: list[Member]) -> list[Member]:
-        told = next(content for info, content in members if info.name == manifest)
-        return with_content(manifest, told + b" ")(members)
+        original = next(content for info, content in members if info.name == manifest)
+        return with_content(manifest, original + b" ")(members)
 
     settings = Settings(home=source.up.home)
     assert restore.check(settings, source.plain).is_signed
@@ -105,7 +103,7 @@ def test_a_backup_that_somebody_else_made_whole_again_is_not_taken_for_ours(
         restore.check(settings, rewritten(source.plain, tmp_path, forged))
 
 
-def test_one_flipped_bit_is_found_wherever_it_is(source: Source, tmp_path: Path) -> None:
+def test_one_flipped_bit_is_detected_at_any_position(source: Source, tmp_path: Path) -> None:
     whole = source.with_keys.read_bytes()
     flipped = tmp_path / "flipped.tar.gz"
     found = 0
@@ -113,7 +111,7 @@ def test_one_flipped_bit_is_found_wherever_it_is(source: Source, tmp_path: Path)
         content = bytearray(whole)
         content[place] ^= 4
         flipped.write_bytes(content)
-        if says_the_same(content, whole):
+        if is_equivalent(content, whole):
             continue
         with pytest.raises(ArchiveDamaged):
             restore.check(Settings(home=tmp_path), flipped)
@@ -121,8 +119,8 @@ def test_one_flipped_bit_is_found_wherever_it_is(source: Source, tmp_path: Path)
     assert found > 20
 
 
-def says_the_same(content: bytes, whole: bytes) -> bool:
-    """Some bits of the compressed form mean nothing, and data that repeats has several forms."""
+def is_equivalent(content: bytes, whole: bytes) -> bool:
+    """Return whether both decompress to the same data, since some bits of the compressed form have no effect."""
     try:
         return gzip.decompress(content) == gzip.decompress(whole)
     except (OSError, EOFError, zlib.error):
@@ -130,7 +128,7 @@ def says_the_same(content: bytes, whole: bytes) -> bool:
 
 
 def changed(member: Member, content: bytes) -> Member:
-    """The member with another content and the hash of that."""
+    """Return the member with another content and its hash."""
     info = member[0]
     info.size = len(content)
     info.pax_headers = {
@@ -141,7 +139,7 @@ def changed(member: Member, content: bytes) -> Member:
 
 
 def rewritten(path: Path, folder: Path, change: Change) -> Path:
-    """The backup with its members changed."""
+    """Return the backup with its members changed."""
     members: list[Member] = []
     with tarfile.open(path) as archive:
         for info in archive:

@@ -1,4 +1,4 @@
-"""`up --demo`, twice on one home: a first job that succeeds each time, and nothing made a second time."""
+"""`up --demo`, twice on one home folder: a first job succeeds each time, and nothing is created twice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.integration.operations.instances import Up, eventually
 
-DEMO_S = 110.0  # the first job installs the packages that its skill asks for
+DEMO_S = 110.0  # the first job installs the packages that its skill requires
 
 
 def test_demo_runs_a_first_job_and_is_made_only_once(up: Up) -> None:

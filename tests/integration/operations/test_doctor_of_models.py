@@ -1,4 +1,4 @@
-"""What the doctor says about models: which are reached, with whose key, what stands in, and what a probe finds."""
+"""The doctor checks of models: reachable providers, the source of each key, the fallback, and the probe results."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from tests.doubles.serving import serving
 KEY = "sk-ant-0123456789-secret"
 
 
-def told(tmp_path: Path, *, probe: bool = False, **over: Any) -> dict[str, Check]:
+def run_doctor(tmp_path: Path, *, probe: bool = False, **overrides: Any) -> dict[str, Check]:
     nothing = {"anthropic_api_key": None, "openrouter_api_key": None, "fal_key": None, "search_url": None}
-    settings = Settings(home=tmp_path, **{**nothing, "anthropic_base_url": None, "models": None, **over})
+    settings = Settings(home=tmp_path, **{**nothing, "anthropic_base_url": None, "models": None, **overrides})
     return {check.name: check for check in doctor.checks(settings, probe=probe)}
 
 
-def provider(asked: list[str], ids: list[str]) -> Starlette:
-    """A provider that has a list for who brings the key."""
+def provider(requests: list[str], ids: list[str]) -> Starlette:
+    """Return a provider that lists its models for requests with the key."""
 
     async def listed(request: Request) -> JSONResponse:
-        asked.append(request.url.path)
-        brought = {request.headers.get("x-api-key"), request.headers.get("authorization")}
-        if not brought & {KEY, f"Bearer {KEY}"}:
-            return JSONResponse({"error": f"bad key {brought}"}, status_code=401)
+        requests.append(request.url.path)
+        sent = {request.headers.get("x-api-key"), request.headers.get("authorization")}
+        if not sent & {KEY, f"Bearer {KEY}"}:
+            return JSONResponse({"error": f"bad key {sent}"}, status_code=401)
         return JSONResponse({"data": [{"id": one} for one in ids]})
 
     return Starlette(routes=[Route("/v1/models", listed), Route("/v1/key", listed)])
 
 
-def test_without_a_key_agents_rehearse_and_the_doctor_says_so_without_a_warning(tmp_path: Path) -> None:
-    checks = told(tmp_path)
+def test_without_a_key_the_doctor_reports_the_simulated_model(tmp_path: Path) -> None:
+    checks = run_doctor(tmp_path)
     assert {str(check.verdict) for check in checks.values()} == {"ok"}
     assert "ANTHROPIC_API_KEY is not set" in checks["models of anthropic"].found
     assert "agents use the simulated model" in checks["default model"].found
@@ -49,10 +49,12 @@ def test_without_a_key_agents_rehearse_and_the_doctor_says_so_without_a_warning(
     assert checks["web search"].found.startswith("none")
 
 
-def test_with_keys_it_says_whose_and_never_shows_them(tmp_path: Path) -> None:
+def test_doctor_reports_the_source_of_keys_and_never_shows_them(tmp_path: Path) -> None:
     key = SecretStr(KEY)
     engine = "https://search.example.org/?key=hidden-0123456789"
-    checks = told(tmp_path, anthropic_api_key=key, fal_key=key, search_url=engine, search_usd_per_1000=5)
+    checks = run_doctor(
+        tmp_path, anthropic_api_key=key, fal_key=key, search_url=engine, search_usd_per_1000=5
+    )
     assert checks["models of anthropic"].found.endswith("with the key in ANTHROPIC_API_KEY")
     assert checks["default model"].found == "claude/sonnet-4-6"
     assert "search engine at search.example.org, 5 USD per 1,000 searches" in checks["web search"].found
@@ -60,45 +62,48 @@ def test_with_keys_it_says_whose_and_never_shows_them(tmp_path: Path) -> None:
         assert secret not in str(checks)
 
 
-def test_a_default_model_without_a_key_beside_others_is_a_warning(tmp_path: Path) -> None:
-    checks = told(tmp_path, openrouter_api_key=SecretStr(KEY))
+def test_default_model_without_a_key_is_a_warning(tmp_path: Path) -> None:
+    checks = run_doctor(tmp_path, openrouter_api_key=SecretStr(KEY))
     assert str(checks["default model"].verdict) == "warn"
     assert checks["default model"].remedy.startswith("Set ANTHROPIC_API_KEY")
-    unknown = told(tmp_path, default_model="claude/sonet-4-6")["default model"]
+    unknown = run_doctor(tmp_path, default_model="claude/sonet-4-6")["default model"]
     assert (str(unknown.verdict), "sonnet-4-6" in unknown.found) == ("fail", True)
 
 
-def test_a_file_of_models_that_is_wrong_is_a_failure(tmp_path: Path) -> None:
+def test_invalid_models_file_is_a_failure(tmp_path: Path) -> None:
     file = tmp_path / "models.toml"
     file.write_text("[models.x]\n")
-    check = told(tmp_path, models=str(file))["models"]
+    check = run_doctor(tmp_path, models=str(file))["models"]
     assert (str(check.verdict), "models.toml" in check.found) == ("fail", True)
 
 
-def test_a_probe_asks_for_lists_alone_and_tells_what_is_gone(tmp_path: Path) -> None:
-    asked: list[str] = []
+def test_probe_only_lists_models_and_reports_missing_ones(tmp_path: Path) -> None:
+    requests: list[str] = []
     claude = [entry for entry in catalog.current().models.values() if entry.family == "claude"]
     ids = [f"{entry.upstream_id}-20260101" for entry in claude if entry.slug != "claude/opus-4-5"]
-    with serving(provider(asked, ids), "provider") as url:
-        over = {"anthropic_base_url": url, "anthropic_api_key": SecretStr(KEY)}
-        assert "probe of anthropic" not in told(tmp_path, **over)
-        assert asked == []
-        probed = told(tmp_path, probe=True, **over)["probe of anthropic"]
-        assert (str(probed.verdict), asked) == ("warn", ["/v1/models"])
+    with serving(provider(requests, ids), "provider") as url:
+        overrides = {"anthropic_base_url": url, "anthropic_api_key": SecretStr(KEY)}
+        assert "probe of anthropic" not in run_doctor(tmp_path, **overrides)
+        assert requests == []
+        probed = run_doctor(tmp_path, probe=True, **overrides)["probe of anthropic"]
+        assert (str(probed.verdict), requests) == ("warn", ["/v1/models"])
         assert (
             f"lists {len(claude) - 1} of the {len(claude)} models of the catalog, but not claude/opus-4-5"
             in probed.found
         )
-        over["anthropic_api_key"] = SecretStr("sk-wrong-0123456789")
-        refused = told(tmp_path, probe=True, **over)["probe of anthropic"]
+        overrides["anthropic_api_key"] = SecretStr("sk-wrong-0123456789")
+        refused = run_doctor(tmp_path, probe=True, **overrides)["probe of anthropic"]
         assert (str(refused.verdict), refused.found) == ("fail", "it rejects the key (HTTP status 401)")
         assert "sk-wrong" not in str(refused)
-    away = told(tmp_path, probe=True, **over)["probe of anthropic"]
-    assert (str(away.verdict), "does not respond (ConnectError)" in away.found) == ("fail", True)
+    unreachable = run_doctor(tmp_path, probe=True, **overrides)["probe of anthropic"]
+    assert (str(unreachable.verdict), "does not respond (ConnectError)" in unreachable.found) == (
+        "fail",
+        True,
+    )
 
 
 @pytest.mark.parametrize("answer", ["<html>", '{"data": 3}', "[]"])
-def test_an_endpoint_without_a_list_is_no_failure(tmp_path: Path, answer: str) -> None:
+def test_endpoint_without_a_model_list_is_not_a_failure(tmp_path: Path, answer: str) -> None:
     async def other(_: Request) -> Response:
         return Response(answer, media_type="application/json")
 
@@ -108,6 +113,6 @@ def test_an_endpoint_without_a_list_is_no_failure(tmp_path: Path, answer: str) -
             f'[endpoints.local]\nbase_url = "{url}"\n[models."local/q"]\nendpoint = "local"\nupstream_id = "q"\n'
             "context_tokens = 32000\nmost_output_tokens = 8000\n"
         )
-        checks = told(tmp_path, probe=True, models=str(file))
+        checks = run_doctor(tmp_path, probe=True, models=str(file))
     assert checks["models of local"].found.endswith("without a key")
     assert str(checks["probe of local"].verdict) == "warn"

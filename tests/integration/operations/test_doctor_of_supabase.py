@@ -1,4 +1,4 @@
-"""What `doctor --supabase` says about a project, and what it mends when it is asked to."""
+"""The checks of `doctor --supabase` for a project, and what it fixes on request."""
 
 from __future__ import annotations
 
@@ -34,15 +34,17 @@ def supabase() -> Iterator[SupabaseServer]:
 
 
 def jwt(role: str, **claims: Any) -> str:
-    """A key of the older kind; nobody here checks its signature."""
+    """Return a key of the older kind; the tests do not verify its signature."""
     parts = ({"alg": "HS256"}, {"role": role, **claims})
     encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
     return ".".join([*encoded, "c2lnbmVk"])
 
 
-def told(server: SupabaseServer, tmp_path: Path, *, create: bool = False, **over: Any) -> dict[str, Check]:
-    given = {"supabase_url": server.url, "supabase_service_key": SecretStr(SERVICE_KEY), **over}
-    settings = Settings(home=tmp_path, database_url=None, **given)
+def run_doctor(
+    server: SupabaseServer, tmp_path: Path, *, create: bool = False, **overrides: Any
+) -> dict[str, Check]:
+    values = {"supabase_url": server.url, "supabase_service_key": SecretStr(SERVICE_KEY), **overrides}
+    settings = Settings(home=tmp_path, database_url=None, **values)
     return {check.name: check for check in doctor.checks(settings, create_buckets=create)}
 
 
@@ -50,8 +52,8 @@ def verdicts(checks: dict[str, Check]) -> dict[str, str]:
     return {name: str(check.verdict) for name, check in checks.items()}
 
 
-def test_a_project_that_is_well_is_said_to_be(supabase: SupabaseServer, tmp_path: Path) -> None:
-    checks = told(supabase, tmp_path)
+def test_healthy_project_is_reported(supabase: SupabaseServer, tmp_path: Path) -> None:
+    checks = run_doctor(supabase, tmp_path)
     assert set(verdicts(checks).values()) == {"ok"}
     assert {
         f"bucket {DRIVE}",
@@ -63,37 +65,33 @@ def test_a_project_that_is_well_is_said_to_be(supabase: SupabaseServer, tmp_path
     assert supabase.objects(DRIVE) == supabase.objects(BUNDLES) == {}
 
 
-def test_missing_buckets_are_made_when_that_is_asked_for(supabase: SupabaseServer, tmp_path: Path) -> None:
+def test_missing_buckets_are_created_on_request(supabase: SupabaseServer, tmp_path: Path) -> None:
     supabase.buckets.clear()
-    missing = told(supabase, tmp_path)[f"bucket {DRIVE}"]
+    missing = run_doctor(supabase, tmp_path)[f"bucket {DRIVE}"]
     assert (missing.verdict, "--create-buckets" in missing.remedy) == ("fail", True)
-    assert set(verdicts(told(supabase, tmp_path, create=True)).values()) == {"ok"}
+    assert set(verdicts(run_doctor(supabase, tmp_path, create=True)).values()) == {"ok"}
     assert [bucket.public for bucket in supabase.buckets.values()] == [False, False]
 
 
-def test_buckets_that_are_open_or_small_or_closed_to_us_are_told(
-    supabase: SupabaseServer, tmp_path: Path
-) -> None:
+def test_public_small_and_inaccessible_buckets_are_reported(supabase: SupabaseServer, tmp_path: Path) -> None:
     supabase.buckets[DRIVE].public = True
     supabase.buckets[BUNDLES].size_limit = 50_000_000
-    checks = told(supabase, tmp_path)
+    checks = run_doctor(supabase, tmp_path)
     assert (checks[f"bucket {DRIVE}"].verdict, checks[f"bucket {BUNDLES}"].verdict) == ("fail", "warn")
     assert "50,000,000" in checks[f"bucket {BUNDLES}"].found
     supabase.buckets[DRIVE].public = False
     supabase.faults.append(Fault("POST", f"/object/{DRIVE}/", "status", status=403))
-    assert told(supabase, tmp_path)[f"bucket {DRIVE}"].verdict == "fail"
+    assert run_doctor(supabase, tmp_path)[f"bucket {DRIVE}"].verdict == "fail"
 
 
-def test_a_key_that_is_refused_and_an_address_where_nobody_is_are_told(
-    supabase: SupabaseServer, tmp_path: Path
-) -> None:
-    checks = told(supabase, tmp_path, supabase_service_key=SecretStr("sb_secret_of_another"))
+def test_rejected_key_and_unreachable_url_are_reported(supabase: SupabaseServer, tmp_path: Path) -> None:
+    checks = run_doctor(supabase, tmp_path, supabase_service_key=SecretStr("sb_secret_of_another"))
     assert (checks["Supabase storage"].verdict, "rejects the key" in checks["Supabase storage"].found) == (
         "fail",
         True,
     )
     assert "sb_secret_of_another" not in str(checks)
-    checks = told(supabase, tmp_path, supabase_url="http://127.0.0.1:1")
+    checks = run_doctor(supabase, tmp_path, supabase_url="http://127.0.0.1:1")
     assert (checks["Supabase storage"].verdict, "does not respond" in checks["Supabase storage"].found) == (
         "fail",
         True,
@@ -101,22 +99,22 @@ def test_a_key_that_is_refused_and_an_address_where_nobody_is_are_told(
 
 
 @pytest.mark.parametrize(("ahead_s", "verdict"), [(0, "ok"), (30, "warn"), (-30, "warn"), (600, "fail")])
-def test_a_clock_that_goes_wrong_is_told(
+def test_wrong_clock_is_reported(
     supabase: SupabaseServer, tmp_path: Path, ahead_s: float, verdict: str
 ) -> None:
     supabase.clock_ahead_s = ahead_s
-    assert told(supabase, tmp_path)["clock"].verdict == verdict
+    assert run_doctor(supabase, tmp_path)["clock"].verdict == verdict
 
 
-def test_an_older_key_tells_what_it_is_and_when_it_ends(supabase: SupabaseServer, tmp_path: Path) -> None:
+def test_role_and_expiry_of_an_older_key_are_reported(supabase: SupabaseServer, tmp_path: Path) -> None:
     for exp_in_s, verdict in ((-10, "fail"), (86_400, "warn"), (86_400 * 365, "ok")):
         supabase.service_key = jwt("service_role", exp=int(time.time() + exp_in_s))
-        checks = told(supabase, tmp_path, supabase_service_key=SecretStr(supabase.service_key))
+        checks = run_doctor(supabase, tmp_path, supabase_service_key=SecretStr(supabase.service_key))
         assert checks["Supabase key"].verdict == verdict
 
 
 @pytest.mark.parametrize(
-    ("over", "sentence"),
+    ("overrides", "message"),
     [
         ({"SUPABASE_SERVICE_KEY": "sb_publishable_x"}, "of another kind"),
         ({"SUPABASE_SERVICE_KEY": jwt("anon")}, "of another kind"),
@@ -132,21 +130,21 @@ def test_an_older_key_tells_what_it_is_and_when_it_ends(supabase: SupabaseServer
         ({"PURAS_SUPABASE_DRIVE_BUCKET": BUNDLES}, "used twice"),
     ],
 )
-def test_settings_that_cannot_be_are_refused_before_anything_is_asked(
-    monkeypatch: pytest.MonkeyPatch, over: dict[str, str | None], sentence: str
+def test_invalid_settings_are_rejected_before_any_request(
+    monkeypatch: pytest.MonkeyPatch, overrides: dict[str, str | None], message: str
 ) -> None:
     good = {"SUPABASE_URL": "https://abc.supabase.co", "SUPABASE_SERVICE_KEY": "sb_secret_zzzzzz"}
-    for name, value in {**good, **over}.items():
+    for name, value in {**good, **overrides}.items():
         monkeypatch.delenv(name, raising=False)
         if value is not None:
             monkeypatch.setenv(name, value)
-    with pytest.raises(ValidationError, match=sentence) as caught:
+    with pytest.raises(ValidationError, match=message) as caught:
         Settings()
     for secret in ("zzzzzz", "sb_publishable_x", jwt("anon"), "user:pw"):
         assert secret not in str(caught.value)
 
 
-def test_the_kind_of_a_key_is_told_by_its_beginning_or_its_claims() -> None:
+def test_kind_of_a_key_is_found_from_its_prefix_or_claims() -> None:
     kinds = {
         "sb_secret_x": "service", "sb_publishable_x": "public", jwt("service_role"): "service",
         jwt("anon"): "public", jwt("authenticated"): "user", jwt("else"): "unknown", "a.b.c": "unknown",
@@ -155,7 +153,7 @@ def test_the_kind_of_a_key_is_told_by_its_beginning_or_its_claims() -> None:
     assert {key: supabase_project.key_kind(SecretStr(key)) for key in kinds} == kinds
 
 
-def test_the_command_prints_it_all_and_never_the_key(supabase: SupabaseServer, tmp_path: Path) -> None:
+def test_command_prints_all_checks_and_never_the_key(supabase: SupabaseServer, tmp_path: Path) -> None:
     supabase.buckets.clear()
     ran = subprocess.run(
         [sys.executable, "-m", "backend.operations.cli", "doctor", "--supabase", "--create-buckets"],
@@ -174,7 +172,7 @@ def test_the_command_prints_it_all_and_never_the_key(supabase: SupabaseServer, t
     assert SERVICE_KEY not in ran.stdout + ran.stderr
 
 
-def test_a_setting_that_is_wrong_is_one_sentence_for_the_operator(tmp_path: Path) -> None:
+def test_invalid_setting_prints_one_message(tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "backend.operations.cli", "doctor"],
         env={

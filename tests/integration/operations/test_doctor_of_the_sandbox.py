@@ -1,4 +1,4 @@
-"""What `doctor` says about the sandbox of this machine, and of one that lacks half of it."""
+"""The `doctor` check of the sandbox of this host, and of a host that lacks a part of it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from backend.operations.checks.verdict import Check, Verdict
 from workers.sandbox.isolation import layers
 
 
-def test_a_whole_sandbox_is_well_and_one_that_is_off_is_warned_of(tmp_path: Path) -> None:
+def test_complete_sandbox_is_ok_and_a_disabled_one_is_a_warning(tmp_path: Path) -> None:
     if not layers.probe("auto").closed:
-        pytest.skip("this machine's sandbox is not whole")
+        pytest.skip("the sandbox of this host is not complete")
     assert _sandbox(tmp_path, "auto").found.endswith("(auto)")
     off = _sandbox(tmp_path, "off")
     assert off.verdict is Verdict.WARN
@@ -26,7 +26,7 @@ def test_a_whole_sandbox_is_well_and_one_that_is_off_is_warned_of(tmp_path: Path
 
 
 @pytest.mark.parametrize(("mode", "verdict"), [("auto", Verdict.WARN), ("strict", Verdict.FAIL)])
-def test_half_a_sandbox_names_what_is_open_and_what_to_do(
+def test_incomplete_sandbox_reports_its_gaps_and_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: Any, verdict: Verdict
 ) -> None:
     degraded = tmp_path / "python"
@@ -42,7 +42,7 @@ def test_half_a_sandbox_names_what_is_open_and_what_to_do(
     assert "no Landlock" in check.remedy
 
 
-def test_the_line_is_part_of_the_command(tmp_path: Path) -> None:
+def test_check_is_part_of_the_doctor_command(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "backend.operations.cli", "doctor"],
         capture_output=True,

@@ -17,30 +17,30 @@ EVALUATE = """eval "$(puras-studio env)" && printf '%s\\n%s\\n' "$PURAS_API_BASE
 
 @pytest.fixture
 def key_file(up: Up) -> Path:
-    """The file of the key, in a home that contains nothing else."""
+    """Return the key file, in a home folder that contains nothing else."""
     up.home.mkdir()
     return up.home / "demo-key"
 
 
 def test_a_posix_shell_evaluates_the_output(up: Up, key_file: Path) -> None:
     key_file.write_text(f"{KEY}\n", encoding="ascii")
-    assert evaluated(up) == [f"http://127.0.0.1:{up.port}", KEY]
+    assert evaluate(up) == [f"http://127.0.0.1:{up.port}", KEY]
 
 
 def test_values_are_quoted(up: Up, key_file: Path) -> None:
     unusual = "a b$(touch injected)'\"`;&"
     key_file.write_text(f"{unusual}\n", encoding="ascii")
-    assert evaluated(up)[1] == unusual
+    assert evaluate(up)[1] == unusual
     assert not (up.folder / "injected").exists()
 
 
-def test_the_address_is_the_local_one_although_the_instance_has_a_public_one(up: Up, key_file: Path) -> None:
+def test_url_is_the_local_one_even_with_a_public_url(up: Up, key_file: Path) -> None:
     key_file.write_text(KEY, encoding="ascii")
     up.settings |= {"PURAS_HOST": "0.0.0.0", "PURAS_PUBLIC_URL": "https://studio.example.com"}
     assert up.run("env").stdout.splitlines()[0] == f"export PURAS_API_BASE=http://127.0.0.1:{up.port}"
 
 
-def test_without_a_demo_project_it_fails_and_prints_nothing_to_evaluate(up: Up) -> None:
+def test_without_a_demo_project_it_fails_and_prints_nothing(up: Up) -> None:
     failed = up.run("env")
     assert (failed.returncode, failed.stdout) == (1, "")
     assert failed.stderr.startswith("puras-studio: The API key of the demo project cannot be read from ")
@@ -64,7 +64,7 @@ def test_the_help_lists_the_command(up: Up) -> None:
     assert "Print shell commands that set PURAS_API_BASE" in listed
 
 
-def evaluated(up: Up) -> list[str]:
+def evaluate(up: Up) -> list[str]:
     """Return both values as a POSIX shell has them after it evaluated what the installed command prints."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     ran = subprocess.run(

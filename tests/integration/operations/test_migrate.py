@@ -1,4 +1,4 @@
-"""`puras-studio migrate`: forward, back for an older release, and a sentence where neither is possible."""
+"""`puras-studio migrate`: upgrade, downgrade for an older release, and an error where neither is possible."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from backend.operations.errors import NewerDatabase, NoSuchRevision
 
 @pytest.fixture
 def empty_database(database_url: str) -> Iterator[str]:
-    """A database of its own without tables."""
+    """Create a database without tables."""
     url = make_url(database_url).set(drivername="postgresql")
     name = f"migrate_{uuid4().hex[:12]}"
     with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
@@ -32,7 +32,7 @@ def scalar(url: str, statement: str) -> Any:
     return row[0] if row else None
 
 
-def test_back_to_every_older_revision_and_forward_again(empty_database: str) -> None:
+def test_downgrade_to_every_revision_and_upgrade_again(empty_database: str) -> None:
     newest = database.migrate(empty_database)
     older = migrations.older_than(newest)
     assert older
@@ -42,7 +42,7 @@ def test_back_to_every_older_revision_and_forward_again(empty_database: str) -> 
 
 
 @pytest.mark.parametrize("asked", ["nonsense", "head", "-1"])
-def test_a_revision_that_is_not_older_is_refused_with_those_that_are(empty_database: str, asked: str) -> None:
+def test_revision_that_is_not_older_is_rejected_with_the_valid_ones(empty_database: str, asked: str) -> None:
     newest = database.migrate(empty_database)
     with pytest.raises(NoSuchRevision, match=migrations.older_than(newest)[0]):
         database.go_back(empty_database, asked)
@@ -50,7 +50,7 @@ def test_a_revision_that_is_not_older_is_refused_with_those_that_are(empty_datab
 
 
 @pytest.mark.parametrize("do", [database.migrate, lambda url: database.go_back(url, "0001")])
-def test_a_database_of_a_newer_release_is_left_alone(empty_database: str, do: Callable[[str], str]) -> None:
+def test_database_of_a_newer_release_is_not_changed(empty_database: str, do: Callable[[str], str]) -> None:
     database.migrate(empty_database)
     with psycopg.connect(empty_database) as connection:
         connection.execute("update alembic_version set version_num = '9999_future'")

@@ -1,4 +1,4 @@
-"""The key that protects secrets is changed under a running instance, and nobody notices."""
+"""The key that protects secrets is changed while an instance runs, without an effect on users."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Project:
 
 @pytest.fixture(scope="module")
 def project(running: Up) -> Project:
-    """With the skill `reader` deployed and its secret set."""
+    """Create a project with the skill `reader` deployed and its secret set."""
     made = Project(running)
     bundle = io.BytesIO()
     with zipfile.ZipFile(bundle, "w") as files:
@@ -62,7 +62,7 @@ def project(running: Up) -> Project:
     return made
 
 
-def test_a_new_key_and_later_the_end_of_the_old_one_go_unnoticed(running: Up, project: Project) -> None:
+def test_key_rotation_does_not_affect_users(running: Up, project: Project) -> None:
     key_file = running.home / "keys" / "secrets.key"
     (before,) = key_file.read_text().split()
     assert project.length_of_secret() == 12
@@ -81,7 +81,7 @@ def test_a_new_key_and_later_the_end_of_the_old_one_go_unnoticed(running: Up, pr
     assert project.length_of_secret() == 14
 
 
-def test_a_link_that_a_dropped_key_signed_works_no_more(running: Up, project: Project) -> None:
+def test_link_signed_with_a_removed_key_is_rejected(running: Up, project: Project) -> None:
     stored = project.upload("/v1/drive/upload", "file", "note.txt", b"kept")
     link = project.send("POST", "/v1/drive/sign", {"path": stored["drive_path"], "ttl": 600})["signed_url"]
     running.json("secrets", "rotate")
@@ -94,7 +94,7 @@ def test_a_link_that_a_dropped_key_signed_works_no_more(running: Up, project: Pr
         assert answer.code in (403, 404)
 
 
-def test_keys_of_the_environment_are_not_for_a_command_to_change(running: Up) -> None:
+def test_command_cannot_change_keys_of_the_environment(running: Up) -> None:
     running.settings["SECRETS_ENC_KEY"] = "A" * 43 + "="
     try:
         refused = running.run("secrets", "retire")

@@ -1,4 +1,4 @@
-"""A process that cannot start prints why in a sentence, before it says that it serves; and how the API stops."""
+"""A process that cannot start prints the reason before it serves requests; and how the API stops."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BAD_URLS = (
 
 
 @pytest.mark.parametrize(("environment", "name", "remedy"), BAD_URLS)
-def test_urls_that_cannot_be_used_are_a_sentence(
+def test_invalid_urls_print_one_message(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], name: str, remedy: str
 ) -> None:
     for variable, value in environment.items():
@@ -46,7 +46,7 @@ def test_urls_that_cannot_be_used_are_a_sentence(
 
 @pytest.fixture
 def empty_database(servers: Servers) -> Iterator[str]:
-    """A database without tables."""
+    """Create a database without tables."""
     name = f"puras_empty_{uuid4().hex[:8]}"
     with psycopg.connect(servers.database_url, autocommit=True) as connection:
         connection.execute(f'create database "{name}"')  # type: ignore[call-overload]
@@ -55,33 +55,33 @@ def empty_database(servers: Servers) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("command", ["api", "worker"])
-def test_an_unmigrated_database_and_an_unwritable_home_are_named_before_anything_serves(
+def test_missing_migrations_and_unwritable_home_stop_the_start(
     up: Up, servers: Servers, database_url: str, empty_database: str, command: str
 ) -> None:
     up.home.mkdir()
     up.settings = {"DATABASE_URL": empty_database, "REDIS_URL": servers.redis_url}
-    refused(up, command, "Run `puras-studio migrate`")
+    assert_start_fails(up, command, "Run `puras-studio migrate`")
     if command == "worker":
         return
     up.settings = {"DATABASE_URL": "mysql://ada@127.0.0.1/shop"}
-    refused(up, command, "URL of a PostgreSQL")
+    assert_start_fails(up, command, "URL of a PostgreSQL")
     up.settings = {
         "DATABASE_URL": database_url,
         "REDIS_URL": servers.redis_url,
         "PURAS_HOME": "/dev/null/home",
     }
-    refused(up, command, "PURAS_HOME /dev/null/home cannot be")
+    assert_start_fails(up, command, "PURAS_HOME /dev/null/home cannot be")
 
 
-def test_a_taken_port_is_named_before_the_api_serves(up: Up, servers: Servers, database_url: str) -> None:
+def test_used_port_is_reported_before_the_api_serves(up: Up, servers: Servers, database_url: str) -> None:
     up.settings = {"DATABASE_URL": database_url, "REDIS_URL": servers.redis_url}
     with socket.create_server(("127.0.0.1", up.port)):
-        refused(up, "api", f"Port {up.port} of 127.0.0.1 cannot be used")
+        assert_start_fails(up, "api", f"Port {up.port} of 127.0.0.1 cannot be used")
     with port_lock("127.0.0.1", up.port):
-        refused(up, "up", "another `puras-studio up` runs or starts on it")
+        assert_start_fails(up, "up", "another `puras-studio up` runs or starts on it")
 
 
-def test_a_taken_port_for_health_checks_is_named_before_a_worker_starts(
+def test_used_health_check_port_is_reported_before_a_worker_starts(
     up: Up, servers: Servers, database_url: str
 ) -> None:
     up.home.mkdir()
@@ -91,22 +91,22 @@ def test_a_taken_port_for_health_checks_is_named_before_a_worker_starts(
         "PURAS_WORKER_HEALTH_PORT": str(up.port),
     }
     with socket.create_server(("127.0.0.1", up.port)):
-        refused(up, "worker", f"Port {up.port} of 127.0.0.1 cannot be used for the health checks of workers")
+        assert_start_fails(
+            up, "worker", f"Port {up.port} of 127.0.0.1 cannot be used for the health checks of workers"
+        )
         assert "PURAS_WORKER_HEALTH_PORT" in up.run("worker").stderr
 
 
-def refused(up: Up, command: str, why: str) -> None:
+def assert_start_fails(up: Up, command: str, why: str) -> None:
     printed = up.run(command)
-    said = printed.stdout + printed.stderr
+    printed = printed.stdout + printed.stderr
     assert printed.returncode != 0
-    assert why in said
-    assert "Traceback" not in said
-    assert "serving" not in said
+    assert why in printed
+    assert "Traceback" not in printed
+    assert "serving" not in printed
 
 
-def test_an_api_that_stops_is_unready_and_still_serves_and_the_doctor_knows_its_port(
-    up: Up, servers: Servers, database_url: str
-) -> None:
+def test_stopping_api_is_not_ready_but_still_serves(up: Up, servers: Servers, database_url: str) -> None:
     up.settings = {"DATABASE_URL": database_url, "REDIS_URL": servers.redis_url, "PURAS_UNREADY_S": "2"}
     with api_process(up) as process:
         eventually(lambda: status(up, "/ready") == 200, 60, "the API is ready without a worker")

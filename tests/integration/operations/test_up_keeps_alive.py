@@ -1,4 +1,4 @@
-"""Whatever is killed under `up` comes back, and the instance is ready again within seconds."""
+"""Every process that is killed under `up` is replaced, and the instance is ready again within seconds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from backend.embedded import postgres, valkey
 from benchmarks.client import Client
 from tests.integration.operations.instances import READY_S, Up, eventually
 
-BACK_S = 30.0  # the promise is 10 on a machine that is not busy with tests
+BACK_S = 30.0  # the promise is 10 s on a host that is not busy with tests
 CUT_OFF_WAITING = """
 select pg_terminate_backend(pid) from pg_stat_activity where cardinality(pg_blocking_pids(pid)) > 0
 """
@@ -60,10 +60,10 @@ def test_killed_server_is_started_again(running: Up, server: ModuleType) -> None
     eventually(running.is_ready, BACK_S, "the instance is ready again")
 
 
-def test_a_greeting_that_fails_is_begun_again_and_ends_nothing(up: Up) -> None:
+def test_failed_greeting_is_restarted_and_ends_nothing(up: Up) -> None:
     link = f"http://127.0.0.1:{up.port}/setup?token="
     up.start()
-    eventually(lambda: link in up.log, READY_S, "the first start greets")
+    eventually(lambda: link in up.log, READY_S, "the first start prints the link")
     assert up.process is not None
     up.process.terminate()
     up.process.wait()
@@ -76,13 +76,17 @@ def test_a_greeting_that_fails_is_begun_again_and_ends_nothing(up: Up) -> None:
             watch.execute(CUT_OFF_WAITING)
             return "a part of `up` failed, restarting it" in up.log
 
-        eventually(has_failed, READY_S, "the greeting waits for the table, is cut off, and tells")
-    eventually(lambda: up.log.count(link) == 2, 20, "the second start greets, too")
+        eventually(
+            has_failed,
+            READY_S,
+            "the greeting waits for the table, its connection is closed, and the log reports it",
+        )
+    eventually(lambda: up.log.count(link) == 2, 20, "the second start prints the link, too")
     assert up.is_ready()
     assert not up.has_ended()
 
 
-def test_a_frozen_worker_process_is_not_live_until_it_goes_on(running: Up) -> None:
+def test_frozen_worker_process_is_not_live_until_it_continues(running: Up) -> None:
     eventually(lambda: probe(running, "ready") == (200, {"status": "ok"}), BACK_S, "the worker claims jobs")
     assert probe(running, "live") == (200, {"status": "ok"})
     (worker,) = running.processes(*PARTS["worker"])
@@ -95,14 +99,14 @@ def test_a_frozen_worker_process_is_not_live_until_it_goes_on(running: Up) -> No
         assert probe(running, "ready")[0] == 503
     finally:
         os.kill(worker, signal.SIGCONT)
-    eventually(lambda: probe(running, "live") == (200, {"status": "ok"}), BACK_S, "the worker shows life")
+    eventually(lambda: probe(running, "live") == (200, {"status": "ok"}), BACK_S, "the worker is live")
     eventually(lambda: probe(running, "ready") == (200, {"status": "ok"}), BACK_S, "the worker claims jobs")
     assert running.processes(*PARTS["worker"]) == {worker}
     assert probe(running, "other")[0] == 404
     eventually(running.is_ready, BACK_S, "the instance is ready again")
 
 
-def test_a_pool_that_drains_is_live_and_not_ready_while_its_job_runs(running: Up) -> None:
+def test_draining_pool_is_live_and_not_ready_while_its_job_runs(running: Up) -> None:
     eventually(lambda: probe(running, "ready")[0] == 200, BACK_S, "the worker claims jobs")
     made = running.json("project", "create", "Drained", "--credit-usd", "5")
     with Client(running.port, made["api_key"]) as client:
@@ -126,7 +130,7 @@ def test_a_pool_that_drains_is_live_and_not_ready_while_its_job_runs(running: Up
 
 
 def probe(running: Up, name: str) -> tuple[int, Any]:
-    """Status and body of a probe of the pool; 0 while there is no pool."""
+    """Return the status and the body of a probe of the pool; status 0 while there is no pool."""
     address = f"http://127.0.0.1:{running.settings['PURAS_WORKER_HEALTH_PORT']}/{name}"
     try:
         with urllib.request.urlopen(address, timeout=10) as answer:
@@ -138,7 +142,7 @@ def probe(running: Up, name: str) -> tuple[int, Any]:
         return 0, None
 
 
-def test_no_zombies_are_left_of_the_killed(running: Up) -> None:
+def test_killed_processes_leave_no_zombies(running: Up) -> None:
     assert running.process is not None
 
     def no_zombie() -> bool:
@@ -155,14 +159,14 @@ def _is_zombie_of(parent: int, stat: Path) -> bool:
     return fields[0] == "Z" and int(fields[1]) == parent
 
 
-def test_second_up_on_the_same_home_is_refused(running: Up) -> None:
+def test_second_up_on_the_same_home_is_rejected(running: Up) -> None:
     second = running.run("up")
     assert second.returncode == 1
     assert f"process {running.process.pid}) runs on {running.home}" in second.stderr
     assert running.is_ready()
 
 
-def test_set_up_link_is_offered_until_somebody_has_an_account(running: Up) -> None:
+def test_setup_link_is_printed_until_an_account_exists(running: Up) -> None:
     link = f"http://127.0.0.1:{running.port}/setup?token="
     eventually(lambda: link in running.log, 10, "the link is printed")
     assert running.run("setup-link").stdout.startswith(link)
@@ -175,12 +179,12 @@ def test_set_up_link_is_offered_until_somebody_has_an_account(running: Up) -> No
     assert "has an owner already" in refused.stderr
 
 
-def test_projects_are_made_with_credit_and_the_books_add_up(running: Up) -> None:
+def test_projects_are_created_with_credit_and_the_ledger_balances(running: Up) -> None:
     made = running.json("project", "create", "Shop", "--credit-usd", "2.5")
     assert made["slug"] == "shop"
     assert made["api_key"].startswith("puras_live_")
     assert running.json("topup", "shop", "0.000001")["balance_micros"] == 2_500_001
-    assert "no account has" in running.run("project", "member", "shop", "nobody@example.org").stderr.lower()
+    assert "no account has" in running.run("project", "member", "shop", "unknown@example.org").stderr.lower()
     running.json("user", "create", "bo@example.org", "--password-stdin", given="three words make one\n")
     assert running.run("project", "member", "shop", "bo@example.org", "--role", "owner").returncode == 0
     assert running.run("project", "lane", "shop", "gpu").returncode == 0
@@ -190,7 +194,7 @@ def test_projects_are_made_with_credit_and_the_books_add_up(running: Up) -> None
     assert "six decimals" in refused.stderr
 
 
-def test_doctor_finds_nothing_in_the_way_of_a_running_instance(running: Up) -> None:
+def test_doctor_reports_no_problem_of_a_running_instance(running: Up) -> None:
     report = running.json("doctor")
     verdicts = {check["name"]: check["verdict"] for check in report["checks"]}
     assert report["ok"]
