@@ -1,4 +1,4 @@
-"""Stopping a PostgreSQL of the test's own in the middle of what it does."""
+"""Stop and continue all processes of a PostgreSQL server that only one test uses."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pathlib import Path
 
 @contextmanager
 def frozen(postmaster: int) -> Iterator[None]:
-    """SIGSTOP to the server and all its processes; in the end they go on."""
-    everyone = [postmaster, *children_of(postmaster)]
-    for pid in everyone:
+    """Send SIGSTOP to the server and all its processes, and SIGCONT at the end."""
+    processes = [postmaster, *children_of(postmaster)]
+    for pid in processes:
         _signal(pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in everyone:
+        for pid in processes:
             _signal(pid, signal.SIGCONT)
 
 
 def children_of(parent: int) -> list[int]:
-    """The processes that it has begun and that are still there."""
+    """Return the IDs of the child processes of a process that still exist."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

@@ -1,4 +1,4 @@
-"""A database that was restarted: connections of before are not given to anybody."""
+"""After a restart of the database, connections from before are not used."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from backend.core.db.engine import Database
 OURS = "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
 
 
-async def test_the_first_unit_of_work_after_a_restart_succeeds(database: Database, database_url: str) -> None:
+async def test_first_unit_of_work_after_a_restart_succeeds(database: Database, database_url: str) -> None:
     for _ in range(3):
         async with asyncio.TaskGroup() as group:
             for _ in range(4):
-                group.create_task(one_of_each(database))
+                group.create_task(run_each_kind(database))
         end_every_connection(database_url)
         for _ in range(8):
-            await one_of_each(database)
+            await run_each_kind(database)
 
 
-async def one_of_each(database: Database) -> None:
+async def run_each_kind(database: Database) -> None:
     async with database.transaction() as session:
         assert (await session.execute(text("select 1"))).scalar_one() == 1
     async with database.read_session() as session:

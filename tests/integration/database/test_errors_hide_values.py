@@ -1,4 +1,4 @@
-"""What people store does not reach the log by way of an error."""
+"""Stored values do not reach the log through database errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SECRET = "hunter2hunter2"
 
 
 @pytest.mark.parametrize("way", ["transaction", "single"])
-async def test_an_error_of_the_database_does_not_tell_the_values(database: Database, way: str) -> None:
+async def test_database_error_does_not_contain_the_values(database: Database, way: str) -> None:
     with pytest.raises(DBAPIError) as caught:
         async with getattr(database, way)() as session:
             await session.execute(text("select :value from nowhere"), {"value": SECRET})
@@ -22,7 +22,7 @@ async def test_an_error_of_the_database_does_not_tell_the_values(database: Datab
     assert SECRET not in str(caught.value)
 
 
-def test_why_something_is_away_is_one_line_without_the_statement_and_never_none() -> None:
-    said = psycopg.errors.UndefinedTable('relation "x" does not exist\nLINE 1: select secret from x')
-    assert error_summary(DBAPIError("select secret from x", None, said)) == 'relation "x" does not exist'
+def test_error_summary_is_one_line_without_the_statement() -> None:
+    error = psycopg.errors.UndefinedTable('relation "x" does not exist\nLINE 1: select secret from x')
+    assert error_summary(DBAPIError("select secret from x", None, error)) == 'relation "x" does not exist'
     assert error_summary(TimeoutError()) == "TimeoutError"

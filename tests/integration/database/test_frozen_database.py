@@ -1,4 +1,4 @@
-"""A database that is frozen neither answers nor refuses: nobody waits for it, and when it goes on so do we."""
+"""A frozen database neither responds nor rejects: requests fail within a bounded time, and work later."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from backend.embedded import home as homes
 from backend.embedded import postgres
 from tests.integration.database.frozen import frozen
 
-MOST_S = MAX_SILENCE_S + 2.0
+MAX_WAIT_S = MAX_SILENCE_S + 2.0
 ONE = text("select 1")
 WAYS = ("reading", "single", "read_session", "transaction")
 
 
 @pytest.fixture(scope="module")
 def postmaster() -> Iterator[tuple[int, str]]:
-    """The number and the address of a server that nobody else uses."""
+    """Start a server that only this module uses; yield its process ID and its URL."""
     folder = Path(tempfile.mkdtemp(prefix="puras-frozen-", dir="/tmp"))
     folder.chmod(0o755)
     home = folder / "home"
@@ -47,7 +47,7 @@ def postmaster() -> Iterator[tuple[int, str]]:
 
 @pytest_asyncio.fixture
 async def database(postmaster: tuple[int, str]) -> AsyncIterator[Database]:
-    """A database whose connections are open already."""
+    """Return a database whose connections are open already."""
     database = Database(postmaster[1], pool_size=2)
     async with (
         database.reading() as short,
@@ -61,14 +61,14 @@ async def database(postmaster: tuple[int, str]) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def refused_within(most_s: float) -> AsyncIterator[None]:
+async def fails_within(limit_s: float) -> AsyncIterator[None]:
     began = time.monotonic()
     with pytest.raises(OperationalError):
         yield
-    assert time.monotonic() - began < most_s
+    assert time.monotonic() - began < limit_s
 
 
-async def until_it_answers(database: Database) -> None:
+async def wait_until_responsive(database: Database) -> None:
     async with asyncio.timeout(10):
         while True:
             try:
@@ -79,54 +79,54 @@ async def until_it_answers(database: Database) -> None:
                 await asyncio.sleep(0.05)
 
 
-async def test_statements_on_a_frozen_database_end_and_go_again_later(
+async def test_statements_on_a_frozen_database_fail_and_work_later(
     database: Database, postmaster: tuple[int, str]
 ) -> None:
-    async def is_refused(way: str, most_s: float) -> None:
-        async with refused_within(most_s), getattr(database, way)() as session:
+    async def assert_fails(way: str, limit_s: float) -> None:
+        async with fails_within(limit_s), getattr(database, way)() as session:
             await session.execute(ONE)
 
     with frozen(postmaster[0]):
-        await asyncio.gather(*(is_refused(way, MOST_S) for way in WAYS))
+        await asyncio.gather(*(assert_fails(way, MAX_WAIT_S) for way in WAYS))
         assert database.liveness.is_silent
-        await asyncio.gather(*(is_refused(way, 0.2) for way in WAYS))
-    await until_it_answers(database)
+        await asyncio.gather(*(assert_fails(way, 0.2) for way in WAYS))
+    await wait_until_responsive(database)
     for way in WAYS:
         async with getattr(database, way)() as session:
             assert (await session.execute(ONE)).scalar_one() == 1
 
 
-async def test_a_commit_that_is_not_answered_is_an_error(
+async def test_commit_without_a_response_is_an_error(
     database: Database, postmaster: tuple[int, str]
 ) -> None:
-    async with refused_within(MOST_S), database.transaction() as session:
+    async with fails_within(MAX_WAIT_S), database.transaction() as session:
         await session.execute(ONE)
         freeze = frozen(postmaster[0])
         freeze.__enter__()
     freeze.__exit__(None, None, None)
-    await until_it_answers(database)
+    await wait_until_responsive(database)
 
 
-async def test_a_first_connection_to_a_frozen_database_is_given_up(postmaster: tuple[int, str]) -> None:
+async def test_first_connection_to_a_frozen_database_times_out(postmaster: tuple[int, str]) -> None:
     database = Database(postmaster[1])
     with frozen(postmaster[0]):
-        async with refused_within(MOST_S), database.reading() as session:
+        async with fails_within(MAX_WAIT_S), database.reading() as session:
             await session.execute(ONE)
-        async with refused_within(MOST_S), database.transaction() as session:
+        async with fails_within(MAX_WAIT_S), database.transaction() as session:
             await session.execute(ONE)
-    await until_it_answers(database)
+    await wait_until_responsive(database)
     await database.close()
 
 
-async def test_a_slow_statement_of_a_database_that_lives_is_left_in_peace(database: Database) -> None:
+async def test_slow_statement_of_a_responsive_database_is_not_interrupted(database: Database) -> None:
     async with database.reading() as short, database.transaction() as session:
-        nap = text(f"select pg_sleep({MOST_S}), 1 as one")
-        rows = await asyncio.gather(short.execute(nap), session.execute(nap))
+        slow_statement = text(f"select pg_sleep({MAX_WAIT_S}), 1 as one")
+        rows = await asyncio.gather(short.execute(slow_statement), session.execute(slow_statement))
     assert [result.one().one for result in rows] == [1, 1]
     assert not database.liveness.is_silent
 
 
-async def test_everyone_who_waits_for_a_place_is_told_in_time(
+async def test_all_waiters_for_a_connection_fail_in_time(
     database: Database, postmaster: tuple[int, str]
 ) -> None:
     async def read() -> float:
@@ -144,12 +144,12 @@ async def test_everyone_who_waits_for_a_place_is_told_in_time(
         return time.monotonic() - began
 
     with frozen(postmaster[0]):
-        took_s = await asyncio.gather(*(way() for way in (read, write) for _ in range(20)))
-    assert max(took_s) < MOST_S
-    await until_it_answers(database)
+        durations_s = await asyncio.gather(*(way() for way in (read, write) for _ in range(20)))
+    assert max(durations_s) < MAX_WAIT_S
+    await wait_until_responsive(database)
 
 
-async def test_what_is_cancelled_meanwhile_ends_in_time(
+async def test_cancelled_transaction_ends_in_time(
     database: Database, postmaster: tuple[int, str]
 ) -> None:
     began = time.monotonic()
@@ -157,11 +157,11 @@ async def test_what_is_cancelled_meanwhile_ends_in_time(
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1), database.transaction() as session:
                 await session.execute(ONE)
-        assert time.monotonic() - began < MOST_S + 2
-    await until_it_answers(database)
+        assert time.monotonic() - began < MAX_WAIT_S + 2
+    await wait_until_responsive(database)
 
 
-def test_a_thread_s_own_connection_is_cut_off_too(postmaster: tuple[int, str]) -> None:
+def test_separate_connection_of_a_thread_is_closed_too(postmaster: tuple[int, str]) -> None:
     with psycopg.connect(postmaster[1], autocommit=True) as connection:
         connection.execute("select 1")
         with frozen(postmaster[0]), pytest.raises(psycopg.OperationalError), shut_down_after(connection, 0.5):

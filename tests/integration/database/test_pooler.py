@@ -1,4 +1,4 @@
-"""A database behind a pooler that lends connections for one transaction at a time, as Supabase's on port 6543."""
+"""A database behind a pooler that assigns connections per transaction, as that of Supabase on port 6543."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from backend.execution.jobs.access.events import list_events
 from backend.execution.jobs.attempts.claim import claim
 from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.attempts.recovery import sweep
-from backend.execution.worker_registry import service as fleet
+from backend.execution.worker_registry import service as worker_registry
 from backend.migrations import run as migrations
 from backend.money.ledger import audit
 from backend.operations.checks import servers as servers_doctor
@@ -46,7 +46,7 @@ _PREPARED = text("select array_agg(name) from pg_prepared_statements")
 SUPABASE = "postgresql://postgres.abc:p%40ss@aws-0-eu-central-1.pooler.supabase.com:6543/postgres"
 
 
-def test_a_pooler_is_known_by_supabases_port_or_by_the_word_in_the_address() -> None:
+def test_pooler_is_detected_by_the_supabase_port_or_a_url_parameter() -> None:
     pooled = (SUPABASE, f"{SUPABASE}?sslmode=require", "postgresql://u@h:6432/d?pgbouncer=true")
     direct = (
         SUPABASE.replace("6543", "5432"),
@@ -60,7 +60,7 @@ def test_a_pooler_is_known_by_supabases_port_or_by_the_word_in_the_address() -> 
         assert pooling.connect_settings(url, prepare_threshold=0)["prepare_threshold"] == 0
 
 
-def test_what_else_the_address_says_reaches_the_database_library() -> None:
+def test_other_url_parameters_are_passed_to_the_database_library() -> None:
     assert pooling.plain("postgresql://u:p%40s@h:6432/d?pgbouncer=true") == "postgresql://u:p%40s@h:6432/d"
     url = f"{SUPABASE}?sslmode=require&pgbouncer=true"
     assert pooling.plain(url) == f"{SUPABASE}?sslmode=require"
@@ -71,7 +71,7 @@ def test_what_else_the_address_says_reaches_the_database_library() -> None:
 
 @pytest.fixture
 def pooled_url(database: Database, database_url: str) -> Iterator[str]:
-    """The empty, migrated database behind a pooler."""
+    """Yield the URL of the empty, migrated database behind a pooler."""
     with tempfile.TemporaryDirectory(prefix="pgb-", dir="/tmp") as folder:
         Path(folder).chmod(0o755)
         with pooler.pooled(database_url, Path(folder) / "pooler") as url:
@@ -86,8 +86,8 @@ async def pooled(pooled_url: str) -> AsyncIterator[Database]:
 
 
 @needs_pooler
-async def test_without_care_such_a_pooler_refuses_us(pooled_url: str) -> None:
-    """What the next tests stand on: this one bears no options and no prepared statements."""
+async def test_pooler_rejects_connections_with_default_settings(pooled_url: str) -> None:
+    """Check the assumption of the next tests: this pooler supports no options and no prepared statements."""
     plain = pooling.plain(pooled_url)
     with pytest.raises(psycopg.OperationalError, match="unsupported startup parameter"):
         psycopg.connect(plain, options="-c lock_timeout=15s")
@@ -102,7 +102,7 @@ async def test_without_care_such_a_pooler_refuses_us(pooled_url: str) -> None:
 
 
 @needs_pooler
-async def test_jobs_go_their_whole_way_through_a_pooler(pooled: Database) -> None:
+async def test_jobs_run_through_a_pooler(pooled: Database) -> None:
     async with pooled.transaction() as session:
         tenants = [await make_tenant(session) for _ in range(3)]
     job_ids = await asyncio.gather(*(_submit(pooled, tenant) for tenant in tenants for _ in range(12)))
@@ -111,7 +111,7 @@ async def test_jobs_go_their_whole_way_through_a_pooler(pooled: Database) -> Non
     async def work() -> None:
         worker_id = uuid4()
         async with pooled.transaction() as session:
-            await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
+            await worker_registry.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
         while True:
             async with pooled.single() as session:
                 jobs = await claim(session, worker_id=worker_id, lane="default", limit=3)
@@ -142,18 +142,18 @@ async def _submit(database: Database, tenant: Tenant) -> UUID:
 
 
 @needs_pooler
-async def test_beats_and_looks_go_through_a_pooler_for_as_long_as_one_likes(
+async def test_heartbeats_and_probes_work_repeatedly_through_a_pooler(
     pooled: Database, pooled_url: str
 ) -> None:
     worker_id = uuid4()
     async with pooled.transaction() as session:
-        await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
-    given_up: list[UUID] = []
-    heart = Heartbeat(
+        await worker_registry.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
+    expired: list[UUID] = []
+    heartbeat = Heartbeat(
         pooled_url,
         worker_id=lambda: worker_id,
         running=lambda: 0,
-        on_expired=given_up.append,
+        on_expired=expired.append,
         on_drain=lambda: None,
     )
     settings = {"autocommit": True, **pooling.connect_settings(pooled_url)}
@@ -162,14 +162,14 @@ async def test_beats_and_looks_go_through_a_pooler_for_as_long_as_one_likes(
         psycopg.connect(pooling.plain(pooled_url), **settings) as two,
     ):
         for _ in range(20):
-            heart._send(one)
-            heart._send(two)
-    assert given_up == []
+            heartbeat._send(one)
+            heartbeat._send(two)
+    assert expired == []
     assert await Liveness(pooled_url)._probe()
 
 
 @needs_pooler
-async def test_an_error_in_a_transaction_leaves_nothing_for_the_next_one(pooled: Database) -> None:
+async def test_error_in_a_transaction_does_not_affect_the_next_one(pooled: Database) -> None:
     for _ in range(12):
         with pytest.raises(DBAPIError):
             async with pooled.transaction() as session:
@@ -183,7 +183,7 @@ async def test_an_error_in_a_transaction_leaves_nothing_for_the_next_one(pooled:
 
 @pytest.fixture
 def url_of(request: pytest.FixtureRequest, database: Database, database_url: str) -> Iterator[str]:
-    """The empty, migrated database behind a pooler of the mode that the test names."""
+    """Yield the URL of the empty, migrated database behind a pooler of the mode that the test names."""
     with tempfile.TemporaryDirectory(prefix="pgb-", dir="/tmp") as folder:
         Path(folder).chmod(0o755)
         with pooler.pooled(database_url, Path(folder) / "pooler", request.param) as url:
@@ -192,7 +192,7 @@ def url_of(request: pytest.FixtureRequest, database: Database, database_url: str
 
 @needs_pooler
 @pytest.mark.parametrize("url_of", ["session"], indirect=True)
-async def test_a_pooler_of_sessions_as_debian_ships_it_needs_no_setting(url_of: str) -> None:
+async def test_session_pooler_of_debian_needs_no_setting(url_of: str) -> None:
     database = Database(url_of)
     await database.require_pooler_mode()
     async with database.transaction() as session:
@@ -203,7 +203,7 @@ async def test_a_pooler_of_sessions_as_debian_ships_it_needs_no_setting(url_of: 
     await _submit(database, tenant)
     worker_id = uuid4()
     async with database.transaction() as session:
-        await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
+        await worker_registry.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
     async with database.single() as session:
         (job,) = await claim(session, worker_id=worker_id, lane="default", limit=3)
     async with database.single() as session:
@@ -213,7 +213,7 @@ async def test_a_pooler_of_sessions_as_debian_ships_it_needs_no_setting(url_of: 
 
 @needs_pooler
 @pytest.mark.parametrize("url_of", ["transaction", "statement"], indirect=True)
-async def test_a_pooler_of_another_mode_than_the_url_says_is_rejected_with_the_remedy(
+async def test_pooler_mode_that_contradicts_the_url_is_rejected(
     url_of: str, redis_url: str, tmp_path: Path
 ) -> None:
     url = pooling.plain(url_of) if await _mode(url_of) == "transaction" else url_of
@@ -256,7 +256,7 @@ async def test_prepared_statements_of_two_connections_never_share_a_name(databas
 
 @needs_pooler
 @pytest.mark.timeout(120)
-def test_a_whole_instance_runs_behind_a_pooler_and_migrates_past_it(servers: Servers) -> None:
+def test_instance_runs_behind_a_pooler_and_migrates_directly(servers: Servers) -> None:
     name = f"puras_pooled_{uuid4().hex[:8]}"
     with psycopg.connect(servers.database_url, autocommit=True) as connection:
         connection.execute(f'create database "{name}"')  # type: ignore[call-overload]
@@ -284,20 +284,20 @@ def test_a_whole_instance_runs_behind_a_pooler_and_migrates_past_it(servers: Ser
 
 
 @needs_pooler
-async def test_the_doctor_knows_the_pooler_and_what_the_role_lacks_behind_it(
+async def test_doctor_reports_the_pooler_and_missing_role_settings(
     pooled_url: str, database_url: str, tmp_path: Path
 ) -> None:
-    def told(**given: str) -> dict[str, str]:
+    def run_checks(**given: str) -> dict[str, str]:
         settings = Settings(home=tmp_path, **{name: SecretStr(url) for name, url in given.items()})  # type: ignore[arg-type]
         checks = doctor.checks(settings, create_buckets=False)
         return {check.name: f"{check.verdict}: {check.found} {check.remedy}" for check in checks}
 
-    alone = told(database_url=pooled_url)
+    alone = run_checks(database_url=pooled_url)
     assert alone["database connection"].startswith("warn: a pooler in transaction mode, also for migrations")
     assert "alter role current_user set lock_timeout = '15s'" in alone["statement timeouts"]
-    both = told(database_url=pooled_url, database_direct_url=database_url)
+    both = run_checks(database_url=pooled_url, database_direct_url=database_url)
     assert both["database connection"].startswith("ok: a pooler in transaction mode, direct")
-    direct = told(database_url=database_url)
+    direct = run_checks(database_url=database_url)
     assert direct["database connection"].startswith("ok: direct")
     assert direct["database encryption"].startswith("ok: on this host")
     assert "statement timeouts" not in direct

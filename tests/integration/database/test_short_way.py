@@ -1,4 +1,4 @@
-"""The short way to the database: rows, errors and connections are as they are on the long one."""
+"""The fast path to the database: rows, errors and connections behave as on the normal path."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ DOUBLED = text("select 1 as n, 2 as n")
 TAKEN = text("insert into pg_temp.taken values (:id)")
 
 
-async def test_values_of_every_size_fit_one_statement(database: Database) -> None:
+async def test_values_of_every_size_use_one_statement(database: Database) -> None:
     async with database.reading() as reader:
         for many in (1, 70_000, 2**40, -(2**62), 1):
             row = (await reader.execute(ADDED, {"many": many, "word": "a", "none": None})).one()
             assert row._asdict() == {"sum": many + 1, "word": "a:", "none": None}
 
 
-async def test_more_statements_than_are_kept_prepared_still_run(database: Database) -> None:
+async def test_more_statements_than_the_prepared_limit_still_run(database: Database) -> None:
     async with database.reading() as reader:
         for number in range(MAX_PREPARED + 5):
             statement = text(f"select {number} + cast(:n as int)")
             assert (await reader.execute(statement, {"n": 1})).scalar_one() == number + 1
 
 
-async def test_a_statement_without_rows_gives_none_and_columns_may_share_a_name(database: Database) -> None:
+async def test_statement_without_rows_and_duplicate_column_names_work(database: Database) -> None:
     async with database.reading() as reader:
         assert (await reader.execute(text("set application_name to 'short'"))).all() == []
         assert tuple((await reader.execute(DOUBLED)).one()) == (1, 2)
 
 
-async def test_an_error_is_the_long_way_s_and_the_next_statement_runs(database: Database) -> None:
+async def test_errors_equal_those_of_the_normal_path(database: Database) -> None:
     async with database.reading() as reader:
         with pytest.raises(DBAPIError, match="division by zero"):
             await reader.execute(text("select 1 / cast(:n as int)"), {"n": 0})
@@ -47,7 +47,7 @@ async def test_an_error_is_the_long_way_s_and_the_next_statement_runs(database: 
         assert (await reader.execute(DOUBLED)).one()[0] == 1
 
 
-async def test_a_statement_that_is_broken_off_costs_no_place(database: Database) -> None:
+async def test_interrupted_statement_frees_its_connection(database: Database) -> None:
     for _ in range(12):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.02), database.reading() as reader:
@@ -57,11 +57,11 @@ async def test_a_statement_that_is_broken_off_costs_no_place(database: Database)
     assert database.connections()["hot", "in_use"] == 0
 
 
-async def test_a_session_that_asks_nothing_needs_no_database() -> None:
-    away = Database("postgresql://nobody@127.0.0.1:1/nothing")
-    async with away.reading():
+async def test_session_without_statements_needs_no_database() -> None:
+    unreachable = Database("postgresql://puras@127.0.0.1:1/nothing")
+    async with unreachable.reading():
         pass
-    async with away.reading() as reader:
+    async with unreachable.reading() as reader:
         with pytest.raises(OperationalError):
             await reader.execute(DOUBLED)
-    await away.close()
+    await unreachable.close()

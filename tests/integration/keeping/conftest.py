@@ -1,4 +1,4 @@
-"""A storage in a folder, for what is kept and what goes."""
+"""A storage in a folder, for the tests of retention and deletion."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ __all__ = ["client", "world"]
 
 @pytest.fixture
 def storage(tmp_path: Path) -> LocalStorage:
-    """Empty."""
+    """Return an empty storage."""
     return LocalStorage(tmp_path / "storage")

@@ -1,4 +1,4 @@
-"""Rows of what stands around a project's jobs: memory, offers, drafts, what was sent."""
+"""Rows of the data around the jobs of a project: memory, listings, drafts, deliveries."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ values (:memory, :project, 'put', 1, true, 'test', '', now())
 )
 
 
-async def remember(session: AsyncSession, tenant: Tenant) -> None:
-    """A record with its vector and its history."""
+async def store_memory(session: AsyncSession, tenant: Tenant) -> None:
+    """Store a memory record with its vector and its history."""
     values = {"memory": uuid4(), "project": tenant.project_id}
     for statement in _MEMORY:
         await session.execute(text(statement), values)
 
 
-async def write_down(session: AsyncSession, tenant: Tenant) -> None:
-    """A draft with a file, and a listing with a version and a caller."""
+async def store_draft_and_listing(session: AsyncSession, tenant: Tenant) -> None:
+    """Store a draft with a file, and a listing with a version and a caller."""
     place = {"project_id": tenant.project_id, "skillpack_id": tenant.skillpack_id}
     listing = Listing(**place, slug=f"l-{uuid4().hex[:8]}", skill_name="echo", title="Echo", price_micros=1)
     session.add_all([Draft(**place), listing])
@@ -54,8 +54,8 @@ async def write_down(session: AsyncSession, tenant: Tenant) -> None:
     session.add(ListingCaller(**offered, caller_id=uuid4()))
 
 
-async def write_notebook(session: AsyncSession, tenant: Tenant, job_id: UUID) -> None:
-    """A kernel, which is that job, with a cell."""
+async def store_notebook(session: AsyncSession, tenant: Tenant, job_id: UUID) -> None:
+    """Store a kernel, which is that job, with a cell."""
     place = {"project_id": tenant.project_id, "skillpack_id": tenant.skillpack_id}
     session.add(NotebookKernel(**place, id=job_id, path="a.ipynb", owner="test"))
     await session.flush()
@@ -66,8 +66,8 @@ async def write_notebook(session: AsyncSession, tenant: Tenant, job_id: UUID) ->
     )
 
 
-def sent(tenant: Tenant, webhook: Webhook) -> WebhookDelivery:
-    """Something that a webhook was told."""
+def delivery_of(tenant: Tenant, webhook: Webhook) -> WebhookDelivery:
+    """Return a delivery of a webhook."""
     return WebhookDelivery(
         webhook_id=webhook.id,
         project_id=tenant.project_id,

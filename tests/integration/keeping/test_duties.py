@@ -1,4 +1,4 @@
-"""What a process does beside its work goes on after a fault that nobody expected."""
+"""Background tasks of a process continue after an unexpected error."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from workers.drives import change_tracking as looking
 from workers.drives.change_tracking import ChangeTracker
 
 WITHIN_S = 90
-"""What happens at once; a machine that does other things besides takes longer."""
+"""Timeout for events that normally happen immediately, but later on a busy host."""
 
 
 class Failing(LocalStorage):
-    """A storage whose drives cannot be found for so many looks."""
+    """A storage that fails to find drives for the first N scans."""
 
     def __init__(self, root: Path, failures: int) -> None:
         super().__init__(root)
@@ -36,30 +36,30 @@ class Failing(LocalStorage):
     def drive_dir(self, project_id: UUID, owner_uid: int | None) -> Path:
         self.failures -= 1
         if self.failures >= 0:
-            raise RuntimeError("of a kind that nobody expected")
+            raise RuntimeError("an unexpected error")
         return super().drive_dir(project_id, owner_uid)
 
 
-async def test_metrics_are_reported_again_after_a_fault(
+async def test_metrics_are_reported_after_an_error(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reporting, "EVERY_S", 0.0)
-    asked: asyncio.Queue[None] = asyncio.Queue()
+    measured: asyncio.Queue[None] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
     def measure() -> None:
-        loop.call_soon_threadsafe(asked.put_nowait, None)
-        raise RuntimeError("of a kind that nobody expected")
+        loop.call_soon_threadsafe(measured.put_nowait, None)
+        raise RuntimeError("an unexpected error")
 
     reporter = Reporter(database, "worker", registry=CollectorRegistry(), measure=measure)
     reporter.start()
     async with asyncio.timeout(WITHIN_S):
-        await asked.get()
-        await asked.get()
+        await measured.get()
+        await measured.get()
         await reporter.close()
 
 
-async def test_a_drive_is_looked_at_again_after_a_look_that_failed(
+async def test_drive_is_scanned_again_after_a_failed_scan(
     instance: AppContext, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(looking, "MIN_PAUSE_S", 0.0)
@@ -68,19 +68,19 @@ async def test_a_drive_is_looked_at_again_after_a_look_that_failed(
         job_id = await make_job(session, tenant)
         await session.execute(text("update jobs set attempt = 1, started_at = now() - interval '1 minute'"))
     (LocalStorage(tmp_path).drive_dir(tenant.project_id, None) / "made.txt").write_text("by the job")
-    looks = ChangeTracker(replace(instance, storage=Failing(tmp_path, failures=1)))
-    looks.note(tenant.project_id, job_id, time.time() - 60)
+    tracker = ChangeTracker(replace(instance, storage=Failing(tmp_path, failures=1)))
+    tracker.note(tenant.project_id, job_id, time.time() - 60)
     query = text("select written_by ->> 'id' from drive_files where path = 'made.txt'")
     async with asyncio.timeout(WITHIN_S):
         while True:
             async with database.read_session() as session:
                 if await session.scalar(query) == str(job_id):
                     break
-            await asyncio.sleep(0.05)  # it is another task of this loop that writes it
-    await looks.close()
+            await asyncio.sleep(0.05)  # another task of this event loop writes the row
+    await tracker.close()
 
 
-async def test_looks_at_a_drive_that_fail_for_good_end(
+async def test_scans_of_a_drive_that_always_fail_end(
     instance: AppContext, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(looking, "MIN_PAUSE_S", 0.0)
@@ -89,8 +89,8 @@ async def test_looks_at_a_drive_that_fail_for_good_end(
         tenant = await make_tenant(session)
         job_id = await make_job(session, tenant)
     storage = Failing(tmp_path, failures=1_000)
-    looks = ChangeTracker(replace(instance, storage=storage))
-    looks.note(tenant.project_id, job_id, time.time(), [DrivePath(("a",))])
+    tracker = ChangeTracker(replace(instance, storage=storage))
+    tracker.note(tenant.project_id, job_id, time.time(), [DrivePath(("a",))])
     (task,) = (one for one in asyncio.all_tasks() if one.get_name() == "drive checks")
     async with asyncio.timeout(WITHIN_S):
         await task

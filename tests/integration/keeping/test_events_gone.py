@@ -1,4 +1,4 @@
-"""A job whose events were removed says so: it is not shown as one that did nothing."""
+"""A job whose events were deleted reports this, and is not shown as a job without events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from tests.factories.tenants import make_job, make_tenant
 
 
-async def test_events_spans_and_stream_of_a_job_without_its_events_are_gone_and_the_job_is_not(
+async def test_deleted_events_return_410_and_the_job_stays_readable(
     client: httpx.AsyncClient, world: Any, database: Database
 ) -> None:
     async with database.transaction() as session:

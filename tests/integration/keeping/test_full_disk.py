@@ -1,4 +1,4 @@
-"""A disk without room: said in a sentence, nothing half is left, and it works again when there is room."""
+"""A full disk: the error is reported, no partial file is left, and storing works again when space is free."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from backend.storage.file_errors import DriveFull
 from backend.storage.local import LocalStorage
 from backend.storage.paths import parse_drive_path
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 
 SIZE_BYTES = 4 * 1024 * 1024
 
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
-    """A disk of a few MiB."""
+    """Mount a disk of a few MiB."""
     folder = tmp_path / "small"
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE_BYTES}", "tmpfs", folder], check=True)
@@ -30,7 +30,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", folder], check=True)
 
 
-async def test_an_upload_that_does_not_fit_is_refused_and_leaves_the_room_it_had(small: Path) -> None:
+async def test_upload_that_does_not_fit_is_rejected_and_frees_its_space(small: Path) -> None:
     storage, project_id = LocalStorage(small), uuid4()
     with pytest.raises(DriveFull, match="is full"):
         async with storage.receive() as incoming:
@@ -44,7 +44,7 @@ async def test_an_upload_that_does_not_fit_is_refused_and_leaves_the_room_it_had
     assert entry.size_bytes == SIZE_BYTES // 2
 
 
-async def test_a_bundle_that_does_not_fit_is_refused_and_leaves_nothing(small: Path) -> None:
+async def test_bundle_that_does_not_fit_is_rejected_and_leaves_nothing(small: Path) -> None:
     storage = LocalStorage(small)
     large, little = b"x" * 2 * SIZE_BYTES, b"little"
     with pytest.raises(DriveFull, match="is full"):

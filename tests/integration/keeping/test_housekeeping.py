@@ -1,4 +1,4 @@
-"""Housekeeping is done again and again, whatever came between."""
+"""Housekeeping is repeated, even after errors."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ WITHIN_S = 20
 KEEP_ALL = Rules(events=None, jobs=None, audit=None, deleted_projects=timedelta(days=7))
 
 
-class Unwilling(LocalStorage):
-    """A storage that removes nothing, and says so in its own way."""
+class FailingStorage(LocalStorage):
+    """A storage that deletes nothing and raises the given error."""
 
     def __init__(self, root: Path, error: Exception) -> None:
         super().__init__(root)
-        self.error = error
+        self.requested: asyncio.Queue[str] = asyncio.Queue()
         self.asked: asyncio.Queue[str] = asyncio.Queue()
 
     async def delete_bundle(self, sha256: str) -> None:
-        self.asked.put_nowait(sha256)
+        self.requested.put_nowait(sha256)
         raise self.error
 
 
-@pytest.mark.parametrize("error", [TimeoutError(), RuntimeError("of a kind that nobody expected")], ids=repr)
-async def test_tidying_goes_on_after_any_error(
+@pytest.mark.parametrize("error", [TimeoutError(), RuntimeError("an unexpected error")], ids=repr)
+async def test_housekeeping_continues_after_any_error(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     monkeypatch.setattr(housekeeping, "EVERY_S", 0.0)
     async with database.transaction() as session:
         await make_tenant(session)
         await session.execute(text("update deployments set deleted_at = now()"))
-    storage = Unwilling(tmp_path, error)
-    keeping = asyncio.create_task(housekeeping.periodic_task(database, storage, KEEP_ALL).repeat())
+    storage = FailingStorage(tmp_path, error)
+    repeating = asyncio.create_task(housekeeping.periodic_task(database, storage, KEEP_ALL).repeat())
     async with asyncio.timeout(WITHIN_S):
-        assert await storage.asked.get() == await storage.asked.get(), "it was tried again"
-    keeping.cancel()
-    await asyncio.wait({keeping})
-    assert keeping.cancelled()
+        assert await storage.requested.get() == await storage.requested.get(), "the deletion was attempted again"
+    repeating.cancel()
+    await asyncio.wait({repeating})
+    assert repeating.cancelled()

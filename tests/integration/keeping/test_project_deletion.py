@@ -1,4 +1,4 @@
-"""A deleted project: ended at once, brought back for a while, then gone but for what must be provable."""
+"""A deleted project: jobs end immediately, it can be restored for a while, then all but the ledger is deleted."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ from backend.storage.local import LocalStorage
 from backend.storage.removal import remove
 from backend.tables import metadata
 from tests.factories.tenants import Tenant, make_job, make_tenant
-from tests.integration.keeping.filled import remember, sent, write_down, write_notebook
+from tests.integration.keeping.filled import store_memory, delivery_of, store_draft_and_listing, store_notebook
 
-AT_ONCE = Rules(events=None, jobs=None, audit=None, deleted_projects=timedelta(0))
+IMMEDIATELY = Rules(events=None, jobs=None, audit=None, deleted_projects=timedelta(0))
 IN_A_WEEK = Rules(events=None, jobs=None, audit=None, deleted_projects=timedelta(days=7))
 
 
-async def test_deleting_ends_everything_at_once(database: Database) -> None:
-    tenant = await with_everything(database, running=1, queued=3)
-    key = await new_key(database, tenant)
+async def test_deletion_ends_everything_immediately(database: Database) -> None:
+    tenant = await create_full_project(database, running=1, queued=3)
+    key = await create_key(database, tenant)
     async with database.transaction() as session:
         await make_job(session, tenant, run_at=now() + timedelta(hours=1))
         deleted = await deletion.delete(session, tenant.principal)
@@ -63,7 +63,7 @@ async def test_deleting_ends_everything_at_once(database: Database) -> None:
         jobs = (await session.scalars(select(Job).where(Job.project_id == tenant.project_id))).all()
         assert sorted(job.status for job in jobs) == ["cancelled"] * 4 + ["running", "succeeded"]
         (running,) = [job for job in jobs if job.status == "running"]
-        assert running.cancel_requested_at is not None, "its worker is asked to end it"
+        assert running.cancel_requested_at is not None, "its worker is requested to end it"
         for job in jobs:
             if job.status == "cancelled":
                 last = (
@@ -82,9 +82,9 @@ async def test_deleting_ends_everything_at_once(database: Database) -> None:
             await key_authentication.authenticate(reader, key)
 
 
-async def test_the_operator_brings_it_back_with_its_keys(database: Database, storage: LocalStorage) -> None:
-    tenant = await with_everything(database, queued=1)
-    revoked, key = await new_key(database, tenant), await new_key(database, tenant)
+async def test_operator_restores_a_project_with_its_keys(database: Database, storage: LocalStorage) -> None:
+    tenant = await create_full_project(database, queued=1)
+    revoked, key = await create_key(database, tenant), await create_key(database, tenant)
     async with database.transaction() as session:
         principal = await keys_principal(session, revoked)
         await keys.revoke(session, tenant.principal, principal)
@@ -100,8 +100,8 @@ async def test_the_operator_brings_it_back_with_its_keys(database: Database, sto
             await key_authentication.authenticate(reader, revoked)
 
 
-async def test_a_slug_that_somebody_took_meanwhile_needs_another_one(database: Database) -> None:
-    tenant = await with_everything(database)
+async def test_restore_needs_another_slug_if_it_is_used_meanwhile(database: Database) -> None:
+    tenant = await create_full_project(database)
     async with database.transaction() as session:
         deleted = await deletion.delete(session, tenant.principal)
         await creation.create(session, name="New", slug=deleted.slug, concurrency_limit=1)
@@ -112,12 +112,12 @@ async def test_a_slug_that_somebody_took_meanwhile_needs_another_one(database: D
         assert (await deletion.undelete(session, deleted.slug, slug="old-one")).slug == "old-one"
 
 
-async def test_after_its_time_nothing_of_it_is_left_and_the_books_still_add_up(
+async def test_expired_project_is_deleted_completely_and_the_ledger_balances(
     database: Database, storage: LocalStorage, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    tenant, other = await with_everything(database), await with_everything(database)
+    tenant, other = await create_full_project(database), await create_full_project(database)
     own, shared = await bundles(database, storage, tenant, other)
-    # Were it left, pytest would stumble over its depth in a later session.
+    # If the deep folder stayed, pytest could not delete it in a later session.
     request.addfinalizer(partial(remove, storage.drive_dir(tenant.project_id, None)))
     fill_drive(storage, tenant.project_id)
     (storage.drive_dir(other.project_id, None) / "kept.txt").write_text("kept")
@@ -127,7 +127,7 @@ async def test_after_its_time_nothing_of_it_is_left_and_the_books_still_add_up(
         await deletion.delete(session, tenant.principal)
 
     turns = 0
-    while await clean_up(database, storage, AT_ONCE):
+    while await clean_up(database, storage, IMMEDIATELY):
         turns += 1
         assert turns < 50
 
@@ -143,7 +143,7 @@ async def test_after_its_time_nothing_of_it_is_left_and_the_books_still_add_up(
         assert (wallet.balance_micros, wallet.reserved_micros) == (0, 0)
         entries = (await session.scalars(select(LedgerEntry).where(LedgerEntry.project_id == row.id))).all()
         assert {entry.kind for entry in entries} == {"top_up", "closure"}
-        assert not [entry for entry in entries if entry.note or "@" in entry.created_by], "no names are left"
+        assert not [entry for entry in entries if entry.note or "@" in entry.created_by], "no names remain"
         acts = await session.scalars(select(AuditRow.action).where(AuditRow.project_id == row.id))
         assert {"project.deleted", "project.purged"} <= set(acts)
         assert await audit.check_ledger(session) == []
@@ -155,44 +155,44 @@ async def test_after_its_time_nothing_of_it_is_left_and_the_books_still_add_up(
     assert (storage.drive_dir(other.project_id, None) / "kept.txt").read_text() == "kept"
     theirs = await rows_of(database, other.project_id)
     assert all(theirs[name] for name in ("jobs", "deployments", "secrets"))
-    assert await clean_up(database, storage, AT_ONCE) is False
+    assert await clean_up(database, storage, IMMEDIATELY) is False
 
 
-async def test_an_undo_comes_too_late_once_the_removal_has_begun(
+async def test_project_cannot_be_restored_after_its_removal_started(
     database: Database, storage: LocalStorage
 ) -> None:
-    tenant = await with_everything(database)
+    tenant = await create_full_project(database)
     async with database.transaction() as session:
         await deletion.delete(session, tenant.principal)
-    turn = iter([True, False])
-    assert await purge.purge_due(database, storage, timedelta(0), may_continue=lambda: next(turn)) is True
+    iteration = iter([True, False])
+    assert await purge.purge_due(database, storage, timedelta(0), may_continue=lambda: next(iteration)) is True
     with pytest.raises(ProjectNotFound):
         async with database.transaction() as session:
             await deletion.undelete(session, str(tenant.project_id))
     assert await purge.purge_due(database, storage, timedelta(0), may_continue=lambda: True) is False
 
 
-async def test_what_is_brought_back_before_its_removal_begins_is_not_removed(
+async def test_project_restored_before_its_removal_is_not_removed(
     database: Database, database_url: str, storage: LocalStorage
 ) -> None:
-    tenant = await with_everything(database)
+    tenant = await create_full_project(database)
     async with database.transaction() as session:
         await deletion.delete(session, tenant.principal)
 
-    def brought_back_by_now() -> bool:
+    def restore_project() -> bool:
         with connect(database_url) as operators:
             operators.execute("update projects set deleted_at = null where id = %s", (tenant.project_id,))
         return True
 
-    assert await purge.purge_due(database, storage, timedelta(0), may_continue=brought_back_by_now) is False
+    assert await purge.purge_due(database, storage, timedelta(0), may_continue=restore_project) is False
     assert (await rows_of(database, tenant.project_id))["jobs"] == 1
 
 
-async def test_a_job_that_still_runs_is_waited_for(database: Database, storage: LocalStorage) -> None:
-    tenant = await with_everything(database, running=1)
+async def test_removal_waits_for_running_jobs(database: Database, storage: LocalStorage) -> None:
+    tenant = await create_full_project(database, running=1)
     async with database.transaction() as session:
         await deletion.delete(session, tenant.principal)
-    assert await clean_up(database, storage, AT_ONCE) is True
+    assert await clean_up(database, storage, IMMEDIATELY) is True
     assert (await rows_of(database, tenant.project_id))["jobs"] == 2
     async with database.transaction() as session:
         running = (
@@ -206,29 +206,29 @@ async def test_a_job_that_still_runs_is_waited_for(database: Database, storage: 
             .values(status="cancelled", finished_at=now(), reserved_micros=0)
         )
         await session.execute(text("update admissions set admitted = 0"))
-    while await clean_up(database, storage, AT_ONCE):
+    while await clean_up(database, storage, IMMEDIATELY):
         pass
     assert (await rows_of(database, tenant.project_id))["jobs"] == 0
 
 
-async def test_nothing_goes_while_a_backup_is_made(
+async def test_nothing_is_deleted_during_a_backup(
     database: Database, database_url: str, storage: LocalStorage
 ) -> None:
-    tenant = await with_everything(database)
+    tenant = await create_full_project(database)
     async with database.transaction() as session:
         await deletion.delete(session, tenant.principal)
     async with await AsyncConnection.connect(database_url) as backup:
         await backup.execute("select pg_advisory_xact_lock_shared(%s)", (LOCK,))
-        assert await clean_up(database, storage, AT_ONCE) is False
+        assert await clean_up(database, storage, IMMEDIATELY) is False
         assert (await rows_of(database, tenant.project_id))["jobs"] == 1
 
 
 UNFILLED = {"job_queue", "schedule_runs", "feedback", "usage_events", "approvals"}
-"""Tables that need no row of this project to prove the point: they go with its jobs."""
+"""Tables that need no row of this project for the test: their rows are deleted with its jobs."""
 
 
-async def with_everything(database: Database, *, running: int = 0, queued: int = 0) -> Tenant:
-    """A project with people, keys, secrets, money and a finished job."""
+async def create_full_project(database: Database, *, running: int = 0, queued: int = 0) -> Tenant:
+    """Create a project with users, keys, secrets, money and a finished job."""
     async with database.transaction() as session:
         tenant = await make_tenant(session)
         ada = await users.create(session, email=f"{uuid4().hex}@example.org", password="three words make one")
@@ -275,9 +275,9 @@ async def with_everything(database: Database, *, running: int = 0, queued: int =
         hook = Webhook(project_id=tenant.project_id, url="https://example.org/", ciphertext="enc:v1:x")
         session.add(hook)
         await session.flush()
-        session.add(sent(tenant, hook))
-        await remember(session, tenant)
-        await write_down(session, tenant)
+        session.add(delivery_of(tenant, hook))
+        await store_memory(session, tenant)
+        await store_draft_and_listing(session, tenant)
         await schedules.create(
             session, tenant.principal, ScheduleCreate(name="Daily", skill="echo", cron="@daily")
         )
@@ -289,11 +289,11 @@ async def with_everything(database: Database, *, running: int = 0, queued: int =
         session.add(DriveFile(project_id=tenant.project_id, path="a.txt", version="1"))
         later = now() + timedelta(days=1)
         session.add(DriveUpload(project_id=tenant.project_id, path="b.txt", length_bytes=1, expires_at=later))
-    await new_key(database, tenant)
+    await create_key(database, tenant)
     async with database.transaction() as session:
         (claimed,) = await claim(session, worker_id=uuid4(), lane="default", limit=1)
         await finish(session, claimed, AttemptResult("succeeded", result={}), [])
-        await write_notebook(session, tenant, claimed.job_id)
+        await store_notebook(session, tenant, claimed.job_id)
     for number in range(running + queued):
         async with database.transaction() as session:
             await make_job(session, tenant)
@@ -303,7 +303,7 @@ async def with_everything(database: Database, *, running: int = 0, queued: int =
 
 
 def evals_of(tenant: Tenant) -> list[EvalSuite | EvalRun | EvalCase]:
-    """A suite with a run, and a case."""
+    """Return a suite with a run, and a case."""
     place = {"project_id": tenant.project_id, "skillpack_id": tenant.skillpack_id, "skill_name": "echo"}
     suite = EvalSuite(
         **place,
@@ -316,7 +316,7 @@ def evals_of(tenant: Tenant) -> list[EvalSuite | EvalRun | EvalCase]:
     return [suite, run, EvalCase(**place, case_id="one", inputs={})]
 
 
-async def new_key(database: Database, tenant: Tenant) -> str:
+async def create_key(database: Database, tenant: Tenant) -> str:
     async with database.transaction() as session:
         made = await keys.create(
             session, operator(tenant.project_id), project_id=tenant.project_id, kind="secret"
@@ -331,7 +331,7 @@ async def keys_principal(session: object, clear_text: str) -> UUID:
 async def bundles(
     database: Database, storage: LocalStorage, tenant: Tenant, other: Tenant
 ) -> tuple[str, str]:
-    """Bytes that the project alone names, and bytes that the other one names too."""
+    """Store a bundle that only this project uses, and a bundle that another project uses, too."""
     own, shared = b"own bundle", b"shared bundle"
     hashes = [hashlib.sha256(data).hexdigest() for data in (own, shared)]
     for data, sha256 in zip((own, shared), hashes, strict=True):
@@ -360,7 +360,7 @@ async def bundles(
 
 
 def fill_drive(storage: LocalStorage, project_id: UUID) -> None:
-    """As a job that wants to stay would: deep, closed, with links that lead out."""
+    """Fill the drive as a hostile job does: deep folders, folders without permissions, links that lead out."""
     drive = storage.drive_dir(project_id, None)
     (drive / "out").symlink_to("/")
     (drive / "bad\nname").touch()
@@ -378,7 +378,7 @@ def fill_drive(storage: LocalStorage, project_id: UUID) -> None:
 
 
 async def rows_of(database: Database, project_id: UUID) -> dict[str, int]:
-    """How many rows of each table belong to the project."""
+    """Return the number of rows of the project in each table."""
     counted = {}
     async with database.transaction() as session:
         for table in metadata.sorted_tables:

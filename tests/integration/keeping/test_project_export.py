@@ -1,4 +1,4 @@
-"""An owner takes a project along: all of it, nothing of another's, and nothing secret."""
+"""Export of a project by its owner: all of its data, no data of another project, and no secrets."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BUNDLE = b"the bytes of a bundle"
 MARK = "only-in-the-other-project"
 
 
-async def test_an_owner_gets_everything_and_nothing_of_another_project(
+async def test_owner_exports_all_data_of_only_their_project(
     world: Any, instance: AppContext, database: Database
 ) -> None:
     ada = await world.user("ada@example.org")
@@ -80,7 +80,7 @@ async def test_an_owner_gets_everything_and_nothing_of_another_project(
         assert (act.actor, act.project_id) == ("user:ada@example.org", project.id)
 
 
-async def test_nobody_but_an_owner_gets_it(client: httpx.AsyncClient, world: Any) -> None:
+async def test_only_an_owner_can_export_a_project(client: httpx.AsyncClient, world: Any) -> None:
     ada, bob, eve = [await world.user(f"{name}@example.org") for name in ("ada", "bob", "eve")]
     project = await world.project("Mine", ada)
     await world.member(project, bob, Role.ADMIN)
@@ -111,7 +111,7 @@ def test_no_column_that_looks_like_a_secret_is_exported() -> None:
     }
     words = ("hash", "ciphertext", "password", "token", "csrf")
     found = {name for name in shown if any(word in name for word in words)}
-    assert found == {"memory_records.content_hash"}, "that one is of what people say that they have seen"
+    assert found == {"memory_records.content_hash"}, "this hash identifies content, not a secret"
 
 
 async def fill(database: Database, instance: AppContext, project: Project, *, jobs: int, mark: str) -> None:
@@ -135,7 +135,7 @@ async def fill(database: Database, instance: AppContext, project: Project, *, jo
 
 
 def unpacked(content: bytes) -> dict[str, bytes]:
-    """Files by name, read by our own reader, which checks each, and by the standard one."""
+    """Return the files by name, read by the reader of Puras Studio, which verifies each, and by the standard one."""
     reader = ArchiveReader(io.BytesIO(content))
     ours = {file.entry.name: b"".join(file.chunks()) for file in reader.files()}
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:

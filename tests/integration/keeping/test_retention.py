@@ -1,4 +1,4 @@
-"""What is old goes by rule, in whole jobs, and nothing that somebody still needs."""
+"""Retention rules: old data is deleted in complete jobs, and data that is still needed stays."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from backend.execution.journal.tables import JournalEntry
 from backend.housekeeping import clean_up
 from backend.identity.auth import audit
 from backend.identity.tables import AuditRow
-from backend.money.ledger import audit as books
+from backend.money.ledger import audit as ledger_audit
 from backend.storage.local import LocalStorage
 from tests.factories.tenants import Tenant, make_job, make_tenant
 
@@ -34,21 +34,21 @@ def rules(**ages: timedelta | None) -> Rules:
     return Rules(**values | ages)
 
 
-async def test_a_month_of_events_goes_when_no_job_of_it_is_needed(
+async def test_month_of_events_is_deleted_when_no_job_needs_it(
     database: Database, storage: LocalStorage
 ) -> None:
-    tenant = await a_tenant(database)
-    month = await old_month(database, 200)
-    old = await a_job(database, tenant, created=month, finished=month + DAY)
-    recent = await a_job(database, tenant, created=now() - DAY, finished=now())
+    tenant = await create_tenant(database)
+    month = await create_old_month(database, 200)
+    old = await create_job(database, tenant, created=month, finished=month + DAY)
+    recent = await create_job(database, tenant, created=now() - DAY, finished=now())
     assert await months(database) & {name_of(month)}
 
     async with database.transaction() as session:
         going = await forecast(session, rules(events=90 * DAY))
     assert going[0].name == f"month {name_of(month)}"
-    assert await events_of(database, old), "a forecast removes nothing"
+    assert await events_of(database, old), "a forecast deletes nothing"
 
-    await all_turns(database, storage, rules(events=90 * DAY))
+    await clean_up_completely(database, storage, rules(events=90 * DAY))
     assert name_of(month) not in await months(database)
     assert (await events_of(database, old), await events_of(database, recent)) == (
         [],
@@ -58,39 +58,39 @@ async def test_a_month_of_events_goes_when_no_job_of_it_is_needed(
         assert (await session.get_one(Job, old)).status == "succeeded", "the job itself stays"
 
 
-async def test_a_job_that_still_runs_keeps_its_month(database: Database, storage: LocalStorage) -> None:
-    tenant = await a_tenant(database)
-    month = await old_month(database, 200)
-    await a_job(database, tenant, created=month, finished=month + DAY)
-    running = await a_job(database, tenant, created=month, finished=None)
-    await all_turns(database, storage, rules(events=90 * DAY))
+async def test_running_job_keeps_its_month_of_events(database: Database, storage: LocalStorage) -> None:
+    tenant = await create_tenant(database)
+    month = await create_old_month(database, 200)
+    await create_job(database, tenant, created=month, finished=month + DAY)
+    running = await create_job(database, tenant, created=month, finished=None)
+    await clean_up_completely(database, storage, rules(events=90 * DAY))
     assert await events_of(database, running) == ["queued", "started"]
 
-    await finished_at(database, running, now())
-    await all_turns(database, storage, rules(events=90 * DAY))
+    await set_finished_at(database, running, now())
+    await clean_up_completely(database, storage, rules(events=90 * DAY))
     assert await events_of(database, running) == ["queued", "started"], (
-        "it ended a moment ago: its events stay whole"
+        "it ended recently: all of its events stay"
     )
 
-    await finished_at(database, running, now() - 91 * DAY)
-    await all_turns(database, storage, rules(events=90 * DAY))
+    await set_finished_at(database, running, now() - 91 * DAY)
+    await clean_up_completely(database, storage, rules(events=90 * DAY))
     assert await events_of(database, running) == []
 
 
-async def test_events_without_a_month_of_their_own_go_in_batches(
+async def test_events_without_a_monthly_partition_are_deleted_in_batches(
     database: Database, storage: LocalStorage
 ) -> None:
-    tenant = await a_tenant(database)
-    old = await a_job(database, tenant, created=now() - 400 * DAY, finished=now() - 399 * DAY)
-    running = await a_job(database, tenant, created=now() - 400 * DAY, finished=None)
-    await all_turns(database, storage, rules(events=90 * DAY))
+    tenant = await create_tenant(database)
+    old = await create_job(database, tenant, created=now() - 400 * DAY, finished=now() - 399 * DAY)
+    running = await create_job(database, tenant, created=now() - 400 * DAY, finished=None)
+    await clean_up_completely(database, storage, rules(events=90 * DAY))
     assert (await events_of(database, old), await events_of(database, running)) == ([], ["queued", "started"])
 
 
-async def test_conversations_of_agents_go_with_the_events(database: Database, storage: LocalStorage) -> None:
-    tenant = await a_tenant(database)
-    old = await a_job(database, tenant, created=now() - 100 * DAY, finished=now() - 99 * DAY)
-    recent = await a_job(database, tenant, created=now() - 100 * DAY, finished=now() - DAY)
+async def test_conversations_of_agents_are_deleted_with_the_events(database: Database, storage: LocalStorage) -> None:
+    tenant = await create_tenant(database)
+    old = await create_job(database, tenant, created=now() - 100 * DAY, finished=now() - 99 * DAY)
+    recent = await create_job(database, tenant, created=now() - 100 * DAY, finished=now() - DAY)
     async with database.transaction() as session:
         session.add_all(
             JournalEntry(
@@ -105,41 +105,41 @@ async def test_conversations_of_agents_go_with_the_events(database: Database, st
             for job_id in (old, recent)
             for step in range(3)
         )
-    await all_turns(database, storage, rules(events=90 * DAY))
+    await clean_up_completely(database, storage, rules(events=90 * DAY))
     async with database.transaction() as session:
         assert set((await session.scalars(select(JournalEntry.job_id))).all()) == {recent}
 
 
 async def test_without_a_rule_everything_stays(database: Database, storage: LocalStorage) -> None:
-    tenant = await a_tenant(database)
-    old = await a_job(database, tenant, created=now() - 4000 * DAY, finished=now() - 3999 * DAY)
-    await all_turns(database, storage, rules())
+    tenant = await create_tenant(database)
+    old = await create_job(database, tenant, created=now() - 4000 * DAY, finished=now() - 3999 * DAY)
+    await clean_up_completely(database, storage, rules())
     assert len(await events_of(database, old)) == 3
 
 
-async def test_old_jobs_go_with_their_events_and_the_books_still_add_up(
+async def test_old_jobs_are_deleted_and_the_ledger_balances(
     database: Database, storage: LocalStorage
 ) -> None:
-    tenant = await a_tenant(database)
+    tenant = await create_tenant(database)
     old = [
-        await a_job(database, tenant, created=now() - 40 * DAY, finished=now() - 31 * DAY) for _ in range(3)
+        await create_job(database, tenant, created=now() - 40 * DAY, finished=now() - 31 * DAY) for _ in range(3)
     ]
-    kept = await a_job(database, tenant, created=now() - 40 * DAY, finished=now() - 29 * DAY)
-    running = await a_job(database, tenant, created=now() - 40 * DAY, finished=None)
+    kept = await create_job(database, tenant, created=now() - 40 * DAY, finished=now() - 29 * DAY)
+    running = await create_job(database, tenant, created=now() - 40 * DAY, finished=None)
     async with database.transaction() as session:
         jobs, *_ = await forecast(session, rules(jobs=30 * DAY))
     assert (jobs.name, jobs.rows) == ("jobs", 3)
 
-    await all_turns(database, storage, rules(jobs=30 * DAY))
+    await clean_up_completely(database, storage, rules(jobs=30 * DAY))
     async with database.transaction() as session:
         assert set((await session.scalars(select(Job.id))).all()) == {kept, running}
-        assert await books.check_ledger(session) == []
+        assert await ledger_audit.check_ledger(session) == []
     for job_id in old:
         assert await events_of(database, job_id) == []
 
 
-async def test_old_audit_goes_and_new_stays(database: Database, storage: LocalStorage) -> None:
-    tenant = await a_tenant(database)
+async def test_only_old_audit_entries_are_deleted(database: Database, storage: LocalStorage) -> None:
+    tenant = await create_tenant(database)
     async with database.transaction() as session:
         for number in range(5):
             await audit.record(session, tenant.principal, f"act.{number}")
@@ -147,26 +147,26 @@ async def test_old_audit_goes_and_new_stays(database: Database, storage: LocalSt
         await session.execute(
             update(AuditRow).where(col(AuditRow.action) < "act.3").values(at=now() - 400 * DAY)
         )
-    await all_turns(database, storage, rules(audit=365 * DAY))
+    await clean_up_completely(database, storage, rules(audit=365 * DAY))
     async with database.transaction() as session:
         acts = (await session.scalars(select(AuditRow.action).where(AuditRow.actor == "key:testtest"))).all()
         assert set(acts) == {"act.3", "act.4"}
 
 
-async def all_turns(database: Database, storage: LocalStorage, rules: Rules) -> None:
+async def clean_up_completely(database: Database, storage: LocalStorage, rules: Rules) -> None:
     for _ in range(20):
         if not await clean_up(database, storage, rules):
             return
-    raise AssertionError("it goes on for ever")
+    raise AssertionError("the cleanup does not end")
 
 
-async def a_tenant(database: Database) -> Tenant:
+async def create_tenant(database: Database) -> Tenant:
     async with database.transaction() as session:
         return await make_tenant(session, credit_micros=1000)
 
 
-async def old_month(database: Database, days: int) -> datetime:
-    """The middle of a month long ago, which has a partition of its own."""
+async def create_old_month(database: Database, days: int) -> datetime:
+    """Create a partition for a month long ago and return the middle of the month."""
     first = (now() - days * DAY).date().replace(day=1)
     async with database.transaction() as session:
         await session.execute(text(f"drop table if exists job_events_{first:%Y_%m}"))
@@ -186,8 +186,8 @@ async def months(database: Database) -> set[str]:
         return set(found.all())
 
 
-async def a_job(database: Database, tenant: Tenant, *, created: datetime, finished: datetime | None) -> UUID:
-    """A job that was submitted and has ended at these moments, with its events."""
+async def create_job(database: Database, tenant: Tenant, *, created: datetime, finished: datetime | None) -> UUID:
+    """Create a job that was submitted and has ended at these times, with its events."""
     async with database.transaction() as session:
         job_id = await make_job(session, tenant)
     async with database.transaction() as session:
@@ -203,7 +203,7 @@ async def a_job(database: Database, tenant: Tenant, *, created: datetime, finish
     return job_id
 
 
-async def finished_at(database: Database, job_id: UUID, at: datetime) -> None:
+async def set_finished_at(database: Database, job_id: UUID, at: datetime) -> None:
     async with database.transaction() as session:
         ended = update(Job).where(col(Job.id) == job_id)
         await session.execute(ended.values(status="succeeded", finished_at=at))

@@ -1,4 +1,4 @@
-"""An account goes, and nothing is left without somebody who may manage it."""
+"""Deletion of an account, as long as every project and the instance keep a user who can manage them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from backend.identity.tables import AuditRow, Member, Project, Session, User
 PASSWORD = "three words make one"
 
 
-async def test_an_account_goes_with_its_sessions_and_memberships(database: Database) -> None:
+async def test_account_is_deleted_with_its_sessions_and_memberships(database: Database) -> None:
     ada, bob = (
-        await a_user(database, "ada@example.org", is_operator=True),
-        await a_user(database, "bob@example.org"),
+        await create_user(database, "ada@example.org", is_operator=True),
+        await create_user(database, "bob@example.org"),
     )
-    project = await a_project(database, "Shared", ada)
+    project = await create_project(database, "Shared", ada)
     async with database.transaction() as session:
         session.add(Member(project_id=project.id, user_id=bob.id, role="owner"))
         await sessions.start(session, bob)
@@ -39,10 +39,10 @@ async def test_an_account_goes_with_its_sessions_and_memberships(database: Datab
             await user_deletion.delete(session, "bob@example.org")
 
 
-async def test_the_only_owner_of_a_project_stays_until_it_is_deleted(database: Database) -> None:
-    await a_user(database, "ada@example.org", is_operator=True)
-    bob = await a_user(database, "bob@example.org")
-    project = await a_project(database, "Bobs", bob)
+async def test_only_owner_of_a_project_cannot_be_deleted_before_it(database: Database) -> None:
+    await create_user(database, "ada@example.org", is_operator=True)
+    bob = await create_user(database, "bob@example.org")
+    project = await create_project(database, "Bobs", bob)
     with pytest.raises(UserStillNeeded, match="only owner of bobs"):
         async with database.transaction() as session:
             await user_deletion.delete(session, "bob@example.org")
@@ -52,36 +52,36 @@ async def test_the_only_owner_of_a_project_stays_until_it_is_deleted(database: D
         assert await user_deletion.delete(session, "bob@example.org") == bob.id
 
 
-async def test_the_last_operator_stays(database: Database) -> None:
-    await a_user(database, "ada@example.org", is_operator=True)
+async def test_last_operator_cannot_be_deleted(database: Database) -> None:
+    await create_user(database, "ada@example.org", is_operator=True)
     with pytest.raises(UserStillNeeded, match="last operator"):
         async with database.transaction() as session:
             await user_deletion.delete(session, "ada@example.org")
-    await a_user(database, "eve@example.org", is_operator=True)
+    await create_user(database, "eve@example.org", is_operator=True)
     async with database.transaction() as session:
         await user_deletion.delete(session, "ada@example.org")
 
 
-async def test_of_two_operators_who_delete_each_other_at_once_one_stays(database: Database) -> None:
+async def test_one_of_two_operators_who_delete_each_other_stays(database: Database) -> None:
     emails = ["ada@example.org", "eve@example.org"]
     for email in emails:
-        await a_user(database, email, is_operator=True)
-    have_begun = asyncio.Barrier(2)
+        await create_user(database, email, is_operator=True)
+    both_started = asyncio.Barrier(2)
 
-    async def gone(email: str) -> None:
+    async def delete(email: str) -> None:
         async with database.transaction() as session:
-            await have_begun.wait()
+            await both_started.wait()
             await user_deletion.delete(session, email)
 
-    ends = await asyncio.gather(*map(gone, emails), return_exceptions=True)
+    ends = await asyncio.gather(*map(delete, emails), return_exceptions=True)
     assert sorted(type(end).__name__ for end in ends) == ["NoneType", "UserStillNeeded"]
 
 
-async def a_user(database: Database, email: str, *, is_operator: bool = False) -> User:
+async def create_user(database: Database, email: str, *, is_operator: bool = False) -> User:
     async with database.transaction() as session:
         return await users.create(session, email=email, password=PASSWORD, is_operator=is_operator)
 
 
-async def a_project(database: Database, name: str, owner: User) -> Project:
+async def create_project(database: Database, name: str, owner: User) -> Project:
     async with database.transaction() as session:
         return await creation.create(session, name=name, owner_id=owner.id, concurrency_limit=1)

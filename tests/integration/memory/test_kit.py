@@ -1,4 +1,4 @@
-"""`puras.memory` in a function: from a real sandbox, through its one door, to the instance."""
+"""`puras.memory` in a function: from a real sandbox, through its gateway, to the instance."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ for refused in (lambda: memory.get(first["id"]), lambda: memory.put("owl", {"x":
 """
 
 
-async def test_a_function_remembers_finds_and_forgets(
+async def test_function_stores_finds_and_deletes_memory(
     instance: AppContext, project: Project, api_base: str
 ) -> None:
     job = await ran(instance, project, api_base, CODE)
@@ -41,5 +41,5 @@ async def test_a_function_remembers_finds_and_forgets(
     assert "sumary" in told[8]
     (kept,) = (await project.http.get("/v1/memory?state=forgotten")).json()
     assert (kept["job_id"], kept["forgotten_why"]) == (job["id"], "wrong")
-    (act,) = (await project.http.get("/v1/audit?action=memory")).json()
-    assert act["actor"] == f"job:{job['id']}"
+    (entry,) = (await project.http.get("/v1/audit?action=memory")).json()
+    assert entry["actor"] == f"job:{job['id']}"

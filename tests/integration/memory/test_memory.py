@@ -1,4 +1,4 @@
-"""What is remembered over REST: written under keys, found, listed, forgotten, and nobody else's."""
+"""Memory over REST: written under keys, found, listed and deleted; private to its project."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ OWL = {
 }
 
 
-async def put(project: Project, **over: Any) -> Any:
-    answer = await project.http.post("/v1/memory", json={**OWL, **over})
+async def put(project: Project, **overrides: Any) -> Any:
+    answer = await project.http.post("/v1/memory", json={**OWL, **overrides})
     assert answer.status_code == 201, answer.text
     return answer.json()
 
 
-async def found(http: httpx.AsyncClient, **asked: Any) -> list[Any]:
-    answer = await http.post("/v1/memory/search", json=asked)
+async def found(http: httpx.AsyncClient, **query: Any) -> list[Any]:
+    answer = await http.post("/v1/memory/search", json=query)
     assert answer.status_code == 200, answer.text
     results: list[Any] = answer.json()["results"]
     assert answer.json()["count"] == len(results)
@@ -58,9 +58,9 @@ async def listed(project: Project, query: str = "") -> list[Any]:
     return rows
 
 
-async def key_with(project: Project, database: Database, **narrowed: Any) -> httpx.AsyncClient:
+async def key_with(project: Project, database: Database, **limits: Any) -> httpx.AsyncClient:
     async with database.transaction() as session:
-        made = await keys.create(session, operator(project.id), project_id=project.id, **narrowed)
+        made = await keys.create(session, operator(project.id), project_id=project.id, **limits)
     project.http.headers["X-Was"] = "kept"
     return httpx.AsyncClient(
         transport=project.http._transport,
@@ -72,7 +72,7 @@ async def key_with(project: Project, database: Database, **narrowed: Any) -> htt
 async def job_of(
     project: Project, instance: AppContext, *, slug: str = "default"
 ) -> tuple[UUID, dict[str, str]]:
-    """A job of a skillpack that runs, and what opens the routes for it."""
+    """Create a running job of a skillpack, and return its ID and the headers with its token."""
     database, job_id = instance.database, uuid4()
     async with database.transaction() as session:
         await ledger.top_up(session, project_id=project.id, amount_micros=1_000_000, created_by="test")
@@ -99,7 +99,7 @@ async def job_of(
     return job_id, {"X-Puras-Service-Token": token, "Authorization": ""}
 
 
-async def test_a_record_is_replaced_under_its_key_and_episodes_are_added(project: Project) -> None:
+async def test_record_is_replaced_by_key_and_episodes_are_added(project: Project) -> None:
     first = await put(project)
     assert (first["version"], first["created"]) == (1, True)
     second = await put(project, record={"says": "hoot"}, title=None, tags=["night"])
@@ -122,7 +122,7 @@ async def test_a_record_is_replaced_under_its_key_and_episodes_are_added(project
     ]
 
 
-async def test_two_writers_of_one_key_both_count_and_only_the_newest_version_can_be_written_over(
+async def test_concurrent_writes_of_one_key_need_the_newest_version(
     project: Project,
 ) -> None:
     written = await asyncio.gather(*(put(project, record={"n": n}) for n in range(5)))
@@ -135,7 +135,7 @@ async def test_two_writers_of_one_key_both_count_and_only_the_newest_version_can
     assert taken.status_code == 409
 
 
-async def test_keys_aliases_hashes_and_words_find_and_the_best_comes_first(project: Project) -> None:
+async def test_search_by_key_alias_hash_and_text_ranks_the_best_first(project: Project) -> None:
     owl = await put(project, aliases=["url:HTTPS://Example.org:443/owl/?utm_source=x&b=2&a=1#top"])
     cat = await put(project, entity_key="cat", title="Cat", summary="Sleeps all day, hunting at night.")
     bare = {"entity_key": None, "kind": "note", "title": "", "summary": ""}
@@ -152,11 +152,11 @@ async def test_keys_aliases_hashes_and_words_find_and_the_best_comes_first(proje
     assert await found(project.http, query="zebra") == []
     assert [one["id"] for one in await found(project.http, kind="note")] == [note["id"]]
     assert len(await found(project.http, limit=2)) == 2
-    odd = """'); drop table jobs; -- "quotes" \\ & | ! <-> :* (((  """
-    assert await found(project.http, query=odd) == []
+    special_characters = """'); drop table jobs; -- "quotes" \\ & | ! <-> :* (((  """
+    assert await found(project.http, query=special_characters) == []
 
 
-async def test_a_key_and_a_hash_each_find_and_a_record_of_other_content_is_not_fresh(
+async def test_record_found_by_key_with_another_hash_is_not_fresh(
     project: Project,
 ) -> None:
     bare = {"title": "", "summary": ""}
@@ -174,12 +174,12 @@ async def test_a_key_and_a_hash_each_find_and_a_record_of_other_content_is_not_f
     ]
 
 
-async def test_pinned_important_and_new_records_count_more_and_stale_ones_are_marked(
+async def test_pinned_important_and_new_records_rank_higher(
     project: Project, database: Database
 ) -> None:
-    async def place(**over: Any) -> Any:
+    async def place(**overrides: Any) -> Any:
         return await put(
-            project, entity_key=None, record={"text": "same words"}, title="", summary="", **over
+            project, entity_key=None, record={"text": "same words"}, title="", summary="", **overrides
         )
 
     plain, pinned, important = await place(), await place(pinned=True), await place(importance=1)
@@ -197,15 +197,15 @@ async def test_pinned_important_and_new_records_count_more_and_stale_ones_are_ma
     assert [one["id"] for one in await listed(project, "?state=stale")] == [stale["id"]]
 
 
-def test_orders_are_fused_by_reciprocal_ranks_and_weighed_by_age_importance_and_pin() -> None:
+def test_rankings_are_fused_and_weighted_by_age_importance_and_pin() -> None:
     a, b = uuid4(), uuid4()
     scores = fused([Order("exact", [a]), Order("words", [b, a]), Order("vector", [b])])
     assert scores[a] == pytest.approx(1.0 / 61 + 0.7 / 62)
     assert scores[b] == pytest.approx((0.7 + 0.9) / 61)
     assert WEIGHTS["exact"] > WEIGHTS["vector"] > WEIGHTS["words"]
 
-    def row(mtype: str, days: float, **over: Any) -> MemoryRecord:
-        given = {"importance": 0.5, "pinned": False, **over}
+    def row(mtype: str, days: float, **overrides: Any) -> MemoryRecord:
+        given = {"importance": 0.5, "pinned": False, **overrides}
         return MemoryRecord(mtype=mtype, updated_at=at - timedelta(days=days), **given)
 
     at = now()
@@ -217,7 +217,7 @@ def test_orders_are_fused_by_reciprocal_ranks_and_weighed_by_age_importance_and_
     )
 
 
-async def test_what_is_superseded_or_forgotten_is_not_found_any_more_and_the_audit_tells_who_did_it(
+async def test_superseded_and_deleted_records_are_not_found_but_audited(
     project: Project, database: Database
 ) -> None:
     old = await put(project, entity_key=None)
@@ -232,8 +232,8 @@ async def test_what_is_superseded_or_forgotten_is_not_found_any_more_and_the_aud
     assert (kept["id"], kept["forgotten_why"]) == (new["id"], "wrong")
     assert (await project.http.delete(f"/v1/memory/{new['id']}?erase=true")).status_code == 204
     assert (await project.http.delete(f"/v1/memory/{new['id']}?erase=true")).status_code == 404
-    acts = (await project.http.get("/v1/audit?action=memory")).json()
-    assert [act["action"] for act in acts] == [
+    entries = (await project.http.get("/v1/audit?action=memory")).json()
+    assert [entry["action"] for entry in entries] == [
         "memory.erased",
         "memory.forgotten",
         "memory.put",
@@ -245,7 +245,7 @@ async def test_what_is_superseded_or_forgotten_is_not_found_any_more_and_the_aud
     assert tuple(usage) == tuple(left)
 
 
-async def test_lists_come_in_pages_and_can_be_narrowed(project: Project) -> None:
+async def test_lists_are_paginated_and_can_be_filtered(project: Project) -> None:
     ids = [(await put(project, entity_key=f"k{n}", kind=("a", "b")[n % 2]))["id"] for n in range(5)]
     first = await project.http.get("/v1/memory?limit=2")
     assert [one["id"] for one in first.json()] == ids[:-3:-1]
@@ -256,17 +256,17 @@ async def test_lists_come_in_pages_and_can_be_narrowed(project: Project) -> None
     assert (await project.http.get("/v1/memory?state=odd")).status_code == 422
 
 
-async def test_nobody_reaches_what_another_project_remembers(
+async def test_memory_of_another_project_is_not_accessible(
     make_project: Projects, instance: AppContext
 ) -> None:
-    ours, theirs = await make_project.make("Ours"), await make_project.make("Theirs")
-    secret = await put(theirs, record={"plan": "zanzibar"}, pinned=True, content_hash="h1", title="zanzibar")
-    mine = await put(ours)
-    for asked in ({"query": "zanzibar"}, {"key": "owl"}, {"content_hash": "h1"}, {}, {"kind": "bird"}):
-        assert secret["id"] not in [one["id"] for one in await found(ours.http, **asked)]
-    marked = {"query": f"project:{theirs.id} zanzibar"}
-    assert await found(ours.http, **marked) == []
-    assert await found(ours.http, key=f"{theirs.id}|owl") == []
+    own, other_project = await make_project.make("Ours"), await make_project.make("Theirs")
+    secret = await put(other_project, record={"plan": "zanzibar"}, pinned=True, content_hash="h1", title="zanzibar")
+    mine = await put(own)
+    for query in ({"query": "zanzibar"}, {"key": "owl"}, {"content_hash": "h1"}, {}, {"kind": "bird"}):
+        assert secret["id"] not in [one["id"] for one in await found(own.http, **query)]
+    marked = {"query": f"project:{other_project.id} zanzibar"}
+    assert await found(own.http, **marked) == []
+    assert await found(own.http, key=f"{other_project.id}|owl") == []
     for method, path, body in (
         ("GET", f"/v1/memory/{secret['id']}", None),
         ("GET", f"/v1/memory/{secret['id']}/changes", None),
@@ -277,23 +277,23 @@ async def test_nobody_reaches_what_another_project_remembers(
         ("POST", "/v1/memory", {**OWL, "entity_key": None, "supersedes": secret["id"]}),
         ("POST", "/v1/memory", {**OWL, "entity_key": None, "scope": "skillpack", "skillpack": str(uuid4())}),
     ):
-        answer = await ours.http.request(method, path, json=body)
+        answer = await own.http.request(method, path, json=body)
         assert answer.status_code == 404, (method, path, answer.text)
-    cursor = (await theirs.http.get("/v1/memory?limit=1")).headers.get("link", "")
-    assert "zanzibar" not in (await ours.http.get(f"/v1/memory?limit=1&{cursor[:0]}")).text
-    assert "zanzibar" not in (await ours.http.get("/v1/memory/export")).text
-    assert [one["id"] for one in await listed(ours, "?state=all")] == [mine["id"]]
-    _, job = await job_of(ours, instance)
+    cursor = (await other_project.http.get("/v1/memory?limit=1")).headers.get("link", "")
+    assert "zanzibar" not in (await own.http.get(f"/v1/memory?limit=1&{cursor[:0]}")).text
+    assert "zanzibar" not in (await own.http.get("/v1/memory/export")).text
+    assert [one["id"] for one in await listed(own, "?state=all")] == [mine["id"]]
+    _, job = await job_of(own, instance)
     for path, body in (("get", {"id": secret["id"]}), ("forget", {"id": secret["id"]})):
-        assert (await ours.http.post(f"/v1/memory/{path}", json=body, headers=job)).status_code == 404
+        assert (await own.http.post(f"/v1/memory/{path}", json=body, headers=job)).status_code == 404
     assert secret["id"] not in [
         one["id"]
-        for one in (await ours.http.post("/v1/memory/search", json={}, headers=job)).json()["results"]
+        for one in (await own.http.post("/v1/memory/search", json={}, headers=job)).json()["results"]
     ]
-    assert (await theirs.http.get(f"/v1/memory/{secret['id']}")).json()["version"] == 1
+    assert (await other_project.http.get(f"/v1/memory/{secret['id']}")).json()["version"] == 1
 
 
-async def test_a_job_reaches_its_own_skillpack_and_what_is_for_all_and_writes_once_per_call(
+async def test_job_accesses_memory_of_its_skillpack_and_shared_memory(
     project: Project, instance: AppContext
 ) -> None:
     job_id, job = await job_of(project, instance)
@@ -339,7 +339,7 @@ async def test_a_job_reaches_its_own_skillpack_and_what_is_for_all_and_writes_on
     }
 
 
-async def test_keys_with_scopes_reach_only_what_they_say(
+async def test_scopes_limit_which_memory_a_key_can_access(
     project: Project, database: Database, make_project: Projects
 ) -> None:
     written = await put(project)
@@ -357,7 +357,7 @@ async def test_keys_with_scopes_reach_only_what_they_say(
         assert (await public.post("/v1/memory/search", json={})).status_code == 403
 
 
-async def test_secrets_are_taken_out_before_anything_is_stored(
+async def test_secrets_are_redacted_before_records_are_stored(
     project: Project, instance: AppContext
 ) -> None:
     value = "s3cr3t-value-of-the-project"
@@ -382,7 +382,7 @@ async def test_secrets_are_taken_out_before_anything_is_stored(
     assert "[secret]" in dumped
 
 
-async def test_a_project_remembers_no_more_than_its_quota_and_erasing_makes_room(
+async def test_memory_quota_is_enforced_and_deletion_frees_space(
     project: Project, database: Database
 ) -> None:
     async with database.transaction() as session:
@@ -409,8 +409,8 @@ async def test_a_project_remembers_no_more_than_its_quota_and_erasing_makes_room
     assert (full.status_code, full.json()["quota"]) == (409, "memory_mb")
 
 
-async def test_what_cannot_be_remembered_is_refused_with_its_place(project: Project) -> None:
-    for over, place in (
+async def test_invalid_records_are_rejected_with_the_path(project: Project) -> None:
+    for overrides, place in (
         ({"record": {"text": "x" * 70_000}}, "record"),
         ({"entity_key": "img:123"}, "entity_key"),
         ({"aliases": ["fp:xyz"]}, "aliases[0]"),
@@ -421,13 +421,13 @@ async def test_what_cannot_be_remembered_is_refused_with_its_place(project: Proj
         ({"record": {"text": "a\u0000b"}}, ""),
         ({"tags": ["x" * 200]}, "tags"),
     ):
-        answer = await project.http.post("/v1/memory", json={**OWL, **over})
-        assert answer.status_code == 422, (over, answer.text)
+        answer = await project.http.post("/v1/memory", json={**OWL, **overrides})
+        assert answer.status_code == 422, (overrides, answer.text)
         assert place in answer.text
     assert await listed(project) == []
 
 
-async def test_a_write_with_an_idempotency_key_is_done_once_and_an_export_has_every_record(
+async def test_idempotent_write_is_stored_once_and_export_has_all_records(
     project: Project,
 ) -> None:
     headers = {"Idempotency-Key": "one"}
@@ -443,7 +443,7 @@ async def test_a_write_with_an_idempotency_key_is_done_once_and_an_export_has_ev
     ] == "memory.exported"
 
 
-async def test_what_was_forgotten_or_is_stale_goes_after_its_time_and_is_counted_off(
+async def test_deleted_and_stale_records_expire_and_reduce_the_usage(
     project: Project, instance: AppContext
 ) -> None:
     kept = await put(project)

@@ -1,4 +1,4 @@
-"""A project whose events a receiver of the test's own is sent, and what sends them."""
+"""A project with webhooks, a receiver of their deliveries, and the dispatcher that sends them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.integration.ledger.money import ended, started
 
 @dataclass
 class Hooks:
-    """A project that has a skill and money, a receiver, and the hands of a worker."""
+    """A project that has a skill and money, a receiver, and the actions of a worker."""
 
     project: Project
     receiver: Receiver
@@ -34,23 +34,23 @@ class Hooks:
 
     @property
     def database(self) -> Database:
-        """Of the instance."""
+        """Return the database of the instance."""
         return self.instance.database
 
-    async def make(self, path: str = "/", **over: Any) -> Any:
-        """A webhook at a path of the receiver."""
-        asked = {"url": self.receiver.url(path), **over}
-        answer = await self.project.http.post("/v1/webhooks", json=asked)
+    async def make(self, path: str = "/", **overrides: Any) -> Any:
+        """Create a webhook at a path of the receiver."""
+        body = {"url": self.receiver.url(path), **overrides}
+        answer = await self.project.http.post("/v1/webhooks", json=body)
         assert answer.status_code == 201, answer.text
         return answer.json()
 
-    async def tested(self, hook: Any, count: int = 1) -> list[str]:
-        """Ask for test events; gives their ids."""
+    async def send_test_events(self, hook: Any, count: int = 1) -> list[str]:
+        """Request test events and return their IDs."""
         answers = [await self.project.http.post(f"/v1/webhooks/{hook['id']}/test") for _ in range(count)]
         return [answer.json()["id"] for answer in answers]
 
     async def job(self, status: str = "succeeded", skill: str = "double") -> str:
-        """A job that ends so."""
+        """Run a job that ends with the status, and return its ID."""
         answer = await self.project.http.post("/v1/jobs", json={"skill": skill, "inputs": {"n": 1}})
         assert answer.status_code == 201, answer.text
         (claimed,) = await started(self.database)
@@ -58,29 +58,29 @@ class Hooks:
         return str(answer.json()["id"])
 
     async def deliveries(self, hook: Any, **query: str) -> list[Any]:
-        """What the API says of the webhook's deliveries, newest first."""
+        """Return the deliveries of the webhook as the API reports them, newest first."""
         answer = await self.project.http.get(f"/v1/webhooks/{hook['id']}/deliveries", params=query)
         assert answer.status_code == 200, answer.text
         return list(answer.json())
 
     async def read(self, hook: Any) -> Any:
-        """The webhook as it stands."""
+        """Return the current state of the webhook."""
         return (await self.project.http.get(f"/v1/webhooks/{hook['id']}")).json()
 
-    async def send(self, **over: Any) -> int:
-        """Send what is due, wait for what becomes of it; gives how many were sent."""
-        async with self.dispatcher(**over) as dispatcher:
+    async def send(self, **overrides: Any) -> int:
+        """Send what is due, wait for the results, and return how many deliveries were sent."""
+        async with self.dispatcher(**overrides) as dispatcher:
             count = await dispatcher.send_due()
             await dispatcher.settled()
         return count
 
-    async def hurry(self) -> None:
-        """Let the pause before the next try be over."""
+    async def make_due(self) -> None:
+        """Make the next attempt of all deliveries due."""
         async with self.database.transaction() as session:
             await session.execute(text("update webhook_deliveries set next_at = now()"))
 
-    async def age(self, column: str, table: str, **ago: int) -> None:
-        """Let a moment have been so long ago."""
+    async def set_age(self, column: str, table: str, **ago: int) -> None:
+        """Set a timestamp to a time that long ago."""
         async with self.database.transaction() as session:
             query = text(f"update {table} set {column} = :then")
             await session.execute(query, {"then": now() - timedelta(**ago)})
@@ -93,7 +93,7 @@ class Hooks:
         lease: timedelta = LEASE,
         connect: Callable[[], Any] | None = None,
     ) -> AsyncIterator[Dispatcher]:
-        """What sends in a worker process."""
+        """Yield the part of a worker process that sends."""
         allowed = Receivers.of(self.instance.settings)
         sender = Sender(connect, max_s=max_s) if connect else Sender.to_public(allowed, max_s=max_s)
         dispatcher = Dispatcher(self.database, self.instance.vault, sender, lease=lease)
@@ -105,21 +105,21 @@ class Hooks:
 
 @pytest_asyncio.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    """A receiver."""
+    """Start a receiver."""
     async with Receiver().running() as receiver:
         yield receiver
 
 
 @pytest_asyncio.fixture
 async def instance(instance: AppContext, receiver: Receiver) -> AppContext:
-    """The instance, whose operator allows the receiver."""
+    """Return the instance, whose operator allows the receiver."""
     allowed = instance.settings.model_copy(update={"webhook_hosts": receiver.place})
     return replace(instance, settings=allowed)
 
 
 @pytest_asyncio.fixture
 async def hooks(instance: AppContext, receiver: Receiver, project: Project) -> Hooks:
-    """A project with money and a skill."""
+    """Create a project with money and a skill."""
     async with instance.database.transaction() as session:
         await ledger.top_up(session, project_id=project.id, amount_micros=10_000_000, created_by="test")
     await project.pushed(BUNDLE)

@@ -1,4 +1,4 @@
-"""Receivers that fail, hang, point inside; senders that die: retried, de-duplicated by id, refused."""
+"""Receivers that fail, hang or have internal addresses, and senders that die: retries, de-duplication, rejection."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ from tests.doubles.receiver import Receiver, hangs, says
 from tests.integration.webhooks.conftest import Hooks
 
 
-async def test_a_receiver_that_fails_is_tried_again_with_the_same_id_and_a_new_signature(
+async def test_failed_delivery_is_retried_with_its_id_and_a_new_signature(
     hooks: Hooks,
 ) -> None:
     hook = await hooks.make()
     hooks.receiver.answers["/"] = [says(500, b"oops"), says(503), says(200)]
-    await hooks.tested(hook)
+    await hooks.send_test_events(hook)
     await hooks.send()
     (delivery,) = await hooks.deliveries(hook)
     assert (delivery["status"], delivery["response_code"], delivery["response"]) == ("pending", 500, "oops")
     assert "status 500" in delivery["error"]
     assert 3 < (datetime.fromisoformat(delivery["next_at"]) - now()).total_seconds() < 7
-    assert await hooks.send() == 0, "not before its pause is over"
+    assert await hooks.send() == 0, "not before its pause has passed"
     assert (await hooks.read(hook))["failing_since"] is not None
     for _ in range(2):
-        await hooks.hurry()
+        await hooks.make_due()
         assert await hooks.send() == 1
     (delivery,) = await hooks.deliveries(hook)
     assert (delivery["status"], delivery["attempts"], delivery["error"]) == ("delivered", 3, None)
@@ -58,22 +58,22 @@ async def test_a_receiver_that_fails_is_tried_again_with_the_same_id_and_a_new_s
     assert started == sorted(started)
     assert now() - timedelta(minutes=1) < started[0] < now()
     assert (await hooks.read(hook))["failing_since"] is None
-    assert len({got.id for got in hooks.receiver.got}) == 1, "by which it is told from another"
+    assert len({got.id for got in hooks.receiver.got}) == 1, "the ID identifies the delivery"
     for got in hooks.receiver.got:
         assert puras.verify_webhook(got.headers, got.body, hook["secret"])["type"] == "webhook.test"
 
 
-def test_pauses_grow_and_reach_over_three_days() -> None:
+def test_retry_pauses_grow_and_cover_three_days() -> None:
     pauses = [(outcomes.next_attempt_at(attempts) - now()).total_seconds() for attempts in range(1, 20)]
     assert all(second > first for first, second in pairwise(pauses[: len(outcomes.RETRY_DELAYS_S)]))
     assert sum(pauses[:9]) < RETRY_PERIOD.total_seconds() < sum(pauses)
-    assert len({outcomes.next_attempt_at(5).microsecond for _ in range(20)}) > 1, "not all at the same moment"
+    assert len({outcomes.next_attempt_at(5).microsecond for _ in range(20)}) > 1, "not all at the same time"
 
 
-async def test_after_three_days_a_delivery_fails_and_can_still_be_sent(hooks: Hooks) -> None:
+async def test_delivery_fails_after_three_days_and_can_be_resent(hooks: Hooks) -> None:
     hook = await hooks.make()
     hooks.receiver.answers["/"] = [says(500), says(200)]
-    (delivery_id,) = await hooks.tested(hook)
+    (delivery_id,) = await hooks.send_test_events(hook)
     async with hooks.database.transaction() as session:
         await session.execute(text("update webhook_deliveries set retry_until = now() + interval '1 second'"))
     await hooks.send()
@@ -83,64 +83,64 @@ async def test_after_three_days_a_delivery_fails_and_can_still_be_sent(hooks: Ho
         None,
         False,
     )
-    await hooks.hurry()
+    await hooks.make_due()
     assert await hooks.send() == 0
     await hooks.project.http.post(f"/v1/webhooks/{hook['id']}/deliveries/{delivery_id}/redeliver")
     await hooks.send()
     assert (await hooks.deliveries(hook))[0]["status"] == "delivered"
 
 
-async def test_a_receiver_that_hangs_delays_nobody_but_itself(hooks: Hooks) -> None:
+async def test_hanging_receiver_does_not_delay_others(hooks: Hooks) -> None:
     hanging, well = await hooks.make("/hangs"), await hooks.make("/well")
     hooks.receiver.answers["/hangs"] = [hangs]
-    await hooks.tested(hanging, 12)
-    await hooks.tested(well, 12)
+    await hooks.send_test_events(hanging, 12)
+    await hooks.send_test_events(well, 12)
     async with hooks.dispatcher(max_s=10.0) as dispatcher:
         began = time.monotonic()
         running = asyncio.create_task(dispatcher.periodic_task().repeat())
         await hooks.receiver.has(12, "/well")
-        assert time.monotonic() - began < 9.9, "before the first of the others was given up"
+        assert time.monotonic() - began < 9.9, "before the first of the others reached its timeout"
         await asyncio.wait_for(_until_failing(hooks, hanging), 60)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     failed = [one for one in await hooks.deliveries(hanging) if one["error"]]
     assert {one["error"] for one in failed} == {"The receiver did not respond within 10 s."}
     assert {one["status"] for one in await hooks.deliveries(well)} == {"delivered"}
-    assert len(hooks.receiver.at("/hangs")) <= 5, "few at once, and one alone once it is known to fail"
+    assert len(hooks.receiver.at("/hangs")) <= 5, "few concurrently, and one at a time once it is known to fail"
 
 
 async def _until_failing(hooks: Hooks, hook: Any) -> None:
-    while not (await hooks.read(hook))["failing_since"]:  # noqa: ASYNC110 - told over REST alone
+    while not (await hooks.read(hook))["failing_since"]:  # noqa: ASYNC110 - only REST shows it
         await asyncio.sleep(0.05)
 
 
-async def test_a_receiver_that_wants_nothing_any_more_is_switched_off_and_people_see_why(
+async def test_receiver_that_returns_410_is_disabled_with_the_reason(
     hooks: Hooks,
 ) -> None:
     hook = await hooks.make()
     hooks.receiver.answers["/"] = [says(410)]
-    await hooks.tested(hook)
+    await hooks.send_test_events(hook)
     await hooks.send()
     read = await hooks.read(hook)
     assert (read["enabled"], "410" in read["disabled_reason"]) == (False, True)
     assert [one["status"] for one in await hooks.deliveries(hook)] == ["failed"]
-    acts = (await hooks.project.http.get("/v1/audit?action=webhook.switched_off")).json()
-    assert [(act["actor"], act["target"]) for act in acts] == [("system", f"webhook:{hook['id']}")]
+    actions = (await hooks.project.http.get("/v1/audit?action=webhook.switched_off")).json()
+    assert [(act["actor"], act["target"]) for act in actions] == [("system", f"webhook:{hook['id']}")]
     on = await hooks.project.http.patch(f"/v1/webhooks/{hook['id']}", json={"enabled": True})
     assert (on.json()["enabled"], on.json()["disabled_reason"]) == (True, "")
 
 
-async def test_a_receiver_that_fails_for_days_is_switched_off_with_what_waits(hooks: Hooks) -> None:
+async def test_receiver_that_fails_for_days_is_disabled(hooks: Hooks) -> None:
     hook = await hooks.make()
     hooks.receiver.answers["/"] = [says(500)]
-    await hooks.tested(hook, 2)
+    await hooks.send_test_events(hook, 2)
     await hooks.send()
-    await hooks.hurry()
-    await hooks.age("failing_since", "webhooks", days=4)
+    await hooks.make_due()
+    await hooks.set_age("failing_since", "webhooks", days=4)
     await hooks.send()
     assert (await hooks.read(hook))["enabled"] is True
-    await hooks.hurry()
-    await hooks.age("failing_since", "webhooks", days=5, minutes=1)
+    await hooks.make_due()
+    await hooks.set_age("failing_since", "webhooks", days=5, minutes=1)
     await hooks.send()
     read = await hooks.read(hook)
     assert (read["enabled"], "5 days" in read["disabled_reason"]) == (False, True)
@@ -148,11 +148,11 @@ async def test_a_receiver_that_fails_for_days_is_switched_off_with_what_waits(ho
 
 
 @pytest.mark.parametrize("code", [301, 302, 307, 308])
-async def test_a_redirect_is_not_followed(hooks: Hooks, code: int) -> None:
+async def test_redirect_is_not_followed(hooks: Hooks, code: int) -> None:
     hook = await hooks.make()
     inside = hooks.receiver.url("/inside")
     hooks.receiver.answers["/"] = [says(code, b"", f"Location: {inside}")]
-    await hooks.tested(hook)
+    await hooks.send_test_events(hook)
     await hooks.send()
     (delivery,) = await hooks.deliveries(hook)
     assert (delivery["status"], "Redirects are not followed" in delivery["error"]) == ("pending", True)
@@ -160,14 +160,14 @@ async def test_a_redirect_is_not_followed(hooks: Hooks, code: int) -> None:
 
 
 class Names:
-    """A resolver that leads somewhere else each time; of this machine the receiver alone counts as public."""
+    """A resolver that returns another address each time; of this host, only the receiver counts as public."""
 
     def __init__(self, *answers: str) -> None:
         self.answers = list(answers)
-        self.asked = 0
+        self.requests = 0
 
     async def resolve(self, host: str, port: int) -> list[str]:
-        self.asked += 1
+        self.requests += 1
         return [self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]]
 
     def transport(self, *ports: int) -> GuardedTransport:
@@ -187,57 +187,57 @@ def guarded(destinations: PublicDestinations) -> GuardedTransport:
 @pytest.mark.parametrize(
     "inside", ["10.0.0.5", "169.254.169.254", "::1", "::ffff:10.0.0.5", "fd00::1", "100.64.0.1", "0.0.0.0"]
 )
-async def test_a_name_that_leads_inside_is_never_dialled(hooks: Hooks, inside: str) -> None:
+async def test_host_with_an_internal_address_is_never_connected_to(hooks: Hooks, inside: str) -> None:
     hook = await hooks.make()
     await _point(hooks, "http://hook.example.org/")
-    await hooks.tested(hook)
+    await hooks.send_test_events(hook)
     await hooks.send(connect=Names(inside).transport)
     (delivery,) = await hooks.deliveries(hook)
     assert delivery["error"] == "The request was not sent: its host is not at a public address."
     assert (delivery["response_code"], hooks.receiver.got) == (None, [])
 
 
-async def test_a_webhook_from_before_is_not_sent_to_a_port_that_is_not_listed(hooks: Hooks) -> None:
+async def test_existing_webhook_is_not_sent_to_a_port_that_is_not_allowed(hooks: Hooks) -> None:
     hook = await hooks.make()
     port = hooks.receiver.port
     await _point(hooks, f"http://hook.example.org:{port}/")
-    await hooks.tested(hook)
+    await hooks.send_test_events(hook)
     names = Names("127.0.0.1")
     await hooks.send(connect=names.transport)
     (delivery,) = await hooks.deliveries(hook)
     assert delivery["error"].startswith(
         f"The request was not sent: its port {port} is not allowed; use one of 80, 443"
     )
-    assert (delivery["response_code"], names.asked, hooks.receiver.got) == (None, 0, [])
-    await hooks.hurry()
+    assert (delivery["response_code"], names.requests, hooks.receiver.got) == (None, 0, [])
+    await hooks.make_due()
     await hooks.send(connect=lambda: names.transport(port))
-    assert [got.path for got in hooks.receiver.got] == ["/"], "as soon as the operator lists it"
+    assert [got.path for got in hooks.receiver.got] == ["/"], "as soon as the operator allows it"
 
 
-async def test_a_worker_sends_to_the_ports_that_its_settings_list(hooks: Hooks) -> None:
+async def test_worker_sends_only_to_the_ports_in_its_settings(hooks: Hooks) -> None:
     hook = await hooks.make()
     await _point(hooks, "http://1.1.1.1:22/")
-    await hooks.tested(hook)
+    await hooks.send_test_events(hook)
     await hooks.send()
     assert "its port 22 is not allowed; use one of 80, 443" in (await hooks.deliveries(hook))[0]["error"]
 
 
-async def test_a_name_that_leads_elsewhere_a_moment_later_is_looked_up_once_for_each_try(
+async def test_host_name_is_resolved_once_per_attempt(
     hooks: Hooks,
 ) -> None:
     hook = await hooks.make()
     hooks.receiver.answers["/"] = [says(500)]
     await _point(hooks, f"http://hook.example.org:{hooks.receiver.port}/")
-    await hooks.tested(hook)
+    await hooks.send_test_events(hook)
     names = Names("127.0.0.1", "10.0.0.5")
     await hooks.send(connect=lambda: names.transport(hooks.receiver.port))
-    assert (names.asked, len(hooks.receiver.got)) == (1, 1), "what was vetted is what was dialled"
+    assert (names.requests, len(hooks.receiver.got)) == (1, 1), "the connection uses the checked address"
     assert hooks.receiver.got[0].headers["host"] == f"hook.example.org:{hooks.receiver.port}"
-    await hooks.hurry()
+    await hooks.make_due()
     await hooks.send(connect=lambda: names.transport(hooks.receiver.port))
     (delivery,) = await hooks.deliveries(hook)
     assert delivery["error"] == "The request was not sent: its host is not at a public address."
-    assert (names.asked, len(hooks.receiver.got)) == (2, 1)
+    assert (names.requests, len(hooks.receiver.got)) == (2, 1)
 
 
 async def _point(hooks: Hooks, url: str) -> None:
@@ -245,10 +245,10 @@ async def _point(hooks: Hooks, url: str) -> None:
         await session.execute(text("update webhooks set url = :url"), {"url": url})
 
 
-async def test_a_cookie_of_one_receiver_is_not_sent_to_another(hooks: Hooks) -> None:
+async def test_cookie_of_one_receiver_is_not_sent_to_another(hooks: Hooks) -> None:
     hook = await hooks.make()
     hooks.receiver.answers["/"] = [says(200, b"", "Set-Cookie: whose=mine; Path=/")]
-    await hooks.tested(hook, 2)
+    await hooks.send_test_events(hook, 2)
     async with hooks.dispatcher() as dispatcher:
         for _ in range(2):
             await dispatcher.send_due()
@@ -256,25 +256,25 @@ async def test_a_cookie_of_one_receiver_is_not_sent_to_another(hooks: Hooks) -> 
     assert not [got for got in hooks.receiver.got if "cookie" in got.headers]
 
 
-async def test_a_receiver_that_is_away_or_speaks_something_else_is_told_of_in_a_sentence(
+async def test_unreachable_or_invalid_receiver_is_reported(
     hooks: Hooks,
 ) -> None:
     hook = await hooks.make()
 
-    async def mumble(writer: asyncio.StreamWriter) -> None:
+    async def send_garbage(writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mail.example.org ESMTP\r\n")
 
-    hooks.receiver.answers["/"] = [mumble]
-    await hooks.tested(hook)
+    hooks.receiver.answers["/"] = [send_garbage]
+    await hooks.send_test_events(hook)
     await hooks.send()
     assert "could not be reached (RemoteProtocolError)" in (await hooks.deliveries(hook))[0]["error"]
     await _point(hooks, "http://127.0.0.1:9/")
-    await hooks.hurry()
+    await hooks.make_due()
     await hooks.send(connect=lambda: guarded(PublicDestinations(["127.0.0.1:9"])))
     assert "could not be reached (ConnectError)" in (await hooks.deliveries(hook))[0]["error"]
 
 
-def test_what_is_replayed_late_or_was_changed_is_refused() -> None:
+def test_old_or_changed_webhook_is_rejected() -> None:
     secret, body = signing.new_secret(), b'{"type": "job.succeeded"}'
 
     def signed(age_s: float, content: bytes = body) -> dict[str, str]:
@@ -306,7 +306,7 @@ _ID: Any = "3f0f6ea0-0000-4000-8000-000000000000"
 
 async def test_two_dispatchers_send_each_delivery_once(hooks: Hooks) -> None:
     webhooks = [await hooks.make(f"/{place}") for place in range(4)]
-    ids = [one for hook in webhooks for one in await hooks.tested(hook, 10)]
+    ids = [one for hook in webhooks for one in await hooks.send_test_events(hook, 10)]
     async with hooks.dispatcher() as first, hooks.dispatcher() as second:
         while any(await asyncio.gather(first.send_due(), second.send_due())):
             await asyncio.gather(first.settled(), second.settled())
@@ -314,10 +314,10 @@ async def test_two_dispatchers_send_each_delivery_once(hooks: Hooks) -> None:
     assert {one["attempts"] for hook in webhooks for one in await hooks.deliveries(hook)} == {1}
 
 
-async def test_what_a_killed_process_was_sending_is_sent_again_with_the_same_id(hooks: Hooks) -> None:
+async def test_delivery_of_a_killed_process_is_resent_with_the_same_id(hooks: Hooks) -> None:
     hook = await hooks.make()
     hooks.receiver.answers["/"] = [hangs, says(200)]
-    (delivery_id,) = await hooks.tested(hook)
+    (delivery_id,) = await hooks.send_test_events(hook)
     url = hooks.database.engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -343,9 +343,9 @@ async def test_what_a_killed_process_was_sending_is_sent_again_with_the_same_id(
     assert (await hooks.deliveries(hook))[0]["status"] == "delivered"
 
 
-async def test_late_news_of_a_failure_is_dropped_and_of_a_success_it_is_not(hooks: Hooks) -> None:
+async def test_late_failure_is_ignored_and_late_success_is_recorded(hooks: Hooks) -> None:
     hook = await hooks.make()
-    await hooks.tested(hook)
+    await hooks.send_test_events(hook)
     hooks.receiver.answers["/"] = [says(200)]
     async with hooks.dispatcher(lease=timedelta(0)) as slow:
         async with hooks.database.single() as session:
@@ -362,19 +362,19 @@ async def test_late_news_of_a_failure_is_dropped_and_of_a_success_it_is_not(hook
 
 
 @pytest.mark.parametrize("turns", range(6))
-async def test_a_process_stops_in_the_moment_that_a_send_has_ended(hooks: Hooks, turns: int) -> None:
+async def test_process_can_stop_when_a_delivery_ends(hooks: Hooks, iterations: int) -> None:
     async with hooks.dispatcher() as dispatcher:
         running = asyncio.create_task(dispatcher.periodic_task().repeat())
         await asyncio.sleep(0.2)
         dispatcher._has_capacity.set()
-        for _ in range(turns):
+        for _ in range(iterations):
             await asyncio.sleep(0)
         running.cancel()
         ended, _ = await asyncio.wait({running}, timeout=5)
         assert ended == {running}
 
 
-async def test_a_stopping_process_lets_open_sends_end(hooks: Hooks, receiver: Receiver) -> None:
+async def test_stopping_process_waits_for_open_deliveries(hooks: Hooks, receiver: Receiver) -> None:
     hook = await hooks.make()
 
     async def slowly(writer: asyncio.StreamWriter) -> None:
@@ -382,7 +382,7 @@ async def test_a_stopping_process_lets_open_sends_end(hooks: Hooks, receiver: Re
         await says(200)(writer)
 
     receiver.answers["/"] = [slowly]
-    await hooks.tested(hook)
+    await hooks.send_test_events(hook)
     async with hooks.dispatcher() as dispatcher:
         running = asyncio.create_task(dispatcher.periodic_task().repeat())
         await receiver.has(1)

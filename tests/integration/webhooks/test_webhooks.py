@@ -1,4 +1,4 @@
-"""Webhooks: who is told of what, signed, and what people see of it."""
+"""Webhooks: which events are sent to which receivers, signatures, and the data that the API shows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.integration.ledger.money import call, ended, started
 from tests.integration.webhooks.conftest import Hooks
 
 
-async def test_a_receiver_is_told_of_a_jobs_end_and_finds_that_it_is_genuine(hooks: Hooks) -> None:
+async def test_receiver_gets_a_signed_event_when_a_job_ends(hooks: Hooks) -> None:
     hook = await hooks.make(events=["job.succeeded", "job.failed"])
     hooks.receiver.answers["/"] = [says(202, b"thanks")]
     job_id = await hooks.job()
@@ -45,7 +45,7 @@ async def test_a_receiver_is_told_of_a_jobs_end_and_finds_that_it_is_genuine(hoo
         "succeeded",
     )
     assert (event["data"]["skill"], event["data"]["project_id"]) == ("double", str(hooks.project.id))
-    assert len(got.body) < 500, "thin: who wants more asks for the job"
+    assert len(got.body) < 500, "small: a receiver that needs more reads the job"
     assert got.headers["content-type"] == "application/json"
     (delivery,) = await hooks.deliveries(hook)
     assert (delivery["id"], delivery["status"], delivery["attempts"]) == (got.id, "delivered", 1)
@@ -55,7 +55,7 @@ async def test_a_receiver_is_told_of_a_jobs_end_and_finds_that_it_is_genuine(hoo
     assert await hooks.send() == 0
 
 
-async def test_only_what_a_webhook_asks_for_is_sent_to_it(hooks: Hooks) -> None:
+async def test_webhook_gets_only_the_events_it_subscribes_to(hooks: Hooks) -> None:
     everything = await hooks.make("/all")
     failures = await hooks.make("/failures", events=["job.failed"])
     other_skill = await hooks.make("/other", skills=["triple"])
@@ -64,16 +64,16 @@ async def test_only_what_a_webhook_asks_for_is_sent_to_it(hooks: Hooks) -> None:
     await hooks.job("failed")
     await hooks.project.pushed(BUNDLE)
 
-    async def told(hook: Any) -> list[str]:
+    async def delivered_types(hook: Any) -> list[str]:
         return [one["event"] for one in reversed(await hooks.deliveries(hook))]
 
-    assert await told(everything) == ["job.succeeded", "job.failed", "deployment.activated"]
-    assert await told(failures) == ["job.failed"]
-    assert await told(other_skill) == ["deployment.activated"], "that concerns no skill"
-    assert await told(off) == []
+    assert await delivered_types(everything) == ["job.succeeded", "job.failed", "deployment.activated"]
+    assert await delivered_types(failures) == ["job.failed"]
+    assert await delivered_types(other_skill) == ["deployment.activated"], "it concerns no skill"
+    assert await delivered_types(off) == []
 
 
-async def test_each_fact_tells_what_it_should(hooks: Hooks) -> None:
+async def test_each_event_contains_its_fields(hooks: Hooks) -> None:
     hook = await hooks.make()
     http = hooks.project.http
     pushed = await hooks.project.pushed(BUNDLE, activate="false")
@@ -90,18 +90,18 @@ async def test_each_fact_tells_what_it_should(hooks: Hooks) -> None:
         )
     await http.post(f"/v1/jobs/{waiting}/cancel")
 
-    told = [json.loads(one["body"]) for one in reversed(await hooks.deliveries(hook))]
-    assert [(one["type"], one["data"].get("job_id"), one["data"].get("status")) for one in told] == [
+    sent = [json.loads(one["body"]) for one in reversed(await hooks.deliveries(hook))]
+    assert [(one["type"], one["data"].get("job_id"), one["data"].get("status")) for one in sent] == [
         ("deployment.activated", None, None),
         ("job.cancelled", queued, "cancelled"),
         ("job.waiting", waiting, "waiting"),
         ("job.cancelled", waiting, "cancelled"),
     ]
-    assert told[0]["data"]["version"] == pushed["version"]
-    assert told[0]["data"]["previous_deployment_id"] is not None
+    assert sent[0]["data"]["version"] == pushed["version"]
+    assert sent[0]["data"]["previous_deployment_id"] is not None
 
 
-async def test_an_alert_of_a_budget_is_told_once(hooks: Hooks) -> None:
+async def test_budget_alert_is_sent_once(hooks: Hooks) -> None:
     hook = await hooks.make(events=["budget.alert"])
     budget = {"name": "Day", "window": "day", "limit_usd": 0.001, "alert_pct": 50, "enforce": False}
     made = (await hooks.project.http.post("/v1/budgets", json=budget)).json()
@@ -111,12 +111,12 @@ async def test_an_alert_of_a_budget_is_told_once(hooks: Hooks) -> None:
             await session.execute(text("update jobs set cap_micros = 5000 where status = 'queued'"))
         (claimed,) = await started(hooks.database)
         assert await ended(hooks.database, claimed, "succeeded", [call(800)])
-    (told,) = [json.loads(one["body"])["data"] for one in await hooks.deliveries(hook)]
-    assert (told["budget_id"], told["name"], told["used_micros"]) == (made["id"], "Day", 800)
-    assert (told["limit_micros"], told["is_reached"]) == (1000, False)
+    (sent,) = [json.loads(one["body"])["data"] for one in await hooks.deliveries(hook)]
+    assert (sent["budget_id"], sent["name"], sent["used_micros"]) == (made["id"], "Day", 800)
+    assert (sent["limit_micros"], sent["is_reached"]) == (1000, False)
 
 
-async def test_a_fact_that_does_not_come_about_is_not_told(hooks: Hooks) -> None:
+async def test_rolled_back_change_sends_no_event(hooks: Hooks) -> None:
     hook = await hooks.make()
     await hooks.project.http.post("/v1/jobs", json={"skill": "double", "inputs": {"n": 1}})
     (claimed,) = await started(hooks.database)
@@ -131,7 +131,7 @@ async def test_a_fact_that_does_not_come_about_is_not_told(hooks: Hooks) -> None
     assert len(await hooks.deliveries(hook)) == 1
 
 
-async def test_a_secret_is_shown_once_and_old_and_new_sign_while_one_replaces_the_other(hooks: Hooks) -> None:
+async def test_secret_is_shown_once_and_both_sign_during_a_rotation(hooks: Hooks) -> None:
     hook = await hooks.make()
     assert hook["secret"].startswith("whsec_")
     for answer in (await hooks.read(hook), (await hooks.project.http.get("/v1/webhooks")).json()[0]):
@@ -142,14 +142,14 @@ async def test_a_secret_is_shown_once_and_old_and_new_sign_while_one_replaces_th
     assert new["previous_secret_expires_at"] is not None
     assert new["previous_until"] == new["previous_secret_expires_at"], "its name before 0.2"
     assert (await hooks.read(hook))["previous_secret_expires_at"] == new["previous_secret_expires_at"]
-    await hooks.tested(hook)
+    await hooks.send_test_events(hook)
     await hooks.send()
     for secret in (hook["secret"], new["secret"], ["whsec_AAAA", new["secret"]]):
         puras.verify_webhook(hooks.receiver.got[-1].headers, hooks.receiver.got[-1].body, secret)
 
     newest = (await hooks.project.http.post(rotate, json={"overlap_hours": 0})).json()
     assert (newest["previous_secret_expires_at"], newest["previous_until"]) == (None, None)
-    await hooks.tested(hook)
+    await hooks.send_test_events(hook)
     await hooks.send()
     got = hooks.receiver.got[-1]
     puras.verify_webhook(got.headers, got.body, newest["secret"])
@@ -158,7 +158,7 @@ async def test_a_secret_is_shown_once_and_old_and_new_sign_while_one_replaces_th
             puras.verify_webhook(got.headers, got.body, old)
 
 
-async def test_secrets_are_encrypted_and_follow_the_instances_newest_key(
+async def test_secrets_are_encrypted_with_the_newest_key_of_the_instance(
     hooks: Hooks, instance: AppContext
 ) -> None:
     hook = await hooks.make()
@@ -177,9 +177,9 @@ async def test_secrets_are_encrypted_and_follow_the_instances_newest_key(
     assert after.previous_ciphertext != row.previous_ciphertext
 
 
-async def test_a_delivery_is_sent_again_when_somebody_asks_with_the_same_id_and_body(hooks: Hooks) -> None:
+async def test_delivery_is_resent_on_request_with_the_same_id_and_body(hooks: Hooks) -> None:
     hook = await hooks.make()
-    (delivery_id,) = await hooks.tested(hook)
+    (delivery_id,) = await hooks.send_test_events(hook)
     await hooks.send()
     one = f"/v1/webhooks/{hook['id']}/deliveries/{delivery_id}"
     again = await hooks.project.http.post(f"{one}/redeliver")
@@ -192,9 +192,9 @@ async def test_a_delivery_is_sent_again_when_somebody_asks_with_the_same_id_and_
     assert (missing.status_code, missing.json()["code"]) == (404, "delivery_not_found")
 
 
-async def test_nothing_is_sent_to_a_webhook_that_is_off_and_what_waited_fails(hooks: Hooks) -> None:
+async def test_disabled_webhook_gets_nothing_and_pending_deliveries_fail(hooks: Hooks) -> None:
     hook = await hooks.make()
-    (delivery_id,) = await hooks.tested(hook)
+    (delivery_id,) = await hooks.send_test_events(hook)
     one = f"/v1/webhooks/{hook['id']}"
     assert (await hooks.project.http.patch(one, json={"enabled": False})).json()["enabled"] is False
     assert await hooks.send() == 0
@@ -211,21 +211,21 @@ async def test_nothing_is_sent_to_a_webhook_that_is_off_and_what_waited_fails(ho
     assert await hooks.send() == 1
 
 
-async def test_the_list_of_deliveries_comes_in_pages_and_by_status(hooks: Hooks) -> None:
+async def test_deliveries_are_listed_in_pages_and_by_status(hooks: Hooks) -> None:
     hook = await hooks.make()
-    made = await hooks.tested(hook, 5)
+    made = await hooks.send_test_events(hook, 5)
     await hooks.send()
     url = f"/v1/webhooks/{hook['id']}/deliveries"
     first = await hooks.project.http.get(f"{url}?limit=3")
     second = await hooks.project.http.get(first.links["next"]["url"])
     assert [one["id"] for one in [*first.json(), *second.json()]] == made[::-1]
-    assert len(await hooks.deliveries(hook, status="delivered")) == 4, "so many at once to one receiver"
+    assert len(await hooks.deliveries(hook, status="delivered")) == 4, "the limit of concurrent deliveries to one receiver"
     assert len(await hooks.deliveries(hook, status="pending")) == 1
     assert (await hooks.project.http.get(f"{url}?status=lost")).status_code == 422
 
 
 @pytest.mark.parametrize(
-    ("url", "says_so"),
+    ("url", "detail"),
     [
         ("http://127.0.0.1:9/", "PURAS_WEBHOOK_HOSTS=127.0.0.1:9"),
         ("https://10.0.0.5/hook", "not a public address"),
@@ -250,10 +250,10 @@ async def test_the_list_of_deliveries_comes_in_pages_and_by_status(hooks: Hooks)
         ("https://example.org\\@10.0.0.1/", "not a URL"),
     ],
 )
-async def test_an_address_inside_is_refused_when_it_is_named(hooks: Hooks, url: str, says_so: str) -> None:
+async def test_internal_address_is_rejected_on_creation(hooks: Hooks, url: str, detail: str) -> None:
     refused = await hooks.project.http.post("/v1/webhooks", json={"url": url})
     assert (refused.status_code, refused.json()["code"]) == (422, "bad_webhook_address")
-    assert says_so in refused.json()["detail"]
+    assert detail in refused.json()["detail"]
     hook = await hooks.make()
     changed = await hooks.project.http.patch(f"/v1/webhooks/{hook['id']}", json={"url": url})
     assert changed.status_code == 422
@@ -261,7 +261,7 @@ async def test_an_address_inside_is_refused_when_it_is_named(hooks: Hooks, url: 
 
 @pytest.mark.parametrize("port", [1, 22, 25, 6379, 8080, 8443, 65535])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_a_port_that_no_operator_lists_is_rejected_when_it_is_named(
+async def test_port_that_is_not_allowed_is_rejected_on_creation(
     hooks: Hooks, scheme: str, port: int
 ) -> None:
     for host in ("example.org", "1.1.1.1", "[2606:4700:4700::1111]"):
@@ -289,12 +289,12 @@ async def test_a_port_that_no_operator_lists_is_rejected_when_it_is_named(
         *("http://example.org:443/", "https://example.org:80/", "https://[2606:4700:4700::1111]/"),
     ],
 )
-async def test_the_ports_of_the_web_are_taken(hooks: Hooks, url: str) -> None:
+async def test_web_ports_are_accepted(hooks: Hooks, url: str) -> None:
     made = await hooks.project.http.post("/v1/webhooks", json={"url": url})
     assert made.status_code == 201, made.text
 
 
-async def test_a_port_that_the_operator_lists_is_taken_at_public_addresses_alone(
+async def test_allowed_port_is_accepted_only_at_public_addresses(
     hooks: Hooks, app: FastAPI
 ) -> None:
     settings = hooks.instance.settings.model_copy(update={"webhook_ports": "8443, 9000"})
@@ -305,7 +305,7 @@ async def test_a_port_that_the_operator_lists_is_taken_at_public_addresses_alone
         assert (await hooks.project.http.post("/v1/webhooks", json={"url": url})).status_code == 422
 
 
-async def test_a_webhook_from_before_is_not_switched_on_at_a_port_that_is_not_listed(hooks: Hooks) -> None:
+async def test_existing_webhook_cannot_be_enabled_at_a_forbidden_port(hooks: Hooks) -> None:
     hook = await hooks.make()
     async with hooks.database.transaction() as session:
         await session.execute(text("update webhooks set url = 'https://example.org:22/', enabled = false"))
@@ -317,17 +317,17 @@ async def test_a_webhook_from_before_is_not_switched_on_at_a_port_that_is_not_li
     assert (moved.status_code, moved.json()["enabled"]) == (200, True)
 
 
-async def test_a_project_has_its_own_webhooks_alone_and_so_many(hooks: Hooks, make_project: Projects) -> None:
+async def test_webhooks_are_private_to_a_project_and_limited_in_number(hooks: Hooks, make_project: Projects) -> None:
     hook = await hooks.make()
-    (delivery_id,) = await hooks.tested(hook)
-    stranger, visitor = await make_project.make("Other"), await make_project.make("Pub", "publishable")
+    (delivery_id,) = await hooks.send_test_events(hook)
+    other_project, visitor = await make_project.make("Other"), await make_project.make("Pub", "publishable")
     one = f"/v1/webhooks/{hook['id']}"
     for path in (one, f"{one}/deliveries", f"{one}/deliveries/{delivery_id}"):
-        assert (await stranger.http.get(path)).status_code == 404
+        assert (await other_project.http.get(path)).status_code == 404
         assert (await visitor.http.get(path)).status_code == 403
     for path in (f"{one}/test", f"{one}/rotate", f"{one}/deliveries/{delivery_id}/redeliver"):
-        assert (await stranger.http.post(path)).status_code == 404
-    assert (await stranger.http.delete(one)).status_code == 404
+        assert (await other_project.http.post(path)).status_code == 404
+    assert (await other_project.http.delete(one)).status_code == 404
     for _ in range(MAX_WEBHOOKS - 1):
         await hooks.make()
     refused = await hooks.project.http.post("/v1/webhooks", json={"url": hooks.receiver.url()})
@@ -336,45 +336,45 @@ async def test_a_project_has_its_own_webhooks_alone_and_so_many(hooks: Hooks, ma
     assert (await hooks.project.http.get(one)).status_code == 404
 
 
-async def test_a_webhook_is_made_once_for_its_key(hooks: Hooks) -> None:
-    asked = {"url": hooks.receiver.url()}
+async def test_webhook_is_created_once_per_idempotency_key(hooks: Hooks) -> None:
+    body = {"url": hooks.receiver.url()}
     headers = {"Idempotency-Key": "once"}
     first, second = [
-        await hooks.project.http.post("/v1/webhooks", json=asked, headers=headers) for _ in range(2)
+        await hooks.project.http.post("/v1/webhooks", json=body, headers=headers) for _ in range(2)
     ]
     assert first.json() == second.json()
     assert len((await hooks.project.http.get("/v1/webhooks")).json()) == 1
 
 
-async def test_a_receiver_that_talks_without_end_is_hung_up_on_and_has_taken_it(hooks: Hooks) -> None:
+async def test_endless_response_is_cut_off_and_counts_as_delivered(hooks: Hooks) -> None:
     hook = await hooks.make()
     hooks.receiver.answers["/"] = [never_ending_response]
-    await hooks.tested(hook)
+    await hooks.send_test_events(hook)
     await hooks.send()
     (delivery,) = await hooks.deliveries(hook)
     assert (delivery["status"], len(delivery["response"])) == ("delivered", 1000)
 
 
-async def test_old_deliveries_go_by_rule_and_those_that_wait_stay(hooks: Hooks) -> None:
+async def test_old_deliveries_are_deleted_and_pending_ones_stay(hooks: Hooks) -> None:
     hook = await hooks.make()
-    await hooks.tested(hook)
+    await hooks.send_test_events(hook)
     await hooks.send()
-    (waits,) = await hooks.tested(hook)
-    await hooks.age("created_at", "webhook_deliveries", days=40)
+    (waits,) = await hooks.send_test_events(hook)
+    await hooks.set_age("created_at", "webhook_deliveries", days=40)
     rules = Rules.of(hooks.instance.settings)
     assert not await sweep.sweep(hooks.database, rules, may_continue=lambda: True)
     assert [one["id"] for one in await hooks.deliveries(hook)] == [waits]
 
 
-async def test_nothing_is_sent_for_a_project_that_was_deleted(hooks: Hooks, database: Database) -> None:
+async def test_nothing_is_sent_for_a_deleted_project(hooks: Hooks, database: Database) -> None:
     hook = await hooks.make()
-    await hooks.tested(hook)
+    await hooks.send_test_events(hook)
     async with database.transaction() as session:
         await session.execute(text("update projects set deleted_at = now()"))
     assert await hooks.send() == 0
 
 
-def test_a_webhook_that_is_not_genuine_is_refused_by_the_kit() -> None:
+def test_kit_rejects_a_webhook_with_an_invalid_signature() -> None:
     with pytest.raises(puras.WebhookError, match="no header 'webhook-id'"):
         puras.verify_webhook(httpx.Headers({}), b"{}", "whsec_AAAA")
     headers = {"webhook-id": str(UUID(int=1)), "webhook-timestamp": "x", "webhook-signature": "v1,x v2,y z"}

@@ -1,4 +1,4 @@
-"""A worker process does both by itself: it sends what is due, and submits what has come."""
+"""A worker process sends due webhooks and submits the jobs of due schedules."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from tests.integration.webhooks.conftest import Hooks
 from workers.supervisor import Supervisor
 
 
-async def test_a_worker_submits_what_a_schedule_says_and_tells_of_its_end(hooks: Hooks) -> None:
+async def test_worker_submits_a_scheduled_job_and_sends_its_webhook(hooks: Hooks) -> None:
     hook = await hooks.make(events=["job.cancelled", "schedule.failed"])
-    asked = {"name": "Hourly", "skill": "double", "inputs": {"n": 1}, "cron": "@hourly"}
-    schedule = (await hooks.project.http.post("/v1/schedules", json=asked)).json()
+    body = {"name": "Hourly", "skill": "double", "inputs": {"n": 1}, "cron": "@hourly"}
+    schedule = (await hooks.project.http.post("/v1/schedules", json=body)).json()
     async with hooks.database.transaction() as session:
         await session.execute(text("update schedules set next_at = now()"))
-    supervisor = Supervisor(hooks.instance, {}, lanes=["of nobody"], capacity=1)
+    supervisor = Supervisor(hooks.instance, {}, lanes=["unused"], capacity=1)
     await supervisor.join([])
     running = asyncio.create_task(supervisor.run(drain_s=1))
     try:
         async with asyncio.timeout(20):
-            while not (jobs := (await hooks.project.http.get("/v1/jobs?source=schedule")).json()):  # noqa: ASYNC110 - told over REST alone
+            while not (jobs := (await hooks.project.http.get("/v1/jobs?source=schedule")).json()):  # noqa: ASYNC110 - REST only
                 await asyncio.sleep(0.05)
         await hooks.project.http.post(f"/v1/jobs/{jobs[0]['id']}/cancel")
         (got,) = await hooks.receiver.has(1)
