@@ -1,4 +1,4 @@
-"""The REST application on the test's own database, Redis and home."""
+"""The REST application on a database, a Redis server and a home folder of the test."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from backend.storage.local import LocalStorage
 
 @pytest_asyncio.fixture
 async def instance(database: Database, redis_url: str, tmp_path: Path) -> AsyncIterator[AppContext]:
-    """An instance on the test's own database and Redis."""
+    """Return an instance on the database and the Redis server of the test."""
     redis = Redis.from_url(redis_url)
     settings = Settings(home=tmp_path, port=8123, public_url=None)
     yield AppContext(
@@ -34,14 +34,16 @@ async def instance(database: Database, redis_url: str, tmp_path: Path) -> AsyncI
         wakeups=WakeUpListener(redis),
     )
     await redis.aclose()
-    removal.remove(tmp_path / "storage")  # hostile trees in it would stop pytest's own tidying in a later run
+    removal.remove(
+        tmp_path / "storage"
+    )  # hostile trees in it would break the cleanup of pytest in a later run
 
 
 @pytest_asyncio.fixture
 async def app(instance: AppContext) -> AsyncIterator[FastAPI]:
-    """The application that serves the instance; its counts of requests start at nothing.
+    """Return the application of the instance; its request counters start at zero.
 
-    Each application writes all samples of its process twice: with those of a thousand tests before, that takes long.
+    Each application writes all samples of its process twice, which takes long after a thousand tests.
     """
     HTTP_REQUESTS.clear()
     HTTP_REQUEST.clear()

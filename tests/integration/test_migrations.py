@@ -1,4 +1,4 @@
-"""The migrations build exactly the tables of the code, can be undone, and leave older processes able to write rows."""
+"""The migrations create the tables of the code, can be undone, and let older processes continue to write rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REVISIONS = Path(run.__file__).with_name("versions")
 def columns_without_default(source: str) -> Iterator[str]:
     """Yield the columns that a revision adds to an existing table as not null and without a `server_default`.
 
-    A process of the release before inserts rows without them while it runs on the new tables.
+    A process of the previous release inserts rows without them while it runs on the new tables.
     """
     functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
     upgrade = next(function for function in functions if function.name == "upgrade")
@@ -38,7 +38,7 @@ def _name(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else ""
 
 
-def test_migrations_go_up_match_the_tables_go_down_and_up_again(database_url: str) -> None:
+def test_migrations_match_the_tables_and_can_be_undone(database_url: str) -> None:
     run.check(database_url)
     run.downgrade(database_url, "base")
     assert run.current_revision(database_url) is None
@@ -47,7 +47,7 @@ def test_migrations_go_up_match_the_tables_go_down_and_up_again(database_url: st
     assert run.current_revision(database_url) == run.newest_revision()
 
 
-def test_a_default_that_only_the_migrations_have_is_found(database_url: str) -> None:
+def test_default_that_only_the_migrations_have_is_detected(database_url: str) -> None:
     engine = create_engine(driver_url(database_url))
     with engine.begin() as connection:
         connection.execute(text("alter table schedules alter column listing set default 'other'"))
@@ -62,11 +62,11 @@ def test_a_default_that_only_the_migrations_have_is_found(database_url: str) -> 
 
 
 @pytest.mark.parametrize("path", sorted(REVISIONS.glob("[0-9]*.py")), ids=lambda path: path.stem)
-def test_new_columns_that_are_not_null_have_a_default_of_the_server(path: Path) -> None:
+def test_new_not_null_columns_have_a_server_default(path: Path) -> None:
     assert list(columns_without_default(path.read_text(encoding="utf-8"))) == []
 
 
-def test_a_new_column_without_a_default_is_found() -> None:
+def test_new_column_without_a_default_is_detected() -> None:
     source = """
 def upgrade():
     op.create_table("new", sa.Column("id", sa.Uuid(), nullable=False))

@@ -21,7 +21,7 @@ from backend.core.db.engine import Database
 from backend.core.db.liveness import MAX_SILENCE_S
 from backend.embedded import home as homes
 from backend.embedded import postgres
-from tests.integration.database.frozen import frozen
+from tests.integration.database.freeze import frozen
 
 MAX_WAIT_S = MAX_SILENCE_S + 2.0
 ONE = text("select 1")
@@ -96,9 +96,7 @@ async def test_statements_on_a_frozen_database_fail_and_work_later(
             assert (await session.execute(ONE)).scalar_one() == 1
 
 
-async def test_commit_without_a_response_is_an_error(
-    database: Database, postmaster: tuple[int, str]
-) -> None:
+async def test_commit_without_a_response_is_an_error(database: Database, postmaster: tuple[int, str]) -> None:
     async with fails_within(MAX_WAIT_S), database.transaction() as session:
         await session.execute(ONE)
         freeze = frozen(postmaster[0])
@@ -149,9 +147,7 @@ async def test_all_waiters_for_a_connection_fail_in_time(
     await wait_until_responsive(database)
 
 
-async def test_cancelled_transaction_ends_in_time(
-    database: Database, postmaster: tuple[int, str]
-) -> None:
+async def test_cancelled_transaction_ends_in_time(database: Database, postmaster: tuple[int, str]) -> None:
     began = time.monotonic()
     with frozen(postmaster[0]):
         with pytest.raises(TimeoutError):

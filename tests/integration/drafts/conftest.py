@@ -1,4 +1,4 @@
-"""Projects with keys, as the tests of deployments have them."""
+"""Projects with API keys, from the tests of deployments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["make_project", "project"]
 
 @pytest.fixture
 async def project(make_project: Any, database: Database) -> Any:
-    """A project with money and the skill `double`."""
+    """Create a project with money and the skill `double`."""
     project = await make_project.make("Mine")
     async with database.transaction() as session:
         await ledger.top_up(session, project_id=project.id, amount_micros=1_000_000, created_by="test")

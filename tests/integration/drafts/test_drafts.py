@@ -1,4 +1,4 @@
-"""Drafts over REST: begun, written, checked, run, published; nobody overwrites what they have not seen."""
+"""Drafts over REST: created, edited, validated, run, published; no write overwrites a revision it has not read."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ async def listed(project: Any, where: str = "/v1") -> dict[str, Any]:
     return {file["path"]: file for file in answer.json()["files"] if not file["is_deleted"]}
 
 
-async def test_a_working_copy_begins_with_the_active_version(project: Any) -> None:
-    begun = (await project.http.get("/v1/drafts")).json()
-    assert (begun["base_version"], begun["skillpack"]) == (1, "default")
-    assert [file["path"] for file in begun["files"]] == sorted(BUNDLE)
+async def test_draft_is_based_on_the_active_version(project: Any) -> None:
+    draft = (await project.http.get("/v1/drafts")).json()
+    assert (draft["base_version"], draft["skillpack"]) == (1, "default")
+    assert [file["path"] for file in draft["files"]] == sorted(BUNDLE)
     read = await project.http.get(MAIN)
     assert read.content == BUNDLE["skills/double/main.py"]
-    assert read.headers["etag"] == f'"{begun["revision"]}"'
+    assert read.headers["etag"] == f'"{draft["revision"]}"'
 
 
-async def test_many_who_open_it_at_once_begin_one(project: Any) -> None:
+async def test_concurrent_requests_create_one_draft(project: Any) -> None:
     answers = await asyncio.gather(*(project.http.get("/v1/drafts") for _ in range(8)))
     assert {answer.status_code for answer in answers} == {200}
     assert {len(answer.json()["files"]) for answer in answers} == {2}
 
 
-async def test_nobody_writes_over_what_they_have_not_seen(project: Any) -> None:
+async def test_write_with_an_old_revision_is_rejected(project: Any) -> None:
     seen = (await project.http.get(MAIN)).headers["etag"]
     mine = await project.http.put(MAIN, content=b"mine", headers={"If-Match": seen})
     assert mine.status_code == 200
-    theirs = await project.http.put(MAIN, content=b"theirs", headers={"If-Match": seen})
-    assert theirs.status_code == 409
-    assert theirs.json()["code"] == "draft_file_changed"
-    assert theirs.json()["revision"] == mine.json()["revision"]
+    rejected = await project.http.put(MAIN, content=b"theirs", headers={"If-Match": seen})
+    assert rejected.status_code == 409
+    assert rejected.json()["code"] == "draft_file_changed"
+    assert rejected.json()["revision"] == mine.json()["revision"]
     assert (await project.http.get(MAIN)).content == b"mine"
     anyway = await project.http.put(MAIN, content=b"theirs", headers={"If-Match": "*"})
     assert anyway.json()["revision"] > mine.json()["revision"]
 
 
-async def test_a_file_without_a_seen_revision_has_to_be_new(project: Any) -> None:
+async def test_write_without_a_revision_needs_a_new_file(project: Any) -> None:
     exists = (await project.http.put(MAIN, content=b"x")).json()
     assert exists["code"] == "draft_path_taken"
     assert f"If-Match: {exists['revision']}" in exists["detail"]
@@ -62,7 +62,7 @@ async def test_a_file_without_a_seen_revision_has_to_be_new(project: Any) -> Non
     assert new.status_code == 200
 
 
-async def test_a_deleted_file_comes_back_until_the_next_publish(project: Any) -> None:
+async def test_deleted_file_can_be_restored_until_the_next_publish(project: Any) -> None:
     await project.http.get("/v1/drafts")
     path = "skills/double/main.py"
     assert (await project.http.delete(MAIN)).status_code == 204
@@ -76,7 +76,7 @@ async def test_a_deleted_file_comes_back_until_the_next_publish(project: Any) ->
     assert (await project.http.post("/v1/drafts/restore/old.md")).status_code == 404
 
 
-async def test_a_folder_is_moved_with_all_in_it(project: Any) -> None:
+async def test_folder_is_moved_with_its_content(project: Any) -> None:
     await project.http.get("/v1/drafts")
     moved = await project.http.post("/v1/drafts/move", json={"path": "skills/double/", "to": "skills/twice"})
     assert moved.status_code == 200, moved.text
@@ -102,14 +102,14 @@ async def test_a_folder_is_moved_with_all_in_it(project: Any) -> None:
         "skills",
     ],
 )
-async def test_a_path_that_no_bundle_may_have_is_refused(project: Any, path: str) -> None:
+async def test_invalid_bundle_path_is_rejected(project: Any, path: str) -> None:
     await project.http.get("/v1/drafts")
     moved = await project.http.post("/v1/drafts/move", json={"path": "skills/double/main.py", "to": path})
     assert moved.status_code in (409, 422), moved.text
     assert set(await listed(project)) == set(BUNDLE)
 
 
-async def test_what_is_too_large_is_refused_and_nothing_is_lost(project: Any) -> None:
+async def test_content_over_the_limit_is_rejected_and_nothing_is_lost(project: Any) -> None:
     seen = (await project.http.get(MAIN)).headers["etag"]
     answer = await project.http.put(MAIN, content=b"x" * (MAX_FILE_BYTES + 1), headers={"If-Match": seen})
     assert answer.status_code == 413
@@ -119,7 +119,7 @@ async def test_what_is_too_large_is_refused_and_nothing_is_lost(project: Any) ->
     assert (await project.http.get(MAIN)).content == BUNDLE["skills/double/main.py"]
 
 
-async def test_problems_are_told_at_their_line_with_the_words_of_a_push(project: Any) -> None:
+async def test_problems_have_lines_and_the_messages_of_a_push(project: Any) -> None:
     await project.http.get("/v1/drafts")
     wrong = SKILL.replace(b"entrypoint:", b"entrypont:")
     await project.http.put(YAML, content=wrong, headers={"If-Match": "*"})
@@ -131,7 +131,7 @@ async def test_problems_are_told_at_their_line_with_the_words_of_a_push(project:
     assert (refused.status_code, refused.json()["code"]) == (422, "bundle_invalid")
 
 
-async def test_the_working_copy_runs_as_a_job_without_a_number(project: Any) -> None:
+async def test_draft_runs_as_a_job_without_a_version_number(project: Any) -> None:
     await project.http.get("/v1/drafts")
     await project.http.put(MAIN, content=b"def run(n):\n    return {'n': 3 * n}\n", headers={"If-Match": "*"})
     run = await project.http.post("/v1/drafts/run", json={"skill": "double", "inputs": {"n": 2}})
@@ -141,7 +141,7 @@ async def test_the_working_copy_runs_as_a_job_without_a_number(project: Any) -> 
     assert [one["version"] for one in (await project.http.get("/v1/deployments")).json()] == [1]
 
 
-async def test_a_publish_is_the_next_version_and_what_the_draft_now_stands_on(project: Any) -> None:
+async def test_publish_creates_the_next_version_and_rebases_the_draft(project: Any) -> None:
     await project.http.put(f"{FILES}/skills/double/notes.md", content=b"why")
     made = await project.http.post("/v1/drafts/publish", json={"notes": "with notes"})
     assert (made.json()["version"], made.json()["is_active"], made.json()["notes"]) == (2, True, "with notes")
@@ -151,28 +151,28 @@ async def test_a_publish_is_the_next_version_and_what_the_draft_now_stands_on(pr
     assert set(await listed(project)) == set(BUNDLE)
 
 
-async def test_what_a_publish_would_change_is_told_before(project: Any) -> None:
+async def test_diff_shows_the_changes_of_a_publish(project: Any) -> None:
     await project.http.put(f"{FILES}/skills/double/notes.md", content=b"why")
     await project.http.put(
         YAML,
         content=SKILL.replace(b"n: {type: integer}", b"m: {type: integer}", 1).replace(b"[n]", b"[m]"),
         headers={"If-Match": "*"},
     )
-    told = (await project.http.get("/v1/drafts/diff")).json()
-    assert {(one["path"], one["change"]) for one in told["files"]} == {
+    diff = (await project.http.get("/v1/drafts/diff")).json()
+    assert {(one["path"], one["change"]) for one in diff["files"]} == {
         ("skills/double/notes.md", "added"),
         ("skills/double/skill.yaml", "changed"),
     }
-    assert any(one["is_breaking"] for one in told["skills"])
-    assert told["base_version"] == 1
+    assert any(one["is_breaking"] for one in diff["skills"])
+    assert diff["base_version"] == 1
 
 
-async def test_who_publishes_what_they_have_seen_publishes_nothing_else(project: Any) -> None:
+async def test_publish_with_an_old_revision_is_rejected(project: Any) -> None:
     await project.http.put(f"{FILES}/skills/double/notes.md", content=b"why")
     seen = (await project.http.get("/v1/drafts/diff")).json()
     asked = {"revision": seen["revision"], "active_version": seen["base_version"]}
 
-    await project.http.put(f"{FILES}/skills/double/more.md", content=b"of somebody else")
+    await project.http.put(f"{FILES}/skills/double/more.md", content=b"of another user")
     refused = await project.http.post("/v1/drafts/publish", json=asked)
     assert (refused.status_code, refused.json()["code"]) == (409, "draft_changed")
     assert refused.json()["revision"] == (await project.http.get("/v1/drafts")).json()["revision"]
@@ -188,7 +188,7 @@ async def test_who_publishes_what_they_have_seen_publishes_nothing_else(project:
     assert made.json()["version"] == 3
 
 
-async def test_of_two_who_publish_what_they_have_seen_at_once_one_is_told(project: Any) -> None:
+async def test_one_of_two_concurrent_publishes_is_rejected(project: Any) -> None:
     await project.http.put(f"{FILES}/skills/double/notes.md", content=b"why")
     seen = (await project.http.get("/v1/drafts/diff")).json()
     asked = {"revision": seen["revision"], "active_version": seen["base_version"]}
@@ -196,7 +196,7 @@ async def test_of_two_who_publish_what_they_have_seen_at_once_one_is_told(projec
     assert sorted(one.status_code for one in answers) == [201, 409, 409, 409, 409]
 
 
-async def test_a_first_version_is_compared_with_none(project: Any) -> None:
+async def test_first_version_has_no_base(project: Any) -> None:
     await project.http.post("/v1/skillpacks", json={"name": "New", "slug": "new"})
     await project.http.post("/v1/skillpacks/new/drafts/reset", json={"template": "starter"})
     assert (await project.http.get("/v1/skillpacks/new/drafts/diff")).json()["base_version"] is None
@@ -206,7 +206,7 @@ async def test_a_first_version_is_compared_with_none(project: Any) -> None:
     assert (await project.http.post(publish, json={"active_version": 0})).json()["version"] == 1
 
 
-async def test_a_template_begins_a_working_copy(project: Any) -> None:
+async def test_draft_is_created_from_a_template(project: Any) -> None:
     await project.http.post("/v1/skillpacks", json={"name": "New", "slug": "new"})
     known = (await project.http.get("/v1/templates")).json()
     assert "starter" in [template["name"] for template in known]
@@ -220,9 +220,9 @@ async def test_a_template_begins_a_working_copy(project: Any) -> None:
         assert (await project.http.post("/v1/drafts/reset", json=body)).status_code == 422
 
 
-async def test_agent_skills_are_imported_beside_what_is_there(project: Any) -> None:
+async def test_agent_skills_are_imported_alongside_existing_skills(project: Any) -> None:
     await project.http.get("/v1/drafts")
-    folder = {"skills/owls/SKILL.md": b"---\nname: owls\ndescription: Tells of owls.\n---\nTell of owls.\n"}
+    folder = {"skills/owls/SKILL.md": b"---\nname: owls\ndescription: Describes owls.\n---\nDescribe owls.\n"}
     answer = await project.http.post("/v1/drafts/import", files={"bundle": ("s.zip", pack_files(folder))})
     assert answer.status_code == 200, answer.text
     assert set(await listed(project)) == {*BUNDLE, *folder}
@@ -230,16 +230,14 @@ async def test_agent_skills_are_imported_beside_what_is_there(project: Any) -> N
     assert [skill["name"] for skill in checked["skills"]] == ["double", "owls"]
 
 
-async def test_the_export_is_what_was_imported(project: Any) -> None:
+async def test_export_equals_the_import(project: Any) -> None:
     await project.http.get("/v1/drafts")
     bundle = await project.http.get("/v1/drafts/bundle")
     assert bundle.content == pack_files(BUNDLE)
     assert bundle.headers["content-disposition"] == 'attachment; filename="draft.zip"'
 
 
-async def test_reading_alone_begins_no_working_copy(
-    project: Any, make_project: Any, database: Database
-) -> None:
+async def test_read_creates_no_draft(project: Any, make_project: Any, database: Database) -> None:
     async with database.transaction() as session:
         made = await keys.create(
             session, None, project_id=project.id, limits=Limits(scopes=("deployments:read",))
@@ -253,14 +251,17 @@ async def test_reading_alone_begins_no_working_copy(
     assert (await project.http.get("/v1/drafts", headers=headers)).status_code == 200
 
 
-async def test_nobody_else_sees_or_writes_it(project: Any, make_project: Any) -> None:
+async def test_draft_of_another_project_is_not_accessible(project: Any, make_project: Any) -> None:
     own = (await project.http.get("/v1/drafts")).json()
-    stranger, public = await make_project.make("Other"), await make_project.make("Shop", kind="publishable")
+    other_project, public = (
+        await make_project.make("Other"),
+        await make_project.make("Shop", kind="publishable"),
+    )
     where = f"/v1/skillpacks/{own['skillpack_id']}/drafts"
     for path in ("", "/files/skills/double/main.py", "/bundle", "/check"):
-        assert (await stranger.http.get(where + path)).status_code == 404, path
-    assert (await stranger.http.put(f"{where}/files/x.md", content=b"x")).status_code == 404
-    assert (await stranger.http.post(f"{where}/publish", json={})).status_code == 404
+        assert (await other_project.http.get(where + path)).status_code == 404, path
+    assert (await other_project.http.put(f"{where}/files/x.md", content=b"x")).status_code == 404
+    assert (await other_project.http.post(f"{where}/publish", json={})).status_code == 404
     assert (await public.http.get("/v1/drafts")).status_code == 403
     assert (await public.http.put(f"{FILES}/x.md", content=b"x")).status_code == 403
-    assert (await stranger.http.get("/v1/drafts")).json()["files"] == []
+    assert (await other_project.http.get("/v1/drafts")).json()["files"] == []

@@ -39,7 +39,9 @@ async def test_hash_belongs_to_the_current_file(drive: Drive) -> None:
 
 async def test_file_written_by_a_job_is_hashed_when_it_no_longer_changes(drive: Drive) -> None:
     (drive.folder / "a.txt").write_bytes(CONTENT)
-    os.utime(drive.folder / "a.txt", (1_000_000, 1_000_000))  # the timestamps do not show when the file was written
+    os.utime(
+        drive.folder / "a.txt", (1_000_000, 1_000_000)
+    )  # the timestamps do not show when the file was written
     assert (await drive.get("a.txt")).headers["etag"] != f'"{SHA256}"'
     assert (await drive.list()).json()[0]["sha256"] is None
     assert await drive.wait_for_hash("a.txt") == SHA256

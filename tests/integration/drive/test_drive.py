@@ -410,9 +410,7 @@ async def test_scopes_and_kinds_of_keys_are_enforced(drive: Drive, world: World)
 
 
 @pytest.mark.parametrize("recursive", [False, True])
-async def test_folder_named_drive_is_listed_once_over_many_pages(
-    drive: Drive, *, recursive: bool
-) -> None:
+async def test_folder_named_drive_is_listed_once_over_many_pages(drive: Drive, *, recursive: bool) -> None:
     for path in ("drive/drive/a.txt", "drive/drive/drive/b.txt", "a.txt", "drive/e.txt"):
         await drive.upload(b"x", path=path)
     whole = [row["path"] for row in (await drive.list(recursive=recursive)).json()]

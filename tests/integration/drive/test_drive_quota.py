@@ -66,9 +66,7 @@ async def test_upload_of_unknown_length_is_rejected_during_the_upload(serve: Ser
     assert list(drive.folder.iterdir()) == []
 
 
-async def test_concurrent_uploads_fill_the_quota_exactly(
-    serve: Serve, drive: Drive
-) -> None:
+async def test_concurrent_uploads_fill_the_quota_exactly(serve: Serve, drive: Drive) -> None:
     clients = [await serve(max_drive_files=3), await serve(max_drive_files=3)]
     answers = await asyncio.gather(
         *(put(clients[number % 2], drive.headers, f"{number}.txt", b"x") for number in range(10))
@@ -102,7 +100,9 @@ async def test_files_from_before_the_first_count_are_counted(serve: Serve, drive
     assert (await put(client, drive.headers, "b.txt", b"x")).json()["used"] == 2 * MIB
 
 
-async def test_files_written_by_a_job_are_counted_by_the_next_scan(drive: Drive, instance: AppContext) -> None:
+async def test_files_written_by_a_job_are_counted_by_the_next_scan(
+    drive: Drive, instance: AppContext
+) -> None:
     await drive.upload(b"12345", path="a.txt")
     (drive.folder / "b.txt").write_bytes(b"123")
     assert await used(drive.client, drive.headers) == (5, 1)
@@ -110,7 +110,9 @@ async def test_files_written_by_a_job_are_counted_by_the_next_scan(drive: Drive,
     assert await used(drive.client, drive.headers) == (8, 2)
 
 
-async def test_operator_raises_the_quota_of_a_project(serve: Serve, instance: AppContext, drive: Drive) -> None:
+async def test_operator_raises_the_quota_of_a_project(
+    serve: Serve, instance: AppContext, drive: Drive
+) -> None:
     client = await serve(max_drive_mb=0)
     assert (await put(client, drive.headers, "a.txt", b"x")).status_code == 409
     async with instance.database.transaction() as session:

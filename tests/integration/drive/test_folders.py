@@ -102,9 +102,7 @@ async def test_files_are_overwritten_only_on_request(drive: Drive, route: str) -
     "name",
     [" ", "a ", " a", "a.", "nul", "CON.txt", "com1", "a\u202eb", "a\u200bb", "x" * 300, "../a", "a\nb"],
 )
-async def test_unportable_name_is_rejected_by_every_route(
-    drive: Drive, name: str
-) -> None:
+async def test_unportable_name_is_rejected_by_every_route(drive: Drive, name: str) -> None:
     await drive.upload(b"x", path="a.txt")
     answers = [
         await drive.upload(b"x", path=f"out/{name}"),

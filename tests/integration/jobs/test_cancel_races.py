@@ -37,9 +37,7 @@ async def cancel_with_all_others(database: Database, tenant: Tenant, _job_id: UU
 
 
 @pytest.mark.parametrize("cancel", [cancel_alone, cancel_with_all_others])
-async def test_claim_and_cancel_of_one_job_do_not_deadlock(
-    database: Database, cancel: Cancel
-) -> None:
+async def test_claim_and_cancel_of_one_job_do_not_deadlock(database: Database, cancel: Cancel) -> None:
     worker_id = uuid4()
     async with database.transaction() as session:
         tenant = await make_tenant(session)

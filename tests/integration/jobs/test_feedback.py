@@ -54,9 +54,7 @@ async def test_app_cannot_change_the_feedback_of_a_named_user(
     }
 
 
-async def test_read_only_key_cannot_give_feedback(
-    client: httpx.AsyncClient, database: Database
-) -> None:
+async def test_read_only_key_cannot_give_feedback(client: httpx.AsyncClient, database: Database) -> None:
     project_id, job_id = await _rated(database)
     key = await _key(database, project_id, "jobs:read")
     assert (await client.get(f"/v1/jobs/{job_id}", headers=key)).status_code == 200

@@ -141,16 +141,17 @@ async def worker(
     await runner.close()
 
 
-async def test_worker_with_a_full_disk_reports_it_and_fails_no_job(
-    worker: Worker, project: Project
-) -> None:
+async def test_worker_with_a_full_disk_reports_it_and_fails_no_job(worker: Worker, project: Project) -> None:
     first = await worker.wait_for_status(await worker.submit("hello"), "succeeded", "failed")
     assert first["status"] == "succeeded", first
     async with worker.full_disk():
         host = worker.supervisor._host
         assert host is not None
         assert "0 MiB free" in str(host.shortage(is_fresh=True))
-        for text in ("x" * 200_000, "write"):  # first, the inputs do not fit; then, the written file does not fit
+        for text in (
+            "x" * 200_000,
+            "write",
+        ):  # first, the inputs do not fit; then, the written file does not fit
             job_id = await worker.submit(text)
             await worker.supervisor._claim("default", 4)  # as if it had been claimed shortly before
             requeued = await worker.requeued(job_id)
@@ -173,7 +174,9 @@ async def test_worker_with_a_full_disk_reports_it_and_fails_no_job(
     assert (worker.supervisor.why_no_claims() or "").startswith("it is draining")
 
 
-def test_shortages_of_memory_and_processes_are_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shortages_of_memory_and_processes_are_detected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rich = Host(tmp_path, min_disk_mb=1, min_memory_mb=1)
     assert rich.shortage() is None
     poor = Host(tmp_path, min_disk_mb=1, min_memory_mb=2**30)

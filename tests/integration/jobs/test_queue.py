@@ -131,7 +131,10 @@ async def test_no_job_is_claimed_twice(database: Database) -> None:
     await submit_jobs(database, tenant, 20)
     first, second = await join_worker(database), await join_worker(database)
     taken = [
-        job.job_id for _ in range(10) for me in (first, second) for job in await claim_jobs(database, me, limit=2)
+        job.job_id
+        for _ in range(10)
+        for me in (first, second)
+        for job in await claim_jobs(database, me, limit=2)
     ]
     assert len(taken) == len(set(taken)) == 20
 
@@ -303,7 +306,9 @@ async def test_missing_heartbeats_do_not_count_while_the_database_was_down(datab
     async with database.transaction() as session:
         await session.execute(text("update workers set beat_at = to_timestamp(0)"))
     async with database.transaction() as session:
-        assert (await sweep(session, are_heartbeats_known=False)).lost_jobs == 1, "the end of this one was observed"
+        assert (await sweep(session, are_heartbeats_known=False)).lost_jobs == 1, (
+            "the end of this one was observed"
+        )
 
 
 async def test_empty_wallet_rejects_submissions_and_holds_queued_jobs(database: Database) -> None:

@@ -174,9 +174,7 @@ async def test_record_found_by_key_with_another_hash_is_not_fresh(
     ]
 
 
-async def test_pinned_important_and_new_records_rank_higher(
-    project: Project, database: Database
-) -> None:
+async def test_pinned_important_and_new_records_rank_higher(project: Project, database: Database) -> None:
     async def place(**overrides: Any) -> Any:
         return await put(
             project, entity_key=None, record={"text": "same words"}, title="", summary="", **overrides
@@ -260,7 +258,9 @@ async def test_memory_of_another_project_is_not_accessible(
     make_project: Projects, instance: AppContext
 ) -> None:
     own, other_project = await make_project.make("Ours"), await make_project.make("Theirs")
-    secret = await put(other_project, record={"plan": "zanzibar"}, pinned=True, content_hash="h1", title="zanzibar")
+    secret = await put(
+        other_project, record={"plan": "zanzibar"}, pinned=True, content_hash="h1", title="zanzibar"
+    )
     mine = await put(own)
     for query in ({"query": "zanzibar"}, {"key": "owl"}, {"content_hash": "h1"}, {}, {"kind": "bird"}):
         assert secret["id"] not in [one["id"] for one in await found(own.http, **query)]
@@ -357,9 +357,7 @@ async def test_scopes_limit_which_memory_a_key_can_access(
         assert (await public.post("/v1/memory/search", json={})).status_code == 403
 
 
-async def test_secrets_are_redacted_before_records_are_stored(
-    project: Project, instance: AppContext
-) -> None:
+async def test_secrets_are_redacted_before_records_are_stored(project: Project, instance: AppContext) -> None:
     value = "s3cr3t-value-of-the-project"
     await project.http.put("/v1/secrets", json={"name": "API_KEY", "value": value})
     await put(

@@ -98,9 +98,9 @@ def test_used_health_check_port_is_reported_before_a_worker_starts(
 
 
 def assert_start_fails(up: Up, command: str, why: str) -> None:
-    printed = up.run(command)
-    printed = printed.stdout + printed.stderr
-    assert printed.returncode != 0
+    result = up.run(command)
+    printed = result.stdout + result.stderr
+    assert result.returncode != 0
     assert why in printed
     assert "Traceback" not in printed
     assert "serving" not in printed

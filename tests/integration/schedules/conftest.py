@@ -1,4 +1,4 @@
-"""A project with a skill, and schedules whose time a test makes."""
+"""A project with a skill, and schedules at times that the test chooses."""
 
 from __future__ import annotations
 
@@ -20,70 +20,70 @@ from tests.integration.deployments.conftest import project as acme
 from tests.integration.ledger.money import ended, started
 
 NINE = datetime(2027, 6, 1, 9, tzinfo=UTC)
-"""Nothing here waits for it: a moment is told to those who look what is due."""
+"""No test waits for this time: the tests pass it to the dispatcher of schedules."""
 HOUR = timedelta(hours=1)
 TERMS = JobDefaults(PriceList())
 
 
 @dataclass
 class Timetable:
-    """A project and the hands of those who look at its schedules."""
+    """A project with schedules, and the actions of the workers that dispatch them."""
 
     project: Project
     instance: AppContext
 
     @property
     def database(self) -> Database:
-        """Of the instance."""
+        """Return the database of the instance."""
         return self.instance.database
 
-    async def make(self, **over: Any) -> Any:
-        """A schedule for every hour, whose next moment is nine o'clock."""
-        asked = {"name": "Hourly", "skill": "double", "inputs": {"n": 2}, "cron": "0 * * * *", **over}
-        answer = await self.project.http.post("/v1/schedules", json=asked)
+    async def make(self, **overrides: Any) -> Any:
+        """Create an hourly schedule whose next time is nine o'clock."""
+        body = {"name": "Hourly", "skill": "double", "inputs": {"n": 2}, "cron": "0 * * * *", **overrides}
+        answer = await self.project.http.post("/v1/schedules", json=body)
         assert answer.status_code == 201, answer.text
-        await self.next_is(answer.json()["id"], NINE)
+        await self.set_next_time(answer.json()["id"], NINE)
         return answer.json()
 
-    async def next_is(self, schedule_id: str, moment: datetime) -> None:
-        """Let its next moment be this one."""
+    async def set_next_time(self, schedule_id: str, time: datetime) -> None:
+        """Set the next time of the schedule."""
         async with self.database.transaction() as session:
             query = text("update schedules set next_at = :moment where id = :id and enabled")
-            await session.execute(query, {"moment": moment, "id": schedule_id})
+            await session.execute(query, {"moment": time, "id": schedule_id})
 
-    async def look(self, at: datetime) -> int:
-        """What a worker does every second, at that moment."""
+    async def dispatch(self, at: datetime) -> int:
+        """Dispatch due schedules, as a worker does every second, at that time."""
         return await fire_due(self.database, TERMS, at=at)
 
     async def read(self, schedule: Any) -> Any:
-        """The schedule as it stands."""
+        """Return the current state of the schedule."""
         answer = await self.project.http.get(f"/v1/schedules/{schedule['id']}")
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     async def runs(self, schedule: Any) -> list[Any]:
-        """Its runs, the earliest first."""
+        """Return the runs of the schedule, the earliest first."""
         answer = await self.project.http.get(f"/v1/schedules/{schedule['id']}/runs")
         assert answer.status_code == 200, answer.text
         return list(reversed(answer.json()))
 
     async def outcomes(self, schedule: Any) -> list[str]:
-        """What its moments came to, the earliest first."""
+        """Return the outcomes of the scheduled times, the earliest first."""
         return [run["outcome"] for run in await self.runs(schedule)]
 
     async def jobs(self) -> list[Any]:
-        """The jobs of schedules, the earliest first."""
+        """Return the jobs of all schedules, the earliest first."""
         return list(reversed((await self.project.http.get("/v1/jobs?source=schedule")).json()))
 
     async def end(self, count: int = 1) -> None:
-        """Let waiting jobs run to their end."""
+        """Run queued jobs to their end."""
         for claimed in await started(self.database, most=count):
             assert await ended(self.database, claimed, "succeeded")
 
 
 @pytest_asyncio.fixture
 async def times(instance: AppContext, project: Project) -> AsyncIterator[Timetable]:
-    """A project with money and a skill."""
+    """Create a project with money and a skill."""
     async with instance.database.transaction() as session:
         await ledger.top_up(session, project_id=project.id, amount_micros=10_000_000, created_by="test")
     await project.pushed(BUNDLE)

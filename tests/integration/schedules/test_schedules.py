@@ -1,4 +1,4 @@
-"""Schedules: made and looked at over REST, fired once whoever looks, and nothing of them lost."""
+"""Schedules over REST: managed, and dispatched exactly once by any number of workers, without lost runs."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from tests.integration.schedules.conftest import HOUR, NINE, TERMS, Timetable
 SECOND = timedelta(seconds=1)
 
 
-async def test_what_is_due_becomes_a_job_of_the_version_that_is_active_then(times: Timetable) -> None:
-    schedule = await times.make(metadata={"for": "the books"}, limits={"timeout_s": 5})
-    assert await times.look(NINE - SECOND) == 0
-    assert await times.look(NINE) == 1
+async def test_due_schedule_submits_a_job_of_the_active_version(times: Timetable) -> None:
+    schedule = await times.make(metadata={"for": "accounting"}, limits={"timeout_s": 5})
+    assert await times.dispatch(NINE - SECOND) == 0
+    assert await times.dispatch(NINE) == 1
     (job,) = await times.jobs()
     assert (job["source"], job["inputs"], job["deployment_version"]) == ("schedule", {"n": 2}, 1)
     assert job["metadata"] == {
-        "for": "the books",
+        "for": "accounting",
         "schedule_id": schedule["id"],
         "schedule_due_at": NINE.isoformat(),
     }
@@ -46,47 +46,47 @@ async def test_what_is_due_becomes_a_job_of_the_version_that_is_active_then(time
     )
     await times.end()
     await times.project.pushed(BUNDLE)
-    await times.look(NINE + HOUR)
+    await times.dispatch(NINE + HOUR)
     assert [job["deployment_version"] for job in await times.jobs()] == [1, 2]
     read = await times.read(schedule)
     assert [run["job_status"] for run in read["last_runs"]] == ["queued", "succeeded"]
     assert datetime.fromisoformat(read["next_at"]) == NINE + 2 * HOUR
 
 
-async def test_a_pinned_version_stays(times: Timetable) -> None:
+async def test_pinned_version_is_used(times: Timetable) -> None:
     await times.make(version=1)
     await times.project.pushed(BUNDLE)
-    await times.look(NINE)
+    await times.dispatch(NINE)
     assert [job["deployment_version"] for job in await times.jobs()] == [1]
 
 
-async def test_however_many_look_a_moment_becomes_one_job(times: Timetable) -> None:
+async def test_concurrent_workers_submit_one_job_per_scheduled_time(times: Timetable) -> None:
     schedules = [await times.make(name=f"S{number}", overlap="allow") for number in range(4)]
     for hour in range(3):
-        await asyncio.gather(*(times.look(NINE + hour * HOUR) for _ in range(5)))
+        await asyncio.gather(*(times.dispatch(NINE + hour * HOUR) for _ in range(5)))
     for schedule in schedules:
         assert await times.outcomes(schedule) == ["submitted"] * 3
     assert len(await times.jobs()) == 12
 
 
-async def test_a_moment_that_comes_again_after_its_transaction_was_lost_is_taken_once(
+async def test_scheduled_time_is_used_once_after_a_lost_transaction(
     times: Timetable,
 ) -> None:
     schedule = await times.make(overlap="queue")
-    await times.look(NINE)
-    await times.next_is(schedule["id"], NINE)
-    await times.look(NINE)
+    await times.dispatch(NINE)
+    await times.set_next_time(schedule["id"], NINE)
+    await times.dispatch(NINE)
     assert await times.outcomes(schedule) == ["submitted"]
     assert len(await times.jobs()) == 1
     assert datetime.fromisoformat((await times.read(schedule))["next_at"]) == NINE + HOUR
 
 
-async def test_workers_keep_time_by_themselves(times: Timetable) -> None:
+async def test_workers_dispatch_schedules(times: Timetable) -> None:
     schedule = await times.make()
-    await times.next_is(schedule["id"], now() - SECOND)
+    await times.set_next_time(schedule["id"], now() - SECOND)
     keeping = [asyncio.create_task(periodic_task(times.database, TERMS).repeat()) for _ in range(2)]
     async with asyncio.timeout(20):
-        while not await times.jobs():  # noqa: ASYNC110 - told over REST alone
+        while not await times.jobs():  # noqa: ASYNC110 - only REST shows it
             await asyncio.sleep(0.05)
     for one in keeping:
         one.cancel()
@@ -94,32 +94,32 @@ async def test_workers_keep_time_by_themselves(times: Timetable) -> None:
     assert len(await times.jobs()) == 1
 
 
-async def test_while_its_job_runs_a_schedule_skips_runs_both_or_starts_again(times: Timetable) -> None:
-    skips, allows, anew = [
+async def test_overlap_policies_skip_allow_and_cancel_previous(times: Timetable) -> None:
+    skips, allows, restarts = [
         await times.make(name=overlap, overlap=overlap) for overlap in ("skip", "allow", "cancel_previous")
     ]
     for hour in range(2):
-        await times.look(NINE + hour * HOUR)
+        await times.dispatch(NINE + hour * HOUR)
     first, second = await times.runs(skips)
     assert (first["outcome"], second["outcome"], second["code"]) == ("submitted", "skipped", "overlap")
     assert first["job_id"] in second["reason"]
     assert [run["job_status"] for run in await times.runs(allows)] == ["queued", "queued"]
-    assert [run["job_status"] for run in await times.runs(anew)] == ["cancelled", "queued"]
-    cancelled = (await times.runs(anew))[0]["job_id"]
+    assert [run["job_status"] for run in await times.runs(restarts)] == ["cancelled", "queued"]
+    cancelled = (await times.runs(restarts))[0]["job_id"]
     job = (await times.project.http.get(f"/v1/jobs/{cancelled}")).json()
     assert job["error"] == "Cancelled by the next run of the schedule 'cancel_previous'."
     await times.end(4)
-    await times.look(NINE + 2 * HOUR)
+    await times.dispatch(NINE + 2 * HOUR)
     assert await times.outcomes(skips) == ["submitted", "skipped", "submitted"]
 
 
-async def test_queued_runs_are_submitted_one_after_another(
+async def test_queued_runs_are_submitted_in_sequence(
     times: Timetable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatcher, "MAX_QUEUED_RUNS", 3)
     schedule = await times.make(overlap="queue")
     for hour in range(5):
-        await asyncio.gather(*(times.look(NINE + hour * HOUR) for _ in range(3)))
+        await asyncio.gather(*(times.dispatch(NINE + hour * HOUR) for _ in range(3)))
     assert await times.outcomes(schedule) == ["submitted", *["queued"] * 3, "skipped"]
     first, second, third, _, over = await times.runs(schedule)
     assert first["job_id"] in second["reason"]
@@ -128,7 +128,7 @@ async def test_queued_runs_are_submitted_one_after_another(
     for done in (1, 2):
         assert len(await times.jobs()) == done
         await times.end()
-        await asyncio.gather(*(times.look(NINE + 4 * HOUR) for _ in range(3)))
+        await asyncio.gather(*(times.dispatch(NINE + 4 * HOUR) for _ in range(3)))
     jobs = await times.jobs()
     assert [job["status"] for job in jobs] == ["succeeded", "succeeded", "queued"]
     due = [(NINE + hour * HOUR).isoformat() for hour in range(3)]
@@ -136,42 +136,42 @@ async def test_queued_runs_are_submitted_one_after_another(
     assert await times.outcomes(schedule) == [*["submitted"] * 3, "queued", "skipped"]
     off = await times.project.http.patch(f"/v1/schedules/{schedule['id']}", json={"enabled": False})
     assert off.status_code == 200, off.text
-    await times.look(NINE + 4 * HOUR)
+    await times.dispatch(NINE + 4 * HOUR)
     assert [(run["outcome"], run["code"]) for run in await times.runs(schedule)][3] == (
         "skipped",
         "schedule_off",
     )
     await times.end()
-    await times.look(NINE + 4 * HOUR)
+    await times.dispatch(NINE + 4 * HOUR)
     assert len(await times.jobs()) == 3
 
 
-async def test_what_nobody_was_there_for_is_noted_and_made_up_for_where_it_is_wanted(
+async def test_missed_runs_are_recorded_and_replaced_on_request(
     times: Timetable,
 ) -> None:
     hook = {"url": "https://example.org/", "events": ["schedule.failed"]}
     made = (await times.project.http.post("/v1/webhooks", json=hook)).json()
     skips = await times.make(name="skips")
-    makes_up = await times.make(name="replaces the missed runs", missed="run_once", catch_up_s=7200)
+    catches_up = await times.make(name="replaces the missed runs", missed="run_once", catch_up_s=7200)
     back = NINE + 3 * HOUR + timedelta(minutes=10)
-    await times.look(back)
+    await times.dispatch(back)
     (missed,) = await times.runs(skips)
     assert (missed["outcome"], missed["job_id"]) == ("missed", None)
     assert NINE.isoformat() in missed["reason"]
-    (run,) = await times.runs(makes_up)
+    (run,) = await times.runs(catches_up)
     assert (run["outcome"], datetime.fromisoformat(run["due_at"])) == ("submitted", NINE + 3 * HOUR)
     assert run["reason"] == f"It replaces the missed runs since {NINE.isoformat()}."
-    told = await _told(times, made)
-    assert [(one["data"]["name"], one["data"]["outcome"]) for one in told] == [("skips", "missed")]
+    events = await _sent_events(times, made)
+    assert [(one["data"]["name"], one["data"]["outcome"]) for one in events] == [("skips", "missed")]
     assert len(await times.jobs()) == 1
 
 
-async def _told(times: Timetable, hook: Any) -> list[Any]:
+async def _sent_events(times: Timetable, hook: Any) -> list[Any]:
     answer = await times.project.http.get(f"/v1/webhooks/{hook['id']}/deliveries")
     return [json.loads(one["body"]) for one in reversed(answer.json())]
 
 
-async def test_a_refused_run_is_written_down_with_its_sentence_told_and_the_next_one_comes(
+async def test_rejected_run_is_recorded_reported_and_followed_by_the_next(
     times: Timetable,
 ) -> None:
     hook = {"url": "https://example.org/", "events": ["schedule.failed"], "skills": ["double"]}
@@ -179,7 +179,7 @@ async def test_a_refused_run_is_written_down_with_its_sentence_told_and_the_next
     schedule = await times.make(overlap="queue")
     async with times.database.transaction() as session:
         await session.execute(text("update wallets set balance_micros = 0"))
-    await times.look(NINE)
+    await times.dispatch(NINE)
     async with times.database.transaction() as session:
         await session.execute(text("update wallets set balance_micros = 10000000"))
     budget = {"name": "None", "window": "total", "limit_usd": 0.000001}
@@ -192,33 +192,33 @@ async def test_a_refused_run_is_written_down_with_its_sentence_told_and_the_next
                 " forgiven_micros) select project_id, current_date, id, 'double', id, 10, 0 from skillpacks"
             )
         )
-    await times.look(NINE + HOUR)
+    await times.dispatch(NINE + HOUR)
     await times.project.http.delete(f"/v1/budgets/{one['id']}")
     await times.project.pushed({name.replace("double", "other"): content for name, content in BUNDLE.items()})
-    await times.look(NINE + 2 * HOUR)
+    await times.dispatch(NINE + 2 * HOUR)
     await times.project.pushed(BUNDLE)
-    await times.look(NINE + 3 * HOUR)
+    await times.dispatch(NINE + 3 * HOUR)
     runs = await times.runs(schedule)
     assert [run["outcome"] for run in runs] == ["refused", "refused", "refused", "submitted"]
     assert [run["code"] for run in runs[:3]] == ["wallet_empty", "budget_reached", "skill_not_found"]
     assert "wallet is empty" in runs[0]["reason"]
-    told = [one["data"] for one in await _told(times, made)]
-    assert [one["code"] for one in told] == [run["code"] for run in runs[:3]]
-    assert [one["reason"] for one in told] == [run["reason"] for run in runs[:3]]
-    assert told[0]["schedule_id"] == schedule["id"]
+    events = [one["data"] for one in await _sent_events(times, made)]
+    assert [one["code"] for one in events] == [run["code"] for run in runs[:3]]
+    assert [one["reason"] for one in events] == [run["reason"] for run in runs[:3]]
+    assert events[0]["schedule_id"] == schedule["id"]
 
 
-async def test_one_schedule_that_breaks_does_not_hold_up_the_others(times: Timetable) -> None:
+async def test_failing_schedule_does_not_delay_the_others(times: Timetable) -> None:
     broken, well = await times.make(name="broken"), await times.make(name="well")
     async with times.database.transaction() as session:
         query = text('update schedules set limits = \'{"timeout_s": "never"}\' where id = :id')
         await session.execute(query, {"id": broken["id"]})
-    await times.look(NINE)
+    await times.dispatch(NINE)
     assert await times.outcomes(well) == ["submitted"]
     assert await times.outcomes(broken) == []
 
 
-async def test_somebody_runs_it_now_beside_its_moments(times: Timetable) -> None:
+async def test_schedule_can_be_run_manually_between_its_times(times: Timetable) -> None:
     schedule = await times.make(enabled=False)
     url = f"/v1/schedules/{schedule['id']}/run"
     headers = {"Idempotency-Key": "now"}
@@ -234,7 +234,7 @@ async def test_somebody_runs_it_now_beside_its_moments(times: Timetable) -> None
     assert len(await times.runs(schedule)) == 1
 
 
-async def test_the_next_moments_are_shown_before_and_after_it_is_saved(times: Timetable) -> None:
+async def test_next_times_are_shown_before_and_after_creation(times: Timetable) -> None:
     query = {"cron": "30 2 * * *", "time_zone": "Europe/Berlin", "count": "3"}
     preview = (await times.project.http.get("/v1/schedules/preview", params=query)).json()
     assert len(preview["next_runs"]) == 3
@@ -262,25 +262,25 @@ async def test_the_next_moments_are_shown_before_and_after_it_is_saved(times: Ti
         ({"overlap": "both"}, 422, "invalid"),
     ],
 )
-async def test_what_is_wrong_is_told_when_it_is_made(
+async def test_invalid_schedule_is_rejected_on_creation(
     times: Timetable, wrong: dict[str, Any], status: int, code: str
 ) -> None:
     await times.make(name="Taken")
-    asked = {"name": "New", "skill": "double", "inputs": {"n": 2}, "cron": "@daily", **wrong}
-    refused = await times.project.http.post("/v1/schedules", json=asked)
+    body = {"name": "New", "skill": "double", "inputs": {"n": 2}, "cron": "@daily", **wrong}
+    refused = await times.project.http.post("/v1/schedules", json=body)
     assert (refused.status_code, refused.json()["code"]) == (status, code), refused.text
 
 
-async def test_a_schedule_is_changed_switched_off_and_on_and_deleted(times: Timetable) -> None:
+async def test_schedule_is_updated_disabled_enabled_and_deleted(times: Timetable) -> None:
     schedule = await times.make()
     one = f"/v1/schedules/{schedule['id']}"
     http = times.project.http
     off = (await http.patch(one, json={"enabled": False})).json()
     assert (off["enabled"], off["next_at"]) == (False, None)
     assert (await times.read(schedule))["next_runs"] == []
-    assert await times.look(NINE + HOUR) == 0
+    assert await times.dispatch(NINE + HOUR) == 0
     on = (await http.patch(one, json={"enabled": True, "cron": "@yearly", "version": 1})).json()
-    assert datetime.fromisoformat(on["next_at"]) > now(), "what passed meanwhile was not missed"
+    assert datetime.fromisoformat(on["next_at"]) > now(), "times in between do not count as missed"
     assert (on["cron"], on["version"]) == ("@yearly", 1)
     assert (await http.patch(one, json={"version": None})).json()["version"] is None
     for wrong in ({"inputs": {"n": "x"}}, {"cron": "x"}, {"version": 9}, {"skill": "other"}):
@@ -288,22 +288,22 @@ async def test_a_schedule_is_changed_switched_off_and_on_and_deleted(times: Time
     assert (await times.read(schedule))["inputs"] == {"n": 2}
     assert (await http.delete(one)).status_code == 204
     assert (await http.get(one)).status_code == 404
-    acts = [act["action"] for act in (await http.get("/v1/audit?action=schedule")).json()]
-    assert acts == ["schedule.deleted"] + ["schedule.changed"] * 3 + ["schedule.created"]
+    actions = [action["action"] for action in (await http.get("/v1/audit?action=schedule")).json()]
+    assert actions == ["schedule.deleted"] + ["schedule.changed"] * 3 + ["schedule.created"]
 
 
-async def test_a_project_has_its_own_schedules_alone_and_so_many(
+async def test_schedules_are_private_to_a_project_and_limited_in_number(
     times: Timetable, make_project: Projects
 ) -> None:
     schedule = await times.make()
-    stranger, visitor = await make_project.make("Other"), await make_project.make("Pub", "publishable")
+    other_project, visitor = await make_project.make("Other"), await make_project.make("Pub", "publishable")
     one = f"/v1/schedules/{schedule['id']}"
     for path in (one, f"{one}/runs"):
-        assert (await stranger.http.get(path)).status_code == 404
+        assert (await other_project.http.get(path)).status_code == 404
         assert (await visitor.http.get(path)).status_code == 403
-    assert (await stranger.http.post(f"{one}/run")).status_code == 404
-    assert (await stranger.http.delete(one)).status_code == 404
-    assert (await stranger.http.get("/v1/schedules")).json() == []
+    assert (await other_project.http.post(f"{one}/run")).status_code == 404
+    assert (await other_project.http.delete(one)).status_code == 404
+    assert (await other_project.http.get("/v1/schedules")).json() == []
     assert (await times.project.http.get(f"/v1/schedules/{uuid4()}")).json()["code"] == "schedule_not_found"
     async with times.database.transaction() as session:
         await session.execute(
@@ -315,14 +315,14 @@ async def test_a_project_has_its_own_schedules_alone_and_so_many(
             """),
             {"most": MAX_SCHEDULES},
         )
-    asked = {"name": "more", "skill": "double", "inputs": {"n": 2}, "cron": "@daily"}
-    refused = await times.project.http.post("/v1/schedules", json=asked)
+    body = {"name": "more", "skill": "double", "inputs": {"n": 2}, "cron": "@daily"}
+    refused = await times.project.http.post("/v1/schedules", json=body)
     assert (refused.status_code, refused.json()["code"]) == (409, "too_many_schedules")
 
 
-async def test_a_key_with_limits_makes_no_schedule_that_would_escape_them(times: Timetable) -> None:
+async def test_restricted_key_cannot_create_a_schedule_beyond_its_limits(times: Timetable) -> None:
     schedule = await times.make()
-    asked = {"name": "x", "skill": "double", "inputs": {"n": 2}, "cron": "@daily"}
+    new = {"name": "x", "skill": "double", "inputs": {"n": 2}, "cron": "@daily"}
     scopes = ("schedules:write", "jobs:submit")
     for limits in (
         keys.Limits(scopes, daily_cap_micros=10),
@@ -335,26 +335,26 @@ async def test_a_key_with_limits_makes_no_schedule_that_would_escape_them(times:
             )
         async with browse(times.project.http._transport.app) as client:  # type: ignore[attr-defined]
             client.headers["Authorization"] = f"Bearer {made.plaintext}"
-            for path, body in (("", asked), (f"/{schedule['id']}/run", None)):
+            for path, body in (("", new), (f"/{schedule['id']}/run", None)):
                 refused = await client.post(f"/v1/schedules{path}", json=body)
                 assert (refused.status_code, refused.json()["code"]) == (403, "restricted_key")
 
 
-async def test_a_schedule_remembers_that_an_agent_outside_made_or_changed_it(times: Timetable) -> None:
+async def test_schedule_records_changes_by_an_external_agent(times: Timetable) -> None:
     http, agent = times.project.http, {"User-Agent": "puras-mcp/1"}
-    asked = {"skill": "double", "inputs": {"n": 2}, "cron": "0 * * * *"}
-    by_agent = await http.post("/v1/schedules", json={"name": "a", **asked}, headers=agent)
-    changed, own, asked_for = [await times.make(name=name, overlap="allow") for name in ("b", "c", "d")]
+    body = {"skill": "double", "inputs": {"n": 2}, "cron": "0 * * * *"}
+    by_agent = await http.post("/v1/schedules", json={"name": "a", **body}, headers=agent)
+    changed, own, run_by_hand = [await times.make(name=name, overlap="allow") for name in ("b", "c", "d")]
     answer = await http.patch(f"/v1/schedules/{changed['id']}", json={"inputs": {"n": 3}}, headers=agent)
     assert answer.status_code == 200
-    # What a person changes later does not make the rest of it a person's.
+    # A later change by a user does not clear the mark of the agent.
     for one in (by_agent.json(), own):
         again = await http.patch(f"/v1/schedules/{one['id']}", json={"inputs": {"n": 4}})
         assert again.status_code == 200
-        await times.next_is(one["id"], NINE)
-    run = await http.post(f"/v1/schedules/{asked_for['id']}/run", headers=agent)
+        await times.set_next_time(one["id"], NINE)
+    run = await http.post(f"/v1/schedules/{run_by_hand['id']}/run", headers=agent)
     assert run.status_code == 201
-    await times.look(NINE)
+    await times.dispatch(NINE)
 
     query = text(
         "select s.name, r.by_hand, j.started_by_agent from schedule_runs r join jobs j on j.id = r.job_id"
@@ -371,17 +371,17 @@ async def test_a_schedule_remembers_that_an_agent_outside_made_or_changed_it(tim
     ]
 
 
-async def test_the_schedules_of_a_deleted_project_do_not_come(times: Timetable) -> None:
+async def test_schedules_of_a_deleted_project_are_not_dispatched(times: Timetable) -> None:
     await times.make()
     async with times.database.transaction() as session:
         await session.execute(text("update projects set deleted_at = now()"))
-    assert await times.look(NINE) == 0
+    assert await times.dispatch(NINE) == 0
 
 
-async def test_old_runs_go_by_rule_and_their_list_comes_in_pages(times: Timetable) -> None:
+async def test_old_runs_are_deleted_and_runs_are_listed_in_pages(times: Timetable) -> None:
     schedule = await times.make(overlap="allow")
     for hour in range(3):
-        await times.look(NINE + hour * HOUR)
+        await times.dispatch(NINE + hour * HOUR)
     url = f"/v1/schedules/{schedule['id']}/runs"
     first = await times.project.http.get(f"{url}?limit=2")
     second = await times.project.http.get(first.links["next"]["url"])

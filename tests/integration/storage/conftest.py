@@ -19,8 +19,14 @@ from backend.storage.supabase.retries import RetryPolicy
 from backend.storage.supabase.storage import SupabaseStorage
 from tests.factories.supabase_objects import Bucket
 from tests.factories.supabase_server import SupabaseServer
-from tests.integration.storage.served import TEST_SERVER_BUCKETS as BUCKETS
-from tests.integration.storage.served import Served, server_of_environment, serve_test_server, temporary_buckets, serving_storage
+from tests.integration.storage.storage_servers import TEST_SERVER_BUCKETS as BUCKETS
+from tests.integration.storage.storage_servers import (
+    Served,
+    serve_test_server,
+    server_of_environment,
+    serving_storage,
+    temporary_buckets,
+)
 
 SHORT_RETRIES = RetryPolicy(first_pause_s=0.01, max_s=5.0)
 

@@ -12,7 +12,7 @@ from benchmarks.instance import Running, instance
 from tests.doubles.messages import MessagesServer, calls, says
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import SKILL, bundle
-from tests.integration.storage.served import Served
+from tests.integration.storage.storage_servers import Served
 
 CHILD = {
     "skills/answer/skill.yaml": SKILL.encode(),

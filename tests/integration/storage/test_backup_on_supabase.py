@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.instance import NOOP_SKILL, environment, free_port, instance
-from tests.integration.storage.jobs_on_supabase import upload
-from tests.integration.storage.served import serving_storage
+from tests.integration.storage.storage_servers import serving_storage
+from tests.integration.storage.supabase_jobs import upload
 
 
 def operate(env: Mapping[str, str], *command: str) -> None:

@@ -64,7 +64,11 @@ async def lose_worker(database: Database) -> None:
 
 
 async def test_lost_attempt_stores_no_files(
-    drives: StagedDrives, database: Database, claimed: JobAttempt, staged: StagedDrive, supabase: SupabaseServer
+    drives: StagedDrives,
+    database: Database,
+    claimed: JobAttempt,
+    staged: StagedDrive,
+    supabase: SupabaseServer,
 ) -> None:
     (staged.folder / "a.txt").write_text("stale")
     await lose_worker(database)
@@ -74,7 +78,11 @@ async def test_lost_attempt_stores_no_files(
 
 
 async def test_job_that_is_being_cancelled_stores_no_files(
-    drives: StagedDrives, database: Database, claimed: JobAttempt, staged: StagedDrive, supabase: SupabaseServer
+    drives: StagedDrives,
+    database: Database,
+    claimed: JobAttempt,
+    staged: StagedDrive,
+    supabase: SupabaseServer,
 ) -> None:
     (staged.folder / "a.txt").write_text("x")
     async with database.transaction() as session:

@@ -57,9 +57,7 @@ async def test_link_inside_the_drive_is_not_a_file(live_drive: LiveDrive) -> Non
         await live_drive.read("b.txt")
 
 
-async def test_write_replaces_a_link_and_not_its_target(
-    live_drive: LiveDrive, outside: Path
-) -> None:
+async def test_write_replaces_a_link_and_not_its_target(live_drive: LiveDrive, outside: Path) -> None:
     (live_drive.folder / "file").symlink_to(outside / "secret")
     await live_drive.write("file", b"mine")
     assert (outside / "secret").read_bytes() == b"not yours"

@@ -15,13 +15,13 @@ from tests.factories.supabase_faults import Fault
 from tests.factories.supabase_objects import Bucket
 from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
 from tests.integration.storage.conftest import BUCKETS
-from tests.integration.storage.jobs_on_supabase import (
+from tests.integration.storage.supabase_jobs import (
     pid_of_worker,
     run,
     stored,
-    wait_until_rejoined,
     upload,
     wait_for,
+    wait_until_rejoined,
 )
 
 FILES = """\
@@ -156,9 +156,7 @@ def test_job_fetches_other_files_and_does_not_send_them_back(
     assert len(stored(supabase)) == 2
 
 
-def test_files_deleted_with_the_kit_are_deleted_on_success(
-    client: Client, supabase: SupabaseServer
-) -> None:
+def test_files_deleted_with_the_kit_are_deleted_on_success(client: Client, supabase: SupabaseServer) -> None:
     for path in ("a.txt", "b.txt", "c.txt", "d.txt", "in/e.txt"):
         upload(client, path, b"x")
     code = """if True:
@@ -231,9 +229,7 @@ def test_failed_job_changes_no_files(client: Client, supabase: SupabaseServer) -
     assert stored(supabase) == {}
 
 
-def test_result_is_kept_when_the_files_cannot_be_stored(
-    client: Client, supabase: SupabaseServer
-) -> None:
+def test_result_is_kept_when_the_files_cannot_be_stored(client: Client, supabase: SupabaseServer) -> None:
     upload(client, "taken/a.txt", b"x")
     job = run(client, "open('drive/taken', 'w').write('x'); open('drive/fine', 'w').write('y')")
     assert (job["status"], job["error_code"]) == ("failed", "drive_path_taken")
@@ -242,9 +238,7 @@ def test_result_is_kept_when_the_files_cannot_be_stored(
     assert stored(supabase) == {"taken/a.txt": b"x", "fine": b"y"}
 
 
-def test_job_end_waits_for_an_unavailable_storage(
-    client: Client, supabase: SupabaseServer
-) -> None:
+def test_job_end_waits_for_an_unavailable_storage(client: Client, supabase: SupabaseServer) -> None:
     fault = Fault("POST", "/object/puras-drive/", "status", times=6)
     supabase.faults.append(fault)
     job = run(client, "open('drive/a.txt', 'w').write('x')")
@@ -253,9 +247,7 @@ def test_job_end_waits_for_an_unavailable_storage(
     assert stored(supabase) == {"a.txt": b"x"}
 
 
-def test_job_is_requeued_while_the_storage_is_unavailable(
-    client: Client, supabase: SupabaseServer
-) -> None:
+def test_job_is_requeued_while_the_storage_is_unavailable(client: Client, supabase: SupabaseServer) -> None:
     upload(client, "later.txt", b"x")  # a separate name: drives are scanned after the jobs of other tests
     supabase.faults.append(Fault("GET", "/object/info/.*later.txt", "status", times=4))
     job = run(client, "pass", photo="later.txt")
@@ -269,7 +261,9 @@ def test_job_is_requeued_while_the_storage_is_unavailable(
 
 
 def test_api_reports_that_the_storage_is_unavailable(client: Client, supabase: SupabaseServer) -> None:
-    supabase.faults.append(Fault("POST", "/object/list-v2", "status", times=1000))  # scans of drives fail, too
+    supabase.faults.append(
+        Fault("POST", "/object/list-v2", "status", times=1000)
+    )  # scans of drives fail, too
     with pytest.raises(RequestFailed) as caught:
         client.call("GET", "/v1/drive")
     supabase.faults.clear()

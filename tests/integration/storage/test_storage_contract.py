@@ -17,7 +17,14 @@ from tests.factories.supabase_objects import Bucket as StoredBucket
 from tests.factories.supabase_objects import Stored
 from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
 from tests.integration.storage.conftest import ProjectDrive
-from tests.integration.storage.served import KEY, REMOTE, URL, Served, server_of_environment, temporary_buckets
+from tests.integration.storage.storage_servers import (
+    KEY,
+    REMOTE,
+    URL,
+    Served,
+    server_of_environment,
+    temporary_buckets,
+)
 
 HERE = "http://127.0.0.1:8000"
 ELSEWHERE = "https://example.supabase.co"
@@ -95,4 +102,7 @@ def test_unusable_storage_server_is_rejected(environment: dict[str, str], words:
 def test_environment_selects_the_server() -> None:
     assert server_of_environment({}) is None
     assert server_of_environment({URL: f"{HERE}/", KEY: SERVICE_KEY}) == (HERE, SecretStr(SERVICE_KEY))
-    assert server_of_environment({URL: ELSEWHERE, KEY: SERVICE_KEY, REMOTE: "1"}) == (ELSEWHERE, SecretStr(SERVICE_KEY))
+    assert server_of_environment({URL: ELSEWHERE, KEY: SERVICE_KEY, REMOTE: "1"}) == (
+        ELSEWHERE,
+        SecretStr(SERVICE_KEY),
+    )

@@ -143,9 +143,7 @@ async def test_unavailable_storage_is_reported_within_a_bounded_time(tmp_path: P
     await storage.close()
 
 
-async def test_number_of_retries_is_bounded(
-    supabase: SupabaseServer, supabase_drive: ProjectDrive
-) -> None:
+async def test_number_of_retries_is_bounded(supabase: SupabaseServer, supabase_drive: ProjectDrive) -> None:
     fault = Fault("GET", "/object/", "status", times=1000)
     supabase.faults.append(fault)
     with pytest.raises(StorageUnavailable):
@@ -216,7 +214,9 @@ async def test_foreign_objects_in_the_bucket_are_not_changed(
     assert [entry.path for entry in found] == ["a.txt"]
 
 
-async def test_large_listings_are_read_in_pages(supabase: SupabaseServer, supabase_drive: ProjectDrive) -> None:
+async def test_large_listings_are_read_in_pages(
+    supabase: SupabaseServer, supabase_drive: ProjectDrive
+) -> None:
     await supabase_drive.write("n/0000", b"x")
     objects = supabase.buckets[BUCKETS.drive].objects
     [stored] = objects.values()

@@ -106,7 +106,9 @@ async def test_hanging_receiver_does_not_delay_others(hooks: Hooks) -> None:
     failed = [one for one in await hooks.deliveries(hanging) if one["error"]]
     assert {one["error"] for one in failed} == {"The receiver did not respond within 10 s."}
     assert {one["status"] for one in await hooks.deliveries(well)} == {"delivered"}
-    assert len(hooks.receiver.at("/hangs")) <= 5, "few concurrently, and one at a time once it is known to fail"
+    assert len(hooks.receiver.at("/hangs")) <= 5, (
+        "few concurrently, and one at a time once it is known to fail"
+    )
 
 
 async def _until_failing(hooks: Hooks, hook: Any) -> None:

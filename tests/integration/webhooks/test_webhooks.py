@@ -219,7 +219,9 @@ async def test_deliveries_are_listed_in_pages_and_by_status(hooks: Hooks) -> Non
     first = await hooks.project.http.get(f"{url}?limit=3")
     second = await hooks.project.http.get(first.links["next"]["url"])
     assert [one["id"] for one in [*first.json(), *second.json()]] == made[::-1]
-    assert len(await hooks.deliveries(hook, status="delivered")) == 4, "the limit of concurrent deliveries to one receiver"
+    assert len(await hooks.deliveries(hook, status="delivered")) == 4, (
+        "the limit of concurrent deliveries to one receiver"
+    )
     assert len(await hooks.deliveries(hook, status="pending")) == 1
     assert (await hooks.project.http.get(f"{url}?status=lost")).status_code == 422
 
@@ -261,9 +263,7 @@ async def test_internal_address_is_rejected_on_creation(hooks: Hooks, url: str, 
 
 @pytest.mark.parametrize("port", [1, 22, 25, 6379, 8080, 8443, 65535])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_port_that_is_not_allowed_is_rejected_on_creation(
-    hooks: Hooks, scheme: str, port: int
-) -> None:
+async def test_port_that_is_not_allowed_is_rejected_on_creation(hooks: Hooks, scheme: str, port: int) -> None:
     for host in ("example.org", "1.1.1.1", "[2606:4700:4700::1111]"):
         body = {"url": f"{scheme}://{host}:{port}/hook"}
         refused = await hooks.project.http.post("/v1/webhooks", json=body)
@@ -294,9 +294,7 @@ async def test_web_ports_are_accepted(hooks: Hooks, url: str) -> None:
     assert made.status_code == 201, made.text
 
 
-async def test_allowed_port_is_accepted_only_at_public_addresses(
-    hooks: Hooks, app: FastAPI
-) -> None:
+async def test_allowed_port_is_accepted_only_at_public_addresses(hooks: Hooks, app: FastAPI) -> None:
     settings = hooks.instance.settings.model_copy(update={"webhook_ports": "8443, 9000"})
     app.state.context = replace(hooks.instance, settings=settings)
     for url in ("https://example.org:8443/", "http://example.org:9000/", "https://example.org/"):
@@ -317,7 +315,9 @@ async def test_existing_webhook_cannot_be_enabled_at_a_forbidden_port(hooks: Hoo
     assert (moved.status_code, moved.json()["enabled"]) == (200, True)
 
 
-async def test_webhooks_are_private_to_a_project_and_limited_in_number(hooks: Hooks, make_project: Projects) -> None:
+async def test_webhooks_are_private_to_a_project_and_limited_in_number(
+    hooks: Hooks, make_project: Projects
+) -> None:
     hook = await hooks.make()
     (delivery_id,) = await hooks.send_test_events(hook)
     other_project, visitor = await make_project.make("Other"), await make_project.make("Pub", "publishable")

@@ -1,4 +1,4 @@
-"""Runs of what nobody has published: other words in one run alone, and what of a run is kept as an example."""
+"""Runs of unpublished content: changed files for one run, and runs that are saved as an example."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from backend.core.db.engine import Database
 from backend.core.errors import Invalid
 from backend.money.ledger import service as ledger
 
-PROMPT = "skills/tell/prompt.md"
+PROMPT = "skills/describe/prompt.md"
 AGENT = {
-    "skills/tell/skill.yaml": b"""# of owls
+    "skills/describe/skill.yaml": b"""# of owls
 entrypoint: prompt.md
-description: Tells of a bird.
+description: Describes a bird.
 input_schema: {type: object, properties: {bird: {type: string}}, required: [bird]}
 output_schema: {type: object, properties: {tale: {type: string}}}
 examples:
@@ -27,7 +27,7 @@ examples:
 # how much it may do
 limits: {steps: 5}
 """,
-    PROMPT: b"Tell of the bird.\n",
+    PROMPT: b"Describe the bird.\n",
 }
 RUN = "/v1/drafts/run"
 EXAMPLE = {"title": "Wrens", "inputs": {"bird": "wren"}, "outputs": {"tale": "Once: a wren."}}
@@ -35,7 +35,7 @@ EXAMPLE = {"title": "Wrens", "inputs": {"bird": "wren"}, "outputs": {"tale": "On
 
 @pytest.fixture
 async def project(make_project: Any, database: Database) -> Any:
-    """A project with money and the agent `tell`."""
+    """Create a project with money and the agent `describe`."""
     project = await make_project.make("Mine")
     async with database.transaction() as session:
         await ledger.top_up(session, project_id=project.id, amount_micros=1_000_000, created_by="test")
@@ -44,50 +44,50 @@ async def project(make_project: Any, database: Database) -> Any:
 
 
 async def bundle_of(project: Any, job_id: str) -> dict[str, bytes]:
-    """The files that a job runs with."""
+    """Return the files that a job runs with."""
     job = (await project.http.get(f"/v1/jobs/{job_id}")).json()
     answer = await project.http.get(f"/v1/deployments/{job['deployment_id']}/bundle")
     assert answer.status_code == 200, answer.text
     return {path: content.data for path, content in unpack(answer.content).items()}
 
 
-async def test_other_words_hold_for_one_run_alone(project: Any) -> None:
-    asked = {"skill": "tell", "inputs": {"bird": "owl"}, "files": {PROMPT: "Sing of the bird.\n"}}
-    ran = await project.http.post(RUN, json=asked)
+async def test_changed_files_apply_to_one_run(project: Any) -> None:
+    body = {"skill": "describe", "inputs": {"bird": "owl"}, "files": {PROMPT: "Sing of the bird.\n"}}
+    ran = await project.http.post(RUN, json=body)
     assert ran.status_code == 201, ran.text
     files = await bundle_of(project, ran.json()["job_id"])
     assert files[PROMPT] == b"Sing of the bird.\n"
-    assert files["skills/tell/skill.yaml"] == AGENT["skills/tell/skill.yaml"]
+    assert files["skills/describe/skill.yaml"] == AGENT["skills/describe/skill.yaml"]
     assert (await project.http.get(f"/v1/drafts/files/{PROMPT}")).content == AGENT[PROMPT]
 
 
-async def test_a_version_is_run_with_other_words_whatever_the_working_copy_says(project: Any) -> None:
+async def test_version_runs_with_changed_files_regardless_of_the_draft(project: Any) -> None:
     await project.http.get("/v1/drafts")
     written = await project.http.put(
         f"/v1/drafts/files/{PROMPT}", content=b"Not this.", headers={"If-Match": "*"}
     )
     assert written.status_code == 200
-    asked = {"skill": "tell", "inputs": {"bird": "owl"}, "version": 1}
-    ran = await project.http.post(RUN, json=asked)
+    body = {"skill": "describe", "inputs": {"bird": "owl"}, "version": 1}
+    ran = await project.http.post(RUN, json=body)
     assert (await bundle_of(project, ran.json()["job_id"]))[PROMPT] == AGENT[PROMPT]
-    for wrong in ({"version": 7}, {"files": {"skills/tell/none.md": "x"}}):
-        assert (await project.http.post(RUN, json={**asked, **wrong})).status_code == 404
+    for wrong in ({"version": 7}, {"files": {"skills/describe/none.md": "x"}}):
+        assert (await project.http.post(RUN, json={**body, **wrong})).status_code == 404
 
 
-async def test_the_prompt_of_a_version_is_read_by_those_who_see_it(project: Any, make_project: Any) -> None:
-    await project.pushed({**AGENT, PROMPT: b"Tell it shorter.\n"})
-    where = "/v1/skillpacks/default/prompts/tell"
+async def test_prompt_of_a_version_is_readable_within_its_project(project: Any, make_project: Any) -> None:
+    await project.pushed({**AGENT, PROMPT: b"Describe it briefly.\n"})
+    where = "/v1/skillpacks/default/prompts/describe"
     first = await project.http.get(where, params={"version": 1})
-    assert first.json() == {"path": PROMPT, "text": "Tell of the bird.\n"}
-    assert (await project.http.get(where)).json()["text"] == "Tell it shorter.\n"
+    assert first.json() == {"path": PROMPT, "text": "Describe the bird.\n"}
+    assert (await project.http.get(where)).json()["text"] == "Describe it briefly.\n"
     assert (await project.http.get(where, params={"version": 9})).status_code == 404
-    stranger = await make_project.make("Other")
-    assert (await stranger.http.get(where)).status_code == 404
+    other_project = await make_project.make("Other")
+    assert (await other_project.http.get(where)).status_code == 404
     public = await make_project.make("Shop", kind="publishable")
     assert (await public.http.get(where)).status_code == 403
 
 
-async def test_a_function_has_no_prompt(project: Any) -> None:
+async def test_function_has_no_prompt(project: Any) -> None:
     skill = b"entrypoint: main.py:run\ninput_schema: {type: object}\noutput_schema: {type: object}\n"
     await project.pushed(
         {"skills/plain/skill.yaml": skill, "skills/plain/main.py": b"def run():\n    return {}\n"}
@@ -95,10 +95,10 @@ async def test_a_function_has_no_prompt(project: Any) -> None:
     assert (await project.http.get("/v1/skillpacks/default/prompts/plain")).status_code == 422
 
 
-async def test_an_example_is_written_behind_the_others(project: Any) -> None:
-    answer = await project.http.post("/v1/drafts/examples", json={"skill": "tell", **EXAMPLE})
+async def test_example_is_added_after_the_others(project: Any) -> None:
+    answer = await project.http.post("/v1/drafts/examples", json={"skill": "describe", **EXAMPLE})
     assert answer.status_code == 201, answer.text
-    text = (await project.http.get("/v1/drafts/files/skills/tell/skill.yaml")).text
+    text = (await project.http.get("/v1/drafts/files/skills/describe/skill.yaml")).text
     assert yaml.safe_load(text)["examples"][1] == EXAMPLE
     assert text.startswith("# of owls\n")
     assert "# kept as it is" in text
@@ -107,10 +107,10 @@ async def test_an_example_is_written_behind_the_others(project: Any) -> None:
     assert [one["title"] for one in checked["skills"][0]["examples"]] == ["The first", "Wrens"]
 
 
-async def test_an_example_needs_a_skill_that_takes_it(project: Any) -> None:
+async def test_example_needs_a_skill_that_accepts_it(project: Any) -> None:
     unknown = await project.http.post("/v1/drafts/examples", json={"skill": "none", **EXAMPLE})
     assert unknown.status_code == 422
-    plain = b"---\nname: plain\ndescription: Tells.\n---\nTell.\n"
+    plain = b"---\nname: plain\ndescription: Describes.\n---\nDescribe.\n"
     await project.http.put("/v1/drafts/files/skills/plain/SKILL.md", content=plain)
     refused = await project.http.post("/v1/drafts/examples", json={"skill": "plain", **EXAMPLE})
     assert refused.status_code == 422
@@ -129,11 +129,11 @@ async def test_an_example_needs_a_skill_that_takes_it(project: Any) -> None:
         "examples:\n  - inputs: {a: 1}",
     ],
 )
-def test_an_example_fits_into_any_way_of_writing(text: str) -> None:
+def test_example_can_be_added_to_any_yaml_style(text: str) -> None:
     before, after = yaml.safe_load(text), yaml.safe_load(with_example(text, EXAMPLE))
     assert after == {**before, "examples": [*(before.get("examples") or []), EXAMPLE]}
 
 
-def test_what_cannot_be_added_to_is_left_alone() -> None:
+def test_unsupported_yaml_is_not_changed() -> None:
     with pytest.raises(Invalid):
         with_example("base: &all\n  - inputs: {a: 1}\nexamples: *all\n", EXAMPLE)

@@ -57,7 +57,11 @@ def stored(supabase: SupabaseServer) -> dict[str, int]:
 
 
 async def test_files_over_the_quota_are_neither_stored_nor_counted(
-    drives: StagedDrives, database: Database, claimed: JobAttempt, staged: StagedDrive, supabase: SupabaseServer
+    drives: StagedDrives,
+    database: Database,
+    claimed: JobAttempt,
+    staged: StagedDrive,
+    supabase: SupabaseServer,
 ) -> None:
     for name in ("a.bin", "b.bin"):
         (staged.folder / name).write_bytes(bytes(600_000))
@@ -104,7 +108,11 @@ async def test_job_can_only_shrink_a_drive_over_its_quota(
 
 
 async def test_files_with_an_unknown_result_count_once_until_known(
-    drives: StagedDrives, database: Database, claimed: JobAttempt, staged: StagedDrive, supabase: SupabaseServer
+    drives: StagedDrives,
+    database: Database,
+    claimed: JobAttempt,
+    staged: StagedDrive,
+    supabase: SupabaseServer,
 ) -> None:
     for name in ("a.bin", "b.bin"):
         (staged.folder / name).write_bytes(bytes(500_000))

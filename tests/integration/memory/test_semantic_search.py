@@ -85,15 +85,21 @@ async def test_synonyms_are_found_only_with_embeddings(
     before = await search(project.http, "automobile")
     assert (before["by_meaning"], before["results"]) == (False, [])
     assert await vectors.prepare(semantic_instance.database)
-    assert (await embedding_queue.embed_some(semantic_instance.database, embedder_of(semantic_instance))).records == 2
+    assert (
+        await embedding_queue.embed_some(semantic_instance.database, embedder_of(semantic_instance))
+    ).records == 2
     after = await search(project.http, "automobile")
     assert (after["by_meaning"], [one["id"] for one in after["results"]]) == (True, [truck])
     both = await search(project.http, "kitten lorry")
     assert {one["id"] for one in both["results"]} == {truck, cat}
-    assert (await embedding_queue.embed_some(semantic_instance.database, embedder_of(semantic_instance))).records == 0
+    assert (
+        await embedding_queue.embed_some(semantic_instance.database, embedder_of(semantic_instance))
+    ).records == 0
     await put(project, "a blue car", entity_key="k")
     await put(project, "a grey cat", entity_key="k")
-    assert (await embedding_queue.embed_some(semantic_instance.database, embedder_of(semantic_instance))).records == 1
+    assert (
+        await embedding_queue.embed_some(semantic_instance.database, embedder_of(semantic_instance))
+    ).records == 1
     server.is_unavailable = True
     alone = await search(project.http, "lorry")
     assert (alone["by_meaning"], [one["id"] for one in alone["results"]]) == (False, [truck])
@@ -146,13 +152,17 @@ async def test_more_projects_than_a_batch_are_embedded_in_turn(
         assert await vectors.prepare(semantic_instance.database)
         first = await embedding_queue.embed_some(semantic_instance.database, embedder_of(semantic_instance))
         assert (first.records, first.may_be_more) == (2, True)
-        second = await embedding_queue.embed_some(semantic_instance.database, embedder_of(semantic_instance), after=first.after)
+        second = await embedding_queue.embed_some(
+            semantic_instance.database, embedder_of(semantic_instance), after=first.after
+        )
         assert (second.records, second.after, second.may_be_more) == (
             1,
             embedding_queue.BEFORE_ALL_PROJECTS,
             True,
         )
-        third = await embedding_queue.embed_some(semantic_instance.database, embedder_of(semantic_instance), after=second.after)
+        third = await embedding_queue.embed_some(
+            semantic_instance.database, embedder_of(semantic_instance), after=second.after
+        )
         assert third == embedding_queue.Batch()
 
 
@@ -165,23 +175,35 @@ async def test_text_rejected_by_the_model_is_found_by_text_search(
     with pytest.raises(EmbeddingsUnavailable):
         await embedding_queue.embed_some(semantic_instance.database, embedder_of(semantic_instance))
     server.is_unavailable = False
-    assert (await embedding_queue.embed_some(semantic_instance.database, embedder_of(semantic_instance))).records == 2
-    assert (await embedding_queue.embed_some(semantic_instance.database, embedder_of(semantic_instance))).records == 0
+    assert (
+        await embedding_queue.embed_some(semantic_instance.database, embedder_of(semantic_instance))
+    ).records == 2
+    assert (
+        await embedding_queue.embed_some(semantic_instance.database, embedder_of(semantic_instance))
+    ).records == 0
     assert [one["id"] for one in (await search(project.http, "owl"))["results"]] == [refused]
     assert [one["id"] for one in (await search(project.http, "automobile"))["results"]] == [taken]
 
 
-async def test_another_model_embeds_all_records_again(project: Project, semantic_instance: AppContext) -> None:
+async def test_another_model_embeds_all_records_again(
+    project: Project, semantic_instance: AppContext
+) -> None:
     truck = await put(project, "lorry")
     assert await vectors.prepare(semantic_instance.database)
-    await embedding_queue.embed_some(semantic_instance.database, replace(embedder_of(semantic_instance), model="older"))
+    await embedding_queue.embed_some(
+        semantic_instance.database, replace(embedder_of(semantic_instance), model="older")
+    )
     assert (await search(project.http, "automobile"))["results"] == []
     await embedding_queue.make_ready(semantic_instance.database, embedder_of(semantic_instance))
-    assert (await embedding_queue.embed_some(semantic_instance.database, embedder_of(semantic_instance))).records == 1
+    assert (
+        await embedding_queue.embed_some(semantic_instance.database, embedder_of(semantic_instance))
+    ).records == 1
     assert [one["id"] for one in (await search(project.http, "automobile"))["results"]] == [truck]
 
 
-async def test_nearest_neighbor_search_uses_the_index(project: Project, semantic_instance: AppContext) -> None:
+async def test_nearest_neighbor_search_uses_the_index(
+    project: Project, semantic_instance: AppContext
+) -> None:
     assert await vectors.prepare(semantic_instance.database)
     async with semantic_instance.database.transaction() as session:
         await session.execute(text("set local enable_seqscan = off"))

@@ -82,9 +82,7 @@ async def test_empty_upload_is_complete_on_creation(drive: Drive) -> None:
 
 
 @pytest.mark.parametrize("path", ["", f"/{uuid4()}"], ids=["all", "one"])
-async def test_protocol_and_extensions_are_reported_without_a_key(
-    drive: Drive, path: str
-) -> None:
+async def test_protocol_and_extensions_are_reported_without_a_key(drive: Drive, path: str) -> None:
     answer = await drive.client.options(f"/v1/drive/uploads{path}", headers={"Origin": "https://example.org"})
     assert answer.status_code == 204, answer.text
     assert "tus-extension" in answer.headers["access-control-expose-headers"].lower()
@@ -100,7 +98,9 @@ async def test_protocol_and_extensions_are_reported_without_a_key(
 
 
 @pytest.mark.parametrize("version", [None, "0.2.2", "1.0.1"])
-async def test_other_protocol_version_is_rejected_with_the_supported_one(drive: Drive, version: str | None) -> None:
+async def test_other_protocol_version_is_rejected_with_the_supported_one(
+    drive: Drive, version: str | None
+) -> None:
     headers = {**drive.headers, "Upload-Length": "1"} | ({"Tus-Resumable": version} if version else {})
     answer = await drive.client.post("/v1/drive/uploads", headers=headers)
     assert (answer.status_code, answer.headers["Tus-Version"]) == (412, "1.0.0")
@@ -178,9 +178,7 @@ async def test_terminated_upload_is_deleted_and_frees_its_space(serve: Serve, dr
     assert (await request_upload(drive, 1, "b.bin", client)).status_code == 201
 
 
-async def test_concurrent_uploads_reserve_the_quota_exactly(
-    serve: Serve, drive: Drive
-) -> None:
+async def test_concurrent_uploads_reserve_the_quota_exactly(serve: Serve, drive: Drive) -> None:
     client = await serve(max_drive_mb=1)
     answers = await asyncio.gather(*(request_upload(drive, 300_000, f"{n}.bin", client) for n in range(8)))
     assert sorted(answer.status_code for answer in answers) == [201] * 3 + [409] * 5

@@ -1,4 +1,4 @@
-"""Notebooks of a draft stay in it: no version has them, unless a file of their skill names them."""
+"""Notebooks of a draft stay in it: a version contains one only if a file of its skill names it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FIRST, OWN = "notebooks/first.ipynb", "skills/double/page.ipynb"
 
 @pytest.fixture
 async def written(project: Any) -> Any:
-    """The project, with two notebooks in its draft; a skill's own files name one of them."""
+    """Return the project, with two notebooks in its draft; a file of a skill names one of them."""
     await project.http.get("/v1/drafts")
     files = {FIRST: b"{}", OWN: b"{}", "skills/double/notes.md": b"Begin with page.ipynb."}
     for path, content in files.items():
@@ -30,7 +30,7 @@ async def names_in(project: Any, path: str) -> set[str]:
     return set(zipfile.ZipFile(BytesIO(answer.content)).namelist())
 
 
-async def test_what_is_published_has_no_notebook_and_that_is_said_before(written: Any) -> None:
+async def test_version_has_no_notebooks_and_the_diff_reports_it(written: Any) -> None:
     assert (await written.http.get("/v1/drafts/check")).json()["left_out"] == [FIRST]
     diff = (await written.http.get("/v1/drafts/diff")).json()
     assert diff["left_out"] == [FIRST]
@@ -44,14 +44,14 @@ async def test_what_is_published_has_no_notebook_and_that_is_said_before(written
     assert (await written.http.get("/v1/drafts/diff")).json()["files"] == []
 
 
-async def test_another_version_for_the_working_copy_leaves_its_notebooks_there(written: Any) -> None:
+async def test_reset_to_another_version_keeps_the_notebooks(written: Any) -> None:
     reset = await written.http.post("/v1/drafts/reset", json={"version": 1})
     assert reset.status_code == 200, reset.text
     assert {FIRST, OWN} <= set(await listed(written))
     assert "skills/double/notes.md" not in await listed(written)
 
 
-async def test_a_run_of_the_working_copy_is_what_would_be_published(written: Any) -> None:
+async def test_run_of_the_draft_equals_what_would_be_published(written: Any) -> None:
     body = {"skill": "double", "inputs": {"n": 2}, "files": {"skills/double/notes.md": "page.ipynb, too"}}
     ran = await written.http.post("/v1/drafts/run", json=body)
     assert ran.status_code == 201, ran.text

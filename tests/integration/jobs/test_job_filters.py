@@ -95,10 +95,14 @@ async def test_statistics_of_the_last_day_are_in_intervals(client: httpx.AsyncCl
     assert [bar["jobs"] for bar in week.json()] in ([0, 1, 2], [1, 0, 2], [0, 2, 1], [1, 1, 1])
 
 
-async def test_jobs_of_other_projects_are_not_counted(client: httpx.AsyncClient, known: Known, database: Database) -> None:
+async def test_jobs_of_other_projects_are_not_counted(
+    client: httpx.AsyncClient, known: Known, database: Database
+) -> None:
     async with database.transaction() as session:
         other_tenant = await make_tenant(session, make_skill())
-        secret = await keys.create(session, None, project_id=other_tenant.principal.project_id, limits=Limits())
+        secret = await keys.create(
+            session, None, project_id=other_tenant.principal.project_id, limits=Limits()
+        )
         public = await keys.create(
             session, None, project_id=other_tenant.principal.project_id, kind="publishable"
         )

@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from tests.integration.drive.conftest import Drive
-from tests.integration.drive.test_kit_signs import api_base
+from tests.integration.drive.test_kit_signed_urls import api_base
 
 __all__ = ["api_base"]
 

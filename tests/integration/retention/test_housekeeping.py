@@ -24,8 +24,8 @@ class FailingStorage(LocalStorage):
 
     def __init__(self, root: Path, error: Exception) -> None:
         super().__init__(root)
+        self.error = error
         self.requested: asyncio.Queue[str] = asyncio.Queue()
-        self.asked: asyncio.Queue[str] = asyncio.Queue()
 
     async def delete_bundle(self, sha256: str) -> None:
         self.requested.put_nowait(sha256)
@@ -43,7 +43,9 @@ async def test_housekeeping_continues_after_any_error(
     storage = FailingStorage(tmp_path, error)
     repeating = asyncio.create_task(housekeeping.periodic_task(database, storage, KEEP_ALL).repeat())
     async with asyncio.timeout(WITHIN_S):
-        assert await storage.requested.get() == await storage.requested.get(), "the deletion was attempted again"
+        assert await storage.requested.get() == await storage.requested.get(), (
+            "the deletion was attempted again"
+        )
     repeating.cancel()
     await asyncio.wait({repeating})
     assert repeating.cancelled()

@@ -16,7 +16,14 @@ from sqlalchemy import text
 from backend.context import AppContext
 from tests.integration.drive.conftest import Drive
 from tests.integration.drive.leases import write_lease
-from tests.integration.drive.test_resumable import CONTENT, TUS, request_upload, create_upload, offset_of, patch
+from tests.integration.drive.test_resumable_uploads import (
+    CONTENT,
+    TUS,
+    create_upload,
+    offset_of,
+    patch,
+    request_upload,
+)
 
 
 async def listed(drive: Drive, path: str) -> dict[str, Any]:
@@ -109,9 +116,7 @@ async def test_upload_that_is_being_completed_is_never_reported_as_lost(drive: D
     assert (used["used_bytes"], used["used_files"]) == (60, 6)
 
 
-async def test_empty_upload_to_an_invalid_path_leaves_nothing(
-    drive: Drive, instance: AppContext
-) -> None:
+async def test_empty_upload_to_an_invalid_path_leaves_nothing(drive: Drive, instance: AppContext) -> None:
     await drive.upload(b"x", path="a.txt")
     answer = await request_upload(drive, 0, "a.txt/b")
     assert (answer.status_code, answer.json()["code"]) == (409, "drive_path_taken")

@@ -46,7 +46,12 @@ from backend.storage.local import LocalStorage
 from backend.storage.removal import remove
 from backend.tables import metadata
 from tests.factories.tenants import Tenant, make_job, make_tenant
-from tests.integration.keeping.filled import store_memory, delivery_of, store_draft_and_listing, store_notebook
+from tests.integration.retention.project_rows import (
+    delivery_of,
+    store_draft_and_listing,
+    store_memory,
+    store_notebook,
+)
 
 IMMEDIATELY = Rules(events=None, jobs=None, audit=None, deleted_projects=timedelta(0))
 IN_A_WEEK = Rules(events=None, jobs=None, audit=None, deleted_projects=timedelta(days=7))
@@ -165,7 +170,9 @@ async def test_project_cannot_be_restored_after_its_removal_started(
     async with database.transaction() as session:
         await deletion.delete(session, tenant.principal)
     iteration = iter([True, False])
-    assert await purge.purge_due(database, storage, timedelta(0), may_continue=lambda: next(iteration)) is True
+    assert (
+        await purge.purge_due(database, storage, timedelta(0), may_continue=lambda: next(iteration)) is True
+    )
     with pytest.raises(ProjectNotFound):
         async with database.transaction() as session:
             await deletion.undelete(session, str(tenant.project_id))

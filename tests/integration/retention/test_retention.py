@@ -87,7 +87,9 @@ async def test_events_without_a_monthly_partition_are_deleted_in_batches(
     assert (await events_of(database, old), await events_of(database, running)) == ([], ["queued", "started"])
 
 
-async def test_conversations_of_agents_are_deleted_with_the_events(database: Database, storage: LocalStorage) -> None:
+async def test_conversations_of_agents_are_deleted_with_the_events(
+    database: Database, storage: LocalStorage
+) -> None:
     tenant = await create_tenant(database)
     old = await create_job(database, tenant, created=now() - 100 * DAY, finished=now() - 99 * DAY)
     recent = await create_job(database, tenant, created=now() - 100 * DAY, finished=now() - DAY)
@@ -122,7 +124,8 @@ async def test_old_jobs_are_deleted_and_the_ledger_balances(
 ) -> None:
     tenant = await create_tenant(database)
     old = [
-        await create_job(database, tenant, created=now() - 40 * DAY, finished=now() - 31 * DAY) for _ in range(3)
+        await create_job(database, tenant, created=now() - 40 * DAY, finished=now() - 31 * DAY)
+        for _ in range(3)
     ]
     kept = await create_job(database, tenant, created=now() - 40 * DAY, finished=now() - 29 * DAY)
     running = await create_job(database, tenant, created=now() - 40 * DAY, finished=None)
@@ -186,7 +189,9 @@ async def months(database: Database) -> set[str]:
         return set(found.all())
 
 
-async def create_job(database: Database, tenant: Tenant, *, created: datetime, finished: datetime | None) -> UUID:
+async def create_job(
+    database: Database, tenant: Tenant, *, created: datetime, finished: datetime | None
+) -> UUID:
     """Create a job that was submitted and has ended at these times, with its events."""
     async with database.transaction() as session:
         job_id = await make_job(session, tenant)

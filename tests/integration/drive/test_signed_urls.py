@@ -83,9 +83,7 @@ async def test_url_of_a_deleted_file_or_project_is_rejected(
     assert (await drive.client.get(url)).json()["code"] == "bad_signature"
 
 
-async def test_url_of_another_instance_or_purpose_is_rejected(
-    drive: Drive, instance: AppContext
-) -> None:
+async def test_url_of_another_instance_or_purpose_is_rejected(drive: Drive, instance: AppContext) -> None:
     await drive.upload(b"x", path="a.txt")
     foreign = Vault.open(Path("/none"), Fernet.generate_key().decode())
     url = signing.signed_url(

@@ -67,9 +67,7 @@ async def run(code: str, environment: dict[str, str]) -> str:
     return stdout.decode()
 
 
-async def test_job_signs_only_files_of_its_project(
-    drive: Drive, instance: AppContext, api_base: str
-) -> None:
+async def test_job_signs_only_files_of_its_project(drive: Drive, instance: AppContext, api_base: str) -> None:
     await drive.upload(b"content", path="out/a.txt")
     job = await running_job(instance, drive.project.id)
     token = job_tokens.mint(

@@ -14,7 +14,7 @@ import pytest
 from backend.storage import DriveEntry
 from backend.storage.file_errors import DriveFileChanged, DriveFileMissing, PathTaken
 from backend.storage.paths import ROOT, parse_drive_path
-from tests.integration.storage.conftest import ProjectDrive, LiveDrive
+from tests.integration.storage.conftest import LiveDrive, ProjectDrive
 
 
 async def paths(drive: ProjectDrive) -> list[str]:

@@ -43,7 +43,9 @@ async def test_job_may_delete_and_change_existing_files(drive: LiveDrive) -> Non
 
 
 async def test_job_that_ends_with_a_larger_drive_fails(drive: LiveDrive) -> None:
-    outcome = await run_job(drive, lambda: (drive.folder / "more").write_bytes(bytes(10)), Success(1, MEASURED))
+    outcome = await run_job(
+        drive, lambda: (drive.folder / "more").write_bytes(bytes(10)), Success(1, MEASURED)
+    )
     assert isinstance(outcome, Failure)
     assert (outcome.code, outcome.measured) == ("drive_over_quota", MEASURED)
     assert "may have 1,000 bytes and had 1,500" in outcome.message
