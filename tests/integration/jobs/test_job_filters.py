@@ -74,7 +74,7 @@ async def test_list_is_filtered_by_duration_cost_key_and_time(
 
 
 @pytest.mark.parametrize(
-    "asked", [{"min_seconds": -1}, {"min_cost_usd": "inf"}, {"key": "mine"}, {"min_seconds": "nan"}]
+    "filters", [{"min_seconds": -1}, {"min_cost_usd": "inf"}, {"key": "mine"}, {"min_seconds": "nan"}]
 )
 async def test_invalid_filters_are_rejected(
     client: httpx.AsyncClient, known: Known, filters: dict[str, Any]

@@ -45,7 +45,7 @@ async def submit_jobs(database: Database, tenant: Tenant, count: int = 1, **requ
     return made
 
 
-async def join_worker(database: Database, lane: str = "default") -> UUID:
+async def worker(database: Database, lane: str = "default") -> UUID:
     worker_id = uuid4()
     async with database.transaction() as session:
         await worker_registry.join(session, worker_id, lanes=[lane], capacity=8, layers=[])
@@ -84,7 +84,7 @@ async def read_job(database: Database, tenant: Tenant, job_id: UUID) -> queries.
 async def test_job_beyond_the_window_is_pending_until_another_ends(database: Database) -> None:
     tenant = await create_tenant(database, concurrency_limit=2)
     job_ids = await submit_jobs(database, tenant, 3)
-    me = await join_worker(database)
+    me = await worker(database)
     jobs = await claim_jobs(database, me)
     assert [job.job_id for job in jobs] == job_ids[:2]
     third = await read_job(database, tenant, job_ids[2])
@@ -99,7 +99,7 @@ async def test_higher_priority_runs_first_within_its_project(database: Database)
     (running,) = await submit_jobs(database, tenant)
     await submit_jobs(database, tenant, priority=1)
     (urgent,) = await submit_jobs(database, tenant, priority=9)
-    me = await join_worker(database)
+    me = await worker(database)
     (job,) = await claim_jobs(database, me)
     assert job.job_id == running
     await end_job(database, job)
@@ -110,7 +110,7 @@ async def test_many_jobs_of_one_project_do_not_delay_other_projects(database: Da
     flood = await create_tenant(database, concurrency_limit=50)
     await submit_jobs(database, flood, 60)
     quiet = [await create_tenant(database) for _ in range(3)]
-    me = await join_worker(database)
+    me = await worker(database)
     for job in await claim_jobs(database, me, limit=10):
         await end_job(database, job)
     for tenant in quiet:
@@ -129,7 +129,7 @@ async def test_many_jobs_of_one_project_do_not_delay_other_projects(database: Da
 async def test_no_job_is_claimed_twice(database: Database) -> None:
     tenant = await create_tenant(database)
     await submit_jobs(database, tenant, 20)
-    first, second = await join_worker(database), await join_worker(database)
+    first, second = await worker(database), await worker(database)
     taken = [
         job.job_id
         for _ in range(10)
@@ -142,7 +142,7 @@ async def test_no_job_is_claimed_twice(database: Database) -> None:
 async def test_every_write_of_a_lost_attempt_is_rejected(database: Database) -> None:
     tenant = await create_tenant(database)
     (job_id,) = await submit_jobs(database, tenant)
-    lost, other = await join_worker(database), await join_worker(database)
+    lost, other = await worker(database), await worker(database)
     (stale,) = await claim_jobs(database, lost)
     await lose_worker(database, lost)
     (fresh,) = await claim_jobs(database, other)
@@ -169,7 +169,7 @@ async def test_job_that_kills_its_process_alone_fails_with_worker_lost(database:
     tenant = await create_tenant(database)
     (job_id,) = await submit_jobs(database, tenant)
     for attempt in range(1, 5):
-        me = await join_worker(database)
+        me = await worker(database)
         async with database.transaction() as session:
             lane = await reserve_quarantined(session, worker_id=me, lanes=["default"])
         assert (lane is not None) == (attempt == 4), "it is quarantined after its third lost attempt"
@@ -189,11 +189,11 @@ async def test_quarantined_job_stays_quarantined_after_a_drain(database: Databas
     tenant = await create_tenant(database)
     (job_id,) = await submit_jobs(database, tenant)
     for _ in range(3):
-        me = await join_worker(database)
+        me = await worker(database)
         assert len(await claim_jobs(database, me)) == 1
         await lose_worker(database, me)
     for _ in range(2):
-        me = await join_worker(database)
+        me = await worker(database)
         assert await claim_jobs(database, me) == []
         async with database.transaction() as session:
             lane = await reserve_quarantined(session, worker_id=me, lanes=["default"])
@@ -206,7 +206,7 @@ async def test_quarantined_job_stays_quarantined_after_a_drain(database: Databas
 async def test_subjobs_do_not_count_as_other_jobs_of_a_lost_worker(database: Database) -> None:
     tenant = await create_tenant(database)
     calling, called = await submit_jobs(database, tenant, 2)
-    me = await join_worker(database)
+    me = await worker(database)
     assert len(await claim_jobs(database, me)) == 2
     async with database.transaction() as session:
         await session.execute(
@@ -223,7 +223,7 @@ async def test_other_jobs_of_a_lost_process_are_not_failed(database: Database) -
     tenant = await create_tenant(database)
     job_ids = await submit_jobs(database, tenant, 2)
     for _ in range(6):
-        me = await join_worker(database)
+        me = await worker(database)
         async with database.transaction() as session:
             await reserve_quarantined(session, worker_id=me, lanes=["default"])
         await claim_jobs(database, me)
@@ -237,7 +237,7 @@ async def test_worker_runs_only_one_quarantined_job_at_a_time(database: Database
     await submit_jobs(database, tenant, 2)
     async with database.transaction() as session:
         await session.execute(text("update job_queue set suspect = true"))
-    first, second = await join_worker(database), await join_worker(database)
+    first, second = await worker(database), await worker(database)
     async with database.transaction() as session:
         assert await reserve_quarantined(session, worker_id=first, lanes=["default"]) == "default"
     async with database.transaction() as session:
@@ -250,7 +250,7 @@ async def test_queued_job_is_cancelled_immediately_and_frees_its_slot(database: 
     async with database.transaction() as session:
         await cancelling.cancel(session, tenant.principal, first)
     assert (await read_job(database, tenant, first)).status == "cancelled"
-    assert [job.job_id for job in await claim_jobs(database, await join_worker(database))] == [second]
+    assert [job.job_id for job in await claim_jobs(database, await worker(database))] == [second]
     await assert_ledger_is_consistent(database)
 
 
@@ -259,7 +259,7 @@ async def test_worker_cancels_a_running_job_and_the_sweep_a_lost_one(
 ) -> None:
     tenant = await create_tenant(database)
     (job_id,) = await submit_jobs(database, tenant)
-    me = await join_worker(database)
+    me = await worker(database)
     await claim_jobs(database, me)
     async with database.transaction() as session:
         await cancelling.cancel(session, tenant.principal, job_id)
@@ -272,7 +272,7 @@ async def test_worker_cancels_a_running_job_and_the_sweep_a_lost_one(
 async def test_lost_job_of_a_missing_skill_fails_and_delays_no_other(database: Database) -> None:
     tenant = await create_tenant(database)
     first, second = await submit_jobs(database, tenant, 2)
-    me = await join_worker(database)
+    me = await worker(database)
     await claim_jobs(database, me)
     async with database.transaction() as session:
         await session.execute(text("update jobs set skill_name = 'gone' where id = :id"), {"id": first})
@@ -286,7 +286,7 @@ async def test_lost_job_of_a_missing_skill_fails_and_delays_no_other(database: D
 async def test_ended_job_cannot_be_cancelled(database: Database) -> None:
     tenant = await create_tenant(database)
     (job_id,) = await submit_jobs(database, tenant)
-    (job,) = await claim_jobs(database, await join_worker(database))
+    (job,) = await claim_jobs(database, await worker(database))
     await end_job(database, job)
     with pytest.raises(JobAlreadyEnded, match="already succeeded"):
         async with database.transaction() as session:
@@ -296,7 +296,7 @@ async def test_ended_job_cannot_be_cancelled(database: Database) -> None:
 async def test_missing_heartbeats_do_not_count_while_the_database_was_down(database: Database) -> None:
     tenant = await create_tenant(database)
     (job_id,) = await submit_jobs(database, tenant)
-    worker_id = await join_worker(database)
+    worker_id = await worker(database)
     await claim_jobs(database, worker_id)
     async with database.transaction() as session:
         await session.execute(text("update workers set beat_at = now() - interval '1 minute'"))
@@ -320,7 +320,7 @@ async def test_empty_wallet_rejects_submissions_and_holds_queued_jobs(database: 
     (job_id,) = await submit_jobs(database, tenant)
     async with database.transaction() as session:
         await session.execute(text("update wallets set reserved_micros = balance_micros"))
-    assert await claim_jobs(database, await join_worker(database)) == []
+    assert await claim_jobs(database, await worker(database)) == []
     assert (await read_job(database, tenant, job_id)).waiting_reason == "the wallet is empty"
 
 
@@ -328,7 +328,7 @@ async def test_delayed_job_waits_until_its_time(database: Database) -> None:
     tenant = await create_tenant(database)
     later = now() + timedelta(days=300)
     (job_id,) = await submit_jobs(database, tenant, run_at=later.isoformat())
-    assert await claim_jobs(database, await join_worker(database)) == []
+    assert await claim_jobs(database, await worker(database)) == []
     assert (
         await read_job(database, tenant, job_id)
     ).waiting_reason == f"not before {later:%Y-%m-%d %H:%M:%S} UTC"
@@ -336,14 +336,14 @@ async def test_delayed_job_waits_until_its_time(database: Database) -> None:
         await session.execute(text("update job_queue set not_before = now() - interval '1 s'"))
     async with database.transaction() as session:
         await sweep(session)
-    assert len(await claim_jobs(database, await join_worker(database))) == 1
+    assert len(await claim_jobs(database, await worker(database))) == 1
 
 
 async def test_priced_job_reserves_its_cap_and_pays_its_usage(database: Database) -> None:
     tenant = await create_tenant(database, credit_micros=1_000)
     prices = PriceList(compute_micros_per_second=100, job_timeout_s=5)
     (job_id,) = await submit_jobs(database, tenant, prices=prices)
-    (job,) = await claim_jobs(database, await join_worker(database))
+    (job,) = await claim_jobs(database, await worker(database))
     assert job.reserved_micros == 500
     async with database.transaction() as session:
         used = (ledger.LineItem("compute", {"seconds": 2}, 200_000, 200),)
@@ -357,7 +357,7 @@ async def test_failed_job_costs_nothing(database: Database) -> None:
     (job_id,) = await submit_jobs(
         database, tenant, prices=PriceList(compute_micros_per_second=100, job_timeout_s=5)
     )
-    (job,) = await claim_jobs(database, await join_worker(database))
+    (job,) = await claim_jobs(database, await worker(database))
     async with database.transaction() as session:
         used = (ledger.LineItem("compute", {"seconds": 2}, 200_000, 200),)
         await finish(session, job, AttemptResult("failed", error="no", error_code="exception", used=used))

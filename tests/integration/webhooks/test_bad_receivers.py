@@ -363,7 +363,7 @@ async def test_late_failure_is_ignored_and_late_success_is_recorded(hooks: Hooks
     assert [(one["number"], one["error"]) for one in delivery["attempt_log"]] == [(2, None), (1, "late")]
 
 
-@pytest.mark.parametrize("turns", range(6))
+@pytest.mark.parametrize("iterations", range(6))
 async def test_process_can_stop_when_a_delivery_ends(hooks: Hooks, iterations: int) -> None:
     async with hooks.dispatcher() as dispatcher:
         running = asyncio.create_task(dispatcher.periodic_task().repeat())
