@@ -54,9 +54,9 @@ class Project:
 
     async def pushed(self, files: Mapping[str, bytes], *, where: str = "/v1", **form: str) -> Any:
         """Push a bundle of these files, and check that it is accepted."""
-        answer = await self.push(files, where=where, **form)
-        assert answer.status_code == 201, answer.text
-        return answer.json()
+        response = await self.push(files, where=where, **form)
+        assert response.status_code == 201, response.text
+        return response.json()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,11 @@ class Projects:
         """Create a project with a key of that kind."""
         async with self.database.transaction() as session:
             project = await creation.create(session, name=name, concurrency_limit=5)
-            made = await keys.create(session, None, project_id=project.id, kind=kind)
+            created = await keys.create(session, None, project_id=project.id, kind=kind)
         http = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app),
             base_url="http://127.0.0.1:8123",
-            headers={"Authorization": f"Bearer {made.plaintext}"},
+            headers={"Authorization": f"Bearer {created.plaintext}"},
         )
         self.clients.append(http)
         return Project(project.id, project.slug, http)
@@ -84,9 +84,9 @@ class Projects:
 @pytest_asyncio.fixture
 async def make_project(app: FastAPI, database: Database) -> AsyncIterator[Projects]:
     """Return a factory of projects."""
-    made = Projects(app, database, [])
-    yield made
-    for client in made.clients:
+    created = Projects(app, database, [])
+    yield created
+    for client in created.clients:
         await client.aclose()
 
 

@@ -111,8 +111,8 @@ async def test_bundle_with_paths_outside_is_rejected(project: Any, instance: App
             archive.writestr(path, data)
     raw = packed.getvalue().replace(placeholder.encode(), entry.encode())
     before = await state(instance)
-    answer = await project.push_bytes(raw)
-    assert answer.status_code in (400, 422), answer.text
+    response = await project.push_bytes(raw)
+    assert response.status_code in (400, 422), response.text
     assert await state(instance) == before
 
 
@@ -263,10 +263,10 @@ async def test_invalid_key_is_rejected(project: Any, instance: AppContext, name:
     before = await state(instance)
     headers = {"Authorization": KEYS[name].encode("latin-1")}
     for method, url in (("GET", "/v1/jobs"), ("POST", "/v1/jobs"), ("PUT", "/v1/secrets"), ("GET", "/v1/me")):
-        answer = await project.http.request(method, url, headers=headers)
-        check(answer, Refusal(401, answer.json()["code"], "key"))
-        assert answer.headers["www-authenticate"] == "Bearer"
-        assert len(answer.text) < 1_000
+        response = await project.http.request(method, url, headers=headers)
+        check(response, Refusal(401, response.json()["code"], "key"))
+        assert response.headers["www-authenticate"] == "Bearer"
+        assert len(response.text) < 1_000
     assert await state(instance) == before
 
 
@@ -275,25 +275,27 @@ async def test_invalid_key_is_rejected(project: Any, instance: AppContext, name:
 )
 async def test_upload_to_an_invalid_path_is_rejected(project: Any, instance: AppContext, path: str) -> None:
     before = await state(instance)
-    answer = await project.http.post(
+    response = await project.http.post(
         "/v1/drive/upload", files={"file": ("up.txt", b"up", "text/plain")}, data={"path": path}
     )
-    assert 400 <= answer.status_code < 500, answer.text
-    assert answer.json()["code"] in ("bad_drive_path", "bad_upload")
+    assert 400 <= response.status_code < 500, response.text
+    assert response.json()["code"] in ("bad_drive_path", "bad_upload")
     assert await state(instance) == before
 
 
-def check(answer: httpx.Response, refusal: Refusal) -> None:
+def check(response: httpx.Response, refusal: Refusal) -> None:
     """Check that the response is this error, readable for a user, without internal details."""
-    assert (answer.status_code, answer.json().get("code")) == (refusal.status, refusal.code), answer.text[
-        :2000
-    ]
-    body = answer.json()
+    assert (response.status_code, response.json().get("code")) == (refusal.status, refusal.code), (
+        response.text[:2000]
+    )
+    body = response.json()
     messages = [body["detail"], *(f"{one['path']}: {one['message']}" for one in body.get("errors", []))]
     assert any(refusal.says.lower() in message.lower() for message in messages), messages
     assert body["detail"].rstrip()[-1] in ".?!)", body["detail"]
-    assert not any(word in answer.text for word in ("Traceback", "sqlalchemy", "psycopg", "/site-packages/"))
-    assert len(answer.text) < 20_000
+    assert not any(
+        word in response.text for word in ("Traceback", "sqlalchemy", "psycopg", "/site-packages/")
+    )
+    assert len(response.text) < 20_000
 
 
 async def state(instance: AppContext) -> dict[str, Any]:

@@ -65,11 +65,11 @@ async def test_concurrent_requests_share_one_extraction(tmp_path: Path) -> None:
 
 async def test_cancelled_request_does_not_stop_the_extraction_for_others(tmp_path: Path) -> None:
     storage, sha256 = await stored(tmp_path)
-    hasty = asyncio.create_task(ensure_unpacked(storage, tmp_path / "cache", sha256))
-    patient = asyncio.create_task(ensure_unpacked(storage, tmp_path / "cache", sha256))
+    cancelled = asyncio.create_task(ensure_unpacked(storage, tmp_path / "cache", sha256))
+    waiting = asyncio.create_task(ensure_unpacked(storage, tmp_path / "cache", sha256))
     await asyncio.sleep(0)
-    hasty.cancel()
-    assert (await patient / "skills/a/SKILL.md").read_text() == "hi"
+    cancelled.cancel()
+    assert (await waiting / "skills/a/SKILL.md").read_text() == "hi"
 
 
 def test_processes_do_not_interfere_with_each_other(tmp_path: Path) -> None:
@@ -82,8 +82,8 @@ def test_processes_do_not_interfere_with_each_other(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", program, str(tmp_path / "storage"), str(tmp_path / "cache"), sha256]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    answers = {process.communicate(timeout=60)[0].strip() for process in running}
-    assert answers == {str(tmp_path / "cache" / sha256)}
+    responses = {process.communicate(timeout=60)[0].strip() for process in running}
+    assert responses == {str(tmp_path / "cache" / sha256)}
     left = {path.name for path in (tmp_path / "cache").iterdir()}
     assert left - {f".{sha256}.used"} == {sha256}
 

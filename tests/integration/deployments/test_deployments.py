@@ -77,9 +77,9 @@ async def test_invalid_bundle_returns_all_problems_and_is_not_stored(
     project: Any, instance: AppContext
 ) -> None:
     bad = {**BUNDLE, "skills/double/skill.yaml": b"entrypoint: main.py:rum\ntitel: x\n"}
-    answer = await project.push(bad)
-    assert answer.status_code == 422
-    body = answer.json()
+    response = await project.push(bad)
+    assert response.status_code == 422
+    body = response.json()
     assert body["code"] == "bundle_invalid"
     assert {error["path"] for error in body["errors"]} == {"skills/double/skill.yaml"}
     assert len(body["errors"]) == 4, "a function, a key and two schemas"
@@ -92,9 +92,9 @@ async def test_invalid_bundle_returns_all_problems_and_is_not_stored(
 
 async def test_validation_stores_nothing(project: Any) -> None:
     files = {"bundle": ("b.zip", pack_files(BUNDLE), "application/zip")}
-    answer = await project.http.post("/v1/deployments/validate", files=files)
-    assert answer.status_code == 200
-    assert answer.json()["manifest"]["skills"][0]["name"] == "double"
+    response = await project.http.post("/v1/deployments/validate", files=files)
+    assert response.status_code == 200
+    assert response.json()["manifest"]["skills"][0]["name"] == "double"
     assert (await project.http.get("/v1/deployments")).json() == []
 
 
@@ -108,8 +108,8 @@ async def test_body_that_is_no_zip_or_form_is_rejected_clearly(project: Any) -> 
 async def test_only_inactive_versions_can_be_deleted(project: Any) -> None:
     first = await project.pushed(BUNDLE)
     second = await project.pushed(BUNDLE)
-    refused = await project.http.delete(f"/v1/deployments/{second['id']}")
-    assert (refused.status_code, refused.json()["code"]) == (409, "deployment_active")
+    rejected = await project.http.delete(f"/v1/deployments/{second['id']}")
+    assert (rejected.status_code, rejected.json()["code"]) == (409, "deployment_active")
     assert (await project.http.delete(f"/v1/deployments/{first['id']}")).status_code == 204
     assert (await project.http.get("/v1/deployments/1")).status_code == 404
     assert (await project.pushed(BUNDLE))["version"] == 3, "numbers are never reused"
@@ -128,15 +128,15 @@ async def test_version_with_unfinished_jobs_cannot_be_deleted(project: Any, inst
                 inputs={},
             )
         )
-    refused = await project.http.delete("/v1/deployments/1")
-    assert (refused.status_code, refused.json()["live_jobs"]) == (409, 1)
+    rejected = await project.http.delete("/v1/deployments/1")
+    assert (rejected.status_code, rejected.json()["live_jobs"]) == (409, 1)
 
 
 async def test_bundle_is_downloaded_unchanged(project: Any) -> None:
-    made = await project.pushed(BUNDLE)
-    answer = await project.http.get(f"/v1/deployments/{made['id']}/bundle")
-    assert answer.content == pack_files(BUNDLE)
-    assert answer.headers["content-type"] == "application/zip"
+    created = await project.pushed(BUNDLE)
+    response = await project.http.get(f"/v1/deployments/{created['id']}/bundle")
+    assert response.content == pack_files(BUNDLE)
+    assert response.headers["content-type"] == "application/zip"
 
 
 async def test_pull_url_works_without_a_key_and_not_when_forged(project: Any) -> None:
@@ -145,8 +145,8 @@ async def test_pull_url_works_without_a_key_and_not_when_forged(project: Any) ->
     pulled = (await project.http.get("/v1/skillpacks/default/deployments/pull?ttl=600")).json()
     assert pulled["version"] == 1
     url = pulled["download_url"]
-    answer = await project.http.get(url, headers={"Authorization": ""})
-    assert answer.content == pack_files(BUNDLE)
+    response = await project.http.get(url, headers={"Authorization": ""})
+    assert response.content == pack_files(BUNDLE)
     forged = url[:-2] + ("AA" if url[-2:] != "AA" else "BB")
     assert (await project.http.get(forged)).status_code == 404
     assert (await project.http.get(url[:-5])).status_code == 404
@@ -161,8 +161,8 @@ async def test_pull_url_is_rejected_after_project_deletion(project: Any, instanc
 
 
 async def test_concurrent_pushes_get_consecutive_unique_numbers(project: Any) -> None:
-    made = await asyncio.gather(*(project.pushed(BUNDLE) for _ in range(8)))
-    assert sorted(one["version"] for one in made) == list(range(1, 9))
+    created = await asyncio.gather(*(project.pushed(BUNDLE) for _ in range(8)))
+    assert sorted(one["version"] for one in created) == list(range(1, 9))
 
 
 async def test_push_repeated_with_one_idempotency_key_is_one_version(project: Any) -> None:
@@ -175,17 +175,17 @@ async def test_push_repeated_with_one_idempotency_key_is_one_version(project: An
 
 
 async def test_versions_of_another_project_are_not_found(project: Any, make_project: Any) -> None:
-    made = await project.pushed(BUNDLE)
+    created = await project.pushed(BUNDLE)
     other = await make_project.make("Other")
     for method, path in (
-        ("GET", f"/v1/deployments/{made['id']}"),
-        ("POST", f"/v1/deployments/{made['id']}/activate"),
-        ("DELETE", f"/v1/deployments/{made['id']}"),
-        ("GET", f"/v1/deployments/{made['id']}/bundle"),
-        ("GET", f"/v1/deployments/{made['id']}/diff"),
-        ("GET", f"/v1/deployments/{made['id']}/files/skills/double/main.py"),
-        ("GET", f"/v1/skillpacks/{made['skillpack_id']}"),
-        ("GET", f"/v1/skillpacks/{made['skillpack_id']}/deployments"),
+        ("GET", f"/v1/deployments/{created['id']}"),
+        ("POST", f"/v1/deployments/{created['id']}/activate"),
+        ("DELETE", f"/v1/deployments/{created['id']}"),
+        ("GET", f"/v1/deployments/{created['id']}/bundle"),
+        ("GET", f"/v1/deployments/{created['id']}/diff"),
+        ("GET", f"/v1/deployments/{created['id']}/files/skills/double/main.py"),
+        ("GET", f"/v1/skillpacks/{created['skillpack_id']}"),
+        ("GET", f"/v1/skillpacks/{created['skillpack_id']}/deployments"),
         ("GET", f"/v1/skills/{project.slug}/default/double"),
     ):
         assert (await other.http.request(method, path)).status_code == 404, path
@@ -220,8 +220,8 @@ async def test_diff_marks_breaking_changes(project: Any) -> None:
         "skills/double/main.py": b"def run(n, unit):\n    return {'n': n}\n",
         "NOTES.md": b"hi",
     }
-    made = await project.pushed(changed, activate="false")
-    assert any("unit" in warning["message"] for warning in made["warnings"])
+    created = await project.pushed(changed, activate="false")
+    assert any("unit" in warning["message"] for warning in created["warnings"])
     found = (await project.http.get("/v1/deployments/2/diff")).json()
     assert found["is_breaking"] is True
     assert [file["path"] for file in found["files"]] == [
@@ -260,8 +260,8 @@ async def test_draft_runs_by_id_and_is_never_active(project: Any, instance: AppC
         )
         found = await resolve_skill(session, project.principal, skill="double", deployment_id=draft.id)
         assert (found.deployment_id, found.version) == (draft.id, None)
-    refused = await project.http.post(f"/v1/deployments/{draft.id}/activate")
-    assert (refused.status_code, refused.json()["code"]) == (409, "draft_not_activatable")
+    rejected = await project.http.post(f"/v1/deployments/{draft.id}/activate")
+    assert (rejected.status_code, rejected.json()["code"]) == (409, "draft_not_activatable")
     assert [one["version"] for one in (await project.http.get("/v1/deployments")).json()] == [1]
 
 
@@ -280,9 +280,9 @@ async def test_every_action_is_in_the_audit_log(project: Any) -> None:
 
 
 async def test_workers_read_the_row_of_a_deployment(project: Any, instance: AppContext) -> None:
-    made = await project.pushed(BUNDLE)
+    created = await project.pushed(BUNDLE)
     async with instance.database.transaction() as session:
-        row = await session.get(Deployment, made["id"])
+        row = await session.get(Deployment, created["id"])
     assert row is not None
     assert row.manifest["skills"][0]["path"] == "skills/double"
 
@@ -331,9 +331,9 @@ async def test_push_uses_the_skillpack_of_puras_yaml(project: Any) -> None:
     both = await asyncio.gather(
         *(project.push(named("slug: birds\ntitle: All birds\ndescription: Names them.\n")) for _ in range(2))
     )
-    assert [answer.status_code for answer in both] == [201, 201], [answer.text for answer in both]
-    assert {answer.json()["skillpack"] for answer in both} == {"birds"}
-    assert {answer.json()["version"] for answer in both} == {1, 2}
+    assert [response.status_code for response in both] == [201, 201], [response.text for response in both]
+    assert {response.json()["skillpack"] for response in both} == {"birds"}
+    assert {response.json()["version"] for response in both} == {1, 2}
     pack = (await project.http.get("/v1/skillpacks/birds")).json()
     assert (pack["name"], pack["description"], pack["is_default"]) == ("All birds", "Names them.", False)
     by_id = await project.pushed(named(f"skillpack_id: {pack['id']}\nslug: of-another-instance\n"))

@@ -39,8 +39,8 @@ async def test_described_skills_can_be_called(project: Any) -> None:
     spec = (await project.http.get(f"/v1/projects/{project.id}/openapi.json")).json()
     assert len(spec["paths"]) == 2
     for path in spec["paths"]:
-        answer = await project.http.post(path, params={"timeout": 0}, json={"n": 2})
-        assert (answer.status_code, answer.json()["status"]) == (200, "queued"), path
+        response = await project.http.post(path, params={"timeout": 0}, json={"n": 2})
+        assert (response.status_code, response.json()["status"]) == (200, "queued"), path
 
 
 async def test_description_of_another_project_is_not_found(project: Any, make_project: Any) -> None:
@@ -67,9 +67,9 @@ async def test_run_and_replay_are_created_once_per_idempotency_key(project: Any,
 
 
 async def test_body_without_json_content_type_is_rejected_with_a_hint(project: Any) -> None:
-    answer = await project.http.post("/v1/jobs", content=b'{"skill": "double", "inputs": {"n": 1}}')
-    assert answer.status_code == 415
-    assert "Content-Type: application/json" in answer.json()["detail"]
+    response = await project.http.post("/v1/jobs", content=b'{"skill": "double", "inputs": {"n": 1}}')
+    assert response.status_code == 415
+    assert "Content-Type: application/json" in response.json()["detail"]
     missing = await project.http.post("/v1/jobs")
     assert missing.status_code == 422
 
@@ -90,17 +90,17 @@ async def test_values_that_cannot_be_stored_are_rejected_with_their_path(
 ) -> None:
     body = {"skill": '"double"', "inputs": '{"n": 1}', where.partition(".")[0]: value}
     content = "{" + ", ".join(f'"{name}": {written}' for name, written in body.items()) + "}"
-    answer = await project.http.post(
+    response = await project.http.post(
         "/v1/jobs", content=content, headers={"Content-Type": "application/json"}
     )
-    assert answer.status_code == 422, answer.text
-    assert answer.json()["errors"][0]["path"] == where
+    assert response.status_code == 422, response.text
+    assert response.json()["errors"][0]["path"] == where
 
 
 async def test_bundle_that_is_not_a_form_file_is_rejected_with_a_hint(project: Any) -> None:
-    answer = await project.http.post("/v1/deployments", files={"bundle": (None, "text")})
-    assert answer.status_code == 422
-    assert "a part of the form with a file name" in answer.json()["detail"]
+    response = await project.http.post("/v1/deployments", files={"bundle": (None, "text")})
+    assert response.status_code == 422
+    assert "a part of the form with a file name" in response.json()["detail"]
 
 
 async def test_publishable_key_reads_jobs_by_id_and_cannot_list(project: Any, database: Database) -> None:
@@ -110,8 +110,8 @@ async def test_publishable_key_reads_jobs_by_id_and_cannot_list(project: Any, da
     job = (await project.http.post(RUN, json={"n": 1}, headers=headers)).json()
     assert (await project.http.get(f"/v1/jobs/{job['id']}", headers=headers)).status_code == 200
     for path in ("/v1/jobs", "/v1/pricing"):
-        answer = await project.http.get(path, headers=headers)
-        assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed"), path
+        response = await project.http.get(path, headers=headers)
+        assert (response.status_code, response.json()["code"]) == (403, "not_allowed"), path
 
 
 async def test_key_over_its_spending_limit_is_rejected(project: Any, database: Database) -> None:
@@ -119,12 +119,12 @@ async def test_key_over_its_spending_limit_is_rejected(project: Any, database: D
         created = await keys.create(
             session, None, project_id=project.id, kind="secret", limits=Limits(daily_cap_micros=0)
         )
-    answer = await project.http.post(
+    response = await project.http.post(
         "/v1/jobs",
         json={"skill": "double", "inputs": {"n": 1}},
         headers={"Authorization": f"Bearer {created.plaintext}"},
     )
-    assert (answer.status_code, answer.json()["code"]) == (402, "key_cap_reached")
+    assert (response.status_code, response.json()["code"]) == (402, "key_cap_reached")
 
 
 @pytest.mark.parametrize("number", ["-1", "x", str(2**31), "9" * 30])
@@ -132,5 +132,5 @@ async def test_invalid_event_number_is_rejected_before_the_stream_starts(project
     job = (await project.http.post(RUN, json={"n": 1})).json()
     for path, headers in (("events", {}), ("stream", {}), ("stream", {"Last-Event-ID": number})):
         params = {} if headers else {"after": number}
-        answer = await project.http.get(f"/v1/jobs/{job['id']}/{path}", params=params, headers=headers)
-        assert answer.status_code == 422
+        response = await project.http.get(f"/v1/jobs/{job['id']}/{path}", params=params, headers=headers)
+        assert response.status_code == 422

@@ -40,8 +40,8 @@ async def resolve(instance: AppContext, project: Any, skill: str, **named: Any) 
 
 async def push_skillpack(project: Any, slug: str, *names: str) -> None:
     """Push another skillpack with these skills active."""
-    answer = await project.http.post("/v1/skillpacks", json={"name": slug.title(), "slug": slug})
-    assert answer.status_code == 201, answer.text
+    response = await project.http.post("/v1/skillpacks", json={"name": slug.title(), "slug": slug})
+    assert response.status_code == 201, response.text
     await project.pushed(bundle(*names), where=f"/v1/skillpacks/{slug}")
 
 
@@ -107,7 +107,7 @@ async def test_subskills_can_be_called_only_by_their_parent(instance: AppContext
 
 
 async def test_known_skill_costs_one_query_and_a_pinned_one_none(instance: AppContext, project: Any) -> None:
-    made = await project.pushed(bundle("resize"))
+    created = await project.pushed(bundle("resize"))
     await resolve(instance, project, "resize")
     async with instance.database.transaction() as session:
         with counted_statements(instance) as queries:
@@ -117,7 +117,7 @@ async def test_known_skill_costs_one_query_and_a_pinned_one_none(instance: AppCo
             await load_deployed_skill(
                 session, (await resolve(instance, project, "resize")).deployment_id, "resize"
             )
-        assert made["id"] not in "".join(queries)
+        assert created["id"] not in "".join(queries)
 
 
 async def test_skill_is_described_in_both_schema_dialects(project: Any) -> None:
@@ -142,8 +142,8 @@ examples: [{inputs: {photo: a.png}}]
 
 
 async def test_schema_of_skill_yaml_is_public(project: Any) -> None:
-    answer = await project.http.get("/schemas/skill.json", headers={"Authorization": ""})
-    assert answer.json()["title"] == "skill.yaml"
+    response = await project.http.get("/schemas/skill.json", headers={"Authorization": ""})
+    assert response.json()["title"] == "skill.yaml"
 
 
 async def test_skillpacks_are_created_once_per_slug(project: Any) -> None:

@@ -46,9 +46,9 @@ async def project(make_project: Any, database: Database) -> Any:
 async def bundle_of(project: Any, job_id: str) -> dict[str, bytes]:
     """Return the files that a job runs with."""
     job = (await project.http.get(f"/v1/jobs/{job_id}")).json()
-    answer = await project.http.get(f"/v1/deployments/{job['deployment_id']}/bundle")
-    assert answer.status_code == 200, answer.text
-    return {path: content.data for path, content in unpack(answer.content).items()}
+    response = await project.http.get(f"/v1/deployments/{job['deployment_id']}/bundle")
+    assert response.status_code == 200, response.text
+    return {path: content.data for path, content in unpack(response.content).items()}
 
 
 async def test_changed_files_apply_to_one_run(project: Any) -> None:
@@ -96,8 +96,8 @@ async def test_function_has_no_prompt(project: Any) -> None:
 
 
 async def test_example_is_added_after_the_others(project: Any) -> None:
-    answer = await project.http.post("/v1/drafts/examples", json={"skill": "describe", **EXAMPLE})
-    assert answer.status_code == 201, answer.text
+    response = await project.http.post("/v1/drafts/examples", json={"skill": "describe", **EXAMPLE})
+    assert response.status_code == 201, response.text
     text = (await project.http.get("/v1/drafts/files/skills/describe/skill.yaml")).text
     assert yaml.safe_load(text)["examples"][1] == EXAMPLE
     assert text.startswith("# of owls\n")
@@ -112,9 +112,9 @@ async def test_example_needs_a_skill_that_accepts_it(project: Any) -> None:
     assert unknown.status_code == 422
     plain = b"---\nname: plain\ndescription: Describes.\n---\nDescribe.\n"
     await project.http.put("/v1/drafts/files/skills/plain/SKILL.md", content=plain)
-    refused = await project.http.post("/v1/drafts/examples", json={"skill": "plain", **EXAMPLE})
-    assert refused.status_code == 422
-    assert "skill.yaml" in refused.json()["detail"]
+    rejected = await project.http.post("/v1/drafts/examples", json={"skill": "plain", **EXAMPLE})
+    assert rejected.status_code == 422
+    assert "skill.yaml" in rejected.json()["detail"]
 
 
 @pytest.mark.parametrize(

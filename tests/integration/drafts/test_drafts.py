@@ -20,9 +20,9 @@ YAML = f"{FILES}/skills/double/skill.yaml"
 
 
 async def listed(project: Any, where: str = "/v1") -> dict[str, Any]:
-    answer = await project.http.get(f"{where}/drafts")
-    assert answer.status_code == 200, answer.text
-    return {file["path"]: file for file in answer.json()["files"] if not file["is_deleted"]}
+    response = await project.http.get(f"{where}/drafts")
+    assert response.status_code == 200, response.text
+    return {file["path"]: file for file in response.json()["files"] if not file["is_deleted"]}
 
 
 async def test_draft_is_based_on_the_active_version(project: Any) -> None:
@@ -35,9 +35,9 @@ async def test_draft_is_based_on_the_active_version(project: Any) -> None:
 
 
 async def test_concurrent_requests_create_one_draft(project: Any) -> None:
-    answers = await asyncio.gather(*(project.http.get("/v1/drafts") for _ in range(8)))
-    assert {answer.status_code for answer in answers} == {200}
-    assert {len(answer.json()["files"]) for answer in answers} == {2}
+    responses = await asyncio.gather(*(project.http.get("/v1/drafts") for _ in range(8)))
+    assert {response.status_code for response in responses} == {200}
+    assert {len(response.json()["files"]) for response in responses} == {2}
 
 
 async def test_write_with_an_old_revision_is_rejected(project: Any) -> None:
@@ -49,8 +49,8 @@ async def test_write_with_an_old_revision_is_rejected(project: Any) -> None:
     assert rejected.json()["code"] == "draft_file_changed"
     assert rejected.json()["revision"] == mine.json()["revision"]
     assert (await project.http.get(MAIN)).content == b"mine"
-    anyway = await project.http.put(MAIN, content=b"theirs", headers={"If-Match": "*"})
-    assert anyway.json()["revision"] > mine.json()["revision"]
+    unconditional = await project.http.put(MAIN, content=b"theirs", headers={"If-Match": "*"})
+    assert unconditional.json()["revision"] > mine.json()["revision"]
 
 
 async def test_write_without_a_revision_needs_a_new_file(project: Any) -> None:
@@ -111,8 +111,8 @@ async def test_invalid_bundle_path_is_rejected(project: Any, path: str) -> None:
 
 async def test_content_over_the_limit_is_rejected_and_nothing_is_lost(project: Any) -> None:
     seen = (await project.http.get(MAIN)).headers["etag"]
-    answer = await project.http.put(MAIN, content=b"x" * (MAX_FILE_BYTES + 1), headers={"If-Match": seen})
-    assert answer.status_code == 413
+    response = await project.http.put(MAIN, content=b"x" * (MAX_FILE_BYTES + 1), headers={"If-Match": seen})
+    assert response.status_code == 413
     bundle = pack_files({"big.bin": b"x" * (MAX_FILE_BYTES + 1)})
     imported = await project.http.post("/v1/drafts/import", files={"bundle": ("b.zip", bundle)})
     assert imported.status_code == 413
@@ -143,8 +143,12 @@ async def test_draft_runs_as_a_job_without_a_version_number(project: Any) -> Non
 
 async def test_publish_creates_the_next_version_and_rebases_the_draft(project: Any) -> None:
     await project.http.put(f"{FILES}/skills/double/notes.md", content=b"why")
-    made = await project.http.post("/v1/drafts/publish", json={"notes": "with notes"})
-    assert (made.json()["version"], made.json()["is_active"], made.json()["notes"]) == (2, True, "with notes")
+    created = await project.http.post("/v1/drafts/publish", json={"notes": "with notes"})
+    assert (created.json()["version"], created.json()["is_active"], created.json()["notes"]) == (
+        2,
+        True,
+        "with notes",
+    )
     assert (await project.http.get("/v1/drafts")).json()["base_version"] == 2
     back = await project.http.post("/v1/drafts/reset", json={"version": 1})
     assert back.json()["base_version"] == 1
@@ -170,30 +174,32 @@ async def test_diff_shows_the_changes_of_a_publish(project: Any) -> None:
 async def test_publish_with_an_old_revision_is_rejected(project: Any) -> None:
     await project.http.put(f"{FILES}/skills/double/notes.md", content=b"why")
     seen = (await project.http.get("/v1/drafts/diff")).json()
-    asked = {"revision": seen["revision"], "active_version": seen["base_version"]}
+    expected = {"revision": seen["revision"], "active_version": seen["base_version"]}
 
     await project.http.put(f"{FILES}/skills/double/more.md", content=b"of another user")
-    refused = await project.http.post("/v1/drafts/publish", json=asked)
+    refused = await project.http.post("/v1/drafts/publish", json=expected)
     assert (refused.status_code, refused.json()["code"]) == (409, "draft_changed")
     assert refused.json()["revision"] == (await project.http.get("/v1/drafts")).json()["revision"]
 
-    asked["revision"] = refused.json()["revision"]
+    expected["revision"] = refused.json()["revision"]
     assert (await project.http.post("/v1/drafts/publish", json={})).status_code == 201
-    refused = await project.http.post("/v1/drafts/publish", json=asked)
+    refused = await project.http.post("/v1/drafts/publish", json=expected)
     assert (refused.status_code, refused.json()["code"]) == (409, "active_version_changed")
     assert refused.json()["active_version"] == 2
     assert [one["version"] for one in (await project.http.get("/v1/deployments")).json()] == [2, 1]
 
-    made = await project.http.post("/v1/drafts/publish", json=asked | {"active_version": 2})
-    assert made.json()["version"] == 3
+    created = await project.http.post("/v1/drafts/publish", json=expected | {"active_version": 2})
+    assert created.json()["version"] == 3
 
 
 async def test_one_of_two_concurrent_publishes_is_rejected(project: Any) -> None:
     await project.http.put(f"{FILES}/skills/double/notes.md", content=b"why")
     seen = (await project.http.get("/v1/drafts/diff")).json()
-    asked = {"revision": seen["revision"], "active_version": seen["base_version"]}
-    answers = await asyncio.gather(*(project.http.post("/v1/drafts/publish", json=asked) for _ in range(5)))
-    assert sorted(one.status_code for one in answers) == [201, 409, 409, 409, 409]
+    expected = {"revision": seen["revision"], "active_version": seen["base_version"]}
+    responses = await asyncio.gather(
+        *(project.http.post("/v1/drafts/publish", json=expected) for _ in range(5))
+    )
+    assert sorted(one.status_code for one in responses) == [201, 409, 409, 409, 409]
 
 
 async def test_first_version_has_no_base(project: Any) -> None:
@@ -223,8 +229,8 @@ async def test_draft_is_created_from_a_template(project: Any) -> None:
 async def test_agent_skills_are_imported_alongside_existing_skills(project: Any) -> None:
     await project.http.get("/v1/drafts")
     folder = {"skills/owls/SKILL.md": b"---\nname: owls\ndescription: Describes owls.\n---\nDescribe owls.\n"}
-    answer = await project.http.post("/v1/drafts/import", files={"bundle": ("s.zip", pack_files(folder))})
-    assert answer.status_code == 200, answer.text
+    response = await project.http.post("/v1/drafts/import", files={"bundle": ("s.zip", pack_files(folder))})
+    assert response.status_code == 200, response.text
     assert set(await listed(project)) == {*BUNDLE, *folder}
     checked = (await project.http.get("/v1/drafts/check")).json()
     assert [skill["name"] for skill in checked["skills"]] == ["double", "owls"]
@@ -239,14 +245,14 @@ async def test_export_equals_the_import(project: Any) -> None:
 
 async def test_read_creates_no_draft(project: Any, make_project: Any, database: Database) -> None:
     async with database.transaction() as session:
-        made = await keys.create(
+        created = await keys.create(
             session, None, project_id=project.id, limits=Limits(scopes=("deployments:read",))
         )
-    headers = {"Authorization": f"Bearer {made.plaintext}"}
+    headers = {"Authorization": f"Bearer {created.plaintext}"}
     for path in ("", "/check", "/files/skills/double/main.py"):
-        answer = await project.http.get(f"/v1/drafts{path}", headers=headers)
-        assert (answer.status_code, answer.json()["code"]) == (404, "draft_not_started"), path
-        assert answer.json()["former_code"] == "draft_not_begun", "the code before 0.2"
+        response = await project.http.get(f"/v1/drafts{path}", headers=headers)
+        assert (response.status_code, response.json()["code"]) == (404, "draft_not_started"), path
+        assert response.json()["former_code"] == "draft_not_begun", "the code before 0.2"
     await project.http.get("/v1/drafts")
     assert (await project.http.get("/v1/drafts", headers=headers)).status_code == 200
 

@@ -21,9 +21,9 @@ def digest(content: bytes) -> str:
 
 async def test_etag_of_a_file_is_its_hash(drive: Drive) -> None:
     await drive.upload(CONTENT, path="a.txt")
-    for answer in (await drive.get("a.txt"), await drive.get("a.txt", Range="bytes=0-2")):
-        assert answer.headers["etag"] == f'"{SHA256}"'
-        assert answer.headers["repr-digest"] == digest(CONTENT)
+    for response in (await drive.get("a.txt"), await drive.get("a.txt", Range="bytes=0-2")):
+        assert response.headers["etag"] == f'"{SHA256}"'
+        assert response.headers["repr-digest"] == digest(CONTENT)
     assert (await drive.get("a.txt", **{"If-None-Match": f'"{SHA256}"'})).status_code == 304
     assert (await drive.list()).json()[0]["sha256"] == SHA256
 
@@ -32,9 +32,9 @@ async def test_hash_belongs_to_the_current_file(drive: Drive) -> None:
     await drive.upload(CONTENT, path="a.txt")
     (drive.folder / "a.txt").write_bytes(b"other words")  # the same length
     assert (await drive.list()).json()[0]["sha256"] is None
-    answer = await drive.get("a.txt")
-    assert answer.headers["etag"] != f'"{SHA256}"'
-    assert answer.headers.get("repr-digest") in (None, digest(b"other words"))
+    response = await drive.get("a.txt")
+    assert response.headers["etag"] != f'"{SHA256}"'
+    assert response.headers.get("repr-digest") in (None, digest(b"other words"))
 
 
 async def test_file_written_by_a_job_is_hashed_when_it_no_longer_changes(drive: Drive) -> None:
@@ -55,12 +55,12 @@ async def test_upload_with_a_wrong_digest_is_rejected_and_not_stored(
     drive: Drive, header: str, tmp_path: Path
 ) -> None:
     wrong = {header: digest(b"something else")}
-    answers = [
+    responses = [
         await drive.upload(CONTENT, path="a.txt", **wrong),
         await drive.client.put("/v1/drive/files/a.txt", content=CONTENT, headers={**drive.headers, **wrong}),
     ]
-    for answer in answers:
-        assert (answer.status_code, answer.json()["code"]) == (422, "digest_mismatch")
+    for response in responses:
+        assert (response.status_code, response.json()["code"]) == (422, "digest_mismatch")
     assert list(drive.folder.iterdir()) == list((tmp_path / "storage" / "incoming").iterdir()) == []
 
 
@@ -85,14 +85,14 @@ async def test_digest_of_a_form_may_cover_the_whole_body(drive: Drive) -> None:
 
 @pytest.mark.parametrize("value", ["junk", "sha-256=:AAAA:", "sha-256=:!:", "sha-256=abc", ""])
 async def test_invalid_digest_is_rejected(drive: Drive, value: str) -> None:
-    answer = await drive.upload(CONTENT, path="a.txt", **{"Content-Digest": value})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    response = await drive.upload(CONTENT, path="a.txt", **{"Content-Digest": value})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid")
 
 
 async def test_range_after_the_end_is_rejected_with_a_message(drive: Drive) -> None:
     await drive.upload(CONTENT, path="a.txt")
-    answer = await drive.get("a.txt", Range="bytes=100-")
-    assert (answer.status_code, answer.json()["code"], answer.json()["size_bytes"]) == (
+    response = await drive.get("a.txt", Range="bytes=100-")
+    assert (response.status_code, response.json()["code"], response.json()["size_bytes"]) == (
         416,
         "range_not_satisfiable",
         len(CONTENT),

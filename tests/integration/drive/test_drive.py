@@ -20,9 +20,9 @@ JPEG = b"\xff\xd8\xff\xe0" + os.urandom(100)
 
 
 async def test_upload_returns_path_size_hash_and_content_type(drive: Drive) -> None:
-    answer = await drive.upload(JPEG, "my photo.JPG")
-    assert answer.status_code == 201
-    body = answer.json()
+    response = await drive.upload(JPEG, "my photo.JPG")
+    assert response.status_code == 201
+    body = response.json()
     folder, name = body["drive_path"].split("/")
     assert (folder, name[36:]) == ("uploads", ".jpg")
     UUID(name[:36])
@@ -48,8 +48,8 @@ async def test_upload_returns_path_size_hash_and_content_type(drive: Drive) -> N
     ],
 )
 async def test_form_determines_the_path_of_a_file(drive: Drive, path: str, name: str, expected: str) -> None:
-    answer = await drive.upload(JPEG, name, path)
-    assert answer.json().get("drive_path") == expected, answer.text
+    response = await drive.upload(JPEG, name, path)
+    assert response.json().get("drive_path") == expected, response.text
     assert (drive.folder / expected).read_bytes() == JPEG
 
 
@@ -69,8 +69,8 @@ async def test_form_determines_the_path_of_a_file(drive: Drive, path: str, name:
 async def test_upload_to_an_invalid_path_is_rejected_and_not_stored(
     drive: Drive, path: str, name: str
 ) -> None:
-    answer = await drive.upload(JPEG, name, path)
-    assert (answer.status_code, answer.json()["code"]) == (422, "bad_drive_path")
+    response = await drive.upload(JPEG, name, path)
+    assert (response.status_code, response.json()["code"]) == (422, "bad_drive_path")
     assert list(drive.folder.iterdir()) == []
 
 
@@ -79,14 +79,14 @@ async def test_upload_replaces_a_file_but_not_a_folder(drive: Drive) -> None:
     assert (await drive.upload(b"second", path="out/a.txt")).status_code == 201
     assert (await drive.get("out/a.txt")).content == b"second"
     for path in ("out", "out/a.txt/b"):
-        answer = await drive.upload(b"x", path=path)
-        assert (answer.status_code, answer.json()["code"]) == (409, "drive_path_taken")
+        response = await drive.upload(b"x", path=path)
+        assert (response.status_code, response.json()["code"]) == (409, "drive_path_taken")
 
 
 async def test_file_over_the_json_body_limit_is_streamed_to_disk(drive: Drive) -> None:
     content = os.urandom(1024) * (12 * 1024)
-    answer = await drive.upload(content, path="large.bin")
-    assert answer.json()["sha256"] == hashlib.sha256(content).hexdigest()
+    response = await drive.upload(content, path="large.bin")
+    assert response.json()["sha256"] == hashlib.sha256(content).hexdigest()
     assert (await drive.get("large.bin")).content == content
 
 
@@ -114,8 +114,8 @@ async def test_file_over_the_limit_is_rejected_before_and_during_upload(
         content=endless(),
         headers={**drive.headers, "Content-Type": "multipart/form-data; boundary=x"},
     )
-    for answer in (declared, streamed):
-        assert (answer.status_code, answer.json()["code"]) == (413, "file_too_large")
+    for response in (declared, streamed):
+        assert (response.status_code, response.json()["code"]) == (413, "file_too_large")
     assert list((tmp_path / "storage" / "incoming").iterdir()) == []
 
 
@@ -141,12 +141,12 @@ FILE = PART % (b"file", b'; filename="a"', b"content")
     ],
 )
 async def test_malformed_form_is_rejected_and_not_stored(drive: Drive, body: bytes, tmp_path: Path) -> None:
-    answer = await drive.client.post(
+    response = await drive.client.post(
         "/v1/drive/upload",
         content=body,
         headers={**drive.headers, "Content-Type": "multipart/form-data; boundary=x"},
     )
-    assert (answer.status_code, answer.json()["code"]) == (400, "bad_upload")
+    assert (response.status_code, response.json()["code"]) == (400, "bad_upload")
     assert list(drive.folder.iterdir()) == list((tmp_path / "storage" / "incoming").iterdir()) == []
 
 
@@ -154,10 +154,10 @@ async def test_malformed_form_is_rejected_and_not_stored(drive: Drive, body: byt
     "kind", ["", "application/json", "multipart/form-data", "multipart/form-data; boundary="]
 )
 async def test_body_that_is_not_a_form_is_rejected(drive: Drive, kind: str) -> None:
-    answer = await drive.client.post(
+    response = await drive.client.post(
         "/v1/drive/upload", content=b"x", headers={**drive.headers, "Content-Type": kind}
     )
-    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported")
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported")
 
 
 async def test_upload_repeated_with_one_idempotency_key_is_stored_once(drive: Drive) -> None:
@@ -171,13 +171,15 @@ async def test_upload_repeated_with_one_idempotency_key_is_stored_once(drive: Dr
 
 async def test_file_is_served_as_a_download_and_never_as_a_page(drive: Drive) -> None:
     await drive.upload(b"<script>alert(1)</script>", path='é "quoted".html')
-    answer = await drive.get("é%20%22quoted%22.html")
-    assert answer.status_code == 200
-    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''%C3%A9%20%22quoted%22.html"
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert "sandbox" in answer.headers["content-security-policy"]
-    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
-    assert answer.headers["content-type"].startswith("text/plain")
+    response = await drive.get("é%20%22quoted%22.html")
+    assert response.status_code == 200
+    assert (
+        response.headers["content-disposition"] == "attachment; filename*=UTF-8''%C3%A9%20%22quoted%22.html"
+    )
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in response.headers["content-security-policy"]
+    assert response.headers["cross-origin-resource-policy"] == "same-origin"
+    assert response.headers["content-type"].startswith("text/plain")
 
 
 @pytest.mark.parametrize(
@@ -201,11 +203,12 @@ async def test_active_content_is_served_as_text(
     await drive.upload(content, path=name)
     project = await drive.get(name)
     signed = await drive.client.get((await drive.sign(name)).json()["signed_url"])
-    for answer in (project, signed):
-        assert (answer.status_code, answer.headers["content-type"]) == (200, served_as)
-        assert answer.headers["x-content-type-options"] == "nosniff"
+    for response in (project, signed):
+        assert (response.status_code, response.headers["content-type"]) == (200, served_as)
+        assert response.headers["x-content-type-options"] == "nosniff"
         assert (
-            answer.headers["content-security-policy"] == "default-src 'none'; sandbox; frame-ancestors 'none'"
+            response.headers["content-security-policy"]
+            == "default-src 'none'; sandbox; frame-ancestors 'none'"
         )
     assert "Sec-Fetch-Dest" in project.headers["vary"]
 
@@ -213,14 +216,14 @@ async def test_active_content_is_served_as_text(
 @pytest.mark.parametrize("destination", ["", "empty", "document", "image", "audio", "video", "track"])
 async def test_file_can_be_fetched_for_each_destination(drive: Drive, destination: str) -> None:
     await drive.upload(b"content", path="a.txt")
-    asked = {"Sec-Fetch-Dest": destination} if destination else {}
+    headers = {"Sec-Fetch-Dest": destination} if destination else {}
     url = (await drive.sign("a.txt")).json()["signed_url"]
-    assert (await drive.get("a.txt", **asked)).content == b"content"
-    assert (await drive.client.get(url, headers=asked)).content == b"content"
+    assert (await drive.get("a.txt", **headers)).content == b"content"
+    assert (await drive.client.get(url, headers=headers)).content == b"content"
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "content", "content_range"),
+    ("requested_range", "status", "content", "content_range"),
     [
         ("bytes=0-3", 206, b"0123", "bytes 0-3/10"),
         ("bytes=4-", 206, b"456789", "bytes 4-9/10"),
@@ -238,15 +241,15 @@ async def test_file_can_be_fetched_for_each_destination(drive: Drive, destinatio
     ],
 )
 async def test_range_of_a_file_is_returned(
-    drive: Drive, asked: str, status: int, content: bytes | None, content_range: str | None
+    drive: Drive, requested_range: str, status: int, content: bytes | None, content_range: str | None
 ) -> None:
     await drive.upload(b"0123456789", path="digits.txt")
-    answer = await drive.get("digits.txt", Range=asked)
-    assert answer.status_code == status
-    assert answer.headers.get("content-range") == content_range
+    response = await drive.get("digits.txt", Range=requested_range)
+    assert response.status_code == status
+    assert response.headers.get("content-range") == content_range
     if content is not None:
-        assert answer.content == content
-        assert answer.headers["content-length"] == str(len(content))
+        assert response.content == content
+        assert response.headers["content-length"] == str(len(content))
 
 
 async def test_range_of_a_changed_file_returns_the_whole_file(drive: Drive) -> None:
@@ -271,16 +274,16 @@ async def test_unchanged_file_returns_304(drive: Drive) -> None:
 
 async def test_head_returns_headers_without_content(drive: Drive) -> None:
     await drive.upload(JPEG, path="a.jpg")
-    answer = await drive.client.head("/v1/drive/files/a.jpg", headers=drive.headers)
-    assert (answer.status_code, answer.content) == (200, b"")
-    assert answer.headers["content-length"] == str(len(JPEG))
-    assert answer.headers["content-type"] == "image/jpeg"
+    response = await drive.client.head("/v1/drive/files/a.jpg", headers=drive.headers)
+    assert (response.status_code, response.content) == (200, b"")
+    assert response.headers["content-length"] == str(len(JPEG))
+    assert response.headers["content-type"] == "image/jpeg"
 
 
 async def test_empty_file_is_stored_and_read(drive: Drive) -> None:
     assert (await drive.upload(b"", path="empty")).status_code == 201
-    answer = await drive.get("empty")
-    assert (answer.status_code, answer.content) == (200, b"")
+    response = await drive.get("empty")
+    assert (response.status_code, response.content) == (200, b"")
     assert (await drive.get("empty", Range="bytes=0-")).status_code == 416
 
 
@@ -315,9 +318,9 @@ async def test_path_that_is_not_a_file_of_the_drive_is_not_served(drive: Drive, 
     (drive.folder / "link").symlink_to("/etc")
     (drive.folder / "folder").mkdir()
     os.mkfifo(drive.folder / "pipe")
-    answer = await drive.get(path)
-    assert answer.status_code in (404, 422)
-    assert answer.json()["code"] in ("drive_file_not_found", "bad_drive_path")
+    response = await drive.get(path)
+    assert response.status_code in (404, 422)
+    assert response.json()["code"] in ("drive_file_not_found", "bad_drive_path")
 
 
 async def test_file_and_empty_folder_can_be_deleted_but_a_full_one_cannot(drive: Drive) -> None:
@@ -352,12 +355,12 @@ async def test_listing_returns_folders_and_files_in_pages(drive: Drive) -> None:
     async def paths(**query: object) -> list[str]:
         found: list[str] = []
         while True:
-            answer = await drive.list(**query)
-            assert answer.status_code == 200, answer.text
-            found += [row["path"] for row in answer.json()]
-            if "next" not in answer.links:
+            response = await drive.list(**query)
+            assert response.status_code == 200, response.text
+            found += [row["path"] for row in response.json()]
+            if "next" not in response.links:
                 return found
-            query["cursor"] = httpx.URL(answer.links["next"]["url"]).params["cursor"]
+            query["cursor"] = httpx.URL(response.links["next"]["url"]).params["cursor"]
 
     everything = ["a.txt", "out", "out/1.txt", "out/2.txt", "out/deep", "out/deep/3.txt", "outer.txt"]
     for limit in (1, 2, 200):
@@ -385,8 +388,8 @@ async def test_project_cannot_read_files_of_another_project(drive: Drive, world:
     assert (await drive.client.delete("/v1/drive/files/a.txt", headers=foreign)).status_code == 404
     signed = await drive.client.post("/v1/drive/sign", json={"path": "a.txt"}, headers=foreign)
     assert signed.status_code == 404
-    crossed = f"%2e%2e/{drive.project.id}/a.txt"
-    assert (await drive.client.get(f"/v1/drive/files/{crossed}", headers=foreign)).status_code == 422
+    traversal = f"%2e%2e/{drive.project.id}/a.txt"
+    assert (await drive.client.get(f"/v1/drive/files/{traversal}", headers=foreign)).status_code == 422
 
 
 async def test_scopes_and_kinds_of_keys_are_enforced(drive: Drive, world: World) -> None:
@@ -416,9 +419,9 @@ async def test_folder_named_drive_is_listed_once_over_many_pages(drive: Drive, *
     whole = [row["path"] for row in (await drive.list(recursive=recursive)).json()]
     url, found = f"/v1/drive?limit=1&recursive={recursive}", []
     while url:
-        answer = await drive.client.get(url, headers=drive.headers)
-        assert answer.status_code == 200, answer.text
-        found += [row["path"] for row in answer.json()]
-        url = answer.links.get("next", {}).get("url", "")
+        response = await drive.client.get(url, headers=drive.headers)
+        assert response.status_code == 200, response.text
+        found += [row["path"] for row in response.json()]
+        url = response.links.get("next", {}).get("url", "")
     assert found == whole
     assert "drive/drive/b.txt" in found or not recursive

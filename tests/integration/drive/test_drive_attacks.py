@@ -42,10 +42,10 @@ def rewrite_in_place(file: Path, content: bytes) -> None:
 async def test_file_with_a_lease_is_locked_and_not_missing(drive: Drive) -> None:
     await drive.upload(b"there all the time", path="a.txt")
     with write_lease(drive.folder / "a.txt"):
-        answer = await drive.get("a.txt")
+        response = await drive.get("a.txt")
         body = {"source": "a.txt", "target": "b.txt"}
         copied = await drive.client.post("/v1/drive/copy", json=body, headers=drive.headers)
-    for locked in (answer, copied):
+    for locked in (response, copied):
         assert (locked.status_code, locked.json()["code"]) == (409, "drive_file_locked"), locked.text
         assert locked.json()["path"] == "a.txt"
     assert (await drive.get("a.txt")).content == b"there all the time"
@@ -57,9 +57,9 @@ async def test_content_of_a_job_is_not_reported_as_an_upload(drive: Drive) -> No
     rewrite_in_place(drive.folder / "a.txt", b"something else now")
     row = await listed(drive, "a.txt")
     assert (row["sha256"], row["written_by"]) == (None, None)
-    answer = await drive.get("a.txt", **{"If-None-Match": version})
-    assert (answer.status_code, answer.content) == (200, b"something else now")
-    assert "repr-digest" not in answer.headers
+    response = await drive.get("a.txt", **{"If-None-Match": version})
+    assert (response.status_code, response.content) == (200, b"something else now")
+    assert "repr-digest" not in response.headers
 
 
 async def test_hash_of_a_file_changed_through_mapped_memory_is_not_returned(drive: Drive) -> None:
@@ -118,8 +118,8 @@ async def test_upload_that_is_being_completed_is_never_reported_as_lost(drive: D
 
 async def test_empty_upload_to_an_invalid_path_leaves_nothing(drive: Drive, instance: AppContext) -> None:
     await drive.upload(b"x", path="a.txt")
-    answer = await request_upload(drive, 0, "a.txt/b")
-    assert (answer.status_code, answer.json()["code"]) == (409, "drive_path_taken")
+    response = await request_upload(drive, 0, "a.txt/b")
+    assert (response.status_code, response.json()["code"]) == (409, "drive_path_taken")
     async with instance.database.transaction() as session:
         assert await session.scalar(text("select count(*) from drive_uploads")) == 0
     assert list(instance.storage.uploads_dir.iterdir()) == []
@@ -143,5 +143,5 @@ async def test_signed_url_opens_only_the_file_that_was_signed(drive: Drive) -> N
 async def test_metadata_that_is_not_base64_is_rejected(drive: Drive) -> None:
     headers = httpx.Headers({**drive.headers, **TUS, "Upload-Length": "1"})
     sent = httpx.Headers([*headers.raw, (b"Upload-Metadata", b"path \xff\xfe")])
-    answer = await drive.client.post("/v1/drive/uploads", headers=sent)
-    assert (answer.status_code, answer.json()["code"]) == (400, "bad_upload")
+    response = await drive.client.post("/v1/drive/uploads", headers=sent)
+    assert (response.status_code, response.json()["code"]) == (400, "bad_upload")

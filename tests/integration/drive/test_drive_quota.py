@@ -39,9 +39,9 @@ async def test_upload_over_the_quota_is_rejected_until_space_is_freed(
 ) -> None:
     client = await serve(max_drive_mb=1)
     assert (await put(client, drive.headers, "a.bin", b"\0" * (MIB - 100))).status_code == 201
-    refused = await put(client, drive.headers, "b.bin", b"\0" * 200)
-    body = refused.json()
-    assert (refused.status_code, body["code"], body["quota"]) == (409, "quota_reached", "drive_mb")
+    rejected = await put(client, drive.headers, "b.bin", b"\0" * 200)
+    body = rejected.json()
+    assert (rejected.status_code, body["code"], body["quota"]) == (409, "quota_reached", "drive_mb")
     assert (body["limit"], body["used"], body["wanted"]) == (MIB, MIB - 100, 200)
     assert not (drive.folder / "b.bin").exists()
     assert list((tmp_path / "storage" / "incoming").iterdir()) == []
@@ -60,18 +60,18 @@ async def test_upload_of_unknown_length_is_rejected_during_the_upload(serve: Ser
             sent += MIB // 2
             yield b"\0" * (MIB // 2)
 
-    answer = await client.put("/v1/drive/files/a.bin", content=endless(), headers=drive.headers)
-    assert (answer.status_code, answer.json()["code"]) == (409, "quota_reached")
+    response = await client.put("/v1/drive/files/a.bin", content=endless(), headers=drive.headers)
+    assert (response.status_code, response.json()["code"]) == (409, "quota_reached")
     assert sent < 100 * MIB
     assert list(drive.folder.iterdir()) == []
 
 
 async def test_concurrent_uploads_fill_the_quota_exactly(serve: Serve, drive: Drive) -> None:
     clients = [await serve(max_drive_files=3), await serve(max_drive_files=3)]
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(put(clients[number % 2], drive.headers, f"{number}.txt", b"x") for number in range(10))
     )
-    assert sorted(answer.status_code for answer in answers) == [201] * 3 + [409] * 7
+    assert sorted(response.status_code for response in responses) == [201] * 3 + [409] * 7
     assert len(list(drive.folder.iterdir())) == 3
     assert await used(clients[0], drive.headers) == (3, 3)
 
@@ -126,6 +126,6 @@ async def test_operator_raises_the_quota_of_a_project(
 async def test_folders_and_copies_count_toward_the_quota(serve: Serve, drive: Drive, kind: str) -> None:
     client = await serve(max_drive_files=1)
     await put(client, drive.headers, "a.txt", b"x")
-    asked = {"path": "out"} if kind == "folders" else {"source": "a.txt", "target": "b.txt"}
-    answer = await client.post(f"/v1/drive/{kind}", json=asked, headers=drive.headers)
-    assert (answer.status_code, answer.json()["quota"]) == (409, "drive_files")
+    body = {"path": "out"} if kind == "folders" else {"source": "a.txt", "target": "b.txt"}
+    response = await client.post(f"/v1/drive/{kind}", json=body, headers=drive.headers)
+    assert (response.status_code, response.json()["quota"]) == (409, "drive_files")

@@ -43,9 +43,9 @@ async def offset_of(client: httpx.AsyncClient, drive: Drive, path: str, *, minim
     """Return the offset of the upload, once no request writes to it."""
     async with asyncio.timeout(10):
         while True:
-            answer = await client.head(path, headers={**drive.headers, **TUS})
-            if answer.status_code == 200 and int(answer.headers["Upload-Offset"]) >= minimum:
-                return int(answer.headers["Upload-Offset"])
+            response = await client.head(path, headers={**drive.headers, **TUS})
+            if response.status_code == 200 and int(response.headers["Upload-Offset"]) >= minimum:
+                return int(response.headers["Upload-Offset"])
             await asyncio.sleep(0.05)
 
 
@@ -72,8 +72,8 @@ async def test_upload_continues_after_a_dropped_connection_and_a_new_server(
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         at = await offset_of(client, drive, path, minimum=kept)
         more = {"Upload-Offset": str(at), "Content-Type": "application/offset+octet-stream"}
-        answer = await client.patch(path, content=CONTENT[at:], headers={**drive.headers, **TUS, **more})
-        assert answer.status_code == 204
+        response = await client.patch(path, content=CONTENT[at:], headers={**drive.headers, **TUS, **more})
+        assert response.status_code == 204
     server.should_exit = True
     await serving
     assert (drive.folder / "a.bin").read_bytes() == CONTENT

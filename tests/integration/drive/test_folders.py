@@ -21,8 +21,12 @@ async def files(drive: Drive) -> dict[str, Any]:
 
 
 async def test_empty_folder_is_created_and_listed(drive: Drive) -> None:
-    answer = await post(drive, "folders", path="out/deep/")
-    assert (answer.status_code, answer.json()["path"], answer.json()["is_folder"]) == (200, "out/deep", True)
+    response = await post(drive, "folders", path="out/deep/")
+    assert (response.status_code, response.json()["path"], response.json()["is_folder"]) == (
+        200,
+        "out/deep",
+        True,
+    )
     assert [row["path"] for row in (await drive.list(recursive=True)).json()] == ["out", "out/deep"]
 
 
@@ -37,8 +41,8 @@ async def test_full_folder_is_deleted_with_its_metadata_and_usage(drive: Drive) 
     for name in ("a.txt", "deep/b.txt"):
         await drive.upload(b"12345", path=f"out/{name}")
     await drive.upload(b"1", path="outer.txt")
-    answer = await drive.client.delete("/v1/drive/folders/out", headers=drive.headers)
-    assert answer.json() == {"deleted": 4, "is_done": True}
+    response = await drive.client.delete("/v1/drive/folders/out", headers=drive.headers)
+    assert response.json() == {"deleted": 4, "is_done": True}
     assert [row["path"] for row in (await drive.list()).json()] == ["outer.txt"]
     used = (await drive.client.get("/v1/drive/usage", headers=drive.headers)).json()
     assert used["used_bytes"] == 1
@@ -50,9 +54,9 @@ async def test_full_folder_is_deleted_with_its_metadata_and_usage(drive: Drive) 
 async def test_file_is_moved_with_its_metadata(drive: Drive) -> None:
     await drive.upload(b"x", path="a.txt")
     [before] = (await drive.list()).json()
-    answer = await post(drive, "move", source="a.txt", target="out/b.txt")
-    after = answer.json()
-    assert answer.status_code == 200
+    response = await post(drive, "move", source="a.txt", target="out/b.txt")
+    after = response.json()
+    assert response.status_code == 200
     assert (after["path"], after["sha256"], after["written_by"]) == (
         "out/b.txt",
         before["sha256"],
@@ -90,8 +94,8 @@ async def test_copy_is_a_separate_file(drive: Drive) -> None:
 async def test_files_are_overwritten_only_on_request(drive: Drive, route: str) -> None:
     await drive.upload(b"a", path="a.txt")
     await drive.upload(b"b", path="b.txt")
-    refused = await post(drive, route, source="a.txt", target="b.txt")
-    assert (refused.status_code, refused.json()["code"]) == (409, "drive_path_taken")
+    rejected = await post(drive, route, source="a.txt", target="b.txt")
+    assert (rejected.status_code, rejected.json()["code"]) == (409, "drive_path_taken")
     assert (await drive.get("b.txt")).content == b"b"
     done = await post(drive, route, source="a.txt", target="b.txt", overwrite=True)
     assert done.status_code == 200
@@ -104,20 +108,20 @@ async def test_files_are_overwritten_only_on_request(drive: Drive, route: str) -
 )
 async def test_unportable_name_is_rejected_by_every_route(drive: Drive, name: str) -> None:
     await drive.upload(b"x", path="a.txt")
-    answers = [
+    responses = [
         await drive.upload(b"x", path=f"out/{name}"),
         await post(drive, "folders", path=f"out/{name}"),
         await post(drive, "move", source="a.txt", target=f"out/{name}"),
         await post(drive, "copy", source="a.txt", target=f"out/{name}"),
     ]
-    for answer in answers:
-        assert (answer.status_code, answer.json()["code"]) == (422, "bad_drive_path")
+    for response in responses:
+        assert (response.status_code, response.json()["code"]) == (422, "bad_drive_path")
     assert [row["path"] for row in (await drive.list(recursive=True)).json()] == ["a.txt"]
 
 
 async def test_new_name_is_stored_with_composed_letters(drive: Drive) -> None:
-    answer = await drive.upload(b"x", path="e\u0301te\u0301.txt")
-    assert answer.json()["drive_path"] == "\u00e9t\u00e9.txt"
+    response = await drive.upload(b"x", path="e\u0301te\u0301.txt")
+    assert response.json()["drive_path"] == "\u00e9t\u00e9.txt"
 
 
 async def test_name_created_by_a_job_is_read_and_deleted_unchanged(drive: Drive) -> None:
@@ -136,8 +140,8 @@ async def test_project_cannot_change_files_of_another_project(drive: Drive, worl
         ("DELETE", "/v1/drive/folders/out", None),
         ("GET", "/v1/drive/facts?path=out/a.txt", None),
     ):
-        answer = await drive.client.request(method, url, json=body, headers=theirs)
-        assert answer.status_code == 404, url
+        response = await drive.client.request(method, url, json=body, headers=theirs)
+        assert response.status_code == 404, url
     assert (drive.folder / "out" / "a.txt").read_bytes() == b"x"
 
 

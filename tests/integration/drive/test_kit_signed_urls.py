@@ -91,7 +91,7 @@ async def test_job_signs_only_files_of_its_project(drive: Drive, instance: AppCo
     assert (signed["path"], signed["expires_in"]) == ("out/a.txt", 60)
     assert (await drive.client.get(signed["signed_url"])).content == b"content"
 
-    refusals = await run(
+    rejections = await run(
         "import os; from puras import drive\n"
         "def refused(name, **options):\n"
         "    try: print('let through', drive.url(name, **options))\n"
@@ -104,7 +104,7 @@ async def test_job_signs_only_files_of_its_project(drive: Drive, instance: AppCo
         "del os.environ['PURAS_API_BASE']; refused('out/a.txt')",
         environment,
     )
-    lines = refusals.splitlines()
+    lines = rejections.splitlines()
     expected = [
         "no file 'none.txt'",
         "ttl",
@@ -115,7 +115,7 @@ async def test_job_signs_only_files_of_its_project(drive: Drive, instance: AppCo
     ]
     for line, part in zip(lines, [*expected, "PURAS_API_BASE is not set"], strict=True):
         assert part in line, line
-    assert token not in refusals
+    assert token not in rejections
 
 
 async def test_job_token_is_valid_only_for_its_routes(drive: Drive, instance: AppContext) -> None:
@@ -136,5 +136,5 @@ async def test_job_token_is_valid_only_for_its_routes(drive: Drive, instance: Ap
         ("GET", "/v1/secrets"),
         ("PUT", "/v1/secrets"),
     ):
-        answer = await drive.client.request(method, path, headers={"X-Puras-Service-Token": token})
-        assert answer.status_code == 401, (method, path)
+        response = await drive.client.request(method, path, headers={"X-Puras-Service-Token": token})
+        assert response.status_code == 401, (method, path)

@@ -29,23 +29,23 @@ TUS = {"Tus-Resumable": "1.0.0"}
 CONTENT = os.urandom(100_000)
 
 
-def encoded(value: str) -> str:
+def encode(value: str) -> str:
     return base64.b64encode(value.encode()).decode()
 
 
 async def request_upload(
     drive: Drive, length: int = len(CONTENT), path: str = "out/a.bin", client: httpx.AsyncClient | None = None
 ) -> httpx.Response:
-    headers = {"Upload-Length": str(length), "Upload-Metadata": f"path {encoded(path)},is_new"}
+    headers = {"Upload-Length": str(length), "Upload-Metadata": f"path {encode(path)},is_new"}
     return await (client or drive.client).post(
         "/v1/drive/uploads", headers={**drive.headers, **TUS, **headers}
     )
 
 
 async def create_upload(drive: Drive, length: int = len(CONTENT), path: str = "out/a.bin") -> str:
-    answer = await request_upload(drive, length, path)
-    assert answer.status_code == 201, answer.text
-    return str(answer.headers["Location"])
+    response = await request_upload(drive, length, path)
+    assert response.status_code == 201, response.text
+    return str(response.headers["Location"])
 
 
 async def patch(
@@ -56,9 +56,9 @@ async def patch(
 
 
 async def offset_of(drive: Drive, url: str) -> int:
-    answer = await drive.client.head(url, headers={**drive.headers, **TUS})
-    assert answer.status_code == 200, answer.status_code
-    return int(answer.headers["Upload-Offset"])
+    response = await drive.client.head(url, headers={**drive.headers, **TUS})
+    assert response.status_code == 200, response.status_code
+    return int(response.headers["Upload-Offset"])
 
 
 async def test_upload_in_parts_is_stored_when_it_is_complete(drive: Drive) -> None:
@@ -66,10 +66,10 @@ async def test_upload_in_parts_is_stored_when_it_is_complete(drive: Drive) -> No
     assert await offset_of(drive, url) == 0
     for start in range(0, len(CONTENT), 30_000):
         assert not (drive.folder / "out" / "a.bin").exists()
-        answer = await patch(drive, url, start, CONTENT[start : start + 30_000])
-        assert (answer.status_code, answer.headers["Tus-Resumable"]) == (204, "1.0.0")
-        assert int(answer.headers["Upload-Offset"]) == min(start + 30_000, len(CONTENT))
-        assert parsedate_to_datetime(answer.headers["Upload-Expires"]) > now() + timedelta(hours=23)
+        response = await patch(drive, url, start, CONTENT[start : start + 30_000])
+        assert (response.status_code, response.headers["Tus-Resumable"]) == (204, "1.0.0")
+        assert int(response.headers["Upload-Offset"]) == min(start + 30_000, len(CONTENT))
+        assert parsedate_to_datetime(response.headers["Upload-Expires"]) > now() + timedelta(hours=23)
     assert (await drive.get("out/a.bin")).content == CONTENT
     [row] = (await drive.list(prefix="out/")).json()
     assert (row["sha256"], row["written_by"]["kind"]) == (hashlib.sha256(CONTENT).hexdigest(), "key")
@@ -83,18 +83,20 @@ async def test_empty_upload_is_complete_on_creation(drive: Drive) -> None:
 
 @pytest.mark.parametrize("path", ["", f"/{uuid4()}"], ids=["all", "one"])
 async def test_protocol_and_extensions_are_reported_without_a_key(drive: Drive, path: str) -> None:
-    answer = await drive.client.options(f"/v1/drive/uploads{path}", headers={"Origin": "https://example.org"})
-    assert answer.status_code == 204, answer.text
-    assert "tus-extension" in answer.headers["access-control-expose-headers"].lower()
-    assert answer.headers["Tus-Version"] == "1.0.0"
-    assert set(answer.headers["Tus-Extension"].split(",")) == {
+    response = await drive.client.options(
+        f"/v1/drive/uploads{path}", headers={"Origin": "https://example.org"}
+    )
+    assert response.status_code == 204, response.text
+    assert "tus-extension" in response.headers["access-control-expose-headers"].lower()
+    assert response.headers["Tus-Version"] == "1.0.0"
+    assert set(response.headers["Tus-Extension"].split(",")) == {
         "creation",
         "expiration",
         "checksum",
         "termination",
     }
-    assert answer.headers["Tus-Checksum-Algorithm"] == "sha1,sha256"
-    assert int(answer.headers["Tus-Max-Size"]) == 1024**3
+    assert response.headers["Tus-Checksum-Algorithm"] == "sha1,sha256"
+    assert int(response.headers["Tus-Max-Size"]) == 1024**3
 
 
 @pytest.mark.parametrize("version", [None, "0.2.2", "1.0.1"])
@@ -102,9 +104,9 @@ async def test_other_protocol_version_is_rejected_with_the_supported_one(
     drive: Drive, version: str | None
 ) -> None:
     headers = {**drive.headers, "Upload-Length": "1"} | ({"Tus-Resumable": version} if version else {})
-    answer = await drive.client.post("/v1/drive/uploads", headers=headers)
-    assert (answer.status_code, answer.headers["Tus-Version"]) == (412, "1.0.0")
-    assert answer.headers["Tus-Resumable"] == "1.0.0"
+    response = await drive.client.post("/v1/drive/uploads", headers=headers)
+    assert (response.status_code, response.headers["Tus-Version"]) == (412, "1.0.0")
+    assert response.headers["Tus-Resumable"] == "1.0.0"
 
 
 async def test_upload_continues_at_another_api_process(drive: Drive, instance: AppContext) -> None:
@@ -167,9 +169,9 @@ async def test_only_one_request_writes_to_an_upload_at_a_time(drive: Drive) -> N
 async def test_terminated_upload_is_deleted_and_frees_its_space(serve: Serve, drive: Drive) -> None:
     client = await serve(max_drive_mb=1)
     url = (await request_upload(drive, 1 << 20, client=client)).headers["Location"]
-    refused = await request_upload(drive, 1, "b.bin", client)
-    assert (refused.status_code, refused.json()["code"]) == (409, "quota_reached")
-    assert refused.headers["Tus-Resumable"] == "1.0.0"
+    rejected = await request_upload(drive, 1, "b.bin", client)
+    assert (rejected.status_code, rejected.json()["code"]) == (409, "quota_reached")
+    assert rejected.headers["Tus-Resumable"] == "1.0.0"
     other = await client.put("/v1/drive/files/c.bin", content=b"x", headers=drive.headers)
     assert other.status_code == 409
     gone = await client.delete(url, headers={**drive.headers, **TUS})
@@ -180,8 +182,8 @@ async def test_terminated_upload_is_deleted_and_frees_its_space(serve: Serve, dr
 
 async def test_concurrent_uploads_reserve_the_quota_exactly(serve: Serve, drive: Drive) -> None:
     client = await serve(max_drive_mb=1)
-    answers = await asyncio.gather(*(request_upload(drive, 300_000, f"{n}.bin", client) for n in range(8)))
-    assert sorted(answer.status_code for answer in answers) == [201] * 3 + [409] * 5
+    responses = await asyncio.gather(*(request_upload(drive, 300_000, f"{n}.bin", client) for n in range(8)))
+    assert sorted(response.status_code for response in responses) == [201] * 3 + [409] * 5
 
 
 async def test_completed_upload_counts_once(drive: Drive) -> None:
@@ -228,8 +230,8 @@ async def test_uploads_of_another_project_are_not_found(drive: Drive, world: Wor
         ({"Upload-Length": "9" * 30}, 400),
         ({"Upload-Length": str(2**40)}, 413),
         ({"Upload-Length": "1", "Upload-Metadata": "path !"}, 400),
-        ({"Upload-Length": "1", "Upload-Metadata": f"path {encoded('../x')}"}, 422),
-        ({"Upload-Length": "1", "Upload-Metadata": f"path {encoded('folder')}"}, 409),
+        ({"Upload-Length": "1", "Upload-Metadata": f"path {encode('../x')}"}, 422),
+        ({"Upload-Length": "1", "Upload-Metadata": f"path {encode('folder')}"}, 409),
         ({"Upload-Length": "1", "Upload-Metadata": "x " + "A" * 9000}, 400),
     ],
 )
@@ -237,26 +239,26 @@ async def test_invalid_upload_is_rejected_and_leaves_nothing(
     drive: Drive, instance: AppContext, headers: dict[str, str], status: int
 ) -> None:
     (drive.folder / "folder").mkdir()
-    answer = await drive.client.post("/v1/drive/uploads", headers={**drive.headers, **TUS, **headers})
-    assert answer.status_code == status, answer.text
+    response = await drive.client.post("/v1/drive/uploads", headers={**drive.headers, **TUS, **headers})
+    assert response.status_code == status, response.text
     assert list(instance.storage.uploads_dir.iterdir()) == []
 
 
 async def test_page_of_another_origin_may_upload(drive: Drive) -> None:
-    asked = {
+    headers = {
         "Origin": "https://example.org",
         "Access-Control-Request-Method": "PATCH",
         "Access-Control-Request-Headers": "tus-resumable,upload-offset,upload-length,upload-metadata,upload-checksum,"
         "x-http-method-override,authorization,content-type",
     }
-    answer = await drive.client.options(f"/v1/drive/uploads/{uuid4()}", headers=asked)
-    assert answer.status_code == 200, answer.text
-    assert "PATCH" in answer.headers["access-control-allow-methods"]
-    made = await drive.client.post(
+    response = await drive.client.options(f"/v1/drive/uploads/{uuid4()}", headers=headers)
+    assert response.status_code == 200, response.text
+    assert "PATCH" in response.headers["access-control-allow-methods"]
+    created = await drive.client.post(
         "/v1/drive/uploads",
         headers={**drive.headers, **TUS, "Upload-Length": "1", "Origin": "https://example.org"},
     )
-    assert "location" in made.headers["access-control-expose-headers"].lower()
+    assert "location" in created.headers["access-control-expose-headers"].lower()
 
 
 async def test_method_override_is_accepted_for_patch(drive: Drive) -> None:

@@ -26,15 +26,15 @@ from tests.integration.drive.conftest import Drive
 
 async def signed(drive: Drive, path: str = "out/é a.txt", ttl: int = 3600) -> str:
     await drive.upload(b"content", path=path)
-    answer = await drive.sign(path, ttl)
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["signed_url"])
+    response = await drive.sign(path, ttl)
+    assert response.status_code == 200, response.text
+    return str(response.json()["signed_url"])
 
 
 async def test_signed_url_opens_the_file_without_a_key(drive: Drive) -> None:
     await drive.upload(b"0123456789", path="out/é a.txt")
-    answer = await drive.sign("drive/out/é a.txt", 60)
-    body = answer.json()
+    response = await drive.sign("drive/out/é a.txt", 60)
+    body = response.json()
     assert (body["path"], body["expires_in"]) == ("out/é a.txt", 60)
     assert body["signed_url"].startswith("http://127.0.0.1:8123/v1/drive/signed/")
     assert body["signed_url"].endswith("/%C3%A9%20a.txt")
@@ -52,8 +52,8 @@ async def test_changed_url_is_rejected(drive: Drive, world: World) -> None:
         forged = bytearray(sealed)
         forged[place] ^= 1
         changed = url.replace(token, base64.urlsafe_b64encode(forged).decode().rstrip("="))
-        answer = await drive.client.get(changed)
-        assert (answer.status_code, answer.json()["code"]) == (404, "bad_signature")
+        response = await drive.client.get(changed)
+        assert (response.status_code, response.json()["code"]) == (404, "bad_signature")
     for changed in (url[:-5] + "b.txt", url.replace(token, token[:-8]), url.replace(token, "x"), url + "/x"):
         assert (await drive.client.get(changed)).status_code == 404
     for changed in (url.replace(token, token + "AAAA"), url.replace(token, "A" * 5000)):
@@ -111,10 +111,10 @@ async def test_only_an_existing_file_can_be_signed(drive: Drive, path: str, stat
 async def test_caller_signs_only_for_its_project(drive: Drive) -> None:
     await drive.upload(b"x", path="a.txt")
     for workspace_id, status in ((drive.project.id, 200), (uuid4(), 403)):
-        answer = await drive.client.post(
+        response = await drive.client.post(
             "/v1/drive/sign", json={"path": "a.txt", "workspace_id": str(workspace_id)}, headers=drive.headers
         )
-        assert answer.status_code == status
+        assert response.status_code == status
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -53,9 +53,9 @@ async def test_claim_and_cancel_of_one_job_do_not_deadlock(database: Database, c
             # A lock on the job: both are under way before one of them continues.
             await holder.execute(text("select from jobs where id = :id for update"), {"id": job_id})
             cancels = asyncio.ensure_future(cancel(database, tenant, job_id))
-            await _until(database, lambda waiting: waiting == 1)
+            await _wait_until(database, lambda waiting: waiting == 1)
             claims = asyncio.create_task(claimed())
-            await _until(database, lambda waiting: waiting == 2 or claims.done())
+            await _wait_until(database, lambda waiting: waiting == 2 or claims.done())
         await cancels
         assert await claims == 0
 
@@ -86,9 +86,9 @@ async def test_project_is_deleted_while_one_of_its_jobs_ends(database: Database)
             # A lock on a queue row: the deletion is under way, and holds its first locks, when the job ends.
             await holder.execute(text("select from job_queue where job_id = :id for update"), {"id": queued})
             deletes = asyncio.create_task(deleted())
-            await _until(database, lambda waiting: waiting == 1)
+            await _wait_until(database, lambda waiting: waiting == 1)
             ends = asyncio.create_task(finished())
-            await _until(database, lambda waiting: waiting == 2 or ends.done())
+            await _wait_until(database, lambda waiting: waiting == 2 or ends.done())
         assert await deletes == 1
         assert await ends
 
@@ -114,14 +114,14 @@ async def test_job_is_submitted_and_cancelled_while_its_project_is_deleted(datab
                     text("select from job_queue where job_id = :id for update"), {"id": first}
                 )
                 deletes = asyncio.create_task(deleted())
-                await _until(database, lambda waiting: waiting == 1)
+                await _wait_until(database, lambda waiting: waiting == 1)
                 async with database.transaction() as session:
                     second = await make_job(session, tenant)
                     await make_job(session, tenant)
                 await window_holder.execute(text("select from admissions for update"))
-            await _until(database, lambda waiting: waiting == 1)  # the deletion, for the window
+            await _wait_until(database, lambda waiting: waiting == 1)  # the deletion waits for the window
             cancels = asyncio.ensure_future(cancel_alone(database, tenant, second))
-            await _until(database, lambda waiting: waiting == 2)
+            await _wait_until(database, lambda waiting: waiting == 2)
         await cancels
         assert await deletes == 2
 
@@ -130,7 +130,7 @@ async def test_job_is_submitted_and_cancelled_while_its_project_is_deleted(datab
         assert await session.scalar(text("select admitted + parked from admissions")) == 0
 
 
-async def _until(database: Database, condition: Callable[[int], bool]) -> None:
+async def _wait_until(database: Database, condition: Callable[[int], bool]) -> None:
     while True:
         async with database.read_session() as session:
             if condition(await session.scalar(WAITING)):

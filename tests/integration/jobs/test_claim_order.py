@@ -21,7 +21,7 @@ from workers.supervisor import Supervisor
 DEADLINE_S = 20
 FREE = PriceList()
 PAID = PriceList(compute_micros_per_second=1, job_timeout_s=10, forgiven_micros=0)
-DEEP = 60
+QUEUE_LENGTH = 60
 
 _ENDED = text("select count(*) from jobs where finished_at is not null")
 _BEFORE = text("""
@@ -42,19 +42,22 @@ async def test_job_with_new_credit_runs_before_a_long_queue_of_others(
     database: Database, instance: AppContext
 ) -> None:
     async with database.transaction() as session:
-        quiet, deep = await make_tenant(session), await make_tenant(session, concurrency_limit=2 * DEEP)
+        quiet, queued = (
+            await make_tenant(session),
+            await make_tenant(session, concurrency_limit=2 * QUEUE_LENGTH),
+        )
         waiting = await make_job(session, quiet)
-        for _ in range(DEEP):
-            await make_job(session, deep)
+        for _ in range(QUEUE_LENGTH):
+            await make_job(session, queued)
         await session.execute(_WITHOUT_MONEY, {"id": quiet.project_id})
     supervisor = Supervisor(instance, {}, lanes=["default"], capacity=1)
     await supervisor.join([])
     running = asyncio.create_task(supervisor.run(drain_s=1))
     try:
-        await wait_until_ended(database, DEEP // 6)
+        await wait_until_ended(database, QUEUE_LENGTH // 6)
         async with database.transaction() as session:
             paid = (await session.execute(_WITH_MONEY, {"id": quiet.project_id})).scalar_one()
-        await wait_until_ended(database, DEEP + 1)
+        await wait_until_ended(database, QUEUE_LENGTH + 1)
     finally:
         supervisor.stop()
         await running
@@ -81,23 +84,23 @@ async def test_claim_takes_the_lowest_stamps_of_affordable_jobs(database: Databa
     running: list[JobAttempt] = []
     taken: list[JobAttempt] = []
     for _ in range(400):
-        act = numbers.choice(["submit", "submit", "claim", "finish", "money"])
+        action = numbers.choice(["submit", "submit", "claim", "finish", "money"])
         tenant = numbers.choice(tenants)
         async with database.transaction() as session:
-            if act == "submit":
+            if action == "submit":
                 for _ in range(numbers.randint(1, 3)):
                     await make_job(session, tenant)
-            elif act == "claim":
+            elif action == "claim":
                 most = numbers.randint(1, 8)
                 expected = (await session.execute(_READY, {"most": most})).scalars().all()
                 claimed = await claim(session, worker_id=worker_id, lane="default", limit=most)
                 assert [job.stamp for job in claimed] == expected
                 running += claimed
                 taken += claimed
-            elif act == "finish" and running:
+            elif action == "finish" and running:
                 job = running.pop(numbers.randrange(len(running)))
                 assert await finish(session, job, AttemptResult("succeeded", result={}))
-            elif act == "money":
+            elif action == "money":
                 statement = numbers.choice([_WITHOUT_MONEY, _WITH_MONEY])
                 await session.execute(statement, {"id": tenant.project_id})
     assert len(taken) > 50

@@ -54,7 +54,9 @@ async def test_job_continues_and_a_silent_worker_is_still_detected(
     assert {busy, silent} <= await workers(movable)
 
     await send_heartbeat(movable, busy, supervisor.worker_id)
-    supervisor._sweeper.unavailable_at = -math.inf  # a lease later
+    supervisor._sweeper.unavailable_at = (
+        -math.inf
+    )  # as if a lease had passed since the database was unavailable
     await supervisor._sweep()
     assert await workers(movable) == {busy, supervisor.worker_id}
     async with movable.read_session() as session:

@@ -20,7 +20,7 @@ __all__ = ["client", "world"]
 ADA = "ada@example.org"
 
 
-async def _rated(database: Database) -> tuple[UUID, UUID]:
+async def _create_rated_job(database: Database) -> tuple[UUID, UUID]:
     async with database.transaction() as session:
         tenant = await make_tenant(session, make_skill())
         return tenant.principal.project_id, await make_job(session, tenant)
@@ -28,14 +28,14 @@ async def _rated(database: Database) -> tuple[UUID, UUID]:
 
 async def _key(database: Database, project_id: UUID, *scopes: str) -> dict[str, str]:
     async with database.transaction() as session:
-        made = await keys.create(session, None, project_id=project_id, limits=Limits(scopes=scopes))
-    return {"Authorization": f"Bearer {made.plaintext}"}
+        created = await keys.create(session, None, project_id=project_id, limits=Limits(scopes=scopes))
+    return {"Authorization": f"Bearer {created.plaintext}"}
 
 
 async def test_app_cannot_change_the_feedback_of_a_named_user(
     client: httpx.AsyncClient, world: World, database: Database
 ) -> None:
-    project_id, job_id = await _rated(database)
+    project_id, job_id = await _create_rated_job(database)
     ada = await world.user(ADA)
     async with database.transaction() as session:
         session.add(Member(project_id=project_id, user_id=ada.id, role="viewer"))
@@ -55,25 +55,25 @@ async def test_app_cannot_change_the_feedback_of_a_named_user(
 
 
 async def test_read_only_key_cannot_give_feedback(client: httpx.AsyncClient, database: Database) -> None:
-    project_id, job_id = await _rated(database)
+    project_id, job_id = await _create_rated_job(database)
     key = await _key(database, project_id, "jobs:read")
     assert (await client.get(f"/v1/jobs/{job_id}", headers=key)).status_code == 200
-    refused = await client.post(f"/v1/jobs/{job_id}/feedback", json={"rating": 1}, headers=key)
-    assert (refused.status_code, refused.json()["scope"]) == (403, "jobs:submit")
+    rejected = await client.post(f"/v1/jobs/{job_id}/feedback", json={"rating": 1}, headers=key)
+    assert (rejected.status_code, rejected.json()["scope"]) == (403, "jobs:submit")
 
 
 async def test_feedback_per_job_is_limited_and_can_still_be_changed(
     client: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feedback, "MAX_RATINGS", 2)
-    project_id, job_id = await _rated(database)
+    project_id, job_id = await _create_rated_job(database)
     key = await _key(database, project_id)
 
-    async def rate(who: str, rating: int) -> httpx.Response:
-        body = {"rating": rating, "end_user_id": who}
+    async def rate(user_id: str, rating: int) -> httpx.Response:
+        body = {"rating": rating, "end_user_id": user_id}
         return await client.post(f"/v1/jobs/{job_id}/feedback", json=body, headers=key)
 
-    assert [(await rate(who, 1)).status_code for who in ("one", "two", "three", "two")] == [
+    assert [(await rate(user_id, 1)).status_code for user_id in ("one", "two", "three", "two")] == [
         200,
         200,
         409,

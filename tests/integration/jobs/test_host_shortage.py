@@ -177,13 +177,13 @@ async def test_worker_with_a_full_disk_reports_it_and_fails_no_job(worker: Worke
 def test_shortages_of_memory_and_processes_are_detected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rich = Host(tmp_path, min_disk_mb=1, min_memory_mb=1)
-    assert rich.shortage() is None
-    poor = Host(tmp_path, min_disk_mb=1, min_memory_mb=2**30)
-    assert (found := poor.shortage()) is not None
+    sufficient = Host(tmp_path, min_disk_mb=1, min_memory_mb=1)
+    assert sufficient.shortage() is None
+    insufficient = Host(tmp_path, min_disk_mb=1, min_memory_mb=2**30)
+    assert (found := insufficient.shortage()) is not None
     assert (found.resource, "of memory available" in found.detail) == ("memory", True)
     monkeypatch.setattr(host_module, "MIN_FREE_PROCESSES", 2**30)
-    assert (found := rich.shortage(is_fresh=True)) is not None
+    assert (found := sufficient.shortage(is_fresh=True)) is not None
     assert found.resource == "processes"
     fault = fault_of(OSError(errno.EINVAL, "chown"))
     assert fault is not None

@@ -27,7 +27,7 @@ where id = :id
 
 
 class Known(NamedTuple):
-    """A project with three jobs that have ended."""
+    """Three ended jobs of a project, with the key of two of them."""
 
     headers: dict[str, str]
     key: UUID
@@ -42,23 +42,23 @@ async def known(database: Database) -> Known:
     moment = now()
     async with database.transaction() as session:
         tenant = await make_tenant(session, make_skill())
-        made = await keys.create(session, None, project_id=tenant.principal.project_id, limits=Limits())
+        created = await keys.create(session, None, project_id=tenant.principal.project_id, limits=Limits())
         jobs = [await make_job(session, tenant) for _ in range(3)]
         rows = (
-            ("succeeded", moment - timedelta(minutes=1), timedelta(seconds=1), 10, made.key.id),
+            ("succeeded", moment - timedelta(minutes=1), timedelta(seconds=1), 10, created.key.id),
             ("failed", moment - timedelta(minutes=2), timedelta(seconds=90), 50_000, None),
             ("succeeded", moment - timedelta(days=2), timedelta(seconds=1), 70, None),
         )
         for job_id, (status, at, duration_s, cost, key) in zip(jobs, rows, strict=True):
             values = {"id": job_id, "status": status, "at": at, "took": duration_s, "cost": cost, "key": key}
             await session.execute(_AS, values)
-    return Known({"Authorization": f"Bearer {made.plaintext}"}, made.key.id, *jobs)
+    return Known({"Authorization": f"Bearer {created.plaintext}"}, created.key.id, *jobs)
 
 
 async def found(client: httpx.AsyncClient, known: Known, **filters: Any) -> list[UUID]:
-    answer = await client.get("/v1/jobs", params=filters, headers=known.headers)
-    assert answer.status_code == 200, answer.text
-    return [UUID(job["id"]) for job in answer.json()]
+    response = await client.get("/v1/jobs", params=filters, headers=known.headers)
+    assert response.status_code == 200, response.text
+    return [UUID(job["id"]) for job in response.json()]
 
 
 async def test_list_is_filtered_by_duration_cost_key_and_time(
@@ -79,13 +79,13 @@ async def test_list_is_filtered_by_duration_cost_key_and_time(
 async def test_invalid_filters_are_rejected(
     client: httpx.AsyncClient, known: Known, filters: dict[str, Any]
 ) -> None:
-    answer = await client.get("/v1/jobs", params=filters, headers=known.headers)
-    assert answer.status_code == 422
+    response = await client.get("/v1/jobs", params=filters, headers=known.headers)
+    assert response.status_code == 422
 
 
 async def test_statistics_of_the_last_day_are_in_intervals(client: httpx.AsyncClient, known: Known) -> None:
-    answer = await client.get("/v1/jobs/activity", headers=known.headers)
-    bars = answer.json()
+    response = await client.get("/v1/jobs/activity", headers=known.headers)
+    bars = response.json()
     assert len(bars) == 48
     assert [bar["begins_at"] for bar in bars] == sorted(bar["begins_at"] for bar in bars)
     assert sum(bar["jobs"] for bar in bars) == 2

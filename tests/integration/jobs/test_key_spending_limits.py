@@ -16,16 +16,16 @@ insert into daily_spending (project_id, day, skillpack_id, skill_name, api_key_i
 values (:project_id, cast(now() at time zone 'UTC' as date) - cast(:days_ago as int), :skillpack_id, :skill_name,
         :key_id, :spent, :forgiven)
 """)
-HOLDS = text("update jobs set status = 'running', reserved_micros = :reserved where id = :job_id")
+RESERVE = text("update jobs set status = 'running', reserved_micros = :reserved where id = :job_id")
 
 
-async def capped(database: Database, cap_micros: int) -> Tenant:
+async def create_capped_tenant(database: Database, cap_micros: int) -> Tenant:
     async with database.transaction() as session:
         tenant = await make_tenant(session)
     return replace(tenant, principal=replace(tenant.principal, daily_cap_micros=cap_micros))
 
 
-async def spend(
+async def record_cost(
     database: Database, tenant: Tenant, *, skill: str, days_ago: int = 0, spent: int = 0, forgiven: int = 0
 ) -> None:
     values = {"days_ago": days_ago, "skill_name": skill, "spent": spent, "forgiven": forgiven}
@@ -35,30 +35,30 @@ async def spend(
 
 
 async def test_key_submits_until_all_skills_have_cost_its_daily_cap(database: Database) -> None:
-    tenant = await capped(database, 100)
-    await spend(database, tenant, skill="first", days_ago=1, spent=500)
-    await spend(database, tenant, skill="first", spent=60)
+    tenant = await create_capped_tenant(database, 100)
+    await record_cost(database, tenant, skill="first", days_ago=1, spent=500)
+    await record_cost(database, tenant, skill="first", spent=60)
     async with database.transaction() as session:
         await make_job(session, tenant)
-    await spend(database, tenant, skill="second", spent=10, forgiven=30)
-    with pytest.raises(KeyCapReached) as refused:
+    await record_cost(database, tenant, skill="second", spent=10, forgiven=30)
+    with pytest.raises(KeyCapReached) as rejected:
         async with database.transaction() as session:
             await make_job(session, tenant)
-    assert refused.value.fields["spent_micros"] == 100
+    assert rejected.value.fields["spent_micros"] == 100
 
 
 async def test_reservations_count_and_costs_of_other_keys_do_not(
     database: Database,
 ) -> None:
-    tenant = await capped(database, 100)
+    tenant = await create_capped_tenant(database, 100)
     other = replace(tenant, principal=replace(tenant.principal, id=tenant.deployment_id))
-    await spend(database, other, skill="first", spent=500)
+    await record_cost(database, other, skill="first", spent=500)
     async with database.transaction() as session:
         job_id = await make_job(session, tenant)
-        await session.execute(HOLDS, {"job_id": job_id, "reserved": 99})
+        await session.execute(RESERVE, {"job_id": job_id, "reserved": 99})
     async with database.transaction() as session:
         await make_job(session, tenant)
-        await session.execute(HOLDS, {"job_id": job_id, "reserved": 100})
+        await session.execute(RESERVE, {"job_id": job_id, "reserved": 100})
     with pytest.raises(KeyCapReached):
         async with database.transaction() as session:
             await make_job(session, tenant)

@@ -42,13 +42,13 @@ async def test_frozen_redis_delays_requests_only_briefly() -> None:
 
 async def test_notifications_during_a_send_are_complete_and_wakeups_deduplicated(redis_url: str) -> None:
     words = [Delta(JOB, 1, text) for text in ("na", "na", "na", " batman", "na")]
-    with closing(Redis.from_url(redis_url)) as redis, redis.pubsub(ignore_subscribe_messages=True) as heard:
-        heard.subscribe(DELTA_CHANNEL)
+    with closing(Redis.from_url(redis_url)) as redis, redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+        pubsub.subscribe(DELTA_CHANNEL)
         notifier = RedisNotifier(redis_url)
         for word in words:
             notifier.send([word, WorkerWakeup("default")])
         notifier.close()
-        bodies = [json.loads(body.partition(b" ")[2]) for body in _data(heard, len(words))]
+        bodies = [json.loads(body.partition(b" ")[2]) for body in _data(pubsub, len(words))]
         assert [body["text"] for body in bodies] == [word.text for word in words]
         assert 1 <= redis.llen("puras:tickets:lane-default") < len(words)
 
@@ -57,7 +57,7 @@ async def test_subscription_that_loses_packets_is_replaced_within_10_s(
     redis_url: str,
 ) -> None:
     with closing(RedisNotifier(redis_url)) as notifier:
-        async with subscribed(redis_url) as (proxy, wakeups):
+        async with subscribe(redis_url) as (proxy, wakeups):
             with wakeups.subscribe(JOB) as subscription:
                 await _send_until_received(notifier, subscription, "before")
                 proxy.stall()
@@ -68,7 +68,7 @@ async def test_subscription_that_loses_packets_is_replaced_within_10_s(
 
 async def test_reconnected_subscription_notifies_all_followers(redis_url: str) -> None:
     """Messages that were sent in between are lost, so each follower reads the database again."""
-    async with subscribed(redis_url) as (proxy, wakeups):
+    async with subscribe(redis_url) as (proxy, wakeups):
         with wakeups.subscribe(JOB, only_end=True) as subscription:
             await _wait_until_notified(subscription)
             proxy.cut()
@@ -77,7 +77,7 @@ async def test_reconnected_subscription_notifies_all_followers(redis_url: str) -
 
 
 @asynccontextmanager
-async def subscribed(redis_url: str) -> AsyncIterator[tuple[TcpProxy, WakeUpListener]]:
+async def subscribe(redis_url: str) -> AsyncIterator[tuple[TcpProxy, WakeUpListener]]:
     """Subscribe through a proxy."""
     server = urlsplit(redis_url)
     target = unquote(server.path) if server.scheme == "unix" else (str(server.hostname), server.port or 6379)
@@ -104,11 +104,11 @@ async def _send_until_received(notifier: RedisNotifier, subscription: Subscripti
             await subscription.wait(0.1)
 
 
-def _data(heard: Any, count: int) -> list[bytes]:
+def _data(pubsub: Any, count: int) -> list[bytes]:
     found: list[bytes] = []
     deadline = time.monotonic() + 5
     while len(found) < count and time.monotonic() < deadline:
-        message = heard.get_message(timeout=0.5)
+        message = pubsub.get_message(timeout=0.5)
         if message is not None:
             found.append(message["data"])
     return found

@@ -38,11 +38,11 @@ async def create_tenant(database: Database, **overrides: object) -> Tenant:
 
 
 async def submit_jobs(database: Database, tenant: Tenant, count: int = 1, **request: object) -> list[UUID]:
-    made = []
+    created = []
     for _ in range(count):
         async with database.transaction() as session:
-            made.append(await make_job(session, tenant, **request))  # type: ignore[arg-type]
-    return made
+            created.append(await make_job(session, tenant, **request))  # type: ignore[arg-type]
+    return created
 
 
 async def worker(database: Database, lane: str = "default") -> UUID:
@@ -380,9 +380,9 @@ async def test_invalid_inputs_are_rejected_with_all_problems(database: Database)
     schema = {"type": "object", "properties": {"width": {"type": "integer"}}, "required": ["width"]}
     async with database.transaction() as session:
         tenant = await make_tenant(session, make_skill(input_schema=schema))
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(Invalid) as rejected:
         await submit_jobs(database, tenant, inputs={"widht": "x"})
-    assert len(refused.value.problems) == 2
+    assert len(rejected.value.problems) == 2
     async with database.transaction() as session:
         assert await queries.list_jobs(session, tenant.principal, filters=JobFilter(), limit=10) == []
 

@@ -40,16 +40,16 @@ OWL = {
 
 
 async def put(project: Project, **overrides: Any) -> Any:
-    answer = await project.http.post("/v1/memory", json={**OWL, **overrides})
-    assert answer.status_code == 201, answer.text
-    return answer.json()
+    response = await project.http.post("/v1/memory", json={**OWL, **overrides})
+    assert response.status_code == 201, response.text
+    return response.json()
 
 
 async def found(http: httpx.AsyncClient, **query: Any) -> list[Any]:
-    answer = await http.post("/v1/memory/search", json=query)
-    assert answer.status_code == 200, answer.text
-    results: list[Any] = answer.json()["results"]
-    assert answer.json()["count"] == len(results)
+    response = await http.post("/v1/memory/search", json=query)
+    assert response.status_code == 200, response.text
+    results: list[Any] = response.json()["results"]
+    assert response.json()["count"] == len(results)
     return results
 
 
@@ -60,12 +60,12 @@ async def listed(project: Project, query: str = "") -> list[Any]:
 
 async def key_with(project: Project, database: Database, **limits: Any) -> httpx.AsyncClient:
     async with database.transaction() as session:
-        made = await keys.create(session, operator(project.id), project_id=project.id, **limits)
+        created = await keys.create(session, operator(project.id), project_id=project.id, **limits)
     project.http.headers["X-Was"] = "kept"
     return httpx.AsyncClient(
         transport=project.http._transport,
         base_url=project.http.base_url,
-        headers={"Authorization": f"Bearer {made.plaintext}"},
+        headers={"Authorization": f"Bearer {created.plaintext}"},
     )
 
 
@@ -81,9 +81,9 @@ async def job_of(
         await project.http.post("/v1/skillpacks", json={"name": slug, "slug": slug})
     await project.pushed(BUNDLE, where=where)
     pack = "" if slug == "default" else f"?skillpack={slug}"
-    answer = await project.http.post(f"/v1/jobs{pack}", json={"skill": "double", "inputs": {"n": 1}})
-    assert answer.status_code == 201, answer.text
-    job_id = UUID(answer.json()["id"])
+    response = await project.http.post(f"/v1/jobs{pack}", json={"skill": "double", "inputs": {"n": 1}})
+    assert response.status_code == 201, response.text
+    job_id = UUID(response.json()["id"])
     async with database.transaction() as session:
         await session.execute(
             text("update jobs set status = 'running', attempt = 1, started_at = now() where id = :id"),
@@ -277,8 +277,8 @@ async def test_memory_of_another_project_is_not_accessible(
         ("POST", "/v1/memory", {**OWL, "entity_key": None, "supersedes": secret["id"]}),
         ("POST", "/v1/memory", {**OWL, "entity_key": None, "scope": "skillpack", "skillpack": str(uuid4())}),
     ):
-        answer = await own.http.request(method, path, json=body)
-        assert answer.status_code == 404, (method, path, answer.text)
+        response = await own.http.request(method, path, json=body)
+        assert response.status_code == 404, (method, path, response.text)
     cursor = (await other_project.http.get("/v1/memory?limit=1")).headers.get("link", "")
     assert "zanzibar" not in (await own.http.get(f"/v1/memory?limit=1&{cursor[:0]}")).text
     assert "zanzibar" not in (await own.http.get("/v1/memory/export")).text
@@ -368,9 +368,9 @@ async def test_secrets_are_redacted_before_records_are_stored(project: Project, 
         tags=[value],
         aliases=[value],
     )
-    refused = await project.http.post("/v1/memory", json={**OWL, "kind": value})
-    assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "kind")
-    assert value not in refused.text
+    rejected = await project.http.post("/v1/memory", json={**OWL, "kind": value})
+    assert (rejected.status_code, rejected.json()["errors"][0]["path"]) == (422, "kind")
+    assert value not in rejected.text
     async with instance.database.transaction() as session:
         dumped = (
             await session.execute(text("select memory_records::text || words::text from memory_records"))
@@ -419,9 +419,9 @@ async def test_invalid_records_are_rejected_with_the_path(project: Project) -> N
         ({"record": {"text": "a\u0000b"}}, ""),
         ({"tags": ["x" * 200]}, "tags"),
     ):
-        answer = await project.http.post("/v1/memory", json={**OWL, **overrides})
-        assert answer.status_code == 422, (overrides, answer.text)
-        assert place in answer.text
+        response = await project.http.post("/v1/memory", json={**OWL, **overrides})
+        assert response.status_code == 422, (overrides, response.text)
+        assert place in response.text
     assert await listed(project) == []
 
 

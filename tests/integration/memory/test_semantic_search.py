@@ -69,9 +69,9 @@ async def projects_of(semantic_instance: AppContext) -> AsyncIterator[Projects]:
 
 async def put(project: Project, words: str, **overrides: Any) -> str:
     body = {"kind": "note", "record": {"text": words}, **overrides}
-    answer = await project.http.post("/v1/memory", json=body)
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
+    response = await project.http.post("/v1/memory", json=body)
+    assert response.status_code == 201, response.text
+    return str(response.json()["id"])
 
 
 async def search(http: httpx.AsyncClient, query: str) -> Any:
@@ -169,7 +169,7 @@ async def test_more_projects_than_a_batch_are_embedded_in_turn(
 async def test_text_rejected_by_the_model_is_found_by_text_search(
     project: Project, semantic_instance: AppContext, server: EmbeddingsServer
 ) -> None:
-    refused, taken = await put(project, "unspeakable owl"), await put(project, "lorry")
+    rejected, taken = await put(project, "unspeakable owl"), await put(project, "lorry")
     assert await vectors.prepare(semantic_instance.database)
     server.is_unavailable = True
     with pytest.raises(EmbeddingsUnavailable):
@@ -181,7 +181,7 @@ async def test_text_rejected_by_the_model_is_found_by_text_search(
     assert (
         await embedding_queue.embed_some(semantic_instance.database, embedder_of(semantic_instance))
     ).records == 0
-    assert [one["id"] for one in (await search(project.http, "owl"))["results"]] == [refused]
+    assert [one["id"] for one in (await search(project.http, "owl"))["results"]] == [rejected]
     assert [one["id"] for one in (await search(project.http, "automobile"))["results"]] == [taken]
 
 

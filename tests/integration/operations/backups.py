@@ -39,8 +39,8 @@ class Source:
         self.up = up
         up.start()
         up.wait_ready()
-        made = up.json("project", "create", "Kept", "--credit-usd", "5")
-        self.project_id, self.api_key = made["project_id"], made["api_key"]
+        created = up.json("project", "create", "Kept", "--credit-usd", "5")
+        self.project_id, self.api_key = created["project_id"], created["api_key"]
         with self.client() as client:
             client.push(SKILLS)
             client.call("PUT", "/v1/secrets", {"name": "TOKEN", "value": SECRET})

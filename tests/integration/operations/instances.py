@@ -71,9 +71,9 @@ class Up:
         return commands.run(arguments, self.environment, given=given)
 
     def json(self, *arguments: str, given: str = "") -> Any:
-        answer = self.run(*arguments, "--json", given=given)
-        assert answer.returncode == 0, answer.stderr
-        return json.loads(answer.stdout)
+        response = self.run(*arguments, "--json", given=given)
+        assert response.returncode == 0, response.stderr
+        return json.loads(response.stdout)
 
     def is_ready(self) -> bool:
         try:

@@ -88,8 +88,8 @@ def test_tar_can_extract_a_backup(source: Source, tmp_path: Path) -> None:
 
 
 def test_backup_never_overwrites_a_file(source: Source) -> None:
-    answer = source.up.run("backup", str(source.plain))
-    assert (answer.returncode, "already exists" in answer.stderr) == (1, True)
+    response = source.up.run("backup", str(source.plain))
+    assert (response.returncode, "already exists" in response.stderr) == (1, True)
     into_folder = source.up.json("backup", str(source.up.folder))
     assert Path(into_folder["path"]).parent == source.up.folder
     Path(into_folder["path"]).unlink()
@@ -119,24 +119,24 @@ def test_interrupted_backup_leaves_nothing(source: Source) -> None:
 
 def test_missing_bundle_is_reported_and_does_not_stop_the_backup(source: Source, target: Up) -> None:
     (bundle,) = (source.up.home / "storage" / "bundles").rglob("*.zip")
-    aside = bundle.rename(bundle.with_suffix(".aside"))
+    moved = bundle.rename(bundle.with_suffix(".aside"))
     try:
         path = source.up.folder / "lossy.tar.gz"
-        answer = source.up.run("backup", "--with-keys", str(path))
+        response = source.up.run("backup", "--with-keys", str(path))
     finally:
-        aside.rename(bundle)
-    assert answer.returncode == 0
-    assert f"1 bundles are in the database, but not in the storage ({bundle.stem[:12]})" in answer.stdout
+        moved.rename(bundle)
+    assert response.returncode == 0
+    assert f"1 bundles are in the database, but not in the storage ({bundle.stem[:12]})" in response.stdout
     assert target.json("restore", str(path))["missing_bundles"] == [bundle.stem]
 
 
 def test_locked_file_is_reported_and_other_files_are_backed_up(source: Source) -> None:
     path = source.up.folder / "locked.tar.gz"
     with write_lease(source.drive / "a/b c/ü.txt"):
-        answer = source.up.run("backup", str(path))
-    assert answer.returncode == 0, answer.stderr
-    assert "1 files of drives are not in the backup" in answer.stdout
-    assert f"drive/{source.project_id}/a/b c/ü.txt" in answer.stdout
+        response = source.up.run("backup", str(path))
+    assert response.returncode == 0, response.stderr
+    assert "1 files of drives are not in the backup" in response.stdout
+    assert f"drive/{source.project_id}/a/b c/ü.txt" in response.stdout
     names = subprocess.run(["tar", "-tzf", path], capture_output=True, text=True, check=True).stdout
     assert "inner.bin" in names
     assert ".txt" not in names
@@ -199,11 +199,11 @@ async def test_full_disk_is_reported_before_anything_is_written(source: Source, 
 
 
 async def test_backup_needs_a_valid_path(source: Source, tmp_path: Path) -> None:
-    answer = source.up.run("backup", str(tmp_path / "no" / "folder" / "b.tar.gz"))
-    assert (answer.returncode, answer.stderr.count("\n")) == (1, 1)
-    assert "no such file or directory" in answer.stderr
-    answer = source.up.run("restore", str(tmp_path / "nothing.tar.gz"))
-    assert answer.returncode == 1
+    response = source.up.run("backup", str(tmp_path / "no" / "folder" / "b.tar.gz"))
+    assert (response.returncode, response.stderr.count("\n")) == (1, 1)
+    assert "no such file or directory" in response.stderr
+    response = source.up.run("restore", str(tmp_path / "nothing.tar.gz"))
+    assert response.returncode == 1
     (tmp_path / "text.tar.gz").write_text("this is no backup")
     with pytest.raises(ArchiveDamaged, match="not a complete archive"):
         restore.check(source.settings, tmp_path / "text.tar.gz")

@@ -30,10 +30,10 @@ def source() -> Iterator[Source]:
 def test_backup_of_a_newer_release_is_rejected(source: Source, tmp_path: Path) -> None:
     def newer(members: list[Member]) -> list[Member]:
         header = json.loads(members[0][1])
-        return [changed(members[0], json.dumps(header | {"revision": "2199"}).encode()), *members[1:]]
+        return [replace_content(members[0], json.dumps(header | {"revision": "2199"}).encode()), *members[1:]]
 
     with pytest.raises(BackupNewer, match="'2199'"):
-        restore.check(Settings(home=tmp_path), rewritten(source.with_keys, tmp_path, newer))
+        restore.check(Settings(home=tmp_path), rewrite(source.with_keys, tmp_path, newer))
 
 
 Member = tuple[tarfile.TarInfo, bytes]
@@ -47,7 +47,8 @@ def without(prefix: str) -> Change:
 def with_content(prefix: str, content: bytes) -> Change:
     """Replace the content under a name together with its hash, so that only the hash of the whole backup differs."""
     return lambda members: [
-        changed(member, content) if member[0].name.startswith(prefix) else member for member in members
+        replace_content(member, content) if member[0].name.startswith(prefix) else member
+        for member in members
     ]
 
 
@@ -58,7 +59,7 @@ def with_link(members: list[Member]) -> list[Member]:
 
 
 def renamed(name: str) -> Change:
-    return lambda members: [members[0], changed((tarfile.TarInfo(name), b""), b"x"), *members[1:]]
+    return lambda members: [members[0], replace_content((tarfile.TarInfo(name), b""), b"x"), *members[1:]]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_changed_backup_is_rejected_with_the_reason(
     source: Source, tmp_path: Path, change: Change, why: str
 ) -> None:
     with pytest.raises(ArchiveDamaged, match=why):
-        restore.check(Settings(home=tmp_path), rewritten(source.with_keys, tmp_path, change))
+        restore.check(Settings(home=tmp_path), rewrite(source.with_keys, tmp_path, change))
 
 
 def test_forged_backup_with_valid_hashes_is_rejected(source: Source, tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_forged_backup_with_valid_hashes_is_rejected(source: Source, tmp_path: P
     settings = Settings(home=source.up.home)
     assert restore.check(settings, source.plain).is_signed
     with pytest.raises(WrongKeys):
-        restore.check(settings, rewritten(source.plain, tmp_path, forged))
+        restore.check(settings, rewrite(source.plain, tmp_path, forged))
 
 
 def test_one_flipped_bit_is_detected_at_any_position(source: Source, tmp_path: Path) -> None:
@@ -127,7 +128,7 @@ def is_equivalent(content: bytes, whole: bytes) -> bool:
         return False
 
 
-def changed(member: Member, content: bytes) -> Member:
+def replace_content(member: Member, content: bytes) -> Member:
     """Return the member with another content and its hash."""
     info = member[0]
     info.size = len(content)
@@ -138,7 +139,7 @@ def changed(member: Member, content: bytes) -> Member:
     return info, content
 
 
-def rewritten(path: Path, folder: Path, change: Change) -> Path:
+def rewrite(path: Path, folder: Path, change: Change) -> Path:
     """Return the backup with its members changed."""
     members: list[Member] = []
     with tarfile.open(path) as archive:

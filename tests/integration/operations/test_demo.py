@@ -64,5 +64,5 @@ def get(up: Up, key: str, path: str) -> Any:
     request = urllib.request.Request(
         f"http://127.0.0.1:{up.port}{path}", headers={"Authorization": f"Bearer {key}"}
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.load(answer)
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return json.load(response)

@@ -92,9 +92,9 @@ def test_probe_only_lists_models_and_reports_missing_ones(tmp_path: Path) -> Non
             in probed.found
         )
         overrides["anthropic_api_key"] = SecretStr("sk-wrong-0123456789")
-        refused = run_doctor(tmp_path, probe=True, **overrides)["probe of anthropic"]
-        assert (str(refused.verdict), refused.found) == ("fail", "it rejects the key (HTTP status 401)")
-        assert "sk-wrong" not in str(refused)
+        rejected = run_doctor(tmp_path, probe=True, **overrides)["probe of anthropic"]
+        assert (str(rejected.verdict), rejected.found) == ("fail", "it rejects the key (HTTP status 401)")
+        assert "sk-wrong" not in str(rejected)
     unreachable = run_doctor(tmp_path, probe=True, **overrides)["probe of anthropic"]
     assert (str(unreachable.verdict), "does not respond (ConnectError)" in unreachable.found) == (
         "fail",
@@ -102,10 +102,10 @@ def test_probe_only_lists_models_and_reports_missing_ones(tmp_path: Path) -> Non
     )
 
 
-@pytest.mark.parametrize("answer", ["<html>", '{"data": 3}', "[]"])
-def test_endpoint_without_a_model_list_is_not_a_failure(tmp_path: Path, answer: str) -> None:
+@pytest.mark.parametrize("response", ["<html>", '{"data": 3}', "[]"])
+def test_endpoint_without_a_model_list_is_not_a_failure(tmp_path: Path, response: str) -> None:
     async def other(_: Request) -> Response:
-        return Response(answer, media_type="application/json")
+        return Response(response, media_type="application/json")
 
     with serving(Starlette(routes=[Route("/v1/models", other)]), "provider") as url:
         file = tmp_path / "models.toml"

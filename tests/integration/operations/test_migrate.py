@@ -41,11 +41,13 @@ def test_downgrade_to_every_revision_and_upgrade_again(empty_database: str) -> N
     assert database.migrate(empty_database) == newest
 
 
-@pytest.mark.parametrize("asked", ["nonsense", "head", "-1"])
-def test_revision_that_is_not_older_is_rejected_with_the_valid_ones(empty_database: str, asked: str) -> None:
+@pytest.mark.parametrize("revision", ["nonsense", "head", "-1"])
+def test_revision_that_is_not_older_is_rejected_with_the_valid_ones(
+    empty_database: str, revision: str
+) -> None:
     newest = database.migrate(empty_database)
     with pytest.raises(NoSuchRevision, match=migrations.older_than(newest)[0]):
-        database.go_back(empty_database, asked)
+        database.go_back(empty_database, revision)
     assert migrations.current_revision(empty_database) == newest
 
 

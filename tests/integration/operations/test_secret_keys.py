@@ -33,9 +33,9 @@ class Project:
     def send(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
         data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": content_type}
-        asked = urllib.request.Request(self._address + path, data=data, headers=headers, method=method)
-        with urllib.request.urlopen(asked, timeout=60) as answer:
-            return json.loads(answer.read() or b"null")
+        request = urllib.request.Request(self._address + path, data=data, headers=headers, method=method)
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return json.loads(response.read() or b"null")
 
     def upload(self, path: str, field: str, name: str, content: bytes) -> Any:
         head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n\r\n'
@@ -52,14 +52,14 @@ class Project:
 @pytest.fixture(scope="module")
 def project(running: Up) -> Project:
     """Create a project with the skill `reader` deployed and its secret set."""
-    made = Project(running)
+    created = Project(running)
     bundle = io.BytesIO()
     with zipfile.ZipFile(bundle, "w") as files:
         files.writestr("reader/skill.yaml", SKILL)
         files.writestr("reader/main.py", MAIN)
-    made.upload("/v1/deployments", "bundle", "b.zip", bundle.getvalue())
-    made.send("PUT", "/v1/secrets", {"name": "TOKEN", "value": "twelve-chars"})
-    return made
+    created.upload("/v1/deployments", "bundle", "b.zip", bundle.getvalue())
+    created.send("PUT", "/v1/secrets", {"name": "TOKEN", "value": "twelve-chars"})
+    return created
 
 
 def test_key_rotation_does_not_affect_users(running: Up, project: Project) -> None:
@@ -85,20 +85,20 @@ def test_link_signed_with_a_removed_key_is_rejected(running: Up, project: Projec
     stored = project.upload("/v1/drive/upload", "file", "note.txt", b"kept")
     link = project.send("POST", "/v1/drive/sign", {"path": stored["drive_path"], "ttl": 600})["signed_url"]
     running.json("secrets", "rotate")
-    with urllib.request.urlopen(link, timeout=30) as answer:
-        assert answer.read() == b"kept"
+    with urllib.request.urlopen(link, timeout=30) as response:
+        assert response.read() == b"kept"
     running.json("secrets", "retire")
-    with pytest.raises(urllib.error.HTTPError) as refused:
+    with pytest.raises(urllib.error.HTTPError) as rejected:
         urllib.request.urlopen(link, timeout=30)
-    with refused.value as answer:
-        assert answer.code in (403, 404)
+    with rejected.value as response:
+        assert response.code in (403, 404)
 
 
 def test_command_cannot_change_keys_of_the_environment(running: Up) -> None:
     running.settings["SECRETS_ENC_KEY"] = "A" * 43 + "="
     try:
-        refused = running.run("secrets", "retire")
+        rejected = running.run("secrets", "retire")
     finally:
         del running.settings["SECRETS_ENC_KEY"]
-    assert refused.returncode == 1
-    assert "SECRETS_ENC_KEY" in refused.stderr
+    assert rejected.returncode == 1
+    assert "SECRETS_ENC_KEY" in rejected.stderr

@@ -18,7 +18,7 @@ from backend.embedded import postgres, valkey
 from benchmarks.client import Client
 from tests.integration.operations.instances import READY_S, Up, eventually
 
-BACK_S = 30.0  # the promise is 10 s on a host that is not busy with tests
+RECOVERY_S = 30.0  # the promise is 10 s on a host that is not busy with tests
 CUT_OFF_WAITING = """
 select pg_terminate_backend(pid) from pg_stat_activity where cardinality(pg_blocking_pids(pid)) > 0
 """
@@ -44,8 +44,8 @@ def test_killed_process_is_replaced(running: Up, part: str) -> None:
     assert before
     for pid in before:
         os.kill(pid, signal.SIGKILL)
-    eventually(lambda: bool(running.processes(*PARTS[part]) - before), BACK_S, f"{part} has a successor")
-    eventually(running.is_ready, BACK_S, "the instance is ready again")
+    eventually(lambda: bool(running.processes(*PARTS[part]) - before), RECOVERY_S, f"{part} has a successor")
+    eventually(running.is_ready, RECOVERY_S, "the instance is ready again")
 
 
 @pytest.mark.parametrize("server", [postgres, valkey], ids=["PostgreSQL", "Valkey"])
@@ -56,8 +56,8 @@ def test_killed_server_is_started_again(running: Up, server: ModuleType) -> None
     def has_successor() -> bool:
         return server.running_pid(running.home) not in (None, before)
 
-    eventually(has_successor, BACK_S, "the server runs again")
-    eventually(running.is_ready, BACK_S, "the instance is ready again")
+    eventually(has_successor, RECOVERY_S, "the server runs again")
+    eventually(running.is_ready, RECOVERY_S, "the instance is ready again")
 
 
 def test_failed_greeting_is_restarted_and_ends_nothing(up: Up) -> None:
@@ -87,7 +87,9 @@ def test_failed_greeting_is_restarted_and_ends_nothing(up: Up) -> None:
 
 
 def test_frozen_worker_process_is_not_live_until_it_continues(running: Up) -> None:
-    eventually(lambda: probe(running, "ready") == (200, {"status": "ok"}), BACK_S, "the worker claims jobs")
+    eventually(
+        lambda: probe(running, "ready") == (200, {"status": "ok"}), RECOVERY_S, "the worker claims jobs"
+    )
     assert probe(running, "live") == (200, {"status": "ok"})
     (worker,) = running.processes(*PARTS["worker"])
     os.kill(worker, signal.SIGSTOP)
@@ -99,42 +101,48 @@ def test_frozen_worker_process_is_not_live_until_it_continues(running: Up) -> No
         assert probe(running, "ready")[0] == 503
     finally:
         os.kill(worker, signal.SIGCONT)
-    eventually(lambda: probe(running, "live") == (200, {"status": "ok"}), BACK_S, "the worker is live")
-    eventually(lambda: probe(running, "ready") == (200, {"status": "ok"}), BACK_S, "the worker claims jobs")
+    eventually(lambda: probe(running, "live") == (200, {"status": "ok"}), RECOVERY_S, "the worker is live")
+    eventually(
+        lambda: probe(running, "ready") == (200, {"status": "ok"}), RECOVERY_S, "the worker claims jobs"
+    )
     assert running.processes(*PARTS["worker"]) == {worker}
     assert probe(running, "other")[0] == 404
-    eventually(running.is_ready, BACK_S, "the instance is ready again")
+    eventually(running.is_ready, RECOVERY_S, "the instance is ready again")
 
 
 def test_draining_pool_is_live_and_not_ready_while_its_job_runs(running: Up) -> None:
-    eventually(lambda: probe(running, "ready")[0] == 200, BACK_S, "the worker claims jobs")
-    made = running.json("project", "create", "Drained", "--credit-usd", "5")
-    with Client(running.port, made["api_key"]) as client:
+    eventually(lambda: probe(running, "ready")[0] == 200, RECOVERY_S, "the worker claims jobs")
+    created = running.json("project", "create", "Drained", "--credit-usd", "5")
+    with Client(running.port, created["api_key"]) as client:
         client.push(SLOW)
         job = client.call("POST", "/v1/jobs", {"skill": "slow", "inputs": {}})["id"]
 
         def is_running() -> bool:
             return bool(client.call("GET", f"/v1/jobs/{job}")["status"] == "running")
 
-        eventually(is_running, BACK_S, "the job runs")
+        eventually(is_running, RECOVERY_S, "the job runs")
         (pool,) = running.processes(*PARTS["pool"])
         os.kill(pool, signal.SIGTERM)
-        eventually(lambda: probe(running, "ready")[0] == 503, BACK_S, "the pool drains")
+        eventually(lambda: probe(running, "ready")[0] == 503, RECOVERY_S, "the pool drains")
         assert probe(running, "ready")[1]["status"] == "draining"
         assert probe(running, "live") == (200, {"status": "ok"})
         assert is_running()
         client.call("POST", f"/v1/jobs/{job}/cancel")
-    eventually(lambda: bool(running.processes(*PARTS["pool"]) - {pool}), BACK_S, "the pool has a successor")
-    eventually(lambda: probe(running, "ready") == (200, {"status": "ok"}), BACK_S, "its worker claims jobs")
-    eventually(running.is_ready, BACK_S, "the instance is ready again")
+    eventually(
+        lambda: bool(running.processes(*PARTS["pool"]) - {pool}), RECOVERY_S, "the pool has a successor"
+    )
+    eventually(
+        lambda: probe(running, "ready") == (200, {"status": "ok"}), RECOVERY_S, "its worker claims jobs"
+    )
+    eventually(running.is_ready, RECOVERY_S, "the instance is ready again")
 
 
 def probe(running: Up, name: str) -> tuple[int, Any]:
     """Return the status and the body of a probe of the pool; status 0 while there is no pool."""
     address = f"http://127.0.0.1:{running.settings['PURAS_WORKER_HEALTH_PORT']}/{name}"
     try:
-        with urllib.request.urlopen(address, timeout=10) as answer:
-            return answer.status, json.load(answer)
+        with urllib.request.urlopen(address, timeout=10) as response:
+            return response.status, json.load(response)
     except urllib.error.HTTPError as refusal:
         with refusal:
             return refusal.code, json.load(refusal)
@@ -170,28 +178,28 @@ def test_setup_link_is_printed_until_an_account_exists(running: Up) -> None:
     link = f"http://127.0.0.1:{running.port}/setup?token="
     eventually(lambda: link in running.log, 10, "the link is printed")
     assert running.run("setup-link").stdout.startswith(link)
-    made = running.json(
+    created = running.json(
         "user", "create", "ada@example.org", "--password-stdin", given="three words make one\n"
     )
-    assert made["email"] == "ada@example.org"
-    refused = running.run("setup-link")
-    assert refused.returncode == 1
-    assert "has an owner already" in refused.stderr
+    assert created["email"] == "ada@example.org"
+    rejected = running.run("setup-link")
+    assert rejected.returncode == 1
+    assert "has an owner already" in rejected.stderr
 
 
 def test_projects_are_created_with_credit_and_the_ledger_balances(running: Up) -> None:
-    made = running.json("project", "create", "Shop", "--credit-usd", "2.5")
-    assert made["slug"] == "shop"
-    assert made["api_key"].startswith("puras_live_")
+    created = running.json("project", "create", "Shop", "--credit-usd", "2.5")
+    assert created["slug"] == "shop"
+    assert created["api_key"].startswith("puras_live_")
     assert running.json("topup", "shop", "0.000001")["balance_micros"] == 2_500_001
     assert "no account has" in running.run("project", "member", "shop", "unknown@example.org").stderr.lower()
     running.json("user", "create", "bo@example.org", "--password-stdin", given="three words make one\n")
     assert running.run("project", "member", "shop", "bo@example.org", "--role", "owner").returncode == 0
     assert running.run("project", "lane", "shop", "gpu").returncode == 0
     assert running.json("audit") == {"ok": True, "findings": []}
-    refused = running.run("topup", "shop", "0.0000001")
-    assert refused.returncode == 1
-    assert "six decimals" in refused.stderr
+    rejected = running.run("topup", "shop", "0.0000001")
+    assert rejected.returncode == 1
+    assert "six decimals" in rejected.stderr
 
 
 def test_doctor_reports_no_problem_of_a_running_instance(running: Up) -> None:

@@ -11,14 +11,14 @@ from backend.embedded import postgres, valkey
 from backend.migrations import run as migrations
 from tests.integration.operations.instances import Up, eventually
 
-GONE_S = 30.0
+SHUTDOWN_S = 30.0
 
 
 def test_sigterm_to_its_group_leaves_no_process(up: Up) -> None:
     up.start()
     up.wait_ready()
     os.killpg(up.process.pid, signal.SIGTERM)
-    assert up.process.wait(GONE_S) == 0, up.log
+    assert up.process.wait(SHUTDOWN_S) == 0, up.log
     assert up.processes() == set()
     assert "stopped" in up.log
 
@@ -27,7 +27,7 @@ def test_sigint_during_the_start_leaves_no_process(up: Up) -> None:
     up.start()
     eventually(lambda: (up.home / "postgres").exists(), 30, "the database is being created")
     os.killpg(up.process.pid, signal.SIGINT)
-    up.process.wait(GONE_S)
+    up.process.wait(SHUTDOWN_S)
     assert up.processes() == set()
 
 
@@ -37,13 +37,13 @@ def test_up_uses_the_databases_of_a_killed_up(up: Up) -> None:
     servers = (postgres.running_pid(up.home), valkey.running_pid(up.home))
     up.process.kill()
     up.process.wait()
-    eventually(lambda: up.processes() <= set(servers) | backends(up), GONE_S, "all but the databases end")
+    eventually(lambda: up.processes() <= set(servers) | backends(up), SHUTDOWN_S, "all but the databases end")
     assert (postgres.running_pid(up.home), valkey.running_pid(up.home)) == servers
     up.start()
     up.wait_ready()
     assert (postgres.running_pid(up.home), valkey.running_pid(up.home)) == servers
     up.process.terminate()
-    assert up.process.wait(GONE_S) == 0, up.log
+    assert up.process.wait(SHUTDOWN_S) == 0, up.log
     assert up.processes() == set()
 
 
@@ -56,7 +56,7 @@ def test_external_servers_are_used_and_left_running(up: Up) -> None:
         assert not (up.home / "postgres").exists()
         assert running_revision(up)
         up.process.terminate()
-        assert up.process.wait(GONE_S) == 0, up.log
+        assert up.process.wait(SHUTDOWN_S) == 0, up.log
         assert postgres.attach(external) is not None
         assert valkey.attach(external) is not None
     finally:
@@ -68,18 +68,18 @@ def test_used_port_is_reported_before_anything_starts(up: Up) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", up.port))
         other.listen()
-        refused = up.run("up")
-    assert refused.returncode == 1
-    assert f"Port {up.port} of 127.0.0.1 cannot be used" in refused.stderr
-    assert "PURAS_PORT" in refused.stderr
+        rejected = up.run("up")
+    assert rejected.returncode == 1
+    assert f"Port {up.port} of 127.0.0.1 cannot be used" in rejected.stderr
+    assert "PURAS_PORT" in rejected.stderr
     assert postgres.attach(up.home) is None
 
 
 def test_commands_report_that_no_instance_runs(up: Up) -> None:
     for command in (("migrate",), ("audit",), ("project", "create", "Shop"), ("setup-link",)):
-        refused = up.run(*command)
-        assert refused.returncode == 1
-        assert "Start it with `puras-studio up`" in refused.stderr
+        rejected = up.run(*command)
+        assert rejected.returncode == 1
+        assert "Start it with `puras-studio up`" in rejected.stderr
 
 
 def test_doctor_before_the_first_start_names_the_start_command(up: Up) -> None:

@@ -26,7 +26,7 @@ WITHIN_S = 90
 """Timeout for events that normally happen immediately, but later on a busy host."""
 
 
-class Failing(LocalStorage):
+class FailingStorage(LocalStorage):
     """A storage that fails to find drives for the first N scans."""
 
     def __init__(self, root: Path, failures: int) -> None:
@@ -68,7 +68,7 @@ async def test_drive_is_scanned_again_after_a_failed_scan(
         job_id = await make_job(session, tenant)
         await session.execute(text("update jobs set attempt = 1, started_at = now() - interval '1 minute'"))
     (LocalStorage(tmp_path).drive_dir(tenant.project_id, None) / "made.txt").write_text("by the job")
-    tracker = ChangeTracker(replace(instance, storage=Failing(tmp_path, failures=1)))
+    tracker = ChangeTracker(replace(instance, storage=FailingStorage(tmp_path, failures=1)))
     tracker.note(tenant.project_id, job_id, time.time() - 60)
     query = text("select written_by ->> 'id' from drive_files where path = 'made.txt'")
     async with asyncio.timeout(WITHIN_S):
@@ -88,7 +88,7 @@ async def test_scans_of_a_drive_that_always_fail_end(
     async with database.transaction() as session:
         tenant = await make_tenant(session)
         job_id = await make_job(session, tenant)
-    storage = Failing(tmp_path, failures=1_000)
+    storage = FailingStorage(tmp_path, failures=1_000)
     tracker = ChangeTracker(replace(instance, storage=storage))
     tracker.note(tenant.project_id, job_id, time.time(), [DrivePath(("a",))])
     (task,) = (one for one in asyncio.all_tasks() if one.get_name() == "drive checks")

@@ -33,8 +33,8 @@ async def test_deleted_events_return_410_and_the_job_stays_readable(
     async with database.transaction() as session:
         await session.execute(delete(JobEvent).where(col(JobEvent.job_id) == job_id))
     for reading in readings:
-        answer = await client.get(f"/v1/jobs/{job_id}/{reading}", headers=headers)
-        assert (answer.status_code, answer.json()["code"]) == (410, "events_gone"), reading
+        response = await client.get(f"/v1/jobs/{job_id}/{reading}", headers=headers)
+        assert (response.status_code, response.json()["code"]) == (410, "events_gone"), reading
     assert (await client.get(f"/v1/jobs/{job_id}/events?after=3", headers=headers)).json() == []
     assert (await client.get(f"/v1/jobs/{job_id}", headers=headers)).json()["result"] == {"n": 1}
     assert (await client.get(f"/v1/jobs/{job_id}/receipt", headers=headers)).json()["status"] == "succeeded"

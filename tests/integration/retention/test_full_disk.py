@@ -21,7 +21,7 @@ SIZE_BYTES = 4 * 1024 * 1024
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[Path]:
+def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a disk of a few MiB."""
     folder = tmp_path / "small"
     folder.mkdir()
@@ -30,25 +30,25 @@ def small(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", folder], check=True)
 
 
-async def test_upload_that_does_not_fit_is_rejected_and_frees_its_space(small: Path) -> None:
-    storage, project_id = LocalStorage(small), uuid4()
+async def test_upload_that_does_not_fit_is_rejected_and_frees_its_space(small_disk: Path) -> None:
+    storage, project_id = LocalStorage(small_disk), uuid4()
     with pytest.raises(DriveFull, match="is full"):
         async with storage.receive() as incoming:
             for _ in range(8):
                 await incoming.write(b"x" * (SIZE_BYTES // 4))
             await incoming.place(project_id, parse_drive_path("big"), owner_uid=None)
-    assert list((small / "incoming").iterdir()) == []
+    assert list((small_disk / "incoming").iterdir()) == []
     async with storage.receive() as incoming:
         await incoming.write(b"x" * (SIZE_BYTES // 2))
         entry = await incoming.place(project_id, parse_drive_path("fits"), owner_uid=None)
     assert entry.size_bytes == SIZE_BYTES // 2
 
 
-async def test_bundle_that_does_not_fit_is_rejected_and_leaves_nothing(small: Path) -> None:
-    storage = LocalStorage(small)
+async def test_bundle_that_does_not_fit_is_rejected_and_leaves_nothing(small_disk: Path) -> None:
+    storage = LocalStorage(small_disk)
     large, little = b"x" * 2 * SIZE_BYTES, b"little"
     with pytest.raises(DriveFull, match="is full"):
         await storage.put_bundle(sha256(large).hexdigest(), large)
-    assert not [path for path in (small / "bundles").rglob("*") if path.is_file()]
+    assert not [path for path in (small_disk / "bundles").rglob("*") if path.is_file()]
     await storage.put_bundle(sha256(little).hexdigest(), little)
     assert await storage.get_bundle(sha256(little).hexdigest()) == little

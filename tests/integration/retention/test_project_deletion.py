@@ -131,10 +131,10 @@ async def test_expired_project_is_deleted_completely_and_the_ledger_balances(
     async with database.transaction() as session:
         await deletion.delete(session, tenant.principal)
 
-    turns = 0
+    iterations = 0
     while await clean_up(database, storage, IMMEDIATELY):
-        turns += 1
-        assert turns < 50
+        iterations += 1
+        assert iterations < 50
 
     after = await rows_of(database, tenant.project_id)
     assert {name for name, rows in after.items() if rows} == set(purge.RETAINED)
@@ -149,8 +149,8 @@ async def test_expired_project_is_deleted_completely_and_the_ledger_balances(
         entries = (await session.scalars(select(LedgerEntry).where(LedgerEntry.project_id == row.id))).all()
         assert {entry.kind for entry in entries} == {"top_up", "closure"}
         assert not [entry for entry in entries if entry.note or "@" in entry.created_by], "no names remain"
-        acts = await session.scalars(select(AuditRow.action).where(AuditRow.project_id == row.id))
-        assert {"project.deleted", "project.purged"} <= set(acts)
+        actions = await session.scalars(select(AuditRow.action).where(AuditRow.project_id == row.id))
+        assert {"project.deleted", "project.purged"} <= set(actions)
         assert await audit.check_ledger(session) == []
         with pytest.raises(ProjectNotFound):
             await deletion.undelete(session, str(tenant.project_id))
@@ -325,10 +325,10 @@ def evals_of(tenant: Tenant) -> list[EvalSuite | EvalRun | EvalCase]:
 
 async def create_key(database: Database, tenant: Tenant) -> str:
     async with database.transaction() as session:
-        made = await keys.create(
+        created = await keys.create(
             session, operator(tenant.project_id), project_id=tenant.project_id, kind="secret"
         )
-        return made.plaintext
+        return created.plaintext
 
 
 async def keys_principal(session: object, clear_text: str) -> UUID:

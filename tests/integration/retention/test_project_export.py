@@ -51,11 +51,11 @@ async def test_owner_exports_all_data_of_only_their_project(
 
     browser = await world.browser(ada)
     with write_lease(drive / "locked"):
-        answer = await browser.get("/v1/projects/mine/export")
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/gzip")
-    assert answer.headers["content-disposition"].startswith('attachment; filename="mine-20')
+        response = await browser.get("/v1/projects/mine/export")
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/gzip")
+    assert response.headers["content-disposition"].startswith('attachment; filename="mine-20')
 
-    files = unpacked(answer.content)
+    files = unpacked(response.content)
     rows = rows_of(files)
     assert len(rows["jobs"]) == 45
     assert {job["inputs"]["mark"] for job in rows["jobs"]} == {"ours"}
@@ -98,7 +98,7 @@ def test_every_table_of_a_project_is_exported_or_has_a_reason() -> None:
     of_projects = {table.name for table in metadata.sorted_tables if "project_id" in table.columns}
     decided = {one.name for one in EXPORTED} | set(NOT_EXPORTED)
     assert of_projects - decided == set(), (
-        "say in backend/administration/projects/export_format.py whether it goes along"
+        "record in backend/administration/projects/export_format.py whether the table is exported"
     )
 
 

@@ -44,8 +44,8 @@ async def test_month_of_events_is_deleted_when_no_job_needs_it(
     assert await months(database) & {name_of(month)}
 
     async with database.transaction() as session:
-        going = await forecast(session, rules(events=90 * DAY))
-    assert going[0].name == f"month {name_of(month)}"
+        forecasts = await forecast(session, rules(events=90 * DAY))
+    assert forecasts[0].name == f"month {name_of(month)}"
     assert await events_of(database, old), "a forecast deletes nothing"
 
     await clean_up_completely(database, storage, rules(events=90 * DAY))
@@ -152,8 +152,10 @@ async def test_only_old_audit_entries_are_deleted(database: Database, storage: L
         )
     await clean_up_completely(database, storage, rules(audit=365 * DAY))
     async with database.transaction() as session:
-        acts = (await session.scalars(select(AuditRow.action).where(AuditRow.actor == "key:testtest"))).all()
-        assert set(acts) == {"act.3", "act.4"}
+        actions = (
+            await session.scalars(select(AuditRow.action).where(AuditRow.actor == "key:testtest"))
+        ).all()
+        assert set(actions) == {"act.3", "act.4"}
 
 
 async def clean_up_completely(database: Database, storage: LocalStorage, rules: Rules) -> None:

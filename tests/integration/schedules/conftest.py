@@ -40,10 +40,10 @@ class Timetable:
     async def make(self, **overrides: Any) -> Any:
         """Create an hourly schedule whose next time is nine o'clock."""
         body = {"name": "Hourly", "skill": "double", "inputs": {"n": 2}, "cron": "0 * * * *", **overrides}
-        answer = await self.project.http.post("/v1/schedules", json=body)
-        assert answer.status_code == 201, answer.text
-        await self.set_next_time(answer.json()["id"], NINE)
-        return answer.json()
+        response = await self.project.http.post("/v1/schedules", json=body)
+        assert response.status_code == 201, response.text
+        await self.set_next_time(response.json()["id"], NINE)
+        return response.json()
 
     async def set_next_time(self, schedule_id: str, time: datetime) -> None:
         """Set the next time of the schedule."""
@@ -57,15 +57,15 @@ class Timetable:
 
     async def read(self, schedule: Any) -> Any:
         """Return the current state of the schedule."""
-        answer = await self.project.http.get(f"/v1/schedules/{schedule['id']}")
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        response = await self.project.http.get(f"/v1/schedules/{schedule['id']}")
+        assert response.status_code == 200, response.text
+        return response.json()
 
     async def runs(self, schedule: Any) -> list[Any]:
         """Return the runs of the schedule, the earliest first."""
-        answer = await self.project.http.get(f"/v1/schedules/{schedule['id']}/runs")
-        assert answer.status_code == 200, answer.text
-        return list(reversed(answer.json()))
+        response = await self.project.http.get(f"/v1/schedules/{schedule['id']}/runs")
+        assert response.status_code == 200, response.text
+        return list(reversed(response.json()))
 
     async def outcomes(self, schedule: Any) -> list[str]:
         """Return the outcomes of the scheduled times, the earliest first."""

@@ -150,7 +150,7 @@ async def test_missed_runs_are_recorded_and_replaced_on_request(
     times: Timetable,
 ) -> None:
     hook = {"url": "https://example.org/", "events": ["schedule.failed"]}
-    made = (await times.project.http.post("/v1/webhooks", json=hook)).json()
+    created = (await times.project.http.post("/v1/webhooks", json=hook)).json()
     skips = await times.make(name="skips")
     catches_up = await times.make(name="replaces the missed runs", missed="run_once", catch_up_s=7200)
     back = NINE + 3 * HOUR + timedelta(minutes=10)
@@ -161,21 +161,21 @@ async def test_missed_runs_are_recorded_and_replaced_on_request(
     (run,) = await times.runs(catches_up)
     assert (run["outcome"], datetime.fromisoformat(run["due_at"])) == ("submitted", NINE + 3 * HOUR)
     assert run["reason"] == f"It replaces the missed runs since {NINE.isoformat()}."
-    events = await _sent_events(times, made)
+    events = await _sent_events(times, created)
     assert [(one["data"]["name"], one["data"]["outcome"]) for one in events] == [("skips", "missed")]
     assert len(await times.jobs()) == 1
 
 
 async def _sent_events(times: Timetable, hook: Any) -> list[Any]:
-    answer = await times.project.http.get(f"/v1/webhooks/{hook['id']}/deliveries")
-    return [json.loads(one["body"]) for one in reversed(answer.json())]
+    response = await times.project.http.get(f"/v1/webhooks/{hook['id']}/deliveries")
+    return [json.loads(one["body"]) for one in reversed(response.json())]
 
 
 async def test_rejected_run_is_recorded_reported_and_followed_by_the_next(
     times: Timetable,
 ) -> None:
     hook = {"url": "https://example.org/", "events": ["schedule.failed"], "skills": ["double"]}
-    made = (await times.project.http.post("/v1/webhooks", json=hook)).json()
+    created = (await times.project.http.post("/v1/webhooks", json=hook)).json()
     schedule = await times.make(overlap="queue")
     async with times.database.transaction() as session:
         await session.execute(text("update wallets set balance_micros = 0"))
@@ -202,7 +202,7 @@ async def test_rejected_run_is_recorded_reported_and_followed_by_the_next(
     assert [run["outcome"] for run in runs] == ["refused", "refused", "refused", "submitted"]
     assert [run["code"] for run in runs[:3]] == ["wallet_empty", "budget_reached", "skill_not_found"]
     assert "wallet is empty" in runs[0]["reason"]
-    events = [one["data"] for one in await _sent_events(times, made)]
+    events = [one["data"] for one in await _sent_events(times, created)]
     assert [one["code"] for one in events] == [run["code"] for run in runs[:3]]
     assert [one["reason"] for one in events] == [run["reason"] for run in runs[:3]]
     assert events[0]["schedule_id"] == schedule["id"]
@@ -229,8 +229,8 @@ async def test_schedule_can_be_run_manually_between_its_times(times: Timetable) 
     assert (job["id"], job["metadata"]["schedule_id"]) == (first.json()["job_id"], schedule["id"])
     async with times.database.transaction() as session:
         await session.execute(text("update wallets set balance_micros = 0"))
-    refused = await times.project.http.post(url)
-    assert (refused.status_code, refused.json()["code"]) == (402, "wallet_empty")
+    rejected = await times.project.http.post(url)
+    assert (rejected.status_code, rejected.json()["code"]) == (402, "wallet_empty")
     assert len(await times.runs(schedule)) == 1
 
 
@@ -243,8 +243,8 @@ async def test_next_times_are_shown_before_and_after_creation(times: Timetable) 
     assert [one["at"] for one in schedule["next_runs"]][:3] == [one["at"] for one in preview["next_runs"]]
     assert len(schedule["next_runs"]) == 5
     for wrong, field in (({"cron": "61 * * * *"}, "cron"), ({"time_zone": "Mars/Base"}, "time_zone")):
-        refused = await times.project.http.get("/v1/schedules/preview", params={**query, **wrong})
-        assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, field)
+        rejected = await times.project.http.get("/v1/schedules/preview", params={**query, **wrong})
+        assert (rejected.status_code, rejected.json()["errors"][0]["path"]) == (422, field)
 
 
 @pytest.mark.parametrize(
@@ -267,8 +267,8 @@ async def test_invalid_schedule_is_rejected_on_creation(
 ) -> None:
     await times.make(name="Taken")
     body = {"name": "New", "skill": "double", "inputs": {"n": 2}, "cron": "@daily", **wrong}
-    refused = await times.project.http.post("/v1/schedules", json=body)
-    assert (refused.status_code, refused.json()["code"]) == (status, code), refused.text
+    rejected = await times.project.http.post("/v1/schedules", json=body)
+    assert (rejected.status_code, rejected.json()["code"]) == (status, code), rejected.text
 
 
 async def test_schedule_is_updated_disabled_enabled_and_deleted(times: Timetable) -> None:
@@ -316,8 +316,8 @@ async def test_schedules_are_private_to_a_project_and_limited_in_number(
             {"most": MAX_SCHEDULES},
         )
     body = {"name": "more", "skill": "double", "inputs": {"n": 2}, "cron": "@daily"}
-    refused = await times.project.http.post("/v1/schedules", json=body)
-    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_schedules")
+    rejected = await times.project.http.post("/v1/schedules", json=body)
+    assert (rejected.status_code, rejected.json()["code"]) == (409, "too_many_schedules")
 
 
 async def test_restricted_key_cannot_create_a_schedule_beyond_its_limits(times: Timetable) -> None:
@@ -330,14 +330,14 @@ async def test_restricted_key_cannot_create_a_schedule_beyond_its_limits(times: 
         keys.Limits(scopes, expires_at=now() + timedelta(days=1)),
     ):
         async with times.database.transaction() as session:
-            made = await keys.create(
+            created = await keys.create(
                 session, times.project.principal, project_id=times.project.id, limits=limits
             )
         async with browse(times.project.http._transport.app) as client:  # type: ignore[attr-defined]
-            client.headers["Authorization"] = f"Bearer {made.plaintext}"
+            client.headers["Authorization"] = f"Bearer {created.plaintext}"
             for path, body in (("", new), (f"/{schedule['id']}/run", None)):
-                refused = await client.post(f"/v1/schedules{path}", json=body)
-                assert (refused.status_code, refused.json()["code"]) == (403, "restricted_key")
+                rejected = await client.post(f"/v1/schedules{path}", json=body)
+                assert (rejected.status_code, rejected.json()["code"]) == (403, "restricted_key")
 
 
 async def test_schedule_records_changes_by_an_external_agent(times: Timetable) -> None:
@@ -345,8 +345,8 @@ async def test_schedule_records_changes_by_an_external_agent(times: Timetable) -
     body = {"skill": "double", "inputs": {"n": 2}, "cron": "0 * * * *"}
     by_agent = await http.post("/v1/schedules", json={"name": "a", **body}, headers=agent)
     changed, own, run_by_hand = [await times.make(name=name, overlap="allow") for name in ("b", "c", "d")]
-    answer = await http.patch(f"/v1/schedules/{changed['id']}", json={"inputs": {"n": 3}}, headers=agent)
-    assert answer.status_code == 200
+    response = await http.patch(f"/v1/schedules/{changed['id']}", json={"inputs": {"n": 3}}, headers=agent)
+    assert response.status_code == 200
     # A later change by a user does not clear the mark of the agent.
     for one in (by_agent.json(), own):
         again = await http.patch(f"/v1/schedules/{one['id']}", json={"inputs": {"n": 4}})

@@ -21,7 +21,7 @@ from tests.factories.supabase_objects import Bucket
 from tests.factories.supabase_server import SupabaseServer
 from tests.integration.storage.storage_servers import TEST_SERVER_BUCKETS as BUCKETS
 from tests.integration.storage.storage_servers import (
-    Served,
+    StorageServer,
     serve_test_server,
     server_of_environment,
     serving_storage,
@@ -89,7 +89,7 @@ def supabase() -> Iterator[SupabaseServer]:
 
 
 @pytest.fixture
-def storage_server(request: pytest.FixtureRequest) -> Iterator[Served]:
+def storage_server(request: pytest.FixtureRequest) -> Iterator[StorageServer]:
     """Yield the server that the environment names, with new buckets, or the server of the tests."""
     real = server_of_environment()
     if real is None:
@@ -100,14 +100,14 @@ def storage_server(request: pytest.FixtureRequest) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def storage_server_of_module() -> Iterator[Served]:
+def storage_server_of_module() -> Iterator[StorageServer]:
     """Yield the same for all tests of a module."""
     with serving_storage() as served:
         yield served
 
 
 @pytest_asyncio.fixture
-async def supabase_storage(storage_server: Served, tmp_path: Path) -> AsyncIterator[SupabaseStorage]:
+async def supabase_storage(storage_server: StorageServer, tmp_path: Path) -> AsyncIterator[SupabaseStorage]:
     storage = SupabaseStorage(
         storage_server.url,
         storage_server.service_key,

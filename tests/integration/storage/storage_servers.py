@@ -32,7 +32,7 @@ PAGE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class StorageServer:
     """A storage server with two buckets that only these tests use."""
 
     url: str
@@ -101,7 +101,7 @@ def server_of_environment(environment: Mapping[str, str] = os.environ) -> tuple[
 
 
 @contextmanager
-def serving_storage() -> Iterator[Served]:
+def serving_storage() -> Iterator[StorageServer]:
     """Yield a storage server with empty buckets; those of a real server are created for this and deleted after it."""
     real = server_of_environment()
     if real is None:
@@ -116,10 +116,12 @@ def serving_storage() -> Iterator[Served]:
 
 
 @contextmanager
-def temporary_buckets(url: str, service_key: SecretStr) -> Iterator[Served]:
+def temporary_buckets(url: str, service_key: SecretStr) -> Iterator[StorageServer]:
     """Create two buckets under names that no other test and no project has, and delete them at the end."""
     mark = uuid4().hex[:12]
-    served = Served(url, service_key, Buckets(f"puras-test-{mark}-bundles", f"puras-test-{mark}-drive"))
+    served = StorageServer(
+        url, service_key, Buckets(f"puras-test-{mark}-bundles", f"puras-test-{mark}-drive")
+    )
     served.create()
     try:
         yield served
@@ -127,17 +129,17 @@ def temporary_buckets(url: str, service_key: SecretStr) -> Iterator[Served]:
         served.remove()
 
 
-def serve_test_server(server: SupabaseServer) -> Served:
+def serve_test_server(server: SupabaseServer) -> StorageServer:
     """Return the storage server of the tests in the form that the fixtures share."""
-    return Served(server.url, SecretStr(SERVICE_KEY), TEST_SERVER_BUCKETS)
+    return StorageServer(server.url, SecretStr(SERVICE_KEY), TEST_SERVER_BUCKETS)
 
 
 def _keys(http: httpx.Client, bucket: str) -> list[str]:
     keys: list[str] = []
-    asked: dict[str, Any] = {"prefix": "", "limit": 1000, "with_delimiter": False}
+    query: dict[str, Any] = {"prefix": "", "limit": 1000, "with_delimiter": False}
     while True:
-        page = http.post(f"object/list-v2/{bucket}", json=asked).raise_for_status().json()
+        page = http.post(f"object/list-v2/{bucket}", json=query).raise_for_status().json()
         keys += [found.get("key") or found["name"] for found in page["objects"]]
         if not page["hasNext"]:
             return keys
-        asked["cursor"] = page["nextCursor"]
+        query["cursor"] = page["nextCursor"]

@@ -12,13 +12,13 @@ from benchmarks.instance import Running, instance
 from tests.doubles.messages import MessagesServer, calls, says
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import SKILL, bundle
-from tests.integration.storage.storage_servers import Served
+from tests.integration.storage.storage_servers import StorageServer
 
 CHILD = {
     "skills/answer/skill.yaml": SKILL.encode(),
     "skills/answer/prompt.md": b"You answer questions.",
 }
-LOOK = "cat pulled/notes/owl.md; ls drive/notes 2>&1"
+COMMAND = "cat pulled/notes/owl.md; ls drive/notes 2>&1"
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def upstream() -> Iterator[MessagesServer]:
 
 
 @pytest.fixture(scope="module")
-def running(storage_server_of_module: Served, upstream: MessagesServer) -> Iterator[Running]:
+def running(storage_server_of_module: StorageServer, upstream: MessagesServer) -> Iterator[Running]:
     settings = {
         **storage_server_of_module.settings,
         "ANTHROPIC_API_KEY": "the-key",
@@ -47,14 +47,14 @@ def client(running: Running) -> Iterator[Client]:
 
 
 def test_agent_pulls_files_that_its_subagent_wrote(
-    client: Client, storage_server_of_module: Served, upstream: MessagesServer
+    client: Client, storage_server_of_module: StorageServer, upstream: MessagesServer
 ) -> None:
     upstream.script = [
         says(calls("run_subagent", target="answer", inputs={"topic": "owls"})),
         says(calls("file_write", path="drive/notes/owl.md", content="seen by the child")),
         says(calls("set_output", **DONE)),
         says(calls("drive_pull", path="drive/notes/owl.md")),
-        says(calls("bash", command=LOOK)),
+        says(calls("bash", command=COMMAND)),
         says(calls("file_write", path="drive/mine.md", content="of the caller")),
         says(calls("set_output", **DONE)),
     ]

@@ -72,8 +72,8 @@ async def test_upload_repeated_with_its_idempotency_key_is_stored_once(
     client: httpx.AsyncClient, headers: dict[str, str], supabase: SupabaseServer
 ) -> None:
     once = {**headers, "Idempotency-Key": "k"}
-    answers = [await upload(client, once, "a.txt", b"x") for _ in range(2)]
-    assert [answer.json() for answer in answers] == [answers[0].json()] * 2
+    responses = [await upload(client, once, "a.txt", b"x") for _ in range(2)]
+    assert [response.json() for response in responses] == [responses[0].json()] * 2
     assert sum(path.endswith("/object/copy") for _, path in supabase.requests) == 1
 
 
@@ -114,8 +114,8 @@ async def test_unavailable_storage_returns_503_and_leaves_nothing_partial(
         Fault("POST", "/copy", "status", times=4),
     ):
         supabase.faults.append(fault)
-        answer = await upload(client, headers, "a.txt", b"x")
-        assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
-        assert answer.headers["retry-after"] == "5"
+        response = await upload(client, headers, "a.txt", b"x")
+        assert (response.status_code, response.json()["code"]) == (503, "storage_unavailable")
+        assert response.headers["retry-after"] == "5"
     assert supabase.objects("puras-drive") == {}
     assert (await upload(client, headers, "a.txt", b"x")).status_code == 201

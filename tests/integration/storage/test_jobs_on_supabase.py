@@ -97,7 +97,7 @@ def test_job_reads_the_files_of_its_inputs_and_its_writes_are_stored(
         open("drive/in/é 2.txt", "a").write(" and more")
         result["report"] = "out/deep/report.txt"
     """
-    asked = len(supabase.requests)
+    count_before = len(supabase.requests)
     job = run(client, f"import os\n{code}", photo="in/photo.png", more=["drive/in/é 2.txt", "gone.txt"])
     assert (job["status"], job["error"]) == ("succeeded", None)
     assert job["result"]["seen"] == ["in/photo.png", "in/é 2.txt"]
@@ -114,7 +114,9 @@ def test_job_reads_the_files_of_its_inputs_and_its_writes_are_stored(
         "out/deep/report.txt": b"new",
     }
     stored_paths = [
-        path for method, path in supabase.requests[asked:] if method == "POST" and "/puras-drive/" in path
+        path
+        for method, path in supabase.requests[count_before:]
+        if method == "POST" and "/puras-drive/" in path
     ]
     assert len(stored_paths) == 2
 
@@ -147,12 +149,12 @@ def test_job_fetches_other_files_and_does_not_send_them_back(
             except drive.DriveError as error:
                 result["seen"].append(type(error).__name__)
     """
-    asked = len(supabase.requests)
+    count_before = len(supabase.requests)
     job = run(client, code)
     assert job["error"] is None
     errors = ["DriveError"] * 3
     assert job["result"]["seen"] == [hashlib.sha256(content).hexdigest(), "text", *errors]
-    assert not [method for method, path in supabase.requests[asked:] if method in ("PATCH", "PUT")]
+    assert not [method for method, path in supabase.requests[count_before:] if method in ("PATCH", "PUT")]
     assert len(stored(supabase)) == 2
 
 

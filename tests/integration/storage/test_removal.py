@@ -24,14 +24,14 @@ def _deep(folder: Path, levels: int = 1_100) -> None:
     os.close(descriptor)
 
 
-def _taken_names(folder: Path) -> None:
+def _reserved_names(folder: Path) -> None:
     """Create folders with the names to which an earlier implementation moved deep trees before it removed them."""
     for number in range(20):
         (folder / f".removed-{number}/x/y").mkdir(parents=True)
     _deep(folder)
 
 
-def _closed(folder: Path) -> None:
+def _unreadable(folder: Path) -> None:
     (folder / "closed/inner").mkdir(parents=True)
     (folder / "closed/inner/file").touch()
     (folder / "closed/inner").chmod(0)
@@ -39,7 +39,9 @@ def _closed(folder: Path) -> None:
     folder.chmod(0o500)
 
 
-@pytest.mark.parametrize("make", [_deep, _taken_names, _closed, lambda folder: (folder / "file").touch()])
+@pytest.mark.parametrize(
+    "make", [_deep, _reserved_names, _unreadable, lambda folder: (folder / "file").touch()]
+)
 def test_hostile_tree_is_removed(tmp_path: Path, make: Callable[[Path], None]) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()

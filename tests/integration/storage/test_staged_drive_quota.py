@@ -65,15 +65,15 @@ async def test_files_over_the_quota_are_neither_stored_nor_counted(
 ) -> None:
     for name in ("a.bin", "b.bin"):
         (staged.folder / name).write_bytes(bytes(600_000))
-    with pytest.raises(DriveQuotaReached) as refused:
+    with pytest.raises(DriveQuotaReached) as rejected:
         await drives.store_changes(staged, claimed)
-    assert (refused.value.fields["used"], refused.value.fields["wanted"]) == (0, 1_200_000)
+    assert (rejected.value.fields["used"], rejected.value.fields["wanted"]) == (0, 1_200_000)
     assert (stored(supabase), await counted_usage(database, staged)) == ({}, (0, 0))
     for name in ("b.bin", "c", "d", "e", "f"):
         (staged.folder / name).write_bytes(b"")
-    with pytest.raises(DriveQuotaReached) as refused:
+    with pytest.raises(DriveQuotaReached) as rejected:
         await drives.store_changes(staged, claimed)
-    assert refused.value.fields["quota"] == "drive_files"
+    assert rejected.value.fields["quota"] == "drive_files"
 
 
 async def test_replaced_files_free_space_for_their_replacements(
@@ -140,7 +140,7 @@ async def test_files_that_can_no_longer_be_stored_free_their_space(
 async def test_number_of_deletions_of_a_job_is_limited(
     drives: StagedDrives, claimed: JobAttempt, staged: StagedDrive, supabase: SupabaseServer
 ) -> None:
-    asked = len(supabase.requests)
+    count_before = len(supabase.requests)
     with pytest.raises(ChangedFilesTooMuch):
         await drives.store_changes(staged, claimed, {parse_drive_path(str(n)) for n in range(MAX_FILES + 1)})
-    assert len(supabase.requests) == asked
+    assert len(supabase.requests) == count_before

@@ -21,13 +21,13 @@ from tests.integration.storage.storage_servers import (
     KEY,
     REMOTE,
     URL,
-    Served,
+    StorageServer,
     server_of_environment,
     temporary_buckets,
 )
 
-HERE = "http://127.0.0.1:8000"
-ELSEWHERE = "https://example.supabase.co"
+LOCAL_URL = "http://127.0.0.1:8000"
+REMOTE_URL = "https://example.supabase.co"
 
 
 @pytest.mark.parametrize("size_bytes", [0, 5, 100_000, PIECE_BYTES + 5, 2 * PIECE_BYTES])
@@ -47,7 +47,7 @@ async def test_file_has_the_same_version_and_size_in_every_response(
 
 
 async def test_signed_url_works_and_a_changed_one_does_not(
-    storage_server: Served, supabase_drive: ProjectDrive
+    storage_server: StorageServer, supabase_drive: ProjectDrive
 ) -> None:
     content = os.urandom(9 * 1024 * 1024)
     await supabase_drive.write("large.bin", content)
@@ -63,7 +63,7 @@ async def test_signed_url_works_and_a_changed_one_does_not(
 
 
 async def test_upload_leaves_no_temporary_objects_in_the_bucket(
-    storage_server: Served, supabase_drive: ProjectDrive
+    storage_server: StorageServer, supabase_drive: ProjectDrive
 ) -> None:
     await supabase_drive.write("a.txt", b"x")
     connection = Connection(storage_server.url, storage_server.service_key)
@@ -87,11 +87,11 @@ def test_only_buckets_of_the_tests_are_deleted(supabase: SupabaseServer) -> None
 @pytest.mark.parametrize(
     ("environment", "words"),
     [
-        ({URL: HERE}, f"Set both {URL} and {KEY}"),
+        ({URL: LOCAL_URL}, f"Set both {URL} and {KEY}"),
         ({KEY: SERVICE_KEY}, f"Set both {URL} and {KEY}"),
         ({URL: "not a url", KEY: SERVICE_KEY}, "name no storage server"),
-        ({URL: HERE, KEY: "sb_publishable_x"}, "a key of another kind"),
-        ({URL: ELSEWHERE, KEY: SERVICE_KEY}, f"set {REMOTE}=1"),
+        ({URL: LOCAL_URL, KEY: "sb_publishable_x"}, "a key of another kind"),
+        ({URL: REMOTE_URL, KEY: SERVICE_KEY}, f"set {REMOTE}=1"),
     ],
 )
 def test_unusable_storage_server_is_rejected(environment: dict[str, str], words: str) -> None:
@@ -101,8 +101,11 @@ def test_unusable_storage_server_is_rejected(environment: dict[str, str], words:
 
 def test_environment_selects_the_server() -> None:
     assert server_of_environment({}) is None
-    assert server_of_environment({URL: f"{HERE}/", KEY: SERVICE_KEY}) == (HERE, SecretStr(SERVICE_KEY))
-    assert server_of_environment({URL: ELSEWHERE, KEY: SERVICE_KEY, REMOTE: "1"}) == (
-        ELSEWHERE,
+    assert server_of_environment({URL: f"{LOCAL_URL}/", KEY: SERVICE_KEY}) == (
+        LOCAL_URL,
+        SecretStr(SERVICE_KEY),
+    )
+    assert server_of_environment({URL: REMOTE_URL, KEY: SERVICE_KEY, REMOTE: "1"}) == (
+        REMOTE_URL,
         SecretStr(SERVICE_KEY),
     )

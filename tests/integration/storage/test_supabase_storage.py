@@ -98,7 +98,7 @@ async def test_upload_unknown_to_the_storage_is_restarted(
     supabase.uploads.clear()
     await writing
     assert await supabase_drive.read("large.bin") == LARGE
-    assert sum(asked == ("POST", "/storage/v1/upload/resumable") for asked in supabase.requests) == 2
+    assert sum(request == ("POST", "/storage/v1/upload/resumable") for request in supabase.requests) == 2
 
 
 async def test_read_continues_after_a_dropped_connection(
@@ -155,11 +155,11 @@ async def test_rejected_key_refers_the_operator_to_the_doctor(
     supabase: SupabaseServer, tmp_path: Path
 ) -> None:
     storage = SupabaseStorage(supabase.url, SecretStr("sb_secret_of_another"), BUCKETS, incoming=tmp_path)
-    asked = len(supabase.requests)
+    count_before = len(supabase.requests)
     with pytest.raises(StorageRefusedUs, match="doctor --supabase") as caught:
         await storage.list(uuid4(), ROOT)
     assert "sb_secret" not in str(caught.value.as_body())
-    assert len(supabase.requests) == asked + 1
+    assert len(supabase.requests) == count_before + 1
     del supabase.buckets[BUCKETS.drive]
     supabase.service_key = "sb_secret_of_another"
     with pytest.raises(StorageRefusedUs):

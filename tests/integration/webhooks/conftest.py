@@ -40,28 +40,28 @@ class Hooks:
     async def make(self, path: str = "/", **overrides: Any) -> Any:
         """Create a webhook at a path of the receiver."""
         body = {"url": self.receiver.url(path), **overrides}
-        answer = await self.project.http.post("/v1/webhooks", json=body)
-        assert answer.status_code == 201, answer.text
-        return answer.json()
+        response = await self.project.http.post("/v1/webhooks", json=body)
+        assert response.status_code == 201, response.text
+        return response.json()
 
     async def send_test_events(self, hook: Any, count: int = 1) -> list[str]:
         """Request test events and return their IDs."""
-        answers = [await self.project.http.post(f"/v1/webhooks/{hook['id']}/test") for _ in range(count)]
-        return [answer.json()["id"] for answer in answers]
+        responses = [await self.project.http.post(f"/v1/webhooks/{hook['id']}/test") for _ in range(count)]
+        return [response.json()["id"] for response in responses]
 
     async def job(self, status: str = "succeeded", skill: str = "double") -> str:
         """Run a job that ends with the status, and return its ID."""
-        answer = await self.project.http.post("/v1/jobs", json={"skill": skill, "inputs": {"n": 1}})
-        assert answer.status_code == 201, answer.text
+        response = await self.project.http.post("/v1/jobs", json={"skill": skill, "inputs": {"n": 1}})
+        assert response.status_code == 201, response.text
         (claimed,) = await started(self.database)
         assert await ended(self.database, claimed, status)
-        return str(answer.json()["id"])
+        return str(response.json()["id"])
 
     async def deliveries(self, hook: Any, **query: str) -> list[Any]:
         """Return the deliveries of the webhook as the API reports them, newest first."""
-        answer = await self.project.http.get(f"/v1/webhooks/{hook['id']}/deliveries", params=query)
-        assert answer.status_code == 200, answer.text
-        return list(answer.json())
+        response = await self.project.http.get(f"/v1/webhooks/{hook['id']}/deliveries", params=query)
+        assert response.status_code == 200, response.text
+        return list(response.json())
 
     async def read(self, hook: Any) -> Any:
         """Return the current state of the webhook."""

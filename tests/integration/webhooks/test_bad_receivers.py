@@ -100,7 +100,7 @@ async def test_hanging_receiver_does_not_delay_others(hooks: Hooks) -> None:
         running = asyncio.create_task(dispatcher.periodic_task().repeat())
         await hooks.receiver.has(12, "/well")
         assert time.monotonic() - began < 9.9, "before the first of the others reached its timeout"
-        await asyncio.wait_for(_until_failing(hooks, hanging), 60)
+        await asyncio.wait_for(_wait_until_failing(hooks, hanging), 60)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     failed = [one for one in await hooks.deliveries(hanging) if one["error"]]
@@ -111,7 +111,7 @@ async def test_hanging_receiver_does_not_delay_others(hooks: Hooks) -> None:
     )
 
 
-async def _until_failing(hooks: Hooks, hook: Any) -> None:
+async def _wait_until_failing(hooks: Hooks, hook: Any) -> None:
     while not (await hooks.read(hook))["failing_since"]:  # noqa: ASYNC110 - only REST shows it
         await asyncio.sleep(0.05)
 
@@ -127,7 +127,9 @@ async def test_receiver_that_returns_410_is_disabled_with_the_reason(
     assert (read["enabled"], "410" in read["disabled_reason"]) == (False, True)
     assert [one["status"] for one in await hooks.deliveries(hook)] == ["failed"]
     actions = (await hooks.project.http.get("/v1/audit?action=webhook.switched_off")).json()
-    assert [(act["actor"], act["target"]) for act in actions] == [("system", f"webhook:{hook['id']}")]
+    assert [(action["actor"], action["target"]) for action in actions] == [
+        ("system", f"webhook:{hook['id']}")
+    ]
     on = await hooks.project.http.patch(f"/v1/webhooks/{hook['id']}", json={"enabled": True})
     assert (on.json()["enabled"], on.json()["disabled_reason"]) == (True, "")
 
@@ -161,11 +163,11 @@ async def test_redirect_is_not_followed(hooks: Hooks, code: int) -> None:
     assert [got.path for got in hooks.receiver.got] == ["/"]
 
 
-class Names:
+class FakeResolver:
     """A resolver that returns another address each time; of this host, only the receiver counts as public."""
 
-    def __init__(self, *answers: str) -> None:
-        self.answers = list(answers)
+    def __init__(self, *responses: str) -> None:
+        self.answers = list(responses)
         self.requests = 0
 
     async def resolve(self, host: str, port: int) -> list[str]:
@@ -191,9 +193,9 @@ def guarded(destinations: PublicDestinations) -> GuardedTransport:
 )
 async def test_host_with_an_internal_address_is_never_connected_to(hooks: Hooks, inside: str) -> None:
     hook = await hooks.make()
-    await _point(hooks, "http://hook.example.org/")
+    await _set_url(hooks, "http://hook.example.org/")
     await hooks.send_test_events(hook)
-    await hooks.send(connect=Names(inside).transport)
+    await hooks.send(connect=FakeResolver(inside).transport)
     (delivery,) = await hooks.deliveries(hook)
     assert delivery["error"] == "The request was not sent: its host is not at a public address."
     assert (delivery["response_code"], hooks.receiver.got) == (None, [])
@@ -202,23 +204,23 @@ async def test_host_with_an_internal_address_is_never_connected_to(hooks: Hooks,
 async def test_existing_webhook_is_not_sent_to_a_port_that_is_not_allowed(hooks: Hooks) -> None:
     hook = await hooks.make()
     port = hooks.receiver.port
-    await _point(hooks, f"http://hook.example.org:{port}/")
+    await _set_url(hooks, f"http://hook.example.org:{port}/")
     await hooks.send_test_events(hook)
-    names = Names("127.0.0.1")
-    await hooks.send(connect=names.transport)
+    resolver = FakeResolver("127.0.0.1")
+    await hooks.send(connect=resolver.transport)
     (delivery,) = await hooks.deliveries(hook)
     assert delivery["error"].startswith(
         f"The request was not sent: its port {port} is not allowed; use one of 80, 443"
     )
-    assert (delivery["response_code"], names.requests, hooks.receiver.got) == (None, 0, [])
+    assert (delivery["response_code"], resolver.requests, hooks.receiver.got) == (None, 0, [])
     await hooks.make_due()
-    await hooks.send(connect=lambda: names.transport(port))
+    await hooks.send(connect=lambda: resolver.transport(port))
     assert [got.path for got in hooks.receiver.got] == ["/"], "as soon as the operator allows it"
 
 
 async def test_worker_sends_only_to_the_ports_in_its_settings(hooks: Hooks) -> None:
     hook = await hooks.make()
-    await _point(hooks, "http://1.1.1.1:22/")
+    await _set_url(hooks, "http://1.1.1.1:22/")
     await hooks.send_test_events(hook)
     await hooks.send()
     assert "its port 22 is not allowed; use one of 80, 443" in (await hooks.deliveries(hook))[0]["error"]
@@ -229,20 +231,20 @@ async def test_host_name_is_resolved_once_per_attempt(
 ) -> None:
     hook = await hooks.make()
     hooks.receiver.answers["/"] = [says(500)]
-    await _point(hooks, f"http://hook.example.org:{hooks.receiver.port}/")
+    await _set_url(hooks, f"http://hook.example.org:{hooks.receiver.port}/")
     await hooks.send_test_events(hook)
-    names = Names("127.0.0.1", "10.0.0.5")
-    await hooks.send(connect=lambda: names.transport(hooks.receiver.port))
-    assert (names.requests, len(hooks.receiver.got)) == (1, 1), "the connection uses the checked address"
+    resolver = FakeResolver("127.0.0.1", "10.0.0.5")
+    await hooks.send(connect=lambda: resolver.transport(hooks.receiver.port))
+    assert (resolver.requests, len(hooks.receiver.got)) == (1, 1), "the connection uses the checked address"
     assert hooks.receiver.got[0].headers["host"] == f"hook.example.org:{hooks.receiver.port}"
     await hooks.make_due()
-    await hooks.send(connect=lambda: names.transport(hooks.receiver.port))
+    await hooks.send(connect=lambda: resolver.transport(hooks.receiver.port))
     (delivery,) = await hooks.deliveries(hook)
     assert delivery["error"] == "The request was not sent: its host is not at a public address."
-    assert (names.requests, len(hooks.receiver.got)) == (2, 1)
+    assert (resolver.requests, len(hooks.receiver.got)) == (2, 1)
 
 
-async def _point(hooks: Hooks, url: str) -> None:
+async def _set_url(hooks: Hooks, url: str) -> None:
     async with hooks.database.transaction() as session:
         await session.execute(text("update webhooks set url = :url"), {"url": url})
 
@@ -270,7 +272,7 @@ async def test_unreachable_or_invalid_receiver_is_reported(
     await hooks.send_test_events(hook)
     await hooks.send()
     assert "could not be reached (RemoteProtocolError)" in (await hooks.deliveries(hook))[0]["error"]
-    await _point(hooks, "http://127.0.0.1:9/")
+    await _set_url(hooks, "http://127.0.0.1:9/")
     await hooks.make_due()
     await hooks.send(connect=lambda: guarded(PublicDestinations(["127.0.0.1:9"])))
     assert "could not be reached (ConnectError)" in (await hooks.deliveries(hook))[0]["error"]
@@ -379,11 +381,11 @@ async def test_process_can_stop_when_a_delivery_ends(hooks: Hooks, iterations: i
 async def test_stopping_process_waits_for_open_deliveries(hooks: Hooks, receiver: Receiver) -> None:
     hook = await hooks.make()
 
-    async def slowly(writer: asyncio.StreamWriter) -> None:
+    async def respond_slowly(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.3)
         await says(200)(writer)
 
-    receiver.answers["/"] = [slowly]
+    receiver.answers["/"] = [respond_slowly]
     await hooks.send_test_events(hook)
     async with hooks.dispatcher() as dispatcher:
         running = asyncio.create_task(dispatcher.periodic_task().repeat())

@@ -104,7 +104,7 @@ async def test_each_event_contains_its_fields(hooks: Hooks) -> None:
 async def test_budget_alert_is_sent_once(hooks: Hooks) -> None:
     hook = await hooks.make(events=["budget.alert"])
     budget = {"name": "Day", "window": "day", "limit_usd": 0.001, "alert_pct": 50, "enforce": False}
-    made = (await hooks.project.http.post("/v1/budgets", json=budget)).json()
+    created = (await hooks.project.http.post("/v1/budgets", json=budget)).json()
     for _ in range(2):
         await hooks.project.http.post("/v1/jobs", json={"skill": "double", "inputs": {"n": 1}})
         async with hooks.database.transaction() as session:
@@ -112,7 +112,7 @@ async def test_budget_alert_is_sent_once(hooks: Hooks) -> None:
         (claimed,) = await started(hooks.database)
         assert await ended(hooks.database, claimed, "succeeded", [call(800)])
     (sent,) = [json.loads(one["body"])["data"] for one in await hooks.deliveries(hook)]
-    assert (sent["budget_id"], sent["name"], sent["used_micros"]) == (made["id"], "Day", 800)
+    assert (sent["budget_id"], sent["name"], sent["used_micros"]) == (created["id"], "Day", 800)
     assert (sent["limit_micros"], sent["is_reached"]) == (1000, False)
 
 
@@ -134,9 +134,9 @@ async def test_rolled_back_change_sends_no_event(hooks: Hooks) -> None:
 async def test_secret_is_shown_once_and_both_sign_during_a_rotation(hooks: Hooks) -> None:
     hook = await hooks.make()
     assert hook["secret"].startswith("whsec_")
-    for answer in (await hooks.read(hook), (await hooks.project.http.get("/v1/webhooks")).json()[0]):
-        assert "secret" not in answer
-        assert hook["secret"] not in json.dumps(answer)
+    for response in (await hooks.read(hook), (await hooks.project.http.get("/v1/webhooks")).json()[0]):
+        assert "secret" not in response
+        assert hook["secret"] not in json.dumps(response)
     rotate = f"/v1/webhooks/{hook['id']}/rotate"
     new = (await hooks.project.http.post(rotate)).json()
     assert new["previous_secret_expires_at"] is not None
@@ -204,8 +204,8 @@ async def test_disabled_webhook_gets_nothing_and_pending_deliveries_fail(hooks: 
     assert (delivery["status"], delivery["former_status"]) == ("failed", "given_up")
     assert (delivery["id"], "switched off" in delivery["error"]) == (delivery_id, True)
     for path in (f"{one}/test", f"{one}/deliveries/{delivery_id}/redeliver"):
-        refused = await hooks.project.http.post(path)
-        assert (refused.status_code, refused.json()["code"]) == (409, "webhook_is_off")
+        rejected = await hooks.project.http.post(path)
+        assert (rejected.status_code, rejected.json()["code"]) == (409, "webhook_is_off")
     await hooks.project.http.patch(one, json={"enabled": True})
     await hooks.project.http.post(f"{one}/deliveries/{delivery_id}/redeliver")
     assert await hooks.send() == 1
@@ -213,12 +213,12 @@ async def test_disabled_webhook_gets_nothing_and_pending_deliveries_fail(hooks: 
 
 async def test_deliveries_are_listed_in_pages_and_by_status(hooks: Hooks) -> None:
     hook = await hooks.make()
-    made = await hooks.send_test_events(hook, 5)
+    created = await hooks.send_test_events(hook, 5)
     await hooks.send()
     url = f"/v1/webhooks/{hook['id']}/deliveries"
     first = await hooks.project.http.get(f"{url}?limit=3")
     second = await hooks.project.http.get(first.links["next"]["url"])
-    assert [one["id"] for one in [*first.json(), *second.json()]] == made[::-1]
+    assert [one["id"] for one in [*first.json(), *second.json()]] == created[::-1]
     assert len(await hooks.deliveries(hook, status="delivered")) == 4, (
         "the limit of concurrent deliveries to one receiver"
     )
@@ -253,9 +253,9 @@ async def test_deliveries_are_listed_in_pages_and_by_status(hooks: Hooks) -> Non
     ],
 )
 async def test_internal_address_is_rejected_on_creation(hooks: Hooks, url: str, detail: str) -> None:
-    refused = await hooks.project.http.post("/v1/webhooks", json={"url": url})
-    assert (refused.status_code, refused.json()["code"]) == (422, "bad_webhook_address")
-    assert detail in refused.json()["detail"]
+    rejected = await hooks.project.http.post("/v1/webhooks", json={"url": url})
+    assert (rejected.status_code, rejected.json()["code"]) == (422, "bad_webhook_address")
+    assert detail in rejected.json()["detail"]
     hook = await hooks.make()
     changed = await hooks.project.http.patch(f"/v1/webhooks/{hook['id']}", json={"url": url})
     assert changed.status_code == 422
@@ -266,10 +266,10 @@ async def test_internal_address_is_rejected_on_creation(hooks: Hooks, url: str, 
 async def test_port_that_is_not_allowed_is_rejected_on_creation(hooks: Hooks, scheme: str, port: int) -> None:
     for host in ("example.org", "1.1.1.1", "[2606:4700:4700::1111]"):
         body = {"url": f"{scheme}://{host}:{port}/hook"}
-        refused = await hooks.project.http.post("/v1/webhooks", json=body)
-        assert (refused.status_code, refused.json()["code"]) == (422, "bad_webhook_address")
-        assert f"port {port}" in refused.json()["detail"]
-        assert f"PURAS_WEBHOOK_PORTS={port}" in refused.json()["detail"]
+        rejected = await hooks.project.http.post("/v1/webhooks", json=body)
+        assert (rejected.status_code, rejected.json()["code"]) == (422, "bad_webhook_address")
+        assert f"port {port}" in rejected.json()["detail"]
+        assert f"PURAS_WEBHOOK_PORTS={port}" in rejected.json()["detail"]
         hook = await hooks.make()
         changed = await hooks.project.http.patch(f"/v1/webhooks/{hook['id']}", json=body)
         assert changed.status_code == 422
@@ -290,8 +290,8 @@ async def test_port_that_is_not_allowed_is_rejected_on_creation(hooks: Hooks, sc
     ],
 )
 async def test_web_ports_are_accepted(hooks: Hooks, url: str) -> None:
-    made = await hooks.project.http.post("/v1/webhooks", json={"url": url})
-    assert made.status_code == 201, made.text
+    created = await hooks.project.http.post("/v1/webhooks", json={"url": url})
+    assert created.status_code == 201, created.text
 
 
 async def test_allowed_port_is_accepted_only_at_public_addresses(hooks: Hooks, app: FastAPI) -> None:
@@ -308,8 +308,8 @@ async def test_existing_webhook_cannot_be_enabled_at_a_forbidden_port(hooks: Hoo
     async with hooks.database.transaction() as session:
         await session.execute(text("update webhooks set url = 'https://example.org:22/', enabled = false"))
     one = f"/v1/webhooks/{hook['id']}"
-    refused = await hooks.project.http.patch(one, json={"enabled": True})
-    assert (refused.status_code, refused.json()["code"]) == (422, "bad_webhook_address")
+    rejected = await hooks.project.http.patch(one, json={"enabled": True})
+    assert (rejected.status_code, rejected.json()["code"]) == (422, "bad_webhook_address")
     assert (await hooks.read(hook))["enabled"] is False
     moved = await hooks.project.http.patch(one, json={"enabled": True, "url": "https://example.org/"})
     assert (moved.status_code, moved.json()["enabled"]) == (200, True)
@@ -330,8 +330,8 @@ async def test_webhooks_are_private_to_a_project_and_limited_in_number(
     assert (await other_project.http.delete(one)).status_code == 404
     for _ in range(MAX_WEBHOOKS - 1):
         await hooks.make()
-    refused = await hooks.project.http.post("/v1/webhooks", json={"url": hooks.receiver.url()})
-    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_webhooks")
+    rejected = await hooks.project.http.post("/v1/webhooks", json={"url": hooks.receiver.url()})
+    assert (rejected.status_code, rejected.json()["code"]) == (409, "too_many_webhooks")
     assert (await hooks.project.http.delete(one)).status_code == 204
     assert (await hooks.project.http.get(one)).status_code == 404
 

@@ -82,7 +82,7 @@ def _inserted_status(columns: str, select: str) -> str:
 def _targets(value: str, parameter: Iterable[str]) -> set[str]:
     if value == ":status":
         return set(parameter)
-    case = _CASE.fullmatch(value)  # else the status stays as it is
+    case = _CASE.fullmatch(value)  # otherwise the status does not change
     return {_literal(case[1] if case else value)}
 
 
