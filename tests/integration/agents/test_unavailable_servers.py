@@ -14,7 +14,7 @@ from mcp.server.mcpserver import MCPServer
 from sqlalchemy import text
 
 from backend.identity.auth.actors import operator
-from studio.pages.job.approval_bar import questions_of
+from studio.pages.job.approval_bar import pending_calls
 from tests.doubles.messages import calls, says
 from tests.doubles.web import HOST, Web
 from tests.factories.agents import DONE
@@ -228,7 +228,7 @@ async def test_a_tool_that_another_section_confirms_asks(agents: Agents) -> None
 async def servers_shown(agents: Agents, job_id: str) -> list[str]:
     """Whose tools the page of the job says that the approvals are for."""
     async with agents.instance.database.transaction() as session:
-        found = await questions_of(session, operator(agents.project.id), UUID(job_id))
+        found = await pending_calls(session, operator(agents.project.id), UUID(job_id))
     return [one.server for one in found]
 
 
