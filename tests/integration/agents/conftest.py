@@ -1,4 +1,4 @@
-"""An agentic skill over REST, a worker in this process, and a server that speaks the Messages API."""
+"""Run agent skills through the REST API, a worker in this process, and a server that speaks the Messages API."""
 
 from __future__ import annotations
 
@@ -61,14 +61,16 @@ BUNDLE = {
 
 
 def bundle(more: str = "", *, schema: str | None = None) -> dict[str, bytes]:
-    """The bundle with more in its skill.yaml, or another output_schema."""
-    written = SKILL if schema is None else f"{SKILL[: SKILL.index('output_schema')]}output_schema: {schema}\n"
-    return {**BUNDLE, "skills/sum/skill.yaml": (written + more).encode()}
+    """Return the bundle with more lines in its skill.yaml, or with another output_schema."""
+    manifest = (
+        SKILL if schema is None else f"{SKILL[: SKILL.index('output_schema')]}output_schema: {schema}\n"
+    )
+    return {**BUNDLE, "skills/sum/skill.yaml": (manifest + more).encode()}
 
 
 @dataclass
-class WorkspaceGroup:
-    """A workroom without a sandbox: the tools of these tests run nothing of the tenant's."""
+class PlainWorkspace:
+    """A workspace without a sandbox: the tools of these tests run no tenant code."""
 
     assignment: Assignment
     skill: Skill
@@ -77,32 +79,32 @@ class WorkspaceGroup:
     drive_dir: Path
 
     async def close(self) -> None:
-        """Nothing to end."""
+        """Do nothing; there is no process to stop."""
 
 
 @dataclass
-class Counter:
-    """A tool of a test: says what it was asked, counts how often, and waits where it is told to."""
+class CountingTool:
+    """A tool that records its calls, returns the `at` of its input, and waits while its gate is closed."""
 
     name: str = "look"
     is_read_only: bool = True
     is_idempotent: bool = False
     runs_alone: bool = False
     confirm: bool = False
-    answer: str = ""
+    response: str = ""
     calls: list[ToolCall] = field(default_factory=list)
     gate: asyncio.Event | None = None
-    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    started: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def spec(self) -> ToolSpec:
-        """What the model is told."""
+        """Return the description that the model receives."""
         return ToolSpec(self.name, "Looks.", {"type": "object", "properties": {"at": {"type": "string"}}})
 
-    async def run(self, call: ToolCall, workroom: Any) -> ToolResult:
-        """Look."""
+    async def run(self, call: ToolCall, workspace: Any) -> ToolResult:
+        """Record the call and return its result."""
         self.calls.append(call)
-        self.begun.set()
+        self.started.set()
         if self.gate is not None:
             await self.gate.wait()
         if call.input.get("at") == "nowhere":
@@ -118,62 +120,62 @@ class Agents:
     instance: AppContext
     upstream: MessagesServer
     counts_tokens: bool = field(default=False, kw_only=True)
-    """Whether the upstream is asked for the length of prompts: its replies must then be charged by their length."""
+    """True if the length of prompts is requested from the upstream, whose replies are then charged by their length."""
     tools: list[Tool] = field(default_factory=list)
     tools_of: Callable[[AgentAssignment], list[Tool]] = field(default=lambda _: [])
-    """Those that follow from what is run."""
-    patience: RetryPolicy = field(default_factory=lambda: RetryPolicy(attempts=1))
-    around: RunEnvironment | None = None
-    """The web, the drive's tools and servers of others; none: there is nothing but the tools of the test."""
+    """Returns the tools that depend on the assignment."""
+    retry_policy: RetryPolicy = field(default_factory=lambda: RetryPolicy(attempts=1))
+    environment: RunEnvironment | None = None
+    """The web, the drive tools and MCP servers; None if a run has only the tools of the test."""
 
     async def submit(self, **over: Any) -> Any:
         """Submit a job."""
         body = {"skill": "sum", "inputs": {"topic": "owls"}, **over}
-        answer = await self.project.http.post("/v1/jobs", json=body)
-        assert answer.status_code == 201, answer.text
-        return answer.json()["id"]
+        response = await self.project.http.post("/v1/jobs", json=body)
+        assert response.status_code == 201, response.text
+        return response.json()["id"]
 
     async def run(self, **over: Any) -> Any:
-        """Submit a job and run it to its end."""
+        """Submit a job and run it until it ends."""
         job_id = await self.submit(**over)
-        async with self.working():
-            return await self.ended(job_id)
+        async with self.running_worker():
+            return await self.wait_for_end(job_id)
 
     async def get(self, job_id: str) -> Any:
-        """The job as it stands."""
+        """Return the current state of the job."""
         return (await self.project.http.get(f"/v1/jobs/{job_id}")).json()
 
-    async def until(self, job_id: str, is_so: Callable[[Any], bool]) -> Any:
-        """The job, once something is so."""
+    async def wait_until(self, job_id: str, condition: Callable[[Any], bool]) -> Any:
+        """Return the job when the condition is met."""
         async with asyncio.timeout(20):
-            while not is_so(job := await self.get(job_id)):  # noqa: ASYNC110 - another process may make it so
+            while not condition(job := await self.get(job_id)):  # noqa: ASYNC110 - another process may make it so
                 await asyncio.sleep(0.02)
         return job
 
-    async def ended(self, job_id: str) -> Any:
-        """The job, once it has ended."""
-        return await self.until(job_id, lambda job: job["finished_at"] is not None)
+    async def wait_for_end(self, job_id: str) -> Any:
+        """Return the job when it has ended."""
+        return await self.wait_until(job_id, lambda job: job["finished_at"] is not None)
 
     async def events(self, job_id: str) -> list[Any]:
-        """Every event of the job."""
+        """Return all events of the job."""
         return (await self.project.http.get(f"/v1/jobs/{job_id}/events")).json()
 
     async def payloads(self, job_id: str, kind: str) -> list[Any]:
-        """What the events of one type tell."""
+        """Return the payloads of the events of one type."""
         return [event["payload"] for event in await self.events(job_id) if event["type"] == kind]
 
     @asynccontextmanager
-    async def working(self, *, capacity: int = 4) -> AsyncIterator[Supervisor]:
-        """A worker for as long as the block runs; it drains at its end."""
+    async def running_worker(self, *, capacity: int = 4) -> AsyncIterator[Supervisor]:
+        """Run a worker while the block runs; it drains at the end."""
         supervisor = Supervisor(
             self.instance,
             {
                 "agentic": AgenticRunner(
                     self._open_model,
-                    self._open_room,
+                    self._open_workspace,
                     self._list_tools,
-                    open_servers=self.around and self.around.servers,
-                    stage=self.around and self.around.stage,
+                    open_servers=self.environment and self.environment.servers,
+                    stage=self.environment and self.environment.stage,
                 )
             },
             lanes=["default"],
@@ -188,7 +190,7 @@ class Agents:
             await running
 
     def _list_tools(self, assignment: AgentAssignment, model: Model) -> list[Tool]:
-        more = self.around.tools(assignment, model) if self.around else ()
+        more = self.environment.tools(assignment, model) if self.environment else ()
         return [*self.tools, *more, *self.tools_of(assignment)]
 
     async def _open_model(self, assignment: AgentAssignment, slug: str | None) -> Model:
@@ -198,16 +200,16 @@ class Agents:
             entry,
             client,
             Margin(MARGIN_PCT),
-            self.patience,
+            self.retry_policy,
             owned=_Closing(client),
             counts_tokens=self.counts_tokens,
         )
 
     @asynccontextmanager
-    async def _open_room(self, assignment: AgentAssignment, recorder: Recorder) -> AsyncIterator[Any]:
+    async def _open_workspace(self, assignment: AgentAssignment, recorder: Recorder) -> AsyncIterator[Any]:
         folder = self.instance.settings.home / "rooms" / str(assignment.job_id)
         folder.mkdir(parents=True, exist_ok=True)
-        yield WorkspaceGroup(assignment, assignment.skill, recorder, folder, assignment.drive_dir)
+        yield PlainWorkspace(assignment, assignment.skill, recorder, folder, assignment.drive_dir)
         shutil.rmtree(folder)
 
 
@@ -221,7 +223,7 @@ class _Closing:
 
 @pytest.fixture
 def upstream() -> Iterator[MessagesServer]:
-    """The server behind every model."""
+    """Run the server that replies as every model."""
     with MessagesServer().running() as server:
         yield server
 
@@ -238,7 +240,7 @@ class Served:
 async def served(
     database_url: str, servers: Servers, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Served]:
-    """One instance for the tests of a file: each of them has a project of its own."""
+    """Run one instance for the tests of a file; each test has its own project."""
     home = tmp_path_factory.mktemp("agents")
     database, redis = Database(database_url), Redis.from_url(servers.redis_url)
     await empty(database)
@@ -260,16 +262,16 @@ async def served(
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def agents(served: Served, upstream: MessagesServer) -> AsyncIterator[Agents]:
-    """A project with money and the skill `sum`."""
+    """Create a project with money and the skill `sum`."""
     database = served.instance.database
-    made = Projects(served.app, database, [])
-    project = await made.make("Acme")
+    projects = Projects(served.app, database, [])
+    project = await projects.make("Acme")
     async with database.transaction() as session:
         await ledger.top_up(session, project_id=project.id, amount_micros=100_000_000, created_by="test")
         await session.execute(text("update admissions set concurrency_limit = 50"))
     await project.pushed(BUNDLE)
     yield Agents(project, served.instance, upstream)
-    for client in made.clients:
+    for client in projects.clients:
         await client.aclose()
 
 

@@ -1,4 +1,4 @@
-"""A worker as it is in earnest, in this process: workrooms in the sandbox, and models behind a server of the test."""
+"""A complete worker in this process: sandboxed workspaces, and models that a server of the test imitates."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from workers.sandbox.host.runtime import SandboxRuntime
 from workers.supervisor import Supervisor
 
 
-def models_of(agents: Agents) -> Models:
-    """The models that the test's upstream speaks for."""
+def models_for(agents: Agents) -> Models:
+    """Return models whose replies come from the upstream of the test."""
     endpoints = catalog.current().endpoints
     endpoint = endpoints["anthropic"].model_copy(update={"base_url": agents.upstream.url})
     access = Access({**endpoints, "anthropic": endpoint}, {"anthropic": "key"})
@@ -26,8 +26,8 @@ def models_of(agents: Agents) -> Models:
 
 
 @asynccontextmanager
-async def sandboxed(agents: Agents, models: Models, *, capacity: int = 1) -> AsyncIterator[None]:
-    """A worker with all that one has: these models, workrooms in the sandbox, and their tools."""
+async def sandboxed_worker(agents: Agents, models: Models, *, capacity: int = 1) -> AsyncIterator[None]:
+    """Run a complete worker with these models, sandboxed workspaces and all tools."""
     settings = agents.instance.settings
     functions = DeterministicRunner(
         SandboxRuntime(

@@ -1,4 +1,4 @@
-"""What a run can afford is known from what the model counted, not guessed again at every step."""
+"""The cost that a run can afford is derived from the tokens that the model counted, not estimated at each step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from anthropic import AsyncAnthropic
 
 from backend.skills.model_catalog import catalog
 from tests.doubles.messages import calls, says
-from tests.integration.agents.conftest import MODEL, Agents, Counter, bundle
+from tests.integration.agents.conftest import MODEL, Agents, CountingTool, bundle
 from workers.llm import token_counting
 from workers.llm.pricing import max_prompt_tokens
 from workers.llm.types import Measured, Prompt
@@ -22,14 +22,14 @@ DONE = {"summary": "Owls fly at night.", "score": 3}
 
 @pytest.fixture(autouse=True)
 def trusted() -> Iterator[None]:
-    """Counts are trusted when a test starts, whatever models of other tests have replied in this process."""
+    """Trust token counts again before and after each test, because tests of other models may have changed that."""
     token_counting.trust_all()
     yield
     token_counting.trust_all()
 
 
-async def test_a_long_conversation_is_not_stopped_by_a_guess_at_its_length(agents: Agents) -> None:
-    agents.tools = [Counter()]
+async def test_long_conversation_continues_on_its_measured_length(agents: Agents) -> None:
+    agents.tools = [CountingTool()]
     look = says(WORDS, calls("look", at="a tree"), input_tokens=1_500, output_tokens=1_000)
     agents.upstream.script = [
         look,
@@ -40,14 +40,14 @@ async def test_a_long_conversation_is_not_stopped_by_a_guess_at_its_length(agent
     assert (job["status"], job["result"]) == ("succeeded", DONE)
     entry, left_micros = catalog.current().get(MODEL), 30_000 - 2 * 7_800
     messages = agents.upstream.bodies[-1]["messages"]
-    guessed = max_prompt_tokens(entry, Prompt("", messages, [], 256))
-    known = max_prompt_tokens(entry, Prompt("", messages, [], 256, measured=Measured(4, 2_500)))
-    micros_per_token = entry.rates(guessed).cache_write_5m * 1.2 / 1e9
-    assert known * micros_per_token < left_micros < guessed * micros_per_token
+    estimated = max_prompt_tokens(entry, Prompt("", messages, [], 256))
+    measured = max_prompt_tokens(entry, Prompt("", messages, [], 256, measured=Measured(4, 2_500)))
+    micros_per_token = entry.rates(estimated).cache_write_5m * 1.2 / 1e9
+    assert measured * micros_per_token < left_micros < estimated * micros_per_token
 
 
-async def test_a_small_limit_starts_by_the_count_of_the_upstream(agents: Agents) -> None:
-    """40,000 bytes are $0.06 by bytes, and $0.012 as the upstream charges them."""
+async def test_small_cost_limit_uses_token_count_of_upstream(agents: Agents) -> None:
+    """40,000 bytes cost $0.06 by their size in bytes, and $0.012 by the count of the upstream."""
     agents.counts_tokens = True
     await agents.project.pushed({**bundle(), "skills/sum/prompt.md": b"word " * 8_000})
     finishes = says(calls("set_output", **DONE), output_tokens=10)
@@ -56,12 +56,12 @@ async def test_a_small_limit_starts_by_the_count_of_the_upstream(agents: Agents)
     job = await agents.run(limits=limits)
     assert (job["status"], upstream.counts) == ("succeeded", 1), job["error"]
     assert 10_000 < job["cost_micros"] < 30_000
-    # Enough money needs no count, and an upstream that does not count leaves the bound by bytes.
+    # Sufficient money needs no count. If the upstream does not count, the limit by bytes applies.
     assert ((await agents.run())["status"], upstream.counts) == ("succeeded", 1)
     upstream.count_by = None
     job = await agents.run(limits=limits)
     assert (job["error_code"], upstream.counts, upstream.asked) == ("cost_capped", 2, 2)
-    # A count below what is charged is never charged beyond the limit, and is not used a second time.
+    # A job is never charged more than its limit after a count that was too low. The count is not used again.
     upstream.count_by = lambda _: 1_000
     job = await agents.run(limits={"cost_usd": 0.01})
     assert (job["status"], job["cost_micros"], job["used_micros"] > 10_000) == ("succeeded", 10_000, True)
@@ -69,12 +69,12 @@ async def test_a_small_limit_starts_by_the_count_of_the_upstream(agents: Agents)
     assert (job["error_code"], upstream.counts, upstream.asked) == ("cost_capped", 3, 3)
 
 
-async def test_an_endpoint_that_miscounts_loses_the_trust_for_itself_alone(agents: Agents) -> None:
+async def test_wrong_token_count_disables_counting_only_for_its_endpoint(agents: Agents) -> None:
     async with (
-        AsyncAnthropic(api_key="k", base_url=agents.upstream.url) as well,
-        AsyncAnthropic(api_key="k", base_url="http://127.0.0.1:9") as badly,
+        AsyncAnthropic(api_key="k", base_url=agents.upstream.url) as accurate,
+        AsyncAnthropic(api_key="k", base_url="http://127.0.0.1:9") as inaccurate,
     ):
-        token_counting.check(badly, MODEL, bounded=1, used=2)
+        token_counting.check(inaccurate, MODEL, bounded=1, used=2)
         request = {"model": MODEL, "messages": [{"role": "user", "content": "Hello"}]}
-        assert await token_counting.bound(badly, request, MODEL) is None
-        assert await token_counting.bound(well, request, MODEL)
+        assert await token_counting.bound(inaccurate, request, MODEL) is None
+        assert await token_counting.bound(accurate, request, MODEL)

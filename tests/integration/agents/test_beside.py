@@ -1,4 +1,4 @@
-"""Calls of one reply: beside each other where that is safe, else one after the other; always told in their order."""
+"""Calls of one reply: concurrent where that is safe, otherwise sequential; results are always in the order of calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tests.doubles.messages import calls, says
 from tests.factories.agents import DONE
-from tests.integration.agents.conftest import Agents, Counter
+from tests.integration.agents.conftest import Agents, CountingTool
 from workers.agent.toolbox import MAX_CONCURRENT_CALLS
 from workers.agent.types import ToolCall, ToolResult
 
@@ -20,50 +20,50 @@ PLACES = ("a tree", "a barn", "a roof", "a church", "a wood")
 
 
 @dataclass
-class Meeting(Counter):
-    """A tool whose calls wait until as many as may are there together, and which knows how many were at most."""
+class Meeting(CountingTool):
+    """A tool whose calls wait until the maximum number runs concurrently; it records the largest number."""
 
     expected: int = MAX_CONCURRENT_CALLS
-    inside: int = 0
-    most: int = 0
-    met: asyncio.Event = field(default_factory=asyncio.Event)
+    running: int = 0
+    max_running: int = 0
+    all_running: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def run(self, call: ToolCall, workroom: Any) -> ToolResult:
-        """Look, once the others are there, the later ones first."""
-        self.inside += 1
-        self.most = max(self.most, self.inside)
-        if self.inside >= self.expected:
-            self.met.set()
-        await asyncio.wait_for(self.met.wait(), 10)
+    async def run(self, call: ToolCall, workspace: Any) -> ToolResult:
+        """Wait for the other calls; the calls that started last return first."""
+        self.running += 1
+        self.max_running = max(self.max_running, self.running)
+        if self.running >= self.expected:
+            self.all_running.set()
+        await asyncio.wait_for(self.all_running.wait(), 10)
         await asyncio.sleep(0.02 / (1 + PLACES.index(call.input["at"])))
-        self.inside -= 1
-        return await super().run(call, workroom)
+        self.running -= 1
+        return await super().run(call, workspace)
 
 
-async def looked(agents: Agents, tool: Meeting, *more: Any) -> tuple[list[str], int]:
-    """What a reply that looks at every place is told, and how many calls were made at once."""
+async def call_for_all_places(agents: Agents, tool: Meeting, *more: Any) -> tuple[list[str], int]:
+    """Return the results of a reply that calls the tool for each place, and the largest number of concurrent calls."""
     agents.tools = [tool, *more]
-    asked = [calls("look", at=place) for place in PLACES] + [calls(one.name) for one in more]
-    agents.upstream.script = [says(*asked), says(calls("set_output", **DONE))]
+    requested = [calls("look", at=place) for place in PLACES] + [calls(one.name) for one in more]
+    agents.upstream.script = [says(*requested), says(calls("set_output", **DONE))]
     assert (await agents.run())["status"] == "succeeded"
     blocks = agents.upstream.bodies[1]["messages"][-1]["content"]
-    assert [block["tool_use_id"] for block in blocks] == [call["id"] for call in asked]
-    return [block["content"] for block in blocks[: len(PLACES)]], tool.most
+    assert [block["tool_use_id"] for block in blocks] == [call["id"] for call in requested]
+    return [block["content"] for block in blocks[: len(PLACES)]], tool.max_running
 
 
-async def test_calls_that_only_read_run_three_at_once_and_are_told_in_their_order(agents: Agents) -> None:
-    told, most = await looked(agents, Meeting())
-    assert (told, most) == ([f"seen: {place}" for place in PLACES], MAX_CONCURRENT_CALLS)
+async def test_read_only_calls_run_concurrently_with_results_in_order(agents: Agents) -> None:
+    received, max_running = await call_for_all_places(agents, Meeting())
+    assert (received, max_running) == ([f"seen: {place}" for place in PLACES], MAX_CONCURRENT_CALLS)
 
 
 @pytest.mark.parametrize("unsafe", [{"is_read_only": False}, {"runs_alone": True}])
-async def test_calls_that_may_change_something_wait_for_each_other(
-    agents: Agents, unsafe: dict[str, Any]
-) -> None:
-    told, most = await looked(agents, replace(Meeting(expected=1), **unsafe))
-    assert (told, most) == ([f"seen: {place}" for place in PLACES], 1)
+async def test_calls_with_side_effects_run_sequentially(agents: Agents, unsafe: dict[str, Any]) -> None:
+    received, max_running = await call_for_all_places(agents, replace(Meeting(expected=1), **unsafe))
+    assert (received, max_running) == ([f"seen: {place}" for place in PLACES], 1)
 
 
-async def test_one_call_that_may_change_something_puts_all_of_its_reply_in_a_row(agents: Agents) -> None:
-    _, most = await looked(agents, Meeting(expected=1), Counter(name="write", is_read_only=False))
-    assert most == 1
+async def test_one_call_with_side_effects_makes_its_reply_sequential(agents: Agents) -> None:
+    _, max_running = await call_for_all_places(
+        agents, Meeting(expected=1), CountingTool(name="write", is_read_only=False)
+    )
+    assert max_running == 1

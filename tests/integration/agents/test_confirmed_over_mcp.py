@@ -1,4 +1,4 @@
-"""`confirm: true` and agents outside: that an agent has started a job goes on with it, whatever is made of it."""
+"""`confirm: true` for jobs that an agent started over MCP: the origin also applies to jobs made from them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ import pytest
 from sqlalchemy import text
 
 from tests.integration.agents.conftest import Agents
-from tests.integration.agents.sandboxed import models_of, sandboxed
+from tests.integration.agents.sandboxed import models_for, sandboxed_worker
 from tests.integration.agents.test_approvals import decide, pending
-from tests.integration.agents.test_confirmed_skills import by_token, called, pack, pushed
-from tests.integration.agents.test_subagents import asks, hand_in
+from tests.integration.agents.test_confirmed_skills import (
+    call_with_job_token,
+    deploy_pack,
+    jobs_of_skill,
+    pack,
+)
+from tests.integration.agents.test_subagents import calls_subagent, submit_result
 from tests.integration.agents.test_suites import CASES, CHECKS, MAIN
 from tests.integration.agents.test_suites import SKILL as DOUBLE
 
@@ -24,16 +29,16 @@ ANSWER = {"skill": "answer", "inputs": {"question": "who?"}}
 KERNEL = "tools: [{builtin: python, confirm: true}]\n"
 
 
-async def stopped_or_over(agents: Agents, job_id: str) -> Any:
-    """The job once it waits or has ended."""
-    async with agents.working():
-        return await agents.until(job_id, lambda job: job["status"] == "waiting" or job["finished_at"])
+async def waiting_or_ended(agents: Agents, job_id: str) -> Any:
+    """Return the job when it waits for an approval or has ended."""
+    async with agents.running_worker():
+        return await agents.wait_until(job_id, lambda job: job["status"] == "waiting" or job["finished_at"])
 
 
-async def made_by(agents: Agents, path: str, body: Any = None, **headers: Any) -> str:
-    answer = await agents.project.http.post(path, json=body, **headers)
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
+async def create(agents: Agents, path: str, body: Any = None, **headers: Any) -> str:
+    response = await agents.project.http.post(path, json=body, **headers)
+    assert response.status_code == 201, response.text
+    return str(response.json()["id"])
 
 
 async def started_by_agent(agents: Agents, job_id: str) -> bool:
@@ -44,49 +49,47 @@ async def started_by_agent(agents: Agents, job_id: str) -> bool:
         return bool(found.scalar_one())
 
 
-@pytest.mark.parametrize("way", ["replay_over_mcp", "replay_by_a_user"])
-async def test_a_function_that_an_agent_replays_or_has_started_asks_for_what_its_code_calls(
-    agents: Agents, way: str
-) -> None:
-    await pushed(agents)
+@pytest.mark.parametrize("action", ["replay_over_mcp", "replay_by_a_user"])
+async def test_function_started_by_agent_needs_approval_for_its_calls(agents: Agents, action: str) -> None:
+    await deploy_pack(agents)
     http = agents.project.http
-    agents.upstream.script = [hand_in()]
+    agents.upstream.script = [submit_result()]
     body = {"skill": "act", "inputs": {}}
-    if way == "replay_over_mcp":
-        first = await made_by(agents, "/v1/jobs", body)
+    if action == "replay_over_mcp":
+        first = await create(agents, "/v1/jobs", body)
     else:
-        first = await made_by(agents, "/v1/jobs", body, headers=MCP)
+        first = await create(agents, "/v1/jobs", body, headers=MCP)
     await http.post(f"/v1/jobs/{first}/cancel")
-    headers = MCP if way == "replay_over_mcp" else {}
-    job_id = await made_by(agents, f"/v1/jobs/{first}/replay", headers=headers)
-    async with sandboxed(agents, models_of(agents), capacity=2):
-        await agents.until(job_id, lambda job: job["status"] == "running")
-        answer = (await by_token(agents, job_id)).json()
-        job = await agents.until(
-            answer["job_id"], lambda job: job["status"] == "waiting" or job["finished_at"]
+    headers = MCP if action == "replay_over_mcp" else {}
+    job_id = await create(agents, f"/v1/jobs/{first}/replay", headers=headers)
+    async with sandboxed_worker(agents, models_for(agents), capacity=2):
+        await agents.wait_until(job_id, lambda job: job["status"] == "running")
+        response = (await call_with_job_token(agents, job_id)).json()
+        job = await agents.wait_until(
+            response["job_id"], lambda job: job["status"] == "waiting" or job["finished_at"]
         )
         if job["status"] == "waiting":
-            (approval,) = await pending(agents, answer["job_id"])
+            (approval,) = await pending(agents, response["job_id"])
             await decide(agents, approval, "deny")
         await http.post("/v1/drive/upload", files={"file": ("go", b"1")}, data={"path": "go"})
-        await agents.ended(job_id)
+        await agents.wait_for_end(job_id)
     assert job["status"] == "waiting", job
-    assert await started_by_agent(agents, answer["job_id"])
+    assert await started_by_agent(agents, response["job_id"])
 
 
-@pytest.mark.parametrize("way", ["submit", "replay", "fork", "prompt"])
-async def test_an_older_version_that_confirms_less_asks_at_its_start(agents: Agents, way: str) -> None:
-    await pushed(agents, confirms="")
+@pytest.mark.parametrize("action", ["submit", "replay", "fork", "prompt"])
+async def test_older_version_with_fewer_confirmations_needs_approval(agents: Agents, action: str) -> None:
+    await deploy_pack(agents, confirms="")
     agents.tools = []
-    agents.upstream.script = [hand_in()] * 4
+    agents.upstream.script = [submit_result()] * 4
     first = ""
-    if way == "replay":
-        first = await made_by(agents, "/v1/jobs", SUM)
-        assert (await stopped_or_over(agents, first))["status"] == "succeeded"
-    await pushed(agents)
-    if way == "fork":
-        first = await made_by(agents, "/v1/jobs", SUM)
-        assert (await stopped_or_over(agents, first))["status"] == "succeeded"
+    if action == "replay":
+        first = await create(agents, "/v1/jobs", SUM)
+        assert (await waiting_or_ended(agents, first))["status"] == "succeeded"
+    await deploy_pack(agents)
+    if action == "fork":
+        first = await create(agents, "/v1/jobs", SUM)
+        assert (await waiting_or_ended(agents, first))["status"] == "succeeded"
     prompt = {"prompt": "Ask.", "model": "claude/haiku-4-5"}
     (slug,) = {one["slug"] for one in (await agents.project.http.get("/v1/skillpacks")).json()}
     path, body = {
@@ -94,107 +97,111 @@ async def test_an_older_version_that_confirms_less_asks_at_its_start(agents: Age
         "replay": (f"/v1/jobs/{first}/replay", None),
         "fork": (f"/v1/jobs/{first}/fork", {"step": 0, "version": 2}),
         "prompt": (f"/v1/jobs?version=2&skillpack={slug}", prompt),
-    }[way]
-    job_id = await made_by(agents, path, body, headers=MCP)
-    job = await stopped_or_over(agents, job_id)
+    }[action]
+    job_id = await create(agents, path, body, headers=MCP)
+    job = await waiting_or_ended(agents, job_id)
     assert (job["status"], job["deployment_version"]) == ("waiting", 2), job
     (approval,) = await pending(agents, job_id)
     await decide(agents, approval, "deny", reason="use the new one")
-    async with agents.working():
-        job = await agents.ended(job_id)
+    async with agents.running_worker():
+        job = await agents.wait_for_end(job_id)
     assert (job["status"], job["error_code"]) == ("failed", "approval_denied")
     assert "needs an approval to start" in job["error"]
 
 
-async def test_an_older_version_whose_kernel_confirms_less_asks_at_its_start(agents: Agents) -> None:
-    await pushed(agents, confirms="tools: [{builtin: python}]\n")
-    await pushed(agents, confirms=KERNEL)
-    agents.upstream.script = [hand_in()]
-    job_id = await made_by(agents, "/v1/jobs?version=2", SUM, headers=MCP)
-    assert (await stopped_or_over(agents, job_id))["status"] == "waiting"
+async def test_older_version_with_unconfirmed_kernel_needs_approval(agents: Agents) -> None:
+    await deploy_pack(agents, confirms="tools: [{builtin: python}]\n")
+    await deploy_pack(agents, confirms=KERNEL)
+    agents.upstream.script = [submit_result()]
+    job_id = await create(agents, "/v1/jobs?version=2", SUM, headers=MCP)
+    assert (await waiting_or_ended(agents, job_id))["status"] == "waiting"
 
 
-@pytest.mark.parametrize("who", ["agent_with_the_same", "user_with_less"])
-async def test_an_older_version_starts_for_an_agent_if_it_confirms_as_much_and_for_a_user(
-    agents: Agents, who: str
-) -> None:
-    await pushed(agents, confirms="" if who == "user_with_less" else pack_confirms())
-    await pushed(agents)
-    agents.upstream.script = [hand_in()]
-    headers = {} if who == "user_with_less" else MCP
-    job_id = await made_by(agents, "/v1/jobs?version=2", SUM, headers=headers)
-    job = await stopped_or_over(agents, job_id)
+@pytest.mark.parametrize("starter", ["agent_with_the_same", "user_with_less"])
+async def test_older_version_starts_if_equally_confirmed_or_for_a_user(agents: Agents, starter: str) -> None:
+    await deploy_pack(agents, confirms="" if starter == "user_with_less" else confirms_in_pack())
+    await deploy_pack(agents)
+    agents.upstream.script = [submit_result()]
+    headers = {} if starter == "user_with_less" else MCP
+    job_id = await create(agents, "/v1/jobs?version=2", SUM, headers=headers)
+    job = await waiting_or_ended(agents, job_id)
     assert (job["status"], job["deployment_version"]) == ("succeeded", 2), job
 
 
-def pack_confirms() -> str:
+def confirms_in_pack() -> str:
     return "tools: [{name: other, skill: answer, description: Asks too., confirm: true}]\n"
 
 
-async def test_what_is_made_of_a_job_that_an_agent_has_started_is_started_by_it_too(agents: Agents) -> None:
-    await pushed(agents)
-    agents.upstream.script = [asks("middle"), hand_in(), hand_in(), hand_in(), hand_in()]
-    first = await made_by(agents, "/v1/jobs", SUM, headers=MCP)
-    async with agents.working():
-        assert (await agents.ended(first))["status"] == "succeeded"
-    (middle,) = await called(agents, "middle")
+async def test_jobs_made_from_agent_started_job_are_agent_started(agents: Agents) -> None:
+    await deploy_pack(agents)
+    agents.upstream.script = [
+        calls_subagent("middle"),
+        submit_result(),
+        submit_result(),
+        submit_result(),
+        submit_result(),
+    ]
+    first = await create(agents, "/v1/jobs", SUM, headers=MCP)
+    async with agents.running_worker():
+        assert (await agents.wait_for_end(first))["status"] == "succeeded"
+    (middle,) = await jobs_of_skill(agents, "middle")
     made = [
-        await made_by(agents, f"/v1/jobs/{first}/replay"),
-        await made_by(agents, f"/v1/jobs/{first}/fork", {"step": 0}),
-        await made_by(agents, f"/v1/jobs/{first}/continue", {"inputs": {"topic": "bats"}}),
+        await create(agents, f"/v1/jobs/{first}/replay"),
+        await create(agents, f"/v1/jobs/{first}/fork", {"step": 0}),
+        await create(agents, f"/v1/jobs/{first}/continue", {"inputs": {"topic": "bats"}}),
     ]
     assert [await started_by_agent(agents, job_id) for job_id in (first, middle["id"], *made)] == [True] * 5
-    by_user = await made_by(agents, "/v1/jobs", SUM)
+    by_user = await create(agents, "/v1/jobs", SUM)
     assert not await started_by_agent(agents, by_user)
-    assert not await started_by_agent(agents, await made_by(agents, f"/v1/jobs/{by_user}/replay"))
+    assert not await started_by_agent(agents, await create(agents, f"/v1/jobs/{by_user}/replay"))
 
 
-@pytest.mark.parametrize("who", ["agent", "user"])
-async def test_jobs_of_a_suite_that_an_agent_starts_ask(agents: Agents, who: str) -> None:
+@pytest.mark.parametrize("starter", ["agent", "user"])
+async def test_jobs_of_agent_started_suite_need_approval(agents: Agents, starter: str) -> None:
     files = pack(confirms="tools: [{name: pay, skill: double, description: Pays., confirm: true}]\n")
     files |= {"skills/double/skill.yaml": DOUBLE, "skills/double/main.py": MAIN}
     files |= {"skills/double/cases.jsonl": CASES, "skills/double/checks.py": CHECKS}
     await agents.project.pushed(files)
     (slug,) = {one["slug"] for one in (await agents.project.http.get("/v1/skillpacks")).json()}
-    headers = MCP if who == "agent" else {}
-    suite_id = await made_by(
+    headers = MCP if starter == "agent" else {}
+    suite_id = await create(
         agents, f"/v1/skillpacks/{slug}/evals", {"skill": "double", "repeat": 1}, headers=headers
     )
-    async with sandboxed(agents, models_of(agents), capacity=2), asyncio.timeout(60):
+    async with sandboxed_worker(agents, models_for(agents), capacity=2), asyncio.timeout(60):
         while True:
-            jobs = await called(agents, "double")
+            jobs = await jobs_of_skill(agents, "double")
             if jobs and all(job["status"] == "waiting" or job["finished_at"] for job in jobs):
                 break
             await asyncio.sleep(0.1)
     found = {job["status"] for job in jobs}
-    assert found == {"waiting" if who == "agent" else "succeeded"}
+    assert found == {"waiting" if starter == "agent" else "succeeded"}
     await agents.project.http.post(f"/v1/evals/{suite_id}/cancel")
 
 
-@pytest.mark.parametrize("way", ["submit", "replay", "older_version"])
-async def test_a_listing_of_one_s_own_asks_as_its_skill_does(agents: Agents, way: str) -> None:
+@pytest.mark.parametrize("action", ["submit", "replay", "older_version"])
+async def test_own_listing_needs_approval_like_its_skill(agents: Agents, action: str) -> None:
     listed: dict[str, Any] = {
         "shows_approvals": True,
-        "slug": f"own-{way.replace('_', '-')}",
+        "slug": f"own-{action.replace('_', '-')}",
         "skill": "answer",
         "price_micros": 0,
     }
-    if way == "older_version":
+    if action == "older_version":
         listed["skill"] = "sum"
-        await pushed(agents, confirms="")
+        await deploy_pack(agents, confirms="")
     else:
-        await pushed(agents)
-    agents.upstream.script = [hand_in()]
-    await made_by(agents, "/v1/marketplace/listings", listed)
-    if way == "older_version":
-        await pushed(agents)
-    inputs = SUM["inputs"] if way == "older_version" else ANSWER["inputs"]
+        await deploy_pack(agents)
+    agents.upstream.script = [submit_result()]
+    await create(agents, "/v1/marketplace/listings", listed)
+    if action == "older_version":
+        await deploy_pack(agents)
+    inputs = SUM["inputs"] if action == "older_version" else ANSWER["inputs"]
     body = {"listing_id": listed["slug"], "inputs": inputs}
-    if way == "replay":
-        first = await made_by(agents, "/v1/jobs", body)
+    if action == "replay":
+        first = await create(agents, "/v1/jobs", body)
         await agents.project.http.post(f"/v1/jobs/{first}/cancel")
-        job_id = await made_by(agents, f"/v1/jobs/{first}/replay", headers=MCP)
+        job_id = await create(agents, f"/v1/jobs/{first}/replay", headers=MCP)
     else:
-        job_id = await made_by(agents, "/v1/jobs", body, headers=MCP)
-    job = await stopped_or_over(agents, job_id)
+        job_id = await create(agents, "/v1/jobs", body, headers=MCP)
+    job = await waiting_or_ended(agents, job_id)
     assert job["status"] == "waiting", job

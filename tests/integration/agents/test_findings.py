@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.doubles.messages import calls, says
-from tests.integration.agents.conftest import Agents, Counter, Served
+from tests.integration.agents.conftest import Agents, CountingTool, Served
 from tests.integration.deployments.conftest import Projects
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -26,9 +26,9 @@ def turn(body: dict[str, Any]) -> Any:
 
 
 async def found(agents: Agents, **query: str) -> Any:
-    answer = await agents.project.http.get("/v1/skills/sum/findings", params=query)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    response = await agents.project.http.get("/v1/skills/sum/findings", params=query)
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
 async def test_jobs_say_what_failed_what_was_dear_and_what_was_not_cached(
@@ -36,13 +36,13 @@ async def test_jobs_say_what_failed_what_was_dear_and_what_was_not_cached(
 ) -> None:
     nothing = await found(agents)
     assert (nothing["jobs_analyzed"], nothing["findings"], nothing["is_capped"]) == (0, [], False)
-    agents.tools = [Counter()]
+    agents.tools = [CountingTool()]
     agents.upstream.script = turn
     job_ids = [await agents.submit() for _ in range(3)]
     ended_ids = [await agents.submit(limits={"steps": 2}) for _ in range(2)]
-    async with agents.working():
+    async with agents.running_worker():
         for job_id in (*job_ids, *ended_ids):
-            await agents.ended(job_id)
+            await agents.wait_for_end(job_id)
 
     said = await found(agents)
     assert (said["jobs_analyzed"], said["skill"], said["skillpack"]) == (5, "sum", "default")

@@ -21,7 +21,7 @@ from backend.skills.archives.pack import pack
 from backend.skills.model_catalog import catalog
 from tests.doubles.messages import calls, refuses, says
 from tests.integration.agents.conftest import Agents
-from tests.integration.agents.sandboxed import models_of, sandboxed
+from tests.integration.agents.sandboxed import models_for, sandboxed_worker
 from workers.llm.retry_policy import RetryPolicy
 from workers.llm.selection import Models
 
@@ -64,13 +64,13 @@ async def ringing(agents: Agents, redis_url: str) -> AsyncIterator[None]:
 
 async def test_a_follower_reads_along_and_then_has_the_whole_reply(agents: Agents, redis_url: str) -> None:
     words = "Owls fly at night, and nobody hears them. " * 20
-    answer = says(words, calls("set_output", **DONE)).but(hold_after=5)
-    agents.upstream.script = [answer]
-    async with ringing(agents, redis_url), agents.working():
+    response = says(words, calls("set_output", **DONE)).but(hold_after=5)
+    agents.upstream.script = [response]
+    async with ringing(agents, redis_url), agents.running_worker():
         job_id = await agents.submit()
         following = asyncio.create_task(frames(agents, job_id))
-        await agents.until(job_id, lambda job: agents.upstream.asked == 1)
-        answer.release.set()
+        await agents.wait_until(job_id, lambda job: agents.upstream.asked == 1)
+        response.release.set()
         found = await asyncio.wait_for(following, 20)
     types = [kind for kind, _ in found]
     deltas = [data for kind, data in found if kind == "delta"]
@@ -83,15 +83,15 @@ async def test_a_follower_reads_along_and_then_has_the_whole_reply(agents: Agent
 async def test_retries_are_events_and_followers_know_that_the_reply_begins_anew(
     agents: Agents, redis_url: str
 ) -> None:
-    agents.patience = RetryPolicy(attempts=4, first_wait_s=0.01)
+    agents.retry_policy = RetryPolicy(attempts=4, first_wait_s=0.01)
     words = "Owls fly at night. " * 10
     broken = says("Never said to its end. " * 10, calls("set_output", **DONE)).but(cut_after=6)
     whole = says(words, calls("set_output", **DONE), input_tokens=100, output_tokens=10, cleared_tokens=700)
     agents.upstream.script = [refuses(429, retry_after="0.2"), broken, whole]
-    async with ringing(agents, redis_url), agents.working():
+    async with ringing(agents, redis_url), agents.running_worker():
         job_id = await agents.submit()
         found = await asyncio.wait_for(frames(agents, job_id), 20)
-        job = await agents.ended(job_id)
+        job = await agents.wait_for_end(job_id)
     assert (job["status"], job["steps"], job["cost_micros"]) == ("succeeded", 1, 180), (
         "the whole one alone is paid"
     )
@@ -100,15 +100,15 @@ async def test_retries_are_events_and_followers_know_that_the_reply_begins_anew(
     assert 0.2 <= busy["wait_s"] < 0.3, "as long as the upstream asked for, and a little more"
     assert (cut["try"], "was lost" in cut["reason"]) == (2, True)
     deltas = [data for kind, data in found if kind == "delta"]
-    begun = max(place for place, delta in enumerate(deltas) if delta.get("restart"))
-    assert "".join(delta["text"] for delta in deltas[begun:]) == words
+    started = max(place for place, delta in enumerate(deltas) if delta.get("restart"))
+    assert "".join(delta["text"] for delta in deltas[started:]) == words
     (reply,) = (data["payload"] for kind, data in found if kind == "model_response")
     assert reply["cleared_input_tokens"] == 700
 
 
 async def test_a_secret_reaches_neither_the_model_nor_those_who_read_along(agents: Agents) -> None:
-    answer = await agents.project.http.put("/v1/secrets", json={"name": "TOKEN", "value": SECRET})
-    assert answer.status_code < 300, answer.text
+    response = await agents.project.http.put("/v1/secrets", json={"name": "TOKEN", "value": SECRET})
+    assert response.status_code < 300, response.text
     agents.upstream.script = [says(f"It is {SECRET}.", calls("set_output", **DONE))]
     job = await agents.run(inputs={"topic": f"what {SECRET} means"})
     assert job["status"] == "succeeded"
@@ -118,8 +118,8 @@ async def test_a_secret_reaches_neither_the_model_nor_those_who_read_along(agent
 
 async def test_the_starters_agent_rehearses_in_the_sandbox_with_its_own_tool(agents: Agents) -> None:
     await agents.project.push_bytes(pack(STARTER))
-    async with sandboxed(agents, Models(Access(catalog.current().endpoints, {}), margin_pct=20)):
-        job = await agents.ended(
+    async with sandboxed_worker(agents, Models(Access(catalog.current().endpoints, {}), margin_pct=20)):
+        job = await agents.wait_for_end(
             await agents.submit(skill="summarize", inputs={"text": "Owls hunt at night."})
         )
     assert (job["status"], job["error"], job["cost_micros"]) == ("succeeded", None, 0)
@@ -137,11 +137,13 @@ async def test_a_plain_agent_skill_runs_its_scripts_on_its_references(agents: Ag
     await agents.project.http.put("/v1/secrets", json={"name": "TOKEN", "value": SECRET})
     count = "python3 scripts/count.py references/owls.md | tee drive/count.txt; echo $TOKEN."
     agents.upstream.script = [says(calls("bash", command=count)), says("There are two owls.")]
-    async with sandboxed(agents, models_of(agents)):
-        job = await agents.ended(await agents.submit(skill="owls", inputs={"prompt": "Count the owls."}))
+    async with sandboxed_worker(agents, models_for(agents)):
+        job = await agents.wait_for_end(
+            await agents.submit(skill="owls", inputs={"prompt": "Count the owls."})
+        )
     assert (job["status"], job["result"]) == ("succeeded", {"answer": "There are two owls."}), job["error"]
     system = "".join(block["text"] for block in agents.upstream.bodies[0]["system"])
     assert system.startswith("Count with the script.")
-    told = str(agents.upstream.bodies[1]["messages"][-1]["content"][0]["content"])
-    assert told.split() == ["exit=0", "2", "."], "what was printed, and no secret in a command"
+    received = str(agents.upstream.bodies[1]["messages"][-1]["content"][0]["content"])
+    assert received.split() == ["exit=0", "2", "."], "what was printed, and no secret in a command"
     assert (await agents.project.http.get("/v1/drive/files/count.txt")).text == "2\n"

@@ -11,7 +11,7 @@ from backend.core.errors import NotAllowed
 from backend.identity.auth.principal import Role
 from backend.publishing import versions
 from tests.integration.agents.conftest import Agents
-from tests.integration.agents.sandboxed import models_of, sandboxed
+from tests.integration.agents.sandboxed import models_for, sandboxed_worker
 from tests.integration.agents.test_suites import DOUBLE, EVALS, MAIN, SKILL, ended, get, post, ran
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -28,7 +28,7 @@ WORST = {**GATED, "skills/double/main.py": MAIN.replace(b"2 * n", b"3 * n")}
 
 async def decided(agents: Agents, version: dict[str, Any]) -> Any:
     """The version, once its gate has been decided."""
-    async with sandboxed(agents, models_of(agents), capacity=4):
+    async with sandboxed_worker(agents, models_for(agents), capacity=4):
         for suite_id in version["gate"]["suites"]:
             await ended(agents, suite_id)
     return await get(agents, f"/v1/deployments/{version['id']}")
@@ -79,7 +79,7 @@ async def test_a_gate_refuses_what_is_worse_than_the_baseline(agents: Agents) ->
 async def test_the_last_word_counts_and_suites_that_nobody_waits_for_end(agents: Agents) -> None:
     first = await agents.project.pushed(GATED)
     second = await agents.project.pushed({**GATED, "skills/double/notes.txt": b"second"})
-    async with sandboxed(agents, models_of(agents), capacity=4):
+    async with sandboxed_worker(agents, models_for(agents), capacity=4):
         left = await ended(agents, first["gate"]["suites"][0])
         await ended(agents, second["gate"]["suites"][0])
     assert left["status"] == "cancelled"

@@ -8,34 +8,34 @@ import pytest
 
 from tests.doubles.messages import Says, calls, says, thinks
 from tests.factories.agents import DONE
-from tests.integration.agents.conftest import BUNDLE, MODEL, Agents, Counter, bundle
+from tests.integration.agents.conftest import BUNDLE, MODEL, Agents, CountingTool, bundle
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 BETTER = {"summary": "Owls fly in the dark.", "score": 5}
 
 
-def hand_in(result: dict[str, Any] = DONE) -> Says:
+def submit_result(result: dict[str, Any] = DONE) -> Says:
     return says(calls("set_output", **result), input_tokens=20, output_tokens=2)
 
 
 async def gone_on(agents: Agents, job_id: str, way: str, **body: Any) -> Any:
-    answer = await agents.project.http.post(f"/v1/jobs/{job_id}/{way}", json=body)
-    assert answer.status_code == 201, answer.text
-    async with agents.working():
-        return await agents.ended(answer.json()["id"])
+    response = await agents.project.http.post(f"/v1/jobs/{job_id}/{way}", json=body)
+    assert response.status_code == 201, response.text
+    async with agents.running_worker():
+        return await agents.wait_for_end(response.json()["id"])
 
 
 async def test_a_fork_keeps_what_was_done_up_to_a_step_with_other_results_and_pays_only_what_is_new(
     agents: Agents,
 ) -> None:
-    tool = Counter(is_read_only=False)
+    tool = CountingTool(is_read_only=False)
     agents.tools = [tool]
     agents.upstream.script = [
         says(calls("look", at="a tree", tool_use_id="toolu_1")),
         says(calls("look", at="a barn")),
-        hand_in(),
-        hand_in(BETTER),
+        submit_result(),
+        submit_result(BETTER),
     ]
     job = await agents.run()
     edit = {"tool_use_id": "toolu_1", "content": "an owl!"}
@@ -43,24 +43,27 @@ async def test_a_fork_keeps_what_was_done_up_to_a_step_with_other_results_and_pa
     assert (forked["status"], forked["result"]) == ("succeeded", BETTER)
     assert (forked["source"], forked["replay_of"], forked["steps"]) == ("fork", job["id"], 2)
     assert (forked["cost_micros"], len(tool.calls), agents.upstream.asked) == (36, 2, 4)
-    told = agents.upstream.bodies[3]["messages"]
-    assert told[0] == agents.upstream.bodies[0]["messages"][0] | {"content": told[0]["content"]}
-    assert "an owl!" in str(told[2]["content"][0])
+    received = agents.upstream.bodies[3]["messages"]
+    assert received[0] == agents.upstream.bodies[0]["messages"][0] | {"content": received[0]["content"]}
+    assert "an owl!" in str(received[2]["content"][0])
     for body in ({"step": 9}, {"step": 1, "edits": [{**edit, "tool_use_id": "toolu_9"}]}):
         refused = await agents.project.http.post(f"/v1/jobs/{job['id']}/fork", json=body)
         assert refused.status_code == 422
 
 
 async def test_a_step_is_read_whole_where_its_events_tell_a_part(agents: Agents) -> None:
-    answer = "an owl, " * 1_000
-    agents.tools = [Counter(answer=answer)]
-    agents.upstream.script = [says("I look.", calls("look", at="a tree", tool_use_id="toolu_1")), hand_in()]
+    response = "an owl, " * 1_000
+    agents.tools = [CountingTool(answer=response)]
+    agents.upstream.script = [
+        says("I look.", calls("look", at="a tree", tool_use_id="toolu_1")),
+        submit_result(),
+    ]
     job = await agents.run()
     address = f"/v1/jobs/{job['id']}/steps"
     step = (await agents.project.http.get(f"{address}/1")).json()
-    told = next(one for one in step["results"] if one["tool_use_id"] == "toolu_1")
-    assert answer.strip() in told["text"]
-    assert (told["is_text"], told["ok"]) == (True, True)
+    received = next(one for one in step["results"] if one["tool_use_id"] == "toolu_1")
+    assert response.strip() in received["text"]
+    assert (received["is_text"], received["ok"]) == (True, True)
     assert [block["type"] for block in step["blocks"]] == ["text", "tool_use"]
     refused = await agents.project.http.get(f"{address}/9")
     assert (refused.status_code, refused.json()["code"]) == (404, "step_not_found")
@@ -68,13 +71,13 @@ async def test_a_step_is_read_whole_where_its_events_tell_a_part(agents: Agents)
 
 
 async def test_a_fork_says_other_words_and_makes_a_changed_call_of_its_last_step_anew(agents: Agents) -> None:
-    tool = Counter(is_read_only=False)
+    tool = CountingTool(is_read_only=False)
     agents.tools = [tool]
     agents.upstream.script = [
         says(thinks("hm"), "I look at a tree.", calls("look", at="a tree", tool_use_id="toolu_1")),
         says(calls("look", at="a barn", tool_use_id="toolu_2")),
-        hand_in(),
-        hand_in(BETTER),
+        submit_result(),
+        submit_result(BETTER),
     ]
     job = await agents.run()
     edits = [
@@ -86,12 +89,12 @@ async def test_a_fork_says_other_words_and_makes_a_changed_call_of_its_last_step
     forked = await gone_on(agents, job["id"], "fork", step=2, edits=edits)
     assert (forked["status"], forked["result"]) == ("succeeded", BETTER), forked
     assert [call.input["at"] for call in tool.calls] == ["a tree", "a barn", "a church"]
-    told = agents.upstream.bodies[3]["messages"]
-    assert told[0]["content"] == [{"type": "text", "text": "Only barn owls, please."}]
-    words, call = told[1]["content"]  # without the thinking: it was signed for another beginning
+    received = agents.upstream.bodies[3]["messages"]
+    assert received[0]["content"] == [{"type": "text", "text": "Only barn owls, please."}]
+    words, call = received[1]["content"]  # without the thinking: it was signed for another beginning
     assert (words["text"], call["input"]) == ("I look at a roof.", {"at": "a roof"})
-    assert "seen: a tree" in str(told[2])  # what came after rests on it
-    assert "seen: a church" in str(told[4])
+    assert "seen: a tree" in str(received[2])  # what came after rests on it
+    assert "seen: a church" in str(received[4])
     (event,) = await agents.payloads(forked["id"], "forked")
     assert (event["from_job_id"], event["from_step"]) == (job["id"], 2)
     assert [(edit["what"], edit["step"]) for edit in event["edits"]] == [
@@ -101,7 +104,7 @@ async def test_a_fork_says_other_words_and_makes_a_changed_call_of_its_last_step
         ("arguments", 2),
     ]
     assert [one["id"] for one in await agents.events(forked["id"])][:2] == [1, 2]
-    agents.upstream.script = [hand_in()]
+    agents.upstream.script = [submit_result()]
     agents.upstream._scripted = 0
     last = [{"step": 1, "text": "I look again."}, {"tool_use_id": "toolu_1", "content": "an owl"}]
     await gone_on(agents, job["id"], "fork", step=1, edits=last)
@@ -110,12 +113,12 @@ async def test_a_fork_says_other_words_and_makes_a_changed_call_of_its_last_step
 
 
 async def test_a_fork_takes_other_inputs_another_version_and_another_model(agents: Agents) -> None:
-    tool = Counter()
+    tool = CountingTool()
     agents.tools = [tool]
     agents.upstream.script = [
         says(thinks("hm"), calls("look", at="a tree")),
-        hand_in(),
-        *(hand_in(BETTER) for _ in range(3)),
+        submit_result(),
+        *(submit_result(BETTER) for _ in range(3)),
     ]
     job = await agents.run()
     prompt = {"skills/sum/prompt.md": b"You write verses."}
@@ -170,10 +173,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 
 async def test_what_cannot_be_changed_is_said_with_what_could_be(agents: Agents) -> None:
-    agents.tools = [Counter()]
+    agents.tools = [CountingTool()]
     agents.upstream.script = [
         says(thinks("hm"), "One.", "Two.", calls("look", at="a tree", tool_use_id="toolu_1")),
-        hand_in(),
+        submit_result(),
     ]
     job = await agents.run()
     before = (await agents.project.http.get("/v1/jobs")).json()
@@ -185,8 +188,8 @@ async def test_what_cannot_be_changed_is_said_with_what_could_be(agents: Agents)
 
 
 async def test_a_secret_that_is_edited_into_a_fork_never_reaches_the_model(agents: Agents) -> None:
-    agents.tools = [Counter()]
-    agents.upstream.script = [says(calls("look", tool_use_id="toolu_1")), hand_in(), hand_in()]
+    agents.tools = [CountingTool()]
+    agents.upstream.script = [says(calls("look", tool_use_id="toolu_1")), submit_result(), submit_result()]
     put = await agents.project.http.put("/v1/secrets", json={"name": "KEY", "value": "hunter2-hunter2"})
     assert put.status_code < 300, put.text
     job = await agents.run()
@@ -208,16 +211,16 @@ async def test_a_secret_that_is_edited_into_a_fork_never_reaches_the_model(agent
 
 
 async def test_an_ended_job_goes_on_with_its_conversation_and_new_inputs(agents: Agents) -> None:
-    agents.tools = [Counter()]
-    agents.upstream.script = [says(calls("look", at="a tree")), hand_in(), hand_in(BETTER)]
+    agents.tools = [CountingTool()]
+    agents.upstream.script = [says(calls("look", at="a tree")), submit_result(), submit_result(BETTER)]
     job = await agents.run()
     more = await gone_on(agents, job["id"], "continue", inputs={"topic": "owls at night"})
     assert (more["status"], more["result"], more["steps"]) == ("succeeded", BETTER, 1)
     assert more["inputs"] == {"topic": "owls at night"}
-    told = agents.upstream.bodies[2]["messages"]
-    assert [message["role"] for message in told] == ["user", "assistant", "user", "assistant", "user"]
-    assert told[-1]["content"][0]["type"] == "tool_result"
-    assert "owls at night" in told[-1]["content"][1]["text"]
+    received = agents.upstream.bodies[2]["messages"]
+    assert [message["role"] for message in received] == ["user", "assistant", "user", "assistant", "user"]
+    assert received[-1]["content"][0]["type"] == "tool_result"
+    assert "owls at night" in received[-1]["content"][1]["text"]
     wrong = await agents.project.http.post(f"/v1/jobs/{job['id']}/continue", json={"inputs": {}})
     assert wrong.status_code == 422
 
@@ -225,6 +228,6 @@ async def test_an_ended_job_goes_on_with_its_conversation_and_new_inputs(agents:
 async def test_what_has_not_ended_cannot_be_continued(agents: Agents) -> None:
     job_id = await agents.submit()
     for way, body in (("continue", {"inputs": {"topic": "x"}}), ("fork", {"step": 0})):
-        answer = await agents.project.http.post(f"/v1/jobs/{job_id}/{way}", json=body)
-        assert (answer.status_code, answer.json()["code"]) == (409, "not_resumable")
+        response = await agents.project.http.post(f"/v1/jobs/{job_id}/{way}", json=body)
+        assert (response.status_code, response.json()["code"]) == (409, "not_resumable")
     await agents.project.http.post(f"/v1/jobs/{job_id}/cancel")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import MODEL, Agents, bundle
-from tests.integration.agents.sandboxed import models_of, sandboxed
+from tests.integration.agents.sandboxed import models_for, sandboxed_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -56,15 +56,15 @@ evals:
 
 async def graded(agents: Agents, **over: Any) -> Any:
     job_id = await agents.submit(**over)
-    async with sandboxed(agents, models_of(agents)):
-        return await agents.ended(job_id)
+    async with sandboxed_worker(agents, models_for(agents)):
+        return await agents.wait_for_end(job_id)
 
 
 async def verdicts(agents: Agents, job: Any) -> dict[str, Any]:
     assert job["status"] == "succeeded", job["error"]
-    (told,) = await agents.payloads(job["id"], "evals")
-    assert told["score"] == job["eval_score"]
-    return {one["name"]: one for one in told["graders"]}
+    (received,) = await agents.payloads(job["id"], "evals")
+    assert received["score"] == job["eval_score"]
+    return {one["name"]: one for one in received["graders"]}
 
 
 async def test_graders_of_every_kind_score_a_live_run_and_a_broken_one_only_scores_nothing(

@@ -13,7 +13,7 @@ from backend.execution.jobs.attempts.recovery import sweep
 from backend.money.ledger import audit
 from tests.doubles.messages import Says, calls, refuses, says
 from tests.factories.agents import DONE, PER_REPLY_MICROS, Held
-from tests.integration.agents.conftest import Agents, Counter
+from tests.integration.agents.conftest import Agents, CountingTool
 from workers.supervisor import Supervisor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 STEPS = 10
 
 
-def hand_in() -> Says:
+def submit_result() -> Says:
     return says(calls("set_output", **DONE), input_tokens=20, output_tokens=2)
 
 
@@ -46,16 +46,16 @@ async def lose(agents: Agents, worker: Supervisor) -> None:
 
 
 async def test_runs_whose_worker_is_lost_at_any_step_go_on_and_buy_nothing_twice(agents: Agents) -> None:
-    tool = Counter(is_read_only=False)
+    tool = CountingTool(is_read_only=False)
     agents.tools = [tool]
     topics = {f"topic-{step}": step for step in range(1, STEPS + 1)}
     upstream = agents.upstream.script = Held(topics, steps=STEPS)
     jobs = [await agents.submit(inputs={"topic": topic}) for topic in topics]
-    async with agents.working(capacity=STEPS) as worker:
+    async with agents.running_worker(capacity=STEPS) as worker:
         await until_held(upstream, STEPS)
         await lose(agents, worker)
         upstream.release.set()
-        ended = [await agents.ended(job_id) for job_id in jobs]
+        ended = [await agents.wait_for_end(job_id) for job_id in jobs]
     assert {(job["status"], job["attempt"], job["steps"]) for job in ended} == {("succeeded", 2, STEPS)}
     assert {job["cost_micros"] for job in ended} == {STEPS * PER_REPLY_MICROS}
     assert set(upstream.replies.values()) == {1}
@@ -70,16 +70,16 @@ async def test_runs_whose_worker_is_lost_at_any_step_go_on_and_buy_nothing_twice
 async def test_a_call_that_was_running_is_made_again_only_where_that_does_no_harm(
     agents: Agents, is_idempotent: bool
 ) -> None:
-    tool = Counter(is_read_only=False, is_idempotent=is_idempotent, gate=asyncio.Event())
+    tool = CountingTool(is_read_only=False, is_idempotent=is_idempotent, gate=asyncio.Event())
     agents.tools = [tool]
-    agents.upstream.script = [says(calls("look", at="a tree")), hand_in()]
+    agents.upstream.script = [says(calls("look", at="a tree")), submit_result()]
     job_id = await agents.submit()
-    async with agents.working() as worker:
-        await asyncio.wait_for(tool.begun.wait(), 10)
+    async with agents.running_worker() as worker:
+        await asyncio.wait_for(tool.started.wait(), 10)
         await lose(agents, worker)
         assert tool.gate is not None
         tool.gate.set()
-        job = await agents.ended(job_id)
+        job = await agents.wait_for_end(job_id)
     assert (job["status"], len(tool.calls)) == ("succeeded", 2 if is_idempotent else 1)
     result, note = agents.upstream.bodies[1]["messages"][-1]["content"]
     assert ("is unknown" in str(result["content"])) is not is_idempotent
@@ -89,56 +89,56 @@ async def test_a_call_that_was_running_is_made_again_only_where_that_does_no_har
 
 @pytest.mark.parametrize("step", [1, 2, 3])
 async def test_a_run_is_cancelled_while_its_model_replies(agents: Agents, step: int) -> None:
-    agents.tools = [Counter()]
+    agents.tools = [CountingTool()]
     upstream = agents.upstream.script = Held({"owls": step}, steps=4)
     job_id = await agents.submit()
-    async with agents.working() as worker:
+    async with agents.running_worker() as worker:
         await until_held(upstream, 1)
         await agents.project.http.post(f"/v1/jobs/{job_id}/cancel")
         worker.cancel(UUID(job_id))
-        job = await agents.ended(job_id)
+        job = await agents.wait_for_end(job_id)
         upstream.release.set()
     assert (job["status"], job["steps"], job["cost_micros"]) == ("cancelled", step - 1, 0)
     assert agents.upstream.answered == step - 1
 
 
 async def test_a_run_is_cancelled_while_a_tool_works(agents: Agents) -> None:
-    tool = Counter(gate=asyncio.Event())
+    tool = CountingTool(gate=asyncio.Event())
     agents.tools = [tool]
     agents.upstream.script = [says(calls("look"))]
     job_id = await agents.submit()
-    async with agents.working() as worker:
-        await asyncio.wait_for(tool.begun.wait(), 10)
+    async with agents.running_worker() as worker:
+        await asyncio.wait_for(tool.started.wait(), 10)
         await agents.project.http.post(f"/v1/jobs/{job_id}/cancel")
         worker.cancel(UUID(job_id))
-        job = await agents.ended(job_id)
+        job = await agents.wait_for_end(job_id)
     assert (job["status"], job["error_code"]) == ("cancelled", "cancelled")
 
 
 async def test_a_worker_that_leaves_hands_its_run_over_before_the_next_step(agents: Agents) -> None:
-    tool = Counter(gate=asyncio.Event())
+    tool = CountingTool(gate=asyncio.Event())
     agents.tools = [tool]
-    agents.upstream.script = [says(calls("look")), hand_in()]
+    agents.upstream.script = [says(calls("look")), submit_result()]
     job_id = await agents.submit()
-    async with agents.working() as worker:
-        await asyncio.wait_for(tool.begun.wait(), 10)
+    async with agents.running_worker() as worker:
+        await asyncio.wait_for(tool.started.wait(), 10)
         worker.stop()
         assert tool.gate is not None
         tool.gate.set()
     assert (await agents.get(job_id))["status"] == "queued"
     assert agents.upstream.asked == 1
-    async with agents.working():
-        job = await agents.ended(job_id)
+    async with agents.running_worker():
+        job = await agents.wait_for_end(job_id)
     assert (job["status"], job["attempt"], len(tool.calls), agents.upstream.asked) == ("succeeded", 2, 1, 2)
     assert [facts["reason"] for facts in await agents.payloads(job_id, "requeued")] == ["drain"]
 
 
 async def test_a_run_waits_for_a_model_that_is_busy_and_goes_on_where_it_was(agents: Agents) -> None:
-    agents.tools = [Counter()]
-    agents.upstream.script = [says(calls("look")), refuses(529), hand_in()]
+    agents.tools = [CountingTool()]
+    agents.upstream.script = [says(calls("look")), refuses(529), submit_result()]
     job_id = await agents.submit()
-    async with agents.working() as worker:
-        await agents.until(job_id, lambda job: job["status"] == "queued" and job["attempt"] == 1)
+    async with agents.running_worker() as worker:
+        await agents.wait_until(job_id, lambda job: job["status"] == "queued" and job["attempt"] == 1)
         async with agents.instance.database.transaction() as session:
             moved = await session.execute(
                 text("update job_queue set not_before = now() where not_before > now()")
@@ -147,7 +147,7 @@ async def test_a_run_waits_for_a_model_that_is_busy_and_goes_on_where_it_was(age
         async with agents.instance.database.transaction() as session:
             await sweep(session)
         worker.wake()
-        job = await agents.ended(job_id)
+        job = await agents.wait_for_end(job_id)
     assert (job["status"], job["attempt"], job["steps"]) == ("succeeded", 2, 2)
     assert [facts["reason"] for facts in await agents.payloads(job_id, "requeued")] == ["model_overloaded"]
 
@@ -159,7 +159,7 @@ async def test_a_run_waits_for_its_model_no_longer_than_it_may_last(agents: Agen
 
 
 async def test_a_run_that_lasts_too_long_is_ended_in_the_middle_of_a_call(agents: Agents) -> None:
-    tool = Counter(gate=asyncio.Event())
+    tool = CountingTool(gate=asyncio.Event())
     agents.tools = [tool]
     agents.upstream.script = [says(calls("look"))]
     job = await agents.run(limits={"timeout_s": 1})

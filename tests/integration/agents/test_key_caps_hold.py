@@ -16,7 +16,7 @@ from backend.money import admission
 from backend.money.ledger import audit
 from tests.doubles.messages import Says, calls, says
 from tests.factories.agents import DONE, place_of
-from tests.integration.agents.conftest import Agents, Counter, bundle
+from tests.integration.agents.conftest import Agents, CountingTool, bundle
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -66,7 +66,7 @@ async def test_one_job_with_many_model_calls_stops_before_the_call_that_would_pa
     agents: Agents,
 ) -> None:
     by_key = await capped(agents, 6_000)
-    by_key.tools = [Counter()]
+    by_key.tools = [CountingTool()]
     agents.upstream.script = steps(13)
     job = await by_key.run()
     assert await spent(agents) <= 6_000, "13 replies would be 70,200"
@@ -79,10 +79,10 @@ async def test_one_job_with_many_model_calls_stops_before_the_call_that_would_pa
 
 async def test_six_jobs_that_were_submitted_together_share_the_cap(agents: Agents) -> None:
     by_key = await capped(agents, 6_000)
-    by_key.tools = [Counter()]
+    by_key.tools = [CountingTool()]
     agents.upstream.script = steps(2)
     jobs = [await by_key.submit() for _ in range(6)]
-    async with by_key.working(capacity=6):
+    async with by_key.running_worker(capacity=6):
         ended = [await by_key.ended(job_id) for job_id in jobs]
     assert await spent(agents) <= 6_000, "six jobs of two replies would be 64,800"
     assert {job["error_code"] for job in ended} <= {"cost_capped", "key_cap_reached"}
@@ -99,7 +99,7 @@ async def test_jobs_that_become_due_together_share_the_cap(agents: Agents) -> No
     async with agents.instance.database.transaction() as session:
         await session.execute(text("update job_queue set not_before = now()"))
         await admission.admit(session, agents.project.id)
-    async with by_key.working(capacity=25):
+    async with by_key.running_worker(capacity=25):
         for job_id in jobs:
             await by_key.ended(job_id)
     assert await spent(agents) <= 2_000, "25 jobs would be 31,004"
@@ -117,7 +117,7 @@ async def test_jobs_of_a_suite_count_for_the_key_that_started_it(agents: Agents)
     query = text(
         "select count(*), count(distinct api_key_id), sum(used_micros) from jobs where source = 'eval'"
     )
-    async with by_key.working(capacity=6):
+    async with by_key.running_worker(capacity=6):
         for job in (await by_key.project.http.get("/v1/jobs?source=eval&limit=50")).json():
             await by_key.ended(job["id"])
     async with agents.instance.database.transaction() as session:

@@ -9,7 +9,7 @@ import pytest
 from tests.doubles.messages import Says, calls, says
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import SKILL, Agents, bundle
-from tests.integration.agents.sandboxed import models_of, sandboxed
+from tests.integration.agents.sandboxed import models_for, sandboxed_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -26,7 +26,7 @@ tools:
 FUNCTION = b"def fetch(owl=''):\n    return {}\n"
 
 
-def hand_in() -> Says:
+def submit_result() -> Says:
     return says(calls("set_output", **DONE))
 
 
@@ -34,8 +34,8 @@ async def run(agents: Agents, more: str) -> Any:
     """Run the skill with more in its skill.yaml, in the sandbox."""
     await push(agents, more)
     job_id = await agents.submit()
-    async with sandboxed(agents, models_of(agents)):
-        job = await agents.ended(job_id)
+    async with sandboxed_worker(agents, models_for(agents)):
+        job = await agents.wait_for_end(job_id)
     assert job["status"] == "succeeded", job
     return job
 
@@ -55,12 +55,12 @@ async def has_made(agents: Agents) -> bool:
 
 
 async def test_a_skill_without_commands_is_offered_none_and_runs_none(agents: Agents) -> None:
-    agents.upstream.script = [says(calls("bash", command=MAKES)), hand_in()]
+    agents.upstream.script = [says(calls("bash", command=MAKES)), submit_result()]
     job = await run(agents, "disable_bash: true\n")
     assert "bash" not in offered(agents)
     assert {"file_read", "file_write", "web_fetch"} <= offered(agents).keys()
-    (told,) = agents.upstream.bodies[1]["messages"][-1]["content"]
-    assert (told["is_error"], "there is no tool 'bash'" in told["content"]) == (True, True)
+    (received,) = agents.upstream.bodies[1]["messages"][-1]["content"]
+    assert (received["is_error"], "there is no tool 'bash'" in received["content"]) == (True, True)
     assert not await has_made(agents)
     (start,) = await agents.payloads(job["id"], "agent_start")
     assert start["bash_enabled"] is False
@@ -71,18 +71,18 @@ async def test_with_a_list_of_tools_no_other_is_offered_or_called_and_the_result
 ) -> None:
     agents.upstream.script = [
         says(calls("bash", command=MAKES), calls("file_write", path="drive/made", content="x")),
-        hand_in(),
+        submit_result(),
     ]
     await run(agents, "allowed_tools: [file_read]\ntool_limits: {set_output: 1}\n")
     assert offered(agents).keys() == {"file_read", "set_output"}
-    told = agents.upstream.bodies[1]["messages"][-1]["content"]
-    assert [one["is_error"] for one in told] == [True, True]
+    received = agents.upstream.bodies[1]["messages"][-1]["content"]
+    assert [one["is_error"] for one in received] == [True, True]
     assert not await has_made(agents)
 
 
 async def test_a_limit_counts_real_calls_and_the_model_is_told_which_one_is_used_up(agents: Agents) -> None:
     appends = [calls("bash", command="echo x >> drive/made") for _ in range(3)]
-    agents.upstream.script = [says(*appends[:1]), says(*appends[1:]), hand_in()]
+    agents.upstream.script = [says(*appends[:1]), says(*appends[1:]), submit_result()]
     await run(agents, "tool_limits: {bash: 2}\n")
     first, second = agents.upstream.bodies[2]["messages"][-1]["content"]
     assert (first.get("is_error", False), second["is_error"]) == (False, True)
@@ -93,7 +93,7 @@ async def test_a_limit_counts_real_calls_and_the_model_is_told_which_one_is_used
 async def test_a_built_in_tool_wins_over_one_of_the_skill_with_its_name_as_the_push_warns(
     agents: Agents,
 ) -> None:
-    agents.upstream.script = [says(calls("bash", command=MAKES)), hand_in()]
+    agents.upstream.script = [says(calls("bash", command=MAKES)), submit_result()]
     await run(agents, CLASHING)
     of_bash, of_the_web = offered(agents)["bash"], offered(agents)["web_fetch"]
     assert (of_bash.keys(), "url" in of_the_web) == ({"command", "timeout", "_label"}, True)

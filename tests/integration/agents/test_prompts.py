@@ -37,10 +37,10 @@ async def prompted(
     return await agents.project.http.post(f"/v1/jobs{query}", json=body, headers=headers or {})
 
 
-async def ran(agents: Agents, answer: Any) -> Any:
-    assert answer.status_code == 201, answer.text
-    async with agents.working():
-        return await agents.ended(answer.json()["id"])
+async def ran(agents: Agents, response: Any) -> Any:
+    assert response.status_code == 201, response.text
+    async with agents.running_worker():
+        return await agents.wait_for_end(response.json()["id"])
 
 
 async def test_a_prompt_runs_as_an_agent_without_a_deployment_and_hands_in_anything(agents: Agents) -> None:
@@ -60,9 +60,9 @@ async def test_a_prompt_runs_as_an_agent_without_a_deployment_and_hands_in_anyth
         None,
         PROMPT,
     )
-    told = agents.upstream.bodies[0]
-    assert json.dumps(told["system"]).find(PROMPT) > 0
-    assert 'owls: [\\"barn\\", \\"snowy\\"]' in json.dumps(told["messages"])
+    received = agents.upstream.bodies[0]
+    assert json.dumps(received["system"]).find(PROMPT) > 0
+    assert 'owls: [\\"barn\\", \\"snowy\\"]' in json.dumps(received["messages"])
     (start,) = await agents.payloads(job["id"], "agent_start")
     assert (start["limits"]["cap_micros"], start["limits"]["steps"]) == (100_000, 3)
     receipt = (await agents.project.http.get(f"/v1/jobs/{job['id']}/receipt")).json()
@@ -116,8 +116,8 @@ async def test_with_a_skillpack_a_prompt_runs_in_its_active_version_and_calls_it
 async def test_either_a_skill_or_a_prompt_is_asked_for(agents: Agents) -> None:
     http = agents.project.http
     for wrong in ({"inputs": {}}, {"skill": "sum", "prompt": PROMPT}, {"prompt": ""}, {"prompt": "x\0"}):
-        answer = await http.post("/v1/jobs", json=wrong)
-        assert answer.status_code == 422, wrong
+        response = await http.post("/v1/jobs", json=wrong)
+        assert response.status_code == 422, wrong
     assert "exactly one of `skill`" in (await http.post("/v1/jobs", json={})).text
     assert (await http.post("/v1/jobs", json={"skill": "@inline"})).status_code == 404
 
@@ -125,9 +125,9 @@ async def test_either_a_skill_or_a_prompt_is_asked_for(agents: Agents) -> None:
 @asynccontextmanager
 async def key_of(agents: Agents, **made: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client with a key of that kind, and nothing else."""
-    answer = await agents.project.http.post("/v1/api-keys", json={"name": "of an app", **made})
-    assert answer.status_code == 201, answer.text
-    headers = {"Authorization": f"Bearer {answer.json()['key']}"}
+    response = await agents.project.http.post("/v1/api-keys", json={"name": "of an app", **made})
+    assert response.status_code == 201, response.text
+    headers = {"Authorization": f"Bearer {response.json()['key']}"}
     transport = agents.project.http._transport
     async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as http:
         yield http
@@ -198,6 +198,6 @@ async def test_what_cannot_be_called_is_told_and_is_no_job(agents: Agents, asked
     done = says(calls("set_output", summary="Done.", score=1), **REPLY)
     agents.upstream.script = [says(calls("run_subagent", **asked), **REPLY), done]
     assert (await agents.run())["status"] == "succeeded"
-    (told,) = [json.dumps(block) for block in agents.upstream.bodies[1]["messages"][-1]["content"]]
-    assert "ERROR" in told
+    (received,) = [json.dumps(block) for block in agents.upstream.bodies[1]["messages"][-1]["content"]]
+    assert "ERROR" in received
     assert not [one for one in (await agents.project.http.get("/v1/jobs")).json() if one["parent_job_id"]]

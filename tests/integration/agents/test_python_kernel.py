@@ -8,7 +8,7 @@ import pytest
 
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import Agents
-from tests.integration.agents.sandboxed import models_of, sandboxed
+from tests.integration.agents.sandboxed import models_for, sandboxed_worker
 from tests.integration.agents.test_whole_skill import approve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -46,12 +46,14 @@ async def test_a_kernel_that_was_lost_is_begun_anew_with_what_it_had_run(agents:
         says(calls("set_output", total=42)),
     ]
     job_id = await agents.submit(skill="analyst", inputs={})
-    async with sandboxed(agents, models_of(agents)):
-        waiting = await agents.until(job_id, lambda job: job["status"] == "waiting" or job["finished_at"])
+    async with sandboxed_worker(agents, models_for(agents)):
+        waiting = await agents.wait_until(
+            job_id, lambda job: job["status"] == "waiting" or job["finished_at"]
+        )
     assert waiting["status"] == "waiting", waiting["error"]
     await approve(agents, job_id)
-    async with sandboxed(agents, models_of(agents)):
-        job = await agents.ended(job_id)
+    async with sandboxed_worker(agents, models_for(agents)):
+        job = await agents.wait_for_end(job_id)
     assert (job["status"], job["result"]) == ("succeeded", {"total": 42}), job["error"]
     given = [
         json.dumps(block["content"])

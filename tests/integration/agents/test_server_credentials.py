@@ -51,8 +51,8 @@ def server() -> MCPServer:
     @made.tool(description=f"Say {TOKEN}, or {base64.b64encode(TOKEN.encode()).decode()}.")
     def repeat(ctx: Context[Any, Any]) -> str:
         request = ctx.request_context.request
-        told = request.headers["authorization"]
-        return f"{told} {base64.b64encode(told.encode()).decode()} {request.headers['x-who']}"
+        received = request.headers["authorization"]
+        return f"{received} {base64.b64encode(received.encode()).decode()} {request.headers['x-who']}"
 
     @made.tool()
     def fail() -> str:
@@ -67,8 +67,8 @@ async def guarded(authority: Certified, tmp_path: Path) -> AsyncIterator[int]:
     app = server().streamable_http_app(transport_security=OPEN)
 
     async def guard(scope: Any, receive: Any, send: Any) -> None:
-        told = dict(scope.get("headers", ())).get(b"authorization")
-        if scope["type"] == "http" and told != f"Bearer {TOKEN}".encode():
+        received = dict(scope.get("headers", ())).get(b"authorization")
+        if scope["type"] == "http" and received != f"Bearer {TOKEN}".encode():
             await send({"type": "http.response.start", "status": 401, "headers": []})
             await send({"type": "http.response.body", "body": b"who are you?"})
             return
@@ -117,7 +117,7 @@ async def test_a_secret_reaches_its_server_and_neither_the_model_nor_anything_th
     await agents.project.http.put("/v1/secrets", json={"name": "OWLS", "value": TOKEN})
     async with guarded(authority, tmp_path) as port:
         deployment = await pushed(agents, port)
-        agents.around = RunEnvironment(agents.instance, connector=Web().connector)
+        agents.environment = RunEnvironment(agents.instance, connector=Web().connector)
         agents.upstream.script = [
             says(calls("repeat"), calls("fail")),
             says(calls("set_output", **DONE)),
@@ -128,17 +128,17 @@ async def test_a_secret_reaches_its_server_and_neither_the_model_nor_anything_th
     assert "Bearer [secret]" in str(repeated)
     assert " us" in str(repeated)  # what is no secret is sent, too
     assert "[secret]" in str(failed)
-    told = [
+    received = [
         json.dumps(agents.upstream.bodies),
         json.dumps(await agents.events(job["id"])),
         json.dumps(job),
         json.dumps(deployment),
     ]
     encoded = base64.b64encode(TOKEN.encode()).decode()
-    for text in told:
+    for text in received:
         assert TOKEN not in text
         assert encoded[:-4] not in text
-    assert "${secret:OWLS}" in told[3]
+    assert "${secret:OWLS}" in received[3]
 
 
 async def test_a_missing_secret_fails_that_server_s_tools_and_says_which(
@@ -147,15 +147,17 @@ async def test_a_missing_secret_fails_that_server_s_tools_and_says_which(
     await agents.project.http.put("/v1/secrets", json={"name": "OWL", "value": TOKEN})
     async with guarded(authority, tmp_path) as port:
         await pushed(agents, port)
-        agents.around = RunEnvironment(agents.instance, connector=Web().connector)
+        agents.environment = RunEnvironment(agents.instance, connector=Web().connector)
         agents.upstream.script = [
             says(calls("mcp_pages_example_org", tool="repeat")),
             says(calls("set_output", **DONE)),
         ]
         job = await agents.run()
     assert job["status"] == "succeeded", job
-    [told] = agents.upstream.bodies[1]["messages"][-1]["content"]
-    assert "needs the secret 'OWLS', which this skill does not have. Did you mean 'OWL'?" in told["content"]
+    [received] = agents.upstream.bodies[1]["messages"][-1]["content"]
+    assert (
+        "needs the secret 'OWLS', which this skill does not have. Did you mean 'OWL'?" in received["content"]
+    )
     logs = [one["text"] for one in await agents.payloads(job["id"], "log")]
     assert any("needs the secret 'OWLS'" in text for text in logs)
 

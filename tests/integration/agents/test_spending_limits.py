@@ -25,7 +25,7 @@ from backend.money.ledger import audit
 from backend.money.ledger import service as ledger
 from tests.doubles.messages import MessagesServer, Says, calls, says
 from tests.factories.agents import DONE
-from tests.integration.agents.conftest import Agents, Counter, Served
+from tests.integration.agents.conftest import Agents, CountingTool, Served
 from tests.integration.agents.test_subagents import two_skills
 from tests.integration.deployments.conftest import Project, Projects
 from workers.agent.tools.subagents import Callers, RunSubagent
@@ -83,8 +83,8 @@ class Limited:
             "key": {"api_key_id": str(self.key_id)},
         }[scope]
         budget = {"name": "Limit", "scope": scope, "window": window, "limit_usd": LIMIT / 1e6}
-        answer = await self.owner.post("/v1/budgets", json={**budget, **named})
-        assert answer.status_code == 201, answer.text
+        response = await self.owner.post("/v1/budgets", json={**budget, **named})
+        assert response.status_code == 201, response.text
 
     async def submit(self, **over: Any) -> str:
         """Submit a job of the skill."""
@@ -99,7 +99,7 @@ class Limited:
                 await session.execute(query, {"id": self.agents.project.id})
         async with AsyncExitStack() as stack:
             for _ in range(workers):
-                await stack.enter_async_context(self.agents.working(capacity=8))
+                await stack.enter_async_context(self.agents.running_worker(capacity=8))
             async with asyncio.timeout(60):
                 while not await self._is_over(job_ids):  # noqa: ASYNC110 - workers make it so
                     await asyncio.sleep(0.05)
@@ -121,8 +121,8 @@ async def limited(served: Served, upstream: MessagesServer, kind: str) -> AsyncI
     project = await made.make("Limited")
     await project.pushed(two_skills())
     if kind.startswith("skillpack"):
-        answer = await project.http.post("/v1/skillpacks", json={"name": "Helpers", "slug": "helpers"})
-        assert answer.status_code == 201, answer.text
+        response = await project.http.post("/v1/skillpacks", json={"name": "Helpers", "slug": "helpers"})
+        assert response.status_code == 201, response.text
         await project.pushed(HELPER, where="/v1/skillpacks/helpers", activate="true")
     # With a cap alone, the key would not read the job of another key that it forks.
     scopes = ["jobs:submit", "jobs:read"]
@@ -137,7 +137,7 @@ async def limited(served: Served, upstream: MessagesServer, kind: str) -> AsyncI
         base_url=project.http.base_url,
         headers={"Authorization": f"Bearer {key.plaintext}"},
     ) as http:
-        tools = [Counter(), RunSubagent(Callers(served.instance))]
+        tools = [CountingTool(), RunSubagent(Callers(served.instance))]
         own = Project(project.id, project.slug, http)
         agents = Agents(own, served.instance, upstream, list(tools), counts_tokens=True)
         yield Limited(kind, agents, project.http, key.key.id)
@@ -145,7 +145,7 @@ async def limited(served: Served, upstream: MessagesServer, kind: str) -> AsyncI
         await client.aclose()
 
 
-def replies(steps: int, *, asks: str = "") -> Callable[[dict[str, Any]], Says]:
+def replies(steps: int, *, calls_subagent: str = "") -> Callable[[dict[str, Any]], Says]:
     """Replies of an honest length: so many steps, each a call of a tool or of another agent, which takes two."""
 
     def reply(body: dict[str, Any]) -> Says:
@@ -154,8 +154,10 @@ def replies(steps: int, *, asks: str = "") -> Callable[[dict[str, Any]], Says]:
         length = {"output_tokens": min(WORDS, body["max_tokens"])}
         if step == (2 if is_helper else steps):
             return says(calls("set_output", **DONE), **length)
-        if asks and not is_helper:
-            return says(calls("run_subagent", target=asks, inputs={"question": f"who? {step}"}), **length)
+        if calls_subagent and not is_helper:
+            return says(
+                calls("run_subagent", target=calls_subagent, inputs={"question": f"who? {step}"}), **length
+            )
         return says(calls("look", at=f"place {step}"), **length)
 
     return reply
@@ -188,7 +190,7 @@ async def jobs_of_one_moment(world: Limited) -> None:
 
 async def jobs_that_call_jobs(world: Limited) -> None:
     await world.start_limit(of_helper=True)
-    world.agents.upstream.script = replies(6, asks=world.helper)
+    world.agents.upstream.script = replies(6, calls_subagent=world.helper)
     await world.run([await world.submit() for _ in range(2)], workers=1)
     query = text(
         "select count(*) from jobs where parent_job_id is not null and used_micros > 0 and project_id = :id"
@@ -210,9 +212,9 @@ async def forks(world: Limited) -> None:
     world.agents.upstream.script = replies(6)
     forked = []
     for _ in range(4):
-        answer = await world.agents.project.http.post(f"/v1/jobs/{base}/fork", json={"step": 1})
-        assert answer.status_code == 201, answer.text
-        forked.append(answer.json()["id"])
+        response = await world.agents.project.http.post(f"/v1/jobs/{base}/fork", json={"step": 1})
+        assert response.status_code == 201, response.text
+        forked.append(response.json()["id"])
     await world.run(forked)
 
 

@@ -18,7 +18,7 @@ from backend.identity.auth.credentials import JOB_TOKEN_HEADER
 from backend.money.ledger import audit
 from tests.doubles.messages import Says, calls, says
 from tests.factories.agents import DONE
-from tests.integration.agents.conftest import SKILL, Agents, Counter, bundle
+from tests.integration.agents.conftest import SKILL, Agents, CountingTool, bundle
 from tests.integration.agents.test_interruptions import lose
 from workers.agent.tools.subagents import Callers, DescribeSubagent, RunSubagent, subagent_tools
 
@@ -38,11 +38,11 @@ def two_skills(more: str = "") -> dict[str, bytes]:
     }
 
 
-def hand_in() -> Says:
+def submit_result() -> Says:
     return says(calls("set_output", **DONE), **REPLY)
 
 
-def asks(target: str = "answer", **inputs: Any) -> Says:
+def calls_subagent(target: str = "answer", **inputs: Any) -> Says:
     return says(calls("run_subagent", target=target, inputs=inputs or {"question": "who?"}), **REPLY)
 
 
@@ -57,7 +57,7 @@ async def children(agents: Agents, job_id: str) -> list[Any]:
     return [job for job in jobs if job["parent_job_id"] == job_id]
 
 
-async def proven(agents: Agents) -> bool:
+async def is_ledger_consistent(agents: Agents) -> bool:
     async with agents.instance.database.transaction() as session:
         return await audit.check_ledger(session) == []
 
@@ -69,10 +69,10 @@ async def test_a_called_skill_runs_in_a_window_of_one_on_a_worker_with_one_place
     async with agents.instance.database.transaction() as session:
         query = text("update admissions set concurrency_limit = 1 where project_id = :id")
         await session.execute(query, {"id": agents.project.id})
-    agents.upstream.script = [asks(), hand_in(), hand_in()]
+    agents.upstream.script = [calls_subagent(), submit_result(), submit_result()]
     job_id = await agents.submit(limits={"cost_usd": 0.5})
-    async with agents.working(capacity=1):
-        job = await agents.ended(job_id)
+    async with agents.running_worker(capacity=1):
+        job = await agents.wait_for_end(job_id)
     (child,) = await children(agents, job_id)
     assert (job["status"], job["result"]) == ("succeeded", DONE)
     assert (child["status"], child["source"], child["deployment_id"]) == (
@@ -82,84 +82,89 @@ async def test_a_called_skill_runs_in_a_window_of_one_on_a_worker_with_one_place
     )
     assert (job["cost_micros"], job["called_cost_micros"]) == (3 * REPLY_MICROS, REPLY_MICROS)
     assert (child["cost_micros"], child["paid_with"], job["paid_with"]) == (REPLY_MICROS, job_id, None)
-    told = agents.upstream.bodies[2]["messages"][-1]["content"][0]
-    assert json.loads(told["content"]) == DONE
+    received = agents.upstream.bodies[2]["messages"][-1]["content"][0]
+    assert json.loads(received["content"]) == DONE
     (start,) = await agents.payloads(child["id"], "agent_start")
     assert start["limits"]["cap_micros"] == 500_000 - REPLY_MICROS
-    assert await proven(agents)
+    assert await is_ledger_consistent(agents)
 
 
 async def test_what_a_called_skill_costs_is_not_there_for_its_caller_any_more(agents: Agents) -> None:
     await with_subagents(agents)
-    dear = says(calls("set_output", **DONE), input_tokens=8_000, output_tokens=10)
-    agents.upstream.script = [asks(), dear, hand_in()]
+    expensive = says(calls("set_output", **DONE), input_tokens=8_000, output_tokens=10)
+    agents.upstream.script = [calls_subagent(), expensive, submit_result()]
     job = await agents.run(limits={"cost_usd": 0.0105})
     assert (job["status"], job["error_code"], agents.upstream.asked) == ("failed", "cost_capped", 2)
     (capped,) = await agents.payloads(job["id"], "cost_capped")
     assert capped["spent_micros"] == REPLY_MICROS + 9_660
-    assert await proven(agents)
+    assert await is_ledger_consistent(agents)
 
 
 async def test_a_call_whose_caller_lost_its_worker_is_joined_and_not_made_again(agents: Agents) -> None:
     await with_subagents(agents)
-    tool = Counter(gate=asyncio.Event(), is_idempotent=True)
+    tool = CountingTool(gate=asyncio.Event(), is_idempotent=True)
     agents.tools = [*agents.tools, tool]
-    agents.upstream.script = [asks(), says(calls("look"), **REPLY), hand_in(), hand_in()]
+    agents.upstream.script = [
+        calls_subagent(),
+        says(calls("look"), **REPLY),
+        submit_result(),
+        submit_result(),
+    ]
     job_id = await agents.submit()
-    async with agents.working() as worker:
-        await asyncio.wait_for(tool.begun.wait(), 10)
+    async with agents.running_worker() as worker:
+        await asyncio.wait_for(tool.started.wait(), 10)
         await lose(agents, worker)
         assert tool.gate is not None
         tool.gate.set()
-        job = await agents.ended(job_id)
+        job = await agents.wait_for_end(job_id)
     (child,) = await children(agents, job_id)
     assert (job["status"], job["attempt"], child["attempt"]) == ("succeeded", 2, 2)
     assert agents.upstream.asked == 4
-    assert await proven(agents)
+    assert await is_ledger_consistent(agents)
 
 
 async def test_a_cancel_reaches_what_the_job_has_called(agents: Agents) -> None:
     await with_subagents(agents)
-    tool = Counter(gate=asyncio.Event())
+    tool = CountingTool(gate=asyncio.Event())
     agents.tools = [*agents.tools, tool]
-    agents.upstream.script = [asks(), says(calls("look"), **REPLY)]
+    agents.upstream.script = [calls_subagent(), says(calls("look"), **REPLY)]
     job_id = await agents.submit()
-    async with agents.working() as worker:
-        await asyncio.wait_for(tool.begun.wait(), 10)
+    async with agents.running_worker() as worker:
+        await asyncio.wait_for(tool.started.wait(), 10)
         (child,) = await children(agents, job_id)
         await agents.project.http.post(f"/v1/jobs/{job_id}/cancel")
         for one in (job_id, child["id"]):
             worker.cancel(UUID(one))
-        ended = [await agents.ended(one) for one in (job_id, child["id"])]
+        ended = [await agents.wait_for_end(one) for one in (job_id, child["id"])]
     assert [job["status"] for job in ended] == ["cancelled", "cancelled"]
-    assert await proven(agents)
+    assert await is_ledger_consistent(agents)
 
 
 async def test_what_a_job_left_behind_when_it_ended_is_cancelled(agents: Agents) -> None:
     await with_subagents(agents)
-    tool = Counter(gate=asyncio.Event())
+    tool = CountingTool(gate=asyncio.Event())
     agents.tools = [*agents.tools, tool]
-    agents.upstream.script = [asks(), says(calls("look"), **REPLY)]
+    agents.upstream.script = [calls_subagent(), says(calls("look"), **REPLY)]
     job_id = await agents.submit(limits={"timeout_s": 2})
-    async with agents.working() as worker:
-        await asyncio.wait_for(tool.begun.wait(), 10)
-        assert (await agents.ended(job_id))["error_code"] == "timeout"
+    async with agents.running_worker() as worker:
+        await asyncio.wait_for(tool.started.wait(), 10)
+        assert (await agents.wait_for_end(job_id))["error_code"] == "timeout"
         (child,) = await children(agents, job_id)
         await cancel_orphans(agents.instance.database)
         worker.cancel(UUID(child["id"]))
-        assert (await agents.ended(child["id"]))["status"] == "cancelled"
-    assert await proven(agents)
+        assert (await agents.wait_for_end(child["id"]))["status"] == "cancelled"
+    assert await is_ledger_consistent(agents)
 
 
 async def test_a_failure_wrong_inputs_and_no_such_skill_are_told_to_the_agent(agents: Agents) -> None:
     await with_subagents(agents)
     agents.upstream.script = [
-        asks(),
+        calls_subagent(),
         says("No.", stop_reason="refusal", **REPLY),
-        asks(colour="red"),
-        asks("nobody"),
+        calls_subagent(colour="red"),
+        calls_subagent("nobody"),
         says(calls("describe_subagent", target="answer"), **REPLY),
-        hand_in(),
+        submit_result(),
     ]
     assert (await agents.run())["status"] == "succeeded"
     failed, unfit, missing, described = (
@@ -177,20 +182,20 @@ async def test_a_skill_that_is_a_tool_takes_its_own_inputs_and_waits_for_people_
     declared = "tools: [{name: ask, skill: answer, description: Asks., confirm: true}]\n"
     await agents.project.pushed(two_skills(declared))
     agents.tools_of = lambda assignment: subagent_tools(agents.instance, assignment)
-    agents.upstream.script = [says(calls("ask", question="who?"), **REPLY), hand_in(), hand_in()]
+    agents.upstream.script = [says(calls("ask", question="who?"), **REPLY), submit_result(), submit_result()]
     job_id = await agents.submit()
-    async with agents.working():
-        await agents.until(job_id, lambda job: job["status"] == "waiting")
+    async with agents.running_worker():
+        await agents.wait_until(job_id, lambda job: job["status"] == "waiting")
     (asked,) = (await agents.project.http.get(f"/v1/approvals?job_id={job_id}")).json()
     await agents.project.http.post(f"/v1/approvals/{asked['id']}/approve")
-    async with agents.working():
-        assert (await agents.ended(job_id))["status"] == "succeeded"
+    async with agents.running_worker():
+        assert (await agents.wait_for_end(job_id))["status"] == "succeeded"
     (child,) = await children(agents, job_id)
     assert child["inputs"] == {"question": "who?"}
     offered = {tool["name"]: tool["input_schema"] for tool in agents.upstream.bodies[0]["tools"]}
     assert set(offered) == {"ask", "run_subagent", "describe_subagent", "set_output"}
     assert offered["ask"]["required"] == ["question"]
-    assert await proven(agents)
+    assert await is_ledger_consistent(agents)
 
 
 async def test_a_model_calls_only_skills_that_the_list_of_the_key_or_the_calling_skill_names(
@@ -205,10 +210,10 @@ async def test_a_model_calls_only_skills_that_the_list_of_the_key_or_the_calling
         agents.upstream._scripted = 0
         before = len(agents.upstream.bodies)
         job = {"skill": "sum", "inputs": {"topic": "owls"}}
-        answer = await agents.project.http.post("/v1/jobs", json=job, headers=of_key)
-        assert answer.status_code == 201, answer.text
-        async with agents.working():
-            assert (await agents.ended(answer.json()["id"]))["status"] == "succeeded"
+        response = await agents.project.http.post("/v1/jobs", json=job, headers=of_key)
+        assert response.status_code == 201, response.text
+        async with agents.running_worker():
+            assert (await agents.wait_for_end(response.json()["id"]))["status"] == "succeeded"
         results = []
         for body in agents.upstream.bodies[before + 1 :]:
             blocks = body["messages"][-1]["content"]
@@ -217,12 +222,12 @@ async def test_a_model_calls_only_skills_that_the_list_of_the_key_or_the_calling
 
     await agents.project.pushed(two_skills())
     agents.upstream.script = [
-        asks(),
-        asks("nobody"),
-        asks("elsewhere/answer"),
+        calls_subagent(),
+        calls_subagent("nobody"),
+        calls_subagent("elsewhere/answer"),
         says(calls("run_subagent", target="answer", inputs={"question": "?"}, version=1), **REPLY),
         says(calls("describe_subagent", target="answer"), **REPLY),
-        hand_in(),
+        submit_result(),
     ]
     results = await run()
     assert len(results) == 5
@@ -237,8 +242,8 @@ async def test_a_model_calls_only_skills_that_the_list_of_the_key_or_the_calling
     await agents.project.pushed(two_skills("tools: [{name: ask, skill: answer, description: Asks.}]\n"))
     nested = says(calls("run_subagent", prompt="Ask."), **REPLY)
     agents.upstream.script = [
-        says(calls("ask", question="who?"), **REPLY), hand_in(), asks(), hand_in(), nested, asks(), hand_in(),
-        says("Asked.", **REPLY), hand_in(),
+        says(calls("ask", question="who?"), **REPLY), submit_result(), calls_subagent(), submit_result(), nested, calls_subagent(), submit_result(),
+        says("Asked.", **REPLY), submit_result(),
     ]  # fmt: skip
     assert not any("may not run" in result for result in await run())
     listed = (await agents.project.http.get("/v1/jobs")).json()
@@ -251,7 +256,7 @@ async def test_a_model_calls_only_skills_that_the_list_of_the_key_or_the_calling
     async with agents.instance.database.transaction() as session:
         widen = text("update api_keys set skill_allowlist = array['sum', '*/answer'] where id = :id")
         await session.execute(widen, {"id": made["id"]})
-    agents.upstream.script = [asks(), hand_in(), hand_in()]
+    agents.upstream.script = [calls_subagent(), submit_result(), submit_result()]
     assert not any("may not run" in result for result in await run())
 
 
@@ -273,12 +278,12 @@ async def test_subskills_are_called_by_their_parent_and_each_other_and_by_nobody
     agents.tools_of = lambda assignment: subagent_tools(agents.instance, assignment)
     agents.upstream.script = [
         says(calls("ask", question="as a tool"), **REPLY),
-        hand_in(),
-        asks("polish"),
-        asks("draft"),
-        hand_in(),
-        hand_in(),
-        hand_in(),
+        submit_result(),
+        calls_subagent("polish"),
+        calls_subagent("draft"),
+        submit_result(),
+        submit_result(),
+        submit_result(),
     ]
     job = await agents.run()
     assert job["status"] == "succeeded", job
@@ -291,7 +296,7 @@ async def test_subskills_are_called_by_their_parent_and_each_other_and_by_nobody
     assert sorted(called) == [("sum", "sum/draft"), ("sum", "sum/polish"), ("sum/polish", "sum/draft")]
     assert {one["deployment_id"] for one in jobs.values()} == {job["deployment_id"]}
 
-    agents.upstream.script = [asks("sum/draft"), asks("draft"), hand_in()]
+    agents.upstream.script = [calls_subagent("sum/draft"), calls_subagent("draft"), submit_result()]
     agents.upstream._scripted = 0
     before = len(jobs)
     assert (await agents.run(skill="answer", inputs={"question": "who?"}))["status"] == "succeeded"
@@ -299,18 +304,18 @@ async def test_subskills_are_called_by_their_parent_and_each_other_and_by_nobody
     assert "only 'sum' can run" in str(whole)
     assert str(short).startswith("ERROR: ")
     assert len((await agents.project.http.get("/v1/jobs")).json()) == before + 1
-    assert await proven(agents)
+    assert await is_ledger_consistent(agents)
 
 
 async def test_the_code_of_a_job_calls_by_its_token_and_the_same_key_is_the_same_call(agents: Agents) -> None:
     await with_subagents(agents)
-    tool = Counter(gate=asyncio.Event())
+    tool = CountingTool(gate=asyncio.Event())
     agents.tools = [tool]
-    agents.upstream.script = [says(calls("look"), **REPLY), hand_in(), hand_in()]
+    agents.upstream.script = [says(calls("look"), **REPLY), submit_result(), submit_result()]
     job_id = await agents.submit()
     http = agents.project.http
-    async with agents.working():
-        await asyncio.wait_for(tool.begun.wait(), 10)
+    async with agents.running_worker():
+        await asyncio.wait_for(tool.started.wait(), 10)
         token = job_tokens.mint(
             agents.instance.vault,
             project_id=agents.project.id,
@@ -325,13 +330,13 @@ async def test_the_code_of_a_job_calls_by_its_token_and_the_same_key_is_the_same
         too_deep = await _called_from_deep(agents, job_id, headers)
         assert tool.gate is not None
         tool.gate.set()
-        await agents.ended(job_id)
-    assert [(answer["status"], answer["result"]) for answer in answers] == [("succeeded", DONE)] * 2
+        await agents.wait_for_end(job_id)
+    assert [(response["status"], response["result"]) for response in answers] == [("succeeded", DONE)] * 2
     assert answers[0]["job_id"] == answers[1]["job_id"]
     assert refused.status_code == 403
     assert (too_deep.status_code, too_deep.json()["code"]) == (409, "subagents_too_deep")
     assert len(await children(agents, job_id)) == 1
-    assert await proven(agents)
+    assert await is_ledger_consistent(agents)
 
 
 async def _called_from_deep(agents: Agents, job_id: str, headers: dict[str, str]) -> Any:
@@ -343,8 +348,8 @@ async def _called_from_deep(agents: Agents, job_id: str, headers: dict[str, str]
         for parent, child in zip(chain, lower, strict=True):
             await session.execute(link, {"parent": parent, "id": child})
     body = {"target": "answer", "inputs": {"question": "who?"}, "key": "deep"}
-    answer = await agents.project.http.post("/v1/subagent/invoke", json=body, headers=headers)
+    response = await agents.project.http.post("/v1/subagent/invoke", json=body, headers=headers)
     async with agents.instance.database.transaction() as session:
         for child in lower:
             await session.execute(link, {"parent": None, "id": child})
-    return answer
+    return response

@@ -16,7 +16,7 @@ from backend.identity.api_keys import keys
 from backend.money.ledger import audit
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import Agents, Served, bundle
-from tests.integration.agents.sandboxed import models_of, sandboxed
+from tests.integration.agents.sandboxed import models_for, sandboxed_worker
 from tests.integration.deployments.conftest import Projects
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -67,21 +67,21 @@ DONE = {"summary": "Owls fly at night.", "score": 3}
 
 
 async def post(agents: Agents, path: str, body: Any = None, *, status: int = 201) -> Any:
-    answer = await agents.project.http.post(path, json=body)
-    assert answer.status_code == status, answer.text
-    return answer.json()
+    response = await agents.project.http.post(path, json=body)
+    assert response.status_code == status, response.text
+    return response.json()
 
 
 async def get(agents: Agents, path: str) -> Any:
-    answer = await agents.project.http.get(path)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    response = await agents.project.http.get(path)
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
-async def until(agents: Agents, suite_id: str, is_so: Callable[[Any], bool]) -> Any:
+async def until(agents: Agents, suite_id: str, condition: Callable[[Any], bool]) -> Any:
     """The suite, once something is so."""
     async with asyncio.timeout(30):
-        while not is_so(suite := await get(agents, f"/v1/evals/{suite_id}")):  # noqa: ASYNC110 - workers make it so
+        while not condition(suite := await get(agents, f"/v1/evals/{suite_id}")):  # noqa: ASYNC110 - workers make it so
             await asyncio.sleep(0.05)
     return suite
 
@@ -93,7 +93,7 @@ async def ended(agents: Agents, suite_id: str) -> Any:
 async def ran(agents: Agents, **asked: Any) -> Any:
     """A suite, run to its end."""
     suite = await post(agents, EVALS, {"skill": "double", **asked})
-    async with sandboxed(agents, models_of(agents), capacity=4):
+    async with sandboxed_worker(agents, models_for(agents), capacity=4):
         return await ended(agents, suite["id"])
 
 
@@ -101,10 +101,10 @@ async def test_a_suite_outlives_its_workers_and_compares_two_versions(agents: Ag
     await agents.project.pushed(DOUBLE)
     suite = await post(agents, EVALS, {"skill": "double", "repeat": 2, "threshold": 50})
     assert (suite["status"], suite["total_runs"], suite["gate_passed"]) == ("running", 8, None)
-    async with sandboxed(agents, models_of(agents)):
+    async with sandboxed_worker(agents, models_for(agents)):
         half = await until(agents, suite["id"], lambda one: one["completed_runs"] >= 2)
     assert half["status"] == "running"
-    async with sandboxed(agents, models_of(agents), capacity=4):
+    async with sandboxed_worker(agents, models_for(agents), capacity=4):
         done = await ended(agents, suite["id"])
     assert (done["status"], done["version"], done["completed_runs"]) == ("succeeded", 2, 8)
     assert (done["pass_rate_pct"], done["mean_score"], done["gate_passed"]) == (75.0, 81.2, True)
@@ -199,8 +199,8 @@ async def test_any_finished_job_becomes_a_case_without_its_secrets(agents: Agent
     assert early["code"] == "not_finished"
     await post(agents, f"/v1/jobs/{other_id}/cancel", status=200)
     job_id = await agents.submit(skill="double", inputs={"n": 21})
-    async with sandboxed(agents, models_of(agents), capacity=4):
-        await agents.ended(job_id)
+    async with sandboxed_worker(agents, models_for(agents), capacity=4):
+        await agents.wait_for_end(job_id)
     other = await post(agents, f"/v1/jobs/{other_id}/eval-case", {"id": "key", "expected": None})
     assert (other["source_job_id"], other["has_expected"], other["skill_name"]) == (other_id, False, "sum")
     assert "31415926535" not in str(other["inputs"])
@@ -254,7 +254,7 @@ async def test_a_suite_waits_where_a_job_would_and_goes_on(agents: Agents) -> No
     suite = await post(agents, EVALS, {"skill": "double"})
     assert len(await get(agents, "/v1/jobs?source=eval")) == 2
     assert "wait" in suite["waiting_reason"]
-    async with sandboxed(agents, models_of(agents)):
+    async with sandboxed_worker(agents, models_for(agents)):
         done = await ended(agents, suite["id"])
     assert (done["status"], done["completed_runs"], done["waiting_reason"]) == ("succeeded", 4, "")
 
@@ -279,7 +279,7 @@ async def test_suites_that_cannot_go_on_hold_up_nobody_elses(agents: Agents, ser
         await session.execute(holds, {"id": other.project.id, "micros": 1_000_000})
     await other.project.pushed(DOUBLE)
     suite = await post(other, EVALS, {"skill": "double"})
-    async with sandboxed(other, models_of(other), capacity=4):
+    async with sandboxed_worker(other, models_for(other), capacity=4):
         done = await ended(other, suite["id"])
     assert (done["status"], done["completed_runs"]) == ("succeeded", 4)
     assert not any(one["finished_at"] for one in await get(agents, f"{EVALS}?limit=200"))
@@ -302,13 +302,13 @@ async def test_a_suite_is_refused_without_money_ends_with_its_key_and_can_be_can
     assert {job["status"] for job in jobs} == {"cancelled"}
 
     other = await post(agents, "/v1/api-keys", {"name": "for suites"})
-    answer = await agents.project.http.post(
+    response = await agents.project.http.post(
         EVALS, json=asked, headers={"Authorization": f"Bearer {other['key']}"}
     )
-    assert answer.status_code == 201, answer.text
+    assert response.status_code == 201, response.text
     assert (await agents.project.http.delete(f"/v1/api-keys/{other['id']}")).status_code < 300
-    async with sandboxed(agents, models_of(agents), capacity=4):
-        done = await ended(agents, answer.json()["id"])
+    async with sandboxed_worker(agents, models_for(agents), capacity=4):
+        done = await ended(agents, response.json()["id"])
     assert (done["status"], "revoked" in done["error"]) == ("failed", True)
 
     async with agents.instance.database.transaction() as session:

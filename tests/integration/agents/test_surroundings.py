@@ -15,8 +15,8 @@ from backend.integrations.web.search import Endpoint
 from tests.doubles.messages import calls, says
 from tests.doubles.web import HOST, Web
 from tests.factories.agents import DONE
-from tests.integration.agents.conftest import BUNDLE, Agents, Counter
-from tests.integration.agents.sandboxed import models_of, sandboxed
+from tests.integration.agents.conftest import BUNDLE, Agents, CountingTool
+from tests.integration.agents.sandboxed import models_for, sandboxed_worker
 from tests.integration.agents.test_interruptions import lose
 from tests.integration.outside.test_servers import serving
 from workers.agent.environment import RunEnvironment
@@ -45,11 +45,11 @@ async def test_a_run_sees_its_files_and_uses_the_web_a_search_and_a_server(agent
         photo, page = web.says("/owl", PNG), web.says("/page", b"<p>Owls hunt.", "Content-Type: text/html")
         web.says("/search", b'{"results": [{"title": "Owls", "url": "https://o.example.org/"}]}')
         engine = Endpoint(f"http://127.0.0.1:{web.port}/search", 5_000_000, 20)
-        agents.around = RunEnvironment(
+        agents.environment = RunEnvironment(
             agents.instance, connector=web.connector, inputs_rule=web.rule, engine=engine
         )
         gate = asyncio.Event()
-        slow = Counter(is_read_only=False, is_idempotent=True, gate=gate)
+        slow = CountingTool(is_read_only=False, is_idempotent=True, gate=gate)
         agents.tools = [slow]
         agents.upstream.script = [
             says(calls("web_fetch", url=page), calls("add", a=1, b=2), calls("web_search", query="owls")),
@@ -57,11 +57,11 @@ async def test_a_run_sees_its_files_and_uses_the_web_a_search_and_a_server(agent
             says(calls("set_output", **DONE)),
         ]
         job_id = await agents.submit(inputs={"topic": "owls", "photo": photo})
-        async with agents.working() as worker:
-            await asyncio.wait_for(slow.begun.wait(), 20)
+        async with agents.running_worker() as worker:
+            await asyncio.wait_for(slow.started.wait(), 20)
             await lose(agents, worker)
             gate.set()
-            job = await agents.ended(job_id)
+            job = await agents.wait_for_end(job_id)
         events = await agents.payloads(job_id, "tool_result")
 
     assert (job["status"], job["attempt"]) == ("succeeded", 2), job
@@ -101,7 +101,7 @@ async def test_a_file_that_cannot_be_had_fails_the_job_before_anything_is_bought
     async with Web().running() as web:
         skill = SKILL.format(hosts=", ".join(web.hosts), host=HOST, port=1)
         await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": skill.encode()})
-        agents.around = RunEnvironment(agents.instance, connector=web.connector, inputs_rule=web.rule)
+        agents.environment = RunEnvironment(agents.instance, connector=web.connector, inputs_rule=web.rule)
         job = await agents.run(inputs={"topic": "owls", "photo": web.url("/gone")})
     assert (job["status"], job["error_code"]) == ("failed", "attachment_refused"), job
     assert job["error"].startswith("inputs.photo: ")
@@ -110,7 +110,7 @@ async def test_a_file_that_cannot_be_had_fails_the_job_before_anything_is_bought
 
 async def test_attachments_are_taken_though_the_schema_does_not_declare_them(agents: Agents) -> None:
     async with Web().running() as web:
-        agents.around = RunEnvironment(agents.instance, connector=web.connector, inputs_rule=web.rule)
+        agents.environment = RunEnvironment(agents.instance, connector=web.connector, inputs_rule=web.rule)
         agents.upstream.script = [says(calls("set_output", **DONE))]
         put = {"file": ("a.png", PNG), "path": (None, "pictures/a.png")}
         assert (await agents.project.http.post("/v1/drive/upload", files=put)).status_code < 300
@@ -131,9 +131,9 @@ async def test_attachments_are_taken_though_the_schema_does_not_declare_them(age
         ]
         job = await agents.run(inputs={"topic": "owls", "attachments": attached})
         assert job["status"] == "succeeded", job
-        told = agents.upstream.bodies[0]["messages"][0]["content"]
-        assert sum(block["type"] == "image" for block in told) == 7
-        assert '<attachment name="attachments[7]">\nOwls\n</attachment>' in told[-1]["text"]
+        received = agents.upstream.bodies[0]["messages"][0]["content"]
+        assert sum(block["type"] == "image" for block in received) == 7
+        assert '<attachment name="attachments[7]">\nOwls\n</attachment>' in received[-1]["text"]
         refused = await agents.project.http.post(
             "/v1/jobs", json={"skill": "sum", "inputs": {"topic": "owls", "attachments": [{"path": "x"}]}}
         )
@@ -149,8 +149,8 @@ async def test_the_files_of_the_inputs_are_the_agent_s_own_in_its_sandbox(agents
     ]
     photo = {"base64": base64.b64encode(PNG).decode()}
     job_id = await agents.submit(inputs={"topic": "owls", "photo": photo})
-    async with sandboxed(agents, models_of(agents)):
-        job = await agents.ended(job_id)
+    async with sandboxed_worker(agents, models_for(agents)):
+        job = await agents.wait_for_end(job_id)
     assert job["status"] == "succeeded", job
     [ran] = [one for one in await agents.payloads(job_id, "tool_result") if one["tool"] == "bash"]
     assert ran["preview"] == f"exit=0\n{len(PNG)} photo.png\nmine.png\n"

@@ -18,7 +18,7 @@ from studio.pages.job.approval_bar import pending_calls
 from tests.doubles.messages import calls, says
 from tests.doubles.web import HOST, Web
 from tests.factories.agents import DONE
-from tests.integration.agents.conftest import BUNDLE, SKILL, Agents, Counter
+from tests.integration.agents.conftest import BUNDLE, SKILL, Agents, CountingTool
 from tests.integration.agents.test_approvals import decide, pending
 from tests.integration.outside.test_servers import serving
 from workers.agent.environment import RunEnvironment
@@ -57,7 +57,7 @@ class Bank:
 
 
 @dataclass
-class Opening(Counter):
+class Opening(CountingTool):
     """A tool that brings the server up."""
 
     name: str = "open"
@@ -65,7 +65,7 @@ class Opening(Counter):
     port: int = 0
     opened: AsyncExitStack = field(default_factory=AsyncExitStack)
 
-    async def run(self, call: ToolCall, workroom: Any) -> ToolResult:
+    async def run(self, call: ToolCall, workspace: Any) -> ToolResult:
         """Start it."""
         await self.opened.enter_async_context(serving(self.port, made=self.bank.server()))
         return ToolResult("open")
@@ -78,7 +78,7 @@ async def closed(agents: Agents, more: str, section: str = "") -> AsyncIterator[
         pass
     written = f'{SKILL}{more}tools:\n  - {{mcp: "http://{HOST}:{port}/mcp"{section}}}\n'
     await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": written.encode()})
-    agents.around = RunEnvironment(agents.instance, connector=Web().connector)
+    agents.environment = RunEnvironment(agents.instance, connector=Web().connector)
     opening = Opening(port=port)
     agents.tools = [opening]
     async with opening.opened:
@@ -149,8 +149,8 @@ async def test_an_argument_of_a_server_s_tool_that_is_json_text_is_judged_as_it_
             port = await up.enter_async_context(serving(made=bank.server()))
             written = f'{SKILL}{rail}tools:\n  - {{mcp: "http://{HOST}:{port}/mcp"}}\n'
             await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": written.encode()})
-            agents.around = RunEnvironment(agents.instance, connector=Web().connector)
-            agents.tools = [Counter("open")]
+            agents.environment = RunEnvironment(agents.instance, connector=Web().connector)
+            agents.tools = [CountingTool("open")]
             turn = [calls("pay", order=order) for order in orders]
         else:
             bank = await up.enter_async_context(closed(agents, rail))
@@ -166,9 +166,9 @@ async def test_what_a_rail_redacts_reaches_neither_the_server_nor_the_model(agen
         job = await ran(agents, [by_gateway("refund", amount=5, note="for eve@example.org")])
     assert bank.made == [("refund", (5, "for [redacted]"))]
     assert "refunded 5 to [redacted]" in str(results(agents, 2)[0]["content"])
-    told = json.dumps(await agents.events(job["id"]))
-    assert "eve@" not in told
-    assert "ada@" not in told
+    received = json.dumps(await agents.events(job["id"]))
+    assert "eve@" not in received
+    assert "ada@" not in received
 
 
 async def test_the_limit_of_a_tool_counts_its_calls_however_they_are_made(agents: Agents) -> None:
@@ -213,15 +213,17 @@ async def test_a_tool_that_another_section_confirms_asks(agents: Agents) -> None
             says(calls("set_output", **DONE)),
         ]
         job_id = await agents.submit()
-        async with agents.working():
-            job = await agents.until(job_id, lambda job: job["status"] == "waiting" or job["finished_at"])
+        async with agents.running_worker():
+            job = await agents.wait_until(
+                job_id, lambda job: job["status"] == "waiting" or job["finished_at"]
+            )
             assert job["status"] == "waiting", job
             assert bank.made == [("look", "x")]
             (approval,) = await pending(agents, job_id)
             assert approval["input"] == {"tool": "refund", "arguments": {"amount": 1}}
             assert await servers_shown(agents, job_id) == [HOST]
             await decide(agents, approval, "deny")
-            assert (await agents.ended(job_id))["status"] == "succeeded"
+            assert (await agents.wait_for_end(job_id))["status"] == "succeeded"
     assert bank.made == [("look", "x")]
 
 
@@ -243,22 +245,22 @@ async def pushed(agents: Agents, *ports: int, more: str = "", sections: tuple[st
     )
     written = f"{SKILL}{more}tools:\n{tools}"
     await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": written.encode()})
-    agents.around = RunEnvironment(agents.instance, connector=Web().connector)
+    agents.environment = RunEnvironment(agents.instance, connector=Web().connector)
 
 
 async def approved_after(agents: Agents, change: Callable[[], Awaitable[Any]], *turns: list[Any]) -> Any:
     """Run a job whose first call waits for an approval, change the servers, and approve it."""
     agents.upstream.script = [*(says(*turn) for turn in turns), says(calls("set_output", **DONE))]
     job_id = await agents.submit()
-    async with agents.working():
-        job = await agents.until(job_id, lambda job: job["status"] == "waiting" or job["finished_at"])
+    async with agents.running_worker():
+        job = await agents.wait_until(job_id, lambda job: job["status"] == "waiting" or job["finished_at"])
         assert job["status"] == "waiting", job
     (approval,) = await pending(agents, job_id)
     assert await servers_shown(agents, job_id) == [HOST]
     await change()
     await decide(agents, approval, "approve")
-    async with agents.working():
-        return await agents.until(job_id, lambda job: job["status"] == "waiting" or job["finished_at"])
+    async with agents.running_worker():
+        return await agents.wait_until(job_id, lambda job: job["status"] == "waiting" or job["finished_at"])
 
 
 async def test_an_approved_call_is_not_made_at_another_server(agents: Agents) -> None:
@@ -289,8 +291,8 @@ async def test_an_approval_is_for_one_tool_and_not_for_what_has_its_name_later(a
         assert (first.made, second.made) == ([], [])
         (approval,) = await pending(agents, job["id"])
         await decide(agents, approval, "approve")
-        async with agents.working():
-            assert (await agents.ended(job["id"]))["status"] == "succeeded"
+        async with agents.running_worker():
+            assert (await agents.wait_for_end(job["id"]))["status"] == "succeeded"
     assert second.made == [("refund", (5, ""))]
 
 

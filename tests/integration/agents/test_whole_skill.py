@@ -15,7 +15,7 @@ from backend.money.ledger import audit
 from tests.doubles.fal import FalServer
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import Agents
-from tests.integration.agents.sandboxed import models_of, sandboxed
+from tests.integration.agents.sandboxed import models_for, sandboxed_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -97,15 +97,15 @@ async def deployed_with_a_photo(agents: Agents) -> None:
 
 
 async def read(agents: Agents, path: str) -> Any:
-    answer = await agents.project.http.get(path)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    response = await agents.project.http.get(path)
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
 async def approve(agents: Agents, job_id: str) -> Any:
     (asked,) = await read(agents, f"/v1/approvals?status=pending&job_id={job_id}")
-    answer = await agents.project.http.post(f"/v1/approvals/{asked['id']}/approve", json={})
-    assert answer.status_code == 200, answer.text
+    response = await agents.project.http.post(f"/v1/approvals/{asked['id']}/approve", json={})
+    assert response.status_code == 200, response.text
     return asked
 
 
@@ -116,13 +116,15 @@ async def test_a_skill_with_everything_adds_up_to_the_micro(agents: Agents, fal:
         says(*turn, input_tokens=1_000 + 50 * step, output_tokens=10) for step, turn in enumerate(TURNS)
     ]
     job_id = await agents.submit(skill="poster", inputs={"topic": "owls", "photo": "in/owl.png"})
-    async with sandboxed(agents, models_of(agents)):
-        waiting = await agents.until(job_id, lambda job: job["status"] == "waiting" or job["finished_at"])
+    async with sandboxed_worker(agents, models_for(agents)):
+        waiting = await agents.wait_until(
+            job_id, lambda job: job["status"] == "waiting" or job["finished_at"]
+        )
     assert waiting["status"] == "waiting", waiting["error"]
     assert (await agents.project.http.get("/v1/drive/files/wall")).status_code == 404
     asked = await approve(agents, job_id)
-    async with sandboxed(agents, models_of(agents)):
-        job = await agents.ended(job_id)
+    async with sandboxed_worker(agents, models_for(agents)):
+        job = await agents.wait_for_end(job_id)
     assert (job["status"], job["steps"], job["attempt"], len(fal.orders)) == ("succeeded", 4, 2, 1), job[
         "error"
     ]

@@ -119,15 +119,15 @@ class Running:
 
     async def made(self, verb: str | None = "image", **over: Any) -> Any:
         """Ask for media; they have to be made."""
-        answer = await self.make(verb, **over)
-        assert answer.status_code == 201, answer.text
-        return answer.json()
+        response = await self.make(verb, **over)
+        assert response.status_code == 201, response.text
+        return response.json()
 
     async def file(self, path: str) -> bytes:
         """A file of the drive."""
-        answer = await self.project.http.get(f"/v1/drive/files/{path}")
-        assert answer.status_code == 200, answer.text
-        return answer.content
+        response = await self.project.http.get(f"/v1/drive/files/{path}")
+        assert response.status_code == 200, response.text
+        return response.content
 
     async def one(self, query: str) -> Any:
         """One row of the database, of this job."""

@@ -38,7 +38,7 @@ async def agents(project: Project, instance: AppContext, messages: MessagesServe
     return Agents(project, instance, messages)
 
 
-def told(agents: Agents, number: int) -> list[str]:
+def received(agents: Agents, number: int) -> list[str]:
     """The results that the model was given with a request."""
     return [str(block["content"]) for block in agents.upstream.bodies[number]["messages"][-1]["content"]]
 
@@ -62,9 +62,9 @@ async def test_an_agent_draws_reads_its_drive_and_pays_for_both_kinds_of_calls(
     first, second = fal.orders
     assert first.body["prompt"] == "An owl from a file"
     assert second.body["image_urls"][0].startswith("data:image/png;base64,")
-    assert "drive/out/owl.png" in told(agents, 1)[0]
-    assert "exactly one" in told(agents, 2)[1]
-    assert "'..'" in told(agents, 2)[2]
+    assert "drive/out/owl.png" in received(agents, 1)[0]
+    assert "exactly one" in received(agents, 2)[1]
+    assert "'..'" in received(agents, 2)[2]
     result, *_ = await agents.payloads(job["id"], "tool_result")
     assert (result["billed_micros"], result["media"]) == (
         46_800,
@@ -86,12 +86,12 @@ async def test_an_image_that_was_ordered_when_its_worker_left_is_not_ordered_aga
         says(calls("generate_image", prompt="An owl")),
         says(calls("set_output", **DONE)),
     ]
-    async with agents.working() as worker:
+    async with agents.running_worker() as worker:
         job_id = await agents.submit()
-        await agents.until(job_id, lambda _: bool(fal.orders) and fal.orders[0].polls > 0)
+        await agents.wait_until(job_id, lambda _: bool(fal.orders) and fal.orders[0].polls > 0)
         await lose(agents, worker)
         fal.orders[0].wish.polls = 0
-        job = await agents.ended(job_id)
+        job = await agents.wait_for_end(job_id)
     assert (job["status"], job["attempt"], len(fal.orders)) == ("succeeded", 2, 1)
     assert not fal.orders[0].is_cancelled
     receipt = (await agents.project.http.get(f"/v1/jobs/{job_id}/receipt")).json()
@@ -113,12 +113,12 @@ async def test_an_order_of_a_run_that_is_cancelled_is_cancelled(fal: FalServer, 
     agents.tools = [*media_tools(agents.instance)]
     fal.wishes = [Wish(polls=-1)]
     agents.upstream.script = [says(calls("generate_image", prompt="An owl"))]
-    async with agents.working():
+    async with agents.running_worker():
         job_id = await agents.submit()
-        await agents.until(job_id, lambda _: bool(fal.orders) and fal.orders[0].polls > 0)
+        await agents.wait_until(job_id, lambda _: bool(fal.orders) and fal.orders[0].polls > 0)
         assert (await agents.project.http.post(f"/v1/jobs/{job_id}/cancel")).status_code < 300
-        job = await agents.ended(job_id)
-        await agents.until(job_id, lambda _: fal.orders[0].is_cancelled)
+        job = await agents.wait_for_end(job_id)
+        await agents.wait_until(job_id, lambda _: fal.orders[0].is_cancelled)
     receipt = (await agents.project.http.get(f"/v1/jobs/{job_id}/receipt")).json()
     assert job["status"] == "cancelled"
     assert [line["kind"] for line in receipt["lines"]] == ["model"]
@@ -134,6 +134,6 @@ async def test_tools_for_what_cannot_be_had_are_not_offered(agents: Agents) -> N
     ]
     job = await agents.run()
     assert job["status"] == "succeeded"
-    assert "local/espeak" in told(agents, 1)[0]
+    assert "local/espeak" in received(agents, 1)[0]
     (result, _) = await agents.payloads(job["id"], "tool_result")
     assert (result["label"], result["billed_micros"]) == ("local", 0)

@@ -35,10 +35,10 @@ async def held(running: Running) -> int:
 
 
 async def test_images_are_ordered_fetched_kept_and_paid(fal: FalServer, running: Running) -> None:
-    told = await running.made(inputs={"prompt": "an owl", "n": 2}, output_path="out/owl.png")
-    assert (told["model"], told["kind"], told["label"]) == (NANO, "image", "")
-    assert told["drive_paths"] == ["out/owl.png", "out/owl-2.png"]
-    assert told["billed_micros"] == 93_600  # two at $0.039, and 20 %
+    received = await running.made(inputs={"prompt": "an owl", "n": 2}, output_path="out/owl.png")
+    assert (received["model"], received["kind"], received["label"]) == (NANO, "image", "")
+    assert received["drive_paths"] == ["out/owl.png", "out/owl-2.png"]
+    assert received["billed_micros"] == 93_600  # two at $0.039, and 20 %
     assert await running.file("out/owl-2.png") == PNG
     (order,) = fal.orders
     assert (order.path, order.body) == ("fal-ai/nano-banana", {"prompt": "an owl", "num_images": 2})
@@ -50,7 +50,7 @@ async def test_images_are_ordered_fetched_kept_and_paid(fal: FalServer, running:
     events = (await running.project.http.get(f"/v1/jobs/{running.job_id}/events")).json()
     assert events[-1]["type"] == "media"
     assert events[-1]["payload"]["media"][0] == {"drive_path": "out/owl.png", "kind": "image"}
-    assert "fal-ai" not in str((told, events))
+    assert "fal-ai" not in str((received, events))
 
 
 async def test_videos_speech_and_transcripts_are_asked_for_in_their_own_way(
@@ -93,7 +93,7 @@ async def test_the_same_call_is_never_ordered_or_paid_twice(fal: FalServer, runn
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     assert (len(fal.orders), (await spent(running))[1]) == (1, 1)
     twice = await asyncio.gather(*(running.make(key="b") for _ in range(4)))
-    assert {answer.status_code for answer in twice} <= {201, 409}
+    assert {response.status_code for response in twice} <= {201, 409}
     assert (len(fal.orders), (await spent(running))[1]) == (2, 2)
 
 
@@ -105,8 +105,8 @@ async def test_an_order_whose_file_did_not_come_is_taken_up_and_not_ordered_anew
     assert (lost.status_code, lost.json()["code"]) == (502, "media_failed")
     assert (await spent(running), await held(running)) == ((0, 0), 0)
     fal.orders[0].wish.file = None
-    told = await running.made(key="a")
-    assert await running.file(told["drive_path"]) == PNG
+    received = await running.made(key="a")
+    assert await running.file(received["drive_path"]) == PNG
     assert (len(fal.orders), (await spent(running))[1]) == (1, 1)
 
 
@@ -151,10 +151,10 @@ async def test_what_goes_wrong_there_is_said_and_costs_nothing(
     fal: FalServer, running: Running, wish: Wish, status: int, code: str, words: str
 ) -> None:
     fal.wishes = [wish]
-    answer = await running.make()
-    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
-    assert words in answer.json()["detail"]
-    assert fal.key not in answer.text
+    response = await running.make()
+    assert (response.status_code, response.json()["code"]) == (status, code), response.text
+    assert words in response.json()["detail"]
+    assert fal.key not in response.text
     assert (await spent(running), await held(running)) == ((0, 0), 0)
 
 
@@ -185,9 +185,11 @@ async def test_older_clients_are_understood(fal: FalServer, running: Running) ->
         "output_url_path": None,
         "persist": True,
     }
-    told = await running.made(None, workspace_id=str(running.project.id), job_id=str(running.job_id), **body)
-    assert told["drive_path"].startswith("out/image-")
-    opened = await running.project.http.get(told["output_url"])
+    received = await running.made(
+        None, workspace_id=str(running.project.id), job_id=str(running.job_id), **body
+    )
+    assert received["drive_path"].startswith("out/image-")
+    opened = await running.project.http.get(received["output_url"])
     assert opened.content == PNG
     nothing = {"inputs": None, "model": None, "kind": "auto"}
     assert (await running.make(None, **nothing)).status_code == 422
@@ -197,16 +199,16 @@ async def test_a_skill_without_network_points_to_no_address_outside(fal: FalServ
     closed = {**BUNDLE, "skills/paint/skill.yaml": BUNDLE["skills/paint/skill.yaml"] + b"network: none\n"}
     version = (await running.project.pushed(closed))["id"]
     await running.change(f"update jobs set deployment_id = '{version}' where id = :job_id")
-    answer = await running.make(inputs={"prompt": "x", "refs": ["https://example.org/?told=all"]})
-    assert (answer.status_code, "network" in answer.json()["detail"]) == (422, True)
+    response = await running.make(inputs={"prompt": "x", "refs": ["https://example.org/?told=all"]})
+    assert (response.status_code, "network" in response.json()["detail"]) == (422, True)
     assert (await running.make()).status_code == 201
 
 
 async def test_an_order_that_hangs_is_cancelled(fal: FalServer, running: Running) -> None:
     object.__setattr__(running.instance.settings, "media_timeout_s", 0.5)
     fal.wishes = [Wish(polls=-1)]
-    answer = await running.make()
-    assert (answer.status_code, answer.json()["code"]) == (502, "media_failed")
+    response = await running.make()
+    assert (response.status_code, response.json()["code"]) == (502, "media_failed")
     assert fal.orders[0].is_cancelled
 
 
@@ -234,11 +236,11 @@ async def test_what_cannot_be_asked_for_is_refused_before_anything_is_ordered(
     fal: FalServer, running: Running
 ) -> None:
     for body, status, words in BAD:
-        answer = await running.make(
+        response = await running.make(
             body.get("verb", "image"), **{k: v for k, v in body.items() if k != "verb"}
         )
-        assert answer.status_code == status, (body, answer.text)
-        assert words in answer.text, (body, answer.text)
+        assert response.status_code == status, (body, response.text)
+        assert words in response.text, (body, response.text)
     key = await running.project.http.post(
         "/v1/media/generate", json={"verb": "image", "inputs": {"prompt": "x"}}
     )

@@ -46,7 +46,7 @@ async def ran(instance: AppContext, project: Project, api_base: str, code: str) 
     drives = staged_drives(instance)
     supervisor = Supervisor(instance, {"deterministic": runner}, lanes=["default"], capacity=1, drives=drives)
     await supervisor.join([])
-    working = asyncio.create_task(supervisor.run(drain_s=5))
+    running_worker = asyncio.create_task(supervisor.run(drain_s=5))
     submitted = await project.http.post("/v1/jobs", json={"skill": "paint", "inputs": {"code": code}})
     async with asyncio.timeout(60):
         while True:
@@ -55,7 +55,7 @@ async def ran(instance: AppContext, project: Project, api_base: str, code: str) 
                 break
             await asyncio.sleep(0.02)
     supervisor.stop()
-    await working
+    await running_worker
     await runner.close()
     if drives is not None:
         await asyncio.to_thread(drives.close)
@@ -105,12 +105,12 @@ async def test_the_same_words_give_the_same_picture_and_files_are_called_what_th
 
 
 async def test_what_a_voice_cannot_be_had_for_is_spoken_in_english_and_said(running: Running) -> None:
-    told = await running.made("audio", inputs={"text": "Owl.", "voice": "Rachel"})
-    assert "'rachel'" in told["meta"]["warnings"][-1]
-    assert told["drive_path"].endswith(".mp3")
+    received = await running.made("audio", inputs={"text": "Owl.", "voice": "Rachel"})
+    assert "'rachel'" in received["meta"]["warnings"][-1]
+    assert received["drive_path"].endswith(".mp3")
 
 
 async def file(project: Project, path: str) -> bytes:
-    answer = await project.http.get(f"/v1/drive/files/{path}")
-    assert answer.status_code == 200, answer.text
-    return answer.content
+    response = await project.http.get(f"/v1/drive/files/{path}")
+    assert response.status_code == 200, response.text
+    return response.content

@@ -10,7 +10,7 @@ import pytest_asyncio
 from backend.context import AppContext
 from backend.storage.supabase.storage import SupabaseStorage
 from tests.doubles.fal import FalServer
-from tests.integration.agents.conftest import WorkspaceGroup
+from tests.integration.agents.conftest import PlainWorkspace
 from tests.integration.deployments.conftest import Project
 from tests.integration.media.conftest import Running, api_base
 from tests.integration.media.test_local_media import file, ran
@@ -61,7 +61,7 @@ async def test_an_agent_has_it_in_its_own_copy_too(
         sandbox_uid=None,
     )
     (own.drive_dir / "mine.png").write_bytes(b"\x89PNG\r\n\x1a\n of my own")
-    room = WorkspaceGroup(own, skill, EventRecorder(), tmp_path, own.drive_dir)
+    room = PlainWorkspace(own, skill, EventRecorder(), tmp_path, own.drive_dir)
     (draw, *_) = media_tools(instance)
     given = {"prompt": "An owl", "refs": ["drive/mine.png"], "output_path": "out/"}
     result = await draw.run(ToolCall("call-1", "generate_image", given, 1, str(running.job_id)), room)

@@ -46,8 +46,8 @@ async def tenant_with_run(database: Database) -> tuple[Tenant, UUID]:
     return tenant, job_id
 
 
-async def reply_to(recording: Recording, messages: list[Message], told: list[str] | None = None) -> Reply:
-    deltas = [] if told is None else told
+async def reply_to(recording: Recording, messages: list[Message], received: list[str] | None = None) -> Reply:
+    deltas = [] if received is None else received
     return await recording.reply(Prompt("", messages, [], 100), deltas.append, lambda _: None)
 
 
@@ -58,13 +58,13 @@ async def test_the_replies_of_then_come_in_their_order_labelled_and_free(databas
     assert recorded_job(recording.slug) == job_id
     assert recording.entry.is_free
     messages: list[Message] = [{"role": "user", "content": [{"type": "text", "text": "Go."}]}]
-    told: list[str] = []
+    received: list[str] = []
     for said in SAID:
-        reply = await reply_to(recording, messages, told)
+        reply = await reply_to(recording, messages, received)
         assert list(reply.blocks) == said
         assert (reply.label, reply.model, reply.billed_micros) == ("recording", "claude/haiku-4-5", 0)
         messages += [{"role": "assistant", "content": said}, {"role": "user", "content": []}]
-    assert told == ["Looking.", "Done."]
+    assert received == ["Looking.", "Done."]
     assert (await reply_to(recording, messages)).stop_reason == "end_turn"
 
 

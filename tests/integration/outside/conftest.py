@@ -29,12 +29,12 @@ class Notes:
     def record(self, event: JobEvent) -> None:
         self.events.append((event.type, event.to_payload()))
 
-    def told(self, kind: str) -> list[dict[str, Any]]:
+    def received(self, kind: str) -> list[dict[str, Any]]:
         return [payload for type_, payload in self.events if type_ == kind]
 
 
 @dataclass
-class WorkspaceGroup:
+class PlainWorkspace:
     """A work folder and a drive; nothing runs in it."""
 
     assignment: Assignment
@@ -62,7 +62,7 @@ async def web() -> AsyncIterator[Web]:
 
 
 @pytest.fixture
-def room(tmp_path: Path, web: Web) -> WorkspaceGroup:
+def workspace(tmp_path: Path, web: Web) -> PlainWorkspace:
     """A room of a skill that may reach the web."""
     folder, drive = tmp_path / "work", tmp_path / "drive"
     folder.mkdir()
@@ -95,12 +95,12 @@ def room(tmp_path: Path, web: Web) -> WorkspaceGroup:
         output_schema={},
         network=web.hosts,
     )
-    return WorkspaceGroup(assignment, skill, Notes(), folder, drive)
+    return PlainWorkspace(assignment, skill, Notes(), folder, drive)
 
 
 @pytest.fixture
-def outside(room: WorkspaceGroup, web: Web) -> RunEgress:
+def outside(workspace: PlainWorkspace, web: Web) -> RunEgress:
     """Where the room's tools may go."""
-    found = egress_of(room.skill, room.recorder, web.connector, asyncio.Semaphore(1))
+    found = egress_of(workspace.skill, workspace.recorder, web.connector, asyncio.Semaphore(1))
     assert found is not None
     return found

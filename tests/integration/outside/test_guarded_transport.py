@@ -107,8 +107,8 @@ async def test_a_relative_redirect_stays_at_the_name_and_is_resolved_and_checked
     web.says("/next", b"content")
     names = Names(["127.0.0.1"], ["127.0.0.1"])
     async with names.client(ports=None) as client:
-        answer = await client.get(url)
-    assert (answer.content, str(answer.url)) == (b"content", web.url("/next"))
+        response = await client.get(url)
+    assert (response.content, str(response.url)) == (b"content", web.url("/next"))
     assert [line.split("\r\n")[1].lower() for line in web.heads] == [f"host: {HOST}:{web.port}"] * 2
     assert names.asked == [HOST, HOST]
 

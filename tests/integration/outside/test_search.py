@@ -14,7 +14,7 @@ from backend.config import Settings
 from backend.integrations.web.search import Endpoint
 from backend.skills.model_catalog import catalog
 from tests.doubles.web import Handler, Web, head, silent
-from tests.integration.outside.conftest import WorkspaceGroup
+from tests.integration.outside.conftest import PlainWorkspace
 from workers.agent.tools.web_search import WebSearch
 from workers.agent.web.search import Engine, claude_search
 from workers.llm.anthropic import MessagesModel
@@ -61,9 +61,9 @@ def tool(engine: Engine, left_micros: int = 1_000_000) -> WebSearch:
 
 
 async def test_the_configured_engine_is_asked_and_its_price_is_a_line_of_the_receipt(
-    room: WorkspaceGroup, web: Web
+    workspace: PlainWorkspace, web: Web
 ) -> None:
-    result = await room.use(tool(endpoint(web, RESULTS)), query="owls & more", max_results=2)
+    result = await workspace.use(tool(endpoint(web, RESULTS)), query="owls & more", max_results=2)
     assert "GET /search?format=json&q=owls" in web.heads[0]
     assert "count=2" in web.heads[0]
     assert "authorization: bearer search-key" in web.heads[0].lower()
@@ -77,11 +77,11 @@ async def test_the_configured_engine_is_asked_and_its_price_is_a_line_of_the_rec
     assert (used.billed_micros, used.step, used.provider) == (6_000, 1, "127.0.0.1")
 
 
-async def test_a_search_that_cannot_be_paid_is_not_made(room: WorkspaceGroup, web: Web) -> None:
-    assert "$0.0059 are left" in await room.refused(tool(endpoint(web, RESULTS), 5_900), query="owls")
+async def test_a_search_that_cannot_be_paid_is_not_made(workspace: PlainWorkspace, web: Web) -> None:
+    assert "$0.0059 are left" in await workspace.refused(tool(endpoint(web, RESULTS), 5_900), query="owls")
     assert web.heads == []
     free = endpoint(web, RESULTS, search_usd_per_1000=0)
-    assert (await room.use(tool(free, 0), query="owls")).details == {"count": 2}
+    assert (await workspace.use(tool(free, 0), query="owls")).details == {"count": 2}
 
 
 @pytest.mark.parametrize(
@@ -94,26 +94,26 @@ async def test_a_search_that_cannot_be_paid_is_not_made(room: WorkspaceGroup, we
     ],
 )
 async def test_an_engine_that_answers_wrongly_costs_nothing(
-    room: WorkspaceGroup, web: Web, body: Any, status: str, why: str
+    workspace: PlainWorkspace, web: Web, body: Any, status: str, why: str
 ) -> None:
-    assert why in await room.refused(tool(endpoint(web, body, status=status)), query="owls")
+    assert why in await workspace.refused(tool(endpoint(web, body, status=status)), query="owls")
 
 
 @pytest.mark.parametrize("slowly", [silent, dripping])
 async def test_an_engine_that_does_not_come_to_an_end_is_given_up(
-    room: WorkspaceGroup, web: Web, slowly: Handler
+    workspace: PlainWorkspace, web: Web, slowly: Handler
 ) -> None:
     web.does("/search", slowly)
     engine = Endpoint(f"http://127.0.0.1:{web.port}/search", 5_000_000, 20, timeout_s=0.3)
     async with asyncio.timeout(5):
-        assert "is unavailable" in await room.refused(tool(engine), query="owls")
+        assert "is unavailable" in await workspace.refused(tool(engine), query="owls")
 
 
 async def test_claude_searches_with_its_own_tool_where_it_is_the_model(
-    room: WorkspaceGroup, web: Web
+    workspace: PlainWorkspace, web: Web
 ) -> None:
     found = {"type": "web_search_result", "title": "Owls", "url": "https://owls.example.org/"}
-    answer = {
+    response = {
         "id": "msg_1",
         "type": "message",
         "role": "assistant",
@@ -131,20 +131,20 @@ async def test_claude_searches_with_its_own_tool_where_it_is_the_model(
         ],
         "usage": {"input_tokens": 1_000, "output_tokens": 100, "server_tool_use": {"web_search_requests": 1}},
     }
-    web.says("/v1/messages", json.dumps(answer).encode(), "Content-Type: application/json")
+    web.says("/v1/messages", json.dumps(response).encode(), "Content-Type: application/json")
     entry = catalog.current().get("claude/haiku-4-5")
     async with AsyncAnthropic(
         base_url=f"http://127.0.0.1:{web.port}", api_key="key", max_retries=0
     ) as client:
         engine = claude_search(MessagesModel(entry, client, Margin(20), RetryPolicy(attempts=1)))
         assert engine is not None
-        result = await room.use(tool(engine), query="owls")
-        assert "$0.0001 are left" in await room.refused(tool(engine, 100), query="owls")
+        result = await workspace.use(tool(engine), query="owls")
+        assert "$0.0001 are left" in await workspace.refused(tool(engine, 100), query="owls")
         web.says("/v1/messages", b"{}", "Content-Type: application/json", status="529 Overloaded")
-        assert "The search failed" in await room.refused(tool(engine), query="owls")
+        assert "The search failed" in await workspace.refused(tool(engine), query="owls")
         web.does("/v1/messages", dripping)
         async with asyncio.timeout(5):
-            refused = await room.refused(tool(replace(engine, timeout_s=0.3)), query="owls")
+            refused = await workspace.refused(tool(replace(engine, timeout_s=0.3)), query="owls")
         assert "did not respond in time" in refused
     assert '"url": "https://owls.example.org/"' in str(result.content)
     assert '"summary": "They hunt at night."' in str(result.content)

@@ -96,8 +96,8 @@ async def test_the_route_tries_the_projects_own_key_and_shows_only_how_it_begins
     put = await client.put("/v1/providers/claude", json=body, headers=headers)
     assert KEY.startswith(put.json()["key_begins"])
     assert len(put.json()["key_begins"]) <= len(KEY) // 4
-    answer = await client.post("/v1/providers/claude/probe", headers=headers)
-    assert (answer.status_code, answer.json()["verdict"]) == (200, "fail")
-    assert KEY not in answer.text
+    response = await client.post("/v1/providers/claude/probe", headers=headers)
+    assert (response.status_code, response.json()["verdict"]) == (200, "fail")
+    assert KEY not in response.text
     short = await client.put("/v1/providers/claude", json={"api_key": "abc"}, headers=headers)
     assert short.json()["key_begins"] == ""

@@ -106,12 +106,12 @@ async def test_a_family_that_takes_no_key_is_told_the_nearest(
     client: httpx.AsyncClient, world: World
 ) -> None:
     headers = await world.key(await world.project("Acme"))
-    for answer in (
+    for response in (
         await put(client, headers, "cloude"),
         await client.get("/v1/providers/cloude", headers=headers),
     ):
-        assert (answer.status_code, answer.json()["code"]) == (404, "unknown_family")
-        assert "Did you mean 'claude'?" in answer.json()["detail"]
+        assert (response.status_code, response.json()["code"]) == (404, "unknown_family")
+        assert "Did you mean 'claude'?" in response.json()["detail"]
     assert (await put(client, headers, "puras")).status_code == 404
 
 
@@ -131,8 +131,8 @@ async def test_keys_move_to_the_instances_newest_key_with_the_secrets(
 async def test_prices_are_told_with_the_margin_on_top_and_without_upstream_names(
     client: httpx.AsyncClient, world: World
 ) -> None:
-    answer = await client.get("/v1/pricing", headers=await world.key(await world.project("Acme")))
-    models = {one["model"]: one for one in answer.json()["models"]}
+    response = await client.get("/v1/pricing", headers=await world.key(await world.project("Acme")))
+    models = {one["model"]: one for one in response.json()["models"]}
     sonnet, haiku = models["claude/sonnet-4-6"], models["claude/haiku-5-5"]
     assert sonnet["per_million_tokens"]["input_micros"] == 3_600_000
     assert sonnet["per_million_tokens"]["cache_read_micros"] == 360_000
@@ -141,7 +141,7 @@ async def test_prices_are_told_with_the_margin_on_top_and_without_upstream_names
         3_000_000,
     )
     assert models["puras/rehearsal"]["per_million_tokens"]["output_micros"] == 0
-    media = {one["model"]: one for one in answer.json()["media"]}
+    media = {one["model"]: one for one in response.json()["media"]}
     assert (media["google/nano-banana"]["per"], media["google/nano-banana"]["micros"]) == ("image", 46_800)
     assert "openai/" not in str(models)
-    assert "fal-ai" not in answer.text
+    assert "fal-ai" not in response.text

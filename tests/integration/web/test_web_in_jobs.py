@@ -35,7 +35,7 @@ async def lines(job: Running) -> list[Any]:
     return [(line["kind"], line["billed_micros"]) for line in receipt["lines"]]
 
 
-async def told(job: Running, kind: str) -> list[Any]:
+async def received(job: Running, kind: str) -> list[Any]:
     events = (await job.project.http.get(f"/v1/jobs/{job.job_id}/events")).json()
     return [event["payload"] for event in events if event["type"] == kind]
 
@@ -71,9 +71,9 @@ async def test_a_search_is_paid_from_what_is_left_and_a_failed_one_is_not(
     failed = await ask(running, "search", query="owls")
     assert (failed.status_code, failed.json()["code"]) == (502, "web_failed")
     await running.change("update jobs set reserved_micros = 11999 where id = :job_id")
-    dear = await ask(running, "search", query="owls")
-    assert (dear.status_code, dear.json()["code"]) == (402, "search_cost_exceeds_limit")
-    assert "limits.cost_usd" in dear.json()["detail"]
+    expensive = await ask(running, "search", query="owls")
+    assert (expensive.status_code, expensive.json()["code"]) == (402, "search_cost_exceeds_limit")
+    assert "limits.cost_usd" in expensive.json()["detail"]
     assert len(web.heads) == 2  # what cannot be paid is not asked
     await running.change("update jobs set status = 'succeeded', finished_at = now() where id = :job_id")
     assert await lines(running) == [("web", 6_000)]
@@ -87,15 +87,15 @@ async def test_a_page_is_read_within_the_skill_s_network_alone(
     web.says("/away", b"", f"Location: http://{INSIDE}:{web.port}/", status="302 Found")
     refused = await ask(running, "fetch", url=page)  # its network: is public, and this is no usual port
     assert (refused.status_code, refused.json()["code"]) == (403, "network_refused")
-    [event] = await told(running, "network_refused")
+    [event] = await received(running, "network_refused")
     assert event["reason"] == "port_not_allowed"
     pushed = await project.pushed(bundle(web.hosts))
     await running.change(f"update jobs set deployment_id = '{UUID(pushed['id'])}' where id = :job_id")
     assert (await ask(running, "fetch", url=page)).json()["content"] == "Owls."
     for url, status in ((web.url("/away"), 403), (web.url("/gone"), 502), ("file:///etc/passwd", 422)):
-        answer = await ask(running, "fetch", url=url)
-        assert answer.status_code == status, answer.text
-        assert answer.json()["detail"].endswith(".")
+        response = await ask(running, "fetch", url=url)
+        assert response.status_code == status, response.text
+        assert response.json()["detail"].endswith(".")
     assert (await ask(running, "fetch", url=page, render_js=True)).status_code == 501
     assert (await ask(running, "fetch", url=page, max_chars=1)).status_code == 422
     images = await ask(running, "image-search", query="owls")
@@ -114,7 +114,7 @@ async def test_what_is_refused_is_told_without_secrets_and_not_without_end(
     await listed.http.put("/v1/secrets", json={"name": "KEY", "value": "hunter2-hunter2"})
     for _ in range(25):
         await ask(running, "fetch", url="http://hunter2-hunter2.example.org/")
-    events = await told(running, "network_refused")
+    events = await received(running, "network_refused")
     assert len(events) == 20
     assert "hunter2" not in json.dumps(events)
     assert events[0]["host"] == "[secret].example.org"

@@ -25,8 +25,8 @@ def test_objects_and_lists_that_came_as_text_are_read() -> None:
 def test_what_is_not_declared_is_dropped_and_what_is_missing_is_told() -> None:
     finish = tool({"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}})
     assert finish.check({"a": 1, "b": 2, "c": 3}).value == {"a": 1, "b": 2}
-    assert "result" in (told := complaint(finish.check({"a": 1})))
-    assert "set_output again" in told
+    assert "result" in (received := complaint(finish.check({"a": 1})))
+    assert "set_output again" in received
 
 
 def test_a_result_that_is_no_object_is_handed_in_as_a_value() -> None:

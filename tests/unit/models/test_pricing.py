@@ -73,9 +73,9 @@ def test_no_call_costs_more_than_its_worst_case(
 
 
 def test_what_was_measured_is_not_guessed_again() -> None:
-    told = talk("x" * 100_000, "answer", "next")
-    guessed = max_prompt_tokens(SONNET, Prompt("", told, [], 10))
-    known = max_prompt_tokens(SONNET, Prompt("", told, [], 10, measured=Measured(2, 25_000)))
+    received = talk("x" * 100_000, "answer", "next")
+    guessed = max_prompt_tokens(SONNET, Prompt("", received, [], 10))
+    known = max_prompt_tokens(SONNET, Prompt("", received, [], 10, measured=Measured(2, 25_000)))
     assert guessed > 100_000
     assert 25_000 < known < 25_100
 

@@ -56,9 +56,9 @@ async def play(model: SimulatedModel, *, refuses_output: bool = False) -> list[R
     messages: list[Message] = [{"role": "user", "content": [{"type": "text", "text": "Go."}]}]
     replies: list[Reply] = []
     while len(replies) < 10:
-        told: list[str] = []
-        reply = await model.reply(Prompt("", messages, TOOLS, 100), told.append, lambda _: None)
-        assert "".join(told).strip() == reply.blocks[0]["text"]
+        received: list[str] = []
+        reply = await model.reply(Prompt("", messages, TOOLS, 100), received.append, lambda _: None)
+        assert "".join(received).strip() == reply.blocks[0]["text"]
         replies.append(reply)
         calls = [block for block in reply.blocks if block["type"] == "tool_use"]
         if not calls or (calls[0]["name"] == "set_output" and not refuses_output):
