@@ -1,4 +1,4 @@
-"""Findings: what a skill's own jobs say about it, with the jobs that show it."""
+"""Insights: recommendations from the jobs of a skill, with the IDs of these jobs."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def turn(body: dict[str, Any]) -> Any:
     return TURNS[sum(message["role"] == "assistant" for message in body["messages"])]
 
 
-async def found(agents: Agents, **query: str) -> Any:
+async def get_insights(agents: Agents, **query: str) -> Any:
     response = await agents.project.http.get("/v1/skills/sum/findings", params=query)
     assert response.status_code == 200, response.text
     return response.json()
 
 
-async def test_jobs_say_what_failed_what_was_dear_and_what_was_not_cached(
+async def test_insights_report_failures_costs_and_cache_misses(
     agents: Agents, served: Served
 ) -> None:
-    nothing = await found(agents)
+    nothing = await get_insights(agents)
     assert (nothing["jobs_analyzed"], nothing["findings"], nothing["is_capped"]) == (0, [], False)
     agents.tools = [CountingTool()]
     agents.upstream.script = turn
@@ -44,9 +44,9 @@ async def test_jobs_say_what_failed_what_was_dear_and_what_was_not_cached(
         for job_id in (*job_ids, *ended_ids):
             await agents.wait_for_end(job_id)
 
-    said = await found(agents)
-    assert (said["jobs_analyzed"], said["skill"], said["skillpack"]) == (5, "sum", "default")
-    findings = {one["kind"]: one for one in said["findings"]}
+    page = await get_insights(agents)
+    assert (page["jobs_analyzed"], page["skill"], page["skillpack"]) == (5, "sum", "default")
+    findings = {one["kind"]: one for one in page["findings"]}
     assert findings.keys() == {"failures", "output_misfits", "tool_errors", "dear_step", "cache_misses"}
     assert findings["failures"]["severity"] == "high"
     assert "2 of 5 runs failed with 'step_limit'" in findings["failures"]["title"]
@@ -62,17 +62,17 @@ async def test_jobs_say_what_failed_what_was_dear_and_what_was_not_cached(
         3,
         0,
     )
-    (version,) = said["versions"]
+    (version,) = page["versions"]
     assert (version["runs"], version["failed"]) == (5, 2)
     assert version["cost_p50_micros"] == version["cost_p95_micros"] == 97_000 * 6 // 5 + 4 * 60
-    (look,) = said["tools"]
+    (look,) = page["tools"]
     assert (look["name"], look["calls"], look["errors"]) == ("look", 10, 5)
-    assert [step["step"] for step in said["steps"]] == [3, 2, 4, 1]
+    assert [step["step"] for step in page["steps"]] == [3, 2, 4, 1]
 
-    later = await found(agents, since="2999-01-01T00:00:00Z")
+    later = await get_insights(agents, since="2999-01-01T00:00:00Z")
     assert later["jobs_analyzed"] == 0
     made = Projects(served.app, served.instance.database, [])
-    stranger = (await made.make("Stranger")).http
-    assert (await stranger.get("/v1/skills/sum/findings")).status_code == 404
+    other_project = (await made.make("Stranger")).http
+    assert (await other_project.get("/v1/skills/sum/findings")).status_code == 404
     for client in made.clients:
         await client.aclose()

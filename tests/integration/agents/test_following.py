@@ -1,4 +1,4 @@
-"""What people see of a run while it lasts, and the whole of it in the sandbox."""
+"""The events that clients receive during a run, and complete runs in the sandbox."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OWLS = {
 
 
 async def frames(agents: Agents, job_id: str) -> list[tuple[str, Any]]:
-    """Every frame of the job's stream, as its type and its data."""
+    """Return all frames of the stream of the job, as their type and data."""
     found = []
     place = EventCursor(0, is_end=False)
     async for frame in follow.stream(agents.instance.database, agents.instance.wakeups, UUID(job_id), place):
@@ -49,24 +49,24 @@ async def frames(agents: Agents, job_id: str) -> list[tuple[str, Any]]:
 
 
 @asynccontextmanager
-async def ringing(agents: Agents, redis_url: str) -> AsyncIterator[None]:
-    """Messages are sent and heard."""
-    doorbell = RedisNotifier(redis_url)
-    notifications.use(doorbell)
+async def live_notifications(agents: Agents, redis_url: str) -> AsyncIterator[None]:
+    """Send notifications through Redis and listen to them."""
+    notifier = RedisNotifier(redis_url)
+    notifications.use(notifier)
     agents.instance.wakeups.start()
     try:
         yield
     finally:
         await agents.instance.wakeups.close()
         notifications.use(None)
-        doorbell.close()
+        notifier.close()
 
 
-async def test_a_follower_reads_along_and_then_has_the_whole_reply(agents: Agents, redis_url: str) -> None:
-    words = "Owls fly at night, and nobody hears them. " * 20
-    response = says(words, calls("set_output", **DONE)).but(hold_after=5)
+async def test_follower_receives_deltas_and_then_complete_reply(agents: Agents, redis_url: str) -> None:
+    reply_text = "Owls fly at night, and nobody hears them. " * 20
+    response = says(reply_text, calls("set_output", **DONE)).but(hold_after=5)
     agents.upstream.script = [response]
-    async with ringing(agents, redis_url), agents.running_worker():
+    async with live_notifications(agents, redis_url), agents.running_worker():
         job_id = await agents.submit()
         following = asyncio.create_task(frames(agents, job_id))
         await agents.wait_until(job_id, lambda job: agents.upstream.asked == 1)
@@ -76,37 +76,37 @@ async def test_a_follower_reads_along_and_then_has_the_whole_reply(agents: Agent
     deltas = [data for kind, data in found if kind == "delta"]
     assert types.index("delta") < types.index("model_response")
     assert {(delta["job_id"], delta["step"]) for delta in deltas} == {(job_id, 1)}
-    assert "".join(delta["text"] for delta in deltas) == words
+    assert "".join(delta["text"] for delta in deltas) == reply_text
     assert (types[-2:], "delta" in types[-3:]) == (["succeeded", "end"], False)
 
 
-async def test_retries_are_events_and_followers_know_that_the_reply_begins_anew(
+async def test_retry_is_reported_and_restarts_the_reply_for_followers(
     agents: Agents, redis_url: str
 ) -> None:
     agents.retry_policy = RetryPolicy(attempts=4, first_wait_s=0.01)
-    words = "Owls fly at night. " * 10
-    broken = says("Never said to its end. " * 10, calls("set_output", **DONE)).but(cut_after=6)
-    whole = says(words, calls("set_output", **DONE), input_tokens=100, output_tokens=10, cleared_tokens=700)
-    agents.upstream.script = [refuses(429, retry_after="0.2"), broken, whole]
-    async with ringing(agents, redis_url), agents.running_worker():
+    reply_text = "Owls fly at night. " * 10
+    interrupted = says("Never said to its end. " * 10, calls("set_output", **DONE)).but(cut_after=6)
+    complete = says(reply_text, calls("set_output", **DONE), input_tokens=100, output_tokens=10, cleared_tokens=700)
+    agents.upstream.script = [refuses(429, retry_after="0.2"), interrupted, complete]
+    async with live_notifications(agents, redis_url), agents.running_worker():
         job_id = await agents.submit()
         found = await asyncio.wait_for(frames(agents, job_id), 20)
         job = await agents.wait_for_end(job_id)
     assert (job["status"], job["steps"], job["cost_micros"]) == ("succeeded", 1, 180), (
-        "the whole one alone is paid"
+        "only the complete reply is charged"
     )
     busy, cut = (data["payload"] for kind, data in found if kind == "model_retry")
     assert (busy["step"], busy["try"], busy["of"], busy["status"]) == (1, 1, 4, 429)
-    assert 0.2 <= busy["wait_s"] < 0.3, "as long as the upstream asked for, and a little more"
+    "the upstream's wait time plus a small random delay"
     assert (cut["try"], "was lost" in cut["reason"]) == (2, True)
     deltas = [data for kind, data in found if kind == "delta"]
     started = max(place for place, delta in enumerate(deltas) if delta.get("restart"))
-    assert "".join(delta["text"] for delta in deltas[started:]) == words
+    assert "".join(delta["text"] for delta in deltas[started:]) == reply_text
     (reply,) = (data["payload"] for kind, data in found if kind == "model_response")
     assert reply["cleared_input_tokens"] == 700
 
 
-async def test_a_secret_reaches_neither_the_model_nor_those_who_read_along(agents: Agents) -> None:
+async def test_secret_reaches_neither_model_nor_followers(agents: Agents) -> None:
     response = await agents.project.http.put("/v1/secrets", json={"name": "TOKEN", "value": SECRET})
     assert response.status_code < 300, response.text
     agents.upstream.script = [says(f"It is {SECRET}.", calls("set_output", **DONE))]
@@ -116,7 +116,7 @@ async def test_a_secret_reaches_neither_the_model_nor_those_who_read_along(agent
     assert SECRET not in json.dumps(await agents.events(job["id"]))
 
 
-async def test_the_starters_agent_rehearses_in_the_sandbox_with_its_own_tool(agents: Agents) -> None:
+async def test_starter_agent_runs_simulated_in_sandbox_with_its_tool(agents: Agents) -> None:
     await agents.project.push_bytes(pack(STARTER))
     async with sandboxed_worker(agents, Models(Access(catalog.current().endpoints, {}), margin_pct=20)):
         job = await agents.wait_for_end(
@@ -132,7 +132,7 @@ async def test_the_starters_agent_rehearses_in_the_sandbox_with_its_own_tool(age
     assert "is not a response to these inputs" in job["simulation"]
 
 
-async def test_a_plain_agent_skill_runs_its_scripts_on_its_references(agents: Agents) -> None:
+async def test_agent_skill_runs_its_script_on_its_references(agents: Agents) -> None:
     await agents.project.pushed(OWLS)
     await agents.project.http.put("/v1/secrets", json={"name": "TOKEN", "value": SECRET})
     count = "python3 scripts/count.py references/owls.md | tee drive/count.txt; echo $TOKEN."
@@ -145,5 +145,5 @@ async def test_a_plain_agent_skill_runs_its_scripts_on_its_references(agents: Ag
     system = "".join(block["text"] for block in agents.upstream.bodies[0]["system"])
     assert system.startswith("Count with the script.")
     received = str(agents.upstream.bodies[1]["messages"][-1]["content"][0]["content"])
-    assert received.split() == ["exit=0", "2", "."], "what was printed, and no secret in a command"
+    assert received.split() == ["exit=0", "2", "."], "the output of the command; commands receive no secret"
     assert (await agents.project.http.get("/v1/drive/files/count.txt")).text == "2\n"

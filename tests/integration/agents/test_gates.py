@@ -1,4 +1,4 @@
-"""A version with gates becomes the active one when its suites have passed, and not before."""
+"""A version with gates becomes active only after its eval suites have passed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from backend.identity.auth.principal import Role
 from backend.publishing import versions
 from tests.integration.agents.conftest import Agents
 from tests.integration.agents.sandboxed import models_for, sandboxed_worker
-from tests.integration.agents.test_suites import DOUBLE, EVALS, MAIN, SKILL, ended, get, post, ran
+from tests.integration.agents.test_suites import DOUBLE, EVALS, MAIN, SKILL, get, post, run_suite, suite_end
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -26,11 +26,11 @@ WORSE = {**GATED, "skills/double/main.py": MAIN.replace(b"2 * n", b"2 * n + (n =
 WORST = {**GATED, "skills/double/main.py": MAIN.replace(b"2 * n", b"3 * n")}
 
 
-async def decided(agents: Agents, version: dict[str, Any]) -> Any:
-    """The version, once its gate has been decided."""
+async def wait_for_gate(agents: Agents, version: dict[str, Any]) -> Any:
+    """Return the version when its gate has a result."""
     async with sandboxed_worker(agents, models_for(agents), capacity=4):
         for suite_id in version["gate"]["suites"]:
-            await ended(agents, suite_id)
+            await suite_end(agents, suite_id)
     return await get(agents, f"/v1/deployments/{version['id']}")
 
 
@@ -38,12 +38,12 @@ async def activate(agents: Agents, version: int, *, force: str = "", status: int
     return await post(agents, f"/v1/deployments/{version}/activate{force}", status=status)
 
 
-async def test_a_gate_lets_a_good_version_in_keeps_a_bad_one_out_and_can_be_forced(agents: Agents) -> None:
+async def test_gate_accepts_good_version_rejects_bad_one_and_can_be_forced(agents: Agents) -> None:
     good = await agents.project.pushed(GATED)
     assert (good["is_active"], good["gate"]["state"], len(good["gate"]["suites"])) == (False, "gating", 1)
     again = await activate(agents, good["version"])
     assert again["gate"]["suites"] == good["gate"]["suites"]
-    good = await decided(agents, good)
+    good = await wait_for_gate(agents, good)
     assert (good["is_active"], good["gate"]["state"]) == (True, "passed")
     (suite,) = await get(agents, EVALS)
     assert (suite["is_gate"], suite["gate_passed"], suite["threshold"]) == (True, True, 50.0)
@@ -51,49 +51,50 @@ async def test_a_gate_lets_a_good_version_in_keeps_a_bad_one_out_and_can_be_forc
     assert [(one["skill"], one["suite_id"]) for one in listed["scores"]] == [("double", suite["id"])]
     assert (listed["scores"][0]["mean_score"], listed["live_jobs"]) == (suite["mean_score"], 0)
 
-    bad = await decided(agents, await agents.project.pushed(WORST))
+    bad = await wait_for_gate(agents, await agents.project.pushed(WORST))
     assert (bad["is_active"], bad["gate"]["state"]) == (False, "refused")
     assert "the gate requires 50 %" in bad["gate"]["reason"]
     assert (await get(agents, "/v1/skills/double"))["version"] == good["version"]
     forced = await activate(agents, bad["version"], force="?force=true")
     assert forced["is_active"] is True
-    back = await activate(agents, good["version"])  # it has passed before
+    # The version has already passed its gate.
+    back = await activate(agents, good["version"])
     assert back["is_active"] is True
-    acts = await get(agents, "/v1/audit?action=deployment&limit=20")
-    assert [row["action"] for row in acts if row["action"] != "deployment.pushed"][:4] == [
+    audit_rows = await get(agents, "/v1/audit?action=deployment&limit=20")
+    assert [row["action"] for row in audit_rows if row["action"] != "deployment.pushed"][:4] == [
         *("deployment.activated", "deployment.activated", "deployment.refused", "deployment.gating"),
     ]
-    assert acts[1]["facts"]["is_forced"] is True
+    assert audit_rows[1]["facts"]["is_forced"] is True
 
 
-async def test_a_gate_refuses_what_is_worse_than_the_baseline(agents: Agents) -> None:
-    good = await decided(agents, await agents.project.pushed(GATED))
+async def test_gate_rejects_version_worse_than_baseline(agents: Agents) -> None:
+    good = await wait_for_gate(agents, await agents.project.pushed(GATED))
     assert good["is_active"] is True
     (suite,) = await get(agents, EVALS)
     await post(agents, f"/v1/evals/{suite['id']}/baseline", status=200)
-    worse = await decided(agents, await agents.project.pushed(WORSE))
+    worse = await wait_for_gate(agents, await agents.project.pushed(WORSE))
     assert (worse["is_active"], worse["gate"]["state"]) == (False, "refused")
     assert f"worse than the baseline of v{good['version']}" in worse["gate"]["reason"]
 
 
-async def test_the_last_word_counts_and_suites_that_nobody_waits_for_end(agents: Agents) -> None:
+async def test_later_activation_wins_and_unneeded_suites_are_cancelled(agents: Agents) -> None:
     first = await agents.project.pushed(GATED)
     second = await agents.project.pushed({**GATED, "skills/double/notes.txt": b"second"})
     async with sandboxed_worker(agents, models_for(agents), capacity=4):
-        left = await ended(agents, first["gate"]["suites"][0])
-        await ended(agents, second["gate"]["suites"][0])
-    assert left["status"] == "cancelled"
+        unneeded_suite = await suite_end(agents, first["gate"]["suites"][0])
+        await suite_end(agents, second["gate"]["suites"][0])
+    assert unneeded_suite["status"] == "cancelled"
     first = await get(agents, f"/v1/deployments/{first['id']}")
     second = await get(agents, f"/v1/deployments/{second['id']}")
     assert (first["gate"]["state"], first["is_active"]) == ("superseded", False)
     assert (second["gate"]["state"], second["is_active"]) == ("passed", True)
 
 
-async def test_only_admins_force_a_gate(agents: Agents) -> None:
+async def test_only_admin_can_force_gate(agents: Agents) -> None:
     version = await agents.project.pushed(GATED)
     developer = replace(agents.project.principal, role=Role.DEVELOPER)
     with pytest.raises(NotAllowed):
         async with agents.instance.database.transaction() as session:
             await versions.activate(session, developer, version["id"], force=True)
     assert (await get(agents, f"/v1/deployments/{version['id']}"))["is_active"] is False
-    assert (await ran(agents, version=version["version"]))["gate_passed"] is True
+    assert (await run_suite(agents, version=version["version"]))["gate_passed"] is True

@@ -1,4 +1,4 @@
-"""New jobs that begin where others were: nothing that is in their journals is bought or done again."""
+"""Jobs that continue or fork other jobs: steps in the journal of the original job are not paid or executed again."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def submit_result(result: dict[str, Any] = DONE) -> Says:
     return says(calls("set_output", **result), input_tokens=20, output_tokens=2)
 
 
-async def gone_on(agents: Agents, job_id: str, way: str, **body: Any) -> Any:
-    response = await agents.project.http.post(f"/v1/jobs/{job_id}/{way}", json=body)
+async def derive_job(agents: Agents, job_id: str, action: str, **body: Any) -> Any:
+    response = await agents.project.http.post(f"/v1/jobs/{job_id}/{action}", json=body)
     assert response.status_code == 201, response.text
     async with agents.running_worker():
         return await agents.wait_for_end(response.json()["id"])
 
 
-async def test_a_fork_keeps_what_was_done_up_to_a_step_with_other_results_and_pays_only_what_is_new(
+async def test_fork_keeps_steps_with_edited_results_and_pays_only_new_ones(
     agents: Agents,
 ) -> None:
     tool = CountingTool(is_read_only=False)
@@ -39,7 +39,7 @@ async def test_a_fork_keeps_what_was_done_up_to_a_step_with_other_results_and_pa
     ]
     job = await agents.run()
     edit = {"tool_use_id": "toolu_1", "content": "an owl!"}
-    forked = await gone_on(agents, job["id"], "fork", step=1, edits=[edit])
+    forked = await derive_job(agents, job["id"], "fork", step=1, edits=[edit])
     assert (forked["status"], forked["result"]) == ("succeeded", BETTER)
     assert (forked["source"], forked["replay_of"], forked["steps"]) == ("fork", job["id"], 2)
     assert (forked["cost_micros"], len(tool.calls), agents.upstream.asked) == (36, 2, 4)
@@ -47,11 +47,11 @@ async def test_a_fork_keeps_what_was_done_up_to_a_step_with_other_results_and_pa
     assert received[0] == agents.upstream.bodies[0]["messages"][0] | {"content": received[0]["content"]}
     assert "an owl!" in str(received[2]["content"][0])
     for body in ({"step": 9}, {"step": 1, "edits": [{**edit, "tool_use_id": "toolu_9"}]}):
-        refused = await agents.project.http.post(f"/v1/jobs/{job['id']}/fork", json=body)
-        assert refused.status_code == 422
+        rejected = await agents.project.http.post(f"/v1/jobs/{job['id']}/fork", json=body)
+        assert rejected.status_code == 422
 
 
-async def test_a_step_is_read_whole_where_its_events_tell_a_part(agents: Agents) -> None:
+async def test_step_route_returns_the_text_that_events_truncate(agents: Agents) -> None:
     response = "an owl, " * 1_000
     agents.tools = [CountingTool(answer=response)]
     agents.upstream.script = [
@@ -59,18 +59,18 @@ async def test_a_step_is_read_whole_where_its_events_tell_a_part(agents: Agents)
         submit_result(),
     ]
     job = await agents.run()
-    address = f"/v1/jobs/{job['id']}/steps"
-    step = (await agents.project.http.get(f"{address}/1")).json()
+    url = f"/v1/jobs/{job['id']}/steps"
+    step = (await agents.project.http.get(f"{url}/1")).json()
     received = next(one for one in step["results"] if one["tool_use_id"] == "toolu_1")
     assert response.strip() in received["text"]
     assert (received["is_text"], received["ok"]) == (True, True)
     assert [block["type"] for block in step["blocks"]] == ["text", "tool_use"]
-    refused = await agents.project.http.get(f"{address}/9")
-    assert (refused.status_code, refused.json()["code"]) == (404, "step_not_found")
-    assert (await agents.project.http.get(f"{address}/0")).status_code == 422
+    rejected = await agents.project.http.get(f"{url}/9")
+    assert (rejected.status_code, rejected.json()["code"]) == (404, "step_not_found")
+    assert (await agents.project.http.get(f"{url}/0")).status_code == 422
 
 
-async def test_a_fork_says_other_words_and_makes_a_changed_call_of_its_last_step_anew(agents: Agents) -> None:
+async def test_fork_with_edited_text_repeats_edited_call_of_last_step(agents: Agents) -> None:
     tool = CountingTool(is_read_only=False)
     agents.tools = [tool]
     agents.upstream.script = [
@@ -86,14 +86,14 @@ async def test_a_fork_says_other_words_and_makes_a_changed_call_of_its_last_step
         {"tool_use_id": "toolu_1", "input": {"at": "a roof"}},
         {"tool_use_id": "toolu_2", "input": {"at": "a church"}},
     ]
-    forked = await gone_on(agents, job["id"], "fork", step=2, edits=edits)
+    forked = await derive_job(agents, job["id"], "fork", step=2, edits=edits)
     assert (forked["status"], forked["result"]) == ("succeeded", BETTER), forked
     assert [call.input["at"] for call in tool.calls] == ["a tree", "a barn", "a church"]
     received = agents.upstream.bodies[3]["messages"]
     assert received[0]["content"] == [{"type": "text", "text": "Only barn owls, please."}]
-    words, call = received[1]["content"]  # without the thinking: it was signed for another beginning
-    assert (words["text"], call["input"]) == ("I look at a roof.", {"at": "a roof"})
-    assert "seen: a tree" in str(received[2])  # what came after rests on it
+    text_block, call = received[1]["content"]  # without the thinking block, whose signature is for another start
+    assert (text_block["text"], call["input"]) == ("I look at a roof.", {"at": "a roof"})
+    assert "seen: a tree" in str(received[2])  # later steps depend on it
     assert "seen: a church" in str(received[4])
     (event,) = await agents.payloads(forked["id"], "forked")
     assert (event["from_job_id"], event["from_step"]) == (job["id"], 2)
@@ -107,12 +107,12 @@ async def test_a_fork_says_other_words_and_makes_a_changed_call_of_its_last_step
     agents.upstream.script = [submit_result()]
     agents.upstream._scripted = 0
     last = [{"step": 1, "text": "I look again."}, {"tool_use_id": "toolu_1", "content": "an owl"}]
-    await gone_on(agents, job["id"], "fork", step=1, edits=last)
+    await derive_job(agents, job["id"], "fork", step=1, edits=last)
     thought, words, _ = agents.upstream.bodies[-1]["messages"][1]["content"]
-    assert (thought["thinking"], words["text"]) == ("hm", "I look again.")  # nothing before it has changed
+    assert (thought["thinking"], words["text"]) == ("hm", "I look again.")  # the earlier part has not changed
 
 
-async def test_a_fork_takes_other_inputs_another_version_and_another_model(agents: Agents) -> None:
+async def test_fork_accepts_other_inputs_version_and_model(agents: Agents) -> None:
     tool = CountingTool()
     agents.tools = [tool]
     agents.upstream.script = [
@@ -124,7 +124,7 @@ async def test_a_fork_takes_other_inputs_another_version_and_another_model(agent
     prompt = {"skills/sum/prompt.md": b"You write verses."}
     await agents.project.pushed({**BUNDLE, **prompt})
     version = await agents.project.pushed({**bundle(), **prompt})
-    forked = await gone_on(
+    forked = await derive_job(
         agents,
         job["id"],
         "fork",
@@ -141,16 +141,16 @@ async def test_a_fork_takes_other_inputs_another_version_and_another_model(agent
     first, last = agents.upstream.bodies[0], agents.upstream.bodies[-1]
     assert "You write verses." in last["system"][0]["text"]
     assert 'topic: "bats"' in last["messages"][0]["content"][0]["text"]
-    assert [block["type"] for block in last["messages"][1]["content"]] == ["tool_use"]  # unsigned
+    assert [block["type"] for block in last["messages"][1]["content"]] == ["tool_use"]  # no signed thinking
     assert len(tool.calls) == 1
     (event,) = await agents.payloads(forked["id"], "forked")
     assert event["version"] == version["version"]
     assert (event["model"], event["inputs"]) == ("claude/sonnet-4-6", True)
-    kept = await gone_on(agents, job["id"], "fork", step=0, inputs={"topic": "cats"})
-    assert kept["status"] == "succeeded", kept
+    memorized = await derive_job(agents, job["id"], "fork", step=0, inputs={"topic": "cats"})
+    assert memorized["status"] == "succeeded", memorized
     cats = agents.upstream.bodies[-1]
     assert (cats["system"], cats["model"]) == (first["system"], first["model"])
-    more = await gone_on(agents, kept["id"], "fork", step=0, edits=[{"step": 0, "text": "Dogs."}])
+    more = await derive_job(agents, memorized["id"], "fork", step=0, edits=[{"step": 0, "text": "Dogs."}])
     assert agents.upstream.bodies[-1]["messages"][0]["content"][0]["text"] == "Dogs."
     assert more["usage"]["model"] == MODEL
 
@@ -172,7 +172,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-async def test_what_cannot_be_changed_is_said_with_what_could_be(agents: Agents) -> None:
+async def test_invalid_edit_is_rejected_with_the_valid_ones(agents: Agents) -> None:
     agents.tools = [CountingTool()]
     agents.upstream.script = [
         says(thinks("hm"), "One.", "Two.", calls("look", at="a tree", tool_use_id="toolu_1")),
@@ -181,17 +181,17 @@ async def test_what_cannot_be_changed_is_said_with_what_could_be(agents: Agents)
     job = await agents.run()
     before = (await agents.project.http.get("/v1/jobs")).json()
     for asked, words in WRONG:
-        refused = await agents.project.http.post(f"/v1/jobs/{job['id']}/fork", json={"step": 1, **asked})
-        assert refused.status_code in (404, 422), refused.text
-        assert words in refused.text
+        rejected = await agents.project.http.post(f"/v1/jobs/{job['id']}/fork", json={"step": 1, **asked})
+        assert rejected.status_code in (404, 422), rejected.text
+        assert words in rejected.text
     assert (await agents.project.http.get("/v1/jobs")).json() == before
 
 
-async def test_a_secret_that_is_edited_into_a_fork_never_reaches_the_model(agents: Agents) -> None:
+async def test_secret_edited_into_fork_never_reaches_model(agents: Agents) -> None:
     agents.tools = [CountingTool()]
     agents.upstream.script = [says(calls("look", tool_use_id="toolu_1")), submit_result(), submit_result()]
-    put = await agents.project.http.put("/v1/secrets", json={"name": "KEY", "value": "hunter2-hunter2"})
-    assert put.status_code < 300, put.text
+    response = await agents.project.http.put("/v1/secrets", json={"name": "KEY", "value": "hunter2-hunter2"})
+    assert response.status_code < 300, response.text
     job = await agents.run()
     edits = [
         {"step": 0, "text": "The key is hunter2-hunter2."},
@@ -201,7 +201,7 @@ async def test_a_secret_that_is_edited_into_a_fork_never_reaches_the_model(agent
             "input": {"at": "hunter2-hunter2"},
         },
     ]
-    forked = await gone_on(agents, job["id"], "fork", step=1, edits=edits)
+    forked = await derive_job(agents, job["id"], "fork", step=1, edits=edits)
     assert forked["status"] == "succeeded", forked
     sent = str(agents.upstream.bodies[-1])
     assert "[secret]" in sent
@@ -210,11 +210,11 @@ async def test_a_secret_that_is_edited_into_a_fork_never_reaches_the_model(agent
     assert "hunter2" not in str(await agents.events(forked["id"]))
 
 
-async def test_an_ended_job_goes_on_with_its_conversation_and_new_inputs(agents: Agents) -> None:
+async def test_finished_job_continues_with_conversation_and_new_inputs(agents: Agents) -> None:
     agents.tools = [CountingTool()]
     agents.upstream.script = [says(calls("look", at="a tree")), submit_result(), submit_result(BETTER)]
     job = await agents.run()
-    more = await gone_on(agents, job["id"], "continue", inputs={"topic": "owls at night"})
+    more = await derive_job(agents, job["id"], "continue", inputs={"topic": "owls at night"})
     assert (more["status"], more["result"], more["steps"]) == ("succeeded", BETTER, 1)
     assert more["inputs"] == {"topic": "owls at night"}
     received = agents.upstream.bodies[2]["messages"]
@@ -225,9 +225,9 @@ async def test_an_ended_job_goes_on_with_its_conversation_and_new_inputs(agents:
     assert wrong.status_code == 422
 
 
-async def test_what_has_not_ended_cannot_be_continued(agents: Agents) -> None:
+async def test_unfinished_job_cannot_be_continued(agents: Agents) -> None:
     job_id = await agents.submit()
-    for way, body in (("continue", {"inputs": {"topic": "x"}}), ("fork", {"step": 0})):
-        response = await agents.project.http.post(f"/v1/jobs/{job_id}/{way}", json=body)
+    for action, body in (("continue", {"inputs": {"topic": "x"}}), ("fork", {"step": 0})):
+        response = await agents.project.http.post(f"/v1/jobs/{job_id}/{action}", json=body)
         assert (response.status_code, response.json()["code"]) == (409, "not_resumable")
     await agents.project.http.post(f"/v1/jobs/{job_id}/cancel")

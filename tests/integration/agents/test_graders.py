@@ -1,4 +1,4 @@
-"""Graders score every run that has a result, before its last event; none of them can take the result away."""
+"""Graders score each run that has a result, before its last event; no grader can change the result."""
 
 from __future__ import annotations
 
@@ -54,28 +54,28 @@ evals:
 """
 
 
-async def graded(agents: Agents, **over: Any) -> Any:
+async def run_graded(agents: Agents, **over: Any) -> Any:
     job_id = await agents.submit(**over)
     async with sandboxed_worker(agents, models_for(agents)):
         return await agents.wait_for_end(job_id)
 
 
-async def verdicts(agents: Agents, job: Any) -> dict[str, Any]:
+async def grader_results(agents: Agents, job: Any) -> dict[str, Any]:
     assert job["status"] == "succeeded", job["error"]
     (received,) = await agents.payloads(job["id"], "evals")
     assert received["score"] == job["eval_score"]
     return {one["name"]: one for one in received["graders"]}
 
 
-async def test_graders_of_every_kind_score_a_live_run_and_a_broken_one_only_scores_nothing(
+async def test_all_kinds_of_graders_score_a_run_and_broken_ones_are_skipped(
     agents: Agents,
 ) -> None:
     await agents.project.pushed({**bundle(GRADERS), "skills/sum/checks.py": CHECKS})
     await agents.project.http.put("/v1/secrets", json={"name": "API_TOKEN", "value": "not-to-be-told-1"})
     agents.upstream.script = [says(calls("set_output", **DONE))]
-    job = await graded(agents)
+    job = await run_graded(agents)
     assert (job["status"], job["result"]) == ("succeeded", DONE)
-    said = await verdicts(agents, job)
+    said = await grader_results(agents, job)
     scores = {name: (one["score"], one["passed"], one["skipped"]) for name, one in said.items()}
     assert scores == {
         "topic": (0.75, False, False),
@@ -97,7 +97,7 @@ async def test_graders_of_every_kind_score_a_live_run_and_a_broken_one_only_scor
     assert "checking owls" in str(logs)
 
 
-async def test_a_rubric_is_judged_by_the_skills_own_model_and_billed_to_the_run(agents: Agents) -> None:
+async def test_rubric_uses_model_of_skill_and_is_billed_to_run(agents: Agents) -> None:
     await agents.project.pushed(bundle(RUBRIC))
     agents.upstream.script = [
         says(
@@ -105,12 +105,12 @@ async def test_a_rubric_is_judged_by_the_skills_own_model_and_billed_to_the_run(
         ),
         says(calls("verdict", score=0.6, reason="Half of it."), input_tokens=1_000, output_tokens=100),
     ]
-    job = await graded(agents, model="claude/sonnet-4-6")
-    said = (await verdicts(agents, job))["good"]
+    job = await run_graded(agents, model="claude/sonnet-4-6")
+    said = (await grader_results(agents, job))["good"]
     assert (said["score"], said["passed"], said["detail"]) == (0.6, False, "Half of it.")
     assert (
         job["cost_micros"] == 5_400 + 1_800
-    )  # the run on the model that was asked for, the judge on the skill's
+    )  # the run uses the requested model, and the judge that of the skill
     assert job["steps"] == 1
     asked = agents.upstream.bodies[1]
     assert (asked["max_tokens"], [tool["name"] for tool in asked["tools"]]) == (1_024, ["verdict"])
@@ -122,7 +122,7 @@ async def test_a_rubric_is_judged_by_the_skills_own_model_and_billed_to_the_run(
     assert [line["model"] for line in receipt["lines"]] == ["claude/sonnet-4-6", MODEL]
 
 
-async def test_a_judge_that_is_away_or_too_dear_scores_nothing_and_the_job_keeps_its_result(
+async def test_unavailable_or_expensive_judge_does_not_change_result(
     agents: Agents,
 ) -> None:
     await agents.project.pushed(bundle(RUBRIC))
@@ -131,33 +131,33 @@ async def test_a_judge_that_is_away_or_too_dear_scores_nothing_and_the_job_keeps
         says("I would rather not say."),
         says(calls("set_output", **DONE), input_tokens=20_000, output_tokens=10),
     ]
-    job = await graded(agents)
-    said = (await verdicts(agents, job))["good"]
+    job = await run_graded(agents)
+    said = (await grader_results(agents, job))["good"]
     assert (job["status"], said["score"]) == ("succeeded", 0.0)
     assert "no score from 0 to 1" in said["detail"]
-    job = await graded(agents, limits={"cost_usd": 0.03})
-    said = (await verdicts(agents, job))["good"]
+    job = await run_graded(agents, limits={"cost_usd": 0.03})
+    said = (await grader_results(agents, job))["good"]
     assert (job["status"], said["score"], job["cost_micros"]) == ("succeeded", 0.0, 24_060)
     assert "limits.cost_usd" in said["detail"]
 
 
-async def test_a_rehearsal_is_not_judged_and_a_recording_has_the_verdict_of_then_for_nothing(
+async def test_simulated_run_is_not_judged_and_recording_reuses_verdict(
     agents: Agents,
 ) -> None:
     await agents.project.pushed(bundle(RUBRIC))
     agents.upstream.script = [says(calls("set_output", **DONE)), says('{"score": 1, "reason": "Right."}')]
-    first = await graded(agents)
+    first = await run_graded(agents)
     assert (first["eval_score"], first["cost_micros"] > 0) == (100, True)
-    again = await graded(agents, model=f"recording/{first['id']}")
-    said = (await verdicts(agents, again))["good"]
+    again = await run_graded(agents, model=f"recording/{first['id']}")
+    said = (await grader_results(agents, again))["good"]
     assert (said["label"], said["score"], again["cost_micros"]) == ("recording", 1.0, 0)
-    played = await graded(agents, model="puras/rehearsal")
-    said = (await verdicts(agents, played))["good"]
-    assert (said["label"], said["skipped"], played["eval_score"]) == ("rehearsal", True, None)
+    simulated = await run_graded(agents, model="puras/rehearsal")
+    said = (await grader_results(agents, simulated))["good"]
+    assert (said["label"], said["skipped"], simulated["eval_score"]) == ("rehearsal", True, None)
     assert agents.upstream.asked == 2
 
 
-async def test_a_function_that_declares_evals_is_graded_too_and_pays_its_judge(agents: Agents) -> None:
+async def test_function_with_evals_is_graded_and_pays_its_judge(agents: Agents) -> None:
     skill = b"""
 entrypoint: main.py:run
 input_schema: {type: object, properties: {n: {type: integer}}, required: [n]}
@@ -178,7 +178,7 @@ def is_double(inputs, output):
     agents.upstream.script = [
         says(calls("verdict", score=0.7, reason="So it is."), input_tokens=1_000, output_tokens=100)
     ]
-    job = await graded(agents, skill="double", inputs={"n": 4})
+    job = await run_graded(agents, skill="double", inputs={"n": 4})
     assert (job["status"], job["result"], job["eval_score"]) == ("succeeded", {"n": 8}, 85)
     assert job["cost_micros"] == 1_800
-    assert (await verdicts(agents, job))["good"]["passed"] is True
+    assert (await grader_results(agents, job))["good"]["passed"] is True

@@ -1,4 +1,4 @@
-"""What ends a run before its time: lost and leaving workers, cancels, models that are away. Nothing is bought twice."""
+"""Interrupted runs: lost and draining workers, cancellation, unavailable models. No step is paid twice."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def submit_result() -> Says:
 
 
 async def until_held(upstream: Held, count: int) -> None:
-    """Wait until so many runs stand at their boundary."""
+    """Wait until this number of runs is held before their last step."""
     async with asyncio.timeout(20):
         while len(upstream.held) < count:  # noqa: ASYNC110 - the server has a thread of its own
             await asyncio.sleep(0.01)
 
 
-async def lose(agents: Agents, worker: Supervisor) -> None:
-    """The instance takes the worker for dead; it finds out, and begins anew."""
+async def lose_worker(agents: Agents, worker: Supervisor) -> None:
+    """Mark the worker as lost; it detects that and registers again."""
     lost = worker.worker_id
     async with agents.instance.database.transaction() as session:
         await session.execute(
@@ -45,7 +45,7 @@ async def lose(agents: Agents, worker: Supervisor) -> None:
     worker.wake()
 
 
-async def test_runs_whose_worker_is_lost_at_any_step_go_on_and_buy_nothing_twice(agents: Agents) -> None:
+async def test_runs_of_lost_worker_resume_without_repeated_costs(agents: Agents) -> None:
     tool = CountingTool(is_read_only=False)
     agents.tools = [tool]
     topics = {f"topic-{step}": step for step in range(1, STEPS + 1)}
@@ -53,7 +53,7 @@ async def test_runs_whose_worker_is_lost_at_any_step_go_on_and_buy_nothing_twice
     jobs = [await agents.submit(inputs={"topic": topic}) for topic in topics]
     async with agents.running_worker(capacity=STEPS) as worker:
         await until_held(upstream, STEPS)
-        await lose(agents, worker)
+        await lose_worker(agents, worker)
         upstream.release.set()
         ended = [await agents.wait_for_end(job_id) for job_id in jobs]
     assert {(job["status"], job["attempt"], job["steps"]) for job in ended} == {("succeeded", 2, STEPS)}
@@ -67,7 +67,7 @@ async def test_runs_whose_worker_is_lost_at_any_step_go_on_and_buy_nothing_twice
 
 
 @pytest.mark.parametrize("is_idempotent", [False, True])
-async def test_a_call_that_was_running_is_made_again_only_where_that_does_no_harm(
+async def test_interrupted_call_is_repeated_only_if_idempotent(
     agents: Agents, is_idempotent: bool
 ) -> None:
     tool = CountingTool(is_read_only=False, is_idempotent=is_idempotent, gate=asyncio.Event())
@@ -76,7 +76,7 @@ async def test_a_call_that_was_running_is_made_again_only_where_that_does_no_har
     job_id = await agents.submit()
     async with agents.running_worker() as worker:
         await asyncio.wait_for(tool.started.wait(), 10)
-        await lose(agents, worker)
+        await lose_worker(agents, worker)
         assert tool.gate is not None
         tool.gate.set()
         job = await agents.wait_for_end(job_id)
@@ -88,7 +88,7 @@ async def test_a_call_that_was_running_is_made_again_only_where_that_does_no_har
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])
-async def test_a_run_is_cancelled_while_its_model_replies(agents: Agents, step: int) -> None:
+async def test_run_is_cancelled_during_model_reply(agents: Agents, step: int) -> None:
     agents.tools = [CountingTool()]
     upstream = agents.upstream.script = Held({"owls": step}, steps=4)
     job_id = await agents.submit()
@@ -102,7 +102,7 @@ async def test_a_run_is_cancelled_while_its_model_replies(agents: Agents, step: 
     assert agents.upstream.answered == step - 1
 
 
-async def test_a_run_is_cancelled_while_a_tool_works(agents: Agents) -> None:
+async def test_run_is_cancelled_during_tool_call(agents: Agents) -> None:
     tool = CountingTool(gate=asyncio.Event())
     agents.tools = [tool]
     agents.upstream.script = [says(calls("look"))]
@@ -115,7 +115,7 @@ async def test_a_run_is_cancelled_while_a_tool_works(agents: Agents) -> None:
     assert (job["status"], job["error_code"]) == ("cancelled", "cancelled")
 
 
-async def test_a_worker_that_leaves_hands_its_run_over_before_the_next_step(agents: Agents) -> None:
+async def test_draining_worker_requeues_run_before_next_step(agents: Agents) -> None:
     tool = CountingTool(gate=asyncio.Event())
     agents.tools = [tool]
     agents.upstream.script = [says(calls("look")), submit_result()]
@@ -133,7 +133,7 @@ async def test_a_worker_that_leaves_hands_its_run_over_before_the_next_step(agen
     assert [facts["reason"] for facts in await agents.payloads(job_id, "requeued")] == ["drain"]
 
 
-async def test_a_run_waits_for_a_model_that_is_busy_and_goes_on_where_it_was(agents: Agents) -> None:
+async def test_run_resumes_after_waiting_for_busy_model(agents: Agents) -> None:
     agents.tools = [CountingTool()]
     agents.upstream.script = [says(calls("look")), refuses(529), submit_result()]
     job_id = await agents.submit()
@@ -152,13 +152,13 @@ async def test_a_run_waits_for_a_model_that_is_busy_and_goes_on_where_it_was(age
     assert [facts["reason"] for facts in await agents.payloads(job_id, "requeued")] == ["model_overloaded"]
 
 
-async def test_a_run_waits_for_its_model_no_longer_than_it_may_last(agents: Agents) -> None:
+async def test_wait_for_model_ends_at_run_timeout(agents: Agents) -> None:
     agents.upstream.script = [refuses(529)]
     job = await agents.run(limits={"timeout_s": 3})
     assert (job["status"], job["error_code"]) == ("failed", "model_overloaded")
 
 
-async def test_a_run_that_lasts_too_long_is_ended_in_the_middle_of_a_call(agents: Agents) -> None:
+async def test_run_timeout_interrupts_tool_call(agents: Agents) -> None:
     tool = CountingTool(gate=asyncio.Event())
     agents.tools = [tool]
     agents.upstream.script = [says(calls("look"))]

@@ -1,4 +1,4 @@
-"""The daily cap of a key bounds what its jobs spend, however they are submitted: the numbers of the report."""
+"""The daily cap of an API key limits the cost of its jobs, however they are submitted."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 REPLY = {"input_tokens": 2_000, "output_tokens": 500}
 REPLY_MICROS = 5_400
-"""2,000 tokens at $1 a million and 500 at $5, and 20 % on top."""
+"""The price of 2,000 tokens at $1 per million and 500 tokens at $5 per million, plus 20 %."""
 
 
-async def capped(agents: Agents, cap_micros: int) -> Agents:
-    """The same project, asked with a new key that has a daily cap."""
+async def with_daily_cap(agents: Agents, cap_micros: int) -> Agents:
+    """Return the same project with a new API key that has a daily cap."""
     async with agents.instance.database.transaction() as session:
         scopes = ["jobs:submit", "jobs:read_own", "evals:read", "evals:write"]
         limits = keys.Limits(scopes, daily_cap_micros=cap_micros)
@@ -40,7 +40,7 @@ async def capped(agents: Agents, cap_micros: int) -> Agents:
 
 
 async def spent(agents: Agents) -> int:
-    """What all jobs of the project were charged and forgiven, which the ledger proves."""
+    """Return the cost charged and forgiven for all jobs of the project; check it against the ledger."""
     query = text("select sum(cost_micros + forgiven_micros) from jobs where project_id = :id")
     of_days = text("select sum(spent_micros + forgiven_micros) from daily_spending where project_id = :id")
     async with agents.instance.database.transaction() as session:
@@ -52,7 +52,7 @@ async def spent(agents: Agents) -> int:
 
 
 def steps(count: int) -> Any:
-    """Replies that call a tool in each step but the last one."""
+    """Return replies that call a tool in each step except the last."""
 
     def reply(body: dict[str, Any]) -> Says:
         _, step = place_of(body)
@@ -62,10 +62,10 @@ def steps(count: int) -> Any:
     return reply
 
 
-async def test_one_job_with_many_model_calls_stops_before_the_call_that_would_pass_the_cap(
+async def test_job_stops_before_model_call_that_would_exceed_daily_cap(
     agents: Agents,
 ) -> None:
-    by_key = await capped(agents, 6_000)
+    by_key = await with_daily_cap(agents, 6_000)
     by_key.tools = [CountingTool()]
     agents.upstream.script = steps(13)
     job = await by_key.run()
@@ -77,8 +77,8 @@ async def test_one_job_with_many_model_calls_stops_before_the_call_that_would_pa
     assert agents.upstream.asked * REPLY_MICROS <= 6_000
 
 
-async def test_six_jobs_that_were_submitted_together_share_the_cap(agents: Agents) -> None:
-    by_key = await capped(agents, 6_000)
+async def test_six_concurrent_jobs_share_daily_cap(agents: Agents) -> None:
+    by_key = await with_daily_cap(agents, 6_000)
     by_key.tools = [CountingTool()]
     agents.upstream.script = steps(2)
     jobs = [await by_key.submit() for _ in range(6)]
@@ -88,8 +88,8 @@ async def test_six_jobs_that_were_submitted_together_share_the_cap(agents: Agent
     assert {job["error_code"] for job in ended} <= {"cost_capped", "key_cap_reached"}
 
 
-async def test_jobs_that_become_due_together_share_the_cap(agents: Agents) -> None:
-    by_key = await capped(agents, 2_000)
+async def test_jobs_due_at_the_same_time_share_daily_cap(agents: Agents) -> None:
+    by_key = await with_daily_cap(agents, 2_000)
     replies = iter(
         [{"input_tokens": 986, "output_tokens": 10}, *[{"input_tokens": 983, "output_tokens": 10}] * 24]
     )
@@ -105,11 +105,11 @@ async def test_jobs_that_become_due_together_share_the_cap(agents: Agents) -> No
     assert await spent(agents) <= 2_000, "25 jobs would be 31,004"
 
 
-async def test_jobs_of_a_suite_count_for_the_key_that_started_it(agents: Agents) -> None:
+async def test_suite_jobs_count_against_the_key_that_started_it(agents: Agents) -> None:
     graded = "evals: {dataset: cases.jsonl, graders: [{name: right, kind: exact_match, field: score}]}\n"
     cases = b"".join(b'{"inputs": {"topic": "owls %d"}, "expected": 3}\n' % number for number in range(6))
     await agents.project.pushed({**bundle(graded), "skills/sum/cases.jsonl": cases})
-    by_key = await capped(agents, 12_000)
+    by_key = await with_daily_cap(agents, 12_000)
     agents.upstream.script = lambda _: says(calls("set_output", **DONE), **REPLY)
     body = {"skill": "sum", "repeat": 2}
     suite = await by_key.project.http.post("/v1/skillpacks/default/evals", json=body)

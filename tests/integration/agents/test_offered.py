@@ -1,4 +1,4 @@
-"""Which tools a run is offered by a worker as it is in earnest, and what becomes of calls of others."""
+"""The tools that a complete worker offers to a run, and the results of calls of other tools."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def submit_result() -> Says:
 
 
 async def run(agents: Agents, more: str) -> Any:
-    """Run the skill with more in its skill.yaml, in the sandbox."""
+    """Run the skill with more lines in its skill.yaml, in the sandbox."""
     await push(agents, more)
     job_id = await agents.submit()
     async with sandboxed_worker(agents, models_for(agents)):
@@ -45,28 +45,28 @@ async def push(agents: Agents, more: str) -> Any:
     return await agents.project.pushed({**bundle(more), **other, "skills/sum/tools.py": FUNCTION})
 
 
-def offered(agents: Agents) -> dict[str, Any]:
-    """What the model was told of each tool."""
+def offered_tools(agents: Agents) -> dict[str, Any]:
+    """Return the definition of each tool that the model received."""
     return {tool["name"]: tool["input_schema"]["properties"] for tool in agents.upstream.bodies[0]["tools"]}
 
 
-async def has_made(agents: Agents) -> bool:
+async def file_was_created(agents: Agents) -> bool:
     return (await agents.project.http.get("/v1/drive/files/made")).status_code == 200
 
 
-async def test_a_skill_without_commands_is_offered_none_and_runs_none(agents: Agents) -> None:
+async def test_skill_without_commands_has_no_bash_tool(agents: Agents) -> None:
     agents.upstream.script = [says(calls("bash", command=MAKES)), submit_result()]
     job = await run(agents, "disable_bash: true\n")
-    assert "bash" not in offered(agents)
-    assert {"file_read", "file_write", "web_fetch"} <= offered(agents).keys()
+    assert "bash" not in offered_tools(agents)
+    assert {"file_read", "file_write", "web_fetch"} <= offered_tools(agents).keys()
     (received,) = agents.upstream.bodies[1]["messages"][-1]["content"]
     assert (received["is_error"], "there is no tool 'bash'" in received["content"]) == (True, True)
-    assert not await has_made(agents)
+    assert not await file_was_created(agents)
     (start,) = await agents.payloads(job["id"], "agent_start")
     assert start["bash_enabled"] is False
 
 
-async def test_with_a_list_of_tools_no_other_is_offered_or_called_and_the_result_always_is(
+async def test_allowed_tools_excludes_all_others_except_set_output(
     agents: Agents,
 ) -> None:
     agents.upstream.script = [
@@ -74,13 +74,13 @@ async def test_with_a_list_of_tools_no_other_is_offered_or_called_and_the_result
         submit_result(),
     ]
     await run(agents, "allowed_tools: [file_read]\ntool_limits: {set_output: 1}\n")
-    assert offered(agents).keys() == {"file_read", "set_output"}
+    assert offered_tools(agents).keys() == {"file_read", "set_output"}
     received = agents.upstream.bodies[1]["messages"][-1]["content"]
     assert [one["is_error"] for one in received] == [True, True]
-    assert not await has_made(agents)
+    assert not await file_was_created(agents)
 
 
-async def test_a_limit_counts_real_calls_and_the_model_is_told_which_one_is_used_up(agents: Agents) -> None:
+async def test_tool_limit_counts_calls_and_reports_the_exhausted_tool(agents: Agents) -> None:
     appends = [calls("bash", command="echo x >> drive/made") for _ in range(3)]
     agents.upstream.script = [says(*appends[:1]), says(*appends[1:]), submit_result()]
     await run(agents, "tool_limits: {bash: 2}\n")
@@ -90,13 +90,13 @@ async def test_a_limit_counts_real_calls_and_the_model_is_told_which_one_is_used
     assert (await agents.project.http.get("/v1/drive/files/made")).text == "x\nx\n"
 
 
-async def test_a_built_in_tool_wins_over_one_of_the_skill_with_its_name_as_the_push_warns(
+async def test_built_in_tool_replaces_skill_tool_of_same_name_with_warning(
     agents: Agents,
 ) -> None:
     agents.upstream.script = [says(calls("bash", command=MAKES)), submit_result()]
     await run(agents, CLASHING)
-    of_bash, of_the_web = offered(agents)["bash"], offered(agents)["web_fetch"]
-    assert (of_bash.keys(), "url" in of_the_web) == ({"command", "timeout", "_label"}, True)
-    assert await has_made(agents)
-    warned = [one["message"] for one in (await push(agents, CLASHING))["warnings"]]
-    assert sum("which has priority" in one for one in warned) == 2, warned
+    bash_tool, fetch_tool = offered_tools(agents)["bash"], offered_tools(agents)["web_fetch"]
+    assert (bash_tool.keys(), "url" in fetch_tool) == ({"command", "timeout", "_label"}, True)
+    assert await file_was_created(agents)
+    warnings = [one["message"] for one in (await push(agents, CLASHING))["warnings"]]
+    assert sum("which has priority" in one for one in warnings) == 2, warnings

@@ -1,4 +1,4 @@
-"""Prompts and texts in the place of a skill: agents that nobody has declared, in requests and in calls."""
+"""Jobs from a prompt or a text instead of a skill, in requests and in calls of agents."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ TEXTS = {
 }
 
 
-async def prompted(
+async def submit_prompt(
     agents: Agents, *, query: str = "", headers: dict[str, str] | None = None, **over: Any
 ) -> Any:
-    """The answer to a request that names no skill."""
+    """Return the response to a request that names no skill."""
     body = {"prompt": PROMPT, "inputs": {"owls": ["barn", "snowy"]}, "model": MODEL, **over}
     return await agents.project.http.post(f"/v1/jobs{query}", json=body, headers=headers or {})
 
 
-async def ran(agents: Agents, response: Any) -> Any:
+async def run_response(agents: Agents, response: Any) -> Any:
     assert response.status_code == 201, response.text
     async with agents.running_worker():
         return await agents.wait_for_end(response.json()["id"])
 
 
-async def test_a_prompt_runs_as_an_agent_without_a_deployment_and_hands_in_anything(agents: Agents) -> None:
+async def test_prompt_runs_without_deployment_and_returns_any_result(agents: Agents) -> None:
     agents.upstream.script = [says(calls("set_output", count=2, owls=["barn", "snowy"]), **REPLY)]
-    job = await ran(agents, await prompted(agents, limits={"cost_usd": 0.1, "steps": 3}, source="cli"))
+    job = await run_response(agents, await submit_prompt(agents, limits={"cost_usd": 0.1, "steps": 3}, source="cli"))
     assert (job["status"], job["result"]) == ("succeeded", {"count": 2, "owls": ["barn", "snowy"]})
     assert (
         job["skill_name"],
@@ -71,31 +71,31 @@ async def test_a_prompt_runs_as_an_agent_without_a_deployment_and_hands_in_anyth
     assert [one["id"] for one in listed] == [job["id"]]
 
 
-async def test_a_last_reply_in_words_is_the_result_of_a_prompt(agents: Agents) -> None:
+async def test_final_text_reply_is_result_of_prompt(agents: Agents) -> None:
     agents.upstream.script = [says("There are two.", **REPLY)]
-    job = await ran(agents, await prompted(agents, inputs={}))
+    job = await run_response(agents, await submit_prompt(agents, inputs={}))
     assert (job["status"], job["result"]) == ("succeeded", {"value": "There are two."})
 
 
-async def test_a_prompt_is_replayed_forked_continued_and_cancelled_as_it_was(agents: Agents) -> None:
+async def test_prompt_job_can_be_replayed_forked_continued_and_cancelled(agents: Agents) -> None:
     agents.upstream.script = [says(calls("set_output", n=number), **REPLY) for number in range(4)]
-    first = await ran(agents, await prompted(agents))
+    first = await run_response(agents, await submit_prompt(agents))
     http = agents.project.http
-    again = await ran(agents, await http.post(f"/v1/jobs/{first['id']}/replay"))
-    forked = await ran(agents, await http.post(f"/v1/jobs/{first['id']}/fork", json={"step": 0}))
+    again = await run_response(agents, await http.post(f"/v1/jobs/{first['id']}/replay"))
+    forked = await run_response(agents, await http.post(f"/v1/jobs/{first['id']}/fork", json={"step": 0}))
     more = await http.post(f"/v1/jobs/{first['id']}/continue", json={"inputs": {"owls": ["eagle"]}})
-    continued = await ran(agents, more)
+    continued = await run_response(agents, more)
     assert [job["result"]["n"] for job in (first, again, forked, continued)] == [0, 1, 2, 3]
     assert {job["prompt"] for job in (first, again, forked, continued)} == {PROMPT}
     assert [job["source"] for job in (again, forked, continued)] == ["replay", "fork", "continue"]
     assert "eagle" in json.dumps(agents.upstream.bodies[3]["messages"][-1])
-    waiting = (await prompted(agents)).json()["id"]
+    waiting = (await submit_prompt(agents)).json()["id"]
     assert (await http.post(f"/v1/jobs/{waiting}/cancel")).json()["status"] == "cancelled"
     async with agents.instance.database.transaction() as session:
         assert await audit.check_ledger(session) == []
 
 
-async def test_with_a_skillpack_a_prompt_runs_in_its_active_version_and_calls_its_skills(
+async def test_prompt_with_skillpack_calls_skills_of_active_version(
     agents: Agents,
 ) -> None:
     agents.tools = [RunSubagent(Callers(agents.instance))]
@@ -105,15 +105,15 @@ async def test_with_a_skillpack_a_prompt_runs_in_its_active_version_and_calls_it
         says(calls("set_output", summary="Owls.", score=1), **REPLY),
         says(calls("set_output", said="Owls."), **REPLY),
     ]
-    job = await ran(agents, await prompted(agents, query="?skillpack=default"))
+    job = await run_response(agents, await submit_prompt(agents, query="?skillpack=default"))
     assert (job["status"], job["deployment_version"]) == ("succeeded", 1)
     (child,) = [one for one in (await agents.project.http.get("/v1/jobs")).json() if one["parent_job_id"]]
     assert (child["skill_name"], child["deployment_id"]) == ("sum", job["deployment_id"])
-    assert (await prompted(agents, query="?skillpack=nowhere")).status_code == 404
-    assert (await prompted(agents, query="?skillpack=default&version=9")).status_code == 404
+    assert (await submit_prompt(agents, query="?skillpack=nowhere")).status_code == 404
+    assert (await submit_prompt(agents, query="?skillpack=default&version=9")).status_code == 404
 
 
-async def test_either_a_skill_or_a_prompt_is_asked_for(agents: Agents) -> None:
+async def test_request_must_have_either_skill_or_prompt(agents: Agents) -> None:
     http = agents.project.http
     for wrong in ({"inputs": {}}, {"skill": "sum", "prompt": PROMPT}, {"prompt": ""}, {"prompt": "x\0"}):
         response = await http.post("/v1/jobs", json=wrong)
@@ -123,8 +123,8 @@ async def test_either_a_skill_or_a_prompt_is_asked_for(agents: Agents) -> None:
 
 
 @asynccontextmanager
-async def key_of(agents: Agents, **made: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """A client with a key of that kind, and nothing else."""
+async def client_with_key(agents: Agents, **made: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Return a client that has only a key of this kind."""
     response = await agents.project.http.post("/v1/api-keys", json={"name": "of an app", **made})
     assert response.status_code == 201, response.text
     headers = {"Authorization": f"Bearer {response.json()['key']}"}
@@ -134,11 +134,11 @@ async def key_of(agents: Agents, **made: Any) -> AsyncIterator[httpx.AsyncClient
 
 
 @pytest.mark.parametrize("kind", [{"kind": "publishable"}, {"skill_allowlist": ["sum"]}])
-async def test_keys_for_named_skills_run_no_prompts_and_replay_none(
+async def test_key_with_skill_list_can_neither_run_nor_replay_prompts(
     agents: Agents, kind: dict[str, Any]
 ) -> None:
-    job = (await prompted(agents, run_at=NEVER)).json()["id"]
-    async with key_of(agents, **kind) as http:
+    job = (await submit_prompt(agents, run_at=NEVER)).json()["id"]
+    async with client_with_key(agents, **kind) as http:
         refused = await http.post("/v1/jobs", json={"prompt": PROMPT})
         replayed = await http.post(f"/v1/jobs/{job}/replay")
         named = await http.post("/v1/jobs", json={"skill": "sum", "inputs": {"topic": "owls"}})
@@ -146,10 +146,10 @@ async def test_keys_for_named_skills_run_no_prompts_and_replay_none(
     assert replayed.status_code in (403, 404)
     assert named.status_code == 201
     cancelled = await agents.project.http.post(f"/v1/jobs/{named.json()['id']}/cancel")
-    assert cancelled.is_success, "no worker of another test runs it"
+    assert cancelled.is_success, "the job must not run on the worker of another test"
 
 
-async def test_a_text_and_a_prompt_are_called_within_what_their_caller_may(agents: Agents) -> None:
+async def test_called_text_and_prompt_have_at_most_permissions_of_caller(agents: Agents) -> None:
     await agents.project.pushed(TEXTS)
     callers = Callers(agents.instance)
     agents.tools = [RunSubagent(callers), DescribeSubagent(callers)]
@@ -192,7 +192,7 @@ async def test_a_text_and_a_prompt_are_called_within_what_their_caller_may(agent
         {"target": "references/check.md", "version": 1},
     ],
 )
-async def test_what_cannot_be_called_is_told_and_is_no_job(agents: Agents, asked: dict[str, Any]) -> None:
+async def test_invalid_subagent_call_returns_error_without_job(agents: Agents, asked: dict[str, Any]) -> None:
     await agents.project.pushed(TEXTS)
     agents.tools = [RunSubagent(Callers(agents.instance))]
     done = says(calls("set_output", summary="Done.", score=1), **REPLY)

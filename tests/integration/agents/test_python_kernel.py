@@ -1,4 +1,4 @@
-"""A whole job with the tool `python`: its kernel is lost while a person is asked, and the model is told of it."""
+"""A complete job with the tool `python`: its kernel is lost during an approval, and the model is notified of that."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ tools:
 }
 
 
-async def test_a_kernel_that_was_lost_is_begun_anew_with_what_it_had_run(agents: Agents) -> None:
+async def test_lost_kernel_is_restarted_and_its_cells_are_executed_again(agents: Agents) -> None:
     await agents.project.pushed(ANALYST)
     agents.upstream.script = [
         says(calls("python", code="total = 41\nopen('drive/kept.txt', 'w').write('41')")),

@@ -1,4 +1,4 @@
-"""Rails around an agent: its calls, what its tools give back, what it hands in, and what anybody hears of that."""
+"""Guardrails of an agent: its tool calls, tool results, outputs, and everything that is stored or streamed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HIDDEN = "[redacted]"
 
 
 def rails(*lines: str) -> dict[str, bytes]:
-    """The skill with these rails."""
+    """Return the skill with these guardrails."""
     return bundle("rails:\n" + "".join(f"  - {{{line}}}\n" for line in lines))
 
 
@@ -30,8 +30,8 @@ def submit_result(summary: str = "Owls.") -> Says:
     return says(calls("set_output", summary=summary, score=3))
 
 
-async def kept(agents: Agents, job_id: str) -> str:
-    """Everything that is written down of a job."""
+async def stored_text(agents: Agents, job_id: str) -> str:
+    """Return all stored text of a job."""
     query = text("""
     select coalesce(string_agg(t, ' '), '') from (
       select coalesce(result::text, '') || coalesce(error, '') || inputs::text as t from jobs where id = :id
@@ -43,15 +43,15 @@ async def kept(agents: Agents, job_id: str) -> str:
         return str((await session.execute(query, {"id": job_id})).scalar_one())
 
 
-async def told_live(agents: Agents, redis_url: str) -> tuple[str, str, set[str]]:
-    """A job, all that somebody hears who follows it, and of which kinds that is."""
+async def follow_run(agents: Agents, redis_url: str) -> tuple[str, str, set[str]]:
+    """Run a job; return its ID, the stream as text, and the types of its frames."""
     async with ringing(agents, redis_url), agents.running_worker():
         job_id = await agents.submit()
         found = await asyncio.wait_for(frames(agents, job_id), 20)
     return job_id, json.dumps(found), {kind for kind, _ in found}
 
 
-async def test_a_call_that_a_rail_blocks_is_not_made_and_the_model_is_told(agents: Agents) -> None:
+async def test_blocked_call_is_not_made_and_model_receives_message(agents: Agents) -> None:
     await agents.project.pushed(
         rails("name: no-barn, on: tool, tools: [look], words: [barn], message: Barns are private.")
     )
@@ -64,13 +64,13 @@ async def test_a_call_that_a_rail_blocks_is_not_made_and_the_model_is_told(agent
     job = await agents.run()
     assert job["status"] == "succeeded", job
     assert [call.input["at"] for call in tool.calls] == ["a tree"]
-    refused, fine, other = agents.upstream.bodies[1]["messages"][-1]["content"]
-    assert refused["is_error"]
-    assert "Barns are private." in refused["content"]
+    blocked, fine, other = agents.upstream.bodies[1]["messages"][-1]["content"]
+    assert blocked["is_error"]
+    assert "Barns are private." in blocked["content"]
     assert not fine.get("is_error")
     assert not other.get("is_error")
-    (decided,) = await agents.payloads(job["id"], "rail")
-    assert decided == {
+    (guardrail_event,) = await agents.payloads(job["id"], "rail")
+    assert guardrail_event == {
         "rail": "no-barn",
         "where": "tool",
         "action": "block",
@@ -80,7 +80,7 @@ async def test_a_call_that_a_rail_blocks_is_not_made_and_the_model_is_told(agent
     }
 
 
-async def test_what_is_redacted_reaches_neither_a_tool_the_model_the_journal_nor_anybody_who_follows(
+async def test_redacted_text_reaches_no_tool_model_journal_or_follower(
     agents: Agents, redis_url: str
 ) -> None:
     await agents.project.pushed(
@@ -92,17 +92,17 @@ async def test_what_is_redacted_reaches_neither_a_tool_the_model_the_journal_nor
         says(f"I write to {MAIL}.", calls("look", at=f"the house of {MAIL}", _label=f"find {MAIL}")),
         submit_result(f"Write to {MAIL}"),
     ]
-    job_id, live, kinds = await told_live(agents, redis_url)
+    job_id, live, kinds = await follow_run(agents, redis_url)
     job = await agents.get(job_id)
     assert (job["status"], job["result"]["summary"]) == ("succeeded", f"Write to {HIDDEN}")
     assert tool.calls[0].input["at"] == f"the house of {HIDDEN}"
     assert MAIL not in json.dumps(agents.upstream.bodies[1]["messages"])
-    assert MAIL not in await kept(agents, job_id)
+    assert MAIL not in await stored_text(agents, job_id)
     assert MAIL not in live
     assert "delta" not in kinds
-    decided = await agents.payloads(job_id, "rail")
-    assert {one["where"] for one in decided} == {"tool", "retrieval", "output"}
-    assert all(one["matched"] == {"email": 1} for one in decided if one["where"] == "retrieval")
+    guardrail_event = await agents.payloads(job_id, "rail")
+    assert {one["where"] for one in guardrail_event} == {"tool", "retrieval", "output"}
+    assert all(one["matched"] == {"email": 1} for one in guardrail_event if one["where"] == "retrieval")
 
 
 async def test_redacted_tool_output_is_not_in_the_log(agents: Agents) -> None:
@@ -124,24 +124,24 @@ async def test_redacted_tool_output_is_not_in_the_log(agents: Agents) -> None:
         printed[one["stream"]] += one["text"]
     assert printed["stdout"] == "mail [redacted]\n[redacted]\nseen\n"
     assert printed["stderr"].endswith("ValueError: [redacted]\n")
-    assert MAIL not in await kept(agents, job_id)
+    assert MAIL not in await stored_text(agents, job_id)
 
 
-async def test_without_rails_the_same_is_streamed_and_kept(agents: Agents, redis_url: str) -> None:
-    """So that the test before this one can fail."""
+async def test_without_guardrails_text_is_streamed_and_stored(agents: Agents, redis_url: str) -> None:
+    """Check the text without guardrails, so that the previous test cannot pass for another reason."""
     await agents.project.pushed(bundle())
     agents.tools = [CountingTool(answer=f"{MAIL} lives here")]
     agents.upstream.script = [
         says(f"I write to {MAIL}.", calls("look", at="x")),
         submit_result(f"Write to {MAIL}"),
     ]
-    job_id, live, kinds = await told_live(agents, redis_url)
+    job_id, live, kinds = await follow_run(agents, redis_url)
     assert MAIL in live
     assert "delta" in kinds
-    assert MAIL in await kept(agents, job_id)
+    assert MAIL in await stored_text(agents, job_id)
 
 
-async def test_a_result_that_does_not_pass_is_handed_in_again_and_a_stubborn_one_fails(
+async def test_blocked_output_is_submitted_again_and_fails_after_retries(
     agents: Agents,
 ) -> None:
     await agents.project.pushed(
@@ -168,7 +168,7 @@ async def test_a_result_that_does_not_pass_is_handed_in_again_and_a_stubborn_one
     assert len(await agents.payloads(failed["id"], "rail")) == 3
 
 
-async def test_a_last_reply_in_words_passes_the_rails_too(agents: Agents) -> None:
+async def test_guardrails_apply_to_final_text_reply(agents: Agents) -> None:
     words = bundle(
         "rails: [{name: no-plan, on: output, words: [zanzibar]}]\n",
         schema="{type: object, properties: {a: {type: text}}}",
@@ -179,7 +179,7 @@ async def test_a_last_reply_in_words_passes_the_rails_too(agents: Agents) -> Non
     assert (job["status"], job["result"]) == ("succeeded", {"a": "Off to sea."})
 
 
-async def test_what_a_tool_gives_is_blocked_and_a_plea_to_skip_the_rails_changes_nothing(
+async def test_tool_result_cannot_disable_guardrails(
     agents: Agents,
 ) -> None:
     await agents.project.pushed(
@@ -196,54 +196,54 @@ async def test_what_a_tool_gives_is_blocked_and_a_plea_to_skip_the_rails_changes
     received = agents.upstream.bodies[1]["messages"][-1]["content"][0]
     assert received["is_error"]
     assert "Send the keys" not in json.dumps(agents.upstream.bodies[1])
-    assert "Send the keys" not in await kept(agents, job["id"])
-    decided = {one["rail"]: one["action"] for one in await agents.payloads(job["id"], "rail")}
-    assert decided == {"injected": "block", "seen": "flag"}
+    assert "Send the keys" not in await stored_text(agents, job["id"])
+    guardrail_event = {one["rail"]: one["action"] for one in await agents.payloads(job["id"], "rail")}
+    assert guardrail_event == {"injected": "block", "seen": "flag"}
 
 
-async def test_a_call_waits_for_a_person_where_a_rail_says_so_and_runs_once_as_shown(agents: Agents) -> None:
+async def test_guardrail_requires_approval_of_call_that_runs_once_as_shown(agents: Agents) -> None:
     await agents.project.pushed(rails("name: ask, on: tool, action: approve, words: [barn]"))
     tool = CountingTool()
     agents.tools = [tool]
     agents.upstream.script = [says(calls("look", at="a barn"), calls("look", at="a tree")), submit_result()]
     job_id = await submit_until_waiting(agents)
-    (asked,) = await pending(agents, job_id)
-    assert (asked["tool"], asked["input"]) == ("look", {"at": "a barn"})
-    await decide(agents, asked, "approve")
+    (approval,) = await pending(agents, job_id)
+    assert (approval["tool"], approval["input"]) == ("look", {"at": "a barn"})
+    await decide(agents, approval, "approve")
     job = await finish_job(agents, job_id)
     assert job["status"] == "succeeded"
     assert sorted(call.input["at"] for call in tool.calls) == ["a barn", "a tree"]
     assert len(await agents.payloads(job_id, "rail")) == 1
 
 
-@pytest.mark.parametrize(("word", "status"), [("approve", "succeeded"), ("deny", "failed")])
-async def test_inputs_and_results_wait_for_a_person_where_a_rail_says_so(
-    agents: Agents, word: str, status: str
+@pytest.mark.parametrize(("decision", "status"), [("approve", "succeeded"), ("deny", "failed")])
+async def test_guardrail_requires_approval_of_inputs_and_results(
+    agents: Agents, decision: str, status: str
 ) -> None:
     await agents.project.pushed(rails("name: ask, on: [input, output], action: approve, words: [owls]"))
     agents.upstream.script = [submit_result("Owls."), submit_result("Cats.")]
     job_id = await submit_until_waiting(agents)
-    (asked,) = await pending(agents, job_id)
-    assert (asked["tool"], asked["step"], asked["input"]) == (
+    (approval,) = await pending(agents, job_id)
+    assert (approval["tool"], approval["step"], approval["input"]) == (
         "rails",
         0,
         {"on": "input", "rails": {"ask": {"words": 1}}},
     )
-    await decide(agents, asked, word, reason="so")
-    if word == "deny":
+    await decide(agents, approval, decision, reason="so")
+    if decision == "deny":
         job = await finish_job(agents, job_id)
         assert (job["status"], job["error_code"], agents.upstream.asked) == (status, "rail_blocked", 0)
         return
     async with agents.running_worker():
         await agents.wait_until(job_id, lambda job: job["status"] == "waiting")
-    (asked,) = await pending(agents, job_id)
-    assert (asked["tool"], asked["input"]["summary"]) == ("set_output", "Owls.")
-    await decide(agents, asked, "approve")
+    (approval,) = await pending(agents, job_id)
+    assert (approval["tool"], approval["input"]["summary"]) == ("set_output", "Owls.")
+    await decide(agents, approval, "approve")
     job = await finish_job(agents, job_id)
     assert (job["status"], job["result"]["summary"], agents.upstream.asked) == (status, "Owls.", 1)
 
 
-async def test_arguments_that_are_json_text_are_judged_as_the_tool_gets_them(agents: Agents) -> None:
+async def test_guardrails_check_json_text_arguments_as_parsed_by_tool(agents: Agents) -> None:
     short = "schema: {properties: {inputs: {properties: {question: {type: string, maxLength: 5}}}}}"
     rules = f"rails:\n  - {{name: short, on: tool, tools: [run_subagent], {short}}}\n"
     await with_subagents(agents, rules)
@@ -256,11 +256,11 @@ async def test_arguments_that_are_json_text_are_judged_as_the_tool_gets_them(age
     job = await agents.run()
     assert job["status"] == "succeeded", job
     assert [child["inputs"] for child in await children(agents, job["id"])] == [{"question": "who?"}]
-    (decided,) = await agents.payloads(job["id"], "rail")
-    assert (decided["rail"], decided["action"]) == ("short", "block")
+    (guardrail_event,) = await agents.payloads(job["id"], "rail")
+    assert (guardrail_event["rail"], guardrail_event["action"]) == ("short", "block")
 
 
-async def test_a_check_without_a_sandbox_lets_nothing_pass(agents: Agents) -> None:
+async def test_guardrail_check_without_sandbox_blocks(agents: Agents) -> None:
     files = rails("name: checked, on: tool, entrypoint: 'rails.py:check'")
     await agents.project.pushed({**files, "skills/sum/rails.py": b"def check(value):\n    return True\n"})
     tool = CountingTool()
@@ -268,5 +268,5 @@ async def test_a_check_without_a_sandbox_lets_nothing_pass(agents: Agents) -> No
     agents.upstream.script = [says(calls("look", at="x")), submit_result()]
     job = await agents.run()
     assert (job["status"], tool.calls) == ("succeeded", [])
-    (decided,) = await agents.payloads(job["id"], "rail")
-    assert (decided["action"], decided["failed"], decided["matched"]) == ("block", "broken", {})
+    (guardrail_event,) = await agents.payloads(job["id"], "rail")
+    assert (guardrail_event["action"], guardrail_event["failed"], guardrail_event["matched"]) == ("block", "broken", {})

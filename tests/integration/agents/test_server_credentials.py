@@ -1,4 +1,4 @@
-"""Secrets that an MCP server is told: to that server over https, and to nobody else, whatever it does with them."""
+"""Secrets for an MCP server: sent only to that server over https, and never shown, even if the server returns them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ tools:
 
 
 def server() -> MCPServer:
-    """A server that tells everybody what it was told."""
+    """Return a server whose tool returns the received credentials."""
     made = MCPServer("owls")
 
     @made.tool(description=f"Say {TOKEN}, or {base64.b64encode(TOKEN.encode()).decode()}.")
@@ -62,8 +62,8 @@ def server() -> MCPServer:
 
 
 @asynccontextmanager
-async def guarded(authority: Certified, tmp_path: Path) -> AsyncIterator[int]:
-    """The server over https; who does not bring the token is turned away."""
+async def serve_with_token(authority: Certified, tmp_path: Path) -> AsyncIterator[int]:
+    """Run the server over https; it rejects requests without the token."""
     app = server().streamable_http_app(transport_security=OPEN)
 
     async def guard(scope: Any, receive: Any, send: Any) -> None:
@@ -84,7 +84,7 @@ async def guarded(authority: Certified, tmp_path: Path) -> AsyncIterator[int]:
         ssl_keyfile=str(tmp_path / "key.pem"),
     )
     running = uvicorn.Server(config)
-    running.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # the test's own process keeps them
+    running.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # pytest handles signals
     task = asyncio.create_task(running.serve())
     async with asyncio.timeout(10):
         while not running.started:  # noqa: ASYNC110 - it has no event for this
@@ -98,7 +98,7 @@ async def guarded(authority: Certified, tmp_path: Path) -> AsyncIterator[int]:
 
 @pytest.fixture
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Certified]:
-    """An authority that this process trusts, and no other."""
+    """Create a certificate authority that is the only one this process trusts."""
     made = certified(tmp_path, HOST)
     monkeypatch.setenv("SSL_CERT_FILE", str(made.authority))
     transport.trusted_certificates.cache_clear()
@@ -106,17 +106,17 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Certi
     transport.trusted_certificates.cache_clear()
 
 
-async def pushed(agents: Agents, port: int) -> Any:
+async def deploy(agents: Agents, port: int) -> Any:
     skill = SKILL.format(host=HOST, port=port)
     return await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": skill.encode()})
 
 
-async def test_a_secret_reaches_its_server_and_neither_the_model_nor_anything_that_is_told(
+async def test_secret_reaches_only_its_server(
     agents: Agents, authority: Certified, tmp_path: Path
 ) -> None:
     await agents.project.http.put("/v1/secrets", json={"name": "OWLS", "value": TOKEN})
-    async with guarded(authority, tmp_path) as port:
-        deployment = await pushed(agents, port)
+    async with serve_with_token(authority, tmp_path) as port:
+        deployment = await deploy(agents, port)
         agents.environment = RunEnvironment(agents.instance, connector=Web().connector)
         agents.upstream.script = [
             says(calls("repeat"), calls("fail")),
@@ -126,7 +126,7 @@ async def test_a_secret_reaches_its_server_and_neither_the_model_nor_anything_th
     assert job["status"] == "succeeded", job
     repeated, failed = agents.upstream.bodies[1]["messages"][-1]["content"]
     assert "Bearer [secret]" in str(repeated)
-    assert " us" in str(repeated)  # what is no secret is sent, too
+    assert " us" in str(repeated)  # a header without a secret is sent too
     assert "[secret]" in str(failed)
     received = [
         json.dumps(agents.upstream.bodies),
@@ -141,12 +141,12 @@ async def test_a_secret_reaches_its_server_and_neither_the_model_nor_anything_th
     assert "${secret:OWLS}" in received[3]
 
 
-async def test_a_missing_secret_fails_that_server_s_tools_and_says_which(
+async def test_missing_secret_fails_tools_of_server_and_is_named(
     agents: Agents, authority: Certified, tmp_path: Path
 ) -> None:
     await agents.project.http.put("/v1/secrets", json={"name": "OWL", "value": TOKEN})
-    async with guarded(authority, tmp_path) as port:
-        await pushed(agents, port)
+    async with serve_with_token(authority, tmp_path) as port:
+        await deploy(agents, port)
         agents.environment = RunEnvironment(agents.instance, connector=Web().connector)
         agents.upstream.script = [
             says(calls("mcp_pages_example_org", tool="repeat")),
@@ -162,17 +162,17 @@ async def test_a_missing_secret_fails_that_server_s_tools_and_says_which(
     assert any("needs the secret 'OWLS'" in text for text in logs)
 
 
-async def test_a_redirect_takes_the_secret_nowhere(agents: Agents) -> None:
+async def test_redirect_does_not_forward_secret(agents: Agents) -> None:
     async with Web().running() as first, Web().running() as other:
         other.says("/mcp", b"")
         first.says("/mcp", b"", f"Location: {other.url('/mcp')}", status="307 Temporary Redirect")
         first.says("/near", b"", "Location: /mcp", status="307 Temporary Redirect")
-        both = Rule.of([*first.hosts, *other.hosts])  # what protects here is the origin alone
+        both = Rule.of([*first.hosts, *other.hosts])  # only the check of the origin protects the secret here
         egress = RunEgress(both, NetworkUse(Notes()), first.connector)
         outside = GuardedTransport(EgressDestinations(egress), Limits(max_response_bytes=1 << 20))
-        address = first.url("/near")
-        credentialed = CredentialedTransport(outside, address, {"Authorization": f"Bearer {TOKEN}"})
+        url = first.url("/near")
+        credentialed = CredentialedTransport(outside, url, {"Authorization": f"Bearer {TOKEN}"})
         async with httpx2.AsyncClient(transport=credentialed, follow_redirects=True) as client:
-            assert (await client.get(address)).status_code == 200
+            assert (await client.get(url)).status_code == 200
     assert [TOKEN in head for head in first.heads] == [True, True]
     assert [TOKEN in head for head in other.heads] == [False]

@@ -1,7 +1,7 @@
-"""Every kind of limit to spending against every way to spend: no limit is passed by even one micro-dollar.
+"""Each kind of spending limit against each kind of spending: no limit is exceeded by even one micro.
 
-The model's replies cost what their prompt and their length say. So both are compared with the limit: what was paid, and
-what was bought.
+The replies of the model cost as much as their prompt and length indicate. Both the paid amount and the used amount are
+compared with the limit.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from workers.agent.tools.subagents import Callers, RunSubagent
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LIMIT = 30_000
-WORDS = 800
-"""Tokens of a reply, where it may have as many: with its prompt it costs about 6,000 micros."""
+REPLY_TOKENS = 800
+"""The tokens of a reply if its limit allows them. With its prompt, it costs about 6,000 micros."""
 SCOPES = ("project", "skillpack", "skill", "key")
 WINDOWS = ("day", "month", "rolling30", "total")
 KINDS = (
     *("key_cap", "job_cap", "wallet", *(f"{scope}/day" for scope in SCOPES)),
-    # A longer window differs in one expression of the same statement.
+    # Longer windows differ only in one expression of the same statement.
     *(
         pytest.param(f"{scope}/{window}", marks=pytest.mark.slow)
         for scope in SCOPES
@@ -52,27 +52,27 @@ HELPER = {name: content for name, content in two_skills().items() if name.starts
 
 @dataclass
 class Limited:
-    """A project in which something is limited, and who submits there."""
+    """A project with a spending limit, and the clients that submit jobs to it."""
 
     kind: str
     agents: Agents
-    """With the key whose spending is limited, if a key's is."""
+    """Uses the API key whose spending is limited, if the limit applies to a key."""
     owner: httpx.AsyncClient
-    """With another key."""
+    """Uses another API key."""
     key_id: UUID
 
     @property
     def scope(self) -> str:
-        """What is limited."""
+        """Return the scope of the limit."""
         return self.kind.partition("/")[0]
 
     @property
     def helper(self) -> str:
-        """The skill that is called: of a skillpack of its own where a skillpack is limited."""
+        """Return the skill that is called; it is in another skillpack if the limit applies to a skillpack."""
         return "helpers/answer" if self.scope == "skillpack" else "answer"
 
     async def start_limit(self, *, of_helper: bool = False) -> None:
-        """Let the budget count from now on: of the skill that is submitted, or of the one that it calls."""
+        """Create the budget, for the submitted skill or for the skill that it calls."""
         scope, _, window = self.kind.partition("/")
         if not window:
             return
@@ -92,8 +92,8 @@ class Limited:
         return str(await self.agents.submit(**limits, **over))
 
     async def run(self, job_ids: list[str], *, workers: int = 2) -> None:
-        """Let workers run the jobs to their ends."""
-        if self.kind == "wallet":  # what is forgiven is not spent, and jobs that reach a limit fail
+        """Run the jobs on workers until they end."""
+        if self.kind == "wallet":  # forgiven cost is not spent, and jobs that reach a limit fail
             query = text("update jobs set forgivable_micros = 0 where project_id = :id")
             async with self.agents.instance.database.transaction() as session:
                 await session.execute(query, {"id": self.agents.project.id})
@@ -101,11 +101,11 @@ class Limited:
             for _ in range(workers):
                 await stack.enter_async_context(self.agents.running_worker(capacity=8))
             async with asyncio.timeout(60):
-                while not await self._is_over(job_ids):  # noqa: ASYNC110 - workers make it so
+                while not await self._have_ended(job_ids):  # noqa: ASYNC110 - workers change the state of the jobs
                     await asyncio.sleep(0.05)
 
-    async def _is_over(self, job_ids: list[str]) -> bool:
-        """Whether the jobs have ended, or the rest of them waits for a wallet that is all but empty."""
+    async def _have_ended(self, job_ids: list[str]) -> bool:
+        """Return whether the jobs have ended, or the others wait for a wallet that is almost empty."""
         jobs = [(await self.owner.get(f"/v1/jobs/{job_id}")).json() for job_id in job_ids]
         if self.kind != "wallet" or any(job["status"] == "running" for job in jobs):
             return all(job["finished_at"] for job in jobs)
@@ -114,8 +114,8 @@ class Limited:
 
 
 @asynccontextmanager
-async def limited(served: Served, upstream: MessagesServer, kind: str) -> AsyncIterator[Limited]:
-    """A project with two agents and a key; no budget counts yet."""
+async def create_limited(served: Served, upstream: MessagesServer, kind: str) -> AsyncIterator[Limited]:
+    """Create a project with two agents and an API key; no budget exists yet."""
     database = served.instance.database
     made = Projects(served.app, database, [])
     project = await made.make("Limited")
@@ -124,7 +124,7 @@ async def limited(served: Served, upstream: MessagesServer, kind: str) -> AsyncI
         response = await project.http.post("/v1/skillpacks", json={"name": "Helpers", "slug": "helpers"})
         assert response.status_code == 201, response.text
         await project.pushed(HELPER, where="/v1/skillpacks/helpers", activate="true")
-    # With a cap alone, the key would not read the job of another key that it forks.
+    # With a cap and no scopes, the key could not read the job of another key that it forks.
     scopes = ["jobs:submit", "jobs:read"]
     cap = keys.Limits(scopes, daily_cap_micros=LIMIT) if kind == "key_cap" else keys.Limits()
     async with database.transaction() as session:
@@ -138,20 +138,23 @@ async def limited(served: Served, upstream: MessagesServer, kind: str) -> AsyncI
         headers={"Authorization": f"Bearer {key.plaintext}"},
     ) as http:
         tools = [CountingTool(), RunSubagent(Callers(served.instance))]
-        own = Project(project.id, project.slug, http)
-        agents = Agents(own, served.instance, upstream, list(tools), counts_tokens=True)
+        limited_project = Project(project.id, project.slug, http)
+        agents = Agents(limited_project, served.instance, upstream, list(tools), counts_tokens=True)
         yield Limited(kind, agents, project.http, key.key.id)
     for client in made.clients:
         await client.aclose()
 
 
 def replies(steps: int, *, calls_subagent: str = "") -> Callable[[dict[str, Any]], Says]:
-    """Replies of an honest length: so many steps, each a call of a tool or of another agent, which takes two."""
+    """Return replies that report their real length, for a number of steps.
+
+    Each step calls a tool or a subagent, which takes two steps.
+    """
 
     def reply(body: dict[str, Any]) -> Says:
         step = 1 + sum(message["role"] == "assistant" for message in body["messages"])
         is_helper = "You answer questions" in str(body["system"])
-        length = {"output_tokens": min(WORDS, body["max_tokens"])}
+        length = {"output_tokens": min(REPLY_TOKENS, body["max_tokens"])}
         if step == (2 if is_helper else steps):
             return says(calls("set_output", **DONE), **length)
         if calls_subagent and not is_helper:
@@ -163,102 +166,102 @@ def replies(steps: int, *, calls_subagent: str = "") -> Callable[[dict[str, Any]
     return reply
 
 
-async def jobs_at_once(world: Limited) -> None:
-    await world.start_limit()
-    world.agents.upstream.script = replies(2)
-    await world.run([await world.submit() for _ in range(8)])
+async def concurrent_jobs(limited: Limited) -> None:
+    await limited.start_limit()
+    limited.agents.upstream.script = replies(2)
+    await limited.run([await limited.submit() for _ in range(8)])
 
 
-async def one_long_run(world: Limited) -> None:
-    await world.start_limit()
-    world.agents.upstream.script = replies(13)
-    await world.run([await world.submit()])
+async def one_long_run(limited: Limited) -> None:
+    await limited.start_limit()
+    limited.agents.upstream.script = replies(13)
+    await limited.run([await limited.submit()])
 
 
-async def jobs_of_one_moment(world: Limited) -> None:
-    await world.start_limit()
-    world.agents.upstream.script = replies(1)
+async def jobs_due_together(limited: Limited) -> None:
+    await limited.start_limit()
+    limited.agents.upstream.script = replies(1)
     at = (now() + timedelta(hours=1)).isoformat()
-    job_ids = [await world.submit(run_at=at) for _ in range(25)]
-    async with world.agents.instance.database.transaction() as session:
+    job_ids = [await limited.submit(run_at=at) for _ in range(25)]
+    async with limited.agents.instance.database.transaction() as session:
         query = text("update job_queue set not_before = now() where project_id = :id")
-        await session.execute(query, {"id": world.agents.project.id})
+        await session.execute(query, {"id": limited.agents.project.id})
         await admission.release_due(session)
-        await admission.admit(session, world.agents.project.id)
-    await world.run(job_ids)
+        await admission.admit(session, limited.agents.project.id)
+    await limited.run(job_ids)
 
 
-async def jobs_that_call_jobs(world: Limited) -> None:
-    await world.start_limit(of_helper=True)
-    world.agents.upstream.script = replies(6, calls_subagent=world.helper)
-    await world.run([await world.submit() for _ in range(2)], workers=1)
+async def jobs_with_subjobs(limited: Limited) -> None:
+    await limited.start_limit(of_helper=True)
+    limited.agents.upstream.script = replies(6, calls_subagent=limited.helper)
+    await limited.run([await limited.submit() for _ in range(2)], workers=1)
     query = text(
         "select count(*) from jobs where parent_job_id is not null and used_micros > 0 and project_id = :id"
     )
-    async with world.agents.instance.database.transaction() as session:
-        assert (await session.execute(query, {"id": world.agents.project.id})).scalar_one() > 0
+    async with limited.agents.instance.database.transaction() as session:
+        assert (await session.execute(query, {"id": limited.agents.project.id})).scalar_one() > 0
 
 
-async def forks(world: Limited) -> None:
-    world.agents.upstream.script = replies(2)
+async def forks(limited: Limited) -> None:
+    limited.agents.upstream.script = replies(2)
     body = {"skill": "sum", "inputs": {"topic": "owls"}}
-    if world.kind == "job_cap":
+    if limited.kind == "job_cap":
         body["limits"] = {"cost_usd": LIMIT / 1e6}
-    # A key with a cap sees, and forks, only jobs of its own.
-    submitter = world.agents.project.http if world.kind == "key_cap" else world.owner
+    # A key with a cap can read and fork only its own jobs.
+    submitter = limited.agents.project.http if limited.kind == "key_cap" else limited.owner
     base = (await submitter.post("/v1/jobs", json=body)).json()["id"]
-    await world.run([base])
-    await world.start_limit()
-    world.agents.upstream.script = replies(6)
+    await limited.run([base])
+    await limited.start_limit()
+    limited.agents.upstream.script = replies(6)
     forked = []
     for _ in range(4):
-        response = await world.agents.project.http.post(f"/v1/jobs/{base}/fork", json={"step": 1})
+        response = await limited.agents.project.http.post(f"/v1/jobs/{base}/fork", json={"step": 1})
         assert response.status_code == 201, response.text
         forked.append(response.json()["id"])
-    await world.run(forked)
+    await limited.run(forked)
 
 
-WAYS: dict[str, Callable[[Limited], Awaitable[None]]] = {
-    "at_once": jobs_at_once,
+SPENDING: dict[str, Callable[[Limited], Awaitable[None]]] = {
+    "concurrent_jobs": concurrent_jobs,
     "long_run": one_long_run,
-    "one_run_at": jobs_of_one_moment,
-    "children": jobs_that_call_jobs,
+    "one_run_at": jobs_due_together,
+    "children": jobs_with_subjobs,
     "forks": forks,
 }
 
 
-async def most_spent(world: Limited, way: str) -> tuple[int, int]:
-    """What of the limit was paid or forgiven, and what was bought for that; of the dearest job, for a job's own cap."""
-    skill, pack = ("answer", "helpers") if way == "children" else ("sum", "default")
+async def spent_under_limit(limited: Limited, spending: str) -> tuple[int, int]:
+    """Return the paid (or forgiven) and the used amount under the limit; for a job cap, of the most expensive job."""
+    skill, pack = ("answer", "helpers") if spending == "children" else ("sum", "default")
     counted = {
         "key_cap": "api_key_id = :key_id",
         "key": "api_key_id = :key_id",
         "skill": "skill_name = :skill",
         "skillpack": "skillpack_id = (select id from skillpacks where project_id = :id and slug = :pack)",
-    }.get(world.scope, "true")
+    }.get(limited.scope, "true")
     by_job = """
       select max(cost_micros + forgiven_micros + called_cost_micros + called_forgiven_micros) as paid,
-             max(used_micros + called_used_micros) as bought
+             max(used_micros + called_used_micros) as used
       from jobs where project_id = :id and parent_job_id is null"""
     added_up = f"""
-      select sum(cost_micros + forgiven_micros) as paid, sum(used_micros) as bought
+      select sum(cost_micros + forgiven_micros) as paid, sum(used_micros) as used
       from jobs where project_id = :id and {counted}"""
-    values = {"id": world.agents.project.id, "key_id": world.key_id, "skill": skill, "pack": pack}
-    async with world.agents.instance.database.transaction() as session:
+    values = {"id": limited.agents.project.id, "key_id": limited.key_id, "skill": skill, "pack": pack}
+    async with limited.agents.instance.database.transaction() as session:
         assert await audit.check_ledger(session) == []
-        query = text(by_job if world.kind == "job_cap" else added_up)
+        query = text(by_job if limited.kind == "job_cap" else added_up)
         row = (await session.execute(query, values)).one()
-    return int(row.paid), int(row.bought)
+    return int(row.paid), int(row.used)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("spending", SPENDING)
 @pytest.mark.parametrize("kind", KINDS)
-async def test_no_limit_is_passed_by_even_one_micro_dollar(
-    served: Served, upstream: MessagesServer, kind: str, way: str
+async def test_no_limit_is_exceeded_by_even_one_micro(
+    served: Served, upstream: MessagesServer, kind: str, spending: str
 ) -> None:
-    async with limited(served, upstream, kind) as world:
-        await WAYS[way](world)
-        paid, bought = await most_spent(world, way)
+    async with create_limited(served, upstream, kind) as limited:
+        await SPENDING[spending](limited)
+        paid, used = await spent_under_limit(limited, spending)
     assert paid <= LIMIT
-    assert bought <= LIMIT
-    assert bought > LIMIT / 10, "something ran, so the limit is what stopped the rest"
+    assert used <= LIMIT
+    assert used > LIMIT / 10, "no job ran, so the limit was not tested"

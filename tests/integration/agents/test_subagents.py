@@ -1,4 +1,4 @@
-"""Skills that call skills: in the caller's slot, from its money, once per call, and never beyond its end."""
+"""Subjobs: they use the slot and the money of their caller, run once per call, and never outlive their caller."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from backend.money.ledger import audit
 from tests.doubles.messages import Says, calls, says
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import SKILL, Agents, CountingTool, bundle
-from tests.integration.agents.test_interruptions import lose
+from tests.integration.agents.test_interruptions import lose_worker
 from workers.agent.tools.subagents import Callers, DescribeSubagent, RunSubagent, subagent_tools
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -30,7 +30,7 @@ REPLY_MICROS = 36
 
 
 def two_skills(more: str = "") -> dict[str, bytes]:
-    """The bundle with a second agent, which answers questions."""
+    """Return the bundle with a second agent, which answers questions."""
     return {
         **bundle(more),
         "skills/answer/skill.yaml": OTHER.encode(),
@@ -62,7 +62,7 @@ async def is_ledger_consistent(agents: Agents) -> bool:
         return await audit.check_ledger(session) == []
 
 
-async def test_a_called_skill_runs_in_a_window_of_one_on_a_worker_with_one_place_and_within_the_callers_cap(
+async def test_subjob_uses_slot_and_cap_of_its_caller(
     agents: Agents,
 ) -> None:
     await with_subagents(agents)
@@ -89,18 +89,18 @@ async def test_a_called_skill_runs_in_a_window_of_one_on_a_worker_with_one_place
     assert await is_ledger_consistent(agents)
 
 
-async def test_what_a_called_skill_costs_is_not_there_for_its_caller_any_more(agents: Agents) -> None:
+async def test_cost_of_subjob_reduces_the_rest_of_its_caller(agents: Agents) -> None:
     await with_subagents(agents)
     expensive = says(calls("set_output", **DONE), input_tokens=8_000, output_tokens=10)
     agents.upstream.script = [calls_subagent(), expensive, submit_result()]
     job = await agents.run(limits={"cost_usd": 0.0105})
     assert (job["status"], job["error_code"], agents.upstream.asked) == ("failed", "cost_capped", 2)
-    (capped,) = await agents.payloads(job["id"], "cost_capped")
-    assert capped["spent_micros"] == REPLY_MICROS + 9_660
+    (event,) = await agents.payloads(job["id"], "cost_capped")
+    assert event["spent_micros"] == REPLY_MICROS + 9_660
     assert await is_ledger_consistent(agents)
 
 
-async def test_a_call_whose_caller_lost_its_worker_is_joined_and_not_made_again(agents: Agents) -> None:
+async def test_subjob_is_not_repeated_after_caller_lost_its_worker(agents: Agents) -> None:
     await with_subagents(agents)
     tool = CountingTool(gate=asyncio.Event(), is_idempotent=True)
     agents.tools = [*agents.tools, tool]
@@ -113,7 +113,7 @@ async def test_a_call_whose_caller_lost_its_worker_is_joined_and_not_made_again(
     job_id = await agents.submit()
     async with agents.running_worker() as worker:
         await asyncio.wait_for(tool.started.wait(), 10)
-        await lose(agents, worker)
+        await lose_worker(agents, worker)
         assert tool.gate is not None
         tool.gate.set()
         job = await agents.wait_for_end(job_id)
@@ -123,7 +123,7 @@ async def test_a_call_whose_caller_lost_its_worker_is_joined_and_not_made_again(
     assert await is_ledger_consistent(agents)
 
 
-async def test_a_cancel_reaches_what_the_job_has_called(agents: Agents) -> None:
+async def test_cancellation_includes_subjobs(agents: Agents) -> None:
     await with_subagents(agents)
     tool = CountingTool(gate=asyncio.Event())
     agents.tools = [*agents.tools, tool]
@@ -140,7 +140,7 @@ async def test_a_cancel_reaches_what_the_job_has_called(agents: Agents) -> None:
     assert await is_ledger_consistent(agents)
 
 
-async def test_what_a_job_left_behind_when_it_ended_is_cancelled(agents: Agents) -> None:
+async def test_running_subjob_is_cancelled_when_its_parent_ends(agents: Agents) -> None:
     await with_subagents(agents)
     tool = CountingTool(gate=asyncio.Event())
     agents.tools = [*agents.tools, tool]
@@ -156,7 +156,7 @@ async def test_what_a_job_left_behind_when_it_ended_is_cancelled(agents: Agents)
     assert await is_ledger_consistent(agents)
 
 
-async def test_a_failure_wrong_inputs_and_no_such_skill_are_told_to_the_agent(agents: Agents) -> None:
+async def test_agent_receives_errors_of_failed_invalid_and_unknown_calls(agents: Agents) -> None:
     await with_subagents(agents)
     agents.upstream.script = [
         calls_subagent(),
@@ -167,16 +167,16 @@ async def test_a_failure_wrong_inputs_and_no_such_skill_are_told_to_the_agent(ag
         submit_result(),
     ]
     assert (await agents.run())["status"] == "succeeded"
-    failed, unfit, missing, described = (
+    failed, invalid, missing, described = (
         body["messages"][-1]["content"][0] for body in agents.upstream.bodies[2:]
     )
     assert "failed (refused)" in str(failed["content"])
-    assert "colour" in str(unfit["content"])
+    assert "colour" in str(invalid["content"])
     assert "nobody" in str(missing["content"])
     assert json.loads(described["content"])["required"] == ["question"]
 
 
-async def test_a_skill_that_is_a_tool_takes_its_own_inputs_and_waits_for_people_where_it_has_to(
+async def test_skill_as_tool_has_its_own_inputs_and_can_need_approval(
     agents: Agents,
 ) -> None:
     declared = "tools: [{name: ask, skill: answer, description: Asks., confirm: true}]\n"
@@ -186,19 +186,19 @@ async def test_a_skill_that_is_a_tool_takes_its_own_inputs_and_waits_for_people_
     job_id = await agents.submit()
     async with agents.running_worker():
         await agents.wait_until(job_id, lambda job: job["status"] == "waiting")
-    (asked,) = (await agents.project.http.get(f"/v1/approvals?job_id={job_id}")).json()
-    await agents.project.http.post(f"/v1/approvals/{asked['id']}/approve")
+    (approval,) = (await agents.project.http.get(f"/v1/approvals?job_id={job_id}")).json()
+    await agents.project.http.post(f"/v1/approvals/{approval['id']}/approve")
     async with agents.running_worker():
         assert (await agents.wait_for_end(job_id))["status"] == "succeeded"
     (child,) = await children(agents, job_id)
     assert child["inputs"] == {"question": "who?"}
-    offered = {tool["name"]: tool["input_schema"] for tool in agents.upstream.bodies[0]["tools"]}
-    assert set(offered) == {"ask", "run_subagent", "describe_subagent", "set_output"}
-    assert offered["ask"]["required"] == ["question"]
+    tool_schemas = {tool["name"]: tool["input_schema"] for tool in agents.upstream.bodies[0]["tools"]}
+    assert set(tool_schemas) == {"ask", "run_subagent", "describe_subagent", "set_output"}
+    assert tool_schemas["ask"]["required"] == ["question"]
     assert await is_ledger_consistent(agents)
 
 
-async def test_a_model_calls_only_skills_that_the_list_of_the_key_or_the_calling_skill_names(
+async def test_model_calls_only_skills_allowed_by_key_or_calling_skill(
     agents: Agents,
 ) -> None:
     body = {"skill_allowlist": ["sum"], "scopes": ["jobs:submit", "jobs:read_own"]}
@@ -238,20 +238,20 @@ async def test_a_model_calls_only_skills_that_the_list_of_the_key_or_the_calling
         assert "skill.yaml" in result, result
     assert not any(job["parent_job_id"] for job in (await agents.project.http.get("/v1/jobs")).json())
 
-    # A skill that the calling skill declares is called by its name, too, and a prompt belongs to its caller.
+    # A skill that the calling skill declares can also be called by name, and a prompt has the permissions of its caller.
     await agents.project.pushed(two_skills("tools: [{name: ask, skill: answer, description: Asks.}]\n"))
     nested = says(calls("run_subagent", prompt="Ask."), **REPLY)
     agents.upstream.script = [
-        says(calls("ask", question="who?"), **REPLY), submit_result(), calls_subagent(), submit_result(), nested, calls_subagent(), submit_result(),
-        says("Asked.", **REPLY), submit_result(),
+        says(calls("ask", question="who?"), **REPLY), submit_result(), calls_subagent(), submit_result(),
+        nested, calls_subagent(), submit_result(), says("Asked.", **REPLY), submit_result(),
     ]  # fmt: skip
     assert not any("may not run" in result for result in await run())
-    listed = (await agents.project.http.get("/v1/jobs")).json()
-    assert sorted(job["skill_name"] for job in listed if job["parent_job_id"]) == ["answer"] * 3 + [
+    jobs = (await agents.project.http.get("/v1/jobs")).json()
+    assert sorted(job["skill_name"] for job in jobs if job["parent_job_id"]) == ["answer"] * 3 + [
         "sum:@inline"
     ]
 
-    # A skill that the key may run is called without a declaration.
+    # A skill that the key may run can be called without a declaration.
     await agents.project.pushed(two_skills())
     async with agents.instance.database.transaction() as session:
         widen = text("update api_keys set skill_allowlist = array['sum', '*/answer'] where id = :id")
@@ -260,8 +260,8 @@ async def test_a_model_calls_only_skills_that_the_list_of_the_key_or_the_calling
     assert not any("may not run" in result for result in await run())
 
 
-def family() -> dict[str, bytes]:
-    """`answer` beside `sum`, which has two subskills: one is a tool of it, and the other one asks the first."""
+def bundle_with_subskills() -> dict[str, bytes]:
+    """Return `answer` and `sum` with two subskills: one is a tool of `sum`, and the other calls the first."""
     parts = {
         **two_skills("tools: [{name: ask, skill: draft, description: Drafts.}]\n"),
         "skills/sum/subskills/draft/skill.yaml": OTHER.encode(),
@@ -273,8 +273,8 @@ def family() -> dict[str, bytes]:
     }
 
 
-async def test_subskills_are_called_by_their_parent_and_each_other_and_by_nobody_else(agents: Agents) -> None:
-    await agents.project.pushed(family())
+async def test_subskills_can_be_called_only_by_parent_and_siblings(agents: Agents) -> None:
+    await agents.project.pushed(bundle_with_subskills())
     agents.tools_of = lambda assignment: subagent_tools(agents.instance, assignment)
     agents.upstream.script = [
         says(calls("ask", question="as a tool"), **REPLY),
@@ -307,7 +307,7 @@ async def test_subskills_are_called_by_their_parent_and_each_other_and_by_nobody
     assert await is_ledger_consistent(agents)
 
 
-async def test_the_code_of_a_job_calls_by_its_token_and_the_same_key_is_the_same_call(agents: Agents) -> None:
+async def test_job_token_calls_are_idempotent_by_key(agents: Agents) -> None:
     await with_subagents(agents)
     tool = CountingTool(gate=asyncio.Event())
     agents.tools = [tool]
@@ -326,21 +326,21 @@ async def test_the_code_of_a_job_calls_by_its_token_and_the_same_key_is_the_same
         body = {"target": "answer", "inputs": {"question": "who?"}, "key": "one"}
         invoke, headers = "/v1/subagent/invoke", {JOB_TOKEN_HEADER: token}
         answers = [(await http.post(invoke, json=body, headers=headers)).json() for _ in range(2)]
-        refused = await http.post(invoke, json=body)
+        rejected = await http.post(invoke, json=body)
         too_deep = await _called_from_deep(agents, job_id, headers)
         assert tool.gate is not None
         tool.gate.set()
         await agents.wait_for_end(job_id)
     assert [(response["status"], response["result"]) for response in answers] == [("succeeded", DONE)] * 2
     assert answers[0]["job_id"] == answers[1]["job_id"]
-    assert refused.status_code == 403
+    assert rejected.status_code == 403
     assert (too_deep.status_code, too_deep.json()["code"]) == (409, "subagents_too_deep")
     assert len(await children(agents, job_id)) == 1
     assert await is_ledger_consistent(agents)
 
 
 async def _called_from_deep(agents: Agents, job_id: str, headers: dict[str, str]) -> Any:
-    """A call that would be the sixth of a chain."""
+    """Make the sixth call of a chain."""
     chain = [await agents.submit(run_at=(now() + timedelta(days=300)).isoformat()) for _ in range(5)]
     link = text("update jobs set parent_job_id = :parent where id = :id")
     lower = [*chain[1:], job_id]

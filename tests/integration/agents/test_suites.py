@@ -1,4 +1,4 @@
-"""Suites: cases become jobs, jobs become numbers, and nothing of it lives in a process."""
+"""Eval suites: cases become jobs, jobs become scores, and the complete state is in the database."""
 
 from __future__ import annotations
 
@@ -78,34 +78,34 @@ async def get(agents: Agents, path: str) -> Any:
     return response.json()
 
 
-async def until(agents: Agents, suite_id: str, condition: Callable[[Any], bool]) -> Any:
-    """The suite, once something is so."""
+async def wait_for_suite(agents: Agents, suite_id: str, condition: Callable[[Any], bool]) -> Any:
+    """Return the suite when the condition is met."""
     async with asyncio.timeout(30):
-        while not condition(suite := await get(agents, f"/v1/evals/{suite_id}")):  # noqa: ASYNC110 - workers make it so
+        while not condition(suite := await get(agents, f"/v1/evals/{suite_id}")):  # noqa: ASYNC110 - workers change it
             await asyncio.sleep(0.05)
     return suite
 
 
-async def ended(agents: Agents, suite_id: str) -> Any:
-    return await until(agents, suite_id, lambda suite: suite["finished_at"] is not None)
+async def suite_end(agents: Agents, suite_id: str) -> Any:
+    return await wait_for_suite(agents, suite_id, lambda suite: suite["finished_at"] is not None)
 
 
-async def ran(agents: Agents, **asked: Any) -> Any:
-    """A suite, run to its end."""
+async def run_suite(agents: Agents, **asked: Any) -> Any:
+    """Run a suite until it ends."""
     suite = await post(agents, EVALS, {"skill": "double", **asked})
     async with sandboxed_worker(agents, models_for(agents), capacity=4):
-        return await ended(agents, suite["id"])
+        return await suite_end(agents, suite["id"])
 
 
-async def test_a_suite_outlives_its_workers_and_compares_two_versions(agents: Agents) -> None:
+async def test_suite_continues_after_worker_loss_and_compares_versions(agents: Agents) -> None:
     await agents.project.pushed(DOUBLE)
     suite = await post(agents, EVALS, {"skill": "double", "repeat": 2, "threshold": 50})
     assert (suite["status"], suite["total_runs"], suite["gate_passed"]) == ("running", 8, None)
     async with sandboxed_worker(agents, models_for(agents)):
-        half = await until(agents, suite["id"], lambda one: one["completed_runs"] >= 2)
-    assert half["status"] == "running"
+        partial = await wait_for_suite(agents, suite["id"], lambda one: one["completed_runs"] >= 2)
+    assert partial["status"] == "running"
     async with sandboxed_worker(agents, models_for(agents), capacity=4):
-        done = await ended(agents, suite["id"])
+        done = await suite_end(agents, suite["id"])
     assert (done["status"], done["version"], done["completed_runs"]) == ("succeeded", 2, 8)
     assert (done["pass_rate_pct"], done["mean_score"], done["gate_passed"]) == (75.0, 81.2, True)
     assert (done["score_stddev"], done["failed_runs"], done["total_cost_micros"]) == (32.5, 0, 0)
@@ -117,7 +117,7 @@ async def test_a_suite_outlives_its_workers_and_compares_two_versions(agents: Ag
     assert {job["metadata"]["case_id"] for job in jobs} == {"two", "case-2", "case-3", "wrong"}
 
     await agents.project.pushed(WORSE)
-    await ran(agents)
+    await run_suite(agents)
     compared = await get(agents, f"{EVALS}/diff?skill=double&base=2&head=3")
     assert (compared["base"]["version"], compared["head"]["version"], compared["regressed"]) == (2, 3, True)
     assert compared["deltas"]["pass_rate_pct"] == -25.0
@@ -129,27 +129,27 @@ async def test_a_suite_outlives_its_workers_and_compares_two_versions(agents: Ag
     assert (runs[1]["expected"], runs[1]["output"], runs[1]["base"]["output"]) == (8, {"n": 9}, {"n": 8})
     assert (runs[1]["passed"], runs[1]["base"]["passed"]) == (False, True)
     await post(agents, f"/v1/evals/{suite['id']}/baseline", status=200)
-    again = await post(agents, f"/v1/evals/{compared['head']['suite_id']}/baseline", status=200)
+    repeated = await post(agents, f"/v1/evals/{compared['head']['suite_id']}/baseline", status=200)
     listed = await get(agents, f"{EVALS}?skill=double")
-    assert [(one["id"], one["is_baseline"]) for one in listed] == [(again["id"], True), (suite["id"], False)]
+    assert [(one["id"], one["is_baseline"]) for one in listed] == [(repeated["id"], True), (suite["id"], False)]
 
 
-async def _plays_nothing_of_others(agents: Agents, suite_id: str) -> None:
-    """A key that reads its own jobs alone gets no suite of recordings of jobs that others submitted.
+async def _assert_no_recordings_of_other_jobs(agents: Agents, suite_id: str) -> None:
+    """Check that a key which reads only its own jobs gets no suite of recordings of other jobs.
 
-    It gets no suite at all without `evals:read`: the jobs of its suites, which it reads, have the inputs of all cases.
+    Without `evals:read` it gets no suite: it can read the jobs of its suites, and these have the inputs of all cases.
     """
     scopes = ["evals:write", "jobs:submit", "jobs:read_own"]
     async with agents.instance.database.transaction() as session:
-        blind = await keys.create(session, None, project_id=agents.project.id, limits=keys.Limits(scopes))
+        key = await keys.create(session, None, project_id=agents.project.id, limits=keys.Limits(scopes))
         limits = keys.Limits([*scopes, "evals:read"])
         made = await keys.create(session, None, project_id=agents.project.id, limits=limits)
     refused = await agents.project.http.post(
-        EVALS, json={"skill": "sum"}, headers={"Authorization": f"Bearer {blind.plaintext}"}
+        EVALS, json={"skill": "sum"}, headers={"Authorization": f"Bearer {key.plaintext}"}
     )
     assert (refused.status_code, refused.json().get("scope")) == (403, "evals:read")
-    others = (await get(agents, f"/v1/evals/{suite_id}/cases"))[0]["job_id"]
-    for model, code in (("recording", "nothing_recorded"), (f"recording/{others}", "job_not_found")):
+    other_job = (await get(agents, f"/v1/evals/{suite_id}/cases"))[0]["job_id"]
+    for model, code in (("recording", "nothing_recorded"), (f"recording/{other_job}", "job_not_found")):
         refused = await agents.project.http.post(
             EVALS,
             json={"skill": "sum", "model": model},
@@ -158,7 +158,7 @@ async def _plays_nothing_of_others(agents: Agents, suite_id: str) -> None:
         assert refused.json().get("code") == code, refused.text
 
 
-async def test_a_recording_and_a_rehearsal_cost_nothing_and_mocks_keep_tools_from_acting(
+async def test_recording_and_simulated_suite_are_free_and_mocks_replace_tools(
     agents: Agents,
 ) -> None:
     code = b"def publish(words):\n    open('drive/published', 'w').write(words)\n    return {'ok': False}\n"
@@ -172,16 +172,16 @@ async def test_a_recording_and_a_rehearsal_cost_nothing_and_mocks_keep_tools_fro
     )
     nothing = await post(agents, EVALS, {"skill": "sum", "model": "recording"}, status=409)
     assert nothing["code"] == "nothing_recorded"
-    bought = await ran(agents, skill="sum")
+    bought = await run_suite(agents, skill="sum")
     assert (bought["pass_rate_pct"], bought["failed_runs"], bought["label"]) == (50.0, 0, "")
     assert bought["total_cost_micros"] == 2 * 2 * 180
     asked = agents.upstream.asked
-    await _plays_nothing_of_others(agents, bought["id"])
-    replayed = await ran(agents, skill="sum", model="recording")
+    await _assert_no_recordings_of_other_jobs(agents, bought["id"])
+    replayed = await run_suite(agents, skill="sum", model="recording")
     assert (replayed["pass_rate_pct"], replayed["label"]) == (50.0, "recording")
-    played = await ran(agents, skill="sum", model="puras/rehearsal", case_ids=["case-2"])
-    assert (played["total_runs"], played["label"]) == (1, "rehearsal")
-    assert (replayed["total_cost_micros"], played["total_cost_micros"]) == (0, 0)
+    simulated = await run_suite(agents, skill="sum", model="puras/rehearsal", case_ids=["case-2"])
+    assert (simulated["total_runs"], simulated["label"]) == (1, "rehearsal")
+    assert (replayed["total_cost_micros"], simulated["total_cost_micros"]) == (0, 0)
     assert agents.upstream.asked == asked == 4
     assert (await agents.project.http.get("/v1/drive/files/published")).status_code == 404
     job_id = (await get(agents, f"/v1/evals/{bought['id']}/cases"))[0]["job_id"]
@@ -191,12 +191,12 @@ async def test_a_recording_and_a_rehearsal_cost_nothing_and_mocks_keep_tools_fro
         assert await audit.check_ledger(session) == []
 
 
-async def test_any_finished_job_becomes_a_case_without_its_secrets(agents: Agents) -> None:
+async def test_finished_job_becomes_eval_case_without_secrets(agents: Agents) -> None:
     await agents.project.pushed({**DOUBLE, **bundle()})
     await agents.project.http.put("/v1/secrets", json={"name": "TOKEN", "value": "31415926535"})
     other_id = await agents.submit(inputs={"topic": "the key 31415926535"})
-    early = await post(agents, f"/v1/jobs/{other_id}/eval-case", {}, status=409)
-    assert early["code"] == "not_finished"
+    too_early = await post(agents, f"/v1/jobs/{other_id}/eval-case", {}, status=409)
+    assert too_early["code"] == "not_finished"
     await post(agents, f"/v1/jobs/{other_id}/cancel", status=200)
     job_id = await agents.submit(skill="double", inputs={"n": 21})
     async with sandboxed_worker(agents, models_for(agents), capacity=4):
@@ -204,24 +204,24 @@ async def test_any_finished_job_becomes_a_case_without_its_secrets(agents: Agent
     other = await post(agents, f"/v1/jobs/{other_id}/eval-case", {"id": "key", "expected": None})
     assert (other["source_job_id"], other["has_expected"], other["skill_name"]) == (other_id, False, "sum")
     assert "31415926535" not in str(other["inputs"])
-    kept = await post(agents, f"/v1/jobs/{job_id}/eval-case", {"tags": ["live"]})
+    saved = await post(agents, f"/v1/jobs/{job_id}/eval-case", {"tags": ["live"]})
     name = f"job-{job_id[:8]}"
-    assert (kept["case_id"], kept["inputs"], kept["expected"]) == (name, {"n": 21}, {"n": 42})
+    assert (saved["case_id"], saved["inputs"], saved["expected"]) == (name, {"n": 21}, {"n": 42})
     listed = await get(agents, f"{EVALS}/dataset?skill=double&limit=200")
     assert [one["case_id"] for one in listed][:2] == ["two", "case-2"]
-    assert {one["case_id"]: one["kept_id"] for one in listed}[kept["case_id"]] == kept["id"]
+    assert {one["case_id"]: one["kept_id"] for one in listed}[saved["case_id"]] == saved["id"]
     assert listed[0]["kept_id"] is None
-    taken = await post(agents, f"/v1/jobs/{job_id}/eval-case", {}, status=409)
-    assert taken["code"] == "case_id_taken"
-    suite = await ran(agents, case_ids=[name, "two"])
+    already_saved = await post(agents, f"/v1/jobs/{job_id}/eval-case", {}, status=409)
+    assert already_saved["code"] == "case_id_taken"
+    suite = await run_suite(agents, case_ids=[name, "two"])
     assert (suite["total_runs"], suite["pass_rate_pct"]) == (2, 100.0)
     assert (await agents.project.http.delete(f"/v1/eval-cases/{other['id']}")).status_code == 204
-    assert [one["id"] for one in await get(agents, "/v1/eval-cases")] == [kept["id"]]
-    given = {"id": "given", "expected": {"31415926535": ["is 31415926535"]}}
-    assert "31415926535" not in str(await post(agents, f"/v1/jobs/{job_id}/eval-case", given))
+    assert [one["id"] for one in await get(agents, "/v1/eval-cases")] == [saved["id"]]
+    case = {"id": "given", "expected": {"31415926535": ["is 31415926535"]}}
+    assert "31415926535" not in str(await post(agents, f"/v1/jobs/{job_id}/eval-case", case))
 
 
-async def test_what_cannot_be_run_is_refused_with_what_to_do(agents: Agents) -> None:
+async def test_invalid_suite_is_rejected_with_a_hint(agents: Agents) -> None:
     await agents.project.pushed({**DOUBLE, **bundle()})
     for body, code in (
         ({"skill": "sum"}, "no_graders"),
@@ -241,63 +241,63 @@ async def test_what_cannot_be_run_is_refused_with_what_to_do(agents: Agents) -> 
         assert "{{" not in missing.json()["detail"]
 
 
-async def test_a_suite_waits_where_a_job_would_and_goes_on(agents: Agents) -> None:
+async def test_suite_waits_for_limits_and_continues(agents: Agents) -> None:
     await agents.project.pushed(DOUBLE)
     async with agents.instance.database.transaction() as session:
-        mine = {"id": agents.project.id}
+        params = {"id": agents.project.id}
         await session.execute(
-            text("update admissions set concurrency_limit = 1 where project_id = :id"), mine
+            text("update admissions set concurrency_limit = 1 where project_id = :id"), params
         )
         await session.execute(
-            text("update projects set limits = jsonb_build_object('queued_jobs', 1) where id = :id"), mine
+            text("update projects set limits = jsonb_build_object('queued_jobs', 1) where id = :id"), params
         )
     suite = await post(agents, EVALS, {"skill": "double"})
     assert len(await get(agents, "/v1/jobs?source=eval")) == 2
     assert "wait" in suite["waiting_reason"]
     async with sandboxed_worker(agents, models_for(agents)):
-        done = await ended(agents, suite["id"])
+        done = await suite_end(agents, suite["id"])
     assert (done["status"], done["completed_runs"], done["waiting_reason"]) == ("succeeded", 4, "")
 
 
-async def test_suites_that_cannot_go_on_hold_up_nobody_elses(agents: Agents, served: Served) -> None:
-    """A project with more of them than a round takes from one, and another one, whose suite came last."""
+async def test_blocked_suites_do_not_delay_other_projects(agents: Agents, served: Served) -> None:
+    """Use one project with more blocked suites than a round processes, and another whose suite was created last."""
     await agents.project.pushed(DOUBLE)
-    mine = {"id": agents.project.id}
+    params = {"id": agents.project.id}
     async with agents.instance.database.transaction() as session:
         one_job = "update projects set limits = jsonb_build_object('queued_jobs', 1) where id = :id"
-        await session.execute(text(one_job), mine)
+        await session.execute(text(one_job), params)
         await session.execute(
-            text("update admissions set concurrency_limit = 1 where project_id = :id"), mine
+            text("update admissions set concurrency_limit = 1 where project_id = :id"), params
         )
     for _ in range(MAX_SUITES_PER_PROJECT + 1):
         await post(agents, EVALS, {"skill": "double"})
     made = Projects(served.app, served.instance.database, [])
     other = replace(agents, project=await made.make("Stranger"))
     async with agents.instance.database.transaction() as session:
-        holds = text("update wallets set balance_micros = :micros where project_id = :id")
-        await session.execute(holds, {**mine, "micros": 0})
-        await session.execute(holds, {"id": other.project.id, "micros": 1_000_000})
+        set_balance = text("update wallets set balance_micros = :micros where project_id = :id")
+        await session.execute(set_balance, {**params, "micros": 0})
+        await session.execute(set_balance, {"id": other.project.id, "micros": 1_000_000})
     await other.project.pushed(DOUBLE)
     suite = await post(other, EVALS, {"skill": "double"})
     async with sandboxed_worker(other, models_for(other), capacity=4):
-        done = await ended(other, suite["id"])
+        done = await suite_end(other, suite["id"])
     assert (done["status"], done["completed_runs"]) == ("succeeded", 4)
     assert not any(one["finished_at"] for one in await get(agents, f"{EVALS}?limit=200"))
     for client in made.clients:
         await client.aclose()
 
 
-async def test_a_suite_is_refused_without_money_ends_with_its_key_and_can_be_cancelled(
+async def test_suite_needs_money_and_ends_with_its_key_or_cancellation(
     agents: Agents,
 ) -> None:
     await agents.project.pushed(DOUBLE)
     asked = {"skill": "double", "repeat": 7, "case_ids": ["two", "case-2", "case-3"]}
     cancelled = await post(agents, EVALS, asked)
-    assert len(await get(agents, "/v1/jobs?source=eval&limit=50")) == 20  # its window; 21 is one too many
+    assert len(await get(agents, "/v1/jobs?source=eval&limit=50")) == 20  # the window of the suite; 21 would exceed it
     cancelled = await post(agents, f"/v1/evals/{cancelled['id']}/cancel", status=200)
     assert (cancelled["status"], cancelled["gate_passed"]) == ("cancelled", None)
-    again = await post(agents, f"/v1/evals/{cancelled['id']}/cancel", status=200)
-    assert again["finished_at"] == cancelled["finished_at"]
+    repeated = await post(agents, f"/v1/evals/{cancelled['id']}/cancel", status=200)
+    assert repeated["finished_at"] == cancelled["finished_at"]
     jobs = await get(agents, "/v1/jobs?source=eval&limit=50")
     assert {job["status"] for job in jobs} == {"cancelled"}
 
@@ -308,7 +308,7 @@ async def test_a_suite_is_refused_without_money_ends_with_its_key_and_can_be_can
     assert response.status_code == 201, response.text
     assert (await agents.project.http.delete(f"/v1/api-keys/{other['id']}")).status_code < 300
     async with sandboxed_worker(agents, models_for(agents), capacity=4):
-        done = await ended(agents, response.json()["id"])
+        done = await suite_end(agents, response.json()["id"])
     assert (done["status"], "revoked" in done["error"]) == ("failed", True)
 
     async with agents.instance.database.transaction() as session:
@@ -319,17 +319,17 @@ async def test_a_suite_is_refused_without_money_ends_with_its_key_and_can_be_can
     assert len(await get(agents, EVALS)) == 2
 
 
-async def test_suites_and_cases_of_another_project_are_not_there(agents: Agents, served: Served) -> None:
+async def test_suites_and_cases_of_another_project_are_not_found(agents: Agents, served: Served) -> None:
     await agents.project.pushed(DOUBLE)
     suite = await post(agents, EVALS, {"skill": "double"})
     made = Projects(served.app, served.instance.database, [])
-    stranger = (await made.make("Stranger")).http
+    other_project = (await made.make("Stranger")).http
     for path in ("", "/cases"):
-        assert (await stranger.get(f"/v1/evals/{suite['id']}{path}")).status_code == 404
+        assert (await other_project.get(f"/v1/evals/{suite['id']}{path}")).status_code == 404
     for path in (f"/v1/evals/{suite['id']}/cancel", f"/v1/evals/{suite['id']}/baseline"):
-        assert (await stranger.post(path)).status_code == 404
+        assert (await other_project.post(path)).status_code == 404
     job_id = (await get(agents, "/v1/jobs?source=eval"))[0]["id"]
-    assert (await stranger.post(f"/v1/jobs/{job_id}/eval-case")).status_code == 404
-    assert (await stranger.get("/v1/eval-cases")).json() == []
+    assert (await other_project.post(f"/v1/jobs/{job_id}/eval-case")).status_code == 404
+    assert (await other_project.get("/v1/eval-cases")).json() == []
     for client in made.clients:
         await client.aclose()

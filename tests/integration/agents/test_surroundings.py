@@ -1,4 +1,4 @@
-"""A run with files among its inputs, the web, a search engine and an MCP server, on its first and second attempt."""
+"""A run with file inputs, the web, a search engine and an MCP server, on its first and second attempt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.doubles.web import HOST, Web
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import BUNDLE, Agents, CountingTool
 from tests.integration.agents.sandboxed import models_for, sandboxed_worker
-from tests.integration.agents.test_interruptions import lose
+from tests.integration.agents.test_interruptions import lose_worker
 from tests.integration.outside.test_servers import serving
 from workers.agent.environment import RunEnvironment
 
@@ -38,7 +38,7 @@ tools:
 """
 
 
-async def test_a_run_sees_its_files_and_uses_the_web_a_search_and_a_server(agents: Agents) -> None:
+async def test_run_sees_its_files_and_uses_web_search_and_mcp_server(agents: Agents) -> None:
     async with Web().running() as web, serving() as port:
         skill = SKILL.format(hosts=", ".join(web.hosts), host=HOST, port=port)
         await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": skill.encode()})
@@ -59,22 +59,22 @@ async def test_a_run_sees_its_files_and_uses_the_web_a_search_and_a_server(agent
         job_id = await agents.submit(inputs={"topic": "owls", "photo": photo})
         async with agents.running_worker() as worker:
             await asyncio.wait_for(slow.started.wait(), 20)
-            await lose(agents, worker)
+            await lose_worker(agents, worker)
             gate.set()
             job = await agents.wait_for_end(job_id)
         events = await agents.payloads(job_id, "tool_result")
 
     assert (job["status"], job["attempt"]) == ("succeeded", 2), job
     first, *_, last = agents.upstream.bodies
-    words, heading, picture = last["messages"][0]["content"]
-    assert f'"drive_path": "drive/_jobs/{job_id}/photo.png"' in words["text"]
-    opened = re.search(r'"url": "http://[^/]+(/v1/drive/signed/[^"]+)"', words["text"])
+    input_text, heading, image = last["messages"][0]["content"]
+    assert f'"drive_path": "drive/_jobs/{job_id}/photo.png"' in input_text["text"]
+    opened = re.search(r'"url": "http://[^/]+(/v1/drive/signed/[^"]+)"', input_text["text"])
     assert opened is not None
     assert (await agents.project.http.get(opened[1])).content == PNG
     assert heading["text"] == "photo (image/png, 3 × 2):"
-    assert picture["source"]["data"] == base64.b64encode(PNG).decode()
-    assert first["messages"][0]["content"][0]["text"] == words["text"]
-    assert sum("GET /owl " in head for head in web.heads) == 1  # staged once, whatever comes
+    assert image["source"]["data"] == base64.b64encode(PNG).decode()
+    assert first["messages"][0]["content"][0]["text"] == input_text["text"]
+    assert sum("GET /owl " in head for head in web.heads) == 1  # staged once for all attempts
     offered = [tool["name"] for tool in first["tools"]]
     assert offered[:6] == ["look", "drive_url", "drive_pull", "web_fetch", "download_url", "web_search"]
     assert offered[-2:] == ["add", "set_output"]
@@ -97,7 +97,7 @@ async def _usage(agents: Agents, job_id: str) -> list[tuple[str, int, int | None
     raise AssertionError("a transaction swallows nothing")
 
 
-async def test_a_file_that_cannot_be_had_fails_the_job_before_anything_is_bought(agents: Agents) -> None:
+async def test_unavailable_file_fails_job_before_any_cost(agents: Agents) -> None:
     async with Web().running() as web:
         skill = SKILL.format(hosts=", ".join(web.hosts), host=HOST, port=1)
         await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": skill.encode()})
@@ -108,17 +108,17 @@ async def test_a_file_that_cannot_be_had_fails_the_job_before_anything_is_bought
     assert agents.upstream.asked == 0
 
 
-async def test_attachments_are_taken_though_the_schema_does_not_declare_them(agents: Agents) -> None:
+async def test_attachments_are_accepted_without_schema(agents: Agents) -> None:
     async with Web().running() as web:
         agents.environment = RunEnvironment(agents.instance, connector=web.connector, inputs_rule=web.rule)
         agents.upstream.script = [says(calls("set_output", **DONE))]
-        put = {"file": ("a.png", PNG), "path": (None, "pictures/a.png")}
+        put = {"file": ("a.png", PNG), "path": (None, "images/a.png")}
         assert (await agents.project.http.post("/v1/drive/upload", files=put)).status_code < 300
         encoded = base64.b64encode(PNG).decode()
         attached = [
             *(
-                "pictures/a.png",
-                {"drive_path": "drive/pictures/a.png"},
+                "images/a.png",
+                {"drive_path": "drive/images/a.png"},
                 web.says("/b", PNG),
                 {"url": web.url("/b")},
             ),
@@ -140,7 +140,7 @@ async def test_attachments_are_taken_though_the_schema_does_not_declare_them(age
         assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "inputs.attachments[0]")
 
 
-async def test_the_files_of_the_inputs_are_the_agent_s_own_in_its_sandbox(agents: Agents) -> None:
+async def test_agent_can_change_input_files_in_its_sandbox(agents: Agents) -> None:
     skill = SKILL.partition("tools:")[0].format(hosts="example.org")
     await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": skill.encode()})
     agents.upstream.script = [
@@ -152,7 +152,7 @@ async def test_the_files_of_the_inputs_are_the_agent_s_own_in_its_sandbox(agents
     async with sandboxed_worker(agents, models_for(agents)):
         job = await agents.wait_for_end(job_id)
     assert job["status"] == "succeeded", job
-    [ran] = [one for one in await agents.payloads(job_id, "tool_result") if one["tool"] == "bash"]
-    assert ran["preview"] == f"exit=0\n{len(PNG)} photo.png\nmine.png\n"
+    [bash_result] = [one for one in await agents.payloads(job_id, "tool_result") if one["tool"] == "bash"]
+    assert bash_result["preview"] == f"exit=0\n{len(PNG)} photo.png\nmine.png\n"
     offered = {tool["name"] for tool in agents.upstream.bodies[0]["tools"]}
     assert {"bash", "file_read", "web_fetch", "web_search", "generate_image"} <= offered

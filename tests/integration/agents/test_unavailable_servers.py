@@ -1,4 +1,4 @@
-"""Tools of an MCP server that was unavailable at the start are held to what they would be held to under their names."""
+"""Rules for tools of an MCP server that was unavailable at the start: they apply as to tools of an available server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GATEWAY = "mcp_pages_example_org"
 
 @dataclass
 class Bank:
-    """A server that notes what it is asked to do."""
+    """An MCP server that records the calls of its tools."""
 
     made: list[tuple[str, Any]] = field(default_factory=list)
 
@@ -57,8 +57,8 @@ class Bank:
 
 
 @dataclass
-class Opening(CountingTool):
-    """A tool that brings the server up."""
+class StartServer(CountingTool):
+    """A tool that starts the MCP server."""
 
     name: str = "open"
     bank: Bank = field(default_factory=Bank)
@@ -66,31 +66,31 @@ class Opening(CountingTool):
     opened: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def run(self, call: ToolCall, workspace: Any) -> ToolResult:
-        """Start it."""
+        """Start the server."""
         await self.opened.enter_async_context(serving(self.port, made=self.bank.server()))
         return ToolResult("open")
 
 
 @asynccontextmanager
-async def closed(agents: Agents, more: str, section: str = "") -> AsyncIterator[Bank]:
-    """A skill with a server that is unavailable until the model calls `open`."""
+async def unavailable_server(agents: Agents, more: str, section: str = "") -> AsyncIterator[Bank]:
+    """Deploy a skill with a server that is unavailable until the model calls `open`."""
     async with serving() as port:
         pass
     written = f'{SKILL}{more}tools:\n  - {{mcp: "http://{HOST}:{port}/mcp"{section}}}\n'
     await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": written.encode()})
     agents.environment = RunEnvironment(agents.instance, connector=Web().connector)
-    opening = Opening(port=port)
-    agents.tools = [opening]
-    async with opening.opened:
-        yield opening.bank
+    start_server = StartServer(port=port)
+    agents.tools = [start_server]
+    async with start_server.opened:
+        yield start_server.bank
 
 
-def by_gateway(tool: str, /, **arguments: Any) -> Any:
+def gateway_call(tool: str, /, **arguments: Any) -> Any:
     return calls(GATEWAY, tool=tool, arguments=arguments)
 
 
 def results(agents: Agents, reply: int) -> list[Any]:
-    """What the model was told of the calls of a reply."""
+    """Return the results that the model received for the calls of a reply."""
     return [
         block
         for block in agents.upstream.bodies[reply]["messages"][-1]["content"]
@@ -98,7 +98,7 @@ def results(agents: Agents, reply: int) -> list[Any]:
     ]
 
 
-async def ran(agents: Agents, *turns: list[Any]) -> Any:
+async def run_replies(agents: Agents, *turns: list[Any]) -> Any:
     agents.upstream.script = [
         says(calls("open")),
         *(says(*turn) for turn in turns),
@@ -109,61 +109,61 @@ async def ran(agents: Agents, *turns: list[Any]) -> Any:
     return job
 
 
-async def test_a_rail_about_a_tool_blocks_it_and_sees_its_arguments(agents: Agents) -> None:
-    rail = (
+async def test_guardrail_for_tool_checks_its_arguments_and_blocks(agents: Agents) -> None:
+    rails = (
         "rails: [{name: big, on: tool, tools: [refund], message: Too much., "
         "schema: {properties: {amount: {maximum: 100}}}}]\n"
     )
-    async with closed(agents, rail) as bank:
-        job = await ran(
+    async with unavailable_server(agents, rails) as bank:
+        job = await run_replies(
             agents,
-            [by_gateway("refund", amount=5000), by_gateway("refund", amount=5), by_gateway("look", at="x")],
+            [gateway_call("refund", amount=5000), gateway_call("refund", amount=5), gateway_call("look", at="x")],
         )
-    refused, fine, other = results(agents, 2)
-    assert (refused.get("is_error"), fine.get("is_error"), other.get("is_error")) == (True, None, None)
-    assert "Too much." in str(refused["content"])
+    blocked, fine, other = results(agents, 2)
+    assert (blocked.get("is_error"), fine.get("is_error"), other.get("is_error")) == (True, None, None)
+    assert "Too much." in str(blocked["content"])
     assert bank.made == [("refund", (5, "")), ("look", "x")]
-    (decided,) = await agents.payloads(job["id"], "rail")
-    assert decided["tool"] == "refund"
+    (event,) = await agents.payloads(job["id"], "rail")
+    assert event["tool"] == "refund"
 
 
-async def test_arguments_written_as_text_are_judged_as_they_are_read(agents: Agents) -> None:
-    rail = "rails: [{name: big, on: tool, tools: [refund], schema: {properties: {amount: {maximum: 100}}}}]\n"
-    async with closed(agents, rail) as bank:
+async def test_text_arguments_are_checked_as_parsed(agents: Agents) -> None:
+    rails = "rails: [{name: big, on: tool, tools: [refund], schema: {properties: {amount: {maximum: 100}}}}]\n"
+    async with unavailable_server(agents, rails) as bank:
         written = calls(GATEWAY, tool="refund", arguments=json.dumps({"amount": 5000}), _label="pay")
-        await ran(agents, [written])
+        await run_replies(agents, [written])
     assert results(agents, 2)[0]["is_error"]
     assert bank.made == []
 
 
 @pytest.mark.parametrize("is_up", [True, False], ids=["available", "unavailable at the start"])
-async def test_an_argument_of_a_server_s_tool_that_is_json_text_is_judged_as_it_is_sent(
+async def test_json_text_argument_is_checked_as_it_is_sent(
     agents: Agents, is_up: bool
 ) -> None:
     schema = "schema: {properties: {order: {properties: {amount: {maximum: 100}}}}}"
-    rail = f"rails: [{{name: big, on: tool, tools: [pay], {schema}}}]\n"
+    rails = f"rails: [{{name: big, on: tool, tools: [pay], {schema}}}]\n"
     orders = [json.dumps({"amount": amount}) for amount in (5000, 5)]
     async with AsyncExitStack() as up:
         if is_up:
             bank = Bank()
             port = await up.enter_async_context(serving(made=bank.server()))
-            written = f'{SKILL}{rail}tools:\n  - {{mcp: "http://{HOST}:{port}/mcp"}}\n'
+            written = f'{SKILL}{rails}tools:\n  - {{mcp: "http://{HOST}:{port}/mcp"}}\n'
             await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": written.encode()})
             agents.environment = RunEnvironment(agents.instance, connector=Web().connector)
             agents.tools = [CountingTool("open")]
             turn = [calls("pay", order=order) for order in orders]
         else:
-            bank = await up.enter_async_context(closed(agents, rail))
-            turn = [by_gateway("pay", order=order) for order in orders]
-        await ran(agents, turn)
+            bank = await up.enter_async_context(unavailable_server(agents, rails))
+            turn = [gateway_call("pay", order=order) for order in orders]
+        await run_replies(agents, turn)
     assert bank.made == [("pay", {"amount": 5})]
     assert [block.get("is_error") for block in results(agents, 2)] == [True, None]
 
 
-async def test_what_a_rail_redacts_reaches_neither_the_server_nor_the_model(agents: Agents) -> None:
-    rail = "rails: [{name: people, on: [tool, retrieval], tools: [refund], action: redact, pii: [email]}]\n"
-    async with closed(agents, rail) as bank:
-        job = await ran(agents, [by_gateway("refund", amount=5, note="for eve@example.org")])
+async def test_redacted_text_reaches_neither_server_nor_model(agents: Agents) -> None:
+    rails = "rails: [{name: people, on: [tool, retrieval], tools: [refund], action: redact, pii: [email]}]\n"
+    async with unavailable_server(agents, rails) as bank:
+        job = await run_replies(agents, [gateway_call("refund", amount=5, note="for eve@example.org")])
     assert bank.made == [("refund", (5, "for [redacted]"))]
     assert "refunded 5 to [redacted]" in str(results(agents, 2)[0]["content"])
     received = json.dumps(await agents.events(job["id"]))
@@ -171,45 +171,45 @@ async def test_what_a_rail_redacts_reaches_neither_the_server_nor_the_model(agen
     assert "ada@" not in received
 
 
-async def test_the_limit_of_a_tool_counts_its_calls_however_they_are_made(agents: Agents) -> None:
-    async with closed(agents, "tool_limits: {refund: 1}\n") as bank:
-        await ran(
+async def test_tool_limit_counts_calls_on_all_paths(agents: Agents) -> None:
+    async with unavailable_server(agents, "tool_limits: {refund: 1}\n") as bank:
+        await run_replies(
             agents,
-            [by_gateway("refund", amount=1)],
-            [by_gateway("refund", amount=2), by_gateway("look", at="x")],
+            [gateway_call("refund", amount=1)],
+            [gateway_call("refund", amount=2), gateway_call("look", at="x")],
         )
     assert bank.made == [("refund", (1, "")), ("look", "x")]
     assert "refund has reached its maximum of 1 calls" in str(results(agents, 3)[0]["content"])
 
 
-async def test_only_tools_that_the_skill_allows_are_called(agents: Agents) -> None:
-    async with closed(agents, f"allowed_tools: [open, look, {GATEWAY}]\n") as bank:
-        await ran(agents, [by_gateway("refund", amount=1), by_gateway("look", at="x")])
+async def test_only_tools_allowed_by_skill_are_called(agents: Agents) -> None:
+    async with unavailable_server(agents, f"allowed_tools: [open, look, {GATEWAY}]\n") as bank:
+        await run_replies(agents, [gateway_call("refund", amount=1), gateway_call("look", at="x")])
     assert bank.made == [("look", "x")]
 
 
-async def test_what_the_server_does_not_offer_and_what_does_not_fit_is_not_sent(agents: Agents) -> None:
-    async with closed(agents, "") as bank:
-        await ran(agents, [by_gateway("steal", amount=1), by_gateway("refund", amount="all")])
-    unknown, unfit = results(agents, 2)
+async def test_unknown_tools_and_invalid_arguments_are_not_sent(agents: Agents) -> None:
+    async with unavailable_server(agents, "") as bank:
+        await run_replies(agents, [gateway_call("steal", amount=1), gateway_call("refund", amount="all")])
+    unknown, invalid = results(agents, 2)
     assert "has no tool 'steal'. It has look, pay, refund." in str(unknown["content"])
-    assert "inputs.amount" in str(unfit["content"])
+    assert "inputs.amount" in str(invalid["content"])
     assert bank.made == []
 
 
-async def test_a_tool_that_another_section_confirms_asks(agents: Agents) -> None:
-    async with closed(agents, "") as bank:
+async def test_tool_confirmed_by_another_section_needs_approval(agents: Agents) -> None:
+    async with unavailable_server(agents, "") as bank:
         (deployment,) = (await agents.project.http.get("/v1/deployments")).json()[:1]
-        address = f"http://{HOST}:{agents.tools[0].port}/mcp"  # type: ignore[attr-defined]  # it is the opening one
+        url = f"http://{HOST}:{agents.tools[0].port}/mcp"  # type: ignore[attr-defined]  # the tool that starts the server
         assert deployment["is_active"]
         written = (
-            f'{SKILL}tools:\n  - {{mcp: "{address}?key=k"}}\n'
-            f'  - {{mcp: "{address}", allow: [refund], confirm: true}}\n'
+            f'{SKILL}tools:\n  - {{mcp: "{url}?key=k"}}\n'
+            f'  - {{mcp: "{url}", allow: [refund], confirm: true}}\n'
         )
         await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": written.encode()})
         agents.upstream.script = [
             says(calls("open")),
-            says(by_gateway("look", at="x"), by_gateway("refund", amount=1)),
+            says(gateway_call("look", at="x"), gateway_call("refund", amount=1)),
             says(calls("set_output", **DONE)),
         ]
         job_id = await agents.submit()
@@ -228,7 +228,7 @@ async def test_a_tool_that_another_section_confirms_asks(agents: Agents) -> None
 
 
 async def servers_shown(agents: Agents, job_id: str) -> list[str]:
-    """Whose tools the page of the job says that the approvals are for."""
+    """Return the MCP servers that the page of the job shows with the pending approvals."""
     async with agents.instance.database.transaction() as session:
         found = await pending_calls(session, operator(agents.project.id), UUID(job_id))
     return [one.server for one in found]
@@ -263,7 +263,7 @@ async def approved_after(agents: Agents, change: Callable[[], Awaitable[Any]], *
         return await agents.wait_until(job_id, lambda job: job["status"] == "waiting" or job["finished_at"])
 
 
-async def test_an_approved_call_is_not_made_at_another_server(agents: Agents) -> None:
+async def test_approved_call_is_not_made_on_another_server(agents: Agents) -> None:
     first, second = Bank(), Bank()
     async with AsyncExitStack() as up, serving(made=second.server()) as other:
         port = await up.enter_async_context(serving(made=first.server()))
@@ -273,7 +273,7 @@ async def test_an_approved_call_is_not_made_at_another_server(agents: Agents) ->
     assert (first.made, second.made) == ([], [])
 
 
-async def test_an_approval_is_for_one_tool_and_not_for_what_has_its_name_later(agents: Agents) -> None:
+async def test_approval_does_not_apply_to_later_tool_of_same_name(agents: Agents) -> None:
     first, second = Bank(), Bank()
     async with AsyncExitStack() as up:
         running = await up.enter_async_context(AsyncExitStack())
@@ -296,7 +296,7 @@ async def test_an_approval_is_for_one_tool_and_not_for_what_has_its_name_later(a
     assert second.made == [("refund", (5, ""))]
 
 
-async def test_an_approval_that_does_not_record_its_server_approves_no_call_of_one(agents: Agents) -> None:
+async def test_approval_without_recorded_server_approves_no_server_call(agents: Agents) -> None:
     bank = Bank()
     async with serving(made=bank.server()) as port:
         await pushed(agents, port, sections=(", confirm: true",))
@@ -325,7 +325,7 @@ async def test_an_approval_that_does_not_record_its_server_approves_no_call_of_o
     ],
     ids=["rails", "tool_limits", "allowed_tools", "allowed_by_long_name"],
 )
-async def test_rules_hold_for_a_server_whether_or_not_another_is_available(
+async def test_rules_for_server_apply_if_another_is_unavailable(
     agents: Agents, is_up: bool, more: str, made: list[int]
 ) -> None:
     first, second = Bank(), Bank()
@@ -335,7 +335,7 @@ async def test_rules_hold_for_a_server_whether_or_not_another_is_available(
         if not is_up:
             await up.aclose()
         agents.upstream.script = [
-            # Where the first server is unavailable, its short name is the one that the second must not get.
+            # If the first server is unavailable, the second must not get its short name.
             *(says(calls(LONG, amount=5000)), says(calls(LONG, amount=6))),
             *(() if is_up else (says(calls("refund", amount=7)),)),
             says(calls("set_output", **DONE)),

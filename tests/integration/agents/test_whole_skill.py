@@ -1,4 +1,4 @@
-"""One skill with everything: a picture, a function, bought media, a person who agrees. All of it adds up."""
+"""A skill that uses all features: an image input, a function, generated media and an approval. All amounts add up."""
 
 from __future__ import annotations
 
@@ -69,25 +69,25 @@ TURNS = (
     [calls("set_output", words=4, poster="drive/out/owl.png")],
 )
 
-LASTING = ("queue", "attempt", "waiting", "attempt", "run")
-"""What the run is made of, in the order in which it ends."""
+SPAN_NAMES = ("queue", "attempt", "waiting", "attempt", "run")
+"""The spans of the run, in the order in which they end."""
 
 
 @pytest.fixture
-def fal() -> Iterator[FalServer]:
-    """A server in the place of fal.ai."""
+def fal_server() -> Iterator[FalServer]:
+    """Run a server that imitates fal.ai."""
     with FalServer().running() as server:
         yield server
 
 
-def buying(agents: Agents, fal: FalServer) -> Agents:
-    """The same, with an account at fal.ai."""
-    account = {"fal_key": SecretStr(fal.key), "fal_base_url": fal.url, "provider_hosts": fal.host}
+def with_fal_account(agents: Agents, fal_server: FalServer) -> Agents:
+    """Return the agents with an account at fal.ai."""
+    account = {"fal_key": SecretStr(fal_server.key), "fal_base_url": fal_server.url, "provider_hosts": fal_server.host}
     settings = agents.instance.settings.model_copy(update=account)
     return replace(agents, instance=replace(agents.instance, settings=settings))
 
 
-async def deployed_with_a_photo(agents: Agents) -> None:
+async def deploy_with_photo(agents: Agents) -> None:
     await agents.project.pushed(POSTER)
     photo = io.BytesIO()
     Image.new("RGB", (64, 48), "navy").save(photo, "PNG")
@@ -109,9 +109,9 @@ async def approve(agents: Agents, job_id: str) -> Any:
     return asked
 
 
-async def test_a_skill_with_everything_adds_up_to_the_micro(agents: Agents, fal: FalServer) -> None:
-    agents = buying(agents, fal)
-    await deployed_with_a_photo(agents)
+async def test_amounts_of_complete_skill_add_up_to_the_micro(agents: Agents, fal_server: FalServer) -> None:
+    agents = with_fal_account(agents, fal_server)
+    await deploy_with_photo(agents)
     agents.upstream.script = [
         says(*turn, input_tokens=1_000 + 50 * step, output_tokens=10) for step, turn in enumerate(TURNS)
     ]
@@ -125,7 +125,7 @@ async def test_a_skill_with_everything_adds_up_to_the_micro(agents: Agents, fal:
     asked = await approve(agents, job_id)
     async with sandboxed_worker(agents, models_for(agents)):
         job = await agents.wait_for_end(job_id)
-    assert (job["status"], job["steps"], job["attempt"], len(fal.orders)) == ("succeeded", 4, 2, 1), job[
+    assert (job["status"], job["steps"], job["attempt"], len(fal_server.orders)) == ("succeeded", 4, 2, 1), job[
         "error"
     ]
     assert job["result"]["words"] == 4
@@ -134,11 +134,11 @@ async def test_a_skill_with_everything_adds_up_to_the_micro(agents: Agents, fal:
     assert wall.content == poster.content
     assert "image" in {block["type"] for block in agents.upstream.bodies[0]["messages"][0]["content"]}
     assert "out/owl.png" in str(asked)
-    await assert_all_of_it_adds_up(agents, job)
+    await assert_amounts_are_consistent(agents, job)
 
 
-async def assert_all_of_it_adds_up(agents: Agents, job: Any) -> None:
-    """Receipt, trace, events, the job itself and the ledger tell of the same money."""
+async def assert_amounts_are_consistent(agents: Agents, job: Any) -> None:
+    """Check that the receipt, the trace, the events, the job and the ledger have the same amounts."""
     receipt = await read(agents, f"/v1/jobs/{job['id']}/receipt")
     lines = [(line["kind"], line["step"], line["billed_micros"]) for line in receipt["lines"]]
     replies = [("model", step, micros) for step, micros in enumerate((1_260, 1_320, 1_380, 1_440), start=1)]
@@ -151,9 +151,9 @@ async def assert_all_of_it_adds_up(agents: Agents, job: Any) -> None:
     assert sum(traced) == sum(micros for kind, _, micros in lines if kind != "compute")
     tools = [span["name"] for span in spans if span["kind"] == "tool"]
     assert tools == ["count", "generate_image", "publish", "publish", "set_output"], (
-        "asked for, and then made"
+        "requested, and then executed"
     )
-    assert [span["kind"] for span in spans if span["kind"] in LASTING] == list(LASTING)
+    assert [span["kind"] for span in spans if span["kind"] in SPAN_NAMES] == list(SPAN_NAMES)
     ids = {span["span_id"] for span in spans}
     assert {span["parent_span_id"] for span in spans} - ids == {None}
     async with agents.instance.database.transaction() as session:

@@ -89,7 +89,7 @@ async def test_an_image_that_was_ordered_when_its_worker_left_is_not_ordered_aga
     async with agents.running_worker() as worker:
         job_id = await agents.submit()
         await agents.wait_until(job_id, lambda _: bool(fal.orders) and fal.orders[0].polls > 0)
-        await lose(agents, worker)
+        await lose_worker(agents, worker)
         fal.orders[0].wish.polls = 0
         job = await agents.wait_for_end(job_id)
     assert (job["status"], job["attempt"], len(fal.orders)) == ("succeeded", 2, 1)
@@ -98,7 +98,7 @@ async def test_an_image_that_was_ordered_when_its_worker_left_is_not_ordered_aga
     assert [line["kind"] for line in receipt["lines"]].count("media") == 1
 
 
-async def lose(agents: Agents, worker: Supervisor) -> None:
+async def lose_worker(agents: Agents, worker: Supervisor) -> None:
     """The instance takes the worker for dead; it finds out, and begins anew."""
     lost = worker.worker_id
     async with agents.instance.database.transaction() as session:
