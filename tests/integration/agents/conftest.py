@@ -91,7 +91,7 @@ class CountingTool:
     is_idempotent: bool = False
     runs_alone: bool = False
     confirm: bool = False
-    response: str = ""
+    answer: str = ""
     calls: list[ToolCall] = field(default_factory=list)
     gate: asyncio.Event | None = None
     started: asyncio.Event = field(default_factory=asyncio.Event)
@@ -275,4 +275,4 @@ async def agents(served: Served, upstream: MessagesServer) -> AsyncIterator[Agen
         await client.aclose()
 
 
-__all__ = ["MODEL", "Agents", "Counter", "bundle"]
+__all__ = ["MODEL", "Agents", "CountingTool", "bundle"]

@@ -15,7 +15,7 @@ from tests.integration.agents.sandboxed import models_for, sandboxed_worker
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FOLDERS = Path(__file__).parent / "agent_skills"
-EXPENSES = "kind,what,amount\ntravel,Night train,380\nmeals,Dinner,95\nbooks,Atlas,129.5\n"
+EXPENSES = "kind,what,amount\ntravel,Night train,380\nmeals,Dinner,95\nmaps,Atlas,129.5\n"
 SUBJECTS = "feat(ui): People can sort the list\nchore: New linter\nfix: The list is not empty on phones\ntest: More\n"
 
 

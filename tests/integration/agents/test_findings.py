@@ -31,9 +31,7 @@ async def get_insights(agents: Agents, **query: str) -> Any:
     return response.json()
 
 
-async def test_insights_report_failures_costs_and_cache_misses(
-    agents: Agents, served: Served
-) -> None:
+async def test_insights_report_failures_costs_and_cache_misses(agents: Agents, served: Served) -> None:
     nothing = await get_insights(agents)
     assert (nothing["jobs_analyzed"], nothing["findings"], nothing["is_capped"]) == (0, [], False)
     agents.tools = [CountingTool()]
@@ -72,7 +70,7 @@ async def test_insights_report_failures_costs_and_cache_misses(
     later = await get_insights(agents, since="2999-01-01T00:00:00Z")
     assert later["jobs_analyzed"] == 0
     made = Projects(served.app, served.instance.database, [])
-    other_project = (await made.make("Stranger")).http
+    other_project = (await made.make("Other")).http
     assert (await other_project.get("/v1/skills/sum/findings")).status_code == 404
     for client in made.clients:
         await client.aclose()

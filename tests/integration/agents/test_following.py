@@ -63,7 +63,7 @@ async def live_notifications(agents: Agents, redis_url: str) -> AsyncIterator[No
 
 
 async def test_follower_receives_deltas_and_then_complete_reply(agents: Agents, redis_url: str) -> None:
-    reply_text = "Owls fly at night, and nobody hears them. " * 20
+    reply_text = "Owls fly at night, and no mouse hears it. " * 20
     response = says(reply_text, calls("set_output", **DONE)).but(hold_after=5)
     agents.upstream.script = [response]
     async with live_notifications(agents, redis_url), agents.running_worker():
@@ -80,13 +80,13 @@ async def test_follower_receives_deltas_and_then_complete_reply(agents: Agents, 
     assert (types[-2:], "delta" in types[-3:]) == (["succeeded", "end"], False)
 
 
-async def test_retry_is_reported_and_restarts_the_reply_for_followers(
-    agents: Agents, redis_url: str
-) -> None:
+async def test_retry_is_reported_and_restarts_the_reply_for_followers(agents: Agents, redis_url: str) -> None:
     agents.retry_policy = RetryPolicy(attempts=4, first_wait_s=0.01)
     reply_text = "Owls fly at night. " * 10
     interrupted = says("Never said to its end. " * 10, calls("set_output", **DONE)).but(cut_after=6)
-    complete = says(reply_text, calls("set_output", **DONE), input_tokens=100, output_tokens=10, cleared_tokens=700)
+    complete = says(
+        reply_text, calls("set_output", **DONE), input_tokens=100, output_tokens=10, cleared_tokens=700
+    )
     agents.upstream.script = [refuses(429, retry_after="0.2"), interrupted, complete]
     async with live_notifications(agents, redis_url), agents.running_worker():
         job_id = await agents.submit()

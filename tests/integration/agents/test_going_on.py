@@ -91,7 +91,9 @@ async def test_fork_with_edited_text_repeats_edited_call_of_last_step(agents: Ag
     assert [call.input["at"] for call in tool.calls] == ["a tree", "a barn", "a church"]
     received = agents.upstream.bodies[3]["messages"]
     assert received[0]["content"] == [{"type": "text", "text": "Only barn owls, please."}]
-    text_block, call = received[1]["content"]  # without the thinking block, whose signature is for another start
+    text_block, call = received[1][
+        "content"
+    ]  # without the thinking block, whose signature is for another start
     assert (text_block["text"], call["input"]) == ("I look at a roof.", {"at": "a roof"})
     assert "seen: a tree" in str(received[2])  # later steps depend on it
     assert "seen: a church" in str(received[4])

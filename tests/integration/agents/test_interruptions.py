@@ -67,9 +67,7 @@ async def test_runs_of_lost_worker_resume_without_repeated_costs(agents: Agents)
 
 
 @pytest.mark.parametrize("is_idempotent", [False, True])
-async def test_interrupted_call_is_repeated_only_if_idempotent(
-    agents: Agents, is_idempotent: bool
-) -> None:
+async def test_interrupted_call_is_repeated_only_if_idempotent(agents: Agents, is_idempotent: bool) -> None:
     tool = CountingTool(is_read_only=False, is_idempotent=is_idempotent, gate=asyncio.Event())
     agents.tools = [tool]
     agents.upstream.script = [says(calls("look", at="a tree")), submit_result()]

@@ -83,7 +83,7 @@ async def test_six_concurrent_jobs_share_daily_cap(agents: Agents) -> None:
     agents.upstream.script = steps(2)
     jobs = [await by_key.submit() for _ in range(6)]
     async with by_key.running_worker(capacity=6):
-        ended = [await by_key.ended(job_id) for job_id in jobs]
+        ended = [await by_key.wait_for_end(job_id) for job_id in jobs]
     assert await spent(agents) <= 6_000, "six jobs of two replies would be 64,800"
     assert {job["error_code"] for job in ended} <= {"cost_capped", "key_cap_reached"}
 
@@ -101,7 +101,7 @@ async def test_jobs_due_at_the_same_time_share_daily_cap(agents: Agents) -> None
         await admission.admit(session, agents.project.id)
     async with by_key.running_worker(capacity=25):
         for job_id in jobs:
-            await by_key.ended(job_id)
+            await by_key.wait_for_end(job_id)
     assert await spent(agents) <= 2_000, "25 jobs would be 31,004"
 
 
@@ -119,7 +119,7 @@ async def test_suite_jobs_count_against_the_key_that_started_it(agents: Agents) 
     )
     async with by_key.running_worker(capacity=6):
         for job in (await by_key.project.http.get("/v1/jobs?source=eval&limit=50")).json():
-            await by_key.ended(job["id"])
+            await by_key.wait_for_end(job["id"])
     async with agents.instance.database.transaction() as session:
         made, of_keys, used = (await session.execute(query)).one()
     assert (made, of_keys) == (12, 1)

@@ -45,7 +45,9 @@ async def run_response(agents: Agents, response: Any) -> Any:
 
 async def test_prompt_runs_without_deployment_and_returns_any_result(agents: Agents) -> None:
     agents.upstream.script = [says(calls("set_output", count=2, owls=["barn", "snowy"]), **REPLY)]
-    job = await run_response(agents, await submit_prompt(agents, limits={"cost_usd": 0.1, "steps": 3}, source="cli"))
+    job = await run_response(
+        agents, await submit_prompt(agents, limits={"cost_usd": 0.1, "steps": 3}, source="cli")
+    )
     assert (job["status"], job["result"]) == ("succeeded", {"count": 2, "owls": ["barn", "snowy"]})
     assert (
         job["skill_name"],
@@ -149,7 +151,7 @@ async def test_key_with_skill_list_can_neither_run_nor_replay_prompts(
     assert cancelled.is_success, "the job must not run on the worker of another test"
 
 
-async def test_called_text_and_prompt_have_at_most_permissions_of_caller(agents: Agents) -> None:
+async def test_called_text_and_prompt_are_limited_to_permissions_of_caller(agents: Agents) -> None:
     await agents.project.pushed(TEXTS)
     callers = Callers(agents.instance)
     agents.tools = [RunSubagent(callers), DescribeSubagent(callers)]

@@ -12,7 +12,7 @@ from tests.doubles.messages import Says, calls, says
 from tests.integration.agents.conftest import Agents, CountingTool, bundle
 from tests.integration.agents.sandboxed import models_for, sandboxed_worker
 from tests.integration.agents.test_approvals import decide, finish_job, pending, submit_until_waiting
-from tests.integration.agents.test_following import frames, ringing
+from tests.integration.agents.test_following import frames, live_notifications
 from tests.integration.agents.test_subagents import children, with_subagents
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -45,7 +45,7 @@ async def stored_text(agents: Agents, job_id: str) -> str:
 
 async def follow_run(agents: Agents, redis_url: str) -> tuple[str, str, set[str]]:
     """Run a job; return its ID, the stream as text, and the types of its frames."""
-    async with ringing(agents, redis_url), agents.running_worker():
+    async with live_notifications(agents, redis_url), agents.running_worker():
         job_id = await agents.submit()
         found = await asyncio.wait_for(frames(agents, job_id), 20)
     return job_id, json.dumps(found), {kind for kind, _ in found}
@@ -89,13 +89,13 @@ async def test_redacted_text_reaches_no_tool_model_journal_or_follower(
     tool = CountingTool(answer=f"{MAIL} lives here")
     agents.tools = [tool]
     agents.upstream.script = [
-        says(f"I write to {MAIL}.", calls("look", at=f"the house of {MAIL}", _label=f"find {MAIL}")),
+        says(f"I write to {MAIL}.", calls("look", at=f"the homes of {MAIL}", _label=f"find {MAIL}")),
         submit_result(f"Write to {MAIL}"),
     ]
     job_id, live, kinds = await follow_run(agents, redis_url)
     job = await agents.get(job_id)
     assert (job["status"], job["result"]["summary"]) == ("succeeded", f"Write to {HIDDEN}")
-    assert tool.calls[0].input["at"] == f"the house of {HIDDEN}"
+    assert tool.calls[0].input["at"] == f"the homes of {HIDDEN}"
     assert MAIL not in json.dumps(agents.upstream.bodies[1]["messages"])
     assert MAIL not in await stored_text(agents, job_id)
     assert MAIL not in live
@@ -269,4 +269,8 @@ async def test_guardrail_check_without_sandbox_blocks(agents: Agents) -> None:
     job = await agents.run()
     assert (job["status"], tool.calls) == ("succeeded", [])
     (guardrail_event,) = await agents.payloads(job["id"], "rail")
-    assert (guardrail_event["action"], guardrail_event["failed"], guardrail_event["matched"]) == ("block", "broken", {})
+    assert (guardrail_event["action"], guardrail_event["failed"], guardrail_event["matched"]) == (
+        "block",
+        "broken",
+        {},
+    )

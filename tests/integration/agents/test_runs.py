@@ -113,7 +113,9 @@ async def test_run_stops_before_call_that_exceeds_its_cap(agents: Agents) -> Non
     assert agents.upstream.bodies[0]["max_tokens"] < 1_500  # without the cap it would be 16,384
     assert (job["status"], job["error_code"], job["cost_micros"]) == ("failed", "cost_capped", 0)
     (assert_capped,) = await agents.payloads(job["id"], "cost_capped")
-    assert assert_capped["spent_micros"] + assert_capped["needed_micros"] > assert_capped["cap_micros"] == 10_000
+    assert (
+        assert_capped["spent_micros"] + assert_capped["needed_micros"] > assert_capped["cap_micros"] == 10_000
+    )
     assert assert_capped["capped_by"] == "job_limit"
     assert "of its cap of $0.01. Raise `limits.cost_usd` of the request or call that started" in job["error"]
 

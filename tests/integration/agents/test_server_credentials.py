@@ -26,7 +26,7 @@ from tests.doubles.web import HOST, Certified, Web, certified
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import BUNDLE, Agents
 from tests.integration.outside.conftest import Notes
-from tests.integration.outside.test_servers import OPEN
+from tests.integration.outside.test_servers import NO_REBINDING_PROTECTION
 from workers.agent.environment import RunEnvironment
 from workers.agent.mcp_servers.credentials import CredentialedTransport
 from workers.sandbox.egress.network_use import NetworkUse
@@ -64,7 +64,7 @@ def server() -> MCPServer:
 @asynccontextmanager
 async def serve_with_token(authority: Certified, tmp_path: Path) -> AsyncIterator[int]:
     """Run the server over https; it rejects requests without the token."""
-    app = server().streamable_http_app(transport_security=OPEN)
+    app = server().streamable_http_app(transport_security=NO_REBINDING_PROTECTION)
 
     async def guard(scope: Any, receive: Any, send: Any) -> None:
         received = dict(scope.get("headers", ())).get(b"authorization")
@@ -111,9 +111,7 @@ async def deploy(agents: Agents, port: int) -> Any:
     return await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": skill.encode()})
 
 
-async def test_secret_reaches_only_its_server(
-    agents: Agents, authority: Certified, tmp_path: Path
-) -> None:
+async def test_secret_reaches_only_its_server(agents: Agents, authority: Certified, tmp_path: Path) -> None:
     await agents.project.http.put("/v1/secrets", json={"name": "OWLS", "value": TOKEN})
     async with serve_with_token(authority, tmp_path) as port:
         deployment = await deploy(agents, port)

@@ -238,7 +238,7 @@ async def test_model_calls_only_skills_allowed_by_key_or_calling_skill(
         assert "skill.yaml" in result, result
     assert not any(job["parent_job_id"] for job in (await agents.project.http.get("/v1/jobs")).json())
 
-    # A skill that the calling skill declares can also be called by name, and a prompt has the permissions of its caller.
+    # A declared skill of the calling skill can also be called by name, and a prompt has the permissions of its caller.
     await agents.project.pushed(two_skills("tools: [{name: ask, skill: answer, description: Asks.}]\n"))
     nested = says(calls("run_subagent", prompt="Ask."), **REPLY)
     agents.upstream.script = [

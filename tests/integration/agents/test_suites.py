@@ -131,7 +131,10 @@ async def test_suite_continues_after_worker_loss_and_compares_versions(agents: A
     await post(agents, f"/v1/evals/{suite['id']}/baseline", status=200)
     repeated = await post(agents, f"/v1/evals/{compared['head']['suite_id']}/baseline", status=200)
     listed = await get(agents, f"{EVALS}?skill=double")
-    assert [(one["id"], one["is_baseline"]) for one in listed] == [(repeated["id"], True), (suite["id"], False)]
+    assert [(one["id"], one["is_baseline"]) for one in listed] == [
+        (repeated["id"], True),
+        (suite["id"], False),
+    ]
 
 
 async def _assert_no_recordings_of_other_jobs(agents: Agents, suite_id: str) -> None:
@@ -272,7 +275,7 @@ async def test_blocked_suites_do_not_delay_other_projects(agents: Agents, served
     for _ in range(MAX_SUITES_PER_PROJECT + 1):
         await post(agents, EVALS, {"skill": "double"})
     made = Projects(served.app, served.instance.database, [])
-    other = replace(agents, project=await made.make("Stranger"))
+    other = replace(agents, project=await made.make("Other"))
     async with agents.instance.database.transaction() as session:
         set_balance = text("update wallets set balance_micros = :micros where project_id = :id")
         await session.execute(set_balance, {**params, "micros": 0})
@@ -293,7 +296,9 @@ async def test_suite_needs_money_and_ends_with_its_key_or_cancellation(
     await agents.project.pushed(DOUBLE)
     asked = {"skill": "double", "repeat": 7, "case_ids": ["two", "case-2", "case-3"]}
     cancelled = await post(agents, EVALS, asked)
-    assert len(await get(agents, "/v1/jobs?source=eval&limit=50")) == 20  # the window of the suite; 21 would exceed it
+    assert (
+        len(await get(agents, "/v1/jobs?source=eval&limit=50")) == 20
+    )  # the window of the suite; 21 would exceed it
     cancelled = await post(agents, f"/v1/evals/{cancelled['id']}/cancel", status=200)
     assert (cancelled["status"], cancelled["gate_passed"]) == ("cancelled", None)
     repeated = await post(agents, f"/v1/evals/{cancelled['id']}/cancel", status=200)
@@ -323,7 +328,7 @@ async def test_suites_and_cases_of_another_project_are_not_found(agents: Agents,
     await agents.project.pushed(DOUBLE)
     suite = await post(agents, EVALS, {"skill": "double"})
     made = Projects(served.app, served.instance.database, [])
-    other_project = (await made.make("Stranger")).http
+    other_project = (await made.make("Other")).http
     for path in ("", "/cases"):
         assert (await other_project.get(f"/v1/evals/{suite['id']}{path}")).status_code == 404
     for path in (f"/v1/evals/{suite['id']}/cancel", f"/v1/evals/{suite['id']}/baseline"):

@@ -117,7 +117,11 @@ async def test_guardrail_for_tool_checks_its_arguments_and_blocks(agents: Agents
     async with unavailable_server(agents, rails) as bank:
         job = await run_replies(
             agents,
-            [gateway_call("refund", amount=5000), gateway_call("refund", amount=5), gateway_call("look", at="x")],
+            [
+                gateway_call("refund", amount=5000),
+                gateway_call("refund", amount=5),
+                gateway_call("look", at="x"),
+            ],
         )
     blocked, fine, other = results(agents, 2)
     assert (blocked.get("is_error"), fine.get("is_error"), other.get("is_error")) == (True, None, None)
@@ -128,7 +132,9 @@ async def test_guardrail_for_tool_checks_its_arguments_and_blocks(agents: Agents
 
 
 async def test_text_arguments_are_checked_as_parsed(agents: Agents) -> None:
-    rails = "rails: [{name: big, on: tool, tools: [refund], schema: {properties: {amount: {maximum: 100}}}}]\n"
+    rails = (
+        "rails: [{name: big, on: tool, tools: [refund], schema: {properties: {amount: {maximum: 100}}}}]\n"
+    )
     async with unavailable_server(agents, rails) as bank:
         written = calls(GATEWAY, tool="refund", arguments=json.dumps({"amount": 5000}), _label="pay")
         await run_replies(agents, [written])
@@ -137,9 +143,7 @@ async def test_text_arguments_are_checked_as_parsed(agents: Agents) -> None:
 
 
 @pytest.mark.parametrize("is_up", [True, False], ids=["available", "unavailable at the start"])
-async def test_json_text_argument_is_checked_as_it_is_sent(
-    agents: Agents, is_up: bool
-) -> None:
+async def test_json_text_argument_is_checked_as_it_is_sent(agents: Agents, is_up: bool) -> None:
     schema = "schema: {properties: {order: {properties: {amount: {maximum: 100}}}}}"
     rails = f"rails: [{{name: big, on: tool, tools: [pay], {schema}}}]\n"
     orders = [json.dumps({"amount": amount}) for amount in (5000, 5)]

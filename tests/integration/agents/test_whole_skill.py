@@ -82,7 +82,11 @@ def fal_server() -> Iterator[FalServer]:
 
 def with_fal_account(agents: Agents, fal_server: FalServer) -> Agents:
     """Return the agents with an account at fal.ai."""
-    account = {"fal_key": SecretStr(fal_server.key), "fal_base_url": fal_server.url, "provider_hosts": fal_server.host}
+    account = {
+        "fal_key": SecretStr(fal_server.key),
+        "fal_base_url": fal_server.url,
+        "provider_hosts": fal_server.host,
+    }
     settings = agents.instance.settings.model_copy(update=account)
     return replace(agents, instance=replace(agents.instance, settings=settings))
 
@@ -125,9 +129,9 @@ async def test_amounts_of_complete_skill_add_up_to_the_micro(agents: Agents, fal
     asked = await approve(agents, job_id)
     async with sandboxed_worker(agents, models_for(agents)):
         job = await agents.wait_for_end(job_id)
-    assert (job["status"], job["steps"], job["attempt"], len(fal_server.orders)) == ("succeeded", 4, 2, 1), job[
-        "error"
-    ]
+    assert (job["status"], job["steps"], job["attempt"], len(fal_server.orders)) == ("succeeded", 4, 2, 1), (
+        job["error"]
+    )
     assert job["result"]["words"] == 4
     poster = await agents.project.http.get("/v1/drive/files/out/owl.png")
     wall = await agents.project.http.get("/v1/drive/files/wall")

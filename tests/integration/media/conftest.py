@@ -1,4 +1,4 @@
-"""A running job with money, an instance with or without a key for fal.ai, and a server in the place of fal.ai."""
+"""A running job with money, an instance with or without a fal.ai key, and a server that imitates fal.ai."""
 
 from __future__ import annotations
 
@@ -38,48 +38,48 @@ entrypoint: main.py:run
 image_model: auto
 limits: {cost_usd: 5}
 input_schema: {type: object, properties: {code: {type: text}}}
-output_schema: {type: object, properties: {told: {type: array}}}
+output_schema: {type: object, properties: {results: {type: array}}}
 """
 BUNDLE = {
     "skills/paint/skill.yaml": SKILL.encode(),
     "skills/paint/main.py": (
-        b"def run(code):\n    told = []\n    exec(code, {'told': told})\n    return {'told': told}\n"
+        b"def run(code):\n    results = []\n    exec(code, {'results': results})\n    return {'results': results}\n"
     ),
 }
 
 
 @pytest.fixture(scope="session")
 def fal_server() -> Iterator[FalServer]:
-    """One server for all tests of this process."""
+    """Run one server for all tests of this process."""
     with FalServer().running() as server:
         yield server
 
 
 @pytest.fixture
 def fal(fal_server: FalServer) -> FalServer:
-    """The server, as if nothing had been ordered yet."""
+    """Return the server without orders."""
     fal_server.wishes, fal_server.orders, fal_server.fetched = [], [], []
     return fal_server
 
 
 @pytest.fixture
 def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
-    """With a key for the server, where a test asks for it."""
-    bought: dict[str, Any] = {}
+    """Return settings, with a key for the server if the test requests it."""
+    fal_settings: dict[str, Any] = {}
     if "fal" in request.fixturenames:
         fal: FalServer = request.getfixturevalue("fal")
-        bought = {
+        fal_settings = {
             "fal_key": fal.key,
             "fal_base_url": fal.url,
             "provider_hosts": fal.host,
             "media_timeout_s": 5,
         }
-    return Settings(home=tmp_path, port=8123, public_url=None, **bought)
+    return Settings(home=tmp_path, port=8123, public_url=None, **fal_settings)
 
 
 @pytest_asyncio.fixture
 async def instance(database: Database, redis_url: str, settings: Settings) -> AsyncIterator[AppContext]:
-    """An instance of those settings."""
+    """Create an instance with these settings."""
     redis = Redis.from_url(redis_url)
     home = settings.home
     yield AppContext(
@@ -96,7 +96,7 @@ async def instance(database: Database, redis_url: str, settings: Settings) -> As
 
 @pytest_asyncio.fixture
 async def app(instance: AppContext) -> AsyncIterator[FastAPI]:
-    """The application that serves it."""
+    """Create the application that serves the instance."""
     app = create_app(instance.settings)
     async with serving(app, instance):
         yield app
@@ -104,58 +104,58 @@ async def app(instance: AppContext) -> AsyncIterator[FastAPI]:
 
 @dataclass
 class Running:
-    """A job that runs, as its own code sees the API."""
+    """A running job, with the API as the code of the job sees it."""
 
     project: Project
     instance: AppContext
     http: httpx.AsyncClient
     job_id: UUID
 
-    async def make(self, verb: str | None = "image", key: str | None = None, **over: Any) -> httpx.Response:
-        """Ask for media."""
+    async def request_media(self, verb: str | None = "image", key: str | None = None, **over: Any) -> httpx.Response:
+        """Request the generation of media and return the response."""
         body = {"verb": verb, "inputs": {"prompt": "an owl"}, **over}
         headers = {"Idempotency-Key": key} if key else {}
         return await self.http.post("/v1/media/generate", json=body, headers=headers)
 
-    async def made(self, verb: str | None = "image", **over: Any) -> Any:
-        """Ask for media; they have to be made."""
-        response = await self.make(verb, **over)
+    async def create_media(self, verb: str | None = "image", **over: Any) -> Any:
+        """Request the generation of media, check that it succeeded, and return the response body."""
+        response = await self.request_media(verb, **over)
         assert response.status_code == 201, response.text
         return response.json()
 
     async def file(self, path: str) -> bytes:
-        """A file of the drive."""
+        """Return a file of the drive."""
         response = await self.project.http.get(f"/v1/drive/files/{path}")
         assert response.status_code == 200, response.text
         return response.content
 
     async def one(self, query: str) -> Any:
-        """One row of the database, of this job."""
+        """Return one row of a query about this job."""
         async with self.instance.database.transaction() as session:
             return (await session.execute(text(query), {"job_id": self.job_id})).one()
 
     async def change(self, query: str) -> None:
-        """Change the database."""
+        """Execute a statement in the database."""
         async with self.instance.database.transaction() as session:
             await session.execute(text(query), {"job_id": self.job_id})
 
 
 @pytest_asyncio.fixture
 async def project(app: FastAPI, database: Database) -> AsyncIterator[Project]:
-    """A project with money and the skill `paint`."""
-    made = Projects(app, database, [])
-    project = await made.make("Acme")
+    """Create a project with money and the skill `paint`."""
+    projects = Projects(app, database, [])
+    project = await projects.make("Acme")
     async with database.transaction() as session:
         await ledger.top_up(session, project_id=project.id, amount_micros=10_000_000, created_by="test")
     await project.pushed(BUNDLE)
     yield project
-    for client in made.clients:
+    for client in projects.clients:
         await client.aclose()
 
 
 @pytest_asyncio.fixture
 async def running(app: FastAPI, instance: AppContext, project: Project) -> AsyncIterator[Running]:
-    """A job of it that runs, with a dollar reserved."""
+    """Create a running job of the skill, with a reservation of one dollar."""
     submitted = await project.http.post("/v1/jobs", json={"skill": "paint", "inputs": {"code": ""}})
     job_id = UUID(submitted.json()["id"])
     async with instance.database.transaction() as session:
@@ -184,7 +184,7 @@ async def running(app: FastAPI, instance: AppContext, project: Project) -> Async
 
 @pytest_asyncio.fixture
 async def api_base(app: FastAPI) -> AsyncIterator[str]:
-    """The address of the application on a port of its own."""
+    """Return the URL of the application on its own port."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
     serving = asyncio.create_task(server.serve())
     async with asyncio.timeout(10):

@@ -1,4 +1,4 @@
-"""Agents make media with their tools: paid once whatever happens to their worker, and on one receipt with the rest."""
+"""Agents generate media with their tools: paid once even if a worker is lost, on one receipt with all other costs."""
 
 from __future__ import annotations
 
@@ -24,28 +24,26 @@ DONE = {"summary": "An owl.", "score": 1}
 
 @pytest.fixture(scope="module")
 def messages() -> Iterator[MessagesServer]:
-    """The server behind the model."""
+    """Run the server that replies as the model."""
     with MessagesServer().running() as server:
         yield server
 
 
 @pytest_asyncio.fixture
 async def agents(project: Project, instance: AppContext, messages: MessagesServer) -> Agents:
-    """A project with the skill `sum`, and an upstream that was asked nothing yet."""
+    """Create a project with the skill `sum`, with an upstream that has received no request."""
     messages.bodies.clear()
     messages._scripted = 0
     await project.pushed(BUNDLE)
     return Agents(project, instance, messages)
 
 
-def received(agents: Agents, number: int) -> list[str]:
-    """The results that the model was given with a request."""
+def results(agents: Agents, number: int) -> list[str]:
+    """Return the tool results that the model received in a request."""
     return [str(block["content"]) for block in agents.upstream.bodies[number]["messages"][-1]["content"]]
 
 
-async def test_an_agent_draws_reads_its_drive_and_pays_for_both_kinds_of_calls(
-    fal: FalServer, agents: Agents
-) -> None:
+async def test_agent_generates_images_and_pays_for_models_and_media(fal: FalServer, agents: Agents) -> None:
     agents.tools = [*media_tools(agents.instance)]
     await agents.project.http.put("/v1/drive/files/words.txt", content=b"An owl from a file")
     agents.upstream.script = [
@@ -62,9 +60,9 @@ async def test_an_agent_draws_reads_its_drive_and_pays_for_both_kinds_of_calls(
     first, second = fal.orders
     assert first.body["prompt"] == "An owl from a file"
     assert second.body["image_urls"][0].startswith("data:image/png;base64,")
-    assert "drive/out/owl.png" in received(agents, 1)[0]
-    assert "exactly one" in received(agents, 2)[1]
-    assert "'..'" in received(agents, 2)[2]
+    assert "drive/out/owl.png" in results(agents, 1)[0]
+    assert "exactly one" in results(agents, 2)[1]
+    assert "'..'" in results(agents, 2)[2]
     result, *_ = await agents.payloads(job["id"], "tool_result")
     assert (result["billed_micros"], result["media"]) == (
         46_800,
@@ -77,9 +75,7 @@ async def test_an_agent_draws_reads_its_drive_and_pays_for_both_kinds_of_calls(
     assert "fal-ai" not in json.dumps([receipt, result, agents.upstream.bodies])
 
 
-async def test_an_image_that_was_ordered_when_its_worker_left_is_not_ordered_again(
-    fal: FalServer, agents: Agents
-) -> None:
+async def test_image_ordered_by_lost_worker_is_not_ordered_again(fal: FalServer, agents: Agents) -> None:
     agents.tools = [*media_tools(agents.instance)]
     fal.wishes = [Wish(polls=-1)]
     agents.upstream.script = [
@@ -99,7 +95,7 @@ async def test_an_image_that_was_ordered_when_its_worker_left_is_not_ordered_aga
 
 
 async def lose_worker(agents: Agents, worker: Supervisor) -> None:
-    """The instance takes the worker for dead; it finds out, and begins anew."""
+    """Mark the worker as lost; it detects that and registers again."""
     lost = worker.worker_id
     async with agents.instance.database.transaction() as session:
         await session.execute(text("update workers set beat_at = to_timestamp(0)"))
@@ -109,7 +105,7 @@ async def lose_worker(agents: Agents, worker: Supervisor) -> None:
     worker.wake()
 
 
-async def test_an_order_of_a_run_that_is_cancelled_is_cancelled(fal: FalServer, agents: Agents) -> None:
+async def test_order_of_cancelled_run_is_cancelled(fal: FalServer, agents: Agents) -> None:
     agents.tools = [*media_tools(agents.instance)]
     fal.wishes = [Wish(polls=-1)]
     agents.upstream.script = [says(calls("generate_image", prompt="An owl"))]
@@ -124,7 +120,7 @@ async def test_an_order_of_a_run_that_is_cancelled_is_cancelled(fal: FalServer, 
     assert [line["kind"] for line in receipt["lines"]] == ["model"]
 
 
-async def test_tools_for_what_cannot_be_had_are_not_offered(agents: Agents) -> None:
+async def test_tools_for_unavailable_media_are_not_offered(agents: Agents) -> None:
     names = [tool.spec.name for tool in media_tools(agents.instance)]
     assert names == ["generate_image", "generate_video", "generate_audio"]
     agents.tools = [*media_tools(agents.instance)]
@@ -134,6 +130,6 @@ async def test_tools_for_what_cannot_be_had_are_not_offered(agents: Agents) -> N
     ]
     job = await agents.run()
     assert job["status"] == "succeeded"
-    assert "local/espeak" in received(agents, 1)[0]
+    assert "local/espeak" in results(agents, 1)[0]
     (result, _) = await agents.payloads(job["id"], "tool_result")
     assert (result["label"], result["billed_micros"]) == ("local", 0)

@@ -1,4 +1,4 @@
-"""Media that are bought at fal.ai: ordered once, paid once, and every way in which that goes wrong."""
+"""Media that fal.ai generates: each call is ordered and paid once, and all kinds of failures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NANO = "google/nano-banana"
 
 
 async def spent(running: Running) -> tuple[int, int]:
-    """What the job has used, and how many lines say so."""
+    """Return the used amount of the job and the number of its usage events."""
     row = await running.one(
         "select used_micros, (select count(*) from usage_events u where u.job_id = j.id) as lines "
         "from jobs j where id = :job_id"
@@ -26,7 +26,7 @@ async def spent(running: Running) -> tuple[int, int]:
 
 
 async def held(running: Running) -> int:
-    """What open calls of the job may still cost."""
+    """Return the amount that open calls of the job can still cost."""
     return (
         await running.one(
             "select coalesce(sum(held_micros), 0) as held from media_calls where job_id = :job_id"
@@ -34,11 +34,11 @@ async def held(running: Running) -> int:
     ).held
 
 
-async def test_images_are_ordered_fetched_kept_and_paid(fal: FalServer, running: Running) -> None:
-    received = await running.made(inputs={"prompt": "an owl", "n": 2}, output_path="out/owl.png")
-    assert (received["model"], received["kind"], received["label"]) == (NANO, "image", "")
-    assert received["drive_paths"] == ["out/owl.png", "out/owl-2.png"]
-    assert received["billed_micros"] == 93_600  # two at $0.039, and 20 %
+async def test_images_are_ordered_downloaded_stored_and_paid(fal: FalServer, running: Running) -> None:
+    result = await running.create_media(inputs={"prompt": "an owl", "n": 2}, output_path="out/owl.png")
+    assert (result["model"], result["kind"], result["label"]) == (NANO, "image", "")
+    assert result["drive_paths"] == ["out/owl.png", "out/owl-2.png"]
+    assert result["billed_micros"] == 93_600  # two at $0.039, plus 20 %
     assert await running.file("out/owl-2.png") == PNG
     (order,) = fal.orders
     assert (order.path, order.body) == ("fal-ai/nano-banana", {"prompt": "an owl", "num_images": 2})
@@ -50,33 +50,37 @@ async def test_images_are_ordered_fetched_kept_and_paid(fal: FalServer, running:
     events = (await running.project.http.get(f"/v1/jobs/{running.job_id}/events")).json()
     assert events[-1]["type"] == "media"
     assert events[-1]["payload"]["media"][0] == {"drive_path": "out/owl.png", "kind": "image"}
-    assert "fal-ai" not in str((received, events))
+    assert "fal-ai" not in str((result, events))
 
 
-async def test_videos_speech_and_transcripts_are_asked_for_in_their_own_way(
+async def test_videos_speech_and_transcripts_have_their_own_requests(
     fal: FalServer, running: Running
 ) -> None:
     await running.project.http.put("/v1/drive/files/a.png", content=PNG)
     await running.project.http.put("/v1/drive/files/a.mp3", content=MP3)
     await running.change("update jobs set reserved_micros = 9000000")
-    film = await running.made(
+    film = await running.create_media(
         "video",
         model="veo",
         inputs={"prompt": "it flies", "image": "drive/a.png", "duration": 5, "audio": True},
     )
     assert film["drive_path"].endswith(".mp4")
     assert await running.file(film["drive_path"]) == MP4
-    assert film["billed_micros"] == 4 * 400_000 * 12 // 10  # the nearest that it makes is 4 s
+    assert film["billed_micros"] == 4 * 400_000 * 12 // 10  # 4 s is the nearest available duration
     assert "4 s" in film["meta"]["warnings"][0]
-    said = await running.made("audio", inputs={"text": "Owls fly.", "stability": 0.5})
+    said = await running.create_media("audio", inputs={"text": "Owls fly.", "stability": 0.5})
     assert (said["billed_micros"], await running.file(said["drive_path"])) == (1_080, MP3)
-    heard = await running.made("transcribe", inputs={"audio": "a.mp3", "keyterms": ["owl"]})
-    assert (heard["text"], heard["language_code"], "drive_path" in heard and heard["drive_path"]) == (
+    transcript = await running.create_media("transcribe", inputs={"audio": "a.mp3", "keyterms": ["owl"]})
+    assert (
+        transcript["text"],
+        transcript["language_code"],
+        "drive_path" in transcript and transcript["drive_path"],
+    ) == (
         "Owls fly",
         "eng",
         None,
     )
-    assert heard["words"][1]["end"] == 2.5
+    assert transcript["words"][1]["end"] == 2.5
     first, second, third = (order.body for order in fal.orders)
     assert (first["duration"], first["generate_audio"]) == ("4s", True)
     assert first["image_url"].startswith("data:image/png;base64,")
@@ -84,42 +88,40 @@ async def test_videos_speech_and_transcripts_are_asked_for_in_their_own_way(
     assert third["audio_url"].startswith("data:audio/mpeg;base64,")
 
 
-async def test_the_same_call_is_never_ordered_or_paid_twice(fal: FalServer, running: Running) -> None:
-    first = await running.made(key="a")
-    again = await running.made(key="a")
+async def test_repeated_call_is_neither_ordered_nor_paid_twice(fal: FalServer, running: Running) -> None:
+    first = await running.create_media(key="a")
+    again = await running.create_media(key="a")
     await running.change("update jobs set attempt = 1")
-    other = await running.make(key="a", inputs={"prompt": "a fox"})
+    other = await running.request_media(key="a", inputs={"prompt": "a fox"})
     assert first["drive_path"] == again["drive_path"]
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     assert (len(fal.orders), (await spent(running))[1]) == (1, 1)
-    twice = await asyncio.gather(*(running.make(key="b") for _ in range(4)))
+    twice = await asyncio.gather(*(running.request_media(key="b") for _ in range(4)))
     assert {response.status_code for response in twice} <= {201, 409}
     assert (len(fal.orders), (await spent(running))[1]) == (2, 2)
 
 
-async def test_an_order_whose_file_did_not_come_is_taken_up_and_not_ordered_anew(
-    fal: FalServer, running: Running
-) -> None:
+async def test_order_with_missing_file_is_resumed_and_not_repeated(fal: FalServer, running: Running) -> None:
     fal.wishes = [Wish(file=b"")]
-    lost = await running.make(key="a")
+    lost = await running.request_media(key="a")
     assert (lost.status_code, lost.json()["code"]) == (502, "media_failed")
     assert (await spent(running), await held(running)) == ((0, 0), 0)
     fal.orders[0].wish.file = None
-    received = await running.made(key="a")
-    assert await running.file(received["drive_path"]) == PNG
+    result = await running.create_media(key="a")
+    assert await running.file(result["drive_path"]) == PNG
     assert (len(fal.orders), (await spent(running))[1]) == (1, 1)
 
 
-async def test_nothing_is_ordered_that_the_job_cannot_pay(fal: FalServer, running: Running) -> None:
+async def test_media_beyond_the_reservation_are_not_ordered(fal: FalServer, running: Running) -> None:
     await running.change("update jobs set reserved_micros = 50000, used_micros = 10000")
-    refused = await running.make()
+    refused = await running.request_media()
     assert (refused.status_code, refused.json()["code"]) == (402, "media_cost_exceeds_limit")
     assert (refused.json()["needed_micros"], refused.json()["left_micros"]) == (46_800, 40_000)
     await running.change("update jobs set reserved_micros = 0, used_micros = 0")
-    assert "image_model" in (await running.make()).json()["detail"]
+    assert "image_model" in (await running.request_media()).json()["detail"]
     await running.change("update jobs set reserved_micros = 100000")
     fal.wishes = [Wish(polls=-1), Wish(polls=-1)]
-    both = [asyncio.create_task(running.make()) for _ in range(3)]
+    both = [asyncio.create_task(running.request_media()) for _ in range(3)]
     async with asyncio.timeout(10):
         while not any(task.done() for task in both) or len(fal.orders) < 2:  # noqa: ASYNC110 - a server's thread
             await asyncio.sleep(0.01)
@@ -147,27 +149,27 @@ async def test_nothing_is_ordered_that_the_job_cannot_pay(fal: FalServer, runnin
     ],
     ids=str,
 )
-async def test_what_goes_wrong_there_is_said_and_costs_nothing(
+async def test_provider_failure_is_reported_and_costs_nothing(
     fal: FalServer, running: Running, wish: Wish, status: int, code: str, words: str
 ) -> None:
     fal.wishes = [wish]
-    response = await running.make()
+    response = await running.request_media()
     assert (response.status_code, response.json()["code"]) == (status, code), response.text
     assert words in response.json()["detail"]
     assert fal.key not in response.text
     assert (await spent(running), await held(running)) == ((0, 0), 0)
 
 
-async def test_a_queue_that_is_busy_is_asked_again(fal: FalServer, running: Running) -> None:
+async def test_busy_queue_is_polled_again(fal: FalServer, running: Running) -> None:
     fal.wishes = [Wish(refusals=[429, 503])]
-    await running.made()
+    await running.create_media()
     assert len(fal.orders) == 1
 
 
-async def test_a_file_that_is_too_large_or_leads_in_a_circle_is_not_fetched(
+async def test_too_large_file_or_redirect_loop_is_not_downloaded(
     fal: FalServer, running: Running, tmp_path: Path
 ) -> None:
-    await running.made()
+    await running.create_media()
     bounds = {"allowed_hosts": [fal.host], "max_s": 5.0}
     with pytest.raises(FetchError, match="larger than"):
         await fetch(f"{fal.url}/files/req-0", tmp_path / "a", max_bytes=64, **bounds)
@@ -177,7 +179,7 @@ async def test_a_file_that_is_too_large_or_leads_in_a_circle_is_not_fetched(
         await fetch(f"{fal.url}/files/req-0", tmp_path / "a", max_bytes=64, allowed_hosts=[], max_s=5)
 
 
-async def test_older_clients_are_understood(fal: FalServer, running: Running) -> None:
+async def test_requests_of_older_clients_are_accepted(fal: FalServer, running: Running) -> None:
     body = {
         "model": "nano-banana",
         "kind": "image",
@@ -185,29 +187,32 @@ async def test_older_clients_are_understood(fal: FalServer, running: Running) ->
         "output_url_path": None,
         "persist": True,
     }
-    received = await running.made(
+    result = await running.create_media(
         None, workspace_id=str(running.project.id), job_id=str(running.job_id), **body
     )
-    assert received["drive_path"].startswith("out/image-")
-    opened = await running.project.http.get(received["output_url"])
+    assert result["drive_path"].startswith("out/image-")
+    opened = await running.project.http.get(result["output_url"])
     assert opened.content == PNG
     nothing = {"inputs": None, "model": None, "kind": "auto"}
-    assert (await running.make(None, **nothing)).status_code == 422
+    assert (await running.request_media(None, **nothing)).status_code == 422
 
 
-async def test_a_skill_without_network_points_to_no_address_outside(fal: FalServer, running: Running) -> None:
-    closed = {**BUNDLE, "skills/paint/skill.yaml": BUNDLE["skills/paint/skill.yaml"] + b"network: none\n"}
-    version = (await running.project.pushed(closed))["id"]
+async def test_skill_without_network_cannot_reference_external_url(fal: FalServer, running: Running) -> None:
+    without_network = {
+        **BUNDLE,
+        "skills/paint/skill.yaml": BUNDLE["skills/paint/skill.yaml"] + b"network: none\n",
+    }
+    version = (await running.project.pushed(without_network))["id"]
     await running.change(f"update jobs set deployment_id = '{version}' where id = :job_id")
-    response = await running.make(inputs={"prompt": "x", "refs": ["https://example.org/?told=all"]})
+    response = await running.request_media(inputs={"prompt": "x", "refs": ["https://example.org/?data=all"]})
     assert (response.status_code, "network" in response.json()["detail"]) == (422, True)
-    assert (await running.make()).status_code == 201
+    assert (await running.request_media()).status_code == 201
 
 
-async def test_an_order_that_hangs_is_cancelled(fal: FalServer, running: Running) -> None:
+async def test_hanging_order_is_cancelled(fal: FalServer, running: Running) -> None:
     object.__setattr__(running.instance.settings, "media_timeout_s", 0.5)
     fal.wishes = [Wish(polls=-1)]
-    response = await running.make()
+    response = await running.request_media()
     assert (response.status_code, response.json()["code"]) == (502, "media_failed")
     assert fal.orders[0].is_cancelled
 
@@ -232,11 +237,9 @@ BAD: list[tuple[dict[str, Any], int, str]] = [
 ]
 
 
-async def test_what_cannot_be_asked_for_is_refused_before_anything_is_ordered(
-    fal: FalServer, running: Running
-) -> None:
+async def test_invalid_request_is_rejected_before_any_order(fal: FalServer, running: Running) -> None:
     for body, status, words in BAD:
-        response = await running.make(
+        response = await running.request_media(
             body.get("verb", "image"), **{k: v for k, v in body.items() if k != "verb"}
         )
         assert response.status_code == status, (body, response.text)

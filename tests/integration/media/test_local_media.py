@@ -1,4 +1,4 @@
-"""Media without any key: made on this machine by a real job with the kit, labelled so, and free."""
+"""Media without an API key: generated on this host by a real job with the kit, labeled, and free."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ import puras
 from puras import drive, media
 
 image = puras.generate_image("An owl at night", aspect_ratio="16:9", output_path="out/owl.png")
-told.append(image)
-told.append(drive.path(image["drive_path"]).stat().st_size > 1000)
+results.append(image)
+results.append(drive.path(image["drive_path"]).stat().st_size > 1000)
 edit = media.generate_image("The same by day", refs=["drive/out/owl.png", b"bytes of mine"], n=2, output_path="many/")
-told.append(edit)
-told.append(puras.generate_video("It flies", duration=1, audio=True, resolution="480p"))
-told.append(puras.generate_audio("Die Eule fliegt.", language="de", output_path="out/said.wav"))
-told.append(media.run("tts", {"text": "Owl."}))
+results.append(edit)
+results.append(puras.generate_video("It flies", duration=1, audio=True, resolution="480p"))
+results.append(puras.generate_audio("Die Eule fliegt.", language="de", output_path="out/said.wav"))
+results.append(media.run("tts", {"text": "Owl."}))
 for refused in (lambda: puras.transcribe("drive/out/said.wav"), lambda: puras.generate_image(""),
                 lambda: puras.generate_image("x", refs=[Path("none.png")])):
     try:
         refused()
     except puras.MediaError as error:
-        told.append(str(error))
+        results.append(str(error))
 """
 
 
 async def ran(instance: AppContext, project: Project, api_base: str, code: str) -> Any:
-    """The job that runs the code, once it has ended."""
+    """Run the code in a job and return the job when it has ended."""
     runner = DeterministicRunner(
         SandboxRuntime(instance.settings.home, sandbox="auto", api_base=api_base, idle_s=60, pool_mb=512)
     )
@@ -62,12 +62,12 @@ async def ran(instance: AppContext, project: Project, api_base: str, code: str) 
     return job
 
 
-async def test_a_job_makes_every_kind_with_the_kit_and_pays_nothing(
+async def test_job_generates_all_kinds_of_media_free_of_charge(
     instance: AppContext, project: Project, api_base: str
 ) -> None:
     job = await ran(instance, project, api_base, CODE)
     assert (job["status"], job["error"], job["cost_micros"]) == ("succeeded", None, 0)
-    image, is_there, edit, film, said, older, transcribed, empty, stranger = job["result"]["told"]
+    image, is_there, edit, film, speech, older, transcribed, empty, missing_file = job["result"]["results"]
     assert (image["model"], image["kind"], image["label"]) == ("local/drawing", "image", "local")
     assert "no API key" in image["meta"]["warnings"][0]
     assert (image["drive_path"], is_there, image["billed_micros"]) == ("out/owl.png", True, 0)
@@ -75,12 +75,12 @@ async def test_a_job_makes_every_kind_with_the_kit_and_pays_nothing(
     assert len(edit["drive_paths"]) == 2
     assert edit["drive_paths"][0].startswith("many/image-")
     assert (await file(project, film["drive_path"]))[4:8] == b"ftyp"
-    assert (said["drive_path"], (await file(project, "out/said.wav"))[:4]) == ("out/said.wav", b"RIFF")
+    assert (speech["drive_path"], (await file(project, "out/said.wav"))[:4]) == ("out/said.wav", b"RIFF")
     assert (older["model"], (await file(project, older["drive_path"]))[:3]) == ("local/espeak", b"ID3")
     assert "output_url" in older
     assert "FAL_KEY" in transcribed
     assert "inputs.prompt" in empty
-    assert "none.png" in stranger
+    assert "none.png" in missing_file
     receipt = (await project.http.get(f"/v1/jobs/{job['id']}/receipt")).json()
     media = [line for line in receipt["lines"] if line["kind"] == "media"]
     assert [(line["model"], line["label"], line["billed_micros"]) for line in media] == [
@@ -92,22 +92,22 @@ async def test_a_job_makes_every_kind_with_the_kit_and_pays_nothing(
     ]
 
 
-async def test_the_same_words_give_the_same_picture_and_files_are_called_what_they_are(
+async def test_same_prompt_gives_same_image_with_correct_file_extension(
     running: Running,
 ) -> None:
-    first = await running.made(output_path="a.png")
-    second = await running.made(output_path="b.gif")
-    other = await running.made(inputs={"prompt": "a fox"}, output_path="c.jpg")
+    first = await running.create_media(output_path="a.png")
+    second = await running.create_media(output_path="b.gif")
+    other = await running.create_media(inputs={"prompt": "a fox"}, output_path="c.jpg")
     assert second["drive_path"] == "b.png"
     assert "image/png" in second["meta"]["warnings"][-1]
     assert await running.file(first["drive_path"]) == await running.file(second["drive_path"])
     assert (await running.file(other["drive_path"]))[:3] == b"\xff\xd8\xff"
 
 
-async def test_what_a_voice_cannot_be_had_for_is_spoken_in_english_and_said(running: Running) -> None:
-    received = await running.made("audio", inputs={"text": "Owl.", "voice": "Rachel"})
-    assert "'rachel'" in received["meta"]["warnings"][-1]
-    assert received["drive_path"].endswith(".mp3")
+async def test_unavailable_voice_falls_back_to_english_with_warning(running: Running) -> None:
+    result = await running.create_media("audio", inputs={"text": "Owl.", "voice": "Rachel"})
+    assert "'rachel'" in result["meta"]["warnings"][-1]
+    assert result["drive_path"].endswith(".mp3")
 
 
 async def file(project: Project, path: str) -> bytes:

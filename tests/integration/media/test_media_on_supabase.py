@@ -1,4 +1,4 @@
-"""Media where drives are kept elsewhere: they lie there at once, and in the job's own copy as well."""
+"""Media with drives in object storage: they are stored there immediately, and in the staged drive of the job."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from puras import drive, media
 
 drive.save("mine.png", drive.open("in.png", "rb").read())
 image = media.generate_image("An owl", refs=["mine.png", {"drive_path": "in.png"}], output_path="out/owl.png")
-told.append(image["drive_paths"])
-told.append(drive.path("out/owl.png").read_bytes()[:4] == b"\\x89PNG")
+results.append(image["drive_paths"])
+results.append(drive.path("out/owl.png").read_bytes()[:4] == b"\\x89PNG")
 """
 
 
@@ -36,20 +36,20 @@ async def instance(instance: AppContext, supabase_storage: SupabaseStorage) -> A
     return replace(instance, storage=supabase_storage)
 
 
-async def test_a_job_has_what_it_made_in_its_own_copy_and_may_work_from_what_only_it_has(
+async def test_generated_media_are_in_staged_drive_and_can_use_its_files(
     fal: FalServer, instance: AppContext, project: Project, api_base: str
 ) -> None:
     await project.http.put("/v1/drive/files/in.png", content=b"\x89PNG\r\n\x1a\n of before")
     job = await ran(instance, project, api_base, CODE)
     assert (job["status"], job["error"]) == ("succeeded", None)
-    assert job["result"]["told"] == [["out/owl.png"], True]
+    assert job["result"]["results"] == [["out/owl.png"], True]
     first, second = fal.orders[0].body["image_urls"]
     assert first == second
     assert first.startswith("data:image/png;base64,")
     assert (await file(project, "out/owl.png"))[:4] == b"\x89PNG"
 
 
-async def test_an_agent_has_it_in_its_own_copy_too(
+async def test_media_of_agent_are_in_its_staged_drive(
     fal: FalServer, instance: AppContext, running: Running, tmp_path: Path
 ) -> None:
     assignment, skill = write_skill(tmp_path, "", [])
@@ -61,12 +61,12 @@ async def test_an_agent_has_it_in_its_own_copy_too(
         sandbox_uid=None,
     )
     (own.drive_dir / "mine.png").write_bytes(b"\x89PNG\r\n\x1a\n of my own")
-    room = PlainWorkspace(own, skill, EventRecorder(), tmp_path, own.drive_dir)
+    workspace = PlainWorkspace(own, skill, EventRecorder(), tmp_path, own.drive_dir)
     (draw, *_) = media_tools(instance)
     given = {"prompt": "An owl", "refs": ["drive/mine.png"], "output_path": "out/"}
-    result = await draw.run(ToolCall("call-1", "generate_image", given, 1, str(running.job_id)), room)
+    result = await draw.run(ToolCall("call-1", "generate_image", given, 1, str(running.job_id)), workspace)
     path = result.details["drive_path"]
     assert (own.drive_dir / path).read_bytes() == await running.file(path)
     assert fal.orders[0].body["image_urls"][0].startswith("data:image/png;base64,")
-    again = await draw.run(ToolCall("call-1", "generate_image", given, 1, str(running.job_id)), room)
+    again = await draw.run(ToolCall("call-1", "generate_image", given, 1, str(running.job_id)), workspace)
     assert (again.details["drive_path"], len(fal.orders)) == (path, 1)

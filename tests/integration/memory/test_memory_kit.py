@@ -13,18 +13,18 @@ CODE = """
 import puras
 from puras import memory
 first = memory.put("owl", {"says": "hoo"}, entity_key="barn", summary="Hunts at night.", importance=1)
-told.append([first["version"], first["created"]])
-told.append(memory.put("owl", {"says": "hoot"}, entity_key="barn")["version"])
-told.append([one["record"] for one in memory.search("hunting")])
-told.append(memory.get(first["id"])["version"])
+results.append([first["version"], first["created"]])
+results.append(memory.put("owl", {"says": "hoot"}, entity_key="barn")["version"])
+results.append([one["record"] for one in memory.search("hunting")])
+results.append(memory.get(first["id"])["version"])
 memory.forget(first["id"], "wrong")
-told.append(memory.search(key="barn"))
+results.append(memory.search(key="barn"))
 for refused in (lambda: memory.get(first["id"]), lambda: memory.put("owl", {"x": object()}),
                 lambda: memory.put("owl", {}, entity_key="img:1"), lambda: memory.put("owl", {}, sumary="x")):
     try:
         refused()
     except puras.MemoryProblem as error:
-        told.append(str(error))
+        results.append(str(error))
 """
 
 
@@ -33,12 +33,12 @@ async def test_function_stores_finds_and_deletes_memory(
 ) -> None:
     job = await ran(instance, project, api_base, CODE)
     assert job["status"] == "succeeded", job
-    told = job["result"]["told"]
-    assert told[:5] == [[1, True], 2, [{"says": "hoot"}], 2, []]
-    assert "No memory record" in told[5]
-    assert "not JSON" in told[6]
-    assert "SHA-256" in told[7]
-    assert "sumary" in told[8]
+    results = job["result"]["results"]
+    assert results[:5] == [[1, True], 2, [{"says": "hoot"}], 2, []]
+    assert "No memory record" in results[5]
+    assert "not JSON" in results[6]
+    assert "SHA-256" in results[7]
+    assert "sumary" in results[8]
     (kept,) = (await project.http.get("/v1/memory?state=forgotten")).json()
     assert (kept["job_id"], kept["forgotten_why"]) == (job["id"], "wrong")
     (entry,) = (await project.http.get("/v1/audit?action=memory")).json()

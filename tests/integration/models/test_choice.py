@@ -1,4 +1,4 @@
-"""Which model a job gets, at whose expense, and where a project's address may lead a worker."""
+"""The model of a job, the account that is charged for it, and the hosts that a project's base URL can reach."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def server() -> Iterator[MessagesServer]:
 
 
 @asynccontextmanager
-async def choosing(**given: Any) -> AsyncIterator[Models]:
+async def open_models(**given: Any) -> AsyncIterator[Models]:
     access = given.pop("access", None) or access_of(Settings(**{**NONE, **given}), catalog.current())
     models = Models(access, margin_pct=20, retry_policy=RetryPolicy(attempts=1))
     yield models
@@ -54,16 +54,16 @@ async def ask(model: Model) -> Any:
     return await model.reply(Prompt("", ASK, [], 100), lambda _: None, lambda _: None)
 
 
-async def test_without_any_key_every_model_is_a_rehearsal_and_says_so() -> None:
-    async with choosing() as models:
+async def test_without_keys_every_model_is_simulated_and_labeled() -> None:
+    async with open_models() as models:
         for slug in (None, "claude/opus-4-8", "gpt/5", "puras/rehearsal"):
             model = choose(models, slug)
             assert (model.label, model.slug) == ("rehearsal", "puras/rehearsal")
             assert (await ask(model)).label == "rehearsal"
 
 
-async def test_the_instances_key_is_used_and_billed(server: MessagesServer) -> None:
-    async with choosing(anthropic_api_key="sk-instance", anthropic_base_url=server.url) as models:
+async def test_key_of_instance_is_used_and_billed(server: MessagesServer) -> None:
+    async with open_models(anthropic_api_key="sk-instance", anthropic_base_url=server.url) as models:
         model = choose(models)
         reply = await ask(model)
     assert (model.slug, model.label) == ("claude/sonnet-4-6", "")
@@ -71,63 +71,63 @@ async def test_the_instances_key_is_used_and_billed(server: MessagesServer) -> N
     assert reply.billed_micros == 3_618
 
 
-async def test_a_projects_own_key_goes_before_the_instances_and_is_billed_nothing(
+async def test_key_of_project_takes_precedence_and_is_free(
     server: MessagesServer,
 ) -> None:
-    async with choosing(anthropic_api_key="sk-instance", anthropic_base_url=server.url) as models:
+    async with open_models(anthropic_api_key="sk-instance", anthropic_base_url=server.url) as models:
         reply = await ask(choose(models, claude=OwnKey("sk-own")))
     assert server.headers[-1]["authorization"] == "Bearer sk-own"
     assert (reply.billed_micros, reply.upstream_nanos) == (0, 3_015_000)
 
 
-async def test_the_job_names_the_model_before_the_skill_and_the_skill_before_the_instance(
+async def test_model_precedence_is_job_then_skill_then_instance(
     server: MessagesServer,
 ) -> None:
-    async with choosing(anthropic_api_key="sk", anthropic_base_url=server.url) as models:
+    async with open_models(anthropic_api_key="sk", anthropic_base_url=server.url) as models:
         assert choose(models, "claude/haiku-4-5", "claude/opus-4-8").slug == "claude/haiku-4-5"
         assert choose(models, None, "claude/opus-4-8").slug == "claude/opus-4-8"
         assert choose(models).slug == "claude/sonnet-4-6"
         assert choose(models, "puras/rehearsal").label == "rehearsal"
 
 
-async def test_where_there_are_keys_a_model_without_one_is_never_rehearsed() -> None:
-    async with choosing(anthropic_api_key="sk") as models:
+async def test_model_without_key_is_not_simulated_if_other_keys_exist() -> None:
+    async with open_models(anthropic_api_key="sk") as models:
         with pytest.raises(ModelKeyMissing, match="PUT /v1/providers/gpt"):
             choose(models, "gpt/5")
-    async with choosing() as models:
+    async with open_models() as models:
         with pytest.raises(ModelKeyMissing):
             choose(models, "claude/opus-4-8", gpt=OwnKey("sk-own"))
 
 
-async def test_other_families_are_reached_over_their_own_endpoint(server: MessagesServer) -> None:
+async def test_other_families_use_their_own_endpoint(server: MessagesServer) -> None:
     endpoints = {**catalog.current().endpoints}
     changed = {"base_url": server.url, "auth": "x-api-key"}
     endpoints["openrouter"] = endpoints["openrouter"].model_copy(update=changed)
-    async with choosing(access=Access(endpoints, {"openrouter": "sk-or"})) as models:
+    async with open_models(access=Access(endpoints, {"openrouter": "sk-or"})) as models:
         await ask(choose(models, "gemini/2.5-flash"))
     assert server.bodies[-1]["model"] == "google/gemini-2.5-flash"
     assert server.headers[-1]["x-api-key"] == "sk-or"
 
 
-async def test_a_server_without_keys_needs_none(server: MessagesServer) -> None:
+async def test_server_without_keys_needs_no_key(server: MessagesServer) -> None:
     endpoints = {**catalog.current().endpoints}
     endpoints["openrouter"] = catalog.Endpoint(base_url=server.url)
-    async with choosing(access=Access(endpoints, {})) as models:
+    async with open_models(access=Access(endpoints, {})) as models:
         reply = await ask(choose(models, "gpt/5-mini"))
     assert reply.blocks[0]["text"] == "Hello."
 
 
-async def test_a_projects_address_inside_of_the_network_is_refused_until_the_operator_allows_it(
+async def test_private_base_url_is_rejected_unless_operator_allows_it(
     server: MessagesServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "X-Operator: secret\nAuthorization: Bearer operator")
     key, asked = OwnKey("sk-own", server.url), server.asked
     for url in (server.url, server.url.replace("http", "https")):
-        async with choosing() as models:
+        async with open_models() as models:
             with pytest.raises(ModelRefused):
                 await ask(choose(models, claude=OwnKey("sk-own", url)))
     assert server.asked == asked
-    async with choosing(provider_hosts=server.url.removeprefix("http://")) as models:
+    async with open_models(provider_hosts=server.url.removeprefix("http://")) as models:
         model = choose(models, claude=key)
         assert (await ask(model)).blocks[0]["text"] == "Hello."
         await model.close()
@@ -136,7 +136,7 @@ async def test_a_projects_address_inside_of_the_network_is_refused_until_the_ope
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "::ffff:127.0.0.1"])
-async def test_a_name_is_judged_by_where_it_leads_at_the_time_of_the_call(address: str) -> None:
+async def test_host_name_is_checked_by_its_addresses_at_each_call(address: str) -> None:
     async def resolve(host: str, port: int) -> list[str]:
         return ["93.184.216.34", address]
 
@@ -146,7 +146,7 @@ async def test_a_name_is_judged_by_where_it_leads_at_the_time_of_the_call(addres
             await client.post("https://rebinds.example.org/v1/messages")
 
 
-async def test_what_a_server_of_a_project_compresses_is_bounded_after_decompression() -> None:
+async def test_response_size_is_limited_after_decompression() -> None:
     async with Web().running() as web:
         web.says("/v1/messages", gzip.compress(b" " * (65 << 20)), "Content-Encoding: gzip")
         url = f"http://127.0.0.1:{web.port}"

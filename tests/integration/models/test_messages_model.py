@@ -1,4 +1,4 @@
-"""A model behind the Messages API, over a real socket: whole replies or none, retries that are told, exact money."""
+"""A model behind the Messages API, over a real socket: complete replies only, reported retries, exact prices."""
 
 from __future__ import annotations
 
@@ -37,105 +37,105 @@ def server() -> Iterator[MessagesServer]:
         yield server
 
 
-class Asking:
-    """A model, and what it told meanwhile."""
+class ModelCall:
+    """A model and its reported deltas and retries."""
 
     def __init__(self, model: MessagesModel) -> None:
         self.model = model
         self.deltas: list[str] = []
-        self.has_heard = asyncio.Event()
+        self.has_received_text = asyncio.Event()
         self.retries: list[Retry] = []
 
     async def ask(self, messages: list[Message] = ASK, **more: Any) -> Reply:
         prompt = Prompt(system="Be brief.", messages=messages, tools=[LIST], **{"max_tokens": 500, **more})
-        return await self.model.reply(prompt, self._hear, self.retries.append)
+        return await self.model.reply(prompt, self._on_text, self.retries.append)
 
-    def _hear(self, text: str) -> None:
+    def _on_text(self, text: str) -> None:
         self.deltas.append(text)
-        self.has_heard.set()
+        self.has_received_text.set()
 
 
 @asynccontextmanager
-async def asking(
+async def open_model(
     server: MessagesServer, *script: Any, slug: str = "claude/sonnet-4-6", key: str = "sk-good", **facts: Any
-) -> AsyncIterator[Asking]:
+) -> AsyncIterator[ModelCall]:
     server.script, server._scripted = script, 0
     server.bodies.clear()
     server.headers.clear()
     server.answered = 0
     async with AsyncAnthropic(api_key=key, base_url=facts.pop("url", server.url), max_retries=0) as client:
         entry = catalog.current().get(slug)
-        yield Asking(MessagesModel(entry, client, Margin(20, **facts), QUICK))
+        yield ModelCall(MessagesModel(entry, client, Margin(20, **facts), QUICK))
 
 
-async def test_a_reply_comes_in_pieces_and_then_whole(server: MessagesServer) -> None:
-    said = says(
+async def test_reply_is_streamed_and_then_returned_complete(server: MessagesServer) -> None:
+    scripted = says(
         thinks("Let me look."),
         "I will list the files.",
         calls("list", tool_use_id="toolu_1", deep=[1, {"a": 2}]),
     )
-    async with asking(server, said) as it:
-        reply = await it.ask()
-    assert reply.blocks == said.blocks
+    async with open_model(server, scripted) as model_call:
+        reply = await model_call.ask()
+    assert reply.blocks == scripted.blocks
     assert reply.stop_reason == "tool_use"
-    assert "".join(it.deltas) == "I will list the files."
-    assert len(it.deltas) > 1
+    assert "".join(model_call.deltas) == "I will list the files."
+    assert len(model_call.deltas) > 1
     assert reply.model == "claude/sonnet-4-6"
     assert reply.request_id
 
 
-async def test_every_sort_of_token_has_its_price(server: MessagesServer) -> None:
-    counted = says(
+async def test_each_kind_of_token_has_its_price(server: MessagesServer) -> None:
+    scripted = says(
         "ok", input_tokens=7, output_tokens=11, cache_write=100, cache_write_1h=40, cache_read=1_000
     )
-    async with asking(server, counted) as it:
-        reply = await it.ask()
+    async with open_model(server, scripted) as model_call:
+        reply = await model_call.ask()
     assert reply.tokens == Tokens(input=7, output=11, cache_write=100, cache_read=1_000)
     assert reply.upstream_nanos == 7 * 3_000 + 11 * 15_000 + 60 * 3_750 + 40 * 6_000 + 1_000 * 300
     assert reply.billed_micros == -(-reply.upstream_nanos * 120 // 100_000)
     assert reply.cache_hit
 
 
-async def test_with_a_projects_own_key_nothing_is_billed(server: MessagesServer) -> None:
-    async with asking(server, says("ok"), is_own_key=True) as it:
-        reply = await it.ask()
-        worst = it.model.worst_case_micros(Prompt("", ASK, [], 500), 500)
+async def test_own_key_of_project_is_billed_nothing(server: MessagesServer) -> None:
+    async with open_model(server, says("ok"), is_own_key=True) as model_call:
+        reply = await model_call.ask()
+        worst = model_call.model.worst_case_micros(Prompt("", ASK, [], 500), 500)
     assert (reply.billed_micros, worst) == (0, 0)
     assert reply.upstream_nanos > 0
 
 
-async def test_the_prompt_is_marked_for_the_cache_and_itself_left_alone(server: MessagesServer) -> None:
-    talk: list[Message] = [
+async def test_cache_marks_do_not_change_the_given_messages(server: MessagesServer) -> None:
+    conversation: list[Message] = [
         *ASK,
         {"role": "assistant", "content": [calls("list", tool_use_id="t1")]},
         {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "a.txt"}]},
     ]
-    async with asking(server, says("a.txt")) as it:
-        await it.ask(talk, cache_ttl="1h")
+    async with open_model(server, says("a.txt")) as model_call:
+        await model_call.ask(conversation, cache_ttl="1h")
     body, mark = server.bodies[0], {"type": "ephemeral", "ttl": "1h"}
     assert body["system"][0]["cache_control"] == body["tools"][-1]["cache_control"] == mark
     marked = [
         block for message in body["messages"] for block in message["content"] if "cache_control" in block
     ]
-    assert marked == [{**talk[2]["content"][0], "cache_control": mark}]
-    assert "cache_control" not in talk[2]["content"][0]
+    assert marked == [{**conversation[2]["content"][0], "cache_control": mark}]
+    assert "cache_control" not in conversation[2]["content"][0]
 
 
-async def test_old_tool_results_are_cleared_by_the_upstream_and_that_is_told(server: MessagesServer) -> None:
-    cleared = says("ok", cleared_tokens=21_000, input_tokens=40_000, output_tokens=10)
-    async with asking(server, cleared) as it:
-        reply = await it.ask()
+async def test_upstream_clears_old_tool_results_and_reports_it(server: MessagesServer) -> None:
+    scripted = says("ok", cleared_tokens=21_000, input_tokens=40_000, output_tokens=10)
+    async with open_model(server, scripted) as model_call:
+        reply = await model_call.ask()
     edit = server.bodies[0]["context_management"]["edits"][0]
     assert (edit["type"], edit["trigger"]["value"]) == ("clear_tool_uses_20250919", 60_000)
     assert reply.cleared_tokens == 21_000
     assert reply.measured == 61_010
 
 
-async def test_a_family_without_cache_or_clearing_gets_neither(server: MessagesServer) -> None:
+async def test_family_without_cache_and_clearing_gets_neither(server: MessagesServer) -> None:
     own = catalog.current().get("gpt/5").model_copy(update={"cache": None})
-    async with asking(server, says("ok")) as it:
-        model = MessagesModel(own, it.model.client, it.model.margin, QUICK)
-        await Asking(model).ask()
+    async with open_model(server, says("ok")) as model_call:
+        model = MessagesModel(own, model_call.model.client, model_call.model.margin, QUICK)
+        await ModelCall(model).ask()
     assert "context_management" not in server.bodies[0]
     assert "cache_control" not in str(server.bodies[0])
     assert server.bodies[0]["model"] == "openai/gpt-5"
@@ -145,14 +145,14 @@ async def test_a_family_without_cache_or_clearing_gets_neither(server: MessagesS
     "fault",
     [
         pytest.param(refuses(529), id="overloaded"),
-        pytest.param(refuses(429, retry_after="0"), id="too-many"),
-        pytest.param(refuses(429, retry_after_ms="1"), id="too-many-for-a-moment"),
+        pytest.param(refuses(429, retry_after="0"), id="rate-limited"),
+        pytest.param(refuses(429, retry_after_ms="1"), id="rate-limited-ms"),
         pytest.param(refuses(500), id="fault"),
         pytest.param(refuses(408), id="too-slow"),
         pytest.param(says("half of it is here").but(cut_after=4), id="cut"),
-        pytest.param(says("half of it is here").but(error_after=4), id="overloaded-half-way"),
+        pytest.param(says("half of it is here").but(error_after=4), id="overloaded-mid-stream"),
         pytest.param(
-            says("half of it is here").but(error_after=4, error_type="api_error"), id="fault-half-way"
+            says("half of it is here").but(error_after=4, error_type="api_error"), id="fault-mid-stream"
         ),
         pytest.param(
             says({"type": "tool_use", "id": "t", "name": "list", "input": {}, "raw_input": '{"broken'}),
@@ -160,40 +160,40 @@ async def test_a_family_without_cache_or_clearing_gets_neither(server: MessagesS
         ),
         pytest.param(
             says({"type": "tool_use", "id": "t", "name": "list", "input": {}, "raw_input": "[1]"}),
-            id="arguments-that-are-no-object",
+            id="arguments-not-an-object",
         ),
     ],
 )
-async def test_what_passes_is_tried_again_and_told(server: MessagesServer, fault: Any) -> None:
-    async with asking(server, fault, says("whole")) as it:
-        reply = await it.ask()
+async def test_transient_fault_is_retried_and_reported(server: MessagesServer, fault: Any) -> None:
+    async with open_model(server, fault, says("whole")) as model_call:
+        reply = await model_call.ask()
     assert reply.blocks == ({"type": "text", "text": "whole"},)
     assert server.asked == 2
-    (retry,) = it.retries
+    (retry,) = model_call.retries
     assert (retry.tried, retry.max_calls, retry.model) == (1, 3, "claude/sonnet-4-6")
 
 
-async def test_a_stream_that_ends_early_is_never_half_a_reply(server: MessagesServer) -> None:
+async def test_truncated_stream_returns_no_partial_reply(server: MessagesServer) -> None:
     cut = says("half of it is here").but(cut_after=5)
-    async with asking(server, cut, cut, cut) as it:
+    async with open_model(server, cut, cut, cut) as model_call:
         with pytest.raises(ModelUnavailable) as caught:
-            await it.ask()
+            await model_call.ask()
     assert server.asked == 3
-    assert len(it.retries) == 2
+    assert len(model_call.retries) == 2
     assert caught.value.fields["tries"] == 3
 
 
-async def test_a_busy_model_is_given_up_after_every_try(server: MessagesServer) -> None:
-    async with asking(server, *[refuses(529)] * 3) as it:
+async def test_busy_model_fails_after_all_attempts(server: MessagesServer) -> None:
+    async with open_model(server, *[refuses(529)] * 3) as model_call:
         with pytest.raises(ModelOverloaded):
-            await it.ask()
+            await model_call.ask()
     assert server.asked == 3
 
 
-async def test_an_upstream_that_asks_for_minutes_is_left_to_the_queue(server: MessagesServer) -> None:
-    async with asking(server, refuses(429, retry_after="90")) as it:
+async def test_long_retry_after_is_left_to_the_queue(server: MessagesServer) -> None:
+    async with open_model(server, refuses(429, retry_after="90")) as model_call:
         with pytest.raises(ModelOverloaded) as caught:
-            await it.ask()
+            await model_call.ask()
     assert server.asked == 1
     assert 90 <= caught.value.retry_after_s <= 92
 
@@ -211,61 +211,61 @@ async def test_an_upstream_that_asks_for_minutes_is_left_to_the_queue(server: Me
     ],
     ids=lambda value: str(value)[:40],
 )
-async def test_what_cannot_pass_is_said_at_once(
+async def test_permanent_errors_are_not_retried(
     server: MessagesServer, refusal: Any, expected: type[PurasError]
 ) -> None:
-    async with asking(server, refusal) as it:
+    async with open_model(server, refusal) as model_call:
         with pytest.raises(expected) as caught:
-            await it.ask()
+            await model_call.ask()
     assert server.asked == 1
-    assert "claude-sonnet-4-6" not in caught.value.detail  # the upstream's name of it
+    assert "claude-sonnet-4-6" not in caught.value.detail  # the upstream ID of the model
     assert "claude/sonnet-4-6" in caught.value.detail
 
 
-async def test_a_wrong_key_is_said_without_showing_it(server: MessagesServer) -> None:
-    async with asking(server, key="sk-wrong-0123456789", is_own_key=True) as it:
+async def test_rejected_key_is_reported_without_its_value(server: MessagesServer) -> None:
+    async with open_model(server, key="sk-wrong-0123456789", is_own_key=True) as model_call:
         with pytest.raises(ModelKeyRefused) as caught:
-            await it.ask()
+            await model_call.ask()
     assert "PUT /v1/providers/claude" in caught.value.detail
     assert "sk-wrong" not in str(caught.value.as_body())
 
 
-async def test_a_place_where_nobody_listens_is_unavailable(server: MessagesServer) -> None:
-    async with asking(server, url="http://127.0.0.1:9") as it:
+async def test_closed_port_is_unavailable(server: MessagesServer) -> None:
+    async with open_model(server, url="http://127.0.0.1:9") as model_call:
         with pytest.raises(ModelUnavailable) as caught:
-            await it.ask()
+            await model_call.ask()
     assert "no connection" in caught.value.detail
 
 
-async def test_the_limit_of_tokens_leaves_out_what_it_cut_off(server: MessagesServer) -> None:
+async def test_tool_call_truncated_by_token_limit_is_removed(server: MessagesServer) -> None:
     cut = {"type": "tool_use", "id": "t2", "name": "list", "input": {}, "raw_input": '{"path": "a'}
-    unasked = {"type": "tool_use", "id": "t3", "name": "list", "input": {}}
+    truncated = {"type": "tool_use", "id": "t3", "name": "list", "input": {}}
     whole = calls("list", tool_use_id="t1", path="a")
-    async with asking(
-        server, says(whole, cut, stop_reason="max_tokens"), says("x", unasked, stop_reason="max_tokens")
-    ) as it:
-        first, second = await it.ask(), await it.ask()
+    async with open_model(
+        server, says(whole, cut, stop_reason="max_tokens"), says("x", truncated, stop_reason="max_tokens")
+    ) as model_call:
+        first, second = await model_call.ask(), await model_call.ask()
     assert first.blocks == (whole,)
     assert second.blocks == ({"type": "text", "text": "x"},)
     assert first.stop_reason == "max_tokens"
-    assert it.retries == []
+    assert model_call.retries == []
 
 
-async def test_empty_text_which_no_upstream_takes_back_is_left_out(server: MessagesServer) -> None:
+async def test_empty_text_is_removed_from_reply(server: MessagesServer) -> None:
     call = calls("list", tool_use_id="t1")
-    async with asking(server, says(" \n", call)) as it:
-        assert (await it.ask()).blocks == (call,)
+    async with open_model(server, says(" \n", call)) as model_call:
+        assert (await model_call.ask()).blocks == (call,)
 
 
-async def test_a_cancelled_call_ends_its_connection(server: MessagesServer) -> None:
+async def test_cancelled_call_closes_its_connection(server: MessagesServer) -> None:
     release = threading.Event()
     held = says("one two three four five six").but(hold_after=5, release=release)
-    async with asking(server, held) as it:
-        task = asyncio.create_task(it.ask())
+    async with open_model(server, held) as model_call:
+        task = asyncio.create_task(model_call.ask())
         async with asyncio.timeout(5):
-            await it.has_heard.wait()
+            await model_call.has_received_text.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
     release.set()
-    assert it.retries == []
+    assert model_call.retries == []

@@ -1,4 +1,4 @@
-"""A recording replays what a model answered in an earlier job of the same project, for nothing."""
+"""A recording returns the replies of the model in an earlier job of the same project, free of charge."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workers.llm.errors import RecordingMissing
 from workers.llm.recording import Recording, load
 from workers.llm.types import Block, Message, Prompt, Reply
 
-SAID: list[list[Block]] = [
+RECORDED: list[list[Block]] = [
     [
         {"type": "text", "text": "Looking."},
         {"type": "tool_use", "id": "t1", "name": "bash", "input": {"command": "ls"}},
@@ -23,12 +23,12 @@ SAID: list[list[Block]] = [
 ]
 
 
-async def tenant_with_run(database: Database) -> tuple[Tenant, UUID]:
+async def make_tenant_with_run(database: Database) -> tuple[Tenant, UUID]:
     async with database.transaction() as session:
         tenant = await make_tenant(session, make_skill(is_agentic=True, entrypoint="SKILL.md"))
         job_id = await make_job(session, tenant)
         session.add(JournalEntry(job_id=job_id, step=0, place=0, kind="opening", attempt=1, content={}))
-        for step, blocks in enumerate(SAID, start=1):
+        for step, blocks in enumerate(RECORDED, start=1):
             reply = {
                 "blocks": blocks,
                 "stop_reason": "tool_use" if step == 1 else "end_turn",
@@ -46,30 +46,32 @@ async def tenant_with_run(database: Database) -> tuple[Tenant, UUID]:
     return tenant, job_id
 
 
-async def reply_to(recording: Recording, messages: list[Message], received: list[str] | None = None) -> Reply:
-    deltas = [] if received is None else received
+async def reply_to(
+    recording: Recording, messages: list[Message], received_text: list[str] | None = None
+) -> Reply:
+    deltas = [] if received_text is None else received_text
     return await recording.reply(Prompt("", messages, [], 100), deltas.append, lambda _: None)
 
 
-async def test_the_replies_of_then_come_in_their_order_labelled_and_free(database: Database) -> None:
-    tenant, job_id = await tenant_with_run(database)
+async def test_recorded_replies_are_returned_in_order_labeled_and_free(database: Database) -> None:
+    tenant, job_id = await make_tenant_with_run(database)
     async with database.transaction() as session:
         recording = await load(session, project_id=tenant.project_id, job_id=job_id)
     assert recorded_job(recording.slug) == job_id
     assert recording.entry.is_free
     messages: list[Message] = [{"role": "user", "content": [{"type": "text", "text": "Go."}]}]
-    received: list[str] = []
-    for said in SAID:
-        reply = await reply_to(recording, messages, received)
+    received_text: list[str] = []
+    for said in RECORDED:
+        reply = await reply_to(recording, messages, received_text)
         assert list(reply.blocks) == said
         assert (reply.label, reply.model, reply.billed_micros) == ("recording", "claude/haiku-4-5", 0)
         messages += [{"role": "assistant", "content": said}, {"role": "user", "content": []}]
-    assert received == ["Looking.", "Done."]
+    assert received_text == ["Looking.", "Done."]
     assert (await reply_to(recording, messages)).stop_reason == "end_turn"
 
 
-async def test_another_projects_job_or_one_without_replies_is_no_recording(database: Database) -> None:
-    _, job_id = await tenant_with_run(database)
+async def test_job_of_other_project_or_without_replies_is_no_recording(database: Database) -> None:
+    _, job_id = await make_tenant_with_run(database)
     async with database.transaction() as session:
         other = await make_tenant(session)
         without = await make_job(session, other)
@@ -78,7 +80,7 @@ async def test_another_projects_job_or_one_without_replies_is_no_recording(datab
                 await load(session, project_id=other.project_id, job_id=asked)
 
 
-def test_only_the_id_of_a_job_names_a_recording() -> None:
+def test_recording_name_requires_a_job_id() -> None:
     assert recorded_job("recording/nothing") is None
     assert recorded_job("claude/opus-4-8") is None
     assert recorded_job(None) is None

@@ -1,4 +1,4 @@
-"""A web on this machine, and a room for tools that need no sandbox."""
+"""A web server on this host, and a workspace for tools that need no sandbox."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from workers.types import Assignment, Entrypoint, RunLimits
 
 @dataclass
 class Notes:
-    """A recorder that keeps what it is told."""
+    """A recorder that stores the events."""
 
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def record(self, event: JobEvent) -> None:
         self.events.append((event.type, event.to_payload()))
 
-    def received(self, kind: str) -> list[dict[str, Any]]:
+    def payloads(self, kind: str) -> list[dict[str, Any]]:
         return [payload for type_, payload in self.events if type_ == kind]
 
 
 @dataclass
 class PlainWorkspace:
-    """A work folder and a drive; nothing runs in it."""
+    """A work folder and a drive, without a sandbox."""
 
     assignment: Assignment
     skill: Skill
@@ -43,27 +43,27 @@ class PlainWorkspace:
     folder: Path
     drive_dir: Path
 
-    async def use(self, tool: Tool, /, **given: Any) -> ToolResult:
-        """Make one call."""
-        return await tool.run(ToolCall(uuid4().hex, tool.spec.name, given, 1, "job"), self)  # type: ignore[arg-type]
+    async def call(self, tool: Tool, /, **arguments: Any) -> ToolResult:
+        """Call a tool and return its result."""
+        return await tool.run(ToolCall(uuid4().hex, tool.spec.name, arguments, 1, "job"), self)  # type: ignore[arg-type]
 
-    async def refused(self, tool: Tool, /, **given: Any) -> str:
-        """Make one call that fails; gives the sentence."""
+    async def call_error(self, tool: Tool, /, **arguments: Any) -> str:
+        """Call a tool that fails, and return the error message."""
         with pytest.raises(ToolError) as error:
-            await self.use(tool, **given)
+            await self.call(tool, **arguments)
         return str(error.value)
 
 
 @pytest_asyncio.fixture
 async def web() -> AsyncIterator[Web]:
-    """The web, of one server."""
+    """Run a server that replies for all hosts of the web."""
     async with Web().running() as running:
         yield running
 
 
 @pytest.fixture
 def workspace(tmp_path: Path, web: Web) -> PlainWorkspace:
-    """A room of a skill that may reach the web."""
+    """Create the workspace of a skill that may connect to the web server."""
     folder, drive = tmp_path / "work", tmp_path / "drive"
     folder.mkdir()
     drive.mkdir()
@@ -99,8 +99,8 @@ def workspace(tmp_path: Path, web: Web) -> PlainWorkspace:
 
 
 @pytest.fixture
-def outside(workspace: PlainWorkspace, web: Web) -> RunEgress:
-    """Where the room's tools may go."""
+def egress(workspace: PlainWorkspace, web: Web) -> RunEgress:
+    """Return the egress of the tools of the workspace."""
     found = egress_of(workspace.skill, workspace.recorder, web.connector, asyncio.Semaphore(1))
     assert found is not None
     return found

@@ -1,4 +1,4 @@
-"""The one transport for URLs that tenants name: which address it connects to, and how much it reads."""
+"""The transport for URLs that tenants provide: the IP addresses that it connects to, and how much it reads."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from workers.sandbox.egress.network_use import NetworkUse
 
 LIMITS: Final = Limits(max_response_bytes=1 << 20, max_redirects=20, timeout=httpx2.Timeout(10.0))
 REJECTED: Final = (NotReached, httpx2.RemoteProtocolError, httpx2.InvalidURL)
-"""The last two come from httpx2, which does not read all spellings."""
+"""The last two are raised by httpx2, which cannot parse all spellings."""
 OTHER_HOST: Final = "other.example.org"
 
 
 class Names:
-    """A resolver that returns other addresses with each question; a looked-up 127.0.0.1 counts as public."""
+    """A resolver that returns other IP addresses at each lookup; a resolved 127.0.0.1 counts as public."""
 
     def __init__(self, *answers: Sequence[str]) -> None:
         self.answers = list(answers)
@@ -74,7 +74,7 @@ LOCAL: Final = (["127.0.0.1"],) * 9
 
 
 def destinations(kind: str, web: Web) -> Destinations:
-    """Every kind of check, for names that lead to the double."""
+    """Return the destinations of each kind of check, for names that resolve to the test server."""
     names = Names(*LOCAL)
     if kind == "public":
         return names.public(ports=None)
@@ -83,26 +83,26 @@ def destinations(kind: str, web: Web) -> Destinations:
     return OPERATOR
 
 
-async def test_only_the_ports_of_the_web_are_called_unless_others_are_named(web: Web) -> None:
+async def test_only_ports_80_and_443_are_allowed_by_default(web: Web) -> None:
     url = web.says("/", b"content")
     names = Names(["127.0.0.1"], ["127.0.0.1"])
     async with names.client() as client:
         with pytest.raises(NotReached, match=f"its port {web.port} is not allowed; use one of 80, 443"):
             await client.get(url)
-    assert (names.asked, web.heads) == ([], []), "not even its name is looked up"
+    assert (names.asked, web.heads) == ([], []), "the name must not be resolved"
     for ports in ({web.port}, None):
         async with names.client(ports=ports) as client:
             assert (await client.get(url)).content == b"content"
 
 
-async def test_a_redirect_to_another_port_is_not_followed(web: Web) -> None:
+async def test_redirect_to_another_port_is_rejected(web: Web) -> None:
     url = web.says("/", b"", f"Location: http://{HOST}:{web.port + 1}/", status="302 Found")
     async with Names(["127.0.0.1"], ["127.0.0.1"]).client(ports={web.port}) as client:
         with pytest.raises(NotReached, match=f"its port {web.port + 1}"):
             await client.get(url)
 
 
-async def test_a_relative_redirect_stays_at_the_name_and_is_resolved_and_checked_again(web: Web) -> None:
+async def test_relative_redirect_keeps_host_and_is_checked_again(web: Web) -> None:
     url = web.says("/", b"", "Location: /next", status="302 Found")
     web.says("/next", b"content")
     names = Names(["127.0.0.1"], ["127.0.0.1"])
@@ -114,7 +114,7 @@ async def test_a_relative_redirect_stays_at_the_name_and_is_resolved_and_checked
 
 
 @pytest.mark.parametrize("inside", ["10.0.0.5", "64:ff9b::7f00:1", "::7f00:1", "2606:4700:4700::1111%eth0"])
-async def test_a_name_that_leads_inside_the_second_time_is_not_followed(web: Web, inside: str) -> None:
+async def test_name_with_private_address_at_second_lookup_is_rejected(web: Web, inside: str) -> None:
     url = web.says("/", b"", "Location: /next", status="302 Found")
     web.says("/next", b"content")
     async with Names(["127.0.0.1"], [inside]).client(ports=None) as client:
@@ -123,7 +123,7 @@ async def test_a_name_that_leads_inside_the_second_time_is_not_followed(web: Web
     assert len(web.heads) == 1
 
 
-async def test_one_address_inside_among_others_rejects_the_name(web: Web) -> None:
+async def test_one_private_address_among_others_rejects_the_name(web: Web) -> None:
     async with Names(["127.0.0.1", "10.0.0.5"]).client(ports=None) as client:
         with pytest.raises(NotReached, match="not at a public address"):
             await client.get(web.says("/", b"content"))
@@ -148,7 +148,9 @@ async def test_one_address_inside_among_others_rejects_the_name(web: Web) -> Non
         *("169.254.169.254", "[fe80::1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", f"user:secret@{HOST}"),
     ],
 )
-async def test_a_redirect_inside_is_not_followed_in_any_spelling(web: Web, kind: str, host: str) -> None:
+async def test_redirect_to_private_address_is_rejected_in_any_spelling(
+    web: Web, kind: str, host: str
+) -> None:
     url = web.says("/", b"", f"Location: http://{host}:{web.port}/inside", status="302 Found")
     web.says("/inside", b"content")
     async with guarded_client(destinations(kind, web), LIMITS) as client:
@@ -161,7 +163,7 @@ async def test_a_redirect_inside_is_not_followed_in_any_spelling(web: Web, kind:
 
 @pytest.mark.parametrize("kind", ["public", "egress"])
 @pytest.mark.parametrize("place", ["file:///etc/passwd", "ftp://pages.example.org/", "gopher://127.0.0.1:1/"])
-async def test_a_redirect_to_another_protocol_is_not_followed(web: Web, kind: str, place: str) -> None:
+async def test_redirect_to_another_protocol_is_rejected(web: Web, kind: str, place: str) -> None:
     url = web.says("/", b"", f"Location: {place}", status="302 Found")
     async with guarded_client(destinations(kind, web), LIMITS) as client:
         with pytest.raises(httpx2.TransportError):
@@ -170,8 +172,8 @@ async def test_a_redirect_to_another_protocol_is_not_followed(web: Web, kind: st
 
 
 @pytest.mark.parametrize("kind", ["public", "egress"])
-async def test_the_connection_goes_to_the_address_that_was_checked(web: Web, kind: str) -> None:
-    names = Names(["127.0.0.1"], ["10.0.0.5"])  # the second look-up would lead inside
+async def test_connection_uses_the_checked_address(web: Web, kind: str) -> None:
+    names = Names(["127.0.0.1"], ["10.0.0.5"])  # a second lookup would return a private address
     egress = RunEgress(web.rule, NetworkUse(Notes()), names.connector)
     check = names.public(ports=None) if kind == "public" else EgressDestinations(egress)
     async with guarded_client(check, LIMITS) as client:
@@ -194,11 +196,11 @@ async def test_credentials_are_not_forwarded_to_another_host(web: Web) -> None:
 
 async def test_redirects_are_followed_up_to_the_limit(web: Web) -> None:
     url = web.says("/", b"", "Location: /", status="302 Found")
-    for most in (0, 2):
+    for max_redirects in (0, 2):
         async with guarded_client(
-            Names(*LOCAL).public(ports=None), replace(LIMITS, max_redirects=most)
+            Names(*LOCAL).public(ports=None), replace(LIMITS, max_redirects=max_redirects)
         ) as client:
-            if most:
+            if max_redirects:
                 with pytest.raises(httpx2.TooManyRedirects):
                     await client.get(url)
             else:
@@ -207,7 +209,7 @@ async def test_redirects_are_followed_up_to_the_limit(web: Web) -> None:
 
 
 async def chunked(writer: asyncio.StreamWriter) -> None:
-    """Send chunks without end."""
+    """Send an endless sequence of chunks."""
     writer.write(head("Transfer-Encoding: chunked"))
     while True:
         writer.write(b"1000\r\n" + b"x" * 0x1000 + b"\r\n")
@@ -215,7 +217,7 @@ async def chunked(writer: asyncio.StreamWriter) -> None:
 
 
 async def empty_gzip(writer: asyncio.StreamWriter) -> None:
-    """Send compressed data without end that decompress to nothing."""
+    """Send an endless stream of compressed data that is empty when decompressed."""
     writer.write(head("Content-Encoding: gzip"))
     writer.write(gzip.compress(b""))
     while True:
@@ -223,8 +225,8 @@ async def empty_gzip(writer: asyncio.StreamWriter) -> None:
         await writer.drain()
 
 
-async def boasting(writer: asyncio.StreamWriter) -> None:
-    """Announce a terabyte, and start to send it."""
+async def announced_too_large(writer: asyncio.StreamWriter) -> None:
+    """Announce a terabyte and start to send it."""
     writer.write(head("Content-Length: 1000000000000"))
     while True:
         writer.write(b"x" * (1 << 16))
@@ -232,7 +234,7 @@ async def boasting(writer: asyncio.StreamWriter) -> None:
 
 
 async def dripping(writer: asyncio.StreamWriter) -> None:
-    """Send one byte at a time, each well before a read times out."""
+    """Send one byte at a time, each before the read timeout."""
     writer.write(head("Content-Length: 100000"))
     while True:
         writer.write(b"x")
@@ -240,8 +242,8 @@ async def dripping(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.02)
 
 
-async def informing(writer: asyncio.StreamWriter) -> None:
-    """Send informational responses without end."""
+async def informational_responses(writer: asyncio.StreamWriter) -> None:
+    """Send an endless sequence of informational responses."""
     while True:
         writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
         await writer.drain()
@@ -249,7 +251,7 @@ async def informing(writer: asyncio.StreamWriter) -> None:
 
 
 async def large_head(writer: asyncio.StreamWriter) -> None:
-    """Send headers without end."""
+    """Send an endless header."""
     writer.write(b"HTTP/1.1 200 OK\r\n")
     while True:
         writer.write(b"X-Filler: " + b"x" * 1_000 + b"\r\n")
@@ -260,13 +262,13 @@ KINDS: Final = pytest.mark.parametrize("kind", ["public", "egress", "operator"])
 
 
 def url_of(kind: str, web: Web) -> str:
-    """The double by its name, or for the operator, whose names are looked up by the system, by its address."""
+    """Return the URL of the test server: with its name, or with its IP address for `operator` (the system resolver)."""
     return f"http://127.0.0.1:{web.port}/" if kind == "operator" else web.url("/")
 
 
 @KINDS
-@pytest.mark.parametrize("handler", [endless, chunked, boasting, bomb, empty_gzip])
-async def test_a_body_is_read_up_to_the_limit(web: Web, kind: str, handler: Any) -> None:
+@pytest.mark.parametrize("handler", [endless, chunked, announced_too_large, bomb, empty_gzip])
+async def test_body_is_read_up_to_the_limit(web: Web, kind: str, handler: Any) -> None:
     web.does("/", handler)
     size_bytes = 0
     async with (
@@ -276,13 +278,13 @@ async def test_a_body_is_read_up_to_the_limit(web: Web, kind: str, handler: Any)
         with pytest.raises(ResponseTooLarge, match="longer than 1048576 bytes"):
             async for piece in response.aiter_raw():
                 size_bytes += len(piece)
-                assert len(piece) <= 1 << 16, "no more than one piece is decompressed at once"
+                assert len(piece) <= 1 << 16, "at most one piece is decompressed at a time"
     assert size_bytes <= LIMITS.max_response_bytes
 
 
 @KINDS
-@pytest.mark.parametrize("handler", [silent, dripping, informing])
-async def test_a_slow_response_ends_at_the_deadline(web: Web, kind: str, handler: Any) -> None:
+@pytest.mark.parametrize("handler", [silent, dripping, informational_responses])
+async def test_slow_response_ends_at_deadline(web: Web, kind: str, handler: Any) -> None:
     web.does("/", handler)
     started = asyncio.get_running_loop().time()
     with pytest.raises(TimeoutError):
@@ -306,7 +308,7 @@ async def test_redirects_share_one_deadline(web: Web) -> None:
 
 
 @KINDS
-async def test_headers_without_end_are_not_read(web: Web, kind: str) -> None:
+async def test_endless_headers_are_rejected(web: Web, kind: str) -> None:
     web.does("/", large_head)
     async with guarded_client(destinations(kind, web), replace(LIMITS, deadline_s=20.0)) as client:
         with pytest.raises(httpx2.RemoteProtocolError):
@@ -314,7 +316,7 @@ async def test_headers_without_end_are_not_read(web: Web, kind: str) -> None:
 
 
 @KINDS
-async def test_what_is_compressed_is_decompressed_in_whole(web: Web, kind: str) -> None:
+async def test_compressed_body_is_decompressed_completely(web: Web, kind: str) -> None:
     content = bytes(range(256)) * 4_000 + b"\0" * 20_000
     web.says("/", gzip.compress(content), "Content-Encoding: gzip")
     async with guarded_client(destinations(kind, web), LIMITS) as client:
@@ -324,14 +326,14 @@ async def test_what_is_compressed_is_decompressed_in_whole(web: Web, kind: str) 
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, deflate", "gzip, br"])
-async def test_a_content_encoding_that_was_not_requested_is_rejected(web: Web, encoding: str) -> None:
+async def test_unrequested_content_encoding_is_rejected(web: Web, encoding: str) -> None:
     url = web.says("/", b"xx", f"Content-Encoding: {encoding}")
     async with Names(*LOCAL).client(ports=None) as client:
         with pytest.raises(UnexpectedEncoding, match=encoding):
             await client.get(url)
 
 
-async def test_what_is_not_gzip_is_an_error_of_http(web: Web) -> None:
+async def test_invalid_gzip_is_a_protocol_error(web: Web) -> None:
     url = web.says("/", b"plain", "Content-Encoding: gzip")
     async with Names(*LOCAL).client(ports=None) as client:
         with pytest.raises(httpx2.DecodingError, match="incorrect header"):
@@ -340,7 +342,7 @@ async def test_what_is_not_gzip_is_an_error_of_http(web: Web) -> None:
 
 @asynccontextmanager
 async def persistent_server() -> AsyncIterator[tuple[int, list[int]]]:
-    """A server that keeps connections open; gives its port and how many requests each connection has served."""
+    """Run a server with persistent connections; yield its port and the number of requests of each connection."""
     served: list[int] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -360,7 +362,7 @@ async def persistent_server() -> AsyncIterator[tuple[int, list[int]]]:
         server.close()
 
 
-async def test_a_connection_is_reused_for_its_own_origin_only() -> None:
+async def test_connection_is_reused_only_for_its_origin() -> None:
     async with persistent_server() as (port, served):
         origin = httpx2.URL(f"http://{HOST}:{port}")
         limits = replace(LIMITS, keep_alive_origin=origin)
@@ -368,7 +370,7 @@ async def test_a_connection_is_reused_for_its_own_origin_only() -> None:
         async with httpx2.AsyncClient(transport=transport, trust_env=False) as client:
             for host in (HOST, HOST, OTHER_HOST, OTHER_HOST, HOST):
                 assert (await client.get(f"http://{host}:{port}/")).status_code == 200
-        assert served == [3, 1, 1], "another name with the same address gets connections of its own"
+        assert served == [3, 1, 1], "another name with the same IP address uses its own connections"
     async with persistent_server() as (port, served):
         async with guarded_client(Names(*LOCAL).public(ports=None), LIMITS) as client:
             for _ in range(2):
@@ -376,7 +378,7 @@ async def test_a_connection_is_reused_for_its_own_origin_only() -> None:
         assert served == [1, 1]
 
 
-async def test_hosts_that_the_operator_lists_are_called_whatever_they_are(web: Web) -> None:
+async def test_hosts_listed_by_operator_are_always_allowed(web: Web) -> None:
     web.says("/", b"content")
     url = f"http://127.0.0.1:{web.port}/"
     async with guarded_client(PublicDestinations([f"127.0.0.1:{web.port}"]), LIMITS) as client:

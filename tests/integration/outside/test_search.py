@@ -1,4 +1,4 @@
-"""The tool `web_search` with each of its engines, over sockets, and what a search is billed."""
+"""The tool `web_search` with each of its search engines, over sockets, and the price of a search."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RESULTS = {
 
 
 async def dripping(writer: asyncio.StreamWriter) -> None:
-    """A byte now and then, so that no read of it takes long."""
+    """Send a byte at intervals, so that no single read times out."""
     writer.write(head("Content-Type: application/json"))
     while not writer.is_closing():
         writer.write(b" ")
@@ -45,7 +45,7 @@ async def dripping(writer: asyncio.StreamWriter) -> None:
 
 
 def endpoint(web: Web, body: Any, *, status: str = "200 OK", **over: Any) -> Endpoint:
-    """An engine that answers with this."""
+    """Return an engine that replies with this body."""
     web.says("/search", json.dumps(body).encode(), "Content-Type: application/json", status=status)
     settings = Settings(
         search_url=f"http://127.0.0.1:{web.port}/search?format=json",
@@ -60,10 +60,10 @@ def tool(engine: Engine, left_micros: int = 1_000_000) -> WebSearch:
     return WebSearch(engine, lambda: left_micros)
 
 
-async def test_the_configured_engine_is_asked_and_its_price_is_a_line_of_the_receipt(
+async def test_configured_engine_is_used_and_its_price_is_recorded(
     workspace: PlainWorkspace, web: Web
 ) -> None:
-    result = await workspace.use(tool(endpoint(web, RESULTS)), query="owls & more", max_results=2)
+    result = await workspace.call(tool(endpoint(web, RESULTS)), query="owls & more", max_results=2)
     assert "GET /search?format=json&q=owls" in web.heads[0]
     assert "count=2" in web.heads[0]
     assert "authorization: bearer search-key" in web.heads[0].lower()
@@ -77,15 +77,15 @@ async def test_the_configured_engine_is_asked_and_its_price_is_a_line_of_the_rec
     assert (used.billed_micros, used.step, used.provider) == (6_000, 1, "127.0.0.1")
 
 
-async def test_a_search_that_cannot_be_paid_is_not_made(workspace: PlainWorkspace, web: Web) -> None:
-    assert "$0.0059 are left" in await workspace.refused(tool(endpoint(web, RESULTS), 5_900), query="owls")
+async def test_search_beyond_the_reservation_is_not_made(workspace: PlainWorkspace, web: Web) -> None:
+    assert "$0.0059 are left" in await workspace.call_error(tool(endpoint(web, RESULTS), 5_900), query="owls")
     assert web.heads == []
     free = endpoint(web, RESULTS, search_usd_per_1000=0)
-    assert (await workspace.use(tool(free, 0), query="owls")).details == {"count": 2}
+    assert (await workspace.call(tool(free, 0), query="owls")).details == {"count": 2}
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "why"),
+    ("body", "status", "expected"),
     [
         ({"results": "x"}, "200 OK", "not a list of results"),
         (["x"], "200 OK", "not a list of results"),
@@ -93,25 +93,23 @@ async def test_a_search_that_cannot_be_paid_is_not_made(workspace: PlainWorkspac
         ({"results": ["x" * (5 << 20)]}, "200 OK", "is too large"),
     ],
 )
-async def test_an_engine_that_answers_wrongly_costs_nothing(
-    workspace: PlainWorkspace, web: Web, body: Any, status: str, why: str
+async def test_invalid_response_of_engine_costs_nothing(
+    workspace: PlainWorkspace, web: Web, body: Any, status: str, expected: str
 ) -> None:
-    assert why in await workspace.refused(tool(endpoint(web, body, status=status)), query="owls")
+    assert expected in await workspace.call_error(tool(endpoint(web, body, status=status)), query="owls")
 
 
 @pytest.mark.parametrize("slowly", [silent, dripping])
-async def test_an_engine_that_does_not_come_to_an_end_is_given_up(
+async def test_slow_engine_fails_at_the_time_limit(
     workspace: PlainWorkspace, web: Web, slowly: Handler
 ) -> None:
     web.does("/search", slowly)
     engine = Endpoint(f"http://127.0.0.1:{web.port}/search", 5_000_000, 20, timeout_s=0.3)
     async with asyncio.timeout(5):
-        assert "is unavailable" in await workspace.refused(tool(engine), query="owls")
+        assert "is unavailable" in await workspace.call_error(tool(engine), query="owls")
 
 
-async def test_claude_searches_with_its_own_tool_where_it_is_the_model(
-    workspace: PlainWorkspace, web: Web
-) -> None:
+async def test_claude_uses_its_own_search_tool(workspace: PlainWorkspace, web: Web) -> None:
     found = {"type": "web_search_result", "title": "Owls", "url": "https://owls.example.org/"}
     response = {
         "id": "msg_1",
@@ -138,25 +136,25 @@ async def test_claude_searches_with_its_own_tool_where_it_is_the_model(
     ) as client:
         engine = claude_search(MessagesModel(entry, client, Margin(20), RetryPolicy(attempts=1)))
         assert engine is not None
-        result = await workspace.use(tool(engine), query="owls")
-        assert "$0.0001 are left" in await workspace.refused(tool(engine, 100), query="owls")
+        result = await workspace.call(tool(engine), query="owls")
+        assert "$0.0001 are left" in await workspace.call_error(tool(engine, 100), query="owls")
         web.says("/v1/messages", b"{}", "Content-Type: application/json", status="529 Overloaded")
-        assert "The search failed" in await workspace.refused(tool(engine), query="owls")
+        assert "The search failed" in await workspace.call_error(tool(engine), query="owls")
         web.does("/v1/messages", dripping)
         async with asyncio.timeout(5):
-            refused = await workspace.refused(tool(replace(engine, timeout_s=0.3)), query="owls")
+            refused = await workspace.call_error(tool(replace(engine, timeout_s=0.3)), query="owls")
         assert "did not respond in time" in refused
     assert '"url": "https://owls.example.org/"' in str(result.content)
     assert '"summary": "They hunt at night."' in str(result.content)
     [used] = result.used
     assert (
         used.upstream_nanos == 10_000_000 + 1_000 * 1_000 + 100 * 5_000
-    )  # $10 a thousand; $1 and $5 a million
+    )  # $10 per 1,000 searches; $1 and $5 per million tokens
     assert used.billed_micros == 13_800
     assert used.quantity == {"searches": 1, "input_tokens": 1_000, "output_tokens": 100}
 
 
-def test_no_other_model_has_a_search_of_its_own() -> None:
+def test_other_models_have_no_own_search() -> None:
     entry = catalog.current().get("claude/haiku-4-5").model_copy(update={"slug": "openai/x"})
     client = AsyncAnthropic(base_url="http://127.0.0.1:9", api_key="key")
     assert claude_search(MessagesModel(entry, client, Margin(20))) is None

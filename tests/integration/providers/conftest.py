@@ -1,4 +1,4 @@
-"""The REST application and callers, as the tests of people and keys have them."""
+"""The REST application and its clients, as in the tests of users and keys."""
 
 from tests.integration.auth.conftest import client, world
 

@@ -1,4 +1,4 @@
-"""A project's own key is tried with its provider, and what it says of it is told without the key."""
+"""A project's own key is checked with its provider, and the result does not contain the key."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ CLAUDE = [entry.upstream_id for entry in catalog.current().models.values() if en
 
 
 def provider() -> Starlette:
-    """One that has a list for who brings the key, a page of something else, and a way on to the inside."""
+    """Return a provider with a model list for the right key, an HTML page, and a redirect to a private address."""
 
-    async def listed(request: Request) -> Response:
+    async def list_models(request: Request) -> Response:
         if f"Bearer {KEY}" != request.headers.get("authorization"):
             return JSONResponse({"error": f"bad key {request.headers}"}, status_code=401)
         return JSONResponse({"data": [{"id": one} for one in CLAUDE]})
@@ -33,39 +33,39 @@ def provider() -> Starlette:
     async def page(_: Request) -> Response:
         return Response("<html>Welcome</html>")
 
-    async def onward(_: Request) -> Response:
+    async def redirect(_: Request) -> Response:
         return RedirectResponse("http://127.0.0.1:1/inside")
 
     return Starlette(
         routes=[
-            Route("/v1/models", listed),
+            Route("/v1/models", list_models),
             Route("/page/v1/models", page),
-            Route("/onward/v1/models", onward),
+            Route("/onward/v1/models", redirect),
         ]
     )
 
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    """Of the provider."""
+    """Run the provider and return its URL."""
     with serving(provider(), "provider") as url:
         yield url
 
 
-async def probed(url: str, *, key: str = KEY, path: str = "", is_allowed: bool = True) -> probing.ProbeResult:
+async def probe(url: str, *, key: str = KEY, path: str = "", is_allowed: bool = True) -> probing.ProbeResult:
     known = catalog.current()
     hosts = frozenset({url.removeprefix("http://")}) if is_allowed else frozenset[str]()
     access = Access(known.endpoints, {}, hosts)
     return await probing.probe("claude", OwnKey(key, url + path), known, access)
 
 
-async def test_a_key_that_is_taken_says_how_many_models_it_reaches(url: str) -> None:
-    found = await probed(url)
+async def test_accepted_key_reports_number_of_models(url: str) -> None:
+    found = await probe(url)
     assert found == ("ok", f"The key is accepted; {len(CLAUDE)} of {len(CLAUDE)} models are listed.")
 
 
-async def test_a_key_that_is_not_taken_is_a_failure_and_stays_untold(url: str) -> None:
-    found = await probed(url, key="sk-wrong-0123456789")
+async def test_rejected_key_is_reported_without_its_value(url: str) -> None:
+    found = await probe(url, key="sk-wrong-0123456789")
     assert (found.verdict, found.found) == (
         "fail",
         "The provider rejects the key (HTTP status 401). Add another key.",
@@ -73,21 +73,21 @@ async def test_a_key_that_is_not_taken_is_a_failure_and_stays_untold(url: str) -
 
 
 @pytest.mark.parametrize(("path", "status"), [("/page", 200), ("/onward", 307), ("/nothing", 404)])
-async def test_what_is_no_list_is_not_taken_for_one_and_no_redirect_is_followed(
+async def test_other_responses_are_rejected_and_redirects_not_followed(
     url: str, path: str, status: int
 ) -> None:
-    found = await probed(url, path=path)
+    found = await probe(url, path=path)
     assert found.verdict == "warn"
     assert f"HTTP status {status}" in found.found
 
 
-async def test_an_address_of_the_inside_is_not_asked_unless_the_operator_allows_it(url: str) -> None:
-    found = await probed(url, is_allowed=False)
+async def test_private_address_is_not_requested_unless_operator_allows_it(url: str) -> None:
+    found = await probe(url, is_allowed=False)
     assert found.verdict == "fail"
     assert "does not respond" in found.found
 
 
-async def test_the_route_tries_the_projects_own_key_and_shows_only_how_it_begins(
+async def test_route_checks_own_key_and_shows_only_its_prefix(
     client: httpx.AsyncClient, world: World
 ) -> None:
     headers = await world.key(await world.project("Acme"))

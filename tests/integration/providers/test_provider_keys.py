@@ -1,4 +1,4 @@
-"""Keys that projects bring for models: written, never read back, one project's never another's."""
+"""API keys of projects for model providers: stored, never returned, and not shared between projects."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ async def put(
     return await client.put(f"/v1/providers/{family}", json={"api_key": KEY, **body}, headers=headers)
 
 
-async def test_a_key_is_brought_listed_replaced_and_forgotten(
-    client: httpx.AsyncClient, world: World
-) -> None:
+async def test_key_is_added_listed_replaced_and_deleted(client: httpx.AsyncClient, world: World) -> None:
     headers = await world.key(await world.project("Acme"))
     before = (await client.get("/v1/providers", headers=headers)).json()
     assert [one["family"] for one in before] == ["claude", "gemini", "gpt"]
@@ -39,11 +37,11 @@ async def test_a_key_is_brought_listed_replaced_and_forgotten(
     assert (await client.get("/v1/providers/claude", headers=headers)).json() == second.json()
     assert KEY not in second.text
     assert (await client.delete("/v1/providers/claude", headers=headers)).status_code == 204
-    gone = await client.delete("/v1/providers/claude", headers=headers)
-    assert (gone.status_code, gone.json()["code"]) == (404, "provider_key_not_found")
+    deleted = await client.delete("/v1/providers/claude", headers=headers)
+    assert (deleted.status_code, deleted.json()["code"]) == (404, "provider_key_not_found")
 
 
-async def test_a_key_is_neither_in_the_database_nor_in_the_audit_and_jobs_get_it(
+async def test_key_is_encrypted_in_database_and_available_to_jobs(
     client: httpx.AsyncClient, world: World, instance: AppContext
 ) -> None:
     project, other = await world.project("Acme"), await world.project("Other")
@@ -60,9 +58,7 @@ async def test_a_key_is_neither_in_the_database_nor_in_the_audit_and_jobs_get_it
     assert theirs == {}
 
 
-async def test_another_project_sees_and_forgets_nothing_of_it(
-    client: httpx.AsyncClient, world: World
-) -> None:
+async def test_other_project_can_neither_see_nor_delete_key(client: httpx.AsyncClient, world: World) -> None:
     mine = await world.key(await world.project("Acme"))
     theirs = await world.key(await world.project("Other"))
     await put(client, mine)
@@ -71,7 +67,7 @@ async def test_another_project_sees_and_forgets_nothing_of_it(
     assert (await client.get("/v1/providers/claude", headers=mine)).json()["has_own_key"]
 
 
-UNUSABLE = [
+INVALID = [
     ({"base_url": "http://api.example.org"}, "not https"),
     ({"base_url": "https://127.0.0.1:8000"}, "PURAS_PROVIDER_HOSTS=127.0.0.1:8000"),
     ({"base_url": "https://169.254.169.254"}, "not a public address"),
@@ -93,18 +89,16 @@ UNUSABLE = [
 ]
 
 
-async def test_what_cannot_be_used_is_refused_with_the_mend(client: httpx.AsyncClient, world: World) -> None:
+async def test_invalid_key_is_rejected_with_a_fix(client: httpx.AsyncClient, world: World) -> None:
     headers = await world.key(await world.project("Acme"))
-    for body, said in UNUSABLE:
+    for body, said in INVALID:
         refused = await put(client, headers, **body)
         assert refused.status_code == 422, body
         assert said in refused.text, body
         assert KEY not in refused.text, body
 
 
-async def test_a_family_that_takes_no_key_is_told_the_nearest(
-    client: httpx.AsyncClient, world: World
-) -> None:
+async def test_unknown_family_error_suggests_the_nearest(client: httpx.AsyncClient, world: World) -> None:
     headers = await world.key(await world.project("Acme"))
     for response in (
         await put(client, headers, "cloude"),
@@ -115,7 +109,7 @@ async def test_a_family_that_takes_no_key_is_told_the_nearest(
     assert (await put(client, headers, "puras")).status_code == 404
 
 
-async def test_keys_move_to_the_instances_newest_key_with_the_secrets(
+async def test_keys_are_reencrypted_with_newest_key_of_instance(
     client: httpx.AsyncClient, world: World, instance: AppContext
 ) -> None:
     project = await world.project("Acme")
@@ -128,9 +122,7 @@ async def test_keys_move_to_the_instances_newest_key_with_the_secrets(
     assert moved["claude"].api_key == KEY
 
 
-async def test_prices_are_told_with_the_margin_on_top_and_without_upstream_names(
-    client: httpx.AsyncClient, world: World
-) -> None:
+async def test_prices_include_margin_and_hide_upstream_names(client: httpx.AsyncClient, world: World) -> None:
     response = await client.get("/v1/pricing", headers=await world.key(await world.project("Acme")))
     models = {one["model"]: one for one in response.json()["models"]}
     sonnet, haiku = models["claude/sonnet-4-6"], models["claude/haiku-5-5"]

@@ -1,4 +1,4 @@
-"""An instance with a search engine, a web on this machine, and a job of a function that runs."""
+"""An instance with a search engine, a web server on this host, and a running job of a function."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ entrypoint: main.py:run
 limits: {{cost_usd: 1}}
 network: {network}
 input_schema: {{type: object, properties: {{code: {{type: text}}}}}}
-output_schema: {{type: object, properties: {{told: {{type: array}}}}}}
+output_schema: {{type: object, properties: {{results: {{type: array}}}}}}
 """
-MAIN = b"def run(code):\n    told = []\n    exec(code, {'told': told})\n    return {'told': told}\n"
+MAIN = b"def run(code):\n    results = []\n    exec(code, {'results': results})\n    return {'results': results}\n"
 
 
 def bundle(network: object) -> dict[str, bytes]:
-    """The skill `paint`, which does what it is told."""
+    """Return the skill `paint`, which executes the given code."""
     return {
         "skills/paint/skill.yaml": SKILL.format(network=network).encode(),
         "skills/paint/main.py": MAIN,
@@ -43,14 +43,14 @@ def bundle(network: object) -> dict[str, bytes]:
 
 @pytest_asyncio.fixture
 async def web() -> AsyncIterator[Web]:
-    """The web, of one server."""
+    """Run a server that replies for all hosts of the web."""
     async with Web().running() as running:
         yield running
 
 
 @pytest.fixture
 def settings(tmp_path: Path, web: Web) -> Settings:
-    """With a search engine at five dollars a thousand."""
+    """Return settings with a search engine at five dollars per 1,000 searches."""
     engine = f"http://127.0.0.1:{web.port}/search"
     return Settings(home=tmp_path, port=8123, public_url=None, search_url=engine, search_usd_per_1000=5.0)
 
@@ -59,7 +59,7 @@ def settings(tmp_path: Path, web: Web) -> Settings:
 async def instance(
     database: Database, redis_url: str, settings: Settings, web: Web
 ) -> AsyncIterator[AppContext]:
-    """An instance that finds the names of that web."""
+    """Create an instance that resolves the host names of the web server."""
     redis = Redis.from_url(redis_url)
     yield AppContext(
         settings=settings,
@@ -76,6 +76,6 @@ async def instance(
 
 @pytest_asyncio.fixture
 async def listed(project: Project, web: Web) -> Project:
-    """The project, whose skill lists the hosts of the web."""
+    """Return the project with a skill whose `network` lists the hosts of the web server."""
     await project.pushed(bundle(web.hosts))
     return project

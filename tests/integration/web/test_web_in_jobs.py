@@ -1,4 +1,4 @@
-"""Functions search the web and read pages: by their skill's `network:`, and from what is reserved for their job."""
+"""Functions that search the web and read pages, within the `network` of the skill and the reservation of the job."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ CODE = """
 from puras import web
 hits = web.search('owls', 2)
 page = web.fetch({url!r}, 500)
-told += [hits[0].url, page.title, page.content]
+results += [hits[0].url, page.title, page.content]
 try:
     web.fetch({inside!r})
 except web.WebError as error:
-    told.append(str(error))
+    results.append(str(error))
 """
 
 
-async def ask(job: Running, what: str, **body: Any) -> Any:
-    return await job.http.post(f"/v1/web/{what}", json=body)
+async def ask(job: Running, operation: str, **body: Any) -> Any:
+    return await job.http.post(f"/v1/web/{operation}", json=body)
 
 
 async def lines(job: Running) -> list[Any]:
@@ -35,12 +35,12 @@ async def lines(job: Running) -> list[Any]:
     return [(line["kind"], line["billed_micros"]) for line in receipt["lines"]]
 
 
-async def received(job: Running, kind: str) -> list[Any]:
+async def payloads(job: Running, kind: str) -> list[Any]:
     events = (await job.project.http.get(f"/v1/jobs/{job.job_id}/events")).json()
     return [event["payload"] for event in events if event["type"] == kind]
 
 
-async def test_a_function_in_its_sandbox_searches_and_reads_with_the_kit(
+async def test_function_in_sandbox_searches_and_reads_with_the_kit(
     listed: Project, instance: Any, api_base: str, web: Web
 ) -> None:
     web.says("/search", json.dumps(RESULTS).encode(), "Content-Type: application/json")
@@ -48,17 +48,17 @@ async def test_a_function_in_its_sandbox_searches_and_reads_with_the_kit(
     code = CODE.format(url=page, inside=f"http://{INSIDE}:{web.port}/")
     job = await ran(instance, listed, api_base, code)
     assert job["status"] == "succeeded", job
-    url, title, content, refusal = job["result"]["told"]
+    url, title, content, refusal = job["result"]["results"]
     assert (url, title) == ("https://owls.example.org/", "Owls")
     assert "They hunt at night." in content
     assert "not at a public address" in refusal
-    assert job["cost_micros"] == 6_000  # half a cent, and 20 %
+    assert job["cost_micros"] == 6_000  # half a cent, plus 20 %
     events = (await listed.http.get(f"/v1/jobs/{job['id']}/events")).json()
     kinds = [event["type"] for event in events]
     assert kinds.index("web") < kinds.index("network_refused") < kinds.index("succeeded")
 
 
-async def test_a_search_is_paid_from_what_is_left_and_a_failed_one_is_not(
+async def test_search_is_paid_from_reservation_and_failed_one_is_free(
     listed: Project, running: Running, web: Web
 ) -> None:
     web.says("/search", json.dumps(RESULTS).encode())
@@ -74,20 +74,20 @@ async def test_a_search_is_paid_from_what_is_left_and_a_failed_one_is_not(
     expensive = await ask(running, "search", query="owls")
     assert (expensive.status_code, expensive.json()["code"]) == (402, "search_cost_exceeds_limit")
     assert "limits.cost_usd" in expensive.json()["detail"]
-    assert len(web.heads) == 2  # what cannot be paid is not asked
+    assert len(web.heads) == 2  # no request is sent for a search that exceeds the limit
     await running.change("update jobs set status = 'succeeded', finished_at = now() where id = :job_id")
     assert await lines(running) == [("web", 6_000)]
     assert (await ask(running, "search", query="owls")).status_code == 401
 
 
-async def test_a_page_is_read_within_the_skill_s_network_alone(
+async def test_page_is_read_only_within_network_of_skill(
     project: Project, running: Running, web: Web
 ) -> None:
     page = web.says("/owls", b"<p>Owls.", "Content-Type: text/html")
     web.says("/away", b"", f"Location: http://{INSIDE}:{web.port}/", status="302 Found")
-    refused = await ask(running, "fetch", url=page)  # its network: is public, and this is no usual port
+    refused = await ask(running, "fetch", url=page)  # `network: public` allows only the usual ports
     assert (refused.status_code, refused.json()["code"]) == (403, "network_refused")
-    [event] = await received(running, "network_refused")
+    [event] = await payloads(running, "network_refused")
     assert event["reason"] == "port_not_allowed"
     pushed = await project.pushed(bundle(web.hosts))
     await running.change(f"update jobs set deployment_id = '{UUID(pushed['id'])}' where id = :job_id")
@@ -102,25 +102,25 @@ async def test_a_page_is_read_within_the_skill_s_network_alone(
     assert (images.status_code, images.json()["code"]) == (501, "not_offered")
     pushed = await project.pushed(bundle("none"))
     await running.change(f"update jobs set deployment_id = '{UUID(pushed['id'])}' where id = :job_id")
-    for what, body in (("fetch", {"url": page}), ("search", {"query": "owls"})):
-        none = await ask(running, what, **body)
+    for operation, body in (("fetch", {"url": page}), ("search", {"query": "owls"})):
+        none = await ask(running, operation, **body)
         assert (none.status_code, none.json()["code"]) == (403, "network_refused")
         assert "network: none" in none.json()["detail"]
 
 
-async def test_what_is_refused_is_told_without_secrets_and_not_without_end(
+async def test_rejections_are_recorded_without_secrets_and_limited(
     listed: Project, running: Running, web: Web
 ) -> None:
     await listed.http.put("/v1/secrets", json={"name": "KEY", "value": "hunter2-hunter2"})
     for _ in range(25):
         await ask(running, "fetch", url="http://hunter2-hunter2.example.org/")
-    events = await received(running, "network_refused")
+    events = await payloads(running, "network_refused")
     assert len(events) == 20
     assert "hunter2" not in json.dumps(events)
     assert events[0]["host"] == "[secret].example.org"
 
 
-@pytest.mark.parametrize("what", ["search", "fetch", "image-search"])
-async def test_the_web_is_for_running_jobs_alone(listed: Project, what: str) -> None:
-    body = {"url": "https://example.org/"} if what == "fetch" else {"query": "owls"}
-    assert (await listed.http.post(f"/v1/web/{what}", json=body)).status_code == 403
+@pytest.mark.parametrize("operation", ["search", "fetch", "image-search"])
+async def test_web_routes_require_a_running_job(listed: Project, operation: str) -> None:
+    body = {"url": "https://example.org/"} if operation == "fetch" else {"query": "owls"}
+    assert (await listed.http.post(f"/v1/web/{operation}", json=body)).status_code == 403

@@ -1,4 +1,4 @@
-"""What counts as the result of a run."""
+"""Checks of the result of a run."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ def tool(schema: dict[str, Any]) -> FinishTool:
     return FinishTool(make_skill("ask", entrypoint="prompt.md", is_agentic=True, output_schema=schema))
 
 
-def test_objects_and_lists_that_came_as_text_are_read() -> None:
+def test_objects_and_lists_in_text_form_are_parsed() -> None:
     finish = tool({"type": "object", "properties": {"tags": {"type": "array"}, "note": {"type": "string"}}})
     checked = finish.check({"tags": '["owl", "bat"]', "note": '["owl"]'})
     assert (checked.value, checked.problems) == ({"tags": ["owl", "bat"], "note": '["owl"]'}, [])
 
 
-def test_what_is_not_declared_is_dropped_and_what_is_missing_is_told() -> None:
+def test_undeclared_fields_are_removed_and_missing_ones_reported() -> None:
     finish = tool({"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}})
     assert finish.check({"a": 1, "b": 2, "c": 3}).value == {"a": 1, "b": 2}
-    assert "result" in (received := complaint(finish.check({"a": 1})))
-    assert "set_output again" in received
+    assert "result" in (message := complaint(finish.check({"a": 1})))
+    assert "set_output again" in message
 
 
-def test_a_result_that_is_no_object_is_handed_in_as_a_value() -> None:
+def test_result_that_is_not_an_object_is_submitted_as_value() -> None:
     finish = tool({"type": "array", "items": {"type": "integer"}})
     assert finish.spec.input_schema["properties"].keys() == {"value"}
     assert finish.check({"value": [1, 2]}).value == [1, 2]
@@ -51,5 +51,5 @@ def test_a_result_that_is_no_object_is_handed_in_as_a_value() -> None:
         ({"type": "object", "properties": {"answer": {"type": "string", "enum": ["no"]}}}, None),
     ],
 )
-def test_words_are_a_result_where_only_words_are_asked_for(schema: dict[str, Any], result: Any) -> None:
+def test_text_is_a_result_if_the_schema_needs_only_text(schema: dict[str, Any], result: Any) -> None:
     assert tool(schema).from_text("yes") == result

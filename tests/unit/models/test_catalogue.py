@@ -1,4 +1,4 @@
-"""The catalogue: what comes with the product, the operator's own file on top, and every mistake in it said."""
+"""The model catalog: built-in models, the file of the operator, and the messages for all errors in it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def file(tmp_path: Path) -> Iterator[Path]:
     catalog.use(None)
 
 
-def test_an_operators_models_stand_beside_the_built_in_ones(file: Path) -> None:
+def test_models_of_operator_are_added_to_built_in_models(file: Path) -> None:
     file.write_text(OWN)
     catalog.use(file)
     models = catalog.current()
@@ -45,7 +45,7 @@ def test_an_operators_models_stand_beside_the_built_in_ones(file: Path) -> None:
         read_bundle(pack_files({"a/skill.yaml": skill, "a/SKILL.md": b"x"}))
 
 
-def test_an_operator_may_give_a_built_in_model_another_price(file: Path) -> None:
+def test_operator_can_change_price_of_built_in_model(file: Path) -> None:
     file.write_text(
         '[models."gpt/5"]\nendpoint = "openrouter"\nupstream_id = "x"\ncontext_tokens = 9_000\n'
         "most_output_tokens = 10\nprice = { input_usd = 0.1, output_usd = 0.3 }\n"
@@ -54,7 +54,7 @@ def test_an_operator_may_give_a_built_in_model_another_price(file: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (("[endpoints", "endpoints"), "not TOML"),
         (
@@ -70,21 +70,21 @@ def test_an_operator_may_give_a_built_in_model_another_price(file: Path) -> None
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_mistake_in_the_file_is_said(file: Path, change: tuple[str, str], said: str) -> None:
+def test_error_in_catalog_file_is_reported(file: Path, change: tuple[str, str], message: str) -> None:
     file.write_text(OWN.replace(*change))
     with pytest.raises(BadModelCatalog) as caught:
         catalog.read(file)
-    assert said in caught.value.detail
+    assert message in caught.value.detail
     assert "secret" not in caught.value.detail
 
 
-def test_a_file_that_is_not_there_is_said(file: Path) -> None:
+def test_missing_catalog_file_is_reported(file: Path) -> None:
     with pytest.raises(BadModelCatalog, match="cannot be read"):
         catalog.use(file)
 
 
 @pytest.mark.parametrize(
-    ("slug", "said"),
+    ("slug", "message"),
     [
         ("claude/sonet-4-6", "Did you mean 'claude/sonnet-4-6'?"),
         ("anthropic:claude-sonnet", "contains a provider"),
@@ -92,10 +92,10 @@ def test_a_file_that_is_not_there_is_said(file: Path) -> None:
         ("zzz/zzz", "Known are claude/opus-5-5"),
     ],
 )
-def test_an_unknown_model_is_told_the_nearest(slug: str, said: str) -> None:
+def test_unknown_model_error_suggests_the_nearest(slug: str, message: str) -> None:
     with pytest.raises(UnknownModel) as caught:
         catalog.current().get(slug)
-    assert said in caught.value.detail
+    assert message in caught.value.detail
 
 
 def test_upstream_ids_are_not_shown() -> None:

@@ -1,4 +1,4 @@
-"""What a call costs: exact, never less than upstream, never more than the worst case that was said before it."""
+"""The price of a model call: exact, at least the upstream price, and at most the worst case stated before the call."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HAIKU = catalog.current().get("claude/haiku-5-5")
 
 
 def exact_nanos(entry: CatalogueEntry, tokens: Tokens, hour: int) -> Fraction:
-    """The same by the catalogue's own decimals, never rounded."""
+    """Return the exact price from the decimals of the catalog, without rounding."""
     long = entry.long_price
     price = long if long and tokens.prompt > long.above_tokens else entry.price
     cache = entry.cache
@@ -43,12 +43,12 @@ def test_prices_are_exact_and_rounded_up_once(
     assert 0 <= billed - nanos * Fraction(100 + percent, 100_000) < 1
 
 
-def test_a_long_prompt_costs_more_for_every_token_of_its_call() -> None:
+def test_long_prompt_raises_price_of_all_tokens_of_its_call() -> None:
     assert upstream_nanos(HAIKU, Tokens(input=100_000, output=10)) == 100_000 * 100 + 10 * 500
     assert upstream_nanos(HAIKU, Tokens(input=99_999, cache_read=2)) == 99_999 * 500 + 2 * 50
 
 
-def talk(*texts: str) -> list[Message]:
+def conversation(*texts: str) -> list[Message]:
     return [
         {"role": "assistant" if place % 2 else "user", "content": [{"type": "text", "text": text}]}
         for place, text in enumerate(texts)
@@ -64,23 +64,23 @@ def talk(*texts: str) -> list[Message]:
 def test_no_call_costs_more_than_its_worst_case(
     entry: CatalogueEntry, system: str, texts: list[str], data: st.DataObject
 ) -> None:
-    prompt = Prompt(system, talk(*texts), [ToolSpec("t", "does", {"type": "object"})], 300, "1h")
-    # No tokenizer makes more tokens than bytes of what it is given.
+    prompt = Prompt(system, conversation(*texts), [ToolSpec("t", "does", {"type": "object"})], 300, "1h")
+    # A tokenizer never returns more tokens than its input has bytes.
     length = len(json.dumps([system, texts], ensure_ascii=False).encode("utf-8", "surrogatepass"))
     split = sorted(data.draw(st.integers(min_value=0, max_value=length)) for _ in range(2))
     tokens = Tokens(split[0], data.draw(st.integers(0, 300)), split[1] - split[0], length - split[1])
     assert upstream_nanos(entry, tokens, cache_ttl="1h") <= worst_case_nanos(entry, prompt, 300)
 
 
-def test_what_was_measured_is_not_guessed_again() -> None:
-    received = talk("x" * 100_000, "answer", "next")
-    guessed = max_prompt_tokens(SONNET, Prompt("", received, [], 10))
-    known = max_prompt_tokens(SONNET, Prompt("", received, [], 10, measured=Measured(2, 25_000)))
-    assert guessed > 100_000
-    assert 25_000 < known < 25_100
+def test_measured_length_is_not_estimated_again() -> None:
+    messages = conversation("x" * 100_000, "answer", "next")
+    estimated = max_prompt_tokens(SONNET, Prompt("", messages, [], 10))
+    measured = max_prompt_tokens(SONNET, Prompt("", messages, [], 10, measured=Measured(2, 25_000)))
+    assert estimated > 100_000
+    assert 25_000 < measured < 25_100
 
 
-def test_an_image_counts_as_one_however_many_bytes_it_has() -> None:
+def test_image_counts_independently_of_its_bytes() -> None:
     image = {
         "type": "image",
         "source": {"type": "base64", "media_type": "image/png", "data": "A" * 4_000_000},
@@ -90,10 +90,10 @@ def test_an_image_counts_as_one_however_many_bytes_it_has() -> None:
         assert max_prompt_tokens(SONNET, Prompt("", [{"role": "user", "content": [block]}], [], 10)) < 8_000
 
 
-def test_no_prompt_is_longer_than_the_model_takes() -> None:
-    prompt = Prompt("x" * 5_000_000, talk("x"), [], 10)
+def test_prompt_tokens_are_limited_to_context_of_model() -> None:
+    prompt = Prompt("x" * 5_000_000, conversation("x"), [], 10)
     assert max_prompt_tokens(SONNET, prompt) == SONNET.context_tokens
 
 
-def test_a_projects_own_key_is_billed_nothing() -> None:
+def test_own_key_of_project_is_billed_nothing() -> None:
     assert Margin(20, is_own_key=True).billed_micros(10**9) == 0

@@ -1,4 +1,4 @@
-"""The rehearsal plays a skill to its end without a language model, the same each time."""
+"""The simulated model runs a skill to its end without a language model, with the same replies each time."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ def skill(**over: Any) -> Skill:
     return Skill.model_validate({**make_skill().model_dump(), **given})
 
 
-def rehearsal(inputs: dict[str, Any], **over: Any) -> SimulatedModel:
+def simulated_model(inputs: dict[str, Any], **over: Any) -> SimulatedModel:
     return SimulatedModel(catalog.current().get(catalog.SIMULATED_MODEL), skill(**over), inputs)
 
 
-async def play(model: SimulatedModel, *, refuses_output: bool = False) -> list[Reply]:
-    """Every reply, each tool call being answered."""
+async def run_model(model: SimulatedModel, *, refuses_output: bool = False) -> list[Reply]:
+    """Return all replies of the model; each tool call gets a result."""
     messages: list[Message] = [{"role": "user", "content": [{"type": "text", "text": "Go."}]}]
     replies: list[Reply] = []
     while len(replies) < 10:
-        received: list[str] = []
-        reply = await model.reply(Prompt("", messages, TOOLS, 100), received.append, lambda _: None)
-        assert "".join(received).strip() == reply.blocks[0]["text"]
+        deltas: list[str] = []
+        reply = await model.reply(Prompt("", messages, TOOLS, 100), deltas.append, lambda _: None)
+        assert "".join(deltas).strip() == reply.blocks[0]["text"]
         replies.append(reply)
         calls = [block for block in reply.blocks if block["type"] == "tool_use"]
         if not calls or (calls[0]["name"] == "set_output" and not refuses_output):
@@ -69,42 +69,42 @@ async def play(model: SimulatedModel, *, refuses_output: bool = False) -> list[R
     raise AssertionError("it never ends")
 
 
-async def test_each_declared_tool_is_called_once_and_then_the_nearest_examples_output_is_handed_in() -> None:
-    first, last = await play(rehearsal({"city": "Oslo"}))
+async def test_each_tool_is_called_once_before_output_of_nearest_example() -> None:
+    first, last = await run_model(simulated_model({"city": "Oslo"}))
     assert first.blocks[1]["name"] == "look_up"
     assert first.blocks[1]["input"] == {"city": "Oslo", "days": 1}
     assert last.blocks[1]["input"] == {"title": "Oslo!", "score": 5}
     assert last.simulated_from == "example"
 
 
-async def test_an_output_that_does_not_answer_the_inputs_says_so() -> None:
-    last = (await play(rehearsal({"city": "Lima"})))[-1]
+async def test_output_for_other_inputs_contains_a_note() -> None:
+    last = (await run_model(simulated_model({"city": "Lima"})))[-1]
     assert last.simulated_from == "other_example"
     assert "with other inputs" in last.blocks[0]["text"]
 
 
-async def test_every_reply_is_labelled_and_free() -> None:
-    for reply in await play(rehearsal({"city": "Oslo"})):
+async def test_all_replies_are_labeled_and_free() -> None:
+    for reply in await run_model(simulated_model({"city": "Oslo"})):
         assert (reply.label, reply.model, reply.billed_micros) == ("rehearsal", "puras/rehearsal", 0)
         assert reply.blocks[0]["text"].startswith(NOTICE)
 
 
-async def test_without_an_example_that_fits_sample_values_are_handed_in() -> None:
-    last = (await play(rehearsal({}, examples=EXAMPLES[2:])))[-1]
+async def test_sample_values_are_submitted_without_matching_example() -> None:
+    last = (await run_model(simulated_model({}, examples=EXAMPLES[2:])))[-1]
     Draft202012Validator(OUTPUT).validate(last.blocks[1]["input"])
     assert last.simulated_from == "sample"
 
 
-async def test_an_output_that_is_refused_twice_is_not_tried_for_ever() -> None:
-    replies = await play(rehearsal({"city": "Rome"}), refuses_output=True)
+async def test_repeatedly_rejected_output_ends_the_run() -> None:
+    replies = await run_model(simulated_model({"city": "Rome"}), refuses_output=True)
     assert [reply.stop_reason for reply in replies] == ["tool_use"] * 3 + ["end_turn"]
-    handed_in = [reply.blocks[1]["input"] for reply in replies[1:3]]
-    assert handed_in[0] != handed_in[1]
+    submitted = [reply.blocks[1]["input"] for reply in replies[1:3]]
+    assert submitted[0] != submitted[1]
 
 
-async def test_a_second_play_is_the_same() -> None:
-    model = rehearsal({"city": "Rome"})
-    assert await play(model) == await play(model)
+async def test_second_run_returns_the_same_replies() -> None:
+    model = simulated_model({"city": "Rome"})
+    assert await run_model(model) == await run_model(model)
 
 
 @pytest.mark.parametrize(
@@ -133,11 +133,11 @@ async def test_a_second_play_is_the_same() -> None:
     ],
     ids=str,
 )
-def test_a_sample_fits_its_schema(schema: dict[str, Any]) -> None:
+def test_sample_is_valid_for_its_schema(schema: dict[str, Any]) -> None:
     Draft202012Validator(schema).validate(sample(schema))
 
 
-def test_a_schema_that_holds_itself_has_a_sample_that_ends() -> None:
+def test_recursive_schema_has_a_finite_sample() -> None:
     tree: dict[str, Any] = {
         "$ref": "#/$defs/t",
         "$defs": {"t": {"properties": {"of": {"$ref": "#/$defs/t"}}}},

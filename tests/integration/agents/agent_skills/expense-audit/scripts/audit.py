@@ -1,4 +1,4 @@
-"""Prints every expense of a CSV (`kind,what,amount`) that costs more than the rules beside this script allow."""
+"""Print each expense of a CSV file (`kind,what,amount`) that exceeds the limits in `references/rules.md`."""
 
 import csv
 import re
@@ -10,7 +10,7 @@ RULES = Path(__file__).parent.parent / "references" / "rules.md"
 
 def main(path: str) -> None:
     text = RULES.read_text(encoding="utf-8")
-    limits = {kind: float(most) for kind, most in re.findall(r"^- (\w+): ([\d.]+)$", text, re.MULTILINE)}
+    limits = {kind: float(limit) for kind, limit in re.findall(r"^- (\w+): ([\d.]+)$", text, re.MULTILINE)}
     with Path(path).open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             excess = float(row["amount"]) - limits[row["kind"]]

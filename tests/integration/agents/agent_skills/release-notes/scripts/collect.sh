@@ -1,3 +1,3 @@
 #!/bin/sh
-# Subjects on the input, one a line; those of chores and tests are dropped, and what is before the colon of others.
+# Reads one subject per line. Removes the subjects of chores and tests, and the prefix of the others.
 grep -v -E '^(chore|test)(\([a-z]+\))?:' | sed -E 's/^[a-z]+(\([a-z]+\))?: //'
