@@ -10,7 +10,7 @@ import pytest
 from backend.skills.archives.pack import pack
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import Agents
-from tests.integration.agents.sandboxed import models_for, sandboxed_worker
+from tests.integration.agents.sandboxed_worker import models_for, sandboxed_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

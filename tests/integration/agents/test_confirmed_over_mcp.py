@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.integration.agents.conftest import Agents
-from tests.integration.agents.sandboxed import models_for, sandboxed_worker
+from tests.integration.agents.sandboxed_worker import models_for, sandboxed_worker
 from tests.integration.agents.test_approvals import decide, pending
 from tests.integration.agents.test_confirmed_skills import (
     call_with_job_token,
@@ -17,9 +17,9 @@ from tests.integration.agents.test_confirmed_skills import (
     jobs_of_skill,
     pack,
 )
+from tests.integration.agents.test_eval_suites import CASES, CHECKS, MAIN
+from tests.integration.agents.test_eval_suites import SKILL as DOUBLE
 from tests.integration.agents.test_subagents import calls_subagent, submit_result
-from tests.integration.agents.test_suites import CASES, CHECKS, MAIN
-from tests.integration.agents.test_suites import SKILL as DOUBLE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -17,7 +17,7 @@ from backend.skills.manifest.types import Tool as Declared
 from tests.doubles.messages import calls, says
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import SKILL, Agents, CountingTool
-from tests.integration.agents.sandboxed import models_for, sandboxed_worker
+from tests.integration.agents.sandboxed_worker import models_for, sandboxed_worker
 from tests.integration.agents.test_approvals import decide, pending
 from tests.integration.agents.test_subagents import (
     OTHER,

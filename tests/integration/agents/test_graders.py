@@ -8,7 +8,7 @@ import pytest
 
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import MODEL, Agents, bundle
-from tests.integration.agents.sandboxed import models_for, sandboxed_worker
+from tests.integration.agents.sandboxed_worker import models_for, sandboxed_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -71,7 +71,7 @@ async def test_all_kinds_of_graders_score_a_run_and_broken_ones_are_skipped(
     agents: Agents,
 ) -> None:
     await agents.project.pushed({**bundle(GRADERS), "skills/sum/checks.py": CHECKS})
-    await agents.project.http.put("/v1/secrets", json={"name": "API_TOKEN", "value": "not-to-be-shown1"})
+    await agents.project.http.put("/v1/secrets", json={"name": "API_TOKEN", "value": "not-to-be-shown-1"})
     agents.upstream.script = [says(calls("set_output", **DONE))]
     job = await run_graded(agents)
     assert (job["status"], job["result"]) == ("succeeded", DONE)
@@ -90,7 +90,7 @@ async def test_all_kinds_of_graders_score_a_run_and_broken_ones_are_skipped(
     assert job["eval_score"] == 56  # (2 x 0.75 + 1 + 1 + 1) / 8
     assert "no way" in said["broken"]["detail"]
     assert "Return {'score'" in said["nonsense"]["detail"]
-    assert "not-to-be-shown1" not in str(await agents.events(job["id"]))
+    assert "not-to-be-shown-1" not in str(await agents.events(job["id"]))
     types = [event["type"] for event in await agents.events(job["id"])]
     assert types[-2:] == ["evals", "succeeded"]
     logs = await agents.payloads(job["id"], "log")

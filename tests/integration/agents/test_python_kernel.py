@@ -8,8 +8,8 @@ import pytest
 
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import Agents
-from tests.integration.agents.sandboxed import models_for, sandboxed_worker
-from tests.integration.agents.test_whole_skill import approve
+from tests.integration.agents.sandboxed_worker import models_for, sandboxed_worker
+from tests.integration.agents.test_complete_skill import approve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

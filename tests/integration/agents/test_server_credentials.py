@@ -26,7 +26,7 @@ from tests.doubles.web import HOST, Certified, Web, certified
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import BUNDLE, Agents
 from tests.integration.outside.conftest import Notes
-from tests.integration.outside.test_servers import NO_REBINDING_PROTECTION
+from tests.integration.outside.test_mcp_servers import NO_REBINDING_PROTECTION
 from workers.agent.environment import RunEnvironment
 from workers.agent.mcp_servers.credentials import CredentialedTransport
 from workers.sandbox.egress.network_use import NetworkUse

@@ -20,7 +20,7 @@ from tests.doubles.web import HOST, Web
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import BUNDLE, SKILL, Agents, CountingTool
 from tests.integration.agents.test_approvals import decide, pending
-from tests.integration.outside.test_servers import serving
+from tests.integration.outside.test_mcp_servers import serving
 from workers.agent.environment import RunEnvironment
 from workers.agent.types import ToolCall, ToolResult
 

@@ -111,7 +111,9 @@ class Running:
     http: httpx.AsyncClient
     job_id: UUID
 
-    async def request_media(self, verb: str | None = "image", key: str | None = None, **over: Any) -> httpx.Response:
+    async def request_media(
+        self, verb: str | None = "image", key: str | None = None, **over: Any
+    ) -> httpx.Response:
         """Request the generation of media and return the response."""
         body = {"verb": verb, "inputs": {"prompt": "an owl"}, **over}
         headers = {"Idempotency-Key": key} if key else {}

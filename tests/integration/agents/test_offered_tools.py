@@ -9,7 +9,7 @@ import pytest
 from tests.doubles.messages import Says, calls, says
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import SKILL, Agents, bundle
-from tests.integration.agents.sandboxed import models_for, sandboxed_worker
+from tests.integration.agents.sandboxed_worker import models_for, sandboxed_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -16,9 +16,9 @@ from tests.doubles.messages import calls, says
 from tests.doubles.web import HOST, Web
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import BUNDLE, Agents, CountingTool
-from tests.integration.agents.sandboxed import models_for, sandboxed_worker
+from tests.integration.agents.sandboxed_worker import models_for, sandboxed_worker
 from tests.integration.agents.test_interruptions import lose_worker
-from tests.integration.outside.test_servers import serving
+from tests.integration.outside.test_mcp_servers import serving
 from workers.agent.environment import RunEnvironment
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -11,8 +11,17 @@ from backend.core.errors import NotAllowed
 from backend.identity.auth.principal import Role
 from backend.publishing import versions
 from tests.integration.agents.conftest import Agents
-from tests.integration.agents.sandboxed import models_for, sandboxed_worker
-from tests.integration.agents.test_suites import DOUBLE, EVALS, MAIN, SKILL, get, post, run_suite, suite_end
+from tests.integration.agents.sandboxed_worker import models_for, sandboxed_worker
+from tests.integration.agents.test_eval_suites import (
+    DOUBLE,
+    EVALS,
+    MAIN,
+    SKILL,
+    get,
+    post,
+    run_suite,
+    suite_end,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

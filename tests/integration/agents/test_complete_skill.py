@@ -15,7 +15,7 @@ from backend.money.ledger import audit
 from tests.doubles.fal import FalServer
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import Agents
-from tests.integration.agents.sandboxed import models_for, sandboxed_worker
+from tests.integration.agents.sandboxed_worker import models_for, sandboxed_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

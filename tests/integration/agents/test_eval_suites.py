@@ -16,7 +16,7 @@ from backend.identity.api_keys import keys
 from backend.money.ledger import audit
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import Agents, Served, bundle
-from tests.integration.agents.sandboxed import models_for, sandboxed_worker
+from tests.integration.agents.sandboxed_worker import models_for, sandboxed_worker
 from tests.integration.deployments.conftest import Projects
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 from tests.doubles.messages import Says, calls, says
 from tests.integration.agents.conftest import Agents, CountingTool, bundle
-from tests.integration.agents.sandboxed import models_for, sandboxed_worker
+from tests.integration.agents.sandboxed_worker import models_for, sandboxed_worker
 from tests.integration.agents.test_approvals import decide, finish_job, pending, submit_until_waiting
-from tests.integration.agents.test_following import frames, live_notifications
+from tests.integration.agents.test_live_events import frames, live_notifications
 from tests.integration.agents.test_subagents import children, with_subagents
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -89,13 +89,13 @@ async def test_redacted_text_reaches_no_tool_model_journal_or_follower(
     tool = CountingTool(answer=f"{MAIL} lives here")
     agents.tools = [tool]
     agents.upstream.script = [
-        says(f"I write to {MAIL}.", calls("look", at=f"the homes of {MAIL}", _label=f"find {MAIL}")),
+        says(f"I write to {MAIL}.", calls("look", at=f"the home of {MAIL}", _label=f"find {MAIL}")),
         submit_result(f"Write to {MAIL}"),
     ]
     job_id, live, kinds = await follow_run(agents, redis_url)
     job = await agents.get(job_id)
     assert (job["status"], job["result"]["summary"]) == ("succeeded", f"Write to {HIDDEN}")
-    assert tool.calls[0].input["at"] == f"the homes of {HIDDEN}"
+    assert tool.calls[0].input["at"] == f"the home of {HIDDEN}"
     assert MAIL not in json.dumps(agents.upstream.bodies[1]["messages"])
     assert MAIL not in await stored_text(agents, job_id)
     assert MAIL not in live

@@ -21,7 +21,7 @@ from backend.skills.archives.pack import pack
 from backend.skills.model_catalog import catalog
 from tests.doubles.messages import calls, refuses, says
 from tests.integration.agents.conftest import Agents
-from tests.integration.agents.sandboxed import models_for, sandboxed_worker
+from tests.integration.agents.sandboxed_worker import models_for, sandboxed_worker
 from workers.llm.retry_policy import RetryPolicy
 from workers.llm.selection import Models
 
@@ -97,7 +97,7 @@ async def test_retry_is_reported_and_restarts_the_reply_for_followers(agents: Ag
     )
     busy, cut = (data["payload"] for kind, data in found if kind == "model_retry")
     assert (busy["step"], busy["try"], busy["of"], busy["status"]) == (1, 1, 4, 429)
-    "the upstream's wait time plus a small random delay"
+    assert 0.2 <= busy["wait_s"] < 0.3, "the wait time that the upstream requested, plus a small random delay"
     assert (cut["try"], "was lost" in cut["reason"]) == (2, True)
     deltas = [data for kind, data in found if kind == "delta"]
     started = max(place for place, delta in enumerate(deltas) if delta.get("restart"))
