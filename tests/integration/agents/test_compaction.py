@@ -92,9 +92,8 @@ async def test_run_ends_when_conversation_cannot_be_compacted(agents: Agents, mo
     assert f"the model '{model}' accepts" in job["error"]
     (limits,) = await agents.payloads(job["id"], "limits")
     assert (limits["kind"], limits["model"]) == ("context_full", model)
-    assert agents.upstream.asked == (
-        1 if model == SMALL else 2
-    )  # no request if the length is known to exceed the limit
+    # No request is sent if the length is known to exceed the limit.
+    assert agents.upstream.asked == (1 if model == SMALL else 2)
 
 
 async def test_claude_clears_its_conversation_itself(agents: Agents) -> None:

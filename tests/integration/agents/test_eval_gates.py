@@ -86,7 +86,7 @@ async def test_gate_rejects_version_worse_than_baseline(agents: Agents) -> None:
     assert f"worse than the baseline of v{good['version']}" in worse["gate"]["reason"]
 
 
-async def test_later_activation_wins_and_unneeded_suites_are_cancelled(agents: Agents) -> None:
+async def test_newer_version_supersedes_gate_and_cancels_its_suites(agents: Agents) -> None:
     first = await agents.project.pushed(GATED)
     second = await agents.project.pushed({**GATED, "skills/double/notes.txt": b"second"})
     async with sandboxed_worker(agents, models_for(agents), capacity=4):

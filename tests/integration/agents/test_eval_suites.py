@@ -296,9 +296,8 @@ async def test_suite_needs_money_and_ends_with_its_key_or_cancellation(
     await agents.project.pushed(DOUBLE)
     asked = {"skill": "double", "repeat": 7, "case_ids": ["two", "case-2", "case-3"]}
     cancelled = await post(agents, EVALS, asked)
-    assert (
-        len(await get(agents, "/v1/jobs?source=eval&limit=50")) == 20
-    )  # the window of the suite; 21 would exceed it
+    # The window of the suite is 20; 21 jobs would exceed it.
+    assert len(await get(agents, "/v1/jobs?source=eval&limit=50")) == 20
     cancelled = await post(agents, f"/v1/evals/{cancelled['id']}/cancel", status=200)
     assert (cancelled["status"], cancelled["gate_passed"]) == ("cancelled", None)
     repeated = await post(agents, f"/v1/evals/{cancelled['id']}/cancel", status=200)

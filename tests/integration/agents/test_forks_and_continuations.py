@@ -52,8 +52,8 @@ async def test_fork_keeps_steps_with_edited_results_and_pays_only_new_ones(
 
 
 async def test_step_route_returns_the_text_that_events_truncate(agents: Agents) -> None:
-    response = "an owl, " * 1_000
-    agents.tools = [CountingTool(answer=response)]
+    output = "an owl, " * 1_000
+    agents.tools = [CountingTool(answer=output)]
     agents.upstream.script = [
         says("I look.", calls("look", at="a tree", tool_use_id="toolu_1")),
         submit_result(),
@@ -62,7 +62,7 @@ async def test_step_route_returns_the_text_that_events_truncate(agents: Agents) 
     url = f"/v1/jobs/{job['id']}/steps"
     step = (await agents.project.http.get(f"{url}/1")).json()
     received = next(one for one in step["results"] if one["tool_use_id"] == "toolu_1")
-    assert response.strip() in received["text"]
+    assert output.strip() in received["text"]
     assert (received["is_text"], received["ok"]) == (True, True)
     assert [block["type"] for block in step["blocks"]] == ["text", "tool_use"]
     rejected = await agents.project.http.get(f"{url}/9")
@@ -91,9 +91,8 @@ async def test_fork_with_edited_text_repeats_edited_call_of_last_step(agents: Ag
     assert [call.input["at"] for call in tool.calls] == ["a tree", "a barn", "a church"]
     received = agents.upstream.bodies[3]["messages"]
     assert received[0]["content"] == [{"type": "text", "text": "Only barn owls, please."}]
-    text_block, call = received[1][
-        "content"
-    ]  # without the thinking block, whose signature is for another start
+    # The thinking block is removed: its signature is for another start of the conversation.
+    text_block, call = received[1]["content"]
     assert (text_block["text"], call["input"]) == ("I look at a roof.", {"at": "a roof"})
     assert "seen: a tree" in str(received[2])  # later steps depend on it
     assert "seen: a church" in str(received[4])
@@ -174,7 +173,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-async def test_invalid_edit_is_rejected_with_the_valid_ones(agents: Agents) -> None:
+async def test_invalid_edit_is_rejected_with_the_reason(agents: Agents) -> None:
     agents.tools = [CountingTool()]
     agents.upstream.script = [
         says(thinks("hm"), "One.", "Two.", calls("look", at="a tree", tool_use_id="toolu_1")),

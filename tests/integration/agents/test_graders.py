@@ -108,9 +108,8 @@ async def test_rubric_uses_model_of_skill_and_is_billed_to_run(agents: Agents) -
     job = await run_graded(agents, model="claude/sonnet-4-6")
     said = (await grader_results(agents, job))["good"]
     assert (said["score"], said["passed"], said["detail"]) == (0.6, False, "Half of it.")
-    assert (
-        job["cost_micros"] == 5_400 + 1_800
-    )  # the run uses the requested model, and the judge that of the skill
+    # The run uses the requested model, and the judge uses the model of the skill.
+    assert job["cost_micros"] == 5_400 + 1_800
     assert job["steps"] == 1
     asked = agents.upstream.bodies[1]
     assert (asked["max_tokens"], [tool["name"] for tool in asked["tools"]]) == (1_024, ["verdict"])

@@ -26,7 +26,7 @@ def submit_result() -> Says:
 
 
 async def until_held(upstream: Held, count: int) -> None:
-    """Wait until this number of runs is held before their last step."""
+    """Wait until the server holds back the replies of this number of runs."""
     async with asyncio.timeout(20):
         while len(upstream.held) < count:  # noqa: ASYNC110 - the server has a thread of its own
             await asyncio.sleep(0.01)

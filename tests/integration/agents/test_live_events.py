@@ -64,13 +64,13 @@ async def live_notifications(agents: Agents, redis_url: str) -> AsyncIterator[No
 
 async def test_follower_receives_deltas_and_then_complete_reply(agents: Agents, redis_url: str) -> None:
     reply_text = "Owls fly at night, and no mouse hears it. " * 20
-    response = says(reply_text, calls("set_output", **DONE)).but(hold_after=5)
-    agents.upstream.script = [response]
+    reply = says(reply_text, calls("set_output", **DONE)).but(hold_after=5)
+    agents.upstream.script = [reply]
     async with live_notifications(agents, redis_url), agents.running_worker():
         job_id = await agents.submit()
         following = asyncio.create_task(frames(agents, job_id))
         await agents.wait_until(job_id, lambda job: agents.upstream.asked == 1)
-        response.release.set()
+        reply.release.set()
         found = await asyncio.wait_for(following, 20)
     types = [kind for kind, _ in found]
     deltas = [data for kind, data in found if kind == "delta"]

@@ -80,9 +80,8 @@ async def test_all_forms_of_a_file_are_stored_in_drive_and_shown(
 ) -> None:
     (workspace.drive_dir / "photos").mkdir()
     (workspace.drive_dir / "photos/owl.png").write_bytes(png())
-    url = web.says(
-        "/owl", png(), "Content-Type: text/plain"
-    )  # the content decides about the type, not the header
+    # The type follows from the content, not from the header.
+    url = web.says("/owl", png(), "Content-Type: text/plain")
     value: Any = {
         "text": "photos/owl.png",
         "drive_path": {"drive_path": "drive/photos/owl.png"},

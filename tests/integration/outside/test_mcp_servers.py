@@ -204,7 +204,7 @@ async def test_lost_server_is_reconnected(workspace: PlainWorkspace, web: Web) -
 
 async def test_call_fails_at_time_limit_and_next_call_succeeds(web: Web, workspace: PlainWorkspace) -> None:
     async with serving() as port:
-        web.port = port  # the rule of the room's skill is of its own port
+        web.port = port  # the rule of the skill contains this port
         connection = Connection(f"http://{HOST}:{port}/mcp", outside_to(web, workspace), call_s=0.3)
         with pytest.raises(ServerUnavailable, match=r"did not respond within 0\.3 s"):
             await connection.call("wait", {})
@@ -228,7 +228,7 @@ async def test_private_addresses_and_invalid_responses_are_rejected(
         "http://169.254.169.254/mcp",
         *(web.url(path) for path in ("/html", "/bomb", "/moved", "/nowhere")),
     ]
-    skill = skill_with(workspace, *(Section(mcp=address) for address in urls))
+    skill = skill_with(workspace, *(Section(mcp=url) for url in urls))
     async with server_tools(skill, [], workspace.recorder, vision=True, connector=web.connector) as found:
         assert len(found) == len(urls)
         message = await workspace.call_error(found[0])

@@ -147,9 +147,8 @@ async def test_claude_uses_its_own_search_tool(workspace: PlainWorkspace, web: W
     assert '"url": "https://owls.example.org/"' in str(result.content)
     assert '"summary": "They hunt at night."' in str(result.content)
     [used] = result.used
-    assert (
-        used.upstream_nanos == 10_000_000 + 1_000 * 1_000 + 100 * 5_000
-    )  # $10 per 1,000 searches; $1 and $5 per million tokens
+    # $10 per 1,000 searches; $1 and $5 per million tokens.
+    assert used.upstream_nanos == 10_000_000 + 1_000 * 1_000 + 100 * 5_000
     assert used.billed_micros == 13_800
     assert used.quantity == {"searches": 1, "input_tokens": 1_000, "output_tokens": 100}
 

@@ -41,7 +41,7 @@ async def test_key_is_added_listed_replaced_and_deleted(client: httpx.AsyncClien
     assert (deleted.status_code, deleted.json()["code"]) == (404, "provider_key_not_found")
 
 
-async def test_key_is_encrypted_in_database_and_available_to_jobs(
+async def test_key_is_not_stored_in_plaintext_and_is_available_to_jobs(
     client: httpx.AsyncClient, world: World, instance: AppContext
 ) -> None:
     project, other = await world.project("Acme"), await world.project("Other")
