@@ -169,11 +169,11 @@ async def test_blocked_output_is_submitted_again_and_fails_after_retries(
 
 
 async def test_guardrails_apply_to_final_text_reply(agents: Agents) -> None:
-    words = bundle(
+    files = bundle(
         "rails: [{name: no-plan, on: output, words: [zanzibar]}]\n",
         schema="{type: object, properties: {a: {type: text}}}",
     )
-    await agents.project.pushed(words)
+    await agents.project.pushed(files)
     agents.upstream.script = [says("Off to Zanzibar."), says("Off to sea.")]
     job = await agents.run()
     assert (job["status"], job["result"]) == ("succeeded", {"a": "Off to sea."})
@@ -249,7 +249,7 @@ async def test_guardrails_check_json_text_arguments_as_parsed_by_tool(agents: Ag
     await with_subagents(agents, rules)
     long, brief = ('{"question": "who is it?"}', '{"question": "who?"}')
     agents.upstream.script = [
-        says(*(calls("run_subagent", target="answer", inputs=given) for given in (long, brief))),
+        says(*(calls("run_subagent", target="answer", inputs=arguments) for arguments in (long, brief))),
         submit_result(),
         submit_result(),
     ]

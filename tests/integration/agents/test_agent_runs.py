@@ -121,11 +121,11 @@ async def test_run_stops_before_call_that_exceeds_its_cap(agents: Agents) -> Non
 
 
 async def test_cost_capped_error_names_the_limit(agents: Agents) -> None:
-    async def assert_capped(said: str, by: str) -> None:
+    async def assert_capped(message: str, by: str) -> None:
         agents.upstream.script = [says(submit_result())]
         job = await agents.run()
         assert job["error_code"] == "cost_capped", job
-        assert said in job["error"]
+        assert message in job["error"]
         (facts,) = await agents.payloads(job["id"], "cost_capped")
         assert facts["capped_by"] == by
 
@@ -199,5 +199,5 @@ async def test_long_result_is_truncated_and_stored_in_drive(agents: Agents) -> N
     assert len(received) < 7_000
     path = f"_jobs/{job['id']}/_toolout/1-toolu_1.txt"
     assert f"drive/{path}" in received
-    kept = await agents.project.http.get(f"/v1/drive/files/{path}")
-    assert kept.text == "owl\n" * 10_000
+    stored = await agents.project.http.get(f"/v1/drive/files/{path}")
+    assert stored.text == "owl\n" * 10_000

@@ -96,8 +96,8 @@ async def deploy_with_photo(agents: Agents) -> None:
     photo = io.BytesIO()
     Image.new("RGB", (64, 48), "navy").save(photo, "PNG")
     files = {"file": ("owl.png", photo.getvalue())}
-    kept = await agents.project.http.post("/v1/drive/upload", files=files, data={"path": "in/owl.png"})
-    assert kept.status_code < 300, kept.text
+    uploaded = await agents.project.http.post("/v1/drive/upload", files=files, data={"path": "in/owl.png"})
+    assert uploaded.status_code < 300, uploaded.text
 
 
 async def read(agents: Agents, path: str) -> Any:
@@ -107,10 +107,10 @@ async def read(agents: Agents, path: str) -> Any:
 
 
 async def approve(agents: Agents, job_id: str) -> Any:
-    (asked,) = await read(agents, f"/v1/approvals?status=pending&job_id={job_id}")
-    response = await agents.project.http.post(f"/v1/approvals/{asked['id']}/approve", json={})
+    (approval,) = await read(agents, f"/v1/approvals?status=pending&job_id={job_id}")
+    response = await agents.project.http.post(f"/v1/approvals/{approval['id']}/approve", json={})
     assert response.status_code == 200, response.text
-    return asked
+    return approval
 
 
 async def test_amounts_of_complete_skill_add_up_to_the_micro(agents: Agents, fal_server: FalServer) -> None:
@@ -126,7 +126,7 @@ async def test_amounts_of_complete_skill_add_up_to_the_micro(agents: Agents, fal
         )
     assert waiting["status"] == "waiting", waiting["error"]
     assert (await agents.project.http.get("/v1/drive/files/wall")).status_code == 404
-    asked = await approve(agents, job_id)
+    approval = await approve(agents, job_id)
     async with sandboxed_worker(agents, models_for(agents)):
         job = await agents.wait_for_end(job_id)
     assert (job["status"], job["steps"], job["attempt"], len(fal_server.orders)) == ("succeeded", 4, 2, 1), (
@@ -137,7 +137,7 @@ async def test_amounts_of_complete_skill_add_up_to_the_micro(agents: Agents, fal
     wall = await agents.project.http.get("/v1/drive/files/wall")
     assert wall.content == poster.content
     assert "image" in {block["type"] for block in agents.upstream.bodies[0]["messages"][0]["content"]}
-    assert "out/owl.png" in str(asked)
+    assert "out/owl.png" in str(approval)
     await assert_amounts_are_consistent(agents, job)
 
 

@@ -20,7 +20,7 @@ PLACES = ("a tree", "a barn", "a roof", "a church", "a wood")
 
 
 @dataclass
-class Meeting(CountingTool):
+class ConcurrentTool(CountingTool):
     """A tool whose calls wait until the maximum number runs concurrently; it records the largest number."""
 
     expected: int = MAX_CONCURRENT_CALLS
@@ -40,7 +40,7 @@ class Meeting(CountingTool):
         return await super().run(call, workspace)
 
 
-async def call_for_all_places(agents: Agents, tool: Meeting, *more: Any) -> tuple[list[str], int]:
+async def call_for_all_places(agents: Agents, tool: ConcurrentTool, *more: Any) -> tuple[list[str], int]:
     """Return the results of a reply that calls the tool for each place, and the largest number of concurrent calls."""
     agents.tools = [tool, *more]
     requested = [calls("look", at=place) for place in PLACES] + [calls(one.name) for one in more]
@@ -52,18 +52,18 @@ async def call_for_all_places(agents: Agents, tool: Meeting, *more: Any) -> tupl
 
 
 async def test_read_only_calls_run_concurrently_with_results_in_order(agents: Agents) -> None:
-    received, max_running = await call_for_all_places(agents, Meeting())
+    received, max_running = await call_for_all_places(agents, ConcurrentTool())
     assert (received, max_running) == ([f"seen: {place}" for place in PLACES], MAX_CONCURRENT_CALLS)
 
 
 @pytest.mark.parametrize("unsafe", [{"is_read_only": False}, {"runs_alone": True}])
 async def test_calls_with_side_effects_run_sequentially(agents: Agents, unsafe: dict[str, Any]) -> None:
-    received, max_running = await call_for_all_places(agents, replace(Meeting(expected=1), **unsafe))
+    received, max_running = await call_for_all_places(agents, replace(ConcurrentTool(expected=1), **unsafe))
     assert (received, max_running) == ([f"seen: {place}" for place in PLACES], 1)
 
 
 async def test_one_call_with_side_effects_makes_its_reply_sequential(agents: Agents) -> None:
     _, max_running = await call_for_all_places(
-        agents, Meeting(expected=1), CountingTool(name="write", is_read_only=False)
+        agents, ConcurrentTool(expected=1), CountingTool(name="write", is_read_only=False)
     )
     assert max_running == 1

@@ -145,12 +145,14 @@ async def test_jobs_made_from_agent_started_job_are_agent_started(agents: Agents
     async with agents.running_worker():
         assert (await agents.wait_for_end(first))["status"] == "succeeded"
     (middle,) = await jobs_of_skill(agents, "middle")
-    made = [
+    derived_ids = [
         await create(agents, f"/v1/jobs/{first}/replay"),
         await create(agents, f"/v1/jobs/{first}/fork", {"step": 0}),
         await create(agents, f"/v1/jobs/{first}/continue", {"inputs": {"topic": "bats"}}),
     ]
-    assert [await started_by_agent(agents, job_id) for job_id in (first, middle["id"], *made)] == [True] * 5
+    assert [await started_by_agent(agents, job_id) for job_id in (first, middle["id"], *derived_ids)] == [
+        True
+    ] * 5
     by_user = await create(agents, "/v1/jobs", SUM)
     assert not await started_by_agent(agents, by_user)
     assert not await started_by_agent(agents, await create(agents, f"/v1/jobs/{by_user}/replay"))

@@ -160,8 +160,8 @@ async def test_older_version_needs_approval_for_inline_agent(agents: Agents) -> 
     older = says(calls("run_subagent", target="answer", inputs={"question": "who?"}, version=2), **REPLY)
     agents.upstream.script = [older, submit_result(), submit_result()]
     body = {"prompt": "Ask.", "model": "claude/haiku-4-5"}
-    made = await agents.project.http.post("/v1/jobs", json=body)
-    approval, job = await pending_approval(agents, made.json()["id"])
+    submission = await agents.project.http.post("/v1/jobs", json=body)
+    approval, job = await pending_approval(agents, submission.json()["id"])
     assert (approval["tool"], job["skill_name"]) == ("run_subagent", "@inline")
 
 
@@ -322,8 +322,8 @@ async def test_function_without_calling_agent_needs_no_approval(agents: Agents) 
         assert (await agents.wait_for_end(job_id))["status"] == "succeeded"
 
 
-@pytest.mark.parametrize("way", ["submit", "replay"])
-async def test_start_over_mcp_needs_approval(agents: Agents, way: str) -> None:
+@pytest.mark.parametrize("path", ["submit", "replay"])
+async def test_start_over_mcp_needs_approval(agents: Agents, path: str) -> None:
     await deploy_pack(agents)
     http = agents.project.http
     agents.upstream.script = [submit_result(), submit_result()]
@@ -332,11 +332,11 @@ async def test_start_over_mcp_needs_approval(agents: Agents, way: str) -> None:
     first = (await http.post("/v1/jobs", json=body)).json()["id"]
     async with agents.running_worker():
         assert (await agents.wait_for_end(first))["status"] == "succeeded"
-    if way == "submit":
-        made = await http.post("/v1/jobs", json={**body, "source": "mcp"}, headers=agent)
+    if path == "submit":
+        submission = await http.post("/v1/jobs", json={**body, "source": "mcp"}, headers=agent)
     else:
-        made = await http.post(f"/v1/jobs/{first}/replay", headers=agent)
-    job_id = made.json()["id"]
+        submission = await http.post(f"/v1/jobs/{first}/replay", headers=agent)
+    job_id = submission.json()["id"]
     async with agents.running_worker():
         job = await agents.wait_until(job_id, lambda job: job["status"] == "waiting" or job["finished_at"])
         assert job["status"] == "waiting", job
@@ -349,6 +349,6 @@ async def test_unconfirmed_start_over_mcp_needs_no_approval(agents: Agents) -> N
     await deploy_pack(agents)
     agents.upstream.script = [submit_result()]
     body = {"skill": "middle", "inputs": {"question": "who?"}, "source": "mcp"}
-    made = await agents.project.http.post("/v1/jobs", json=body, headers={"User-Agent": "puras-mcp"})
+    submission = await agents.project.http.post("/v1/jobs", json=body, headers={"User-Agent": "puras-mcp"})
     async with agents.running_worker():
-        assert (await agents.wait_for_end(made.json()["id"]))["status"] == "succeeded"
+        assert (await agents.wait_for_end(submission.json()["id"]))["status"] == "succeeded"

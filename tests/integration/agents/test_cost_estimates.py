@@ -21,7 +21,7 @@ DONE = {"summary": "Owls fly at night.", "score": 3}
 
 
 @pytest.fixture(autouse=True)
-def trusted() -> Iterator[None]:
+def trusted_token_counts() -> Iterator[None]:
     """Trust token counts again before and after each test, because tests of other models may have changed that."""
     token_counting.trust_all()
     yield

@@ -90,9 +90,9 @@ async def suite_end(agents: Agents, suite_id: str) -> Any:
     return await wait_for_suite(agents, suite_id, lambda suite: suite["finished_at"] is not None)
 
 
-async def run_suite(agents: Agents, **asked: Any) -> Any:
+async def run_suite(agents: Agents, **request: Any) -> Any:
     """Run a suite until it ends."""
-    suite = await post(agents, EVALS, {"skill": "double", **asked})
+    suite = await post(agents, EVALS, {"skill": "double", **request})
     async with sandboxed_worker(agents, models_for(agents), capacity=4):
         return await suite_end(agents, suite["id"])
 
@@ -147,18 +147,18 @@ async def _assert_no_recordings_of_other_jobs(agents: Agents, suite_id: str) -> 
         key = await keys.create(session, None, project_id=agents.project.id, limits=keys.Limits(scopes))
         limits = keys.Limits([*scopes, "evals:read"])
         made = await keys.create(session, None, project_id=agents.project.id, limits=limits)
-    refused = await agents.project.http.post(
+    rejected = await agents.project.http.post(
         EVALS, json={"skill": "sum"}, headers={"Authorization": f"Bearer {key.plaintext}"}
     )
-    assert (refused.status_code, refused.json().get("scope")) == (403, "evals:read")
+    assert (rejected.status_code, rejected.json().get("scope")) == (403, "evals:read")
     other_job = (await get(agents, f"/v1/evals/{suite_id}/cases"))[0]["job_id"]
     for model, code in (("recording", "nothing_recorded"), (f"recording/{other_job}", "job_not_found")):
-        refused = await agents.project.http.post(
+        rejected = await agents.project.http.post(
             EVALS,
             json={"skill": "sum", "model": model},
             headers={"Authorization": f"Bearer {made.plaintext}"},
         )
-        assert refused.json().get("code") == code, refused.text
+        assert rejected.json().get("code") == code, rejected.text
 
 
 async def test_recording_and_simulated_suite_are_free_and_mocks_replace_tools(
@@ -175,19 +175,19 @@ async def test_recording_and_simulated_suite_are_free_and_mocks_replace_tools(
     )
     nothing = await post(agents, EVALS, {"skill": "sum", "model": "recording"}, status=409)
     assert nothing["code"] == "nothing_recorded"
-    bought = await run_suite(agents, skill="sum")
-    assert (bought["pass_rate_pct"], bought["failed_runs"], bought["label"]) == (50.0, 0, "")
-    assert bought["total_cost_micros"] == 2 * 2 * 180
-    asked = agents.upstream.asked
-    await _assert_no_recordings_of_other_jobs(agents, bought["id"])
+    paid_suite = await run_suite(agents, skill="sum")
+    assert (paid_suite["pass_rate_pct"], paid_suite["failed_runs"], paid_suite["label"]) == (50.0, 0, "")
+    assert paid_suite["total_cost_micros"] == 2 * 2 * 180
+    request_count = agents.upstream.asked
+    await _assert_no_recordings_of_other_jobs(agents, paid_suite["id"])
     replayed = await run_suite(agents, skill="sum", model="recording")
     assert (replayed["pass_rate_pct"], replayed["label"]) == (50.0, "recording")
     simulated = await run_suite(agents, skill="sum", model="puras/rehearsal", case_ids=["case-2"])
     assert (simulated["total_runs"], simulated["label"]) == (1, "rehearsal")
     assert (replayed["total_cost_micros"], simulated["total_cost_micros"]) == (0, 0)
-    assert agents.upstream.asked == asked == 4
+    assert agents.upstream.asked == request_count == 4
     assert (await agents.project.http.get("/v1/drive/files/published")).status_code == 404
-    job_id = (await get(agents, f"/v1/evals/{bought['id']}/cases"))[0]["job_id"]
+    job_id = (await get(agents, f"/v1/evals/{paid_suite['id']}/cases"))[0]["job_id"]
     results = await agents.payloads(job_id, "tool_result")
     assert (results[0]["preview"], results[0]["mocked"]) == ('{"ok": true}', True)
     async with agents.instance.database.transaction() as session:
@@ -232,8 +232,8 @@ async def test_invalid_suite_is_rejected_with_a_hint(agents: Agents) -> None:
         ({"skill": "double", "model": "claude/haiku-4-5"}, "invalid"),
         ({"skill": "double", "repeat": 21}, "invalid"),
     ):
-        refused = await post(agents, EVALS, body, status=422)
-        assert refused["code"] == code, refused
+        rejected = await post(agents, EVALS, body, status=422)
+        assert rejected["code"] == code, rejected
     assert (
         "'two'" in (await post(agents, EVALS, {"skill": "double", "case_ids": ["tow"]}, status=422))["detail"]
     )
@@ -294,8 +294,8 @@ async def test_suite_needs_money_and_ends_with_its_key_or_cancellation(
     agents: Agents,
 ) -> None:
     await agents.project.pushed(DOUBLE)
-    asked = {"skill": "double", "repeat": 7, "case_ids": ["two", "case-2", "case-3"]}
-    cancelled = await post(agents, EVALS, asked)
+    request = {"skill": "double", "repeat": 7, "case_ids": ["two", "case-2", "case-3"]}
+    cancelled = await post(agents, EVALS, request)
     # The window of the suite is 20; 21 jobs would exceed it.
     assert len(await get(agents, "/v1/jobs?source=eval&limit=50")) == 20
     cancelled = await post(agents, f"/v1/evals/{cancelled['id']}/cancel", status=200)
@@ -307,7 +307,7 @@ async def test_suite_needs_money_and_ends_with_its_key_or_cancellation(
 
     other = await post(agents, "/v1/api-keys", {"name": "for suites"})
     response = await agents.project.http.post(
-        EVALS, json=asked, headers={"Authorization": f"Bearer {other['key']}"}
+        EVALS, json=request, headers={"Authorization": f"Bearer {other['key']}"}
     )
     assert response.status_code == 201, response.text
     assert (await agents.project.http.delete(f"/v1/api-keys/{other['id']}")).status_code < 300
@@ -319,7 +319,7 @@ async def test_suite_needs_money_and_ends_with_its_key_or_cancellation(
         await session.execute(
             text("update wallets set balance_micros = 0 where project_id = :id"), {"id": agents.project.id}
         )
-    assert (await post(agents, EVALS, asked, status=402))["code"] == "wallet_empty"
+    assert (await post(agents, EVALS, request, status=402))["code"] == "wallet_empty"
     assert len(await get(agents, EVALS)) == 2
 
 

@@ -109,8 +109,11 @@ async def test_fork_with_edited_text_repeats_edited_call_of_last_step(agents: Ag
     agents.upstream._scripted = 0
     last = [{"step": 1, "text": "I look again."}, {"tool_use_id": "toolu_1", "content": "an owl"}]
     await derive_job(agents, job["id"], "fork", step=1, edits=last)
-    thought, words, _ = agents.upstream.bodies[-1]["messages"][1]["content"]
-    assert (thought["thinking"], words["text"]) == ("hm", "I look again.")  # the earlier part has not changed
+    thought, text_block, _ = agents.upstream.bodies[-1]["messages"][1]["content"]
+    assert (thought["thinking"], text_block["text"]) == (
+        "hm",
+        "I look again.",
+    )  # the earlier part has not changed
 
 
 async def test_fork_accepts_other_inputs_version_and_model(agents: Agents) -> None:
@@ -181,10 +184,10 @@ async def test_invalid_edit_is_rejected_with_the_reason(agents: Agents) -> None:
     ]
     job = await agents.run()
     before = (await agents.project.http.get("/v1/jobs")).json()
-    for asked, words in WRONG:
-        rejected = await agents.project.http.post(f"/v1/jobs/{job['id']}/fork", json={"step": 1, **asked})
+    for changes, text_block in WRONG:
+        rejected = await agents.project.http.post(f"/v1/jobs/{job['id']}/fork", json={"step": 1, **changes})
         assert rejected.status_code in (404, 422), rejected.text
-        assert words in rejected.text
+        assert text_block in rejected.text
     assert (await agents.project.http.get("/v1/jobs")).json() == before
 
 

@@ -75,8 +75,8 @@ async def test_all_kinds_of_graders_score_a_run_and_broken_ones_are_skipped(
     agents.upstream.script = [says(calls("set_output", **DONE))]
     job = await run_graded(agents)
     assert (job["status"], job["result"]) == ("succeeded", DONE)
-    said = await grader_results(agents, job)
-    scores = {name: (one["score"], one["passed"], one["skipped"]) for name, one in said.items()}
+    results = await grader_results(agents, job)
+    scores = {name: (one["score"], one["passed"], one["skipped"]) for name, one in results.items()}
     assert scores == {
         "topic": (0.75, False, False),
         "broken": (0.0, False, False),
@@ -88,8 +88,8 @@ async def test_all_kinds_of_graders_score_a_run_and_broken_ones_are_skipped(
         "long": (0.0, False, False),
     }
     assert job["eval_score"] == 56  # (2 x 0.75 + 1 + 1 + 1) / 8
-    assert "no way" in said["broken"]["detail"]
-    assert "Return {'score'" in said["nonsense"]["detail"]
+    assert "no way" in results["broken"]["detail"]
+    assert "Return {'score'" in results["nonsense"]["detail"]
     assert "not-to-be-shown-1" not in str(await agents.events(job["id"]))
     types = [event["type"] for event in await agents.events(job["id"])]
     assert types[-2:] == ["evals", "succeeded"]
@@ -106,17 +106,20 @@ async def test_rubric_uses_model_of_skill_and_is_billed_to_run(agents: Agents) -
         says(calls("verdict", score=0.6, reason="Half of it."), input_tokens=1_000, output_tokens=100),
     ]
     job = await run_graded(agents, model="claude/sonnet-4-6")
-    said = (await grader_results(agents, job))["good"]
-    assert (said["score"], said["passed"], said["detail"]) == (0.6, False, "Half of it.")
+    results = (await grader_results(agents, job))["good"]
+    assert (results["score"], results["passed"], results["detail"]) == (0.6, False, "Half of it.")
     # The run uses the requested model, and the judge uses the model of the skill.
     assert job["cost_micros"] == 5_400 + 1_800
     assert job["steps"] == 1
-    asked = agents.upstream.bodies[1]
-    assert (asked["max_tokens"], [tool["name"] for tool in asked["tools"]]) == (1_024, ["verdict"])
-    words = asked["messages"][0]["content"][0]["text"]
-    assert "It is true." in words
-    assert "1.0: right" in words
-    assert words.count("</output>") == 1
+    judge_request = agents.upstream.bodies[1]
+    assert (judge_request["max_tokens"], [tool["name"] for tool in judge_request["tools"]]) == (
+        1_024,
+        ["verdict"],
+    )
+    judge_prompt = judge_request["messages"][0]["content"][0]["text"]
+    assert "It is true." in judge_prompt
+    assert "1.0: right" in judge_prompt
+    assert judge_prompt.count("</output>") == 1
     receipt = (await agents.project.http.get(f"/v1/jobs/{job['id']}/receipt")).json()
     assert [line["model"] for line in receipt["lines"]] == ["claude/sonnet-4-6", MODEL]
 
@@ -131,13 +134,13 @@ async def test_unavailable_or_expensive_judge_does_not_change_result(
         says(calls("set_output", **DONE), input_tokens=20_000, output_tokens=10),
     ]
     job = await run_graded(agents)
-    said = (await grader_results(agents, job))["good"]
-    assert (job["status"], said["score"]) == ("succeeded", 0.0)
-    assert "no score from 0 to 1" in said["detail"]
+    results = (await grader_results(agents, job))["good"]
+    assert (job["status"], results["score"]) == ("succeeded", 0.0)
+    assert "no score from 0 to 1" in results["detail"]
     job = await run_graded(agents, limits={"cost_usd": 0.03})
-    said = (await grader_results(agents, job))["good"]
-    assert (job["status"], said["score"], job["cost_micros"]) == ("succeeded", 0.0, 24_060)
-    assert "limits.cost_usd" in said["detail"]
+    results = (await grader_results(agents, job))["good"]
+    assert (job["status"], results["score"], job["cost_micros"]) == ("succeeded", 0.0, 24_060)
+    assert "limits.cost_usd" in results["detail"]
 
 
 async def test_simulated_run_is_not_judged_and_recording_reuses_verdict(
@@ -148,11 +151,11 @@ async def test_simulated_run_is_not_judged_and_recording_reuses_verdict(
     first = await run_graded(agents)
     assert (first["eval_score"], first["cost_micros"] > 0) == (100, True)
     again = await run_graded(agents, model=f"recording/{first['id']}")
-    said = (await grader_results(agents, again))["good"]
-    assert (said["label"], said["score"], again["cost_micros"]) == ("recording", 1.0, 0)
+    results = (await grader_results(agents, again))["good"]
+    assert (results["label"], results["score"], again["cost_micros"]) == ("recording", 1.0, 0)
     simulated = await run_graded(agents, model="puras/rehearsal")
-    said = (await grader_results(agents, simulated))["good"]
-    assert (said["label"], said["skipped"], simulated["eval_score"]) == ("rehearsal", True, None)
+    results = (await grader_results(agents, simulated))["good"]
+    assert (results["label"], results["skipped"], simulated["eval_score"]) == ("rehearsal", True, None)
     assert agents.upstream.asked == 2
 
 

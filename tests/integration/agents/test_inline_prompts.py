@@ -141,10 +141,10 @@ async def test_key_with_skill_list_can_neither_run_nor_replay_prompts(
 ) -> None:
     job = (await submit_prompt(agents, run_at=NEVER)).json()["id"]
     async with client_with_key(agents, **kind) as http:
-        refused = await http.post("/v1/jobs", json={"prompt": PROMPT})
+        rejected = await http.post("/v1/jobs", json={"prompt": PROMPT})
         replayed = await http.post(f"/v1/jobs/{job}/replay")
         named = await http.post("/v1/jobs", json={"skill": "sum", "inputs": {"topic": "owls"}})
-    assert (refused.status_code, refused.json()["code"]) == (403, "prompt_not_on_key")
+    assert (rejected.status_code, rejected.json()["code"]) == (403, "prompt_not_on_key")
     assert replayed.status_code in (403, 404)
     assert named.status_code == 201
     cancelled = await agents.project.http.post(f"/v1/jobs/{named.json()['id']}/cancel")
@@ -168,8 +168,8 @@ async def test_called_text_and_prompt_are_limited_to_permissions_of_caller(agent
     job = await agents.run()
     assert job["status"] == "succeeded", job
     jobs = (await agents.project.http.get("/v1/jobs")).json()
-    called = {one["skill_name"]: one for one in jobs if one["parent_job_id"]}
-    assert {name: one["result"] for name, one in called.items()} == {
+    children = {one["skill_name"]: one for one in jobs if one["parent_job_id"]}
+    assert {name: one["result"] for name, one in children.items()} == {
         "sum:references/check.md": {"fine": True},
         "sum:../shared.md": {"value": "Shared."},
         "sum:@inline": {"value": "Short."},
@@ -184,7 +184,7 @@ async def test_called_text_and_prompt_are_limited_to_permissions_of_caller(agent
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "call",
     [
         {},
         {"target": "sum", "prompt": "Both."},
@@ -194,11 +194,11 @@ async def test_called_text_and_prompt_are_limited_to_permissions_of_caller(agent
         {"target": "references/check.md", "version": 1},
     ],
 )
-async def test_invalid_subagent_call_returns_error_without_job(agents: Agents, asked: dict[str, Any]) -> None:
+async def test_invalid_subagent_call_returns_error_without_job(agents: Agents, call: dict[str, Any]) -> None:
     await agents.project.pushed(TEXTS)
     agents.tools = [RunSubagent(Callers(agents.instance))]
     done = says(calls("set_output", summary="Done.", score=1), **REPLY)
-    agents.upstream.script = [says(calls("run_subagent", **asked), **REPLY), done]
+    agents.upstream.script = [says(calls("run_subagent", **call), **REPLY), done]
     assert (await agents.run())["status"] == "succeeded"
     (received,) = [json.dumps(block) for block in agents.upstream.bodies[1]["messages"][-1]["content"]]
     assert "ERROR" in received

@@ -69,8 +69,8 @@ async def test_insights_report_failures_costs_and_cache_misses(agents: Agents, s
 
     later = await get_insights(agents, since="2999-01-01T00:00:00Z")
     assert later["jobs_analyzed"] == 0
-    made = Projects(served.app, served.instance.database, [])
-    other_project = (await made.make("Other")).http
+    projects = Projects(served.app, served.instance.database, [])
+    other_project = (await projects.make("Other")).http
     assert (await other_project.get("/v1/skills/sum/findings")).status_code == 404
-    for client in made.clients:
+    for client in projects.clients:
         await client.aclose()

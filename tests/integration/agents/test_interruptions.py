@@ -138,10 +138,10 @@ async def test_run_resumes_after_waiting_for_busy_model(agents: Agents) -> None:
     async with agents.running_worker() as worker:
         await agents.wait_until(job_id, lambda job: job["status"] == "queued" and job["attempt"] == 1)
         async with agents.instance.database.transaction() as session:
-            moved = await session.execute(
+            update = await session.execute(
                 text("update job_queue set not_before = now() where not_before > now()")
             )
-            assert moved.rowcount == 1  # type: ignore[attr-defined]  # of an update
+            assert update.rowcount == 1  # type: ignore[attr-defined]  # the result of an update
         async with agents.instance.database.transaction() as session:
             await sweep(session)
         worker.wake()

@@ -39,7 +39,7 @@ async def with_daily_cap(agents: Agents, cap_micros: int) -> Agents:
     return replace(agents, project=replace(agents.project, http=http))
 
 
-async def spent(agents: Agents) -> int:
+async def total_spent(agents: Agents) -> int:
     """Return the cost charged and forgiven for all jobs of the project; check it against the ledger."""
     query = text("select sum(cost_micros + forgiven_micros) from jobs where project_id = :id")
     of_days = text("select sum(spent_micros + forgiven_micros) from daily_spending where project_id = :id")
@@ -69,7 +69,7 @@ async def test_job_stops_before_model_call_that_would_exceed_daily_cap(
     by_key.tools = [CountingTool()]
     agents.upstream.script = steps(13)
     job = await by_key.run()
-    assert await spent(agents) <= 6_000, "13 replies would be 70,200"
+    assert await total_spent(agents) <= 6_000, "13 replies would be 70,200"
     assert job["error_code"] == "cost_capped"
     assert "the daily cap of the key" in job["error"]
     assert "00:00 UTC" in job["error"]
@@ -84,7 +84,7 @@ async def test_six_concurrent_jobs_share_daily_cap(agents: Agents) -> None:
     jobs = [await by_key.submit() for _ in range(6)]
     async with by_key.running_worker(capacity=6):
         ended = [await by_key.wait_for_end(job_id) for job_id in jobs]
-    assert await spent(agents) <= 6_000, "six jobs of two replies would be 64,800"
+    assert await total_spent(agents) <= 6_000, "six jobs of two replies would be 64,800"
     assert {job["error_code"] for job in ended} <= {"cost_capped", "key_cap_reached"}
 
 
@@ -102,7 +102,7 @@ async def test_jobs_due_at_the_same_time_share_daily_cap(agents: Agents) -> None
     async with by_key.running_worker(capacity=25):
         for job_id in jobs:
             await by_key.wait_for_end(job_id)
-    assert await spent(agents) <= 2_000, "25 jobs would be 31,004"
+    assert await total_spent(agents) <= 2_000, "25 jobs would be 31,004"
 
 
 async def test_suite_jobs_count_against_the_key_that_started_it(agents: Agents) -> None:
@@ -123,5 +123,5 @@ async def test_suite_jobs_count_against_the_key_that_started_it(agents: Agents) 
     async with agents.instance.database.transaction() as session:
         made, of_keys, used = (await session.execute(query)).one()
     assert (made, of_keys) == (12, 1)
-    assert await spent(agents) <= 12_000
+    assert await total_spent(agents) <= 12_000
     assert used > 0

@@ -240,12 +240,12 @@ async def test_memory_skill_receives_identity_and_records_of_its_inputs(
 
 
 async def test_invalid_memory_key_is_rejected_at_push(agents: Agents) -> None:
-    for written, place in (
+    for manifest_lines, place in (
         ("memory: {scope: world}\n", "'scope' must be one of"),
         ("memory: {digest: true, keys: [topc]}\n", "There is no input 'topc'. Did you mean 'topic'?"),
         ("memory: {digst: true}\n", "does not have a key 'digst'"),
         ("memory: yes please\n", "'memory' must be a mapping"),
     ):
-        refused = await agents.project.push(bundle(written))
-        assert refused.status_code == 422, refused.text
-        assert place in refused.text
+        rejected = await agents.project.push(bundle(manifest_lines))
+        assert rejected.status_code == 422, rejected.text
+        assert place in rejected.text

@@ -55,18 +55,18 @@ async def test_lost_kernel_is_restarted_and_its_cells_are_executed_again(agents:
     async with sandboxed_worker(agents, models_for(agents)):
         job = await agents.wait_for_end(job_id)
     assert (job["status"], job["result"]) == ("succeeded", {"total": 42}), job["error"]
-    given = [
+    tool_results = [
         json.dumps(block["content"])
         for body in agents.upstream.bodies[-1:]
         for message in body["messages"]
         for block in message["content"]
         if isinstance(block, dict) and block.get("type") == "tool_result"
     ]
-    assert "42" in given[1]
-    assert "The kernel was replaced" not in given[0] + given[1]
-    assert "The kernel was replaced" in given[3]
-    assert "total = 41" in given[3]
-    assert "(False, '41')" in given[3]
+    assert "42" in tool_results[1]
+    assert "The kernel was replaced" not in tool_results[0] + tool_results[1]
+    assert "The kernel was replaced" in tool_results[3]
+    assert "total = 41" in tool_results[3]
+    assert "(False, '41')" in tool_results[3]
     offered = {tool["name"] for tool in agents.upstream.bodies[0]["tools"]}
     assert {"python", "publish"} <= offered
     assert "bash" not in offered

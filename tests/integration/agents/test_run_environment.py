@@ -134,10 +134,10 @@ async def test_attachments_are_accepted_without_schema(agents: Agents) -> None:
         received = agents.upstream.bodies[0]["messages"][0]["content"]
         assert sum(block["type"] == "image" for block in received) == 7
         assert '<attachment name="attachments[7]">\nOwls\n</attachment>' in received[-1]["text"]
-        refused = await agents.project.http.post(
+        rejected = await agents.project.http.post(
             "/v1/jobs", json={"skill": "sum", "inputs": {"topic": "owls", "attachments": [{"path": "x"}]}}
         )
-        assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "inputs.attachments[0]")
+        assert (rejected.status_code, rejected.json()["errors"][0]["path"]) == (422, "inputs.attachments[0]")
 
 
 async def test_agent_can_change_input_files_in_its_sandbox(agents: Agents) -> None:

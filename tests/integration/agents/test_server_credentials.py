@@ -167,9 +167,9 @@ async def test_redirect_does_not_forward_secret(agents: Agents) -> None:
         first.says("/near", b"", "Location: /mcp", status="307 Temporary Redirect")
         both = Rule.of([*first.hosts, *other.hosts])  # only the check of the origin protects the secret here
         egress = RunEgress(both, NetworkUse(Notes()), first.connector)
-        outside = GuardedTransport(EgressDestinations(egress), Limits(max_response_bytes=1 << 20))
+        transport = GuardedTransport(EgressDestinations(egress), Limits(max_response_bytes=1 << 20))
         url = first.url("/near")
-        credentialed = CredentialedTransport(outside, url, {"Authorization": f"Bearer {TOKEN}"})
+        credentialed = CredentialedTransport(transport, url, {"Authorization": f"Bearer {TOKEN}"})
         async with httpx2.AsyncClient(transport=credentialed, follow_redirects=True) as client:
             assert (await client.get(url)).status_code == 200
     assert [TOKEN in head for head in first.heads] == [True, True]

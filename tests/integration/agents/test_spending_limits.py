@@ -117,8 +117,8 @@ class Limited:
 async def create_limited(served: Served, upstream: MessagesServer, kind: str) -> AsyncIterator[Limited]:
     """Create a project with two agents and an API key; no budget exists yet."""
     database = served.instance.database
-    made = Projects(served.app, database, [])
-    project = await made.make("Limited")
+    projects = Projects(served.app, database, [])
+    project = await projects.make("Limited")
     await project.pushed(two_skills())
     if kind.startswith("skillpack"):
         response = await project.http.post("/v1/skillpacks", json={"name": "Helpers", "slug": "helpers"})
@@ -141,7 +141,7 @@ async def create_limited(served: Served, upstream: MessagesServer, kind: str) ->
         limited_project = Project(project.id, project.slug, http)
         agents = Agents(limited_project, served.instance, upstream, list(tools), counts_tokens=True)
         yield Limited(kind, agents, project.http, key.key.id)
-    for client in made.clients:
+    for client in projects.clients:
         await client.aclose()
 
 

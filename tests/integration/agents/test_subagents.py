@@ -202,8 +202,8 @@ async def test_model_calls_only_skills_allowed_by_key_or_calling_skill(
     agents: Agents,
 ) -> None:
     body = {"skill_allowlist": ["sum"], "scopes": ["jobs:submit", "jobs:read_own"]}
-    made = (await agents.project.http.post("/v1/api-keys", json=body)).json()
-    of_key = {"Authorization": f"Bearer {made['key']}"}
+    api_key = (await agents.project.http.post("/v1/api-keys", json=body)).json()
+    of_key = {"Authorization": f"Bearer {api_key['key']}"}
     agents.tools_of = lambda assignment: subagent_tools(agents.instance, assignment)
 
     async def run() -> list[str]:
@@ -255,7 +255,7 @@ async def test_model_calls_only_skills_allowed_by_key_or_calling_skill(
     await agents.project.pushed(two_skills())
     async with agents.instance.database.transaction() as session:
         widen = text("update api_keys set skill_allowlist = array['sum', '*/answer'] where id = :id")
-        await session.execute(widen, {"id": made["id"]})
+        await session.execute(widen, {"id": api_key["id"]})
     agents.upstream.script = [calls_subagent(), submit_result(), submit_result()]
     assert not any("may not run" in result for result in await run())
 
@@ -288,21 +288,21 @@ async def test_subskills_can_be_called_only_by_parent_and_siblings(agents: Agent
     job = await agents.run()
     assert job["status"] == "succeeded", job
     jobs = {one["id"]: one for one in (await agents.project.http.get("/v1/jobs")).json()}
-    called = [
+    child_paths = [
         (jobs[one["parent_job_id"]]["skill_name"], one["skill_name"])
         for one in jobs.values()
         if one["parent_job_id"]
     ]
-    assert sorted(called) == [("sum", "sum/draft"), ("sum", "sum/polish"), ("sum/polish", "sum/draft")]
+    assert sorted(child_paths) == [("sum", "sum/draft"), ("sum", "sum/polish"), ("sum/polish", "sum/draft")]
     assert {one["deployment_id"] for one in jobs.values()} == {job["deployment_id"]}
 
     agents.upstream.script = [calls_subagent("sum/draft"), calls_subagent("draft"), submit_result()]
     agents.upstream._scripted = 0
     before = len(jobs)
     assert (await agents.run(skill="answer", inputs={"question": "who?"}))["status"] == "succeeded"
-    whole, short = (body["messages"][-1]["content"][0]["content"] for body in agents.upstream.bodies[-2:])
-    assert "only 'sum' can run" in str(whole)
-    assert str(short).startswith("ERROR: ")
+    by_path, by_name = (body["messages"][-1]["content"][0]["content"] for body in agents.upstream.bodies[-2:])
+    assert "only 'sum' can run" in str(by_path)
+    assert str(by_name).startswith("ERROR: ")
     assert len((await agents.project.http.get("/v1/jobs")).json()) == before + 1
     assert await is_ledger_consistent(agents)
 

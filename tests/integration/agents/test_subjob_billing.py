@@ -27,7 +27,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @dataclass
-class Meeting(CountingTool):
+class PairedTool(CountingTool):
     """A tool whose calls return when two of them run."""
 
     async def run(self, call: ToolCall, workspace: Any) -> ToolResult:
@@ -58,7 +58,7 @@ def adds_up(job_receipt: Any) -> bool:
 
 async def test_concurrent_subjobs_share_one_receipt_and_timeline(agents: Agents) -> None:
     await with_subagents(agents)
-    agents.tools = [*agents.tools, Meeting()]
+    agents.tools = [*agents.tools, PairedTool()]
     question = {"target": "answer", "inputs": {"question": "who?"}}
     agents.upstream.script = [
         says(
@@ -178,10 +178,10 @@ async def test_running_subjob_counts_once_in_budgets_and_is_shown_as_owed(
         {"name": "Answers", "scope": "skill", "skill": "answer"},
         {"name": "Sums", "scope": "skill", "skill": "sum"},
     ):
-        made = await http.post(
+        response = await http.post(
             "/v1/budgets", json={**budget, "window": "day", "limit_usd": 5, "enforce": False}
         )
-        assert made.status_code == 201, made.text
+        assert response.status_code == 201, response.text
 
     async def used() -> dict[str, int]:
         return {one["name"]: one["used_micros"] for one in (await http.get("/v1/budgets")).json()}

@@ -33,24 +33,24 @@ GATEWAY = "mcp_pages_example_org"
 class Bank:
     """An MCP server that records the calls of its tools."""
 
-    made: list[tuple[str, Any]] = field(default_factory=list)
+    executed: list[tuple[str, Any]] = field(default_factory=list)
 
     def server(self, refund_name: str = "refund") -> MCPServer:
         made = MCPServer("bank")
 
         @made.tool(name=refund_name)
         def refund(amount: int, note: str = "") -> str:
-            self.made.append(("refund", (amount, note)))
+            self.executed.append(("refund", (amount, note)))
             return f"refunded {amount} to ada@example.org"
 
         @made.tool()
         def pay(order: dict[str, Any]) -> str:
-            self.made.append(("pay", order))
+            self.executed.append(("pay", order))
             return "paid"
 
         @made.tool()
         def look(at: str) -> str:
-            self.made.append(("look", at))
+            self.executed.append(("look", at))
             return "nothing there"
 
         return made
@@ -76,8 +76,8 @@ async def unavailable_server(agents: Agents, more: str, section: str = "") -> As
     """Deploy a skill with a server that is unavailable until the model calls `open`."""
     async with serving() as port:
         pass
-    written = f'{SKILL}{more}tools:\n  - {{mcp: "http://{HOST}:{port}/mcp"{section}}}\n'
-    await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": written.encode()})
+    manifest = f'{SKILL}{more}tools:\n  - {{mcp: "http://{HOST}:{port}/mcp"{section}}}\n'
+    await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": manifest.encode()})
     agents.environment = RunEnvironment(agents.instance, connector=Web().connector)
     start_server = StartServer(port=port)
     agents.tools = [start_server]
@@ -126,7 +126,7 @@ async def test_guardrail_for_tool_checks_its_arguments_and_blocks(agents: Agents
     blocked, fine, other = results(agents, 2)
     assert (blocked.get("is_error"), fine.get("is_error"), other.get("is_error")) == (True, None, None)
     assert "Too much." in str(blocked["content"])
-    assert bank.made == [("refund", (5, "")), ("look", "x")]
+    assert bank.executed == [("refund", (5, "")), ("look", "x")]
     (event,) = await agents.payloads(job["id"], "rail")
     assert event["tool"] == "refund"
 
@@ -136,10 +136,10 @@ async def test_text_arguments_are_checked_as_parsed(agents: Agents) -> None:
         "rails: [{name: big, on: tool, tools: [refund], schema: {properties: {amount: {maximum: 100}}}}]\n"
     )
     async with unavailable_server(agents, rails) as bank:
-        written = calls(GATEWAY, tool="refund", arguments=json.dumps({"amount": 5000}), _label="pay")
-        await run_replies(agents, [written])
+        manifest = calls(GATEWAY, tool="refund", arguments=json.dumps({"amount": 5000}), _label="pay")
+        await run_replies(agents, [manifest])
     assert results(agents, 2)[0]["is_error"]
-    assert bank.made == []
+    assert bank.executed == []
 
 
 @pytest.mark.parametrize("is_up", [True, False], ids=["available", "unavailable at the start"])
@@ -151,8 +151,8 @@ async def test_json_text_argument_is_checked_as_it_is_sent(agents: Agents, is_up
         if is_up:
             bank = Bank()
             port = await up.enter_async_context(serving(made=bank.server()))
-            written = f'{SKILL}{rails}tools:\n  - {{mcp: "http://{HOST}:{port}/mcp"}}\n'
-            await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": written.encode()})
+            manifest = f'{SKILL}{rails}tools:\n  - {{mcp: "http://{HOST}:{port}/mcp"}}\n'
+            await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": manifest.encode()})
             agents.environment = RunEnvironment(agents.instance, connector=Web().connector)
             agents.tools = [CountingTool("open")]
             turn = [calls("pay", order=order) for order in orders]
@@ -160,7 +160,7 @@ async def test_json_text_argument_is_checked_as_it_is_sent(agents: Agents, is_up
             bank = await up.enter_async_context(unavailable_server(agents, rails))
             turn = [gateway_call("pay", order=order) for order in orders]
         await run_replies(agents, turn)
-    assert bank.made == [("pay", {"amount": 5})]
+    assert bank.executed == [("pay", {"amount": 5})]
     assert [block.get("is_error") for block in results(agents, 2)] == [True, None]
 
 
@@ -168,7 +168,7 @@ async def test_redacted_text_reaches_neither_server_nor_model(agents: Agents) ->
     rails = "rails: [{name: people, on: [tool, retrieval], tools: [refund], action: redact, pii: [email]}]\n"
     async with unavailable_server(agents, rails) as bank:
         job = await run_replies(agents, [gateway_call("refund", amount=5, note="for eve@example.org")])
-    assert bank.made == [("refund", (5, "for [redacted]"))]
+    assert bank.executed == [("refund", (5, "for [redacted]"))]
     assert "refunded 5 to [redacted]" in str(results(agents, 2)[0]["content"])
     received = json.dumps(await agents.events(job["id"]))
     assert "eve@" not in received
@@ -182,14 +182,14 @@ async def test_tool_limit_counts_calls_on_all_paths(agents: Agents) -> None:
             [gateway_call("refund", amount=1)],
             [gateway_call("refund", amount=2), gateway_call("look", at="x")],
         )
-    assert bank.made == [("refund", (1, "")), ("look", "x")]
+    assert bank.executed == [("refund", (1, "")), ("look", "x")]
     assert "refund has reached its maximum of 1 calls" in str(results(agents, 3)[0]["content"])
 
 
 async def test_only_tools_allowed_by_skill_are_called(agents: Agents) -> None:
     async with unavailable_server(agents, f"allowed_tools: [open, look, {GATEWAY}]\n") as bank:
         await run_replies(agents, [gateway_call("refund", amount=1), gateway_call("look", at="x")])
-    assert bank.made == [("look", "x")]
+    assert bank.executed == [("look", "x")]
 
 
 async def test_unknown_tools_and_invalid_arguments_are_not_sent(agents: Agents) -> None:
@@ -198,7 +198,7 @@ async def test_unknown_tools_and_invalid_arguments_are_not_sent(agents: Agents) 
     unknown, invalid = results(agents, 2)
     assert "has no tool 'steal'. It has look, pay, refund." in str(unknown["content"])
     assert "inputs.amount" in str(invalid["content"])
-    assert bank.made == []
+    assert bank.executed == []
 
 
 async def test_tool_confirmed_by_another_section_needs_approval(agents: Agents) -> None:
@@ -206,11 +206,11 @@ async def test_tool_confirmed_by_another_section_needs_approval(agents: Agents) 
         (deployment,) = (await agents.project.http.get("/v1/deployments")).json()[:1]
         url = f"http://{HOST}:{agents.tools[0].port}/mcp"  # type: ignore[attr-defined]  # the tool that starts the server
         assert deployment["is_active"]
-        written = (
+        manifest = (
             f'{SKILL}tools:\n  - {{mcp: "{url}?key=k"}}\n'
             f'  - {{mcp: "{url}", allow: [refund], confirm: true}}\n'
         )
-        await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": written.encode()})
+        await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": manifest.encode()})
         agents.upstream.script = [
             says(calls("open")),
             says(gateway_call("look", at="x"), gateway_call("refund", amount=1)),
@@ -222,13 +222,13 @@ async def test_tool_confirmed_by_another_section_needs_approval(agents: Agents) 
                 job_id, lambda job: job["status"] == "waiting" or job["finished_at"]
             )
             assert job["status"] == "waiting", job
-            assert bank.made == [("look", "x")]
+            assert bank.executed == [("look", "x")]
             (approval,) = await pending(agents, job_id)
             assert approval["input"] == {"tool": "refund", "arguments": {"amount": 1}}
             assert await servers_shown(agents, job_id) == [HOST]
             await decide(agents, approval, "deny")
             assert (await agents.wait_for_end(job_id))["status"] == "succeeded"
-    assert bank.made == [("look", "x")]
+    assert bank.executed == [("look", "x")]
 
 
 async def servers_shown(agents: Agents, job_id: str) -> list[str]:
@@ -247,8 +247,8 @@ async def pushed(agents: Agents, *ports: int, more: str = "", sections: tuple[st
         f'  - {{mcp: "http://{HOST}:{port}/mcp"{section}}}\n'
         for port, section in zip(ports, sections, strict=False)
     )
-    written = f"{SKILL}{more}tools:\n{tools}"
-    await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": written.encode()})
+    manifest = f"{SKILL}{more}tools:\n{tools}"
+    await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": manifest.encode()})
     agents.environment = RunEnvironment(agents.instance, connector=Web().connector)
 
 
@@ -274,7 +274,7 @@ async def test_approved_call_is_not_made_on_another_server(agents: Agents) -> No
         await pushed(agents, port, other, sections=(", confirm: true", ""))
         job = await approved_after(agents, up.aclose, [calls("refund", amount=5000)])
     assert job["status"] == "succeeded", job
-    assert (first.made, second.made) == ([], [])
+    assert (first.executed, second.executed) == ([], [])
 
 
 async def test_approval_does_not_apply_to_later_tool_of_same_name(agents: Agents) -> None:
@@ -292,12 +292,12 @@ async def test_approval_does_not_apply_to_later_tool_of_same_name(agents: Agents
         job = await approved_after(agents, change, [calls("re_fund", amount=5000)], again)
         assert job["status"] == "waiting", job  # the second call asks for an approval of its own
         assert "The approval was for a tool of another server" in str(results(agents, 1)[0]["content"])
-        assert (first.made, second.made) == ([], [])
+        assert (first.executed, second.executed) == ([], [])
         (approval,) = await pending(agents, job["id"])
         await decide(agents, approval, "approve")
         async with agents.running_worker():
             assert (await agents.wait_for_end(job["id"]))["status"] == "succeeded"
-    assert second.made == [("refund", (5, ""))]
+    assert second.executed == [("refund", (5, ""))]
 
 
 async def test_approval_without_recorded_server_approves_no_server_call(agents: Agents) -> None:
@@ -311,7 +311,7 @@ async def test_approval_without_recorded_server_approves_no_server_call(agents: 
 
         job = await approved_after(agents, forget, [calls("refund", amount=5000)])
     assert job["status"] == "succeeded", job
-    assert bank.made == []
+    assert bank.executed == []
 
 
 @pytest.mark.parametrize("is_up", [True, False])
@@ -346,4 +346,4 @@ async def test_rules_for_server_apply_if_another_is_unavailable(
         ]
         job = await agents.run()
         assert job["status"] == "succeeded", job
-    assert ([amount for _, (amount, _) in second.made], first.made) == (made, [])
+    assert ([amount for _, (amount, _) in second.executed], first.executed) == (made, [])

@@ -16,7 +16,7 @@ from tests.integration.media.conftest import BUNDLE, Running
 NANO = "google/nano-banana"
 
 
-async def spent(running: Running) -> tuple[int, int]:
+async def usage(running: Running) -> tuple[int, int]:
     """Return the used amount of the job and the number of its usage events."""
     row = await running.one(
         "select used_micros, (select count(*) from usage_events u where u.job_id = j.id) as lines "
@@ -25,7 +25,7 @@ async def spent(running: Running) -> tuple[int, int]:
     return row.used_micros, row.lines
 
 
-async def held(running: Running) -> int:
+async def held_micros(running: Running) -> int:
     """Return the amount that open calls of the job can still cost."""
     return (
         await running.one(
@@ -42,7 +42,7 @@ async def test_images_are_ordered_downloaded_stored_and_paid(fal: FalServer, run
     assert await running.file("out/owl-2.png") == PNG
     (order,) = fal.orders
     assert (order.path, order.body) == ("fal-ai/nano-banana", {"prompt": "an owl", "num_images": 2})
-    assert await spent(running) == (93_600, 1)
+    assert await usage(running) == (93_600, 1)
     line = await running.one(
         "select kind, provider, model, quantity, label from usage_events where job_id = :job_id"
     )
@@ -68,8 +68,8 @@ async def test_videos_speech_and_transcripts_have_their_own_requests(
     assert await running.file(film["drive_path"]) == MP4
     assert film["billed_micros"] == 4 * 400_000 * 12 // 10  # 4 s is the nearest available duration
     assert "4 s" in film["meta"]["warnings"][0]
-    said = await running.create_media("audio", inputs={"text": "Owls fly.", "stability": 0.5})
-    assert (said["billed_micros"], await running.file(said["drive_path"])) == (1_080, MP3)
+    speech = await running.create_media("audio", inputs={"text": "Owls fly.", "stability": 0.5})
+    assert (speech["billed_micros"], await running.file(speech["drive_path"])) == (1_080, MP3)
     transcript = await running.create_media("transcribe", inputs={"audio": "a.mp3", "keyterms": ["owl"]})
     assert (
         transcript["text"],
@@ -95,28 +95,28 @@ async def test_repeated_call_is_neither_ordered_nor_paid_twice(fal: FalServer, r
     other = await running.request_media(key="a", inputs={"prompt": "a fox"})
     assert first["drive_path"] == again["drive_path"]
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
-    assert (len(fal.orders), (await spent(running))[1]) == (1, 1)
+    assert (len(fal.orders), (await usage(running))[1]) == (1, 1)
     twice = await asyncio.gather(*(running.request_media(key="b") for _ in range(4)))
     assert {response.status_code for response in twice} <= {201, 409}
-    assert (len(fal.orders), (await spent(running))[1]) == (2, 2)
+    assert (len(fal.orders), (await usage(running))[1]) == (2, 2)
 
 
 async def test_order_with_missing_file_is_resumed_and_not_repeated(fal: FalServer, running: Running) -> None:
     fal.wishes = [Wish(file=b"")]
     lost = await running.request_media(key="a")
     assert (lost.status_code, lost.json()["code"]) == (502, "media_failed")
-    assert (await spent(running), await held(running)) == ((0, 0), 0)
+    assert (await usage(running), await held_micros(running)) == ((0, 0), 0)
     fal.orders[0].wish.file = None
     result = await running.create_media(key="a")
     assert await running.file(result["drive_path"]) == PNG
-    assert (len(fal.orders), (await spent(running))[1]) == (1, 1)
+    assert (len(fal.orders), (await usage(running))[1]) == (1, 1)
 
 
 async def test_media_beyond_the_reservation_are_not_ordered(fal: FalServer, running: Running) -> None:
     await running.change("update jobs set reserved_micros = 50000, used_micros = 10000")
-    refused = await running.request_media()
-    assert (refused.status_code, refused.json()["code"]) == (402, "media_cost_exceeds_limit")
-    assert (refused.json()["needed_micros"], refused.json()["left_micros"]) == (46_800, 40_000)
+    rejected = await running.request_media()
+    assert (rejected.status_code, rejected.json()["code"]) == (402, "media_cost_exceeds_limit")
+    assert (rejected.json()["needed_micros"], rejected.json()["left_micros"]) == (46_800, 40_000)
     await running.change("update jobs set reserved_micros = 0, used_micros = 0")
     assert "image_model" in (await running.request_media()).json()["detail"]
     await running.change("update jobs set reserved_micros = 100000")
@@ -129,11 +129,11 @@ async def test_media_beyond_the_reservation_are_not_ordered(fal: FalServer, runn
     await running.change("update jobs set status = 'cancelled', finished_at = now(), reserved_micros = 0")
     assert sorted([(await task).status_code for task in both]) == [402, 409, 409]
     assert all(order.is_cancelled for order in fal.orders)
-    assert await spent(running) == (0, 0)
+    assert await usage(running) == (0, 0)
 
 
 @pytest.mark.parametrize(
-    ("wish", "status", "code", "words"),
+    ("wish", "status", "code", "message"),
     [
         (Wish(refusals=[422]), 422, "media_refused", "could not be processed"),
         (Wish(refusals=[403]), 503, "media_provider_unavailable", "FAL_KEY"),
@@ -150,14 +150,14 @@ async def test_media_beyond_the_reservation_are_not_ordered(fal: FalServer, runn
     ids=str,
 )
 async def test_provider_failure_is_reported_and_costs_nothing(
-    fal: FalServer, running: Running, wish: Wish, status: int, code: str, words: str
+    fal: FalServer, running: Running, wish: Wish, status: int, code: str, message: str
 ) -> None:
     fal.wishes = [wish]
     response = await running.request_media()
     assert (response.status_code, response.json()["code"]) == (status, code), response.text
-    assert words in response.json()["detail"]
+    assert message in response.json()["detail"]
     assert fal.key not in response.text
-    assert (await spent(running), await held(running)) == ((0, 0), 0)
+    assert (await usage(running), await held_micros(running)) == ((0, 0), 0)
 
 
 async def test_busy_queue_is_polled_again(fal: FalServer, running: Running) -> None:
@@ -238,12 +238,12 @@ BAD: list[tuple[dict[str, Any], int, str]] = [
 
 
 async def test_invalid_request_is_rejected_before_any_order(fal: FalServer, running: Running) -> None:
-    for body, status, words in BAD:
+    for body, status, message in BAD:
         response = await running.request_media(
             body.get("verb", "image"), **{k: v for k, v in body.items() if k != "verb"}
         )
         assert response.status_code == status, (body, response.text)
-        assert words in response.text, (body, response.text)
+        assert message in response.text, (body, response.text)
     key = await running.project.http.post(
         "/v1/media/generate", json={"verb": "image", "inputs": {"prompt": "x"}}
     )

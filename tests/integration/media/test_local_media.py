@@ -38,7 +38,7 @@ for refused in (lambda: puras.transcribe("drive/out/said.wav"), lambda: puras.ge
 """
 
 
-async def ran(instance: AppContext, project: Project, api_base: str, code: str) -> Any:
+async def run_code(instance: AppContext, project: Project, api_base: str, code: str) -> Any:
     """Run the code in a job and return the job when it has ended."""
     runner = DeterministicRunner(
         SandboxRuntime(instance.settings.home, sandbox="auto", api_base=api_base, idle_s=60, pool_mb=512)
@@ -65,7 +65,7 @@ async def ran(instance: AppContext, project: Project, api_base: str, code: str) 
 async def test_job_generates_all_kinds_of_media_free_of_charge(
     instance: AppContext, project: Project, api_base: str
 ) -> None:
-    job = await ran(instance, project, api_base, CODE)
+    job = await run_code(instance, project, api_base, CODE)
     assert (job["status"], job["error"], job["cost_micros"]) == ("succeeded", None, 0)
     image, is_there, edit, film, speech, older, transcribed, empty, missing_file = job["result"]["results"]
     assert (image["model"], image["kind"], image["label"]) == ("local/drawing", "image", "local")

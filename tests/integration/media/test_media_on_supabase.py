@@ -13,7 +13,7 @@ from tests.doubles.fal import FalServer
 from tests.integration.agents.conftest import PlainWorkspace
 from tests.integration.deployments.conftest import Project
 from tests.integration.media.conftest import Running, api_base
-from tests.integration.media.test_local_media import file, ran
+from tests.integration.media.test_local_media import file, run_code
 from tests.integration.storage.conftest import storage_server, supabase, supabase_storage
 from tests.integration.workspace.conftest import EventRecorder, write_skill
 from workers.agent.tools.media import media_tools
@@ -40,7 +40,7 @@ async def test_generated_media_are_in_staged_drive_and_can_use_its_files(
     fal: FalServer, instance: AppContext, project: Project, api_base: str
 ) -> None:
     await project.http.put("/v1/drive/files/in.png", content=b"\x89PNG\r\n\x1a\n of before")
-    job = await ran(instance, project, api_base, CODE)
+    job = await run_code(instance, project, api_base, CODE)
     assert (job["status"], job["error"]) == ("succeeded", None)
     assert job["result"]["results"] == [["out/owl.png"], True]
     first, second = fal.orders[0].body["image_urls"]
@@ -63,10 +63,12 @@ async def test_media_of_agent_are_in_its_staged_drive(
     (own.drive_dir / "mine.png").write_bytes(b"\x89PNG\r\n\x1a\n of my own")
     workspace = PlainWorkspace(own, skill, EventRecorder(), tmp_path, own.drive_dir)
     (draw, *_) = media_tools(instance)
-    given = {"prompt": "An owl", "refs": ["drive/mine.png"], "output_path": "out/"}
-    result = await draw.run(ToolCall("call-1", "generate_image", given, 1, str(running.job_id)), workspace)
+    arguments = {"prompt": "An owl", "refs": ["drive/mine.png"], "output_path": "out/"}
+    result = await draw.run(
+        ToolCall("call-1", "generate_image", arguments, 1, str(running.job_id)), workspace
+    )
     path = result.details["drive_path"]
     assert (own.drive_dir / path).read_bytes() == await running.file(path)
     assert fal.orders[0].body["image_urls"][0].startswith("data:image/png;base64,")
-    again = await draw.run(ToolCall("call-1", "generate_image", given, 1, str(running.job_id)), workspace)
+    again = await draw.run(ToolCall("call-1", "generate_image", arguments, 1, str(running.job_id)), workspace)
     assert (again.details["drive_path"], len(fal.orders)) == (path, 1)

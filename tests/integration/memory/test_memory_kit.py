@@ -5,7 +5,7 @@ from __future__ import annotations
 from backend.context import AppContext
 from tests.integration.deployments.conftest import Project
 from tests.integration.media.conftest import api_base, app, instance, project, settings
-from tests.integration.media.test_local_media import ran
+from tests.integration.media.test_local_media import run_code
 
 __all__ = ["api_base", "app", "instance", "project", "settings"]
 
@@ -31,7 +31,7 @@ for refused in (lambda: memory.get(first["id"]), lambda: memory.put("owl", {"x":
 async def test_function_stores_finds_and_deletes_memory(
     instance: AppContext, project: Project, api_base: str
 ) -> None:
-    job = await ran(instance, project, api_base, CODE)
+    job = await run_code(instance, project, api_base, CODE)
     assert job["status"] == "succeeded", job
     results = job["result"]["results"]
     assert results[:5] == [[1, True], 2, [{"says": "hoot"}], 2, []]

@@ -61,11 +61,11 @@ async def test_recorded_replies_are_returned_in_order_labeled_and_free(database:
     assert recording.entry.is_free
     messages: list[Message] = [{"role": "user", "content": [{"type": "text", "text": "Go."}]}]
     received_text: list[str] = []
-    for said in RECORDED:
+    for reply_blocks in RECORDED:
         reply = await reply_to(recording, messages, received_text)
-        assert list(reply.blocks) == said
+        assert list(reply.blocks) == reply_blocks
         assert (reply.label, reply.model, reply.billed_micros) == ("recording", "claude/haiku-4-5", 0)
-        messages += [{"role": "assistant", "content": said}, {"role": "user", "content": []}]
+        messages += [{"role": "assistant", "content": reply_blocks}, {"role": "user", "content": []}]
     assert received_text == ["Looking.", "Done."]
     assert (await reply_to(recording, messages)).stop_reason == "end_turn"
 
@@ -75,9 +75,9 @@ async def test_job_of_other_project_or_without_replies_is_no_recording(database:
     async with database.transaction() as session:
         other = await make_tenant(session)
         without = await make_job(session, other)
-        for asked in (job_id, without, uuid4()):
+        for other_job_id in (job_id, without, uuid4()):
             with pytest.raises(RecordingMissing):
-                await load(session, project_id=other.project_id, job_id=asked)
+                await load(session, project_id=other.project_id, job_id=other_job_id)
 
 
 def test_recording_name_requires_a_job_id() -> None:

@@ -54,9 +54,9 @@ def b64(content: bytes) -> str:
 
 
 def make_staging(workspace: PlainWorkspace, web: Web, *, sees: bool = True) -> Staging:
-    outside = RunEgress(web.rule, NetworkUse(workspace.recorder), web.connector)
+    egress = RunEgress(web.rule, NetworkUse(workspace.recorder), web.connector)
     blocks = ContentBlocks(model="claude/haiku-4-5", vision=sees, pdf=sees)
-    return Staging(workspace, outside, lambda path, ttl_s: f"signed:{path}:{ttl_s}", blocks)  # type: ignore[arg-type]
+    return Staging(workspace, egress, lambda path, ttl_s: f"signed:{path}:{ttl_s}", blocks)  # type: ignore[arg-type]
 
 
 async def stage(workspace: PlainWorkspace, web: Web, inputs: dict[str, Any], *, sees: bool = True) -> Staged:
@@ -111,14 +111,14 @@ async def test_all_forms_of_a_file_are_stored_in_drive_and_shown(
 async def test_files_in_lists_keep_their_index_and_other_types_are_for_tools(
     workspace: PlainWorkspace, web: Web
 ) -> None:
-    given: dict[str, Any] = {
+    inputs: dict[str, Any] = {
         "more": [{"file": "data:text/csv,a%2Cb"}, {"file": {"base64": b64(b"PK\x03\x04zip")}}]
     }
-    staged = await stage(workspace, web, given)
+    staged = await stage(workspace, web, inputs)
     names = [one["file"]["drive_path"].rpartition("/more/")[2] for one in staged.inputs["more"]]
     assert names == ["0/file.txt", "1/file.zip"]
     assert staged.blocks == []
-    assert given["more"][0]["file"] == "data:text/csv,a%2Cb"  # the given inputs do not change
+    assert inputs["more"][0]["file"] == "data:text/csv,a%2Cb"  # the given inputs do not change
 
 
 async def test_attachments_are_shown_by_type_with_texts_marked_as_data(

@@ -233,7 +233,7 @@ async def announced_too_large(writer: asyncio.StreamWriter) -> None:
         await writer.drain()
 
 
-async def dripping(writer: asyncio.StreamWriter) -> None:
+async def slow_body(writer: asyncio.StreamWriter) -> None:
     """Send one byte at a time, each before the read timeout."""
     writer.write(head("Content-Length: 100000"))
     while True:
@@ -283,7 +283,7 @@ async def test_body_is_read_up_to_the_limit(web: Web, kind: str, handler: Any) -
 
 
 @KINDS
-@pytest.mark.parametrize("handler", [silent, dripping, informational_responses])
+@pytest.mark.parametrize("handler", [silent, slow_body, informational_responses])
 async def test_slow_response_ends_at_deadline(web: Web, kind: str, handler: Any) -> None:
     web.does("/", handler)
     started = asyncio.get_running_loop().time()

@@ -205,14 +205,14 @@ async def test_lost_server_is_reconnected(workspace: PlainWorkspace, web: Web) -
 async def test_call_fails_at_time_limit_and_next_call_succeeds(web: Web, workspace: PlainWorkspace) -> None:
     async with serving() as port:
         web.port = port  # the rule of the skill contains this port
-        connection = Connection(f"http://{HOST}:{port}/mcp", outside_to(web, workspace), call_s=0.3)
+        connection = Connection(f"http://{HOST}:{port}/mcp", egress_for(web, workspace), call_s=0.3)
         with pytest.raises(ServerUnavailable, match=r"did not respond within 0\.3 s"):
             await connection.call("wait", {})
         assert "sum: 3" in str((await connection.call("add", {"a": 1, "b": 2})).content)
         await connection.close()
 
 
-def outside_to(web: Web, workspace: PlainWorkspace) -> RunEgress:
+def egress_for(web: Web, workspace: PlainWorkspace) -> RunEgress:
     return RunEgress(web.rule, NetworkUse(workspace.recorder), web.connector)
 
 
@@ -245,7 +245,7 @@ async def test_response_of_mcp_server_is_limited_after_decompression(
         packed = gzip.compress(b" " * (MAX_BYTES * 2))
         writer.write(head("Content-Type: application/json", "Content-Encoding: gzip") + packed)
 
-    connection = Connection(web.does("/mcp", json_bomb), outside_to(web, workspace))
+    connection = Connection(web.does("/mcp", json_bomb), egress_for(web, workspace))
     with pytest.raises(ServerUnavailable, match=f"longer than {MAX_BYTES} bytes"):
         await connection.listed()
     await connection.close()

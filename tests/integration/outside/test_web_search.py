@@ -35,7 +35,7 @@ RESULTS = {
 }
 
 
-async def dripping(writer: asyncio.StreamWriter) -> None:
+async def slow_body(writer: asyncio.StreamWriter) -> None:
     """Send a byte at intervals, so that no single read times out."""
     writer.write(head("Content-Type: application/json"))
     while not writer.is_closing():
@@ -99,7 +99,7 @@ async def test_invalid_response_of_engine_costs_nothing(
     assert expected in await workspace.call_error(tool(endpoint(web, body, status=status)), query="owls")
 
 
-@pytest.mark.parametrize("slowly", [silent, dripping])
+@pytest.mark.parametrize("slowly", [silent, slow_body])
 async def test_slow_engine_fails_at_the_time_limit(
     workspace: PlainWorkspace, web: Web, slowly: Handler
 ) -> None:
@@ -140,10 +140,10 @@ async def test_claude_uses_its_own_search_tool(workspace: PlainWorkspace, web: W
         assert "$0.0001 are left" in await workspace.call_error(tool(engine, 100), query="owls")
         web.says("/v1/messages", b"{}", "Content-Type: application/json", status="529 Overloaded")
         assert "The search failed" in await workspace.call_error(tool(engine), query="owls")
-        web.does("/v1/messages", dripping)
+        web.does("/v1/messages", slow_body)
         async with asyncio.timeout(5):
-            refused = await workspace.call_error(tool(replace(engine, timeout_s=0.3)), query="owls")
-        assert "did not respond in time" in refused
+            rejected = await workspace.call_error(tool(replace(engine, timeout_s=0.3)), query="owls")
+        assert "did not respond in time" in rejected
     assert '"url": "https://owls.example.org/"' in str(result.content)
     assert '"summary": "They hunt at night."' in str(result.content)
     [used] = result.used

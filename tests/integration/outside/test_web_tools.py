@@ -79,8 +79,8 @@ async def test_redirects_are_followed_and_each_is_checked(
     workspace: PlainWorkspace, web: Web, web_fetch: WebFetch
 ) -> None:
     web.says("/there", b"found", "Content-Type: text/plain")
-    moved = web.says("/moved", b"", "Location: /there", status="302 Found")
-    assert text_of(await workspace.call(web_fetch, url=moved)).startswith(
+    redirect = web.says("/moved", b"", "Location: /there", status="302 Found")
+    assert text_of(await workspace.call(web_fetch, url=redirect)).startswith(
         f'<web_page url="{web.url("/there")}"'
     )
 
@@ -142,13 +142,13 @@ async def test_unreadable_content_is_rejected_with_the_reason(
     assert "returned status 404" in await workspace.call_error(web_fetch, url=web.url("/nowhere"))
     assert "write a full URL" in await workspace.call_error(web_fetch, url="owls")
     assert "has no address" in await workspace.call_error(
-        WebFetch(outside_open(workspace, web)), url="http://no.example.org/"
+        WebFetch(open_egress(workspace, web)), url="http://no.example.org/"
     )
     web.says("/odd", b"xx", "Content-Encoding: br")
     assert "encoded its response as 'br'" in await workspace.call_error(web_fetch, url=web.url("/odd"))
 
 
-def outside_open(workspace: PlainWorkspace, web: Web) -> RunEgress:
+def open_egress(workspace: PlainWorkspace, web: Web) -> RunEgress:
     """Return an egress to the complete internet, on the usual ports."""
     return RunEgress(Rule.of("public"), NetworkUse(workspace.recorder), web.connector)
 
@@ -179,13 +179,15 @@ async def test_https_host_is_verified_by_name_and_not_by_address(
         async with Web().running(trusted.context) as web:
             web.says("/owls", b"Owls hunt.", "Content-Type: text/plain")
             found = await fetch(
-                egress_to(web, workspace), web.url("/owls").replace("http:", "https:"), FetchLimits(1_000, 10)
+                egress_for(web, workspace),
+                web.url("/owls").replace("http:", "https:"),
+                FetchLimits(1_000, 10),
             )
             assert found.content == b"Owls hunt."
         async with Web().running(forged.context) as web:
             with pytest.raises(ToolError, match="CERTIFICATE_VERIFY_FAILED"):
                 await fetch(
-                    egress_to(web, workspace),
+                    egress_for(web, workspace),
                     web.url("/owls").replace("http:", "https:"),
                     FetchLimits(1_000, 10),
                 )
@@ -194,7 +196,7 @@ async def test_https_host_is_verified_by_name_and_not_by_address(
         transport.trusted_certificates.cache_clear()
 
 
-def egress_to(web: Web, workspace: PlainWorkspace) -> RunEgress:
+def egress_for(web: Web, workspace: PlainWorkspace) -> RunEgress:
     return RunEgress(web.rule, NetworkUse(workspace.recorder), web.connector)
 
 

@@ -91,11 +91,11 @@ INVALID = [
 
 async def test_invalid_key_is_rejected_with_a_fix(client: httpx.AsyncClient, world: World) -> None:
     headers = await world.key(await world.project("Acme"))
-    for body, said in INVALID:
-        refused = await put(client, headers, **body)
-        assert refused.status_code == 422, body
-        assert said in refused.text, body
-        assert KEY not in refused.text, body
+    for body, message in INVALID:
+        rejected = await put(client, headers, **body)
+        assert rejected.status_code == 422, body
+        assert message in rejected.text, body
+        assert KEY not in rejected.text, body
 
 
 async def test_unknown_family_error_suggests_the_nearest(client: httpx.AsyncClient, world: World) -> None:
@@ -118,8 +118,8 @@ async def test_keys_are_reencrypted_with_newest_key_of_instance(
     both = Vault([newest, *instance.vault.export().split()])
     assert (await reencrypt(instance.database, both)).secrets == 1
     async with instance.database.transaction() as session:
-        moved = await service.for_job(session, Vault([newest]), project.id)
-    assert moved["claude"].api_key == KEY
+        keys = await service.for_job(session, Vault([newest]), project.id)
+    assert keys["claude"].api_key == KEY
 
 
 async def test_prices_include_margin_and_hide_upstream_names(client: httpx.AsyncClient, world: World) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.doubles.web import INSIDE, Web
 from tests.integration.deployments.conftest import Project
-from tests.integration.media.test_local_media import ran
+from tests.integration.media.test_local_media import run_code
 from tests.integration.web.conftest import Running, bundle
 
 RESULTS = {"results": [{"title": "Owls", "url": "https://owls.example.org/", "content": "They hunt."}, "x"]}
@@ -46,7 +46,7 @@ async def test_function_in_sandbox_searches_and_reads_with_the_kit(
     web.says("/search", json.dumps(RESULTS).encode(), "Content-Type: application/json")
     page = web.says("/owls", b"<title>Owls</title><p>They hunt at night.", "Content-Type: text/html")
     code = CODE.format(url=page, inside=f"http://{INSIDE}:{web.port}/")
-    job = await ran(instance, listed, api_base, code)
+    job = await run_code(instance, listed, api_base, code)
     assert job["status"] == "succeeded", job
     url, title, content, refusal = job["result"]["results"]
     assert (url, title) == ("https://owls.example.org/", "Owls")
@@ -85,8 +85,8 @@ async def test_page_is_read_only_within_network_of_skill(
 ) -> None:
     page = web.says("/owls", b"<p>Owls.", "Content-Type: text/html")
     web.says("/away", b"", f"Location: http://{INSIDE}:{web.port}/", status="302 Found")
-    refused = await ask(running, "fetch", url=page)  # `network: public` allows only the usual ports
-    assert (refused.status_code, refused.json()["code"]) == (403, "network_refused")
+    rejected = await ask(running, "fetch", url=page)  # `network: public` allows only the usual ports
+    assert (rejected.status_code, rejected.json()["code"]) == (403, "network_refused")
     [event] = await payloads(running, "network_refused")
     assert event["reason"] == "port_not_allowed"
     pushed = await project.pushed(bundle(web.hosts))

@@ -43,8 +43,8 @@ def skill(**over: Any) -> Skill:
         "input_schema": LOOK_UP,
         "output_schema": {"type": "object"},
     }
-    given = {"is_agentic": True, "entrypoint": "SKILL.md", "tools": [tool], "examples": EXAMPLES, **over}
-    return Skill.model_validate({**make_skill().model_dump(), **given})
+    fields = {"is_agentic": True, "entrypoint": "SKILL.md", "tools": [tool], "examples": EXAMPLES, **over}
+    return Skill.model_validate({**make_skill().model_dump(), **fields})
 
 
 def simulated_model(inputs: dict[str, Any], **over: Any) -> SimulatedModel:
