@@ -191,7 +191,7 @@ def test_users_of_other_projects_see_nothing_of_this_one(
     ):
         for path in ("", "/jobs", f"/jobs/{job_id}", "/play/count", "/editor"):
             page.goto(streaming.url + path)
-            expect(page.get_by_role("alert")).to_contain_text("There is no project", timeout=WITHIN_MS)
+            expect(page.get_by_role("alert")).to_contain_text("or you are not a member", timeout=WITHIN_MS)
             assert "counted" not in page.content()
         response = other_user.get(f"/v1/jobs/{job_id}", headers={"X-Puras-Project": streaming.slug})
         assert response.status_code == 404

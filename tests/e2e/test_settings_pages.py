@@ -220,7 +220,7 @@ def test_schedule_previews_next_runs_and_links_its_jobs(signed_in: Page, settled
     signed_in.get_by_role("button", name="New schedule").click()
     signed_in.get_by_label("Skill", exact=True).select_option("count")
     signed_in.get_by_label("Cron expression").fill("30 9 * * monn")
-    expect(signed_in.get_by_role("alert")).to_contain_text("'monn' is not a day of the week")
+    expect(signed_in.get_by_role("alert")).to_contain_text("'monn' is not a valid day of the week")
     signed_in.get_by_label("Cron expression").fill("30 9 * * mon")
     next_run = signed_in.get_by_role("list", name="Next runs").get_by_role("listitem")
     expect(next_run).to_have_count(5)

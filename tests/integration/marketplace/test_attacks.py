@@ -111,7 +111,7 @@ async def test_caller_cannot_read_code_or_secrets_of_a_function(market: Market) 
         assert_nothing_private(read)
         assert '"progress"' in read
     assert job["error_code"] == "exception"
-    assert "publisher's" in job["error"]
+    assert "visible to the publisher" in job["error"]
 
 
 async def test_caller_cannot_read_prompt_or_conversation_of_an_agent(market: Market) -> None:

@@ -77,7 +77,7 @@ class Timetable:
 
     async def end(self, count: int = 1) -> None:
         """Run queued jobs to their end."""
-        for claimed in await started(self.database, most=count):
+        for claimed in await started(self.database, count):
             assert await ended(self.database, claimed, "succeeded")
 
 
