@@ -256,7 +256,7 @@ async def test_suite_waits_for_limits_and_continues(agents: Agents) -> None:
         )
     suite = await post(agents, EVALS, {"skill": "double"})
     assert len(await get(agents, "/v1/jobs?source=eval")) == 2
-    assert "wait" in suite["waiting_reason"]
+    assert "jobs of this project are queued" in suite["waiting_reason"]
     async with sandboxed_worker(agents, models_for(agents)):
         done = await suite_end(agents, suite["id"])
     assert (done["status"], done["completed_runs"], done["waiting_reason"]) == ("succeeded", 4, "")
