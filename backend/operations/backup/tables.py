@@ -13,11 +13,9 @@ from psycopg import AsyncConnection, DataError, IntegrityError, sql
 
 from backend.administration.archives.errors import ArchiveDamaged
 from backend.operations.backup.contents import Header, Table
+from backend.tables import metadata
 
 PART_BYTES: Final = 4 * 1024 * 1024
-EXCLUDED: Final = frozenset({"alembic_version"})
-"""The header has the revision."""
-
 Connection = AsyncConnection[Any]
 
 _TABLES: Final = """
@@ -45,9 +43,9 @@ where contype = 'f' and conparentid = 0 and connamespace = current_schema()::reg
 
 
 async def tables(connection: Connection) -> list[Table]:
-    """Return every table of the instance, with its columns."""
+    """Return every table of the instance with its columns, and no table that an operator added to the schema."""
     rows = await _rows(connection, _TABLES)
-    return [Table(name=name, columns=columns) for name, columns, _ in rows if name not in EXCLUDED]
+    return [Table(name=name, columns=columns) for name, columns, _ in rows if name in metadata.tables]
 
 
 async def size_bytes(connection: Connection) -> int:

@@ -88,7 +88,7 @@ async def test_cost_above_the_reservation_is_not_charged_as_the_receipt_shows(
     receipt = await receipt_of(database, tenant, job)
     assert [one.charged_micros for one in receipt.lines] == [800, 200, 0]
     assert (receipt.used_micros, receipt.cost_micros, receipt.over_cap_micros) == (1_600, 1_000, 600)
-    assert "reserved" in receipt.notes[0]
+    assert "exceeded the reservation" in receipt.notes[0]
     assert await paid(database, job.job_id) == (1_600, 1_000, 0)
 
 

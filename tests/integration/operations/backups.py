@@ -6,6 +6,9 @@ import os
 import shutil
 from pathlib import Path
 
+import psycopg
+
+from backend import embedded
 from backend.config import Settings
 from backend.operations.backup import restore
 from benchmarks.client import Client
@@ -46,6 +49,7 @@ class Source:
             client.call("PUT", "/v1/secrets", {"name": "TOKEN", "value": SECRET})
             self.finished = client.run("noop", {"n": 3})
         self._fill_drive()
+        self._create_table_of_the_operator()
         self.plain, self.with_keys = up.folder / "plain.tar.gz", up.folder / "with-keys.tar.gz"
         self.report = up.json("backup", str(self.plain))
         up.json("backup", "--with-keys", str(self.with_keys))
@@ -76,6 +80,13 @@ class Source:
         os.utime(self.drive / "empty", (1_700_000_000, 1_700_000_000))
         (self.drive / "nothing in it").mkdir()
         (self.drive / "out").symlink_to("/etc/passwd")
+
+    def _create_table_of_the_operator(self) -> None:
+        """Create a table that does not belong to the instance, in its schema."""
+        url = embedded.attach(self.settings).direct_url
+        with psycopg.connect(url.replace("postgresql+psycopg", "postgresql"), autocommit=True) as connection:
+            connection.execute("create table notes_of_the_operator (note text)")
+            connection.execute("insert into notes_of_the_operator values ('not part of a backup')")
 
 
 async def restore_backup(settings: Settings, path: Path) -> restore.Restored:
