@@ -67,7 +67,7 @@ BAD = {
     "raw": Bad("return b'raw'", "bad_result", "bytes"),
     "itself": Bad("value = {}\nvalue['me'] = value\nreturn value", "bad_result", ""),
     "deep": Bad("value = []\nfor _ in range(10 ** 5): value = [value]\nreturn value", "bad_result", ""),
-    "huge": Bad("return 'x' * (100 << 20)", "output_limit", "limit of 8388608"),
+    "huge": Bad("return 'x' * (100 << 20)", "output_limit", "its limit is 8388608"),
     "shape": Bad(
         "return {'answer': 'forty-two'}",
         "bad_output",

@@ -32,6 +32,12 @@ def _site() -> None:
     assert build.main() == 0
 
 
+@pytest.fixture
+def running(settled: Any) -> Any:
+    """Use the instance that other modules share: the documentation depends on no data."""
+    return settled.running
+
+
 def test_site_is_public_and_loads_nothing_from_other_hosts(page: Page, running: Any) -> None:
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
