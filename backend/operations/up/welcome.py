@@ -45,7 +45,11 @@ async def announce(
     if shown.log_file is not None:
         lines.append(f"Logs:          {shown.log_file}")
     lines.append("Stop:          press Ctrl-C")
-    sys.stdout.write(f"\n{box(lines, shutil.get_terminal_size().columns, sys.stdout.encoding)}\n\n")
+    if sys.stdout.isatty():
+        shown_text = box(lines, shutil.get_terminal_size().columns, sys.stdout.encoding)
+    else:  # a file or a log collector
+        shown_text = "\n".join(f"  {line}".rstrip() for line in lines)
+    sys.stdout.write(f"\n{shown_text}\n\n")
     sys.stdout.flush()
 
 

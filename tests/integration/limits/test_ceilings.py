@@ -303,7 +303,7 @@ async def test_skill_with_limits_above_a_ceiling_is_not_deployed(
         problem = rejected.json()["errors"][0]
         assert (problem["path"], problem["line"]) == ("skills/double/skill.yaml", 5)
         assert "above the ceiling" in problem["message"]
-        assert "operator of this instance raises it with PURAS_MAX_JOB_" in problem["message"]
+        assert "operator of this instance can raise it with PURAS_MAX_JOB_" in problem["message"]
         assert (await push(path, maximum)).status_code == taken
 
 
