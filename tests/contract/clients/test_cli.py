@@ -65,7 +65,7 @@ def test_exit_codes_distinguish_kinds_of_problems(puras: Puras, place: Place) ->
 
 def test_errors_name_commands_and_not_routes(puras: Puras) -> None:
     missing = puras("activate", "99", code=4).err
-    assert "`puras deployments` lists them" in missing
+    assert "`puras deployments` lists all" in missing
     assert "/v1/" not in missing
     nothing = puras("eval-diff", "tally", code=4).err
     assert "`puras eval`" in nothing
