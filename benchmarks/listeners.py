@@ -9,6 +9,9 @@ import time
 
 from benchmarks.upstream import STAMP
 
+AT = "at="
+"""The start of a log text with the time of the event."""
+
 
 async def main(port: int, api_key: str, jobs: list[str]) -> list[float]:
     """Follow every job to its end, and return the delays in seconds of all events and first deltas with a time."""
@@ -45,11 +48,12 @@ async def _follow(
 
 def _timestamp(line: bytes, steps: set[int]) -> float | None:
     """Return the time in a log event, or in the first delta of a step."""
-    if not line.startswith(b"data:") or not (b'"at"' in line or b'"text"' in line):
+    if not line.startswith(b"data:") or b'"text"' not in line:
         return None
     event = json.loads(line.removeprefix(b"data:"))
     if event.get("type") == "log":
-        return float(event["payload"]["at"])
+        text: str = event["payload"]["text"]
+        return float(text.removeprefix(AT)) if text.startswith(AT) else None
     if "type" in event or event["step"] in steps:
         return None
     steps.add(event["step"])

@@ -7,8 +7,9 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 from psycopg.rows import scalar_row
@@ -19,8 +20,11 @@ from backend.core.db.engine import Database
 from backend.core.notifications import RedisNotifier
 from backend.embedded import attach
 from backend.execution.events.append import NewEvent, append
+from backend.execution.events.types import Event, LogEvent, SucceededEvent
 from benchmarks.instance import instance
+from benchmarks.listeners import AT
 from benchmarks.numbers import Measurement, percentile
+from benchmarks.registered_worker import registered_worker
 
 STREAMS: Final = 200
 EVENTS_PER_SECOND: Final = 200
@@ -35,17 +39,15 @@ select gen_random_uuid(), id, id, id, 'noop', 'deterministic', 'running', '{}', 
 from (select id from projects order by number desc limit 1) p, generate_series(1, %s)
 returning id
 """
-INSERT_WORKER: Final = """
-insert into workers (id, host, pid, lanes, capacity, running, sandbox_layers, started_at, beat_at, stopping)
-values (%s, 'bench', 1, '{}', 0, 0, '{}', now(), now() + interval '1 hour', false)
-"""
 
 
 def measure() -> Measurement:
     """Append events as a worker does; clients in a separate process measure the delay of each event."""
-    with instance() as running:
+    with ExitStack() as stack:
+        running = stack.enter_context(instance())
         servers = attach(Settings(home=running.home))
-        jobs = _running_jobs(servers.database_url)
+        worker_id = stack.enter_context(registered_worker(servers.database_url))
+        jobs = _running_jobs(servers.database_url, worker_id)
         command = [sys.executable, "-m", "benchmarks.listeners", str(running.port), running.api_key]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as listeners:
             if listeners.stdin is None or listeners.stdout is None:
@@ -68,11 +70,9 @@ def measure() -> Measurement:
     )
 
 
-def _running_jobs(database_url: str) -> list[UUID]:
-    """Insert jobs with the status `running`, of a worker that appears alive, and return their IDs."""
-    worker_id = uuid4()
+def _running_jobs(database_url: str, worker_id: UUID) -> list[UUID]:
+    """Insert running jobs of a worker, and return their IDs."""
     with psycopg.connect(database_url, autocommit=True, row_factory=scalar_row) as connection:
-        connection.execute(INSERT_WORKER, (worker_id,))
         return list(connection.execute(_INSERT_RUNNING_JOBS, (worker_id, STREAMS)).fetchall())
 
 
@@ -83,20 +83,22 @@ async def _append(database_url: str, redis_url: str, jobs: list[UUID]) -> int:
     began, tasks = time.monotonic(), []
     for n in range(EVENTS_PER_SECOND * SECONDS):
         await asyncio.sleep(max(0.0, began + n / EVENTS_PER_SECOND - time.monotonic()))
-        tasks.append(asyncio.create_task(_one(database, jobs[n % len(jobs)], "log")))
+        tasks.append(asyncio.create_task(_one(database, jobs[n % len(jobs)], _log_event())))
     await asyncio.gather(*tasks)
     for job_id in jobs:  # ends the stream
-        await _one(database, job_id, "succeeded")
+        await _one(database, job_id, SucceededEvent())
     notifications.use(None)
     notifier.close()
     await database.close()
     return len(tasks)
 
 
-async def _one(database: Database, job_id: UUID, kind: str) -> None:
+async def _one(database: Database, job_id: UUID, event: Event) -> None:
     async with database.transaction() as session:
-        event = NewEvent(
-            kind, {"at": time.monotonic()}
-        )  # before the commit, which is part of the measured time
-        if not await append(session, job_id=job_id, attempt=1, events=[event]):
+        if not await append(session, job_id=job_id, attempt=1, events=[NewEvent(event)]):
             raise RuntimeError(f"job {job_id} does not run")
+
+
+def _log_event() -> LogEvent:
+    """Return a log event with the time before its commit, which is part of the measured time."""
+    return LogEvent(stream="stdout", text=f"{AT}{time.monotonic()}")

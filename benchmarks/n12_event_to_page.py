@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from contextlib import ExitStack
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 from playwright.sync_api import Page
@@ -21,8 +22,8 @@ from backend.execution.events.append import NewEvent, append
 from backend.execution.events.types import LogEvent
 from benchmarks.browsing import WATCH, chromium, sign_in
 from benchmarks.instance import NOOP_SKILL, instance
-from benchmarks.n06_streams import INSERT_WORKER
 from benchmarks.numbers import Measurement, percentile
+from benchmarks.registered_worker import registered_worker
 
 EVENTS_PER_SECOND: Final = 400
 SECONDS: Final = 15
@@ -43,12 +44,14 @@ returning id
 
 def measure() -> Measurement:
     """Append lines of a log while the page of the job shows them; the page measures the delay of each line."""
-    with instance() as running, chromium() as browser:
+    with ExitStack() as stack:
+        running, browser = stack.enter_context(instance()), stack.enter_context(chromium())
         session = sign_in(running)
         with running.client(session.api_key) as client:
             client.push(NOOP_SKILL)
         servers = attach(Settings(home=running.home))
-        job_id = _running_job(servers.database_url)
+        worker_id = stack.enter_context(registered_worker(servers.database_url))
+        job_id = _running_job(servers.database_url, worker_id)
         page = session.context(browser).new_page()
         page.add_init_script(WATCH)
         page.goto(f"{session.project_url}/jobs/{job_id}?tab=logs")
@@ -69,10 +72,8 @@ def measure() -> Measurement:
     )
 
 
-def _running_job(database_url: str) -> UUID:
-    worker_id = uuid4()
+def _running_job(database_url: str, worker_id: UUID) -> UUID:
     with psycopg.connect(database_url, autocommit=True, row_factory=scalar_row) as connection:
-        connection.execute(INSERT_WORKER, (worker_id,))
         found: Any = connection.execute(_INSERT_RUNNING_JOB, (worker_id,)).fetchone()
         return UUID(str(found))
 
