@@ -54,25 +54,20 @@ async def announce(
 
 
 def box(lines: Sequence[str], columns: int, encoding: str) -> str:
-    """Return the lines in a frame, without its sides when a line does not fit, so that no URL is broken.
+    """Return the lines between two rules. There are no sides, so that commands can be copied.
 
     Args:
-        lines: What the frame contains.
+        lines: What the box contains.
         columns: Width of the terminal in characters.
-        encoding: Encoding of the output; without box characters in it, the frame is ASCII.
+        encoding: Encoding of the output; without box characters in it, the rules are ASCII.
     """
+    width = min(columns, max(len(line) for line in lines) + 4)
     try:
-        "─│╭╮╰╯".encode(encoding)
-        horizontal, vertical, corners = "─", "│", "╭╮╰╯"
+        "─".encode(encoding)
+        rule = "─" * width
     except UnicodeEncodeError:
-        horizontal, vertical, corners = "-", "|", "++++"
-    longest = max(len(line) for line in lines)
-    if longest + 4 > columns:
-        rule = horizontal * columns
-        return "\n".join((rule, *(f"  {line}".rstrip() for line in lines), rule))
-    rule = horizontal * (longest + 2)
-    rows = (f"{vertical} {line:{longest}} {vertical}" for line in lines)
-    return "\n".join((f"{corners[0]}{rule}{corners[1]}", *rows, f"{corners[2]}{rule}{corners[3]}"))
+        rule = "-" * width
+    return "\n".join((rule, *(f"  {line}".rstrip() for line in lines), rule))
 
 
 def setup_link(settings: Settings, token: str) -> str:

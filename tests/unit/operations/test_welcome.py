@@ -9,18 +9,11 @@ from backend.operations.up.welcome import box
 LINES = ["Puras Studio is ready on http://127.0.0.1:8000", "", "Logs: /tmp/up.log"]
 
 
-def test_wide_terminal_gets_a_complete_frame() -> None:
-    rows = box(LINES, 80, "utf-8").splitlines()
-    assert {len(row) for row in rows} == {len(LINES[0]) + 4}
-    assert rows[0] == "╭" + "─" * 48 + "╮" and rows[-1] == "╰" + "─" * 48 + "╯"
-    assert rows[1] == f"│ {LINES[0]} │"
-
-
-@pytest.mark.parametrize("columns", [20, 49])
-def test_long_line_is_never_wrapped(columns: int) -> None:
+@pytest.mark.parametrize(("columns", "width"), [(20, 20), (49, 49), (80, 50)])
+def test_lines_are_never_broken_and_rules_fit_the_terminal(columns: int, width: int) -> None:
     rows = box(LINES, columns, "utf-8").splitlines()
-    assert rows == ["─" * columns, *(f"  {line}".rstrip() for line in LINES), "─" * columns]
+    assert rows == ["─" * width, *(f"  {line}".rstrip() for line in LINES), "─" * width]
 
 
-def test_output_without_box_characters_gets_ascii() -> None:
+def test_output_without_box_characters_gets_ascii_rules() -> None:
     assert box(LINES, 80, "ascii").isascii()
