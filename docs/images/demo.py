@@ -86,6 +86,7 @@ def _files(*templates: str) -> dict[str, bytes]:
     for name in templates:
         folder = TEMPLATES / name
         found = (file for file in folder.rglob("*") if file.is_file() and "skills" in file.parts)
+        found = (file for file in found if "__pycache__" not in file.parts)
         files |= {file.relative_to(folder).as_posix(): file.read_bytes() for file in found}
     return files
 
@@ -119,10 +120,10 @@ def _deploy(api: httpx.Client) -> None:
 def _offer(publisher: httpx.Client) -> None:
     _sent(
         publisher.post(
-            "/v1/deployments", files={"bundle": ("skills.zip", pack_files(_files("figures", "desk")))}
+            "/v1/deployments", files={"bundle": ("skills.zip", pack_files(_files("figures", "starter")))}
         )
     )
-    for slug, skill, price in (("month-in-figures", "figures", 50_000), ("desk", "triage", 20_000)):
+    for slug, skill, price in (("month-in-figures", "figures", 50_000), ("summaries", "summarize", 20_000)):
         body = {"slug": slug, "skill": skill, "price_micros": price, "follows_active": True}
         _sent(publisher.post("/v1/marketplace/listings", json=body))
         _sent(publisher.patch(f"/v1/marketplace/listings/{slug}", json={"status": "published"}))
@@ -228,7 +229,7 @@ def _set_up(api: httpx.Client) -> None:
             {"skill": "import-orders", "inputs": {"table": "orders/november.csv"}},
             "30 9 * * mon-fri",
         ),
-        ("Answer the desk", {"listing_id": "desk", "inputs": {"ticket": TICKETS[1]}}, "*/30 * * * *"),
+        ("Summarize the tickets", {"listing_id": "summaries", "inputs": {"text": TICKETS[1]}}, "*/30 * * * *"),
     ):
         body = {"name": name, **subject, "cron": cron, "time_zone": "Europe/Berlin"}
         _sent(api.post("/v1/schedules", json=body))

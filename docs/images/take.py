@@ -187,12 +187,11 @@ def _screenshots(shown: demo.Demo) -> Sequence[Screenshot]:
         *[Screenshot(f"settings-{name}", f"{base}/settings/{name}", text) for name, text in settings.items()],
         Screenshot("schedule", f"{base}/settings/schedules?listing=month-in-figures", "09:00 UTC"),
         Screenshot("marketplace", f"{base}/marketplace", "Table statistics"),
-        Screenshot("listing", f"{base}/marketplace/desk", "Publisher:"),
+        Screenshot("listing", f"{base}/marketplace/summaries", "Publisher:"),
         Screenshot("memory", f"{base}/memory", "Acme wants it formal"),
         Screenshot("api", f"{base}/api?skill=triage", "Idempotency"),
         Screenshot("operator", "/operator", "Workers"),
         Screenshot("account", "/account", "Active sessions"),
-        Screenshot("docs", "/docs/quickstart", "From a checkout to a skill"),
         Screenshot("palette", f"{base}/jobs", jobs["failed"][:8], _open_palette),
         Screenshot("components", "/_components", "Waterfall"),
     ]
