@@ -51,11 +51,11 @@ async def _database(context: AppContext) -> tuple[StatusTileRead, StatusTileRead
     except (SQLAlchemyError, OSError):
         message = "Unavailable. Jobs cannot be submitted and do not run."
         unknown = StatusTileRead(
-            part="Workers", state="wait", told="Unknown while the database is unavailable."
+            part="Workers", state="wait", message="Unknown while the database is unavailable."
         )
-        return StatusTileRead(part="Database", state="fail", told=message), unknown
+        return StatusTileRead(part="Database", state="fail", message=message), unknown
     running = StatusTileRead(
-        part="Database", state="ok", told=f"PostgreSQL {str(version).split()[0]} is available."
+        part="Database", state="ok", message=f"PostgreSQL {str(version).split()[0]} is available."
     )
     return running, _workers(row)
 
@@ -64,13 +64,13 @@ def _workers(row: Any) -> StatusTileRead:
     alive, slots, draining, lost = row.alive, row.slots, row.draining, row.lost
     if not alive:
         message = f"No worker has sent a heartbeat in the last {LEASE.seconds} s. Jobs wait for a worker."
-        return StatusTileRead(part="Workers", state="fail", told=message)
+        return StatusTileRead(part="Workers", state="fail", message=message)
     others = [f"{draining} draining"] * bool(draining) + [f"{lost} lost"] * bool(lost)
     if row.shortages:
         message = f"{alive} alive with {slots} slots. These hosts claim no jobs: {'; '.join(row.shortages)}."
-        return StatusTileRead(part="Workers", state="wait" if slots else "fail", told=message)
+        return StatusTileRead(part="Workers", state="wait" if slots else "fail", message=message)
     message = f"{alive} alive with {slots} slots for jobs{''.join(', ' + one for one in others)}."
-    return StatusTileRead(part="Workers", state="wait" if lost else "ok", told=message)
+    return StatusTileRead(part="Workers", state="wait" if lost else "ok", message=message)
 
 
 async def _redis(context: AppContext) -> StatusTileRead:
@@ -79,11 +79,13 @@ async def _redis(context: AppContext) -> StatusTileRead:
             await cast(Awaitable[bool], context.redis.ping())
     except (RedisError, OSError):
         message = f"Unavailable. Jobs start up to {SWEEP_INTERVAL_S:g} s later. No data is lost."
-        return StatusTileRead(part="Redis", state="wait", told=message)
-    return StatusTileRead(part="Redis", state="ok", told="Available. Jobs start immediately.")
+        return StatusTileRead(part="Redis", state="wait", message=message)
+    return StatusTileRead(part="Redis", state="ok", message="Available. Jobs start immediately.")
 
 
 def _disk(context: AppContext) -> StatusTileRead:
     usage = shutil.disk_usage(context.settings.home)
     message = f"{usage.free / 1e9:,.1f} of {usage.total / 1e9:,.1f} GB are free on the disk of PURAS_HOME."
-    return StatusTileRead(part="Disk", state="wait" if usage.free < _LOW_DISK_BYTES else "ok", told=message)
+    return StatusTileRead(
+        part="Disk", state="wait" if usage.free < _LOW_DISK_BYTES else "ok", message=message
+    )

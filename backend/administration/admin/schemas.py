@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from backend.core.schemas import RequestBody
 from backend.execution.jobs.queue_reason import Reason
@@ -69,7 +69,14 @@ class StatusTileRead(_ReadModel):
     part: str
     state: Literal["ok", "wait", "fail"]
     """`wait`: the instance works with restrictions; `fail`: jobs do not run."""
-    told: str
+    message: str
+    """What is known about it."""
+
+    @computed_field(deprecated="Use `message`. Removed in 0.3.")  # type: ignore[prop-decorator]
+    @property
+    def told(self) -> str:
+        """The name of `message` before 0.2."""
+        return self.message
 
 
 class AdminUserRead(_ReadModel):

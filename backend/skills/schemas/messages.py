@@ -133,7 +133,12 @@ def _fallback(error: ValidationError) -> str:
 
 
 def _count(noun: str, bound: str) -> Callable[[ValidationError], str]:
-    return lambda error: f"This has {_length(error):,} {noun}; use {bound} {_rule(error):,}."
+    def message(error: ValidationError) -> str:
+        length = _length(error)
+        counted = noun.removesuffix("s") if length == 1 else noun
+        return f"This has {length:,} {counted}; use {bound} {_rule(error):,}."
+
+    return message
 
 
 def _length(error: ValidationError) -> int:

@@ -2887,9 +2887,12 @@ export type StartedEvent = EventRead & {
 
 /** State of one part of the instance. */
 export interface StatusTileRead {
+  /** What is known about it. */
+  message: string;
   part: string;
   /** `wait`: the instance works with restrictions; `fail`: jobs do not run. */
   state: "ok" | "wait" | "fail";
+  /** The name of `message` before 0.2. */
   told: string;
 }
 

@@ -73,7 +73,7 @@ def _upload(session: Session, source: Path, target: str) -> dict[str, Any]:
     found = files.Source.of(source)
     progress = printing.Progress(source.name, found.size_bytes)
     try:
-        path = session.client.send(found, target or f"{found.name}", told=progress)
+        path = session.client.send(found, target or f"{found.name}", on_bytes=progress)
     finally:
         progress.end()
     return {"from": str(source), "to": f"{_PREFIX}{path}", "drive_path": path, "size_bytes": found.size_bytes}
@@ -88,7 +88,7 @@ def _download(session: Session, source: str, target: str) -> dict[str, Any]:
     facts = session.client.request("GET", "/v1/drive/facts", query={"path": path})
     progress = printing.Progress(to.name, facts["size_bytes"])
     try:
-        session.client.download(path, to, told=progress)
+        session.client.download(path, to, on_bytes=progress)
     finally:
         progress.end()
     return {"from": f"{_PREFIX}{path}", "to": str(to), "drive_path": path, "size_bytes": facts["size_bytes"]}

@@ -23,8 +23,6 @@ _REDIRECTS: Final = frozenset({302, 303, 307})
 
 OnBytes = Callable[[int], None]
 """A function that is called with the number of bytes of each part that was sent or received."""
-Told = OnBytes
-"""The name of this type in the signatures of `Client`, which are a public contract."""
 
 
 class Source(NamedTuple):

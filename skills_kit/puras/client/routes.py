@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 from puras.client import connecting, files
 from puras.client.messages import Answer, Body, Request
 from puras.client.transport import PAUSES_S, Transport
+from puras.renamed import renamed_parameters
 
 
 class Routes:
@@ -49,21 +50,25 @@ class Routes:
         """
         return self.send(files.Source.of(content, name), path)
 
-    def send(self, source: files.Source, path: str | None = None, *, told: files.Told | None = None) -> str:
-        """Upload a source that was opened before. `told` is called with the number of bytes of each sent part."""
-        return files.upload(self._transport, source, path, told)
+    @renamed_parameters(told="on_bytes")
+    def send(
+        self, source: files.Source, path: str | None = None, *, on_bytes: files.OnBytes | None = None
+    ) -> str:
+        """Upload a source that was opened before, and call `on_bytes` with the number of bytes of each sent part."""
+        return files.upload(self._transport, source, path, on_bytes)
 
+    @renamed_parameters(told="on_bytes")
     def download(
-        self, drive_path: str, to: str | os.PathLike[str], *, told: files.Told | None = None
+        self, drive_path: str, to: str | os.PathLike[str], *, on_bytes: files.OnBytes | None = None
     ) -> Path:
-        """Download a file of the drive to a local path, and report the progress as in `send`.
+        """Download a file of the drive to a local path, and call `on_bytes` as in `send`.
 
         An incomplete download leaves no file.
 
         Raises:
             NotFound: The drive has no such file.
         """
-        return files.download(self._transport, drive_path.removeprefix("drive/"), Path(to), told)
+        return files.download(self._transport, drive_path.removeprefix("drive/"), Path(to), on_bytes)
 
     def with_files(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Upload each `Path` and each `bytes` in the inputs, and return the inputs with `{"drive_path": …}` instead."""

@@ -11,9 +11,9 @@ from puras.notebook.bench import Bench
 from puras.notebook.cells import CellSkill
 from puras.notebook.errors import CellRefused
 from puras.notebook.instance import once
-from puras.notebook.renamed import renamed_parameters
 from puras.notebook.runs import JobRun, LocalRun, run_here
 from puras.notebook.trace import Trace
+from puras.renamed import renamed_parameters
 
 __all__ = ["NotebookSkill", "PublishedSkill"]
 

@@ -127,7 +127,7 @@ class Operator(rx.State):
 
 
 def _tile(tile: StatusTileRead) -> Tile:
-    return Tile(tile.part, tile.state, _TILE_WORDS[tile.state], tile.told)
+    return Tile(tile.part, tile.state, _TILE_WORDS[tile.state], tile.message)
 
 
 def _worker(worker: WorkerRead) -> WorkerRow:

@@ -71,7 +71,12 @@ def type_of(schema: dict[str, Any]) -> str:
 
 
 def _rules(schema: dict[str, Any]) -> str:
-    rules = [template.format(schema[name]) for name, template in _RULES.items() if name in schema]
+    rules = [_rule(template, schema[name]) for name, template in _RULES.items() if name in schema]
     if "default" in schema:
         rules.append(f"default {json.dumps(schema['default'], ensure_ascii=False)}")
     return ", ".join(rules)
+
+
+def _rule(template: str, value: Any) -> str:
+    """Return the text of a rule, with a singular noun for 1."""
+    return (template.removesuffix("s") if value == 1 else template).format(value)

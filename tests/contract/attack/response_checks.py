@@ -1,4 +1,4 @@
-"""Rules that the response to every request must meet, whoever sends it."""
+"""Rules that the response to every request of any caller must meet."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class EndlessResponseError(Exception):
 
 
 def violations(case: AnyCase, response: HttpResponse) -> Iterable[str]:
-    """Yield the errors that no response may have, whoever the caller is."""
+    """Yield the errors that no response to any caller may have."""
     status = response.status_code
     documented = case.operation.definition.raw["responses"]
     if status >= 500 and not (status == 501 and "501" in documented):

@@ -135,7 +135,7 @@ async def test_missing_redis_is_a_warning_on_the_health_page(
     nowhere = instance.redis.from_url("redis://127.0.0.1:1")
     monkeypatch.setattr(type(instance.redis), "ping", nowhere.ping)
     redis = await tile(instance, "Redis")
-    assert (redis.state, redis.told) == (
+    assert (redis.state, redis.message) == (
         "wait",
         "Unavailable. Jobs start up to 2 s later. No data is lost.",
     )
@@ -145,7 +145,7 @@ async def test_missing_redis_is_a_warning_on_the_health_page(
 async def test_worker_tile_fails_without_a_live_worker(instance: AppContext, database: Database) -> None:
     await worker(database, age_s=60)
     found = await tile(instance, "Workers")
-    assert (found.state, found.told) == (
+    assert (found.state, found.message) == (
         "fail",
         "No worker has sent a heartbeat in the last 10 s. Jobs wait for a worker.",
     )
@@ -159,7 +159,7 @@ async def test_worker_tile_reports_a_host_without_free_disk_space(
         await session.execute(text("update workers set shortage = 'disk: 1 MiB free'"))
     found = await tile(instance, "Workers")
     assert found.state == "fail"
-    assert "disk: 1 MiB free" in found.told
+    assert "disk: 1 MiB free" in found.message
 
 
 async def test_queue_reports_when_the_next_delayed_job_is_due(

@@ -14,9 +14,9 @@ from puras.notebook.errors import CellRefused, RunFailed
 from puras.notebook.form import fields_of
 from puras.notebook.instance import Event, zipped
 from puras.notebook.opened import notebook_of
-from puras.notebook.renamed import renamed_parameters
 from puras.notebook.runs import LocalRun, run_here
 from puras.notebook.trace import Trace, dollars
+from puras.renamed import renamed_parameters
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}}
 

@@ -92,7 +92,11 @@ def _size(ratio: str, long_edge: int) -> tuple[int, int]:
     """Return width and height of this ratio, as multiples that encoders support."""
     across, down = (1, 1) if ratio == "auto" else (int(part) for part in ratio.split(":"))
     longer = max(across, down)
-    return tuple(max(64, 16 * round(long_edge * part / longer / 16)) for part in (across, down))  # type: ignore[return-value] # two parts
+    return _encodable(long_edge * across / longer), _encodable(long_edge * down / longer)
+
+
+def _encodable(pixels: float) -> int:
+    return max(64, 16 * round(pixels / 16))
 
 
 def _warnings(request: dict[str, Any], result: dict[str, Any]) -> tuple[str, ...]:
