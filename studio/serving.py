@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import json
 import os
 import signal
@@ -27,7 +26,7 @@ from backend.core.http.request_limits import BoundedHttp
 from backend.docs_site import build as docs_build
 from backend.docs_site import llms_txt
 from backend.operations.checks.startable import require_startable
-from backend.operations.up.locks import listen, serving_lock
+from backend.operations.locks import listen, serving_lock
 from studio import build, session
 from studio.documentation import Documentation, to_documentation
 from studio.files import Pages
@@ -150,7 +149,9 @@ def _reflex_app() -> Starlette:
     os.environ.setdefault("REFLEX_WEB_WORKDIR", str(WEB))
     os.environ.setdefault("REFLEX_DIR", str(WEB / "reflex"))
     with contextlib.chdir(ROOT):
-        application: Starlette = importlib.import_module("studio.studio").app()
+        from studio.studio import app
+
+        application: Starlette = app()
     return application
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -53,7 +52,6 @@ class Tools:
             await asyncio.get_running_loop().create_future()  # until cancelled
 
     def _load(self) -> Hosted:
-        hosted: Hosted = importlib.import_module("puras_mcp.hosted").Hosted(
-            self._api, public_url=self._public_url
-        )
-        return hosted
+        from puras_mcp import hosted
+
+        return hosted.Hosted(self._api, public_url=self._public_url)

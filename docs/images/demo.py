@@ -229,7 +229,11 @@ def _set_up(api: httpx.Client) -> None:
             {"skill": "import-orders", "inputs": {"table": "orders/november.csv"}},
             "30 9 * * mon-fri",
         ),
-        ("Summarize the tickets", {"listing_id": "summaries", "inputs": {"text": TICKETS[1]}}, "*/30 * * * *"),
+        (
+            "Summarize the tickets",
+            {"listing_id": "summaries", "inputs": {"text": TICKETS[1]}},
+            "*/30 * * * *",
+        ),
     ):
         body = {"name": name, **subject, "cron": cron, "time_zone": "Europe/Berlin"}
         _sent(api.post("/v1/schedules", json=body))

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from importlib import import_module
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -86,9 +85,9 @@ class RunEnvironment:
             yield ()
             return
         # Loaded with the first skill that has MCP servers: the import takes half a second.
-        module = await asyncio.to_thread(import_module, "workers.agent.mcp_servers.connecting")
+        server_tools = await asyncio.to_thread(_load_server_tools)
         taken_names = [tool.spec.name for tool in offered]
-        async with module.server_tools(
+        async with server_tools(
             assignment.skill,
             taken_names,
             assignment.journal.recorder,
@@ -139,3 +138,9 @@ class RunEnvironment:
                 await file.close()
 
         return Drive(sign, read)
+
+
+def _load_server_tools() -> Callable[..., AbstractAsyncContextManager[list[Tool]]]:
+    from workers.agent.mcp_servers.connecting import server_tools
+
+    return server_tools

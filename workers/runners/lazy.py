@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from importlib import import_module
-from types import ModuleType
+from collections.abc import Awaitable, Callable
 
 from backend.context import AppContext
 from workers.notebooks.assignment import KernelAssignment
@@ -33,15 +32,16 @@ class LazyAgentRunner:
             await (await self._loading).close()
 
     async def _load(self) -> Runner:
-        agents = await asyncio.to_thread(_agents)  # takes a second, in which other jobs continue
-        runner: Runner = agents.open_agents(self._context, self._runtime)
-        return runner
+        open_agents = await asyncio.to_thread(
+            _load_open_agents
+        )  # takes a second, in which other jobs continue
+        return open_agents(self._context, self._runtime)
 
 
-def _agents() -> ModuleType:
-    from workers.runners import agent_environment
+def _load_open_agents() -> Callable[[AppContext, SandboxRuntime], Runner]:
+    from workers.runners.agent_environment import open_agents
 
-    return agent_environment
+    return open_agents
 
 
 class KernelRunner:
@@ -55,9 +55,16 @@ class KernelRunner:
         """Run the kernel until it ends. Errors of cells raise nothing; cancelling the task ends it."""
         if not isinstance(assignment, KernelAssignment):
             raise TypeError("the kernel of a notebook needs a KernelAssignment")
-        session = await asyncio.to_thread(import_module, "workers.notebooks.session")
-        outcome: Outcome = await session.run_kernel(self._context, self._runtime, assignment, recorder)
-        return outcome
+        run_kernel = await asyncio.to_thread(_load_run_kernel)
+        return await run_kernel(self._context, self._runtime, assignment, recorder)
 
     async def close(self) -> None:
         """Do nothing: kernels share nothing."""
+
+
+def _load_run_kernel() -> Callable[
+    [AppContext, SandboxRuntime, KernelAssignment, Recorder], Awaitable[Outcome]
+]:
+    from workers.notebooks.session import run_kernel
+
+    return run_kernel

@@ -23,7 +23,7 @@ from backend.operations.backup.errors import KeysMissing, NotEmpty
 from backend.operations.backup.loading import Loading
 from backend.operations.backup.pieces import Keys
 from backend.operations.backup.reader import BackupReader, opened
-from backend.operations.up.locks import home_lock
+from backend.operations.locks import home_lock
 
 SPARE_BYTES: Final = 256 * 1024 * 1024
 """Space in addition to the restored data: for the log and the indexes of the database."""

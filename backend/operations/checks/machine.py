@@ -16,7 +16,7 @@ from backend.config import Settings, former_names
 from backend.embedded.account import SYSTEM_ACCOUNT
 from backend.operations.checks.verdict import Check, fail, ok, warn
 from backend.operations.errors import PortTaken
-from backend.operations.up.locks import is_served, lock_holder, require_port
+from backend.operations.locks import is_served, lock_holder, require_port
 
 MIN_PYTHON = (3, 11)
 MIN_FREE_MB, RECOMMENDED_FREE_MB = 500, 5_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,10 +20,10 @@ from backend.embedded import Servers, postgres, valkey
 from backend.embedded import home as homes
 from backend.embedded.account import caller, servers_account
 from backend.operations import database
+from backend.operations.locks import home_lock, port_lock, require_port
 from backend.operations.up import progress
 from backend.operations.up.child_process import CannotStart, Child
 from backend.operations.up.environment import child_environment, configured
-from backend.operations.up.locks import home_lock, port_lock, require_port
 from backend.operations.up.orphans import Orphans
 from backend.operations.up.progress import LOG_NAME, Progress
 
@@ -150,8 +149,14 @@ async def _greet(
     settings: Settings, servers: Servers, progress_lines: Progress, *, started: float, with_demo: bool
 ) -> None:
     """Print the greeting. Its module is imported while the children start, to not delay them."""
-    welcome = await asyncio.to_thread(importlib.import_module, "backend.operations.up.welcome")
-    await welcome.announce(settings, servers, progress_lines, started=started, with_demo=with_demo)
+    announce = await asyncio.to_thread(_load_announce)
+    await announce(settings, servers, progress_lines, started=started, with_demo=with_demo)
+
+
+def _load_announce() -> Callable[..., Awaitable[None]]:
+    from backend.operations.up.welcome import announce
+
+    return announce
 
 
 async def _until_stopped(stop: asyncio.Event, tasks_to_run: list[Task]) -> None:

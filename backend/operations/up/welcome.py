@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import importlib
 import shutil
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
 from backend.config import Settings
 from backend.core import logs
@@ -20,6 +20,9 @@ from backend.docs_site import build as documentation
 from backend.embedded import Servers
 from backend.operations.up.progress import Progress
 from backend.sign_in import setup
+
+if TYPE_CHECKING:
+    from backend.operations.demo.project import DemoAccess
 
 log = logs.get(__name__)
 
@@ -114,10 +117,10 @@ async def _setup_lines(settings: Settings, servers: Servers) -> list[str]:
 
 async def _demo_lines(settings: Settings, servers: Servers, shown: Progress) -> list[str]:
     # Few operators request it, and it imports much.
-    demo = await asyncio.to_thread(importlib.import_module, "backend.operations.demo.project")
+    create_demo = await asyncio.to_thread(_load_create_demo)
     try:
         with shown.stage("Demo", "first job succeeded"):
-            demo_project = await demo.create_demo(settings)
+            demo_project = await create_demo(settings)
     except PurasError as error:
         log.error("demo failed", why=error.detail)
         return [f"The demo failed: {error.detail}"]
@@ -126,3 +129,9 @@ async def _demo_lines(settings: Settings, servers: Servers, shown: Progress) -> 
         "Try:",
         *(f"  {line}" for line in demo_project.curl.splitlines()),
     ]
+
+
+def _load_create_demo() -> Callable[[Settings], Awaitable[DemoAccess]]:
+    from backend.operations.demo.project import create_demo
+
+    return create_demo

@@ -17,7 +17,7 @@ import pytest
 
 from backend import config
 from backend.embedded import Servers
-from backend.operations.up.locks import port_lock
+from backend.operations.locks import port_lock
 from tests.integration.operations.instances import Up, eventually
 
 SECRET = "topsecret"
