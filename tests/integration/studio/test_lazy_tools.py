@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 import sys
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,7 +25,7 @@ async def test_a_call_fails_without_delay_if_the_tools_cannot_be_loaded(
     async def nothing(*_: Any) -> Any:
         raise AssertionError("the application must not be called")
 
-    monkeypatch.setattr(importlib, "import_module", lambda _: SimpleNamespace(Hosted=broken))
+    monkeypatch.setattr("puras_mcp.hosted.Hosted", broken)
     tools = Tools(nothing, public_url="http://127.0.0.1")
     async with tools.running():
         for _ in range(2):
