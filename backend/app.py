@@ -22,6 +22,7 @@ from backend.core.metrics.http import RequestMetrics
 from backend.core.process_metrics.reporter import Reporter
 from backend.core.tracing.setup import tracing
 from backend.core.version import version
+from backend.execution.jobs.fast_route import FastJobRoute
 from backend.identity.auth.gate import Gate
 from backend.identity.auth.last_use import LastUse
 from backend.identity.auth.rate_limits.requests import RateLimiter
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             ),
             Middleware(Gate),
             Middleware(RequestTracing),
+            Middleware(FastJobRoute),
         ],
     )
     app.state.settings = settings

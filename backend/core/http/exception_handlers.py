@@ -32,18 +32,19 @@ _CODES: Final = {
     413: "too_large",
     415: "unsupported",
 }
-_KNOWN: Final = (
+KNOWN: Final = (
     PurasError,
     RequestValidationError,
     HTTPException,
     database_errors.SQLAlchemyError,
     *ServersUnavailable,
 )
+"""Errors that have a response of their own."""
 
 
 def handlers() -> dict[int | type[Exception], Any]:
     """Return the exception handlers of the application."""
-    return dict.fromkeys(_KNOWN, _handle)
+    return dict.fromkeys(KNOWN, _handle)
 
 
 def response_to(error: Exception, method: str, path: str) -> JSONResponse:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -13,20 +11,25 @@ from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from backend.context import AppContext
-from backend.core.db.connections import DatabaseUnavailable
 from backend.core.db.paging import TimePosition
 from backend.core.http.paging import PageDep, linked
-from backend.core.wakeups import Subscription
-from backend.execution.events.follow import REREAD_S
 from backend.execution.jobs import cancel as cancellation
 from backend.execution.jobs import feedback as ratings
 from backend.execution.jobs import outputs, queries
 from backend.execution.jobs.forks.replay import replay_spec
 from backend.execution.jobs.queries import JobFilter
 from backend.execution.jobs.schemas import FeedbackCreate, FeedbackRead, JobCreate, JobRead, OutputRead
-from backend.execution.jobs.status import TERMINAL, Status
+from backend.execution.jobs.status import Status
 from backend.execution.jobs.submit import JobSpec, submit
-from backend.identity.auth import gate, permissions
+from backend.execution.jobs.wait import (
+    DEFAULT_WAIT_S,
+    MAX_WAIT_S,
+    NO_WAIT,
+    Wait,
+    read_when_ended,
+    submit_and_wait,
+)
+from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
@@ -40,32 +43,8 @@ _COSTS: dict[int | str, dict[str, Any]] = {
     402: {"description": "The wallet is empty, or the spending limit of the key is reached."}
 }
 
-MAX_WAIT_S = 55.0
-"""Less than the 60 seconds after which many clients and proxies time out."""
-CHECKED_AFTER_S = 1.0
-"""After this wait, the permission of the caller is checked again before the response."""
 LAST_VERSION = 2**31 - 1
 """The largest number that a version can have."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """The time for which a response may wait for the end of a job."""
-
-    seconds: float
-    request: Request | None = None
-
-    async def check_caller(self, waited_s: float) -> None:
-        """Reject a caller that lost its permission during the wait: the key was revoked, or the user signed out.
-
-        Raises:
-            PurasError: The caller may no longer read the job.
-        """
-        if self.request is not None and waited_s >= CHECKED_AFTER_S:
-            await gate.check_again(self.request.scope)
-
-
-NO_WAIT = Wait(0.0)
 
 
 async def _requested_wait(
@@ -74,9 +53,9 @@ async def _requested_wait(
     wait: Annotated[bool, Query(description="Respond when the job has ended.")] = False,
     seconds: Annotated[
         float, Query(alias="timeout", ge=0, description="Maximum seconds to wait, up to 55.")
-    ] = 30.0,
+    ] = DEFAULT_WAIT_S,
 ) -> Wait:
-    return Wait(min(seconds, MAX_WAIT_S) if wait else 0.0, request)
+    return Wait(min(seconds, MAX_WAIT_S) if wait else 0.0, request.scope)
 
 
 WaitDep = Annotated[Wait, Depends(_requested_wait)]
@@ -90,7 +69,7 @@ async def _default_wait(
         float, Query(alias="timeout", ge=0, description="Maximum seconds to wait, up to 55.")
     ] = MAX_WAIT_S,
 ) -> Wait:
-    return Wait(min(seconds, MAX_WAIT_S), request)
+    return Wait(min(seconds, MAX_WAIT_S), request.scope)
 
 
 DefaultWaitDep = Annotated[Wait, Depends(_default_wait)]
@@ -224,7 +203,7 @@ async def list_jobs(
 @permissions.needs("jobs:read_own")
 async def get_job(job_id: UUID, context: ContextDep, principal: PrincipalDep, *, wait: WaitDep) -> JobRead:
     """Read a job. With `wait=true` the response is sent when the job has ended, or after `timeout` seconds."""
-    return await _read(context, principal, job_id, wait)
+    return await read_when_ended(context, principal, job_id, wait)
 
 
 @router.post("/jobs/{job_id}/cancel", summary="Cancel a job")
@@ -233,7 +212,7 @@ async def cancel_job(job_id: UUID, context: ContextDep, principal: PrincipalDep)
     """Cancel a job: immediately while it is queued, within seconds while it runs."""
     async with context.database.transaction() as session:
         await cancellation.cancel(session, principal, job_id)
-    return await _read(context, principal, job_id, NO_WAIT)
+    return await read_when_ended(context, principal, job_id, NO_WAIT)
 
 
 @router.post("/jobs/{job_id}/replay", status_code=201, summary="Replay a job", responses=_COSTS)
@@ -299,13 +278,13 @@ async def _submit(
     settings = context.settings
     spec = replace(spec, max_queued=settings.max_queued_jobs, max_later=settings.max_later_jobs)
     if idempotent.key is None:
-        return await _submit_and_wait(context, principal, spec, wait)
+        return await submit_and_wait(context, principal, spec, wait)
     job_id = await _submit_once(
         context, principal, spec, key=idempotent.key, fingerprint=idempotent.fingerprint
     )
     if job_id != spec.job_id:
         response.headers[REPLAYED_HEADER] = "true"
-    return await _read(context, principal, job_id, wait)
+    return await read_when_ended(context, principal, job_id, wait)
 
 
 async def _submit_once(
@@ -320,42 +299,3 @@ async def _submit_once(
         if isinstance(claim, idempotency.Claim):
             await idempotency.store_job(session, claim, spec.job_id)
     return spec.job_id
-
-
-async def _submit_and_wait(context: AppContext, principal: Principal, spec: JobSpec, wait: Wait) -> JobRead:
-    with context.wakeups.subscribe(spec.job_id, only_end=True) as subscription:
-        # Jobs with `run_at` are counted before the submission, which needs a transaction.
-        is_counted = spec.request.run_at is not None
-        async with context.database.transaction() if is_counted else context.database.single() as session:
-            await submit(session, principal, spec)
-        if wait.seconds > 0:
-            await subscription.wait(min(wait.seconds, REREAD_S))
-        return await _when_ended(context, principal, spec.job_id, subscription, wait)
-
-
-async def _read(context: AppContext, principal: Principal, job_id: UUID, wait: Wait) -> JobRead:
-    with context.wakeups.subscribe(job_id, only_end=True) as subscription:
-        return await _when_ended(context, principal, job_id, subscription, wait)
-
-
-async def _when_ended(
-    context: AppContext, principal: Principal, job_id: UUID, subscription: Subscription, wait: Wait
-) -> JobRead:
-    """Return the job when it has ended, or after the wait. No database connection is held meanwhile."""
-    started = time.monotonic()
-    deadline = started + wait.seconds
-    while True:
-        try:
-            async with context.database.reading() as connection:
-                job = await queries.get_job(connection, principal, job_id)
-        except DatabaseUnavailable:  # the caller waits anyway, so wait for the database too
-            if time.monotonic() >= deadline:
-                raise
-            await asyncio.sleep(REREAD_S)
-            continue
-        remaining_s = deadline - time.monotonic()
-        if job.status in TERMINAL or remaining_s <= 0:
-            await wait.check_caller(time.monotonic() - started)
-            [shown] = await outputs.with_signed_outputs(context, principal, [job])
-            return shown
-        await subscription.wait(min(remaining_s, REREAD_S))

@@ -1,0 +1,98 @@
+"""Wait for the end of a job, and return the job as the API shows it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from starlette.types import Scope
+
+from backend.context import AppContext
+from backend.core.db.connections import DatabaseUnavailable
+from backend.core.wakeups import Subscription
+from backend.execution.events.follow import REREAD_S
+from backend.execution.jobs import outputs, queries
+from backend.execution.jobs.schemas import JobRead
+from backend.execution.jobs.status import TERMINAL
+from backend.execution.jobs.submit import JobSpec, submit
+from backend.identity.auth import gate
+from backend.identity.auth.principal import Principal
+
+MAX_WAIT_S: Final = 55.0
+"""Less than the 60 seconds after which many clients and proxies time out."""
+DEFAULT_WAIT_S: Final = 30.0
+CHECKED_AFTER_S: Final = 1.0
+"""After this wait, the permission of the caller is checked again before the response."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The time for which a response may wait for the end of a job."""
+
+    seconds: float
+    scope: Scope | None = None
+    """The request of the caller."""
+
+    async def check_caller(self, waited_s: float) -> None:
+        """Reject a caller that lost its permission during the wait: the key was revoked, or the user signed out.
+
+        Raises:
+            PurasError: The caller may no longer read the job.
+        """
+        if self.scope is not None and waited_s >= CHECKED_AFTER_S:
+            await gate.check_again(self.scope)
+
+
+NO_WAIT: Final = Wait(0.0)
+
+
+async def submit_and_wait(context: AppContext, principal: Principal, spec: JobSpec, wait: Wait) -> JobRead:
+    """Submit a job, and return it when it has ended or the wait is over.
+
+    Raises:
+        PurasError: See `submit`.
+    """
+    with context.wakeups.subscribe(spec.job_id, only_end=True) as subscription:
+        # Jobs with `run_at` are counted before the submission, which needs a transaction.
+        is_counted = spec.request.run_at is not None
+        async with context.database.transaction() if is_counted else context.database.single() as session:
+            await submit(session, principal, spec)
+        if wait.seconds > 0:
+            await subscription.wait(min(wait.seconds, REREAD_S))
+        return await _when_ended(context, principal, spec.job_id, subscription, wait)
+
+
+async def read_when_ended(context: AppContext, principal: Principal, job_id: UUID, wait: Wait) -> JobRead:
+    """Return a job when it has ended or the wait is over.
+
+    Raises:
+        JobNotFound: The principal can see no such job.
+    """
+    with context.wakeups.subscribe(job_id, only_end=True) as subscription:
+        return await _when_ended(context, principal, job_id, subscription, wait)
+
+
+async def _when_ended(
+    context: AppContext, principal: Principal, job_id: UUID, subscription: Subscription, wait: Wait
+) -> JobRead:
+    """Return the job when it has ended, or after the wait. No database connection is held meanwhile."""
+    started = time.monotonic()
+    deadline = started + wait.seconds
+    while True:
+        try:
+            async with context.database.reading() as connection:
+                job = await queries.get_job(connection, principal, job_id)
+        except DatabaseUnavailable:  # the caller waits anyway, so wait for the database too
+            if time.monotonic() >= deadline:
+                raise
+            await asyncio.sleep(REREAD_S)
+            continue
+        remaining_s = deadline - time.monotonic()
+        if job.status in TERMINAL or remaining_s <= 0:
+            await wait.check_caller(time.monotonic() - started)
+            [shown] = await outputs.with_signed_outputs(context, principal, [job])
+            return shown
+        await subscription.wait(min(remaining_s, REREAD_S))
