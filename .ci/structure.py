@@ -16,14 +16,12 @@ import re
 import statistics
 import sys
 import tomllib
-from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import grimp
-from banned_words import banned_words
 from job_status import is_owner, writes_job_status
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -36,14 +34,6 @@ PACKAGES: Final = {
     "puras_mcp": "mcp/puras_mcp",
 }
 """Each import package and its folder."""
-TEXTS: Final = {
-    "docs": ("docs", {".md", ".py"}),
-    "assets": ("assets/ui", {".js", ".jsx"}),
-    "clients": ("clients/typescript/src", {".ts"}),
-    "tests": ("tests", {".py"}),
-    "benchmarks": ("benchmarks", {".md", ".py"}),
-}
-"""Other folders whose banned words are counted, with the suffixes of their files."""
 SMALL_FILE_LINES: Final = 60
 LARGE_FILE_LINES: Final = 500
 
@@ -93,7 +83,6 @@ class Folder(NamedTuple):
     p90_lines: int
     small_files: int
     large_files: int
-    words: int
 
 
 class Report(NamedTuple):
@@ -108,15 +97,12 @@ class Report(NamedTuple):
     status_writers: list[str]
     packages: list[Folder]
     folders: list[Folder]
-    words: dict[str, int]
-    texts: dict[str, int]
 
 
 class Limits(NamedTuple):
     """What `allowed.toml` records: the state that must not get worse."""
 
     largest_cycle: Mapping[str, int]
-    banned_words: Mapping[str, int]
     upward: Sequence[Pair]
 
 
@@ -213,7 +199,6 @@ class _File(NamedTuple):
 
     lines: int
     functions: list[int]
-    words: Counter[str]
 
 
 def _measured(path: Path) -> _File:
@@ -223,7 +208,7 @@ def _measured(path: Path) -> _File:
         for node in _statements(ast.parse(text))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
-    return _File(len(text.splitlines()), functions, banned_words(text))
+    return _File(len(text.splitlines()), functions)
 
 
 def _statements(node: ast.AST) -> Iterator[ast.stmt]:
@@ -247,7 +232,6 @@ def _folder(name: str, files: Sequence[_File]) -> Folder:
         lengths[min(len(lengths) - 1, len(lengths) * 9 // 10)] if lengths else 0,
         sum(file.lines <= SMALL_FILE_LINES for file in files),
         sum(file.lines > LARGE_FILE_LINES for file in files),
-        sum(file.words.total() for file in files),
     )
 
 
@@ -267,13 +251,12 @@ def measure(root: Path = ROOT) -> Report:
     backend = between_entries(imports, "backend")
     rank = ranks()
     entries = {entry_of(module) or "" for pair in imports for module in pair if module.startswith("backend.")}
-    packages, folders, words = [], [], Counter[str]()
+    packages, folders = [], []
     for package, place in PACKAGES.items():
         measured = {path.relative_to(root / place): _measured(path) for path in sources(root / place)}
         packages.append(_folder(package, list(measured.values())))
         names = sorted({_row(path) for path in measured})
         folders += [_folder(f"{place}/{n}", [f for p, f in measured.items() if _row(p) == n]) for n in names]
-        words.update(sum((file.words for file in measured.values()), Counter[str]()))
     return Report(
         {package: [] for package in PACKAGES} | cycles(imports),
         len(backend),
@@ -283,15 +266,7 @@ def measure(root: Path = ROOT) -> Report:
         status_writers(root),
         packages,
         folders,
-        dict(words.most_common()),
-        {name: _words_in(root / place, suffixes) for name, (place, suffixes) in TEXTS.items()},
     )
-
-
-def _words_in(folder: Path, suffixes: Container[str]) -> int:
-    """Return the number of banned words in the files of a folder."""
-    files = [path for path in folder.rglob("*") if path.suffix in suffixes and path.is_file()]
-    return sum(banned_words(path.read_text(encoding="utf-8")).total() for path in files)
 
 
 def _row(path: Path) -> str:
@@ -318,7 +293,6 @@ def markdown(report: Report) -> str:
         _table(("Structure", "Number"), rows),
         _table(("Folder", *(field.replace("_", " ") for field in Folder._fields[1:])), sizes),
         _table(("Writer of `jobs.status`",), [(f"`{path}`",) for path in report.status_writers]),
-        _table(("Banned word", "Count"), [(word, str(count)) for word, count in report.words.items()]),
     ]
     return "\n".join(parts)
 
@@ -335,16 +309,12 @@ def read_limits(path: Path) -> Limits:
     """Read `allowed.toml`."""
     read = tomllib.loads(path.read_text(encoding="utf-8"))
     pairs = (line.partition(" -> ") for line in read["upward_imports"])
-    return Limits(read["largest_cycle"], read["banned_words"], [(a, b) for a, _, b in pairs])
+    return Limits(read["largest_cycle"], [(a, b) for a, _, b in pairs])
 
 
 def limits_of(report: Report) -> Limits:
     """Return the state of the report as the limits."""
-    return Limits(
-        {package: largest(groups) for package, groups in report.cycles.items()},
-        {folder.name: folder.words for folder in report.packages} | dict(report.texts),
-        report.upward,
-    )
+    return Limits({package: largest(groups) for package, groups in report.cycles.items()}, report.upward)
 
 
 def largest(groups: Sequence[Sequence[str]]) -> int:
@@ -355,14 +325,11 @@ def largest(groups: Sequence[Sequence[str]]) -> int:
 def allowed_text(limits: Limits) -> str:
     """Return the text of `allowed.toml`."""
     imports = [f"{importer} -> {imported}" for importer, imported in limits.upward]
-    tables = {"largest_cycle": limits.largest_cycle, "banned_words": limits.banned_words}
+    cycles = "".join(f"{_toml_key(package)} = {size}\n" for package, size in limits.largest_cycle.items())
     return (
         "# Violations of the target structure that exist today. The lists only shrink: docs/decisions/0014.\n"
         "# Rewrite with `.venv/bin/python .ci/structure.py --write-allowed`, and review what was added.\n"
-        f"upward_imports = {_toml_list(imports)}\n"
-    ) + "".join(
-        f"\n[{name}]\n" + "".join(f"{_toml_key(package)} = {number}\n" for package, number in numbers.items())
-        for name, numbers in tables.items()
+        f"upward_imports = {_toml_list(imports)}\n\n[largest_cycle]\n{cycles}"
     )
 
 
@@ -425,7 +392,6 @@ def write_allowed(root: Path = ROOT) -> list[str]:
 def _entries(limits: Limits) -> Iterator[str]:
     yield from (f"{importer} -> {imported}" for importer, imported in limits.upward)
     yield from (f"largest cycle of {package}: {number}" for package, number in limits.largest_cycle.items())
-    yield from (f"banned words of {package}: {number}" for package, number in limits.banned_words.items())
 
 
 def main(arguments: Sequence[str], root: Path = ROOT) -> int:

@@ -107,7 +107,7 @@ def outcome(state: Any, output_schema: Any, before: rx.Component) -> rx.Componen
         run.id != "",
         rx.fragment(
             Turns.create(src=state.stream, after=0, on_turn=state.turn, key=state.stream),
-            rx.cond(run.status == "queued", Pulse.create(seconds=2, on_beat=state.refresh)),
+            rx.cond(run.status == "queued", Pulse.create(seconds=2, on_tick=state.refresh)),
             rx.el.div(
                 status(run.status, run.reason, is_big=True),
                 Elapsed.create(start=run.started_at, end=run.finished_at),

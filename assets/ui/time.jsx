@@ -30,10 +30,10 @@ export function Elapsed({ start, end }) {
   return <span className="num">{duration((end ? Date.parse(end) : Date.now()) - Date.parse(start))}</span>;
 }
 
-/** Calls `onBeat` every `seconds` while the page is visible, and once when it becomes visible again. */
-export function Pulse({ seconds, onBeat }) {
-  const call = useRef(onBeat);
-  call.current = onBeat;
+/** Calls `onTick` every `seconds` while the page is visible, and once when it becomes visible again. */
+export function Pulse({ seconds, onTick }) {
+  const call = useRef(onTick);
+  call.current = onTick;
   useEffect(() => {
     const update = () => document.hidden || call.current?.();
     const timer = setInterval(update, seconds * 1000);

@@ -59,7 +59,7 @@ with project as (
   from admissions a join wallets w on w.project_id = a.project_id
   where a.project_id = :project_id and a.admitted < a.concurrency_limit and w.balance_micros > w.reserved_micros
   for update of a
-), parked as (
+), pending as (
   select q.job_id, q.priority, q.submitted_at, q.cap_micros,
          sum(q.cap_micros) over (order by q.priority desc, q.submitted_at, q.job_id) - q.cap_micros as before_micros
   from (
@@ -74,7 +74,7 @@ with project as (
   ) q
 ), next as (
   select q.job_id, row_number() over (order by q.priority desc, q.submitted_at, q.job_id) as place
-  from parked q, project p
+  from pending q, project p
   where q.cap_micros = 0 or p.unheld_micros - q.before_micros >= least(q.cap_micros, p.balance_micros)
 ), taken as (
   update admissions a
@@ -89,15 +89,15 @@ returning q.lane
 """)  # noqa: S608 - interpolated values are constants
 
 _PARK_READY = text("""
-with parked as (
+with pending as (
   update job_queue set stamp = null
   where job_id = any(array(  -- what is being claimed or cancelled leaves by itself, and who does so may wait for us
     select job_id from job_queue where project_id = :project_id and stamp is not null for update skip locked
   ))
   returning job_id
 )
-update admissions set admitted = admitted - (select count(*) from parked),
-                      parked = admissions.parked + (select count(*) from parked)
+update admissions set admitted = admitted - (select count(*) from pending),
+                      parked = admissions.parked + (select count(*) from pending)
 where project_id = :project_id
 """)
 

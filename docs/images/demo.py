@@ -1,4 +1,4 @@
-"""The data that the pictures show: two projects, skills in two versions, and jobs in every state, spread over a day."""
+"""The data that the screenshots show: two projects, skills in two versions, and jobs in every state."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ TICKETS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """An instance that is up, and where its things are."""
+    """A running instance, with the access to it and the jobs that the screenshots show."""
 
     url: str
     slug: str
     environment: Mapping[str, str]
     jobs: Mapping[str, str]
-    """Ids by what is special about each."""
+    """The IDs of the jobs by name."""
 
 
 def fill(url: str, environment: Mapping[str, str]) -> Demo:
-    """Everything that the pictures show; the person who looks at it is made by whoever takes them."""
+    """Create everything that the screenshots show, except the user, whom the caller creates."""
     made = json.loads(
         instance.operate(environment, "project", "create", "Lamp shop", "--credit-usd", "60", "--json")
     )
@@ -142,7 +142,7 @@ def _fill_drive(api: httpx.Client) -> None:
 
 
 def _run(api: httpx.Client) -> dict[str, str]:
-    """Jobs of every kind; those that the pages show closely get names."""
+    """Run jobs of every kind, and return the IDs of those with a screenshot of their own by name."""
 
     def submit(skill: str, inputs: dict[str, Any], *, wait: bool = True, **more: Any) -> dict[str, Any]:
         body = {"skill": skill, "inputs": inputs, **more}
@@ -178,7 +178,7 @@ def _run(api: httpx.Client) -> dict[str, str]:
 
 
 def _agree(api: httpx.Client, suite: str, *, but: str) -> None:
-    """Let the calls of a suite happen, as somebody would who watches it; those of one job go on waiting."""
+    """Approve the calls of a suite until it ends, except those of one job."""
     deadline = time.monotonic() + ENDED_WITHIN_S
     while time.monotonic() < deadline:
         if _sent(api.get(f"/v1/evals/{suite}"))["status"] in ("succeeded", "failed"):
@@ -218,8 +218,8 @@ def _set_up(api: httpx.Client) -> None:
         },
     ):
         _sent(api.post("/v1/memory", json=record))
-    _sent(api.put("/v1/secrets", json={"name": "SHOP_TOKEN", "value": "nobody sees this"}))
-    _sent(api.put("/v1/skillpacks/birds/secrets", json={"name": "ATLAS_KEY", "value": "nor this"}))
+    _sent(api.put("/v1/secrets", json={"name": "SHOP_TOKEN", "value": "not shown"}))
+    _sent(api.put("/v1/skillpacks/birds/secrets", json={"name": "ATLAS_KEY", "value": "not shown either"}))
     hook = {"url": "https://shop.example.org/puras", "events": ["job.succeeded", "job.failed"]}
     made = _sent(api.post("/v1/webhooks", json=hook | {"description": "The shop's own server"}))
     _sent(api.post(f"/v1/webhooks/{made['id']}/test"))
@@ -250,7 +250,7 @@ def _set_up(api: httpx.Client) -> None:
 
 
 async def _spread(environment: Mapping[str, str], kept: set[str]) -> None:
-    """Put the jobs that nobody looks at closely within the last day, and what they cost within the last month."""
+    """Spread the jobs without a screenshot over the last day, and their cost over the last month."""
     settings = Settings.model_validate({"home": environment["PURAS_HOME"]})
     chance = Random(11)
     async with database.unit_of_work(settings) as session:

@@ -1,4 +1,4 @@
-"""An instance of this checkout, for as long as pictures are taken of it."""
+"""An instance of this checkout, which runs while screenshots are taken of it."""
 
 from __future__ import annotations
 

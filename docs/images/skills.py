@@ -1,4 +1,4 @@
-"""Skills of the invented shop, beside those of the templates."""
+"""Skills of the example shop, in addition to those of the templates."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def run(table):
         progress(number / len(rows), f"order {row['number']}")
     return {"rows": len(rows), "total": total, "average": total // max(1, len(rows))}
 """,
-    "skills/reindex/skill.yaml": b"""title: Build the index anew
+    "skills/reindex/skill.yaml": b"""title: Rebuild the index
 entrypoint: main.py:run
 description: Goes through every page of the catalogue; takes its time.
 network: none

@@ -39,12 +39,12 @@ class Elapsed(rx.Component):
 
 
 class Pulse(rx.Component):
-    """A timer that calls `on_beat` every `seconds` seconds while the page is visible."""
+    """A timer that calls `on_tick` every `seconds` seconds while the page is visible."""
 
     library = "$/public/ui/time.jsx"
     tag = "Pulse"
     seconds: rx.Var[float]
-    on_beat: rx.EventHandler[_no_arguments]
+    on_tick: rx.EventHandler[_no_arguments]
 
 
 class Copy(rx.Component):

@@ -73,7 +73,7 @@ def _none_yet() -> rx.Component:
         "No jobs yet",
         "A job is one execution of a skill. It records its version, its cost and all of its steps, and it continues "
         "on another worker if its worker is lost.",
-        Pulse.create(seconds=REFRESH_S, on_beat=Jobs.refresh),
+        Pulse.create(seconds=REFRESH_S, on_tick=Jobs.refresh),
         rx.el.div(
             rx.cond(
                 Jobs.has_skills,

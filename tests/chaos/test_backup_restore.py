@@ -46,7 +46,7 @@ def test_jobs_continue_after_restore_into_empty_home(folder: Path, record: Calla
             assert_ended_once(client, job)
         assert_paid_once(query_runner(two), jobs)
         assert_ledger_balances(two)
-        assert query_runner(two)("select sum(losses) from jobs") == [(0,)], (
+        assert query_runner(two)("select sum(j.losses) from jobs j") == [(0,)], (
             "a restore does not count as a lost worker"
         )
     again = sum(job["attempt"] > 1 for job in jobs)

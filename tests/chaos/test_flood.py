@@ -142,7 +142,7 @@ def waits_during_flood_s(running: Running, quiet: Client) -> tuple[list[float], 
         ).fetchall()
         waits = waits_s(quiet, 2 * SAMPLES)
         ((left,),) = connection.execute(
-            "select parked from admissions where project_id = %s", [project_id]
+            "select a.parked from admissions a where project_id = %s", [project_id]
         ).fetchall()
         assert left >= MIN_LEFT * QUEUED, f"the flood ended too early: {left} jobs wait"
         connection.execute(POSTPONE, [project_id])

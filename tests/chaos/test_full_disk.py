@@ -110,7 +110,7 @@ def test_jobs_succeed_after_a_full_disk_has_space_again(
             assert_ended_once(client, job)
         assert_paid_once(run_query, jobs)
         assert_ledger_balances(running)
-        assert run_query("select sum(admitted), sum(parked) from admissions") == [(0, 0)]
+        assert run_query("select sum(a.admitted), sum(a.parked) from admissions a") == [(0, 0)]
         log = (small_home / "postgres" / "log").read_text("utf-8", errors="replace").lower()
         assert not [word for word in CORRUPT if word in log]
     again = sum(job["attempt"] > 1 for job in jobs)

@@ -65,7 +65,7 @@ def test_instance_recovers_from_a_power_cut(
         run_query = query_runner(last)
         assert_paid_once(run_query, jobs)
         assert run_query("select count(*) from job_queue") == [(0,)]
-        assert run_query("select sum(admitted), sum(parked) from admissions") == [(0, 0)]
+        assert run_query("select sum(a.admitted), sum(a.parked) from admissions a") == [(0, 0)]
         assert_ledger_balances(last)
     retried = sum(job["attempt"] > 1 for job in jobs)
     assert retried, "no job was hit"

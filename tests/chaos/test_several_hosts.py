@@ -183,7 +183,7 @@ select payload->>'reason', count(*)::int from job_events where type = 'requeued'
 """
 LEFTOVERS = {
     "reserved money": "select project_id, reserved_micros from wallets where reserved_micros <> 0",
-    "jobs in windows": "select project_id, admitted, parked from admissions where admitted <> 0 or parked <> 0",
+    "jobs in windows": "select project_id, a.admitted, a.parked from admissions a where (admitted, a.parked) <> (0, 0)",
     "queue entries": "select job_id from job_queue",
     "active jobs": "select id from jobs where reserved_micros <> 0 or status in ('queued', 'running', 'waiting')",
     "lost workers": "select id, host from workers where beat_at < now() - interval '10 s' or running > 0",

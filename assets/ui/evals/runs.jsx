@@ -109,7 +109,7 @@ function Run({ run, base, project, children }) {
 function RunDetails({ run, base, project }) {
   return (
     <div className="opened">
-      <div className="beside">
+      <div className="side-by-side">
         {run.base && <figure><figcaption className="cap">Output of v{base?.version}{run.base.score === null ? "" : `, score ${run.base.score}`}</figcaption><Outcome outcome={run.base} project={project} /></figure>}
         <figure><figcaption className="cap">Output of this run{run.score === null ? "" : `, score ${run.score}`}</figcaption><Outcome outcome={run} project={project} /></figure>
         {run.has_expected && <figure><figcaption className="cap">Expected</figcaption><Json value={run.expected} /></figure>}

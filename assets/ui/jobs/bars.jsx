@@ -25,7 +25,7 @@ export function Bars({ project, since, onPick }) {
   const pick = (bar) => onPick(isPicked(bar) ? { since: "", until: "" } : { since: bar.begins_at, until: new Date(Date.parse(bar.begins_at) + HALF_HOUR_MS).toISOString() });
   return (
     <div className="job-day">
-      <Pulse seconds={REFRESH_S} onBeat={read} />
+      <Pulse seconds={REFRESH_S} onTick={read} />
       <dl>
         <div><dt>Jobs (24 h)</dt><dd>{sum("jobs").toLocaleString("en")}</dd></div>
         <div><dt>Succeeded</dt><dd>{ended ? `${((100 * sum("succeeded")) / ended).toFixed(1)} %` : "No data"}</dd></div>

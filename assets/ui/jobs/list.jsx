@@ -32,7 +32,7 @@ export function JobList({ project, csrf, canWrite }) {
   };
   return (
     <div className="col grow" style={{ minHeight: 0 }} onKeyDown={onKeyDown}>
-      <Pulse seconds={REFRESH_S} onBeat={refresh} />
+      <Pulse seconds={REFRESH_S} onTick={refresh} />
       <Bars project={project} since={filters.since} onPick={(span) => filter(span)} />
       {selected.length > 0
         ? <div className="job-bar row wrap" role="group" aria-label="Selected jobs"><span className="strong num">{selected.length} selected</span><button type="button" className="btn" data-key="r" data-label="Replay selected jobs" onClick={() => begin("replay", selected)}>Replay…</button><button type="button" className="btn danger" data-key="c" data-label="Cancel selected jobs" onClick={() => begin("cancel", selected)}>Cancel…</button><span className="grow" /><button type="button" className="btn quiet" onClick={leave}>Clear selection</button></div>

@@ -37,7 +37,7 @@ function ImageOutput({ kind, content, alt }) {
     setUrl(made);
     return () => URL.revokeObjectURL(made);
   }, [kind, content]);
-  return url ? <img className="nb-picture" src={url} alt={alt || "Image"} /> : <p className="t3">This image cannot be displayed.</p>;
+  return url ? <img className="nb-image" src={url} alt={alt || "Image"} /> : <p className="t3">This image cannot be displayed.</p>;
 }
 
 /** The class names of the theme of the page, updated when it changes. */

@@ -83,7 +83,7 @@ function Run({ src, state, job, jobId, project, skillpack, canWrite, view, marks
   const reason = state === "queued" || state === "waiting" ? job?.waiting_reason : "";
   return (
     <>
-      {state === "queued" && <Pulse seconds={REFRESH_S} onBeat={onRefresh} />}
+      {state === "queued" && <Pulse seconds={REFRESH_S} onTick={onRefresh} />}
       <div className="row column-state">
         <span className="st big" data-s={state} role="status"><b><i />{WORDS[state]}</b><em className="cut" title={reason}>{reason}</em></span>
         <span className="grow" />{canWrite && isOver && <RunInNotebook project={project} skillpack={skillpack} job={jobId} />}<Link to={`/p/${project}/jobs/${jobId}`}>Open the job</Link>

@@ -23,7 +23,7 @@ with lane as (
 ), ready as (
   select project_id, sum(cap_micros) as micros from job_queue where stamp is not null group by project_id
 )
-select q.lane, q.stamp is null as is_parked, q.suspect,
+select q.lane, q.stamp is null as is_pending, q.suspect as is_quarantined,
        coalesce(q.not_before > now(), false) as is_later,
        w.balance_micros > w.reserved_micros as has_money,
        q.cap_micros = 0 or w.balance_micros - w.reserved_micros - coalesce(ready.micros, 0)
@@ -102,8 +102,8 @@ async def list_waiting(session: AnySession) -> list[WaitingJobs]:
 
 def _waiting_jobs(row: Any) -> WaitingJobs:
     position = QueueState(
-        stamp=None if row.is_parked else 0,
-        suspect=row.suspect,
+        stamp=None if row.is_pending else 0,
+        is_quarantined=row.is_quarantined,
         not_before=None,
         lane=row.lane,
         admitted=0,

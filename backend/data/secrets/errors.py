@@ -19,8 +19,8 @@ class TooManySecrets(Conflict):
     code = "too_many_secrets"
     former_code = "no_room_for_secret"
     message = (
-        "This secret exceeds a limit: at most {most_secrets} secrets, of {most_kib} KiB in total. Delete one "
+        "This secret exceeds a limit: at most {max_secrets} secrets, of {max_kib} KiB in total. Delete one "
         "that no skill uses."
     )
-    most_secrets: int
-    most_kib: int
+    max_secrets: int
+    max_kib: int

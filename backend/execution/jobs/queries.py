@@ -183,8 +183,8 @@ _OF_PUBLISHER: dict[str, Any] = {"deployment_id": None, "deployment_version": No
 _QUEUE_STATE: Any = literal_column(f"""
 case when jobs.status = 'queued' then (
   select jsonb_build_object(
-    'stamp', q.stamp, 'suspect', q.suspect, 'not_before', q.not_before, 'lane', q.lane, 'admitted', a.admitted,
-    'concurrency_limit', a.concurrency_limit,
+    'stamp', q.stamp, 'is_quarantined', q.suspect, 'not_before', q.not_before, 'lane', q.lane,
+    'admitted', a.admitted, 'concurrency_limit', a.concurrency_limit,
     'has_money',
     w.balance_micros - w.reserved_micros >= case when jobs.price_micros > 0 then jobs.cap_micros else 1 end,
     'required_micros', case when jobs.price_micros > 0 then jobs.cap_micros else 0 end,

@@ -25,7 +25,7 @@ class QueueState:
     """The queue entry of a job, with what decides when the job runs."""
 
     stamp: int | None
-    suspect: bool
+    is_quarantined: bool
     not_before: datetime | None
     lane: str
     admitted: int
@@ -51,7 +51,7 @@ def reason_code(state: QueueState) -> Reason:
         return "project_limit"
     if not state.has_worker:
         return "no_worker"
-    return "runs_alone" if state.suspect else "next_in_line"
+    return "runs_alone" if state.is_quarantined else "next_in_line"
 
 
 def reason_text(state: QueueState) -> str:

@@ -27,8 +27,8 @@ def upgrade() -> None:
         "admissions", sa.Column("parked", sa.Integer(), nullable=False, server_default=sa.text("0"))
     )
     op.execute("""
-        update admissions a set parked = q.parked
-        from (select project_id, count(*) as parked from job_queue where stamp is null group by project_id) q
+        update admissions a set parked = q.pending
+        from (select project_id, count(*) as pending from job_queue where stamp is null group by project_id) q
         where q.project_id = a.project_id
     """)
     newest_first: list[sa.ColumnElement[str]] = [

@@ -14,7 +14,7 @@ down_revision = "0034_queued_caps"
 branch_labels = None
 depends_on = None
 
-_PARKED = ("project_id", sa.text("priority DESC"), "submitted_at", "job_id")
+_PENDING = ("project_id", sa.text("priority DESC"), "submitted_at", "job_id")
 
 
 def upgrade() -> None:
@@ -29,7 +29,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_job_queue_parked",
         "job_queue",
-        list(_PARKED),
+        list(_PENDING),
         postgresql_where=sa.text("stamp is null and not is_later"),
     )
     op.drop_index("ix_job_queue_not_before", table_name="job_queue")
@@ -48,6 +48,6 @@ def downgrade() -> None:
     )
     op.drop_index("ix_job_queue_parked", table_name="job_queue")
     op.create_index(
-        "ix_job_queue_parked", "job_queue", list(_PARKED), postgresql_where=sa.text("stamp is null")
+        "ix_job_queue_parked", "job_queue", list(_PENDING), postgresql_where=sa.text("stamp is null")
     )
     op.drop_column("job_queue", "is_later")

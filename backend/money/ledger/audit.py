@@ -138,11 +138,11 @@ _RULES = {
         ) r on r.project_id = a.project_id
         where a.admitted <> coalesce(q.ready, 0) + coalesce(r.running, 0)""",
     "the window of a project counts its pending jobs": """
-        select a.project_id::text as project, a.parked, coalesce(q.parked, 0) as counted
+        select a.project_id::text as project, a.parked, coalesce(q.pending, 0) as counted
         from admissions a
-        left join (select project_id, count(*) as parked from job_queue where stamp is null group by project_id) q
+        left join (select project_id, count(*) as pending from job_queue where stamp is null group by project_id) q
           on q.project_id = a.project_id
-        where a.parked <> coalesce(q.parked, 0)""",
+        where a.parked <> coalesce(q.pending, 0)""",
     "every queued job that is not a subjob has an entry in the queue, and no other job has one": """
         select coalesce(j.id, q.job_id)::text as job, j.status
         from (select id, status from jobs where status = 'queued' and parent_job_id is null) j

@@ -34,7 +34,7 @@ def page() -> rx.Component:
         "deployments",
         [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Deployments")],
         rx.el.h1("Deployments", class_name="hidden-label"),
-        Pulse.create(seconds=REFRESH_S, on_beat=Deployments.refresh),
+        Pulse.create(seconds=REFRESH_S, on_tick=Deployments.refresh),
         rx.cond(
             Deployments.is_loaded,
             rx.cond(

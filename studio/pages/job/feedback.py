@@ -84,7 +84,7 @@ def feedback_bar() -> rx.Component:
         rx.cond(Feedback.is_commenting, _comment_form()),
         _thumb("Good result", "thumbs-up", GOOD),
         _thumb("Bad result", "thumbs-down", BAD),
-        class_name="opinion",
+        class_name="feedback",
         role="group",
         aria_label="Feedback",
     )

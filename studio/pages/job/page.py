@@ -71,7 +71,7 @@ def _watch() -> rx.Component:
     """Load the job again when its state changes, and periodically while it is queued."""
     return rx.fragment(
         Turns.create(src=JobPage.stream, after=JobPage.seen, on_turn=JobPage.turn, key=JobPage.stream),
-        rx.cond(JobPage.facts.status == "queued", Pulse.create(seconds=2, on_beat=JobPage.look)),
+        rx.cond(JobPage.facts.status == "queued", Pulse.create(seconds=2, on_tick=JobPage.look)),
     )
 
 

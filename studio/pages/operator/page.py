@@ -168,7 +168,7 @@ def page() -> rx.Component:
             Operator.is_loaded,
             rx.el.div(
                 rx.el.h1("Admin", class_name="hidden-label"),
-                Pulse.create(seconds=REFRESH_S, on_beat=Operator.refresh),
+                Pulse.create(seconds=REFRESH_S, on_tick=Operator.refresh),
                 section("Health", _tiles()),
                 section("Workers", _workers()),
                 section("Queue", _queue()),

@@ -118,7 +118,7 @@ def runs_of() -> rx.Component:
     """Render the runs of the open schedule."""
     columns = [("Status", "58%", ""), ("Job", "18%", ""), ("Due", "24%", "num")]
     return rx.el.div(
-        Pulse.create(seconds=REFRESH_S, on_beat=ScheduleRuns.refresh),
+        Pulse.create(seconds=REFRESH_S, on_tick=ScheduleRuns.refresh),
         rx.cond(
             ScheduleRuns.coming.length() > 0,
             rx.el.div(

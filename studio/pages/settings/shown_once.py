@@ -17,7 +17,7 @@ def shown_once(notice: str, value: rx.Var[str], *, name: str, lost: str, on_done
         notice: The notice above the text.
         value: The text.
         name: The noun for the text, such as `key`.
-        lost: A sentence about the recovery of a lost text.
+        lost: A text about the recovery of a lost text.
         on_done: The event after the user has confirmed that the text is saved.
     """
     return note(

@@ -199,7 +199,7 @@ def pane() -> rx.Component:
     new = button("New webhook", icon="plus", kind="pri", on_click=Webhooks.begin, disabled=Webhooks.is_making)
     title = rx.cond(Webhooks.changed.id != "", "Edit webhook", "New webhook")
     shown = rx.fragment(
-        Pulse.create(seconds=REFRESH_S, on_beat=[Webhooks.refresh, Deliveries.refresh]),
+        Pulse.create(seconds=REFRESH_S, on_tick=[Webhooks.refresh, Deliveries.refresh]),
         rx.cond(Webhooks.fresh != "", _fresh()),
         rx.cond(
             Webhooks.is_making,

@@ -252,8 +252,8 @@ _STATEMENTS: Final = (
         select {_id("project", "n")}, 0, 0 from generate_series(1, {PROJECTS}) n""",
 )
 _COUNT_PENDING: Final = """
-update admissions a set parked = q.parked
-from (select project_id, count(*) as parked from job_queue where stamp is null group by project_id) q
+update admissions a set parked = q.pending
+from (select project_id, count(*) as pending from job_queue where stamp is null group by project_id) q
 where q.project_id = a.project_id
 """
 _PLAIN_INDEXES: Final = """

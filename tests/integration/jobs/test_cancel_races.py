@@ -61,7 +61,7 @@ async def test_claim_and_cancel_of_one_job_do_not_deadlock(database: Database, c
 
     async with database.read_session() as session:
         assert await session.scalar(text("select status from jobs")) == "cancelled"
-        assert await session.scalar(text("select admitted + parked from admissions")) == 0
+        assert await session.scalar(text("select a.admitted + a.parked from admissions a")) == 0
 
 
 async def test_project_is_deleted_while_one_of_its_jobs_ends(database: Database) -> None:
@@ -95,7 +95,7 @@ async def test_project_is_deleted_while_one_of_its_jobs_ends(database: Database)
     async with database.read_session() as session:
         states = "select array_agg(status order by created_at) from jobs"
         assert await session.scalar(text(states)) == ["succeeded", "cancelled"]
-        assert await session.scalar(text("select admitted + parked from admissions")) == 0
+        assert await session.scalar(text("select a.admitted + a.parked from admissions a")) == 0
 
 
 async def test_job_is_submitted_and_cancelled_while_its_project_is_deleted(database: Database) -> None:
@@ -127,7 +127,7 @@ async def test_job_is_submitted_and_cancelled_while_its_project_is_deleted(datab
 
     async with database.read_session() as session:
         assert await session.scalar(text("select count(*) from jobs where status = 'cancelled'")) == 3
-        assert await session.scalar(text("select admitted + parked from admissions")) == 0
+        assert await session.scalar(text("select a.admitted + a.parked from admissions a")) == 0
 
 
 async def _wait_until(database: Database, condition: Callable[[int], bool]) -> None:

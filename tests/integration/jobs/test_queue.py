@@ -215,7 +215,7 @@ async def test_subjobs_do_not_count_as_other_jobs_of_a_lost_worker(database: Dat
         )
     await lose_worker(database, me)
     async with database.transaction() as session:
-        alone = (await session.execute(text("select losses_alone from jobs"))).scalars().all()
+        alone = (await session.execute(text("select j.losses_alone from jobs j"))).scalars().all()
     assert alone == [1, 1]
 
 

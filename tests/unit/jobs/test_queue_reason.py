@@ -7,7 +7,7 @@ from backend.execution.jobs.queue_reason import QueueState, reason_text
 
 READY = QueueState(
     stamp=7,
-    suspect=False,
+    is_quarantined=False,
     not_before=None,
     lane="default",
     admitted=5,
@@ -55,4 +55,4 @@ def test_delayed_job_reports_its_time() -> None:
 
 def test_quarantined_job_reports_that_it_runs_alone() -> None:
     waits = "for a worker without other jobs, since worker processes were lost while it ran"
-    assert reason_text(replace(READY, suspect=True)) == waits
+    assert reason_text(replace(READY, is_quarantined=True)) == waits

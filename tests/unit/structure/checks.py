@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 from job_status import OWNED_SQL, OWNER
@@ -10,8 +10,6 @@ from structure import Limits
 
 COMMAND: Final = ".venv/bin/python .ci/structure.py"
 ALLOWED: Final = "tests/unit/structure/allowed.toml"
-LARGE_DROP: Final = 0.95
-"""A measured number of at most this share of the recorded one is worth recording."""
 
 
 def larger_cycles(recorded: Limits, measured: Limits) -> list[str]:
@@ -55,36 +53,16 @@ def status_writers(paths: Iterable[str]) -> list[str]:
     ]
 
 
-def more_banned_words(recorded: Limits, measured: Limits) -> list[str]:
-    """Return the packages with more banned words than recorded."""
-    return [
-        f"{package} contains {count} banned words; {ALLOWED} allows {recorded.banned_words.get(package, 0)}. Use the "
-        f"standard terms of .ci/banned_words.py. `{COMMAND}` counts the words by folder."
-        for package, count in measured.banned_words.items()
-        if count > recorded.banned_words.get(package, 0)
-    ]
-
-
 def unmapped_entries(unmapped: Iterable[str]) -> list[str]:
     """Return the modules that belong to no layer."""
     return [f"{entry} belongs to no layer. Add it to LAYERS in .ci/structure.py." for entry in unmapped]
 
 
 def hints(recorded: Limits, measured: Limits) -> list[str]:
-    """Return the numbers that have dropped enough to be recorded; these are not failures."""
-    dropped = [
-        *_dropped("largest_cycle", recorded.largest_cycle, measured.largest_cycle, share=1.0),
-        *_dropped("banned_words", recorded.banned_words, measured.banned_words, share=LARGE_DROP),
-    ]
-    return [f"{line} Lower the number in {ALLOWED}, or run `{COMMAND} --write-allowed`." for line in dropped]
-
-
-def _dropped(
-    name: str, recorded: Mapping[str, int], measured: Mapping[str, int], *, share: float
-) -> list[str]:
-    """Return a line for each number below the recorded one that is at most its given share."""
+    """Return the cycles that have become smaller than recorded; these are not failures."""
     return [
-        f"{name} of {package} has fallen from {recorded[package]} to {number}."
-        for package, number in ((package, measured.get(package, 1)) for package in recorded)
-        if number < recorded[package] and number <= recorded[package] * share
+        f"largest_cycle of {package} has fallen from {size} to {measured.largest_cycle.get(package, 1)}. Lower the "
+        f"number in {ALLOWED}, or run `{COMMAND} --write-allowed`."
+        for package, size in recorded.largest_cycle.items()
+        if measured.largest_cycle.get(package, 1) < size
     ]

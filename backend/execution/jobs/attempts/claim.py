@@ -42,7 +42,6 @@ class JobAttempt:
     cap_micros: int
     reserved_micros: int
     """Reserved in the wallet for this attempt: the maximum that can be charged."""
-    losses: int
     retries: int
     stamp: int
     created_at: datetime

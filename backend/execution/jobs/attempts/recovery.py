@@ -173,7 +173,7 @@ async def _decide(session: AsyncSession, row: Any) -> Retry | Failure:
         return Failure(expired.detail, expired.code)
     return after_loss(
         job_ceilings.current().declared_retries(skill.retries),
-        losses_alone=row.losses_alone,
+        lost_alone=row.losses_alone,
         was_alone=row.was_alone,
     )
 

@@ -46,12 +46,12 @@ def after_outage(*, code: str, attempt: int, at: datetime) -> Retry | None:
     return Retry(not_before=at + min(MAX_OUTAGE_DELAY, FIRST_OUTAGE_DELAY * 2 ** (attempt - 1)))
 
 
-def after_loss(rule: Retries, *, losses_alone: int, was_alone: bool) -> Retry | Failure:
+def after_loss(rule: Retries, *, lost_alone: int, was_alone: bool) -> Retry | Failure:
     """Return what happens to a job whose worker process was lost.
 
     A process runs many jobs. A loss counts against a job only if the process ran nothing but the job and its subjobs.
     """
-    counted = losses_alone + int(was_alone)
+    counted = lost_alone + int(was_alone)
     maximum = rule.max if "worker_lost" in rule.on else 0
     if counted > maximum:
         times = "once" if counted == 1 else f"{counted} times"

@@ -35,7 +35,7 @@ with ended as (
   delete from job_queue q using ended where q.job_id = ended.id returning q.stamp
 ), slot as (
   update admissions set admitted = admitted - (select count(*) from queue_entry where stamp is not null),
-                        parked = parked - (select count(*) from queue_entry where stamp is null)
+                        parked = admissions.parked - (select count(*) from queue_entry where stamp is null)
   where project_id = :project_id
 ), pending_approval as (
   update approvals p set status = 'cancelled', decided_at = clock_timestamp()

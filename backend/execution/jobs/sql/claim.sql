@@ -59,7 +59,7 @@ picked as (
       event_seq = j.event_seq + 1
   from taken t where j.id = t.job_id and j.status = 'queued'
   returning j.id, j.attempt, j.project_id, j.skillpack_id, j.deployment_id, j.skill_name, j.type, j.inputs, j.limits,
-            j.cap_micros, j.losses, j.retries, j.event_seq, j.created_at, j.request_id, j.traceparent, j.model,
+            j.cap_micros, j.retries, j.event_seq, j.created_at, j.request_id, j.traceparent, j.model,
             j.prompt, j.parent_job_id, j.source, j.listing_id, j.listing, j.listing_version, j.publisher_id,
             j.price_micros,
             j.earning_micros, j.approval, j.api_key_id, j.input_versions, t.stamp, t.due_at

@@ -39,7 +39,7 @@ eval_score = cast(:eval_score as int), eval_results = cast(:eval_results as json
 finished_at = clock_timestamp()
 
 -- part: admit_next
--- Append the last events of the ended job, and give its place in the window to the next parked job.
+-- Append the last events of the ended job, and give its place in the window to the next pending job.
 event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select ended.id, ended.event_seq - :count + e.n, e.ts, e.type, e.payload from ended, {event_rows}

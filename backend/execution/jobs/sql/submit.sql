@@ -32,7 +32,7 @@ select {submit_result}
 from candidate w
 
 -- name: submit
--- Put any job into the queue: ready if the project has room for it, else parked.
+-- Put any job into the queue: ready if the project has room for it, else pending.
 with project as (
   select a.project_id, a.parked,
          least(coalesce(cast(p.limits ->> 'queued_jobs' as int), :max_queued),
@@ -74,13 +74,13 @@ select {submit_result},
 from candidate w
 
 -- part: admit_or_park
--- Count the job among the admitted or the parked ones of its project.
+-- Count the job among the admitted or the pending ones of its project.
 admitted = a.admitted + cast(w.has_room as int), parked = a.parked + cast(not w.has_room as int),
 tail = case when w.has_room
        then greatest(a.tail, (select last_value from fair_clock)) + {tick} / a.weight else a.tail end
 
 -- part: stamp_of_admitted
--- Give an admitted job its place in the order of fairness; null for a parked one.
+-- Give an admitted job its place in the order of fairness; null for a pending one.
 case when w.has_room then a.tail - {tick} / a.weight end as stamp
 
 -- part: insert_job
