@@ -28,13 +28,18 @@ log = logs.get(__name__)
 
 @asynccontextmanager
 async def open_context(
-    settings: Settings, *, on_cancel: Callable[[UUID], None] | None = None, max_idle_s: int = 0
+    settings: Settings,
+    *,
+    on_cancel: Callable[[UUID], None] | None = None,
+    on_work: Callable[[str], None] | None = None,
+    max_idle_s: int = 0,
 ) -> AsyncIterator[AppContext]:
     """Open the resources that the settings describe, and close them at the end.
 
     Args:
         settings: The settings.
-        on_cancel: Called with the ID of each job that is to be canceled.
+        on_cancel: For workers: called with the ID of each job that is to be canceled.
+        on_work: For workers: called with a lane in which a job may be ready.
         max_idle_s: See `Database`.
 
     Raises:
@@ -48,7 +53,7 @@ async def open_context(
     database = Database(servers.database_url, max_idle_s=max_idle_s)
     redis = Redis.from_url(servers.redis_url, socket_connect_timeout=1.0)
     notifier = RedisNotifier(servers.redis_url)
-    wakeups = WakeUpListener(redis, on_cancel)
+    wakeups = WakeUpListener(redis, on_cancel, on_work)
     storage = create_storage(settings)
     key = settings.secrets_key
     notifications.use(notifier)
@@ -68,7 +73,7 @@ async def open_context(
         await wakeups.close()
         await redis.aclose()
         await storage.close()
-        notifier.close()
+        await notifier.aclose()
         await database.close()
 
 

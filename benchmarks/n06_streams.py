@@ -88,7 +88,7 @@ async def _append(database_url: str, redis_url: str, jobs: list[UUID]) -> int:
     for job_id in jobs:  # ends the stream
         await _one(database, job_id, SucceededEvent())
     notifications.use(None)
-    notifier.close()
+    await notifier.aclose()
     await database.close()
     return len(tasks)
 

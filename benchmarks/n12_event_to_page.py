@@ -103,5 +103,5 @@ async def _append(database_url: str, redis_url: str, job_id: UUID) -> None:
         async with database.transaction() as session:
             await append(session, job_id=job_id, attempt=1, events=lines)
     notifications.use(None)
-    notifier.close()
+    await notifier.aclose()
     await database.close()

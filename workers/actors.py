@@ -20,7 +20,7 @@ from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
 from dramatiq.errors import ConnectionClosed
 from dramatiq.message import Message
 
-from backend.core.notifications import actor_name, client, queue_name
+from backend.core.notifications import NAMESPACE, actor_name, client, queue_name
 
 BLOCK_S = 1
 """Maximum wait of the consumer, and so of a stop."""
@@ -107,7 +107,7 @@ class WakingBroker(RedisBroker):
     def __init__(self, *, url: str, wake: Callable[[], None]) -> None:
         super().__init__(
             client=client(url),
-            namespace="puras:tickets",
+            namespace=NAMESPACE,
             middleware=[],
             # Messages carry no data: a sweep claims what a lost process held.
             maintenance_chance=1_000,

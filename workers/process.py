@@ -49,6 +49,23 @@ CONSUMER_STOP_MS = 5_000
 """Ignore that a message cannot be returned without Redis."""
 
 
+class _Recipients:
+    """Passes notifications to the supervisor, which starts after the subscription to them."""
+
+    def __init__(self) -> None:
+        self.supervisor: Supervisor | None = None
+
+    def cancel(self, job_id: UUID) -> None:
+        """Cancel a job of this process."""
+        if self.supervisor is not None:
+            self.supervisor.cancel(job_id)
+
+    def receive_wakeup(self, lane: str) -> None:
+        """Check whether there are jobs of a lane to claim."""
+        if self.supervisor is not None:
+            self.supervisor.receive_wakeup(lane)
+
+
 def main() -> int:
     """Run one worker process until SIGTERM or SIGINT."""
     current = settings()
@@ -63,20 +80,21 @@ async def _run(current: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    supervisors: list[Supervisor] = []
+    recipients = _Recipients()
     liveness = Liveness(int(sys.argv[3])) if len(sys.argv) > 3 else None
     if liveness is not None:  # started first, since the process may have to wait for the database
         showing_life = asyncio.create_task(liveness.send_forever(), name="liveness signals")
-
-    def cancel(job_id: UUID) -> None:
-        for supervisor in supervisors:
-            supervisor.cancel(job_id)
 
     await require_startable(current)
     traces = tracing(current.otlp_endpoint, role="worker", version=version())
     async with (
         traces,
-        open_context(current, on_cancel=cancel, max_idle_s=MAX_IDLE_IN_TRANSACTION_S) as context,
+        open_context(
+            current,
+            on_cancel=recipients.cancel,
+            on_work=recipients.receive_wakeup,
+            max_idle_s=MAX_IDLE_IN_TRANSACTION_S,
+        ) as context,
     ):
         groups, why_no_groups = open_control_groups(cpus=current.job_cpus)
         if groups is None:
@@ -128,7 +146,7 @@ async def _run(current: Settings) -> None:
             host=host,
             launch_id=UUID(sys.argv[2]) if len(sys.argv) > 2 else None,
         )
-        supervisors.append(supervisor)
+        recipients.supervisor = supervisor
         following = asyncio.create_task(
             sandbox_policy.follow_accounts(context.database, current.sandbox, runner), name="people"
         )

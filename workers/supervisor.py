@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 from backend.context import AppContext
-from backend.core import logs
+from backend.core import logs, notifications
 from backend.core.background_tasks import PeriodicTask
 from backend.core.clock import now
 from backend.core.metrics.instruments import CLAIM, JOB_QUEUE_WAIT
@@ -61,6 +61,7 @@ class Supervisor:
         launch_id: UUID | None = None,
     ) -> None:
         self._host = host
+        self._is_reported_free = False
         self._is_short = False
         self._ids = worker_ids(launch_id or uuid4())
         self.worker_id = next(self._ids)
@@ -106,6 +107,14 @@ class Supervisor:
         """Check whether there are jobs to claim."""
         self._wake.set()
 
+    def receive_wakeup(self, lane: str) -> None:
+        """Check whether there are jobs to claim, or let another process do so if this one takes none."""
+        if self._is_free():
+            self._wake.set()
+        else:
+            self._report_capacity()
+            notifications.send_now(notifications.WorkerWakeup(lane))
+
     def cancel(self, job_id: UUID) -> None:
         """End the job if it runs in this process."""
         attempt = self._attempts.get(job_id)
@@ -119,6 +128,7 @@ class Supervisor:
         for attempt in self._attempts.values():
             attempt.leave()
         self._stopping.set()
+        self._report_capacity()
         self._wake.set()
 
     async def rejoin(self, worker_id: UUID, layers: Sequence[str]) -> None:
@@ -151,8 +161,10 @@ class Supervisor:
             await self._wake.wait()
             self._wake.clear()
             self._cancelled_while_claiming.clear()
+            self._report_capacity()  # before the claim, which does not see jobs that are submitted during it
             with self._sweeper.tolerate_outage():
                 await self._claim_until_full()
+                self._report_capacity()
                 await self._claim_children()
         await periodic.stop(until_drain)
         await self._drain(drain_s)
@@ -161,6 +173,18 @@ class Supervisor:
         with self._sweeper.tolerate_outage():  # otherwise the lease expires
             async with self._context.database.transaction() as session:
                 await worker_registry.leave(session, self.worker_id)
+
+    def _is_free(self) -> bool:
+        is_available = not self._stopping.is_set() and self._quarantine_lane is None and not self._is_short
+        return is_available and self.running < self._capacity
+
+    def _report_capacity(self, *, is_repeated: bool = False) -> None:
+        """Report whether this process can take jobs if that has changed, or again, since Redis may have lost it."""
+        is_free = self._is_free()
+        if is_repeated or is_free is not self._is_reported_free:
+            self._is_reported_free = is_free
+            process = self._context.wakeups.process
+            notifications.send_now(notifications.FreeWorker(process, self._lanes, is_free=is_free))
 
     async def _claim_children(self) -> None:
         """Start subjobs of this process' jobs, beyond the capacity, since their parents wait for them."""
@@ -283,6 +307,7 @@ class Supervisor:
                 are_heartbeats_known = await self._sweeper.recover()
                 await self._compare_with_database(are_heartbeats_known=are_heartbeats_known)
         finally:
+            self._report_capacity(is_repeated=True)
             self._wake.set()
 
     async def _compare_with_database(self, *, are_heartbeats_known: bool) -> None:

@@ -1,8 +1,8 @@
 """Send notifications over Redis: wake-ups of workers and followers, cancellations, parts of replies.
 
-A unit of work enqueues messages on its session (`note`); `ship` sends them after the commit. The database remains the
-only source of truth. An unavailable Redis never fails a request: without messages workers claim once per sweep, and
-followers read the database once a second.
+A unit of work enqueues messages on its session (`note`); `send_enqueued` sends them after the commit. The database
+remains the only source of truth. An unavailable Redis never fails a request: without messages workers claim once per
+sweep, and followers read the database once a second.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import redis
 from dramatiq import Message as Envelope
 from dramatiq.brokers.redis import RedisBroker
+from redis.asyncio import Redis as AsyncRedis
+from redis.asyncio.client import Pipeline
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -27,6 +29,16 @@ from backend.core.metrics.instruments import MESSAGES_SENT, REDIS_FAILURES
 
 log = logs.get(__name__)
 
+_WAKE_WORKER: Final = """
+for _ = 1, redis.call('LLEN', KEYS[1]) do
+  local process = redis.call('LMOVE', KEYS[1], KEYS[1], 'LEFT', 'RIGHT')
+  if redis.call('PUBLISH', ARGV[1] .. process, ARGV[2]) > 0 then return 1 end
+  redis.call('LREM', KEYS[1], 0, process)
+end
+return 0
+"""
+"""Wake the next free worker of a lane. A process that does not listen any more has ended, and leaves the list."""
+
 WAKE_CHANNEL = "puras:wake"
 """Pub/sub channel of new events, each `<job ID> <seq of its newest event>`, followed by ` end` for the last event."""
 LAST = "end"
@@ -34,6 +46,10 @@ CANCEL_CHANNEL = "puras:cancel"
 """Pub/sub channel of the IDs of jobs to cancel."""
 DELTA_CHANNEL = "puras:delta"
 """Pub/sub channel of parts of replies, each `<job ID> <JSON>`."""
+WORK_CHANNEL = "puras:work:"
+"""Start of the pub/sub channel of a worker process, which receives lanes in which jobs may be ready."""
+NAMESPACE = "puras:tickets"
+"""Namespace of the Dramatiq queues."""
 RESPONSE_TIMEOUT_S = 0.5
 """A Redis that has not responded after this time counts as unavailable."""
 MAX_PENDING = 1_000
@@ -82,7 +98,17 @@ class Delta:
         return json.dumps({**fields, "restart": True} if self.is_restart else fields)
 
 
-Message = WorkerWakeup | EventNotification | CancelCall | Delta
+@dataclass(frozen=True, slots=True)
+class FreeWorker:
+    """Reports whether a worker process can take jobs of its lanes."""
+
+    process: str
+    """Name of the process in its channel."""
+    lanes: Sequence[str]
+    is_free: bool
+
+
+Message = WorkerWakeup | EventNotification | CancelCall | Delta | FreeWorker
 
 
 class Notifier(Protocol):
@@ -130,6 +156,11 @@ def send_now(message: Message) -> None:
         _notifier.send([message])
 
 
+def free_workers_key(lane: str) -> str:
+    """Return the key of the list of the processes that can take jobs of a lane."""
+    return f"puras:free:{lane}"
+
+
 def queue_name(lane: str) -> str:
     """Return the name of the Dramatiq queue for the wake-ups of a lane."""
     return f"lane-{lane}"
@@ -151,77 +182,101 @@ def client(redis_url: str) -> redis.Redis:
 
 
 class RedisNotifier:
-    """Sends messages over Redis from a separate thread, so that a slow Redis never blocks the event loop."""
+    """Sends messages over Redis from the event loop, in batches.
+
+    A wake-up goes directly to one process that has reported that it can take jobs. If none has, the wake-up becomes a
+    message in the Dramatiq queue of the lane, where it waits for a worker.
+    """
 
     def __init__(self, redis_url: str) -> None:
-        self._client = client(redis_url)
-        self._broker = RedisBroker(client=self._client, namespace="puras:tickets")
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="notifier")
+        self._client = AsyncRedis.from_url(
+            redis_url,
+            socket_timeout=RESPONSE_TIMEOUT_S,
+            socket_connect_timeout=RESPONSE_TIMEOUT_S,
+            retry=AsyncRetry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+        )
+        self._broker = RedisBroker(client=client(redis_url), namespace=NAMESPACE)
         self._unavailable_until = 0.0
         self._pending: list[Message] = []
-        self._is_sending = False
+        self._sending: asyncio.Task[None] | None = None
 
     async def notify(self, messages: Iterable[Message]) -> None:
         """Enqueue all messages without waiting for Redis; wake-ups of workers are sent first and deduplicated."""
         self.send(messages)
 
     def send(self, messages: Iterable[Message]) -> None:
-        """Send all messages without waiting, from synchronous code."""
+        """Send all messages without waiting, from synchronous code of the event loop."""
         if time.monotonic() < self._unavailable_until or len(self._pending) >= MAX_PENDING:
             return
         self._pending.extend(messages)
-        if self._pending and not self._is_sending:
-            self._send_batch()
+        if self._pending and self._sending is None:
+            self._sending = asyncio.create_task(self._send_pending(), name="notifications")
 
-    def close(self) -> None:
-        """Send pending messages, stop the thread and close the connections."""
-        self._thread.shutdown(wait=True)
-        rest, self._pending = self._pending, []
-        self._send(rest)
-        self._client.close()
+    async def aclose(self) -> None:
+        """Send pending messages, and close the connections."""
+        if self._sending is not None:
+            await self._sending
+        await self._client.aclose()
+        self._broker.client.close()
 
-    def _send_batch(self) -> None:
-        """Pass all pending messages to the thread; messages that arrive meanwhile form the next batch."""
-        self._is_sending = True
-        batch, self._pending = self._pending, []
-        sent = asyncio.get_running_loop().run_in_executor(self._thread, self._send, batch)
-        sent.add_done_callback(self._is_sent)
-
-    def _is_sent(self, sent: asyncio.Future[None]) -> None:
-        self._is_sending = False
-        if not sent.cancelled() and (error := sent.exception()) is not None:
-            log.error("notification not sent", error=repr(error))
-        if self._pending:
-            self._send_batch()
-
-    def _send(self, messages: list[Message]) -> None:
-        if time.monotonic() < self._unavailable_until:
-            return  # an earlier batch has found Redis unavailable
-        wakeups = dict.fromkeys(message for message in messages if isinstance(message, WorkerWakeup))
-        others = (message for message in messages if not isinstance(message, WorkerWakeup))
+    async def _send_pending(self) -> None:
+        """Send batches until no message is pending; messages that arrive meanwhile form the next batch."""
         try:
-            for message in (*wakeups, *others):
-                self._send_one(message)
-        except redis.RedisError as error:
-            self._unavailable_until = time.monotonic() + RETRY_AFTER_S
-            REDIS_FAILURES.inc()
-            log.warning("redis unavailable; jobs start with the next sweep", error=str(error))
+            while self._pending:
+                batch, self._pending = self._pending, []
+                try:
+                    await self._send_batch(batch)
+                except redis.RedisError as error:
+                    self._unavailable_until = time.monotonic() + RETRY_AFTER_S
+                    self._pending.clear()
+                    REDIS_FAILURES.inc()
+                    log.warning("redis unavailable; jobs start with the next sweep", error=str(error))
+        finally:
+            self._sending = None
 
-    def _send_one(self, message: Message) -> None:
-        match message:
-            case WorkerWakeup(lane):
-                self._broker.declare_queue(queue_name(lane))
-                self._broker.enqueue(_envelope(lane))
-                MESSAGES_SENT.labels("ticket").inc()
-            case EventNotification(job_id, seq, is_last):
-                self._client.publish(WAKE_CHANNEL, f"{job_id} {seq} {LAST if is_last else ''}")
-                MESSAGES_SENT.labels("wake_up").inc()
-            case CancelCall(job_id):
-                self._client.publish(CANCEL_CHANNEL, str(job_id))
-                MESSAGES_SENT.labels("cancel").inc()
-            case Delta(job_id):
-                self._client.publish(DELTA_CHANNEL, f"{job_id} {message.as_body()}")
-                MESSAGES_SENT.labels("delta").inc()
+    async def _send_batch(self, batch: Sequence[Message]) -> None:
+        lanes = [*dict.fromkeys(message.lane for message in batch if isinstance(message, WorkerWakeup))]
+        pipeline = self._client.pipeline(transaction=False)
+        for message in batch:
+            if isinstance(
+                message, FreeWorker
+            ):  # first, as a wake-up must not go to a process that cannot take it
+                _add(pipeline, message)
+        first = len(pipeline)
+        for lane in lanes:
+            pipeline.eval(_WAKE_WORKER, 1, free_workers_key(lane), WORK_CHANNEL, lane)
+        for message in batch:
+            if not isinstance(message, FreeWorker):
+                _add(pipeline, message)
+        woken = (await pipeline.execute())[first : first + len(lanes)]
+        MESSAGES_SENT.labels("ticket").inc(len(lanes))
+        queued = [lane for lane, is_woken in zip(lanes, woken, strict=True) if not is_woken]
+        if queued:
+            await asyncio.to_thread(self._enqueue, queued)
+
+    def _enqueue(self, lanes: Iterable[str]) -> None:
+        for lane in lanes:
+            self._broker.declare_queue(queue_name(lane))
+            self._broker.enqueue(_envelope(lane))
+
+
+def _add(pipeline: Pipeline, message: Message) -> None:
+    """Add a message other than a wake-up of a worker to a batch."""
+    match message:
+        case EventNotification(job_id, seq, is_last):
+            pipeline.publish(WAKE_CHANNEL, f"{job_id} {seq} {LAST if is_last else ''}")
+            MESSAGES_SENT.labels("wake_up").inc()
+        case CancelCall(job_id):
+            pipeline.publish(CANCEL_CHANNEL, str(job_id))
+            MESSAGES_SENT.labels("cancel").inc()
+        case Delta(job_id):
+            pipeline.publish(DELTA_CHANNEL, f"{job_id} {message.as_body()}")
+            MESSAGES_SENT.labels("delta").inc()
+        case FreeWorker(process, lanes, is_free):
+            for lane in lanes:
+                pipeline.lrem(free_workers_key(lane), 0, process)
+                if is_free:
+                    pipeline.rpush(free_workers_key(lane), process)
 
 
 def _envelope(lane: str) -> Envelope[Any]:

@@ -7,14 +7,14 @@ import contextlib
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from backend.core import background_tasks, logs
-from backend.core.notifications import CANCEL_CHANNEL, DELTA_CHANNEL, LAST, WAKE_CHANNEL
+from backend.core.notifications import CANCEL_CHANNEL, DELTA_CHANNEL, LAST, WAKE_CHANNEL, WORK_CHANNEL
 
 log = logs.get(__name__)
 
@@ -69,9 +69,24 @@ class Subscription:
 class WakeUpListener:
     """Subscription of this process, which reconnects after outages of Redis until it is closed."""
 
-    def __init__(self, redis: Redis, on_cancel: Callable[[UUID], None] | None = None) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        on_cancel: Callable[[UUID], None] | None = None,
+        on_work: Callable[[str], None] | None = None,
+    ) -> None:
+        """Prepare the subscription.
+
+        Args:
+            redis: The server.
+            on_cancel: For workers: called with the ID of each job that is to be canceled.
+            on_work: For workers: called with a lane in which a job may be ready for this process.
+        """
+        self.process = uuid4().hex
+        """Name of this process in its channel of wake-ups."""
         self._redis = redis
         self._on_cancel = on_cancel
+        self._on_work = on_work
         self._subscriptions: defaultdict[str, set[Subscription]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
 
@@ -118,13 +133,15 @@ class WakeUpListener:
         """
         async with self._redis.pubsub() as subscription:
             channels = [WAKE_CHANNEL, DELTA_CHANNEL if self._on_cancel is None else CANCEL_CHANNEL]
+            if self._on_work is not None:
+                channels.append(f"{WORK_CHANNEL}{self.process}")
             async with asyncio.timeout(MAX_SILENCE_S) as silence:
                 await subscription.subscribe(*channels)
                 async with _running(_ping(subscription)):
                     async for message in subscription.listen():
                         silence.reschedule(asyncio.get_running_loop().time() + MAX_SILENCE_S)
                         if message["type"] == "message":
-                            self._dispatch(message["channel"], message["data"])
+                            self._dispatch(message["channel"].decode(), message["data"])
                         elif message["type"] == "subscribe":  # also after the library has connected again
                             self._notify_all()
 
@@ -133,16 +150,19 @@ class WakeUpListener:
             for subscription in subscriptions:
                 subscription.notify(is_last=True)
 
-    def _dispatch(self, channel: bytes, data: bytes) -> None:
+    def _dispatch(self, channel: str, data: bytes) -> None:
         try:
             job, _, rest = data.decode("ascii").partition(" ")
-            if channel.decode() == CANCEL_CHANNEL and self._on_cancel is not None:
+            if channel == CANCEL_CHANNEL and self._on_cancel is not None:
                 self._on_cancel(UUID(job))
                 return
         except ValueError:
             return  # not a message of this application
+        if self._on_work is not None and channel.startswith(WORK_CHANNEL):
+            self._on_work(job)
+            return
         for subscription in self._subscriptions.get(job, ()):
-            if channel.decode() == DELTA_CHANNEL:
+            if channel == DELTA_CHANNEL:
                 subscription.add_delta(rest)
             else:
                 subscription.notify(is_last=LAST in rest.split())

@@ -59,7 +59,7 @@ async def live_notifications(agents: Agents, redis_url: str) -> AsyncIterator[No
     finally:
         await agents.instance.wakeups.close()
         notifications.use(None)
-        notifier.close()
+        await notifier.aclose()
 
 
 async def test_follower_receives_deltas_and_then_complete_reply(agents: Agents, redis_url: str) -> None:

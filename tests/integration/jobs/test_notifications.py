@@ -6,8 +6,8 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager, closing
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
@@ -20,6 +20,7 @@ from backend.core.notifications import (
     RESPONSE_TIMEOUT_S,
     Delta,
     EventNotification,
+    FreeWorker,
     RedisNotifier,
     WorkerWakeup,
 )
@@ -37,7 +38,7 @@ async def test_frozen_redis_delays_requests_only_briefly() -> None:
             for _ in range(20):
                 group.create_task(notifier.notify([WorkerWakeup("default"), EventNotification(uuid4(), 1)]))
         assert time.monotonic() - began < 4 * RESPONSE_TIMEOUT_S, "only the first notification waits"
-        notifier.close()
+        await notifier.aclose()
 
 
 async def test_notifications_during_a_send_are_complete_and_wakeups_deduplicated(redis_url: str) -> None:
@@ -47,23 +48,46 @@ async def test_notifications_during_a_send_are_complete_and_wakeups_deduplicated
         notifier = RedisNotifier(redis_url)
         for word in words:
             notifier.send([word, WorkerWakeup("default")])
-        notifier.close()
+        await notifier.aclose()
         bodies = [json.loads(body.partition(b" ")[2]) for body in _data(pubsub, len(words))]
         assert [body["text"] for body in bodies] == [word.text for word in words]
         assert 1 <= redis.llen("puras:tickets:lane-default") < len(words)
 
 
+async def test_wakeup_goes_to_free_processes_in_turn_and_without_one_to_the_queue(redis_url: str) -> None:
+    """A process that has ended without a report leaves the list at the next wake-up."""
+    received: list[str] = []
+    async with (
+        aclosing(RedisNotifier(redis_url)) as notifier,
+        listening_for_work(redis_url, received, "a") as first,
+        listening_for_work(redis_url, received, "b") as second,
+    ):
+        for process in ("ended", first, second):
+            notifier.send([FreeWorker(process, ["default"], is_free=True)])
+        for number in range(1, 5):
+            notifier.send([WorkerWakeup("default")])
+            await _until(lambda number=number: len(received) == number)
+        assert received == ["a default", "b default", "a default", "b default"]
+        notifier.send([FreeWorker(first, ["default"], is_free=False)])
+        notifier.send([WorkerWakeup("default")])
+        await _until(lambda: received[4:] == ["b default"])
+        notifier.send([FreeWorker(second, ["default"], is_free=False)])
+        with closing(Redis.from_url(redis_url)) as redis:
+            assert redis.llen("puras:tickets:lane-default") == 0
+            notifier.send([WorkerWakeup("default")])
+            await _until(lambda: redis.llen("puras:tickets:lane-default") == 1)
+
+
 async def test_subscription_that_loses_packets_is_replaced_within_10_s(
     redis_url: str,
 ) -> None:
-    with closing(RedisNotifier(redis_url)) as notifier:
-        async with subscribe(redis_url) as (proxy, wakeups):
-            with wakeups.subscribe(JOB) as subscription:
-                await _send_until_received(notifier, subscription, "before")
-                proxy.stall()
-                subscription.deltas()
-                await _send_until_received(notifier, subscription, "after")
-                assert proxy.accepted == 2
+    async with aclosing(RedisNotifier(redis_url)) as notifier, subscribe(redis_url) as (proxy, wakeups):
+        with wakeups.subscribe(JOB) as subscription:
+            await _send_until_received(notifier, subscription, "before")
+            proxy.stall()
+            subscription.deltas()
+            await _send_until_received(notifier, subscription, "after")
+            assert proxy.accepted == 2
 
 
 async def test_reconnected_subscription_notifies_all_followers(redis_url: str) -> None:
@@ -88,6 +112,26 @@ async def subscribe(redis_url: str) -> AsyncIterator[tuple[TcpProxy, WakeUpListe
             yield proxy, wakeups
         finally:
             await wakeups.close()
+
+
+@asynccontextmanager
+async def listening_for_work(redis_url: str, received: list[str], name: str) -> AsyncIterator[str]:
+    """Record the wake-ups of a process, and return its name in Redis."""
+    async with AsyncRedis.from_url(redis_url) as redis:
+        wakeups = WakeUpListener(redis, on_work=lambda lane: received.append(f"{name} {lane}"))
+        wakeups.start()
+        with wakeups.subscribe(JOB, only_end=True) as subscription:
+            await _wait_until_notified(subscription)
+        try:
+            yield wakeups.process
+        finally:
+            await wakeups.close()
+
+
+async def _until(is_true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not is_true():  # noqa: ASYNC110 - Redis has no event for it
+            await asyncio.sleep(0.01)
 
 
 async def _wait_until_notified(subscription: Subscription) -> None:
