@@ -50,3 +50,14 @@ def test_spans_are_drawn_as_a_tree_with_their_times(monkeypatch: pytest.MonkeyPa
     assert half == whole // 2
     assert lines[3].rstrip().endswith("…")
     assert list(waterfall.lines([])) == ["The job has no spans yet."]
+
+
+def test_spans_without_a_root_are_drawn_as_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    circle = [span("tool", "llm", 5, 1_000), span("llm", "tool", 2, 3_000), span("step", "step", 0, None)]
+    assert _labels(circle) == ["step", "llm", "  tool"]
+    assert _labels([span("run", None, 0, 9_000), *circle]) == ["run", "step", "llm", "  tool"]
+
+
+def _labels(spans: list[dict[str, Any]]) -> list[str]:
+    return [line[: len(line) - len(line.lstrip())] + line.split()[0] for line in waterfall.lines(spans)]

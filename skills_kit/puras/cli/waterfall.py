@@ -49,16 +49,26 @@ def _rows(spans: Sequence[Span]) -> Iterator[_Row]:
     for span in spans:
         parent = span["parent_span_id"]
         children[parent if parent in known else None].append(span)
-    yield from _below(None, 0, children)
+    drawn: set[int] = set()
+    yield from _tree(children[None], 0, children, drawn)
+    # Spans that are their own ancestors have no root: each tree of them starts at its earliest span.
+    for span in sorted(spans, key=_start_ms):
+        yield from _tree([span], 0, children, drawn)
 
 
-def _below(parent: str | None, depth: int, children: Mapping[str | None, list[Span]]) -> Iterator[_Row]:
-    for span in sorted(children.get(parent, ()), key=_start_ms):
+def _tree(
+    spans: Sequence[Span], depth: int, children: Mapping[str | None, list[Span]], drawn: set[int]
+) -> Iterator[_Row]:
+    """Yield the rows of these spans and of everything below them, without the spans that are already drawn."""
+    for span in sorted(spans, key=_start_ms):
+        if id(span) in drawn:
+            continue
+        drawn.add(id(span))
         name = str(span["name"])
         kind = "" if span["kind"] == name else f"{span['kind']} "
         label = f"{'  ' * min(depth, _MAX_DEPTH)}{kind}{name}"
         yield _Row(printing.plain(label), _start_ms(span), span["duration_ms"], span)
-        yield from _below(span["span_id"], depth + 1, children)
+        yield from _tree(children.get(span["span_id"], ()), depth + 1, children, drawn)
 
 
 def _start_ms(span: Span) -> float:
