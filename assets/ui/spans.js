@@ -7,20 +7,17 @@ const TERMINAL = ["succeeded", "failed", "cancelled"];
 const OPENS = {
   queued: ["queue", "Queued"],
   started: ["attempt", "Attempt"],
-  environment_started: ["environment", "Environment"],
   function_start: ["function", "Function"],
   waiting: ["waiting", "Awaiting approval"],
 };
-const WITHIN_ATTEMPT = ["function", "environment", "attempt"];
+const WITHIN_ATTEMPT = ["function", "attempt"];
 const CLOSES = {
   started: ["queue", "waiting"],
   waiting: WITHIN_ATTEMPT,
   requeued: WITHIN_ATTEMPT,
-  environment_ready: ["environment"],
-  environment_failed: ["environment"],
   ...Object.fromEntries(TERMINAL.map((type) => [type, [...WITHIN_ATTEMPT, "waiting", "queue", "run"]])),
 };
-const PARENT = { queue: "run", waiting: "run", attempt: "run", environment: "attempt", function: "attempt" };
+const PARENT = { queue: "run", waiting: "run", attempt: "run", function: "attempt" };
 
 /** The spans of a job's events, each after its parent. */
 export function spansOf(events, skill = "") {

@@ -6,7 +6,7 @@ import { useInSight } from "./stream";
 
 const ROW = 28; // px
 const PAGE = 15;
-const COLORS = { llm: "model", tool: "tool", child: "tool", function: "sandbox", environment: "sandbox", waiting: "approval" };
+const COLORS = { llm: "model", tool: "tool", child: "tool", function: "sandbox", waiting: "approval" };
 const LEGEND = [["model", "model"], ["tool", "tool"], ["sandbox", "code"], ["approval", "awaiting approval"]];
 
 export const colorOf = (span) => COLORS[span.kind] ?? "group";

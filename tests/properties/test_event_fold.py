@@ -19,7 +19,7 @@ def histories(draw: st.DrawFn) -> list[EventRead]:
     types = ["queued"]
     for attempt in range(draw(st.integers(0, 4))):
         types += [f"started:{attempt + 1}", *draw(st.lists(st.just("log"), max_size=3))]
-        types += draw(st.sampled_from([[], ["environment_started", "environment_ready"]]))
+        types += draw(st.sampled_from([[], ["environment", "sandbox"]]))
         types += draw(st.sampled_from([[], ["function_start"]]))
         types.append(draw(st.sampled_from(["requeued", "waiting"])))
     types += draw(st.sampled_from([[], ["started:9"], ["started:9", "function_start"]]))

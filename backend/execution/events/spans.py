@@ -16,23 +16,19 @@ from backend.execution.events.schemas import EventRead, SpanRead
 OPENS = {
     "queued": ("queue", "waiting in the queue"),
     "started": ("attempt", "attempt"),
-    "environment_started": ("environment", "building the environment"),
     "function_start": ("function", "function"),
     "waiting": ("waiting", "awaiting approval"),
 }
 CLOSES = {
     "started": ("queue", "waiting"),
-    "waiting": ("function", "environment", "attempt"),
-    "requeued": ("function", "environment", "attempt"),
-    "environment_ready": ("environment",),
-    "environment_failed": ("environment",),
-    **dict.fromkeys(TERMINAL_TYPES, ("function", "environment", "attempt", "waiting", "queue", "run")),
+    "waiting": ("function", "attempt"),
+    "requeued": ("function", "attempt"),
+    **dict.fromkeys(TERMINAL_TYPES, ("function", "attempt", "waiting", "queue", "run")),
 }
 _PARENT = {
     "queue": "run",
     "waiting": "run",
     "attempt": "run",
-    "environment": "attempt",
     "function": "attempt",
 }
 

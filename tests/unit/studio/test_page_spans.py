@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, get_args
 from uuid import UUID
 
 import pytest
 
 from backend.execution.events import spans
 from backend.execution.events.schemas import EventRead
+from backend.execution.events.types import JobEvent
 from rxconfig import BUN
 from studio.prerender import ROOT
 
@@ -57,8 +59,7 @@ HISTORIES: Final[dict[str, list[tuple[str, dict[str, Any]]]]] = {
     "a function": [
         ("queued", {"skill": "triage", "source": "api"}),
         STARTED,
-        ("environment_started", {}),
-        ("environment_ready", {}),
+        ("environment", {"log": "Installed 1 package"}),
         ("function_start", {"name": "run", "module": "main", "func": "run"}),
         ("log", {"stream": "stdout", "text": "hello"}),
         ("succeeded", {}),
@@ -135,6 +136,23 @@ def test_page_and_api_have_the_same_spans(name: str) -> None:
         if span["kind"] != "ghost"
     ]
     assert sorted(drawn, key=str) == sorted(expected, key=str)
+
+
+def test_spans_are_derived_from_existing_events_only() -> None:
+    known = {kind.type for kind in get_args(JobEvent)}
+    assert {*spans.OPENS, *spans.CLOSES} <= known
+    source = (ROOT / "assets/ui/spans.js").read_text(encoding="utf-8")
+    of_page = {
+        key
+        for name in ("OPENS", "CLOSES", "READS")
+        for key in re.findall(r"^  (\w+)[:(]", _object(source, name), flags=re.MULTILINE)
+    }
+    assert {"queued", "waiting", "model_response"} <= of_page
+    assert of_page <= known
+
+
+def _object(source: str, name: str) -> str:
+    return source.partition(f"const {name} = {{")[2].partition("\n};")[0]
 
 
 def test_cost_of_a_span_includes_its_children() -> None:

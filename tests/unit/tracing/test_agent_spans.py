@@ -63,7 +63,7 @@ def test_tool_call_span_names_the_tool_without_its_inputs() -> None:
     }
 
 
-@pytest.mark.parametrize("kind", ["llm", "tool", "step", "function", "environment", "something new"])
+@pytest.mark.parametrize("kind", ["llm", "tool", "step", "function", "something new"])
 @pytest.mark.parametrize("value", [PRIVATE, [PRIVATE], {"a": PRIVATE}, None, True, 1.5, "x" * 100_000])
 def test_values_from_events_are_limited(kind: str, value: Any) -> None:
     odd = view(kind, tool=value, model=value, input_tokens=value, name=value, text=PRIVATE)
