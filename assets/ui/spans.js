@@ -59,7 +59,7 @@ function close(fold, type, payload, at) {
   if (ending.includes("attempt")) {
     endStep(fold, at);
     if (type === "requeued") Object.assign(fold.open.attempt, { state: payload.reason?.includes("lost") ? "lost" : "", hint: payload.reason ?? "" });
-    if (type === "failed") Object.assign(fold.open.attempt, { state: "failed", hint: payload.error_code ?? "" });
+    if (type === "failed") Object.assign(fold.open.attempt, { state: "failed", hint: payload.code ?? "" });
   }
   if (type === "failed" && fold.open.function) fold.open.function.state = "failed";
   for (const kind of ending) {

@@ -90,7 +90,7 @@ HISTORIES: Final[dict[str, list[tuple[str, dict[str, Any]]]]] = {
         call("lookup", "a", 1),
         ("requeued", {"reason": "worker lost"}),
         ("started", {"attempt": 2, "worker": "v"}),
-        ("failed", {"error_code": "worker_lost"}),
+        ("failed", {"error": "The worker process was lost.", "code": "worker_lost"}),
     ],
     "one that still runs": [("queued", {"skill": "triage"}), STARTED, reply(1, 30), call("lookup", "a", 1)],
 }
@@ -158,6 +158,16 @@ def _object(source: str, name: str) -> str:
 def test_cost_of_a_span_includes_its_children() -> None:
     (run, *_) = in_the_browser(events_of(HISTORIES["an agent that asks a person"]))
     assert (run["cost"], run["tokens"]) == (30 + 12 + 20 + 10, 45)
+
+
+def test_failed_attempt_names_its_error_code() -> None:
+    attempts = [
+        span
+        for span in in_the_browser(events_of(HISTORIES["a worker that was lost"]))
+        if span["kind"] == "attempt"
+    ]
+    assert [span["state"] for span in attempts] == ["lost", "failed"]
+    assert attempts[1]["hint"] == "worker_lost"
 
 
 def test_replayed_steps_have_no_cost() -> None:
