@@ -102,7 +102,7 @@ def test_worker_without_resources_and_due_times_are_shown(signed_in: Page, settl
             row.get_by_title("This worker claims no jobs. 12 MiB of memory available, 200 MiB needed")
         ).to_be_visible()
         queue = signed_in.get_by_role("table", name="Queue").get_by_role("row")
-        expect(queue.filter(has_text="Start time in the future")).to_contain_text(
+        expect(queue.filter(has_text="Not before the start time")).to_contain_text(
             re.compile("due in 1 h (29|30) m")
         )
     settled.api.post(f"/v1/jobs/{job_id}/cancel")

@@ -18,6 +18,15 @@ MAX_FUNDS_DELAY: Final = timedelta(seconds=60)
 """A job in an empty project that may start within this time waits for money: the delay between two attempts to start
 is shorter."""
 REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
+_SUMMARIES: Final[dict[Reason, str]] = {
+    "not_before": "not before the start time",
+    "wallet_empty": "the wallet is empty",
+    "wallet_held": "for credit: the rest of the wallet is reserved for jobs that run or are ready",
+    "project_limit": "for the concurrency limit of the project",
+    "no_worker": "no worker in lane {lane}",
+    "runs_alone": "for a worker without other jobs, since worker processes were lost while it ran",
+    "next_in_line": "for a free worker",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +63,17 @@ def reason_code(state: QueueState) -> Reason:
     return "runs_alone" if state.is_quarantined else "next_in_line"
 
 
+def reason_summary(reason: Reason, lane: str) -> str:
+    """Return the reason as text without the values of a job, for all jobs of a lane that wait for it."""
+    return _SUMMARIES[reason].format(lane=lane)
+
+
 def reason_text(state: QueueState) -> str:
     """Return the reason as text that follows "waits: "."""
-    texts: dict[Reason, str] = {
-        "not_before": f"not before {state.not_before:%Y-%m-%d %H:%M:%S} UTC" if state.not_before else "",
-        "wallet_empty": f"the available balance is less than its maximum cost of {dollars(state.required_micros)}"
-        if state.required_micros
-        else "the wallet is empty",
-        "wallet_held": "for credit: the rest of the wallet is reserved for jobs that run or are ready",
-        "project_limit": f"for the concurrency limit of the project ({state.admitted}/{state.concurrency_limit})",
-        "no_worker": f"no worker in lane {state.lane}",
-        "runs_alone": "for a worker without other jobs, since worker processes were lost while it ran",
-        "next_in_line": "for a free worker",
-    }
-    return texts[reason_code(state)]
+    reason = reason_code(state)
+    if reason == "not_before" and state.not_before is not None:
+        return f"not before {state.not_before:%Y-%m-%d %H:%M:%S} UTC"
+    if reason == "wallet_empty" and state.required_micros:
+        return f"the available balance is less than its maximum cost of {dollars(state.required_micros)}"
+    values = f" ({state.admitted}/{state.concurrency_limit})" if reason == "project_limit" else ""
+    return reason_summary(reason, state.lane) + values

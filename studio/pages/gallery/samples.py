@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from backend.execution.jobs.queue_reason import APPROVAL_REASON, reason_summary
+
 REASONS: Final = {
-    "queued": "project limit of 5 running jobs reached",
+    "queued": reason_summary("next_in_line", "default"),
     "running": "attempt 2",
-    "waiting": "send_mail",
+    "waiting": APPROVAL_REASON,
     "failed": "KeyError: 'total'",
     "cancelled": "by ada@example.org",
 }

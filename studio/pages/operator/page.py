@@ -13,6 +13,7 @@ from backend.administration.admin import workers as registry
 from backend.administration.admin.schemas import StatusTileRead, WaitingJobsRead, WorkerRead
 from backend.core.clock import now
 from backend.core.errors import Missing
+from backend.execution.jobs.queue_reason import reason_summary
 from studio import session
 from studio.components.elements import framed_table, section, tag
 from studio.components.live import Ago, Confirm, Pulse
@@ -25,15 +26,6 @@ from studio.shell import Crumb, Shell, shell
 REFRESH_S: Final = 3
 _MAX_NAMED: Final = 3
 """Maximum number of running jobs that are named for one worker."""
-_REASONS: Final = {
-    "not_before": "Start time in the future",
-    "wallet_empty": "Wallet is empty",
-    "wallet_held": "Balance is reserved for other jobs",
-    "project_limit": "Limit of concurrent jobs of the project",
-    "no_worker": "No worker in this lane",
-    "runs_alone": "Quarantined: must run alone after lost workers",
-    "next_in_line": "Next for a free worker",
-}
 _RESOURCES: Final = {"disk": "disk space", "memory": "memory", "processes": "processes"}
 _TILE_WORDS: Final = {"ok": "Healthy", "wait": "Degraded", "fail": "Down"}
 
@@ -150,7 +142,8 @@ def _worker(worker: WorkerRead) -> WorkerRow:
 
 
 def _waiting(one: WaitingJobsRead) -> WaitingRow:
-    return WaitingRow(one.lane, _REASONS[one.reason], f"{one.jobs:,}", _age(one))
+    reason = reason_summary(one.reason, one.lane)
+    return WaitingRow(one.lane, reason[0].upper() + reason[1:], f"{one.jobs:,}", _age(one))
 
 
 def _age(one: WaitingJobsRead) -> str:

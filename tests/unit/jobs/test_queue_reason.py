@@ -3,7 +3,20 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from backend.execution.jobs.queue_reason import QueueState, reason_text
+import pytest
+
+from backend.administration.admin.schemas import WaitingJobsRead
+from backend.docs_site.pages import FOLDER
+from backend.execution.jobs.queue_reason import (
+    APPROVAL_REASON,
+    REASONS,
+    QueueState,
+    Reason,
+    reason_summary,
+    reason_text,
+)
+from studio.pages.gallery import samples
+from studio.pages.operator.page import _waiting
 
 READY = QueueState(
     stamp=7,
@@ -56,3 +69,23 @@ def test_delayed_job_reports_its_time() -> None:
 def test_quarantined_job_reports_that_it_runs_alone() -> None:
     waits = "for a worker without other jobs, since worker processes were lost while it ran"
     assert reason_text(replace(READY, is_quarantined=True)) == waits
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_admin_page_has_the_text_of_the_job(reason: Reason) -> None:
+    text = _waiting(WaitingJobsRead(lane="gpu", reason=reason, jobs=2, oldest_s=1, next_due_at=None)).reason
+    assert text.lower() == reason_summary(reason, "gpu")
+
+
+def test_gallery_shows_texts_of_jobs() -> None:
+    assert samples.REASONS["queued"] == reason_text(READY)
+    assert samples.REASONS["waiting"] == APPROVAL_REASON
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_troubleshooting_lists_the_reason(reason: Reason) -> None:
+    page = (FOLDER / "troubleshooting.md").read_text(encoding="utf-8")
+    section = page.partition("## A job stays in the queue")[2].partition("\n## ")[0]
+    listed = [line[3:].partition("`")[0] for line in section.splitlines()[4:] if line.startswith("| `")]
+    starts = [text.partition("…")[0].partition(" (")[0].strip() for text in listed]
+    assert any(start and reason_summary(reason, "gpu").startswith(start) for start in starts)
