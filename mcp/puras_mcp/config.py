@@ -1,6 +1,7 @@
-"""Read URL and API key of the instance: from the environment, otherwise from `~/.purasbackend/config.json`.
+"""Read URL and API key of the instance: from the environment, otherwise from the file of `puras login`.
 
-Both always come from the same source: a key is never sent to a URL that it was not stored with.
+If that file has no key, the file of the MCP server of Puras is read: `~/.purasbackend/config.json`. URL and key
+always come from the same source: a key is never sent to a URL that it was not stored with.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
+
+from puras.client import connecting
 
 from puras_mcp.errors import CallRejected
 
@@ -28,51 +31,52 @@ class Config:
 
     api_base: str
     api_key: str
-    project_id: str
     source: Source
 
 
-def path() -> Path:
-    """Return the path of the configuration file."""
-    return Path.home() / ".purasbackend" / "config.json"
+def files() -> tuple[Path, Path]:
+    """Return the configuration files: that of `puras login`, and that of the MCP server of Puras."""
+    return connecting.path(), Path.home() / ".purasbackend" / "config.json"
 
 
 def read() -> Config:
     """Return the current configuration; it is read for every call.
 
     Raises:
-        CallRejected: The file is unreadable or invalid, or other users can read it.
+        CallRejected: A file is unreadable or invalid, or other users can read it.
     """
     key = os.environ.get("PURAS_API_KEY", "")
     if key:
-        return Config(os.environ.get("PURAS_API_BASE") or DEFAULT_BASE, key, "", "environment")
-    file = path()
+        return Config(os.environ.get("PURAS_API_BASE") or DEFAULT_BASE, key, "environment")
+    for file in files():
+        found = _read(file)
+        if found is not None:
+            return found
+    return Config(os.environ.get("PURAS_API_BASE") or DEFAULT_BASE, "", "none")
+
+
+def _read(file: Path) -> Config | None:
+    """Return the URL and the key in a file; None if it does not exist or has no key."""
     try:
         if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise CallRejected(
                 f"{file} contains an API key, and other users can read it. Run: chmod 600 {file}"
             )
         found = json.loads(file.read_text(encoding="utf-8"))
-        return Config(str(found["api_base"]), str(found["api_key"]), str(found.get("project_id", "")), "file")
+        if not found.get("api_key"):
+            return None
+        return Config(str(found.get("api_base") or DEFAULT_BASE), str(found["api_key"]), "file")
     except FileNotFoundError:
-        return Config(os.environ.get("PURAS_API_BASE") or DEFAULT_BASE, "", "", "none")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CallRejected(f"{file} cannot be read ({error}). Call `configure` to write it again.") from error
+        return None
+    except (OSError, ValueError, AttributeError) as error:
+        raise CallRejected(
+            f"{file} cannot be read ({error}). Run `puras login`, or call `configure`, to write it again."
+        ) from error
 
 
-def write(api_base: str, api_key: str, project_id: str) -> Path:
-    """Store the configuration so that only its owner can read it."""
-    file = path()
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    new_file = file.with_suffix(".new")
-    new_file.unlink(missing_ok=True)
-    text = json.dumps({"api_base": api_base, "api_key": api_key, "project_id": project_id}, indent=2)
-    with os.fdopen(
-        os.open(new_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-    ) as out:
-        out.write(text + "\n")
-    new_file.replace(file)
-    return file
+def write(api_base: str, api_key: str) -> None:
+    """Store the configuration as `puras login` does, so that only its owner can read it."""
+    connecting.write({"api_base": api_base, "api_key": api_key})
 
 
 def address(text: str) -> str:

@@ -12,7 +12,8 @@ from typing import Any, Final
 from mcp.server.mcpserver.exceptions import ToolError
 
 _NEXT: Final = {
-    "not_signed_in": "Call `configure` with the URL and an API key, or set PURAS_API_BASE and PURAS_API_KEY.",
+    "not_signed_in": "Run `puras login`, call `configure` with the URL and an API key, or set PURAS_API_BASE and "
+    "PURAS_API_KEY.",
     "invalid_api_key": "The key was revoked, has expired or is of another instance. Create a new one in the studio.",
     "skill_not_found": "List the skills of the active versions with `list_skills`.",
     "job_not_found": "List the jobs with `list_jobs`.",

@@ -132,7 +132,7 @@ def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="puras-mcp",
         description="An MCP server for Puras Studio, over stdio. URL and key are PURAS_API_BASE and PURAS_API_KEY, "
-        "otherwise those of ~/.purasbackend/config.json, which the tool `configure` writes.",
+        "otherwise those that `puras login` or the tool `configure` saved in ~/.puras/config.json.",
         epilog=f"If {places.ROOT_VARIABLE} is set, the tools read and write only files in that folder. "
         "Example: PURAS_API_KEY=puras_live_… puras-mcp",
     )

@@ -24,9 +24,10 @@ async def configure(
         str, Field(description="ID of the project, which is compared with that of the key. Usually empty.")
     ] = "",
 ) -> Configuration:
-    """Save the URL and the key of an instance in ~/.purasbackend/config.json, after a check with the instance.
+    """Save the URL and the key of an instance in ~/.puras/config.json, after a check with the instance.
 
-    Call it once, or when a tool reports that there is no key. Ask the user for the key; never invent one.
+    It does the same as the command `puras login`. Call it when a tool reports that there is no key. Ask the user for
+    the key; never invent one.
     PURAS_API_KEY in the environment overrides the saved key.
     """
     address = config.address(api_base)
@@ -35,7 +36,7 @@ async def configure(
         raise CallRejected(
             f"The key belongs to the project {me['project_id']}, not to {project_id}. Nothing was saved."
         )
-    config.write(address, api_key, me["project_id"] or "")
+    config.write(address, api_key)
     return _configuration(config.read(), me)
 
 
@@ -56,7 +57,7 @@ async def show_hosted_config(call: Call) -> Configuration:
     me = await api_of(call).get("/v1/me")
     key = bearer(call.headers or {})
     return _configuration(
-        config.Config("this instance", key, "", "none"), me, source="Authorization header of the connection"
+        config.Config("this instance", key, "none"), me, source="Authorization header of the connection"
     )
 
 
@@ -67,7 +68,7 @@ def _configuration(
         api_base=found.api_base,
         key=config.shown(found.api_key),
         source=source or found.source,
-        project_id=me.get("project_id") or found.project_id or None,
+        project_id=me.get("project_id") or None,
         key_kind=me.get("kind", ""),
         can_do=me.get("scopes", []),
         problem=problem,

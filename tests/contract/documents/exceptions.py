@@ -50,9 +50,7 @@ NOT_RUN: Final = (
         "installs packages over the network; test_kit_wheel.py installs the kit",
     ),
     NotRun("reference/mcp", "--transport http", "needs Claude Code; test_snippets.py does what it stores"),
-    NotRun(
-        "reference/mcp", "--env PURAS_API_BASE", "needs Claude Code; test_snippets.py does what it stores"
-    ),
+    NotRun("reference/mcp", "mcp add puras -- ", "needs Claude Code; test_snippets.py does what it stores"),
 )
 
 

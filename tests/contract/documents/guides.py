@@ -145,6 +145,7 @@ def _python(reader: Reader) -> None:
 @guide("reference/mcp")
 def _mcp(reader: Reader) -> None:
     reader.push(skillpacks.OF_CLIENTS)
+    assert "Logged in" in reader.shell()
     assert "Hello, Ada!" in reader.python()
 
 

@@ -21,6 +21,7 @@ from mcp import Client
 from tests.integration.operations.instances import Up, new_up
 
 SERVER = Path(sys.executable).with_name("puras-mcp")
+PURAS = Path(sys.executable).with_name("puras")
 SKILL_YAML = """\
 description: Counts aloud.
 entrypoint: main.py:run
@@ -114,6 +115,25 @@ def project(instance: Up, tmp_path_factory: pytest.TempPathFactory) -> Project:
     )
     assert pushed.status_code == 201, pushed.text
     return made
+
+
+@pytest.fixture
+def saved_key(project: Project) -> Iterator[Path]:
+    """Log in on the host of the client with `puras login`; yield the file that it writes."""
+    login = subprocess.run(
+        [PURAS, "login", "--api-base", project.address, "--key", "-"],
+        input=project.key,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert login.returncode == 0, login.stderr
+    file = project.home / ".puras" / "config.json"
+    assert file.is_file()
+    yield file
+    file.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")

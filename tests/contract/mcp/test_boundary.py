@@ -115,7 +115,7 @@ async def test_a_hosted_call_cannot_use_files_of_the_server(project: Project, tm
         await refusal(client, "drive_upload", file="/etc/passwd", path="passwd")
         await refusal(client, "configure", api_base="http://evil.example", api_key="x")
     assert not target.exists()
-    assert not list(project.up.home.rglob(".purasbackend"))
+    assert not [*project.up.home.rglob(".purasbackend"), *project.up.home.rglob(".puras")]
 
 
 @pytest.mark.parametrize(

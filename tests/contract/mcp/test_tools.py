@@ -53,7 +53,7 @@ async def test_a_key_is_saved_only_for_its_owner_and_its_prefix_shown(project: P
         assert "key" in wrong.lower()
         done = await call(client, "configure", api_base=project.address, api_key=project.key)
         shown = await call(client, "show_config")
-    file = project.home / ".purasbackend" / "config.json"
+    file = project.home / ".puras" / "config.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert json.loads(file.read_text())["api_key"] == project.key
     for answer in (done, shown):
@@ -73,7 +73,23 @@ async def test_a_saved_key_is_not_sent_to_the_url_of_the_environment(project: Pr
     lured = project.environment | {"PURAS_API_BASE": "http://127.0.0.1:9"}
     async with project.over_stdio(environment=lured) as client:
         assert (await call(client, "show_config"))["api_base"] == project.address
-    (project.home / ".purasbackend" / "config.json").unlink()
+    (project.home / ".puras" / "config.json").unlink()
+
+
+async def test_the_key_of_puras_login_is_enough(project: Project, saved_key: Path) -> None:
+    """The file of the MCP server of Puras is read only if there is no other key."""
+    of_puras = project.home / ".purasbackend" / "config.json"
+    of_puras.parent.mkdir()
+    of_puras.write_text(json.dumps({"api_base": "http://127.0.0.1:9", "api_key": "puras_live_old.x"}))
+    of_puras.chmod(0o600)
+    async with project.over_stdio(environment=project.environment) as client:
+        shown = await call(client, "show_config")
+        assert (shown["api_base"], shown["project_id"]) == (project.address, project.id)
+    saved_key.rename(of_puras)
+    async with project.over_stdio(environment=project.environment) as client:
+        shown = await call(client, "show_config")
+        assert (shown["source"], shown["project_id"]) == ("file", project.id)
+    of_puras.unlink()
 
 
 async def test_errors_list_all_problems_and_the_next_step(project: Project) -> None:
