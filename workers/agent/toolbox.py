@@ -44,7 +44,7 @@ INTERRUPTED: Final = (
     "ERROR: the worker was lost while this call ran. It is unknown whether it took effect. Check this "
     "before you repeat the call."
 )
-DENIED: Final = "A user denied it{reason}."
+REJECTED: Final = "A user rejected it{reason}."
 NOT_APPROVED: Final = "The approval expired."
 ANOTHER_EFFECT: Final = (
     "The approval was for a tool of another server, or does not record the server. Check which tools are "
@@ -262,7 +262,7 @@ class Toolbox:
         if decision.status == "approved":
             is_same = (decision.effect or "") == _effect(tool, call)
             return None if is_same else f"{call.name} was not called. {ANOTHER_EFFECT}"
-        why = DENIED.format(reason=f": {decision.reason}" if decision.reason else "")
+        why = REJECTED.format(reason=f": {decision.reason}" if decision.reason else "")
         return f"{call.name} was not called. {why if decision.status == 'denied' else NOT_APPROVED} {DO_NOT_RETRY}"
 
     def _pending_approvals(self, first: int) -> list[ApprovalRequest]:

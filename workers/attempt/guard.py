@@ -114,7 +114,7 @@ def _stop_of(judgement: Judgement, decided: Decision | None) -> Failure | Postpo
     if decided.status != "denied":
         return _blocked(judgement.asks[0].rail, " The approval expired.")
     reason = f": {decided.reason}" if decided.reason else ""
-    return _blocked(judgement.asks[0].rail, f" A user denied it{reason}.")
+    return _blocked(judgement.asks[0].rail, f" A user rejected it{reason}.")
 
 
 def _blocked(rail: Rail, why: str = "") -> Failure:

@@ -46,12 +46,12 @@ async def approve(
     return ApprovalRead.model_validate(decided)
 
 
-@router.post("/approvals/{approval_id}/deny", summary="Deny a call")
+@router.post("/approvals/{approval_id}/deny", summary="Reject a call")
 @permissions.needs("approvals:write", role=Role.DEVELOPER)
 async def deny(
     approval_id: UUID, principal: PrincipalDep, session: SessionDep, body: DecisionCreate | None = None
 ) -> ApprovalRead:
-    """Deny a call. The call is not made; the agent receives the reason and continues without it."""
+    """Reject a call. The call is not made; the agent receives the reason and continues without it."""
     reason = body.reason if body is not None else ""
     decided = await service.decide(session, principal, approval_id, "denied", reason=reason)
     return ApprovalRead.model_validate(decided)

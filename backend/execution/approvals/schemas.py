@@ -32,7 +32,7 @@ class ApprovalRead(BaseModel):
     decided_by: str
     created_at: datetime
     expires_at: datetime
-    """When a pending approval expires, which counts as denied."""
+    """When a pending approval expires, which counts as rejected."""
     decided_at: datetime | None
 
 

@@ -93,7 +93,7 @@ async def decide(
     *,
     reason: str = "",
 ) -> Approval:
-    """Approve or deny a call. The job resumes after all its pending calls are decided.
+    """Approve or reject a call. The job resumes after all its pending calls are decided.
 
     Raises:
         NotAllowed: The principal may not decide. Jobs never can.

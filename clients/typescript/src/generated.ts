@@ -152,7 +152,7 @@ export type ApprovalDecidedEvent = EventRead & {
     approval_id: string;
     /** The user or API key that decided. */
     by: string;
-    /** `approved`, `denied` or `expired`. */
+    /** `approved`, `denied` (rejected) or `expired`. */
     decision: string;
     /** The reason, if one was given. */
     reason?: string;
@@ -171,7 +171,7 @@ export interface ApprovalRead {
   created_at: string;
   decided_at: string | null;
   decided_by: string;
-  /** When a pending approval expires, which counts as denied. */
+  /** When a pending approval expires, which counts as rejected. */
   expires_at: string;
   id: string;
   /** All arguments of the call. Exactly this call is made when it is approved. */
@@ -4003,9 +4003,9 @@ export class Api {
   }
 
   /**
-   * Deny a call
+   * Reject a call
    *
-   * Deny a call. The call is not made; the agent receives the reason and continues without it.
+   * Reject a call. The call is not made; the agent receives the reason and continues without it.
    *
    * A restricted key needs `approvals:write`.
    */

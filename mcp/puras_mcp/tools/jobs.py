@@ -137,7 +137,7 @@ async def approve(
     call: Call,
     approval_id: Annotated[str, Field(description="ID of the approval, from `approvals` of `get_job`.")],
     decision: Annotated[
-        Literal["approve", "deny"], Field(description="The decision of the user.")
+        Literal["approve", "deny"], Field(description="The decision of the user: `deny` rejects the call.")
     ] = "approve",
     reason: Annotated[str, Field(description="Reason, which is recorded and sent to the agent.")] = "",
 ) -> Approval:

@@ -721,7 +721,7 @@ class ApprovalDecidedPayload(TypedDict):
     tool_use_id: str
     """ID of the call."""
     decision: str
-    """`approved`, `denied` or `expired`."""
+    """`approved`, `denied` (rejected) or `expired`."""
     by: str
     """The user or API key that decided."""
     reason: NotRequired[str]

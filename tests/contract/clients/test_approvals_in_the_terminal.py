@@ -1,4 +1,4 @@
-"""The terminal reports calls of agents that await approval, and approves or denies them."""
+"""The terminal reports calls of agents that await approval, and approves or rejects them."""
 
 from __future__ import annotations
 

@@ -18,6 +18,15 @@ def test_table_of_contents_lists_every_page_once() -> None:
     assert [page.name for page in pages.all_()] == listed
 
 
+@pytest.mark.parametrize("page", pages.all_(), ids=lambda page: page.name)
+def test_page_says_that_users_reject_calls(page: pages.Document) -> None:
+    """`deny` and `denied` are names of the API and of Puras, so they are only used as code."""
+    code = re.compile(
+        r"^ *```.*?^ *```|`[^`\n]+`|^### [A-Z]+ /v1/.*?$|\"permission denied\"", re.DOTALL | re.MULTILINE
+    )
+    assert re.findall(r"[^\n]*\bden(?:y|ies|ied|ying)\b[^\n]*", code.sub("", page.text), re.IGNORECASE) == []
+
+
 @pytest.mark.parametrize("former", FORMER_NAMES)
 def test_former_name_returns_the_current_page(former: str) -> None:
     assert pages.get(former).name == FORMER_NAMES[former]

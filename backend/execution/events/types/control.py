@@ -112,7 +112,7 @@ class ApprovalDecidedEvent(Event):
     tool_use_id: str
     """ID of the call."""
     decision: str
-    """`approved`, `denied` or `expired`."""
+    """`approved`, `denied` (rejected) or `expired`."""
     by: str
     """The user or API key that decided."""
     reason: str | Omitted = OMITTED
