@@ -99,6 +99,7 @@ SECTIONS: Final = (
             "reference/errors",
             "reference/events",
             "reference/job-statuses",
+            "reference/job-errors",
             "reference/permissions",
             "reference/limits",
             "reference/python-client",

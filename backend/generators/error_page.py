@@ -30,6 +30,7 @@ Every error has a description, a code, and the values that belong to it:
   name.
 
 The error of a **job** is not an error of the API: the job is read with status 200, and has `error_code` and `error`.
+[Error codes of jobs](job-errors.md) lists them.
 
 This page is generated from the classes of the errors by `make settings`.
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import sys
 
 from backend.docs_site.pages import FOLDER
-from backend.generators import error_page, event_page, job_page, permission_page, rest_pages, skill_page
+from backend.generators import (
+    error_page,
+    event_page,
+    job_error_page,
+    job_page,
+    permission_page,
+    rest_pages,
+    skill_page,
+)
 
 
 def main() -> int:
@@ -21,6 +29,7 @@ def pages() -> dict[str, str]:
         **rest_pages.pages(),
         "reference/errors.md": error_page.page(),
         "reference/events.md": event_page.page(),
+        "reference/job-errors.md": job_error_page.page(),
         "reference/job-statuses.md": job_page.page(),
         "reference/permissions.md": permission_page.page(),
         "reference/skill-yaml.md": skill_page.page(),
