@@ -51,7 +51,7 @@ SAFE_CODES: Final = frozenset(
             "budget_reached",
             "key_cap_reached",
             "api_key_ended",
-            "drive_quota_reached",
+            "quota_reached",
             "input_file_changed",
             "input_files_too_large",
         ),

@@ -27,6 +27,7 @@ from backend.storage import errors as storage_errors
 from backend.storage import file_errors
 from tests.contract.frozen.event_sources import EventSources
 from workers import attempt, drives, llm, runners
+from workers.listing_redaction import SAFE_CODES
 from workers.sandbox.guest.child import _VERDICTS
 from workers.sandbox.host.executions.outcome import _CODES_OF_CHILDREN
 from workers.sandbox.isolation.watchdog import Excess
@@ -104,6 +105,10 @@ def test_page_lists_each_code_once() -> None:
     page = job_error_page.page()
     assert [code for code in CODES if page.count(f"\n| `{code}` |") != 1] == []
     assert len(CODES) == sum(map(len, GROUPS.values()))
+
+
+def test_visible_codes_of_listings_exist() -> None:
+    assert SAFE_CODES - set(CODES) == set()
 
 
 def _raised(package: Any) -> Iterator[type[PurasError]]:
