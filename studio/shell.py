@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import reflex as rx
 from reflex.event import EventSpec
@@ -24,6 +24,9 @@ from studio.components.live import Commands, SignOut, StaySignedIn, ToSignIn
 from studio.formatting import usd
 
 log = logs.get(__name__)
+
+_GLOBAL: Final = frozenset({"home", "account", "operator", "components"})
+"""The pages that do not belong to a project."""
 
 
 @dataclass
@@ -55,14 +58,14 @@ class Shell(rx.State):
     """The reason why this page cannot be shown."""
     notice: str = ""
     """The error of the last action."""
-    _url_project: str = ""
+    url_project: str = ""
     """The slug or ID in the URL of the project that was opened last."""
 
     @rx.event
     async def visit(self):
         """Load the user on a page that does not belong to a project."""
         self._begin()
-        self._url_project = ""
+        self.url_project = ""
         async with session.visiting(self) as visit:
             self._set_user(visit.person)
         self.project_slug = self.project_name = ""
@@ -73,8 +76,8 @@ class Shell(rx.State):
         """Load the user and the project of the URL."""
         self._begin()
         slug: str = self.project
-        if slug != self._url_project:  # No action may reach the previous project until the new one is loaded.
-            self._url_project, self.is_ready = slug, False
+        if slug != self.url_project:  # No action may reach the previous project until the new one is loaded.
+            self.url_project, self.is_ready = slug, False
             self.project_slug = self.project_name = ""
             yield
         try:
@@ -145,7 +148,7 @@ def shell(here: str, crumbs: list[Crumb], *body: Any, actions: Any = ()) -> rx.C
         rx.cond(
             Shell.closed != "",
             _closed(),
-            rx.cond(Shell.is_ready, rx.fragment(*body), rx.el.p("Loading…", class_name="skeleton")),
+            rx.cond(_is_current(here), rx.fragment(*body), rx.el.p("Loading…", class_name="skeleton")),
         ),
     )
     return rx.fragment(
@@ -154,7 +157,7 @@ def shell(here: str, crumbs: list[Crumb], *body: Any, actions: Any = ()) -> rx.C
         rx.el.div(
             _sidebar(here),
             rx.el.div(
-                _bar(crumbs, actions),
+                _bar(here, crumbs, actions),
                 _notices(),
                 rx.el.main(
                     content, class_name="body", id="main", tab_index=-1, custom_attrs={"data-focusless": True}
@@ -164,6 +167,17 @@ def shell(here: str, crumbs: list[Crumb], *body: Any, actions: Any = ()) -> rx.C
             class_name="app",
         ),
     )
+
+
+def _is_current(here: str) -> rx.Var[bool]:
+    """Return whether the state is that of the page.
+
+    After a full load the tab first receives the state of the page before, and after a click it keeps that state until
+    `enter` or `visit` has run. Without this, a page would send requests for the previous project, or for none.
+    """
+    if here in _GLOBAL:
+        return Shell.is_ready & (Shell.url_project == "")
+    return Shell.is_ready & (Shell.url_project != "") & (Shell.url_project == Shell.project)
 
 
 def _sidebar(here: str) -> rx.Component:
@@ -245,7 +259,7 @@ def _documentation() -> rx.Component:
     )
 
 
-def _bar(crumbs: list[Crumb], actions: Any) -> rx.Component:
+def _bar(here: str, crumbs: list[Crumb], actions: Any) -> rx.Component:
     steps: list[rx.Component] = []
     for crumb in crumbs:
         if steps:
@@ -261,7 +275,7 @@ def _bar(crumbs: list[Crumb], actions: Any) -> rx.Component:
             rx.cond(
                 Shell.closed != "",
                 rx.el.span("Not found", class_name="crumb"),
-                rx.cond(Shell.is_ready, rx.fragment(*steps)),
+                rx.cond(_is_current(here), rx.fragment(*steps)),
             ),
             class_name="row grow crumbs",
             aria_label="Breadcrumb",

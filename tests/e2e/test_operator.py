@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from backend.embedded import postgres
 from tests.e2e.conftest import EMAIL, PASSWORD
@@ -207,3 +207,58 @@ def become(page: Page, client: httpx.Client, url: str) -> None:
     page.context.add_cookies(
         [{"name": one.name, "value": one.value or "", "url": url} for one in client.cookies.jar]
     )
+
+
+def test_page_of_a_project_waits_for_its_project_after_the_admin_page(signed_in: Page, settled: Any) -> None:
+    """A full load first receives the state of the previous page, which has no project."""
+    requests: list[str] = []
+    signed_in.goto(f"{settled.running.url}/operator")
+    expect(signed_in.get_by_role("table", name="Workers")).to_be_visible()
+    release = _hold_messages_after_the_state(signed_in)
+    signed_in.on("request", lambda request: requests.append(request.url) if "/v1/" in request.url else None)
+    signed_in.goto(f"{settled.running.url}/p/{settled.slug}/drive")
+    signed_in.wait_for_timeout(2_000)
+    assert requests == []
+    expect(signed_in.get_by_role("main")).to_have_text("Loading…")
+    with signed_in.expect_response(re.compile("/v1/drive")) as response:
+        release()
+    assert response.value.status == 200
+
+
+def test_admin_page_waits_until_it_has_left_the_project(signed_in: Page, settled: Any) -> None:
+    signed_in.goto(f"{settled.running.url}/operator")
+    expect(signed_in.get_by_role("table", name="Workers")).to_be_visible()
+    signed_in.goto(f"{settled.running.url}/p/{settled.slug}/jobs")
+    expect(signed_in.get_by_role("link", name="Drive", exact=True)).to_be_visible()
+    release = _hold_messages_after_the_state(signed_in)
+    signed_in.goto(f"{settled.running.url}/operator")
+    signed_in.wait_for_timeout(2_000)
+    expect(signed_in.get_by_role("main")).to_have_text("Loading…")
+    release()
+    expect(signed_in.get_by_role("table", name="Workers")).to_be_visible()
+
+
+def _hold_messages_after_the_state(page: Page) -> Callable[[], None]:
+    """Let the socket of the next page receive the stored state and nothing else; return a function that lets it."""
+    held: list[tuple[WebSocketRoute, str | bytes]] = []
+    has_state = is_released = False
+
+    def receive(socket: WebSocketRoute, message: str | bytes) -> None:
+        nonlocal has_state
+        if has_state and not is_released:
+            held.append((socket, message))
+            return
+        has_state = has_state or '"is_ready' in str(message)
+        socket.send(message)
+
+    def connect(socket: WebSocketRoute) -> None:
+        socket.connect_to_server().on_message(lambda message: receive(socket, message))
+
+    def release() -> None:
+        nonlocal is_released
+        is_released = True
+        for socket, message in held:
+            socket.send(message)
+
+    page.route_web_socket(re.compile("/_event"), connect)
+    return release
