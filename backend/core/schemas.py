@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
 from backend.core.errors import current_code
@@ -14,6 +15,8 @@ from backend.core.jsonb import MAX_DEPTH
 
 ErrorCode = Annotated[str, AfterValidator(current_code)]
 """A stored error code. A code of an earlier release is replaced by its present name."""
+DEPRECATED: Final[dict[str, JsonValue]] = {"deprecated": True}
+"""Marks a computed field in the OpenAPI document. Its argument `deprecated` would warn at each serialization."""
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _MAX_SHOWN: Final = 60
 """Maximum characters of a path in a message."""
@@ -23,6 +26,27 @@ class RequestBody(BaseModel):
     """The body of a request: unknown fields and text that cannot be stored are rejected."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    former_names: ClassVar[Mapping[str, str]] = {}
+    """The current name of each renamed field by its former name, which is accepted for one release.
+
+    The class also declares the former name, as a deprecated field, so that the OpenAPI document has it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_former_names(cls, body: Any) -> Any:
+        if not cls.former_names or not isinstance(body, dict):
+            return body
+        fields = dict(body)
+        for former, current in cls.former_names.items():
+            if former in fields:
+                value = fields.pop(former)
+                if fields.setdefault(current, value) != value:
+                    raise ValueError(
+                        f"`{former}` is the former name of `{current}`, and their values differ. "
+                        f"Send `{current}` only"
+                    )
+        return fields
 
     @model_validator(mode="before")
     @classmethod

@@ -163,7 +163,7 @@ def test_listing_is_published_run_by_another_project_and_taken_down(
     made = page.get_by_role("list", name="Schedules").get_by_role("listitem")
     expect(made).to_contain_text("counter")
     (schedule,) = buyer.api.get("/v1/schedules").json()
-    assert (schedule["listing"], schedule["most_price_micros"]) == ("counter", 60_000)
+    assert (schedule["listing"], schedule["max_price_micros"]) == ("counter", 60_000)
     assert schedule["limits"] == {"cost_usd": 0.25, "timeout_s": 30.0}
     made.get_by_role("button", name="Edit").click()
     expect(page.get_by_label("Maximum price per run")).to_have_value("0.06")

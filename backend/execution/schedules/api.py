@@ -145,7 +145,7 @@ async def list_schedule_runs(
 def _fields(schedule: Schedule) -> dict[str, Any]:
     fields = schedule.model_dump(exclude={"project_id", "skill_name", "job_metadata"})
     if not schedule.listing:
-        fields |= {"listing": None, "most_price_micros": None}
+        fields |= {"listing": None, "max_price_micros": None}
     return {**fields, "skill": schedule.skill_name, "metadata": schedule.job_metadata}
 
 

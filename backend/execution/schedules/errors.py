@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from backend.core.errors import Conflict, Invalid, Missing, NotAllowed, PaymentRequired, Problem, field
@@ -58,15 +59,19 @@ class PriceIncreased(PaymentRequired):
     former_code = "price_rose"
     listing: str = field(in_body=False)
     price_micros: int
-    most_price_micros: int
+    max_price_micros: int
 
     def describe(self) -> str:
         """Return the message."""
         return (
             f"A run of {self.listing!r} has the price ${self.price_micros / 1e6:.6f} now, and this schedule "
-            f"pays at most ${self.most_price_micros / 1e6:.6f}. To accept the price, PATCH the schedule "
-            "with a higher `most_price_micros`."
+            f"pays at most ${self.max_price_micros / 1e6:.6f}. To accept the price, PATCH the schedule "
+            "with a higher `max_price_micros`."
         )
+
+    def as_body(self) -> dict[str, Any]:
+        """Return the body of the response as JSON, with `max_price_micros` under its former name, too, until 0.3."""
+        return {**super().as_body(), "most_price_micros": self.max_price_micros}
 
 
 class RestrictedKey(NotAllowed):

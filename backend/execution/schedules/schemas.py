@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
 
-from backend.core.schemas import ErrorCode, RequestBody
+from backend.core.schemas import DEPRECATED, ErrorCode, RequestBody
 from backend.execution.jobs.status import Status
 from backend.execution.schedules import calendar
 from backend.execution.schedules.calendar import Clock
@@ -21,10 +22,13 @@ Overlap = Literal["skip", "queue", "cancel_previous", "allow"]
 Outcome = Literal["submitted", "skipped", "missed", "refused", "queued"]
 LAST_VERSION = 2**31 - 1
 MAX_CATCH_UP_S = 31 * 86_400
+_FORMER_NAMES: Final = {"most_price_micros": "max_price_micros"}
 
 
 class ScheduleCreate(RequestBody):
     """A new schedule."""
+
+    former_names: ClassVar[Mapping[str, str]] = _FORMER_NAMES
 
     name: str = Field(min_length=1, max_length=100)
     """A name that is unique in the project."""
@@ -32,8 +36,12 @@ class ScheduleCreate(RequestBody):
     """Name of the skill: `report`, or `skillpack/report`."""
     listing_id: str | None = Field(default=None, min_length=1, max_length=200)
     """ID or slug of a marketplace listing to run instead of a skill."""
-    most_price_micros: int | None = Field(default=None, ge=0, le=MAX_PRICE_MICROS)
+    max_price_micros: int | None = Field(default=None, ge=0, le=MAX_PRICE_MICROS)
     """The maximum price of a run of the listing. A run with a higher price is rejected. Default: the current price."""
+    most_price_micros: int | None = Field(
+        default=None, ge=0, le=MAX_PRICE_MICROS, deprecated="Use `max_price_micros`. Removed in 0.3."
+    )
+    """The former name of `max_price_micros`."""
     skillpack: str | None = Field(default=None, max_length=200)
     """ID or slug. Default: the default skillpack, otherwise the only one that has the skill."""
     version: int | None = Field(default=None, ge=1, le=LAST_VERSION)
@@ -63,18 +71,24 @@ class ScheduleCreate(RequestBody):
             raise ValueError(
                 "Set either `skill` (the name of a skill) or `listing_id` (a listing of the marketplace)"
             )
-        if self.listing_id is None and self.most_price_micros is not None:
-            raise ValueError("`most_price_micros` is for listings of the marketplace; omit it")
+        if self.listing_id is None and self.max_price_micros is not None:
+            raise ValueError("`max_price_micros` is for listings of the marketplace; omit it")
         return self
 
 
 class ScheduleUpdate(RequestBody):
     """Changes to a schedule. Its skill or listing cannot change."""
 
+    former_names: ClassVar[Mapping[str, str]] = _FORMER_NAMES
+
     name: str | None = Field(default=None, min_length=1, max_length=100)
     version: int | None = Field(default=None, ge=1, le=LAST_VERSION)
     """Null: the active version; for a listing, its newest version."""
-    most_price_micros: int | None = Field(default=None, ge=0, le=MAX_PRICE_MICROS)
+    max_price_micros: int | None = Field(default=None, ge=0, le=MAX_PRICE_MICROS)
+    most_price_micros: int | None = Field(
+        default=None, ge=0, le=MAX_PRICE_MICROS, deprecated="Use `max_price_micros`. Removed in 0.3."
+    )
+    """The former name of `max_price_micros`."""
     inputs: dict[str, Any] | None = None
     cron: str | None = Field(default=None, min_length=1, max_length=MAX_CHARACTERS)
     time_zone: str | None = Field(default=None, min_length=1, max_length=100)
@@ -144,7 +158,7 @@ class ScheduleRead(Answer):
     skill: str
     listing: str | None
     """Slug of the listing that the schedule runs; null for a skill."""
-    most_price_micros: int | None
+    max_price_micros: int | None
     """The maximum price of a run of the listing."""
     version: int | None
     inputs: dict[str, Any]
@@ -161,6 +175,12 @@ class ScheduleRead(Answer):
     created_by: str
     created_at: datetime
     updated_at: datetime
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def most_price_micros(self) -> int | None:
+        """The former name of `max_price_micros`. Removed in 0.3."""
+        return self.max_price_micros
 
 
 class ScheduleDetailRead(ScheduleRead):

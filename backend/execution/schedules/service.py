@@ -32,7 +32,15 @@ from backend.skills.job_limits import JobLimits
 
 MAX_SCHEDULES: Final = 200
 """Maximum schedules of one project."""
-_NOT_COPIED: Final = {"skill", "skillpack", "listing_id", "most_price_micros", "limits", "metadata"}
+_NOT_COPIED: Final = {
+    "skill",
+    "skillpack",
+    "listing_id",
+    "max_price_micros",
+    "most_price_micros",
+    "limits",
+    "metadata",
+}
 """Fields of a request that the table has under another name or with another value."""
 
 
@@ -58,9 +66,7 @@ async def create(session: AsyncSession, principal: Principal, body: ScheduleCrea
         skillpack_id=target_now.skillpack_id,
         skill_name=target_now.skill.name,
         listing=target_now.listing,
-        most_price_micros=target_now.price_micros
-        if body.most_price_micros is None
-        else body.most_price_micros,
+        max_price_micros=target_now.price_micros if body.max_price_micros is None else body.max_price_micros,
         limits=body.limits.model_dump(exclude_none=True),
         job_metadata=body.metadata,
         started_by_agent=principal.is_agent,
@@ -113,9 +119,9 @@ async def update(
     }
     if "limits" in changes:
         changes["limits"] = (body.limits or JobLimits()).model_dump(exclude_none=True)
-    if "most_price_micros" in changes and not schedule.listing:
+    if "max_price_micros" in changes and not schedule.listing:
         message = "This is only for listings of the marketplace. Omit it."
-        raise Invalid(f"'most_price_micros': {message}", [Problem("most_price_micros", message)])
+        raise Invalid(f"'max_price_micros': {message}", [Problem("max_price_micros", message)])
     if "metadata" in changes:
         changes["job_metadata"] = changes.pop("metadata")
     for name, value in changes.items():

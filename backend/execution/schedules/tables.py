@@ -37,8 +37,9 @@ class Schedule(SQLModel, table=True):
     skill_name: str = Field(max_length=200)
     listing: str = Field(default="", max_length=100, sa_column_kwargs={"server_default": ""})
     """Slug of the listing to run instead of a skill of the project."""
-    most_price_micros: int = Field(
-        default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")}
+    # The column keeps its former name, since workers of the previous release use it during an upgrade.
+    max_price_micros: int = Field(
+        default=0, sa_column=Column("most_price_micros", BigInteger, nullable=False, server_default=text("0"))
     )
     """The schedule rejects a run of the listing whose price is higher."""
     version: int | None = None

@@ -90,8 +90,8 @@ async def job_spec(
     """
     if schedule.listing:
         target_now = await current(session, principal, schedule)
-        if target_now.price_micros > schedule.most_price_micros:
-            raise PriceIncreased(schedule.listing, target_now.price_micros, schedule.most_price_micros)
+        if target_now.price_micros > schedule.max_price_micros:
+            raise PriceIncreased(schedule.listing, target_now.price_micros, schedule.max_price_micros)
     return JobSpec(
         job_request(schedule, **metadata),
         skillpack=None if schedule.listing else str(schedule.skillpack_id),

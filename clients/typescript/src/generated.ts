@@ -2498,11 +2498,13 @@ export interface ScheduleCreate {
   limits?: JobLimits;
   /** ID or slug of a marketplace listing to run instead of a skill. */
   listing_id?: string | null;
+  /** The maximum price of a run of the listing. A run with a higher price is rejected. Default: the current price. */
+  max_price_micros?: number | null;
   /** Metadata of each job, in addition to `schedule_id` and `schedule_due_at`. */
   metadata?: Record<string, unknown>;
   /** Behavior for times that were missed by a minute or more: `skip` them, or `run_once` for all of them. */
   missed?: "skip" | "run_once";
-  /** The maximum price of a run of the listing. A run with a higher price is rejected. Default: the current price. */
+  /** The former name of `max_price_micros`. */
   most_price_micros?: number | null;
   /** A name that is unique in the project. */
   name: string;
@@ -2535,9 +2537,11 @@ export interface ScheduleDetailRead {
   limits: Record<string, unknown>;
   /** Slug of the listing that the schedule runs; null for a skill. */
   listing: string | null;
+  /** The maximum price of a run of the listing. */
+  max_price_micros: number | null;
   metadata: Record<string, unknown>;
   missed: "skip" | "run_once";
-  /** The maximum price of a run of the listing. */
+  /** The former name of `max_price_micros`. Removed in 0.3. */
   most_price_micros: number | null;
   name: string;
   /** Null while the schedule is off. */
@@ -2572,9 +2576,11 @@ export interface ScheduleRead {
   limits: Record<string, unknown>;
   /** Slug of the listing that the schedule runs; null for a skill. */
   listing: string | null;
+  /** The maximum price of a run of the listing. */
+  max_price_micros: number | null;
   metadata: Record<string, unknown>;
   missed: "skip" | "run_once";
-  /** The maximum price of a run of the listing. */
+  /** The former name of `max_price_micros`. Removed in 0.3. */
   most_price_micros: number | null;
   name: string;
   /** Null while the schedule is off. */
@@ -2616,8 +2622,10 @@ export interface ScheduleUpdate {
   enabled?: boolean | null;
   inputs?: Record<string, unknown> | null;
   limits?: JobLimits | null;
+  max_price_micros?: number | null;
   metadata?: Record<string, unknown> | null;
   missed?: "skip" | "run_once" | null;
+  /** The former name of `max_price_micros`. */
   most_price_micros?: number | null;
   name?: string | null;
   overlap?: "skip" | "queue" | "cancel_previous" | "allow" | null;

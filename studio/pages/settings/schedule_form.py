@@ -170,7 +170,7 @@ class ScheduleForm(rx.State):
         self.skill = found.listing or (await job_names(act.session, act.principal)).called(
             found.skill_name, found.skillpack_id
         )
-        self.max_price = f"{found.most_price_micros / 1e6:g}" if found.listing else ""
+        self.max_price = f"{found.max_price_micros / 1e6:g}" if found.listing else ""
         self.limits, self.has_limits = schedule_limits.shown(found.limits), bool(found.limits)
         self.version = "" if found.version is None else str(found.version)
         self.inputs = json.dumps(found.inputs, indent=2, ensure_ascii=False)

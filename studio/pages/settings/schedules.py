@@ -155,7 +155,7 @@ def _body(typed: dict[str, Any]) -> dict[str, Any]:
     if body["missed"] == "run_once":  # The form has the field only in this case.
         body["catch_up_s"] = number(typed, "catch_up_s") or CATCH_UP_S
     price = micros(typed, "max_price")
-    return body if price is None else body | {"most_price_micros": price}
+    return body if price is None else body | {"max_price_micros": price}
 
 
 def _subject(chosen: str) -> dict[str, str]:

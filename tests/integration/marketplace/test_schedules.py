@@ -38,7 +38,7 @@ async def test_a_schedule_runs_a_listing_and_its_project_pays(market: Market) ->
     before, earned = await market.balance(market.caller), await market.balance(market.publisher)
     schedule = await create_schedule(market, slug)
     assert (schedule["listing"], schedule["skill"], schedule["skillpack_id"]) == (slug, "shout", None)
-    assert schedule["most_price_micros"] == PRICE
+    assert schedule["max_price_micros"] == PRICE
     due = datetime.fromisoformat(schedule["next_at"])
     run = await last_run(market, schedule, at=due + timedelta(seconds=1))
     assert run["outcome"] == "submitted", run
@@ -66,12 +66,14 @@ async def test_increased_price_is_rejected_until_it_is_accepted(market: Market) 
     stored = (await market.caller.http.get(f"/v1/schedules/{schedule['id']}/runs")).json()
     assert stored[0]["code"] == "price_increased"
     by_hand = await market.caller.http.post(f"/v1/schedules/{schedule['id']}/run")
-    assert (by_hand.status_code, by_hand.json()["code"]) == (402, "price_increased")
+    error = by_hand.json()
+    assert (by_hand.status_code, error["code"]) == (402, "price_increased")
+    assert error["max_price_micros"] == error["most_price_micros"] == PRICE, "the former name, too"
     await market.change(slug, price_micros=PRICE * 2)
     changed = await market.caller.http.patch(
-        f"/v1/schedules/{schedule['id']}", json={"most_price_micros": PRICE * 2}
+        f"/v1/schedules/{schedule['id']}", json={"max_price_micros": PRICE * 2}
     )
-    assert changed.json()["most_price_micros"] == PRICE * 2
+    assert changed.json()["max_price_micros"] == PRICE * 2
     manual_run = await market.caller.http.post(f"/v1/schedules/{schedule['id']}/run")
     assert manual_run.status_code == 201, manual_run.text
     job = await market.ended(manual_run.json()["job_id"])
@@ -95,7 +97,7 @@ async def test_schedule_of_a_taken_down_listing_reports_the_cause(market: Market
         ({"listing_id": None}, 422, "either `skill`"),
         ({"inputs": {}}, 422, "inputs.text"),
         ({"skillpack": "default"}, 422, "Only the publisher can set this"),
-        ({"most_price_micros": -1}, 422, "most_price_micros"),
+        ({"max_price_micros": -1}, 422, "max_price_micros"),
         ({"version": 9}, 404, "no version 9"),
     ],
 )
@@ -112,12 +114,27 @@ async def test_invalid_schedule_is_rejected_when_it_is_created(
 async def test_price_limit_is_allowed_only_for_listings(market: Market) -> None:
     body = {"name": "own", "skill": "shout", "inputs": {"text": "x"}, "cron": "@daily"}
     http = market.publisher.http
-    rejected = await http.post("/v1/schedules", json={**body, "most_price_micros": 1})
+    rejected = await http.post("/v1/schedules", json={**body, "max_price_micros": 1})
     assert rejected.status_code == 422
     own = await http.post("/v1/schedules", json={**body, "name": f"own-{datetime.now(UTC).timestamp()}"})
-    assert (own.json()["listing"], own.json()["most_price_micros"]) == (None, None)
-    changed = await http.patch(f"/v1/schedules/{own.json()['id']}", json={"most_price_micros": 1})
+    assert (own.json()["listing"], own.json()["max_price_micros"]) == (None, None)
+    changed = await http.patch(f"/v1/schedules/{own.json()['id']}", json={"max_price_micros": 1})
     assert changed.status_code == 422
+
+
+async def test_former_name_of_the_price_limit_works(market: Market) -> None:
+    slug = await market.offer()
+    schedule = await create_schedule(market, slug, most_price_micros=PRICE + 1)
+    assert schedule["max_price_micros"] == schedule["most_price_micros"] == PRICE + 1
+    path, http = f"/v1/schedules/{schedule['id']}", market.caller.http
+    changed = await http.patch(path, json={"most_price_micros": PRICE + 2})
+    assert changed.json()["max_price_micros"] == PRICE + 2
+    same = await http.patch(path, json={"most_price_micros": PRICE + 3, "max_price_micros": PRICE + 3})
+    assert same.json()["max_price_micros"] == PRICE + 3
+    differ = await http.patch(path, json={"most_price_micros": PRICE, "max_price_micros": PRICE + 4})
+    assert differ.status_code == 422
+    assert "their values differ" in differ.text
+    assert (await http.get(path)).json()["max_price_micros"] == PRICE + 3
 
 
 async def test_other_projects_cannot_schedule_a_draft(market: Market) -> None:
