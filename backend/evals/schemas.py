@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-from backend.core.schemas import Text
+from backend.core.schemas import DEPRECATED, Text
 from backend.execution.jobs.schemas import MAX_NAME
 
 SuiteStatus = Literal["preparing", "running", "succeeded", "failed", "cancelled"]
@@ -215,5 +215,11 @@ class Comparison(_Read):
     """The head passes less often, or its mean score is more than 2 points lower."""
     broken_cases: list[str]
     """Cases that passed in every run of the base, but not in every run of the head; at most 100."""
-    mended_cases: list[str]
+    fixed_cases: list[str]
     """Cases that passed in every run of the head, but not in every run of the base; at most 100."""
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def mended_cases(self) -> list[str]:
+        """The former name of `fixed_cases`. Removed in 0.3."""
+        return self.fixed_cases

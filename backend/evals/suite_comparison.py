@@ -112,7 +112,7 @@ async def compare_suites(session: AsyncSession, base: EvalSuite, head: EvalSuite
         ),
         regressed=is_worse(Numbers.model_validate(base.summary), Numbers.model_validate(head.summary)),
         broken_cases=broken[:MAX_CASES],
-        mended_cases=fixed[:MAX_CASES],
+        fixed_cases=fixed[:MAX_CASES],
     )
 
 

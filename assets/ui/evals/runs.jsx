@@ -70,7 +70,7 @@ function Numbers({ suite, base }) {
   );
 }
 
-function Verdict({ compared: { regressed, base, broken_cases: broken, mended_cases: fixed } }) {
+function Verdict({ compared: { regressed, base, broken_cases: broken, fixed_cases: fixed } }) {
   const compared = `v${base.version}${base.is_baseline ? " (baseline)" : ""}`;
   return (
     <div className="note" data-s={regressed ? "fail" : "ok"} role="status">

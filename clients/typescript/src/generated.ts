@@ -409,8 +409,10 @@ export interface Comparison {
   /** Cases that passed in every run of the base, but not in every run of the head; at most 100. */
   broken_cases: string[];
   deltas: Deltas;
-  head: Side;
   /** Cases that passed in every run of the head, but not in every run of the base; at most 100. */
+  fixed_cases: string[];
+  head: Side;
+  /** The former name of `fixed_cases`. Removed in 0.3. */
   mended_cases: string[];
   /** The head passes less often, or its mean score is more than 2 points lower. */
   regressed: boolean;

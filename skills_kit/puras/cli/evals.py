@@ -136,9 +136,11 @@ def _diff(arguments: Namespace, session: Session) -> int:
 
     def text() -> None:
         printing.table(("", "BASE", "HEAD", "CHANGE"), rows)
-        for label, field in (("broken", "broken_cases"), ("fixed", "mended_cases")):
-            if diff[field]:
-                printing.answer(f"{label}: {printing.shortened(', '.join(diff[field]))}")
+        # A server of 0.1 has the fixed cases under their former name.
+        fixed = diff["fixed_cases"] if "fixed_cases" in diff else diff["mended_cases"]
+        for label, cases in (("broken", diff["broken_cases"]), ("fixed", fixed)):
+            if cases:
+                printing.answer(f"{label}: {printing.shortened(', '.join(cases))}")
         printing.answer("Regressions in head." if diff["regressed"] else "No regressions in head.")
 
     session.show(diff, text)

@@ -121,7 +121,9 @@ async def test_suite_continues_after_worker_loss_and_compares_versions(agents: A
     compared = await get(agents, f"{EVALS}/diff?skill=double&base=2&head=3")
     assert (compared["base"]["version"], compared["head"]["version"], compared["regressed"]) == (2, 3, True)
     assert compared["deltas"]["pass_rate_pct"] == -25.0
-    assert (compared["broken_cases"], compared["mended_cases"]) == (["case-2"], [])
+    assert (compared["broken_cases"], compared["fixed_cases"]) == (["case-2"], [])
+    back = await get(agents, f"{EVALS}/diff?skill=double&base=3&head=2")
+    assert back["fixed_cases"] == back["mended_cases"] == ["case-2"], "the former name, too"
     same = await get(agents, f"{EVALS}/diff?skill=double&head=3")
     assert same["base"] == compared["base"]
     runs = await get(agents, f"/v1/evals/{compared['head']['suite_id']}/cases?base={suite['id']}&limit=2")
