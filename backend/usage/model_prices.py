@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
+from backend.core.schemas import DEPRECATED
 from backend.money.pricing import billed_micros
 from backend.skills.model_catalog.catalog import Catalogue, CatalogueEntry
 from backend.skills.model_catalog.entries import Rates
@@ -38,7 +39,8 @@ class ModelPrice(BaseModel):
     model: str
     title: str
     context_tokens: int
-    most_output_tokens: int
+    max_output_tokens: int
+    """Maximum tokens of one reply."""
     vision: bool
     """Whether the model accepts images."""
     pdf: bool
@@ -47,6 +49,12 @@ class ModelPrice(BaseModel):
     long_prompts_above_tokens: int | None = None
     """Calls with a longer prompt cost `long_prompts` for every token."""
     long_prompts: TokenPrices | None = None
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def most_output_tokens(self) -> int:
+        """The former name of `max_output_tokens`. Removed in 0.3."""
+        return self.max_output_tokens
 
     @classmethod
     def all_of(cls, catalogue: Catalogue, margin_pct: int) -> list[Self]:
@@ -60,7 +68,7 @@ class ModelPrice(BaseModel):
             model=entry.slug,
             title=entry.title or entry.slug,
             context_tokens=entry.context_tokens,
-            most_output_tokens=entry.most_output_tokens,
+            max_output_tokens=entry.max_output_tokens,
             vision=entry.vision,
             pdf=entry.pdf,
             per_million_tokens=TokenPrices.of(entry.rates(0), margin_pct),

@@ -94,7 +94,7 @@ class LLMClient:
             conversation.system,
             conversation.messages,
             tools,
-            min(MAX_OUTPUT_TOKENS, self._model.entry.most_output_tokens),
+            min(MAX_OUTPUT_TOKENS, self._model.entry.max_output_tokens),
             self._assignment.skill.cache_ttl,
             self._measured(conversation),
         )

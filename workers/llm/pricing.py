@@ -59,7 +59,7 @@ def worst_case_nanos(entry: CatalogueEntry, prompt: Prompt, max_tokens: int) -> 
     if entry.is_free:
         return 0
     length = max_prompt_tokens(entry, prompt)
-    output = min(max_tokens, entry.most_output_tokens)
+    output = min(max_tokens, entry.max_output_tokens)
     rates = entry.rates(length)
     per_token = max(rates.input, rates.cache_read, *_writing(entry, prompt, length))
     return -(-(length * per_token + output * rates.output) // _TOKENS_PER_PRICE)

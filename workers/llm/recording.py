@@ -55,7 +55,7 @@ class Recording:
         models = catalog.current().models
         model = models.get(self.replies[0].model, models[catalog.SIMULATED_MODEL])
         return models[catalog.SIMULATED_MODEL].model_copy(
-            update={"vision": model.vision, "pdf": model.pdf, "most_output_tokens": model.most_output_tokens}
+            update={"vision": model.vision, "pdf": model.pdf, "max_output_tokens": model.max_output_tokens}
         )
 
     @property

@@ -29,7 +29,7 @@ def as_request(entry: CatalogueEntry, prompt: Prompt) -> dict[str, Any]:
     mark = _mark(prompt.cache_ttl) if entry.cache else None
     request: dict[str, Any] = {
         "model": entry.upstream_id,
-        "max_tokens": min(prompt.max_tokens, entry.most_output_tokens),
+        "max_tokens": min(prompt.max_tokens, entry.max_output_tokens),
         "messages": _messages(prompt.messages, mark),
     }
     if prompt.system.strip():

@@ -24,11 +24,15 @@ _MAX_NAMED: Final = 8
 
 def checks(settings: Settings, *, probe: bool) -> Iterator[Check]:
     """Check which models can be used; `probe` requests the list of models from each endpoint that has a key."""
+    file = Path(settings.models) if settings.models else None
     try:
-        known = catalog.read(Path(settings.models) if settings.models else None)
+        known = catalog.read(file)
     except BadModelCatalog as error:
         yield fail("models", error.detail, "Correct the file that PURAS_MODELS names.")
         return
+    if file is not None:
+        for former, current in catalog.former_keys(file).items():
+            yield warn("models", f"{former} in {file} is a former name", f"Rename it to {current}.")
     access = access_of(settings, known)
     for name in known.endpoints:
         models = [entry for entry in known.models.values() if entry.endpoint == name]

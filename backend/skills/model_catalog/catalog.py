@@ -17,8 +17,16 @@ from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
+from backend.core import logs
 from backend.core.names import suggestion
-from backend.skills.model_catalog.entries import CatalogueEntry, CatalogueFile, Endpoint, MediaModels, Rates
+from backend.skills.model_catalog.entries import (
+    FORMER_KEYS,
+    CatalogueEntry,
+    CatalogueFile,
+    Endpoint,
+    MediaModels,
+    Rates,
+)
 from backend.skills.model_catalog.errors import BadModelCatalog, UnknownFamily, UnknownModel
 
 __all__ = [
@@ -29,6 +37,7 @@ __all__ = [
     "MediaKind",
     "Rates",
     "current",
+    "former_keys",
     "read",
     "use",
 ]
@@ -37,6 +46,8 @@ SIMULATED_MODEL: Final = "puras/rehearsal"
 """The simulated model, which runs if no API key is configured."""
 
 MediaKind = Literal["image", "video", "audio"]
+
+log = logs.get(__name__)
 
 _FORM: Final = re.compile(r"[a-z][a-z0-9]*/[a-z0-9][a-z0-9._-]*\Z")
 
@@ -134,6 +145,25 @@ def use(path: Path | None) -> None:
         BadModelCatalog: the file cannot be read, or is invalid.
     """
     _current[0] = read(path)
+    if path is not None:
+        for former, current_name in former_keys(path).items():
+            log.warning(
+                "a model catalog has a former key; 0.3 rejects it",
+                file=str(path),
+                key=former,
+                use=current_name,
+            )
+
+
+def former_keys(path: Path) -> dict[str, str]:
+    """Return the former keys in a valid file of the operator, each with its current name."""
+    models = tomllib.loads(_text(path)).get("models", {})
+    return {
+        f"models.{slug}.{former}": name
+        for slug, entry in models.items()
+        for former, name in FORMER_KEYS.items()
+        if former in entry
+    }
 
 
 def _text(path: Path) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from backend.core.net.base_urls import Address
 
 NANOS_PER_USD = 10**9
+FORMER_KEYS: Final = {"most_output_tokens": "max_output_tokens"}
+"""The current name of each key of a model that an operator's file may have under its former name until 0.3."""
 
 
 class Rates(NamedTuple):
@@ -80,7 +82,7 @@ class CatalogueEntry(_Part):
     """Its name at the endpoint; not shown to users."""
     context_tokens: int = Field(ge=1_000)
     """Maximum tokens of prompt and reply together."""
-    most_output_tokens: int = Field(ge=1)
+    max_output_tokens: int = Field(ge=1)
     """Maximum tokens of one reply."""
     vision: bool = False
     """Whether it can read images."""
@@ -92,6 +94,19 @@ class CatalogueEntry(_Part):
     long_price: LongPrice | None = None
     cache: CacheRates | None = None
     """Prices of the prompt cache; none: the prompt is sent without cache marks."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_former_keys(cls, entry: Any) -> Any:
+        if not isinstance(entry, dict) or not entry.keys() & FORMER_KEYS.keys():
+            return entry
+        if both := [
+            f"{former!r} and {name!r}"
+            for former, name in FORMER_KEYS.items()
+            if {former, name} <= entry.keys()
+        ]:
+            raise ValueError(f"{both[0]} are the former and the current name of one key; keep the second one")
+        return {FORMER_KEYS.get(key, key): value for key, value in entry.items()}
 
     @model_validator(mode="after")
     def _is_whole(self) -> CatalogueEntry:

@@ -1933,7 +1933,10 @@ export interface ModelPrice {
   long_prompts?: TokenPrices | null;
   /** Calls with a longer prompt cost `long_prompts` for every token. */
   long_prompts_above_tokens?: number | null;
+  /** Maximum tokens of one reply. */
+  max_output_tokens: number;
   model: string;
+  /** The former name of `max_output_tokens`. Removed in 0.3. */
   most_output_tokens: number;
   /** Whether the model accepts PDF documents. */
   pdf: boolean;

@@ -77,6 +77,17 @@ def test_invalid_models_file_is_a_failure(tmp_path: Path) -> None:
     assert (str(check.verdict), "models.toml" in check.found) == ("fail", True)
 
 
+def test_former_key_in_the_models_file_is_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "models.toml"
+    file.write_text(
+        '[endpoints.local]\nbase_url = "http://127.0.0.1:9"\n[models."local/q"]\nendpoint = "local"\n'
+        'upstream_id = "q"\ncontext_tokens = 32000\nmost_output_tokens = 8000\n'
+    )
+    check = run_doctor(tmp_path, models=str(file))["models"]
+    assert (str(check.verdict), check.remedy) == ("warn", "Rename it to max_output_tokens.")
+    assert "models.local/q.most_output_tokens" in check.found
+
+
 def test_probe_only_lists_models_and_reports_missing_ones(tmp_path: Path) -> None:
     requests: list[str] = []
     claude = [entry for entry in catalog.current().models.values() if entry.family == "claude"]
@@ -111,7 +122,7 @@ def test_endpoint_without_a_model_list_is_not_a_failure(tmp_path: Path, response
         file = tmp_path / "models.toml"
         file.write_text(
             f'[endpoints.local]\nbase_url = "{url}"\n[models."local/q"]\nendpoint = "local"\nupstream_id = "q"\n'
-            "context_tokens = 32000\nmost_output_tokens = 8000\n"
+            "context_tokens = 32000\nmax_output_tokens = 8000\n"
         )
         checks = run_doctor(tmp_path, probe=True, models=str(file))
     assert checks["models of local"].found.endswith("without a key")

@@ -21,7 +21,7 @@ base_url = "http://127.0.0.1:11434/v1/"
 endpoint = "ollama"
 upstream_id = "qwen3:30b"
 context_tokens = 32_000
-most_output_tokens = 8_000
+max_output_tokens = 8_000
 """
 
 
@@ -45,10 +45,20 @@ def test_models_of_operator_are_added_to_built_in_models(file: Path) -> None:
         read_bundle(pack_files({"a/skill.yaml": skill, "a/SKILL.md": b"x"}))
 
 
+def test_former_key_works_until_0_3(file: Path) -> None:
+    former = OWN.replace("max_output_tokens", "most_output_tokens")
+    file.write_text(former)
+    assert catalog.read(file).get("ollama/qwen3").max_output_tokens == 8_000
+    assert catalog.former_keys(file) == {"models.ollama/qwen3.most_output_tokens": "max_output_tokens"}
+    file.write_text(former + "max_output_tokens = 9_000\n")
+    with pytest.raises(BadModelCatalog, match="'most_output_tokens' and 'max_output_tokens'"):
+        catalog.read(file)
+
+
 def test_operator_can_change_price_of_built_in_model(file: Path) -> None:
     file.write_text(
         '[models."gpt/5"]\nendpoint = "openrouter"\nupstream_id = "x"\ncontext_tokens = 9_000\n'
-        "most_output_tokens = 10\nprice = { input_usd = 0.1, output_usd = 0.3 }\n"
+        "max_output_tokens = 10\nprice = { input_usd = 0.1, output_usd = 0.3 }\n"
     )
     assert catalog.read(file).get("gpt/5").rates(1)[:2] == (10**8, 3 * 10**8)
 
