@@ -20,7 +20,7 @@ export function Insights({ skill, project, skillpack }) {
   return (
     <section aria-label="Insights" className="col" style={{ gap: 12 }}>
       <div className="row wrap"><div className="seg" role="group" aria-label="Period">{SINCE.map(([value, label]) => <button key={value} type="button" aria-pressed={days === value} onClick={() => setDays(value)}>{label}</button>)}</div>
-        {found && <span className="t3">{found.jobs_analyzed} {found.jobs_analyzed === 1 ? "job" : "jobs"}{found.is_capped ? ` (newest ${found.most_jobs} only)` : ""}</span>}</div>
+        {found && <span className="t3">{found.jobs_analyzed} {found.jobs_analyzed === 1 ? "job" : "jobs"}{found.is_capped ? ` (newest ${found.max_jobs} only)` : ""}</span>}</div>
       {failure && <div className="note" data-s="fail" role="alert">{failure}</div>}
       {!found && !failure && <p className="t3">Analyzing jobs…</p>}
       {found && !found.findings.length && <p className="t2">{found.jobs_analyzed ? "No insights in this period." : "No jobs ended in this period."}</p>}

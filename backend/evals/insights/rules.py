@@ -66,13 +66,17 @@ def invalid_results(recent: RecentJobs) -> Iterator[Finding]:
     agents = len({reply.job_id for reply in recent.replies} | {call.job_id for call in recent.calls})
     complaints = Counter(call.preview for call in recent.calls if call.tool == RESULT_TOOL and not call.ok)
     yield Finding(
-        kind="output_misfits",
+        kind="output_mismatches",
         severity="high" if len(affected) >= 0.3 * agents else "medium",
         title=f"In {len(affected)} of {agents} runs a result did not match `output_schema`, {len(jobs)} times.",
         recommendation="Describe the fields in `output_schema` or relax it; each invalid result costs a reply. The "
         f"most frequent error: {complaints.most_common(1)[0][0]!r}",
         job_ids=affected[:MAX_SHOWN],
-        facts={"misfits": len(jobs), "jobs": len(affected)},
+        facts={
+            "mismatches": len(jobs),
+            "misfits": len(jobs),  # the former name, until 0.3
+            "jobs": len(affected),
+        },
     )
 
 
@@ -119,7 +123,7 @@ def tools(recent: RecentJobs, numbers: Iterable[ToolNumbers]) -> Iterator[Findin
                 (c for c in recent.calls if c.tool == tool.name), key=lambda c: -c.billed_micros
             )
             yield Finding(
-                kind="dear_tool",
+                kind="expensive_tool",
                 severity="medium",
                 title=f"{tool.name!r} is {share:.0%} of the cost: {_dollars(tool.billed_micros)}, {tool.calls} calls.",
                 recommendation="Choose a cheaper model for it, or limit its calls with `tool_limits`.",
@@ -139,7 +143,7 @@ def expensive_steps(replies: Sequence[Reply], numbers: Sequence[StepNumbers]) ->
         return
     costliest = sorted((one for one in replies if one.step == step.step), key=lambda one: -one.billed_micros)
     yield Finding(
-        kind="dear_step",
+        kind="expensive_step",
         severity="medium",
         title=f"Step {step.step} is {share:.0%} of what replies cost: {_dollars(step.mean_billed_micros)} each.",
         recommendation="Check what the step before it added to the conversation, and make that tool return less.",
@@ -175,7 +179,7 @@ def expensive_runs(runs: Sequence[Run]) -> Iterator[Finding]:
         return
     costliest = sorted((run for run in runs if run.succeeded), key=lambda run: -run.cost_micros)
     yield Finding(
-        kind="dear_runs",
+        kind="expensive_runs",
         severity="medium",
         title=f"One run in twenty costs {_dollars(p95)} and more; half of them stay within {_dollars(median)}.",
         recommendation="Compare the inputs of these jobs with those of others, and set `limits.cost_usd`.",
@@ -204,7 +208,7 @@ def newer_version(runs: Sequence[Run], versions: Sequence[VersionNumbers]) -> It
         )
     if _is_worse(new.cost_p50_micros, old.cost_p50_micros):
         yield Finding(
-            kind="version_dearer",
+            kind="version_more_expensive",
             severity="medium",
             title=f"v{new.version} costs {_dollars(new.cost_p50_micros or 0)}, v{old.version} cost "
             f"{_dollars(old.cost_p50_micros or 0)} (half of the runs).",

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal, cast
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
+
+from backend.core.schemas import DEPRECATED
 
 Kind = Literal[
+    "failures",
+    "output_mismatches",
+    "tool_errors",
+    "slow_tool",
+    "expensive_tool",
+    "expensive_step",
+    "cache_misses",
+    "expensive_runs",
+    "version_slower",
+    "version_more_expensive",
+]
+FormerKind = Literal[
     "failures",
     "output_misfits",
     "tool_errors",
@@ -20,6 +34,13 @@ Kind = Literal[
     "version_slower",
     "version_dearer",
 ]
+_FORMER_KINDS: Final[dict[Kind, FormerKind]] = {
+    "output_mismatches": "output_misfits",
+    "expensive_tool": "dear_tool",
+    "expensive_step": "dear_step",
+    "expensive_runs": "dear_runs",
+    "version_more_expensive": "version_dearer",
+}
 Severity = Literal["high", "medium", "low"]
 
 
@@ -39,6 +60,12 @@ class Finding(_Read):
     job_ids: list[UUID]
     """Up to five jobs, the clearest examples first."""
     facts: dict[str, Any]
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def former_kind(self) -> FormerKind:
+        """The kind under its name before 0.2: `dear_tool` instead of `expensive_tool`. Removed in 0.3."""
+        return _FORMER_KINDS.get(self.kind, cast("FormerKind", self.kind))
 
 
 class VersionNumbers(_Read):
@@ -78,7 +105,13 @@ class StepNumbers(_Read):
     mean_ms: int
     mean_billed_micros: int
     billed_micros: int
-    dearest_job_id: UUID
+    costliest_job_id: UUID
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def dearest_job_id(self) -> UUID:
+        """The former name of `costliest_job_id`. Removed in 0.3."""
+        return self.costliest_job_id
 
 
 class Findings(_Read):
@@ -89,11 +122,11 @@ class Findings(_Read):
     since: datetime
     """Only jobs that were submitted since then."""
     jobs_analyzed: int
-    most_jobs: int
+    max_jobs: int
     """At most this number of jobs is analyzed, newest first."""
     is_capped: bool
     """There are more jobs, and the older ones are not included."""
-    most_events: int
+    max_events: int
     """At most this number of events of one job is analyzed."""
     findings: list[Finding]
     """The most severe first; empty if there is nothing to report."""
@@ -102,3 +135,15 @@ class Findings(_Read):
     """The ten with the longest total time."""
     steps: list[StepNumbers]
     """The ten with the highest total cost."""
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def most_jobs(self) -> int:
+        """The former name of `max_jobs`. Removed in 0.3."""
+        return self.max_jobs
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def most_events(self) -> int:
+        """The former name of `max_events`. Removed in 0.3."""
+        return self.max_events

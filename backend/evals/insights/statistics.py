@@ -84,7 +84,7 @@ def _step(step: int, replies: Sequence[Reply]) -> StepNumbers:
         mean_ms=round(fmean(reply.duration_ms for reply in replies)),
         mean_billed_micros=round(billed / len(replies)),
         billed_micros=billed,
-        dearest_job_id=max(replies, key=lambda reply: reply.billed_micros).job_id,
+        costliest_job_id=max(replies, key=lambda reply: reply.billed_micros).job_id,
     )
 
 

@@ -917,9 +917,11 @@ export interface FileTransfer {
 /** One insight, and jobs that show it. */
 export interface Finding {
   facts: Record<string, unknown>;
+  /** The kind under its name before 0.2: `dear_tool` instead of `expensive_tool`. Removed in 0.3. */
+  former_kind: "failures" | "output_misfits" | "tool_errors" | "slow_tool" | "dear_tool" | "dear_step" | "cache_misses" | "dear_runs" | "version_slower" | "version_dearer";
   /** Up to five jobs, the clearest examples first. */
   job_ids: string[];
-  kind: "failures" | "output_misfits" | "tool_errors" | "slow_tool" | "dear_tool" | "dear_step" | "cache_misses" | "dear_runs" | "version_slower" | "version_dearer";
+  kind: "failures" | "output_mismatches" | "tool_errors" | "slow_tool" | "expensive_tool" | "expensive_step" | "cache_misses" | "expensive_runs" | "version_slower" | "version_more_expensive";
   /** The recommendation. */
   recommendation: string;
   severity: "high" | "medium" | "low";
@@ -935,8 +937,12 @@ export interface Findings {
   is_capped: boolean;
   jobs_analyzed: number;
   /** At most this number of events of one job is analyzed. */
-  most_events: number;
+  max_events: number;
   /** At most this number of jobs is analyzed, newest first. */
+  max_jobs: number;
+  /** The former name of `max_events`. Removed in 0.3. */
+  most_events: number;
+  /** The former name of `max_jobs`. Removed in 0.3. */
   most_jobs: number;
   /** Only jobs that were submitted since then. */
   since: string;
@@ -2912,6 +2918,8 @@ export interface StatusTileRead {
 /** The replies of the model at one step of the run. */
 export interface StepNumbers {
   billed_micros: number;
+  costliest_job_id: string;
+  /** The former name of `costliest_job_id`. Removed in 0.3. */
   dearest_job_id: string;
   mean_billed_micros: number;
   mean_ms: number;

@@ -45,16 +45,27 @@ async def test_insights_report_failures_costs_and_cache_misses(agents: Agents, s
     page = await get_insights(agents)
     assert (page["jobs_analyzed"], page["skill"], page["skillpack"]) == (5, "sum", "default")
     findings = {one["kind"]: one for one in page["findings"]}
-    assert findings.keys() == {"failures", "output_misfits", "tool_errors", "dear_step", "cache_misses"}
+    assert findings.keys() == {
+        "failures",
+        "output_mismatches",
+        "tool_errors",
+        "expensive_step",
+        "cache_misses",
+    }
+    assert findings["output_mismatches"]["former_kind"] == "output_misfits"
+    assert findings["failures"]["former_kind"] == "failures", "not renamed"
+    assert page["max_jobs"] == page["most_jobs"]
+    assert page["max_events"] == page["most_events"]
+    assert page["steps"][0]["costliest_job_id"] == page["steps"][0]["dearest_job_id"]
     assert findings["failures"]["severity"] == "high"
     assert "2 of 5 runs failed with 'step_limit'" in findings["failures"]["title"]
     assert set(findings["failures"]["job_ids"]) == set(ended_ids)
-    assert findings["output_misfits"]["facts"] == {"misfits": 3, "jobs": 3}
-    assert set(findings["output_misfits"]["job_ids"]) == set(job_ids)
+    assert findings["output_mismatches"]["facts"] == {"mismatches": 3, "misfits": 3, "jobs": 3}
+    assert set(findings["output_mismatches"]["job_ids"]) == set(job_ids)
     assert findings["tool_errors"]["facts"] == {"tool": "look", "errors": 5, "calls": 10}
     assert "Look elsewhere" in findings["tool_errors"]["title"]
     assert (
-        findings["dear_step"]["facts"]["step"],
+        findings["expensive_step"]["facts"]["step"],
         findings["cache_misses"]["facts"]["cache_read_tokens"],
     ) == (
         3,

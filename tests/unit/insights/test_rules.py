@@ -44,7 +44,7 @@ def test_tools_are_reported_by_their_share_of_time_and_cost() -> None:
     slow = [call("fetch", ms=6_000), call("paint", billed=900)]
     read = RecentJobs([run(cost=1_000, ms=10_000)], False, [], slow)
     kinds = {found.kind: found.facts["tool"] for found in rules.tools(read, tools_of(slow))}
-    assert kinds == {"slow_tool": "fetch", "dear_tool": "paint"}
+    assert kinds == {"slow_tool": "fetch", "expensive_tool": "paint"}
     quick = RecentJobs([run(cost=10_000, ms=100_000)], False, [], slow)
     assert not list(rules.tools(quick, tools_of(slow)))
 
@@ -70,7 +70,7 @@ def test_versions_are_compared_when_both_have_enough_runs() -> None:
     runs = [*new, *old]
     assert {found.kind for found in rules.newer_version(runs, versions_of(runs))} == {
         "version_slower",
-        "version_dearer",
+        "version_more_expensive",
     }
     few = [*new[:4], *old]
     assert not list(rules.newer_version(few, versions_of(few)))
