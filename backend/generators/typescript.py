@@ -68,6 +68,7 @@ def page() -> str:
         for method in _METHODS
         if (operation := item.get(method)) is not None
     ]
+    methods += _former_methods()
     opening = "/** Every operation of the API, by its name in the OpenAPI document. */\nexport class Api {\n"
     opening += "  constructor(private readonly transport: Transport) {}\n"
     return "\n".join([HEAD, *declarations, *_aliases(), opening + "\n" + "\n".join(methods) + "}\n"])
@@ -75,9 +76,24 @@ def page() -> str:
 
 def _aliases() -> Iterator[str]:
     """Yield the former names of schemas in the previous release, which programs still import."""
-    text = files(__package__).joinpath("former_schema_names.toml").read_text("utf-8")
-    for former, current in tomllib.loads(text).items():
+    for former, current in _former_names("former_schema_names.toml").items():
         yield f"/** @deprecated Use `{current}`. */\nexport type {former} = {current};\n"
+
+
+def _former_methods() -> Iterator[str]:
+    """Yield a method for each operation under its ID in the previous release, which programs still call."""
+    for former, current in _former_names("former_operation_names.toml").items():
+        name = method_name(current)
+        yield (
+            f"  /** @deprecated Use `{name}`. */\n"
+            f'  {method_name(former)}(...given: Parameters<Api["{name}"]>): ReturnType<Api["{name}"]> {{\n'
+            f"    return this.{name}(...given);\n"
+            "  }\n"
+        )
+
+
+def _former_names(file: str) -> dict[str, str]:
+    return tomllib.loads(files(__package__).joinpath(file).read_text("utf-8"))
 
 
 def kind_of(schema: Schema | bool) -> str:

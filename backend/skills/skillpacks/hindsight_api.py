@@ -26,7 +26,7 @@ class HindsightNotOffered(NotOffered):
 
 @router.post("/skillpacks/{skillpack}/hindsight", status_code=501, response_model=None)
 @permissions.needs("jobs:read", role=Role.DEVELOPER)
-async def analyse_runs(skillpack: str, principal: PrincipalDep) -> NoReturn:
+async def analyze_runs(skillpack: str, principal: PrincipalDep) -> NoReturn:
     """Report that Hindsight is not available."""
     raise HindsightNotOffered
 

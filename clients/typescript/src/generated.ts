@@ -4851,7 +4851,7 @@ export class Api {
    *
    * A restricted key needs `drive:write`.
    */
-  goOnWithUpload(given: {
+  resumeUpload(given: {
       upload_id: string;
       /** `1.0.0`. */
       tusResumable?: string | null;
@@ -4874,7 +4874,7 @@ export class Api {
    *
    * A restricted key needs `drive:write`.
    */
-  giveUpUpload(given: {
+  abandonUpload(given: {
       upload_id: string;
       /** `1.0.0`. */
       tusResumable?: string | null;
@@ -6914,13 +6914,13 @@ export class Api {
   }
 
   /**
-   * Analyse runs
+   * Analyze runs
    *
    * Report that Hindsight is not available.
    *
    * A restricted key needs `jobs:read`.
    */
-  analyseRunsOfSkillpack(given: {
+  analyzeRunsOfSkillpack(given: {
       skillpack: string;
     }, options: CallOptions = {}): Promise<void> {
     return this.transport.nothing("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/hindsight`, {}, options);
@@ -7334,5 +7334,20 @@ export class Api {
     return this.transport.json("POST", `/v1/webhooks/${encodeURIComponent(given.webhook_id)}/test`, {
       idempotencyKey: given.idempotencyKey ?? newKey(),
     }, options);
+  }
+
+  /** @deprecated Use `analyzeRunsOfSkillpack`. */
+  analyseRunsOfSkillpack(...given: Parameters<Api["analyzeRunsOfSkillpack"]>): ReturnType<Api["analyzeRunsOfSkillpack"]> {
+    return this.analyzeRunsOfSkillpack(...given);
+  }
+
+  /** @deprecated Use `abandonUpload`. */
+  giveUpUpload(...given: Parameters<Api["abandonUpload"]>): ReturnType<Api["abandonUpload"]> {
+    return this.abandonUpload(...given);
+  }
+
+  /** @deprecated Use `resumeUpload`. */
+  goOnWithUpload(...given: Parameters<Api["resumeUpload"]>): ReturnType<Api["resumeUpload"]> {
+    return this.resumeUpload(...given);
   }
 }

@@ -106,9 +106,9 @@ def aim_chain(case: AnyCase, dice: random.Random, names: Names, *, received: str
         case.body, case.path_parameters["name"] = {}, skill
     elif operation == "begin_upload":
         case.headers.update({"Tus-Resumable": "1.0.0", "Upload-Length": "4"})
-    elif operation == "go_on_with_upload":
+    elif operation == "resume_upload":
         case.headers.update({"Tus-Resumable": "1.0.0", "Upload-Offset": "0"})
         case.body = b"four"
-    elif operation == "give_up_upload":
+    elif operation == "abandon_upload":
         case.headers.update({"Tus-Resumable": "1.0.0"})
     case.path_parameters.update(from_responses)

@@ -55,7 +55,7 @@ def linked_schema() -> Any:
     spec = copy.deepcopy(SPEC)
     target = {"upload_id": "$response.header.Location#regex:/([^/]+)$"}
     spec["paths"]["/v1/drive/uploads"]["post"]["responses"]["201"]["links"] = {
-        name: {"operationId": name, "parameters": target} for name in ("go_on_with_upload", "give_up_upload")
+        name: {"operationId": name, "parameters": target} for name in ("resume_upload", "abandon_upload")
     }
     return schemathesis.openapi.from_dict(spec, config=schemathesis.Config())
 

@@ -133,7 +133,7 @@ async def read_upload(upload_id: UUID, principal: PrincipalDep, context: Context
     max_body_size=2 * MAX_FILE_BYTES,
 )
 @permissions.needs("drive:write", role=Role.DEVELOPER)
-async def go_on_with_upload(
+async def resume_upload(
     upload_id: UUID,
     request: Request,
     principal: PrincipalDep,
@@ -152,7 +152,7 @@ async def go_on_with_upload(
 
 @router.delete("/drive/uploads/{upload_id}", status_code=204, summary="Abandon an upload")
 @permissions.needs("drive:write", role=Role.DEVELOPER)
-async def give_up_upload(
+async def abandon_upload(
     upload_id: UUID, principal: PrincipalDep, context: ContextDep, *, tus_resumable: TusHeader = None
 ) -> None:
     """Delete an upload. A file that it has stored in the drive stays."""
@@ -177,7 +177,7 @@ async def override_method(
     if method == "HEAD":
         return await read_upload(upload_id, principal, context)
     if method == "DELETE":
-        await give_up_upload(upload_id, principal, context)
+        await abandon_upload(upload_id, principal, context)
         return Response(status_code=204)
     raise NoSuchOverride(method)
 
