@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.identity.limits.concurrency import ConcurrencyLimit
-from backend.identity.limits.errors import TooManyAtOnce
+from backend.identity.limits.errors import TooManyConcurrentRequests
 from studio.session import SessionStatus
 
 RECHECK_INTERVAL_S: Final = 5.0
@@ -49,7 +49,7 @@ class WatchedSockets:
         try:
             with self._open.slot(user_id) if user_id else contextlib.nullcontext():
                 await self._serve(scope, _Socket(receive, send), cookie)
-        except TooManyAtOnce:
+        except TooManyConcurrentRequests:
             await receive()  # the connect message
             await send({"type": "websocket.close", "code": TOO_MANY})
 

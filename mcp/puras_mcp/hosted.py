@@ -63,8 +63,9 @@ class Hosted:
         if self._open_calls[caller] >= MAX_OPEN_CALLS:
             await _error_response(
                 429,
-                "too_many_at_once",
+                "too_many_concurrent_requests",
                 f"{MAX_OPEN_CALLS} calls of this key are running, which is the maximum. Try again later.",
+                former_code="too_many_at_once",
             )(scope, receive, send)
             return
         self._open_calls[caller] += 1
@@ -120,8 +121,8 @@ class Hosted:
         return Api(self._url, key, transport=transport)
 
 
-def _error_response(status: int, code: str, detail: str) -> JSONResponse:
+def _error_response(status: int, code: str, detail: str, **fields: str) -> JSONResponse:
     headers = (
         {"WWW-Authenticate": "Bearer"} if status == 401 else {"Allow": "POST"} if status == 405 else None
     )
-    return JSONResponse({"detail": detail, "code": code}, status, headers)
+    return JSONResponse({"detail": detail, "code": code, **fields}, status, headers)

@@ -50,7 +50,7 @@ class Gate:
             NotSignedIn: The request has no valid credentials.
             TooManyBadKeys: Its IP address has sent too many invalid keys.
             RateExceeded: The key or its project has sent too many requests.
-            TooManyAtOnce: The caller has the maximum number of concurrent requests.
+            TooManyConcurrentRequests: The caller has the maximum number of concurrent requests.
         """
         path: str = scope["path"] if scope["type"] == "http" else ""
         is_discovery = path.startswith(UPLOAD_DISCOVERY_PREFIX) and scope["method"] == "OPTIONS"

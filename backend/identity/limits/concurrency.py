@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from backend.identity.limits.errors import TooManyAtOnce
+from backend.identity.limits.errors import TooManyConcurrentRequests
 
 
 class ConcurrencyLimit:
@@ -38,10 +38,10 @@ class ConcurrencyLimit:
         """Use a slot of the caller until the block ends.
 
         Raises:
-            TooManyAtOnce: The caller uses the maximum number of slots.
+            TooManyConcurrentRequests: The caller uses the maximum number of slots.
         """
         if not self.has_capacity(caller_id):
-            raise TooManyAtOnce(self._maximum, self._what, self._setting)
+            raise TooManyConcurrentRequests(self._maximum, self._what, self._setting)
         self._active[caller_id] += 1
         try:
             yield

@@ -28,10 +28,11 @@ class CeilingExceeded(NotAllowed):
         super().__init__(f"{first.path}: {first.message}", errors=errors)
 
 
-class TooManyAtOnce(TooMany):
+class TooManyConcurrentRequests(TooMany):
     """The caller has the maximum number of concurrent requests."""
 
-    code = "too_many_at_once"
+    code = "too_many_concurrent_requests"
+    former_code = "too_many_at_once"
     message = (
         "You have {limit:,} concurrent {what}, the maximum of one caller. End some of them and try again, "
         "or ask the operator to raise the limit ({setting})."

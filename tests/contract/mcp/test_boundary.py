@@ -155,7 +155,8 @@ async def test_open_calls_are_limited_by_key(project: Project, neighbour: Projec
         ]
         done, _ = await asyncio.wait(open_, timeout=15, return_when=asyncio.FIRST_COMPLETED)
         refused = next(iter(done)).result()
-        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_at_once")
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_concurrent_requests")
+        assert refused.json()["former_code"] == "too_many_at_once"
         others = await http.post(
             f"{project.address}/mcp",
             json=LIST,

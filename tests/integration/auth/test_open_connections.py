@@ -323,7 +323,9 @@ async def test_open_requests_are_limited_per_caller(instance: AppContext, world:
             transport = httpx.ASGITransport(narrow)
             async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
                 rejected = await client.get(f"/v1/jobs/{job_id}", headers=mine)
-                assert (rejected.status_code, rejected.json()["code"]) == (429, "too_many_at_once")
+                error = rejected.json()
+                assert (rejected.status_code, error["code"]) == (429, "too_many_concurrent_requests")
+                assert error["former_code"] == "too_many_at_once"
                 assert rejected.headers["retry-after"] == "1"
                 assert (await client.get(f"/v1/jobs/{job_id}", headers=other)).status_code == 200
                 await streams[0].end()
