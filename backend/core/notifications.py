@@ -249,7 +249,7 @@ class RedisNotifier:
             if not isinstance(message, FreeWorker):
                 _add(pipeline, message)
         woken = (await pipeline.execute())[first : first + len(lanes)]
-        MESSAGES_SENT.labels("ticket").inc(len(lanes))
+        MESSAGES_SENT.labels("worker_wake_up").inc(len(lanes))
         queued = [lane for lane, is_woken in zip(lanes, woken, strict=True) if not is_woken]
         if queued:
             await asyncio.to_thread(self._enqueue, queued)

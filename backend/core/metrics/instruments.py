@@ -93,7 +93,7 @@ BILLED: Final = _counter(
 
 MESSAGES_SENT: Final = _counter(
     "puras_redis_messages_sent_total",
-    "Messages sent over Redis: ticket (wake-up of workers), wake_up (of followers), cancel, delta.",
+    "Messages sent over Redis: worker_wake_up, wake_up (of followers), cancel, delta.",
     "kind",
 )
 REDIS_FAILURES: Final = _counter("puras_redis_failures_total", "Messages that Redis did not accept.")
@@ -173,7 +173,7 @@ HOST_SHORTAGE: Final = _gauge(
 
 WEBHOOK_SENDS: Final = _counter(
     "puras_webhook_sends_total",
-    "Attempts to send a webhook: delivered, failed, given_up (the last attempt failed).",
+    "Attempts to send a webhook: delivered, failed, abandoned (the last attempt failed).",
     "outcome",
 )
 SCHEDULE_RUNS: Final = _counter(

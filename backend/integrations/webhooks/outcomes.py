@@ -19,6 +19,7 @@ from backend.core.db.engine import Database
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import WEBHOOK_SENDS
 from backend.identity.auth import audit
+from backend.integrations.webhooks.schemas import STORED_FAILED
 from backend.integrations.webhooks.sending import GONE, Sent
 
 log = logs.get(__name__)
@@ -111,7 +112,7 @@ async def _failed(database: Database, claimed: Any, sent: Sent) -> None:
         status = (await session.execute(_FAILED, values | next_at)).scalar_one_or_none()
         if status is None:
             await session.execute(_LOG_ONLY, values)
-        outcome = "given_up" if status == "given_up" else "failed"
+        outcome = "abandoned" if status == STORED_FAILED else "failed"
         transactional.note(session, WEBHOOK_SENDS.labels(outcome))
         failing_since = (await session.execute(_FAILING_SINCE, _webhook(claimed))).scalar_one_or_none()
         reason = _reason_to_stop(sent, failing_since)

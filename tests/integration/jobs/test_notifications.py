@@ -15,6 +15,7 @@ from uuid import uuid4
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
+from backend.core.metrics.instruments import MESSAGES_SENT
 from backend.core.notifications import (
     DELTA_CHANNEL,
     RESPONSE_TIMEOUT_S,
@@ -46,12 +47,16 @@ async def test_notifications_during_a_send_are_complete_and_wakeups_deduplicated
     with closing(Redis.from_url(redis_url)) as redis, redis.pubsub(ignore_subscribe_messages=True) as pubsub:
         pubsub.subscribe(DELTA_CHANNEL)
         notifier = RedisNotifier(redis_url)
+        sent = MESSAGES_SENT.labels("worker_wake_up")
+        before = sent._value.get()
         for word in words:
             notifier.send([word, WorkerWakeup("default")])
         await notifier.aclose()
         bodies = [json.loads(body.partition(b" ")[2]) for body in _data(pubsub, len(words))]
         assert [body["text"] for body in bodies] == [word.text for word in words]
-        assert 1 <= redis.llen("puras:tickets:lane-default") < len(words)
+        wakeups = redis.llen("puras:tickets:lane-default")
+        assert 1 <= wakeups < len(words)
+        assert sent._value.get() == before + wakeups
 
 
 async def test_wakeup_goes_to_free_processes_in_turn_and_without_one_to_the_queue(redis_url: str) -> None:

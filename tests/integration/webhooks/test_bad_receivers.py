@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.clock import now
+from backend.core.metrics.instruments import WEBHOOK_SENDS
 from backend.core.net.destinations import PublicDestinations
 from backend.core.net.egress.connector import Connector
 from backend.core.net.public_addresses import rejection_reason
@@ -76,7 +77,10 @@ async def test_delivery_fails_after_three_days_and_can_be_resent(hooks: Hooks) -
     (delivery_id,) = await hooks.send_test_events(hook)
     async with hooks.database.transaction() as session:
         await session.execute(text("update webhook_deliveries set retry_until = now() + interval '1 second'"))
+    abandoned = WEBHOOK_SENDS.labels("abandoned")
+    before = abandoned._value.get()
     await hooks.send()
+    assert abandoned._value.get() == before + 1
     (delivery,) = await hooks.deliveries(hook)
     assert (delivery["status"], delivery["next_at"], delivery["ended_at"] is None) == (
         "failed",
