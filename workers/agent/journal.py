@@ -105,7 +105,7 @@ class Journal:
 
     @property
     def fork_prompt(self) -> dict[str, Any] | None:
-        """The initial prompt of a fork; this run writes the parts in `again` again."""
+        """The initial prompt of a fork; a worker generates the parts in `rewritten` again."""
         return self._first("started")
 
     def reply(self, step: int) -> Reply | None:

@@ -150,21 +150,26 @@ async def _initial_conversation(
 def _needs_inputs(assignment: AgentAssignment) -> bool:
     """Return whether this attempt creates the first message."""
     journal = assignment.journal
-    return (
-        journal.initial_prompt is None
-        and "messages" in (journal.fork_prompt or {"anew": ["messages"]})["anew"]
-    )
+    if journal.initial_prompt is not None:
+        return False
+    return journal.fork_prompt is None or "messages" in _rewritten(journal.fork_prompt)
 
 
 def _merged(fork_prompt: dict[str, Any] | None, conversation: Conversation) -> Conversation:
     """Return the initial conversation of a fork: the original one, except for the parts to create again."""
     if fork_prompt is None:
         return conversation
-    rewritten = fork_prompt["anew"]
+    rewritten = _rewritten(fork_prompt)
     return Conversation(
         conversation.system if "system" in rewritten else fork_prompt["system"],
         conversation.messages if "messages" in rewritten else tuple(fork_prompt["messages"]),
     )
+
+
+def _rewritten(fork_prompt: dict[str, Any]) -> list[str]:
+    """Return the parts of the initial prompt of a fork that a worker generates again."""
+    parts: list[str] = fork_prompt["rewritten" if "rewritten" in fork_prompt else "anew"]  # the key before 0.2
+    return parts
 
 
 def _start(assignment: AgentAssignment, model: Model, tools: Toolbox) -> AgentStartEvent:

@@ -130,7 +130,7 @@ def _sandbox(settings: Settings) -> Check:
     remedy = "; ".join(facts["problems"])
     if facts["closed"]:
         return warn("sandbox", found, f"Missing: {remedy}.") if remedy else ok("sandbox", found)
-    accessible = ", ".join(facts["open_doors"])
+    accessible = ", ".join(facts["reachable"])
     if settings.sandbox == "strict":
         return fail(
             "sandbox", f"{found}: jobs are rejected, since they could access {accessible}", f"{remedy}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from tests.doubles.messages import Says, calls, says, thinks
 from tests.factories.agents import DONE
@@ -157,6 +158,27 @@ async def test_fork_accepts_other_inputs_version_and_model(agents: Agents) -> No
     more = await derive_job(agents, memorized["id"], "fork", step=0, edits=[{"step": 0, "text": "Dogs."}])
     assert agents.upstream.bodies[-1]["messages"][0]["content"][0]["text"] == "Dogs."
     assert more["usage"]["model"] == MODEL
+
+
+@pytest.mark.parametrize("key", ["rewritten", "anew"])
+async def test_fork_runs_with_either_name_of_the_rewritten_parts(agents: Agents, key: str) -> None:
+    """Both are stored, since workers of 0.1 and 0.2 run together during an upgrade."""
+    agents.upstream.script = [submit_result(), submit_result(BETTER)]
+    job = await agents.run()
+    path = f"/v1/jobs/{job['id']}/fork"
+    forked = await agents.project.http.post(path, json={"step": 0, "inputs": {"topic": "bats"}})
+    assert forked.status_code == 201, forked.text
+    other = "anew" if key == "rewritten" else "rewritten"
+    async with agents.instance.database.transaction() as session:
+        query = (
+            "update journal_entries set content = (content::jsonb - cast(:other as text))::json "
+            "where job_id = :id and content::jsonb ?& array[cast(:key as text), cast(:other as text)] returning 1"
+        )
+        values = {"id": forked.json()["id"], "key": key, "other": other}
+        assert (await session.execute(text(query), values)).all(), "it has both names"
+    async with agents.running_worker():
+        assert (await agents.wait_for_end(forked.json()["id"]))["status"] == "succeeded"
+    assert 'topic: "bats"' in agents.upstream.bodies[-1]["messages"][0]["content"][0]["text"]
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [

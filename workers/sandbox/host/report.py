@@ -27,7 +27,7 @@ def _facts(layers: Layers) -> dict[str, object]:
     return {
         "layers": layers.names,
         "closed": layers.closed,
-        "open_doors": layers.reachable,
+        "reachable": layers.reachable,
         "bwrap": str(layers.bwrap) if layers.bwrap else None,
         "landlock_abi": layers.landlock_abi,
         "seccomp": layers.seccomp,

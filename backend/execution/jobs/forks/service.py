@@ -257,7 +257,8 @@ def _opening(entry: Entry, body: ForkCreate) -> Entry:
         content["model"] = None  # the model of the job, otherwise of that version
     if not rewritten:
         return replace(entry, content=content)
-    return Entry(OPENING_STEP, 0, "started", {**content, "anew": rewritten})
+    # Workers of 0.1, which may run during an upgrade and after a downgrade, read the former key.
+    return Entry(OPENING_STEP, 0, "started", {**content, "rewritten": rewritten, "anew": rewritten})
 
 
 def _conversation(entries: Sequence[Entry], last: str) -> list[dict[str, Any]]:
