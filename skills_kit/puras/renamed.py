@@ -1,8 +1,9 @@
-"""Accept former names of parameters for one more release."""
+"""Accept former names of parameters and of classes for one more release."""
 
 from __future__ import annotations
 
 import functools
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
@@ -33,3 +34,20 @@ def renamed_parameters(**names: str) -> Callable[[_Function], _Function]:
         return cast("_Function", call)
 
     return decorate
+
+
+def renamed_names(module: str, **names: str) -> Callable[[str], object]:
+    """Return the `__getattr__` of a module that has classes under former names, with a warning.
+
+    Args:
+        module: The name of the module.
+        names: The current name of each class by its former name.
+    """
+
+    def find(name: str) -> object:
+        if name not in names:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        warnings.warn(f"{name!r} is now {names[name]!r}.", DeprecationWarning, stacklevel=2)
+        return getattr(sys.modules[module], names[name])
+
+    return find

@@ -168,7 +168,9 @@ def _merged(fork_prompt: dict[str, Any] | None, conversation: Conversation) -> C
 
 def _rewritten(fork_prompt: dict[str, Any]) -> list[str]:
     """Return the parts of the initial prompt of a fork that a worker generates again."""
-    parts: list[str] = fork_prompt["rewritten" if "rewritten" in fork_prompt else "anew"]  # the key before 0.2
+    parts: list[str] = fork_prompt[
+        "rewritten" if "rewritten" in fork_prompt else "anew"
+    ]  # the key before 0.2
     return parts
 
 

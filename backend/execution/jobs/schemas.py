@@ -76,7 +76,7 @@ class OutputRead(Answer):
     """The reason why `url` is `null`."""
 
 
-class Opinion(Answer):
+class JobFeedback(Answer):
     """The rating of a job by one user."""
 
     given_by: str
@@ -154,7 +154,7 @@ class JobRead(Answer):
     """The part of `used_micros` that was not charged because the job failed or was canceled."""
     eval_score: int | None
     """0 to 100, from the skill's evals."""
-    feedback: list[dict[str, Any]] = Field(json_schema_extra={"items": Opinion.model_json_schema()})
+    feedback: list[dict[str, Any]] = Field(json_schema_extra={"items": JobFeedback.model_json_schema()})
     source: str
     """The origin of the job: `api`, `studio`, `cli`, `replay`, or a label of the caller."""
     priority: int
@@ -182,7 +182,7 @@ class FeedbackCreate(BaseModel):
     """ID of the user of your application who rates the job. Each user has one rating per job."""
 
 
-class FeedbackRead(Opinion):
+class FeedbackRead(JobFeedback):
     """The current rating of a job by one user."""
 
     job_id: UUID

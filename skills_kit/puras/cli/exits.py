@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from puras.client import (
-    NoAnswer,
+    NoResponse,
     NotAllowed,
     NotFound,
     NotSignedIn,
     PaymentRequired,
     PurasAPIError,
     ServerError,
-    TooMany,
+    TooManyRequests,
 )
 
 OK: Final = 0
@@ -54,4 +54,4 @@ def code_of(error: PurasAPIError) -> int:
         return NOT_FOUND
     if isinstance(error, PaymentRequired):
         return MONEY
-    return SERVER if isinstance(error, ServerError | NoAnswer | TooMany) else USAGE
+    return SERVER if isinstance(error, ServerError | NoResponse | TooManyRequests) else USAGE

@@ -223,7 +223,7 @@ def _jobs(arguments: Namespace, session: Session) -> int:
         "q": arguments.search,
         "limit": max(1, min(arguments.limit, 200)),
     }
-    jobs = list(session.client.pages("/v1/jobs", query=query, most=arguments.limit))
+    jobs = list(session.client.pages("/v1/jobs", query=query, max_entries=arguments.limit))
     rows = [
         (
             job["id"],

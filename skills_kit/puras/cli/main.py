@@ -72,7 +72,7 @@ def parser() -> ArgumentParser:
 def _rejected(error: PurasAPIError, session: Session) -> int:
     code = exits.code_of(error)
     if session.as_json:
-        printing.answer_json({"detail": error.detail, "status": error.status, **error.facts})
+        printing.answer_json({"detail": error.detail, "status": error.status, **error.fields})
         return code
     problems = error.errors
     for one in problems:

@@ -3,14 +3,16 @@
 Like the rest of the kit, the client uses only the standard library.
 """
 
+from typing import TYPE_CHECKING
+
 from puras.client.asynchronous import AsyncClient
-from puras.client.batch import BudgetSpent, Mapped
+from puras.client.batch import BudgetSpent, MapResult
 from puras.client.errors import (
     Conflict,
     Invalid,
     JobError,
     JobTimeout,
-    NoAnswer,
+    NoResponse,
     NotAllowed,
     NotFound,
     NotSignedIn,
@@ -18,11 +20,12 @@ from puras.client.errors import (
     Problem,
     PurasAPIError,
     ServerError,
-    TooMany,
+    TooManyRequests,
 )
-from puras.client.shapes import Event, Job, JobOptions, Opinion
+from puras.client.shapes import Event, Feedback, Job, JobOptions
 from puras.client.streams import EventStream
 from puras.client.synchronous import Client
+from puras.renamed import renamed_names
 
 __all__ = [
     "AsyncClient",
@@ -31,20 +34,35 @@ __all__ = [
     "Conflict",
     "Event",
     "EventStream",
+    "Feedback",
     "Invalid",
     "Job",
     "JobError",
     "JobOptions",
     "JobTimeout",
-    "Mapped",
-    "NoAnswer",
+    "MapResult",
+    "NoResponse",
     "NotAllowed",
     "NotFound",
     "NotSignedIn",
-    "Opinion",
     "PaymentRequired",
     "Problem",
     "PurasAPIError",
     "ServerError",
-    "TooMany",
+    "TooManyRequests",
 ]
+
+if TYPE_CHECKING:
+    # The names before 0.2, until 0.3.
+    Mapped = MapResult
+    NoAnswer = NoResponse
+    Opinion = Feedback
+    TooMany = TooManyRequests
+else:
+    __getattr__ = renamed_names(
+        __name__,
+        Mapped="MapResult",
+        NoAnswer="NoResponse",
+        Opinion="Feedback",
+        TooMany="TooManyRequests",
+    )

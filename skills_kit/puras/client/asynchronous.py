@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
-from puras.client.batch import Mapped
-from puras.client.shapes import Event, Job, JobOptions, Opinion
+from puras.client.batch import MapResult
+from puras.client.shapes import Event, Feedback, Job, JobOptions
 from puras.client.synchronous import Client
 from puras.client.transport import PAUSES_S
+from puras.renamed import renamed_parameters
 
 Value = TypeVar("Value")
 
@@ -160,30 +161,31 @@ class AsyncClient:
 
     async def feedback(
         self, job_id: str, *, rating: int, comment: str | None = None, end_user_id: str | None = None
-    ) -> Opinion:
+    ) -> Feedback:
         """See `Client.feedback`."""
         return await self._in_thread(
             partial(self._client.feedback, job_id, rating=rating, comment=comment, end_user_id=end_user_id)
         )
 
+    @renamed_parameters(budget="budget_usd")
     async def map(
         self,
         skill: str,
         inputs: Iterable[Mapping[str, Any]],
         *,
         concurrency: int = 8,
-        budget: float | None = None,
+        budget_usd: float | None = None,
         version: int | None = None,
         timeout: float = 600.0,  # noqa: ASYNC109
         idempotency_key: str | None = None,
         **options: Unpack[JobOptions],
-    ) -> AsyncIterator[Mapped]:
+    ) -> AsyncIterator[MapResult]:
         """See `Client.map`. Leave the loop to submit no more jobs."""
         with self._client.map(
             skill,
             inputs,
             concurrency=concurrency,
-            budget=budget,
+            budget_usd=budget_usd,
             version=version,
             timeout=timeout,
             idempotency_key=idempotency_key,

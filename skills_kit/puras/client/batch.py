@@ -22,7 +22,7 @@ class BudgetSpent(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Mapped:
+class MapResult:
     """The result for one of the inputs."""
 
     index: int
@@ -89,7 +89,7 @@ Run = Callable[[int, Mapping[str, Any], float | None], Job]
 """A function that runs a job to its end. Arguments: the position, the inputs and the maximum cost in dollars."""
 
 
-class Batch(Iterator[Mapped]):
+class Batch(Iterator[MapResult]):
     """Run a job for each of the inputs, and return the results in order.
 
     Inputs are read when they are needed, at most twice the concurrency ahead. After `close`, nothing is submitted.
@@ -102,11 +102,11 @@ class Batch(Iterator[Mapped]):
         self._run = run
         self._max_waiting = 2 * concurrency
         self._purse = Purse(budget_usd, concurrency)
-        self._waiting: deque[Future[Mapped]] = deque()
+        self._waiting: deque[Future[MapResult]] = deque()
         self._stopped = threading.Event()
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="puras-map")
 
-    def __next__(self) -> Mapped:
+    def __next__(self) -> MapResult:
         try:
             self._fill()
             return self._waiting.popleft().result()
@@ -138,7 +138,7 @@ class Batch(Iterator[Mapped]):
                 return
             self._waiting.append(self._threads.submit(self._one, *following))
 
-    def _one(self, index: int, given: Mapping[str, Any]) -> Mapped:
+    def _one(self, index: int, given: Mapping[str, Any]) -> MapResult:
         job: Job | None = None
         cap: int | None = None
         try:
@@ -148,12 +148,12 @@ class Batch(Iterator[Mapped]):
             job = self._run(index, given, None if cap is None else cap / _MICROS)
         except JobError as error:
             job = error.job
-            return Mapped(index, given, job, error)
+            return MapResult(index, given, job, error)
         except (PurasAPIError, BudgetSpent, OSError, TypeError, ValueError) as error:
-            return Mapped(index, given, None, error)
+            return MapResult(index, given, None, error)
         finally:
             self._purse.give_back(cap, _spent(job, cap))
-        return Mapped(index, given, job, None)
+        return MapResult(index, given, job, None)
 
 
 def _spent(job: Job | None, cap: int | None) -> int:

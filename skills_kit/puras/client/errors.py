@@ -1,15 +1,15 @@
 """Errors of the client.
 
-PurasAPIError          the server rejected the request: `status`, `code`, `detail`, `facts`
+PurasAPIError          the server rejected the request: `status`, `code`, `detail`, `fields`
 ├── NotSignedIn        401  the key is missing or invalid
 ├── PaymentRequired    402  the wallet, a budget or the cap of the key does not allow it
 ├── NotAllowed         403  the key does not have the permission
 ├── NotFound           404  the object does not exist, or belongs to another project
 ├── Conflict           409  the request contradicts the current state
 ├── Invalid            422  the values are invalid: `errors` has their paths
-├── TooMany            429  a rate limit is exceeded, also after the retries
+├── TooManyRequests            429  a rate limit is exceeded, also after the retries
 ├── ServerError        5xx  the server fails or is unavailable
-└── NoAnswer           no response, also after the retries
+└── NoResponse           no response, also after the retries
 JobError               the job has no result: `job_id`, `status`, `error_code`, `job`
 └── JobTimeout         the job has not ended in time, and continues
 """
@@ -17,6 +17,7 @@ JobError               the job has no result: `job_id`, `status`, `error_code`, 
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
@@ -36,17 +37,23 @@ class Problem(NamedTuple):
 class PurasAPIError(Exception):
     """The server rejected the request, or did not respond."""
 
-    def __init__(self, detail: str | int, status: int | str | None = None, **facts: Any) -> None:
+    def __init__(self, detail: str | int, status: int | str | None = None, **fields: Any) -> None:
         """Take the detail and the status in either order, since code written for Puras uses both."""
         if isinstance(detail, int):
             detail, status = "" if status is None else str(status), detail
-        code = facts.pop("status_code", None) if status is None else status
+        code = fields.pop("status_code", None) if status is None else status
         super().__init__(detail)
         self.detail = detail
         self.status = code if isinstance(code, int) else None
         """HTTP status; None without a response."""
-        self.facts: Mapping[str, Any] = facts
+        self.fields: Mapping[str, Any] = fields
         """Other fields of the response."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Return `fields` under its name before 0.2, until 0.3."""
+        warnings.warn("'facts' is now 'fields'.", DeprecationWarning, stacklevel=2)
+        return self.fields
 
     @property
     def status_code(self) -> int | None:
@@ -56,12 +63,12 @@ class PurasAPIError(Exception):
     @property
     def code(self) -> str:
         """Return the error code, for programs."""
-        return str(self.facts.get("code", "no_answer"))
+        return str(self.fields.get("code", "no_answer"))
 
     @property
     def errors(self) -> list[Problem]:
         """Return every problem of a 422 with its path; empty for other statuses."""
-        given = self.facts.get("errors")
+        given = self.fields.get("errors")
         problems = given if isinstance(given, list) else []
         return [
             Problem(str(one.get("path", "")), str(one.get("message", "")), one.get("line"))
@@ -94,7 +101,7 @@ class Invalid(PurasAPIError):
     """The values are invalid; `errors` has their paths."""
 
 
-class TooMany(PurasAPIError):
+class TooManyRequests(PurasAPIError):
     """A rate limit or a quota is exceeded, also after the retries."""
 
 
@@ -102,7 +109,7 @@ class ServerError(PurasAPIError):
     """The server fails or is unavailable."""
 
 
-class NoAnswer(PurasAPIError):
+class NoResponse(PurasAPIError):
     """No response: the server is unreachable, or every connection broke."""
 
 
@@ -173,7 +180,7 @@ _BY_STATUS: dict[int, type[PurasAPIError]] = {
     404: NotFound,
     409: Conflict,
     422: Invalid,
-    429: TooMany,
+    429: TooManyRequests,
 }
 
 
@@ -183,10 +190,10 @@ def rejection(status: int, body: bytes) -> PurasAPIError:
         content = json.loads(body)
     except ValueError:
         content = None
-    facts = {str(name): value for name, value in content.items()} if isinstance(content, dict) else {}
-    detail = facts.pop("detail", None) or facts.pop("message", None)
+    fields = {str(name): value for name, value in content.items()} if isinstance(content, dict) else {}
+    detail = fields.pop("detail", None) or fields.pop("message", None)
     if not isinstance(detail, str):
         detail = f"The instance responded with status {status}."
-    facts.pop("status", None)
+    fields.pop("status", None)
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else PurasAPIError)
-    return kind(detail, status=status, **{"code": "unknown", **facts})
+    return kind(detail, status=status, **{"code": "unknown", **fields})

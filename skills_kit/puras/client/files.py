@@ -100,7 +100,7 @@ def download(transport: Transport, path: str, to: Path, on_bytes: OnBytes | None
             return to
     finally:
         part.unlink(missing_ok=True)
-    raise transport.no_answer(failure or HTTPException("the connection broke"))
+    raise transport.no_response(failure or HTTPException("the connection broke"))
 
 
 def counted(body: Body, on_bytes: OnBytes | None) -> Body:
@@ -152,7 +152,7 @@ def _pour(transport: Transport, path: str, file: IO[bytes], on_bytes: OnBytes | 
         if rejection.status not in _REDIRECTS:
             raise
         # The storage sends large files itself. Its signed URL is sufficient, so the API key is not sent to it.
-        address = urljoin(transport.base, str(rejection.facts["location"]))
+        address = urljoin(transport.base, str(rejection.fields["location"]))
         with urlopen(UrlRequest(address), timeout=transport.timeout_s) as response:  # noqa: S310 - the instance returned this URL
             _copy(response, file, on_bytes)
 

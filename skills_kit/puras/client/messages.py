@@ -9,7 +9,7 @@ from io import BytesIO
 from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import urlencode
 
-from puras.client.errors import NoAnswer
+from puras.client.errors import NoResponse
 
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
@@ -88,14 +88,14 @@ class Answer(NamedTuple):
         """Return the value; None for an empty response.
 
         Raises:
-            NoAnswer: The body is not JSON, so the server is not a Puras instance.
+            NoResponse: The body is not JSON, so the server is not a Puras instance.
         """
         if not self.body:
             return None
         try:
             return json.loads(self.body)
         except ValueError:
-            raise NoAnswer(
+            raise NoResponse(
                 "The server at this URL is not a Puras instance: its response is not JSON. Check the URL of the "
                 "instance (PURAS_API_BASE)."
             ) from None

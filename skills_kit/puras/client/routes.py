@@ -104,16 +104,17 @@ class Routes:
         """
         return self._transport.ask(Request("GET", path, query or {}, headers={"Accept": "*/*"})).body
 
+    @renamed_parameters(most="max_entries")
     def pages(
-        self, path: str, *, query: Mapping[str, Any] | None = None, most: int | None = None
+        self, path: str, *, query: Mapping[str, Any] | None = None, max_entries: int | None = None
     ) -> Iterator[Any]:
-        """Return every entry of a list, page by page, or at most `most` entries."""
+        """Return every entry of a list, page by page, or at most `max_entries` entries."""
         wanted: Mapping[str, Any] | None = query or {}
         given = 0
         while wanted is not None:
             answer = self._transport.ask(Request("GET", path, wanted))
             for entry in answer.json():
-                if most is not None and given >= most:
+                if max_entries is not None and given >= max_entries:
                     return
                 given += 1
                 yield entry

@@ -65,7 +65,7 @@ class Event(TypedDict):
     payload: dict[str, Any]
 
 
-class Opinion(TypedDict):
+class Feedback(TypedDict):
     """A rating of a job."""
 
     job_id: str

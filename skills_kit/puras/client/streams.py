@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from http.client import HTTPException
 from typing import Final, NamedTuple
 
-from puras.client.errors import ServerError, TooMany
+from puras.client.errors import ServerError, TooManyRequests
 from puras.client.messages import Request
 from puras.client.shapes import Event
 from puras.client.transport import Opened, Transport, pause_s
@@ -27,7 +27,7 @@ class EventStream(Iterator[Event]):
     """The events of a job in order, each exactly once, until its end. Close it to stop earlier.
 
     Raises when iterated:
-        NoAnswer: The connection broke, and no retry succeeded.
+        NoResponse: The connection broke, and no retry succeeded.
         PurasAPIError: The server rejected the request.
     """
 
@@ -93,7 +93,7 @@ class EventStream(Iterator[Event]):
         except (OSError, HTTPException, ValueError) as error:
             self._drop()
             self._pause(error)
-        except (TooMany, ServerError) as busy:
+        except (TooManyRequests, ServerError) as busy:
             self._pause(busy)
         return None
 
@@ -119,9 +119,9 @@ class EventStream(Iterator[Event]):
         if self._closed.is_set():
             return
         if self._failures >= len(self._transport.pauses_s):
-            if isinstance(error, TooMany | ServerError):
+            if isinstance(error, TooManyRequests | ServerError):
                 raise error
-            raise self._transport.no_answer(error) from error
+            raise self._transport.no_response(error) from error
         self._closed.wait(pause_s({}, self._transport.pauses_s[self._failures]))
         self._failures += 1
 

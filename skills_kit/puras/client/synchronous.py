@@ -11,8 +11,9 @@ from puras.client.batch import Batch
 from puras.client.errors import JobError, JobTimeout
 from puras.client.messages import Body, Request, new_key
 from puras.client.routes import Routes
-from puras.client.shapes import ENDS, Event, Job, JobOptions, Opinion
+from puras.client.shapes import ENDS, Event, Feedback, Job, JobOptions
 from puras.client.streams import EventStream
+from puras.renamed import renamed_parameters
 
 _LONGEST_WAIT_S: Final = 50.0
 """Maximum time that one request waits for the end of a job."""
@@ -178,21 +179,22 @@ class Client(Routes):
 
     def feedback(
         self, job_id: str, *, rating: int, comment: str | None = None, end_user_id: str | None = None
-    ) -> Opinion:
+    ) -> Feedback:
         """Rate the result with -1, 0 or 1. A later rating of the same user replaces the earlier one."""
         body = {"rating": rating, "comment": comment, "end_user_id": end_user_id}
         body = {name: value for name, value in body.items() if value is not None}
         path = f"/v1/jobs/{_segment(job_id)}/feedback"
-        stored: Opinion = self.request("POST", path, body=body, is_repeatable=True)
+        stored: Feedback = self.request("POST", path, body=body, is_repeatable=True)
         return stored
 
+    @renamed_parameters(budget="budget_usd")
     def map(
         self,
         skill: str,
         inputs: Iterable[Mapping[str, Any]],
         *,
         concurrency: int = 8,
-        budget: float | None = None,
+        budget_usd: float | None = None,
         version: int | None = None,
         timeout: float = 600.0,
         idempotency_key: str | None = None,
@@ -200,8 +202,8 @@ class Client(Routes):
     ) -> Batch:
         """Run one job for each of the inputs, at most `concurrency` at a time, and return the results in order.
 
-        `budget` limits the cost of all jobs together, in dollars. Each job gets a share of what is left as its cap, and
-        returns what it does not use. Inputs for which nothing is left are not submitted and have the error
+        `budget_usd` limits the cost of all jobs together. Each job gets a share of what is left as its cap, and returns
+        what it does not use. Inputs for which nothing is left are not submitted and have the error
         `BudgetSpent`. With an `idempotency_key`, a second run within 24 hours returns the jobs of the first run for the
         same inputs at the same positions.
         """
@@ -213,7 +215,7 @@ class Client(Routes):
             key = None if idempotency_key is None else f"{idempotency_key}-{index}"
             return self.run_job(skill, given, version=version, timeout=timeout, idempotency_key=key, **mine)
 
-        return Batch(inputs, run, concurrency=concurrency, budget_usd=budget)
+        return Batch(inputs, run, concurrency=concurrency, budget_usd=budget_usd)
 
     def url(self, job: Job) -> str:
         """Return the URL of the job in the studio."""

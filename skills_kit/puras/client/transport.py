@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from puras.client.errors import NoAnswer, PurasAPIError, rejection
+from puras.client.errors import NoResponse, PurasAPIError, rejection
 from puras.client.messages import Answer, Request
 
 PAUSES_S: Final = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -63,7 +63,7 @@ class Transport:
         """Send a request and return the complete response.
 
         Raises:
-            NoAnswer: The instance did not respond, also after the retries.
+            NoResponse: The instance did not respond, also after the retries.
             PurasAPIError: The instance rejected the request.
         """
         for number in range(len(self.pauses_s) + 1):
@@ -72,7 +72,7 @@ class Transport:
                 response = self._once(request)
             except (OSError, HTTPException) as error:
                 if is_last or _is_permanent(error):
-                    raise self.no_answer(error) from error
+                    raise self.no_response(error) from error
                 threading.Event().wait(_jittered(self.pauses_s[number]))
                 continue
             if response.status < 300 or (response.status == 404 and request.method == "DELETE" and number):
@@ -95,10 +95,10 @@ class Transport:
         with closing(opened):
             raise self._rejection(_read(opened.response, request.method))
 
-    def no_answer(self, error: Exception) -> NoAnswer:
+    def no_response(self, error: Exception) -> NoResponse:
         """Return the error for a request that failed after all attempts."""
         reason = str(error).rstrip(".") or type(error).__name__
-        return NoAnswer(
+        return NoResponse(
             f"{self.base} does not respond ({reason}). Check the URL, and that the instance is running."
         )
 

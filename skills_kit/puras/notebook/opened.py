@@ -98,7 +98,7 @@ def _continuation(job: Mapping[str, Any]) -> Iterator[Cell]:
             '# run.fork(step=1, edits=[{"tool_use_id": "…", "content": "…"}])'
         )
     yield code_cell("# Run the active version with the same inputs:\n# run.replay()")
-    yield code_cell("# Save the result as the expected result of an eval case:\n# run.keep_as_case()")
+    yield code_cell("# Save the result as the expected result of an eval case:\n# run.save_as_case()")
 
 
 def _fenced(text: str) -> str:

@@ -160,7 +160,7 @@ def _published(
     except PurasAPIError as error:
         if error.code not in _CONFLICTS:
             raise
-        raise CellRefused(f"{_CONFLICTS[error.code].format(**error.facts)} {_TRY_AGAIN}") from None
+        raise CellRefused(f"{_CONFLICTS[error.code].format(**error.fields)} {_TRY_AGAIN}") from None
     return made
 
 

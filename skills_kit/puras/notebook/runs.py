@@ -8,6 +8,7 @@ import json
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from uuid import uuid4
@@ -133,10 +134,15 @@ class JobRun:
         response = self.instance.ask("POST", f"/v1/jobs/{self.id}/replay", {}, query={"version": version})
         return self._new(response, show=show)
 
-    def keep_as_case(self, **case: Any) -> dict[str, Any]:
+    def save_as_case(self, **case: Any) -> dict[str, Any]:
         """Save the job as an eval case of its skill, with its result, or `expected`, as the expected result."""
         saved: dict[str, Any] = self.instance.ask("POST", f"/v1/jobs/{self.id}/eval-case", case)
         return saved
+
+    def keep_as_case(self, **case: Any) -> dict[str, Any]:
+        """Save the job as `save_as_case` does; its name before 0.2, until 0.3."""
+        warnings.warn("'keep_as_case' is now 'save_as_case'.", DeprecationWarning, stacklevel=2)
+        return self.save_as_case(**case)
 
     def _new(self, response: Mapping[str, Any], *, show: bool) -> JobRun:
         job_id = str(response.get("id") or response.get("job_id"))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from puras import AsyncClient, Client, JobError, JobTimeout, PurasAPIError
-from puras.client import BudgetSpent, Invalid, Mapped, NotFound, NotSignedIn, PaymentRequired, connecting
+from puras.client import BudgetSpent, Invalid, MapResult, NotFound, NotSignedIn, PaymentRequired, connecting
 from puras.client.batch import Purse
 
 from tests.contract.clients.conftest import Place
@@ -103,7 +103,7 @@ def test_map_returns_all_results_in_order(client: Client) -> None:
 
 def test_a_map_never_costs_more_than_its_budget(client: Client) -> None:
     slow = [{"upto": 1, "wait_s": 0.6}] * 12  # each costs about 0.6 cents
-    came = list(client.map("tally", slow, concurrency=3, budget=0.02))
+    came = list(client.map("tally", slow, concurrency=3, budget_usd=0.02))
     spent = sum(one.job["cost_micros"] for one in came if one.job)
     assert 0 < spent <= 20_000
     left_out = [one for one in came if isinstance(one.error, BudgetSpent)]
@@ -150,7 +150,7 @@ def test_pages_follow_the_links(client: Client) -> None:
         client.submit("tally", source="paged")
     pages = [job["id"] for job in client.pages("/v1/jobs", query={"source": "paged", "limit": 2})]
     assert len(set(pages)) == 3
-    assert len(list(client.pages("/v1/jobs", query={"limit": 1}, most=2))) == 2
+    assert len(list(client.pages("/v1/jobs", query={"limit": 1}, max_entries=2))) == 2
 
 
 async def test_the_async_client_runs_requests_concurrently(place: Place) -> None:
@@ -163,7 +163,7 @@ async def test_the_async_client_runs_requests_concurrently(place: Place) -> None
         types = [event["type"] async for event in client.stream(job["id"])]
         assert types[-1] == "succeeded"
         assert [event["type"] for event in await client.events(job["id"])] == types
-        came: list[Mapped] = [one async for one in client.map("tally", [{"upto": 1}, {"upto": 2}])]
+        came: list[MapResult] = [one async for one in client.map("tally", [{"upto": 1}, {"upto": 2}])]
         assert [one.result for one in came] == [{"total": 1}, {"total": 2}]
         assert (await client.feedback(job["id"], rating=-1))["rating"] == -1
         assert (await client.wait(job["id"]))["id"] == (await client.get(job["id"]))["id"]

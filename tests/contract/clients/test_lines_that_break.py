@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from puras import AsyncClient, Client, PurasAPIError
-from puras.client import NoAnswer
+from puras.client import NoResponse
 from puras.client.messages import Request
 
 from tests.contract.clients.conftest import Place, Puras
@@ -127,7 +127,7 @@ def test_a_stream_follows_a_running_job(client: Client) -> None:
 def test_a_request_that_is_not_repeatable_is_sent_once(place: Place, way: Way) -> None:
     with cut_line(place.up.port) as line:
         line.cuts += [Cut(way, 30)]
-        with pytest.raises(NoAnswer, match="does not respond"):
+        with pytest.raises(NoResponse, match="does not respond"):
             place.client(line.address).request("POST", "/v1/skillpacks", body={"name": "N", "slug": "n"})
         assert len(line.passed) == 1
 
@@ -160,7 +160,7 @@ def test_a_delete_with_a_lost_response_succeeds(place: Place, client: Client) ->
 
 def test_a_missing_server_is_one_error_message(place: Place) -> None:
     unreachable = Client(place.key, api_base="http://127.0.0.1:9", retries=1)
-    with pytest.raises(NoAnswer, match=r"http://127\.0\.0\.1:9 does not respond"):
+    with pytest.raises(NoResponse, match=r"http://127\.0\.0\.1:9 does not respond"):
         unreachable.get("00000000-0000-0000-0000-000000000000")
 
 

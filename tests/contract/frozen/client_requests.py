@@ -60,7 +60,7 @@ CALLS: Final[dict[str, tuple[str, tuple[Any, ...], dict[str, Any], list[Planned]
     "cancel": ("cancel", (ID,), {}, []),
     "feedback": ("feedback", (ID,), {"rating": -1, "comment": "No.", "end_user_id": "ada"}, []),
     "map": ("map", ("tally", [{"upto": 1}, {"upto": 2}]), {"concurrency": 1, "idempotency_key": "all"}, []),
-    "map with a budget": ("map", ("tally", [{"upto": 1}]), {"concurrency": 1, "budget": 0.5}, []),
+    "map with a budget": ("map", ("tally", [{"upto": 1}]), {"concurrency": 1, "budget_usd": 0.5}, []),
     "upload": ("upload", (b"abc",), {"name": "a b.txt"}, []),
     "upload to a path": ("upload", ("here.txt", "folder/"), {}, []),
     "download": ("download", ("drive/folder/there.txt", "there.txt"), {}, []),
@@ -110,7 +110,7 @@ SYNCHRONOUS_CALLS: Final[dict[str, tuple[str, tuple[Any, ...], dict[str, Any], l
     "pages": (
         "pages",
         ("/v1/jobs",),
-        {"query": {"limit": 1}, "most": 2},
+        {"query": {"limit": 1}, "max_entries": 2},
         [(200, {"link": '</v1/jobs?limit=1&cursor=abc>; rel="next"'}, [{"id": "first"}])],
     ),
     "url": ("url", ({"id": ID, "project_id": "p"},), {}, []),

@@ -9,6 +9,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from puras import client
 from puras.notebook.batch import run_rows
 from puras.notebook.errors import CellRefused, RunFailed
 from puras.notebook.form import fields_of
@@ -182,3 +183,25 @@ def test_former_names_of_parameters_work_with_a_warning() -> None:
     assert run(concurrency=3, budget_usd=1.0) == (3, 1.0)
     with pytest.raises(TypeError, match="former name"):
         run(at_once=2, concurrency=3)
+
+
+@pytest.mark.parametrize(
+    ("former", "current"),
+    [
+        ("Mapped", "MapResult"),
+        ("NoAnswer", "NoResponse"),
+        ("Opinion", "Feedback"),
+        ("TooMany", "TooManyRequests"),
+    ],
+)
+def test_former_names_of_classes_work_with_a_warning(former: str, current: str) -> None:
+    with pytest.warns(DeprecationWarning, match=f"'{former}' is now '{current}'"):
+        assert getattr(client, former) is getattr(client, current)
+    with pytest.raises(AttributeError, match="no attribute 'Missing'"):
+        client.Missing  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_former_name_of_the_fields_of_an_error_works_with_a_warning() -> None:
+    error = client.PurasAPIError("wrong", 409, code="conflict", limit=3)
+    with pytest.warns(DeprecationWarning, match="'facts' is now 'fields'"):
+        assert error.facts == error.fields == {"code": "conflict", "limit": 3}
