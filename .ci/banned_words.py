@@ -92,15 +92,14 @@ _FIXED: Final = (
     # Public names before 0.2, which work until 0.3: settings, error codes, parameters, fields, kinds and operations.
     r"\bPURAS_MOST_\w+",
     r"\b(?:media_too_dear|search_too_dear|draft_not_begun|nothing_to_go_on_from|too_many_opinions)\b",
-    r"\btoo_many_at_once\b|\bTooManyAtOnce\b",
+    r"\btoo_many_at_once\b",
     r"\bat_once\b",
     r"\btold(?==\"on_bytes\")|\bdef told(?=\(self\))|\btold(?=: string;)|[\"'`]told[\"'`]",
     r"\b(?:mended_cases|most_output_tokens|most_jobs|most_events)\b",
     r"\b(?:dear_tool|dear_step|dear_runs|version_dearer|output_misfits)\b|[\"'`]misfits[\"'`]",
     r"\b(?:go_on_with_upload|goOnWithUpload)\b",
     r"\bOpinion\b",
-    r"\bopen_doors\b",
-    r"[\"'`]ticket[\"'`]|\bticket(?= \(wake-up of)",
+    r"[\"'`]ticket[\"'`]",
     # Names and phrases of other tools, and ordinary phrases.
     r"</?picture>",
     r"\.tell\(\)",
