@@ -55,6 +55,7 @@ where started_at <= (select min(last) from lasts) group by project_id
 """The started jobs of each project until the first project had no queued job left."""
 
 
+@pytest.mark.slow
 def test_flooding_project_gets_only_its_share(
     running: Running, client: Client, run_query: RunQuery, record: Callable[[str], None]
 ) -> None:
