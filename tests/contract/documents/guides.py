@@ -52,7 +52,7 @@ def _from_the_start(reader: Reader) -> None:
     """Read the README and then the tutorials in one project, each page in a new terminal in the repository's folder."""
     _start_with_demo_project(reader)
     output = reader.shell()
-    assert '"status":"succeeded"' in output
+    assert '"status": "succeeded"' in output
     assert "Owls" in output
     assert (reader.folder / "starter-skills" / "skills" / "greet" / "skill.yaml").is_file()
     assert [one["version"] for one in reader.get("/v1/deployments")] == [2, 1]
@@ -74,7 +74,7 @@ def _quickstart(reader: Reader) -> None:
     """Do the quickstart, then the pages that use its skill."""
     assert '"words":6' in reader.shell().replace(" ", "")
     _set_credentials(reader)
-    reader.python()
+    assert "'words': 6, 'most_frequent': ['to']" in reader.python()
     assert reader.client.run("greet", {"name": "Ada"})["greeting"], "the starter skills are still there"
     reader.folder /= "my-skills"
     reader.continue_with("guides/files-as-inputs")
