@@ -81,7 +81,8 @@ def reason_of(job: JobRead) -> str:
         return job.error or ""
     if job.status == "running":
         return f"attempt {job.attempt}" if job.attempt > 1 else ""
-    return job.waiting_reason or ""
+    # "Awaiting approval" needs no reason.
+    return (job.waiting_reason or "") if job.status == "queued" else ""
 
 
 def version_of(job: JobRead) -> str:

@@ -41,5 +41,5 @@ function Row({ job, skill, project, isPicking, isPicked, onToggle }) {
 function reasonOf(job) {
   if (job.status === "failed" || job.status === "cancelled") return (job.error ?? "").slice(0, 160);
   if (job.status === "running") return job.attempt > 1 ? `attempt ${job.attempt}` : "";
-  return job.waiting_reason ?? "";
+  return job.status === "queued" ? job.waiting_reason ?? "" : "";
 }

@@ -80,7 +80,7 @@ function Refusal({ refusal, project }) {
 function Run({ src, state, job, jobId, project, skillpack, canWrite, view, marks, own, events, onRefresh }) {
   const isOver = OVER.includes(state), hasResult = job?.status === "succeeded", isSteps = view === "steps" || !hasResult;
   const started = events.find((event) => event.type === "started"), last = events.at(-1);
-  const reason = state === "queued" || state === "waiting" ? job?.waiting_reason : "";
+  const reason = state === "queued" ? job?.waiting_reason : "";
   return (
     <>
       {state === "queued" && <Pulse seconds={REFRESH_S} onTick={onRefresh} />}

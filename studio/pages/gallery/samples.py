@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from backend.execution.jobs.queue_reason import APPROVAL_REASON, reason_summary
+from backend.execution.jobs.queue_reason import reason_summary
 
 REASONS: Final = {
     "queued": reason_summary("next_in_line", "default"),
     "running": "attempt 2",
-    "waiting": APPROVAL_REASON,
     "failed": "KeyError: 'total'",
     "cancelled": "by ada@example.org",
 }
