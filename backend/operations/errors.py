@@ -53,7 +53,8 @@ class NoDemoProject(PurasError):
     code = "no_demo_project"
     message = (
         "The API key of the demo project cannot be read from {file}: {why}. Start the instance with "
-        "`puras-studio up --demo`, and set PURAS_HOME to the home of that instance."
+        "`make run` or `puras-studio up --demo`, and wait until it is ready. If its data is in another folder, set "
+        "PURAS_HOME to that folder."
     )
     file: Path = field(in_body=False)
     why: str = field(in_body=False)

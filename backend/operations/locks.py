@@ -74,6 +74,12 @@ def is_served(home: Path, port: int) -> bool:
     return False
 
 
+def served_ports(home: Path) -> list[int]:
+    """Return the ports on which API processes of the home serve."""
+    names = (file.stem.removeprefix("serving-") for file in home.glob("serving-*.lock"))
+    return sorted(port for port in map(int, filter(str.isdecimal, names)) if is_served(home, port))
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens on the port.
 

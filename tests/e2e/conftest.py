@@ -29,7 +29,7 @@ from studio import build
 from studio.prerender import ROOT
 
 READY_WITHIN_S = 180.0
-GREETING = re.compile(r"^\W*(Create owner|Sign in): ", re.MULTILINE)
+GREETING = re.compile(r"^\W*(Setup link|Sign in): ", re.MULTILINE)
 ENDED_WITHIN_S = 30.0
 SHOWN_WITHIN_MS = 20_000
 """The time in which an expected element appears; a busy host needs longer than an idle one."""

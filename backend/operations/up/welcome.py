@@ -110,8 +110,8 @@ async def _setup_lines(settings: Settings, servers: Servers) -> list[str]:
     finally:
         await database.close()
     return [
-        f"Create owner:  {setup_link(settings, token)}",
-        "               (valid for 24 hours, for one account)",
+        f"Setup link:    {setup_link(settings, token)}",
+        "               (creates the owner account; valid for 24 hours)",
     ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.operations.locks import serving_lock
 from tests.integration.operations.instances import Up
 
 KEY = "puras_live_0123456789abcdef"
@@ -38,6 +39,17 @@ def test_url_is_the_local_one_even_with_a_public_url(up: Up, key_file: Path) -> 
     key_file.write_text(KEY, encoding="ascii")
     up.settings |= {"PURAS_HOST": "0.0.0.0", "PURAS_PUBLIC_URL": "https://studio.example.com"}
     assert up.run("env").stdout.splitlines()[0] == f"export PURAS_API_BASE=http://127.0.0.1:{up.port}"
+
+
+def test_a_warning_names_the_port_on_which_the_instance_runs(up: Up, key_file: Path) -> None:
+    key_file.write_text(KEY, encoding="ascii")
+    with serving_lock(up.home, up.port):
+        assert up.run("env").stderr == ""
+    other = up.port + 1
+    with serving_lock(up.home, other):
+        printed = up.run("env")
+    assert f"Set PURAS_PORT={other} " in printed.stderr
+    assert len(printed.stdout.splitlines()) == 2
 
 
 def test_without_a_demo_project_it_fails_and_prints_nothing(up: Up) -> None:
