@@ -19,7 +19,7 @@ from backend.identity.auth.principal import Role
 from backend.usage.queries import balance
 from studio import session
 from studio.command_palette import destinations
-from studio.components.elements import button, link, note
+from studio.components.elements import button, link, note, way_out
 from studio.components.live import Commands, SignOut, StaySignedIn, ToSignIn
 from studio.formatting import usd
 
@@ -249,8 +249,8 @@ def _nav(label: str, icon: str, href: Any, *, is_here: bool) -> rx.Component:
 
 
 def _documentation() -> rx.Component:
-    """Return the link to the documentation, which is a static site and therefore not a route of the studio."""
-    return rx.el.a(
+    """Return the link to the documentation, a static site: the router of the studio has no page for it."""
+    return way_out(
         rx.icon("book-open"),
         rx.el.span("Documentation", class_name="label"),
         href="/docs/",
