@@ -262,7 +262,7 @@ class Toolbox:
         if decision.status == "approved":
             is_same = (decision.effect or "") == _effect(tool, call)
             return None if is_same else f"{call.name} was not called. {ANOTHER_EFFECT}"
-        why = REJECTED.format(reason=f": {decision.reason}" if decision.reason else "")
+        why = REJECTED.format(reason=f": {decision.reason.rstrip('.')}" if decision.reason else "")
         return f"{call.name} was not called. {why if decision.status == 'denied' else NOT_APPROVED} {DO_NOT_RETRY}"
 
     def _pending_approvals(self, first: int) -> list[ApprovalRequest]:

@@ -113,7 +113,7 @@ def _stop_of(judgement: Judgement, decided: Decision | None) -> Failure | Postpo
         return Postponed("approval", approvals=(_approval_request(judgement),))
     if decided.status != "denied":
         return _blocked(judgement.asks[0].rail, " The approval expired.")
-    reason = f": {decided.reason}" if decided.reason else ""
+    reason = f": {decided.reason.rstrip('.')}" if decided.reason else ""
     return _blocked(judgement.asks[0].rail, f" A user rejected it{reason}.")
 
 

@@ -60,7 +60,7 @@ async def require_approval(attempt: Attempt, prepared: Prepared) -> Failure | Po
         return None
     why = "the approval expired"
     if decided.status == "denied":
-        why = f"a user rejected it{f': {decided.reason}' if decided.reason else ''}"
+        why = "a user rejected it" + (f": {decided.reason.rstrip('.')}" if decided.reason else "")
     return Failure(
         CODE,
         f"This run of the skill {job_attempt.skill_name!r} needs an approval to start (`confirm: true`, or a version "

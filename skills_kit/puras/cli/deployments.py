@@ -180,7 +180,7 @@ def _print_deployed(response: Any) -> None:
     names = [skill["name"] for skill in response["manifest"]["skills"]]
     state = "active" if response["is_active"] else "not active"
     if _is_rejected(response):
-        state = f"not active: {printing.plain(response['gate']['reason'])}"
+        state = f"not active: {printing.plain(response['gate']['reason']).removesuffix('.')}"
     elif (response.get("gate") or {}).get("state") == "gating":
         state = "not active yet: its eval suites are running"
     printing.answer(
