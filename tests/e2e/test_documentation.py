@@ -23,6 +23,11 @@ QUESTIONS = {
     "python client stream": "Python",
     "approve tool call": "Require approvals",
     "budget alert": "budget",
+    "how do I rotate the secret key": "rotate the secret key",
+    "limit what a key may spend per day": "budget",
+    "run with my own PostgreSQL": "my own PostgreSQL",
+    "cancel a job": "cancel a job",
+    "what does worker_lost mean": "worker_lost",
 }
 """What a reader types, and a word of the title of one of the first three results."""
 
@@ -51,6 +56,12 @@ def test_site_is_public_and_loads_nothing_from_other_hosts(page: Page, running: 
     expect(page.locator(".mermaid")).to_be_visible()
     expect(page.locator("pre.mermaid")).to_have_count(0)
     assert problems == []
+
+
+def test_sidebar_of_the_studio_opens_the_site(signed_in: Page, settled: Any) -> None:
+    signed_in.goto(settled.running.url)
+    signed_in.get_by_role("link", name="Documentation", exact=True).click()
+    expect(signed_in.get_by_role("heading", level=1)).to_contain_text("Puras Studio documentation")
 
 
 def test_former_urls_redirect_and_unknown_ones_show_the_site(page: Page, running: Any) -> None:
