@@ -40,7 +40,9 @@ return 0
 """Wake the next free worker of a lane. A process that does not listen any more has ended, and leaves the list."""
 
 WAKE_CHANNEL = "puras:wake"
-"""Pub/sub channel of new events, each `<job ID> <seq of its newest event>`, followed by ` end` for the last event."""
+"""Pub/sub channel of new events, each `<job ID> <seq of its newest event>`, followed by ` end` for the last event.
+
+The row of an ended job may follow."""
 LAST = "end"
 CANCEL_CHANNEL = "puras:cancel"
 """Pub/sub channel of the IDs of jobs to cancel."""
@@ -73,6 +75,8 @@ class EventNotification:
     seq: int
     is_last: bool = False
     """Whether the job has ended."""
+    row: str = ""
+    """The row of the ended job, for the request that waits for it; empty: it reads the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +267,8 @@ class RedisNotifier:
 def _add(pipeline: Pipeline, message: Message) -> None:
     """Add a message other than a wake-up of a worker to a batch."""
     match message:
-        case EventNotification(job_id, seq, is_last):
-            pipeline.publish(WAKE_CHANNEL, f"{job_id} {seq} {LAST if is_last else ''}")
+        case EventNotification(job_id, seq, is_last, row):
+            pipeline.publish(WAKE_CHANNEL, f"{job_id} {seq} {LAST if is_last else ''} {row}")
             MESSAGES_SENT.labels("wake_up").inc()
         case CancelCall(job_id):
             pipeline.publish(CANCEL_CHANNEL, str(job_id))

@@ -34,9 +34,12 @@ class Subscription:
         self._only_end = only_end
         self._deltas: deque[str] = deque(maxlen=MAX_DELTAS)
         self._has_news = False
+        self.row = ""
+        """The row of the ended job, if one was sent with its last event."""
 
-    def notify(self, *, is_last: bool) -> None:
+    def notify(self, *, is_last: bool, row: str = "") -> None:
         """Wake the follower, unless it waits only for the last event and this is not the last."""
+        self.row = row or self.row
         if is_last or not self._only_end:
             self._has_news = True
             self._event.set()
@@ -152,7 +155,7 @@ class WakeUpListener:
 
     def _dispatch(self, channel: str, data: bytes) -> None:
         try:
-            job, _, rest = data.decode("ascii").partition(" ")
+            job, _, rest = data.decode().partition(" ")
             if channel == CANCEL_CHANNEL and self._on_cancel is not None:
                 self._on_cancel(UUID(job))
                 return
@@ -165,7 +168,8 @@ class WakeUpListener:
             if channel == DELTA_CHANNEL:
                 subscription.add_delta(rest)
             else:
-                subscription.notify(is_last=LAST in rest.split())
+                _, last, row = f"{rest}  ".split(" ", 2)
+                subscription.notify(is_last=last == LAST, row=row.strip())
 
 
 @contextlib.asynccontextmanager

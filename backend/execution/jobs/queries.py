@@ -82,7 +82,7 @@ async def get_job(session: AnySession, principal: Principal, job_id: UUID) -> Jo
     row = (await session.execute(query, values)).one_or_none()
     if row is None:
         raise JobNotFound(job_id)
-    return view(row, to_job=principal.kind == "job")
+    return view(row._asdict(), to_job=principal.kind == "job")
 
 
 async def list_jobs(
@@ -107,21 +107,21 @@ async def list_jobs(
     if below is not None:
         query = query.where(tuple_(col(Job.created_at), col(Job.id)) < (below.at, below.id))
     query = query.order_by(col(Job.created_at).desc(), col(Job.id).desc()).limit(limit)
-    return [view(job) for job in (await session.execute(query.with_only_columns(*_COLUMNS))).all()]
+    rows = (await session.execute(query.with_only_columns(*_COLUMNS))).all()
+    return [view(row._asdict()) for row in rows]
 
 
-def view(row: Any, *, to_job: bool = False) -> JobRead:
+def view(values: dict[str, Any], *, to_job: bool = False) -> JobRead:
     """Return a row as the API shows it.
 
     Args:
-        row: A row with `_COLUMNS`.
+        values: The values of `_COLUMNS`. They are changed.
         to_job: Whether a job reads it. Subjobs of a run of a listing hide their content from other principals.
     """
-    values = row._asdict()
     queue_state = values.pop("place")
-    if row.publisher_id is not None and not to_job:
+    if values["publisher_id"] is not None and not to_job:
         values |= _OF_PUBLISHER
-        if row.parent_job_id is not None:
+        if values["parent_job_id"] is not None:
             values |= _HIDDEN
     bill = values.pop("bill")
     called = {name: values[f"called_{name}"] + values[name] for name in ("cost_micros", *_OF_CALLED)}
@@ -206,12 +206,14 @@ _COMPUTED = {
 }
 _OF_CALLED = ("used_micros", "forgiven_micros")
 """Amounts that include the subjobs."""
+STORED: Final = (
+    *(name for name in JobRead.model_fields if name not in _COMPUTED),
+    *(f"called_{name}" for name in _OF_CALLED),
+    *("bill", "metadata", "publisher_id"),
+)
+"""Columns of the table that the API shows, or from which it computes what it shows."""
 _COLUMNS: tuple[Any, ...] = (
-    *(getattr(Job, name) for name in JobRead.model_fields if name not in _COMPUTED),
-    *(getattr(Job, f"called_{name}") for name in _OF_CALLED),
-    col(Job.bill),
-    col(Job.job_metadata).label("metadata"),
-    col(Job.publisher_id),
+    *(col(Job.job_metadata).label(name) if name == "metadata" else getattr(Job, name) for name in STORED),
     _FEEDBACK.label("feedback"),
     _QUEUE_STATE.label("place"),
 )

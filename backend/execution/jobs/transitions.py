@@ -15,6 +15,7 @@ from uuid import UUID
 from backend.core.db.engine import AnySession
 from backend.core.db.named_queries import load_queries
 from backend.execution.events.append import EVENT_ROWS, NewEvent, PendingEvent, as_rows
+from backend.execution.jobs import ended_row
 from backend.execution.jobs.reservations import IS_LIMITED
 from backend.identity.webhook_outbox.outbox import insert_job_deliveries_sql
 from backend.money.admission import TICK, can_reserve
@@ -30,6 +31,7 @@ QUERIES: Final = load_queries(
         "event_rows": EVENT_ROWS,
         "can_hold_cap": can_reserve("cast(:cap_micros as bigint)", "w"),
         "is_limited": IS_LIMITED,
+        "ended_row": ended_row.SQL,
         "quarantine_threshold": str(QUARANTINE_THRESHOLD),
         "deliveries_of_ended": insert_job_deliveries_sql("ended"),
         "deliveries_of_ended_roots": insert_job_deliveries_sql(
@@ -98,8 +100,8 @@ async def finish_without_webhooks(session: AnySession, result: Mapping[str, Any]
     """End an attempt in a project without webhooks.
 
     Returns:
-        A row with the number of the last event and the lane of the job that was admitted instead; None if the project
-        has webhooks or the attempt is not the running one.
+        A row with the number of the last event, the lane of the job that was admitted instead, and the row of the job
+        as JSON; None if the project has webhooks or the attempt is not the running one.
     """
     return (await session.execute(QUERIES["finish_without_webhooks"], result)).one_or_none()
 

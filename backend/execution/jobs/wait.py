@@ -14,7 +14,7 @@ from backend.context import AppContext
 from backend.core.db.connections import DatabaseUnavailable
 from backend.core.wakeups import Subscription
 from backend.execution.events.follow import REREAD_S
-from backend.execution.jobs import outputs, queries
+from backend.execution.jobs import ended_row, outputs, queries
 from backend.execution.jobs.schemas import JobRead
 from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.submit import JobSpec, submit
@@ -62,7 +62,7 @@ async def submit_and_wait(context: AppContext, principal: Principal, spec: JobSp
             await submit(session, principal, spec)
         if wait.seconds > 0:
             await subscription.wait(min(wait.seconds, REREAD_S))
-        return await _when_ended(context, principal, spec.job_id, subscription, wait)
+        return await _when_ended(context, principal, spec.job_id, subscription, wait, is_submitter=True)
 
 
 async def read_when_ended(context: AppContext, principal: Principal, job_id: UUID, wait: Wait) -> JobRead:
@@ -76,15 +76,26 @@ async def read_when_ended(context: AppContext, principal: Principal, job_id: UUI
 
 
 async def _when_ended(
-    context: AppContext, principal: Principal, job_id: UUID, subscription: Subscription, wait: Wait
+    context: AppContext,
+    principal: Principal,
+    job_id: UUID,
+    subscription: Subscription,
+    wait: Wait,
+    *,
+    is_submitter: bool = False,
 ) -> JobRead:
-    """Return the job when it has ended, or after the wait. No database connection is held meanwhile."""
+    """Return the job when it has ended, or after the wait. No database connection is held meanwhile.
+
+    Only the request that submitted the job uses the row that its worker has sent. No query checks its permission.
+    """
     started = time.monotonic()
     deadline = started + wait.seconds
     while True:
         try:
-            async with context.database.reading() as connection:
-                job = await queries.get_job(connection, principal, job_id)
+            job = ended_row.read(subscription.row, principal, job_id) if is_submitter else None
+            if job is None:
+                async with context.database.reading() as connection:
+                    job = await queries.get_job(connection, principal, job_id)
         except DatabaseUnavailable:  # the caller waits anyway, so wait for the database too
             if time.monotonic() >= deadline:
                 raise

@@ -12,9 +12,10 @@ from backend.core.db.engine import AnySession
 from backend.core.jsonb import storable
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import BILLED, EVENTS_APPENDED, JOBS_FINISHED
+from backend.core.notifications import EventNotification
 from backend.execution.events.append import NewEvent, PendingEvent, as_rows
 from backend.execution.events.types import CancelledEvent, FailedEvent, SucceededEvent
-from backend.execution.jobs import transitions
+from backend.execution.jobs import ended_row, transitions
 from backend.execution.jobs.attempts import subjobs
 from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.execution.jobs.subjobs import events as subjob_events
@@ -100,7 +101,8 @@ async def finish(
     if job.parent_job_id is not None:
         await subjob_events.record_end(session, job.job_id)
     await sales.count(session, job, succeeded=succeeded)
-    notifications.note(session, notifications.EventNotification(job.job_id, row.event_seq, is_last=True))
+    sent = ended_row.sendable(row.ended_row)
+    notifications.note(session, EventNotification(job.job_id, row.event_seq, is_last=True, row=sent))
     if row.next_lane is not None:
         notifications.note(session, notifications.WorkerWakeup(row.next_lane))
     elif row.is_room_left:

@@ -7,7 +7,8 @@ with ended as (
   update jobs set {result_columns}
   where id = :job_id and attempt = :attempt and status = 'running'
     and not exists (select from webhooks w where w.project_id = jobs.project_id)
-  returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id
+  returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id,
+            {ended_row} as ended_row
 ), {admit_next}
 
 -- name: finish
@@ -15,7 +16,8 @@ with ended as (
 with ended as (
   update jobs set {result_columns}
   where id = :job_id and attempt = :attempt and status = 'running'
-  returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id
+  returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id,
+            {ended_row} as ended_row
 ), delivery as ({deliveries_of_ended}), {admit_next}
 
 -- name: finish_subjob
@@ -28,7 +30,7 @@ with ended as (
   insert into job_events (job_id, seq, ts, type, payload)
   select ended.id, ended.event_seq - :count + e.n, e.ts, e.type, e.payload from ended, {event_rows}
 )
-select event_seq, cast(null as text) as next_lane, false as is_room_left from ended
+select event_seq, cast(null as text) as next_lane, false as is_room_left, cast(null as text) as ended_row from ended
 
 -- part: result_columns
 -- Store how the attempt has ended.
@@ -66,5 +68,6 @@ event as (
 ), admitted as (
   update job_queue q set stamp = slot.stamp from next, slot where q.job_id = next.job_id returning q.lane
 )
-select ended.event_seq, (select lane from admitted) as next_lane, (select is_room_left from slot) as is_room_left
+select ended.event_seq, (select lane from admitted) as next_lane, (select is_room_left from slot) as is_room_left,
+       ended.ended_row
 from ended
