@@ -164,7 +164,7 @@ async def make_baseline(suite_id: UUID, principal: PrincipalDep, session: Sessio
     "/jobs/{job_id}/eval-case", status_code=201, summary="Save a job as a case", response_model=CaseRead
 )
 @permissions.needs("evals:write", "jobs:read_own", role=Role.DEVELOPER)
-async def keep_case(
+async def save_case(
     job_id: UUID,
     principal: PrincipalDep,
     session: SessionDep,

@@ -49,9 +49,9 @@ async def drain_worker(worker_id: UUID, operator: OperatorDep, session: SessionD
 
 @router.get("/queue", summary="List waiting jobs by lane and reason")
 @permissions.operators_only()
-async def list_waiting(operator: OperatorDep, session: SessionDep) -> Sequence[WaitingJobsRead]:
+async def list_waiting_jobs(operator: OperatorDep, session: SessionDep) -> Sequence[WaitingJobsRead]:
     """For operators: count the waiting jobs of each lane by reason, with the age of the oldest and the next due one."""
-    return await workers.list_waiting(session, operator)
+    return await workers.list_waiting_jobs(session, operator)
 
 
 @router.get("/health", summary="Read the health of the instance")

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-from backend.core.schemas import RequestBody
+from backend.core.schemas import DEPRECATED, RequestBody
 from backend.execution.jobs.queue_reason import Reason
 from backend.identity.auth.accounts.users import MAX_EMAIL_CHARACTERS
 
@@ -72,10 +72,10 @@ class StatusTileRead(_ReadModel):
     message: str
     """What is known about it."""
 
-    @computed_field(deprecated="Use `message`. Removed in 0.3.")  # type: ignore[prop-decorator]
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
     @property
     def told(self) -> str:
-        """The name of `message` before 0.2."""
+        """The former name of `message`. Removed in 0.3."""
         return self.message
 
 

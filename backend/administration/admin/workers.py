@@ -76,11 +76,11 @@ async def drain(session: AsyncSession, operator: SignedIn, worker_id: UUID) -> N
     await audit.record_instance(session, operator.label, "worker.drained", str(worker_id), **details)
 
 
-async def list_waiting(session: AsyncSession, operator: SignedIn) -> Sequence[WaitingJobsRead]:
+async def list_waiting_jobs(session: AsyncSession, operator: SignedIn) -> Sequence[WaitingJobsRead]:
     """Return the number of waiting jobs of each lane by reason.
 
     Raises:
         NotAllowed: The user is not an operator.
     """
     access.require(operator)
-    return [WaitingJobsRead.model_validate(job_read) for job_read in await queue_state.list_waiting(session)]
+    return [WaitingJobsRead.model_validate(job_read) for job_read in await queue_state.list_waiting_jobs(session)]

@@ -93,7 +93,7 @@ async def read(session: AnySession) -> list[Metric]:
     return [*_queue_gauges(_summed(lanes, map(_waiting_jobs, waiting))), *_worker_gauges(workers)]
 
 
-async def list_waiting(session: AnySession) -> list[WaitingJobs]:
+async def list_waiting_jobs(session: AnySession) -> list[WaitingJobs]:
     """Return the number of waiting jobs of each lane by reason, without empty entries."""
     rows = (await session.execute(_QUEUE, {"lease": LEASE})).all()
     found = _summed({row.lane for row in rows}, map(_waiting_jobs, rows))

@@ -28,7 +28,7 @@ async def get_drive_usage(principal: PrincipalDep, context: ContextDep) -> Drive
 
 @router.get("/drive/facts", summary="Read the metadata of a file")
 @permissions.needs("drive:read")
-async def get_drive_facts(
+async def get_drive_metadata(
     path: Annotated[
         str, Query(max_length=2 * MAX_PATH_BYTES, description="Path from the root of the drive.")
     ],

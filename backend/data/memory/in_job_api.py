@@ -23,7 +23,7 @@ class Forgotten(BaseModel):
 
 @router.post("/memory/put", summary="Write a record, in a job")
 @permissions.needs("memory:write", role=Role.DEVELOPER)
-async def put_in_job(
+async def put_memory_in_job(
     body: MemoryPut, principal: PrincipalDep, session: SessionDep, context: ContextDep
 ) -> MemoryWritten:
     """Write a record like `POST /v1/memory`. Calls with the same `key` have one effect, in all attempts of the job."""
@@ -32,14 +32,14 @@ async def put_in_job(
 
 @router.post("/memory/get", summary="Read a record, in a job")
 @permissions.needs("memory:read")
-async def get_in_job(body: MemoryId, principal: PrincipalDep, session: SessionDep) -> MemoryRead:
+async def get_memory_in_job(body: MemoryId, principal: PrincipalDep, session: SessionDep) -> MemoryRead:
     """Return one record."""
     return MemoryRead.model_validate(await queries.get(session, principal, body.id))
 
 
 @router.post("/memory/forget", summary="Forget a record, in a job")
 @permissions.needs("memory:write", role=Role.DEVELOPER)
-async def forget_in_job(body: MemoryId, principal: PrincipalDep, session: SessionDep) -> Forgotten:
+async def forget_memory_in_job(body: MemoryId, principal: PrincipalDep, session: SessionDep) -> Forgotten:
     """Hide a record from searches and lists."""
     await deletion.forget(session, principal, body.id, reason=body.reason)
     return Forgotten()

@@ -2911,7 +2911,7 @@ export interface StatusTileRead {
   part: string;
   /** `wait`: the instance works with restrictions; `fail`: jobs do not run. */
   state: "ok" | "wait" | "fail";
-  /** The name of `message` before 0.2. */
+  /** The former name of `message`. Removed in 0.3. */
   told: string;
 }
 
@@ -4671,7 +4671,7 @@ export class Api {
    *
    * A restricted key needs `drive:read`.
    */
-  getDriveFacts(given: {
+  getDriveMetadata(given: {
       /** Path from the root of the drive. */
       path: string;
     }, options: CallOptions = {}): Promise<DriveEntryRead> {
@@ -4829,7 +4829,7 @@ export class Api {
    *
    * A restricted key needs `drive:write`.
    */
-  beginUpload(given: {
+  startUpload(given: {
       /** `1.0.0`. */
       tusResumable?: string | null;
       /** Length of the whole file in bytes. */
@@ -5049,7 +5049,7 @@ export class Api {
    *
    * For operators: count the waiting jobs of each lane by reason, with the age of the oldest and the next due one.
    */
-  listWaiting(options: CallOptions = {}): Promise<WaitingJobsRead[]> {
+  listWaitingJobs(options: CallOptions = {}): Promise<WaitingJobsRead[]> {
     return this.transport.json("GET", "/v1/instance/queue", {}, options);
   }
 
@@ -5279,7 +5279,7 @@ export class Api {
    *
    * A restricted key needs `evals:write` and `jobs:read_own`.
    */
-  keepCase(given: {
+  saveCase(given: {
       job_id: string;
       /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
@@ -5709,7 +5709,7 @@ export class Api {
    *
    * A restricted key needs `memory:write`.
    */
-  forgetInJob(given: {
+  forgetMemoryInJob(given: {
       body: MemoryId;
     }, options: CallOptions = {}): Promise<Forgotten> {
     return this.transport.json("POST", "/v1/memory/forget", {
@@ -5724,7 +5724,7 @@ export class Api {
    *
    * A restricted key needs `memory:read`.
    */
-  getInJob(given: {
+  getMemoryInJob(given: {
       body: MemoryId;
     }, options: CallOptions = {}): Promise<MemoryRead> {
     return this.transport.json("POST", "/v1/memory/get", {
@@ -5739,7 +5739,7 @@ export class Api {
    *
    * A restricted key needs `memory:write`.
    */
-  putInJob(given: {
+  putMemoryInJob(given: {
       body: MemoryPut;
     }, options: CallOptions = {}): Promise<MemoryWritten> {
     return this.transport.json("POST", "/v1/memory/put", {
@@ -7341,6 +7341,26 @@ export class Api {
     return this.analyzeRunsOfSkillpack(...given);
   }
 
+  /** @deprecated Use `startUpload`. */
+  beginUpload(...given: Parameters<Api["startUpload"]>): ReturnType<Api["startUpload"]> {
+    return this.startUpload(...given);
+  }
+
+  /** @deprecated Use `forgetMemoryInJob`. */
+  forgetInJob(...given: Parameters<Api["forgetMemoryInJob"]>): ReturnType<Api["forgetMemoryInJob"]> {
+    return this.forgetMemoryInJob(...given);
+  }
+
+  /** @deprecated Use `getDriveMetadata`. */
+  getDriveFacts(...given: Parameters<Api["getDriveMetadata"]>): ReturnType<Api["getDriveMetadata"]> {
+    return this.getDriveMetadata(...given);
+  }
+
+  /** @deprecated Use `getMemoryInJob`. */
+  getInJob(...given: Parameters<Api["getMemoryInJob"]>): ReturnType<Api["getMemoryInJob"]> {
+    return this.getMemoryInJob(...given);
+  }
+
   /** @deprecated Use `abandonUpload`. */
   giveUpUpload(...given: Parameters<Api["abandonUpload"]>): ReturnType<Api["abandonUpload"]> {
     return this.abandonUpload(...given);
@@ -7349,5 +7369,20 @@ export class Api {
   /** @deprecated Use `resumeUpload`. */
   goOnWithUpload(...given: Parameters<Api["resumeUpload"]>): ReturnType<Api["resumeUpload"]> {
     return this.resumeUpload(...given);
+  }
+
+  /** @deprecated Use `saveCase`. */
+  keepCase(...given: Parameters<Api["saveCase"]>): ReturnType<Api["saveCase"]> {
+    return this.saveCase(...given);
+  }
+
+  /** @deprecated Use `listWaitingJobs`. */
+  listWaiting(...given: Parameters<Api["listWaitingJobs"]>): ReturnType<Api["listWaitingJobs"]> {
+    return this.listWaitingJobs(...given);
+  }
+
+  /** @deprecated Use `putMemoryInJob`. */
+  putInJob(...given: Parameters<Api["putMemoryInJob"]>): ReturnType<Api["putMemoryInJob"]> {
+    return this.putMemoryInJob(...given);
   }
 }

@@ -111,7 +111,7 @@ class Operator(rx.State):
         async with session.visiting(self) as visit:
             person = visit.person
             workers = [_worker(one) for one in await registry.list_workers(visit.session, person)]
-            waiting = [_waiting(one) for one in await registry.list_waiting(visit.session, person)]
+            waiting = [_waiting(one) for one in await registry.list_waiting_jobs(visit.session, person)]
         tiles = [_tile(one) for one in await health.tiles(session.context(), person)]
         for name, found in (("tiles", tiles), ("workers", workers), ("waiting", waiting)):
             if getattr(self, name) != found:

@@ -104,7 +104,7 @@ def aim_chain(case: AnyCase, dice: random.Random, names: Names, *, received: str
         case.body = {"skill": skill, "inputs": {}}
     elif operation == "run_skill":
         case.body, case.path_parameters["name"] = {}, skill
-    elif operation == "begin_upload":
+    elif operation == "start_upload":
         case.headers.update({"Tus-Resumable": "1.0.0", "Upload-Length": "4"})
     elif operation == "resume_upload":
         case.headers.update({"Tus-Resumable": "1.0.0", "Upload-Offset": "0"})

@@ -87,7 +87,7 @@ async def say_what_is_spoken() -> Response:
 
 @router.post("/drive/uploads", status_code=201, summary="Start an upload", response_class=Response)
 @permissions.needs("drive:write", role=Role.DEVELOPER)
-async def begin_upload(
+async def start_upload(
     principal: PrincipalDep,
     context: ContextDep,
     *,
