@@ -16,15 +16,20 @@ export class PurasAPIError extends Error {
     /** The error code, for programs. */
     readonly code: string,
     /** Other fields of the response. */
-    readonly facts: Readonly<Record<string, unknown>> = {},
+    readonly fields: Readonly<Record<string, unknown>> = {},
     options?: ErrorOptions,
   ) {
     super(message, options);
   }
 
+  /** @deprecated Use `fields`. Removed in 0.3. */
+  get facts(): Readonly<Record<string, unknown>> {
+    return this.fields;
+  }
+
   /** Every problem of a 422 with its path; empty for other statuses. */
   get errors(): ProblemPlace[] {
-    return Array.isArray(this.facts.errors) ? (this.facts.errors as ProblemPlace[]) : [];
+    return Array.isArray(this.fields.errors) ? (this.fields.errors as ProblemPlace[]) : [];
   }
 }
 

@@ -54,7 +54,7 @@ export async function* follow(
       broken = error;
     }
     const pauseMs = transport.pausesMs[failures++];
-    if (pauseMs === undefined) throw broken instanceof PurasAPIError ? broken : transport.noAnswer(broken);
+    if (pauseMs === undefined) throw broken instanceof PurasAPIError ? broken : transport.noResponse(broken);
     await pause(pauseMs, options.signal);
   }
 }

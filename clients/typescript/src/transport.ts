@@ -70,10 +70,10 @@ export class Transport {
   }
 
   /** Return the error for a request that failed after all attempts. */
-  noAnswer(cause: unknown): PurasAPIError {
+  noResponse(cause: unknown): PurasAPIError {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const message = `${this.base} does not respond (${reason}). Check the URL, and that the instance is running.`;
-    return new PurasAPIError(message, null, "no_answer", {}, { cause });
+    return new PurasAPIError(message, null, "no_response", { former_code: "no_answer" }, { cause });
   }
 
   private async send<T>(
@@ -98,7 +98,7 @@ export class Transport {
       } catch (error) {
         if (error instanceof PurasAPIError) throw error;
         options.signal?.throwIfAborted();
-        if (pauseMs === undefined) throw this.noAnswer(error);
+        if (pauseMs === undefined) throw this.noResponse(error);
       }
       await pause(delayMs ?? pauseMs ?? 0, options.signal);
     }
@@ -113,9 +113,9 @@ export async function rejection(response: Response): Promise<PurasAPIError> {
   } catch {
     // The response is that of a proxy, not of the instance.
   }
-  const { detail, code, ...facts } = content;
+  const { detail, code, ...fields } = content;
   const message = typeof detail === "string" ? detail : `The instance responded with status ${response.status}.`;
-  return new PurasAPIError(message, response.status, typeof code === "string" ? code : "unknown", facts);
+  return new PurasAPIError(message, response.status, typeof code === "string" ? code : "unknown", fields);
 }
 
 /** Return a new, unique idempotency key. */

@@ -6,7 +6,7 @@ Like the rest of the kit, the client uses only the standard library.
 from typing import TYPE_CHECKING
 
 from puras.client.asynchronous import AsyncClient
-from puras.client.batch import BudgetSpent, MapResult
+from puras.client.batch import BudgetExceeded, MapResult
 from puras.client.errors import (
     Conflict,
     Invalid,
@@ -29,7 +29,7 @@ from puras.renamed import renamed_names
 
 __all__ = [
     "AsyncClient",
-    "BudgetSpent",
+    "BudgetExceeded",
     "Client",
     "Conflict",
     "Event",
@@ -54,6 +54,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     # The names before 0.2, until 0.3.
+    BudgetSpent = BudgetExceeded
     Mapped = MapResult
     NoAnswer = NoResponse
     Opinion = Feedback
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
 else:
     __getattr__ = renamed_names(
         __name__,
+        BudgetSpent="BudgetExceeded",
         Mapped="MapResult",
         NoAnswer="NoResponse",
         Opinion="Feedback",

@@ -17,7 +17,7 @@ _LEAST_MICROS: Final = 1_000
 """With less than a tenth of a cent, a job cannot call a model."""
 
 
-class BudgetSpent(Exception):
+class BudgetExceeded(Exception):
     """The rest of the budget is too small for another job, which was not submitted."""
 
 
@@ -31,7 +31,7 @@ class MapResult:
     job: Job | None
     """None: no job was submitted."""
     error: Exception | None
-    """JobError, PurasAPIError, BudgetSpent, or an error of a file; None if the job succeeded."""
+    """JobError, PurasAPIError, BudgetExceeded, or an error of a file; None if the job succeeded."""
 
     @property
     def result(self) -> Any:
@@ -60,14 +60,14 @@ class Purse:
         Waits for running jobs while too little is left.
 
         Raises:
-            BudgetSpent: Too little is left, and no running job can return a part of its cap.
+            BudgetExceeded: Too little is left, and no running job can return a part of its cap.
         """
         with self._changed:
             if self._left_micros is None:
                 return None
             while (cap := self._left_micros // max(1, self._takers - self._held)) < _LEAST_MICROS:
                 if self._held == 0:
-                    raise BudgetSpent(
+                    raise BudgetExceeded(
                         "The budget is used up, so this job was not submitted. Raise the budget to run it."
                     )
                 self._changed.wait()
@@ -144,12 +144,12 @@ class Batch(Iterator[MapResult]):
         try:
             cap = self._purse.take()
             if self._stopped.is_set():
-                raise BudgetSpent("The batch was closed, so this job was not submitted.")
+                raise BudgetExceeded("The batch was closed, so this job was not submitted.")
             job = self._run(index, given, None if cap is None else cap / _MICROS)
         except JobError as error:
             job = error.job
             return MapResult(index, given, job, error)
-        except (PurasAPIError, BudgetSpent, OSError, TypeError, ValueError) as error:
+        except (PurasAPIError, BudgetExceeded, OSError, TypeError, ValueError) as error:
             return MapResult(index, given, None, error)
         finally:
             self._purse.give_back(cap, _spent(job, cap))

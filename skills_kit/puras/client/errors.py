@@ -63,7 +63,7 @@ class PurasAPIError(Exception):
     @property
     def code(self) -> str:
         """Return the error code, for programs."""
-        return str(self.fields.get("code", "no_answer"))
+        return str(self.fields.get("code", "no_response"))
 
     @property
     def errors(self) -> list[Problem]:
@@ -111,6 +111,10 @@ class ServerError(PurasAPIError):
 
 class NoResponse(PurasAPIError):
     """No response: the server is unreachable, or every connection broke."""
+
+    def __init__(self, detail: str | int, status: int | str | None = None, **fields: Any) -> None:
+        """Take the same arguments as `PurasAPIError`; the code before 0.2 is in the fields until 0.3."""
+        super().__init__(detail, status, **{"code": "no_response", "former_code": "no_answer", **fields})
 
 
 class JobError(Exception):

@@ -204,8 +204,8 @@ class Client(Routes):
 
         `budget_usd` limits the cost of all jobs together. Each job gets a share of what is left as its cap, and returns
         what it does not use. Inputs for which nothing is left are not submitted and have the error
-        `BudgetSpent`. With an `idempotency_key`, a second run within 24 hours returns the jobs of the first run for the
-        same inputs at the same positions.
+        `BudgetExceeded`. With an `idempotency_key`, a second run within 24 hours returns the jobs of the first run for
+        the same inputs at the same positions.
         """
 
         def run(index: int, given: Mapping[str, Any], cap_usd: float | None) -> Job:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -36,18 +37,25 @@ class SuiteRequest(NamedTuple):
 class Suite:
     """A suite that has ended."""
 
-    def __init__(self, facts: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> None:
-        self.facts = facts
+    def __init__(self, fields: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> None:
+        self.fields = fields
+        """The fields of the suite in the REST API."""
         self.runs = runs
 
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Return `fields` under its name before 0.2, until 0.3."""
+        warnings.warn("'facts' is now 'fields'.", DeprecationWarning, stacklevel=2)
+        return self.fields
+
     def __repr__(self) -> str:
-        return f"<suite {self.facts['id']}: {_numbers(self.facts)}>"
+        return f"<suite {self.fields['id']}: {_numbers(self.fields)}>"
 
     @property
     def passed(self) -> bool:
         """Return whether the threshold was reached; without a threshold, whether all runs passed."""
-        gate = self.facts.get("gate_passed")
-        return bool(gate) if gate is not None else self.facts["passed_runs"] == self.facts["total_runs"]
+        gate = self.fields.get("gate_passed")
+        return bool(gate) if gate is not None else self.fields["passed_runs"] == self.fields["total_runs"]
 
     def frame(self) -> Any:
         """Return all runs as a DataFrame."""

@@ -33,7 +33,7 @@ const invalid = await caught(() => client.submit("tally", { upto: "many" }));
 results.invalid = invalid instanceof PurasAPIError && [invalid.status, invalid.errors.map((one) => one.path)];
 const unreachable = new Puras({ apiBase: "http://127.0.0.1:9", retries: 0 });
 const unanswered = await caught(() => unreachable.get("x"));
-results.unanswered = unanswered instanceof PurasAPIError && unanswered.code;
+results.unanswered = unanswered instanceof PurasAPIError && [unanswered.code, unanswered.fields.former_code];
 
 const path = await client.upload(new Uint8Array([1, 2, 3]), "typescript/a b.bin");
 results.weighed = await client.run("weigh", { first: path });

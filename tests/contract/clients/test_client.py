@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 from puras import AsyncClient, Client, JobError, JobTimeout, PurasAPIError
-from puras.client import BudgetSpent, Invalid, MapResult, NotFound, NotSignedIn, PaymentRequired, connecting
+from puras.client import (
+    BudgetExceeded,
+    Invalid,
+    MapResult,
+    NotFound,
+    NotSignedIn,
+    PaymentRequired,
+    connecting,
+)
 from puras.client.batch import Purse
 
 from tests.contract.clients.conftest import Place
@@ -106,7 +114,7 @@ def test_a_map_never_costs_more_than_its_budget(client: Client) -> None:
     came = list(client.map("tally", slow, concurrency=3, budget_usd=0.02))
     spent = sum(one.job["cost_micros"] for one in came if one.job)
     assert 0 < spent <= 20_000
-    left_out = [one for one in came if isinstance(one.error, BudgetSpent)]
+    left_out = [one for one in came if isinstance(one.error, BudgetExceeded)]
     assert left_out
     assert all(one.job is None for one in left_out)
 
@@ -141,7 +149,7 @@ def test_a_budget_waits_for_unused_parts_of_caps() -> None:
     assert third == [400_000]
     purse.give_back(second, 500_000)
     purse.give_back(third[0], 400_000)
-    with pytest.raises(BudgetSpent):
+    with pytest.raises(BudgetExceeded):
         purse.take()
 
 

@@ -100,7 +100,7 @@ def test_the_client_works_also_with_broken_connections(
         "late": True,
         "cancelled": True,
         "invalid": [422, ["inputs.upto"]],
-        "unanswered": "no_answer",
+        "unanswered": ["no_response", "no_answer"],
         "weighed": {"bytes": [3]},
         "listed": ["typescript/a b.bin"],
         "downloaded": 3,

@@ -16,6 +16,7 @@ from puras.notebook.form import fields_of
 from puras.notebook.instance import Event, zipped
 from puras.notebook.opened import notebook_of
 from puras.notebook.runs import LocalRun, run_here
+from puras.notebook.suites import Suite
 from puras.notebook.trace import Trace, dollars
 from puras.renamed import renamed_parameters
 
@@ -188,6 +189,7 @@ def test_former_names_of_parameters_work_with_a_warning() -> None:
 @pytest.mark.parametrize(
     ("former", "current"),
     [
+        ("BudgetSpent", "BudgetExceeded"),
         ("Mapped", "MapResult"),
         ("NoAnswer", "NoResponse"),
         ("Opinion", "Feedback"),
@@ -205,3 +207,11 @@ def test_former_name_of_the_fields_of_an_error_works_with_a_warning() -> None:
     error = client.PurasAPIError("wrong", 409, code="conflict", limit=3)
     with pytest.warns(DeprecationWarning, match="'facts' is now 'fields'"):
         assert error.facts == error.fields == {"code": "conflict", "limit": 3}
+    assert client.NoResponse("no").fields == {"code": "no_response", "former_code": "no_answer"}
+
+
+def test_former_name_of_the_fields_of_a_suite_works_with_a_warning() -> None:
+    suite = Suite({"id": "1", "gate_passed": True}, [])
+    with pytest.warns(DeprecationWarning, match="'facts' is now 'fields'"):
+        assert suite.facts == suite.fields
+    assert suite.passed
