@@ -17,7 +17,7 @@ from backend.skills.manifest.types import Skill
 from backend.storage import Storage
 
 _KEPT: Final = text("""
-select id as kept_id, case_id, inputs, expected, has_expected, tags, source_job_id from eval_cases
+select id as saved_case_id, case_id, inputs, expected, has_expected, tags, source_job_id from eval_cases
 where project_id = :project_id and skillpack_id = :skillpack_id and skill_name = :skill
 order by created_at, id
 """)
@@ -34,7 +34,7 @@ class SuiteCase:
     tags: tuple[str, ...] = ()
     source_job_id: UUID | None = None
     """The job that it was made from."""
-    kept_id: UUID | None = None
+    saved_case_id: UUID | None = None
     """The ID of a saved case; None for a case of the dataset."""
 
 

@@ -10,12 +10,13 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, computed_field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core.clock import now
+from backend.core.schemas import DEPRECATED
 from backend.evals.completion import stop
 from backend.evals.schemas import Numbers
 from backend.evals.suite_comparison import is_worse
@@ -41,8 +42,20 @@ class GateRead(BaseModel):
     """The reason of the rejection."""
     suites: list[UUID] = []
     """One for each skill that has a gate."""
-    asked_by: str = ""
-    asked_at: datetime
+    requested_by: str = Field(default="", validation_alias=AliasChoices("requested_by", "asked_by"))
+    requested_at: datetime = Field(validation_alias=AliasChoices("requested_at", "asked_at"))
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def asked_by(self) -> str:
+        """The former name of `requested_by`. Removed in 0.3."""
+        return self.requested_by
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def asked_at(self) -> datetime:
+        """The former name of `requested_at`. Removed in 0.3."""
+        return self.requested_at
 
 
 def skills_with_gate(manifest: Manifest) -> list[Skill]:
@@ -68,7 +81,10 @@ async def start(session: AsyncSession, principal: Principal, deployment: Deploym
     suites = [_suite(principal, deployment, skill) for skill in skills]
     session.add_all(suites)
     gate = GateRead(
-        state="gating", suites=[suite.id for suite in suites], asked_by=principal.label, asked_at=now()
+        state="gating",
+        suites=[suite.id for suite in suites],
+        requested_by=principal.label,
+        requested_at=now(),
     )
     await _write(session, deployment, gate)
     fields = {"deployment_id": str(deployment.id), "suites": [str(suite.id) for suite in suites]}
@@ -115,7 +131,9 @@ async def decide(session: AsyncSession, suite: EvalSuite) -> None:
         await _set_state(session, deployment, "refused", reason)
         fields = {"deployment_id": str(deployment.id), "suite_id": str(suite.id), "reason": reason}
         target = f"{pack.slug} v{deployment.version}"
-        await audit.record_in(session, pack.project_id, gate.asked_by, "deployment.refused", target, **fields)
+        await audit.record_in(
+            session, pack.project_id, gate.requested_by, "deployment.refused", target, **fields
+        )
         return
     query = select(col(EvalSuite.id)).where(
         col(EvalSuite.project_id) == suite.project_id,
@@ -133,7 +151,7 @@ def _requester(suite: EvalSuite, gate: GateRead) -> Principal:
         kind="user",
         id=suite.actor_id,
         project_id=suite.project_id,
-        label=gate.asked_by,
+        label=gate.requested_by,
         role=Role.DEVELOPER,
     )
 

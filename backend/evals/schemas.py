@@ -76,9 +76,15 @@ class GivenCase(_Read):
     expected: Any
     has_expected: bool
     tags: list[str]
-    kept_id: UUID | None
+    saved_case_id: UUID | None
     """The ID by which a saved case is deleted. `null`: it belongs to the version's dataset."""
     source_job_id: UUID | None
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def kept_id(self) -> UUID | None:
+        """The former name of `saved_case_id`. Removed in 0.3."""
+        return self.saved_case_id
 
 
 class GraderNumbers(_Read):

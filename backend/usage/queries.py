@@ -69,7 +69,7 @@ async def receipt(session: AsyncSession, principal: Principal, job_id: UUID) -> 
     return Receipt(
         job_id=job_id,
         status=job.status,
-        paid_with=None if job.bill == "own" else job.parent_job_id,
+        billed_to_job_id=None if job.bill == "own" else job.parent_job_id,
         used_micros=used,
         cost_micros=cost,
         cost_usd=cost / 1e6,

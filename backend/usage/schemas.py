@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
+from backend.core.schemas import DEPRECATED
 from backend.execution.jobs.tables import Job
 from backend.integrations.media.prices import MediaModelPrice
 from backend.money.ledger.tables import LedgerEntry, UsageEvent, Wallet
@@ -165,7 +166,7 @@ class Receipt(_Answer):
 
     job_id: UUID
     status: str
-    paid_with: UUID | None
+    billed_to_job_id: UUID | None
     """For a subjob: the job whose bill includes the line items."""
     used_micros: int
     """The price of all line items."""
@@ -181,6 +182,12 @@ class Receipt(_Answer):
     notes: list[str]
     """An explanation why the cost differs from the usage, for users."""
     lines: list[ReceiptLine]
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def paid_with(self) -> UUID | None:
+        """The former name of `billed_to_job_id`. Removed in 0.3."""
+        return self.billed_to_job_id
 
 
 class PricingRead(_Answer):

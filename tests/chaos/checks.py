@@ -81,7 +81,7 @@ def assert_paid_once(run_query: RunQuery, jobs: Sequence[Job]) -> None:
     )
     paid = {str(job_id): (amount, count) for job_id, amount, count in charges}
     for job in jobs:
-        own_micros = job["cost_micros"] - job["called_cost_micros"]
+        own_micros = job["cost_micros"] - job["subjob_cost_micros"]
         expected = (own_micros, 1) if job["status"] == "succeeded" and own_micros else None
         assert paid.get(job["id"]) == expected, job["id"]
 

@@ -93,7 +93,7 @@ def test_killed_callers_and_their_subjobs_are_charged_once(
     assert {(job["status"], job["attempt"]) for job in jobs} == {("succeeded", 2)}
     assert set(held.replies.values()) == {1}
     assert {job["cost_micros"] for job in jobs} == {(2 + SHORT_RUN_STEPS) * PER_REPLY_MICROS}
-    assert {job["called_cost_micros"] for job in jobs} == {SHORT_RUN_STEPS * PER_REPLY_MICROS}
+    assert {job["subjob_cost_micros"] for job in jobs} == {SHORT_RUN_STEPS * PER_REPLY_MICROS}
     paid = {
         str(caller): (own, called)
         for caller, own, called in run_query("""

@@ -198,7 +198,7 @@ def assert_correct(instance: Cluster, jobs: int) -> None:
     assert instance.run_query(CALLED_TWICE) == []
     assert instance.run_query(WRONG_JOBS) == []
     assert instance.run_query(WRONG_EVENTS) == []
-    names = ("id", "status", "cost_micros", "called_cost_micros")  # the costs do not include subjobs
+    names = ("id", "status", "cost_micros", "subjob_cost_micros")  # the costs do not include subjobs
     rows = instance.run_query("select id::text, status, cost_micros, 0 from jobs")
     assert_paid_once(instance.run_query, [dict(zip(names, row, strict=True)) for row in rows])
     assert asyncio.run(ledger_discrepancies(instance.database_url)) == []

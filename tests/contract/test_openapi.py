@@ -57,6 +57,22 @@ def test_every_reference_is_resolvable() -> None:
         assert isinstance(resolved(reference), dict), reference
 
 
+def test_every_former_name_is_deprecated_alongside_its_current_name() -> None:
+    found = [
+        (name, properties.keys(), field.get("deprecated"), match[1])
+        for name, schema in SPEC["components"]["schemas"].items()
+        for properties in [schema.get("properties", {})]
+        for field in properties.values()
+        if (match := re.match(r"The former name of `(\w+)`", field.get("description", "")))
+    ]
+    assert len(found) > 30
+    assert not [
+        (name, current)
+        for name, fields, deprecated, current in found
+        if not deprecated or current not in fields
+    ]
+
+
 USER_OPERATIONS = {
     "change_password",
     "create_project",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal, cast
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
@@ -13,6 +13,13 @@ from backend.execution.jobs.queue_reason import Reason
 from backend.identity.auth.accounts.users import MAX_EMAIL_CHARACTERS
 
 MAX_USD = 1_000_000
+FormerReason = Literal[
+    "not_before", "wallet_empty", "wallet_held", "project_limit", "no_worker", "runs_alone", "next_in_line"
+]
+_FORMER_REASONS: Final[dict[Reason, FormerReason]] = {
+    "quarantined": "runs_alone",
+    "workers_busy": "next_in_line",
+}
 
 
 class _ReadModel(BaseModel):
@@ -42,13 +49,19 @@ class WorkerRead(_ReadModel):
     layers: list[str]
     """Layers of its sandbox."""
     started_at: datetime
-    beat_at: datetime
+    heartbeat_at: datetime
     is_alive: bool
     """Whether its last heartbeat is within its lease; otherwise its jobs are requeued."""
     is_draining: bool
     """Whether it claims no more jobs."""
     shortage: str | None
     """The resource that its host lacks (disk, memory or processes), so that it claims no jobs."""
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def beat_at(self) -> datetime:
+        """The former name of `heartbeat_at`. Removed in 0.3."""
+        return self.heartbeat_at
 
 
 class WaitingJobsRead(_ReadModel):
@@ -61,6 +74,12 @@ class WaitingJobsRead(_ReadModel):
     """Waiting time of the oldest job in seconds; 0 for jobs that wait for their `run_at`."""
     next_due_at: datetime | None
     """Earliest `run_at`, for jobs that wait for it."""
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def former_reason(self) -> FormerReason:
+        """The reason under its name before 0.2: `next_in_line` instead of `workers_busy`. Removed in 0.3."""
+        return _FORMER_REASONS.get(self.reason, cast("FormerReason", self.reason))
 
 
 class StatusTileRead(_ReadModel):

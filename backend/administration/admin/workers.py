@@ -52,7 +52,7 @@ async def list_workers(session: AsyncSession, operator: SignedIn) -> Sequence[Wo
             running=running[row.id],
             layers=row.sandbox_layers,
             started_at=row.started_at,
-            beat_at=row.beat_at,
+            heartbeat_at=row.beat_at,
             is_alive=row.is_alive,
             is_draining=row.stopping,
             shortage=row.shortage,
@@ -83,4 +83,6 @@ async def list_waiting_jobs(session: AsyncSession, operator: SignedIn) -> Sequen
         NotAllowed: The user is not an operator.
     """
     access.require(operator)
-    return [WaitingJobsRead.model_validate(job_read) for job_read in await queue_state.list_waiting_jobs(session)]
+    return [
+        WaitingJobsRead.model_validate(job_read) for job_read in await queue_state.list_waiting_jobs(session)
+    ]

@@ -223,7 +223,7 @@ async def check_draft(principal: PrincipalDep, session: SessionDep, pack: PackDe
         problems=[DraftProblemRead(**one.as_body()) for one in checked.problems],
         warnings=[DraftProblemRead(**one.as_body()) for one in checked.warnings],
         skills=skills,
-        left_out=list(checked.left_out),
+        excluded_files=list(checked.excluded_files),
     )
 
 
@@ -241,7 +241,7 @@ async def diff_draft(
         files=[FileChangeRead.of(file) for file in found.files],
         skills=[SkillChangeRead.of(change) for change in found.changes],
         removed_skills=list(found.removed),
-        left_out=list(found.left_out),
+        excluded_files=list(found.excluded_files),
     )
 
 

@@ -37,7 +37,7 @@ class Checked(NamedTuple):
     warnings: Sequence[Problem]
     manifest: Manifest | None
     """None if there are problems."""
-    left_out: Sequence[str]
+    excluded_files: Sequence[str]
     """Notebooks of the draft that a version would not contain."""
 
 
@@ -50,7 +50,7 @@ class PendingChanges(NamedTuple):
     """Revision of the draft; not newer than the files."""
     files: Sequence[FileChange]
     changes: Sequence[Change]
-    left_out: Sequence[str]
+    excluded_files: Sequence[str]
     """Notebooks of the draft that a version would not contain."""
     removed: Sequence[str] = ()
     """Skills of the active version that the publish removes."""
@@ -60,7 +60,7 @@ class VersionBundle(NamedTuple):
     """The content of a version of the draft."""
 
     bundle: bytes
-    left_out: Sequence[str]
+    excluded_files: Sequence[str]
 
 
 class ExpectedState(NamedTuple):
@@ -97,19 +97,19 @@ async def version_bundle(session: AsyncSession, principal: Principal, pack: Skil
     """Return the draft as a version contains it: without notebooks that no file of their skill names."""
     principal.require(Role.VIEWER, "deployments:read")
     files = await reading.all_files(session, principal, pack.id)
-    left_out = unnamed_notebooks(files.keys(), lambda path: files[path].data)
-    included = {path: content for path, content in files.items() if path not in left_out}
-    return VersionBundle(await asyncio.to_thread(_pack, included), sorted(left_out))
+    excluded_files = unnamed_notebooks(files.keys(), lambda path: files[path].data)
+    included = {path: content for path, content in files.items() if path not in excluded_files}
+    return VersionBundle(await asyncio.to_thread(_pack, included), sorted(excluded_files))
 
 
 async def check(session: AsyncSession, principal: Principal, pack: Skillpack) -> Checked:
     """Return all problems of the draft; none of its code is executed."""
-    bundle, left_out = await version_bundle(session, principal, pack)
+    bundle, excluded_files = await version_bundle(session, principal, pack)
     try:
         read: ReadBundle = await asyncio.to_thread(read_bundle, bundle)
     except BundleInvalid as error:
-        return Checked(error.problems, error.warnings, None, left_out)
-    return Checked((), read.warnings, read.manifest, left_out)
+        return Checked(error.problems, error.warnings, None, excluded_files)
+    return Checked((), read.warnings, read.manifest, excluded_files)
 
 
 async def pending_changes(
@@ -118,21 +118,21 @@ async def pending_changes(
     """Return how the draft differs from the active version, or from an empty one."""
     # Read before the files: a change between the two makes a publish of this revision fail instead of succeed.
     revision = (await reading.open_draft(session, principal, pack)).draft.revision
-    head, left_out = await version_bundle(session, principal, pack)
+    head, excluded_files = await version_bundle(session, principal, pack)
     if pack.active_deployment_id is None:
         files = await asyncio.to_thread(file_changes, pack_files({}), head)
-        return PendingChanges(None, revision, files, (), left_out)
+        return PendingChanges(None, revision, files, (), excluded_files)
     active = await deployments.get(session, principal, str(pack.active_deployment_id))
     base = await storage.get_bundle(active.sha256)
     files = await asyncio.to_thread(file_changes, base, head)
     checked = await check(session, principal, pack)
     if checked.manifest is None:
-        return PendingChanges(active.version, revision, files, (), left_out)
+        return PendingChanges(active.version, revision, files, (), excluded_files)
     stored = await manifests.of(session, (active.id,))
     before = stored[active.id].manifest
     changes = schema_changes.between(before, checked.manifest)
     removed = schema_changes.removed_skills(before, checked.manifest)
-    return PendingChanges(active.version, revision, files, changes, left_out, removed)
+    return PendingChanges(active.version, revision, files, changes, excluded_files, removed)
 
 
 async def run(

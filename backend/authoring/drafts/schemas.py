@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from backend.authoring.drafts.reading import Opened
 from backend.authoring.drafts.tables import DraftFile
-from backend.core.schemas import Text
+from backend.core.schemas import DEPRECATED, Text
 from backend.execution.jobs.schemas import MAX_NAME, JobCreate
 from backend.publishing.schemas import FileChangeRead, SkillChangeRead
 from backend.skills.bundles.inline_skills import MAX_PROMPT_CHARACTERS
@@ -84,8 +84,14 @@ class DraftCheckRead(_Read):
     warnings: list[DraftProblemRead]
     skills: list[dict[str, Any]]
     """From the manifest; empty while there are problems."""
-    left_out: list[str]
+    excluded_files: list[str]
     """Notebooks that a version would not contain, since no file of their skill names them."""
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def left_out(self) -> list[str]:
+        """The former name of `excluded_files`. Removed in 0.3."""
+        return self.excluded_files
 
 
 class PendingChangesRead(_Read):
@@ -100,8 +106,14 @@ class PendingChangesRead(_Read):
     """Empty while there are problems."""
     removed_skills: list[str]
     """Skills of the active version that the publish removes."""
-    left_out: list[str]
+    excluded_files: list[str]
     """Notebooks that a version would not contain, since no file of their skill names them."""
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def left_out(self) -> list[str]:
+        """The former name of `excluded_files`. Removed in 0.3."""
+        return self.excluded_files
 
 
 class DraftFileMove(BaseModel):

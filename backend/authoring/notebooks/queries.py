@@ -91,12 +91,13 @@ async def _kernel_read(
     is_starting = not is_ended and kernel.boots == 0
     is_busy = any(row.status in ("queued", "running") for row in rows)
     shown = [row for row in rows if row.revision > after or is_ended]
-    copied = ("id", "project_id", "skillpack_id", "path", "owner", "boots", "said", "revision", "created_at")
+    copied = ("id", "project_id", "skillpack_id", "path", "owner", "boots", "revision", "created_at")
     return KernelRead(
         **{name: getattr(kernel, name) for name in copied},
         status=_status(job, kernel, is_busy=is_busy),
         reason=await _reason(session, job, is_starting=is_starting),
-        ended_by=_ended_by(job) if is_ended else None,
+        message=kernel.said,
+        end_reason=_end_reason(job) if is_ended else None,
         cells=[_cell(row, is_ended=is_ended) for row in shown],
     )
 
@@ -128,7 +129,7 @@ async def _installing(session: AsyncSession, job_id: UUID) -> str:
     return f"Installing the packages of requirements.txt: {last[:MAX_LINE]}" if last else ""
 
 
-def _ended_by(job: JobRead) -> EndReason:
+def _end_reason(job: JobRead) -> EndReason:
     return "lost" if job.error_code in _LOST else _ENDED_BY[job.status]
 
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
 
-from backend.core.schemas import RequestBody
+from backend.core.schemas import DEPRECATED, RequestBody
 from backend.execution.jobs.schemas import MAX_NAME
 
 MAX_CODE_CHARACTERS = 200_000
@@ -109,14 +109,26 @@ class KernelRead(BaseModel):
     status: KernelStatus
     reason: str
     """The reason why it has not started yet, or how it ended."""
-    ended_by: EndReason | None
+    end_reason: EndReason | None
     boots: int
     """The number of Python processes that have started in it, each without the variables of the one
     before."""
-    said: str
+    message: str
     """The last message about it."""
     revision: int
     """The value for `after`, to receive later changes only."""
     created_at: datetime
     cells: list[CellRead]
     """Cells that have changed, in their order."""
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def ended_by(self) -> EndReason | None:
+        """The former name of `end_reason`. Removed in 0.3."""
+        return self.end_reason
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def said(self) -> str:
+        """The former name of `message`. Removed in 0.3."""
+        return self.message

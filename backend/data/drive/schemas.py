@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-from backend.core.schemas import RequestBody
+from backend.core.schemas import DEPRECATED, RequestBody
 from backend.data.drive.signing import MAX_TTL_S, MIN_TTL_S
 from backend.data.drive.tables import DriveFile
 from backend.data.drive.usage import Usage
@@ -84,12 +84,18 @@ class DriveUsageRead(BaseModel):
     used_bytes: int
     used_files: int
     """Including folders."""
-    waiting_bytes: int
+    reserved_bytes: int
     """Reserved for unfinished uploads; counts toward the limit."""
     limit_bytes: int
     limit_files: int
     counted_at: datetime | None
     """When the whole drive was measured last. Later writes over the API are included in the numbers."""
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def waiting_bytes(self) -> int:
+        """The former name of `reserved_bytes`. Removed in 0.3."""
+        return self.reserved_bytes
 
     @classmethod
     def of(cls, usage: Usage) -> DriveUsageRead:
@@ -97,7 +103,7 @@ class DriveUsageRead(BaseModel):
         return cls(
             used_bytes=usage.bytes,
             used_files=usage.files,
-            waiting_bytes=usage.waiting_bytes,
+            reserved_bytes=usage.waiting_bytes,
             limit_bytes=usage.max_bytes,
             limit_files=usage.max_files,
             counted_at=usage.counted_at,

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, computed_field
 
-from backend.core.schemas import RequestBody
+from backend.core.schemas import DEPRECATED, RequestBody
 
 MemoryType = Literal["semantic", "episodic", "procedural"]
 MemoryScope = Literal["entity", "skillpack", "workspace"]
@@ -129,12 +129,18 @@ class MemoryRead(BaseModel):
     stale_at: datetime | None
     superseded_by: UUID | None
     forgotten_at: datetime | None
-    forgotten_why: str
+    forgotten_reason: str = Field(validation_alias=AliasChoices("forgotten_reason", "forgotten_why"))
     job_id: UUID | None
     """The job that wrote this version. It may be deleted."""
     written_by: str
     created_at: datetime
     updated_at: datetime
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def forgotten_why(self) -> str:
+        """The former name of `forgotten_reason`. Removed in 0.3."""
+        return self.forgotten_reason
 
 
 class MemoryFound(MemoryRead):
@@ -151,8 +157,14 @@ class MemoryResults(BaseModel):
 
     count: int
     results: list[MemoryFound]
-    by_meaning: bool
+    is_semantic: bool
     """Whether the search used the meaning in addition to words."""
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def by_meaning(self) -> bool:
+        """The former name of `is_semantic`. Removed in 0.3."""
+        return self.is_semantic
 
 
 class MemoryChangeRead(BaseModel):

@@ -109,7 +109,7 @@ async def _search(
     ]
     found.sort(key=lambda one: (-one.score, str(one.id)))
     return MemoryResults(
-        count=len(found[: request.limit]), results=found[: request.limit], by_meaning=meaning is not None
+        count=len(found[: request.limit]), results=found[: request.limit], is_semantic=meaning is not None
     )
 
 

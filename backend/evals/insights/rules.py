@@ -53,7 +53,7 @@ def failures(runs: Sequence[Run]) -> Iterator[Finding]:
                 title=f"{len(jobs)} of {len(runs)} runs failed with {code!r}.",
                 recommendation=FIXES.get(code, DEFAULT_FIX),
                 job_ids=jobs[:MAX_SHOWN],
-                facts={"error_code": code, "failed": len(jobs), "runs": len(runs)},
+                details={"error_code": code, "failed": len(jobs), "runs": len(runs)},
             )
 
 
@@ -72,7 +72,7 @@ def invalid_results(recent: RecentJobs) -> Iterator[Finding]:
         recommendation="Describe the fields in `output_schema` or relax it; each invalid result costs a reply. The "
         f"most frequent error: {complaints.most_common(1)[0][0]!r}",
         job_ids=affected[:MAX_SHOWN],
-        facts={
+        details={
             "mismatches": len(jobs),
             "misfits": len(jobs),  # the former name, until 0.3
             "jobs": len(affected),
@@ -96,7 +96,7 @@ def tool_errors(calls: Sequence[Call]) -> Iterator[Finding]:
             title=f"{len(jobs)} of {calls_by_tool[tool]} calls of {tool!r} failed with the same error: {message!r}",
             recommendation="Fix the tool, or describe its arguments better: each such call costs a reply.",
             job_ids=list(dict.fromkeys(jobs))[:MAX_SHOWN],
-            facts={"tool": tool, "errors": len(jobs), "calls": calls_by_tool[tool]},
+            details={"tool": tool, "errors": len(jobs), "calls": calls_by_tool[tool]},
         )
 
 
@@ -115,7 +115,7 @@ def tools(recent: RecentJobs, numbers: Iterable[ToolNumbers]) -> Iterator[Findin
                 recommendation="Make the tool faster, have it return less, or mark it `read_only`, so that calls run "
                 "concurrently.",
                 job_ids=_first(tool.slowest_job_id, (c.job_id for c in recent.calls if c.tool == tool.name)),
-                facts={"tool": tool.name, "share": round(share, 3), "total_ms": tool.total_ms},
+                details={"tool": tool.name, "share": round(share, 3), "total_ms": tool.total_ms},
             )
         share = tool.billed_micros / cost if cost else 0.0
         if share >= LARGE_SHARE:
@@ -128,7 +128,7 @@ def tools(recent: RecentJobs, numbers: Iterable[ToolNumbers]) -> Iterator[Findin
                 title=f"{tool.name!r} is {share:.0%} of the cost: {_dollars(tool.billed_micros)}, {tool.calls} calls.",
                 recommendation="Choose a cheaper model for it, or limit its calls with `tool_limits`.",
                 job_ids=list(dict.fromkeys(call.job_id for call in costliest))[:MAX_SHOWN],
-                facts={"tool": tool.name, "share": round(share, 3), "billed_micros": tool.billed_micros},
+                details={"tool": tool.name, "share": round(share, 3), "billed_micros": tool.billed_micros},
             )
 
 
@@ -148,7 +148,7 @@ def expensive_steps(replies: Sequence[Reply], numbers: Sequence[StepNumbers]) ->
         title=f"Step {step.step} is {share:.0%} of what replies cost: {_dollars(step.mean_billed_micros)} each.",
         recommendation="Check what the step before it added to the conversation, and make that tool return less.",
         job_ids=list(dict.fromkeys(one.job_id for one in costliest))[:MAX_SHOWN],
-        facts={"step": step.step, "share": round(share, 3), "billed_micros": step.billed_micros},
+        details={"step": step.step, "share": round(share, 3), "billed_micros": step.billed_micros},
     )
 
 
@@ -167,7 +167,7 @@ def cache_misses(replies: Sequence[Reply]) -> Iterator[Finding]:
         recommendation="The cache expires if tools or users take longer than five minutes: set `cache_ttl: 1h`. "
         "If no token was ever cached, the endpoint of the model has no cache: choose another model.",
         job_ids=list(dict.fromkeys(reply.job_id for reply in missed))[:MAX_SHOWN],
-        facts={"cache_read_tokens": cached, "prompt_tokens": prompt, "replies": len(later)},
+        details={"cache_read_tokens": cached, "prompt_tokens": prompt, "replies": len(later)},
     )
 
 
@@ -184,7 +184,7 @@ def expensive_runs(runs: Sequence[Run]) -> Iterator[Finding]:
         title=f"One run in twenty costs {_dollars(p95)} and more; half of them stay within {_dollars(median)}.",
         recommendation="Compare the inputs of these jobs with those of others, and set `limits.cost_usd`.",
         job_ids=[run.id for run in costliest[:MAX_SHOWN]],
-        facts={"cost_p50_micros": round(median), "cost_p95_micros": round(p95)},
+        details={"cost_p50_micros": round(median), "cost_p95_micros": round(p95)},
     )
 
 
@@ -204,7 +204,7 @@ def newer_version(runs: Sequence[Run], versions: Sequence[VersionNumbers]) -> It
             f"{_seconds(old.duration_p50_ms)} (half of the runs).",
             recommendation="Compare the spans of a run of each, and the versions with their diff.",
             job_ids=shown,
-            facts=versions_compared,
+            details=versions_compared,
         )
     if _is_worse(new.cost_p50_micros, old.cost_p50_micros):
         yield Finding(
@@ -214,7 +214,7 @@ def newer_version(runs: Sequence[Run], versions: Sequence[VersionNumbers]) -> It
             f"{_dollars(old.cost_p50_micros or 0)} (half of the runs).",
             recommendation="Compare the receipts of a run of each, and the versions with an eval suite.",
             job_ids=shown,
-            facts=versions_compared,
+            details=versions_compared,
         )
 
 

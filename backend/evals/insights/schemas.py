@@ -59,7 +59,13 @@ class Finding(_Read):
     """The recommendation."""
     job_ids: list[UUID]
     """Up to five jobs, the clearest examples first."""
-    facts: dict[str, Any]
+    details: dict[str, Any]
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The former name of `details`. Removed in 0.3."""
+        return self.details
 
     @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
     @property

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 from sqlalchemy import Integer, cast, func
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core.clock import now
 from backend.core.errors import NotAllowed
+from backend.core.schemas import DEPRECATED
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal, Role, visible
 
@@ -25,12 +26,18 @@ class Bar(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    begins_at: datetime
+    starts_at: datetime
     jobs: int
     succeeded: int
     failed: int
     cost_micros: int
     """Their cost. Subjobs are counted separately."""
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def begins_at(self) -> datetime:
+        """The former name of `starts_at`. Removed in 0.3."""
+        return self.starts_at
 
 
 async def bars(
@@ -66,11 +73,11 @@ async def bars(
     return [_bar(rows_by_slot.get(number), _slot_start(number, step_s)) for number in range(first, last + 1)]
 
 
-def _bar(row: Any, begins_at: datetime) -> Bar:
+def _bar(row: Any, starts_at: datetime) -> Bar:
     if row is None:
-        return Bar(begins_at=begins_at, jobs=0, succeeded=0, failed=0, cost_micros=0)
+        return Bar(starts_at=starts_at, jobs=0, succeeded=0, failed=0, cost_micros=0)
     return Bar(
-        begins_at=begins_at,
+        starts_at=starts_at,
         jobs=row.jobs,
         succeeded=row.succeeded,
         failed=row.failed,

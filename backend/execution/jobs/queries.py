@@ -124,15 +124,15 @@ def view(values: dict[str, Any], *, to_job: bool = False) -> JobRead:
         if values["parent_job_id"] is not None:
             values |= _HIDDEN
     bill = values.pop("bill")
-    called = {name: values[f"called_{name}"] + values[name] for name in ("cost_micros", *_OF_CALLED)}
-    for name in _OF_CALLED:
-        del values[f"called_{name}"]
+    subjobs = {name: values.pop(f"called_{name}") for name in _WITH_SUBJOBS}
+    totals = {name: values[name] + amount for name, amount in subjobs.items()}
     return JobRead(
-        **{**values, **called},
+        **{**values, **totals},
+        subjob_cost_micros=subjobs["cost_micros"],
         workspace_id=values["project_id"],
         waiting_reason=_waiting_reason(values["status"], queue_state),
-        cost_usd=called["cost_micros"] / 1e6,
-        paid_with=None if bill == "own" else values["parent_job_id"],
+        cost_usd=totals["cost_micros"] / 1e6,
+        billed_to_job_id=None if bill == "own" else values["parent_job_id"],
         simulated=_is_simulated(values["usage"]),
         simulation=_simulation(values["usage"]),
     )
@@ -201,14 +201,14 @@ case when jobs.status = 'queued' then (
 """The `QueueState` of a queued job. It is part of the query, because clients read a job directly after submission."""
 
 _COMPUTED = {
-    *("workspace_id", "waiting_reason", "cost_usd", "metadata", "feedback", "paid_with"),
-    *("simulated", "simulation"),
+    *("workspace_id", "waiting_reason", "cost_usd", "metadata", "feedback", "billed_to_job_id"),
+    *("simulated", "simulation", "subjob_cost_micros"),
 }
-_OF_CALLED = ("used_micros", "forgiven_micros")
+_WITH_SUBJOBS = ("cost_micros", "used_micros", "forgiven_micros")
 """Amounts that include the subjobs."""
 STORED: Final = (
     *(name for name in JobRead.model_fields if name not in _COMPUTED),
-    *(f"called_{name}" for name in _OF_CALLED),
+    *(f"called_{name}" for name in _WITH_SUBJOBS),
     *("bill", "metadata", "publisher_id"),
 )
 """Columns of the table that the API shows, or from which it computes what it shows."""

@@ -10,7 +10,7 @@ from backend.core.clock import now
 from backend.money.pricing import dollars
 
 Reason = Literal[
-    "not_before", "wallet_empty", "wallet_held", "project_limit", "no_worker", "runs_alone", "next_in_line"
+    "not_before", "wallet_empty", "wallet_held", "project_limit", "no_worker", "quarantined", "workers_busy"
 ]
 APPROVAL_REASON: Final = "for the approval of a call by its agent"
 """The reason of jobs with the status `waiting`, which are not in the queue."""
@@ -24,8 +24,8 @@ _SUMMARIES: Final[dict[Reason, str]] = {
     "wallet_held": "for credit: the rest of the wallet is reserved for jobs that run or are ready",
     "project_limit": "for the concurrency limit of the project",
     "no_worker": "no worker in lane {lane}",
-    "runs_alone": "for a worker without other jobs, since worker processes were lost while it ran",
-    "next_in_line": "for a free worker",
+    "quarantined": "for a worker without other jobs, since worker processes were lost while it ran",
+    "workers_busy": "for a free worker",
 }
 
 
@@ -60,7 +60,7 @@ def reason_code(state: QueueState) -> Reason:
         return "project_limit"
     if not state.has_worker:
         return "no_worker"
-    return "runs_alone" if state.is_quarantined else "next_in_line"
+    return "quarantined" if state.is_quarantined else "workers_busy"
 
 
 def reason_summary(reason: Reason, lane: str) -> str:

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
 
-from backend.core.schemas import ErrorCode, Text
+from backend.core.schemas import DEPRECATED, ErrorCode, Text
 from backend.execution.jobs.status import Status
 from backend.skills.bundles.inline_skills import MAX_PROMPT_CHARACTERS
 from backend.skills.job_limits import JobLimits
@@ -144,9 +144,9 @@ class JobRead(Answer):
     cost_micros: int
     """The amount charged for the job and its subjobs, in millionths of a dollar."""
     cost_usd: float
-    called_cost_micros: int
-    """The part of `cost_micros` that is for subjobs. To add up costs, skip the jobs that have `paid_with`."""
-    paid_with: UUID | None
+    subjob_cost_micros: int
+    """The part of `cost_micros` that is for subjobs. To add up costs, skip the jobs that have `billed_to_job_id`."""
+    billed_to_job_id: UUID | None
     """For a subjob: the job whose bill includes it. It costs nothing until that job ends."""
     used_micros: int
     """The price of what the job and its subjobs have used so far. A job that succeeds within its cap costs this."""
@@ -168,6 +168,18 @@ class JobRead(Answer):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def called_cost_micros(self) -> int:
+        """The former name of `subjob_cost_micros`. Removed in 0.3."""
+        return self.subjob_cost_micros
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def paid_with(self) -> UUID | None:
+        """The former name of `billed_to_job_id`. Removed in 0.3."""
+        return self.billed_to_job_id
 
 
 class FeedbackCreate(BaseModel):

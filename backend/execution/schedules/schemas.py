@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Final, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, computed_field, model_validator
 
 from backend.core.schemas import DEPRECATED, ErrorCode, RequestBody
 from backend.execution.jobs.status import Status
@@ -134,7 +134,7 @@ class ScheduleRunRead(Answer):
     id: UUID
     schedule_id: UUID
     due_at: datetime
-    by_hand: bool
+    is_manual: bool = Field(validation_alias=AliasChoices("is_manual", "by_hand"))
     """True: a user requested the run."""
     outcome: Outcome
     """`submitted`: there is a job; `queued`: the job is submitted when the previous one has ended; `skipped`: another
@@ -146,6 +146,12 @@ class ScheduleRunRead(Answer):
     code: ErrorCode
     """The error code of a rejected job."""
     created_at: datetime
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def by_hand(self) -> bool:
+        """The former name of `is_manual`. Removed in 0.3."""
+        return self.is_manual
 
 
 class ScheduleRead(Answer):

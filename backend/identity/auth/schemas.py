@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, computed_field
 
-from backend.core.schemas import RequestBody
+from backend.core.schemas import DEPRECATED, RequestBody
 from backend.identity.auth.membership import RoleName
 from backend.identity.tables import Session
 
@@ -62,7 +62,7 @@ class SessionRead(ReadModel):
     id: UUID
     is_current: bool
     """Whether it is the session of this request."""
-    address: str
+    ip_address: str
     """IP address from which the user signed in."""
     user_agent: str
     """`User-Agent` of the browser."""
@@ -71,11 +71,19 @@ class SessionRead(ReadModel):
     expires_at: datetime
     """Latest end of the session; it ends earlier when it is not used for a week."""
 
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def address(self) -> str:
+        """The former name of `ip_address`. Removed in 0.3."""
+        return self.ip_address
+
     @classmethod
     def of(cls, row: Session, *, is_current: bool) -> SessionRead:
         """Return the response for a session."""
-        values = {name: getattr(row, name) for name in cls.model_fields if name != "is_current"}
-        return cls(is_current=is_current, **values)
+        values = {
+            name: getattr(row, name) for name in cls.model_fields if name not in ("is_current", "ip_address")
+        }
+        return cls(is_current=is_current, ip_address=row.address, **values)
 
 
 class SessionsEnded(ReadModel):
@@ -98,6 +106,12 @@ class AuditRead(ReadModel):
     actor: str
     action: str
     target: str
-    facts: dict[str, Any]
+    details: dict[str, Any] = Field(validation_alias=AliasChoices("details", "facts"))
     request_id: str
     at: datetime
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The former name of `details`. Removed in 0.3."""
+        return self.details

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from backend.config import Settings
 from backend.config.quotas import CONCURRENCY, REQUESTS, Quota, ceiling, effective
-from backend.core.schemas import RequestBody
+from backend.core.schemas import DEPRECATED, RequestBody
 from backend.identity.limits.service import ProjectLimits
 
 MAX_LIMIT = 10_000_000
@@ -50,14 +50,20 @@ class LimitRead(BaseModel):
 
     limit: int | None
     """Effective limit: the ceiling, or the project's own limit if that is lower. `null`: no limit."""
-    is_own: bool
+    has_ceiling: bool
     """Whether the operator has set a ceiling for this project."""
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def is_own(self) -> bool:
+        """The former name of `has_ceiling`. Removed in 0.3."""
+        return self.has_ceiling
 
     @classmethod
     def of(cls, name: str, limits: ProjectLimits, default: int | None) -> LimitRead:
         """Return the response for one limit of a project."""
         effective_limit = effective(limits.of_operator, limits.own, name, default)
-        return cls(limit=effective_limit, is_own=name in limits.of_operator)
+        return cls(limit=effective_limit, has_ceiling=name in limits.of_operator)
 
 
 class LimitsRead(BaseModel):
@@ -94,7 +100,7 @@ class LimitsRead(BaseModel):
         limit: LimitRead = getattr(self, name)
         if name in self.own and limit.limit != self.ceilings[name]:
             return "project"
-        return "operator" if limit.is_own else "instance"
+        return "operator" if limit.has_ceiling else "instance"
 
 
 def defaults_of(settings: Settings) -> dict[str, int | None]:

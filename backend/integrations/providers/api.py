@@ -86,7 +86,7 @@ async def probe_provider(family: str, principal: WriterDep, context: ContextDep)
         key = await service.key_to_test(session, context.vault, principal, family)
     models = catalog.current()
     probed = await probing.probe(family, key, models, access_of(context.settings, models))
-    return ProbeRead(verdict=probed.verdict, found=probed.found)
+    return ProbeRead(verdict=probed.verdict, message=probed.found)
 
 
 @router.delete("/providers/{family}", status_code=204, summary="Delete an API key")

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
-from backend.core.schemas import RequestBody
+from backend.core.schemas import DEPRECATED, RequestBody
 from backend.integrations.providers.access import Access
 from backend.integrations.providers.probing import Verdict
 from backend.integrations.providers.service import ShownKey
@@ -40,13 +40,19 @@ class ProviderRead(BaseModel):
     """Whether the project has set a key: its calls are not billed then."""
     has_instance_key: bool
     """Whether the instance has a key: calls cost the prices in `/v1/pricing`."""
-    key_begins: str | None = None
+    key_prefix: str | None = None
     """The first characters of the project's key, to distinguish it from others."""
     base_url: str | None = None
     """Another URL that the project has set."""
     updated_at: datetime | None = None
     """When the project's key was set."""
     updated_by: str | None = None
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def key_begins(self) -> str | None:
+        """The former name of `key_prefix`. Removed in 0.3."""
+        return self.key_prefix
 
     @classmethod
     def all_of(cls, catalogue: Catalogue, access: Access, keys: Mapping[str, ShownKey]) -> list[Self]:
@@ -70,13 +76,19 @@ class ProbeRead(BaseModel):
 
     verdict: Verdict
     """`ok`: the key is accepted. `warn`: something needs attention. `fail`: jobs cannot use the models."""
-    found: str
+    message: str
     """The result as text."""
+
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def found(self) -> str:
+        """The former name of `message`. Removed in 0.3."""
+        return self.message
 
 
 def _shown(key: ShownKey) -> dict[str, Any]:
     return {
-        "key_begins": key.beginning,
+        "key_prefix": key.beginning,
         "base_url": key.base_url,
         "updated_at": key.updated_at,
         "updated_by": key.updated_by,

@@ -99,7 +99,8 @@ async def test(session: AsyncSession, principal: Principal, webhook_id: UUID) ->
     payload = {
         "webhook_id": str(webhook_id),
         "project_id": str(webhook.project_id),
-        "asked_by": principal.label,
+        "requested_by": principal.label,
+        "asked_by": principal.label,  # the former name, until 0.3
     }
     delivery = WebhookDelivery(
         webhook_id=webhook_id,

@@ -72,7 +72,9 @@ class Matcher:
             self._finders.append(("words", _by_words(rail.words)))
         for kind in rail.pii:
             self._finders += [(kind, find) for find in FINDERS[kind]]
-        self._validator = None if rail.fits is None else Validator(to_json_schema(rail.fits))
+        self._validator = (
+            None if rail.expected_schema is None else Validator(to_json_schema(rail.expected_schema))
+        )
 
     def examine(self, value: Any) -> Examined:
         """Return the matches in the value, and the value without them.

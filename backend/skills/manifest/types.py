@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field, computed_field
 
+from backend.core.schemas import DEPRECATED
 from backend.skills.manifest.effects import ANY_TOOL, Effect, Effects, function_in, prompt_in, server_tool
 from backend.skills.manifest.keys import Key, Part, Variant
 from backend.skills.manifest.reader import read_value
@@ -277,7 +278,9 @@ class Rail(Part):
     """Kinds of personal data that do not pass."""
     words: tuple[Annotated[str, Key(most=200)], ...] = ()
     """Words that do not pass, case-insensitive."""
-    fits: Annotated[Schema | None, SCHEMA_RULE.named("schema")] = None
+    expected_schema: Annotated[Schema | None, SCHEMA_RULE.named("schema")] = Field(
+        default=None, validation_alias=AliasChoices("expected_schema", "fits")
+    )
     """A schema that the value must be valid for."""
     criteria: str | None = None
     """Not supported: models do not evaluate guardrails."""
@@ -291,7 +294,14 @@ class Rail(Part):
     """Message to the caller or the model about a value that does not pass."""
 
     def __hash__(self) -> int:
-        return hash((self.name, self.pattern, self.pii, self.words, id(self.fits)))
+        return hash((self.name, self.pattern, self.pii, self.words, id(self.expected_schema)))
+
+    # Stored manifests have both names, since workers of the previous release read this one during an upgrade.
+    @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
+    @property
+    def fits(self) -> Schema | None:
+        """The former name of `expected_schema`. Removed in 0.3."""
+        return self.expected_schema
 
 
 class SkillKeys(Part):

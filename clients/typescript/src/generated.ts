@@ -212,6 +212,8 @@ export interface AuditRead {
   action: string;
   actor: string;
   at: string;
+  details: Record<string, unknown>;
+  /** The former name of `details`. Removed in 0.3. */
   facts: Record<string, unknown>;
   id: number;
   request_id: string;
@@ -242,11 +244,13 @@ export interface Balance {
 
 /** The jobs that were submitted in one time slot. */
 export interface Bar {
+  /** The former name of `starts_at`. Removed in 0.3. */
   begins_at: string;
   /** Their cost. Subjobs are counted separately. */
   cost_micros: number;
   failed: number;
   jobs: number;
+  starts_at: string;
   succeeded: number;
 }
 
@@ -611,6 +615,8 @@ export interface DocumentRead {
 /** The problems and warnings of publishing the draft. */
 export interface DraftCheckRead {
   /** Notebooks that a version would not contain, since no file of their skill names them. */
+  excluded_files: string[];
+  /** The former name of `excluded_files`. Removed in 0.3. */
   left_out: string[];
   problems: DraftProblemRead[];
   /** From the manifest; empty while there are problems. */
@@ -755,10 +761,12 @@ export interface DriveUsageRead {
   counted_at: string | null;
   limit_bytes: number;
   limit_files: number;
+  /** Reserved for unfinished uploads; counts toward the limit. */
+  reserved_bytes: number;
   used_bytes: number;
   /** Including folders. */
   used_files: number;
-  /** Reserved for unfinished uploads; counts toward the limit. */
+  /** The former name of `reserved_bytes`. Removed in 0.3. */
   waiting_bytes: number;
 }
 
@@ -916,6 +924,8 @@ export interface FileTransfer {
 
 /** One insight, and jobs that show it. */
 export interface Finding {
+  details: Record<string, unknown>;
+  /** The former name of `details`. Removed in 0.3. */
   facts: Record<string, unknown>;
   /** The kind under its name before 0.2: `dear_tool` instead of `expensive_tool`. Removed in 0.3. */
   former_kind: "failures" | "output_misfits" | "tool_errors" | "slow_tool" | "dear_tool" | "dear_step" | "cache_misses" | "dear_runs" | "version_slower" | "version_dearer";
@@ -1030,10 +1040,14 @@ export interface Gate {
 
 /** The state of the gates of a version. */
 export interface GateRead {
+  /** The former name of `requested_at`. Removed in 0.3. */
   asked_at: string;
-  asked_by?: string;
+  /** The former name of `requested_by`. Removed in 0.3. */
+  asked_by: string;
   /** The reason of the rejection. */
   reason?: string;
+  requested_at: string;
+  requested_by?: string;
   /** `gating`: its suites run, and it becomes active when they pass. `superseded`: another version was activated. */
   state: "gating" | "passed" | "refused" | "superseded";
   /** One for each skill that has a gate. */
@@ -1046,8 +1060,10 @@ export interface GivenCase {
   expected: unknown;
   has_expected: boolean;
   inputs: Record<string, unknown>;
-  /** The ID by which a saved case is deleted. `null`: it belongs to the version's dataset. */
+  /** The former name of `saved_case_id`. Removed in 0.3. */
   kept_id: string | null;
+  /** The ID by which a saved case is deleted. `null`: it belongs to the version's dataset. */
+  saved_case_id: string | null;
   source_job_id: string | null;
   tags: string[];
 }
@@ -1172,7 +1188,9 @@ export interface JobLimits {
 export interface JobRead {
   /** Number of attempts. */
   attempt: number;
-  /** The part of `cost_micros` that is for subjobs. To add up costs, skip the jobs that have `paid_with`. */
+  /** For a subjob: the job whose bill includes it. It costs nothing until that job ends. */
+  billed_to_job_id: string | null;
+  /** The former name of `subjob_cost_micros`. Removed in 0.3. */
   called_cost_micros: number;
   /** The amount charged for the job and its subjobs, in millionths of a dollar. */
   cost_micros: number;
@@ -1231,7 +1249,7 @@ export interface JobRead {
     /** The reason why `url` is `null`. */
     url_unavailable_reason?: string | null;
   })[];
-  /** For a subjob: the job whose bill includes it. It costs nothing until that job ends. */
+  /** The former name of `billed_to_job_id`. Removed in 0.3. */
   paid_with: string | null;
   /** For a subjob: its parent. */
   parent_job_id: string | null;
@@ -1259,6 +1277,8 @@ export interface JobRead {
   status: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled";
   /** For an agent: the number of replies of the model so far. */
   steps: number;
+  /** The part of `cost_micros` that is for subjobs. To add up costs, skip the jobs that have `billed_to_job_id`. */
+  subjob_cost_micros: number;
   /** The user or the API key that submitted the job. */
   submitted_by: string;
   type: "agentic" | "deterministic" | "kernel";
@@ -1290,9 +1310,13 @@ export interface KernelRead {
   /** Cells that have changed, in their order. */
   cells: CellRead[];
   created_at: string;
+  end_reason: "idle" | "stopped" | "lost" | "failed" | null;
+  /** The former name of `end_reason`. Removed in 0.3. */
   ended_by: "idle" | "stopped" | "lost" | "failed" | null;
   /** Also the ID of its job. */
   id: string;
+  /** The last message about it. */
+  message: string;
   owner: string;
   path: string;
   project_id: string;
@@ -1300,7 +1324,7 @@ export interface KernelRead {
   reason: string;
   /** The value for `after`, to receive later changes only. */
   revision: number;
-  /** The last message about it. */
+  /** The former name of `message`. Removed in 0.3. */
   said: string;
   skillpack_id: string;
   status: "starting" | "idle" | "busy" | "ended";
@@ -1322,6 +1346,8 @@ export interface LedgerLine {
 /** One limit of a project. */
 export interface LimitRead {
   /** Whether the operator has set a ceiling for this project. */
+  has_ceiling: boolean;
+  /** The former name of `has_ceiling`. Removed in 0.3. */
   is_own: boolean;
   /** Effective limit: the ceiling, or the project's own limit if that is lower. `null`: no limit. */
   limit: number | null;
@@ -1745,6 +1771,8 @@ export interface MemoryFound {
   created_at: string;
   entity_key: string | null;
   forgotten_at: string | null;
+  forgotten_reason: string;
+  /** The former name of `forgotten_reason`. Removed in 0.3. */
   forgotten_why: string;
   /** False: it is past its `stale_at`, or was made from content with another hash than `content_hash`. */
   fresh: boolean;
@@ -1853,6 +1881,8 @@ export interface MemoryRead {
   created_at: string;
   entity_key: string | null;
   forgotten_at: string | null;
+  forgotten_reason: string;
+  /** The former name of `forgotten_reason`. Removed in 0.3. */
   forgotten_why: string;
   id: string;
   importance: number;
@@ -1877,8 +1907,10 @@ export interface MemoryRead {
 
 /** The results of a search, the best first. */
 export interface MemoryResults {
+  /** The former name of `is_semantic`. Removed in 0.3. */
   by_meaning: boolean;
   count: number;
+  is_semantic: boolean;
   results: MemoryFound[];
 }
 
@@ -2099,8 +2131,10 @@ export interface PasswordLinkRead {
 export interface PendingChangesRead {
   /** The active version; `null` if there is none. */
   base_version: number | null;
-  files: FileChangeRead[];
   /** Notebooks that a version would not contain, since no file of their skill names them. */
+  excluded_files: string[];
+  files: FileChangeRead[];
+  /** The former name of `excluded_files`. Removed in 0.3. */
   left_out: string[];
   /** Skills of the active version that the publish removes. */
   removed_skills: string[];
@@ -2124,8 +2158,10 @@ export interface PricingRead {
 
 /** The provider's response to a request for its list of models. */
 export interface ProbeRead {
-  /** The result as text. */
+  /** The former name of `message`. Removed in 0.3. */
   found: string;
+  /** The result as text. */
+  message: string;
   /** `ok`: the key is accepted. `warn`: something needs attention. `fail`: jobs cannot use the models. */
   verdict: "ok" | "warn" | "fail";
 }
@@ -2243,8 +2279,10 @@ export interface ProviderRead {
   has_instance_key: boolean;
   /** Whether the project has set a key: its calls are not billed then. */
   has_own_key: boolean;
+  /** The former name of `key_prefix`. Removed in 0.3. */
+  key_begins: string | null;
   /** The first characters of the project's key, to distinguish it from others. */
-  key_begins?: string | null;
+  key_prefix?: string | null;
   /** All models of the family. */
   models: string[];
   /** When the project's key was set. */
@@ -2293,7 +2331,9 @@ export interface Rail {
   /** A function that decides whether the value may pass. */
   entrypoint?: string | null;
   /** A schema that the value must be valid for. */
-  fits?: Record<string, unknown> | null;
+  expected_schema?: Record<string, unknown> | null;
+  /** The former name of `expected_schema`. Removed in 0.3. */
+  fits: Record<string, unknown> | null;
   /** Message to the caller or the model about a value that does not pass. */
   message?: string;
   /** Unique name. */
@@ -2348,6 +2388,8 @@ export interface Readiness {
  * amount over the cap. Nothing is charged while the job runs.
  */
 export interface Receipt {
+  /** For a subjob: the job whose bill includes the line items. */
+  billed_to_job_id: string | null;
   /** The maximum cost of the job. */
   cap_micros: number;
   /** The amount that the wallet paid. */
@@ -2361,7 +2403,7 @@ export interface Receipt {
   notes: string[];
   /** The amount that was not charged because it exceeded the reservation of the job. */
   over_cap_micros: number;
-  /** For a subjob: the job whose bill includes the line items. */
+  /** The former name of `billed_to_job_id`. Removed in 0.3. */
   paid_with: string | null;
   status: string;
   /** The price of all line items. */
@@ -2607,13 +2649,15 @@ export interface ScheduleRead {
 
 /** One run of a schedule. */
 export interface ScheduleRunRead {
-  /** True: a user requested the run. */
+  /** The former name of `is_manual`. Removed in 0.3. */
   by_hand: boolean;
   /** The error code of a rejected job. */
   code: string;
   created_at: string;
   due_at: string;
   id: string;
+  /** True: a user requested the run. */
+  is_manual: boolean;
   job_id: string | null;
   /** Null if there is no job or it was deleted. */
   job_status: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled" | null;
@@ -2667,12 +2711,14 @@ export interface SecretUpdate {
 
 /** A session of a user in one browser. */
 export interface SessionRead {
-  /** IP address from which the user signed in. */
+  /** The former name of `ip_address`. Removed in 0.3. */
   address: string;
   created_at: string;
   /** Latest end of the session; it ends earlier when it is not used for a week. */
   expires_at: string;
   id: string;
+  /** IP address from which the user signed in. */
+  ip_address: string;
   /** Whether it is the session of this request. */
   is_current: boolean;
   last_seen_at: string;
@@ -3328,13 +3374,15 @@ export type WaitingEvent = EventRead & {
 
 /** Jobs of one lane that wait for the same reason. */
 export interface WaitingJobsRead {
+  /** The reason under its name before 0.2: `next_in_line` instead of `workers_busy`. Removed in 0.3. */
+  former_reason: "not_before" | "wallet_empty" | "wallet_held" | "project_limit" | "no_worker" | "runs_alone" | "next_in_line";
   jobs: number;
   lane: string;
   /** Earliest `run_at`, for jobs that wait for it. */
   next_due_at: string | null;
   /** Waiting time of the oldest job in seconds; 0 for jobs that wait for their `run_at`. */
   oldest_s: number;
-  reason: "not_before" | "wallet_empty" | "wallet_held" | "project_limit" | "no_worker" | "runs_alone" | "next_in_line";
+  reason: "not_before" | "wallet_empty" | "wallet_held" | "project_limit" | "no_worker" | "quarantined" | "workers_busy";
 }
 
 /** The code of a skill searched the web. */
@@ -3452,9 +3500,11 @@ export interface WebhookUpdate {
 
 /** One worker process. */
 export interface WorkerRead {
+  /** The former name of `heartbeat_at`. Removed in 0.3. */
   beat_at: string;
   /** Maximum concurrent jobs. */
   capacity: number;
+  heartbeat_at: string;
   host: string;
   id: string;
   /** Whether its last heartbeat is within its lease; otherwise its jobs are requeued. */

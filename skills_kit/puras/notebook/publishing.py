@@ -136,7 +136,7 @@ def _require_wanted(pending: Mapping[str, Any], skill: CellSkill, choices: Choic
 
 
 def _left_out(pending: Mapping[str, Any]) -> str:
-    notebooks = pending.get("left_out") or ()
+    notebooks = pending.get("excluded_files") or ()
     return (
         f"Not published: {', '.join(notebooks)}. No file of a skill contains their names."
         if notebooks

@@ -8,7 +8,7 @@ from typing import Final
 from backend.execution.jobs.queue_reason import reason_summary
 
 REASONS: Final = {
-    "queued": reason_summary("next_in_line", "default"),
+    "queued": reason_summary("workers_busy", "default"),
     "running": "attempt 2",
     "failed": "KeyError: 'total'",
     "cancelled": "by ada@example.org",

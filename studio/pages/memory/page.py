@@ -61,7 +61,7 @@ class MemoryPage(rx.State):
     open_id: str = ""
     texts: dict[str, str] = {}
     problem: str = ""
-    by_meaning: bool = False
+    is_semantic: bool = False
     is_new: bool = False
     has_more: bool = False
     is_loaded: bool = False
@@ -134,7 +134,7 @@ class MemoryPage(rx.State):
             wanted = MemorySearch(query=self.query[:4000], mtype=mtype, limit=MAX_RESULTS)
             found = await search.search(session.context(), who, wanted)
             shown: list[MemoryRead] = list(found.results)
-            self.by_meaning, self.has_more = found.by_meaning, False
+            self.is_semantic, self.has_more = found.is_semantic, False
         else:
             async with session.acting(self, self.project) as act:
                 which = MemoryFilter(state=state, mtype=mtype)
@@ -272,7 +272,7 @@ def _filters() -> rx.Component:
 def _list() -> rx.Component:
     return rx.el.div(
         rx.cond(
-            (MemoryPage.query != "") & ~MemoryPage.by_meaning & (MemoryPage.rows.length() > 0),
+            (MemoryPage.query != "") & ~MemoryPage.is_semantic & (MemoryPage.rows.length() > 0),
             rx.el.p(
                 "Found by keys and words. Search by meaning is unavailable, because no embedding model responds.",
                 class_name="t3 line-note",

@@ -134,7 +134,7 @@ def _worker(worker: WorkerRead) -> WorkerRow:
         load=f"{len(worker.running)} of {worker.capacity}",
         running=", ".join(named) + (f" and {more} more" if more else ""),
         layers=", ".join(worker.layers),
-        heartbeat_at=worker.beat_at.isoformat(),
+        heartbeat_at=worker.heartbeat_at.isoformat(),
         state="lost" if not worker.is_alive else "draining" if worker.is_draining else "alive",
         short_of=_RESOURCES.get(resource, resource) if worker.is_alive else "",
         shortage=f"This worker claims no jobs. {detail.strip()}",

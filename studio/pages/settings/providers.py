@@ -138,7 +138,7 @@ def _row(one: ProviderRead) -> FamilyRow:
         family=one.family,
         models=", ".join(slug.partition("/")[2] for slug in one.models),
         key_source="own" if one.has_own_key else "instance" if one.has_instance_key else "",
-        key=one.key_begins or "",
+        key=one.key_prefix or "",
         base_url=one.base_url or "",
         updated_at=one.updated_at.isoformat() if one.updated_at else "",
         updated_by=one.updated_by or "",

@@ -109,7 +109,7 @@ def _row(run: ScheduleRunRead, project: str) -> RunRow:
         word=STATUS_WORDS.get(run.job_status or "", "") or _WORDS[run.outcome],
         reason=run.reason,
         job=f"/p/{project}/jobs/{run.job_id}" if run.job_id and run.job_status else "",
-        by_hand=run.by_hand,
+        by_hand=run.is_manual,
         due_at=run.due_at.isoformat(),
     )
 

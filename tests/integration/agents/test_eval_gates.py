@@ -73,7 +73,7 @@ async def test_gate_accepts_good_version_rejects_bad_one_and_can_be_forced(agent
     assert [row["action"] for row in audit_rows if row["action"] != "deployment.pushed"][:4] == [
         *("deployment.activated", "deployment.activated", "deployment.refused", "deployment.gating"),
     ]
-    assert audit_rows[1]["facts"]["is_forced"] is True
+    assert audit_rows[1]["details"]["is_forced"] is True
 
 
 async def test_gate_rejects_version_worse_than_baseline(agents: Agents) -> None:

@@ -214,8 +214,8 @@ async def test_finished_job_becomes_eval_case_without_secrets(agents: Agents) ->
     assert (saved["case_id"], saved["inputs"], saved["expected"]) == (name, {"n": 21}, {"n": 42})
     listed = await get(agents, f"{EVALS}/dataset?skill=double&limit=200")
     assert [one["case_id"] for one in listed][:2] == ["two", "case-2"]
-    assert {one["case_id"]: one["kept_id"] for one in listed}[saved["case_id"]] == saved["id"]
-    assert listed[0]["kept_id"] is None
+    assert {one["case_id"]: one["saved_case_id"] for one in listed}[saved["case_id"]] == saved["id"]
+    assert listed[0]["saved_case_id"] is None
     already_saved = await post(agents, f"/v1/jobs/{job_id}/eval-case", {}, status=409)
     assert already_saved["code"] == "case_id_taken"
     suite = await run_suite(agents, case_ids=[name, "two"])

@@ -60,13 +60,13 @@ async def test_insights_report_failures_costs_and_cache_misses(agents: Agents, s
     assert findings["failures"]["severity"] == "high"
     assert "2 of 5 runs failed with 'step_limit'" in findings["failures"]["title"]
     assert set(findings["failures"]["job_ids"]) == set(ended_ids)
-    assert findings["output_mismatches"]["facts"] == {"mismatches": 3, "misfits": 3, "jobs": 3}
+    assert findings["output_mismatches"]["details"] == {"mismatches": 3, "misfits": 3, "jobs": 3}
     assert set(findings["output_mismatches"]["job_ids"]) == set(job_ids)
-    assert findings["tool_errors"]["facts"] == {"tool": "look", "errors": 5, "calls": 10}
+    assert findings["tool_errors"]["details"] == {"tool": "look", "errors": 5, "calls": 10}
     assert "Look elsewhere" in findings["tool_errors"]["title"]
     assert (
-        findings["expensive_step"]["facts"]["step"],
-        findings["cache_misses"]["facts"]["cache_read_tokens"],
+        findings["expensive_step"]["details"]["step"],
+        findings["cache_misses"]["details"]["cache_read_tokens"],
     ) == (
         3,
         0,

@@ -80,8 +80,12 @@ async def test_subjob_uses_slot_and_cap_of_its_caller(
         "subagent",
         job["deployment_id"],
     )
-    assert (job["cost_micros"], job["called_cost_micros"]) == (3 * REPLY_MICROS, REPLY_MICROS)
-    assert (child["cost_micros"], child["paid_with"], job["paid_with"]) == (REPLY_MICROS, job_id, None)
+    assert (job["cost_micros"], job["subjob_cost_micros"]) == (3 * REPLY_MICROS, REPLY_MICROS)
+    assert (child["cost_micros"], child["billed_to_job_id"], job["billed_to_job_id"]) == (
+        REPLY_MICROS,
+        job_id,
+        None,
+    )
     received = agents.upstream.bodies[2]["messages"][-1]["content"][0]
     assert json.loads(received["content"]) == DONE
     (start,) = await agents.payloads(child["id"], "agent_start")

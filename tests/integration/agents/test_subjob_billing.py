@@ -72,7 +72,7 @@ async def test_concurrent_subjobs_share_one_receipt_and_timeline(agents: Agents)
     ]
     job = await agents.run()
     child_jobs = await children(agents, job["id"])
-    assert (job["status"], job["cost_micros"], job["called_cost_micros"]) == (
+    assert (job["status"], job["cost_micros"], job["subjob_cost_micros"]) == (
         "succeeded",
         6 * REPLY_MICROS,
         4 * REPLY_MICROS,
@@ -86,7 +86,7 @@ async def test_concurrent_subjobs_share_one_receipt_and_timeline(agents: Agents)
     assert adds_up(job_receipt)
     for one in child_jobs:
         child_receipt = await receipt(agents, one["id"])
-        assert (adds_up(child_receipt), child_receipt["paid_with"]) == (True, job["id"])
+        assert (adds_up(child_receipt), child_receipt["billed_to_job_id"]) == (True, job["id"])
     assert await charged_by_job(agents) == {job["id"]: 2 * REPLY_MICROS, **lines}
     usage = (await agents.project.http.get("/v1/usage?group_by=skill")).json()
     by_call = (await agents.project.http.get("/v1/usage?group_by=model")).json()
@@ -202,8 +202,12 @@ async def test_running_subjob_counts_once_in_budgets_and_is_shown_as_owed(
         tool.gate.set()
         job = await agents.wait_for_end(job_id)
     assert while_it_runs == {"All": 100_000, "Answers": REPLY_MICROS, "Sums": 100_000 - REPLY_MICROS}
-    assert (child["cost_micros"], child["used_micros"], child["paid_with"]) == (0, REPLY_MICROS, job_id)
-    assert (pending_receipt["over_cap_micros"], pending_receipt["paid_with"]) == (0, job_id)
+    assert (child["cost_micros"], child["used_micros"], child["billed_to_job_id"]) == (
+        0,
+        REPLY_MICROS,
+        job_id,
+    )
+    assert (pending_receipt["over_cap_micros"], pending_receipt["billed_to_job_id"]) == (0, job_id)
     assert await used() == {"All": job["cost_micros"], "Answers": REPLY_MICROS, "Sums": 3 * REPLY_MICROS}
     assert json.dumps(pending_receipt["notes"]).count("will be paid with") == 1
     assert await is_ledger_consistent(agents)

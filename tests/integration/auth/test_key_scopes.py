@@ -178,7 +178,7 @@ async def test_only_admins_and_unrestricted_keys_change_scopes(client: httpx.Asy
     assert taken.json()["effective_scopes"] == sorted(scopes.RESTRICTED)
     assert (await client.get("/v1/drive", headers=its)).status_code == 403
     rows = (await client.get("/v1/audit?action=api_key.changed", headers=owner)).json()
-    assert rows[1]["facts"] == {"scopes_before": [], "scopes": ["drive:read", "keys:write"]}
+    assert rows[1]["details"] == {"scopes_before": [], "scopes": ["drive:read", "keys:write"]}
 
 
 async def test_last_restriction_of_a_key_is_removed_only_on_explicit_request(

@@ -67,11 +67,12 @@ async def test_user_lists_sessions_and_ends_one_of_them(app: FastAPI, world: Wor
         shown = (await laptop.get("/v1/me/sessions")).json()
         assert {one["is_current"]: one["user_agent"] for one in shown} == {True: "", False: "Phone"}
         other = next(one for one in shown if not one["is_current"])
-        assert other["address"] == "127.0.0.1"
+        assert other["ip_address"] == "127.0.0.1"
         assert set(other) == {
             "id",
             "is_current",
             "address",
+            "ip_address",
             "user_agent",
             "created_at",
             "last_seen_at",

@@ -31,9 +31,9 @@ async def names_in(project: Any, path: str) -> set[str]:
 
 
 async def test_version_has_no_notebooks_and_the_diff_reports_it(project_with_notebooks: Any) -> None:
-    assert (await project_with_notebooks.http.get("/v1/drafts/check")).json()["left_out"] == [FIRST]
+    assert (await project_with_notebooks.http.get("/v1/drafts/check")).json()["excluded_files"] == [FIRST]
     diff = (await project_with_notebooks.http.get("/v1/drafts/diff")).json()
-    assert diff["left_out"] == [FIRST]
+    assert diff["excluded_files"] == [FIRST]
     assert {file["path"] for file in diff["files"]} == {OWN, "skills/double/notes.md"}
     created = await project_with_notebooks.http.post(
         "/v1/drafts/publish", json={"revision": diff["revision"]}

@@ -89,7 +89,7 @@ async def test_upload_that_is_being_written_cannot_escape_the_quota(
     busy = await drive.client.delete(url, headers={**drive.headers, **TUS})
     assert (busy.status_code, busy.json()["code"]) == (423, "upload_busy")
     used = (await drive.client.get("/v1/drive/usage", headers=drive.headers)).json()
-    assert used["waiting_bytes"] == len(CONTENT)
+    assert used["reserved_bytes"] == len(CONTENT)
     may_end.set()
     assert (await writing).status_code == 204
     gone = await drive.client.delete(url, headers={**drive.headers, **TUS})

@@ -190,7 +190,7 @@ async def test_completed_upload_counts_once(drive: Drive) -> None:
     url = await create_upload(drive)
     await patch(drive, url, 0, CONTENT)
     used = (await drive.client.get("/v1/drive/usage", headers=drive.headers)).json()
-    assert (used["used_bytes"], used["waiting_bytes"]) == (len(CONTENT), 0)
+    assert (used["used_bytes"], used["reserved_bytes"]) == (len(CONTENT), 0)
 
 
 async def test_abandoned_upload_expires(drive: Drive, instance: AppContext) -> None:

@@ -87,7 +87,7 @@ async def test_statistics_of_the_last_day_are_in_intervals(client: httpx.AsyncCl
     response = await client.get("/v1/jobs/activity", headers=known.headers)
     bars = response.json()
     assert len(bars) == 48
-    assert [bar["begins_at"] for bar in bars] == sorted(bar["begins_at"] for bar in bars)
+    assert [bar["starts_at"] for bar in bars] == sorted(bar["starts_at"] for bar in bars)
     assert sum(bar["jobs"] for bar in bars) == 2
     assert sum(bar["failed"] for bar in bars) == 1
     assert sum(bar["cost_micros"] for bar in bars) == 50_010

@@ -106,7 +106,10 @@ async def test_projects_lower_their_limits_and_only_operators_raise_them(
         rejected = await client.patch(path, json={name: maximum + 1}, headers=key)
         assert (rejected.status_code, rejected.json()["errors"][0]["path"]) == (403, name)
         seen = (await client.get(path, headers=key)).json()
-        assert (seen[name], seen["ceilings"][name]) == ({"limit": maximum, "is_own": False}, maximum)
+        assert (seen[name], seen["ceilings"][name]) == (
+            {"limit": maximum, "has_ceiling": False, "is_own": False},
+            maximum,
+        )
 
         for requested in (maximum, maximum - 1):
             lowered = (await client.patch(path, json={name: requested}, headers=key)).json()

@@ -129,9 +129,9 @@ async def test_operator_sets_and_removes_the_limits_of_a_project(
         "project", "limits", project.slug, "--api-keys", "2", "--requests-per-minute", "60", "--json"
     )
     limits = json.loads(shown.out)
-    assert limits["api_keys"] == {"limit": 2, "is_own": True}
-    assert limits["requests_per_minute"] == {"limit": 60, "is_own": True}
-    assert limits["members"] == {"limit": 200, "is_own": False}
+    assert limits["api_keys"] == {"limit": 2, "has_ceiling": True, "is_own": True}
+    assert limits["requests_per_minute"] == {"limit": 60, "has_ceiling": True, "is_own": True}
+    assert limits["members"] == {"limit": 200, "has_ceiling": False, "is_own": False}
     assert ("operator", "limits.changed", project.slug) in await audited_actions(database)
 
     before = len(await audited_actions(database))
@@ -139,7 +139,7 @@ async def test_operator_sets_and_removes_the_limits_of_a_project(
     assert "(set for this project)" in table
     assert len(await audited_actions(database)) == before  # showing the limits changes nothing
     back = await command("project", "limits", project.slug, "--api-keys", "default", "--json")
-    assert json.loads(back.out)["api_keys"] == {"limit": 100, "is_own": False}
+    assert json.loads(back.out)["api_keys"] == {"limit": 100, "has_ceiling": False, "is_own": False}
 
 
 @pytest.mark.parametrize("typed", ["0", "-1", "many", "1.5", ""])

@@ -124,17 +124,17 @@ async def test_only_an_operator_sets_project_quotas(serve: Serve, world: World) 
 
     operator = await world.browser(ada)
     changed = await operator.patch(path, json={"api_keys": 3, "requests_per_minute": 100})
-    assert changed.json()["api_keys"] == {"limit": 3, "is_own": True}
+    assert changed.json()["api_keys"] == {"limit": 3, "has_ceiling": True, "is_own": True}
     assert (await make_key(client, headers)).status_code == 201
     assert is_quota_error(await make_key(client, headers), "api_keys", 3)
     assert (await client.get("/v1/me", headers=headers)).headers["RateLimit-Policy"] == '"project";q=100;w=60'
 
     again = await operator.patch(path, json={"api_keys": None})
-    assert again.json()["api_keys"]["is_own"] is False
-    assert again.json()["requests_per_minute"] == {"limit": 100, "is_own": True}
+    assert again.json()["api_keys"]["has_ceiling"] is False
+    assert again.json()["requests_per_minute"] == {"limit": 100, "has_ceiling": True, "is_own": True}
     (row, *_) = (await client.get("/v1/audit", headers=headers)).json()
     assert (row["actor"], row["action"]) == ("user:ada@example.org", "limits.changed")
-    assert row["facts"] == {"before": {"api_keys": 3}, "after": {"api_keys": None}}
+    assert row["details"] == {"before": {"api_keys": 3}, "after": {"api_keys": None}}
 
 
 @pytest.mark.parametrize(

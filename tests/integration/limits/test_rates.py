@@ -114,7 +114,7 @@ async def test_admin_changes_the_rate_of_a_key_with_an_audit_record(
 
     (row, *_) = (await client.get("/v1/audit", headers=admin)).json()
     assert row["action"] == "api_key.changed"
-    assert row["facts"] == {"requests_per_minute_before": None, "requests_per_minute": 1}
+    assert row["details"] == {"requests_per_minute_before": None, "requests_per_minute": 1}
 
 
 async def test_key_with_a_rate_cannot_remove_its_own_limit(client: httpx.AsyncClient, world: World) -> None:

@@ -262,4 +262,4 @@ tools:
     await market.publisher.pushed({**BUNDLE, **agent})
     assert (await market.caller.http.get(listing)).json()["version"] == 2
     [audited, *_] = (await http.get("/v1/audit", params={"action": "listing.version_refused"})).json()
-    assert "shows_approvals" in audited["facts"]["reason"]
+    assert "shows_approvals" in audited["details"]["reason"]

@@ -109,7 +109,10 @@ async def test_submitted_job_keeps_its_price(market: Market) -> None:
     assert (await market.caller.http.get(f"/v1/jobs/{waiting['id']}")).json()["price_micros"] == PRICE
     assert (await market.submit(slug, **later)).json()["price_micros"] == PRICE * 4
     [changed] = (await market.publisher.http.get("/v1/audit", params={"action": "listing.changed"})).json()
-    assert (changed["facts"]["price_micros"], changed["facts"]["price_micros_before"]) == (PRICE * 4, PRICE)
+    assert (changed["details"]["price_micros"], changed["details"]["price_micros_before"]) == (
+        PRICE * 4,
+        PRICE,
+    )
 
 
 async def test_a_caller_does_not_see_the_version_of_the_publisher(market: Market) -> None:

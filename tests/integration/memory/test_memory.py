@@ -227,7 +227,7 @@ async def test_superseded_and_deleted_records_are_not_found_but_audited(
     assert await found(project.http, query="night") == []
     assert (await project.http.get(f"/v1/memory/{new['id']}")).status_code == 404
     (kept,) = await listed(project, "?state=forgotten")
-    assert (kept["id"], kept["forgotten_why"]) == (new["id"], "wrong")
+    assert (kept["id"], kept["forgotten_reason"]) == (new["id"], "wrong")
     assert (await project.http.delete(f"/v1/memory/{new['id']}?erase=true")).status_code == 204
     assert (await project.http.delete(f"/v1/memory/{new['id']}?erase=true")).status_code == 404
     entries = (await project.http.get("/v1/audit?action=memory")).json()

@@ -40,6 +40,6 @@ async def test_function_stores_finds_and_deletes_memory(
     assert "SHA-256" in results[7]
     assert "sumary" in results[8]
     (kept,) = (await project.http.get("/v1/memory?state=forgotten")).json()
-    assert (kept["job_id"], kept["forgotten_why"]) == (job["id"], "wrong")
+    assert (kept["job_id"], kept["forgotten_reason"]) == (job["id"], "wrong")
     (entry,) = (await project.http.get("/v1/audit?action=memory")).json()
     assert entry["actor"] == f"job:{job['id']}"

@@ -83,13 +83,13 @@ async def test_synonyms_are_found_only_with_embeddings(
 ) -> None:
     truck, cat = await put(project, "a red lorry"), await put(project, "a small kitten")
     before = await search(project.http, "automobile")
-    assert (before["by_meaning"], before["results"]) == (False, [])
+    assert (before["is_semantic"], before["results"]) == (False, [])
     assert await vectors.prepare(semantic_instance.database)
     assert (
         await embedding_queue.embed_some(semantic_instance.database, embedder_of(semantic_instance))
     ).records == 2
     after = await search(project.http, "automobile")
-    assert (after["by_meaning"], [one["id"] for one in after["results"]]) == (True, [truck])
+    assert (after["is_semantic"], [one["id"] for one in after["results"]]) == (True, [truck])
     both = await search(project.http, "kitten lorry")
     assert {one["id"] for one in both["results"]} == {truck, cat}
     assert (
@@ -102,7 +102,7 @@ async def test_synonyms_are_found_only_with_embeddings(
     ).records == 1
     server.is_unavailable = True
     alone = await search(project.http, "lorry")
-    assert (alone["by_meaning"], [one["id"] for one in alone["results"]]) == (False, [truck])
+    assert (alone["is_semantic"], [one["id"] for one in alone["results"]]) == (False, [truck])
 
 
 async def test_semantic_search_omits_other_projects_and_deleted_records(

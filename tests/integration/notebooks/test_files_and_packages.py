@@ -57,7 +57,7 @@ async def test_invalid_skill_is_reported_and_its_files_are_available(lab: Lab) -
     kernel = await lab.kernel(project)
     cell = await kernel.run("import sys; sys.path.append('skills/double')\nfrom main import run\nrun(2)")
     assert value_of(cell) == "{'n': 4}"
-    notice = (await kernel.read())["said"]
+    notice = (await kernel.read())["message"]
     assert "is invalid" in notice
     assert "skills/double/skill.yaml" in notice
 
@@ -68,7 +68,7 @@ async def test_files_of_a_draft_without_skills_are_available(lab: Lab) -> None:
     await put(project, "notebooks/owls.txt", b"barn owl")
     kernel = await lab.kernel(project)
     assert value_of(await kernel.run("open('notebooks/owls.txt').read()")) == "'barn owl'"
-    assert (await kernel.read())["said"] == ""
+    assert (await kernel.read())["message"] == ""
 
 
 async def test_packages_are_installed_for_a_draft_with_an_invalid_skill(lab: Lab, index: Path) -> None:
@@ -98,5 +98,5 @@ async def test_unavailable_package_is_named(lab: Lab, index: Path, line: bytes, 
     project = await lab.project()
     await put(project, "requirements.txt", line + b"\n")
     seen, _ = await start_kernel(lab, project)
-    assert (seen["status"], seen["ended_by"]) == ("ended", "failed")
+    assert (seen["status"], seen["end_reason"]) == ("ended", "failed")
     assert why in seen["reason"]

@@ -61,7 +61,7 @@ async def test_kernel_of_a_killed_worker_is_lost_and_can_be_recreated(
         process.kill()
     with worker(served, servers, database_url) as process:
         state = await kernel.until(lambda one: one["status"] == "ended")
-        assert state["ended_by"] == "lost"
+        assert state["end_reason"] == "lost"
         assert "was lost once" in state["reason"]
         assert [one["status"] for one in state["cells"]] == ["ok", "lost"]
         fresh = await kernel.project.http.post(KERNELS, json={"path": PATH})
@@ -71,7 +71,7 @@ async def test_kernel_of_a_killed_worker_is_lost_and_can_be_recreated(
         process.terminate()
         await asyncio.to_thread(process.wait)
         state = await recreated.read()
-        assert (state["status"], state["ended_by"]) == ("ended", "lost")
+        assert (state["status"], state["end_reason"]) == ("ended", "lost")
         assert "worker process" in state["reason"]
 
 
@@ -80,5 +80,5 @@ async def test_idle_kernel_ends_with_a_reason(lab: Lab) -> None:
     await kernel.run("import time; time.sleep(4)")
     assert (await kernel.read())["status"] == "idle", "a running cell is not idle time"
     state = await kernel.until(lambda one: one["status"] == "ended")
-    assert (state["ended_by"], state["reason"]) == ("idle", "It was idle for 0.05 minutes.")
+    assert (state["end_reason"], state["reason"]) == ("idle", "It was idle for 0.05 minutes.")
     assert [one["status"] for one in state["cells"]] == ["ok"]

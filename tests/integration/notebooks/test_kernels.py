@@ -100,7 +100,7 @@ async def test_restart_clears_variables_even_if_a_cell_ignores_interrupts(lab: L
     await kernel.until_running(cell_id)
     await kernel.post("restart")
     seen = await kernel.until(lambda one: one["boots"] == 2 and one["status"] == "idle")
-    assert "restarted" in seen["said"]
+    assert "restarted" in seen["message"]
     assert [one["status"] for one in seen["cells"]] == ["ok", "interrupted"]
     cell = await kernel.run("x")
     assert (cell["status"], cell["execution_count"]) == ("error", 1)
@@ -112,7 +112,7 @@ async def test_dead_kernel_is_reported_and_restarted(lab: Lab) -> None:
     assert cell["status"] == "error"
     assert "the kernel has ended" in text_of(cell)
     seen = await kernel.until(lambda one: one["boots"] == 2)
-    assert "restarted" in seen["said"]
+    assert "restarted" in seen["message"]
     assert (await kernel.run("2 + 2"))["outputs"][0]["data"]["text/plain"] == "4"
 
 
@@ -212,7 +212,7 @@ async def test_kernel_is_a_job_that_can_be_cancelled(lab: Lab) -> None:
     await kernel.until_running(cell_id)
     assert (await kernel.project.http.post(f"/v1/jobs/{kernel.id}/cancel")).is_success
     seen = await kernel.until(lambda one: one["status"] == "ended")
-    assert seen["ended_by"] == "stopped"
+    assert seen["end_reason"] == "stopped"
     assert seen["cells"][-1]["status"] == "lost"
     rejected = await kernel.project.http.post(
         f"{KERNELS}/{kernel.id}/cells", json={"cells": [{"cell": "a", "code": "1"}]}

@@ -165,15 +165,15 @@ async def test_queue_is_reported_by_lane_and_reason(http: httpx.AsyncClient, dat
         "not_before": 1,
         "wallet_empty": 1,
         "wallet_held": 0,
-        "runs_alone": 0,
-        "next_in_line": 0,
+        "quarantined": 0,
+        "workers_busy": 0,
     }
     assert 3600 <= seen.value("puras_queue_oldest_seconds", lane="default", reason="project_limit") < 3700
     assert seen.value("puras_queue_oldest_seconds", lane="default", reason="not_before") == 0
     async with database.transaction() as session:
         await worker_registry.join(session, uuid4(), lanes=["default"], capacity=8, layers=[])
     seen = await scrape(http)
-    assert seen.value("puras_queue_jobs", lane="default", reason="next_in_line") == 1
+    assert seen.value("puras_queue_jobs", lane="default", reason="workers_busy") == 1
     assert seen.value("puras_queue_jobs", lane="default", reason="no_worker") == 0
     assert seen.value("puras_workers", lane="default") == 1
     assert seen.value("puras_worker_slots", lane="default") == 8

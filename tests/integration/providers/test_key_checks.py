@@ -94,10 +94,10 @@ async def test_route_checks_own_key_and_shows_only_its_prefix(
     assert (await client.post("/v1/providers/claude/probe", headers=headers)).status_code == 404
     body = {"api_key": KEY, "base_url": "https://models.example.org"}
     put = await client.put("/v1/providers/claude", json=body, headers=headers)
-    assert KEY.startswith(put.json()["key_begins"])
-    assert len(put.json()["key_begins"]) <= len(KEY) // 4
+    assert KEY.startswith(put.json()["key_prefix"])
+    assert len(put.json()["key_prefix"]) <= len(KEY) // 4
     response = await client.post("/v1/providers/claude/probe", headers=headers)
     assert (response.status_code, response.json()["verdict"]) == (200, "fail")
     assert KEY not in response.text
     short = await client.put("/v1/providers/claude", json={"api_key": "abc"}, headers=headers)
-    assert short.json()["key_begins"] == ""
+    assert short.json()["key_prefix"] == ""

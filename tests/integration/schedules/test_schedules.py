@@ -38,7 +38,7 @@ async def test_due_schedule_submits_a_job_of_the_active_version(times: Timetable
     }
     assert (job["submitted_by"], job["limits"]) == ("schedule:Hourly", {"timeout_s": 5.0})
     (run,) = await times.runs(schedule)
-    assert (run["outcome"], run["job_id"], run["job_status"], run["by_hand"]) == (
+    assert (run["outcome"], run["job_id"], run["job_status"], run["is_manual"]) == (
         "submitted",
         job["id"],
         "queued",
@@ -224,7 +224,7 @@ async def test_schedule_can_be_run_manually_between_its_times(times: Timetable) 
     headers = {"Idempotency-Key": "now"}
     first, again = [await times.project.http.post(url, headers=headers) for _ in range(2)]
     assert (first.status_code, first.json()) == (201, again.json())
-    assert (first.json()["by_hand"], first.json()["job_status"]) == (True, "queued")
+    assert (first.json()["is_manual"], first.json()["job_status"]) == (True, "queued")
     (job,) = await times.jobs()
     assert (job["id"], job["metadata"]["schedule_id"]) == (first.json()["job_id"], schedule["id"])
     async with times.database.transaction() as session:

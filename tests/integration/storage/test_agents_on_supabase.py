@@ -72,4 +72,4 @@ def test_agent_pulls_files_that_its_subagent_wrote(
         "mine.md": b"of the caller",
     }
     (child,) = [one for one in client.call("GET", "/v1/jobs") if one["parent_job_id"] == job["id"]]
-    assert (child["status"], child["paid_with"]) == ("succeeded", job["id"])
+    assert (child["status"], child["billed_to_job_id"]) == ("succeeded", job["id"])

@@ -18,7 +18,7 @@ from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
 
 MAX_CHARACTERS: Final = 30_000
-_EXCLUDED: Final = {"skillpack_id", "forgotten_at", "forgotten_why", "written_by"}
+_EXCLUDED: Final = {"skillpack_id", "forgotten_at", "forgotten_reason", "forgotten_why", "written_by"}
 
 
 def _text(description: str) -> dict[str, Any]:
