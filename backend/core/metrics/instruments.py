@@ -85,7 +85,7 @@ EVENTS_APPENDED: Final = _counter("puras_events_appended_total", "Events of jobs
 DATABASE_COMMITS: Final = _counter(
     "puras_database_commits_total",
     "Commits: transactions, and single statements outside of a transaction.",
-    "way",
+    "kind",
 )
 BILLED: Final = _counter(
     "puras_ledger_billed_micros_total", "Micros (millionths of a US dollar) that jobs were billed."
