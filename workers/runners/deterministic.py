@@ -84,11 +84,9 @@ class DeterministicRunner:
         Raises:
             PurasError: it cannot be started; the next run also reports it.
         """
-        async with (
-            self.assets.of(assignment, recorder) as environment,
-            self.runtime.pool.zygote(spec_of(assignment, environment)),
-        ):
-            return
+        async with self.assets.of(assignment, recorder) as environment:
+            zygote = await self.runtime.pool.hold(spec_of(assignment, environment))
+            self.runtime.pool.release(zygote)
 
     async def close(self) -> None:
         """End all processes of the runner."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -117,19 +116,23 @@ async def execute(
     why = ""
     requested_at = time.monotonic()
     for number in range(_MAX_ATTEMPTS):
-        await asyncio.sleep(number * _PAUSE_S)  # a killed zygote needs a moment to end
+        if number:
+            await asyncio.sleep(number * _PAUSE_S)  # a killed zygote needs a moment to end
+        zygote = None
         try:
-            async with AsyncExitStack() as stack:
-                with spans.span("sandbox start"):
-                    zygote = await stack.enter_async_context(runtime.pool.zygote(spec))
-                    child = await zygote.take(min(_TAKE_S, execution.timeout_s), execution.work)
-                SANDBOX_START.observe(time.monotonic() - requested_at)
-                return await _execute_in(runtime, zygote, child, execution, meter=meter, recorder=recorder)
+            with spans.span("sandbox start"):
+                zygote = await runtime.pool.hold(spec)
+                child = await zygote.take(min(_TAKE_S, execution.timeout_s), execution.work)
+            SANDBOX_START.observe(time.monotonic() - requested_at)
+            return await _execute_in(runtime, zygote, child, execution, meter=meter, recorder=recorder)
         except ZygoteLost as error:
             why = f" {error.detail}"
         except NotStarted:
             if not execution.assignment.drive_dir.is_dir() and execution.work is None:
                 raise SandboxUnavailable(DRIVE_GONE) from None
+        finally:
+            if zygote is not None:
+                runtime.pool.release(zygote)
     raise ZygoteLost(explanations.never_started(_MAX_ATTEMPTS, runtime.layers.unreadable_library) + why)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
 from backend.core import background_tasks, logs
@@ -45,9 +43,8 @@ class Pool:
         self._maintenance: asyncio.Task[None] | None = None
         self._closed = False
 
-    @asynccontextmanager
-    async def zygote(self, spec: ZygoteSpec) -> AsyncIterator[Zygote]:
-        """Provide the zygote for this spec, which is not ended while the block runs.
+    async def hold(self, spec: ZygoteSpec) -> Zygote:
+        """Return the zygote for this spec, which is not ended as unused until the caller releases it.
 
         Raises:
             EntrypointRefused: the skill cannot be imported.
@@ -55,11 +52,12 @@ class Pool:
         """
         zygote = await self._find_or_start(spec)
         zygote.running += 1
-        try:
-            yield zygote
-        finally:
-            zygote.running -= 1
-            zygote.used_at = time.monotonic()
+        return zygote
+
+    def release(self, zygote: Zygote) -> None:
+        """Let a zygote be ended when it is idle."""
+        zygote.running -= 1
+        zygote.used_at = time.monotonic()
 
     def measure(self) -> None:
         """Set the gauges of the zygotes."""

@@ -122,6 +122,11 @@ class Child:
         """The name of its folder in that of the zygote."""
         return self.work or str(self.number)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it waits for its job."""
+        return self.ready.done() and not self._ended.done()
+
     def request_fork(self, control: socket.socket) -> None:
         """Send the zygote the request to fork this child, with the peer ends of its descriptors."""
         try:

@@ -108,6 +108,12 @@ class Zygote:
         self.used_at = now
         child = self._spare() or self._fork(work)
         asyncio.get_running_loop().call_soon(self._fork_spares)
+        if not child.is_ready:
+            await self._wait_until_ready(child, within_s)
+        child.thaw()
+        return child
+
+    async def _wait_until_ready(self, child: Child, within_s: float) -> None:
         try:
             async with asyncio.timeout(within_s):
                 await asyncio.shield(child.ready)
@@ -122,8 +128,6 @@ class Zygote:
         except asyncio.CancelledError:
             self.release(child)
             raise
-        child.thaw()
-        return child
 
     def release(self, child: Child) -> None:
         """End a child and all processes that it started, and remove its own folder."""
