@@ -28,6 +28,9 @@ FORGED_REPORT = """
     def forged(control, body, descriptors=None):
         return send(control, {{**body, **{forged!r}}} if body.get("type") == {kind!r} else body, descriptors)
     wire.send = forged
+    wire.send_exit = lambda control, number, status: forged(
+        control, {{"type": "exit", "id": number, "status": status}}
+    )
     {then}
     def run(inputs):
         os._exit(5)

@@ -204,14 +204,13 @@ def _reap(control: socket.socket, children: dict[int, int]) -> None:
     """Reap ended processes, including adopted orphans, and report those of jobs."""
     while True:
         try:
-            pid, status, usage = os.wait4(-1, os.WNOHANG)
+            pid, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
             return
         if pid == 0:
             return
         if pid in children:
-            report = {"status": status, "peak_kb": usage.ru_maxrss, "cpu_s": usage.ru_utime + usage.ru_stime}
-            wire.send(control, {"type": "exit", "id": children.pop(pid), **report})
+            wire.send_exit(control, children.pop(pid), status)
 
 
 def _empty_shared_memory() -> None:
