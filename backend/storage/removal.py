@@ -47,6 +47,9 @@ def _empty(folder: int, top: int, depth: int) -> bool:
             if not is_folder:
                 os.unlink(name, dir_fd=folder)
                 continue
+            with suppress(OSError):  # one call for an empty folder, whatever its permissions
+                os.rmdir(name, dir_fd=folder)
+                continue
             inner = _open(folder, name)
             try:
                 if depth >= _MAX_DEPTH:
