@@ -17,6 +17,7 @@ from backend.context import AppContext
 from backend.core import logs, notifications
 from backend.core.background_tasks import PeriodicTask
 from backend.core.clock import now
+from backend.core.db.engine import AnySession
 from backend.core.metrics.instruments import CLAIM, JOB_QUEUE_WAIT
 from backend.execution.jobs.attempts.claim import JobAttempt, claim, claim_quarantined, reserve_quarantined
 from backend.execution.jobs.attempts.recovery import recover_unreceived
@@ -318,17 +319,26 @@ class Supervisor:
         async with self._context.database.transaction() as session:
             if are_heartbeats_known:  # otherwise a job that was just claimed could seem old
                 await recover_unreceived(session, self.worker_id, list(self._attempts))
-            for job_id in await worker_registry.cancelled_jobs(session, self.worker_id):
-                self.cancel(job_id)
+            await self._cancel_requested(session)
             if self._quarantine_lane is None:
                 self._quarantine_lane = await reserve_quarantined(
                     session, worker_id=self.worker_id, lanes=self._lanes
                 )
 
+    async def _cancel_requested(self, session: AnySession) -> None:
+        for job_id in await worker_registry.cancelled_jobs(session, self.worker_id):
+            self.cancel(job_id)
+
     async def _drain(self, drain_s: float) -> None:
+        """Let jobs end, also those that are canceled meanwhile, and requeue those that have not ended in time."""
         if self._tasks:
             log.info("draining", jobs=self.running, drain_s=drain_s)
-            await asyncio.wait(self._tasks, timeout=drain_s)
+            until = time.monotonic() + drain_s
+            while self._tasks and (remaining_s := until - time.monotonic()) > 0:
+                await asyncio.wait(self._tasks, timeout=min(remaining_s, SWEEP_INTERVAL_S))
+                with self._sweeper.tolerate_outage():
+                    async with self._context.database.transaction() as session:
+                        await self._cancel_requested(session)
         for attempt in list(self._attempts.values()):
             attempt.end(EndedBy.DRAIN)
         if self._tasks:

@@ -54,6 +54,9 @@ NAMESPACE = "puras:tickets"
 """Namespace of the Dramatiq queues."""
 RESPONSE_TIMEOUT_S = 0.5
 """A Redis that has not responded after this time counts as unavailable."""
+SEND_TIMEOUT_S = 2.0
+"""The same for messages, for which no request waits. It is longer than the event loop of a busy process may be blocked:
+the time also runs out if the response has arrived and was not read yet."""
 MAX_PENDING = 1_000
 """Maximum messages that wait for a slow Redis. Further ones are dropped, since sweeps make up for them."""
 RETRY_AFTER_S = 1.0
@@ -195,8 +198,8 @@ class RedisNotifier:
     def __init__(self, redis_url: str) -> None:
         self._client = AsyncRedis.from_url(
             redis_url,
-            socket_timeout=RESPONSE_TIMEOUT_S,
-            socket_connect_timeout=RESPONSE_TIMEOUT_S,
+            socket_timeout=SEND_TIMEOUT_S,
+            socket_connect_timeout=SEND_TIMEOUT_S,
             retry=AsyncRetry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
         )
         self._broker = RedisBroker(client=client(redis_url), namespace=NAMESPACE)

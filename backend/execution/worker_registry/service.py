@@ -10,6 +10,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.core.db.engine import AnySession
+
 LEASE = timedelta(seconds=10)  # three missed heartbeats
 MAX_IDLE_IN_TRANSACTION_S = 10
 """A worker that is frozen as long as the lease has lost its jobs, so the database ends its open transaction."""
@@ -54,6 +56,6 @@ async def has_live_worker(session: AsyncSession) -> bool:
     return bool((await session.execute(_HAS_LIVE_WORKER, {"lease": LEASE})).scalar_one())
 
 
-async def cancelled_jobs(session: AsyncSession, worker_id: UUID) -> list[UUID]:
+async def cancelled_jobs(session: AnySession, worker_id: UUID) -> list[UUID]:
     """Return the running jobs of this worker that are to be canceled, in case a notification was lost."""
-    return list((await session.execute(_CANCELLED_JOBS, {"id": worker_id})).scalars().all())
+    return [row.id for row in await session.execute(_CANCELLED_JOBS, {"id": worker_id})]
