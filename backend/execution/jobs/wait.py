@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -11,13 +10,12 @@ from uuid import UUID
 from starlette.types import Scope
 
 from backend.context import AppContext
-from backend.core.db.connections import DatabaseUnavailable
 from backend.core.wakeups import Subscription
 from backend.execution.events.follow import REREAD_S
-from backend.execution.jobs import ended_row, outputs, queries
+from backend.execution.jobs import outputs
 from backend.execution.jobs.schemas import JobRead
-from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.submit import JobSpec, submit
+from backend.execution.jobs.until_ended import until_ended
 from backend.identity.auth import gate
 from backend.identity.auth.principal import Principal
 
@@ -84,26 +82,11 @@ async def _when_ended(
     *,
     is_submitter: bool = False,
 ) -> JobRead:
-    """Return the job when it has ended, or after the wait. No database connection is held meanwhile.
-
-    Only the request that submitted the job uses the row that its worker has sent. No query checks its permission.
-    """
+    """Return the job as the API shows it, if its caller may still read it."""
     started = time.monotonic()
-    deadline = started + wait.seconds
-    while True:
-        try:
-            job = ended_row.read(subscription.row, principal, job_id) if is_submitter else None
-            if job is None:
-                async with context.database.reading() as connection:
-                    job = await queries.get_job(connection, principal, job_id)
-        except DatabaseUnavailable:  # the caller waits anyway, so wait for the database too
-            if time.monotonic() >= deadline:
-                raise
-            await asyncio.sleep(REREAD_S)
-            continue
-        remaining_s = deadline - time.monotonic()
-        if job.status in TERMINAL or remaining_s <= 0:
-            await wait.check_caller(time.monotonic() - started)
-            [shown] = await outputs.with_signed_outputs(context, principal, [job])
-            return shown
-        await subscription.wait(min(remaining_s, REREAD_S))
+    job = await until_ended(
+        context, principal, job_id, subscription, within_s=wait.seconds, is_submitter=is_submitter
+    )
+    await wait.check_caller(time.monotonic() - started)
+    [shown] = await outputs.with_signed_outputs(context, principal, [job])
+    return shown

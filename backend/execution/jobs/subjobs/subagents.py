@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -14,20 +12,18 @@ from sqlmodel import col
 
 from backend.context import AppContext
 from backend.core import notifications
-from backend.core.db.connections import DatabaseUnavailable
 from backend.core.db.engine import AnySession
 from backend.core.errors import Conflict, Invalid, NotAllowed, Problem, PurasError
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.execution.events.append import as_payload
-from backend.execution.events.follow import REREAD_S
 from backend.execution.events.types import OMITTED, QueuedEvent, SubagentStartEvent
-from backend.execution.jobs import queries, transitions
+from backend.execution.jobs import transitions
 from backend.execution.jobs.schemas import JobRead
-from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.subjobs import approvals
 from backend.execution.jobs.subjobs.target import Callee, resolve_callee
 from backend.execution.jobs.tables import Job
+from backend.execution.jobs.until_ended import until_ended
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.money.budgets import usage as budgets
 from backend.money.pricing import PriceList
@@ -176,21 +172,8 @@ async def wait_for_end(
     context: AppContext, principal: Principal, job_id: UUID, *, within_s: float
 ) -> JobRead:
     """Return the called job when it has ended, or after `within_s` seconds."""
-    deadline = time.monotonic() + within_s
     with context.wakeups.subscribe(job_id, only_end=True) as subscription:
-        while True:
-            try:
-                async with context.database.reading() as session:
-                    job = await queries.get_job(session, principal, job_id)
-            except DatabaseUnavailable:
-                if time.monotonic() >= deadline:
-                    raise
-                await asyncio.sleep(REREAD_S)
-                continue
-            remaining_s = deadline - time.monotonic()
-            if job.status in TERMINAL or remaining_s <= 0:
-                return job
-            await subscription.wait(min(remaining_s, REREAD_S))
+        return await until_ended(context, principal, job_id, subscription, within_s=within_s)
 
 
 async def _check(session: AnySession, caller: Job, callee: Callee) -> int:
