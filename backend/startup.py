@@ -31,7 +31,7 @@ async def open_context(
     settings: Settings,
     *,
     on_cancel: Callable[[UUID], None] | None = None,
-    on_work: Callable[[str], None] | None = None,
+    on_work: Callable[[str, str], None] | None = None,
     max_idle_s: int = 0,
 ) -> AsyncIterator[AppContext]:
     """Open the resources that the settings describe, and close them at the end.
@@ -39,7 +39,7 @@ async def open_context(
     Args:
         settings: The settings.
         on_cancel: For workers: called with the ID of each job that is to be canceled.
-        on_work: For workers: called with a lane in which a job may be ready.
+        on_work: For workers: see `WakeUpListener`.
         max_idle_s: See `Database`.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from uuid import UUID
 
@@ -12,10 +13,12 @@ from backend.core import background_tasks, logs
 from backend.core.db import pooler
 from backend.core.db.disconnect import shut_down_after
 from backend.core.db.liveness import MAX_SILENCE_S
-from backend.execution.worker_registry.service import HEARTBEAT_INTERVAL_S
+from backend.execution.worker_registry.service import HEARTBEAT_INTERVAL_S, LEASE
 
 log = logs.get(__name__)
 
+_CLOCK = time.CLOCK_BOOTTIME
+"""Also counts the time in which the host was suspended."""
 CONNECT_S = 3
 RETRY_S = 0.5
 """Pause after a heartbeat that was not stored."""
@@ -52,7 +55,12 @@ class Heartbeat:
         self._shortage = shortage
         self._stop = threading.Event()
         self.is_stopping = False
+        self._lease_until = time.clock_gettime(_CLOCK) + LEASE.total_seconds()
         self._thread = threading.Thread(target=self._send_until_stopped, name="heartbeat", daemon=True)
+
+    def has_lease(self) -> bool:
+        """Return whether no other process can have declared this one lost."""
+        return time.clock_gettime(_CLOCK) < self._lease_until
 
     def start(self) -> None:
         """Start sending heartbeats."""
@@ -85,10 +93,12 @@ class Heartbeat:
             connection.close()
 
     def _send(self, connection: psycopg.Connection) -> None:
-        worker_id = self._worker_id()
+        worker_id, sent_at = self._worker_id(), time.clock_gettime(_CLOCK)
         values = (self._running(), self.is_stopping, self._shortage(), worker_id)
         row = connection.execute(_SEND, values).fetchone()
         if row is None:
             self._on_expired(worker_id)
-        elif row[0] and not self.is_stopping:
+            return
+        self._lease_until = sent_at + LEASE.total_seconds()
+        if row[0] and not self.is_stopping:
             self._on_drain()

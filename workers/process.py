@@ -60,9 +60,13 @@ class _Recipients:
         if self.supervisor is not None:
             self.supervisor.cancel(job_id)
 
-    def receive_wakeup(self, lane: str) -> None:
-        """Check whether there are jobs of a lane to claim."""
-        if self.supervisor is not None:
+    def receive_work(self, lane: str, started: str) -> None:
+        """Run a job that was started for this process, or check whether there are jobs of a lane to claim."""
+        if self.supervisor is None:
+            return
+        if started:
+            self.supervisor.receive_started(lane, started)
+        else:
             self.supervisor.receive_wakeup(lane)
 
 
@@ -92,7 +96,7 @@ async def _run(current: Settings) -> None:
         open_context(
             current,
             on_cancel=recipients.cancel,
-            on_work=recipients.receive_wakeup,
+            on_work=recipients.receive_work,
             max_idle_s=MAX_IDLE_IN_TRANSACTION_S,
         ) as context,
     ):
@@ -193,6 +197,7 @@ async def _serve(
         shortage=supervisor.shortage,
     )
     heartbeat.start()
+    supervisor.has_lease = heartbeat.has_lease
 
     def wake() -> None:
         loop.call_soon_threadsafe(supervisor.wake)

@@ -1,8 +1,9 @@
 """Claim, start, cancel and drain the jobs of a worker process. Read this module first.
 
-A wake-up message, a sweep or the end of a job wakes `run`. It claims jobs in the order of fair admission, as
-many as the process has room for, and starts a task for each, in which `attempt.run` runs one attempt until
-its end is stored. Every write carries the number of the attempt; the database rejects late writes.
+A wake-up message, a sweep or the end of a job wakes `run`. It claims jobs in the order of fair admission, as many as
+the process has room for, and starts a task for each, in which `attempt.run` runs one attempt until its end is stored.
+While there is room, the process also offers slots, and receives jobs that submissions have started in them. Every write
+carries the number of the attempt; the database rejects late writes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID, uuid4
 
 from backend.context import AppContext
@@ -19,6 +20,7 @@ from backend.core.background_tasks import PeriodicTask
 from backend.core.clock import now
 from backend.core.db.engine import AnySession
 from backend.core.metrics.instruments import CLAIM, JOB_QUEUE_WAIT
+from backend.execution.jobs.attempts import direct_start
 from backend.execution.jobs.attempts.claim import JobAttempt, claim, claim_quarantined, reserve_quarantined
 from backend.execution.jobs.attempts.recovery import recover_unreceived
 from backend.execution.jobs.attempts.subjobs import claim_subjob, parents_of_queued
@@ -44,6 +46,8 @@ BATCH = 8
 """Maximum of one claim: small, so that other processes get their share."""
 MAX_CHILDREN = 4
 """Maximum subjobs of one job that run concurrently."""
+MAX_SLOTS = 4
+"""Maximum slots that are offered to submissions. Jobs in slots that are about to be taken exceed the capacity."""
 
 
 class Supervisor:
@@ -63,6 +67,10 @@ class Supervisor:
     ) -> None:
         self._host = host
         self._is_reported_free = False
+        self._is_queue_empty = False
+        """Whether the last claim found fewer jobs than it could take."""
+        self._offered_slots = 0
+        """The slots that were offered and in which no job has arrived yet."""
         self._is_short = False
         self._ids = worker_ids(launch_id or uuid4())
         self.worker_id = next(self._ids)
@@ -83,6 +91,11 @@ class Supervisor:
         self._quarantine_lane: str | None = None
         """The lane of a quarantined job that this process must run alone."""
         self._sweeper = Sweeper(context.database)
+        self.has_lease: Callable[[], bool] = lambda: True
+        """Whether no other process can have declared this one lost."""
+        self._recovered: set[UUID] = set()
+        """Jobs that were started for this process, did not arrive in time, and are queued again."""
+        self._has_left = False
 
     @property
     def running(self) -> int:
@@ -115,6 +128,22 @@ class Supervisor:
         else:
             self._report_capacity()
             notifications.send_now(notifications.WorkerWakeup(lane))
+
+    def receive_started(self, lane: str, message: str) -> None:
+        """Run a job that a submission has started in a slot of this process.
+
+        Ignore a job that may run elsewhere by now; a sweep recovers it if it does not.
+        """
+        worker_id, _, text = message.partition(" ")
+        is_member = worker_id == str(self.worker_id) and self.has_lease() and not self._has_left
+        job = direct_start.read(text) if is_member else None
+        if job is None or job.job_id in self._recovered or job.job_id in self._attempts:
+            return
+        self._offered_slots -= 1
+        self._start(job, time.time_ns(), lane=lane)
+        if self._stopping.is_set():
+            self._attempts[job.job_id].leave()
+        self._report_capacity()
 
     def cancel(self, job_id: UUID) -> None:
         """End the job if it runs in this process."""
@@ -171,6 +200,7 @@ class Supervisor:
         await self._drain(drain_s)
         await periodic.stop(until_exit)
         await self._change_tracker.close()
+        self._has_left = True
         with self._sweeper.tolerate_outage():  # otherwise the lease expires
             async with self._context.database.transaction() as session:
                 await worker_registry.leave(session, self.worker_id)
@@ -180,12 +210,17 @@ class Supervisor:
         return is_available and self.running < self._capacity
 
     def _report_capacity(self, *, is_repeated: bool = False) -> None:
-        """Report whether this process can take jobs if that has changed, or again, since Redis may have lost it."""
+        """Report whether this process can take jobs if that has changed, or again, since Redis may have lost it.
+
+        Also offer slots again when most of the offered ones have been used.
+        """
         is_free = self._is_free()
-        if is_repeated or is_free is not self._is_reported_free:
-            self._is_reported_free = is_free
-            process = self._context.wakeups.process
-            notifications.send_now(notifications.FreeWorker(process, self._lanes, is_free=is_free))
+        slots = min(MAX_SLOTS, self._capacity - self.running) if is_free and self._is_queue_empty else 0
+        is_changed = is_free is not self._is_reported_free or slots < self._offered_slots
+        if is_repeated or is_changed or self._offered_slots < (slots + 1) // 2:
+            self._is_reported_free, self._offered_slots = is_free, slots
+            slot = notifications.WorkerSlot(self._context.wakeups.process, self.worker_id)
+            notifications.send_now(notifications.FreeWorker(slot, self._lanes, is_free=is_free, slots=slots))
 
     async def _claim_children(self) -> None:
         """Start subjobs of this process' jobs, beyond the capacity, since their parents wait for them."""
@@ -218,7 +253,8 @@ class Supervisor:
         for lane in self._lanes:
             while (free := self._capacity - self.running) > 0 and not self._stopping.is_set():
                 limit = min(free, BATCH)
-                if len(await self._claim(lane, limit)) < limit:
+                self._is_queue_empty = len(await self._claim(lane, limit)) < limit
+                if self._is_queue_empty:
                     break
 
     def _lacks_resources(self) -> bool:
@@ -238,9 +274,7 @@ class Supervisor:
             attempts = await claim(session, worker_id=self.worker_id, lane=lane, limit=limit)
         CLAIM.observe((time.time_ns() - started_ns) / 1e9)
         for job in attempts:
-            self._start(job, started_ns)
-            if job.attempt == 1:
-                JOB_QUEUE_WAIT.labels(lane).observe(max(0.0, (now() - job.due_at).total_seconds()))
+            self._start(job, started_ns, lane=lane)
         return attempts
 
     async def _claim_quarantined(self, lane: str) -> None:
@@ -259,7 +293,7 @@ class Supervisor:
             self._quarantine_lane = None
             self._wake.set()
 
-    def _start(self, job: JobAttempt, claim_started_ns: int) -> None:
+    def _start(self, job: JobAttempt, claim_started_ns: int, *, lane: str | None = None) -> None:
         attempt = Attempt(
             self._context,
             self._runners,
@@ -274,6 +308,8 @@ class Supervisor:
         attempt.task = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        if job.attempt == 1 and lane is not None:
+            JOB_QUEUE_WAIT.labels(lane).observe(max(0.0, (now() - job.due_at).total_seconds()))
         if job.job_id in self._cancelled_while_claiming:
             attempt.end(EndedBy.CANCEL)
 
@@ -318,7 +354,8 @@ class Supervisor:
         """
         async with self._context.database.transaction() as session:
             if are_heartbeats_known:  # otherwise a job that was just claimed could seem old
-                await recover_unreceived(session, self.worker_id, list(self._attempts))
+                recovered = await recover_unreceived(session, self.worker_id, list(self._attempts))
+                self._recovered.update(recovered)
             await self._cancel_requested(session)
             if self._quarantine_lane is None:
                 self._quarantine_lane = await reserve_quarantined(

@@ -26,6 +26,7 @@ from redis.retry import Retry
 
 from backend.core import logs
 from backend.core.metrics.instruments import MESSAGES_SENT, REDIS_FAILURES
+from backend.core.version import version
 
 log = logs.get(__name__)
 
@@ -49,7 +50,8 @@ CANCEL_CHANNEL = "puras:cancel"
 DELTA_CHANNEL = "puras:delta"
 """Pub/sub channel of parts of replies, each `<job ID> <JSON>`."""
 WORK_CHANNEL = "puras:work:"
-"""Start of the pub/sub channel of a worker process, which receives lanes in which jobs may be ready."""
+"""Start of the pub/sub channel of a worker process. It receives lanes in which jobs may be ready, each alone or
+followed by the ID of the worker and a job that was started for it."""
 NAMESPACE = "puras:tickets"
 """Namespace of the Dramatiq queues."""
 RESPONSE_TIMEOUT_S = 0.5
@@ -59,6 +61,8 @@ SEND_TIMEOUT_S = 2.0
 the time also runs out if the response has arrived and was not read yet."""
 MAX_PENDING = 1_000
 """Maximum messages that wait for a slow Redis. Further ones are dropped, since sweeps make up for them."""
+NO_SLOTS_PAUSE_S = 0.02
+"""After no slot was found, none is searched for this time, since all workers are probably busy."""
 RETRY_AFTER_S = 1.0
 """After a failure Redis is not used for this time, so that its outage does not slow down requests."""
 
@@ -68,6 +72,25 @@ class WorkerWakeup:
     """Wakes a worker of a lane, because a job may be ready."""
 
     lane: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSlot:
+    """A free slot of a worker process, which is taken for one job."""
+
+    process: str
+    """Name of the process in its channel."""
+    worker_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class StartedJob:
+    """Passes a job that was started in the slot of a worker process to this process."""
+
+    slot: WorkerSlot
+    lane: str
+    job: str
+    """The attempt as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +132,14 @@ class Delta:
 class FreeWorker:
     """Reports whether a worker process can take jobs of its lanes."""
 
-    process: str
-    """Name of the process in its channel."""
+    slot: WorkerSlot
     lanes: Sequence[str]
     is_free: bool
+    slots: int = 0
+    """The number of slots that submissions may take from now on."""
 
 
-Message = WorkerWakeup | EventNotification | CancelCall | Delta | FreeWorker
+Message = WorkerWakeup | StartedJob | EventNotification | CancelCall | Delta | FreeWorker
 
 
 class Notifier(Protocol):
@@ -126,6 +150,9 @@ class Notifier(Protocol):
 
     def send(self, messages: Iterable[Message]) -> None:
         """Send all messages without waiting, from synchronous code."""
+
+    async def take_slot(self, lane: str) -> WorkerSlot | None:
+        """Take a free slot of a worker; None if there is none or Redis is unavailable."""
 
 
 _notifier: Notifier | None = None
@@ -161,6 +188,16 @@ def send_now(message: Message) -> None:
     """Send a message immediately, outside of a unit of work."""
     if _notifier is not None:
         _notifier.send([message])
+
+
+async def take_slot(lane: str) -> WorkerSlot | None:
+    """Take a free slot of a worker of a lane; None if there is none."""
+    return None if _notifier is None else await _notifier.take_slot(lane)
+
+
+def slots_key(lane: str) -> str:
+    """Return the key of the list of the free slots that submissions may take for jobs of a lane."""
+    return f"puras:slots:{version()}:{lane}"  # processes of another release may not understand the jobs
 
 
 def free_workers_key(lane: str) -> str:
@@ -204,6 +241,7 @@ class RedisNotifier:
         )
         self._broker = RedisBroker(client=client(redis_url), namespace=NAMESPACE)
         self._unavailable_until = 0.0
+        self._no_slots_until = 0.0
         self._pending: list[Message] = []
         self._sending: asyncio.Task[None] | None = None
 
@@ -218,6 +256,22 @@ class RedisNotifier:
         self._pending.extend(messages)
         if self._pending and self._sending is None:
             self._sending = asyncio.create_task(self._send_pending(), name="notifications")
+
+    async def take_slot(self, lane: str) -> WorkerSlot | None:
+        """Take a free slot of a worker; None if there is none or Redis is unavailable."""
+        if time.monotonic() < max(self._unavailable_until, self._no_slots_until):
+            return None
+        try:
+            async with asyncio.timeout(RESPONSE_TIMEOUT_S):
+                taken: bytes | None = await self._client.lpop(slots_key(lane))  # type: ignore[misc]
+        except (redis.RedisError, TimeoutError) as error:
+            self._note_outage(error)
+            return None
+        if taken is None:
+            self._no_slots_until = time.monotonic() + NO_SLOTS_PAUSE_S
+            return None
+        process, _, worker_id = taken.decode().partition(" ")
+        return WorkerSlot(process, UUID(worker_id))
 
     async def aclose(self) -> None:
         """Send pending messages, and close the connections."""
@@ -234,12 +288,16 @@ class RedisNotifier:
                 try:
                     await self._send_batch(batch)
                 except redis.RedisError as error:
-                    self._unavailable_until = time.monotonic() + RETRY_AFTER_S
                     self._pending.clear()
-                    REDIS_FAILURES.inc()
-                    log.warning("redis unavailable; jobs start with the next sweep", error=str(error))
+                    self._note_outage(error)
         finally:
             self._sending = None
+
+    def _note_outage(self, error: Exception) -> None:
+        self._unavailable_until = time.monotonic() + RETRY_AFTER_S
+        REDIS_FAILURES.inc()
+        reason = str(error) or "no response in time"
+        log.warning("redis unavailable; jobs start with the next sweep", error=reason)
 
     async def _send_batch(self, batch: Sequence[Message]) -> None:
         lanes = [*dict.fromkeys(message.lane for message in batch if isinstance(message, WorkerWakeup))]
@@ -248,7 +306,7 @@ class RedisNotifier:
             if isinstance(
                 message, FreeWorker
             ):  # first, as a wake-up must not go to a process that cannot take it
-                _add(pipeline, message)
+                _add_report(pipeline, message)
         first = len(pipeline)
         for lane in lanes:
             pipeline.eval(_WAKE_WORKER, 1, free_workers_key(lane), WORK_CHANNEL, lane)
@@ -268,8 +326,11 @@ class RedisNotifier:
 
 
 def _add(pipeline: Pipeline, message: Message) -> None:
-    """Add a message other than a wake-up of a worker to a batch."""
+    """Add a message other than those of `_send_batch` to a batch."""
     match message:
+        case StartedJob(slot, lane, job):
+            pipeline.publish(f"{WORK_CHANNEL}{slot.process}", f"{lane} {slot.worker_id} {job}")
+            MESSAGES_SENT.labels("started_job").inc()
         case EventNotification(job_id, seq, is_last, row):
             pipeline.publish(WAKE_CHANNEL, f"{job_id} {seq} {LAST if is_last else ''} {row}")
             MESSAGES_SENT.labels("wake_up").inc()
@@ -279,11 +340,18 @@ def _add(pipeline: Pipeline, message: Message) -> None:
         case Delta(job_id):
             pipeline.publish(DELTA_CHANNEL, f"{job_id} {message.as_body()}")
             MESSAGES_SENT.labels("delta").inc()
-        case FreeWorker(process, lanes, is_free):
-            for lane in lanes:
-                pipeline.lrem(free_workers_key(lane), 0, process)
-                if is_free:
-                    pipeline.rpush(free_workers_key(lane), process)
+
+
+def _add_report(pipeline: Pipeline, report: FreeWorker) -> None:
+    """Add the report of a worker process to a batch, which replaces its earlier reports."""
+    process, element = report.slot.process, f"{report.slot.process} {report.slot.worker_id}"
+    for lane in report.lanes:
+        pipeline.lrem(free_workers_key(lane), 0, process)
+        pipeline.lrem(slots_key(lane), 0, element)
+        if report.is_free:
+            pipeline.rpush(free_workers_key(lane), process)
+        if report.slots:
+            pipeline.rpush(slots_key(lane), *[element] * report.slots)
 
 
 def _envelope(lane: str) -> Envelope[Any]:

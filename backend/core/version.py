@@ -1,8 +1,10 @@
 """The installed release."""
 
+from functools import cache
 from importlib import metadata
 
 
+@cache
 def version() -> str:
     """Return the version of the installed package, or 0 if the package is not installed."""
     try:

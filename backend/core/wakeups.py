@@ -76,14 +76,15 @@ class WakeUpListener:
         self,
         redis: Redis,
         on_cancel: Callable[[UUID], None] | None = None,
-        on_work: Callable[[str], None] | None = None,
+        on_work: Callable[[str, str], None] | None = None,
     ) -> None:
         """Prepare the subscription.
 
         Args:
             redis: The server.
             on_cancel: For workers: called with the ID of each job that is to be canceled.
-            on_work: For workers: called with a lane in which a job may be ready for this process.
+            on_work: For workers: called with a lane in which a job may be ready for this process, and the job if it has
+                been started for it, otherwise an empty text.
         """
         self.process = uuid4().hex
         """Name of this process in its channel of wake-ups."""
@@ -162,7 +163,7 @@ class WakeUpListener:
         except ValueError:
             return  # not a message of this application
         if self._on_work is not None and channel.startswith(WORK_CHANNEL):
-            self._on_work(job)
+            self._on_work(job, rest)
             return
         for subscription in self._subscriptions.get(job, ()):
             if channel == DELTA_CHANNEL:

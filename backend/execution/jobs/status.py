@@ -33,6 +33,12 @@ TRANSITIONS: Final = (
         "A client submits the job, or a running job calls its skill.",
     ),
     Transition(
+        None,
+        "running",
+        ("submit_free",),
+        "A client submits the job, which costs nothing, while a worker has a free slot for it.",
+    ),
+    Transition(
         "queued",
         "running",
         ("claim", "claim_free", "claim_quarantined", "claim_subjob"),

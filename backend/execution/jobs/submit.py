@@ -27,6 +27,7 @@ from backend.execution.jobs import guardrails as guardrails
 from backend.execution.jobs import transitions
 from backend.execution.jobs.access import inputs as input_access
 from backend.execution.jobs.access import recordings
+from backend.execution.jobs.attempts import direct_start
 from backend.execution.jobs.errors import (
     KeyCapReached,
     LaneNotGranted,
@@ -281,17 +282,15 @@ async def _insert(
         "input_versions": None if file_versions is None else json.dumps(file_versions),
         **(NO_LISTING if offer is None else offer.columns),
     }
-    row_result = await _insert_row(session, row)
+    row_result = await _insert_row(session, row, skill)
     if not row_result.is_accepted:
         raise WalletEmpty(row_result.balance_micros, row_result.reserved_micros)
     transactional.note(session, JOBS_SUBMITTED.labels(lane))
     transactional.note(session, EVENTS_APPENDED)
-    if row_result.is_ready:
-        notifications.note(session, notifications.WorkerWakeup(lane))
     return Submitted(spec.job_id, row_result.is_ready)
 
 
-async def _insert_row(session: AnySession, row: Mapping[str, Any]) -> Any:
+async def _insert_row(session: AnySession, row: Mapping[str, Any], skill: Skill) -> Any:
     """Insert the rows of the job, by the cheaper statement where possible.
 
     Raises:
@@ -299,8 +298,16 @@ async def _insert_row(session: AnySession, row: Mapping[str, Any]) -> Any:
         TooManyQueuedJobs: The maximum number of jobs is pending.
     """
     if row["cap_micros"] == 0 and row["not_before"] is None:
-        row_result = await transitions.submit_free(session, row)
+        slot = await direct_start.slot_for(
+            skill, lane=row["lane"], inputs=row["inputs"], approval=row["approval"]
+        )
+        worker_id = None if slot is None else slot.worker_id
+        row_result = await transitions.submit_free(session, {**row, "worker_id": worker_id})
+        if slot is not None and row_result.id is not None:
+            direct_start.note(session, slot, row["lane"], row_result)
+            return row_result
         if not row_result.is_full:
+            _wake_worker(session, row_result, row["lane"])
             return row_result
     if (
         row["not_before"] is not None
@@ -311,7 +318,13 @@ async def _insert_row(session: AnySession, row: Mapping[str, Any]) -> Any:
         raise TooManyLaterJobs(row_result.later, row_result.max_later)
     if row_result.is_full:
         raise TooManyQueuedJobs(row_result.waiting, row_result.max_waiting)
+    _wake_worker(session, row_result, row["lane"])
     return row_result
+
+
+def _wake_worker(session: AnySession, row_result: Any, lane: str) -> None:
+    if row_result.is_ready:
+        notifications.note(session, notifications.WorkerWakeup(lane))
 
 
 def _is_by_agent(principal: Principal, spec: JobSpec) -> bool:

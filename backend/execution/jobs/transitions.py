@@ -17,6 +17,7 @@ from backend.core.db.named_queries import load_queries
 from backend.execution.events.append import EVENT_ROWS, NewEvent, PendingEvent, as_rows
 from backend.execution.jobs import ended_row
 from backend.execution.jobs.reservations import IS_LIMITED
+from backend.execution.worker_registry.service import MAX_HEARTBEAT_AGE
 from backend.identity.webhook_outbox.outbox import insert_job_deliveries_sql
 from backend.money.admission import TICK, can_reserve
 
@@ -33,6 +34,7 @@ QUERIES: Final = load_queries(
         "is_limited": IS_LIMITED,
         "ended_row": ended_row.SQL,
         "quarantine_threshold": str(QUARANTINE_THRESHOLD),
+        "max_heartbeat_age": f"interval '{MAX_HEARTBEAT_AGE.total_seconds()} seconds'",
         "deliveries_of_ended": insert_job_deliveries_sql("ended"),
         "deliveries_of_ended_roots": insert_job_deliveries_sql(
             "(select * from ended where parent_job_id is null)"
@@ -44,10 +46,11 @@ QUERIES: Final = load_queries(
 
 
 async def submit_free(session: AnySession, job: Mapping[str, Any]) -> Any:
-    """Put a job into the queue that costs nothing and has no `not_before`.
+    """Put a job into the queue that costs nothing and has no `not_before`, or start it in `worker_id`.
 
     Returns:
-        A row whose `is_full` says that `submit` has to decide.
+        A row whose `is_full` says that `submit` has to decide. Its `id` is not None if the job has started; the row has
+        the columns of a claimed job then.
     """
     return (await session.execute(QUERIES["submit_free"], job)).one()
 

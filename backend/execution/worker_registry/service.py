@@ -16,6 +16,8 @@ LEASE = timedelta(seconds=10)  # three missed heartbeats
 MAX_IDLE_IN_TRANSACTION_S = 10
 """A worker that is frozen as long as the lease has lost its jobs, so the database ends its open transaction."""
 HEARTBEAT_INTERVAL_S = 3.0
+MAX_HEARTBEAT_AGE = timedelta(seconds=4)
+"""A worker without a heartbeat for this long receives no jobs from submissions. It may still claim jobs."""
 SWEEP_INTERVAL_S = 2.0
 
 _JOIN = text("""

@@ -23,6 +23,7 @@ from backend.core.notifications import (
     EventNotification,
     FreeWorker,
     RedisNotifier,
+    WorkerSlot,
     WorkerWakeup,
 )
 from backend.core.wakeups import Subscription, WakeUpListener
@@ -68,15 +69,15 @@ async def test_wakeup_goes_to_free_processes_in_turn_and_without_one_to_the_queu
         listening_for_work(redis_url, received, "b") as second,
     ):
         for process in ("ended", first, second):
-            notifier.send([FreeWorker(process, ["default"], is_free=True)])
+            notifier.send([FreeWorker(WorkerSlot(process, uuid4()), ["default"], is_free=True)])
         for number in range(1, 5):
             notifier.send([WorkerWakeup("default")])
             await _until(lambda number=number: len(received) == number)
         assert received == ["a default", "b default", "a default", "b default"]
-        notifier.send([FreeWorker(first, ["default"], is_free=False)])
+        notifier.send([FreeWorker(WorkerSlot(first, uuid4()), ["default"], is_free=False)])
         notifier.send([WorkerWakeup("default")])
         await _until(lambda: received[4:] == ["b default"])
-        notifier.send([FreeWorker(second, ["default"], is_free=False)])
+        notifier.send([FreeWorker(WorkerSlot(second, uuid4()), ["default"], is_free=False)])
         with closing(Redis.from_url(redis_url)) as redis:
             assert redis.llen("puras:tickets:lane-default") == 0
             notifier.send([WorkerWakeup("default")])
@@ -123,7 +124,7 @@ async def subscribe(redis_url: str) -> AsyncIterator[tuple[TcpProxy, WakeUpListe
 async def listening_for_work(redis_url: str, received: list[str], name: str) -> AsyncIterator[str]:
     """Record the wake-ups of a process, and return its name in Redis."""
     async with AsyncRedis.from_url(redis_url) as redis:
-        wakeups = WakeUpListener(redis, on_work=lambda lane: received.append(f"{name} {lane}"))
+        wakeups = WakeUpListener(redis, on_work=lambda lane, _: received.append(f"{name} {lane}"))
         wakeups.start()
         with wakeups.subscribe(JOB, only_end=True) as subscription:
             await _wait_until_notified(subscription)

@@ -12,6 +12,7 @@ _INSERT: Final = re.compile(r"\binsert into jobs \(([^()]*)\) (.*)")
 _LIST: Final = re.compile(r"\bin \(('\w+'(?:, '\w+')*)\)")
 _STATUS: Final = re.compile(r"(?<![\w.])(?:\w+\.)?status (?:= '(\w+)'|in \[([^\]]*)\])")
 _ASSIGNMENT: Final = re.compile(r"(?:^|, )status = (.*?)(?=, \w+ = |$)")
+_CHOICE: Final = re.compile(r"case when [^']* then ('\w+') else ('\w+') end")
 _CASE: Final = re.compile(r"case when .* then status else ('\w+') end")
 
 Change = tuple[str | None, str]
@@ -35,7 +36,7 @@ def transitions_of(sql: str, parameter: Iterable[str]) -> set[Change]:
     found: set[Change] = set()
     for clause in clauses.values():
         if inserted := _INSERT.search(clause):
-            found |= {(None, _inserted_status(inserted[1], _flat(inserted[2])))}
+            found |= {(None, status) for status in _inserted_statuses(inserted[1], _flat(inserted[2]))}
         updated = _UPDATE.search(_flat(clause))
         assigned = _ASSIGNMENT.search(updated[1]) if updated else None
         if updated and assigned:
@@ -71,12 +72,14 @@ def _flat(clause: str) -> str:
     return " ".join(clause.split())
 
 
-def _inserted_status(columns: str, select: str) -> str:
+def _inserted_statuses(columns: str, select: str) -> set[str]:
     values = select.removeprefix("select ").partition(" from ")[0].split(",")
     names = [column.strip() for column in columns.split(",")]
     if len(names) != len(values):
         raise UnreadableSqlError(f"{len(names)} columns, but {len(values)} values: {select}")
-    return _literal(values[names.index("status")].strip())
+    value = values[names.index("status")].strip()
+    case = _CHOICE.fullmatch(value)
+    return {_literal(one) for one in (case.groups() if case else (value,))}
 
 
 def _targets(value: str, parameter: Iterable[str]) -> set[str]:

@@ -39,6 +39,10 @@ def test_every_query_is_run() -> None:
             "insert into jobs (id, status, limits) select :id, 'queued', cast(:a as json) from x",
             {(None, "queued")},
         ),
+        (
+            "insert into jobs (id, status) select :id, case when w is null then 'queued' else 'running' end from x",
+            {(None, "queued"), (None, "running")},
+        ),
         ("update jobs set status = 'running' where id = 1 and status = 'queued'", {("queued", "running")}),
         (
             "update jobs j set a = f(1, 2), status = :status where j.status in ('running', 'waiting') returning id",

@@ -97,15 +97,15 @@ async def sweep(session: AsyncSession, *, are_heartbeats_known: bool = True) -> 
     return Swept(len(expired), len(lost), admitted)
 
 
-async def recover_unreceived(session: AsyncSession, worker_id: UUID, locked: Collection[UUID]) -> int:
-    """Recover the jobs that the database assigns to this worker and that the worker does not run; return how many.
+async def recover_unreceived(session: AsyncSession, worker_id: UUID, locked: Collection[UUID]) -> list[UUID]:
+    """Recover the jobs that the database assigns to this worker and that the worker does not run, and return them.
 
-    A claim whose response was lost with its connection leaves such jobs behind.
+    A claim whose response was lost with its connection leaves such jobs behind, and so does a lost `StartedJob`.
     """
     values = {"worker_id": worker_id, "held": list(locked), "settled": CLAIM_GRACE}
     rows = (await session.execute(_UNRECEIVED, values)).all()
     await _recover_all(session, rows)
-    return len(rows)
+    return [row.id for row in rows]
 
 
 async def _recover_all(session: AsyncSession, rows: Sequence[Any]) -> None:

@@ -58,16 +58,19 @@ picked as (
   set status = 'running', attempt = j.attempt + 1, worker_id = :worker_id, started_at = clock_timestamp(),
       event_seq = j.event_seq + 1
   from taken t where j.id = t.job_id and j.status = 'queued'
-  returning j.id, j.attempt, j.project_id, j.skillpack_id, j.deployment_id, j.skill_name, j.type, j.inputs, j.limits,
-            j.cap_micros, j.retries, j.event_seq, j.created_at, j.request_id, j.traceparent, j.model,
-            j.prompt, j.parent_job_id, j.source, j.listing_id, j.listing, j.listing_version, j.publisher_id,
-            j.price_micros,
-            j.earning_micros, j.approval, j.api_key_id, j.input_versions, t.stamp, t.due_at
+  returning {attempt_columns}, t.stamp, t.due_at
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select id, event_seq, clock_timestamp(), 'started',
          jsonb_build_object('attempt', attempt, 'worker', cast(:worker_id as text)) from started
 )
+
+-- part: attempt_columns
+-- Columns of a job that its attempt needs.
+id, attempt, project_id, skillpack_id, deployment_id, skill_name, type, inputs, limits,
+            cap_micros, retries, event_seq, created_at, request_id, traceparent, model,
+            prompt, parent_job_id, source, listing_id, listing, listing_version, publisher_id, price_micros,
+            earning_micros, approval, api_key_id, input_versions
 
 -- part: claimed_columns
 -- Return the started jobs with the facts of their projects.

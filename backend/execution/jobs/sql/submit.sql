@@ -1,7 +1,8 @@
 -- Statements that put a job into the queue. `../transitions.py` runs them.
 
 -- name: submit_free
--- Put a job into the queue that costs nothing and does not wait for its time.
+-- Put a job into the queue that costs nothing and does not wait for its time, or start it in the worker whose free slot
+-- the caller has taken, if the project has room for it.
 -- PostgreSQL starts a statement again, with each of its subqueries, when it has waited for the project's row. In a
 -- burst that is most submissions, so this one has the fewest subqueries. It counts jobs for later among those that
 -- wait: where it finds the queue full, `submit` decides.
@@ -9,7 +10,11 @@ with candidate as (
   select a.project_id, a.parked, w.balance_micros, w.reserved_micros,
          a.admitted < a.concurrency_limit and w.balance_micros > w.reserved_micros as has_room,
          least(coalesce(cast(p.limits ->> 'queued_jobs' as int), :max_queued),
-               cast(p.own_limits ->> 'queued_jobs' as int)) as max_waiting
+               cast(p.own_limits ->> 'queued_jobs' as int)) as max_waiting,
+         p.number, (
+           select k.id from workers k where k.id = cast(:worker_id as uuid) and not k.stopping
+             and k.beat_at > now() - {max_heartbeat_age}
+         ) as worker_id
   from admissions a join wallets w on w.project_id = a.project_id join projects p on p.id = a.project_id
   where a.project_id = :project_id for update of a
 ), taken as (
@@ -17,19 +22,34 @@ with candidate as (
   set {admit_or_park}
   from candidate w
   where a.project_id = w.project_id and w.balance_micros > 0 and (w.has_room or w.parked < w.max_waiting)
-  returning {stamp_of_admitted}
+  returning {stamp_of_admitted}, case when w.has_room then w.worker_id end as worker_id
 ), job as (
-  {insert_job}
+  insert into jobs ({job_columns}, status, attempt, worker_id, started_at, event_seq)
+  select {job_values}, case when worker_id is null then 'queued' else 'running' end,
+         cast(worker_id is not null as int), worker_id, case when worker_id is not null then clock_timestamp() end,
+         1 + cast(worker_id is not null as int)
+  from taken
+  returning {attempt_columns}, lane, priority, status, worker_id
 ), queue_entry as (
   insert into job_queue (job_id, project_id, lane, priority, stamp, not_before, is_later, submitted_at, cap_micros)
   select id, project_id, lane, priority, (select stamp from taken), null, false, created_at, cap_micros
-  from job
+  from job where status = 'queued'
+), clock as (
+  select setval('fair_clock', greatest(stamp, (select last_value from fair_clock))) as at
+  from taken where worker_id is not null
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select id, 1, created_at, 'queued', cast(:event as jsonb) from job
+  union all
+  select id, 2, clock_timestamp(), 'started',
+         jsonb_build_object('attempt', attempt, 'worker', cast(worker_id as text))
+  from job where status = 'running'
 )
-select {submit_result}
-from candidate w
+select {submit_result},
+       s.*, s.created_at as due_at, w.number as project_number, (select stamp from taken) as stamp,
+       (select at from clock) as clock,
+       case when s.id is not null then {secrets_stamp} end as secrets_stamp
+from candidate w left join job s on s.status = 'running'
 
 -- name: submit
 -- Put any job into the queue: ready if the project has room for it, else pending.
@@ -59,7 +79,9 @@ with project as (
     case when w.is_later then w.later < w.max_later else w.parked - w.later < w.max_waiting end)
   returning {stamp_of_admitted}
 ), job as (
-  {insert_job}
+  insert into jobs ({job_columns}, status, event_seq)
+  select {job_values}, 'queued', 1 from taken
+  returning id, project_id, lane, priority, created_at, cap_micros
 ), queue_entry as (
   insert into job_queue (job_id, project_id, lane, priority, stamp, not_before, is_later, submitted_at, cap_micros)
   select id, project_id, lane, priority, (select stamp from taken), cast(:not_before as timestamptz),
@@ -83,24 +105,24 @@ tail = case when w.has_room
 -- Give an admitted job its place in the order of fairness; null for a pending one.
 case when w.has_room then a.tail - {tick} / a.weight end as stamp
 
--- part: insert_job
--- Write the row of the job.
-insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, model,
-                  parent_job_id, replay_of, status, inputs, lane, priority, source, metadata, limits, cap_micros,
-                  forgivable_micros, event_seq, prompt, submitted_by, api_key_id, request_id,
-                  traceparent, created_at,
-                  listing_id, listing, listing_version, publisher_id, price_micros, earning_micros, approval,
-                  started_by_agent, input_versions)
-select :id, :project_id, :skillpack_id, cast(:deployment_id as uuid),
-       cast(:deployment_version as int), :skill_name, :type, cast(:model as text),
-       cast(:parent_job_id as uuid), cast(:replay_of as uuid), 'queued', cast(:inputs as json), :lane, :priority,
-       :source, cast(:metadata as jsonb), cast(:limits as jsonb), :cap_micros, :forgivable_micros, 1,
-       cast(:prompt as text), :submitted_by, cast(:api_key_id as uuid), :request_id, :traceparent,
-       cast(:created_at as timestamptz),
-       cast(:listing_id as uuid), :listing, cast(:listing_version as int), cast(:publisher_id as uuid),
-       :price_micros, :earning_micros, :approval, :started_by_agent, cast(:input_versions as jsonb)
-from taken
-returning id, project_id, lane, priority, created_at, cap_micros
+-- part: job_columns
+-- Columns that the submission of a job sets.
+id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, model,
+                    parent_job_id, replay_of, inputs, lane, priority, source, metadata, limits, cap_micros,
+                    forgivable_micros, prompt, submitted_by, api_key_id, request_id, traceparent, created_at,
+                    listing_id, listing, listing_version, publisher_id, price_micros, earning_micros, approval,
+                    started_by_agent, input_versions
+
+-- part: job_values
+-- The values of `job_columns`.
+:id, cast(:project_id as uuid), cast(:skillpack_id as uuid), cast(:deployment_id as uuid),
+         cast(:deployment_version as int), :skill_name, :type, cast(:model as text),
+         cast(:parent_job_id as uuid), cast(:replay_of as uuid), cast(:inputs as json), :lane, :priority, :source,
+         cast(:metadata as jsonb), cast(:limits as jsonb), :cap_micros,
+         :forgivable_micros, cast(:prompt as text), :submitted_by, cast(:api_key_id as uuid), :request_id,
+         :traceparent, cast(:created_at as timestamptz),
+         cast(:listing_id as uuid), :listing, cast(:listing_version as int), cast(:publisher_id as uuid),
+         :price_micros, :earning_micros, :approval, :started_by_agent, cast(:input_versions as jsonb)
 
 -- part: submit_result
 -- Return whether the job was accepted, and why not.
