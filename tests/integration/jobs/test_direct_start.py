@@ -150,7 +150,7 @@ async def test_started_job_equals_a_claimed_one(
         clocks.append(await fair_time(database) - before)
     assert normal(states[0], attempts[0]) == normal(states[1], attempts[1])
     assert json.dumps(attempts[0][1].inputs) == json.dumps(INPUTS)
-    assert clocks[0] == clocks[1]
+    assert clocks[0] == 0, "no job waits, so the order of fairness does not matter"
 
 
 def normal(state: Any, of: tuple[Tenant, JobAttempt]) -> Any:

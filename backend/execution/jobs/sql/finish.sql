@@ -60,8 +60,7 @@ event as (
 ), slot as (
   update admissions a
   set admitted = a.admitted - 1 + (select count(*) from next), parked = a.parked - (select count(*) from next),
-      tail = case when exists (select from next)
-             then greatest(a.tail, (select last_value from fair_clock)) + {tick} / a.weight else a.tail end
+      tail = case when exists (select from next) then {next_tail} else a.tail end
   from ended where a.project_id = ended.project_id
   returning a.tail - {tick} / a.weight as stamp,
             a.parked > 0 and a.admitted < a.concurrency_limit as is_room_left

@@ -5,7 +5,8 @@
 -- the caller has taken, if the project has room for it.
 -- PostgreSQL starts a statement again, with each of its subqueries, when it has waited for the project's row. In a
 -- burst that is most submissions, so this one has the fewest subqueries. It counts jobs for later among those that
--- wait: where it finds the queue full, `submit` decides.
+-- wait: where it finds the queue full, `submit` decides. A job that starts takes no place in the order of fairness: no
+-- job waits while workers have free slots.
 with candidate as (
   select a.project_id, a.parked, w.balance_micros, w.reserved_micros,
          a.admitted < a.concurrency_limit and w.balance_micros > w.reserved_micros as has_room,
@@ -19,7 +20,8 @@ with candidate as (
   where a.project_id = :project_id for update of a
 ), taken as (
   update admissions a
-  set {admit_or_park}
+  set {admit_or_park},
+      tail = case when w.has_room and w.worker_id is null then {next_tail} else a.tail end
   from candidate w
   where a.project_id = w.project_id and w.balance_micros > 0 and (w.has_room or w.parked < w.max_waiting)
   returning {stamp_of_admitted}, case when w.has_room then w.worker_id end as worker_id
@@ -34,9 +36,6 @@ with candidate as (
   insert into job_queue (job_id, project_id, lane, priority, stamp, not_before, is_later, submitted_at, cap_micros)
   select id, project_id, lane, priority, (select stamp from taken), null, false, created_at, cap_micros
   from job where status = 'queued'
-), clock as (
-  select setval('fair_clock', greatest(stamp, (select last_value from fair_clock))) as at
-  from taken where worker_id is not null
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select id, 1, created_at, 'queued', cast(:event as jsonb) from job
@@ -47,7 +46,6 @@ with candidate as (
 )
 select {submit_result},
        s.*, s.created_at as due_at, w.number as project_number, (select stamp from taken) as stamp,
-       (select at from clock) as clock,
        case when s.id is not null then {secrets_stamp} end as secrets_stamp
 from candidate w left join job s on s.status = 'running'
 
@@ -73,7 +71,7 @@ with project as (
   from project p
 ), taken as (
   update admissions a
-  set {admit_or_park}
+  set {admit_or_park}, tail = case when w.has_room then {next_tail} else a.tail end
   from candidate w
   where a.project_id = w.project_id and w.balance_micros > 0 and (w.has_room or
     case when w.is_later then w.later < w.max_later else w.parked - w.later < w.max_waiting end)
@@ -97,9 +95,11 @@ from candidate w
 
 -- part: admit_or_park
 -- Count the job among the admitted or the pending ones of its project.
-admitted = a.admitted + cast(w.has_room as int), parked = a.parked + cast(not w.has_room as int),
-tail = case when w.has_room
-       then greatest(a.tail, (select last_value from fair_clock)) + {tick} / a.weight else a.tail end
+admitted = a.admitted + cast(w.has_room as int), parked = a.parked + cast(not w.has_room as int)
+
+-- part: next_tail
+-- The virtual time at which the next job of the project starts, after an admitted one.
+greatest(a.tail, (select last_value from fair_clock)) + {tick} / a.weight
 
 -- part: stamp_of_admitted
 -- Give an admitted job its place in the order of fairness; null for a pending one.
