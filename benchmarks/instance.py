@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from benchmarks import commands
 from benchmarks.client import Client
+from benchmarks.temporary import temporary_folder
 
 READY_S = 180.0
 PAGES_STAMP = commands.ROOT / ".web" / "build" / "sources.sha256"
@@ -89,17 +89,18 @@ def instance(
 ) -> Iterator[Running]:
     """Start `puras-studio up` of a checkout on a free port, create a project with credit, and stop it at the end.
 
+    The instance also ends when this process is killed.
+
     Raises:
         RuntimeError: the instance does not start, or the pages of the studio are not built in this checkout.
     """
     if checkout == commands.ROOT:
         require_pages()
-    with tempfile.TemporaryDirectory(prefix="puras-bench-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        home_folder = home or Path(folder) / "home"
+    with temporary_folder(home) as folder:
+        home_folder = home or folder / "home"
         port = free_port()
         env = environment(home_folder, port, **settings)
-        log_file = Path(folder) / "log"
+        log_file = folder / "log"
         with log_file.open("wb") as log:
             began = time.monotonic()
             process = subprocess.Popen(
@@ -161,7 +162,7 @@ def wait_ready(port: int, process: subprocess.Popen[bytes], log: Path, path: str
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"the instance has ended:\n{log.read_text()[-2000:]}")
+            raise RuntimeError(f"the process has ended:\n{_end_of(log)}")
         try:
             with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=2)) as connection:
                 connection.request("GET", path)
@@ -170,7 +171,11 @@ def wait_ready(port: int, process: subprocess.Popen[bytes], log: Path, path: str
         except OSError:
             pass
         time.sleep(0.02)
-    raise RuntimeError(f"the instance was not ready after {READY_S} s:\n{log.read_text()[-2000:]}")
+    raise RuntimeError(f"the process was not ready after {READY_S} s:\n{_end_of(log)}")
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text()[-2000:] if log.exists() else "(no log)"
 
 
 def _command(checkout: Path) -> list[str]:
