@@ -115,7 +115,8 @@ class Client:
     def _connect(self) -> None:
         if time.monotonic() - self._used_at > MAX_IDLE_S:
             self._connection.close()
-        if self._connection.sock is None:
+        is_open = self._connection.sock is not None
+        if not is_open:
             self._connection.connect()
             # Send small requests immediately, as client libraries do.
             self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 from benchmarks import cpu
 from benchmarks.client import Client
+from benchmarks.clients import connected
 from benchmarks.instance import NOOP_SKILL, Running, instance
 from benchmarks.numbers import milliseconds, report_progress
 
@@ -67,7 +66,7 @@ def _compare_latency(clients: Sequence[Client], pairs: int) -> None:
 
 def _compare_cpu(running: Sequence[Running], clients: Sequence[Client], bursts: int) -> None:
     rates: tuple[list[float], list[float]] = ([], [])
-    spent: tuple[list[Counter[str]], list[Counter[str]]] = ([], [])
+    spent: tuple[list[Mapping[str, float]], list[Mapping[str, float]]] = ([], [])
     for burst in range(bursts):
         for which in (0, 1) if burst % 2 else (1, 0):
             rate, cpu_ms = _burst(running[which], clients[which])
@@ -79,10 +78,10 @@ def _compare_cpu(running: Sequence[Running], clients: Sequence[Client], bursts: 
     base, own = (statistics.median(each) for each in rates)
     ratio = statistics.median(of_own / of_base for of_base, of_own in zip(*rates, strict=True))
     print(f"jobs per second: base {base:.0f}, this {own:.0f}; {ratio:.3f} × of base")
-    stages = sorted({name for each in spent for counter in each for name in counter})
-    _print_cpu("in all", [[counter.total() for counter in each] for each in spent])
+    stages = sorted({name for each in spent for of_burst in each for name in of_burst})
+    _print_cpu("in all", [[sum(of_burst.values()) for of_burst in each] for each in spent])
     for name in stages:
-        _print_cpu(name, [[counter[name] for counter in each] for each in spent])
+        _print_cpu(name, [[of_burst.get(name, 0.0) for of_burst in each] for each in spent])
 
 
 def _print_cpu(name: str, cpu_ms: Sequence[Sequence[float]]) -> None:
@@ -95,21 +94,23 @@ def _print_cpu(name: str, cpu_ms: Sequence[Sequence[float]]) -> None:
         )
 
 
-def _burst(running: Running, client: Client) -> tuple[float, Counter[str]]:
+def _burst(running: Running, client: Client) -> tuple[float, dict[str, float]]:
     """Submit jobs without a pause; return jobs per second and CPU milliseconds per job by kind of process."""
     before = cpu.by_stage(running.process.pid, running.home)
-    started = time.monotonic()
-    load = [sys.executable, "-m", "benchmarks.load", str(running.port), running.api_key]
-    subprocess.run([*load, str(BURST_JOBS), str(CONNECTIONS)], check=True, timeout=BURST_TIMEOUT_S)
-    while any(client.call("GET", f"/v1/jobs?status={status}&limit=1") for status in ("queued", "running")):
-        if time.monotonic() - started > BURST_TIMEOUT_S:
-            raise RuntimeError(f"the burst has not ended after {BURST_TIMEOUT_S} s")
-        time.sleep(0.02)
-    rate = BURST_JOBS / (time.monotonic() - started)
+    load = (str(running.port), running.api_key, str(BURST_JOBS), str(CONNECTIONS))
+    with connected(running.home, "load", *load) as clients:
+        started = time.monotonic()
+        clients.submit_all()
+        while any(
+            client.call("GET", f"/v1/jobs?status={status}&limit=1") for status in ("queued", "running")
+        ):
+            if time.monotonic() - started > BURST_TIMEOUT_S:
+                raise RuntimeError(f"the burst has not ended after {BURST_TIMEOUT_S} s")
+            time.sleep(0.02)
+        rate = BURST_JOBS / (time.monotonic() - started)
     time.sleep(IDLE_S)  # include the work after the end of a job
     after = cpu.by_stage(running.process.pid, running.home)
-    after.subtract(before)
-    return rate, Counter({name: seconds * 1000 / BURST_JOBS for name, seconds in after.items()})
+    return rate, cpu.per_job_ms(before, after, BURST_JOBS)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -25,10 +26,10 @@ class _Process(NamedTuple):
     ended_children_s: float
 
 
-def by_stage(root: int, home: Path) -> Counter[str]:
+def by_stage(root: int, home: Path) -> Mapping[str, float]:
     """Return the CPU seconds, by stage, of the descendants of `root` and the servers of the home."""
     processes = _processes()
-    stages: Counter[str] = Counter()
+    stages: dict[str, float] = defaultdict(float)
     for pid, process in processes.items():
         if not _belongs(pid, processes, root, home):
             continue
@@ -37,6 +38,16 @@ def by_stage(root: int, home: Path) -> Counter[str]:
         if stage == "sandbox":  # includes the CPU time of children that were reaped
             stages[stage] += process.ended_children_s
     return stages
+
+
+def per_job_ms(before: Mapping[str, float], after: Mapping[str, float], jobs: int) -> dict[str, float]:
+    """Return the CPU milliseconds per job, by stage, between two results of `by_stage`."""
+    return {name: (seconds - before.get(name, 0.0)) * 1000 / jobs for name, seconds in after.items()}
+
+
+def of_process(pid: int) -> float:
+    """Return the CPU seconds of one process, without its children."""
+    return _processes()[pid].own_s
 
 
 def _belongs(pid: int, processes: dict[int, _Process], root: int, home: Path) -> bool:

@@ -1,11 +1,9 @@
-"""Databases of any size for N5 and N14, filled by SQL."""
+"""Databases of any size for N5, filled by SQL."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -16,6 +14,10 @@ from psycopg import sql
 from backend import embedded
 from backend.config import Settings
 from backend.migrations import run as migrations
+from backend.skills.archives.pack import pack_files
+from backend.skills.bundles.read import read_bundle
+from benchmarks.instance import NOOP_SKILL
+from benchmarks.temporary import temporary_folder
 
 READY: Final = 2_000
 """The number of ready jobs: equal for all sizes, and more than the measurement claims."""
@@ -34,9 +36,8 @@ class Size(NamedTuple):
 @contextmanager
 def running_server() -> Iterator[str]:
     """Run an embedded PostgreSQL in a temporary home, and yield its URL."""
-    with tempfile.TemporaryDirectory(prefix="puras-bench-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        settings = Settings(home=Path(folder) / "home")
+    with temporary_folder() as folder:
+        settings = Settings(home=folder / "home")
         servers = embedded.start(settings)
         try:
             yield servers.database_url
@@ -63,9 +64,12 @@ def fill(database_url: str, size: Size) -> list[UUID]:
             connection.execute(f"drop index {name}")
         for statement in _statements(size):
             connection.execute(statement)
+        for statement in _SKILLPACKS:
+            connection.execute(statement, {"manifest": _manifest()} if "%" in statement else None)
         for _, definition in plain:  # building indexes after the inserts takes a third of the time
             connection.execute(definition)
         connection.execute("vacuum analyze")
+        connection.execute("checkpoint")  # otherwise it would run during the measurement
         rows = connection.execute("select id from projects").fetchall()
     return [row[0] for row in rows]
 
@@ -77,6 +81,22 @@ where c.relkind = 'i' and not i.indisunique and not c.relispartition and c.relna
 _COLUMNS: Final = """insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name,
   type, status, inputs, result, lane, priority, source, attempt, event_seq, submitted_by, created_at, started_at,
   finished_at) """
+
+
+_SKILLPACKS: Final = (
+    """insert into skillpacks (id, project_id, slug, name, description, is_default, last_version, created_at)
+       select id, id, 'main', 'main', '', true, 1, now() from projects""",
+    """insert into deployments (id, project_id, skillpack_id, kind, version, sha256, size_bytes, manifest, warnings,
+                                notes, created_by, created_at)
+       select id, id, id, 'version', 1, repeat('0', 64), 1, %(manifest)s, '[]', '', '', now() from projects""",
+    "update skillpacks set active_deployment_id = id",
+)
+"""Each project has one deployment, whose ID is that of the project."""
+
+
+def _manifest() -> str:
+    """Return the manifest of the no-op skill as JSON."""
+    return read_bundle(pack_files(NOOP_SKILL)).manifest.model_dump_json()
 
 
 def _statements(size: Size) -> list[str]:

@@ -37,7 +37,7 @@ def main() -> None:
 def _users(paths: Sequence[bytes]) -> dict[int, int]:
     """Return the processes that name one of the paths, with their parents."""
     found = {}
-    for folder in Path("/proc").iterdir():
+    for folder in Path("/proc").glob("*"):  # nothing on systems without it
         if not folder.name.isdigit() or int(folder.name) == os.getpid():
             continue
         try:

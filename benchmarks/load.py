@@ -1,4 +1,7 @@
-"""Clients in a separate process: `python -m benchmarks.load PORT KEY COUNT CONNECTIONS` submits no-op jobs."""
+"""Clients that submit no-op jobs over REST: `python -m benchmarks.load PORT KEYS COUNT CONNECTIONS`.
+
+`KEYS` are API keys with commas between them; the connections use them in turn. See `clients.py` for the protocol.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,27 @@ import json
 import sys
 from itertools import count
 
+from benchmarks.clients import report_done, report_ready_and_wait
+
 SKILL = "noop"
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def main(port: int, api_key: str, jobs: int, connections: int) -> None:
+async def main(port: int, api_keys: list[str], jobs: int, connections: int) -> None:
     """Submit this number of jobs, one after another on each connection."""
     numbers = count()
-    await asyncio.gather(*(_connection(port, api_key, numbers, jobs) for _ in range(connections)))
+    streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(connections)]
+    report_ready_and_wait()
+    await asyncio.gather(
+        *(_connection(each, api_keys[at % len(api_keys)], numbers, jobs) for at, each in enumerate(streams))
+    )
+    report_done()
+    for _, writer in streams:
+        writer.close()
 
 
-async def _connection(port: int, api_key: str, numbers: count[int], jobs: int) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def _connection(streams: Streams, api_key: str, numbers: count[int], jobs: int) -> None:
+    reader, writer = streams
     while (n := next(numbers)) < jobs:
         body = json.dumps({"skill": SKILL, "inputs": {"n": n}}).encode()
         head = (
@@ -34,8 +47,7 @@ async def _connection(port: int, api_key: str, numbers: count[int], jobs: int) -
         text = await reader.readexactly(length)
         if not response.startswith(b"HTTP/1.1 201"):
             raise RuntimeError(text.decode(errors="replace"))
-    writer.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+    asyncio.run(main(int(sys.argv[1]), sys.argv[2].split(","), int(sys.argv[3]), int(sys.argv[4])))

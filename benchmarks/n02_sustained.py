@@ -1,17 +1,11 @@
-"""N2: no-op jobs without a pause, compared with procrastinate on the same PostgreSQL, measured alternately."""
+"""N2: no-op jobs without a pause, compared with procrastinate and Celery on the same servers, in alternating rounds."""
 
 from __future__ import annotations
 
-import signal
 import statistics
-import subprocess
-import sys
-import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 import psycopg
 
@@ -19,104 +13,121 @@ from backend.config import Settings
 from backend.embedded import attach
 from benchmarks import cpu
 from benchmarks.instance import NOOP_SKILL, Running, instance
-from benchmarks.numbers import Measurement, report_progress
+from benchmarks.measurement import Measurement, Row, at_least
+from benchmarks.numbers import alternate, median_ratio, report_progress
+from benchmarks.peers import queues
 
-TURNS: Final = 3
-JOBS: Final = 1_000
-PEER_JOBS: Final = {"process": 300, "noop": 1_500}
+JOBS: Final = 800
+PEER_JOBS: Final = {"process": 400, "no-op": 2_000, "Celery": 3_000}
+PROJECTS: Final = 8
 CONNECTIONS: Final = 8
-MAX_S: Final = 120.0
-PEER_DATABASE: Final = "procrastinate"
-LIMITED_BY: Final = "the CPU of the stages in the measured column; clients share the two cores"
+WARM_UP: Final = 20
+_NO_OPEN_JOBS: Final = "select (not exists (select from jobs where finished_at is null))::int"
+_SUCCEEDED: Final = "select count(*) from jobs where status = 'succeeded'"
+METHOD: Final = (
+    f"Each round submits jobs of one project on {CONNECTIONS} connections, of {PROJECTS} projects on one "
+    "connection each, and of each peer with the same concurrency, until all have ended. Clients run in a "
+    "separate process that is connected before the clock starts. procrastinate uses the same PostgreSQL, once "
+    "with one `python -I -c pass` per job; neither variant has isolation, HTTP, results or bills. Celery "
+    "(prefork, 8 processes, results stored, `acks_late`) uses the same Valkey, whose append-only file is "
+    "flushed once a second: unlike the others, it can lose a second of acknowledged jobs when the host fails. "
+    "Its processes run many jobs without isolation, and it has no HTTP, no bills, and no transaction for a "
+    "result with the end of its job. CPU-ms per job are those of the instance. The goal in jobs/s refers to the "
+    "host of the first measurements (170 to 180 jobs/s)"
+)
 
 
-class Turn(NamedTuple):
-    """Jobs per second of one turn, and the CPU time per job of this project."""
+class Burst(NamedTuple):
+    """One burst of jobs."""
 
-    ours: float
-    process: float
-    noop: float
-    cpu_ms: Counter[str]
+    rate: float
+    cpu_ms: dict[str, float]
+    """CPU time per job by stage."""
 
 
-def measure() -> Measurement:
+def measure(rounds: int) -> Measurement:
     """Measure all variants alternately, so that the conditions are equal."""
-    with instance() as running, running.client() as client:
-        client.push(NOOP_SKILL)
-        for n in range(20):
-            client.run("noop", {"n": n})
-        database_url = attach(Settings(home=running.home)).database_url
-        with _peer(database_url) as peer_url:
-            turns = [_turn(running, database_url, peer_url) for _ in range(TURNS)]
-    ours, process, noop = (statistics.median(turn[at] for turn in turns) for at in range(3))
-    stages = {
-        name: statistics.median(turn.cpu_ms[name] for turn in turns)
-        for name, _ in turns[0].cpu_ms.most_common()
+    with ExitStack() as stack:
+        running = stack.enter_context(instance())
+        keys = _prepare(running)
+        servers = attach(Settings(home=running.home))
+        connection = stack.enter_context(psycopg.connect(servers.database_url, autocommit=True))
+        procrastinate = stack.enter_context(queues.procrastinate(running.home, servers.database_url))
+        celery = stack.enter_context(queues.celery(running.home, servers.redis_url))
+        one, process, many, no_op, prefork = alternate(
+            rounds,
+            lambda: _burst(running, connection, keys[:1]),
+            _peer("process", lambda jobs: procrastinate.rate("process", jobs)),
+            lambda: _burst(running, connection, keys),
+            _peer("no-op", lambda jobs: procrastinate.rate("noop", jobs)),
+            _peer("Celery", celery.rate),
+        )
+    peers = {
+        name: [burst.rate for burst in side]
+        for name, side in (("process", process), ("no-op", no_op), ("Celery", prefork))
     }
-    spent = ", ".join(f"{name} {ms:.2f}" for name, ms in stages.items() if ms >= 0.01)
-    return Measurement(
-        "N2",
-        "sustained no-op jobs over REST on two cores, clients in a separate process",
-        "≥ 3 × procrastinate with one subprocess per job; ≥ 0.6 × its no-op submit + run",
-        f"{ours / process:.2f} × and {ours / noop:.2f} × ({ours:.0f} jobs/s against {process:.0f} and {noop:.0f}); "
-        f"CPU-ms per job: {spent}",
-        ours >= 3 * process and ours >= 0.6 * noop,
-        LIMITED_BY,
-    )
+    rows = [*_rows("one", "one project", one, peers), *_rows("eight", "eight projects", many, peers)]
+    raw = {"one_project": one, "eight_projects": many, "peer_jobs_per_s": peers}
+    return Measurement("N2", tuple(rows), raw, METHOD)
 
 
-def _turn(running: Running, database_url: str, peer_url: str) -> Turn:
+def _prepare(running: Running) -> list[str]:
+    """Deploy the skill in each project, run it there, and return the API keys."""
+    keys = [running.api_key, *(running.add_project() for _ in range(PROJECTS - 1))]
+    for key in keys:
+        with running.client(key) as client:
+            client.push(NOOP_SKILL)
+            for n in range(WARM_UP):
+                client.run("noop", {"n": n})
+    return keys
+
+
+def _burst(running: Running, connection: psycopg.Connection, keys: Sequence[str]) -> Burst:
+    succeeded = queues.scalar(connection, _SUCCEEDED)
     before = cpu.by_stage(running.process.pid, running.home)
-    load = ("benchmarks.load", str(running.port), running.api_key, str(JOBS), str(CONNECTIONS))
-    ours = _rate(load, JOBS, database_url, "select count(*) from jobs where status = 'succeeded'")
-    spent = cpu.by_stage(running.process.pid, running.home)
-    spent.subtract(before)
-    peers = {}
-    for task, jobs in PEER_JOBS.items():
-        command = ("benchmarks.peer", peer_url, "defer", task, str(jobs))
-        succeeded = "select count(*) from procrastinate_jobs where status = 'succeeded'"
-        peers[task] = _rate(command, jobs, peer_url, succeeded)
-    turn = Turn(ours, **peers, cpu_ms=Counter({name: s * 1000 / JOBS for name, s in spent.items()}))
-    report_progress(
-        f"N2 {turn.ours:.0f} jobs/s; peer: {turn.process:.0f} with one process per job, {turn.noop:.0f} no-op"
+    arguments = (str(running.port), ",".join(keys), str(JOBS), str(CONNECTIONS))
+    rate = queues.rate(
+        running.home, ("load", *arguments), JOBS, lambda: queues.scalar(connection, _NO_OPEN_JOBS) == 1
     )
-    return turn
+    spent_ms = cpu.per_job_ms(before, cpu.by_stage(running.process.pid, running.home), JOBS)
+    if queues.scalar(connection, _SUCCEEDED) != succeeded + JOBS:
+        raise RuntimeError("jobs of the instance have failed")
+    report_progress(f"N2 {rate:.0f} jobs/s, projects: {len(keys)}")
+    return Burst(rate, spent_ms)
 
 
-def _rate(command: tuple[str, ...], jobs: int, database_url: str, count: str) -> float:
-    """Return the jobs per second, from the start of the clients until the last job has succeeded."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        goal = _number(connection, count) + jobs
-        clients = subprocess.Popen([sys.executable, "-m", *command])
-        began, reached = time.monotonic(), 0
-        while reached < goal and time.monotonic() - began < MAX_S:
-            if clients.poll():
-                raise RuntimeError(f"the clients ended with exit code {clients.returncode}: {command[0]}")
-            time.sleep(0.05)
-            reached = _number(connection, count)
-        took_s = time.monotonic() - began
-        clients.wait(MAX_S)
-    if reached < goal:
-        raise RuntimeError(f"{goal - reached} of {jobs} jobs have not ended after {MAX_S} s: {command[0]}")
-    return jobs / took_s
+def _peer(name: str, rate_of: Callable[[int], float]) -> Callable[[], Burst]:
+    def measured() -> Burst:
+        rate = rate_of(PEER_JOBS[name])
+        report_progress(f"N2 {rate:.0f} jobs/s, {name}")
+        return Burst(rate, {})
+
+    return measured
 
 
-def _number(connection: psycopg.Connection, count: str) -> int:
-    row = connection.execute(count).fetchone()
-    return int(row[0]) if row else 0
+def _rows(key: str, what: str, bursts: Sequence[Burst], peers: dict[str, list[float]]) -> list[Row]:
+    ours = [burst.rate for burst in bursts]
+    stages = {
+        name: statistics.median(burst.cpu_ms.get(name, 0.0) for burst in bursts) for name in bursts[0].cpu_ms
+    }
+    ordered = sorted(stages.items(), key=lambda stage: -stage[1])
+    spent = ", ".join(f"{name} {ms:.2f}" for name, ms in ordered if ms >= 0.01)
 
+    def against(name: str, label: str, limit: float) -> Row:
+        detail = f"{statistics.median(ours):.0f} against {statistics.median(peers[name]):.0f} jobs/s"
+        ratio = median_ratio(ours, peers[name])
+        return at_least(f"{key}-{name}", f"{what}, against {label}", ratio, limit, "×", detail=detail)
 
-@contextmanager
-def _peer(database_url: str) -> Iterator[str]:
-    """Create a separate database of the peer on the same server, and run the worker of the peer."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(f"create database {PEER_DATABASE}")
-    peer_url = urlsplit(database_url)._replace(path=f"/{PEER_DATABASE}").geturl()
-    command = [sys.executable, "-m", "benchmarks.peer", peer_url]
-    subprocess.run([*command, "prepare"], check=True, timeout=60)
-    worker = subprocess.Popen([*command, "work"])
-    try:
-        yield peer_url
-    finally:
-        worker.send_signal(signal.SIGTERM)
-        worker.wait(30)
+    return [
+        against("process", "procrastinate with one subprocess per job", 3),
+        against("no-op", "procrastinate's no-op", 0.6),
+        against("Celery", "Celery prefork, without isolation", 1),
+        at_least(
+            f"{key}-rate",
+            f"{what}, sustained no-op jobs over REST",
+            statistics.median(ours),
+            300,
+            "jobs/s",
+            detail=f"CPU-ms per job: {spent}",
+        ),
+    ]

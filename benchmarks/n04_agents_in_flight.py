@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 
@@ -11,22 +11,22 @@ from backend.config import Settings
 from backend.embedded import attach
 from benchmarks.client import Client
 from benchmarks.instance import Running, instance
+from benchmarks.measurement import Measurement, Row
 from benchmarks.memory import pss_kb
-from benchmarks.numbers import Measurement, report_progress
+from benchmarks.numbers import report_progress
 from benchmarks.upstream import SKILL, Upstream, upstream
 
 AGENTS: Final = 500
 STEPS: Final = 7
 HELD_STEP: Final = 6
 TIMEOUT_S: Final = 240.0
-LIMITED_BY: Final = "a connection to the upstream and a conversation for each"
 _WORKER: Final = "select pid from workers where not stopping order by beat_at desc limit 1"
 
 
-def measure() -> Measurement:
+def measure(_rounds: int) -> Measurement:
     """Hold every run at the same step, measure the process, and let all runs finish."""
     with upstream(steps=STEPS, hold=HELD_STEP) as server:
-        settings = {"PURAS_WORKER_PROCESSES": "1", "PURAS_WORKER_JOBS": str(AGENTS)}
+        settings: dict[str, Any] = {"PURAS_WORKER_PROCESSES": "1", "PURAS_WORKER_JOBS": str(AGENTS)}
         with instance(None, **server.settings(), **settings) as running, running.client() as client:
             client.push(SKILL)
             pid = _raise_limit(running)
@@ -45,11 +45,16 @@ def measure() -> Measurement:
     each_kb = (full_mb - idle_mb) * 1024 / AGENTS
     return Measurement(
         "N4",
-        f"concurrent agents in one worker process, each in a reply after {HELD_STEP - 1} turns",
-        f"{AGENTS} in ≤ 1 GB",
-        f"{AGENTS} in {full_mb:.0f} MB PSS: {idle_mb:.0f} MB idle and {each_kb:.0f} kB for each",
-        full_mb <= 1024,
-        LIMITED_BY,
+        (
+            Row(
+                "all",
+                f"concurrent agents in one worker process, each in a reply after {HELD_STEP - 1} turns",
+                f"{AGENTS} in ≤ 1 GB",
+                f"{AGENTS} in {full_mb:.0f} MB PSS: {idle_mb:.0f} MB idle and {each_kb:.0f} kB for each",
+                full_mb <= 1024,
+            ),
+        ),
+        {"idle_mb": idle_mb, "full_mb": full_mb, "held_after_s": held_after_s, "took_s": took_s},
     )
 
 

@@ -5,23 +5,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.instance import instance
-from benchmarks.numbers import Measurement, percentile
+from benchmarks.measurement import Measurement, Row
+from benchmarks.numbers import percentile
 from benchmarks.upstream import SKILL, upstream
 
 AGENTS: Final = 20
 STEPS: Final = 22
 THINK_S: Final = 0.5
 """The delay before each reply, which results in 40 replies/s in total."""
-LIMITED_BY: Final = "one process that serves all streams, and workers that use the same two cores"
 
 
-def measure() -> Measurement:
+def measure(_rounds: int) -> Measurement:
     """Hold every run at its first step until its client is connected; each later reply contains its start time."""
     with upstream(steps=STEPS, hold=1, think_s=THINK_S) as server:
-        settings = {"PURAS_WORKER_PROCESSES": "2", "PURAS_WORKER_JOBS": str(AGENTS)}
+        settings: dict[str, Any] = {"PURAS_WORKER_PROCESSES": "2", "PURAS_WORKER_JOBS": str(AGENTS)}
         with instance(None, **server.settings(), **settings) as running, running.client() as client:
             client.push(SKILL)
             job_ids = [client.submit("turns", topic=f"t{n}") for n in range(AGENTS)]
@@ -43,9 +43,14 @@ def measure() -> Measurement:
     p95_ms = percentile(late_s, 0.95) * 1000
     return Measurement(
         "N11",
-        f"first text of a model → SSE client, {AGENTS} agents, {AGENTS / THINK_S:.0f} replies/s in total",
-        "p95 ≤ 30 ms",
-        f"p50 {percentile(late_s, 0.5) * 1000:.1f} ms, p95 {p95_ms:.1f} ms",
-        p95_ms <= 30,
-        LIMITED_BY,
+        (
+            Row(
+                "all",
+                f"first text of a model → SSE client, {AGENTS} agents, {AGENTS / THINK_S:.0f} replies/s in total",
+                "p95 ≤ 30 ms",
+                f"p50 {percentile(late_s, 0.5) * 1000:.1f} ms, p95 {p95_ms:.1f} ms",
+                p95_ms <= 30,
+            ),
+        ),
+        {"p50_ms": percentile(late_s, 0.5) * 1000, "p95_ms": p95_ms, "replies": len(late_s)},
     )

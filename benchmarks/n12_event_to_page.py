@@ -22,16 +22,14 @@ from backend.execution.events.append import NewEvent, append
 from backend.execution.events.types import LogEvent
 from benchmarks.browsing import WATCH, chromium, sign_in
 from benchmarks.instance import NOOP_SKILL, instance
-from benchmarks.numbers import Measurement, percentile
+from benchmarks.measurement import Measurement, Row
+from benchmarks.numbers import percentile
 from benchmarks.registered_worker import registered_worker
 
 EVENTS_PER_SECOND: Final = 400
 SECONDS: Final = 15
 IN_A_TRANSACTION: Final = 4
 """The number of lines that a worker stores in one transaction."""
-LIMITED_BY: Final = (
-    "React renders the rows of each frame in the browser, which shares the two cores with the instance"
-)
 
 _INSERT_RUNNING_JOB: Final = """
 insert into jobs (id, project_id, skillpack_id, deployment_id, skill_name, type, status, inputs, lane, priority, source,
@@ -42,7 +40,7 @@ returning id
 """
 
 
-def measure() -> Measurement:
+def measure(_rounds: int) -> Measurement:
     """Append lines of a log while the page of the job shows them; the page measures the delay of each line."""
     with ExitStack() as stack:
         running, browser = stack.enter_context(instance()), stack.enter_context(chromium())
@@ -64,11 +62,16 @@ def measure() -> Measurement:
     p95_ms = percentile(late_ms, 0.95)
     return Measurement(
         "N12",
-        f"event committed → row on the page of its job, {EVENTS_PER_SECOND} events/s on one page",
-        "p95 ≤ 100 ms",
-        f"p50 {percentile(late_ms, 0.5):.0f} ms, p95 {p95_ms:.0f} ms, commit included",
-        p95_ms <= 100,
-        LIMITED_BY,
+        (
+            Row(
+                "all",
+                f"event committed → row on the page of its job, {EVENTS_PER_SECOND} events/s on one page",
+                "p95 ≤ 100 ms",
+                f"p50 {percentile(late_ms, 0.5):.0f} ms, p95 {p95_ms:.0f} ms, commit included",
+                p95_ms <= 100,
+            ),
+        ),
+        {"p50_ms": percentile(late_ms, 0.5), "p95_ms": p95_ms, "lines": len(late_ms)},
     )
 
 

