@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Collection
 from typing import Final, NamedTuple
@@ -14,7 +15,9 @@ from backend.core.db.engine import AnySession
 from backend.skills.deployments.tables import Deployment
 from backend.skills.manifest.types import Manifest
 
-MAX_KEPT: Final = 256
+MAX_KEPT_CHARACTERS: Final = 4 << 20
+"""Maximum JSON of the cached manifests: that of 2,000 skills of usual size. A parsed manifest takes about 7 bytes of
+memory for each character."""
 
 
 class Known(NamedTuple):
@@ -22,9 +25,12 @@ class Known(NamedTuple):
 
     manifest: Manifest
     sha256: str
+    characters: int
+    """Length of the manifest as JSON."""
 
 
 _known: OrderedDict[UUID, Known] = OrderedDict()
+_kept_characters = 0
 
 
 async def of(session: AnySession, ids: Collection[UUID]) -> dict[UUID, Known]:
@@ -37,14 +43,18 @@ async def of(session: AnySession, ids: Collection[UUID]) -> dict[UUID, Known]:
     if missing:
         query = select(col(Deployment.id), col(Deployment.manifest), col(Deployment.sha256))
         for row in await session.execute(query.where(col(Deployment.id).in_(missing))):
-            found[row.id] = Known(Manifest.model_validate(row.manifest), row.sha256)
+            size = len(json.dumps(row.manifest))
+            found[row.id] = Known(Manifest.model_validate(row.manifest), row.sha256, size)
     for deployment_id, known in found.items():
         _keep(deployment_id, known)
     return found
 
 
 def _keep(deployment_id: UUID, known: Known) -> None:
+    global _kept_characters
+    if deployment_id not in _known:
+        _kept_characters += known.characters
     _known[deployment_id] = known
     _known.move_to_end(deployment_id)
-    while len(_known) > MAX_KEPT:
-        _known.popitem(last=False)
+    while _kept_characters > MAX_KEPT_CHARACTERS:
+        _kept_characters -= _known.popitem(last=False)[1].characters
