@@ -266,7 +266,8 @@ def _join(settled: Settled, owner: httpx.Client, email: str, role: str) -> None:
 @contextmanager
 def _strict_page(browser: Browser, running: RunningInstance) -> Iterator[Page]:
     """Open a page that fails the test at a script error, a policy violation, or a request to another origin."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    # The frames of animations, which are rendered without a GPU, take much of the time of a test.
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(f"script error: {error}"))
