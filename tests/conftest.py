@@ -15,7 +15,6 @@ import psycopg
 import pytest
 import pytest_asyncio
 from redis import Redis
-from sqlalchemy import text
 
 from backend import embedded
 from backend.config import Settings
@@ -70,6 +69,7 @@ def database_url(servers: Servers) -> Iterator[str]:
     url = _with_database(servers.database_url, name)
     migrations.upgrade(url)
     yield url
+    _close_cleanup_connection(url)
     with psycopg.connect(servers.database_url, autocommit=True) as connection:
         connection.execute(f'drop database "{name}" with (force)')
 
@@ -77,26 +77,51 @@ def database_url(servers: Servers) -> Iterator[str]:
 @pytest_asyncio.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """Return the migrated database without rows."""
+    empty(database_url)
     database = Database(database_url)
-    await empty(database)
     yield database
     await database.close()
 
 
-async def empty(database: Database) -> None:
+def empty(database_url: str) -> None:
     """Delete all rows of all tables.
 
     Only large tables are truncated: a new file for a table takes much longer than the deletion of a few rows.
     """
+    try:
+        _empty(_cleanup_connection(database_url))
+    except psycopg.OperationalError:  # a test ended all connections, or restarted the server
+        _close_cleanup_connection(database_url)
+        _empty(_cleanup_connection(database_url))
+
+
+_cleanup_connections: dict[str, psycopg.Connection] = {}
+"""The connections that delete all rows, by the URL of the database.
+
+A new connection for each test would need seven times as long, because it first reads the catalog entries of all tables.
+"""
+
+
+def _cleanup_connection(database_url: str) -> psycopg.Connection:
+    if database_url not in _cleanup_connections:
+        _cleanup_connections[database_url] = psycopg.connect(database_url, autocommit=True)
+    return _cleanup_connections[database_url]
+
+
+def _close_cleanup_connection(database_url: str) -> None:
+    if connection := _cleanup_connections.pop(database_url, None):
+        connection.close()
+
+
+def _empty(connection: psycopg.Connection) -> None:
     names = [table.name for table in metadata.sorted_tables]
-    async with database.transaction() as session:
-        if (await session.execute(text("show is_superuser"))).scalar_one() == "on":
-            quoted = ", ".join(f"'{name}'" for name in names)
-            await session.execute(text(_EMPTY.replace("NAMES", quoted)))
-        else:
-            quoted = ", ".join(f'"{name}"' for name in names)
-            await session.execute(text(f"truncate {quoted} restart identity cascade"))
-        await session.execute(text("select setval('fair_clock', 0)"))
+    shown = connection.execute("show is_superuser").fetchone()
+    if shown == ("on",):
+        connection.execute(_EMPTY.replace("NAMES", ", ".join(f"'{name}'" for name in names)))
+    else:
+        quoted = ", ".join(f'"{name}"' for name in names)
+        connection.execute(f"truncate {quoted} restart identity cascade")
+    connection.execute("select setval('fair_clock', 0)")
 
 
 _EMPTY = """

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
-from backend.core.db.engine import Database
 from tests.conftest import empty
 
 
@@ -14,10 +11,5 @@ from tests.conftest import empty
 def database_url(database_url: str) -> str:
     """Empty the database of the test process at the start of the module, and return its URL."""
 
-    async def clear() -> None:
-        database = Database(database_url)
-        await empty(database)
-        await database.close()
-
-    asyncio.run(clear())
+    empty(database_url)
     return database_url

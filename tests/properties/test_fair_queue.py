@@ -104,7 +104,7 @@ async def run_history(
     database = Database(database_url)
     try:
         if await waiting_jobs(database):  # left by a failed history
-            await empty(database)
+            empty(database_url)
         model, workers = await set_up(database, given_projects)
         for operation, number in history:
             await apply(operation, number, database, model, workers)

@@ -243,7 +243,7 @@ async def served(
     """Run one instance for the tests of a file; each test has its own project."""
     home = tmp_path_factory.mktemp("agents")
     database, redis = Database(database_url), Redis.from_url(servers.redis_url)
-    await empty(database)
+    empty(database_url)
     settings = Settings(home=home, port=8123, public_url=None)
     instance = AppContext(
         settings=settings,

@@ -202,7 +202,7 @@ async def served(
     """Serve one instance with one worker for the tests of a module; each test has its own projects."""
     home = tmp_path_factory.mktemp("market")
     database, redis = Database(database_url), Redis.from_url(servers.redis_url)
-    await empty(database)
+    empty(database_url)
     settings = Settings(home=home, port=8123, public_url=None, market_fee_pct=10)
     instance = AppContext(
         settings=settings,

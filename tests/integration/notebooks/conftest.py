@@ -140,7 +140,7 @@ async def served(
     """Serve one instance without a worker for the tests of a file."""
     home = tmp_path_factory.mktemp("notebooks")
     database, redis = Database(database_url), Redis.from_url(servers.redis_url)
-    await empty(database)
+    empty(database_url)
     instance = AppContext(
         settings=Settings(home=home, port=8123, public_url=None, **notebook_settings),
         database=database,
