@@ -61,7 +61,7 @@ PYTHON = {
             assert await reader.read() == b""
             server.close()
         asyncio.run(main())
-        assert subprocess.run("sleep 30", shell=True, preexec_fn=lambda: signal.alarm(1)).returncode != 0
+        assert subprocess.run("exec sleep 30", shell=True, preexec_fn=lambda: signal.alarm(1)).returncode != 0
         threading.Timer(0.01, lambda: None).start()
     """,
     "files": """
