@@ -17,7 +17,7 @@ from backend.evals.schemas import (
     CaseRead,
     Comparison,
     EvalRunRead,
-    GivenCase,
+    SuiteCaseRead,
     SuiteCreate,
     SuiteRead,
 )
@@ -115,12 +115,14 @@ async def list_dataset(
     version: Annotated[
         int | None, Query(ge=1, le=MAX_VERSION, description="Default: the active version.")
     ] = None,
-) -> list[GivenCase]:
+) -> list[SuiteCaseRead]:
     """List every case that a suite of the skill would run: those of the version's dataset, and saved cases."""
     found = await targets.list_cases(
         session, principal, page, skillpack=skillpack, skill=skill, version=version, storage=context.storage
     )
-    return [GivenCase.model_validate(one, from_attributes=True) for one in linked(request, response, found)]
+    return [
+        SuiteCaseRead.model_validate(one, from_attributes=True) for one in linked(request, response, found)
+    ]
 
 
 @router.get("/evals/{suite_id}", summary="Read a suite")
@@ -155,9 +157,9 @@ async def cancel_suite(suite_id: UUID, principal: PrincipalDep, session: Session
 
 @router.post("/evals/{suite_id}/baseline", summary="Make a suite the baseline of its skill")
 @permissions.needs("evals:write", "evals:read", role=Role.DEVELOPER)
-async def make_baseline(suite_id: UUID, principal: PrincipalDep, session: SessionDep) -> SuiteRead:
+async def create_baseline(suite_id: UUID, principal: PrincipalDep, session: SessionDep) -> SuiteRead:
     """Make a reviewed suite the baseline of its skill. Gates reject versions that are worse."""
-    return await suites.make_baseline(session, principal, suite_id)
+    return await suites.create_baseline(session, principal, suite_id)
 
 
 @router.post(

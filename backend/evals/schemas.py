@@ -68,7 +68,7 @@ class CaseRead(_Read):
     created_at: datetime
 
 
-class GivenCase(_Read):
+class SuiteCaseRead(_Read):
     """A case as a suite would run it."""
 
     case_id: str
@@ -189,7 +189,7 @@ class EvalRunRead(RunOutcome):
     """The same run of the suite in `?base=`."""
 
 
-class Side(_Read):
+class ComparedSuite(_Read):
     """One side of a comparison."""
 
     suite_id: UUID
@@ -214,8 +214,8 @@ class Comparison(_Read):
     """Two suites of one skill in comparison."""
 
     skill: str
-    base: Side
-    head: Side
+    base: ComparedSuite
+    head: ComparedSuite
     deltas: Deltas
     regressed: bool
     """The head passes less often, or its mean score is more than 2 points lower."""

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.evals.errors import NothingToCompare
-from backend.evals.schemas import Comparison, Deltas, Numbers, Side
+from backend.evals.schemas import ComparedSuite, Comparison, Deltas, Numbers
 from backend.evals.summary import RunState, run_states
 from backend.evals.tables import EvalSuite
 from backend.identity.auth.principal import Principal, Role, visible
@@ -137,9 +137,9 @@ def _is_known(state: RunState) -> bool:
     return state.error is not None or state.finished_at is not None
 
 
-def _side(suite: EvalSuite) -> Side:
+def _side(suite: EvalSuite) -> ComparedSuite:
     numbers = Numbers.model_validate(suite.summary)
-    return Side(
+    return ComparedSuite(
         suite_id=suite.id,
         version=suite.deployment_version,
         pass_rate_pct=numbers.pass_rate_pct,

@@ -142,7 +142,7 @@ async def cancel(session: AsyncSession, principal: Principal, suite_id: UUID) ->
     return await view(session, suite)
 
 
-async def make_baseline(session: AsyncSession, principal: Principal, suite_id: UUID) -> SuiteRead:
+async def create_baseline(session: AsyncSession, principal: Principal, suite_id: UUID) -> SuiteRead:
     """Make a reviewed suite the baseline, with which later versions are compared.
 
     Raises:

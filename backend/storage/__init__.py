@@ -192,7 +192,7 @@ class Storage(Protocol):
     async def measure(self, project_id: UUID) -> DriveSize:
         """Return the size of the drive; this reads all of its metadata, and may take long."""
 
-    async def make_folder(self, project_id: UUID, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
+    async def create_folder(self, project_id: UUID, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
         """Create a folder and its parents, if they do not exist.
 
         Raises:

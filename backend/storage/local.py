@@ -103,8 +103,8 @@ class LocalStorage:
         """See `Storage.measure`."""
         return await to_thread(folders.measure, self._drive(project_id))
 
-    async def make_folder(self, project_id: UUID, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
-        """See `Storage.make_folder`."""
+    async def create_folder(self, project_id: UUID, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
+        """See `Storage.create_folder`."""
         drive = self.drive_dir(project_id, owner_uid)
         return await to_thread(folders.make, drive, path, owner_uid=owner_uid)
 

@@ -10,7 +10,7 @@ import reflex as rx
 from backend.administration.projects import creation
 from backend.authoring.drafts import publishing, templates
 from backend.execution.jobs import activity
-from backend.execution.jobs.activity import Bar
+from backend.execution.jobs.activity import JobActivityRead
 from backend.execution.jobs.queries import JobFilter, list_jobs
 from backend.identity.auth.membership import Membership, act_in, memberships
 from backend.identity.auth.principal import Principal
@@ -162,7 +162,7 @@ def _heights(bars: Any) -> list[str]:
     return [_height(bar, highest) for bar in bars] if highest else []
 
 
-def _height(bar: Bar, highest: int) -> str:
+def _height(bar: JobActivityRead, highest: int) -> str:
     return f"{max(6, round(100 * bar.jobs / highest)) if bar.jobs else 0}%"
 
 

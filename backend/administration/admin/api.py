@@ -98,7 +98,7 @@ async def add_user(
     response_model=PasswordLinkRead,
 )
 @permissions.operators_only()
-async def make_password_link(
+async def create_password_link(
     user_id: UUID,
     operator: OperatorDep,
     session: SessionDep,

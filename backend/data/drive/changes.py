@@ -21,7 +21,7 @@ MAX_DELETED: Final = 2_000
 _CHUNK_BYTES: Final = 1 << 20
 
 
-async def make_folder(context: AppContext, principal: Principal, path: str) -> DriveEntryRead:
+async def create_folder(context: AppContext, principal: Principal, path: str) -> DriveEntryRead:
     """Create a folder and its missing parents.
 
     Raises:
@@ -37,7 +37,7 @@ async def make_folder(context: AppContext, principal: Principal, path: str) -> D
     await usage.current(drives, project_id)
     async with usage.reserved(drives, project_id, 0, 1) as space, context.database.transaction() as session:
         owner_uid = await ingest.owner_uid(session, principal)
-        entry = await context.storage.make_folder(project_id, folder, owner_uid=owner_uid)
+        entry = await context.storage.create_folder(project_id, folder, owner_uid=owner_uid)
         await audit.record(session, principal, "drive.folder_made", str(folder))
         space.keep()  # an existing folder counts twice until the next recount
     return DriveEntryRead.of(entry)

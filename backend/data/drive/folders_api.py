@@ -42,10 +42,10 @@ async def get_drive_metadata(
 
 @router.post("/drive/folders", summary="Create a folder")
 @permissions.needs("drive:write", role=Role.DEVELOPER)
-async def make_folder(body: FolderCreate, principal: PrincipalDep, context: ContextDep) -> DriveEntryRead:
+async def create_folder(body: FolderCreate, principal: PrincipalDep, context: ContextDep) -> DriveEntryRead:
     """Create a folder and its missing parents. An existing folder is not changed."""
     principal.require(Role.DEVELOPER, "drive:write")
-    return await changes.make_folder(context, principal, body.path)
+    return await changes.create_folder(context, principal, body.path)
 
 
 @router.delete("/drive/folders/{path:path}", summary="Delete a folder with its content")

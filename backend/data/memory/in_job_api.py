@@ -15,7 +15,7 @@ from backend.identity.auth.principal import Role
 router = APIRouter(route_class=AuthorizedRoute, tags=["in a job"])
 
 
-class Forgotten(BaseModel):
+class MemoryDeletedRead(BaseModel):
     """The record is hidden."""
 
     forgotten: bool = True
@@ -39,7 +39,7 @@ async def get_memory_in_job(body: MemoryId, principal: PrincipalDep, session: Se
 
 @router.post("/memory/forget", summary="Forget a record, in a job")
 @permissions.needs("memory:write", role=Role.DEVELOPER)
-async def forget_memory_in_job(body: MemoryId, principal: PrincipalDep, session: SessionDep) -> Forgotten:
+async def forget_memory_in_job(body: MemoryId, principal: PrincipalDep, session: SessionDep) -> MemoryDeletedRead:
     """Hide a record from searches and lists."""
     await deletion.forget(session, principal, body.id, reason=body.reason)
-    return Forgotten()
+    return MemoryDeletedRead()

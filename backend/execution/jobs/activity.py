@@ -21,7 +21,7 @@ MAX_HOURS: Final = 168
 MAX_BARS: Final = 168
 
 
-class Bar(BaseModel):
+class JobActivityRead(BaseModel):
     """The jobs that were submitted in one time slot."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -42,7 +42,7 @@ class Bar(BaseModel):
 
 async def bars(
     session: AsyncSession, principal: Principal, *, hours: int = 24, count: int = 48
-) -> Sequence[Bar]:
+) -> Sequence[JobActivityRead]:
     """Return `count` slots of the last `hours`, oldest first, including those without jobs.
 
     Slots start at multiples of their length, so that a job stays in the same slot.
@@ -73,10 +73,10 @@ async def bars(
     return [_bar(rows_by_slot.get(number), _slot_start(number, step_s)) for number in range(first, last + 1)]
 
 
-def _bar(row: Any, starts_at: datetime) -> Bar:
+def _bar(row: Any, starts_at: datetime) -> JobActivityRead:
     if row is None:
-        return Bar(starts_at=starts_at, jobs=0, succeeded=0, failed=0, cost_micros=0)
-    return Bar(
+        return JobActivityRead(starts_at=starts_at, jobs=0, succeeded=0, failed=0, cost_micros=0)
+    return JobActivityRead(
         starts_at=starts_at,
         jobs=row.jobs,
         succeeded=row.succeeded,

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from backend.execution.jobs import activity
-from backend.execution.jobs.activity import Bar
+from backend.execution.jobs.activity import JobActivityRead
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
@@ -23,6 +23,6 @@ async def get_activity(
     principal: PrincipalDep,
     hours: Annotated[int, Query(ge=1, le=activity.MAX_HOURS)] = 24,
     bars: Annotated[int, Query(ge=1, le=activity.MAX_BARS)] = 48,
-) -> Sequence[Bar]:
+) -> Sequence[JobActivityRead]:
     """Count the jobs that were submitted in the last hours, in time slots of equal length, oldest first."""
     return await activity.bars(session, principal, hours=hours, count=bars)

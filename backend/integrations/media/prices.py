@@ -10,7 +10,7 @@ from backend.integrations.media.model_families import Family, Kind, MediaPrice, 
 from backend.money.pricing import billed_micros
 
 
-class MediaRateHere(BaseModel):
+class MediaRateRead(BaseModel):
     """Price of a unit in micro-dollars, including the margin."""
 
     micros: int
@@ -32,7 +32,7 @@ class MediaModelPrice(BaseModel):
     """Price of a unit in micro-dollars, including the margin."""
     with_audio_micros: int | None = None
     """Of a video with sound."""
-    at: dict[str, MediaRateHere] = {}
+    at: dict[str, MediaRateRead] = {}
     """By resolution, if the price differs."""
 
     @classmethod
@@ -50,15 +50,15 @@ class MediaModelPrice(BaseModel):
             per=None if price is None else price.per,
             micros=0 if price is None else billed_micros(price.nanos(), margin_pct),
             with_audio_micros=_with_audio(price, margin_pct),
-            at={} if price is None else {name: _rate_here(price, name, margin_pct) for name in price.at},
+            at={} if price is None else {name: _rate_with_margin(price, name, margin_pct) for name in price.at},
         )
 
 
-def _rate_here(price: MediaPrice, resolution: str, margin_pct: int) -> MediaRateHere:
+def _rate_with_margin(price: MediaPrice, resolution: str, margin_pct: int) -> MediaRateRead:
     has_sound_price = price.at[resolution].with_audio_usd is not None
     nanos = price.nanos(resolution=resolution)
     with_sound = price.nanos(resolution=resolution, has_audio=True) if has_sound_price else None
-    return MediaRateHere(
+    return MediaRateRead(
         micros=billed_micros(nanos, margin_pct),
         with_audio_micros=None if with_sound is None else billed_micros(with_sound, margin_pct),
     )

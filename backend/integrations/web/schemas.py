@@ -23,7 +23,7 @@ class WebSearch(BaseModel):
     max_results: _Results = 5
 
 
-class FoundPage(BaseModel):
+class WebSearchResult(BaseModel):
     """A page in the results."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -37,7 +37,7 @@ class FoundPage(BaseModel):
 class WebSearchRead(BaseModel):
     """The results of a search."""
 
-    results: list[FoundPage]
+    results: list[WebSearchResult]
     billed_micros: int
     billed_usd: float
 

@@ -37,7 +37,13 @@ from backend.integrations.web.errors import (
     WebBusy,
     WebFailed,
 )
-from backend.integrations.web.schemas import FoundPage, WebPageFetch, WebPageRead, WebSearch, WebSearchRead
+from backend.integrations.web.schemas import (
+    WebPageFetch,
+    WebPageRead,
+    WebSearch,
+    WebSearchRead,
+    WebSearchResult,
+)
 from backend.integrations.web.search import Endpoint, Found
 from backend.money.ledger import service as ledger
 from backend.skills.manifest.types import Skill
@@ -70,7 +76,7 @@ async def search(context: AppContext, principal: Principal, request: WebSearch) 
         raise WebFailed(f"{error} Nothing was charged.") from None
     await _pay(context, attempt, found)
     billed = found.used.billed_micros
-    pages = [FoundPage(title=hit.title, url=hit.url, text=hit.text) for hit in found.hits]
+    pages = [WebSearchResult(title=hit.title, url=hit.url, text=hit.text) for hit in found.hits]
     return WebSearchRead(results=pages, billed_micros=billed, billed_usd=billed / 1e6)
 
 

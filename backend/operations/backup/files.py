@@ -67,7 +67,7 @@ class Folders:
         """Create the last folder, if it is empty."""
         if self._pending is not None:
             drive, folder = self._pending
-            await self._storage.make_folder(drive.project_id, folder, owner_uid=drive.owner_uid)
+            await self._storage.create_folder(drive.project_id, folder, owner_uid=drive.owner_uid)
             self._pending = None
 
 

@@ -179,8 +179,8 @@ class SupabaseStorage:
         """See `Storage.measure`."""
         return await folders.measure(self._drives, project_id)
 
-    async def make_folder(self, project_id: UUID, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
-        """See `Storage.make_folder`."""
+    async def create_folder(self, project_id: UUID, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
+        """See `Storage.create_folder`."""
         if path != ROOT and await self._drives.find(keys.object_key(project_id, path)) is not None:
             raise PathTaken(str(path), "A file")
         if not await self._drives.has_below(keys.folder_prefix(project_id, path)):

@@ -242,18 +242,6 @@ export interface Balance {
   workspace_id: string;
 }
 
-/** The jobs that were submitted in one time slot. */
-export interface Bar {
-  /** The former name of `starts_at`. Removed in 0.3. */
-  begins_at: string;
-  /** Their cost. Subjobs are counted separately. */
-  cost_micros: number;
-  failed: number;
-  jobs: number;
-  starts_at: string;
-  succeeded: number;
-}
-
 /** A new budget. */
 export interface BudgetCreate {
   /** The percentage of the limit at which an alert is sent, once per window; null: no alert. */
@@ -407,15 +395,26 @@ export interface CellsUpdate {
   cells: CellRun[];
 }
 
+/** One side of a comparison. */
+export interface ComparedSuite {
+  is_baseline: boolean;
+  mean_cost_micros: number | null;
+  mean_latency_ms: number | null;
+  mean_score: number | null;
+  pass_rate_pct: number | null;
+  suite_id: string;
+  version: number | null;
+}
+
 /** Two suites of one skill in comparison. */
 export interface Comparison {
-  base: Side;
+  base: ComparedSuite;
   /** Cases that passed in every run of the base, but not in every run of the head; at most 100. */
   broken_cases: string[];
   deltas: Deltas;
   /** Cases that passed in every run of the head, but not in every run of the base; at most 100. */
   fixed_cases: string[];
-  head: Side;
+  head: ComparedSuite;
   /** The former name of `fixed_cases`. Removed in 0.3. */
   mended_cases: string[];
   /** The head passes less often, or its mean score is more than 2 points lower. */
@@ -582,16 +581,6 @@ export interface DeploymentSummary {
   version: number | null;
   /** The same as `project_id`. */
   workspace_id: string;
-}
-
-/** Purpose, inputs and outputs of a skill. */
-export interface Described {
-  /** JSON Schema 2020-12, like `output_schema`. */
-  input_schema: Record<string, unknown>;
-  output_schema: Record<string, unknown>;
-  required: string[];
-  summary: string;
-  target: string;
 }
 
 /** The changes from `base` to `head`. */
@@ -971,11 +960,6 @@ export interface FolderCreate {
   path: string;
 }
 
-/** The record is hidden. */
-export interface Forgotten {
-  forgotten?: boolean;
-}
-
 /** Body of `POST /v1/jobs/{id}/fork`. */
 export interface ForkCreate {
   /** Changes to the copied steps. */
@@ -1008,14 +992,6 @@ export type ForkedEvent = EventRead & {
   };
   type: "forked";
 };
-
-/** A page in the results. */
-export interface FoundPage {
-  /** The excerpt of the search engine. */
-  text: string;
-  title: string;
-  url: string;
-}
 
 /** The function of a deterministic skill was called. */
 export type FunctionStartEvent = EventRead & {
@@ -1052,20 +1028,6 @@ export interface GateRead {
   state: "gating" | "passed" | "refused" | "superseded";
   /** One for each skill that has a gate. */
   suites?: string[];
-}
-
-/** A case as a suite would run it. */
-export interface GivenCase {
-  case_id: string;
-  expected: unknown;
-  has_expected: boolean;
-  inputs: Record<string, unknown>;
-  /** The former name of `saved_case_id`. Removed in 0.3. */
-  kept_id: string | null;
-  /** The ID by which a saved case is deleted. `null`: it belongs to the version's dataset. */
-  saved_case_id: string | null;
-  source_job_id: string | null;
-  tags: string[];
 }
 
 /** Scores the output of a run. */
@@ -1136,6 +1098,18 @@ export interface InvitationRead {
   expires_at: string;
   id: string;
   role: "owner" | "admin" | "developer" | "viewer";
+}
+
+/** The jobs that were submitted in one time slot. */
+export interface JobActivityRead {
+  /** The former name of `starts_at`. Removed in 0.3. */
+  begins_at: string;
+  /** Their cost. Subjobs are counted separately. */
+  cost_micros: number;
+  failed: number;
+  jobs: number;
+  starts_at: string;
+  succeeded: number;
 }
 
 /** Body of `POST /v1/jobs`. */
@@ -1697,7 +1671,7 @@ export interface MediaMeta {
 /** A media model with its abilities and prices. */
 export interface MediaModelPrice {
   /** By resolution, if the price differs. */
-  at?: Record<string, MediaRateHere>;
+  at?: Record<string, MediaRateRead>;
   kind: "image" | "video" | "audio";
   /** Price of a unit in micro-dollars, including the margin. */
   micros: number;
@@ -1711,7 +1685,7 @@ export interface MediaModelPrice {
 }
 
 /** Price of a unit in micro-dollars, including the margin. */
-export interface MediaRateHere {
+export interface MediaRateRead {
   micros: number;
   with_audio_micros?: number | null;
 }
@@ -1762,6 +1736,11 @@ export interface MemoryChangeRead {
   reason: string;
   version: number;
   written_by: string;
+}
+
+/** The record is hidden. */
+export interface MemoryDeletedRead {
+  forgotten?: boolean;
 }
 
 /** A record that a search found. */
@@ -2731,17 +2710,6 @@ export interface SessionsEnded {
   ended: number;
 }
 
-/** One side of a comparison. */
-export interface Side {
-  is_baseline: boolean;
-  mean_cost_micros: number | null;
-  mean_latency_ms: number | null;
-  mean_score: number | null;
-  pass_rate_pct: number | null;
-  suite_id: string;
-  version: number | null;
-}
-
 /** A file to create a URL for. */
 export interface SignedUrlCreate {
   /** Path from the root of the drive. */
@@ -3004,6 +2972,16 @@ export interface SubagentCreate {
   version?: number | null;
 }
 
+/** Purpose, inputs and outputs of a skill. */
+export interface SubagentDescriptionRead {
+  /** JSON Schema 2020-12, like `output_schema`. */
+  input_schema: Record<string, unknown>;
+  output_schema: Record<string, unknown>;
+  required: string[];
+  summary: string;
+  target: string;
+}
+
 /** A job that this job called has ended. */
 export type SubagentEndEvent = EventRead & {
   payload: {
@@ -3074,6 +3052,20 @@ export type SucceededEvent = EventRead & {
   };
   type: "succeeded";
 };
+
+/** A case as a suite would run it. */
+export interface SuiteCaseRead {
+  case_id: string;
+  expected: unknown;
+  has_expected: boolean;
+  inputs: Record<string, unknown>;
+  /** The former name of `saved_case_id`. Removed in 0.3. */
+  kept_id: string | null;
+  /** The ID by which a saved case is deleted. `null`: it belongs to the version's dataset. */
+  saved_case_id: string | null;
+  source_job_id: string | null;
+  tags: string[];
+}
 
 /** Body of `POST /v1/skillpacks/{skillpack}/evals`. */
 export interface SuiteCreate {
@@ -3428,7 +3420,15 @@ export interface WebSearch {
 export interface WebSearchRead {
   billed_micros: number;
   billed_usd: number;
-  results: FoundPage[];
+  results: WebSearchResult[];
+}
+
+/** A page in the results. */
+export interface WebSearchResult {
+  /** The excerpt of the search engine. */
+  text: string;
+  title: string;
+  url: string;
 }
 
 /** A new webhook. */
@@ -3542,6 +3542,9 @@ export type ApprovalView = ApprovalRead;
 /** @deprecated Use `AuditRead`. */
 export type AuditAnswer = AuditRead;
 
+/** @deprecated Use `JobActivityRead`. */
+export type Bar = JobActivityRead;
+
 /** @deprecated Use `BudgetRead`. */
 export type BudgetAnswer = BudgetRead;
 
@@ -3590,6 +3593,9 @@ export type DeploymentAnswer = DeploymentRead;
 /** @deprecated Use `SubagentsDescribe`. */
 export type DescribeAsked = SubagentsDescribe;
 
+/** @deprecated Use `SubagentDescriptionRead`. */
+export type Described = SubagentDescriptionRead;
+
 /** @deprecated Use `DiffRead`. */
 export type DiffAnswer = DiffRead;
 
@@ -3629,11 +3635,20 @@ export type FileChangeAnswer = FileChangeRead;
 /** @deprecated Use `FolderCreate`. */
 export type FolderAsked = FolderCreate;
 
+/** @deprecated Use `MemoryDeletedRead`. */
+export type Forgotten = MemoryDeletedRead;
+
 /** @deprecated Use `ForkCreate`. */
 export type ForkRequest = ForkCreate;
 
+/** @deprecated Use `WebSearchResult`. */
+export type FoundPage = WebSearchResult;
+
 /** @deprecated Use `GateRead`. */
 export type GateView = GateRead;
+
+/** @deprecated Use `SuiteCaseRead`. */
+export type GivenCase = SuiteCaseRead;
 
 /** @deprecated Use `InvitationRead`. */
 export type InvitationAnswer = InvitationRead;
@@ -3682,6 +3697,9 @@ export type MediaAnswer = MediaRead;
 
 /** @deprecated Use `MediaCreate`. */
 export type MediaAsked = MediaCreate;
+
+/** @deprecated Use `MediaRateRead`. */
+export type MediaRateHere = MediaRateRead;
 
 /** @deprecated Use `MemberRead`. */
 export type MemberAnswer = MemberRead;
@@ -3817,6 +3835,9 @@ export type SecretAsked = SecretUpdate;
 
 /** @deprecated Use `SessionRead`. */
 export type SessionAnswer = SessionRead;
+
+/** @deprecated Use `ComparedSuite`. */
+export type Side = ComparedSuite;
 
 /** @deprecated Use `SignedUrlRead`. */
 export type SignAnswer = SignedUrlRead;
@@ -4784,7 +4805,7 @@ export class Api {
    *
    * A restricted key needs `drive:write`.
    */
-  makeFolder(given: {
+  createFolder(given: {
       body: FolderCreate;
     }, options: CallOptions = {}): Promise<DriveEntryRead> {
     return this.transport.json("POST", "/v1/drive/folders", {
@@ -4999,7 +5020,7 @@ export class Api {
    *
    * A restricted key needs `evals:write` and `evals:read`.
    */
-  makeBaseline(given: {
+  createBaseline(given: {
       suite_id: string;
     }, options: CallOptions = {}): Promise<SuiteRead> {
     return this.transport.json("POST", `/v1/evals/${encodeURIComponent(given.suite_id)}/baseline`, {}, options);
@@ -5145,7 +5166,7 @@ export class Api {
    * Earlier links stop working. The link is returned only once. Passwords of operators are reset on the server
    * instead.
    */
-  makePasswordLink(given: {
+  createPasswordLink(given: {
       user_id: string;
       /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
@@ -5251,7 +5272,7 @@ export class Api {
   getActivity(given: {
       hours?: number;
       bars?: number;
-    } = {}, options: CallOptions = {}): Promise<Bar[]> {
+    } = {}, options: CallOptions = {}): Promise<JobActivityRead[]> {
     return this.transport.json("GET", "/v1/jobs/activity", {
       query: { hours: given.hours, bars: given.bars },
     }, options);
@@ -5761,7 +5782,7 @@ export class Api {
    */
   forgetMemoryInJob(given: {
       body: MemoryId;
-    }, options: CallOptions = {}): Promise<Forgotten> {
+    }, options: CallOptions = {}): Promise<MemoryDeletedRead> {
     return this.transport.json("POST", "/v1/memory/forget", {
       body: given.body,
     }, options);
@@ -6922,7 +6943,7 @@ export class Api {
       limit?: number;
       /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
-    }, options: CallOptions = {}): Promise<GivenCase[]> {
+    }, options: CallOptions = {}): Promise<SuiteCaseRead[]> {
     return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/evals/dataset`, {
       query: { skill: given.skill, version: given.version, limit: given.limit, cursor: given.cursor },
     }, options);
@@ -7126,7 +7147,7 @@ export class Api {
    */
   describeSubagent(given: {
       body: SubagentsDescribe;
-    }, options: CallOptions = {}): Promise<Described> {
+    }, options: CallOptions = {}): Promise<SubagentDescriptionRead> {
     return this.transport.json("POST", "/v1/subagent/describe", {
       body: given.body,
     }, options);
@@ -7429,6 +7450,21 @@ export class Api {
   /** @deprecated Use `listWaitingJobs`. */
   listWaiting(...given: Parameters<Api["listWaitingJobs"]>): ReturnType<Api["listWaitingJobs"]> {
     return this.listWaitingJobs(...given);
+  }
+
+  /** @deprecated Use `createBaseline`. */
+  makeBaseline(...given: Parameters<Api["createBaseline"]>): ReturnType<Api["createBaseline"]> {
+    return this.createBaseline(...given);
+  }
+
+  /** @deprecated Use `createFolder`. */
+  makeFolder(...given: Parameters<Api["createFolder"]>): ReturnType<Api["createFolder"]> {
+    return this.createFolder(...given);
+  }
+
+  /** @deprecated Use `createPasswordLink`. */
+  makePasswordLink(...given: Parameters<Api["createPasswordLink"]>): ReturnType<Api["createPasswordLink"]> {
+    return this.createPasswordLink(...given);
   }
 
   /** @deprecated Use `putMemoryInJob`. */

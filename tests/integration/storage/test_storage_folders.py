@@ -33,7 +33,7 @@ async def move(drive: ProjectDrive, source: str, target: str, *, is_replacing: b
 
 
 async def make(drive: ProjectDrive, path: str) -> None:
-    await drive.storage.make_folder(drive.project_id, parse_drive_path(path), owner_uid=drive.owner_uid)
+    await drive.storage.create_folder(drive.project_id, parse_drive_path(path), owner_uid=drive.owner_uid)
 
 
 async def test_empty_folder_is_created_listed_and_deleted(drive: ProjectDrive) -> None:

@@ -13,7 +13,7 @@ from backend.core.schemas import ErrorCode, Text
 from backend.execution.jobs.status import Status
 from backend.execution.jobs.subjobs import subagents
 from backend.execution.jobs.subjobs.subagents import SubagentCall
-from backend.execution.jobs.subjobs.target import Described, describe
+from backend.execution.jobs.subjobs.target import SubagentDescriptionRead, describe
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
@@ -77,7 +77,7 @@ class SubagentsDescribe(BaseModel):
 @permissions.jobs_only("jobs:submit")
 async def describe_subagent(
     body: SubagentsDescribe, principal: PrincipalDep, session: SessionDep
-) -> Described:
+) -> SubagentDescriptionRead:
     """Describe the skill that the job of the token would call by this name."""
     return await describe(session, principal, body.target)
 

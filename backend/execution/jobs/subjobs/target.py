@@ -22,7 +22,7 @@ from backend.skills.deployments.active import resolve_skill
 from backend.skills.manifest.types import Manifest, Skill
 
 
-class Described(BaseModel):
+class SubagentDescriptionRead(BaseModel):
     """Purpose, inputs and outputs of a skill."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -92,7 +92,7 @@ async def resolve_callee(
 
 async def describe(
     session: AsyncSession, principal: Principal, target: str, *, is_by_model: bool = False
-) -> Described:
+) -> SubagentDescriptionRead:
     """Describe the skill that the job would call by this name.
 
     Raises:
@@ -106,7 +106,7 @@ async def describe(
     if caller is None:
         raise Missing("The calling job does not exist any more.")
     skill = (await resolve_callee(session, principal, caller, target, is_by_model=is_by_model)).skill
-    return Described(
+    return SubagentDescriptionRead(
         target=target,
         summary=skill.description,
         input_schema=skill.input_json_schema,
