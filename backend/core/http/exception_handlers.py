@@ -119,6 +119,8 @@ def _problem_message(one: Mapping[str, Any]) -> str:
         return "The field is required."
     if one["type"] == "extra_forbidden":
         return "The field is unknown. Check its spelling, or remove it."
+    if one["type"] == "uuid_parsing":
+        return f"{str(one['input'])[:60]!r} is not a UUID."
     message: str = one["msg"]
     if "Expected UploadFile" in message:
         return "The field is a file: send it as a part of the form with a file name."

@@ -1,9 +1,12 @@
-"""Replace routes of the API in error messages with the equivalent commands."""
+"""Replace what users of the API know in error messages with what users of the command know."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
+
+from puras.client import Problem
 
 _COMMANDS: Final = {
     "GET /v1/approvals": "puras approvals",
@@ -19,6 +22,12 @@ _COMMANDS: Final = {
     "GET /v1/skills": "puras skills",
     "POST /v1/skillpacks/{skillpack}/evals": "puras eval",
 }
+_LISTS: Final = {
+    "approval_id": "`puras approvals` lists the approvals.",
+    "job_id": "`puras jobs` lists the jobs.",
+    "suite_id": "Use the ID of a suite that `puras eval` has started.",
+}
+"""Where the IDs in arguments are found, by the names of the parameters that they become."""
 _ROUTE: Final = re.compile(r"`?\b(GET|POST|PUT|PATCH|DELETE) (/v1/[\w/{}…-]+)`?")
 
 
@@ -30,3 +39,13 @@ def with_commands(text: str) -> str:
         return route[0] if command is None else f"`{command}`"
 
     return _ROUTE.sub(command_of, text)
+
+
+def invalid_id(problems: Sequence[Problem]) -> str | None:
+    """Return a message if the only problem is an argument that is not an ID; the path names a part of the route."""
+    match problems:
+        case [Problem(path, message)] if (
+            name := path.removeprefix("path.").removeprefix("query.")
+        ) in _LISTS:
+            return f"The {name.replace('_id', ' ID')} is not valid. {message} {_LISTS[name]}"
+    return None

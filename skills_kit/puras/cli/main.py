@@ -23,7 +23,7 @@ from puras.cli import (
     starting,
 )
 from puras.cli.exits import NoKey, UsageProblem
-from puras.cli.hints import with_commands
+from puras.cli.hints import invalid_id, with_commands
 from puras.cli.session import Session
 from puras.client import JobError, Problem, PurasAPIError
 
@@ -75,6 +75,8 @@ def _rejected(error: PurasAPIError, session: Session) -> int:
         printing.answer_json({"detail": error.detail, "status": error.status, **error.fields})
         return code
     problems = error.errors
+    if text := invalid_id(problems):
+        return _failed(text, code)
     for one in problems:
         printing.say(printing.problem(one))
     return _failed(

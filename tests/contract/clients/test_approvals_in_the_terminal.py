@@ -84,3 +84,22 @@ def test_eval_reports_its_progress_and_pending_approvals(desk: dict[str, str], t
         puras(desk, "approve", puras(desk, "approvals").splitlines()[1].split()[0])
         assert running.wait(60) in (0, 1)
     assert "1 of 1" in output.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ("approve", "WRONG"),
+            "The approval ID is not valid. 'WRONG' is not a UUID. `puras approvals` lists the approvals.",
+        ),
+        (("replay", "WRONG"), "The job ID is not valid. 'WRONG' is not a UUID. `puras jobs` lists the jobs."),
+    ],
+)
+def test_argument_that_is_no_id_is_reported_with_the_command_that_lists_ids(
+    desk: dict[str, str], words: tuple[str, ...], message: str
+) -> None:
+    command = [sys.executable, "-m", "puras.cli", *words]
+    ended = subprocess.run(command, env=desk, check=False, capture_output=True, text=True, timeout=60)
+    assert ended.returncode != 0
+    assert ended.stderr == f"puras: {message}\n"
