@@ -39,7 +39,9 @@ async def get_memory_in_job(body: MemoryId, principal: PrincipalDep, session: Se
 
 @router.post("/memory/forget", summary="Forget a record, in a job")
 @permissions.needs("memory:write", role=Role.DEVELOPER)
-async def forget_memory_in_job(body: MemoryId, principal: PrincipalDep, session: SessionDep) -> MemoryDeletedRead:
+async def forget_memory_in_job(
+    body: MemoryId, principal: PrincipalDep, session: SessionDep
+) -> MemoryDeletedRead:
     """Hide a record from searches and lists."""
     await deletion.forget(session, principal, body.id, reason=body.reason)
     return MemoryDeletedRead()

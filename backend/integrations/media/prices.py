@@ -50,7 +50,9 @@ class MediaModelPrice(BaseModel):
             per=None if price is None else price.per,
             micros=0 if price is None else billed_micros(price.nanos(), margin_pct),
             with_audio_micros=_with_audio(price, margin_pct),
-            at={} if price is None else {name: _rate_with_margin(price, name, margin_pct) for name in price.at},
+            at={}
+            if price is None
+            else {name: _rate_with_margin(price, name, margin_pct) for name in price.at},
         )
 
 

@@ -70,7 +70,7 @@ _SET_FAILING = text("""
 update webhooks set failing_since = clock_timestamp()
 where id = :webhook_id and project_id = :project_id and failing_since is null
 """)
-_SWITCH_OFF = text("""
+_DISABLE = text("""
 update webhooks set enabled = false, disabled_reason = :reason, updated_at = clock_timestamp()
 where id = :webhook_id and project_id = :project_id and enabled returning id
 """)
@@ -117,7 +117,7 @@ async def _failed(database: Database, claimed: Any, sent: Sent) -> None:
         failing_since = (await session.execute(_FAILING_SINCE, _webhook(claimed))).scalar_one_or_none()
         reason = _reason_to_stop(sent, failing_since)
         if reason is not None:
-            await _switch_off(session, claimed, reason)
+            await _disable(session, claimed, reason)
 
 
 def next_attempt_at(attempts: int) -> datetime:
@@ -140,15 +140,15 @@ def _reason_to_stop(sent: Sent, failing_since: datetime | None) -> str | None:
     return None
 
 
-async def _switch_off(session: AsyncSession, claimed: Any, reason: str) -> None:
-    switched = await session.execute(_SWITCH_OFF, _webhook(claimed) | {"reason": reason})
+async def _disable(session: AsyncSession, claimed: Any, reason: str) -> None:
+    disabled = await session.execute(_DISABLE, _webhook(claimed) | {"reason": reason})
     await fail_all(session, claimed.webhook_id, claimed.project_id)
-    if switched.first() is not None:
+    if disabled.first() is not None:
         target = f"webhook:{claimed.webhook_id}"
         await audit.record_in(
-            session, claimed.project_id, "system", "webhook.switched_off", target, reason=reason
+            session, claimed.project_id, "system", "webhook.disabled", target, reason=reason
         )
-        log.warning("webhook switched off", webhook_id=str(claimed.webhook_id), code_of_receiver=reason[:80])
+        log.warning("webhook disabled", webhook_id=str(claimed.webhook_id), code_of_receiver=reason[:80])
 
 
 def _webhook(claimed: Any) -> dict[str, Any]:

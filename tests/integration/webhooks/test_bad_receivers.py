@@ -130,7 +130,7 @@ async def test_receiver_that_returns_410_is_disabled_with_the_reason(
     read = await hooks.read(hook)
     assert (read["enabled"], "410" in read["disabled_reason"]) == (False, True)
     assert [one["status"] for one in await hooks.deliveries(hook)] == ["failed"]
-    actions = (await hooks.project.http.get("/v1/audit?action=webhook.switched_off")).json()
+    actions = (await hooks.project.http.get("/v1/audit?action=webhook.disabled")).json()
     assert [(action["actor"], action["target"]) for action in actions] == [
         ("system", f"webhook:{hook['id']}")
     ]
