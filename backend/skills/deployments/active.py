@@ -177,7 +177,7 @@ async def load_deployed_skill(
         known = (await manifests.of(session, (deployment_id,))).get(deployment_id)
         if known is None:
             raise DeploymentNotFound(str(deployment_id))
-        manifest, sha256 = known
+        manifest, sha256 = known.manifest, known.sha256
     found = manifest.find(skill_name) or inline_skills.agent_of(skill_name, manifest)
     if found is None:
         raise SkillNotFound(skill_name, ())
@@ -298,7 +298,7 @@ async def _chosen(session: AnySession, principal: Principal, rows: Sequence[Any]
     if len(having) > 1 and not having[0].is_default:
         raise SkillAmbiguous(name, [row.slug for row in having] if _may_list(principal) else ())
     row = having[0]
-    manifest, sha256 = known[row.deployment_id]
+    manifest, sha256 = known[row.deployment_id].manifest, known[row.deployment_id].sha256
     skill = manifest.find(name)
     if skill is None or skill.parent_skill is not None:
         raise SubskillNotSubmittable(name, name.rpartition("/")[0])
