@@ -28,7 +28,7 @@ from puras_inside import wire, zygote
 
 def serve(private):
     private = socket.socket(fileno=private)
-    wire.read_frame(private), wire.read_frame(private)
+    wire.read_frames(private)
     private.sendall(b'{"type":"started"}\\n')
     open("/drive/started", "w").close()
     while not os.path.exists("/drive/go"):

@@ -23,8 +23,8 @@ UNKNOWN_FLAG = 1 << 30
 FAMILY = """
 import os, sys, time
 sys.path.insert(0, {root!r})
-from workers.sandbox.guest import confine
-confine.adopt_orphans()
+from workers.sandbox.guest import privileges
+privileges.adopt_orphans()
 ending, end = os.pipe()
 reader, writer = os.pipe()
 leader = os.fork()

@@ -73,19 +73,26 @@ def test_deeply_nested_message_is_ignored(control: Pair) -> None:
     assert wire.receive(ours).body == {}
 
 
-@given(st.lists(st.binary(max_size=5000), max_size=5))
-def test_frames_are_read_as_they_were_written(bodies: list[bytes]) -> None:
+@given(st.binary(max_size=40_000), st.binary(max_size=40_000), st.integers(min_value=100, max_value=30_000))
+def test_frames_are_read_as_they_were_written(first: bytes, second: bytes, piece: int) -> None:
     ours, theirs = socket.socketpair()
+    data = wire.frame(first) + wire.frame(second)
+
+    def write() -> None:
+        for start in range(0, len(data), piece):
+            theirs.sendall(data[start : start + piece])
+
     with ours, theirs:
-        writer = threading.Thread(target=lambda: theirs.sendall(b"".join(map(wire.frame, bodies))))
+        writer = threading.Thread(target=write)
         writer.start()
-        assert [wire.read_frame(ours) for _ in bodies] == bodies
+        assert wire.read_frames(ours) == (first, second)
         writer.join()
 
 
-def test_incomplete_frame_is_ignored() -> None:
+@pytest.mark.parametrize("missing", [1, 5, 6, 13, 14, 18])
+def test_incomplete_frames_are_ignored(missing: int) -> None:
     ours, theirs = socket.socketpair()
     with ours, suppress(OSError):
-        theirs.sendall(wire.frame(b"whole")[:-1])
+        theirs.sendall((wire.frame(b"first") + wire.frame(b"whole"))[:-missing])
         theirs.close()
-        assert wire.read_frame(ours) is None
+        assert wire.read_frames(ours) is None

@@ -22,7 +22,7 @@ from weakref import WeakValueDictionary
 from backend.core.net.egress.connector import LOOKUPS_PER_TENANT, Connector
 from backend.core.net.egress.rules import Rule
 from workers.sandbox.egress.gateway import MAX_CONNECTIONS_PER_GATEWAY, Gateway
-from workers.sandbox.guest import confine, filters, wire
+from workers.sandbox.guest import confine, filters, privileges, wire
 from workers.sandbox.guest.syscalls import ARCHITECTURES
 
 _UNPRIVILEGED_UID: Final = 65534
@@ -134,9 +134,9 @@ class _Server:
 def _confine() -> None:
     """Drop all privileges that a proxy does not need."""
     if os.geteuid() == 0:
-        confine.become(_UNPRIVILEGED_UID)
-    confine.die_with_parent()
-    confine.set_dumpable(False)
+        privileges.become(_UNPRIVILEGED_UID)
+    privileges.die_with_parent()
+    privileges.set_dumpable(False)
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
     max_files = _MAX_OPEN_FILES if files == resource.RLIM_INFINITY else min(files, _MAX_OPEN_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max_files, max_files))

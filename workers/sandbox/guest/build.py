@@ -20,7 +20,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO, Any, Final, NamedTuple
 
-from . import confine, enclosure, interpreter
+from . import enclosure, interpreter
 
 JOBS: Final = "/jobs"
 RESULT_FILE: Final = "answer.json"
@@ -47,10 +47,8 @@ class Refused(Exception):
     """The package cannot be built; the message is for the author of the skill."""
 
 
-def main(namespaced: bool) -> None:
+def main() -> None:
     """Confine this process, carry out the step and write the result."""
-    if namespaced:
-        confine.leave_first_process()
     body = json.load(sys.stdin)
     plan = Plan(**body["plan"])
     enclosure.enter(enclosure.Enclosure.from_json(body["enclosure"]))

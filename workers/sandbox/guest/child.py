@@ -10,24 +10,26 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # `signal` without its enumerations
 import errno
-import json
 import os
 import resource
-import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from typing import Any, Final, NamedTuple, NoReturn
 
-from . import confine, gateways, interpreter, values, wire
+from . import confine, gateways, interpreter, json_text, privileges, values, wire
 from .entry import BadEntrypoint, Loaded, call, find, load, own_trace, shortened
+from .lean import NamedTuple, suppress
 from .wire import Plan
 
+TYPE_CHECKING = False  # type checkers know this name
+if TYPE_CHECKING:
+    from _socket import socket
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Final, NoReturn
+
+_STREAMS: Final = (sys.stdout, sys.stderr)
 _MAX_LINKS: Final = 1000
 _PATTERNS: Final = "links"  # no slot has this name
 _MAX_MESSAGE: Final = 4000
 _MAX_TRACE: Final = 64_000
-_READ_JSON: Final = json.JSONDecoder().raw_decode  # `loads` also skips white space
 _NICENESS: Final = 5  # the worker needs CPU time among a hundred busy processes to end them
 
 
@@ -58,7 +60,7 @@ class ChildSetup(NamedTuple):
     filters: Sequence[confine.Compiled]
     fence: confine.Fence | None
     gateway_ports: gateways.GatewayPorts
-    private: socket.socket
+    private: socket
     """The descriptor number of a child's socket to the worker; in the zygote it is the control socket."""
     private_to_parent: Sequence[tuple[int, int]]
     """Ranges of descriptors that a child must close."""
@@ -76,6 +78,7 @@ def prepare(plan: Plan, gateway_ports: gateways.GatewayPorts) -> None:
     _set_variables(gateway_ports.variables())
     interpreter.become(plan.prefix)
     sys.path[:0] = own_paths
+    sys.meta_path.insert(0, interpreter.StandardLibrary)
     sys.argv = [plan.file]
 
 
@@ -88,10 +91,11 @@ def run(setup: ChildSetup, request: ForkRequest) -> NoReturn:
     except BadEntrypoint as error:
         loaded, refusal = None, error
     private.sendall(b'{"type":"ready"}\n')
-    job, inputs = wire.read_frame(private), wire.read_frame(private)
-    if job is None or inputs is None:
+    frames = wire.read_frames(private)
+    if frames is None:
         os._exit(0)
-    assignment, _ = _READ_JSON(job.decode())
+    job, inputs = frames
+    assignment, _ = json_text.read(job.decode())
     if not request.shares:
         _write_inputs(inputs)  # if the disk is full, the job has not started
     private.sendall(
@@ -101,7 +105,7 @@ def run(setup: ChildSetup, request: ForkRequest) -> NoReturn:
     response = (
         _refused(refusal)
         if loaded is None
-        else _call_function(setup, loaded, assignment, _READ_JSON(inputs.decode())[0])
+        else _call_function(setup, loaded, assignment, json_text.read(inputs.decode())[0])
     )
     flush()
     try:
@@ -111,7 +115,7 @@ def run(setup: ChildSetup, request: ForkRequest) -> NoReturn:
     os._exit(0)
 
 
-def _load_in_child(plan: Plan, private: socket.socket) -> Loaded:
+def _load_in_child(plan: Plan, private: socket) -> Loaded:
     private.sendall(b'{"type":"importing"}\n')  # so that the worker can apply the limits
     return load(plan)
 
@@ -149,7 +153,7 @@ def _enter_slot(setup: ChildSetup, request: ForkRequest) -> None:
         os.dup2(descriptor, number, inheritable=number < 3)
         os.close(descriptor)
     if sys.platform == "linux" and not setup.plan.namespaced:
-        confine.die_with_parent()
+        privileges.die_with_parent()
     folder = f"{setup.plan.jobs}/{request.slot}"
     if not request.shares:
         os.mkdir(folder, 0o700)
@@ -188,7 +192,7 @@ def _narrow(setup: ChildSetup) -> None:
         confine.apply_filter(program)
     if sys.platform == "linux":
         # Landlock isolates siblings; without it, processes of the same user must not inspect this one.
-        confine.set_dumpable(setup.fence is not None or not setup.plan.seccomp)
+        privileges.set_dumpable(setup.fence is not None or not setup.plan.seccomp)
 
 
 def _set_variables(variables: Mapping[str, str]) -> None:
@@ -310,7 +314,7 @@ def _refused(refusal: BadEntrypoint | None) -> bytes:
 
 
 def _failed(code: str, message: str, *, trace: str = "") -> bytes:
-    body = json.dumps({"code": code, "message": message, "trace": trace})
+    body = json_text.write_ascii({"code": code, "message": message, "trace": trace})
     return b'{"type":"failure",%s,%s\n' % (_used(), body[1:].encode())
 
 
@@ -322,6 +326,7 @@ def _used() -> bytes:
 
 def flush() -> None:
     """Flush the skill's output streams."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):
-            stream.flush()
+    for stream, first in zip((sys.stdout, sys.stderr), _STREAMS, strict=True):
+        if stream is not first or not getattr(first, "write_through", False):  # otherwise nothing is buffered
+            with suppress(Exception):
+                stream.flush()

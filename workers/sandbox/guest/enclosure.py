@@ -10,7 +10,7 @@ import platform
 import sys
 from typing import Any, Final, NamedTuple
 
-from . import confine, filters
+from . import confine, filters, privileges
 from .syscalls import ARCHITECTURES
 
 
@@ -40,11 +40,11 @@ class Enclosure(NamedTuple):
 
 def enter(enclosure: Enclosure) -> None:
     """Confine this process and its descendants, before it reads any tenant data."""
-    confine.end_first()
-    confine.enter_sandbox(enclosure.uid, namespaced=enclosure.namespaced)
+    privileges.end_first()
+    privileges.enter_sandbox(enclosure.uid, namespaced=enclosure.namespaced)
     if sys.platform == "linux":
-        confine.set_dumpable(False)
-        confine.die_with_parent()
+        privileges.set_dumpable(False)
+        privileges.die_with_parent()
     os.umask(0o022)
     temporary = f"{enclosure.home}/tmp"  # noqa: S108 - in a folder of its own
     os.makedirs(temporary, exist_ok=True)
@@ -80,8 +80,8 @@ def become_reader() -> None:
     It keeps its user, who may be the only one that can read the libraries that are imported later.
     """
     if sys.platform == "linux":
-        confine.no_new_privileges()
-        confine.drop_capabilities()
+        privileges.no_new_privileges()
+        privileges.drop_capabilities()
     confine.limit({"CPU": _MAX_CPU_S, "DATA": _MAX_MEMORY_BYTES, "FSIZE": 0, "CORE": 1, "NOFILE": 64})
     if sys.platform != "linux":
         return

@@ -8,16 +8,21 @@ Some modules are imported where they are needed: what a zygote has not loaded, i
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
-from collections.abc import Callable, Collection
-from types import CodeType
-from typing import Any, Final, NamedTuple
+from _frozen_importlib import module_from_spec  # `importlib.util` imports `collections`
+from _frozen_importlib_external import spec_from_file_location
 
+from .lean import NamedTuple
 from .wire import Plan
 
+TYPE_CHECKING = False  # type checkers know this name
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from typing import Any, Final
+
 _CO_VARARGS, _CO_VARKEYWORDS, _CO_COROUTINE = 0x04, 0x08, 0x80
+_CODE: Final = type(compile("", "", "exec"))  # `types.CodeType`
 _MAX_FRAMES: Final = 50
 
 
@@ -69,6 +74,8 @@ def load(plan: Plan) -> Loaded:
     if not os.path.isfile(path):
         raise BadEntrypoint(f"The skill's entrypoint names {location!r}, which the bundle does not contain.")
     module = _import(_dotted(location), path, location)
+    if "puras" in sys.modules:
+        import json  # noqa: F401 - here, since most parts of the kit that the function may load import it
     if plan.function:
         return Loaded(module, find(module, plan, plan.function, plan.declared_inputs))
     for value in vars(module).values():
@@ -95,7 +102,7 @@ def find(module: Any, plan: Plan, name: str, declared: Collection[str]) -> Funct
 
 def _prepare_to_wait(found: Any) -> None:
     code = getattr(found, "__code__", None)
-    if isinstance(code, CodeType) and code.co_flags & _CO_COROUTINE:
+    if isinstance(code, _CODE) and code.co_flags & _CO_COROUTINE:
         import asyncio  # noqa: F401 - here, so that not every child loads it again
 
 
@@ -166,12 +173,12 @@ def _own_frames(frames: Any, root: str) -> list[Any]:
 
 
 def _import(name: str, path: str, location: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise BadEntrypoint(
             f"{location!r} is not a Python file: `entrypoint` must be `<file>.py:<function>`."
         )
-    module = importlib.util.module_from_spec(spec)
+    module = module_from_spec(spec)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)

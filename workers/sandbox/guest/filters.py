@@ -12,10 +12,14 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Collection, Mapping, Sequence
-from typing import Final, NamedTuple
 
+from .lean import NamedTuple
 from .syscalls import ALLOWED, READER, STARTUP, Architecture, Numbers
+
+TYPE_CHECKING = False  # type checkers know this name
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from typing import Final
 
 AF_UNIX: Final = 1
 AF_INET: Final = 2

@@ -5,10 +5,14 @@ They are sockets that are created inside it, and on which outside processes acce
 
 from __future__ import annotations
 
-import socket
-from typing import Final, NamedTuple
+import _socket as socket  # without the enumerations of `socket`
 
 from . import wire
+from .lean import NamedTuple
+
+TYPE_CHECKING = False  # type checkers know this name
+if TYPE_CHECKING:
+    from typing import Final
 
 _HOST: Final = "127.0.0.1"
 _OWN_LOOPBACK: Final = f"{_HOST},localhost"
@@ -64,9 +68,10 @@ def hand_out(control: socket.socket, *, egress: bool, broker: bool = True) -> Ga
 
 
 def _listen(control: socket.socket, name: str) -> int:
-    with socket.socket() as listener:
-        listener.bind((_HOST, 0))
-        listener.listen(_BACKLOG)
-        wire.send(control, {"type": name}, [listener.fileno()])
-        port: int = listener.getsockname()[1]
+    listener = socket.socket()
+    listener.bind((_HOST, 0))
+    listener.listen(_BACKLOG)
+    wire.send(control, {"type": name}, [listener.fileno()])
+    port: int = listener.getsockname()[1]
+    listener.close()
     return port

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-from . import confine, enclosure
+from . import enclosure
 
 
 class Plan(NamedTuple):
@@ -29,10 +29,8 @@ class Plan(NamedTuple):
     """Folder whose Python sources are compiled in the end; empty for none."""
 
 
-def main(namespaced: bool) -> None:
+def main() -> None:
     """Confine this process, install, and end with the installer's exit code."""
-    if namespaced:
-        confine.leave_first_process()
     body = json.load(sys.stdin)
     plan = Plan(**body["plan"])
     enclosure.enter(enclosure.Enclosure.from_json(body["enclosure"]))

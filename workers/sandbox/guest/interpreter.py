@@ -12,6 +12,53 @@ from __future__ import annotations
 import os
 import site
 import sys
+from _frozen_importlib_external import PathFinder
+
+TYPE_CHECKING = False  # type checkers know this name
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Final
+
+_STANDARD: Final = frozenset(
+    (
+        *(
+            "array",
+            "collections",
+            "contextlib",
+            "copyreg",
+            "enum",
+            "functools",
+            "importlib",
+            "json",
+            "keyword",
+        ),
+        *("math", "operator", "re", "reprlib", "selectors", "signal", "socket", "typing", "warnings"),
+    )
+)
+"""Modules that the rest of the standard library imports, and that files of a skill must not replace."""
+_LIBRARY: Final = list(sys.path)
+
+
+class StandardLibrary:
+    """Finds these modules in the standard library, although the folder of the skill comes first in the path.
+
+    A file `keyword.py` of a skill would otherwise break the import of `collections`.
+    """
+
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return where the module is; none for all others."""
+        return PathFinder.find_spec(name, _LIBRARY, target) if name in _STANDARD else None
+
+
+def import_standard() -> None:
+    """Import these modules where each child imports its skill: it may be unable to read the standard library."""
+    for name in _STANDARD:
+        __import__(name)
 
 
 def become(prefix: str) -> None:

@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 
-from . import confine, filters
+from . import confine, filters, privileges
 from .syscalls import ARCHITECTURES
 
 
@@ -25,7 +25,7 @@ def main(namespaced: bool) -> None:
 
 def _mounts() -> str | None:
     try:
-        confine.hide_mounts()  # stays open: otherwise the mounts would be released
+        privileges.hide_mounts()  # stays open: otherwise the mounts would be released
     except OSError as error:
         return f"jobs can read the paths of their mounts on this host: {error}"
     return None
@@ -34,7 +34,7 @@ def _mounts() -> str | None:
 def _user(uid: str) -> str | None:
     try:
         if uid != "-":
-            confine.become(int(uid))
+            privileges.become(int(uid))
     except OSError as error:
         return str(error)
     return None

@@ -18,7 +18,7 @@ import sys
 from contextlib import suppress
 from typing import Final, NamedTuple, NoReturn
 
-from . import confine, filters, wire
+from . import confine, filters, privileges, wire
 from .gateways import GatewayPorts, hand_out
 from .syscalls import ARCHITECTURES
 
@@ -46,10 +46,8 @@ class Plan(NamedTuple):
     listable: list[str]
 
 
-def main(control_fd: int, channel_fd: int | None, namespaced: bool) -> NoReturn:
+def main(control_fd: int, channel_fd: int | None) -> NoReturn:
     """Run one command, which inherits the channel if there is one."""
-    if namespaced:
-        confine.leave_first_process()
     _close_all_but(control_fd, *(() if channel_fd is None else (channel_fd,)))
     os.set_inheritable(control_fd, False)
     control = socket.socket(fileno=control_fd)
@@ -79,12 +77,12 @@ def _close_all_but(*descriptors: int) -> None:
 
 
 def _confine(plan: Plan, gateway_ports: GatewayPorts) -> None:
-    confine.end_first()
-    confine.enter_sandbox(plan.uid, namespaced=plan.namespaced)
+    privileges.end_first()
+    privileges.enter_sandbox(plan.uid, namespaced=plan.namespaced)
     if sys.platform == "linux":
-        confine.adopt_orphans()
-        confine.set_dumpable(False)
-        confine.die_with_parent()
+        privileges.adopt_orphans()
+        privileges.set_dumpable(False)
+        privileges.die_with_parent()
     os.umask(0o077)
     os.chdir(plan.folder)
     if plan.landlock:

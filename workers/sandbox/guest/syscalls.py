@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from .lean import NamedTuple
+
+TYPE_CHECKING = False  # type checkers know this name
+if TYPE_CHECKING:
+    from typing import Final
 
 
 class Architecture(NamedTuple):

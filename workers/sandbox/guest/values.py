@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
-from typing import Any, Final
+from . import json_text
+
+TYPE_CHECKING = False  # type checkers know this name
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 MAX_DEPTH: Final = 200
+_INFINITE: Final = float("inf")
 _MAX_INTEGER_BITS: Final = 14_000  # Python's JSON reader accepts at most 4,300 digits
 
 _HINTS: Final = {
@@ -30,11 +33,6 @@ _HINTS: Final = {
 }
 
 
-_ENCODER: Final = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
-)
-
-
 class NotJson(ValueError):
     """A value that JSON cannot represent; the message names its path and a fix."""
 
@@ -48,7 +46,7 @@ def encode(value: Any) -> bytes:
     problem = problem_of(value)
     if problem is not None:
         raise NotJson(problem)
-    return _ENCODER.encode(value).encode()
+    return json_text.write(value).encode()
 
 
 def decode(raw: bytes | bytearray) -> Any:
@@ -58,6 +56,8 @@ def decode(raw: bytes | bytearray) -> Any:
         NotJson: it is not valid JSON data.
     """
     try:
+        import json
+
         value = json.loads(raw, parse_constant=_refuse_constant)
     except RecursionError:
         raise NotJson(f"it is nested deeper than {MAX_DEPTH} levels") from None
@@ -85,7 +85,7 @@ def _walk(value: Any, path: str, depth: int) -> str | None:
     if isinstance(value, float):
         return (
             None
-            if math.isfinite(value)
+            if -_INFINITE < value < _INFINITE
             else f"{path} is {value}, which JSON cannot represent: return None instead"
         )
     if depth >= MAX_DEPTH:

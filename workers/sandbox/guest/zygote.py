@@ -11,36 +11,38 @@ each child confines itself and then imports.
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]  # without the enumerations of `signal`
+import _socket as socket  # likewise
 import gc
-import json
 import os
 import select
-import signal
-import socket
 import stat
 import sys
-from contextlib import suppress
-from typing import Final, NoReturn
 
-from . import child, confine, filters, wire
+from . import child, confine, filters, interpreter, json_text, privileges, wire
 from .entry import BadEntrypoint, Loaded, load, shortened
 from .gateways import GatewayPorts, hand_out
+from .lean import suppress
 from .syscalls import ARCHITECTURES
 from .wire import Plan
+
+TYPE_CHECKING = False  # type checkers know this name
+if TYPE_CHECKING:
+    from typing import Final, NoReturn
 
 _MAX_OPEN_FILES: Final = 1024
 _BROKEN: Final = 70
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - a small mount of the sandbox's own
 
 
-def main(control_fd: int, namespaced: bool) -> None:
+def main(control_fd: int) -> None:
     """Serve forks until the worker closes the control socket."""
-    if namespaced:
-        confine.leave_first_process()
     with open(0, "rb", closefd=False) as source:
-        plan = Plan.from_json(json.load(source))
+        plan = Plan.from_json(json_text.read(source.read().decode())[0])
     control = _take_control(control_fd)
     gateway_ports = hand_out(control, egress=plan.egress) if plan.namespaced else GatewayPorts()
+    if not plan.namespaced:
+        interpreter.import_standard()
     _confine(plan)
     if plan.namespaced:
         child.prepare(plan, gateway_ports)
@@ -83,12 +85,12 @@ def _take_control(descriptor: int) -> socket.socket:
 
 def _confine(plan: Plan) -> None:
     """Restrict this process to what its tenant may do."""
-    confine.end_first()
-    confine.enter_sandbox(plan.uid, namespaced=plan.namespaced)
+    privileges.end_first()
+    privileges.enter_sandbox(plan.uid, namespaced=plan.namespaced)
     if sys.platform == "linux":
-        confine.adopt_orphans()
-        confine.set_dumpable(False)
-        confine.die_with_parent()
+        privileges.adopt_orphans()
+        privileges.set_dumpable(False)
+        privileges.die_with_parent()
     if plan.seccomp and plan.namespaced:
         confine.seccomp(filters.confinement(ARCHITECTURES[os.uname().machine], plan.families))
     confine.limit({"NOFILE": _MAX_OPEN_FILES, **plan.limits})
@@ -174,14 +176,15 @@ def _handle(control: socket.socket, setup: child.ChildSetup, children: dict[int,
     if message.body.get("type") == "tidy":
         _empty_shared_memory()
         return True
-    number: int = message.body["id"]
+    body = message.body
+    number: int = body["id"]
+    request = child.ForkRequest(number, body["slot"], body["shares"], message.descriptors)
     try:
         pid = os.fork()
     except OSError as error:
         wire.send(control, {"type": "not_forked", "id": number, "message": str(error)})
         pid = -1
     if pid == 0:
-        request = child.ForkRequest(number, message.body["slot"], message.body["shares"], message.descriptors)
         _be_child(setup, request)
     for descriptor in message.descriptors:
         os.close(descriptor)

@@ -85,6 +85,20 @@ def paths_inside(host: HostPaths, *, mounted: bool) -> JobPaths:
     return _mounted(host) if mounted else _unmounted(host)
 
 
+def start_code(
+    module: str, *arguments: int | None, folder: str, mounted: bool, package: str = "puras_inside"
+) -> str:
+    """Return the code that starts a module of the guest: in mounts, as a child of process 1.
+
+    Process 1 imports nothing else, since its memory cannot be shared: the child changes nearly all of it.
+    """
+    leave = f"from {package} import first_process; first_process.leave(); " if mounted else ""
+    return (
+        f"import sys; sys.path.insert(0, {folder!r}); {leave}from {package} import {module}; del sys.path[0]; "
+        f"{module}.main({', '.join(map(str, arguments))})"
+    )
+
+
 def prepare_links(folder: Path) -> None:
     """Create the folder of our two packages and our programs for sandboxes without mounts."""
     programs = folder / PROGRAMS

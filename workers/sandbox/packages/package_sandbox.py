@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from workers.sandbox.guest.enclosure import Enclosure
 from workers.sandbox.isolation import mounts
 from workers.sandbox.isolation.layers import Layers
-from workers.sandbox.isolation.paths import BASE_PYTHON, INSIDE_PACKAGES, RUNTIME
+from workers.sandbox.isolation.paths import BASE_PYTHON, INSIDE_PACKAGES, RUNTIME, start_code
 from workers.sandbox.isolation.process_ids import Process, open_child
 from workers.sandbox.isolation.watchdog import Excess, Watchdog, Watched
 
@@ -171,10 +171,7 @@ class PackageSandbox:
         package_root, package = (
             (INSIDE_PACKAGES, "puras_inside") if self._is_mounted else (str(RUNTIME.parent), RUNTIME.name)
         )
-        code = (
-            f"import sys; sys.path.insert(0, {package_root!r}); from {package} import {step.module}; del sys.path[0]; "
-            f"{step.module}.main({self._is_mounted})"
-        )
+        code = start_code(step.module, folder=package_root, package=package, mounted=self._is_mounted)
         program = [str(BASE_PYTHON), "-I", "-S", "-B", "-u", "-c", code]
         bwrap = self.layers.bubblewrap
         if bwrap is None:

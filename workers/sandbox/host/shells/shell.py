@@ -26,7 +26,7 @@ from workers.sandbox.host.zygotes.errors import ZygoteLost
 from workers.sandbox.host.zygotes.launch import VARIABLES
 from workers.sandbox.isolation import mounts
 from workers.sandbox.isolation.control_groups import Group
-from workers.sandbox.isolation.paths import BASE_PYTHON, HostPaths, JobPaths, paths_inside
+from workers.sandbox.isolation.paths import BASE_PYTHON, HostPaths, JobPaths, paths_inside, start_code
 from workers.sandbox.isolation.process_ids import Process, open_below_first
 from workers.sandbox.isolation.watchdog import Excess, Watched
 
@@ -187,9 +187,12 @@ class _Running:
         return host, paths_inside(host, mounted=shared.is_mounted)
 
     def _command(self, host: HostPaths, paths: JobPaths) -> mounts.Command:
-        code = (
-            f"import sys; sys.path.insert(0, {paths.kit!r}); from puras_inside import shell; del sys.path[0]; "
-            f"shell.main({self._peer_control.fileno()}, {self._request.channel}, {self._runtime.shared.is_mounted})"
+        code = start_code(
+            "shell",
+            self._peer_control.fileno(),
+            self._request.channel,
+            folder=paths.kit,
+            mounted=self._runtime.shared.is_mounted,
         )
         program = [str(BASE_PYTHON), *_PYTHON, code]
         bwrap, spec = self._runtime.layers.bubblewrap, self._request.spec

@@ -21,7 +21,7 @@ from workers.sandbox.guest.wire import Plan
 from workers.sandbox.isolation import mounts
 from workers.sandbox.isolation.job_folders import JobFolders
 from workers.sandbox.isolation.layers import Layers
-from workers.sandbox.isolation.paths import BASE_PYTHON, HostPaths, JobPaths, paths_inside
+from workers.sandbox.isolation.paths import BASE_PYTHON, HostPaths, JobPaths, paths_inside, start_code
 from workers.sandbox.isolation.watchdog import Watchdog
 
 from .errors import ZygoteLost
@@ -138,10 +138,7 @@ async def launch(spec: ZygoteSpec, shared: SharedResources, host: HostPaths, *, 
 def _command(
     spec: ZygoteSpec, shared: SharedResources, host: HostPaths, paths: JobPaths, control_fd: int
 ) -> mounts.Command:
-    code = (
-        f"import sys; sys.path.insert(0, {paths.kit!r}); from puras_inside import zygote; del sys.path[0]; "
-        f"zygote.main({control_fd}, {shared.is_mounted})"
-    )
+    code = start_code("zygote", control_fd, folder=paths.kit, mounted=shared.is_mounted)
     program = [str(BASE_PYTHON), "-I", "-S", "-B", "-u", "-c", code]
     bwrap = shared.layers.bubblewrap
     if bwrap is None:
