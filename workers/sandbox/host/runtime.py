@@ -14,7 +14,12 @@ from workers.sandbox.isolation import layers as sandbox_layers
 from workers.sandbox.isolation.control_groups import ControlGroups
 from workers.sandbox.isolation.job_folders import JobFolders
 from workers.sandbox.isolation.layers import Layers, Mode
-from workers.sandbox.isolation.paths import prepare_links, read_by_every_job, refuse_exposed
+from workers.sandbox.isolation.paths import (
+    compile_own_packages,
+    prepare_links,
+    read_by_every_job,
+    refuse_exposed,
+)
 from workers.sandbox.isolation.watchdog import Watchdog
 from workers.sandbox.packages.builds import BuildLimits, WheelBuilder
 from workers.sandbox.packages.environments import Environments
@@ -50,6 +55,7 @@ class SandboxRuntime:
         if self.layers.confines:
             refuse_exposed(home / "jobs", read_by_every_job())
         prepare_links(home / "sandbox")
+        compile_own_packages()
         self.folders = JobFolders(home / "jobs")
         self.workspaces = WorkspaceGroups(self.folders)
         self.watchdog = Watchdog()

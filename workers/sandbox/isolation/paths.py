@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import sys
 from collections.abc import Iterable
@@ -114,6 +115,15 @@ def prepare_links(folder: Path) -> None:
     fresh.write_bytes(PURAS_PROGRAM)
     fresh.chmod(0o755)
     fresh.replace(programs / "puras")
+
+
+def compile_own_packages() -> None:
+    """Compile our two packages where that is missing and their folders can be written.
+
+    Sandboxes cannot write to them: each zygote, and each job that loads a part of the kit, would compile it again.
+    """
+    for folder in (RUNTIME, KIT):
+        compileall.compile_dir(folder, quiet=2)
 
 
 def refuse_exposed(jobs: Path, readable: Iterable[Path]) -> None:
