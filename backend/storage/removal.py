@@ -1,6 +1,6 @@
 """Remove a tree that its owner may have prepared with malicious intent."""
 
-# ruff: noqa: PTH101
+# ruff: noqa: PTH101, PTH106
 # (this module needs descriptors and links)
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ import os
 import secrets
 import stat
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 _PATH_ONLY: Final = getattr(os, "O_PATH", os.O_RDONLY)
 """Only Linux can open a folder without read permission."""
+_FEW: Final = 32
+_SMALL_BYTES: Final = 1 << 20
 _MAX_DEPTH: Final = 32
 """Maximum number of folders that are open at the same time; deeper ones are first moved to the top.
 
@@ -35,6 +38,33 @@ def remove(folder: Path) -> None:
             os.rmdir(folder.name, dir_fd=parent)
         finally:
             os.close(parent)
+
+
+def remove_small(folder: Path) -> bool:
+    """Remove a folder if that takes a few calls; return false, with a part of it removed, if `remove` has to do it.
+
+    For a caller that must not wait: it has at most `_FEW` entries, which are small files, links and empty folders.
+    """
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            with os.scandir(descriptor) as listing:
+                names = [entry.name for entry in islice(listing, _FEW + 1)]
+            if len(names) > _FEW:
+                return False
+            for name in names:
+                status = os.lstat(name, dir_fd=descriptor)
+                if stat.S_ISDIR(status.st_mode):
+                    os.rmdir(name, dir_fd=descriptor)
+                elif status.st_size <= _SMALL_BYTES:
+                    os.unlink(name, dir_fd=descriptor)
+                else:
+                    return False
+        finally:
+            os.close(descriptor)
+        os.rmdir(folder)
+        return True
+    return False
 
 
 def _empty(folder: int, top: int, depth: int) -> bool:

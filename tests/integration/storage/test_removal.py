@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backend.storage.cache_dir import Bounds, CacheDir
-from backend.storage.removal import remove
+from backend.storage.removal import remove, remove_small
 
 
 def _deep(folder: Path, levels: int = 1_100) -> None:
@@ -71,3 +71,58 @@ def test_cache_removes_deep_folders_and_leftovers_of_a_killed_sweep(tmp_path: Pa
     cache = CacheDir(tmp_path, Bounds(max_bytes=0, unused_s=60, keep_s=0))
     assert cache.sweep() == ["deep"]
     assert list(tmp_path.iterdir()) == []
+
+
+def _folder_of_a_job(folder: Path, outside: Path) -> None:
+    (folder / "tmp").mkdir()
+    (folder / "_inputs.json").write_text("{}", encoding="utf-8")
+    (folder / "main.py").symlink_to(outside / "kept/file")
+    (folder / "drive").symlink_to(outside)
+
+
+def test_folder_of_a_job_is_removed_with_few_calls_and_link_targets_stay(tmp_path: Path) -> None:
+    outside, tree = tmp_path / "outside", tmp_path / "tree"
+    (outside / "kept").mkdir(parents=True)
+    (outside / "kept/file").touch()
+    tree.mkdir()
+    _folder_of_a_job(tree, outside)
+    assert remove_small(tree)
+    assert not tree.exists()
+    assert (outside / "kept/file").exists()
+
+
+def _many(folder: Path) -> None:
+    for number in range(33):
+        (folder / str(number)).touch()
+
+
+def _full(folder: Path) -> None:
+    (folder / "tmp").mkdir()
+    (folder / "tmp/file").touch()
+
+
+def _large(folder: Path) -> None:
+    with (folder / "file").open("wb") as file:
+        file.truncate((1 << 20) + 1)
+
+
+@pytest.mark.parametrize("make", [_many, _full, _large, _deep, _reserved_names])
+def test_folder_that_takes_longer_is_left_to_the_other_function(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    make(tree)
+    assert not remove_small(tree)
+    assert tree.exists()
+    remove(tree)
+    assert not tree.exists()
+
+
+def test_link_in_place_of_the_folder_of_a_job_is_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").touch()
+    (tmp_path / "link").symlink_to(outside)
+    assert not remove_small(tmp_path / "link")
+    assert (outside / "file").exists()

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from backend.storage.removal import remove
+from backend.storage.removal import remove, remove_small
 
 
 class OwnedDir(NamedTuple):
@@ -74,6 +74,14 @@ class JobFolders:
         if uid is not None:
             os.chown(folder, uid, uid)
         return folder
+
+    def remove_job(self, folder: Path) -> None:
+        """Remove the folder of an ended job: immediately if little is in it, otherwise in the background.
+
+        A thread would take more time for little, since it competes with this one after each of its calls.
+        """
+        if not remove_small(folder):
+            self.remove_soon(folder)
 
     def remove_soon(self, folder: Path) -> None:
         """Remove a folder and all that is in it, in the background."""

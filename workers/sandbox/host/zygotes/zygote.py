@@ -135,8 +135,8 @@ class Zygote:
         is_honest = child.kill()
         child.close()
         if child.work is None:
-            # Later: waking the thread that removes it takes time, in which this task can send the result.
-            asyncio.get_running_loop().call_soon(self._shared.folders.remove_soon, self.folder / child.slot)
+            # Later: it takes time, in which this task can send the result.
+            asyncio.get_running_loop().call_soon(self._shared.folders.remove_job, self.folder / child.slot)
         if not is_honest:
             self.stop("it forged a process")
 
