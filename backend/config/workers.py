@@ -93,7 +93,7 @@ class Jobs(Group):
     """Seconds after which an unused zygote ends."""
 
     runner_pool_mb: int = Field(default=2048, ge=64)
-    """Maximum memory of all idle zygotes of one worker process in MiB."""
+    """Maximum memory of all idle zygotes of one worker process in MiB; memory that processes share counts once."""
 
     environments_mb: int = Field(default=20_480, ge=256)
     """Maximum size of all environments on one host in MiB; the least recently used are removed first."""

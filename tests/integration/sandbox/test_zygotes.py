@@ -130,6 +130,60 @@ async def test_idle_zygotes_over_the_pool_memory_end_in_order_of_use(
         await runner.close()
 
 
+async def test_file_of_a_skill_does_not_replace_modules_of_the_standard_library(
+    runner: DeterministicRunner, skill: Skill, recorder: Any
+) -> None:
+    one = skill(
+        """
+        import json, keyword, math, signal
+        import helper
+        def run(inputs): return [math.floor(1.5), json.loads("1"), bool(keyword.kwlist), helper.VALUE]
+        """
+    )
+    folder = one.bundle_dir / one.entrypoint.skill_dir
+    for name in ("keyword", "math", "signal"):
+        (folder / f"{name}.py").write_text("raise ImportError('the file of the skill')", encoding="utf-8")
+    (folder / "helper.py").write_text("VALUE = 7", encoding="utf-8")
+    outcome = await runner.run(one, recorder)
+    assert isinstance(outcome, Success), outcome
+    assert outcome.value == [1, 1, True, 7]
+
+
+async def test_memory_that_processes_of_a_sandbox_share_counts_once(
+    tmp_path: Path, skill: Skill, recorder: Any
+) -> None:
+    runner = open_runner(tmp_path)
+    try:
+        held = skill("HELD = bytearray(b'x') * (30 << 20)\ndef run(inputs): return 1")
+        assert isinstance(await runner.run(held, recorder), Success)
+        (zygote,) = runner.runtime.pool._zygotes.values()
+        await until(lambda: all(spare.is_ready for spare in zygote._spares))
+        assert zygote.spares == 1
+        assert 30 << 20 < zygote.measure_memory() < 45 << 20
+    finally:
+        await runner.close()
+
+
+async def test_spares_of_the_least_recently_used_zygotes_end_before_zygotes(
+    tmp_path: Path, skill: Skill, recorder: Any
+) -> None:
+    runner = open_runner(tmp_path)
+    try:
+        for number in range(3):
+            one = skill(f"def run(inputs): return {number}", skill_name=f"s{number}")
+            assert isinstance(await runner.run(one, recorder), Success)
+        pool = runner.runtime.pool
+        zygotes = list(pool._zygotes.values())
+        await until(lambda: all(spare.is_ready for zygote in zygotes for spare in zygote._spares))
+        assert [zygote.spares for zygote in zygotes] == [1, 1, 1]
+        pool._max_bytes = sum(zygote.measure_memory() for zygote in zygotes) - 100_000
+        await until(lambda: not zygotes[0].spares)
+        assert [zygote.spares for zygote in zygotes] == [0, 1, 1]
+        assert not any(zygote.is_lost for zygote in zygotes)
+    finally:
+        await runner.close()
+
+
 async def test_folders_of_a_dead_worker_are_removed_at_start(tmp_path: Path) -> None:
     stale = tmp_path / "home/jobs/999999999-1/1/1"
     stale.mkdir(parents=True)

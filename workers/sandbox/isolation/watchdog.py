@@ -29,6 +29,7 @@ from workers.sandbox.isolation.disk_use import (
 
 from .kernel_memory import kernel_bytes
 from .process_ids import Process, descendants
+from .process_memory import proportional_bytes
 
 TICK_S: Final = 0.2
 _WALK_SHARE: Final = 20  # the pause after a scan, as a multiple of its duration
@@ -214,7 +215,8 @@ def _violation_of(watched: Watched, usage: _Usage) -> Violation | None:
         )
     memory_bytes = usage.resident_bytes
     if memory_bytes > watched.memory_bytes:
-        memory_bytes = _proportional_bytes(usage)
+        proportional = proportional_bytes(usage.address_spaces)
+        memory_bytes = memory_bytes if proportional is None else proportional
     kernel = kernel_bytes(usage.address_spaces)
     memory_bytes += kernel
     watched.peak_memory_bytes = max(watched.peak_memory_bytes, memory_bytes)
@@ -227,21 +229,6 @@ def _violation_of(watched: Watched, usage: _Usage) -> Violation | None:
             "memory_limit", f"used {used} MiB of memory{of_these}, more than its limit of {limit} MiB"
         )
     return _disk_violation(watched, usage)
-
-
-def _proportional_bytes(usage: _Usage) -> int:
-    """Return the memory with shared pages divided among their processes: forks share most pages."""
-    total = 0
-    for pid in usage.address_spaces:
-        try:
-            with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
-                line = next((line for line in file if line.startswith(b"Pss:")), b"Pss: 0 kB")
-        except PermissionError:
-            return usage.resident_bytes
-        except OSError:
-            continue
-        total += int(line.split()[1]) << 10
-    return total
 
 
 def _disk_violation(watched: Watched, usage: _Usage) -> Violation | None:
@@ -263,18 +250,6 @@ def _disk_violation(watched: Watched, usage: _Usage) -> Violation | None:
             f"uses more disk than its limit of {watched.disk_bytes >> 20} MiB, or too many files",
         )
     return None
-
-
-def memory_of(parent: int | None) -> int:
-    """Return the bytes of memory of a zygote; its spare children share nearly all of it."""
-    if parent is None:
-        return 0
-    try:
-        with open(f"/proc/{parent}/statm", encoding="ascii") as file:
-            size, resident = map(int, file.read().split()[:2])
-        return resident * _PAGE_BYTES + kernel_bytes({parent: size * _PAGE_BYTES})
-    except (OSError, IndexError, ValueError):
-        return 0
 
 
 def strays_of(parent: int, groups: set[int]) -> set[int]:

@@ -10,13 +10,14 @@ from typing import Final, NamedTuple
 from backend.core import background_tasks, logs
 from backend.core.metrics.instruments import PARENT_MEMORY, PARENTS, PARENTS_ENDED, SANDBOX_STARTS, SPARES
 from workers.sandbox.host.zygotes.zygote import Zygote
-from workers.sandbox.isolation.watchdog import memory_of, strays_of
+from workers.sandbox.isolation.watchdog import strays_of
 
 from .errors import NotForkable, ZygoteLost
 from .launch import SharedResources
 from .spec import ZygoteKey, ZygoteSpec
 
 _MAINTENANCE_INTERVAL_S: Final = 2.0  # between two checks
+_SPARE_BYTES: Final = 1 << 20  # at least: pages that it and its zygote do not share
 _MAX_REMEMBERED: Final = 1000
 
 log = logs.get(__name__)
@@ -64,7 +65,7 @@ class Pool:
         zygotes = list(self._zygotes.values())
         PARENTS.set(len(zygotes))
         SPARES.set(sum(zygote.spares for zygote in zygotes))
-        PARENT_MEMORY.set(sum(memory_of(zygote.pid) for zygote in zygotes))
+        PARENT_MEMORY.set(sum(zygote.memory_bytes for zygote in zygotes))
 
     def drop(self, zygote: Zygote) -> None:
         """End a zygote that cannot be used any more."""
@@ -185,10 +186,14 @@ class Pool:
             zygote.strays = strays
 
     async def _bound_memory(self) -> None:
-        """End the least recently used idle zygotes until the memory of the others is within the limit."""
+        """End spare children, then zygotes, least recently used first, until the memory is within the limit."""
         idle = self._idle()
-        sizes = await asyncio.to_thread(lambda: [memory_of(zygote.pid) for zygote in idle])
+        sizes = await asyncio.to_thread(lambda: [zygote.measure_memory() for zygote in idle])
         total = sum(sizes)
+        for zygote in idle:
+            if total > self._max_bytes and not zygote.running:
+                total -= zygote.spares * _SPARE_BYTES
+                zygote.end_spares()
         for zygote, size in zip(idle, sizes, strict=True):
             if total <= self._max_bytes:
                 return

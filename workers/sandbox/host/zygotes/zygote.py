@@ -15,6 +15,7 @@ from workers.sandbox.host.zygotes.exit_status import NotStarted, is_status
 from workers.sandbox.host.zygotes.gateways import Gateways
 from workers.sandbox.isolation.paths import HostPaths
 from workers.sandbox.isolation.process_ids import Process, is_over, open_below_first
+from workers.sandbox.isolation.process_memory import SandboxMemory
 
 from .errors import EntrypointRefused, ZygoteLost
 from .launch import Launched, SharedResources, launch
@@ -39,8 +40,12 @@ class Zygote:
         self.output = Output()
         self.running = 0
         self.used_at = time.monotonic()
+        self._is_used = False
         self.strays: set[int] = set()
         """Processes that belonged to no job at the last check."""
+        self.memory_bytes = 0
+        """The bytes of memory of its processes when it was idle at the last check."""
+        self._memory: SandboxMemory | None = None
         self.process: Process | None = None
         """The first process of the sandbox, known from its first message on."""
         self.is_lost = False
@@ -102,10 +107,14 @@ class Zygote:
             EntrypointRefused: a child that imports the skill itself took too long or exceeded a limit.
         """
         now = time.monotonic()
-        is_busy = now - self.used_at < _BUSY_S and not any(child.ready.done() for child in self._spares)
+        is_busy = (
+            self._is_used
+            and now - self.used_at < _BUSY_S
+            and not any(child.ready.done() for child in self._spares)
+        )
         if is_busy and self.spec.key.workspaces_dir is None:
             self._spares_wanted = min(_MAX_SPARES, self._spares_wanted + 1)
-        self.used_at = now
+        self.used_at, self._is_used = now, True
         child = self._spare() or self._fork(work)
         asyncio.get_running_loop().call_soon(self._fork_spares)
         if not child.is_ready:
@@ -145,6 +154,16 @@ class Zygote:
         """The process ID of the first process, for display and for /proc."""
         return self.process.pid if self.process is not None else None
 
+    def measure_memory(self) -> int:
+        """Return the bytes of memory of its processes, while it runs no job."""
+        if self._memory is None and self._launched is not None and self.process is not None:
+            self._memory = SandboxMemory(self._launched.process.pid, self.process.pid)
+        if self._memory is not None:
+            self.memory_bytes = self._memory.read()
+            if self.running:  # a job has started, and its memory may be included
+                self._memory = None
+        return self.memory_bytes
+
     @property
     def groups(self) -> set[int]:
         """The process groups that may exist in its sandbox, without those that have ended."""
@@ -156,6 +175,13 @@ class Zygote:
     def spares(self) -> int:
         """The number of children that wait for a job."""
         return len(self._spares)
+
+    def end_spares(self) -> None:
+        """End the children that wait for a job; the next job forks its own, and a spare one for the job after it."""
+        for spare in self._spares:
+            self.release(spare)
+        self._spares.clear()
+        self._memory = None
 
     def tidy(self) -> None:
         """Remove what ended jobs have left in shared memory."""
@@ -312,9 +338,7 @@ class Zygote:
             self._report.set_result({"type": "lost"})
         if self._launched is not None:
             self._kill_first(self._launched)
-        for spare in self._spares:
-            self.release(spare)
-        self._spares.clear()
+        self.end_spares()
         for child in list(self._children.values()):
             child.mark_lost()
         self._close_channels()
