@@ -14,13 +14,9 @@ import time
 from itertools import islice
 from uuid import UUID, uuid4
 
-import psycopg
-
 from backend.config import Settings, settings
 from backend.core import logs
 from backend.core.bootstrap import CANNOT_START
-from backend.core.db import pooler
-from backend.core.db.disconnect import shut_down_after
 from backend.core.errors import PurasError
 from backend.embedded import attach
 from backend.execution.worker_registry.identity import worker_ids
@@ -101,6 +97,12 @@ class Slot:
 
 def expire_lease(launch_id: UUID) -> None:
     """Mark the lease of an ended process as expired, so that its jobs continue without waiting for it."""
+    # A pool whose processes do not end needs no database, and the library takes 10 MB.
+    import psycopg
+
+    from backend.core.db import pooler
+    from backend.core.db.disconnect import shut_down_after
+
     try:
         with (
             psycopg.connect(

@@ -11,9 +11,6 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-import psycopg
-from psycopg import sql
-
 from backend.core import logs
 from backend.embedded import engine, process
 from backend.embedded import home as homes
@@ -33,6 +30,7 @@ LOCALE = (
     "--builtin-locale=C.UTF-8",
 )
 """Independent of libc, whose updates would damage indexes."""
+CONNECT_TIMEOUT_S = 3
 START_TIMEOUT_S = 15.0
 """After a SIGKILL, the child processes of the old server keep the shared memory for a short time."""
 RECOVERY_TIMEOUT_S = 300.0
@@ -53,10 +51,11 @@ def start(home: Path) -> str:
     """
     account = servers_account()
     home = homes.prepare(home, account)
+    programs = engine.postgres_programs(home, account)
     pid = running_pid(home)
-    if pid is None or not _becomes_ready(home, pid):
-        _start_process(home, account)
-    _create_database(home)
+    if pid is None or not _becomes_ready(programs, home, pid):
+        _start_process(programs, home, account)
+    _create_database(programs, home)
     return address(home)
 
 
@@ -89,8 +88,7 @@ def _data(home: Path) -> Path:
     return home.expanduser().resolve() / "postgres" / "data"
 
 
-def _start_process(home: Path, account: Account) -> None:
-    programs = engine.postgres_programs(home, account)
+def _start_process(programs: Path, home: Path, account: Account) -> None:
     folder = homes.folder_of(home / "postgres")
     data = folder / "data"
     if not data.exists():
@@ -103,18 +101,18 @@ def _start_process(home: Path, account: Account) -> None:
     while True:
         _remove_stale_files(data, sockets)
         pid = process.spawn(command, account=account, folder=data, log=log_file)
-        if _becomes_ready(home, pid):
+        if _becomes_ready(programs, home, pid):
             return
         if time.monotonic() > deadline:
             raise ServerDidNotStart(NAME, log_file, process.tail(log_file))
         time.sleep(0.3)
 
 
-def _becomes_ready(home: Path, pid: int) -> bool:
+def _becomes_ready(programs: Path, home: Path, pid: int) -> bool:
     """Wait until the server accepts connections, including a recovery; return False if its process ends."""
     data = str(_data(home))
     is_decided = process.wait_until(
-        lambda: _accepts_connections(home) or not process.is_running(pid, data), RECOVERY_TIMEOUT_S
+        lambda: _accepts_connections(programs, home) or not process.is_running(pid, data), RECOVERY_TIMEOUT_S
     )
     if not is_decided:
         log_file = home / "postgres" / "log"
@@ -122,12 +120,21 @@ def _becomes_ready(home: Path, pid: int) -> bool:
     return process.is_running(pid, data)
 
 
-def _accepts_connections(home: Path) -> bool:
-    try:
-        psycopg.connect(address(home, "postgres"), connect_timeout=3).close()
-    except psycopg.OperationalError:
-        return False
-    return True
+def _accepts_connections(programs: Path, home: Path) -> bool:
+    return _query(programs, home, "select 1").returncode == 0
+
+
+def _query(programs: Path, home: Path, statement: str) -> subprocess.CompletedProcess[str]:
+    """Execute a statement with `psql`: a library would take 10 MB in `up`, which runs as long as the server."""
+    options = ("--no-psqlrc", "--quiet", "--tuples-only", "--no-align")
+    return subprocess.run(
+        [str(programs / "psql"), *options, "--command", statement, address(home, "postgres")],
+        env=process.clean_environment() | {"PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT_S)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def _create_cluster(programs: Path, data: Path, account: Account) -> None:
@@ -206,8 +213,9 @@ def _remove_stale_files(data: Path, sockets: Path) -> None:
         file.unlink()
 
 
-def _create_database(home: Path) -> None:
-    with psycopg.connect(address(home, "postgres"), autocommit=True, connect_timeout=10) as connection:
-        found = connection.execute("select 1 from pg_database where datname = %s", (DATABASE,)).fetchone()
-        if found is None:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
+def _create_database(programs: Path, home: Path) -> None:
+    found = _query(programs, home, f"select 1 from pg_database where datname = '{DATABASE}'")  # noqa: S608 - a constant
+    if found.stdout.strip() != "1":
+        created = _query(programs, home, f"create database {DATABASE}")
+        if created.returncode != 0:
+            raise ServerDidNotStart(f"{NAME} (create database)", home / "postgres" / "log", created.stderr)

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,6 +25,7 @@ from backend.core import logs
 from backend.identity.api_keys import keys
 from backend.identity.tables import Project
 from backend.operations import database, user_commands
+from backend.operations.demo.access import DemoAccess
 from backend.operations.demo.command import KEY_FILE
 from backend.operations.demo.rest import Rest
 from backend.operations.errors import DemoFailed
@@ -41,14 +41,6 @@ PHOTOGRAPH = "demo/lake.jpg"
 FINAL_STATUSES = ("succeeded", "failed", "cancelled")
 JOB_TIMEOUT_S = 300.0
 """The first job builds the environment of the skill."""
-
-
-@dataclass(frozen=True, slots=True)
-class DemoAccess:
-    """The key of the demo project, and an example request."""
-
-    api_key: str = field(repr=False)
-    curl: str
 
 
 async def create_demo(settings: Settings) -> DemoAccess:

@@ -32,6 +32,19 @@ class CannotStart(PurasError):
     name: str = field(in_body=False)
 
 
+def command_of(module: str) -> list[str]:
+    """Return the command that runs a module until this process ends."""
+    return [
+        sys.executable,
+        "-IS",
+        str(Path(parent_death.__file__)),
+        str(os.getpid()),
+        sys.executable,
+        "-m",
+        module,
+    ]
+
+
 class Child:
     """A module that runs as a process in its own session."""
 
@@ -93,13 +106,7 @@ class Child:
 
     async def _spawn(self) -> Process:
         return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-IS",
-            str(Path(parent_death.__file__)),
-            str(os.getpid()),
-            sys.executable,
-            "-m",
-            self._module,
+            *command_of(self._module),
             env=self._environment,
             stdin=DEVNULL,
             start_new_session=True,

@@ -19,13 +19,14 @@ from backend.core.errors import PurasError
 from backend.embedded import Servers, postgres, valkey
 from backend.embedded import home as homes
 from backend.embedded.account import caller, servers_account
-from backend.operations import database
 from backend.operations.locks import home_lock, port_lock, require_port
 from backend.operations.up import progress
 from backend.operations.up.child_process import CannotStart, Child
 from backend.operations.up.environment import child_environment, configured
 from backend.operations.up.orphans import Orphans
+from backend.operations.up.preparation import Preparation, preparing
 from backend.operations.up.progress import LOG_NAME, Progress
+from backend.operations.up.welcome import announce
 
 log = logs.get(__name__)
 
@@ -77,11 +78,19 @@ async def run(settings: Settings, *, demo: bool, quiet: bool = False) -> None:
             timeout_s=PORT_TIMEOUT_S if was_running else 0.0,
         )
         with progress.quiet(settings) if quiet else nullcontext(Progress()) as progress_lines:
-            async with _servers(settings, progress_lines) as servers:
+            async with preparing(settings) as preparation, _servers(settings, progress_lines) as servers:
                 if not signals.stop.is_set():
                     with progress_lines.stage("Migrations", "current"):
-                        await asyncio.to_thread(database.migrate, servers.direct_url)
-                    await _serve(settings, servers, signals, progress_lines, demo=demo)
+                        await preparation.migrate()
+                    greet = partial(
+                        _greet,
+                        settings,
+                        preparation,
+                        progress_lines,
+                        started=time.monotonic(),
+                        with_demo=demo,
+                    )
+                    await _serve(settings, servers, signals, progress_lines, greet)
     log.info("stopped")
 
 
@@ -120,9 +129,8 @@ async def _servers(settings: Settings, progress_lines: Progress) -> AsyncIterato
 
 
 async def _serve(
-    settings: Settings, servers: Servers, signals: _Signals, progress_lines: Progress, *, demo: bool
+    settings: Settings, servers: Servers, signals: _Signals, progress_lines: Progress, greet: Task
 ) -> None:
-    started = time.monotonic()
     orphans = Orphans()
     orphans.adopt()
     environment = child_environment(settings, servers)
@@ -132,8 +140,7 @@ async def _serve(
     if settings.worker_processes:
         children.append(Child("workers", "workers.pool", environment))
     tasks_to_run: list[Task] = [child.run_until_cancelled for child in children]
-    tasks_to_run += [partial(_keep_servers, settings), partial(_keep_reaping, orphans)]
-    tasks_to_run += [partial(_greet, settings, servers, progress_lines, started=started, with_demo=demo)]
+    tasks_to_run += [partial(_keep_servers, settings), partial(_keep_reaping, orphans), greet]
     try:
         await _until_stopped(signals.stop, tasks_to_run)
     finally:
@@ -146,17 +153,18 @@ async def _serve(
 
 
 async def _greet(
-    settings: Settings, servers: Servers, progress_lines: Progress, *, started: float, with_demo: bool
+    settings: Settings,
+    preparation: Preparation,
+    progress_lines: Progress,
+    *,
+    started: float,
+    with_demo: bool,
 ) -> None:
-    """Print the greeting. Its module is imported while the children start, to not delay them."""
-    announce = await asyncio.to_thread(_load_announce)
-    await announce(settings, servers, progress_lines, started=started, with_demo=with_demo)
-
-
-def _load_announce() -> Callable[..., Awaitable[None]]:
-    from backend.operations.up.welcome import announce
-
-    return announce
+    """Print the greeting, which is the last use of the process of the preparation."""
+    try:
+        await announce(settings, preparation, progress_lines, started=started, with_demo=with_demo)
+    finally:
+        await preparation.end()
 
 
 async def _until_stopped(stop: asyncio.Event, tasks_to_run: list[Task]) -> None:

@@ -9,20 +9,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from backend.config import Settings
 from backend.core import logs
-from backend.core.db.engine import Database
 from backend.core.errors import PurasError
 from backend.docs_site import build as documentation
-from backend.embedded import Servers
+from backend.operations.up.preparation import Preparation
 from backend.operations.up.progress import Progress
-from backend.sign_in import setup
-
-if TYPE_CHECKING:
-    from backend.operations.demo.project import DemoAccess
 
 log = logs.get(__name__)
 
@@ -31,7 +25,7 @@ REMIND_S = 30.0
 
 
 async def announce(
-    settings: Settings, servers: Servers, shown: Progress, *, started: float, with_demo: bool
+    settings: Settings, preparation: Preparation, shown: Progress, *, started: float, with_demo: bool
 ) -> None:
     """Wait until the instance is ready, then print its URL and, while it has no owner, the set-up link."""
     with shown.stage("API", "ready"):
@@ -41,9 +35,9 @@ async def announce(
             await _until_ready(f"{settings.local_url}/ready/workers", shown)
     log.info("ready", url=settings.url, after_s=round(time.monotonic() - started, 2))
     lines = [f"Puras Studio is ready on {settings.url}", ""]
-    lines += await _setup_lines(settings, servers)
+    lines += await _setup_lines(settings, preparation)
     if with_demo:
-        lines += await _demo_lines(settings, servers, shown)
+        lines += await _demo_lines(preparation, shown)
     lines.append(f"Documentation: {settings.url}{documentation.URL_PATH}/")
     if shown.log_file is not None:
         lines.append(f"Logs:          {shown.log_file}")
@@ -100,27 +94,20 @@ def _ready(url: str) -> str | None:
         return str(error)
 
 
-async def _setup_lines(settings: Settings, servers: Servers) -> list[str]:
-    database = Database(servers.database_url, pool_size=1)
-    try:
-        async with database.transaction() as session:
-            if not await setup.is_open(session):
-                return [f"Sign in:       {settings.url}/sign-in"]
-            token = await setup.issue(session)
-    finally:
-        await database.close()
+async def _setup_lines(settings: Settings, preparation: Preparation) -> list[str]:
+    token = await preparation.issue_setup_token()
+    if token is None:
+        return [f"Sign in:       {settings.url}/sign-in"]
     return [
         f"Setup link:    {setup_link(settings, token)}",
         "               (creates the owner account; valid for 24 hours)",
     ]
 
 
-async def _demo_lines(settings: Settings, servers: Servers, shown: Progress) -> list[str]:
-    # Few operators request it, and it imports much.
-    create_demo = await asyncio.to_thread(_load_create_demo)
+async def _demo_lines(preparation: Preparation, shown: Progress) -> list[str]:
     try:
         with shown.stage("Demo", "first job succeeded"):
-            demo_project = await create_demo(settings)
+            demo_project = await preparation.create_demo()
     except PurasError as error:
         log.error("demo failed", why=error.detail)
         return [f"The demo failed: {error.detail}"]
@@ -129,9 +116,3 @@ async def _demo_lines(settings: Settings, servers: Servers, shown: Progress) -> 
         "Try:",
         *(f"  {line}" for line in demo_project.curl.splitlines()),
     ]
-
-
-def _load_create_demo() -> Callable[[Settings], Awaitable[DemoAccess]]:
-    from backend.operations.demo.project import create_demo
-
-    return create_demo
