@@ -23,6 +23,7 @@ from backend.config import Settings, settings
 from backend.core import logs
 from backend.core.http.middleware import Boundary
 from backend.core.http.request_limits import BoundedHttp
+from backend.core.optional_packages import missing
 from backend.docs_site import build as docs_build
 from backend.docs_site import llms_txt
 from backend.operations.checks.startable import require_startable
@@ -37,6 +38,8 @@ from studio.tools import Tools
 
 GRACE_S: Final = 3
 """Seconds for which open streams may continue after SIGTERM; browsers reconnect automatically."""
+UNUSED_BY_REFLEX: Final = ("requests", "tornado", "valkey")
+"""Packages that the socket library of Reflex imports if they are installed, for clients and servers not used here."""
 
 log = logs.get(__name__)
 
@@ -148,7 +151,7 @@ def _reflex_app() -> Starlette:
     os.environ.setdefault("REFLEX_ENV_MODE", "prod")
     os.environ.setdefault("REFLEX_WEB_WORKDIR", str(WEB))
     os.environ.setdefault("REFLEX_DIR", str(WEB / "reflex"))
-    with contextlib.chdir(ROOT):
+    with contextlib.chdir(ROOT), missing(*UNUSED_BY_REFLEX):
         from studio.studio import app
 
         application: Starlette = app()
