@@ -7,4 +7,4 @@ import sys
 from backend.core.bootstrap import run_main
 
 if __name__ == "__main__":
-    sys.exit(run_main("studio.serving", without=["opentelemetry.sdk"]))
+    sys.exit(run_main("studio.serving", without=["isoduration", "opentelemetry.sdk"]))

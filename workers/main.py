@@ -7,4 +7,4 @@ import sys
 from backend.core.bootstrap import run_main
 
 if __name__ == "__main__":
-    sys.exit(run_main("workers.process", without=["opentelemetry.sdk", "rich"]))
+    sys.exit(run_main("workers.process", without=["isoduration", "opentelemetry.sdk", "rich"]))

@@ -13,7 +13,7 @@ def missing(*packages: str) -> Iterator[None]:
 
     Libraries import Rich if it is installed, for consoles that these processes do not have. This would take a tenth of
     a second of each start, and 10 MB of memory of each process. The client of Redis imports the SDK of OpenTelemetry,
-    for metrics that are not used.
+    and jsonschema a parser of durations, for functions that are not used.
     """
     absent = [package for package in packages if package not in sys.modules]
     for package in absent:

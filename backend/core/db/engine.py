@@ -88,6 +88,7 @@ class Database:
             max_overflow=pool_size,
             pool_timeout=MAX_WAIT_S,
             pool_pre_ping=False,
+            pool_use_lifo=True,  # the server keeps tables and plans per connection: few of them are warm
             hide_parameters=True,  # errors in the log must not contain values, which may be secret
             connect_args={
                 **pooler.connect_settings(database_url),

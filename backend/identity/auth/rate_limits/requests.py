@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 
 from backend.core import background_tasks, logs
 from backend.core.notifications import RESPONSE_TIMEOUT_S, RETRY_AFTER_S
+from backend.core.optional_packages import missing
 from backend.identity.auth.errors import RateExceeded
 
 log = logs.get(__name__)
@@ -57,7 +58,8 @@ class RateLimiter:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         options: dict[str, Any] = {"connection_pool": redis.connection_pool}
-        shared = RedisStorage("async+redis://", implementation="redispy", key_prefix=_PREFIX, **options)
+        with missing("valkey"):  # a second client, which the storage would import without using it
+            shared = RedisStorage("async+redis://", implementation="redispy", key_prefix=_PREFIX, **options)
         self._shared = SlidingWindowCounterRateLimiter(shared)
         self._local = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._reconnecting: asyncio.Task[None] | None = None
