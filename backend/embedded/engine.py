@@ -20,7 +20,7 @@ POSTGRES_MAJOR = "18"
 
 
 def postgres_programs(home: Path, account: Account) -> Path:
-    """Return the folder with `postgres`, `initdb` and `pg_dump`.
+    """Return the folder with `postgres`, `initdb`, `psql` and `pg_dump`.
 
     Raises:
         ProgramMissing: The wheel is not installed.

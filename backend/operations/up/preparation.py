@@ -47,6 +47,11 @@ class Preparation:
         self._settings = settings
         self._process: Process | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """Return the process ID while the process runs."""
+        return None if self._process is None else self._process.pid
+
     async def start(self) -> Process:
         """Start the process, so that it imports its libraries before the first request."""
         self._process = await asyncio.create_subprocess_exec(
@@ -97,6 +102,7 @@ class Preparation:
             await process.stdin.drain()
         line = await process.stdout.readline()
         if not line:
+            self._process = None
             raise PreparationEnded(name, await process.wait())
         reply = json.loads(line)
         if "error" in reply:
