@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import { callApi } from "./api";
+import { shortId } from "./format";
 import { called, namesOf } from "./names";
 import { fitting } from "./ranking";
 
@@ -51,7 +52,7 @@ export function Commands({ places, project }) {
   const [isOpen, setIsOpen] = useState(false);
   const search = async () => {
     const [projects, skills, jobs, slugs] = await Promise.all([callApi("GET", "/v1/projects", {}).catch(() => []), callApi("GET", "/v1/skills", { project }).catch(() => []), callApi("GET", "/v1/jobs?limit=20", { project }).catch(() => []), namesOf(project)]);
-    setFound([...projects.filter((one) => one.slug !== project).map((one) => ({ label: one.name, group: "Projects", href: `/p/${one.slug}` })), ...skills.map((skill) => ({ label: `Try ${skill.full_name}`, group: "Skills", href: `/p/${project}/play/${skill.name}${skill.full_name === skill.name ? "" : `?skillpack=${skill.skillpack}`}` })), ...jobs.map((job) => ({ label: `${called(job, slugs)} ${job.id.slice(0, 8)}`, hint: job.status === "cancelled" ? "canceled" : job.status, group: "Jobs", href: `/p/${project}/jobs/${job.id}` }))]);
+    setFound([...projects.filter((one) => one.slug !== project).map((one) => ({ label: one.name, group: "Projects", href: `/p/${one.slug}` })), ...skills.map((skill) => ({ label: `Try ${skill.full_name}`, group: "Skills", href: `/p/${project}/play/${skill.name}${skill.full_name === skill.name ? "" : `?skillpack=${skill.skillpack}`}` })), ...jobs.map((job) => ({ label: `${called(job, slugs)} ${shortId(job.id)}`, hint: job.status === "cancelled" ? "canceled" : job.status, group: "Jobs", href: `/p/${project}/jobs/${job.id}` }))]);
   };
   useEffect(() => { if (isOpen && project) search(); }, [isOpen, project]); // the project may become known while it is open
   return (
@@ -71,7 +72,7 @@ export function Commands({ places, project }) {
 function Palette({ commands, project, onRun }) {
   const [words, setWords] = useState(""), [at, setAt] = useState(0), list = useRef(null);
   const shown = useMemo(() => {
-    return JOB_ID.test(words.trim()) && project ? [{ label: `Open job ${words.trim().slice(0, 8)}`, group: "Jobs", href: `/p/${project}/jobs/${words.trim()}` }] : fitting(commands, words).slice(0, 60);
+    return JOB_ID.test(words.trim()) && project ? [{ label: `Open job ${shortId(words.trim())}`, group: "Jobs", href: `/p/${project}/jobs/${words.trim()}` }] : fitting(commands, words).slice(0, 60);
   }, [commands, words, project]);
   useEffect(() => setAt(0), [words]);
   useEffect(() => { list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" }); }, [at]);

@@ -1,5 +1,5 @@
 // The text of each type of event: a title, the main fields, and the color of its mark.
-import { duration } from "./format";
+import { duration, shortId } from "./format";
 
 const some = (...parts) => parts.filter((part) => part !== undefined && part !== null && part !== "").join(" · ");
 const tokens = (p) => (p.input_tokens ?? p.output_tokens) == null ? "" : `${(p.input_tokens ?? 0) + (p.output_tokens ?? 0)} tokens`;
@@ -10,8 +10,8 @@ const TEXTS = {
   requeued: (p) => ["Requeued", some(p.reason), "approval"],
   waiting: (p) => ["Awaiting approval", some(p.reason === "approval" ? "" : p.reason, p.approvals > 1 && `${p.approvals} calls`), "approval"],
   resumed: (p) => ["Resumed", some(p.from_step && `from step ${p.from_step}`), "run"],
-  forked: (p) => ["Forked", some(p.from_job_id && `from job ${String(p.from_job_id).slice(0, 8)}`, `after step ${p.from_step}`, p.edits && `${p.edits.length} edited`, p.model, p.version && `v${p.version}`), "run"],
-  continued: (p) => ["Continued", some(p.from_job_id && `from job ${String(p.from_job_id).slice(0, 8)}`), "run"],
+  forked: (p) => ["Forked", some(p.from_job_id && `from job ${shortId(p.from_job_id)}`, `after step ${p.from_step}`, p.edits && `${p.edits.length} edited`, p.model, p.version && `v${p.version}`), "run"],
+  continued: (p) => ["Continued", some(p.from_job_id && `from job ${shortId(p.from_job_id)}`), "run"],
   subagent_start: (p) => ["Subjob started", some(p.label ?? p.skill), "tool"],
   subagent_end: (p) => [p.status === "succeeded" ? "Subjob ended" : "Subjob failed", some(p.skill, p.status), p.status === "succeeded" ? "tool" : "fail"],
   succeeded: () => ["Succeeded", "", "ok"],

@@ -1,6 +1,7 @@
 // A job and its subjobs as one tree of spans: the spans of a subjob are below the span of its call.
 import { useEffect, useMemo, useRef, useState } from "react";
 import { follow } from "./follow";
+import { shortId } from "./format";
 import { spansOf } from "./spans";
 
 const MAX_CHILDREN = 24; // of a page, which follows at most 32 jobs at the same time
@@ -22,7 +23,7 @@ export function useFamily(src, events, skill) {
 }
 
 function tree(events, skill, known, of) {
-  const own = spansOf(events, skill).map((span) => (of ? { ...span, id: `${of.slice(0, 8)}-${span.id}`, parent: span.parent && `${of.slice(0, 8)}-${span.parent}`, of } : span));
+  const own = spansOf(events, skill).map((span) => (of ? { ...span, id: `${shortId(of)}-${span.id}`, parent: span.parent && `${shortId(of)}-${span.parent}`, of } : span));
   return own.flatMap((span) => {
     if (span.kind !== "child" || !known[span.job]?.length) return [span];
     const [root, ...within] = tree(known[span.job], span.hint, known, span.job);

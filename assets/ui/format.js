@@ -22,6 +22,9 @@ export const size = (bytes) => {
   return `${bytes} B`;
 };
 
+/** The last characters of the ID of a job, which are random; the first ones are a time. Like `short` in backend/core/ids.py. */
+export const shortId = (id) => String(id).slice(-8);
+
 /** `3 min ago`, or `in 29 m 50 s`, of a time in milliseconds. */
 export const ago = (moment, now = Date.now()) => {
   const seconds = Math.round((now - moment) / 1000);

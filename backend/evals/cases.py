@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from backend.core import ids
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import Invalid, Problem
 from backend.core.schemas import unstorable
@@ -69,7 +70,7 @@ async def save(
         project_id=principal.project_id,
         skillpack_id=job.skillpack_id,
         skill_name=job.skill_name,
-        case_id=request.id or f"job-{str(job_id)[:8]}",
+        case_id=request.id or f"job-{ids.short(job_id)}",
         inputs=scrub(job.inputs),
         tags=list(request.tags),
         source_job_id=job_id,

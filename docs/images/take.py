@@ -170,7 +170,7 @@ def _screenshots(shown: demo.Demo) -> Sequence[Screenshot]:
         Screenshot(
             "columns", f"{base}/play/import-orders?from={jobs['orders']}", "Import orders", _run_columns
         ),
-        Screenshot("jobs", f"{base}/jobs", jobs["failed"][:8]),
+        Screenshot("jobs", f"{base}/jobs", jobs["failed"][-8:]),
         Screenshot("job", f"{base}/jobs/{jobs['asking']}", "Approve"),
         Screenshot("transcript", f"{base}/jobs/{jobs['agent']}?tab=transcript", "measure"),
         Screenshot("receipt", f"{base}/jobs/{jobs['agent']}?tab=receipt", "Receipt"),
@@ -192,7 +192,7 @@ def _screenshots(shown: demo.Demo) -> Sequence[Screenshot]:
         Screenshot("api", f"{base}/api?skill=triage", "Idempotency"),
         Screenshot("operator", "/operator", "Workers"),
         Screenshot("account", "/account", "Active sessions"),
-        Screenshot("palette", f"{base}/jobs", jobs["failed"][:8], _open_palette),
+        Screenshot("palette", f"{base}/jobs", jobs["failed"][-8:], _open_palette),
         Screenshot("components", "/_components", "Waterfall"),
     ]
 

@@ -8,6 +8,7 @@ from typing import Any
 import reflex as rx
 from reflex_components_core.react_router import link as router_link
 
+from backend.core import ids
 from studio.components.live import Action, Copy, Submit
 from studio.theme import STATUS_WORDS
 
@@ -66,10 +67,15 @@ def note(*children: Any, state: Text = "", **props: Any) -> rx.Component:
     return rx.el.div(*children, class_name="note", role=role, custom_attrs={"data-s": state}, **props)
 
 
+def short_id(value: rx.Var[str]) -> rx.Var[str]:
+    """Return the last characters of an ID, as `ids.short` does."""
+    return value[-ids.SHORT_CHARACTERS :]
+
+
 def identifier(value: rx.Var[str]) -> rx.Component:
-    """Return the first characters of an ID, with the full ID as its title and a button that copies it."""
+    """Return the last characters of an ID, with the full ID as its title and a button that copies it."""
     return rx.el.span(
-        rx.el.span(value[:8], class_name="mono", title=value),
+        rx.el.span(short_id(value), class_name="mono", title=value),
         Copy.create(text=value, label="Copy ID", bare=True),
         class_name="row",
         style={"gap": "2px", "display": "inline-flex"},

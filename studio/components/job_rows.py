@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import reflex as rx
 
+from backend.core import ids
 from backend.execution.jobs.schemas import JobRead
 from studio.components.elements import framed_table, link, status, tag
 from studio.components.live import Ago
@@ -43,7 +44,7 @@ def row_of(job: JobRead, slug: str, project: str, skill: str) -> JobRow:
     """Return the row of a job; `slug` and `project` are the slug and name of its project, `skill` the full name."""
     return JobRow(
         id=str(job.id),
-        short=str(job.id)[:8],
+        short=ids.short(job.id),
         href=f"/p/{slug}/jobs/{job.id}",
         status=job.status,
         is_simulated=job.simulated,

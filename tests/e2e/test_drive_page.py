@@ -185,7 +185,7 @@ def test_preview_links_to_the_job_that_wrote_the_file(signed_in: Page, settled: 
     assert job["status"] == "succeeded", job
     open_file(signed_in, settled, "scribed/line.txt")
     preview = signed_in.get_by_role("region", name="Preview of line.txt")
-    preview.get_by_role("link", name=f"job {job['id'][:8]}").click()
+    preview.get_by_role("link", name=f"job {job['id'][-8:]}").click()
     expect(signed_in).to_have_url(f"{settled.url}/jobs/{job['id']}")
 
 

@@ -101,7 +101,7 @@ def test_timeline_contains_the_spans_of_subjobs(signed_in: Page, settled: Any, e
     child.click()
     signed_in.get_by_role("link", name="Open subjob").click()
     expect(signed_in).to_have_url(f"{settled.url}/jobs/{called['payload']['job_id']}")
-    expect(signed_in.get_by_text("Subjob of")).to_contain_text(ended["id"][:8])
+    expect(signed_in.get_by_text("Subjob of")).to_contain_text(ended["id"][-8:])
     expect(signed_in.get_by_text("Subjob of")).to_contain_text("pays for it")
 
 
@@ -130,7 +130,7 @@ def test_a_job_is_replayed_on_its_version_or_the_active_one_and_opened_in_the_pl
         expect(signed_in).not_to_have_url(
             re.compile(ended["id"])
         )  # the state may still contain the job shown before
-        expect(signed_in.get_by_text("Replay of")).to_contain_text(ended["id"][:8])
+        expect(signed_in.get_by_text("Replay of")).to_contain_text(ended["id"][-8:])
         replayed = settled.api.get(f"/v1/jobs/{signed_in.url.split('/jobs/')[1][:36]}").json()
         assert (replayed["deployment_version"], replayed["replay_of"]) == (version, ended["id"])
     signed_in.goto(f"{settled.url}/jobs/{ended['id']}")

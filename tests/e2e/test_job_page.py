@@ -252,7 +252,7 @@ def test_every_page_marks_a_simulated_result(signed_in: Page, settled: Any, agen
     assert (job["simulated"], job["result"]) == (True, {"team": "shipping"})
 
     signed_in.goto(f"{settled.url}/jobs")
-    row = signed_in.get_by_role("row").filter(has_text=job_id[:8])
+    row = signed_in.get_by_role("row").filter(has_text=job_id[-8:])
     expect(row.get_by_text("Simulated", exact=True)).to_be_visible()
 
     signed_in.goto(f"{settled.url}/editor?skillpack={agents}")

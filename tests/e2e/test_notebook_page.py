@@ -181,7 +181,7 @@ def test_a_job_is_opened_in_the_skillpack_of_its_skill(
     on_the_job_page(signed_in).click()
     expect(signed_in).to_have_url(re.compile(rf"/notebook\?skillpack={pack}&file=notebooks%2Fjob-"))
     expect(signed_in.get_by_role("textbox", name="Source of cell 2", exact=True)).to_contain_text("Ada")
-    assert "runpy" in stored_notebook(settled, pack, f"job-{job['id'][:8]}")["cells"][-1]["source"]
+    assert "runpy" in stored_notebook(settled, pack, f"job-{job['id'][-8:]}")["cells"][-1]["source"]
 
 
 def test_the_playground_opens_inputs_and_runs_as_notebooks(

@@ -77,7 +77,7 @@ def test_skill_of_another_skillpack_is_shown_with_its_full_name(
     expect(signed_in.get_by_role("heading", name=f"{birds}/say")).to_be_visible()
     run = settled.api.post("/v1/jobs?wait=true", json={"skill": f"{birds}/say", "inputs": {"name": "Ada"}})
     signed_in.goto(f"{settled.url}/jobs")
-    row = signed_in.get_by_role("row").filter(has_text=run.json()["id"][:8])
+    row = signed_in.get_by_role("row").filter(has_text=run.json()["id"][-8:])
     expect(row).to_contain_text(f"{birds}/say")
     row.get_by_role("link").click()
     expect(signed_in.get_by_role("heading", name=f"{birds}/say")).to_be_visible()

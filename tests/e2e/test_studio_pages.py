@@ -53,7 +53,7 @@ def test_job_list_shows_new_jobs_of_other_users(signed_in: Page, settled: Any) -
     signed_in.goto(f"{settled.url}/jobs")
     expect(signed_in.get_by_role("table", name="Jobs")).to_be_visible()
     job_id = submit(settled, 0)
-    row = signed_in.get_by_role("row").filter(has_text=job_id[:8])
+    row = signed_in.get_by_role("row").filter(has_text=job_id[-8:])
     expect(row).to_contain_text("Succeeded", timeout=15_000)
 
 

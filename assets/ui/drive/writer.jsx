@@ -1,4 +1,5 @@
 import { Link } from "react-router";
+import { shortId } from "../format";
 
 /** The author of a file, with a link for a job. Nothing for folders, which have no author. */
 export function Writer({ by, project, isFolder = false }) {
@@ -9,4 +10,4 @@ export function Writer({ by, project, isFolder = false }) {
   return <span className="cut" title={by.label ?? by.kind}>{by.label ?? by.kind}</span>;
 }
 
-const Job = ({ id, project }) => <Link className="mono above" to={`/p/${project}/jobs/${id}`} title={`Job ${id}`}>job {id.slice(0, 8)}</Link>;
+const Job = ({ id, project }) => <Link className="mono above" to={`/p/${project}/jobs/${id}`} title={`Job ${id}`}>job {shortId(id)}</Link>;

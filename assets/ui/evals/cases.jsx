@@ -2,6 +2,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { Link } from "react-router";
 import { callApi } from "../api";
 import { Confirm } from "../controls";
+import { shortId } from "../format";
 import { Json } from "../value";
 
 const MAX_CASES = 200, LAST_JOBS = 20, MAX_EXAMINED = 200;
@@ -75,7 +76,7 @@ export function FromJobs({ skill, packId, known, project, csrf, isFirst, onCreat
     event.preventDefault();
     setBusy(true);
     const errors = [];
-    for (const id of chosen) await callApi("POST", `/v1/jobs/${id}/eval-case`, { project, csrf, json: {} }).catch((error) => errors.push(`${id.slice(0, 8)}: ${error.detail}`));
+    for (const id of chosen) await callApi("POST", `/v1/jobs/${id}/eval-case`, { project, csrf, json: {} }).catch((error) => errors.push(`${shortId(id)}: ${error.detail}`));
     setBusy(false);
     setFailures(errors);
     onCreated();
@@ -91,7 +92,7 @@ export function FromJobs({ skill, packId, known, project, csrf, isFirst, onCreat
           <p className="t2">Select jobs with correct results. The result of a job becomes the expected output of its case. Values of secrets are redacted.</p>
           {jobs === null && <p className="t3">Loading jobs…</p>}
           {jobs?.length === 0 && <p className="t2">There are no succeeded jobs that are not cases yet. Run the skill first.</p>}
-          {jobs?.length > 0 && <ul className="picked" tabIndex={0} aria-label="Jobs">{jobs.map((job) => <li key={job.id}><label className="check"><input type="checkbox" checked={chosen.includes(job.id)} onChange={() => flip(job.id)} /><span className="mono t3">{job.id.slice(0, 8)}</span><span className="mono cut" title={short(job.inputs)}>{short(job.inputs)}</span><span aria-hidden="true">→</span><span className="mono cut t2" title={short(job.result)}>{short(job.result)}</span></label></li>)}</ul>}
+          {jobs?.length > 0 && <ul className="picked" tabIndex={0} aria-label="Jobs">{jobs.map((job) => <li key={job.id}><label className="check"><input type="checkbox" checked={chosen.includes(job.id)} onChange={() => flip(job.id)} /><span className="mono t3">{shortId(job.id)}</span><span className="mono cut" title={short(job.inputs)}>{short(job.inputs)}</span><span aria-hidden="true">→</span><span className="mono cut t2" title={short(job.result)}>{short(job.result)}</span></label></li>)}</ul>}
           {failures.length > 0 && <div className="note" data-s="fail" role="alert">{failures.map((one) => <div key={one}>{one}</div>)}</div>}
           <div className="acts"><button type="button" className="btn" onClick={() => dialog.current.close()}>Cancel</button><button className="btn pri" disabled={isBusy || !jobs || !chosen.length}>{isBusy ? "Creating…" : chosen.length === 1 ? "Create 1 case" : `Create ${chosen.length} cases`}</button></div>
         </form>

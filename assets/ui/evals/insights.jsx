@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { Link } from "react-router";
 import { callApi } from "../api";
-import { duration, usd } from "../format";
+import { duration, shortId, usd } from "../format";
 
 const MARKS = { high: "fail", medium: "wait", low: "" };
 const SINCE = [[1, "1 day"], [7, "7 days"], [30, "30 days"], [90, "90 days"]];
@@ -28,7 +28,7 @@ export function Insights({ skill, project, skillpack }) {
         <article className="finding" key={index}>
           <div className="row"><span className="tag" data-s={MARKS[one.severity]}>{one.severity}</span><h3 className="grow">{one.title}</h3></div>
           <p className="t2">{one.recommendation}</p>
-          <p className="row wrap t3">Jobs {one.job_ids.map((id) => <Link className="mono" key={id} to={`/p/${project}/jobs/${id}`}>{id.slice(0, 8)}</Link>)}</p>
+          <p className="row wrap t3">Jobs {one.job_ids.map((id) => <Link className="mono" key={id} to={`/p/${project}/jobs/${id}`}>{shortId(id)}</Link>)}</p>
         </article>
       ))}
       {found?.versions.length > 0 && <Table label="By version" heads={["Version", "Runs", "Failed", "Score", "p50 cost", "p95 cost", "p50 duration", "p95 duration"]} rows={found.versions.map((one) => [one.version === null ? "drafts" : `v${one.version}`, one.runs, one.failed || "", one.mean_eval_score ?? "", money(one.cost_p50_micros), money(one.cost_p95_micros), time(one.duration_p50_ms), time(one.duration_p95_ms)])} />}

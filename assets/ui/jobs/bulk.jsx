@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "react";
 import { callApi } from "../api";
+import { shortId } from "../format";
 
 const OVER = ["succeeded", "failed", "cancelled"];
 
@@ -13,7 +14,7 @@ export function Bulk({ kind, jobs, project, csrf, onClose, onDone }) {
     setBusy(true);
     for (const [index, job] of eligible.entries()) {
       if (stopped.current) break;
-      try { await callApi("POST", `/v1/jobs/${job.id}/${kind}`, { project, csrf, headers: kind === "replay" ? { "Idempotency-Key": `list-${job.id}-${openedAt}` } : {} }); } catch (error) { setFailures((before) => [...before, `${job.id.slice(0, 8)}: ${error.detail}`]); }
+      try { await callApi("POST", `/v1/jobs/${job.id}/${kind}`, { project, csrf, headers: kind === "replay" ? { "Idempotency-Key": `list-${job.id}-${openedAt}` } : {} }); } catch (error) { setFailures((before) => [...before, `${shortId(job.id)}: ${error.detail}`]); }
       setDone(index + 1);
     }
     setBusy(false);

@@ -1,5 +1,5 @@
 import { Link } from "react-router";
-import { usd } from "../format";
+import { shortId, usd } from "../format";
 import { SimulatedTag } from "../simulated";
 import { Ago, Elapsed } from "../time";
 import { STATES } from "./filters";
@@ -25,9 +25,9 @@ function Row({ job, skill, project, isPicking, isPicked, onToggle }) {
   const number = job.deployment_version ?? job.listing_version, version = number == null ? "draft" : `v${number}`, reason = reasonOf(job);
   return (
     <tr data-id={job.id} data-picked={isPicked}>
-      {isPicking && <td><input type="checkbox" className="above" aria-label={`Select job ${job.id.slice(0, 8)}`} checked={isPicked} onChange={onToggle} /></td>}
+      {isPicking && <td><input type="checkbox" className="above" aria-label={`Select job ${shortId(job.id)}`} checked={isPicked} onChange={onToggle} /></td>}
       <td><span className="st" data-s={job.status}><b><i />{STATES[job.status]}</b><em className="cut" title={reason}>{reason}</em></span><SimulatedTag job={job} /></td>
-      <td><Link className="mono whole" to={`/p/${project}/jobs/${job.id}`} title={job.id}>{job.id.slice(0, 8)}</Link></td>
+      <td><Link className="mono whole" to={`/p/${project}/jobs/${job.id}`} title={job.id}>{shortId(job.id)}</Link></td>
       <td title={skill}>{skill}</td>
       <td><span className="tag">{version}</span></td>
       <td className="t2" title={job.source}>{job.source}</td>

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.authoring.drafts import publishing, reading, writing
 from backend.authoring.notebooks.errors import JobStillRuns
 from backend.authoring.notebooks.schemas import NotebookOpen
+from backend.core import ids
 from backend.execution.events import queries as events
 from backend.execution.jobs import queries as jobs
 from backend.execution.jobs.status import TERMINAL
@@ -69,7 +70,7 @@ async def open_job(session: AsyncSession, principal: Principal, pack: Skillpack,
     job = await jobs.get_job(session, principal, job_id)
     if job.status not in TERMINAL:
         raise JobStillRuns(job_id, job.status)
-    path = f"notebooks/job-{str(job_id)[:8]}.ipynb"
+    path = f"notebooks/job-{ids.short(job_id)}.ipynb"
     stored = await reading.find_file(session, principal, pack.id, path)
     if stored is None or stored.deleted_at is not None:
         recorded = [

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, Self, TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.context import AppContext
+from backend.core import ids
 from backend.core.clock import now
 from backend.data.drive import provenance, usage
 from backend.data.drive.uploads.ingest import destination, drives_of, file_at, owner_uid, release_replaced
@@ -62,7 +63,7 @@ class Destination(NamedTuple):
         """
         digest = hashlib.sha256(f"{call.job_id}\n{call.key}".encode()).hexdigest()[:10]
         own_name = f"{plan.family.kind}-{digest}"
-        path = destination(requested_path or f"media/{str(call.job_id)[:8]}/", own_name)
+        path = destination(requested_path or f"media/{ids.short(call.job_id)}/", own_name)
         is_below = path.parts[: len(base.parts)] == base.parts
         return cls(path if is_below else DrivePath((*base.parts, *path.parts)))
 

@@ -172,7 +172,7 @@ class PurasMagics(Magics):
         arguments = parse_argstring(self.skill_open, line)
         try:
             return open_job(
-                self.bench.instance, arguments.job, Path(arguments.path or f"job-{arguments.job[:8]}.ipynb")
+                self.bench.instance, arguments.job, Path(arguments.path or f"job-{arguments.job[-8:]}.ipynb")
             )
         except (CellRefused, PurasAPIError) as error:
             raise UsageError(message_of(error)) from None

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import reflex as rx
 
-from studio.components.elements import action, facts, identifier, link, link_button, note, status, tag
+from studio.components.elements import (
+    action,
+    facts,
+    identifier,
+    link,
+    link_button,
+    note,
+    short_id,
+    status,
+    tag,
+)
 from studio.components.live import Ago, Confirm, Elapsed, LiveCost, LiveSteps
 from studio.job_facts import JobFacts
 from studio.pages.job.feedback import feedback_bar
@@ -75,7 +85,7 @@ def _origin(job: rx.Var[JobFacts]) -> rx.Component:
             job.parent != "",
             rx.el.span(
                 "Subjob of ",
-                link(job.parent[:8], href=jobs + job.parent, class_name="mono"),
+                link(short_id(job.parent), href=jobs + job.parent, class_name="mono"),
                 rx.cond(job.is_paid_with_parent, ", which pays for it", ""),
                 class_name="t2",
             ),
@@ -84,7 +94,7 @@ def _origin(job: rx.Var[JobFacts]) -> rx.Component:
             job.replay_of != "",
             rx.el.span(
                 "Replay of ",
-                link(job.replay_of[:8], href=jobs + job.replay_of, class_name="mono"),
+                link(short_id(job.replay_of), href=jobs + job.replay_of, class_name="mono"),
                 class_name="t2",
             ),
         ),

@@ -6,7 +6,7 @@ from typing import Any
 
 import reflex as rx
 
-from studio.components.elements import note
+from studio.components.elements import note, short_id
 from studio.components.live import (
     EventList,
     EventsLoaded,
@@ -34,7 +34,7 @@ def page() -> rx.Component:
     base = "/p/" + Shell.project_slug
     return shell(
         "jobs",
-        [Crumb(Shell.project_name, base), Crumb("Jobs", base + "/jobs"), Crumb(JobPage.facts.id[:8])],
+        [Crumb(Shell.project_name, base), Crumb("Jobs", base + "/jobs"), Crumb(short_id(JobPage.facts.id))],
         rx.cond(
             JobPage.is_loaded
             & JobPage.router.url.contains(JobPage.facts.id),  # the state may be of an earlier job

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import reflex as rx
 
+from backend.core import ids
 from backend.core.db.paging import Page
 from backend.core.errors import Conflict, Invalid
 from backend.data.memory import queries, search
@@ -150,7 +151,7 @@ class MemoryPage(rx.State):
             summary=one.summary,
             kind=one.kind,
             key=one.entity_key or "",
-            by=f"job {str(one.job_id)[:8]}" if one.job_id else one.written_by,
+            by=f"job {ids.short(one.job_id)}" if one.job_id else one.written_by,
             job=f"/p/{self.project}/jobs/{one.job_id}" if one.job_id else "",
             at=one.updated_at.isoformat(),
             is_pinned=one.pinned,

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import reflex as rx
 
+from backend.core import ids
 from backend.core.errors import Conflict, Invalid, Missing
 from backend.data.memory import deletion, queries
 from backend.data.memory import writing as memory
@@ -160,7 +161,7 @@ def _change(one: MemoryChangeRead, project: str) -> ChangeRow:
     what = "Deleted" if one.action == "forget" else f"Version {one.version}"
     return ChangeRow(
         what=what,
-        by=f"job {str(one.job_id)[:8]}" if one.job_id else one.written_by,
+        by=f"job {ids.short(one.job_id)}" if one.job_id else one.written_by,
         job=f"/p/{project}/jobs/{one.job_id}" if one.job_id else "",
         at=one.at.isoformat(),
     )

@@ -210,7 +210,7 @@ async def test_finished_job_becomes_eval_case_without_secrets(agents: Agents) ->
     assert (other["source_job_id"], other["has_expected"], other["skill_name"]) == (other_id, False, "sum")
     assert "31415926535" not in str(other["inputs"])
     saved = await post(agents, f"/v1/jobs/{job_id}/eval-case", {"tags": ["live"]})
-    name = f"job-{job_id[:8]}"
+    name = f"job-{job_id[-8:]}"
     assert (saved["case_id"], saved["inputs"], saved["expected"]) == (name, {"n": 21}, {"n": 42})
     listed = await get(agents, f"{EVALS}/dataset?skill=double&limit=200")
     assert [one["case_id"] for one in listed][:2] == ["two", "case-2"]

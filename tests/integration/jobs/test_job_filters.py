@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from sqlalchemy import text
 
+from backend.core import ids
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.execution.jobs.schemas import JobCreate
+from backend.execution.jobs.submit import JobSpec, submit
 from backend.identity.api_keys import keys
 from backend.identity.api_keys.keys import Limits
 from tests.factories.tenants import make_job, make_skill, make_tenant
@@ -71,6 +74,26 @@ async def test_list_is_filtered_by_duration_cost_key_and_time(
     yesterday = (now() - timedelta(days=1)).isoformat()
     assert await found(client, known, since=yesterday) == [known.quick, known.slow]
     assert await found(client, known, until=yesterday) == [known.old]
+
+
+async def test_search_finds_a_job_by_its_id_and_by_its_last_characters(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    async with database.transaction() as session:
+        tenant = await make_tenant(session, make_skill())
+        created = await keys.create(session, None, project_id=tenant.principal.project_id, limits=Limits())
+        specs = [
+            JobSpec(JobCreate(skill="echo")),
+            JobSpec(JobCreate(skill="echo")),
+            JobSpec(JobCreate(skill="echo"), job_id=uuid4()),  # as IDs were before 0.2
+        ]
+        jobs = [(await submit(session, tenant.principal, spec)).job_id for spec in specs]
+    assert [one.version for one in jobs] == [7, 7, 4]
+    headers = {"Authorization": f"Bearer {created.plaintext}"}
+    for job_id in jobs:
+        for typed in (str(job_id), ids.short(job_id), ids.short(job_id).upper()):
+            response = await client.get("/v1/jobs", params={"q": typed}, headers=headers)
+            assert [one["id"] for one in response.json()] == [str(job_id)], typed
 
 
 @pytest.mark.parametrize(
