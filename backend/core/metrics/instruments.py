@@ -137,14 +137,14 @@ SANDBOX_KILLS: Final = _counter(
     "Processes that the sandbox ended, by the limit that they exceeded.",
     "reason",
 )
-PARENTS_ENDED: Final = _counter(
-    "puras_sandbox_parents_ended_total",
+ZYGOTES_ENDED: Final = _counter(
+    "puras_sandbox_zygotes_ended_total",
     "Zygotes that were ended: idle, memory, processes, strays.",
     "reason",
 )
-PARENTS: Final = _gauge("puras_sandbox_parents", "Running zygotes.")
+ZYGOTES: Final = _gauge("puras_sandbox_zygotes", "Running zygotes.")
 SPARES: Final = _gauge("puras_sandbox_spares", "Forked processes that wait for a job.")
-PARENT_MEMORY: Final = _gauge("puras_sandbox_memory_bytes", "Memory of the zygotes.")
+ZYGOTE_MEMORY: Final = _gauge("puras_sandbox_memory_bytes", "Memory of the zygotes.")
 NETWORK_REFUSED: Final = _counter(
     "puras_network_refused_total",
     "Requests of jobs that the egress proxy rejected, by the reason in their events.",
@@ -155,7 +155,7 @@ NETWORK_BYTES: Final = _counter(
     "Bytes that jobs sent and received through the egress proxy.",
     "direction",
 )
-PROXY_DEATHS: Final = _counter("puras_network_proxy_deaths_total", "Egress proxies that exited unexpectedly.")
+PROXY_EXITS: Final = _counter("puras_network_proxy_exits_total", "Egress proxies that exited unexpectedly.")
 ENVIRONMENT_BUILDS: Final = _counter(
     "puras_environment_builds_total",
     "Environments of packages that were built: ready, wheels_missing, failed.",

@@ -184,7 +184,7 @@ async def test_metrics_of_processes_are_summed_with_ended_ones_once(
 ) -> None:
     name = "puras_jobs_finished_total"
     key = key_of(name, {"status": "failed", "code": "of_this_test"})
-    gauge = key_of("puras_sandbox_parents", {})
+    gauge = key_of("puras_sandbox_zygotes", {})
 
     async def seen() -> float:
         return (await scrape(http)).value(name, status="failed", code="of_this_test")
@@ -199,7 +199,7 @@ async def test_metrics_of_processes_are_summed_with_ended_ones_once(
             {"id": dead},
         )
     assert await seen() == 12
-    assert (await scrape(http)).value("puras_sandbox_parents") == 2, "gauges of an ended process are deleted"
+    assert (await scrape(http)).value("puras_sandbox_zygotes") == 2, "gauges of an ended process are deleted"
     for _ in range(3):
         async with database.transaction() as session:
             await store.fold(session)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from backend.core import logs
-from backend.core.metrics.instruments import NETWORK_REFUSED, PROXY_DEATHS
+from backend.core.metrics.instruments import NETWORK_REFUSED, PROXY_EXITS
 from backend.core.net.egress.rules import Rule
 from workers.sandbox.egress.gateway_handle import GatewayHandle
 from workers.sandbox.guest import wire
@@ -197,7 +197,7 @@ class Proxy:
         process.kill()
         stderr = asyncio.get_running_loop().run_in_executor(None, _collect, process)
         stderr.add_done_callback(lambda task: log.warning("egress proxy ended", stderr=task.result()))
-        PROXY_DEATHS.inc()
+        PROXY_EXITS.inc()
         if time.monotonic() - self._started_at > _STEADY_S:
             self._deaths = 0
         self._schedule_start()

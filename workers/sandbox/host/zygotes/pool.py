@@ -8,7 +8,7 @@ from collections import OrderedDict
 from typing import Final, NamedTuple
 
 from backend.core import background_tasks, logs
-from backend.core.metrics.instruments import PARENT_MEMORY, PARENTS, PARENTS_ENDED, SANDBOX_STARTS, SPARES
+from backend.core.metrics.instruments import SANDBOX_STARTS, SPARES, ZYGOTE_MEMORY, ZYGOTES, ZYGOTES_ENDED
 from workers.sandbox.host.zygotes.zygote import Zygote
 from workers.sandbox.isolation.watchdog import strays_of
 
@@ -63,9 +63,9 @@ class Pool:
     def measure(self) -> None:
         """Set the gauges of the zygotes."""
         zygotes = list(self._zygotes.values())
-        PARENTS.set(len(zygotes))
+        ZYGOTES.set(len(zygotes))
         SPARES.set(sum(zygote.spares for zygote in zygotes))
-        PARENT_MEMORY.set(sum(zygote.memory_bytes for zygote in zygotes))
+        ZYGOTE_MEMORY.set(sum(zygote.memory_bytes for zygote in zygotes))
 
     def drop(self, zygote: Zygote) -> None:
         """End a zygote that cannot be used any more."""
@@ -165,7 +165,7 @@ class Pool:
         for zygote in self._idle():
             if now - zygote.used_at >= self._idle_s:
                 log.info("idle zygote ended", skill=zygote.spec.key.skill_name)
-                PARENTS_ENDED.labels("idle").inc()
+                ZYGOTES_ENDED.labels("idle").inc()
                 self.drop(zygote)
             else:
                 zygote.tidy()
@@ -181,7 +181,7 @@ class Pool:
                 log.warning(
                     "sandbox ended for processes that belong to no job", skill=zygote.spec.key.skill_name
                 )
-                PARENTS_ENDED.labels("strays").inc()
+                ZYGOTES_ENDED.labels("strays").inc()
                 self.drop(zygote)
             zygote.strays = strays
 
@@ -199,7 +199,7 @@ class Pool:
                 return
             if not zygote.running:
                 log.info("zygote ended to free memory", skill=zygote.spec.key.skill_name, mb=size >> 20)
-                PARENTS_ENDED.labels("memory").inc()
+                ZYGOTES_ENDED.labels("memory").inc()
                 self.drop(zygote)
                 total -= size
 
@@ -208,7 +208,7 @@ class Pool:
         idle = [other for other in self._idle() if other is not full and other.spec.uid == full.spec.uid]
         for zygote in idle[: (len(idle) + 1) // 2]:
             log.info("zygote ended to free processes", skill=zygote.spec.key.skill_name)
-            PARENTS_ENDED.labels("processes").inc()
+            ZYGOTES_ENDED.labels("processes").inc()
             self.drop(zygote)
 
     def _idle(self) -> list[Zygote]:
