@@ -17,8 +17,8 @@ from backend.execution.worker_registry.service import HEARTBEAT_INTERVAL_S, LEAS
 
 log = logs.get(__name__)
 
-_CLOCK = time.CLOCK_BOOTTIME
-"""Also counts the time in which the host was suspended."""
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Also counts the time in which the host was suspended. The second clock does so on macOS."""
 CONNECT_S = 3
 RETRY_S = 0.5
 """Pause after a heartbeat that was not stored."""

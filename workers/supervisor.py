@@ -215,7 +215,9 @@ class Supervisor:
         Also offer slots again when most of the offered ones have been used.
         """
         is_free = self._is_free()
-        slots = min(MAX_SLOTS, self._capacity - self.running) if is_free and self._is_queue_empty else 0
+        self._is_queue_empty = self._is_queue_empty and is_free  # jobs may have been queued while it was full
+        may_offer = self._is_queue_empty and self.has_lease()
+        slots = min(MAX_SLOTS, self._capacity - self.running) if may_offer else 0
         is_changed = is_free is not self._is_reported_free or slots < self._offered_slots
         if is_repeated or is_changed or self._offered_slots < (slots + 1) // 2:
             self._is_reported_free, self._offered_slots = is_free, slots

@@ -61,6 +61,8 @@ SEND_TIMEOUT_S = 2.0
 the time also runs out if the response has arrived and was not read yet."""
 MAX_PENDING = 1_000
 """Maximum messages that wait for a slow Redis. Further ones are dropped, since sweeps make up for them."""
+SLOTS_EXPIRE_S = 10
+"""Slots of which no worker process reports any more are deleted; processes report every two seconds."""
 NO_SLOTS_PAUSE_S = 0.02
 """After no slot was found, none is searched for this time, since all workers are probably busy."""
 RETRY_AFTER_S = 1.0
@@ -85,7 +87,7 @@ class WorkerSlot:
 
 @dataclass(frozen=True, slots=True)
 class StartedJob:
-    """Passes a job that was started in the slot of a worker process to this process."""
+    """Sends a worker process a job that was started in its slot."""
 
     slot: WorkerSlot
     lane: str
@@ -352,6 +354,7 @@ def _add_report(pipeline: Pipeline, report: FreeWorker) -> None:
             pipeline.rpush(free_workers_key(lane), process)
         if report.slots:
             pipeline.rpush(slots_key(lane), *[element] * report.slots)
+            pipeline.expire(slots_key(lane), SLOTS_EXPIRE_S)
 
 
 def _envelope(lane: str) -> Envelope[Any]:

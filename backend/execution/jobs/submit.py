@@ -299,16 +299,14 @@ async def _insert_row(session: AnySession, row: Mapping[str, Any], skill: Skill)
         TooManyQueuedJobs: The maximum number of jobs is pending.
     """
     if row["cap_micros"] == 0 and row["not_before"] is None:
-        slot = await direct_start.slot_for(
-            skill, lane=row["lane"], inputs=row["inputs"], approval=row["approval"]
-        )
+        slot = await direct_start.slot_for(skill, row)
         worker_id = None if slot is None else slot.worker_id
         row_result = await transitions.submit_free(session, {**row, "worker_id": worker_id})
-        if slot is not None and row_result.id is not None:
-            direct_start.note(session, slot, row["lane"], row_result)
-            return row_result
         if not row_result.is_full:
-            _wake_worker(session, row_result, row["lane"])
+            if slot is not None and row_result.id is not None:
+                direct_start.note(session, slot, row["lane"], row_result)
+            else:
+                _wake_worker(session, row_result, row["lane"])
             return row_result
     if (
         row["not_before"] is not None

@@ -21,7 +21,7 @@ from backend.context import AppContext
 from backend.core import notifications
 from backend.core.db.engine import Database
 from backend.core.metrics.instruments import MESSAGES_SENT
-from backend.core.notifications import RedisNotifier, WorkerSlot, slots_key
+from backend.core.notifications import SLOTS_EXPIRE_S, RedisNotifier, WorkerSlot, slots_key
 from backend.core.wakeups import WakeUpListener
 from backend.execution.jobs.attempts import direct_start
 from backend.execution.jobs.attempts.claim import JobAttempt, claim
@@ -184,6 +184,7 @@ def normal(state: Any, of: tuple[Tenant, JobAttempt]) -> Any:
         pytest.param("echo", {}, _AGE, id="no recent heartbeat"),
         pytest.param("echo", {}, _STOP, id="draining"),
         pytest.param("echo", {}, text("delete from workers"), id="gone"),
+        pytest.param("echo", {}, text("update workers set shortage = 'disk'"), id="full disk"),
         pytest.param("echo", {}, text("update admissions set admitted = concurrency_limit"), id="no room"),
     ],
 )
@@ -214,6 +215,23 @@ async def test_job_that_costs_something_is_queued(
     assert row["cap_micros"] > 0
     assert row["status"] == "queued"
     assert slots_left(redis_url) == 1
+
+
+async def test_slots_of_ended_workers_expire(redis_url: str, notifier: RedisNotifier) -> None:
+    report = notifications.FreeWorker(WorkerSlot("ended", uuid4()), ["default"], is_free=True, slots=2)
+    notifier.send([report])
+    await until_slots(redis_url, 2)
+    with closing(Redis.from_url(redis_url)) as redis:
+        assert 0 < redis.ttl(slots_key("default")) <= SLOTS_EXPIRE_S  # type: ignore[operator]  # synchronous
+
+
+async def test_worker_without_a_lease_offers_no_slots(running: Running, redis_url: str) -> None:
+    await until_slots(redis_url, 2)
+    running.supervisor.has_lease = lambda: False
+    running.supervisor._report_capacity()
+    async with asyncio.timeout(10):
+        while slots_left(redis_url):  # noqa: ASYNC110 - Redis has no event for it
+            await asyncio.sleep(0.01)
 
 
 async def test_slot_is_taken_once(database: Database, tenant: Tenant, worker: WorkerSlot) -> None:
@@ -324,18 +342,25 @@ async def test_lost_message_delays_the_job_and_a_late_one_is_ignored(
 
 
 async def test_message_for_a_worker_that_may_be_lost_is_ignored(
-    running: Running, project: Project, redis_url: str
+    running: Running, project: Project, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its jobs may already run elsewhere."""
-    running.supervisor.has_lease = lambda: False
+    started: list[list[UUID]] = []
+    supervisor, receive = running.supervisor, running.supervisor.receive_started
+
+    def receive_without_lease(lane: str, message: str) -> None:
+        supervisor.has_lease = lambda: False
+        receive(lane, message)
+        supervisor.has_lease = lambda: True
+        started.append(list(running.started))
+
+    monkeypatch.setattr(supervisor, "receive_started", receive_without_lease)
     await until_slots(redis_url)
     response = await project.http.post("/v1/jobs", json={"skill": "count", "inputs": {}})
     assert response.json()["status"] == "running"
-    await asyncio.sleep(1)
-    assert running.started == []
-    running.supervisor.has_lease = lambda: True
     job = await ended(project, response.json()["id"])
     assert (job["status"], job["attempt"]) == ("succeeded", 2)
+    assert started == [[]]
 
 
 async def ended(project: Project, job_id: str) -> Any:

@@ -10,6 +10,7 @@ the loss of a worker: it is not known whether a lost worker had received a job t
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Final
 
@@ -25,21 +26,21 @@ from backend.execution.jobs.reservations import NONE
 from backend.skills.manifest.types import Skill
 
 MAX_INPUT_CHARACTERS: Final = 16_384
-"""A job with larger inputs is not sent over Redis."""
+"""A job whose inputs and prompt are longer is not sent over Redis."""
 _NAMES: Final = tuple(field.name for field in fields(JobAttempt))
 _JOB: Final = TypeAdapter(JobAttempt)
 
 
-async def slot_for(skill: Skill, *, lane: str, inputs: str, approval: str) -> WorkerSlot | None:
+async def slot_for(skill: Skill, job: Mapping[str, Any]) -> WorkerSlot | None:
     """Take a slot for a job that costs nothing; None if it has to wait in the queue."""
     rule = skill.retries
     may_start = (
-        approval == "none"
+        job["approval"] == "none"
         and "worker_lost" in rule.on
         and rule.max > 0
-        and len(inputs) <= MAX_INPUT_CHARACTERS
+        and len(job["inputs"]) + len(job["prompt"] or "") <= MAX_INPUT_CHARACTERS
     )
-    return await take_slot(lane) if may_start else None
+    return await take_slot(job["lane"]) if may_start else None
 
 
 def note(session: AnySession, slot: WorkerSlot, lane: str, row: Any) -> None:

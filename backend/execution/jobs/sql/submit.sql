@@ -14,7 +14,7 @@ with candidate as (
                cast(p.own_limits ->> 'queued_jobs' as int)) as max_waiting,
          p.number, (
            select k.id from workers k where k.id = cast(:worker_id as uuid) and not k.stopping
-             and k.beat_at > now() - {max_heartbeat_age}
+             and k.shortage is null and k.beat_at > now() - {max_heartbeat_age}
          ) as worker_id
   from admissions a join wallets w on w.project_id = a.project_id join projects p on p.id = a.project_id
   where a.project_id = :project_id for update of a
