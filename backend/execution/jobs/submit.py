@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import text
 from structlog.contextvars import get_contextvars
@@ -17,7 +17,6 @@ from backend.core import notifications
 from backend.core.clock import now
 from backend.core.db.engine import AnySession
 from backend.core.errors import Invalid, Problem
-from backend.core.ids import uuid7
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.core.tracing import spans
@@ -67,7 +66,7 @@ class JobSpec:
     """None: the active version."""
     deployment_id: UUID | None = None
     """Replays of a draft or of a deleted version set it: run exactly this deployment."""
-    job_id: UUID = field(default_factory=uuid7)
+    job_id: UUID = field(default_factory=uuid4)
     """ID of the new job. It is known before submission, so that the caller can subscribe before the job exists."""
     is_kernel: bool = False
     """The job is the kernel of a notebook, which no request can name."""

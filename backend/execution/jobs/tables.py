@@ -12,7 +12,6 @@ from sqlmodel import Column, Field, SQLModel, col
 
 from backend.core.clock import now
 from backend.core.db.engine import Timestamp
-from backend.core.ids import uuid7
 from backend.identity.auth.principal import Principal
 
 APPROVALS = ("none", "needed", "given")
@@ -95,7 +94,7 @@ class Job(SQLModel, table=True):
         {"postgresql_with": {"fillfactor": "80", "autovacuum_vacuum_scale_factor": "0.02"}},
     )
 
-    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
     skillpack_id: UUID
     deployment_id: UUID | None = None

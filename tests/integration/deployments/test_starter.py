@@ -48,7 +48,7 @@ def run(skill: Skill, inputs: dict[str, Any], folder: Path) -> Any:
         str(ROOT / "skills_kit"),
         skill.function,
     ]
-    environment = {"PURAS_JOB_ID": "0badcafe-0000-4000-8000-000000000000"}
+    environment = {"PURAS_JOB_ID": "0badcafe-0000-4000-8000-0000deadbeef"}
     done = subprocess.run(
         command,
         input=json.dumps(checked.value),
@@ -94,7 +94,7 @@ def test_greet_returns_the_outputs_of_its_examples(tmp_path: Path) -> None:
 def test_thumbnail_is_upright_small_and_in_the_drive(folder: Path) -> None:
     value = run(starter("thumbnail"), {"image": "uploads/photo.jpg"}, folder)
     assert value == {
-        "thumbnail": "thumbnails/0badcafe.jpg",
+        "thumbnail": "thumbnails/0000deadbeef.jpg",
         "width": 800,
         "height": 1200,
         "format": "JPEG",

@@ -84,7 +84,7 @@ def _chart(title: str, bars: list[tuple[str, float]]) -> str:
 
 def _save(chart: str) -> str:
     """Write the chart to `./drive` and return its drive path."""
-    name = os.environ.get("PURAS_JOB_ID", "local").partition("-")[0]
+    name = os.environ.get("PURAS_JOB_ID", "local").rpartition("-")[2]
     path = Path("drive", "charts", f"{name}.svg")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(chart, encoding="utf-8")

@@ -30,7 +30,7 @@ def thumbnail(image: Any, size: int) -> dict[str, Any]:
 
 def _save(small: Image.Image) -> str:
     """Write the thumbnail to `./drive` and return its drive path."""
-    name = os.environ.get("PURAS_JOB_ID", "local").partition("-")[0]
+    name = os.environ.get("PURAS_JOB_ID", "local").rpartition("-")[2]
     path = Path("drive", "thumbnails", f"{name}.jpg")
     path.parent.mkdir(parents=True, exist_ok=True)
     small.save(path, "JPEG", quality=85, optimize=True)
