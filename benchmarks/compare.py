@@ -19,7 +19,7 @@ from typing import Final
 from benchmarks import cpu
 from benchmarks.client import Client
 from benchmarks.clients import connected
-from benchmarks.instance import NOOP_SKILL, Running, instance
+from benchmarks.instance import Running, deploy_noop, instance
 from benchmarks.numbers import milliseconds, report_progress
 
 WARM_UP_JOBS: Final = 50
@@ -42,9 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         running = [stack.enter_context(instance(checkout=checkout)) for checkout in checkouts]
         clients = [stack.enter_context(each.client()) for each in running]
         for client in clients:
-            client.push(NOOP_SKILL)
-            for n in range(WARM_UP_JOBS):
-                client.run("noop", {"n": n})
+            deploy_noop(client, runs=WARM_UP_JOBS)
         _compare_latency(clients, given.pairs)
         _compare_cpu(running, clients, given.bursts)
     return 0

@@ -125,6 +125,13 @@ def instance(
             _require_no_deadlock(home_folder)
 
 
+def deploy_noop(client: Client, *, runs: int) -> None:
+    """Deploy `NOOP_SKILL`, and run it, so that processes and caches are ready."""
+    client.push(NOOP_SKILL)
+    for n in range(runs):
+        client.run("noop", {"n": n})
+
+
 def require_pages() -> None:
     """Fail immediately if the pages of the studio are missing: an instance without them never becomes ready.
 

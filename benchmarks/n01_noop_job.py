@@ -9,7 +9,7 @@ import time
 from typing import Final
 
 from benchmarks.client import Client
-from benchmarks.instance import NOOP_SKILL, instance
+from benchmarks.instance import deploy_noop, instance
 from benchmarks.measurement import Measurement, at_most
 from benchmarks.numbers import alternate, median_ratio, milliseconds, percentile, report_progress
 
@@ -26,9 +26,7 @@ METHOD: Final = (
 def measure(rounds: int) -> Measurement:
     """Measure jobs and interpreters in alternating rounds, so that the conditions are equal."""
     with instance() as running, running.client() as client:
-        client.push(NOOP_SKILL)
-        for n in range(WARM_UP):
-            client.run("noop", {"n": n})
+        deploy_noop(client, runs=WARM_UP)
         jobs, peers = alternate(rounds, lambda: _jobs(client), _interpreters)
     p50s, peer_p50s = ([statistics.median(each) for each in side] for side in (jobs, peers))
     tails = [percentile(each, 0.99) / statistics.median(each) for each in jobs]

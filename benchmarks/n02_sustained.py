@@ -12,7 +12,7 @@ import psycopg
 from backend.config import Settings
 from backend.embedded import attach
 from benchmarks import cpu
-from benchmarks.instance import NOOP_SKILL, Running, instance
+from benchmarks.instance import Running, deploy_noop, instance
 from benchmarks.measurement import Measurement, Row, at_least
 from benchmarks.numbers import alternate, median_ratio, report_progress
 from benchmarks.peers import queues
@@ -22,7 +22,6 @@ PEER_JOBS: Final = {"process": 400, "no-op": 2_000, "Celery": 3_000}
 PROJECTS: Final = 8
 CONNECTIONS: Final = 8
 WARM_UP: Final = 20
-_NO_OPEN_JOBS: Final = "select (not exists (select from jobs where finished_at is null))::int"
 _SUCCEEDED: Final = "select count(*) from jobs where status = 'succeeded'"
 METHOD: Final = (
     f"Each round submits jobs of one project on {CONNECTIONS} connections, of {PROJECTS} projects on one "
@@ -76,19 +75,14 @@ def _prepare(running: Running) -> list[str]:
     keys = [running.api_key, *(running.add_project() for _ in range(PROJECTS - 1))]
     for key in keys:
         with running.client(key) as client:
-            client.push(NOOP_SKILL)
-            for n in range(WARM_UP):
-                client.run("noop", {"n": n})
+            deploy_noop(client, runs=WARM_UP)
     return keys
 
 
 def _burst(running: Running, connection: psycopg.Connection, keys: Sequence[str]) -> Burst:
     succeeded = queues.scalar(connection, _SUCCEEDED)
     before = cpu.by_stage(running.process.pid, running.home)
-    arguments = (str(running.port), ",".join(keys), str(JOBS), str(CONNECTIONS))
-    rate = queues.rate(
-        running.home, ("load", *arguments), JOBS, lambda: queues.scalar(connection, _NO_OPEN_JOBS) == 1
-    )
+    rate = queues.rate_of_instance(running, connection, keys, JOBS, CONNECTIONS)
     spent_ms = cpu.per_job_ms(before, cpu.by_stage(running.process.pid, running.home), JOBS)
     if queues.scalar(connection, _SUCCEEDED) != succeeded + JOBS:
         raise RuntimeError("jobs of the instance have failed")

@@ -15,7 +15,7 @@ from backend.config import Settings
 from backend.embedded import attach
 from benchmarks import wal
 from benchmarks.client import Client
-from benchmarks.instance import NOOP_SKILL, instance
+from benchmarks.instance import deploy_noop, instance
 from benchmarks.measurement import Measurement, at_most
 from benchmarks.numbers import report_progress
 from benchmarks.wal import Wal
@@ -38,8 +38,7 @@ def measure(rounds: int) -> Measurement:
     with ExitStack() as stack:
         running = stack.enter_context(instance())
         clients = [stack.enter_context(running.client()) for _ in range(CONCURRENCY)]
-        clients[0].push(NOOP_SKILL)
-        _run_jobs(clients[0], WARM_UP)
+        deploy_noop(clients[0], runs=WARM_UP)
         url = attach(Settings(home=running.home)).database_url
         connection = stack.enter_context(psycopg.connect(url, autocommit=True))
         threads = stack.enter_context(ThreadPoolExecutor(CONCURRENCY))

@@ -16,7 +16,7 @@ from backend.config import Settings
 from backend.embedded import attach
 from benchmarks import cpu
 from benchmarks.clients import connected
-from benchmarks.instance import NOOP_SKILL, Running, free_port, instance, wait_ready
+from benchmarks.instance import Running, deploy_noop, free_port, instance, wait_ready
 from benchmarks.measurement import Measurement, at_most
 from benchmarks.numbers import alternate, median_ratio, report_progress
 from benchmarks.peers import queues
@@ -28,7 +28,6 @@ PEER_REQUESTS: Final = 5_000
 CONNECTIONS: Final = 8
 WARM_UP: Final = 50
 STAGE: Final = "API"
-_NO_OPEN_JOBS: Final = "select (not exists (select from jobs where finished_at is null))::int"
 METHOD: Final = (
     f"Each round submits {JOBS:,} jobs without waiting for results, then {PEER_REQUESTS:,} equal requests to the "
     f"minimal route, on {CONNECTIONS} connections of a separate process. CPU time is that of the API process "
@@ -43,9 +42,7 @@ def measure(rounds: int) -> Measurement:
     with ExitStack() as stack:
         running = stack.enter_context(instance())
         with running.client() as client:
-            client.push(NOOP_SKILL)
-            for n in range(WARM_UP):
-                client.run("noop", {"n": n})
+            deploy_noop(client, runs=WARM_UP)
         url = attach(Settings(home=running.home)).database_url
         connection = stack.enter_context(psycopg.connect(url, autocommit=True))
         peer_pid, peer_port = stack.enter_context(_minimal_api(running.home))
@@ -68,8 +65,7 @@ def measure(rounds: int) -> Measurement:
 
 def _api_ms(running: Running, connection: psycopg.Connection) -> float:
     before = cpu.by_stage(running.process.pid, running.home)
-    load = (str(running.port), running.api_key, str(JOBS), str(CONNECTIONS))
-    queues.rate(running.home, ("load", *load), JOBS, lambda: queues.scalar(connection, _NO_OPEN_JOBS) == 1)
+    queues.rate_of_instance(running, connection, [running.api_key], JOBS, CONNECTIONS)
     spent_ms = cpu.per_job_ms(before, cpu.by_stage(running.process.pid, running.home), JOBS)[STAGE]
     report_progress(f"N15 {spent_ms:.2f} CPU-ms per submitted job")
     return spent_ms

@@ -1,4 +1,4 @@
-"""Start and stop the queues that N2 compares, and measure their rates."""
+"""Start and stop the queues that N2 compares, and measure their rates and that of an instance."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ import psycopg
 import redis
 
 from benchmarks.clients import connected
+from benchmarks.instance import Running
 from benchmarks.peers.celery_queue import BROKER_DATABASE, RESULTS_DATABASE
 from benchmarks.temporary import marked
 
@@ -117,6 +118,15 @@ def rate(folder: Path, clients: tuple[str, ...], jobs: int, all_ended: Callable[
                 raise RuntimeError(f"the jobs of {module} have not ended after {MAX_S:.0f} s")
             time.sleep(POLL_S)
         return jobs / (time.monotonic() - began)
+
+
+def rate_of_instance(
+    running: Running, connection: psycopg.Connection, api_keys: Sequence[str], jobs: int, connections: int
+) -> float:
+    """Return the no-op jobs per second of an instance, whose projects the connections use in turn."""
+    clients = ("load", str(running.port), ",".join(api_keys), str(jobs), str(connections))
+    open_jobs = "select (exists (select from jobs where finished_at is null))::int"
+    return rate(running.home, clients, jobs, lambda: scalar(connection, open_jobs) == 0)
 
 
 def scalar(connection: psycopg.Connection, query: str) -> int:
