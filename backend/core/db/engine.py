@@ -6,12 +6,12 @@ Only `transaction()` commits. Messages that a unit of work enqueues (`session.in
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import psycopg
-from sqlalchemy import DateTime, MetaData
+from sqlalchemy import ClauseElement, DateTime, Executable, MetaData
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -25,6 +25,7 @@ from backend.core.db import pooler
 from backend.core.db.connections import discard_closed, error_summary
 from backend.core.db.fast_path import FastConnections, FastSession
 from backend.core.db.liveness import MAX_SILENCE_S, Liveness, WatchedConnection
+from backend.core.db.shared_commits import RowToLock
 from backend.core.metrics import transactional
 
 NAMING_CONVENTION = {
@@ -52,6 +53,23 @@ async def one_transaction(session: AnySession) -> AsyncIterator[None]:
             yield
     else:
         yield
+
+
+async def execute_shared(
+    session: AnySession,
+    row: Hashable,
+    statement: ClauseElement,
+    values: Mapping[str, Any],
+    row_to_lock: RowToLock | None = None,
+) -> Any:
+    """Run a statement that locks a row which many statements change, such as that of a project.
+
+    Where each statement of the session is its own transaction, it is committed together with those of the process that
+    wait for the same row. `SharedCommits.run` describes the arguments.
+    """
+    if isinstance(session, FastSession):
+        return await session.execute_shared(row, statement, values, row_to_lock)
+    return await session.execute(cast(Executable, statement), values)
 
 
 def driver_url(database_url: str) -> str:

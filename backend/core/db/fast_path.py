@@ -8,7 +8,7 @@ its own transaction and is prepared by the server. Errors are those of SQLAlchem
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Hashable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple, Self
 
@@ -22,6 +22,7 @@ from backend.core.db import pooler
 from backend.core.db.connections import is_open
 from backend.core.db.liveness import Liveness, WatchedConnection
 from backend.core.db.prepared_statements import Exchange, compiled
+from backend.core.db.shared_commits import RowToLock, SharedCommits
 
 _COMMIT: Final = text("commit")
 
@@ -124,6 +125,38 @@ class FastSession:
         yield
         await self.execute(_COMMIT)
 
+    async def execute_shared(
+        self,
+        row: Hashable,
+        statement: ClauseElement,
+        values: Mapping[str, Any],
+        row_to_lock: RowToLock | None = None,
+    ) -> FastResult:
+        """Run a statement, and commit it together with those of other sessions that change the same row.
+
+        Raises:
+            DBAPIError: The database rejected the statement, or is unavailable.
+            TimeoutError: Every connection was in use for too long.
+        """
+        result: FastResult = await self._connections.shared_commits.run(
+            self, row, statement, values, row_to_lock
+        )
+        return result
+
+    async def roll_back(self) -> bool:
+        """Close the connection after an error in `one_transaction`, so that the session can be used again.
+
+        Returns:
+            Whether the server has reported the error, and so has stored nothing. If the connection was lost, this is
+            not known.
+        """
+        slot, self._slot = self._slot, None
+        if slot is None:
+            return False
+        was_open = not slot.connection.closed
+        await self._connections.give_back(slot)
+        return was_open
+
     async def _begin(self) -> None:
         if self._slot is None:
             self._slot = await self._connections.take()
@@ -144,6 +177,7 @@ class FastConnections:
         self._idle: list[_Slot] = []
         self._slots = asyncio.Semaphore(size)
         self._is_closed = False
+        self.shared_commits = SharedCommits()
         self.in_use = 0
         """Number of connections that are in use."""
 

@@ -12,8 +12,11 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from backend.core.db.engine import AnySession
+from sqlalchemy import text
+
+from backend.core.db.engine import AnySession, execute_shared
 from backend.core.db.named_queries import load_queries
+from backend.core.db.shared_commits import RowToLock
 from backend.execution.events.append import EVENT_ROWS, NewEvent, PendingEvent, as_rows
 from backend.execution.jobs import ended_row
 from backend.execution.jobs.reservations import IS_LIMITED
@@ -44,6 +47,8 @@ QUERIES: Final = load_queries(
 )
 """The statements by name. Each is one object, by which prepared statements are found."""
 
+_LOCK_JOBS: Final = text("select from jobs where id = any(:ids) order by created_at, id for update")
+
 
 async def submit_free(session: AnySession, job: Mapping[str, Any]) -> Any:
     """Put a job into the queue that costs nothing and has no `not_before`, or start it in `worker_id`.
@@ -52,7 +57,7 @@ async def submit_free(session: AnySession, job: Mapping[str, Any]) -> Any:
         A row whose `is_full` says that `submit` has to decide. Its `id` is not None if the job has started; the row has
         the columns of a claimed job then.
     """
-    return (await session.execute(QUERIES["submit_free"], job)).one()
+    return (await execute_shared(session, job["project_id"], QUERIES["submit_free"], job)).one()
 
 
 async def submit(session: AnySession, job: Mapping[str, Any]) -> Any:
@@ -99,14 +104,15 @@ async def claim_subjob(session: AnySession, *, worker_id: UUID, parent_id: UUID)
     return (await session.execute(QUERIES["claim_subjob"], values)).one_or_none()
 
 
-async def finish_without_webhooks(session: AnySession, result: Mapping[str, Any]) -> Any:
+async def finish_without_webhooks(session: AnySession, project_id: UUID, result: Mapping[str, Any]) -> Any:
     """End an attempt in a project without webhooks.
 
     Returns:
         A row with the number of the last event, the lane of the job that was admitted instead, and the row of the job
         as JSON; None if the project has webhooks or the attempt is not the running one.
     """
-    return (await session.execute(QUERIES["finish_without_webhooks"], result)).one_or_none()
+    statement, job = QUERIES["finish_without_webhooks"], RowToLock(result["job_id"], _LOCK_JOBS)
+    return (await execute_shared(session, project_id, statement, result, job)).one_or_none()
 
 
 async def finish(session: AnySession, result: Mapping[str, Any]) -> Any:

@@ -120,7 +120,7 @@ async def _end(session: AnySession, job: JobAttempt, values: dict[str, Any]) -> 
     if job.parent_job_id is not None:
         return await transitions.finish_subjob(session, values)
     if job.project_id not in _with_webhooks:
-        row = await transitions.finish_without_webhooks(session, values)
+        row = await transitions.finish_without_webhooks(session, job.project_id, values)
         if row is not None:
             return row
     row = await transitions.finish(session, values)

@@ -1,0 +1,154 @@
+"""Commit the statements of several sessions together, if they would wait for each other's commit anyway.
+
+A statement that changes a row locks it until its commit is on the disk. Statements of one process that all change the
+same row therefore run one after the other, each with a commit of its own. Here those that arrive while another one runs
+are collected, and then run in one transaction: they wait for the disk once. A statement that meets no other one runs as
+it would without this module.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, NamedTuple, Protocol
+from uuid import UUID
+
+from sqlalchemy import ClauseElement
+
+MAX_TOGETHER: Final = 16
+"""Maximum statements in one transaction. The first one waits until the last one has run."""
+
+
+class Session(Protocol):
+    """A session in which each statement is its own transaction: `FastSession`."""
+
+    async def execute(self, statement: ClauseElement, values: Mapping[str, Any] | None = None) -> Any:
+        """Run a statement, and return its rows."""
+
+    def one_transaction(self) -> AbstractAsyncContextManager[None]:
+        """Run the statements of a block in one transaction."""
+
+    async def roll_back(self) -> bool:
+        """Make the session usable after an error in a transaction; True if nothing of it is stored."""
+
+
+class RowToLock(NamedTuple):
+    """A row that a statement locks before the one that it shares with others."""
+
+    id: UUID | int
+    lock: ClauseElement
+    """Locks the rows of `:ids` in the order that holds for their table."""
+
+
+class _Call(NamedTuple):
+    """A statement that waits for its turn, and the session of its caller, which nothing else uses meanwhile."""
+
+    session: Session
+    statement: ClauseElement
+    values: Mapping[str, Any]
+    row_to_lock: RowToLock | None
+    result: asyncio.Future[Any]
+
+
+class SharedCommits:
+    """The statements that run and wait in one process, by the row that they change."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Hashable, list[_Call]] = {}
+        """An entry for each row that a statement changes now."""
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def run(
+        self,
+        session: Session,
+        row: Hashable,
+        statement: ClauseElement,
+        values: Mapping[str, Any],
+        row_to_lock: RowToLock | None = None,
+    ) -> Any:
+        """Run a statement, in one transaction with those of other sessions that wait for the same row.
+
+        Args:
+            session: The session of the caller.
+            row: Identifies the row that all these statements lock.
+            statement: The statement.
+            values: Its named values.
+            row_to_lock: The row that the statement locks before the shared one. A transaction of several statements
+                locks all of them first, since it could deadlock if it locked one after the shared row.
+
+        Returns:
+            The rows of the statement.
+
+        Raises:
+            DBAPIError: The database rejected this statement, or is unavailable.
+        """
+        waiting = self._waiting.get(row)
+        if waiting is None:
+            self._waiting[row] = []
+            try:
+                return await session.execute(statement, values)
+            finally:
+                self._run_next(row)
+        result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        call = _Call(session, statement, values, row_to_lock, result)
+        waiting.append(call)
+        try:
+            return await asyncio.shield(call.result)
+        except asyncio.CancelledError:
+            if call in waiting:
+                waiting.remove(call)
+            else:  # its transaction may use the session
+                await asyncio.wait({call.result})
+            raise
+
+    def _run_next(self, row: Hashable) -> None:
+        waiting = self._waiting[row]
+        if not waiting:
+            del self._waiting[row]
+            return
+        calls = waiting[:MAX_TOGETHER]
+        del waiting[:MAX_TOGETHER]
+        task = asyncio.create_task(self._run(row, calls), name="shared commit")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _run(self, row: Hashable, calls: Sequence[_Call]) -> None:
+        try:
+            if len(calls) == 1 or not await _run_together(calls):
+                for call in calls:
+                    await _run_alone(call)
+        finally:
+            for call in calls:  # after a cancellation only: at the end of the process
+                call.result.cancel()
+            self._run_next(row)
+
+
+async def _run_together(calls: Sequence[_Call]) -> bool:
+    """Run the statements in one transaction; False if one of them was rejected, so that nothing is stored."""
+    session = calls[0].session
+    try:
+        async with session.one_transaction():
+            await _lock(session, [call.row_to_lock for call in calls if call.row_to_lock is not None])
+            results = [await session.execute(call.statement, call.values) for call in calls]
+    except Exception as error:  # noqa: BLE001 - each caller raises it
+        if await session.roll_back():
+            return False
+        for call in calls:
+            call.result.set_exception(error)
+        return True
+    for call, result in zip(calls, results, strict=True):
+        call.result.set_result(result)
+    return True
+
+
+async def _lock(session: Session, rows: Sequence[RowToLock]) -> None:
+    for lock in dict.fromkeys(row.lock for row in rows):
+        await session.execute(lock, {"ids": [row.id for row in rows if row.lock is lock]})
+
+
+async def _run_alone(call: _Call) -> None:
+    try:
+        call.result.set_result(await call.session.execute(call.statement, call.values))
+    except Exception as error:  # noqa: BLE001 - the caller raises it
+        call.result.set_exception(error)

@@ -1,0 +1,184 @@
+"""Statements of several sessions that change one row are committed together, and behave as if they ran alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from backend.core.db.engine import Database, execute_shared
+from backend.core.db.shared_commits import MAX_TOGETHER, RowToLock
+
+ROW = "row 1"
+COUNT_UP = text(
+    "update counted set n = n + cast(:by as int) / cast(:divisor as int) where id = :id "
+    "returning n, cast(pg_current_xact_id() as text) as transaction, pg_backend_pid() as pid"
+)
+READ = text("select n from counted where id = :id")
+
+
+@pytest.fixture
+async def counted(database: Database) -> AsyncIterator[Database]:
+    async with database.transaction() as session:
+        await session.execute(text("create table counted (id int primary key, n int not null)"))
+        await session.execute(text("insert into counted values (1, 0), (2, 0)"))
+    yield database
+    async with database.transaction() as session:
+        await session.execute(text("drop table counted"))
+
+
+async def _count_up(
+    database: Database,
+    *,
+    divisor: int = 1,
+    number: int = 1,
+    row: str = ROW,
+    row_to_lock: RowToLock | None = None,
+) -> Any:
+    async with database.single() as session:
+        values = {"by": 1, "divisor": divisor, "id": number}
+        return (await execute_shared(session, row, COUNT_UP, values, row_to_lock)).one()
+
+
+async def _number(database: Database, number: int = 1) -> int:
+    async with database.reading() as session:
+        n: int = (await session.execute(READ, {"id": number})).scalar_one()
+        return n
+
+
+@asynccontextmanager
+async def _row_locked(database: Database, number: int = 1) -> AsyncIterator[None]:
+    """Hold the lock of the row, so that statements that arrive during the block wait."""
+    async with database.transaction() as session:
+        await session.execute(text("select from counted where id = :id for update"), {"id": number})
+        yield
+
+
+async def _started(*calls: Any) -> list[asyncio.Task[Any]]:
+    tasks = [asyncio.create_task(call) for call in calls]
+    await asyncio.sleep(0.1)
+    return tasks
+
+
+async def test_waiting_statements_share_one_transaction(counted: Database) -> None:
+    async with _row_locked(counted):
+        tasks = await _started(*(_count_up(counted) for _ in range(6)))
+    rows = await asyncio.gather(*tasks)
+    assert [row.n for row in rows] == [1, 2, 3, 4, 5, 6], "in the order of their arrival"
+    assert len({row.transaction for row in rows}) == 2, "the first one alone, then all others"
+    assert await _number(counted) == 6
+
+
+async def test_statement_alone_needs_no_task(counted: Database) -> None:
+    tasks = len(asyncio.all_tasks())
+    async with counted.single() as session:
+        calls = execute_shared(session, ROW, COUNT_UP, {"by": 1, "divisor": 1, "id": 1})
+        assert (await calls).one().n == 1
+        assert len(asyncio.all_tasks()) == tasks
+
+
+async def test_rejected_statement_fails_only_for_its_caller(counted: Database) -> None:
+    async with _row_locked(counted):
+        tasks = await _started(*(_count_up(counted, divisor=n != 2) for n in range(5)))
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [isinstance(each, DBAPIError) for each in ended] == [False, False, True, False, False]
+    assert "division by zero" in str(ended[2])
+    assert await _number(counted) == 4
+    assert counted.connections()["hot", "in_use"] == 0
+
+
+async def test_lost_connection_fails_for_all_callers_and_not_later(counted: Database) -> None:
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(_row_locked(counted))
+        first = await _started(_count_up(counted))
+        rest = await _started(*(_count_up(counted) for _ in range(3)))
+        async with counted.reading() as session:
+            waiting = text("select pid from pg_locks where not granted")
+            pids = (await session.execute(waiting)).all()
+            assert len(pids) == 1, "only the first statement waits for the lock in the database"
+            await session.execute(text("select pg_terminate_backend(:pid)"), {"pid": pids[0].pid})
+        [lost] = await asyncio.gather(*first, return_exceptions=True)
+        assert isinstance(lost, DBAPIError)
+        await asyncio.sleep(0.1)  # the others wait for the lock together now
+        async with counted.reading() as session:
+            pids = (await session.execute(waiting)).all()
+            assert len(pids) == 1
+            await session.execute(text("select pg_terminate_backend(:pid)"), {"pid": pids[0].pid})
+        ended = await asyncio.gather(*rest, return_exceptions=True)
+        assert all(isinstance(each, DBAPIError) for each in ended)
+    assert await _number(counted) == 0, "nothing of the lost transactions is stored, and nothing ran again"
+    assert (await _count_up(counted)).n == 1
+
+
+async def test_cancelled_caller_leaves_and_others_stay(counted: Database) -> None:
+    async with _row_locked(counted):
+        _first, leaves, *rest = tasks = await _started(*(_count_up(counted) for _ in range(4)))
+        leaves.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaves
+        assert not any(task.done() for task in rest)
+    await asyncio.gather(*(task for task in tasks if task is not leaves))
+    assert await _number(counted) == 3
+
+
+async def test_cancelled_caller_of_running_transaction_does_not_disturb_it(counted: Database) -> None:
+    async with _row_locked(counted):
+        first = await _started(_count_up(counted))
+        rest = await _started(*(_count_up(counted) for _ in range(3)))
+        first[0].cancel()  # so that the others run, and wait for the lock in the database
+        await asyncio.sleep(0.1)
+        rest[0].cancel()
+        await asyncio.sleep(0.1)
+        assert not rest[0].done(), "its session is in use"
+    ended = await asyncio.gather(*rest, return_exceptions=True)
+    assert [isinstance(each, asyncio.CancelledError) for each in ended] == [True, False, False]
+    assert await _number(counted) == 3, "a cancelled statement may be stored, as without other callers"
+    assert counted.connections()["hot", "in_use"] == 0
+
+
+async def test_rows_of_all_statements_are_locked_before_the_shared_one(counted: Database) -> None:
+    lock = text("select from counted where id = any(:ids) order by id for update")
+    async with _row_locked(counted):
+        tasks = await _started(
+            _count_up(counted), *(_count_up(counted, row_to_lock=RowToLock(2, lock)) for _ in range(2))
+        )
+        other = counted.transaction()
+        session = await other.__aenter__()
+        await session.execute(text("select from counted where id = 2 for update"))
+    await tasks[0]
+    await asyncio.sleep(0.1)  # the two others wait for row 2 now, and do not have row 1
+    await session.execute(text("set local lock_timeout = '500ms'"))
+    await session.execute(COUNT_UP, {"by": 1, "divisor": 1, "id": 1})
+    await other.__aexit__(None, None, None)
+    await asyncio.gather(*tasks)
+    assert await _number(counted) == 4
+
+
+async def test_statements_of_other_rows_do_not_wait(counted: Database) -> None:
+    async with _row_locked(counted):
+        tasks = await _started(_count_up(counted), _count_up(counted))
+        async with asyncio.timeout(5):
+            assert (await _count_up(counted, number=2, row="row 2")).n == 1
+        assert not any(task.done() for task in tasks)
+    await asyncio.gather(*tasks)
+
+
+async def test_more_callers_than_connections_and_than_one_transaction(counted: Database) -> None:
+    many = 3 * MAX_TOGETHER
+    rows = await asyncio.gather(*(_count_up(counted) for _ in range(many)))
+    assert sorted(row.n for row in rows) == list(range(1, many + 1))
+    assert await _number(counted) == many
+    assert counted.connections()["hot", "in_use"] == 0
+
+
+async def test_unit_of_work_with_other_statements_keeps_its_transaction(counted: Database) -> None:
+    with pytest.raises(RuntimeError):
+        async with counted.transaction() as session:
+            await execute_shared(session, ROW, COUNT_UP, {"by": 1, "divisor": 1, "id": 1})
+            raise RuntimeError("undone with everything else")
+    assert await _number(counted) == 0
