@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,6 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from backend.core.db.engine import Database
+from backend.embedded import Servers
 from backend.identity.api_keys import keys
 from backend.identity.auth.accounts import sessions, users
 from benchmarks.instance import free_port
@@ -53,22 +56,31 @@ class Serving:
         return f"ws://127.0.0.1:{self.port}/_event/?EIO=4&transport=websocket"
 
 
-@pytest.fixture
-def serving(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Serving]:
+@pytest.fixture(scope="module")
+def serving(_pages: None, database_url: str, servers: Servers, tmp_path_factory: Any) -> Iterator[Serving]:
+    """Run one server for the tests of this module, since its start takes as long as all of them."""
+    with _run_server(database_url, servers.redis_url, tmp_path_factory.mktemp("serving")) as running:
+        yield running
+
+
+@contextmanager
+def _run_server(database_url: str, redis_url: str, home: Path) -> Iterator[Serving]:
     port = free_port()
     environment = os.environ | {
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
-        "PURAS_HOME": str(tmp_path),
+        "PURAS_HOME": str(home),
         "PURAS_PORT": str(port),
     }
     # Started outside of the checkout, since the studio must locate its files itself.
-    process = subprocess.Popen([sys.executable, "-m", "studio.serve"], cwd=tmp_path, env=environment)
-    _wait(f"http://127.0.0.1:{port}/health", process)
-    yield Serving(process, port)
-    if process.poll() is None:
-        process.kill()
-        process.wait()
+    process = subprocess.Popen([sys.executable, "-m", "studio.serve"], cwd=home, env=environment)
+    try:
+        _wait(f"http://127.0.0.1:{port}/health", process)
+        yield Serving(process, port)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
 @pytest_asyncio.fixture
@@ -96,7 +108,7 @@ async def cookie(serving: Serving, database: Database) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ["bunfig.toml", ".npmrc"])
-def test_the_served_pages_were_built_with_the_settings_of_the_checkout(serving: Serving, name: str) -> None:
+def test_the_served_pages_were_built_with_the_settings_of_the_checkout(name: str) -> None:
     """Reflex copies the files only once; an updated checkout must not keep using the older ones."""
     assert (WEB / name).read_bytes() == (ROOT / name).read_bytes()
 
@@ -158,6 +170,7 @@ async def test_a_socket_closes_soon_after_the_end_of_its_session(
 async def test_the_server_stops_soon_with_open_streams_and_sockets(
     serving: Serving, stream: httpx.Response, cookie: dict[str, str]
 ) -> None:
+    """The last test of the shared server, which it stops."""
     chunks = stream.aiter_text()
     while "event: queued" not in await asyncio.wait_for(anext(chunks), 10):
         pass
