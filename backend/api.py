@@ -3,11 +3,13 @@
 from fastapi import APIRouter
 from fastapi.routing import iter_route_contexts
 
+from backend import openapi
 from backend.administration.admin.api import router as operators
 from backend.administration.projects.api import router as projects
 from backend.administration.projects.limits_api import router as limits
 from backend.authoring.drafts.api import router as drafts
 from backend.authoring.notebooks.api import router as notebooks
+from backend.core.http.lazy_routes import include
 from backend.data.drive.api import router as drive
 from backend.data.drive.folders_api import router as drive_folders
 from backend.data.drive.uploads.api import router as drive_uploads
@@ -43,42 +45,47 @@ from backend.usage.api import router as ledger
 MAX_BODY_BYTES = 8 * 1024 * 1024
 """The default; routes with larger bodies set `max_body_size=`."""
 
-router = APIRouter(prefix="/v1", max_body_size=MAX_BODY_BYTES)
-router.include_router(activity)  # before the jobs, whose routes would match `activity` as an ID
-router.include_router(jobs)  # early: routes are tried in order, and these get the most requests
-router.include_router(events)
-router.include_router(subagents)
-router.include_router(forks)
-router.include_router(approvals)
-router.include_router(evals)
-router.include_router(auth)
-router.include_router(api_keys)
-router.include_router(sessions)
-router.include_router(projects)
-router.include_router(limits)
-router.include_router(skillpacks)
-router.include_router(hindsight)
-router.include_router(drafts)
-router.include_router(notebooks)
-router.include_router(deployments)
-router.include_router(findings)
-router.include_router(skills)
-router.include_router(ledger)
-router.include_router(budgets)
-router.include_router(drive)
-router.include_router(drive_folders)
-router.include_router(drive_uploads)
-router.include_router(marketplace)
-router.include_router(media)
-router.include_router(web)
-router.include_router(memory)
-router.include_router(memory_in_jobs)
-router.include_router(secrets)
-router.include_router(providers)
-router.include_router(webhooks)
-router.include_router(schedules)
-router.include_router(operators)
-router.include_router(documents)
+router = APIRouter(
+    prefix="/v1", max_body_size=MAX_BODY_BYTES, generate_unique_id_function=openapi.operation_id
+)
+include(
+    router,
+    activity,  # before the jobs, whose routes would match `activity` as an ID
+    jobs,  # early: routes are tried in order, and these get the most requests
+    events,
+    subagents,
+    forks,
+    approvals,
+    evals,
+    auth,
+    api_keys,
+    sessions,
+    projects,
+    limits,
+    skillpacks,
+    hindsight,
+    drafts,
+    notebooks,
+    deployments,
+    findings,
+    skills,
+    ledger,
+    budgets,
+    drive,
+    drive_folders,
+    drive_uploads,
+    marketplace,
+    media,
+    web,
+    memory,
+    memory_in_jobs,
+    secrets,
+    providers,
+    webhooks,
+    schedules,
+    operators,
+    documents,
+)
 
 
 def require_authorized_routes(table: APIRouter) -> None:

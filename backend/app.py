@@ -67,16 +67,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 @cache
 def _routes() -> list[BaseRoute]:
-    """Return the routes, once per process, because FastAPI needs half a second to analyze them."""
-    table = FastAPI(openapi_url=None, generate_unique_id_function=openapi.operation_id)
-    table.include_router(api.router)  # first: most requests are for it
-    table.include_router(health.router)
-    table.include_router(metrics.router)
-    table.include_router(pages.router)
-    table.include_router(password_pages.router)
-    table.include_router(join_pages.router)
-    table.include_router(public_api.router)
-    return table.routes
+    """Return the routes, once per process, so that several applications share what was analyzed of them."""
+    others = FastAPI(openapi_url=None, generate_unique_id_function=openapi.operation_id)
+    others.include_router(health.router)
+    others.include_router(metrics.router)
+    others.include_router(pages.router)
+    others.include_router(password_pages.router)
+    others.include_router(join_pages.router)
+    others.include_router(public_api.router)
+    return [*api.router.routes, *others.routes]  # most requests are for the first ones
 
 
 @asynccontextmanager

@@ -56,9 +56,9 @@ def started_ns(scope: Scope) -> int | None:
 
 def route_of(scope: Scope) -> str:
     """Return the template of the route, such as `/v1/jobs/{job_id}`, or `unmatched` if no route matches."""
-    chosen = scope.get("fastapi", {}).get("effective_route_context")  # where FastAPI keeps the prefixes
-    template = getattr(chosen, "path_format", "") or getattr(scope.get("route"), "path", "")
-    return template or UNMATCHED
+    of_included = scope.get("fastapi", {}).get("effective_route_context")  # where FastAPI keeps the prefixes
+    route = of_included or scope.get("route")
+    return getattr(route, "path_format", "") or UNMATCHED
 
 
 def _count(scope: Scope, status: int, took_s: float) -> None:

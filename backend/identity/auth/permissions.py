@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Literal, TypeVar
 
 from fastapi import Request
-from fastapi.routing import APIRoute
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import Headers, QueryParams
 from starlette.types import Receive, Scope, Send
@@ -25,6 +25,7 @@ from starlette.types import Receive, Scope, Send
 from backend.context import AppContext
 from backend.core.errors import NotAllowed, NotSignedIn
 from backend.core.http import query_parameters
+from backend.core.http.lazy_routes import LazyRoute
 from backend.identity.auth import membership
 from backend.identity.auth.actors import Caller, SignedIn
 from backend.identity.auth.errors import ProjectNotNamed
@@ -120,13 +121,16 @@ def of(endpoint: Callable[..., Any]) -> Permission:
         ) from None
 
 
-class AuthorizedRoute(APIRoute):
+class AuthorizedRoute(LazyRoute):
     """A route that checks its permission before it parses the request."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         self.permission = of(endpoint)
         super().__init__(path, endpoint, **options)
-        self._query_names = query_parameters.names(self)
+
+    @cached_property
+    def _query_names(self) -> frozenset[str]:
+        return query_parameters.names(self)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request if its caller has the permission."""

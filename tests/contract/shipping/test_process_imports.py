@@ -26,15 +26,32 @@ IMPORTS: Final = {
     ),
     "API": (START.format("studio.serving", []), ("alembic", "typer", "anthropic")),
 }
+ROUTES: Final = """
+from backend.app import create_app
+from backend.core.http.lazy_routes import LazyRoute
+lazy = [route for route in create_app().routes if isinstance(route, LazyRoute)]
+print(len(lazy), sum("dependant" in vars(route) for route in lazy))
+"""
 
 
 @pytest.mark.parametrize("process", IMPORTS)
 def test_process_imports_no_unused_packages(process: str) -> None:
     statement, unused = IMPORTS[process]
     code = f"{statement}\nimport json, sys; print(json.dumps(sorted(sys.modules)))"
+    imported = set(json.loads(output_of(code)))
+    assert {"sys", statement.split()[1]} <= imported
+    assert imported & set(unused) == set()
+
+
+def test_api_analyzes_no_route_at_its_start() -> None:
+    number, analyzed = output_of(ROUTES).split()
+    assert int(number) > 150
+    assert analyzed == "0"
+
+
+def output_of(code: str) -> str:
+    """Return the output of Python code that a new process runs."""
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
-    imported = set(json.loads(done.stdout))
-    assert {"sys", statement.split()[1]} <= imported
-    assert imported & set(unused) == set()
+    return done.stdout
