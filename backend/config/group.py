@@ -14,7 +14,6 @@ class Group(BaseSettings):
         env_file_encoding="utf-8",
         extra="ignore",
         frozen=True,
-        use_attribute_docstrings=True,
         populate_by_name=True,
         hide_input_in_errors=True,  # it may be a key
     )

@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, model_validator
+from pydantic import AfterValidator, ConfigDict, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.errors import current_code
 from backend.core.jsonb import MAX_DEPTH
 
@@ -22,10 +23,10 @@ _MAX_SHOWN: Final = 60
 """Maximum characters of a path in a message."""
 
 
-class RequestBody(BaseModel):
+class RequestBody(Schema):
     """The body of a request: unknown fields and text that cannot be stored are rejected."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     former_names: ClassVar[Mapping[str, str]] = {}
     """The current name of each renamed field by its former name, which is accepted for one release.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict
 
+from backend.core.attribute_docstrings import Schema
 from backend.docs_site import pages
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import CallerDep
@@ -15,10 +15,8 @@ from backend.identity.auth.permissions import AuthorizedRoute
 router = APIRouter(route_class=AuthorizedRoute, prefix="/docs", tags=["docs"])
 
 
-class DocumentRead(BaseModel):
+class DocumentRead(Schema):
     """A page of the documentation."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: str
     section: str

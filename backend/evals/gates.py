@@ -10,11 +10,12 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, computed_field
+from pydantic import AliasChoices, Field, computed_field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.clock import now
 from backend.core.schemas import DEPRECATED
 from backend.evals.completion import stop
@@ -31,16 +32,14 @@ from backend.skills.skillpacks.tables import Skillpack
 State = Literal["gating", "passed", "refused", "superseded"]
 
 
-class GateRead(BaseModel):
+class GateRead(Schema):
     """The state of the gates of a version."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     state: State
     """`gating`: its suites run, and it becomes active when they pass. `superseded`: another version was activated."""
     reason: str = ""
     """The reason of the rejection."""
-    suites: list[UUID] = []
+    suites: list[UUID] = Field(default=[])
     """One for each skill that has a gate."""
     requested_by: str = Field(default="", validation_alias=AliasChoices("requested_by", "asked_by"))
     requested_at: datetime = Field(validation_alias=AliasChoices("requested_at", "asked_at"))

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic import ConfigDict, Field, computed_field
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import DEPRECATED, Text
 from backend.execution.jobs.schemas import MAX_NAME
 
@@ -15,14 +16,10 @@ SuiteStatus = Literal["preparing", "running", "succeeded", "failed", "cancelled"
 CaseId = Annotated[Text, Field(min_length=1, max_length=200)]
 
 
-class _Read(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class SuiteCreate(BaseModel):
+class SuiteCreate(Schema):
     """Body of `POST /v1/skillpacks/{skillpack}/evals`."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     skill: Text = Field(min_length=1, max_length=MAX_NAME)
     """The skill whose cases are run."""
@@ -38,10 +35,10 @@ class SuiteCreate(BaseModel):
     """Another model for an agentic skill. `recording`: replay the replies of each case's earlier run, at no cost."""
 
 
-class CaseCreate(BaseModel):
+class CaseCreate(Schema):
     """Body of `POST /v1/jobs/{id}/eval-case`."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     expected: Any = None
     """The expected output. Omitted: the job's own result. `null`: nothing is expected."""
@@ -50,7 +47,7 @@ class CaseCreate(BaseModel):
     """Default: `job-` and the first part of the job's ID."""
 
 
-class CaseRead(_Read):
+class CaseRead(Schema):
     """A saved case."""
 
     id: UUID
@@ -68,7 +65,7 @@ class CaseRead(_Read):
     created_at: datetime
 
 
-class SuiteCaseRead(_Read):
+class SuiteCaseRead(Schema):
     """A case as a suite would run it."""
 
     case_id: str
@@ -87,7 +84,7 @@ class SuiteCaseRead(_Read):
         return self.saved_case_id
 
 
-class GraderNumbers(_Read):
+class GraderNumbers(Schema):
     """The verdicts of one grader on all runs that it scored."""
 
     name: str
@@ -100,7 +97,7 @@ class GraderNumbers(_Read):
     """Number of runs that it scored."""
 
 
-class Numbers(_Read):
+class Numbers(Schema):
     """The numbers of a suite, so far or final."""
 
     completed_runs: int = 0
@@ -119,7 +116,7 @@ class Numbers(_Read):
     """From the start of a job to its end."""
     label: str = ""
     """`rehearsal` or `recording` if no language model replied in some of the runs."""
-    graders: list[GraderNumbers] = []
+    graders: list[GraderNumbers] = Field(default=[])
 
     def reach(self, threshold: float) -> bool:
         """Return whether this percentage of the runs has passed."""
@@ -158,7 +155,7 @@ class SuiteRead(Numbers):
     finished_at: datetime | None
 
 
-class RunOutcome(_Read):
+class RunOutcome(Schema):
     """The result of one run of a case."""
 
     job_id: UUID | None
@@ -189,7 +186,7 @@ class EvalRunRead(RunOutcome):
     """The same run of the suite in `?base=`."""
 
 
-class ComparedSuite(_Read):
+class ComparedSuite(Schema):
     """One side of a comparison."""
 
     suite_id: UUID
@@ -201,7 +198,7 @@ class ComparedSuite(_Read):
     is_baseline: bool
 
 
-class Deltas(_Read):
+class Deltas(Schema):
     """Head minus base; `null` if one of them has no number."""
 
     pass_rate_pct: float | None
@@ -210,7 +207,7 @@ class Deltas(_Read):
     mean_latency_ms: int | None
 
 
-class Comparison(_Read):
+class Comparison(Schema):
     """Two suites of one skill in comparison."""
 
     skill: str

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from backend.config import Settings
+from backend.core.attribute_docstrings import descriptions
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 HEAD = """\
@@ -36,11 +37,14 @@ def main() -> int:
 
 def page() -> str:
     """Return the text of the page."""
-    return HEAD + "".join(_row(name, field) for name, field in Settings.model_fields.items())
+    meanings = descriptions(Settings)
+    rows = (_row(name, field, meanings[name]) for name, field in Settings.model_fields.items())
+    return HEAD + "".join(rows)
 
 
-def _row(name: str, field: FieldInfo) -> str:
-    cells = (f"`{_variable(name, field)}`", _values(field), _default(name, field), _meaning(field))
+def _row(name: str, field: FieldInfo, meaning: str) -> str:
+    text = re.sub(r"\s+", " ", meaning).strip()
+    cells = (f"`{_variable(name, field)}`", _values(field), _default(name, field), text)
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
 
 
@@ -81,10 +85,6 @@ def _default(name: str, field: FieldInfo) -> str:
     if field.default is None or field.default is PydanticUndefined:
         return "none"
     return f"`{field.default}`"
-
-
-def _meaning(field: FieldInfo) -> str:
-    return re.sub(r"\s+", " ", field.description or "").strip()
 
 
 def _without_none(annotation: Any) -> Any:

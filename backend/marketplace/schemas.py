@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import Text
 
 ListingStatus = Literal["draft", "published", "taken_down"]
@@ -15,10 +16,10 @@ MAX_PRICE_MICROS = 1_000_000_000
 """1,000 USD for a run. A higher price is most likely a mistake."""
 
 
-class ListingCreate(BaseModel):
+class ListingCreate(Schema):
     """Body of `POST /v1/marketplace/listings`."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     slug: Text = Field(min_length=1, max_length=64)
     """Its unique name in the instance: letters, digits, `-`, `_`. It cannot be changed."""
@@ -51,10 +52,10 @@ class ListingCreate(BaseModel):
         return self
 
 
-class ListingUpdate(BaseModel):
+class ListingUpdate(Schema):
     """Body of `PATCH /v1/marketplace/listings/{listing}`. Omitted fields are not changed."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     title: Text | None = Field(default=None, min_length=1, max_length=200)
     description: Text | None = Field(default=None, max_length=4000)
@@ -67,10 +68,10 @@ class ListingUpdate(BaseModel):
     """`published`: other projects see and run it. `taken_down`: no new runs; running ones finish."""
 
 
-class ListingVersionCreate(BaseModel):
+class ListingVersionCreate(Schema):
     """Body of `POST /v1/marketplace/listings/{listing}/versions`."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     version: int | None = Field(default=None, ge=1, le=2**31 - 1)
     """Version of the skillpack. Default: the active version."""
@@ -78,10 +79,8 @@ class ListingVersionCreate(BaseModel):
     """Notes for callers."""
 
 
-class _Read(BaseModel):
+class _Read(Schema):
     """A response about a listing."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class ListingSummary(_Read):

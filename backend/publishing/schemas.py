@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
-
+from backend.core.attribute_docstrings import Schema
 from backend.core.errors import Problem
 from backend.evals.gates import GateRead
 from backend.publishing.stats import ListedVersion
@@ -22,11 +21,7 @@ from backend.skills.manifest.types import Example, Limits, Manifest, Retries, Sk
 from backend.skills.skillpacks.tables import Skillpack
 
 
-class _Read(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class ProblemRead(_Read):
+class ProblemRead(Schema):
     """A problem and its location in the bundle."""
 
     path: str
@@ -40,7 +35,7 @@ class ProblemRead(_Read):
         return cls(path=problem.path, message=problem.message, line=problem.line, column=problem.column)
 
 
-class DeploymentSummary(_Read):
+class DeploymentSummary(Schema):
     """A version in a list."""
 
     id: UUID
@@ -68,7 +63,7 @@ class DeploymentSummary(_Read):
         return cls(**_summary(deployment, skillpack))
 
 
-class SkillScoreRead(_Read):
+class SkillScoreRead(Schema):
     """The result of the newest finished suite of a skill with the skill's own model."""
 
     skill: str
@@ -125,7 +120,7 @@ class DeploymentRead(DeploymentSummary):
         )
 
 
-class ValidationRead(_Read):
+class ValidationRead(Schema):
     """A bundle that can be pushed as it is."""
 
     ok: Literal[True] = True
@@ -148,7 +143,7 @@ class ValidationRead(_Read):
         )
 
 
-class PullLinkRead(_Read):
+class PullLinkRead(Schema):
     """A temporary URL of the bundle of the active version."""
 
     download_url: str
@@ -159,7 +154,7 @@ class PullLinkRead(_Read):
     """Seconds until the URL expires."""
 
 
-class FileChangeRead(_Read):
+class FileChangeRead(Schema):
     """A file that differs. A size is `null` if that side lacks the file."""
 
     path: str
@@ -180,7 +175,7 @@ class FileChangeRead(_Read):
         )
 
 
-class SkillChangeRead(_Read):
+class SkillChangeRead(Schema):
     """A change of a skill, and whether it breaks callers."""
 
     skill: str
@@ -196,7 +191,7 @@ class SkillChangeRead(_Read):
         )
 
 
-class DiffRead(_Read):
+class DiffRead(Schema):
     """The changes from `base` to `head`."""
 
     base: DeploymentSummary
@@ -217,7 +212,7 @@ class DiffRead(_Read):
         )
 
 
-class SkillSummary(_Read):
+class SkillSummary(Schema):
     """A skill that jobs can name."""
 
     name: str

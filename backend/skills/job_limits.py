@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from backend.core.attribute_docstrings import Schema
 
 
-class JobLimits(BaseModel):
+class JobLimits(Schema):
     """Lower limits for one job; those that its skill declares are the maximum."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     timeout_s: float | None = Field(default=None, gt=0, le=86_400)
     """Seconds of running time."""

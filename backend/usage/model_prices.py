@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import computed_field
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import DEPRECATED
 from backend.money.pricing import billed_micros
 from backend.skills.model_catalog.catalog import Catalogue, CatalogueEntry
 from backend.skills.model_catalog.entries import Rates
 
 
-class TokenPrices(BaseModel):
+class TokenPrices(Schema):
     """Micro-dollars per million tokens, including the margin."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     input_micros: int
     output_micros: int
@@ -31,10 +30,8 @@ class TokenPrices(BaseModel):
         )
 
 
-class ModelPrice(BaseModel):
+class ModelPrice(Schema):
     """Capabilities and prices of a language model."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     model: str
     title: str

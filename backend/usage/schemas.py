@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import computed_field
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import DEPRECATED
 from backend.execution.jobs.tables import Job
 from backend.integrations.media.prices import MediaModelPrice
@@ -15,11 +16,7 @@ from backend.money.ledger.tables import LedgerEntry, UsageEvent, Wallet
 from backend.usage.model_prices import ModelPrice
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class Balance(_Answer):
+class Balance(Schema):
     """A project's wallet."""
 
     project_id: UUID
@@ -44,7 +41,7 @@ class Balance(_Answer):
         )
 
 
-class LedgerLine(_Answer):
+class LedgerLine(Schema):
     """One entry of a wallet."""
 
     id: int
@@ -72,7 +69,7 @@ class LedgerLine(_Answer):
         )
 
 
-class UsageRow(_Answer):
+class UsageRow(Schema):
     """The cost of one group of jobs or calls."""
 
     group: str
@@ -94,7 +91,7 @@ class UsageRow(_Answer):
     cache_read_tokens: int | None = None
 
 
-class ReceiptLine(_Answer):
+class ReceiptLine(Schema):
     """One line item of a job.
 
     It is a reply of a model, a generated file, a search, seconds of a function, or a subjob with everything
@@ -157,7 +154,7 @@ class ReceiptLine(_Answer):
         )
 
 
-class Receipt(_Answer):
+class Receipt(Schema):
     """The line items of a job and its subjobs.
 
     Their `billed_micros` adds up to `used_micros`, which is the sum of the cost, the forgiven amount and the
@@ -190,7 +187,7 @@ class Receipt(_Answer):
         return self.billed_to_job_id
 
 
-class PricingRead(_Answer):
+class PricingRead(Schema):
     """The instance's prices."""
 
     currency: str = "USD"

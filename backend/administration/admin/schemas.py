@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Final, Literal, cast
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic import ConfigDict, Field, computed_field
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import DEPRECATED, RequestBody
 from backend.execution.jobs.queue_reason import Reason
 from backend.identity.auth.accounts.users import MAX_EMAIL_CHARACTERS
@@ -22,8 +23,8 @@ _FORMER_REASONS: Final[dict[Reason, FormerReason]] = {
 }
 
 
-class _ReadModel(BaseModel):
-    model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
+class _ReadModel(Schema):
+    model_config = ConfigDict(from_attributes=True)
 
 
 class RunningJob(_ReadModel):

@@ -7,12 +7,13 @@ from collections.abc import Awaitable
 from typing import Final, Literal, NamedTuple, cast
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.context import AppContext
+from backend.core.attribute_docstrings import Schema
 from backend.core.errors import Unavailable
 from backend.execution.worker_registry.service import LEASE
 from backend.identity.auth.dependencies import ContextDep
@@ -33,10 +34,8 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
-class Readiness(BaseModel):
+class Readiness(Schema):
     """The API serves requests, and jobs can be submitted."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     status: Literal["ok", "degraded"] = "ok"
     """`degraded`: jobs can be submitted, but start late, or only after a worker is available."""

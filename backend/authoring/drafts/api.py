@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, File, Header, Request, Response, UploadFile
-from pydantic import BaseModel, ConfigDict
 
 from backend.authoring.drafts import examples, publishing, reading, templates, writing
 from backend.authoring.drafts.schemas import (
@@ -24,6 +23,7 @@ from backend.authoring.drafts.schemas import (
     PendingChangesRead,
     TemplateRead,
 )
+from backend.core.attribute_docstrings import Schema
 from backend.core.errors import Invalid, Problem
 from backend.execution.jobs.submit import JobSpec
 from backend.identity.auth import audit, permissions
@@ -57,10 +57,8 @@ IfMatch = Annotated[
 Bundle = Annotated[UploadFile, File(description="A ZIP archive of skills, at most 64 MiB.")]
 
 
-class DraftRunRead(BaseModel):
+class DraftRunRead(Schema):
     """The job that runs the draft."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     job_id: UUID
 

@@ -6,21 +6,18 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic import ConfigDict, Field, computed_field
 
 from backend.authoring.drafts.reading import Opened
 from backend.authoring.drafts.tables import DraftFile
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import DEPRECATED, Text
 from backend.execution.jobs.schemas import MAX_NAME, JobCreate
 from backend.publishing.schemas import FileChangeRead, SkillChangeRead
 from backend.skills.bundles.inline_skills import MAX_PROMPT_CHARACTERS
 
 
-class _Read(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class DraftFileRead(_Read):
+class DraftFileRead(Schema):
     """A file of a draft, without its content."""
 
     path: str
@@ -40,7 +37,7 @@ class DraftFileRead(_Read):
         return cls(**{name: getattr(file, name) for name in names}, is_deleted=file.deleted_at is not None)
 
 
-class DraftRead(_Read):
+class DraftRead(Schema):
     """A draft."""
 
     skillpack_id: UUID
@@ -68,7 +65,7 @@ class DraftRead(_Read):
         )
 
 
-class DraftProblemRead(_Read):
+class DraftProblemRead(Schema):
     """A problem, or something that is valid but probably unintended."""
 
     path: str
@@ -77,7 +74,7 @@ class DraftProblemRead(_Read):
     column: int | None = None
 
 
-class DraftCheckRead(_Read):
+class DraftCheckRead(Schema):
     """The problems and warnings of publishing the draft."""
 
     problems: list[DraftProblemRead]
@@ -94,7 +91,7 @@ class DraftCheckRead(_Read):
         return self.excluded_files
 
 
-class PendingChangesRead(_Read):
+class PendingChangesRead(Schema):
     """The changes of publishing the draft in comparison with the active version."""
 
     base_version: int | None
@@ -116,20 +113,20 @@ class PendingChangesRead(_Read):
         return self.excluded_files
 
 
-class DraftFileMove(BaseModel):
+class DraftFileMove(Schema):
     """Body of a move."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     path: Text = Field(min_length=1, max_length=1_024)
     """A file, or a folder with `/` at the end."""
     to: Text = Field(min_length=1, max_length=1_024)
 
 
-class DraftReset(BaseModel):
+class DraftReset(Schema):
     """Body of a reset. Exactly one of both is required."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     version: int | None = Field(default=None, ge=1, le=2**31 - 1)
     """Start again with the files of this version."""
@@ -137,10 +134,10 @@ class DraftReset(BaseModel):
     """Start again with a template: `GET /v1/templates` lists them."""
 
 
-class DraftPublish(BaseModel):
+class DraftPublish(Schema):
     """Body of a publish."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     notes: Text = Field(default="", max_length=4_000)
     """Release notes."""
@@ -166,10 +163,10 @@ class DraftRunCreate(JobCreate):
     """Texts by path that override those files in this run. They are not stored in the draft."""
 
 
-class ExampleCreate(BaseModel):
+class ExampleCreate(Schema):
     """Body of a new example."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     skill: Text = Field(min_length=1, max_length=MAX_NAME)
     title: Text = Field(min_length=1, max_length=200)
@@ -179,7 +176,7 @@ class ExampleCreate(BaseModel):
     """The output of a simulation for these inputs."""
 
 
-class TemplateRead(_Read):
+class TemplateRead(Schema):
     """A template for a skillpack."""
 
     name: str

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
+from pydantic import Field, computed_field, model_validator
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import DEPRECATED, RequestBody
 from backend.execution.jobs.schemas import MAX_NAME
 
@@ -63,10 +64,8 @@ class NotebookOpen(RequestBody):
         return self
 
 
-class NotebookRead(BaseModel):
+class NotebookRead(Schema):
     """The notebook that was opened."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     path: str
     """Path in the draft."""
@@ -74,10 +73,8 @@ class NotebookRead(BaseModel):
     """Slug of the skillpack of the draft."""
 
 
-class CellRead(BaseModel):
+class CellRead(Schema):
     """One run of a cell."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: UUID
     cell: str
@@ -95,10 +92,8 @@ class CellRead(BaseModel):
     ended_at: datetime | None
 
 
-class KernelRead(BaseModel):
+class KernelRead(Schema):
     """A kernel with its changes."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: UUID
     """Also the ID of its job."""

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic import ConfigDict, Field, computed_field
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import DEPRECATED, RequestBody
 from backend.data.drive.signing import MAX_TTL_S, MIN_TTL_S
 from backend.data.drive.tables import DriveFile
@@ -16,10 +17,8 @@ from backend.storage import DriveEntry
 from backend.storage.paths import MAX_PATH_BYTES
 
 
-class UploadRead(BaseModel):
+class UploadRead(Schema):
     """A file that is stored in the drive."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     drive_path: str
     """Path from the root of the drive. Inputs of jobs and `POST /v1/drive/sign` accept it."""
@@ -28,10 +27,10 @@ class UploadRead(BaseModel):
     mime: str
 
 
-class Writer(BaseModel):
+class Writer(Schema):
     """The writer of a file."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, extra="ignore")
+    model_config = ConfigDict(extra="ignore")
 
     kind: Literal["job", "jobs", "key", "user", "system"]
     """`jobs`: one of several jobs; which one is unknown."""
@@ -43,10 +42,8 @@ class Writer(BaseModel):
     """A readable name, such as `key:ab12cd34`."""
 
 
-class DriveEntryRead(BaseModel):
+class DriveEntryRead(Schema):
     """A file or a folder."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     path: str
     """Path from the root of the drive."""
@@ -76,10 +73,8 @@ class DriveEntryRead(BaseModel):
         )
 
 
-class DriveUsageRead(BaseModel):
+class DriveUsageRead(Schema):
     """The usage and the limits of a drive."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     used_bytes: int
     used_files: int
@@ -126,10 +121,8 @@ class FileTransfer(RequestBody):
     """Whether to replace a file at the target. A folder is never replaced."""
 
 
-class DeletedRead(BaseModel):
+class DeletedRead(Schema):
     """The result of the deletion of a folder."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     deleted: int
     """Number of files and folders."""
@@ -148,10 +141,8 @@ class SignedUrlCreate(RequestBody):
     """The project, under the name that older clients use. Must be the caller's own."""
 
 
-class SignedUrlRead(BaseModel):
+class SignedUrlRead(Schema):
     """A URL that opens the file without an API key."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     path: str
     signed_url: str

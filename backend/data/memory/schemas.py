@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, computed_field
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import DEPRECATED, RequestBody
 
 MemoryType = Literal["semantic", "episodic", "procedural"]
@@ -84,7 +85,7 @@ class MemorySearch(RequestBody):
 class MemoryFilter(BaseModel):
     """Selects the records of a list."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
+    model_config = ConfigDict(use_attribute_docstrings=True)  # FastAPI describes parameters with its fields
 
     state: MemoryState = "live"
     kind: str | None = Field(default=None, min_length=1, max_length=100)
@@ -105,10 +106,10 @@ class MemoryId(RequestBody):
     reason: str = Field(default="", max_length=500)
 
 
-class MemoryRead(BaseModel):
+class MemoryRead(Schema):
     """A record."""
 
-    model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(from_attributes=True)
 
     id: UUID
     kind: str

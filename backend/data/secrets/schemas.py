@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import RequestBody
 
 
@@ -21,10 +22,10 @@ class SecretUpdate(RequestBody):
         return [("name", self.name)]
 
 
-class SecretRead(BaseModel):
+class SecretRead(Schema):
     """A secret, without its value."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, from_attributes=True)
+    model_config = ConfigDict(from_attributes=True)
 
     name: str
     updated_at: datetime

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any, Final, Literal, cast
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import computed_field
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import DEPRECATED
 
 Kind = Literal[
@@ -44,11 +45,7 @@ _FORMER_KINDS: Final[dict[Kind, FormerKind]] = {
 Severity = Literal["high", "medium", "low"]
 
 
-class _Read(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class Finding(_Read):
+class Finding(Schema):
     """One insight, and jobs that show it."""
 
     kind: Kind
@@ -74,7 +71,7 @@ class Finding(_Read):
         return _FORMER_KINDS.get(self.kind, cast("FormerKind", self.kind))
 
 
-class VersionNumbers(_Read):
+class VersionNumbers(Schema):
     """The runs of one version."""
 
     version: int | None
@@ -90,7 +87,7 @@ class VersionNumbers(_Read):
     duration_p95_ms: int | None
 
 
-class ToolNumbers(_Read):
+class ToolNumbers(Schema):
     """The calls of one tool."""
 
     name: str
@@ -103,7 +100,7 @@ class ToolNumbers(_Read):
     slowest_job_id: UUID | None
 
 
-class StepNumbers(_Read):
+class StepNumbers(Schema):
     """The replies of the model at one step of the run."""
 
     step: int
@@ -120,7 +117,7 @@ class StepNumbers(_Read):
         return self.costliest_job_id
 
 
-class Findings(_Read):
+class Findings(Schema):
     """Insights from the newest jobs of a skill."""
 
     skill: str

@@ -6,17 +6,18 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import Text
 
 ApprovalStatus = Literal["pending", "approved", "denied", "expired", "cancelled"]
 
 
-class ApprovalRead(BaseModel):
+class ApprovalRead(Schema):
     """One call of a tool by an agent, and the decision about it."""
 
-    model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(from_attributes=True)
 
     id: UUID
     job_id: UUID
@@ -36,10 +37,10 @@ class ApprovalRead(BaseModel):
     decided_at: datetime | None
 
 
-class DecisionCreate(BaseModel):
+class DecisionCreate(Schema):
     """Body of a decision."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     reason: Text = Field(default="", max_length=2000)
     """The reason. The model receives the reason of a denial."""

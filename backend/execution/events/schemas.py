@@ -6,15 +6,12 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
-
+from backend.core.attribute_docstrings import Schema
 from backend.execution.events.tables import JobEvent
 
 
-class EventRead(BaseModel):
+class EventRead(Schema):
     """An event of a job."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: int
     """Number of the event within the job, from 1 without gaps."""
@@ -31,10 +28,8 @@ class EventRead(BaseModel):
         return cls(id=event.seq, job_id=event.job_id, ts=event.ts, type=event.type, payload=event.payload)
 
 
-class SpanRead(BaseModel):
+class SpanRead(Schema):
     """A period of a job. `parent_span_id` forms the tree."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     trace_id: UUID
     """ID of the job."""

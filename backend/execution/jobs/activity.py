@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import computed_field
 from sqlalchemy import Integer, cast, func
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.clock import now
 from backend.core.errors import NotAllowed
 from backend.core.schemas import DEPRECATED
@@ -21,10 +22,8 @@ MAX_HOURS: Final = 168
 MAX_BARS: Final = 168
 
 
-class JobActivityRead(BaseModel):
+class JobActivityRead(Schema):
     """The jobs that were submitted in one time slot."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     starts_at: datetime
     jobs: int

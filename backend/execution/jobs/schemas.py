@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
+from pydantic import ConfigDict, Field, computed_field, model_validator
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import DEPRECATED, ErrorCode, Text
 from backend.execution.jobs.status import Status
 from backend.skills.bundles.inline_skills import MAX_PROMPT_CHARACTERS
@@ -16,10 +17,10 @@ from backend.skills.job_limits import JobLimits
 MAX_NAME = 200
 
 
-class JobCreate(BaseModel):
+class JobCreate(Schema):
     """Body of `POST /v1/jobs`."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     skill: Text | None = Field(default=None, min_length=1, max_length=MAX_NAME)
     """Name of the skill: `resize`, or `skillpack/resize`."""
@@ -55,10 +56,8 @@ class JobCreate(BaseModel):
         return self
 
 
-class Answer(BaseModel):
+class Answer(Schema):
     """A response about a job."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class OutputRead(Answer):
@@ -182,10 +181,10 @@ class JobRead(Answer):
         return self.billed_to_job_id
 
 
-class FeedbackCreate(BaseModel):
+class FeedbackCreate(Schema):
     """Body of `POST /v1/jobs/{id}/feedback`."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     rating: int = Field(ge=-1, le=1)
     """-1: bad, 0: neither, 1: good."""

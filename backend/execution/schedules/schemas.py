@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any, ClassVar, Final, Literal, Self
 from uuid import UUID
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, computed_field, model_validator
+from pydantic import AliasChoices, ConfigDict, Field, computed_field, model_validator
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import DEPRECATED, ErrorCode, RequestBody
 from backend.execution.jobs.status import Status
 from backend.execution.schedules import calendar
@@ -100,10 +101,10 @@ class ScheduleUpdate(RequestBody):
     metadata: dict[str, Any] | None = None
 
 
-class Answer(BaseModel):
+class Answer(Schema):
     """A response about schedules."""
 
-    model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(from_attributes=True)
 
 
 class UpcomingTimesRead(Answer):

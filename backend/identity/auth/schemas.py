@@ -6,17 +6,18 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, computed_field
+from pydantic import AliasChoices, ConfigDict, Field, SecretStr, computed_field
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import DEPRECATED, RequestBody
 from backend.identity.auth.membership import RoleName
 from backend.identity.tables import Session
 
 
-class ReadModel(BaseModel):
+class ReadModel(Schema):
     """Base of responses that are read from a row."""
 
-    model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(from_attributes=True)
 
 
 class UserRead(ReadModel):
@@ -49,11 +50,11 @@ class Me(ReadModel):
     projects: list[ProjectMembership]
     project_id: UUID | None = None
     workspace_id: UUID | None = None
-    scopes: list[str] = []
+    scopes: list[str] = Field(default=[])
     """Scopes of a restricted key; empty for a key without restrictions."""
     is_restricted: bool = False
     """Whether the key is limited to `scopes`."""
-    skill_allowlist: list[str] = []
+    skill_allowlist: list[str] = Field(default=[])
 
 
 class SessionRead(ReadModel):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic import BaseModel, Field, computed_field
 
 from backend.config import Settings
 from backend.config.quotas import CONCURRENCY, REQUESTS, Quota, ceiling, effective
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import DEPRECATED, RequestBody
 from backend.identity.limits.service import ProjectLimits
 
@@ -43,10 +44,8 @@ class LimitsUpdate(RequestBody):
     """Maximum requests of all keys of the project together."""
 
 
-class LimitRead(BaseModel):
+class LimitRead(Schema):
     """One limit of a project."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     limit: int | None
     """Effective limit: the ceiling, or the project's own limit if that is lower. `null`: no limit."""

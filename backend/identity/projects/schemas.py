@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import RequestBody
 from backend.identity.auth.membership import RoleName
 from backend.identity.projects.invitations import NewInvitation
@@ -31,10 +32,8 @@ class ProjectUpdate(RequestBody):
     """Maximum jobs that are ready or running at the same time, up to the operator's ceiling."""
 
 
-class ProjectRead(BaseModel):
+class ProjectRead(Schema):
     """A project."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: UUID
     workspace_id: UUID
@@ -99,10 +98,10 @@ class MemberRead(BaseModel):
         )
 
 
-class InvitationRead(BaseModel):
+class InvitationRead(Schema):
     """An invitation that can still be accepted."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, from_attributes=True)
+    model_config = ConfigDict(from_attributes=True)
 
     id: UUID
     email: str

@@ -9,8 +9,9 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.names import suggestion
 from backend.integrations.media.errors import ModeMissing, UnknownMediaModel
 from backend.skills.model_catalog import catalog
@@ -39,8 +40,8 @@ _MODE_DESCRIPTIONS: Final[Mapping[str, str]] = {
 }
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+class _Part(Schema):
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class MediaRate(_Part):
@@ -55,7 +56,7 @@ class MediaPrice(MediaRate):
     """The upstream price of a unit."""
 
     per: Unit
-    at: dict[str, MediaRate] = {}
+    at: dict[str, MediaRate] = Field(default={})
     """By resolution, if the price differs."""
 
     def nanos(self, *, has_audio: bool = False, resolution: str | None = None) -> int:
@@ -87,7 +88,7 @@ class Mode(_Part):
 
     path: str = Field(default="", repr=False)
     """Path of the provider's endpoint; never shown."""
-    sends: dict[str, str] = {}
+    sends: dict[str, str] = Field(default={})
     leaves: tuple[str, ...] = ()
     """Inputs of the family that this mode does not support."""
     needs: tuple[str, ...] = ()
@@ -102,9 +103,9 @@ class Family(_Part):
     price: MediaPrice | None = None
     """None: it is free."""
     duration: Duration | None = None
-    sends: dict[str, str] = {}
-    adds: dict[str, str] = {}
-    sizes: dict[str, str] = {}
+    sends: dict[str, str] = Field(default={})
+    adds: dict[str, str] = Field(default={})
+    sizes: dict[str, str] = Field(default={})
     """The model's own names of aspect ratios, if it has any."""
     resolutions: tuple[str, ...] = ()
     """Those with a known price; empty: all, or none."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, Field
 
+from backend.core.attribute_docstrings import Schema
 from backend.integrations.media.model_families import Family, Kind, MediaPrice, ModeName, Unit, families
 from backend.money.pricing import billed_micros
 
@@ -17,10 +18,8 @@ class MediaRateRead(BaseModel):
     with_audio_micros: int | None = None
 
 
-class MediaModelPrice(BaseModel):
+class MediaModelPrice(Schema):
     """A media model with its abilities and prices."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     model: str
     kind: Kind
@@ -32,7 +31,7 @@ class MediaModelPrice(BaseModel):
     """Price of a unit in micro-dollars, including the margin."""
     with_audio_micros: int | None = None
     """Of a video with sound."""
-    at: dict[str, MediaRateRead] = {}
+    at: dict[str, MediaRateRead] = Field(default={})
     """By resolution, if the price differs."""
 
     @classmethod

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from backend.core.attribute_docstrings import Schema
 from backend.integrations.media.model_families import Kind, Verb
 from backend.storage.paths import MAX_PATH_BYTES
 
 DrivePathText = Annotated[str, Field(min_length=1, max_length=MAX_PATH_BYTES)]
 
 
-class MediaCreate(BaseModel):
+class MediaCreate(Schema):
     """One call of a media model."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     workspace_id: UUID | None = None
     """Must be the project of the job; may be omitted."""
@@ -43,18 +44,14 @@ class MediaCreate(BaseModel):
     """Accepted from older clients and ignored: generated media are always stored in the drive."""
 
 
-class MediaMeta(BaseModel):
+class MediaMeta(Schema):
     """Further information about the result."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    warnings: list[str] = []
+    warnings: list[str] = Field(default=[])
 
 
-class MediaRead(BaseModel):
+class MediaRead(Schema):
     """The generated media."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     model: str
     kind: Kind
@@ -62,7 +59,7 @@ class MediaRead(BaseModel):
     """`local`: generated on this host, not by a model."""
     drive_path: str | None = None
     """Null for a transcript, which has no file."""
-    drive_paths: list[str] = []
+    drive_paths: list[str] = Field(default=[])
     """The paths of all images, if there are several."""
     output_url: str | None = None
     """A URL of the first file, valid for an hour."""

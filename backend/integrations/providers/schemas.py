@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import computed_field
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import DEPRECATED, RequestBody
 from backend.integrations.providers.access import Access
 from backend.integrations.providers.probing import Verdict
@@ -27,10 +28,8 @@ class ProviderKeyUpdate(RequestBody):
         return [("base_url", self.base_url)]
 
 
-class ProviderRead(BaseModel):
+class ProviderRead(Schema):
     """A model family, and whose key is used."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     family: str
     """The part of a model's name before the slash."""
@@ -69,10 +68,8 @@ class ProviderRead(BaseModel):
         ]
 
 
-class ProbeRead(BaseModel):
+class ProbeRead(Schema):
     """The provider's response to a request for its list of models."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     verdict: Verdict
     """`ok`: the key is accepted. `warn`: something needs attention. `fail`: jobs cannot use the models."""

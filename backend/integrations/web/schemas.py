@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import Text
 
 DEFAULT_CHARACTERS: Final = 20_000
@@ -14,19 +15,17 @@ _Query = Annotated[Text, Field(min_length=1, max_length=500)]
 _Results = Annotated[int, Field(ge=1, le=20)]
 
 
-class WebSearch(BaseModel):
+class WebSearch(Schema):
     """A search."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     query: _Query
     max_results: _Results = 5
 
 
-class WebSearchResult(BaseModel):
+class WebSearchResult(Schema):
     """A page in the results."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     title: str
     url: str
@@ -42,10 +41,10 @@ class WebSearchRead(BaseModel):
     billed_usd: float
 
 
-class WebPageFetch(BaseModel):
+class WebPageFetch(Schema):
     """A page to read."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     url: Text = Field(min_length=1, max_length=8_000)
     """The whole URL, with `https://`."""
@@ -55,10 +54,8 @@ class WebPageFetch(BaseModel):
     """Scripts are not supported: `true` returns 501."""
 
 
-class WebPageRead(BaseModel):
+class WebPageRead(Schema):
     """The text of a page."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     url: str
     """The URL after redirects."""

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import RequestBody
 from backend.identity.webhook_outbox.outbox import Event
 
@@ -59,10 +60,10 @@ class SecretRotation(RequestBody):
     """How long requests are signed with the old secret, too."""
 
 
-class _Read(BaseModel):
+class _Read(Schema):
     """A response that is read from a row."""
 
-    model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(from_attributes=True)
 
 
 class WebhookRead(_Read):

@@ -6,8 +6,9 @@ from datetime import date, datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import RequestBody
 from backend.money.budgets.usage import resets_at
 
@@ -49,10 +50,8 @@ class BudgetUpdate(RequestBody):
     enforce: bool | None = None
 
 
-class BudgetRead(BaseModel):
+class BudgetRead(Schema):
     """A budget with its usage."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: UUID
     name: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.errors import Invalid, Problem
 from backend.identity.auth.principal import Principal, Role
 from backend.skills.archives.archive import Archive
@@ -15,10 +15,8 @@ from backend.skills.deployments.errors import DeploymentFileNotFound
 from backend.storage import Storage
 
 
-class PromptRead(BaseModel):
+class PromptRead(Schema):
     """The prompt of an agent."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     path: str
     """Path in the bundle, by which `files` of a draft run replaces the prompt."""

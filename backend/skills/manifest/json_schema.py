@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any, Final, Literal, get_args, get_origin
 
+from backend.core.attribute_docstrings import descriptions
 from backend.skills.manifest.files import PackFile, SkillFile
 from backend.skills.manifest.keys import MAX_TEXT, Field, Key, Part, Variant, described, fields_of
 from backend.skills.model_catalog import catalog
@@ -57,16 +59,18 @@ class _PartSchemas:
         fields = [field for field in fields_of(model) if variant is None or field.key in variant.keys]
         required = [one.key for one in fields if one.key in variant.required] if variant else []
         required = required or [one.key for one in fields if one.is_required]
+        texts = descriptions(model)
         return {
             "type": "object",
-            "properties": {one.key: self._described(one) for one in fields},
+            "properties": {one.key: self._described(one, texts.get(one.name, "")) for one in fields},
             **({"required": required} if required else {}),
             **({"additionalProperties": False} if variant or model.noun else {}),
         }
 
-    def _described(self, field: Field) -> _Schema:
+    def _described(self, field: Field, description: str) -> _Schema:
+        text = re.sub(r"\s+", " ", description)
         limit = f" At most {field.rule.most:,}." if field.type in (int, float) else ""
-        return {"description": field.description + limit, **self._value(field.type, field.rule)}
+        return {"description": text + limit, **self._value(field.type, field.rule)}
 
     def _value(self, kind: Any, rule: Key) -> _Schema:
         schema = dict(rule.schema) if rule.schema else self._of_type(rule.part or kind, rule)

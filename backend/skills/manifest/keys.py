@@ -7,7 +7,6 @@ concern several keys are functions in `grammar.py` and the modules of its sectio
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -25,8 +24,10 @@ from typing import (
     get_origin,
 )
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 from pydantic.fields import FieldInfo
+
+from backend.core.attribute_docstrings import Schema
 
 if TYPE_CHECKING:
     from backend.skills.manifest.skill_reader import Section
@@ -102,13 +103,12 @@ class Field(NamedTuple):
     """Without `None`."""
     rule: Key
     is_required: bool
-    description: str
 
 
-class Part(BaseModel):
+class Part(Schema):
     """An immutable part. Unknown fields, which a newer version may have stored, are ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     noun: ClassVar[str] = ""
     """How messages name it; without one, unknown keys are allowed."""
@@ -147,5 +147,4 @@ def _field(name: str, info: FieldInfo) -> Field:
     kind, rule = described(
         info.annotation, next((one for one in info.metadata if isinstance(one, Key)), None)
     )
-    description = re.sub(r"\s+", " ", info.description or "")
-    return Field(name, rule.name or name, kind, rule, info.is_required(), description)
+    return Field(name, rule.name or name, kind, rule, info.is_required())

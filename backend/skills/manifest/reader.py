@@ -228,6 +228,6 @@ def _read_mapping(section: Section, key: str, annotation: Any, rule: Key) -> dic
     if rule.most < MAX_TEXT and len(inner.value) > rule.most:
         inner.error(None, f"There are more than {rule.most:,.10g} {key}. {rule.advice}")
         return None
-    fields = (Field(name, name, kind, of_value, kind is str, "") for name in inner.value)
+    fields = (Field(name, name, kind, of_value, kind is str) for name in inner.value)
     found = {field.key: _read_field(inner, field, is_required=field.is_required) for field in fields}
     return {name: value for name, value in found.items() if value is not None}

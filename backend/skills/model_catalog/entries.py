@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.net.base_urls import Address
 
 NANOS_PER_USD = 10**9
@@ -24,10 +25,10 @@ class Rates(NamedTuple):
     cache_read: int
 
 
-class _Part(BaseModel):
+class _Part(Schema):
     """An immutable entry; unknown keys are rejected."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Price(_Part):
@@ -153,8 +154,8 @@ class MediaModels(_Part):
 class CatalogueFile(_Part):
     """The content of a model catalog file."""
 
-    endpoints: dict[str, Endpoint] = {}
-    models: dict[str, CatalogueEntry] = {}
+    endpoints: dict[str, Endpoint] = Field(default={})
+    models: dict[str, CatalogueEntry] = Field(default={})
     media: MediaModels = MediaModels()
 
     @model_validator(mode="before")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import RequestBody
 from backend.skills.skillpacks.tables import Skillpack
 
@@ -20,10 +21,8 @@ class SkillpackCreate(RequestBody):
     description: str = Field(default="", max_length=4_000)
 
 
-class SkillpackRead(BaseModel):
+class SkillpackRead(Schema):
     """A series of versions inside the project."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: UUID
     project_id: UUID

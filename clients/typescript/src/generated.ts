@@ -2782,6 +2782,7 @@ export interface Skill {
   rails?: Rail[];
   /** Path of the `requirements.txt` that applies, relative to the root of the bundle. */
   requirements?: string | null;
+  /** When a job is retried. */
   retries?: Retries;
   /** When a run moves to a stronger model. */
   routing?: Routing | null;

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.errors import Invalid, Problem
 from backend.core.schemas import Text
 from backend.execution.journal.service import OPENING_STEP, Entry
@@ -17,10 +18,10 @@ _NO_TOKENS: Final = {"input": 0, "output": 0, "cache_write": 0, "cache_read": 0}
 _EditText = Annotated[Text, Field(max_length=200_000)]
 
 
-class Edit(BaseModel):
+class Edit(Schema):
     """One change: of a call (`tool_use_id` with `content`, `input` or both), or of text (`step` with `text`)."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     tool_use_id: Text | None = Field(default=None, min_length=1, max_length=200)
     """ID of the call, from the event `tool_use`."""

@@ -12,9 +12,10 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.errors import Conflict, Invalid, Problem, field
 from backend.core.schemas import Text
 from backend.execution.events.append import NewEvent, append_to_queued
@@ -58,10 +59,10 @@ class NotResumable(Conflict):
     why: str = field(in_body=False)
 
 
-class ForkCreate(BaseModel):
+class ForkCreate(Schema):
     """Body of `POST /v1/jobs/{id}/fork`."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     step: int = Field(ge=0, le=10_000)
     """The last step to copy, with the results of its calls; 0: the first message only."""
@@ -75,10 +76,10 @@ class ForkCreate(BaseModel):
     """The version of the skill that continues, with its own prompt and tools. Default: the deployment of the run."""
 
 
-class ContinuationCreate(BaseModel):
+class ContinuationCreate(Schema):
     """Body of `POST /v1/jobs/{id}/continue`."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     inputs: dict[str, Any] = Field(default_factory=dict)
     """Inputs to continue with, valid for the skill's `input_schema`."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.errors import Missing
 from backend.execution.jobs.queries import get_row
 from backend.execution.journal.tables import JournalEntry
@@ -28,11 +29,7 @@ class StepNotFound(Missing):
     step: int
 
 
-class _Schema(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class CallResult(_Schema):
+class CallResult(Schema):
     """The result of a call, as the agent received it."""
 
     tool_use_id: str
@@ -44,7 +41,7 @@ class CallResult(_Schema):
     """False: the agent received an error."""
 
 
-class StepRead(_Schema):
+class StepRead(Schema):
     """A reply of an agent, and the results of the calls that it requests."""
 
     step: int

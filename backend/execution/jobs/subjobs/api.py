@@ -6,8 +6,9 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.errors import NotAllowed
 from backend.core.schemas import ErrorCode, Text
 from backend.execution.jobs.status import Status
@@ -26,10 +27,10 @@ MAX_WAIT_S: Final = 50.0
 """Less than the timeout of common proxies. To wait longer, clients repeat the request with the same key."""
 
 
-class SubagentCreate(BaseModel):
+class SubagentCreate(Schema):
     """Body of `POST /v1/subagent/invoke`."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     target: Text | None = Field(default=None, min_length=1, max_length=400)
     """`skill`, `skillpack/skill`, the short name of a subskill of the caller, or a text file of its folder:
@@ -49,10 +50,8 @@ class SubagentCreate(BaseModel):
     """Always rejected: a job cannot call a listing."""
 
 
-class SubagentRead(BaseModel):
+class SubagentRead(Schema):
     """The current status of a call."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     status: Status
     job_id: UUID
@@ -64,10 +63,10 @@ class SubagentRead(BaseModel):
     """The usage of the call so far. The caller pays it with its own bill."""
 
 
-class SubagentsDescribe(BaseModel):
+class SubagentsDescribe(Schema):
     """Body of `POST /v1/subagent/describe`."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     target: Text = Field(min_length=1, max_length=400)
     """As in `POST /v1/subagent/invoke`."""

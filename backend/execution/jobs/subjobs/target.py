@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.db.engine import AnySession
 from backend.core.errors import Invalid, Missing, NotAllowed
 from backend.execution.jobs.schemas import MAX_NAME
@@ -22,10 +22,8 @@ from backend.skills.deployments.active import resolve_skill
 from backend.skills.manifest.types import Manifest, Skill
 
 
-class SubagentDescriptionRead(BaseModel):
+class SubagentDescriptionRead(Schema):
     """Purpose, inputs and outputs of a skill."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     target: str
     summary: str
