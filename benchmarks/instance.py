@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import commands
+from benchmarks import commands, home_template
 from benchmarks.client import Client
 from benchmarks.temporary import temporary_folder
 
@@ -89,7 +89,8 @@ def instance(
 ) -> Iterator[Running]:
     """Start `puras-studio up` of a checkout on a free port, create a project with credit, and stop it at the end.
 
-    The instance also ends when this process is killed.
+    A new home of this checkout gets the database of `home_template`. The instance also ends when this process is
+    killed.
 
     Raises:
         RuntimeError: the instance does not start, or the pages of the studio are not built in this checkout.
@@ -100,6 +101,8 @@ def instance(
         home_folder = home or folder / "home"
         port = free_port()
         env = environment(home_folder, port, **settings)
+        if checkout == commands.ROOT:
+            home_template.fill(home_folder, env)
         log_file = folder / "log"
         with log_file.open("wb") as log:
             began = time.monotonic()

@@ -23,7 +23,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from backend.skills.archives.pack import pack_files
-from benchmarks import commands
+from benchmarks import commands, home_template
 from benchmarks.instance import free_port
 from studio import build
 from studio.prerender import ROOT
@@ -177,6 +177,7 @@ def _instance(**additional: str) -> Iterator[RunningInstance]:
             "PURAS_DRAIN_S": "0",  # The results of jobs that still run are not needed.
             **additional,
         }
+        home_template.fill(Path(folder, "home"), environment)
         log = Path(folder, "up.log")
         with log.open("wb") as sink:
             process = subprocess.Popen(
