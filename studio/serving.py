@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -23,23 +22,21 @@ from backend.config import Settings, settings
 from backend.core import logs
 from backend.core.http.middleware import Boundary
 from backend.core.http.request_limits import BoundedHttp
-from backend.core.optional_packages import missing
 from backend.docs_site import build as docs_build
 from backend.docs_site import llms_txt
 from backend.operations.checks.startable import require_startable
 from backend.operations.locks import listen, serving_lock
 from studio import build, session
 from studio.documentation import Documentation, to_documentation
+from studio.events import PageEvents
 from studio.files import Pages
 from studio.following import following
 from studio.gateway import Gateway, Parts
-from studio.prerender import PAGES, ROOT, SCRIPT_HASHES, WEB
+from studio.prerender import PAGES, SCRIPT_HASHES, WEB
 from studio.tools import Tools
 
 GRACE_S: Final = 3
 """Seconds for which open streams may continue after SIGTERM; browsers reconnect automatically."""
-UNUSED_BY_REFLEX: Final = ("requests", "tornado", "valkey")
-"""Packages that the socket library of Reflex imports if they are installed, for clients and servers not used here."""
 
 log = logs.get(__name__)
 
@@ -47,6 +44,8 @@ log = logs.get(__name__)
 def main() -> int:
     """Serve until a signal stops the process; return 1 if there are no pages to serve."""
     options = settings()
+    # Absolute, because the working directory changes while Reflex is loaded.
+    options = options.model_copy(update={"home": options.home.expanduser().absolute()})
     logs.configure(options.log_level, options.log_format)
     if not build.STAMP.exists():
         log.error("the studio's pages are not built; run `python -m studio.build`", pages=str(PAGES))
@@ -104,11 +103,11 @@ def compose(options: Settings) -> tuple[Gateway, FastAPI]:
     """Return API, tools and studio as one application, whose lifespan opens the instance, and the API in it."""
     api = backend_app.create_app(options)
     tools = Tools(api, public_url=options.url)
-    events = _reflex_app()
+    events = PageEvents()
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with backend_app.lifespan(api), tools.running(), events.router.lifespan_context(events):
+        async with backend_app.lifespan(api), tools.running(), events.running():
             with session.serving(api.state.context, api.state.last_use):
                 log.info("serving the studio and the API", url=options.url)
                 yield
@@ -120,6 +119,7 @@ def compose(options: Settings) -> tuple[Gateway, FastAPI]:
         api=api,
         tools=Boundary(tools, is_https=is_https, proxies=options.proxy_networks),
         events=events,
+        prepare_events=events.load_soon,
         following=following,
         pages=Starlette(
             routes=[
@@ -139,23 +139,6 @@ def compose(options: Settings) -> tuple[Gateway, FastAPI]:
         max_pages=options.open_pages,
     )
     return gateway, api
-
-
-def _reflex_app() -> Starlette:
-    """Return the backend part of Reflex, which handles the events of pages.
-
-    Reflex locates the application through the working directory.
-    """
-    # A private setting of Reflex, and the only way to prevent a build at every start.
-    os.environ["__REFLEX_SKIP_COMPILE"] = "true"
-    os.environ.setdefault("REFLEX_ENV_MODE", "prod")
-    os.environ.setdefault("REFLEX_WEB_WORKDIR", str(WEB))
-    os.environ.setdefault("REFLEX_DIR", str(WEB / "reflex"))
-    with contextlib.chdir(ROOT), missing(*UNUSED_BY_REFLEX):
-        from studio.studio import app
-
-        application: Starlette = app()
-    return application
 
 
 def _pages(public_url: str) -> Pages:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from uuid import UUID
-
-import reflex as rx
 
 from backend.context import AppContext
 from backend.core.db.engine import AsyncSession
@@ -20,9 +18,13 @@ from backend.identity.auth.last_use import LastUse
 from backend.identity.auth.principal import Principal
 from backend.identity.idempotency import service as idempotency
 from backend.identity.idempotency.service import Claim
-from studio.actions import key_of
+
+if TYPE_CHECKING:  # the server imports this module before it loads Reflex
+    import reflex as rx
 
 SessionStatus = Literal["signed_in", "signed_out", "unknown"]
+KEY_FIELD: Final = "action_key"
+"""The field of a form with the key of its action."""
 
 
 class Visit(NamedTuple):
@@ -177,7 +179,7 @@ async def _visiting(cookie_header: str | None, once: Mapping[str, Any] | str = "
         token = sessions.token_from(cookie_header, served.context.settings.url)
         person = await sessions.find(session, token)
         served.last_use.of_session(person.session_id)
-        key = once if isinstance(once, str) else key_of(once)
+        key = once if isinstance(once, str) else str(once.get(KEY_FIELD) or "")
         claimed = await _claim(session, person, key) if key else None
         yield Visit(session, person, claimed)
 

@@ -24,7 +24,7 @@ IMPORTS: Final = {
         START.format("workers.process", ["rich"]),
         ("fastapi", "alembic", "rich", "typer", "anthropic", "mcp"),
     ),
-    "API": (START.format("studio.serving", []), ("alembic", "typer", "anthropic")),
+    "API": (START.format("studio.serving", []), ("alembic", "typer", "anthropic", "rich", "studio.studio")),
 }
 ROUTES: Final = """
 from backend.app import create_app

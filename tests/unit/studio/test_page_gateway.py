@@ -55,6 +55,7 @@ def gateway_of(events: ASGIApp, user_id_of: UserIdOf) -> Gateway:
             api=responding("api"),
             tools=responding("tools"),
             events=events,
+            prepare_events=lambda: None,
             following=responding("following"),
             pages=responding("pages"),
         ),

@@ -13,8 +13,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from studio.build_plugin import AnyOrigin
 from studio.files import Pages
-from studio.prerender import AnyOrigin
 
 SCRIPT = 'document.title = "x";'
 PAGE = f'<html><script>{SCRIPT}</script><script type="module" src="/assets/app.js"></script></html>'
