@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
 from backend.core.db.engine import driver_url
+from backend.core.optional_packages import missing
+
+with missing("pygments"):  # for the colors of error pages of templates
+    from alembic import command
+    from alembic.config import Config
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
 
 LOCK_KEY = 0x70757261  # "pura": a constant that no other lock uses
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Final
 
 import psycopg
 from sqlalchemy.engine import make_url
@@ -15,11 +16,12 @@ from backend.config import Settings
 from backend.core.db import pooler
 from backend.core.db.connections import error_summary
 from backend.core.db.engine import Database
-from backend.migrations import run as migrations
+from backend.migrations import revisions
 from backend.operations.errors import DatabaseUnreachable, NewerDatabase, NoSuchRevision, NotMigrated
 
 OLDEST_MAJOR, NEWEST_MAJOR = 15, 18
 CONNECT_TIMEOUT_S = 10
+_CURRENT: Final = "select version_num from alembic_version"
 
 
 def migrate(database_url: str) -> str:
@@ -30,9 +32,13 @@ def migrate(database_url: str) -> str:
         NewerDatabase: It has the revision of a newer release.
     """
     require_supported(database_url)
+    newest = revisions.newest()
     with _database_errors(database_url):
-        newest = migrations.newest_revision()
         if _known_revision(database_url) != newest:
+            from backend.migrations import (
+                run as migrations,  # most databases need no migration: see `revisions`
+            )
+
             migrations.upgrade(database_url)
     return newest
 
@@ -47,6 +53,8 @@ def go_back(database_url: str, revision: str) -> str:
         NewerDatabase: The database has the revision of a newer release.
         DatabaseUnreachable: It does not respond.
     """
+    from backend.migrations import run as migrations  # see `migrate`
+
     with _database_errors(database_url):
         current = _known_revision(database_url)
         older = migrations.older_than(current) if current else []
@@ -57,8 +65,11 @@ def go_back(database_url: str, revision: str) -> str:
 
 
 def _known_revision(database_url: str) -> str | None:
-    current = migrations.current_revision(database_url)
-    if current and not migrations.knows(current):
+    with psycopg.connect(pooler.plain(database_url), connect_timeout=CONNECT_TIMEOUT_S) as connection:
+        table = connection.execute("select to_regclass('alembic_version')").fetchone()
+        row = None if table == (None,) else connection.execute(_CURRENT).fetchone()
+    current = None if row is None else str(row[0])
+    if current and current not in revisions.known():
         raise NewerDatabase(current)
     return current
 
