@@ -30,6 +30,7 @@ from backend.identity.api_keys.api import router as api_keys
 from backend.identity.auth.api import router as auth
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.integrations.media.api import router as media
+from backend.integrations.openai_api.api import router as openai_routes
 from backend.integrations.providers.api import router as providers
 from backend.integrations.web.api import router as web
 from backend.integrations.webhooks.api import router as webhooks
@@ -55,6 +56,7 @@ include(
     events,
     subagents,
     forks,
+    openai_routes,
     approvals,
     evals,
     auth,

@@ -89,6 +89,8 @@ class Success:
 
     value: Any
     measured: Measured
+    accepts_text: bool = False
+    """The run was a turn of a conversation, which a text ends even if the schema describes another result."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ inputs and results.
 TAGS: Final = {
     "skills": "The skills of the active versions, which jobs can run.",
     "jobs": "Submit, follow, cancel, replay and rate jobs. A job is one run of one skill.",
+    "openai": "Call skills with the SDKs of OpenAI: the base URL is `/v1/openai`, and `model` is a skill.",
     "deployments": "Push and activate versions of a skillpack. A version never changes.",
     "skillpacks": "Series of versions in a project; most projects need only the default skillpack.",
     "secrets": "Values that jobs get as environment variables; the API never returns them.",

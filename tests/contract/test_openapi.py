@@ -117,6 +117,7 @@ def test_every_creating_post_accepts_an_idempotency_key(
     path: str, method: str, operation: dict[str, Any]
 ) -> None:
     creates = method == "post" and ("201" in operation["responses"] or path.endswith("/run"))
+    creates |= method == "post" and path.startswith("/v1/openai/")  # status 200, as its SDKs expect
     creates &= (
         path != "/v1/drive/uploads"
     )  # the tus protocol has no such key, and an abandoned upload expires

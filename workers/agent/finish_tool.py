@@ -18,7 +18,9 @@ _TEXT_TYPES: Final = frozenset({"string", "text"})
 class FinishTool:
     """Validates results against the skill's `output_schema`."""
 
-    def __init__(self, skill: Skill) -> None:
+    def __init__(self, skill: Skill, *, ends_with_text: bool = False) -> None:
+        """Accept any text as the end of the run with `ends_with_text`: a turn of a conversation needs no result."""
+        self._ends_with_text = ends_with_text
         self._schema = skill.output_schema
         self._output = skill.output
         self._is_wrapped = not _is_object(skill.output_schema)
@@ -45,9 +47,11 @@ class FinishTool:
         )
 
     def from_text(self, text: str) -> Any | None:
-        """Return the result that a text reply is; None if it is not a valid result."""
-        if self.text_field is None or not text:
+        """Return the result that a text reply is, or the text that ends the turn; None if it is neither."""
+        if not text:
             return None
+        if self.text_field is None:
+            return text if self._ends_with_text else None
         checked = self._output.check(text if self.text_field == "" else {self.text_field: text})
         return None if checked.problems else checked.value
 

@@ -26,6 +26,7 @@ from backend.execution.journal.service import (
     JournalWrite,
     StoredEntry,
 )
+from backend.execution.journal.turns import Turn
 from backend.money.ledger.service import LineItem
 from workers.agent.types import ToolCall, ToolResult
 from workers.agent.usage import model_used, response_event, result_event, use_event
@@ -107,6 +108,11 @@ class Journal:
     def fork_prompt(self) -> dict[str, Any] | None:
         """The initial prompt of a fork; a worker generates the parts in `rewritten` again."""
         return self._first("started")
+
+    @property
+    def turn(self) -> Turn:
+        """The conversation that the job continues; empty if it continues none."""
+        return Turn.of(self.initial_prompt or self.fork_prompt)
 
     def reply(self, step: int) -> Reply | None:
         """Return the stored reply of the step."""

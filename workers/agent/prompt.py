@@ -14,6 +14,7 @@ from workers.agent.assignment import AgentAssignment
 from workers.agent.attachments.staging import Staged
 from workers.agent.conversation import Conversation, text_blocks
 from workers.agent.finish_tool import FinishTool
+from workers.agent.turn import conversation_section, messages_of
 from workers.agent.untrusted import unclosing
 from workers.llm.types import Message, ToolSpec
 
@@ -80,8 +81,13 @@ def open_conversation(
     assignment: AgentAssignment, body: str, finish: FinishTool, tools: Sequence[ToolSpec], staged: Staged
 ) -> Conversation:
     """Return the initial conversation."""
+    turn = assignment.journal.turn
     system = system_prompt(assignment.skill, body, finish, has_tools=len(tools) > 1)
-    return Conversation(system, (first_message(assignment.skill, staged),))
+    section = conversation_section(turn, finish)
+    return Conversation(
+        f"{system}\n\n{section}" if section else system,
+        messages_of(turn, first_message(assignment.skill, staged)),
+    )
 
 
 def read_body(assignment: AgentAssignment) -> str:

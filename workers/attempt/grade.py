@@ -24,6 +24,8 @@ async def grade(
         return result
     if isinstance(result, Postponed) or result.status != "succeeded":
         return result
+    if prepared.skill.output.check(result.result).problems:  # a text that ended a turn of a conversation
+        return result
     if (
         attempt.job_attempt.publisher_id is not None
     ):  # the publisher wrote the graders: verdicts would reveal them

@@ -11,6 +11,7 @@ from typing import Any, Final
 from backend.core.errors import PurasError
 from backend.core.metrics.instruments import JOB_RUN
 from backend.execution.events.types import OMITTED, AgentStartEvent, ResumedEvent
+from backend.execution.journal.turns import KEY as TURN
 from workers.agent.assignment import AgentAssignment
 from workers.agent.attachments.staging import Staged
 from workers.agent.compaction import Compaction
@@ -66,7 +67,8 @@ class AgenticRunner:
             raise TypeError("an agent's run needs an AgentAssignment")
         started = time.monotonic()
         try:
-            return Success(await self._result(assignment, recorder), _measured(started))
+            value = await self._result(assignment, recorder)
+            return Success(value, _measured(started), accepts_text=assignment.journal.turn.accepts_text)
         except Stop as stop:
             if stop.event is not None:
                 recorder.record(stop.event)
@@ -109,7 +111,7 @@ class AgenticRunner:
         self, assignment: AgentAssignment, model: Model, llm_client: LLMClient, workspace: Workspace
     ) -> Any:
         llm_client.compaction = Compaction(assignment.journal, workspace)
-        finish = FinishTool(assignment.skill)
+        finish = FinishTool(assignment.skill, ends_with_text=assignment.journal.turn.accepts_text)
         offered = self._list_tools(assignment, model)
         async with self._open_servers(assignment, model, offered) as more:
             every = mocked([*offered, *more], assignment.mocks)
@@ -143,6 +145,8 @@ async def _initial_conversation(
         "messages": list(conversation.messages),
         "tools": [spec.name for spec in tools.specs],
     }
+    if journal.fork_prompt is not None and TURN in journal.fork_prompt:
+        content[TURN] = journal.fork_prompt[TURN]  # for later attempts and forks
     await journal.store_initial_prompt(content, _start(assignment, model, tools))
     return conversation
 

@@ -1,10 +1,13 @@
-"""Convert errors to responses of the API: `{"detail", "code", …fields}` with their headers."""
+"""Convert errors to responses of the API: `{"detail", "code", …fields}` with their headers.
+
+Routes that follow the protocol of another API can use its format instead.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
@@ -42,6 +45,33 @@ KNOWN: Final = (
 """Errors that have a response of their own."""
 
 
+class Formatted(NamedTuple):
+    """An error in the format of another API."""
+
+    status: int
+    body: dict[str, Any]
+    headers: dict[str, str]
+
+
+ErrorFormat = Callable[[int, Mapping[str, Any]], Formatted]
+"""Converts the status and the body of an error."""
+_formats: dict[str, ErrorFormat] = {}
+"""Formats of other APIs, by the start of the paths that use them."""
+
+
+def format_errors(prefix: str, error_format: ErrorFormat) -> None:
+    """Use another format for the errors of all paths that start with the prefix, whichever layer raises them."""
+    _formats[prefix] = error_format
+
+
+def formatted(status: int, body: dict[str, Any], path: str) -> Formatted:
+    """Return the status, the body and the headers of an error in the format of a path."""
+    for prefix, error_format in _formats.items():
+        if path.startswith(prefix):
+            return error_format(status, body)
+    return Formatted(status, body, {})
+
+
 def handlers() -> dict[int | type[Exception], Any]:
     """Return the exception handlers of the application."""
     return dict.fromkeys(KNOWN, _handle)
@@ -55,7 +85,7 @@ def response_to(error: Exception, method: str, path: str) -> JSONResponse:
     if known is None:
         log.error("request failed unexpectedly", method=method, path=path, exc_info=error)
         known = PurasError("An unexpected error occurred. The operator can find it by the request ID.")
-    return _json(known.status, known.as_body(), _headers(known))
+    return _json(known.status, known.as_body(), _headers(known), path)
 
 
 async def _handle(request: Request, error: Exception) -> JSONResponse:
@@ -135,13 +165,16 @@ def _of_http(error: HTTPException, method: str, path: str) -> JSONResponse:
         413: "The body is larger than the limit of this route.",
     }.get(status, f"{error.detail or HTTPStatus(status).phrase}.")
     code = _CODES.get(status, HTTPStatus(status).phrase.lower().replace(" ", "_"))
-    return _json(status, {"detail": detail, "code": code}, error.headers)
+    return _json(status, {"detail": detail, "code": code}, error.headers, path)
 
 
-def _json(status: int, body: dict[str, Any], headers: Mapping[str, str] | None) -> JSONResponse:
+def _json(status: int, body: dict[str, Any], headers: Mapping[str, str] | None, path: str) -> JSONResponse:
     request_id = get_contextvars().get("request_id")
     named = {"request_id": request_id} if request_id else {}
-    return JSONResponse(jsonable_encoder({**body, **named}), status_code=status, headers=dict(headers or {}))
+    sent = formatted(status, {**body, **named}, path)
+    return JSONResponse(
+        jsonable_encoder(sent.body), status_code=sent.status, headers={**(headers or {}), **sent.headers}
+    )
 
 
 def _headers(error: PurasError) -> dict[str, str]:

@@ -20,7 +20,8 @@ from backend.execution.jobs.forks.replay import replay_spec
 from backend.execution.jobs.queries import JobFilter
 from backend.execution.jobs.schemas import FeedbackCreate, FeedbackRead, JobCreate, JobRead, OutputRead
 from backend.execution.jobs.status import Status
-from backend.execution.jobs.submit import JobSpec, submit
+from backend.execution.jobs.submit import JobSpec
+from backend.execution.jobs.submit_once import submit_once
 from backend.execution.jobs.wait import (
     DEFAULT_WAIT_S,
     MAX_WAIT_S,
@@ -33,7 +34,6 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
-from backend.identity.idempotency import service as idempotency
 from backend.identity.idempotency.dependencies import REPLAYED_HEADER, IdempotencyDep, IdempotentRequest
 from backend.money.pricing import PriceList
 
@@ -279,23 +279,7 @@ async def _submit(
     spec = replace(spec, max_queued=settings.max_queued_jobs, max_later=settings.max_later_jobs)
     if idempotent.key is None:
         return await submit_and_wait(context, principal, spec, wait)
-    job_id = await _submit_once(
-        context, principal, spec, key=idempotent.key, fingerprint=idempotent.fingerprint
-    )
+    job_id = await submit_once(context, principal, spec, idempotent)
     if job_id != spec.job_id:
         response.headers[REPLAYED_HEADER] = "true"
     return await read_when_ended(context, principal, job_id, wait)
-
-
-async def _submit_once(
-    context: AppContext, principal: Principal, spec: JobSpec, *, key: str, fingerprint: str
-) -> UUID:
-    """Return the job of the first request with the key; `spec.job_id` if this is the first."""
-    async with context.database.transaction() as session:
-        claim = await idempotency.claim(session, principal, key, fingerprint)
-        if isinstance(claim, idempotency.Replayed) and claim.job_id is not None:
-            return claim.job_id
-        await submit(session, principal, spec)
-        if isinstance(claim, idempotency.Claim):
-            await idempotency.store_job(session, claim, spec.job_id)
-    return spec.job_id

@@ -40,6 +40,7 @@ from backend.execution.jobs.errors import (
 from backend.execution.jobs.schemas import JobCreate
 from backend.execution.jobs.subjobs import approvals
 from backend.execution.jobs.validation import check_limits, checked_inputs
+from backend.execution.journal import turns
 from backend.identity.auth import skill_allowlist
 from backend.identity.auth.errors import SkillNotOnKey
 from backend.identity.auth.principal import Principal, Role
@@ -76,6 +77,8 @@ class JobSpec:
     """The job or suite that this job is made from was started by an agent outside of this instance."""
     parent_job_id: UUID | None = None
     replay_of: UUID | None = None
+    turn: turns.Turn | None = None
+    """The conversation that the job continues, if its skill is an agent."""
     reader: Principal | None = None
     """The principal whose permission to read files of the drive applies to the inputs. None: the one that submits."""
     prices: PriceList = field(default_factory=PriceList)
@@ -136,6 +139,10 @@ async def _submit(session: AnySession, principal: Principal, spec: JobSpec) -> S
     inputs, events = await guardrails.check_inputs(
         resolved.skill, checked_inputs(resolved.skill, spec.request)
     )
+    turn = spec.turn if resolved.skill.is_agentic else None
+    if turn is not None:
+        turn, more_events = await turns.guarded(resolved.skill, turn)
+        events = [*events, *more_events]
     file_versions = await input_access.check(
         session,
         spec.reader or principal,
@@ -158,6 +165,8 @@ async def _submit(session: AnySession, principal: Principal, spec: JobSpec) -> S
         )
     resolution = _Resolved(resolved, inputs, file_versions, lane, offer)
     submitted = await _insert(session, principal, spec, resolution)
+    if turn is not None:
+        await turns.store(session, spec.job_id, turn)
     if offer is None:  # the names of a publisher's guardrails are private to the publisher
         await guardrails.record_decisions(session, principal.project_id, spec.job_id, events)
     return submitted
@@ -186,12 +195,16 @@ async def _resolve(session: AnySession, principal: Principal, spec: JobSpec) -> 
             raise PromptNotOnKey(principal.skill_allowlist)
         name = NOTEBOOK if spec.is_kernel else INLINE
         return await resolve_prompt(session, principal, name=name, **selection)
-    _check_name(principal, spec.request.skill, spec.skillpack)
+    check_name(principal, spec.request.skill, spec.skillpack)
     return await resolve_skill(session, principal, skill=spec.request.skill, is_for_run=True, **selection)
 
 
-def _check_name(principal: Principal, skill: str, skillpack: str | None) -> None:
-    """Reject a skill that the key may not run in any skillpack, before the lookup: a 404 would reveal which exist."""
+def check_name(principal: Principal, skill: str, skillpack: str | None) -> None:
+    """Reject a skill that the key may not run in any skillpack, before the lookup: a 404 would reveal which exist.
+
+    Raises:
+        SkillNotOnKey: The key has a list of skills, and it is not one of them.
+    """
     pack, name = skill_allowlist.parts_of(skill, skillpack)
     if pack is not None and skillpacks.as_id(pack) is not None:
         pack = None  # the list contains slugs, so only the resolved skillpack can be compared

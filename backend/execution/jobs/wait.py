@@ -54,9 +54,11 @@ async def submit_and_wait(context: AppContext, principal: Principal, spec: JobSp
         PurasError: See `submit`.
     """
     with context.wakeups.subscribe(spec.job_id, only_end=True) as subscription:
-        # Jobs with `run_at` are counted before the submission, which needs a transaction.
-        is_counted = spec.request.run_at is not None
-        async with context.database.transaction() if is_counted else context.database.single() as session:
+        # Jobs with `run_at` are counted before the submission, and a conversation is stored after it.
+        is_one_statement = spec.request.run_at is None and spec.turn is None
+        async with (
+            context.database.single() if is_one_statement else context.database.transaction() as session
+        ):
             await submit(session, principal, spec)
         if wait.seconds > 0:
             await subscription.wait(min(wait.seconds, REREAD_S))

@@ -17,7 +17,7 @@ from backend.config import Settings
 from backend.context import AppContext
 from backend.core.errors import PurasError, Unavailable
 from backend.core.http.client_ip import address_of
-from backend.core.http.exception_handlers import ServersUnavailable
+from backend.core.http.exception_handlers import ServersUnavailable, formatted
 from backend.core.http.request_limits import STREAMS
 from backend.identity.auth import credentials, permissions
 from backend.identity.auth.actors import Caller, SignedIn
@@ -105,14 +105,15 @@ def _while_valid(scope: Scope, send: Send) -> Send:
                 has_ended = True
                 if not is_event_stream:
                     raise _ResponseAborted
-                message = {"type": "http.response.body", "body": _frame(reason)}
+                message = {"type": "http.response.body", "body": _frame(reason, scope["path"])}
         await send(message)
 
     return guarded
 
 
-def _frame(reason: PurasError) -> bytes:
-    data = json.dumps({"code": reason.code, "detail": reason.detail})
+def _frame(reason: PurasError, path: str) -> bytes:
+    body = {"code": reason.code, "detail": reason.detail}
+    data = json.dumps(formatted(reason.status, body, path).body)
     return f"event: error\ndata: {data}\n\n".encode()
 
 

@@ -207,6 +207,14 @@ export type ApprovalRequiredEvent = EventRead & {
   type: "approval_required";
 };
 
+/** The answer. */
+export interface AssistantMessage {
+  /** A text, or the result of the skill as JSON. */
+  content: string;
+  refusal?: null;
+  role?: "assistant";
+}
+
 /** An audit entry. */
 export interface AuditRead {
   action: string;
@@ -395,6 +403,90 @@ export interface CellsUpdate {
   cells: CellRun[];
 }
 
+/** The answer of a skill. */
+export interface ChatCompletion {
+  choices: Choice[];
+  created: number;
+  /** `chatcmpl-` and the ID of the job without hyphens. */
+  id: string;
+  /** The skill, as the request names it. */
+  model: string;
+  object?: "chat.completion";
+  usage: CompletionUsage;
+}
+
+/**
+ * Body of `POST /v1/openai/chat/completions`.
+ *
+ * Parameters of the model, such as `temperature`, `max_tokens` and `reasoning_effort`, are ignored: the skill sets
+ * them.
+ */
+export interface ChatCompletionCreate {
+  /** Rejected. */
+  audio?: unknown;
+  /** Rejected if not empty. */
+  functions?: unknown[] | null;
+  /**
+   * Not in OpenAI's API (`extra_body` in the SDKs): inputs of the skill in addition to the text of the last
+   * message.
+   */
+  inputs?: Record<string, unknown> | null;
+  /** Rejected if not empty. */
+  logit_bias?: Record<string, unknown> | null;
+  /** Rejected if true. */
+  logprobs?: boolean | null;
+  /** The conversation; the last message is the user's. */
+  messages: ChatMessage[];
+  /** Metadata of the job. */
+  metadata?: Record<string, string> | null;
+  /** Rejected unless it is `["text"]`. */
+  modalities?: string[] | null;
+  /** The skill: `skill`, or `skillpack/skill`. */
+  model: string;
+  /** Rejected unless it is 1. */
+  n?: number | null;
+  response_format?: ResponseFormat | null;
+  /** Rejected if not empty. */
+  stop?: string | string[] | null;
+  stream?: boolean | null;
+  stream_options?: StreamOptions | null;
+  /** Rejected unless it is `auto` or `none`. */
+  tool_choice?: unknown;
+  /** Rejected if not empty: a skill has its own tools. */
+  tools?: unknown[] | null;
+  /** Rejected if not 0. */
+  top_logprobs?: number | null;
+  /** Rejected. */
+  web_search_options?: unknown;
+}
+
+/** A message of the conversation. */
+export interface ChatMessage {
+  content?: string | ChatPart[] | null;
+  role: "system" | "developer" | "user" | "assistant" | "tool" | "function";
+  /** Rejected if not empty: a skill has its own tools. */
+  tool_calls?: unknown[] | null;
+}
+
+/** A part of a message. */
+export interface ChatPart {
+  file?: OpenAIFile | null;
+  image_url?: OpenAIImageUrl | null;
+  input_audio?: OpenAIAudio | null;
+  refusal?: string | null;
+  text?: string | null;
+  /** `text`, `image_url`, `file`, `input_audio` or `refusal`. */
+  type: string;
+}
+
+/** The only choice. */
+export interface Choice {
+  finish_reason?: "stop";
+  index?: number;
+  logprobs?: null;
+  message: AssistantMessage;
+}
+
 /** One side of a comparison. */
 export interface ComparedSuite {
   is_baseline: boolean;
@@ -420,6 +512,20 @@ export interface Comparison {
   /** The head passes less often, or its mean score is more than 2 points lower. */
   regressed: boolean;
   skill: string;
+}
+
+/** Details of `completion_tokens`. */
+export interface CompletionTokensDetails {
+  reasoning_tokens?: number;
+}
+
+/** The tokens of all replies of the job; 0 for a function. */
+export interface CompletionUsage {
+  completion_tokens: number;
+  completion_tokens_details?: CompletionTokensDetails;
+  prompt_tokens: number;
+  prompt_tokens_details: PromptTokensDetails;
+  total_tokens: number;
 }
 
 /** Old results of tools were removed from the conversation to make room. */
@@ -1072,6 +1178,37 @@ export interface ImportIntoDraftForm {
   bundle: Blob;
 }
 
+/** An item of the conversation: a message, or one of the items that `type` names. */
+export interface InputItem {
+  content?: string | InputPart[] | null;
+  role?: "system" | "developer" | "user" | "assistant" | null;
+  /** `message`; `reasoning` is ignored, everything else is rejected. */
+  type?: string;
+}
+
+/** A part of an item. */
+export interface InputPart {
+  /** A `data:` URL, or base64. */
+  file_data?: string | null;
+  /** A path in the drive of the project. */
+  file_id?: string | null;
+  file_url?: string | null;
+  /** An `https:` or `data:` URL. */
+  image_url?: string | null;
+  refusal?: string | null;
+  text?: string | null;
+  /** `input_text`, `output_text`, `refusal`, `input_image` or `input_file`. */
+  type: string;
+}
+
+/** Details of `input_tokens`. */
+export interface InputTokensDetails {
+  /** Tokens that were written to the cache. */
+  cache_write_tokens: number;
+  /** Tokens that were read from the cache. */
+  cached_tokens: number;
+}
+
 /** An invitation of a user into the project. */
 export interface InvitationCreate {
   email: string;
@@ -1264,6 +1401,13 @@ export interface JobRead {
   waiting_reason: string | null;
   /** The same as `project_id`. */
   workspace_id: string;
+}
+
+/** A schema that the result must be valid for. */
+export interface JsonSchemaFormat {
+  name?: string | null;
+  /** Each result of the skill must be valid for it, as its `output_schema` promises. */
+  schema?: Record<string, unknown> | null;
 }
 
 /** Body of `POST /v1/notebooks/kernels`. */
@@ -1927,6 +2071,18 @@ export interface MemoryWritten {
   version: number;
 }
 
+/** A skill that the key can call. */
+export interface Model {
+  /** When its version was created, in seconds since 1970. */
+  created: number;
+  description?: string;
+  /** Name of the skill: `skill`, or `skillpack/skill` outside of the default skillpack. */
+  id: string;
+  object?: "model";
+  /** Slug of the skillpack. */
+  owned_by: string;
+}
+
 /** A stronger model continues the run, as the skill's `routing` requires. */
 export type ModelEscalatedEvent = EventRead & {
   payload: {
@@ -1943,6 +2099,12 @@ export type ModelEscalatedEvent = EventRead & {
   };
   type: "model_escalated";
 };
+
+/** The skills that the key can call. */
+export interface ModelList {
+  data: Model[];
+  object?: "list";
+}
 
 /** Capabilities and prices of a language model. */
 export interface ModelPrice {
@@ -2082,6 +2244,40 @@ export interface NotebookRead {
   skillpack: string;
 }
 
+/** A recording. */
+export interface OpenAIAudio {
+  /** Base64. */
+  data: string;
+  /** `wav` or `mp3`. */
+  format: string;
+}
+
+/** A file. */
+export interface OpenAIFile {
+  /** A `data:` URL, or base64. */
+  file_data?: string | null;
+  /** A path in the drive of the project. */
+  file_id?: string | null;
+  filename?: string | null;
+}
+
+/** An image. */
+export interface OpenAIImageUrl {
+  /** An `https:` or `data:` URL. */
+  url: string;
+}
+
+/** A message of the skill. */
+export interface OutputMessage {
+  content: OutputText[];
+  id: string;
+  /** `final_answer`: the answer; `commentary`: what an agent wrote before it, which only streams contain. */
+  phase?: "commentary" | "final_answer" | null;
+  role?: "assistant";
+  status: "in_progress" | "completed" | "incomplete";
+  type?: "message";
+}
+
 /** A file of a result. */
 export interface OutputRead {
   drive_path: string;
@@ -2096,6 +2292,19 @@ export interface OutputRead {
   url: string | null;
   /** The reason why `url` is `null`. */
   url_unavailable_reason?: string | null;
+}
+
+/** The text of a message. */
+export interface OutputText {
+  annotations?: unknown[];
+  logprobs?: unknown[];
+  text: string;
+  type?: "output_text";
+}
+
+/** Details of `output_tokens`. */
+export interface OutputTokensDetails {
+  reasoning_tokens?: number;
 }
 
 /** A one-time link to set a password. */
@@ -2238,6 +2447,12 @@ export interface PromptRead {
   /** Path in the bundle, by which `files` of a draft run replaces the prompt. */
   path: string;
   text: string;
+}
+
+/** Details of `prompt_tokens`. */
+export interface PromptTokensDetails {
+  /** Tokens that were read from the cache. */
+  cached_tokens: number;
 }
 
 /** An API key of the project. */
@@ -2431,6 +2646,93 @@ export type RequeuedEvent = EventRead & {
   };
   type: "requeued";
 };
+
+/**
+ * Body of `POST /v1/openai/responses`.
+ *
+ * Parameters of the model, such as `temperature`, `max_output_tokens` and `reasoning`, are ignored: the skill sets
+ * them.
+ */
+export interface ResponseCreate {
+  /** Rejected if true: submit a job with `POST /v1/jobs` instead. */
+  background?: boolean | null;
+  /** Rejected. */
+  conversation?: unknown;
+  /** The message of the user, or the conversation, which ends with it. */
+  input: string | InputItem[];
+  /**
+   * Not in OpenAI's API (`extra_body` in the SDKs): inputs of the skill in addition to the text of the last
+   * message.
+   */
+  inputs?: Record<string, unknown> | null;
+  /** Context for the skill. It is data, like all system messages. */
+  instructions?: string | null;
+  /** Metadata of the job. */
+  metadata?: Record<string, string> | null;
+  /** The skill: `skill`, or `skillpack/skill`. */
+  model: string;
+  /** Rejected: send the earlier messages as `input`. */
+  previous_response_id?: string | null;
+  /** Rejected. */
+  prompt?: unknown;
+  stream?: boolean | null;
+  text?: TextConfig | null;
+  /** Rejected unless it is `auto` or `none`. */
+  tool_choice?: unknown;
+  /** Rejected if not empty: a skill has its own tools. */
+  tools?: unknown[] | null;
+  /** Rejected if not 0. */
+  top_logprobs?: number | null;
+}
+
+/** Why the job failed. */
+export interface ResponseError {
+  code: string;
+  message: string;
+}
+
+/** The form of the answer. */
+export interface ResponseFormat {
+  json_schema?: JsonSchemaFormat | null;
+  type?: "text" | "json_object" | "json_schema";
+}
+
+/** The answer of a skill. */
+export interface ResponseRead {
+  background?: boolean;
+  completed_at?: number | null;
+  created_at: number;
+  error?: ResponseError | null;
+  /** `resp_` and the ID of the job without hyphens. */
+  id: string;
+  incomplete_details?: null;
+  instructions?: string | null;
+  metadata: Record<string, string>;
+  /** The skill, as the request names it. */
+  model: string;
+  object?: "response";
+  output: OutputMessage[];
+  parallel_tool_calls?: boolean;
+  previous_response_id?: null;
+  status: "in_progress" | "completed" | "failed" | "cancelled";
+  store?: boolean;
+  temperature?: null;
+  text: Record<string, unknown>;
+  tool_choice?: "none";
+  tools?: unknown[];
+  top_p?: null;
+  truncation?: "disabled";
+  usage?: ResponseUsage | null;
+}
+
+/** The tokens of all replies of the job; 0 for a function. */
+export interface ResponseUsage {
+  input_tokens: number;
+  input_tokens_details: InputTokensDetails;
+  output_tokens: number;
+  output_tokens_details?: OutputTokensDetails;
+  total_tokens: number;
+}
 
 /** A later attempt of an agent resumed from the journal. */
 export type ResumedEvent = EventRead & {
@@ -2951,6 +3253,12 @@ export interface StepRead {
   step: number;
 }
 
+/** Options of a stream. */
+export interface StreamOptions {
+  /** Send the usage in a last chunk without choices. */
+  include_usage?: boolean | null;
+}
+
 /** Body of `POST /v1/subagent/invoke`. */
 export interface SubagentCreate {
   inputs?: Record<string, unknown>;
@@ -3138,6 +3446,19 @@ export interface TemplateRead {
   name: string;
   skills: string[];
   title: string;
+}
+
+/** Options of the answer. */
+export interface TextConfig {
+  format?: TextFormat | null;
+}
+
+/** The form of the answer. */
+export interface TextFormat {
+  name?: string | null;
+  /** Each result of the skill must be valid for it, as its `output_schema` promises. */
+  schema?: Record<string, unknown> | null;
+  type?: "text" | "json_object" | "json_schema";
 }
 
 /** The agent reached its time limit. */
@@ -6003,6 +6324,72 @@ export class Api {
       body: NotebookOpen;
     }, options: CallOptions = {}): Promise<NotebookRead> {
     return this.transport.json("POST", "/v1/notebooks/opened", {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Call a skill with Chat Completions
+   *
+   * Run a skill as a job, and return its result as the answer of a model. Errors have the format of OpenAI.
+   *
+   * The text of the last message fills the only required text input of the skill; an agent receives the earlier messages
+   * as a conversation. A client that disconnects cancels the job, unless its request has an `Idempotency-Key`.
+   *
+   * A restricted key needs `jobs:submit` and `jobs:read_own`.
+   */
+  createChatCompletion(given: {
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: ChatCompletionCreate;
+    }, options: CallOptions = {}): Promise<ChatCompletion> {
+    return this.transport.json("POST", "/v1/openai/chat/completions", {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * List the skills as models
+   *
+   * List the skills that the caller can run, in the format of OpenAI.
+   *
+   * A restricted key needs `skills:read`.
+   */
+  listModels(options: CallOptions = {}): Promise<ModelList> {
+    return this.transport.json("GET", "/v1/openai/models", {}, options);
+  }
+
+  /**
+   * Read a skill as a model
+   *
+   * Return a skill that the caller can run, in the format of OpenAI.
+   *
+   * A restricted key needs `skills:read`.
+   */
+  getModel(given: {
+      model: string;
+    }, options: CallOptions = {}): Promise<Model> {
+    return this.transport.json("GET", `/v1/openai/models/${encodeURIComponent(given.model)}`, {}, options);
+  }
+
+  /**
+   * Call a skill with the Responses API
+   *
+   * Run a skill as a job, and return its result as the response of a model. Errors have the format of OpenAI.
+   *
+   * The text of the last message fills the only required text input of the skill; an agent receives the earlier messages
+   * as a conversation. A client that disconnects cancels the job, unless its request has an `Idempotency-Key`.
+   *
+   * A restricted key needs `jobs:submit` and `jobs:read_own`.
+   */
+  createResponse(given: {
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: ResponseCreate;
+    }, options: CallOptions = {}): Promise<ResponseRead> {
+    return this.transport.json("POST", "/v1/openai/responses", {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
     }, options);

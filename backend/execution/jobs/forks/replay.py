@@ -13,6 +13,7 @@ from backend.execution.jobs.queries import get_row
 from backend.execution.jobs.schemas import JobCreate
 from backend.execution.jobs.subjobs.approvals import AGENT_SOURCE
 from backend.execution.jobs.submit import JobSpec, Submitted, submit
+from backend.execution.journal import turns
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
 from backend.marketplace.errors import ContentOwnedByPublisher
@@ -84,6 +85,7 @@ async def replay_spec(
         skillpack=None if job.deployment_id is None else str(job.skillpack_id),
         version=version,
         deployment_id=None if version is not None else job.deployment_id,
+        turn=await turns.of_job(session, job.project_id, job.id) if job.type == "agentic" else None,
         replay_of=job.id,
         has_stored_limits=True,
         started_by_agent=is_by_agent,

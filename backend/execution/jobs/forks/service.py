@@ -36,6 +36,7 @@ from backend.execution.jobs.submit import JobSpec, submit
 from backend.execution.jobs.tables import Job
 from backend.execution.journal import service as journal
 from backend.execution.journal.service import CLEARED_PLACE, OPENING_STEP, Entry
+from backend.execution.journal.turns import KEY as TURN
 from backend.identity.auth.principal import Principal
 from backend.marketplace.errors import ContentOwnedByPublisher
 from backend.money.pricing import PriceList
@@ -152,6 +153,7 @@ async def continue_run(
         raise NotResumable(job_id, f"is {job.status}. Wait for its end, or fork it from one of its steps.")
     opening = dict(entries[0].content)
     inputs = json.dumps(body.inputs, ensure_ascii=False).replace("</", "<\\/")
+    opening.pop(TURN, None)  # part of the messages from now on
     opening["messages"] = _conversation(entries, _NEW_INPUTS.format(inputs=inputs))
     spec = await replay_spec(session, principal, job_id, version=None, prices=prices)
     spec = replace(spec, request=spec.request.model_copy(update={"inputs": body.inputs}))
@@ -186,7 +188,9 @@ async def _submit(
     max_queued: int,
 ) -> UUID:
     request = spec.request.model_copy(update={"source": source})
-    submitted = await submit(session, principal, replace(spec, request=request, max_queued=max_queued))
+    # The copied entries contain the conversation of the job, if it has one.
+    spec = replace(spec, request=request, turn=None, max_queued=max_queued)
+    submitted = await submit(session, principal, spec)
     await journal.copy_entries(session, submitted.job_id, entries)
     return submitted.job_id
 

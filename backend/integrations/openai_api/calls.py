@@ -1,0 +1,156 @@
+"""Submit the job of a request, wait for its end, and cancel it when the client has disconnected."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from fastapi import Request
+
+from backend.context import AppContext
+from backend.core.background_tasks import log_and_continue
+from backend.execution.jobs import cancel as cancellation
+from backend.execution.jobs.schemas import JobCreate, JobRead
+from backend.execution.jobs.status import TERMINAL
+from backend.execution.jobs.submit import JobSpec, check_name
+from backend.execution.jobs.submit_once import submit_once
+from backend.execution.jobs.wait import Wait, read_when_ended
+from backend.identity.auth.principal import Principal
+from backend.identity.idempotency.dependencies import REPLAYED_HEADER, IdempotentRequest
+from backend.integrations.openai_api import inputs
+from backend.integrations.openai_api.answers import Answer
+from backend.integrations.openai_api.chat_schemas import SkillCall
+from backend.integrations.openai_api.errors import ModelJobTimeout, error_of
+from backend.integrations.openai_api.messages import Message
+from backend.money.pricing import PriceList
+from backend.skills.deployments.active import resolve_skill
+from backend.skills.manifest.types import Skill
+
+SOURCE: Final = "openai"
+"""The `source` of the jobs."""
+JOB_HEADER: Final = "X-Puras-Job-Id"
+MAX_WAIT_S: Final = 590
+"""Maximum time until a response that is not streamed: less than the 600 seconds after which the SDKs time out."""
+_cancellations: set[asyncio.Task[None]] = set()
+"""References to running tasks, which the event loop alone would not keep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request whose job is submitted."""
+
+    context: AppContext
+    principal: Principal
+    request: Request
+    body: SkillCall
+    answer: Answer
+    job_id: UUID
+    is_replayed: bool
+    """The job is that of an earlier request with the same `Idempotency-Key`."""
+    has_key: bool
+    """The request has an `Idempotency-Key`, so its client can repeat it."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the headers of the response."""
+        replayed = {REPLAYED_HEADER: "true"} if self.is_replayed else {}
+        return {JOB_HEADER: str(self.job_id), **replayed}
+
+    async def ended(self) -> JobRead:
+        """Return the job when it has succeeded.
+
+        Raises:
+            ModelJobFailed: It has failed.
+            ModelJobCancelled: It was canceled.
+            ModelJobTimeout: It has not ended in time.
+        """
+        wait = Wait(MAX_WAIT_S, self.request.scope)
+        waiting = asyncio.create_task(read_when_ended(self.context, self.principal, self.job_id, wait))
+        leaving = asyncio.create_task(_disconnected(self.request))
+        try:
+            await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            job = await waiting if waiting.done() else None
+        finally:
+            waiting.cancel()
+            leaving.cancel()
+        if job is None or job.status not in TERMINAL:
+            self.abandon()
+            outcome = ", and continues" if self.has_key else ", and is canceled"
+            raise ModelJobTimeout(self.job_id, MAX_WAIT_S, outcome)
+        error = error_of(job)
+        if error is not None:
+            raise error
+        return job
+
+    def abandon(self) -> None:
+        """Cancel the job, since its client does not wait any longer, unless the client can ask for it again."""
+        if self.has_key:
+            return
+        task = asyncio.create_task(self._cancel())
+        _cancellations.add(task)
+        task.add_done_callback(_cancellations.discard)
+
+    async def _cancel(self) -> None:
+        with log_and_continue("cancel an abandoned job", job_id=str(self.job_id)):
+            async with self.context.database.transaction() as session:
+                await cancellation.cancel_by(session, self.job_id, actor=self.principal.label)
+
+
+async def find_skill(context: AppContext, principal: Principal, name: str) -> Skill:
+    """Return the skill that `model` names, as a job would run it.
+
+    Raises:
+        NotAllowed: The key may not run it.
+        Missing: There is no such skill.
+    """
+    check_name(principal, name, None)
+    async with context.database.reading() as session:
+        return (await resolve_skill(session, principal, skill=name, is_for_run=True)).skill
+
+
+async def submit_call(
+    context: AppContext,
+    principal: Principal,
+    request: Request,
+    body: SkillCall,
+    *,
+    messages: Sequence[Message],
+    answer: Answer,
+    idempotent: IdempotentRequest,
+) -> Call:
+    """Submit the job of a request, or find the job of an earlier request with the same `Idempotency-Key`.
+
+    Raises:
+        ConversationInvalid: The messages do not fit the skill.
+        PurasError: See `submit`.
+    """
+    filled = inputs.fill(answer.skill, messages, body.inputs, accepts_text=not answer.is_json)
+    metadata: dict[str, Any] = dict(body.metadata or {})
+    settings = context.settings
+    spec = JobSpec(
+        JobCreate(skill=body.model, inputs=filled.inputs, source=SOURCE, metadata=metadata),
+        turn=filled.turn if answer.skill.is_agentic else None,
+        prices=PriceList.of(settings),
+        max_queued=settings.max_queued_jobs,
+        max_later=settings.max_later_jobs,
+    )
+    job_id = await submit_once(context, principal, spec, idempotent)
+    return Call(
+        context,
+        principal,
+        request,
+        body,
+        answer,
+        job_id,
+        is_replayed=job_id != spec.job_id,
+        has_key=idempotent.key is not None,
+    )
+
+
+async def _disconnected(request: Request) -> None:
+    """Return when the client has disconnected. The body of the request was received before."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
