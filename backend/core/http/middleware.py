@@ -44,6 +44,17 @@ _HEADERS: Final = {
 }
 """Pages set a policy of their own; a response without one is not rendered as a page, whatever it contains."""
 _API_HEADERS: Final = {"Cache-Control": "no-store"}
+_OPENAI_SDK_HEADERS: Final = (
+    *("OpenAI-Organization", "OpenAI-Project"),
+    *(
+        f"X-Stainless-{name}"
+        for name in (
+            *("Arch", "Helper-Method", "Lang", "OS", "Package-Version"),
+            *("Retry-Count", "Runtime", "Runtime-Version", "Timeout"),
+        )
+    ),
+)
+"""Headers that the SDKs of OpenAI send from pages."""
 
 
 class BodyTooSlow(PurasError):
@@ -128,6 +139,7 @@ class ApiCors:
                 "Upload-Offset",
                 "X-HTTP-Method-Override",
                 "X-Request-Id",
+                *_OPENAI_SDK_HEADERS,
             ],
             expose_headers=[
                 "ETag",
@@ -147,7 +159,9 @@ class ApiCors:
                 "Upload-Length",
                 "Upload-Metadata",
                 "Upload-Offset",
+                "X-Puras-Job-Id",
                 "X-Request-Id",
+                "X-Should-Retry",
             ],
         )
 

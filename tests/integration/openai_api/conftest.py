@@ -71,6 +71,17 @@ class Place:
         self.clients.append(client)
         return client
 
+    async def key_for(self, **fields: Any) -> str:
+        """Create another key of the project."""
+        response = await self.agents.project.http.post("/v1/api-keys", json={"name": "other", **fields})
+        assert response.status_code == 201, response.text
+        return str(response.json()["key"])
+
+    async def job(self) -> Any:
+        """Return the only job of the project."""
+        [job] = await self.jobs()
+        return job
+
     async def jobs(self) -> list[Any]:
         """Return the jobs of the project, newest first."""
         response = await self.agents.project.http.get("/v1/jobs")
@@ -79,8 +90,8 @@ class Place:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def place(served: Served, agents: Agents, redis_url: str) -> AsyncIterator[Place]:
-    """Serve the instance over a socket, and run a worker."""
+async def idle_place(served: Served, agents: Agents, redis_url: str) -> AsyncIterator[Place]:
+    """Serve the instance over a socket, without a worker."""
     await agents.project.pushed(BUNDLE)
     config = uvicorn.Config(
         served.app,
@@ -101,10 +112,9 @@ async def place(served: Served, agents: Agents, redis_url: str) -> AsyncIterator
     notifier = RedisNotifier(redis_url)
     notifications.use(notifier)
     agents.instance.wakeups.start()
+    place = Place(agents, f"http://127.0.0.1:{port}/v1/openai", key)
     try:
-        async with agents.running_worker():
-            place = Place(agents, f"http://127.0.0.1:{port}/v1/openai", key)
-            yield place
+        yield place
     finally:
         for client in place.clients:
             await client.close()
@@ -114,6 +124,13 @@ async def place(served: Served, agents: Agents, redis_url: str) -> AsyncIterator
         await agents.instance.wakeups.close()
         notifications.use(None)
         await notifier.aclose()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def place(idle_place: Place) -> AsyncIterator[Place]:
+    """Serve the instance over a socket, with a worker for agents."""
+    async with idle_place.agents.running_worker():
+        yield idle_place
 
 
 __all__ = ["BUNDLE", "Place", "agents", "served", "upstream"]
