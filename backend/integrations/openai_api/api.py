@@ -15,7 +15,7 @@ from backend.identity.auth.dependencies import ContextDep, PrincipalDep, Session
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.idempotency.dependencies import IdempotencyDep
-from backend.integrations.openai_api import chat, messages, parameters, responses
+from backend.integrations.openai_api import chat, messages, parameters, references, responses
 from backend.integrations.openai_api.calls import JOB_HEADER, Call, find_skill, submit_call
 from backend.integrations.openai_api.chat_schemas import (
     ChatCompletion,
@@ -101,12 +101,13 @@ async def create_response(
     """
     parameters.check_response(body)
     skill = await find_skill(context, principal, body.model)
+    items = await references.with_answers(context, principal, body.input, skill)
     call = await submit_call(
         context,
         principal,
         request,
         body,
-        messages=messages.of_responses(body.input, body.instructions),
+        messages=messages.of_responses(items, body.instructions),
         answer=responses.answer_format(skill, body),
         idempotent=idempotent,
     )

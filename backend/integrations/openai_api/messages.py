@@ -18,10 +18,6 @@ _IGNORED_ITEMS: Final = frozenset({"reasoning"})
 _NO_TOOLS: Final = (
     "Skills call their own tools, and accept neither tools of the client nor their results. Remove it."
 )
-_NO_REFERENCES: Final = (
-    "The server stores no conversations. Send the message itself instead of a reference; in the Vercel AI SDK, set "
-    "`providerOptions: {openai: {store: false}}`."
-)
 _NOT_A_FILE: Final = "Send an https: URL, a data: URL, or the path of a file in the drive as `file_id`."
 
 
@@ -84,8 +80,6 @@ def _chat_message(message: ChatMessage, location: str) -> Message:
 
 
 def _item_message(item: InputItem, location: str) -> Message:
-    if item.type == "item_reference":
-        raise UnsupportedParameter(location, _NO_REFERENCES)
     if item.type != "message":
         raise UnsupportedParameter(f"{location}.type", _NO_TOOLS)
     if item.role is None:

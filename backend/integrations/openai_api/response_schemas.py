@@ -30,7 +30,9 @@ class InputItem(OpenAIBody):
     """An item of the conversation: a message, or one of the items that `type` names."""
 
     type: Text = "message"
-    """`message`; `reasoning` is ignored, everything else is rejected."""
+    """`message`, or `item_reference` for an earlier answer; `reasoning` is ignored, everything else is rejected."""
+    id: Text | None = None
+    """For a reference: the ID of the message in the earlier response."""
     role: Literal["system", "developer", "user", "assistant"] | None = None
     content: Text | list[InputPart] | None = None
 

@@ -154,3 +154,20 @@ async def test_guardrail_that_cannot_examine_a_conversation_rejects_it(place: Pl
         await place.client().chat.completions.create(model="talk", messages=TALK)
     place.upstream.script = [says("Yes.")]
     await place.client().chat.completions.create(model="talk", messages=TALK[-1:])
+
+
+async def test_reference_to_an_answer_is_replaced_by_its_text(place: Place) -> None:
+    place.upstream.script = [says("A bird."), says("At night.")]
+    client = place.client()
+    first = await client.responses.create(model="talk", input="What is an owl?")
+    items: list[Any] = [
+        {"role": "user", "content": "What is an owl?"},
+        {"type": "item_reference", "id": first.output[0].id},
+        {"role": "user", "content": "When does it fly?"},
+    ]
+    await client.responses.create(model="talk", input=items)
+    assert texts(place.upstream.bodies[1]["messages"][1]) == "A bird."
+    stranger = place.client(api_key=await place.key_for(scopes=["jobs:submit", "jobs:read_own"]))
+    with pytest.raises(openai.BadRequestError) as failed:
+        await stranger.responses.create(model="talk", input=items)
+    assert failed.value.param == "input[1].id"

@@ -78,6 +78,9 @@ async def test_sdks_for_node_call_skills(place: Place, journey: Path) -> None:
             name: [answer, True, True, "stop"] for name in ("compatible", "officialChat", "officialResponses")
         },
         **{f"{name}Once": answer for name in ("compatible", "officialChat", "officialResponses")},
+        **{f"{name}Next": answer for name in ("compatible", "officialChat", "officialResponses")},
         **{f"{name}Object": GRADED for name in ("compatible", "officialChat", "officialResponses")},
     }
+    following = [body for body in place.upstream.bodies if "and bats?" in json.dumps(body)]
+    assert [body["messages"][1]["content"] for body in following] == [[{"type": "text", "text": answer}]] * 3
     assert {job["status"] for job in await place.jobs()} == {"succeeded"}

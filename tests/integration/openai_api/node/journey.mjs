@@ -44,6 +44,10 @@ for (const [name, provider] of Object.entries({ compatible: (id) => compatible(i
     { role: "system", content: "Be kind." }, { role: "user", content: "Hi" }, { role: "assistant", content: "Hello." }, { role: "user", content: "owls" },
   ], maxRetries: 0 });
   results[`${name}Once`] = once.text.trim();
+  const next = await generateText({ model: provider("talk"), messages: [
+    { role: "user", content: "owls" }, ...(await once.response).messages, { role: "user", content: "and bats?" },
+  ], maxRetries: 0 });
+  results[`${name}Next`] = next.text.trim();
   const object = await generateObject({ model: provider("grade"), schema: grade, prompt: "owls", maxRetries: 0 });
   results[`${name}Object`] = object.object;
 }
