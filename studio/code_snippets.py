@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
+from backend.integrations.openai_api.inputs import text_input
 from backend.skills.schemas.value_schemas import all_required
 from studio.formatting import sample_inputs
 from studio.skills import SkillView
@@ -51,6 +52,7 @@ def of_skill(origin: str, skill: SkillView) -> dict[str, str]:
         ),
         "typescript": _typescript(origin + path, skill, inputs),
         "mcp": mcp(origin, "submit_job", {"skill": skill.full_name, "inputs": inputs}),
+        "openai": openai(origin, skill, inputs),
     }
 
 
@@ -127,6 +129,26 @@ from puras import Client
 client = Client(os.environ["PURAS_API_KEY"], api_base="{origin}")
 {call}
 print({shown})"""
+
+
+def openai(origin: str, skill: SkillView, inputs: Mapping[str, Any]) -> str:
+    """Return a call of the SDK of OpenAI, whose message is the text input of the skill, or all inputs as JSON."""
+    name = text_input(skill.input_schema)
+    if name in inputs:
+        content, more = str(inputs[name]), {key: value for key, value in inputs.items() if key != name}
+    else:
+        content, more = json.dumps(inputs, ensure_ascii=False), {}
+    extra = f"    extra_body={{'inputs': {more!r}}},\n" if more else ""
+    return f"""\
+import os
+from openai import OpenAI
+
+client = OpenAI(base_url="{origin}/v1/openai", api_key=os.environ["PURAS_API_KEY"])
+completion = client.chat.completions.create(
+    model={skill.full_name!r},
+    messages=[{{"role": "user", "content": {content!r}}}],
+{extra})
+print(completion.choices[0].message.content)"""
 
 
 def _typescript(url: str, skill: SkillView, inputs: Any) -> str:

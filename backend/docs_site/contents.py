@@ -65,6 +65,7 @@ SECTIONS: Final = (
         "Run jobs",
         (
             "guides/call-from-an-app",
+            "guides/openai-sdk",
             "guides/deploy-from-ci",
             "guides/schedules",
             "guides/webhooks",

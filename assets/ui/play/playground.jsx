@@ -78,7 +78,7 @@ export function Playground({ project, csrf, skill, skillpack, fullName, canWrite
           <button type="button" className="btn" disabled={columns.length >= MAX_COLUMNS} title={columns.length >= MAX_COLUMNS ? "At most 4 columns" : "Add a column"} onClick={() => setColumns((before) => [...before, column({ version: before.at(-1).version, model: before.at(-1).model })])}>Compare…</button>
           {results.length > 1 && <span className="t2 cut" role="status">{marks.size ? `${marks.size} ${marks.size === 1 ? "value differs" : "values differ"}` : "The results are identical"}</span>}
           <div className="row keep">
-            <SaveMenu {...{ project, csrf, skill, skillpack, fullName, canWrite, columns, ended }} inputsNow={() => inputs.current} onExample={() => choices.reload("draft")} />
+            <SaveMenu {...{ project, csrf, skill, skillpack, fullName, canWrite, columns, ended }} schema={first.input_schema} inputsNow={() => inputs.current} onExample={() => choices.reload("draft")} />
             {canWrite && <InputsInNotebook {...{ project, csrf, skill, skillpack }} inputsNow={() => inputs.current} onError={setProblem} />}
           </div>
         </div>

@@ -6,7 +6,7 @@ import { codeOf } from "./code";
 import { DRAFT } from "./choices";
 
 /** Buttons that save the inputs and runs as an example or an eval case, or show them as code. */
-export function SaveMenu({ project, csrf, skill, skillpack, fullName, canWrite, columns, ended, inputsNow, onExample }) {
+export function SaveMenu({ project, csrf, skill, skillpack, fullName, canWrite, columns, ended, schema, inputsNow, onExample }) {
   const dialog = useRef(null), [about, setAbout] = useState(""), done = columns.map((one, index) => ({ number: index + 1, column: one, job: ended[one.job] })).filter((one) => one.job);
   const open = (what) => { setAbout(what); dialog.current.showModal(); }, close = () => dialog.current.close();
   const titles = { example: "Save as example", case: "Save as eval case", code: "Run from code" };
@@ -20,7 +20,7 @@ export function SaveMenu({ project, csrf, skill, skillpack, fullName, canWrite, 
           <h2>{titles[about]}</h2>
           {about === "example" && <Example {...{ project, csrf, skill, skillpack, done, onExample }} inputs={inputsNow()} onClose={close} />}
           {about === "case" && <Case {...{ project, csrf, done }} onClose={close} />}
-          {about === "code" && <Code skill={fullName} columns={columns} inputs={inputsNow()} onClose={close} />}
+          {about === "code" && <Code skill={fullName} schema={schema} columns={columns} inputs={inputsNow()} onClose={close} />}
         </div>
       </dialog>
     </>
@@ -72,9 +72,9 @@ function Case({ project, csrf, done, onClose }) {
   );
 }
 
-function Code({ skill, columns, inputs, onClose }) {
+function Code({ skill, schema, columns, inputs, onClose }) {
   const [at, setAt] = useState(0), one = columns[at], isHere = one.version === DRAFT || one.prompt;
-  const texts = codeOf({ origin: location.origin, skill, version: one.version === DRAFT ? "" : one.version, model: one.model, inputs });
+  const texts = codeOf({ origin: location.origin, skill, version: one.version === DRAFT ? "" : one.version, model: one.model, inputs, schema });
   return (
     <div className="col" style={{ gap: 10 }}>
       {columns.length > 1 && <label className="row"><span className="strong">Column</span><select className="in" value={at} onChange={(event) => setAt(Number(event.target.value))}>{columns.map((_, index) => <option key={index} value={index}>{index + 1}</option>)}</select></label>}

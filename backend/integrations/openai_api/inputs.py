@@ -52,7 +52,7 @@ def fill(
         location = "messages" if last is None else last.location
         raise ConversationInvalid(location, "The last message must have the role 'user'.")
     inputs = dict(given or {})
-    properties = _properties(skill)
+    properties = _properties(skill.input_schema)
     context = [one.text for one in messages if one.role == "system" and one.text.strip()]
     if _is_list(properties.get(MESSAGES)) and MESSAGES not in inputs:
         inputs[MESSAGES] = list(texts_of(messages))
@@ -68,9 +68,9 @@ def fill(
     return Filled(inputs, Turn(turns, tuple(context), accepts_text))
 
 
-def text_input(skill: Skill) -> str | None:
+def text_input(input_schema: Schema) -> str | None:
     """Return the input that the text of the user fills: the only required text, otherwise the only optional one."""
-    properties, required = _properties(skill), _required(skill)
+    properties, required = _properties(input_schema), _required(input_schema)
     texts = [name for name, schema in properties.items() if _is_text(schema)]
     needed = [name for name in texts if name in required]
     if needed:
@@ -80,7 +80,7 @@ def text_input(skill: Skill) -> str | None:
 
 def _fill_text(skill: Skill, last: Message, inputs: dict[str, Any]) -> str | None:
     """Fill the inputs from the text of the last message, and return a text that no input is for."""
-    name, text = text_input(skill), last.text.strip()
+    name, text = text_input(skill.input_schema), last.text.strip()
     if not text:
         return None
     if name is not None:
@@ -94,12 +94,12 @@ def _fill_text(skill: Skill, last: Message, inputs: dict[str, Any]) -> str | Non
     if parsed is not None:
         inputs.update({key: value for key, value in parsed.items() if key not in inputs})
         return None
-    if skill.is_agentic and not _properties(skill):
+    if skill.is_agentic and not _properties(skill.input_schema):
         inputs.setdefault(_TEXT, last.text)
         return None
     if skill.is_agentic:
         return last.text
-    if not _required(skill) or inputs:
+    if not _required(skill.input_schema) or inputs:
         return None  # a function without required inputs runs whatever the user writes
     raise ConversationInvalid(
         last.location,
@@ -111,7 +111,7 @@ def _fill_text(skill: Skill, last: Message, inputs: dict[str, Any]) -> str | Non
 def _earlier(skill: Skill, message: Message) -> dict[str, Any]:
     if message.role == "assistant":
         return {"role": "assistant", "text": message.text}
-    name = text_input(skill)
+    name = text_input(skill.input_schema)
     parsed = _parsed(message.text) if name is None else None
     return {"role": "user", "inputs": parsed or {name or _TEXT: message.text}}
 
@@ -130,7 +130,7 @@ def _fill_files(skill: Skill, files: Iterable[FilePart], inputs: dict[str, Any],
 
 
 def _fill_file(skill: Skill, file: FilePart, inputs: dict[str, Any]) -> bool:
-    properties, required = _properties(skill), _required(skill)
+    properties, required = _properties(skill.input_schema), _required(skill.input_schema)
     names = sorted(
         (name for name in properties if name != ATTACHMENTS), key=lambda name: name not in required
     )
@@ -160,15 +160,15 @@ def _parsed(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _properties(skill: Skill) -> Schema:
-    found = skill.input_schema.get("properties")
+def _properties(input_schema: Schema) -> Schema:
+    found = input_schema.get("properties")
     return (
         {name: one for name, one in found.items() if isinstance(one, dict)} if isinstance(found, dict) else {}
     )
 
 
-def _required(skill: Skill) -> Sequence[str]:
-    return tuple(skill.input_schema.get("required") or ())
+def _required(input_schema: Schema) -> Sequence[str]:
+    return tuple(input_schema.get("required") or ())
 
 
 def _is_text(schema: Schema) -> bool:

@@ -1181,8 +1181,10 @@ export interface ImportIntoDraftForm {
 /** An item of the conversation: a message, or one of the items that `type` names. */
 export interface InputItem {
   content?: string | InputPart[] | null;
+  /** For a reference: the ID of the message in the earlier response. */
+  id?: string | null;
   role?: "system" | "developer" | "user" | "assistant" | null;
-  /** `message`; `reasoning` is ignored, everything else is rejected. */
+  /** `message`, or `item_reference` for an earlier answer; `reasoning` is ignored, everything else is rejected. */
   type?: string;
 }
 

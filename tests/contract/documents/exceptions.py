@@ -22,6 +22,7 @@ class NotRun(NamedTuple):
 _WHOLE = "installs and builds everything and keeps running; tests/integration/operations/test_demo.py runs the result"
 _ENGINE = "needs a container engine; tests/contract/shipping builds the image's steps without one"
 _SYSTEMD = "changes the services of the host; tests/contract/shipping/test_services.py reads the units"
+_NPM = "needs packages of npm; tests/integration/openai_api/test_node_sdks.py makes the same calls"
 NOT_RUN: Final = (
     NotRun("README", "make run ", _WHOLE),
     NotRun("tutorials/quickstart", "make run\n", _WHOLE),
@@ -49,6 +50,8 @@ NOT_RUN: Final = (
         "pip install",
         "installs packages over the network; test_kit_wheel.py installs the kit",
     ),
+    NotRun("guides/openai-sdk", 'import OpenAI from "openai"', _NPM),
+    NotRun("guides/openai-sdk", 'from "@ai-sdk/openai"', _NPM),
     NotRun("reference/mcp", "--transport http", "needs Claude Code; test_snippets.py does what it stores"),
     NotRun("reference/mcp", "mcp add puras -- ", "needs Claude Code; test_snippets.py does what it stores"),
 )

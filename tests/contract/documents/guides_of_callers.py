@@ -37,6 +37,13 @@ def _typescript(reader: Reader) -> str:
     return reader.run([bun, "run", str(program)])
 
 
+def _openai(reader: Reader) -> None:
+    reader.push(skillpacks.SUPPORT)
+    assert "Owls do." in reader.shell()
+    output = reader.python()
+    assert (output.count("Owls do."), "answer='Owls do.'" in output, "completed" in output) == (4, True, True)
+
+
 def _ci(reader: Reader) -> None:
     reader.run(["puras", "init", "my-skills"])
     reader.folder /= "my-skills"
@@ -59,6 +66,7 @@ def _budgets(reader: Reader) -> None:
 
 GUIDES_OF_CALLERS: Final[dict[str, Callable[[Reader], None]]] = {
     "guides/call-from-an-app": _app,
+    "guides/openai-sdk": _openai,
     "guides/deploy-from-ci": _ci,
     "guides/budgets": _budgets,
 }

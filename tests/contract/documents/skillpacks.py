@@ -91,6 +91,8 @@ ANSWER: Final = {
     "skills/answer/prompt.md": "Answer the question.\n",
 }
 """The agent that the function of the guide on calls of other skills calls."""
+SUPPORT: Final = {path.replace("/answer/", "/support/"): text for path, text in ANSWER.items()}
+"""The agent that the guide on the SDK of OpenAI calls."""
 SHOUT: Final = function(
     "shout", "def run(text):\n    return {'text': text.upper()}\n", takes="text", gives={"text": "string"}
 )

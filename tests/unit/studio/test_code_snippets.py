@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import shlex
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def test_python_snippet_sends_the_same_inputs_as_curl() -> None:
     assert argument(of_skill(ORIGIN, skill(inputs))["python"], "client.run_job", 1) == inputs
 
 
-@pytest.mark.parametrize("language", ["curl", "python", "terminal", "typescript", "mcp"])
+@pytest.mark.parametrize("language", ["curl", "python", "terminal", "typescript", "mcp", "openai"])
 def test_a_skill_of_another_skillpack_is_called_with_its_full_name(language: str) -> None:
     assert "birds/greet" in of_skill(ORIGIN, skill({}, skillpack="birds"))[language]
 
@@ -73,3 +74,28 @@ def test_terminal_snippet_sends_the_same_inputs_as_curl() -> None:
     words = shlex.split(of_skill(ORIGIN, skill(inputs))["terminal"].splitlines()[-1])
     assert words[:3] == ["puras", "run", "greet"]
     assert json.loads(words[-1]) == inputs
+
+
+def test_openai_snippet_sends_the_text_input_as_the_message() -> None:
+    schema = {
+        "properties": {"question": {"type": "text"}, "count": {"type": "integer"}},
+        "required": ["question"],
+    }
+    talk = SkillView(
+        name="talk", input_schema=schema, examples=[ExampleView("One", "", {"question": "it's?", "count": 2})]
+    )
+    call = _completion(of_skill(ORIGIN, talk)["openai"])
+    assert call == {
+        "model": "talk",
+        "messages": [{"role": "user", "content": "it's?"}],
+        "extra_body": {"inputs": {"count": 2}},
+    }
+    [message] = _completion(of_skill(ORIGIN, skill({"n": 1}))["openai"])["messages"]
+    assert json.loads(message["content"]) == {"n": 1}
+
+
+def _completion(code: str) -> dict[str, Any]:
+    """Return the arguments of the call of the SDK."""
+    calls = [one for one in ast.walk(ast.parse(code)) if isinstance(one, ast.Call)]
+    found = next(one for one in calls if ast.unparse(one.func) == "client.chat.completions.create")
+    return {str(one.arg): ast.literal_eval(one.value) for one in found.keywords}
