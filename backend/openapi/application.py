@@ -15,8 +15,17 @@ from backend.identity.auth.credentials import IN_JOB_ROUTES
 from backend.identity.auth.gate import AUTHENTICATED_PREFIX, SELF_AUTHENTICATED_PREFIXES
 from backend.identity.auth.permissions import AuthorizedRoute, Permission
 from backend.identity.auth.scopes import RESTRICTED
+from backend.integrations.openai_api.errors import PREFIX as OPENAI_PREFIX
 from backend.openapi import event_types
-from backend.openapi.components import API_KEY, JOB_TOKEN, SESSION, components, error_responses, header
+from backend.openapi.components import (
+    API_KEY,
+    JOB_TOKEN,
+    SESSION,
+    components,
+    error_responses,
+    header,
+    openai_error_responses,
+)
 from backend.openapi.links import add_links
 
 TITLE: Final = "Puras Studio"
@@ -148,7 +157,11 @@ def _describe_operation(path: str, method: str, operation: dict[str, Any]) -> No
     )
     descriptions = {int(status): responses.pop(status)["description"] for status in declared}
     _describe_headers(operation)
-    responses.update(error_responses(statuses, descriptions))
+    if path.startswith(OPENAI_PREFIX):
+        of_jobs = {422, 429, 499, 504} if method == "post" else {429}
+        responses.update(openai_error_responses((statuses - {422}) | of_jobs))
+    else:
+        responses.update(error_responses(statuses, descriptions))
 
 
 def _set_summary(operation: dict[str, Any]) -> None:

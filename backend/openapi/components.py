@@ -77,6 +77,42 @@ PROBLEM: Final = {
     },
 }
 
+OPENAI_ERROR: Final = {
+    "type": "object",
+    "title": "OpenAIError",
+    "description": "An error in the format of OpenAI.",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "title": "OpenAIErrorBody",
+            "required": ["message", "type", "param", "code"],
+            "additionalProperties": True,
+            "properties": {
+                "message": {
+                    "type": "string",
+                    "description": "What failed, which value, and how to fix it.",
+                },
+                "type": {"type": "string", "description": "`invalid_request_error`, `job_error` and others."},
+                "param": {
+                    "type": ["string", "null"],
+                    "description": "The path of the value that is not valid.",
+                },
+                "code": {
+                    "type": "string",
+                    "description": "The code, as OpenAI has it where it has one for this error.",
+                },
+                "puras_code": {"type": "string", "description": "The code that other routes return."},
+                "job_id": {"type": "string", "description": "The ID of the job, if it was submitted."},
+                "request_id": {
+                    "type": "string",
+                    "description": "The ID with which the operator finds the request in the log.",
+                },
+            },
+        }
+    },
+}
+
 HEADERS: Final = {
     "Link": {
         "description": 'URL of the next page, as `<…>; rel="next"`; missing on the last page.',
@@ -104,8 +140,12 @@ def components() -> dict[str, Any]:
     return {
         "securitySchemes": SECURITY_SCHEMES,
         "headers": HEADERS,
-        "responses": {"Problem": _problem("Any other error."), **_responses()},
-        "schemas": {"Problem": PROBLEM},
+        "responses": {
+            "Problem": _problem("Any other error."),
+            "OpenAIError": _problem("An error.", "OpenAIError"),
+            **_responses(),
+        },
+        "schemas": {"Problem": PROBLEM, "OpenAIError": OPENAI_ERROR},
     }
 
 
@@ -120,6 +160,11 @@ def error_responses(statuses: set[int], descriptions: Mapping[int, str] = _NOTHI
         for status in sorted(statuses)
     }
     return {**named, "default": _ref("responses", "Problem")}
+
+
+def openai_error_responses(statuses: set[int]) -> dict[str, Any]:
+    """Return the responses of an operation whose errors have the format of OpenAI."""
+    return {status: _ref("responses", "OpenAIError") for status in (*map(str, sorted(statuses)), "default")}
 
 
 def header(name: str) -> dict[str, Any]:
@@ -140,10 +185,10 @@ def _kinds() -> list[type[PurasError]]:
     return [kind for kind in PurasError.__subclasses__() if kind.__module__ == errors.__name__]
 
 
-def _problem(description: str) -> dict[str, Any]:
+def _problem(description: str, schema: str = "Problem") -> dict[str, Any]:
     return {
         "description": description,
-        "content": {"application/json": {"schema": _ref("schemas", "Problem")}},
+        "content": {"application/json": {"schema": _ref("schemas", schema)}},
     }
 
 

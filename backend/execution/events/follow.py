@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -34,7 +34,7 @@ class DeltaRead:
 
 async def follow(
     database: Database, wakeups: WakeUpListener, job_id: UUID, *, after: int = 0
-) -> AsyncIterator[EventRead | DeltaRead | None]:
+) -> AsyncGenerator[EventRead | DeltaRead | None, None]:
     """Iterate over the events of a job with numbers above `after`, in order and without gaps, until the last one.
 
     Between them come pieces of the replies that a model generates. None is returned when nothing happened for a while,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel
 
@@ -16,7 +16,7 @@ from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.idempotency.dependencies import IdempotencyDep
 from backend.integrations.openai_api import chat, messages, parameters, references, responses
-from backend.integrations.openai_api.calls import JOB_HEADER, Call, find_skill, submit_call
+from backend.integrations.openai_api.calls import JOB_HEADER, MAX_WAIT_S, Call, find_skill, submit_call
 from backend.integrations.openai_api.chat_schemas import (
     ChatCompletion,
     ChatCompletionCreate,
@@ -30,6 +30,16 @@ from backend.skills.deployments.service import ActiveSkill, active_skills
 
 router = APIRouter(route_class=AuthorizedRoute, prefix="/openai", tags=["openai"])
 
+SecondsParam = Annotated[
+    float | None,
+    Query(
+        alias="timeout",
+        ge=0,
+        le=MAX_WAIT_S,
+        description="Maximum seconds until the job must have ended (`extra_query` in the SDKs), up to 590. "
+        "Default: 590, and no limit for a stream.",
+    ),
+]
 _JOB_ID: Final = {
     JOB_HEADER: {"description": "ID of the job.", "schema": {"type": "string", "format": "uuid"}}
 }
@@ -56,6 +66,7 @@ async def create_chat_completion(
     principal: PrincipalDep,
     *,
     idempotent: IdempotencyDep,
+    seconds: SecondsParam = None,
 ) -> Response:
     """Run a skill as a job, and return its result as the answer of a model. Errors have the format of OpenAI.
 
@@ -72,6 +83,7 @@ async def create_chat_completion(
         messages=messages.of_chat(body.messages),
         answer=chat.answer_format(skill, body),
         idempotent=idempotent,
+        wait_s=seconds,
     )
     if body.stream:
         includes_usage = bool(body.stream_options and body.stream_options.include_usage)
@@ -93,6 +105,7 @@ async def create_response(
     principal: PrincipalDep,
     *,
     idempotent: IdempotencyDep,
+    seconds: SecondsParam = None,
 ) -> Response:
     """Run a skill as a job, and return its result as the response of a model. Errors have the format of OpenAI.
 
@@ -110,6 +123,7 @@ async def create_response(
         messages=messages.of_responses(items, body.instructions),
         answer=responses.answer_format(skill, body),
         idempotent=idempotent,
+        wait_s=seconds,
     )
     if body.stream:
         return _stream(call, responses.events(call, body))

@@ -12,7 +12,9 @@ from fastapi import Request
 
 from backend.context import AppContext
 from backend.core.background_tasks import log_and_continue
+from backend.core.errors import PurasError
 from backend.execution.jobs import cancel as cancellation
+from backend.execution.jobs.errors import JobNotFound
 from backend.execution.jobs.schemas import JobCreate, JobRead
 from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.submit import JobSpec, check_name
@@ -52,6 +54,8 @@ class Call:
     """The job is that of an earlier request with the same `Idempotency-Key`."""
     has_key: bool
     """The request has an `Idempotency-Key`, so its client can repeat it."""
+    wait_s: float | None
+    """Maximum seconds until the end of the response; none: a stream lasts as long as its job."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -67,7 +71,7 @@ class Call:
             ModelJobCancelled: It was canceled.
             ModelJobTimeout: It has not ended in time.
         """
-        wait = Wait(MAX_WAIT_S, self.request.scope)
+        wait = Wait(MAX_WAIT_S if self.wait_s is None else self.wait_s, self.request.scope)
         waiting = asyncio.create_task(read_when_ended(self.context, self.principal, self.job_id, wait))
         leaving = asyncio.create_task(_disconnected(self.request))
         try:
@@ -78,12 +82,18 @@ class Call:
             leaving.cancel()
         if job is None or job.status not in TERMINAL:
             self.abandon()
-            outcome = ", and continues" if self.has_key else ", and is canceled"
-            raise ModelJobTimeout(self.job_id, MAX_WAIT_S, outcome)
-        error = error_of(job)
-        if error is not None:
-            raise error
+        error = self.error_of(job)
+        if job is None or error is not None:
+            raise error or JobNotFound(self.job_id)
         return job
+
+    def error_of(self, job: JobRead | None) -> PurasError | None:
+        """Return why a job has no answer; without a job, or with one that has not ended, the wait is over."""
+        if job is not None and job.status in TERMINAL:
+            return error_of(job)
+        outcome = ", and continues" if self.has_key else ", and is canceled"
+        waited_s = MAX_WAIT_S if self.wait_s is None else self.wait_s
+        return ModelJobTimeout(self.job_id, round(waited_s, 3), outcome)
 
     def abandon(self) -> None:
         """Cancel the job, since its client does not wait any longer, unless the client can ask for it again."""
@@ -120,6 +130,7 @@ async def submit_call(
     messages: Sequence[Message],
     answer: Answer,
     idempotent: IdempotentRequest,
+    wait_s: float | None,
 ) -> Call:
     """Submit the job of a request, or find the job of an earlier request with the same `Idempotency-Key`.
 
@@ -147,6 +158,7 @@ async def submit_call(
         job_id,
         is_replayed=job_id != spec.job_id,
         has_key=idempotent.key is not None,
+        wait_s=wait_s,
     )
 
 

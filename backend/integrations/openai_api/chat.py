@@ -18,7 +18,6 @@ from backend.integrations.openai_api.chat_schemas import (
     CompletionUsage,
     PromptTokensDetails,
 )
-from backend.integrations.openai_api.errors import error_of
 from backend.integrations.openai_api.live_text import Ended, Piece, follow_call
 from backend.integrations.openai_api.sse import DONE, HEARTBEAT, error_body, frame
 from backend.integrations.openai_api.tokens import tokens_of
@@ -84,7 +83,7 @@ async def chunks(call: Call, *, includes_usage: bool) -> AsyncIterator[bytes]:
 
 def _end(ended: Ended, stop: bytes, shared: dict[str, Any], *, includes_usage: bool) -> list[bytes]:
     """Return the last frames of a stream."""
-    error = error_of(ended.job)
+    error = ended.error
     if error is not None:
         return [frame({"error": error_body(error)}), DONE]
     usage = frame({**shared, "choices": [], "usage": _usage(ended.job).model_dump()})

@@ -96,11 +96,11 @@ class ModelJobTimeout(PurasError):
     status = HTTPStatus.GATEWAY_TIMEOUT
     code = "job_wait_timeout"
     message = (
-        "The job {job_id} did not end within {seconds} s{outcome}. Stream the response, or submit the job with POST "
+        "The job {job_id} did not end within {seconds:g} s{outcome}. Stream the response, or submit the job with POST "
         "/v1/jobs and read its result later."
     )
     job_id: UUID
-    seconds: int
+    seconds: float
     outcome: str = field(in_body=False)
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from typing import Any, Final, NamedTuple
 
+from backend.core.errors import PurasError
 from backend.core.metrics.instruments import STREAM_FOLLOWERS
 from backend.execution.events.follow import HEARTBEAT_S, DeltaRead, follow
 from backend.execution.events.schemas import EventRead
@@ -31,11 +33,11 @@ class Piece(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """The end of the job."""
+    """The end of the job, or of the time for which the request waits."""
 
     job: JobRead
-    final_segment: int
-    """The segment that is the answer; 0 if the job has not succeeded."""
+    error: PurasError | None
+    """Why there is no answer."""
 
 
 class LiveText:
@@ -114,29 +116,34 @@ async def follow_call(call: Call) -> AsyncGenerator[Piece | Ended | None, None]:
     try:
         with STREAM_FOLLOWERS.track_inprogress():
             live = LiveText()
-            async for piece in _pieces(call, live):
-                yield piece
+            async with aclosing(_pieces(call, live)) as pieces:
+                async for piece in pieces:
+                    yield piece
             job = await read_when_ended(call.context, call.principal, call.job_id, NO_WAIT)
             has_ended = job.status in TERMINAL
             if job.status == "succeeded":
                 for last in live.answer(call.answer.text(job)):
                     yield last
-            yield Ended(job, live.segment if job.status == "succeeded" else 0)
+            yield Ended(job, call.error_of(job))
     finally:
         if not has_ended:
             call.abandon()
 
 
-async def _pieces(call: Call, live: LiveText) -> AsyncIterator[Piece | None]:
-    sent_at = time.monotonic()
-    async for event in follow(call.context.database, call.context.wakeups, call.job_id):
-        if call.answer.is_live:
-            for piece in _of_event(event, live):
-                yield piece
-                sent_at = time.monotonic()
-        if time.monotonic() - sent_at >= HEARTBEAT_S:
-            yield None
-            sent_at = time.monotonic()
+async def _pieces(call: Call, live: LiveText) -> AsyncGenerator[Piece | None, None]:
+    started = sent_at = time.monotonic()
+    async with aclosing(follow(call.context.database, call.context.wakeups, call.job_id)) as events:
+        async for event in events:
+            if call.answer.is_live:
+                for piece in _of_event(event, live):
+                    yield piece
+                    sent_at = time.monotonic()
+            at = time.monotonic()
+            if call.wait_s is not None and at - started >= call.wait_s:
+                return
+            if at - sent_at >= HEARTBEAT_S:
+                yield None
+                sent_at = at
 
 
 def _of_event(event: EventRead | DeltaRead | None, live: LiveText) -> Iterator[Piece]:

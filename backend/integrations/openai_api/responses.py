@@ -10,7 +10,6 @@ from typing import Any
 from backend.execution.jobs.schemas import JobRead
 from backend.integrations.openai_api.answers import Answer, answer_of
 from backend.integrations.openai_api.calls import Call
-from backend.integrations.openai_api.errors import error_of
 from backend.integrations.openai_api.live_text import Ended, Piece, follow_call
 from backend.integrations.openai_api.response_schemas import (
     InputTokensDetails,
@@ -85,7 +84,7 @@ class _Stream:
 
     def end(self, ended: Ended) -> Iterator[bytes]:
         """Iterate over the last events."""
-        error = error_of(ended.job)
+        error = ended.error
         if error is None:
             yield from self._close("final_answer")
             yield self._event("response.completed", response=self._response(ended.job))

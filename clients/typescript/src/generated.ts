@@ -2254,6 +2254,27 @@ export interface OpenAIAudio {
   format: string;
 }
 
+/** An error in the format of OpenAI. */
+export interface OpenAIError {
+  error: {
+    /** The code, as OpenAI has it where it has one for this error. */
+    code: string;
+    /** The ID of the job, if it was submitted. */
+    job_id?: string;
+    /** What failed, which value, and how to fix it. */
+    message: string;
+    /** The path of the value that is not valid. */
+    param: string | null;
+    /** The code that other routes return. */
+    puras_code?: string;
+    /** The ID with which the operator finds the request in the log. */
+    request_id?: string;
+    /** `invalid_request_error`, `job_error` and others. */
+    type: string;
+    [name: string]: unknown;
+  };
+}
+
 /** A file. */
 export interface OpenAIFile {
   /** A `data:` URL, or base64. */
@@ -6342,11 +6363,14 @@ export class Api {
    * A restricted key needs `jobs:submit` and `jobs:read_own`.
    */
   createChatCompletion(given: {
+      /** Maximum seconds until the job must have ended (`extra_query` in the SDKs), up to 590. Default: 590, and no limit for a stream. */
+      timeout?: number | null;
       /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: ChatCompletionCreate;
     }, options: CallOptions = {}): Promise<ChatCompletion> {
     return this.transport.json("POST", "/v1/openai/chat/completions", {
+      query: { timeout: given.timeout },
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
     }, options);
@@ -6387,11 +6411,14 @@ export class Api {
    * A restricted key needs `jobs:submit` and `jobs:read_own`.
    */
   createResponse(given: {
+      /** Maximum seconds until the job must have ended (`extra_query` in the SDKs), up to 590. Default: 590, and no limit for a stream. */
+      timeout?: number | null;
       /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: ResponseCreate;
     }, options: CallOptions = {}): Promise<ResponseRead> {
     return this.transport.json("POST", "/v1/openai/responses", {
+      query: { timeout: given.timeout },
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
     }, options);

@@ -27,6 +27,8 @@ Names = Mapping[str, Sequence[str]]
 SPEC: dict[str, Any] = openapi()
 BUNDLE: Final = pack_files(NOOP_SKILL)
 NOOP_NAME: Final = "noop"
+OPENAI: Final = "/v1/openai/"
+"""The start of the paths whose `model` is a skill."""
 schemathesis.openapi.format("binary", st.just(BUNDLE) | st.binary(max_size=200) | st.just(BUNDLE[:-30]))
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 SCHEMA = schemathesis.openapi.from_dict(SPEC, config=schemathesis.Config())
@@ -64,6 +66,8 @@ def aim(case: AnyCase, dice: random.Random, names: Names) -> None:
         for name in ("path", "skill", "name"):
             if name in case.body and name in names and dice.random() < 0.9:
                 case.body[name] = dice.choice(names[name])
+        if case.operation.path.startswith(OPENAI) and "skill" in names and dice.random() < 0.9:
+            case.body["model"] = dice.choice(names["skill"])
     _limit_wait(case)
 
 
@@ -81,7 +85,8 @@ def _limit_wait(case: AnyCase) -> None:
         is_long = float(query.get("timeout", 0)) > MAX_WAIT_S
     except (TypeError, ValueError):
         is_long = False
-    waits = query.get("wait") or case.operation.path.endswith("/run")
+    waits = bool(query.get("wait")) or case.operation.path.endswith("/run")
+    waits |= case.operation.path.startswith(OPENAI) and case.operation.method.upper() == "POST"
     if is_long or (waits and "timeout" not in query):
         query["timeout"] = MAX_WAIT_S
     case.query = query

@@ -167,7 +167,7 @@ async def test_reference_to_an_answer_is_replaced_by_its_text(place: Place) -> N
     ]
     await client.responses.create(model="talk", input=items)
     assert texts(place.upstream.bodies[1]["messages"][1]) == "A bird."
-    stranger = place.client(api_key=await place.key_for(scopes=["jobs:submit", "jobs:read_own"]))
+    other = place.client(api_key=await place.key_for(scopes=["jobs:submit", "jobs:read_own"]))
     with pytest.raises(openai.BadRequestError) as failed:
-        await stranger.responses.create(model="talk", input=items)
+        await other.responses.create(model="talk", input=items)
     assert failed.value.param == "input[1].id"

@@ -124,3 +124,20 @@ async def test_revoked_key_ends_a_stream_with_an_error(place: Place, monkeypatch
                 await asyncio.sleep(0.3)
                 reply.release.set()
     assert failed.value.code == "invalid_api_key"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_wait_ends_with_an_error_and_cancels_the_job(place: Place, stream: bool) -> None:
+    reply = says(TEXT).but(hold_after=5)
+    place.upstream.script = [reply]
+    client = place.client(max_retries=2)
+    with pytest.raises(openai.APIError) as failed:
+        answer: Any = await client.chat.completions.create(
+            model="talk", messages=OWLS, stream=stream, extra_query={"timeout": 0.5}
+        )
+        async for _ in answer:
+            pass
+    assert failed.value.code == "job_wait_timeout"
+    job = await place.agents.wait_for_end((await place.job())["id"])
+    reply.release.set()
+    assert job["status"] == "cancelled"

@@ -26,7 +26,7 @@ GRADED: dict[str, Any] = {"summary": "Owls.", "score": 3}
 
 @pytest.fixture(scope="module")
 def journey() -> Path:
-    """Install the packages, and return the script beside them."""
+    """Install the packages, and return the script that uses them."""
     npm = shutil.which("npm")
     if shutil.which("node") is None or npm is None:
         pytest.skip("Node.js is not on this host; the tests of the Python SDK cover the same routes")
