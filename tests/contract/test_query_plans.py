@@ -185,6 +185,7 @@ async def _read_everything(watch: Watch, world: World) -> None:
         "kernel_id": filled.kernel_id,
         "name": "echo",
         "skill": "echo",
+        "model": "echo",
         "family": "claude",
         "path": "a.txt",
         "token": "x",
