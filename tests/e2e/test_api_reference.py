@@ -26,6 +26,7 @@ def test_skill_is_described_called_from_code_and_run_on_the_page(signed_in: Page
     for language, start, command in (
         ("curl", "curl '", ["sh", "-c"]),
         ("Python", "from puras", [sys.executable, "-c"]),
+        ("OpenAI SDK", "import os\nfrom openai", [sys.executable, "-c"]),
     ):
         tab = signed_in.get_by_role("tab", name=language)
         tab.click()
@@ -39,7 +40,7 @@ def test_skill_is_described_called_from_code_and_run_on_the_page(signed_in: Page
             text=True,
             check=True,
         )
-        assert "succeeded" in done.stdout
+        assert ("counted" if language == "OpenAI SDK" else "succeeded") in done.stdout
         if language == "curl":
             assert json.loads(done.stdout)["status"] == "succeeded"
     signed_in.get_by_role("tab", name="TypeScript").click()

@@ -215,6 +215,7 @@ def test_run_is_saved_as_example_and_eval_case_and_shown_as_code(
         ("Terminal", "puras run "),
         ("TypeScript", "await fetch"),
         ("MCP", '"submit_job"'),
+        ("OpenAI SDK", "client.chat.completions.create("),
     ):
         dialog.get_by_role("tab", name=language).click()
         expect(dialog).to_contain_text(said)

@@ -123,7 +123,8 @@ class JobRead(Answer):
     inputs: dict[str, Any]
     """The inputs, with the defaults of the skill's `input_schema`."""
     result: Any
-    """The result of the skill, valid for its `output_schema`; `null` until the job succeeds."""
+    """The result of the skill, valid for its `output_schema`; `null` until the job succeeds. A turn of a conversation
+    with an agent can also end with a text (`/v1/openai`)."""
     outputs: list[dict[str, Any]] = Field(json_schema_extra={"items": OutputRead.model_json_schema()})
     """The files that the result names, each with a new signed URL."""
     error: str | None

@@ -1374,7 +1374,10 @@ export interface JobRead {
   prompt: string | null;
   /** The job whose inputs this job repeats. */
   replay_of: string | null;
-  /** The result of the skill, valid for its `output_schema`; `null` until the job succeeds. */
+  /**
+   * The result of the skill, valid for its `output_schema`; `null` until the job succeeds. A turn of a conversation
+   * with an agent can also end with a text (`/v1/openai`).
+   */
   result: unknown;
   /** True: no language model ran; the simulation `puras/rehearsal` replied. */
   simulated: boolean;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -171,3 +172,26 @@ async def test_reference_to_an_answer_is_replaced_by_its_text(place: Place) -> N
     with pytest.raises(openai.BadRequestError) as failed:
         await other.responses.create(model="talk", input=items)
     assert failed.value.param == "input[1].id"
+
+
+async def test_stream_and_conversation_continue_in_another_worker(idle_place: Place) -> None:
+    place, tool = idle_place, CountingTool(gate=asyncio.Event())
+    tools: list[Any] = [tool]
+    place.agents.tools = tools
+    place.upstream.script = [says("I look.", calls("look", at="owls")), says("At night.")]
+    async with place.agents.running_worker() as first:
+        stream = await place.client().chat.completions.create(model="talk", messages=TALK, stream=True)
+        await asyncio.wait_for(tool.started.wait(), 20)
+        first.stop()
+        assert tool.gate is not None
+        tool.gate.set()
+    async with place.agents.running_worker():
+        text = "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+    assert text == "I look.\n\nAt night."
+    job = await place.job()
+    assert (job["attempt"], job["result"]) == (2, {"answer": "At night."})
+    first_request, second_request = (
+        [texts(one) for one in body["messages"]] for body in place.upstream.bodies
+    )
+    assert first_request == second_request[:3]
+    assert first_request[1] == "A bird."
