@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import Text
 from backend.execution.jobs.schemas import MAX_NAME
 
 MAX_MESSAGES = 1_000
 
 
-class OpenAIBody(BaseModel):
+class OpenAIBody(Schema):
     """A part of a request in the format of OpenAI. Fields that are not listed are ignored."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class OpenAIRead(BaseModel):
+class OpenAIRead(Schema):
     """A part of a response in the format of OpenAI."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class OpenAIImageUrl(OpenAIBody):
