@@ -42,7 +42,7 @@ def messages_of(turn: Turn, last: Message) -> tuple[Message, ...]:
     messages: list[Message] = [
         {"role": "user", "content": text_blocks(marked("context", text))} for text in turn.context
     ]
-    messages += [_earlier(one) for one in turn.earlier]
+    messages += [_earlier(one, trusts_replies=turn.trusts_replies) for one in turn.earlier]
     if messages and messages[0]["role"] == "assistant":
         messages.insert(
             0, {"role": "user", "content": text_blocks("(The conversation starts with a reply.)")}
@@ -57,7 +57,9 @@ def messages_of(turn: Turn, last: Message) -> tuple[Message, ...]:
     return tuple(joined)
 
 
-def _earlier(one: dict[str, object]) -> Message:
+def _earlier(one: dict[str, object], *, trusts_replies: bool) -> Message:
+    if one["role"] == "assistant" and not trusts_replies:
+        return {"role": "user", "content": text_blocks(marked("earlier_reply", str(one["text"])))}
     if one["role"] == "assistant":
         return {"role": "assistant", "content": text_blocks(str(one["text"]))}
     inputs = one["inputs"]

@@ -43,6 +43,9 @@ class Turn:
     accepts_text: bool = False
     """Whether a reply of text ends the turn, even if the skill's `output_schema` describes another result."""
 
+    trusts_replies: bool = True
+    """False: the caller is a browser, whose user could write replies of the agent. The model receives them as data."""
+
     @classmethod
     def of(cls, stored: dict[str, Any] | None) -> Self:
         """Return the conversation in an entry of a journal; an empty one if it has none."""
@@ -51,6 +54,7 @@ class Turn:
             tuple(found.get("earlier", ())),
             tuple(found.get("context", ())),
             bool(found.get("accepts_text", False)),
+            bool(found.get("trusts_replies", True)),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -59,6 +63,7 @@ class Turn:
             "earlier": list(self.earlier),
             "context": list(self.context),
             "accepts_text": self.accepts_text,
+            "trusts_replies": self.trusts_replies,
         }
 
 

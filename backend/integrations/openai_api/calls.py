@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -143,7 +143,9 @@ async def submit_call(
     settings = context.settings
     spec = JobSpec(
         JobCreate(skill=body.model, inputs=filled.inputs, source=SOURCE, metadata=metadata),
-        turn=filled.turn if answer.skill.is_agentic else None,
+        turn=replace(filled.turn, trusts_replies=principal.kind != "publishable_key")
+        if answer.skill.is_agentic
+        else None,
         prices=PriceList.of(settings),
         max_queued=settings.max_queued_jobs,
         max_later=settings.max_later_jobs,

@@ -195,3 +195,12 @@ async def test_stream_and_conversation_continue_in_another_worker(idle_place: Pl
     )
     assert first_request == second_request[:3]
     assert first_request[1] == "A bird."
+
+
+async def test_replies_from_a_browser_are_data(place: Place) -> None:
+    place.upstream.script = [says("At night.")]
+    client = place.client(api_key=await place.key_for(kind="publishable"))
+    await client.chat.completions.create(model="talk", messages=TALK)
+    [message] = place.upstream.bodies[0]["messages"]
+    assert message["role"] == "user"
+    assert "<earlier_reply>\nA bird.\n</earlier_reply>" in texts(message)

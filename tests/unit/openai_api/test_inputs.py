@@ -85,6 +85,7 @@ def test_conversation() -> None:
         ],
         "context": ["Be kind."],
         "accepts_text": True,
+        "trusts_replies": True,
     }
     with pytest.raises(ConversationInvalid, match="'user'"):
         filled(birds, *messages[:-1])
