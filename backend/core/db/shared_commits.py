@@ -38,7 +38,7 @@ class RowToLock(NamedTuple):
 
     id: UUID | int
     lock: ClauseElement
-    """Locks the rows of `:ids` in the order that holds for their table."""
+    """Locks the rows of `:ids` that belong to the shared row `:row`, in the order that holds for their table."""
 
 
 class _Call(NamedTuple):
@@ -115,7 +115,7 @@ class SharedCommits:
 
     async def _run(self, row: Hashable, calls: Sequence[_Call]) -> None:
         try:
-            if len(calls) == 1 or not await _run_together(calls):
+            if len(calls) == 1 or not await _run_together(row, calls):
                 for call in calls:
                     await _run_alone(call)
         finally:
@@ -124,12 +124,12 @@ class SharedCommits:
             self._run_next(row)
 
 
-async def _run_together(calls: Sequence[_Call]) -> bool:
+async def _run_together(row: Hashable, calls: Sequence[_Call]) -> bool:
     """Run the statements in one transaction; False if one of them was rejected, so that nothing is stored."""
     session = calls[0].session
     try:
         async with session.one_transaction():
-            await _lock(session, [call.row_to_lock for call in calls if call.row_to_lock is not None])
+            await _lock(session, row, [call.row_to_lock for call in calls if call.row_to_lock is not None])
             results = [await session.execute(call.statement, call.values) for call in calls]
     except Exception as error:  # noqa: BLE001 - each caller raises it
         if await session.roll_back():
@@ -142,9 +142,10 @@ async def _run_together(calls: Sequence[_Call]) -> bool:
     return True
 
 
-async def _lock(session: Session, rows: Sequence[RowToLock]) -> None:
-    for lock in dict.fromkeys(row.lock for row in rows):
-        await session.execute(lock, {"ids": [row.id for row in rows if row.lock is lock]})
+async def _lock(session: Session, row: Hashable, locked: Sequence[RowToLock]) -> None:
+    for lock in dict.fromkeys(each.lock for each in locked):
+        ids = [each.id for each in locked if each.lock is lock]
+        await session.execute(lock, {"ids": ids, "row": row})
 
 
 async def _run_alone(call: _Call) -> None:

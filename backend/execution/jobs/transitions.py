@@ -47,7 +47,9 @@ QUERIES: Final = load_queries(
 )
 """The statements by name. Each is one object, by which prepared statements are found."""
 
-_LOCK_JOBS: Final = text("select from jobs where id = any(:ids) order by created_at, id for update")
+_LOCK_JOBS: Final = text(
+    "select from jobs where project_id = :row and id = any(:ids) order by created_at, id for update"
+)
 
 
 async def submit_free(session: AnySession, job: Mapping[str, Any]) -> Any:

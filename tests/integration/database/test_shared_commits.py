@@ -142,7 +142,9 @@ async def test_cancelled_caller_of_running_transaction_does_not_disturb_it(count
 
 
 async def test_rows_of_all_statements_are_locked_before_the_shared_one(counted: Database) -> None:
-    lock = text("select from counted where id = any(:ids) order by id for update")
+    lock = text(
+        "select from counted where id = any(:ids) and cast(:row as text) <> '' order by id for update"
+    )
     async with _row_locked(counted):
         tasks = await _started(
             _count_up(counted), *(_count_up(counted, row_to_lock=RowToLock(2, lock)) for _ in range(2))
