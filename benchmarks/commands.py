@@ -106,11 +106,11 @@ class _Server:
 def _serve() -> None:
     """Answer each line of standard input, one command after the other."""
     from backend.core import bootstrap
-    from backend.operations import commands
+    from backend.operations import command_table
 
     bootstrap.load("backend.tables")
-    for part in commands.COMMANDS_BY_MODULE:
-        if part not in commands.MODULES_WITHOUT_TABLES:
+    for part in command_table.COMMANDS_BY_MODULE:
+        if part not in command_table.MODULES_WITHOUT_TABLES:
             bootstrap.load(f"backend.operations.{part}")
     results = os.fdopen(os.dup(1), "w", encoding="utf-8")
     for line in sys.stdin:

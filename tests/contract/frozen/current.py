@@ -26,6 +26,7 @@ from puras_mcp.world import configured
 from backend.execution.events.types import REGISTRY
 from backend.generators import error_page, settings_page
 from backend.operations import commands
+from backend.operations.command_table import COMMANDS_BY_MODULE
 from backend.skills.archives.pack import pack_files
 from backend.skills.bundles.read import ReadBundle, read_bundle
 from backend.skills.manifest.findings import BundleInvalid
@@ -86,7 +87,7 @@ def mcp_tools() -> Json:
 def cli() -> Json:
     """Return the commands of `puras` and `puras-studio` with their arguments and options."""
     importlib.import_module("backend.tables")
-    names = (name for part in commands.COMMANDS_BY_MODULE.values() for name in part)
+    names = (name for part in COMMANDS_BY_MODULE.values() for name in part)
     operator = {
         words: parameters
         for name in names

@@ -17,7 +17,8 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from backend.config import Settings
-from backend.operations.commands import COMMANDS_BY_MODULE, MODULES_WITHOUT_TABLES, commands
+from backend.operations.command_table import COMMANDS_BY_MODULE, MODULES_WITHOUT_TABLES
+from backend.operations.commands import commands
 from backend.tables import metadata
 
 ROOT = Path(__file__).parents[3]
