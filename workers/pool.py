@@ -18,19 +18,18 @@ from backend.config import Settings, settings
 from backend.core import logs
 from backend.core.bootstrap import CANNOT_START
 from backend.core.errors import PurasError
+from backend.core.failed_starts import STABLE_AFTER_S, FailedStarts
 from backend.embedded import attach
 from backend.execution.worker_registry.identity import worker_ids
 from workers.health import Health, SignsOfLife
 
 log = logs.get(__name__)
 
-WORKER = [sys.executable, "-m", "workers.main", "dramatiq"]
+WORKER = [sys.executable, "-P", "-m", "workers.main", "dramatiq"]
 _EXPIRE = "update workers set beat_at = to_timestamp(0) where id = any(%s)"
 MAX_IDS = 64
 """IDs that a process may have used: it takes a new one after each expired lease."""
 POLL_S = 0.2
-STABLE_S = 10.0
-"""After this time, the end of a process is not caused by its start."""
 MAX_PAUSE_S = 5.0
 EXPIRE_TIMEOUT_S = 2
 STOP_MARGIN_S = 5.0
@@ -51,6 +50,7 @@ class Slot:
         self._started_at = 0.0
         self._start_at = 0.0
         self._pause_s = 0.0
+        self._failed_starts = FailedStarts()
 
     def check(self) -> None:
         """Start a process if the slot is empty and its pause has ended.
@@ -61,7 +61,7 @@ class Slot:
         now = time.monotonic()
         if self.process is not None and self.process.poll() is not None:
             lived_s = now - self._started_at
-            self._pause_s = 0.0 if lived_s > STABLE_S else min(MAX_PAUSE_S, self._pause_s * 2 or 0.2)
+            self._pause_s = 0.0 if lived_s > STABLE_AFTER_S else min(MAX_PAUSE_S, self._pause_s * 2 or 0.2)
             self._start_at = now + self._pause_s
             log.warning(
                 "worker process ended; starting another one",
@@ -71,6 +71,12 @@ class Slot:
                 in_s=self._pause_s,
             )
             if self.process.returncode == CANNOT_START:
+                raise CannotStart
+            if self._failed_starts.is_final(self.process.returncode, uptime_s=lived_s):
+                log.error(
+                    "a worker process has failed at each start; its output is above. Run `puras-studio doctor`",
+                    starts=self._failed_starts.count,
+                )
                 raise CannotStart
             expire_lease(self._launch_id)
             self.process = None

@@ -13,6 +13,8 @@ from backend.core.optional_packages import missing
 
 CANNOT_START: Final = 78
 """Exit code of a process that cannot start until its settings or its servers are changed: `EX_CONFIG` of sysexits.h."""
+TRY_AGAIN: Final = 75
+"""Exit code of a process that can start as soon as another one responds: `EX_TEMPFAIL` of sysexits.h."""
 
 
 def run_main(module: str, *, without: Sequence[str] = ()) -> int:
@@ -22,7 +24,7 @@ def run_main(module: str, *, without: Sequence[str] = ()) -> int:
         code: int = imported.main()
     except PurasError as error:  # the operator corrects the cause: no traceback
         sys.stderr.write(f"puras-studio: {error.detail}\n")
-        return 1 if isinstance(error, Unavailable) else CANNOT_START
+        return TRY_AGAIN if isinstance(error, Unavailable) else CANNOT_START
     return code
 
 

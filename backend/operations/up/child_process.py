@@ -15,11 +15,11 @@ from pathlib import Path
 from backend.core import logs
 from backend.core.bootstrap import CANNOT_START
 from backend.core.errors import PurasError, field
+from backend.core.failed_starts import STABLE_AFTER_S, FailedStarts
 from backend.operations.up import parent_death
 
 log = logs.get(__name__)
 
-STABLE_AFTER_S = 10.0  # a process that runs this long does not crash at its start
 MIN_RESTART_DELAY_S = 0.2
 MAX_RESTART_DELAY_S = 5.0  # so that a process that can start runs again within 10 s
 
@@ -32,6 +32,19 @@ class CannotStart(PurasError):
     name: str = field(in_body=False)
 
 
+class FailsAtStart(CannotStart):
+    """A process has ended at each of several starts. Its output has the reason."""
+
+    code = "fails_at_start"
+    message = (
+        "The process of {name} has ended at each of {count} starts, the last time with {ended}; it is not started "
+        "again. Its last output is above. Run `puras-studio doctor`, correct what it reports, then run "
+        "`puras-studio up` again. If all checks pass, report the output as a bug."
+    )
+    count: int = field(in_body=False)
+    ended: str = field(in_body=False)
+
+
 def command_of(module: str) -> list[str]:
     """Return the command that runs a module until this process ends."""
     return [
@@ -40,6 +53,7 @@ def command_of(module: str) -> list[str]:
         str(Path(parent_death.__file__)),
         str(os.getpid()),
         sys.executable,
+        "-P",  # the working directory can contain packages with the names of ours
         "-m",
         module,
     ]
@@ -54,6 +68,7 @@ class Child:
         self._environment = environment
         self._process: Process | None = None
         self._restart_delay_s = MIN_RESTART_DELAY_S
+        self._failed_starts = FailedStarts()
 
     @property
     def pid(self) -> int | None:
@@ -64,7 +79,7 @@ class Child:
         """Run the process, and restart it whenever it ends, until cancelled.
 
         Raises:
-            CannotStart: The process cannot start with the current settings.
+            CannotStart: The process cannot start with the current settings, or has failed at several starts.
         """
         while True:
             started = time.monotonic()
@@ -73,6 +88,8 @@ class Child:
             uptime_s = time.monotonic() - started
             if code == CANNOT_START:
                 raise CannotStart(self.name)
+            if self._failed_starts.is_final(code, uptime_s=uptime_s):
+                raise FailsAtStart(self.name, self._failed_starts.count, _exit_text(code))
             self._restart_delay_s = (
                 MIN_RESTART_DELAY_S
                 if uptime_s >= STABLE_AFTER_S
