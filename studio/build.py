@@ -20,7 +20,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from studio.prerender import BUILD, PAGES, ROOT, SCRIPT_HASHES, WEB
+from backend.core.release_files import IS_INSTALLED, ROOT, WEB
+from studio.prerender import BUILD, PAGES, SCRIPT_HASHES
 
 LOG: Final = WEB / "build.log"
 """The output of Reflex and of its tools during a build."""
@@ -60,6 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--force", action="store_true", help="build even if nothing has changed")
     options = parser.parse_args(arguments)
     try:
+        if IS_INSTALLED:
+            raise BuildError(
+                "this release is installed from a wheel, which contains them; build in a checkout."
+            )
         with _only_one():
             if is_current() and not options.force:
                 _say("Studio pages ... unchanged")

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 
 from backend.core.bootstrap import load
 from studio.lazy_application import LazyApplication, Loaded
-from studio.prerender import ROOT, WEB
+from backend.core.release_files import ROOT, WEB
 
 UNUSED: Final = ("requests", "tornado", "valkey")
 """Packages that the socket library of Reflex imports if they are installed, for clients and servers not used here."""

@@ -11,10 +11,8 @@ import re
 from pathlib import Path
 
 from backend.core.http.content_security_policy import inline_script_hashes
+from backend.core.release_files import WEB
 
-ROOT = Path(__file__).resolve().parent.parent
-"""The folder with `rxconfig.py` and `assets/`, from which Reflex must run."""
-WEB = ROOT / ".web"
 BUILD = WEB / "build"
 PAGES = BUILD / "client"
 SCRIPT_HASHES = BUILD / "script-hashes.json"

@@ -8,6 +8,7 @@ import json
 import signal
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -20,8 +21,10 @@ from starlette.routing import Mount, Route
 from backend import app as backend_app
 from backend.config import Settings, settings
 from backend.core import logs
+from backend.core.errors import PurasError
 from backend.core.http.middleware import Boundary
 from backend.core.http.request_limits import BoundedHttp
+from backend.core.release_files import IS_INSTALLED, WEB
 from backend.docs_site import build as docs_build
 from backend.docs_site import llms_txt
 from backend.operations.checks.startable import require_startable
@@ -32,7 +35,7 @@ from studio.events import PageEvents
 from studio.files import Pages
 from studio.following import following
 from studio.gateway import Gateway, Parts
-from studio.prerender import PAGES, SCRIPT_HASHES, WEB
+from studio.prerender import PAGES, SCRIPT_HASHES
 from studio.tools import Tools
 
 GRACE_S: Final = 3
@@ -42,14 +45,17 @@ log = logs.get(__name__)
 
 
 def main() -> int:
-    """Serve until a signal stops the process; return 1 if there are no pages to serve."""
+    """Serve until a signal stops the process.
+
+    Raises:
+        PagesMissing: The pages of the studio are not built.
+    """
     options = settings()
     # Absolute, because the working directory changes while Reflex is loaded.
     options = options.model_copy(update={"home": options.home.expanduser().absolute()})
     logs.configure(options.log_level, options.log_format)
     if not build.STAMP.exists():
-        log.error("the studio's pages are not built; run `python -m studio.build`", pages=str(PAGES))
-        return 1
+        raise PagesMissing(PAGES)
     asyncio.run(require_startable(options))
     gateway, api = compose(options)
     config = uvicorn.Config(
@@ -72,6 +78,22 @@ def main() -> int:
     ):
         server.run(sockets=[listener])
     return 0 if server.started else 1
+
+
+class PagesMissing(PurasError):
+    """There are no pages to serve."""
+
+    code = "pages_missing"
+    pages: Path
+
+    def describe(self) -> str:
+        """Return the message, which depends on how this release was installed."""
+        remedy = (
+            "Install puras-studio again from its wheel, which contains them."
+            if IS_INSTALLED
+            else "Run `make pages` in the checkout."
+        )
+        return f"The pages of the studio are not built: {self.pages} has none. {remedy}"
 
 
 class Server(uvicorn.Server):

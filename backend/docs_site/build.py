@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Final
 
 from backend.core.http.content_security_policy import inline_script_hashes
+from backend.core.release_files import DOCS_SITE, ROOT, WEB
 from backend.docs_site import llms_txt, pages
 from backend.docs_site.contents import NOT_SEARCHED
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-WORK: Final = ROOT / ".web" / "docs-build"
+WORK: Final = WEB / "docs-build"
 """The folder of the build: configuration, copies of the pages, log."""
-SITE: Final = ROOT / ".web" / "docs"
+SITE: Final = DOCS_SITE
 SCRIPT_HASHES: Final = SITE / "script-hashes.json"
 """Sources of the content security policy for the inline scripts of each page, by the path of its file."""
 URL_PATH: Final = "/docs"
@@ -36,7 +36,7 @@ _ADDED: Final = {
     "CHANGELOG.md": "project/changelog.md",
 }
 """Pages that are not below `docs/`, where readers of a repository expect them, by their path in the site."""
-_DIAGRAMS: Final = ROOT / ".web" / "node_modules" / "@mermaid-js" / "tiny" / "dist" / "mermaid.tiny.js"
+_DIAGRAMS: Final = WEB / "node_modules" / "@mermaid-js" / "tiny" / "dist" / "mermaid.tiny.js"
 _DIAGRAMS_URL: Final = re.compile(r'"https://unpkg\.com/mermaid@[^"]*"')
 _LINE_ANCHOR: Final = re.compile(r'<a id="__codelineno-[^"]*" name="[^"]*" href="[^"]*"></a>')
 """Links of the generator before each line of code: they have no text, but can be focused with the Tab key."""

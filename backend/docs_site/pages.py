@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from backend.core.errors import Missing
+from backend.core.release_files import DOCS
 from backend.docs_site.contents import FORMER_NAMES, SECTIONS
 
-FOLDER: Final = Path(__file__).parents[2] / "docs"
+FOLDER: Final = DOCS
 MAX_RESULTS: Final = 20
 _CONTEXT_CHARACTERS: Final = 100
 """Characters shown on each side of the first match."""

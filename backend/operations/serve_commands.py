@@ -34,4 +34,4 @@ def _become(module: str) -> None:
     options = configured()
     servers = embedded.attach(options, timeout_s=SERVERS_TIMEOUT_S)
     environment = child_environment(options, servers)
-    os.execve(sys.executable, [sys.executable, "-m", module], environment)  # noqa: S606 - without a shell
+    os.execve(sys.executable, [sys.executable, "-P", "-m", module], environment)  # noqa: S606 - without a shell

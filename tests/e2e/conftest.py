@@ -22,11 +22,11 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from backend.core.release_files import ROOT
 from backend.skills.archives.pack import pack_files
 from benchmarks import commands, home_template
 from benchmarks.instance import free_port
 from studio import build
-from studio.prerender import ROOT
 
 READY_WITHIN_S = 180.0
 GREETING = re.compile(r"^\W*(Setup link|Sign in): ", re.MULTILINE)

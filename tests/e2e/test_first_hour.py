@@ -10,8 +10,8 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect
 
+from backend.core.release_files import ROOT
 from backend.skills.archives.pack import pack
-from studio.prerender import ROOT
 
 STARTER = ROOT / "skills_kit" / "templates" / "starter"
 INSTALLED_WITHIN_MS = 120_000  # the first run installs the skill's packages

@@ -13,7 +13,7 @@ from uuid import uuid4
 import nbformat
 import pytest
 
-from studio.prerender import ROOT
+from backend.core.release_files import ROOT
 from tests.e2e.conftest import Settled
 
 RUN = Path(__file__).with_name("notebook_run.py")

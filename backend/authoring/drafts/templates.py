@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 
 from backend.authoring.drafts.reading import Content, unpack
 from backend.core.errors import Missing
+from backend.core.release_files import TEMPLATES
 from backend.skills.archives.pack import pack
 
-TEMPLATES: Final = Path(__file__).parents[3] / "skills_kit" / "templates"
 _README: Final = "README.md"
 
 

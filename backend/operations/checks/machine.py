@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from backend.config import Settings, former_names
+from backend.core import extras, kit
+from backend.core.release_files import IS_INSTALLED, WEB
+from backend.core.version import version
 from backend.embedded.account import SYSTEM_ACCOUNT
 from backend.operations.checks.verdict import Check, fail, ok, warn
 from backend.operations.errors import PortTaken
@@ -20,7 +23,7 @@ from backend.operations.locks import is_served, lock_holder, require_port
 
 MIN_PYTHON = (3, 11)
 MIN_FREE_MB, RECOMMENDED_FREE_MB = 500, 5_000
-PAGES = Path(__file__).parents[3] / ".web" / "build" / "client"
+PAGES = WEB / "build" / "client"
 SANDBOX_REPORT = "workers.sandbox.host.report"
 SANDBOX_TIMEOUT_S = 60
 
@@ -28,6 +31,8 @@ SANDBOX_TIMEOUT_S = 60
 def checks(settings: Settings) -> Iterator[Check]:
     """Check the host of this process."""
     yield _python()
+    yield _kit()
+    yield from _extras()
     yield _home(settings.home)
     yield _space(settings.home)
     yield _port(settings)
@@ -41,6 +46,26 @@ def _python() -> Check:
     if sys.version_info < MIN_PYTHON:
         return fail("Python", version, f"Install Python {'.'.join(map(str, MIN_PYTHON))} or newer.")
     return ok("Python", f"{version} at {sys.executable}")
+
+
+def _kit() -> Check:
+    other = kit.other_version()
+    if other is None:
+        return ok("kit", kit.description())
+    return warn(
+        "kit",
+        f"{kit.description()}; the project puras {other}, whose package and command have the same names, is also "
+        "installed, and is not used",
+        f"If you need the command `puras` of this release, uninstall both: pip uninstall puras {kit.PROJECT}; then: "
+        f"pip install {kit.PROJECT}=={version()}",
+    )
+
+
+def _extras() -> Iterator[Check]:
+    for name, extra in extras.EXTRAS.items():
+        missing = f"not installed, which {{}} need: pip install 'puras-studio[{name}]'"
+        found = "installed, for {}" if extras.is_installed(name) else missing
+        yield ok(f"extra {name}", found.format(extra.features))
 
 
 def _former_settings() -> Iterator[Check]:
@@ -109,7 +134,11 @@ def _port(settings: Settings) -> Check:
 def _pages() -> Check:
     if not PAGES.is_dir():
         return fail(
-            "pages of the studio", f"not built in {PAGES}", "Run `python -m studio.build`, or `make run`."
+            "pages of the studio",
+            f"not built in {PAGES}",
+            "Install puras-studio again from its wheel."
+            if IS_INSTALLED
+            else "Run `make pages` in the checkout.",
         )
     return ok("pages of the studio", f"built in {PAGES}")
 
@@ -143,7 +172,7 @@ def _sandbox(settings: Settings) -> Check:
 
 
 def _sandbox_facts() -> dict[str, Any] | None:
-    command = [sys.executable, "-m", SANDBOX_REPORT, "--json"]
+    command = [sys.executable, "-P", "-m", SANDBOX_REPORT, "--json"]
     try:
         process = subprocess.run(command, capture_output=True, timeout=SANDBOX_TIMEOUT_S, check=False)
         facts: dict[str, Any] = json.loads(process.stdout)

@@ -22,6 +22,7 @@ from sqlmodel import col
 
 from backend.config import Settings
 from backend.core import logs
+from backend.core.release_files import TEMPLATES
 from backend.identity.api_keys import keys
 from backend.identity.tables import Project
 from backend.operations import database, user_commands
@@ -35,7 +36,7 @@ log = logs.get(__name__)
 
 NAME, SLUG = "Demo", "demo"
 CREDIT_MICROS = 25_000_000
-STARTER = Path(__file__).parents[3] / "skills_kit" / "templates" / "starter"
+STARTER = TEMPLATES / "starter"
 SKILL = "thumbnail"
 PHOTOGRAPH = "demo/lake.jpg"
 FINAL_STATUSES = ("succeeded", "failed", "cancelled")
@@ -127,7 +128,7 @@ async def _upload_photograph(rest: Rest) -> None:
 def _photograph() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "photograph.jpg"
-        command = [sys.executable, "-m", "backend.operations.demo.image", str(file)]
+        command = [sys.executable, "-P", "-m", "backend.operations.demo.image", str(file)]
         rendered = subprocess.run(command, capture_output=True, text=True, check=False)
         if rendered.returncode != 0:
             why = rendered.stderr.strip().splitlines()[-1:]

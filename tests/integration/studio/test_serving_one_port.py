@@ -23,11 +23,11 @@ from websockets.sync.client import connect
 
 from backend.core.db.engine import Database
 from backend.embedded import Servers
+from backend.core.release_files import ROOT, WEB
 from backend.identity.api_keys import keys
 from backend.identity.auth.accounts import sessions, users
 from benchmarks.instance import free_port
 from studio import build
-from studio.prerender import ROOT, WEB
 from studio.sockets import RECHECK_INTERVAL_S, SIGNED_OUT
 from tests.factories.tenants import make_job, make_skill, make_tenant
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from backend.core.release_files import ROOT
 from studio import build
-from studio.prerender import ROOT
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import random
 import subprocess
 from typing import Any, Final
 
+from backend.core.release_files import ROOT
 from rxconfig import BUN
-from studio.prerender import ROOT
 
 MODULE: Final = ROOT / "assets" / "ui" / "versions" / "lines.js"
 SCRIPT: Final = """

@@ -11,11 +11,11 @@ from uuid import UUID
 
 import pytest
 
+from backend.core.release_files import ROOT
 from backend.execution.events import spans
 from backend.execution.events.schemas import EventRead
 from backend.execution.events.types import JobEvent
 from rxconfig import BUN
-from studio.prerender import ROOT
 
 JOB: Final = UUID(int=7)
 STARTED_AT: Final = datetime(2026, 1, 31, 9, tzinfo=UTC)

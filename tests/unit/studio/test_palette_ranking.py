@@ -8,8 +8,8 @@ from typing import Final
 
 import pytest
 
+from backend.core.release_files import ROOT
 from rxconfig import BUN
-from studio.prerender import ROOT
 
 MODULE: Final = ROOT / "assets" / "ui" / "ranking.js"
 SCRIPT: Final = """

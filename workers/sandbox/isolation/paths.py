@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-import puras
-
+from backend.core import release_files
 from workers.sandbox import guest
 from workers.sandbox.isolation.errors import SandboxMisplaced
 
@@ -26,7 +25,7 @@ PROGRAMS: Final = "bin"
 """Folder next to the kit with the programs that every job has: the interpreter that functions run on, and `puras`."""
 
 RUNTIME: Final = Path(guest.__file__).resolve().parent
-KIT: Final = Path(puras.__file__).resolve().parent
+KIT: Final = release_files.KIT / "puras"
 BASE_PYTHON: Final = Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
 BASE_PREFIX: Final = Path(sys.base_prefix).resolve()
 USR: Final = Path("/usr")

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from backend.core import kit
 from backend.core.metrics.instruments import ENVIRONMENT_BUILD, ENVIRONMENT_BUILDS
 from backend.core.tracing import spans
+from backend.core.version import version
 from backend.execution.events.types import EnvironmentEvent
 from backend.storage.removal import remove
 from workers.sandbox.isolation.paths import BASE_PYTHON
@@ -203,6 +205,7 @@ class _Build:
         except TimeoutError:
             raise EnvironmentFailed(f"it did not end within {limit_s:.0f} s", self.log.text) from None
         else:
+            self.log.write(await self.wheel_builder.threads.run(_note_other_kit, folder))
             self.log.write(f"ready after {time.monotonic() - started:.1f} s\n")
         finally:
             self.log.flush()
@@ -253,6 +256,13 @@ def _counted() -> Iterator[None]:
         raise
     finally:
         ENVIRONMENT_BUILDS.labels(outcome).inc()
+
+
+def _note_other_kit(folder: Path) -> str:
+    """Return a line if the packages contain another `puras`, as a dependency of one of them."""
+    if not any(folder.glob("lib/python*/site-packages/puras")):
+        return ""
+    return f"one of the packages has installed another package puras; jobs import {kit.PROJECT} {version()}\n"
 
 
 def _is_built(folder: Path) -> bool:

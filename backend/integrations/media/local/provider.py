@@ -110,7 +110,7 @@ def _warnings(request: dict[str, Any], result: dict[str, Any]) -> tuple[str, ...
 
 async def _run(request: dict[str, Any], order: Order) -> dict[str, Any]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "backend.integrations.media.local.maker"),
+        *(sys.executable, "-P", "-m", "backend.integrations.media.local.maker"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
