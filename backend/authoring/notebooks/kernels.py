@@ -23,7 +23,7 @@ from backend.authoring.notebooks.errors import (
 from backend.authoring.notebooks.schemas import CellRun
 from backend.authoring.notebooks.tables import NotebookCell, NotebookKernel
 from backend.config.quotas import Quotas
-from backend.core import notifications
+from backend.core import extras, notifications
 from backend.core.errors import Problem
 from backend.execution.jobs import cancel
 from backend.execution.jobs.schemas import JobCreate
@@ -76,10 +76,12 @@ async def start(
     A draft with invalid skills, or without any, is accepted: the kernel has its files and reports the problem.
 
     Raises:
+        ExtraMissing: The packages of kernels are not installed.
         TooManyKernels: The project has the maximum number of kernels.
         Everything that `submit` raises.
     """
     require_writer(principal)
+    extras.require("notebooks")
     await session.execute(_SERIALIZE_STARTS, {"key": _LOCK, "project_id": principal.project_id})
     live_kernels = await _live_kernels(session, principal)
     identity = (principal.label, pack.id, path)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from backend.core.extras import ExtraMissing
 from backend.execution.events.types import LogEvent
 from backend.skills.manifest.effects import NONE, Effect, Effects
 from backend.skills.manifest.types import Skill
@@ -114,7 +115,7 @@ class PythonKernel:
                 timeout_s=timeout_s,
                 on_output=lambda stream, text: recorder.record(LogEvent(stream=stream, text=text)),
             )
-        except ZygoteLost as error:
+        except (ZygoteLost, ExtraMissing) as error:
             raise ToolError(error.detail) from None
         self._cells.append(code)
         return _result(ran, note, timeout_s, str(workspace.assignment.job_id))

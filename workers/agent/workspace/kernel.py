@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from backend.core import logs
+from backend.core import extras, logs
 from workers.agent.workspace.command_output import Printed
 from workers.sandbox.egress.network_use import NetworkUse
 from workers.sandbox.host.kernel_packages import kernel_packages
@@ -85,6 +85,7 @@ async def open_kernel(
 
     Raises:
         ZygoteLost: there is no suitable sandbox, or it did not start.
+        ExtraMissing: the packages of kernels are not installed.
     """
     if not runtime.shared.is_mounted:
         hint = (
@@ -93,6 +94,7 @@ async def open_kernel(
             else "use bash, or files and tools"
         )
         raise ZygoteLost(f"This host has no sandbox for a Python kernel: {hint}.")
+    extras.require("notebooks")
     packages = kernel_packages()
     folder = "" if for_notebook else f"drive/{folder_of(str(assignment.job_id))}"
 
