@@ -8,7 +8,6 @@ import json
 import signal
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -21,15 +20,15 @@ from starlette.routing import Mount, Route
 from backend import app as backend_app
 from backend.config import Settings, settings
 from backend.core import logs
-from backend.core.errors import PurasError
 from backend.core.http.middleware import Boundary
 from backend.core.http.request_limits import BoundedHttp
-from backend.core.release_files import IS_INSTALLED, WEB
+from backend.core.release_files import WEB
 from backend.docs_site import build as docs_build
 from backend.docs_site import llms_txt
+from backend.operations.checks.pages import require_pages
 from backend.operations.checks.startable import require_startable
 from backend.operations.locks import listen, serving_lock
-from studio import build, session
+from studio import session
 from studio.documentation import Documentation, to_documentation
 from studio.events import PageEvents
 from studio.files import Pages
@@ -54,8 +53,7 @@ def main() -> int:
     # Absolute, because the working directory changes while Reflex is loaded.
     options = options.model_copy(update={"home": options.home.expanduser().absolute()})
     logs.configure(options.log_level, options.log_format)
-    if not build.STAMP.exists():
-        raise PagesMissing(PAGES)
+    require_pages()
     asyncio.run(require_startable(options))
     gateway, api = compose(options)
     config = uvicorn.Config(
@@ -78,22 +76,6 @@ def main() -> int:
     ):
         server.run(sockets=[listener])
     return 0 if server.started else 1
-
-
-class PagesMissing(PurasError):
-    """There are no pages to serve."""
-
-    code = "pages_missing"
-    pages: Path
-
-    def describe(self) -> str:
-        """Return the message, which depends on how this release was installed."""
-        remedy = (
-            "Install puras-studio again from its wheel, which contains them."
-            if IS_INSTALLED
-            else "Run `make pages` in the checkout."
-        )
-        return f"The pages of the studio are not built: {self.pages} has none. {remedy}"
 
 
 class Server(uvicorn.Server):

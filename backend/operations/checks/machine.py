@@ -14,16 +14,15 @@ from typing import Any
 
 from backend.config import Settings, former_names
 from backend.core import extras, kit
-from backend.core.release_files import IS_INSTALLED, WEB
 from backend.core.version import version
 from backend.embedded.account import SYSTEM_ACCOUNT
+from backend.operations.checks.pages import PAGES, REMEDY, STAMP
 from backend.operations.checks.verdict import Check, fail, ok, warn
 from backend.operations.errors import PortTaken
 from backend.operations.locks import is_served, lock_holder, require_port
 
 MIN_PYTHON = (3, 11)
 MIN_FREE_MB, RECOMMENDED_FREE_MB = 500, 5_000
-PAGES = WEB / "build" / "client"
 SANDBOX_REPORT = "workers.sandbox.host.report"
 SANDBOX_TIMEOUT_S = 60
 
@@ -132,14 +131,8 @@ def _port(settings: Settings) -> Check:
 
 
 def _pages() -> Check:
-    if not PAGES.is_dir():
-        return fail(
-            "pages of the studio",
-            f"not built in {PAGES}",
-            "Install puras-studio again from its wheel."
-            if IS_INSTALLED
-            else "Run `make pages` in the checkout.",
-        )
+    if not STAMP.is_file():
+        return fail("pages of the studio", f"not built in {PAGES}", REMEDY)
     return ok("pages of the studio", f"built in {PAGES}")
 
 

@@ -19,6 +19,7 @@ from backend.core.errors import PurasError
 from backend.embedded import Servers, postgres, valkey
 from backend.embedded import home as homes
 from backend.embedded.account import caller, servers_account
+from backend.operations.checks.pages import require_pages
 from backend.operations.locks import home_lock, port_lock, require_port
 from backend.operations.up import progress
 from backend.operations.up.child_process import CannotStart, Child
@@ -65,6 +66,7 @@ async def run(settings: Settings, *, demo: bool, quiet: bool = False) -> None:
     Raises:
         PurasError: The instance cannot start.
     """
+    require_pages()
     account = caller() if settings.database_url and settings.redis_url else servers_account()
     home = await asyncio.to_thread(homes.prepare, settings.home, account)
     settings = settings.model_copy(update={"home": home})
