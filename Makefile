@@ -6,7 +6,7 @@
 unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
-CODE := backend workers studio skills_kit mcp tests benchmarks docs/images .ci puras_studio.py
+CODE := backend workers studio skills_kit mcp tests benchmarks docs/images .ci puras_studio.py hatch_build.py
 TEXTS := $(CODE) docs assets clients notebooks *.md compose.yaml Dockerfile Makefile pyproject.toml
 
 help: ## List the commands
@@ -63,16 +63,17 @@ uv-pin: ## Regenerate bootstrap-requirements.txt after uv.lock contains another 
 pin-images: ## Write the digests of the images into Dockerfile and compose.yaml; needs Docker and its registry
 	$(BIN)/python .ci/images.py --pin
 
-release-check: environment pages ## Check a release in addition to the tests: image digests, audit, all Python versions
+release-check: wheels ## Check a release in addition to the tests: installations of the wheels, audit, all Python versions
 	@.ci/release-check $(if $(WITHOUT_VULNERABILITY_DATA),--without-vulnerability-data)
 
 pages: environment ## Build the pages of the studio and the documentation
 	@$(BIN)/python -m studio.build
 	@$(BIN)/python -m backend.docs_site.build
 
-wheels: environment pages ## Build the wheels and source distributions of all three packages into dist
+wheels: environment pages ## Build the wheels, source distributions and the SBOM of all packages into dist
 	@rm -f dist/*.whl dist/*.tar.gz
 	@$(BIN)/uv build --quiet --all-packages --no-sources --out-dir dist
+	@$(BIN)/uv export --quiet --frozen --no-default-groups --all-extras --format cyclonedx1.5 --output-file dist/sbom.cdx.json >/dev/null
 	@ls -1 dist
 
 environment:

@@ -1,7 +1,7 @@
 """Locate the files of this release that are not modules: built pages, documentation, templates.
 
 A checkout has them in the folders where they are written or built. A wheel has them in `backend/release_files`, which
-`.ci/build_hook.py` fills.
+`hatch_build.py` fills.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,15 +11,19 @@ from pathlib import Path
 import pytest
 
 from benchmarks.instance import require_pages
-from tests.contract.installed.release import Installed, build
+from tests.contract.installed.release import Installed, build, write_locked_versions
 
 
 @pytest.fixture(scope="session")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the wheels of the release."""
-    require_pages()
+    """Return a folder with the wheels of the release: new ones, or those in PURAS_TEST_DIST, which are published."""
     folder = tmp_path_factory.mktemp("dist")
-    build(folder)
+    if published := os.environ.get("PURAS_TEST_DIST"):
+        shutil.copytree(published, folder, dirs_exist_ok=True)
+    else:
+        require_pages()
+        build(folder)
+    write_locked_versions(folder)
     for open_folder in (folder, *folder.parents[:3]):
         open_folder.chmod(0o755)
     return folder

@@ -43,8 +43,12 @@ def run():
 
 
 def build(folder: Path) -> None:
-    """Build the wheels of all three packages into a folder, and write the locked versions of what they require."""
+    """Build the wheels of all three packages into a folder."""
     run(*UV, "build", "--quiet", "--all-packages", "--wheel", "--no-sources", "--out-dir", folder, cwd=ROOT)
+
+
+def write_locked_versions(folder: Path) -> None:
+    """Write the versions of `uv.lock` of what the packages require."""
     locked = ("export", "--quiet", "--frozen", "--no-default-groups", "--all-extras", "--no-emit-workspace")
     run(*UV, *locked, "--no-hashes", "--output-file", folder / "locked.txt", cwd=ROOT)
 

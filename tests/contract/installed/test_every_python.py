@@ -1,16 +1,26 @@
-"""The wheels run a job on every Python of the host, as root and as an ordinary user, with `puras` before or after."""
+"""The wheels run a job on every Python of the host, as root and as an ordinary user, by every way of installation."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import puras
 import pytest
 
-from tests.contract.installed.release import ORDINARY_UID, UV, Installed, write_other_puras
+from tests.contract.installed.release import (
+    ORDINARY_UID,
+    UV,
+    Installed,
+    clean_environment,
+    run,
+    write_other_puras,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -18,41 +28,81 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 SETPRIV = ("setpriv", f"--reuid={ORDINARY_UID}", f"--regid={ORDINARY_UID}", "--clear-groups")
 
 
-@pytest.mark.parametrize("order", ["without another puras", "another puras first", "another puras last"])
 @pytest.mark.parametrize("user", ["as the user of the tests", "as an ordinary user"])
 @pytest.mark.parametrize("version", PYTHONS)
-def test_installation_runs_a_job(dist: Path, tmp_path: Path, version: str, user: str, order: str) -> None:
+def test_installation_runs_a_job(dist: Path, version: str, user: str) -> None:
     prefix = SETPRIV if user == "as an ordinary user" else ()
     if prefix and os.geteuid() != 0:
         pytest.skip("only root can change to another user")
-    python = _find(version, prefix)
-    release = Installed(Path(tempfile.mkdtemp(prefix="puras-installed-", dir="/tmp")), dist, prefix)
+    with _release(dist, _find(version, prefix), prefix) as release:
+        release.install("puras-studio")
+        _assert_job_runs(release)
+        assert "FAIL" not in release.run(release.command, "doctor")
+
+
+@pytest.mark.parametrize("order", ["another puras first", "another puras last"])
+def test_order_of_installation_of_another_puras_does_not_matter(
+    dist: Path, tmp_path: Path, order: str
+) -> None:
+    other = write_other_puras(tmp_path)
+    with _release(dist, sys.executable) as release:
+        for part in ["puras-studio", other] if order == "another puras last" else [other, "puras-studio"]:
+            release.install(part)
+        _assert_job_runs(release)
+
+
+def test_all_extras_provide_kernels_and_local_media(dist: Path) -> None:
+    with _release(dist, sys.executable) as release:
+        release.install("puras-studio[all]")
+        doctor = release.run(release.command, "doctor")
+        assert doctor.count(": installed, for ") == 2
+        with release.up() as instance, instance.client() as client:
+            kernel = client.call("POST", "/v1/notebooks/kernels", {"path": "notebooks/first.ipynb"})
+            assert kernel["path"] == "notebooks/first.ipynb"
+
+
+def test_pip_installs_the_wheels(dist: Path) -> None:
+    with _release(dist, sys.executable) as release:
+        python = release.folder / "pip" / "bin" / "python"
+        run(sys.executable, "-m", "venv", release.folder / "pip", cwd=release.folder)
+        locked = ("--find-links", dist, "--constraint", dist / "locked.txt")
+        run(python, "-m", "pip", "install", "--quiet", *locked, "puras-studio", cwd=release.folder)
+        assert release.run(python.with_name("puras-studio"), "--version").startswith("puras-studio ")
+        assert "FAIL" not in release.run(python.with_name("puras-studio"), "doctor")
+
+
+def test_uv_tool_installs_the_wheels(dist: Path) -> None:
+    with _release(dist, sys.executable) as release:
+        folders = {
+            "UV_TOOL_DIR": str(release.folder / "tools"),
+            "UV_TOOL_BIN_DIR": str(release.folder / "bin"),
+        }
+        options = ("--quiet", "--no-config", "--find-links", dist, "--constraints", dist / "locked.txt")
+        run(*UV, "tool", "install", *options, "puras-studio", cwd=release.folder, **folders)
+        assert release.run(release.folder / "bin" / "puras-studio", "--version").startswith("puras-studio ")
+
+
+@contextmanager
+def _release(dist: Path, python: str, user: tuple[str, ...] = ()) -> Iterator[Installed]:
+    release = Installed(Path(tempfile.mkdtemp(prefix="puras-installed-", dir="/tmp")), dist, user)
     try:
         release.create(python)
-        parts: list[str | Path] = ["puras-studio"]
-        if order == "another puras first":
-            parts.insert(0, write_other_puras(tmp_path))
-        elif order == "another puras last":
-            parts.append(write_other_puras(tmp_path))
-        for part in parts:
-            release.install(part)
-        with release.up() as instance, instance.client() as client:
-            assert instance.run_job(client) == {"kit": puras.__version__, "is_own": True}
-            assert instance.get("/docs/")[0] == 200
-        assert "FAIL" not in release.run(release.command, "doctor")
+        yield release
     finally:
         release.remove()
+
+
+def _assert_job_runs(release: Installed) -> None:
+    with release.up() as instance, instance.client() as client:
+        assert instance.run_job(client) == {"kit": puras.__version__, "is_own": True}
+        assert instance.get("/docs/")[0] == 200
 
 
 def _find(version: str, prefix: tuple[str, ...]) -> str:
     """Return an interpreter of a version that the user can run; skip the test if the host has none."""
     command = [*UV, "python", "find", "--no-project", "--system", version]
     found = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+        command, env=clean_environment(), cwd="/", capture_output=True, text=True, timeout=60, check=False
     )
     for python in (found.stdout.strip(), f"/usr/bin/python{version}", f"/usr/local/bin/python{version}"):
         if python and Path(python).exists() and _works(python, prefix):

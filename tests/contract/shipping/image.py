@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-WRITABLE = ("app", "data", "opt", "etc", "tmp", "var")
+WRITABLE = ("app", "build", "data", "opt", "etc", "tmp", "var")
 """Folders that belong to a stage; /etc starts as a copy of the host's, as a base image has one."""
 READ_ONLY = ("usr", "bin", "sbin", "lib", "lib64")
 INHERITED = re.compile(r"(PIP|UV)_[A-Z_]+|[A-Za-z]+_(proxy|PROXY)|SSL_CERT_(FILE|DIR)")
@@ -101,7 +101,7 @@ def _apply(stage: Stage, instruction: str, rest: str) -> None:
             stage.entrypoint = json.loads(rest)
         case "CMD":
             stage.command = json.loads(rest)
-        case "VOLUME" | "EXPOSE" | "HEALTHCHECK" | "STOPSIGNAL":
+        case "VOLUME" | "EXPOSE" | "HEALTHCHECK" | "STOPSIGNAL" | "ARG" | "LABEL":
             pass
         case _:
             raise AssertionError(f"The instruction {instruction} is not supported.")
