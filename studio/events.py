@@ -13,8 +13,8 @@ from typing import Final
 from starlette.applications import Starlette
 
 from backend.core.bootstrap import load
-from studio.lazy_application import LazyApplication, Loaded
 from backend.core.release_files import ROOT, WEB
+from studio.lazy_application import LazyApplication, Loaded
 
 UNUSED: Final = ("requests", "tornado", "valkey")
 """Packages that the socket library of Reflex imports if they are installed, for clients and servers not used here."""

@@ -18,6 +18,7 @@ SECTIONS: Final = (
         (
             "index",
             "tutorials/quickstart",
+            "guides/install",
             "tutorials/first-agent",
             "tutorials/notebook-to-production",
             "tutorials/team-day",

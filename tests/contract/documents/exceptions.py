@@ -21,6 +21,7 @@ class NotRun(NamedTuple):
 
 _WHOLE = "installs and builds everything and keeps running; tests/integration/operations/test_demo.py runs the result"
 _ENGINE = "needs a container engine; tests/contract/shipping builds the image's steps without one"
+_INSTALLS = "installs packages over the network; tests/contract/installed installs the wheels"
 _SYSTEMD = "changes the services of the host; tests/contract/shipping/test_services.py reads the units"
 _NPM = "needs packages of npm; tests/integration/openai_api/test_node_sdks.py makes the same calls"
 NOT_RUN: Final = (
@@ -31,6 +32,10 @@ NOT_RUN: Final = (
         "jupyter lab",
         "serves until it is stopped; cells_run.py runs the cells, tests/journeys/one_skill the kernel of Jupyter",
     ),
+    NotRun("guides/install", "uv tool install puras-studio ", _INSTALLS),
+    NotRun("guides/install", "python3 -m venv", _INSTALLS),
+    NotRun("guides/install", "--find-links", _INSTALLS),
+    NotRun("guides/install", "puras-kit", _INSTALLS),
     NotRun("guides/docker", "docker build", _ENGINE),
     NotRun("guides/docker", "docker compose", _ENGINE),
     NotRun(

@@ -22,8 +22,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from backend.core.db.engine import Database
-from backend.embedded import Servers
 from backend.core.release_files import ROOT, WEB
+from backend.embedded import Servers
 from backend.identity.api_keys import keys
 from backend.identity.auth.accounts import sessions, users
 from benchmarks.instance import free_port
