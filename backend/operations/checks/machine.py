@@ -8,12 +8,15 @@ import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
 from backend.config import Settings, former_names
 from backend.core import extras, kit
+from backend.core import version as version_module
 from backend.core.version import version
 from backend.embedded.account import SYSTEM_ACCOUNT
 from backend.operations.checks.pages import PAGES, REMEDY, STAMP
@@ -30,6 +33,7 @@ SANDBOX_TIMEOUT_S = 60
 def checks(settings: Settings) -> Iterator[Check]:
     """Check the host of this process."""
     yield _python()
+    yield from _uncompiled()
     yield _kit()
     yield from _extras()
     yield _home(settings.home)
@@ -45,6 +49,20 @@ def _python() -> Check:
     if sys.version_info < MIN_PYTHON:
         return fail("Python", version, f"Install Python {'.'.join(map(str, MIN_PYTHON))} or newer.")
     return ok("Python", f"{version} at {sys.executable}")
+
+
+def _uncompiled() -> Iterator[Check]:
+    """Report modules that each process compiles at each start, because it cannot store the result."""
+    module = Path(version_module.__file__)
+    folder = sysconfig.get_path("purelib")
+    compiled = Path(cache_from_source(str(module)))
+    if compiled.exists() or os.access(module.parent, os.W_OK):
+        return
+    yield warn(
+        "compiled modules",
+        f"missing in {folder}, and this user cannot write them: each process takes seconds longer to start",
+        f"As the owner of this folder: {sys.executable} -m compileall -q {folder}",
+    )
 
 
 def _kit() -> Check:

@@ -22,7 +22,7 @@ from tests.integration.operations.instances import eventually
 
 ROOT: Final = Path(__file__).parents[3]
 UV: Final = (sys.executable, "-m", "uv")
-READY_S: Final = 90.0
+READY_S: Final = 180.0  # the first start of an installation by uv compiles all modules
 ORDINARY_UID: Final = 65_534
 OTHER_VERSION: Final = "99.0"
 SKILL: Final = {
@@ -132,7 +132,9 @@ class Installed:
 
     def install(self, *requirements: str | Path) -> None:
         """Install requirements in the versions of `uv.lock`; those of this release are from the folder of the build."""
-        options = ("--quiet", "--find-links", self.dist, "--constraint", self.dist / "locked.txt")
+        # An ordinary user cannot store compiled modules.
+        compiled = ("--compile-bytecode",) if self.user else ()
+        options = ("--quiet", *compiled, "--find-links", self.dist, "--constraint", self.dist / "locked.txt")
         own = [part for name in ("studio", "kit", "mcp") for part in ("--refresh-package", f"puras-{name}")]
         run(*UV, "pip", "install", *options, *own, "--python", self.python, *requirements, cwd=self.folder)
 

