@@ -17,6 +17,7 @@ BUILT = (
     ".web/build/script-hashes.json",
     ".web/build/sources.sha256",
     ".web/routes.json",
+    ".web/backend",  # otherwise Reflex evaluates all pages at the start, and stores the result there
     ".web/docs",
 )
 """The results of `make pages` that a running instance reads."""

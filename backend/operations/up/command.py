@@ -186,6 +186,7 @@ async def _until_stopped(stop: asyncio.Event, tasks_to_run: list[Task]) -> None:
     Raises:
         CannotStart: A process cannot start with the current settings.
     """
+    failures: tuple[BaseException, ...] = ()
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_run_forever(task_function)) for task_function in tasks_to_run]
@@ -193,7 +194,9 @@ async def _until_stopped(stop: asyncio.Event, tasks_to_run: list[Task]) -> None:
             for task in tasks:
                 task.cancel()
     except* CannotStart as group_error:
-        raise group_error.exceptions[0] from None
+        failures = group_error.exceptions
+    if failures:  # an error that is raised in `except*` would be in another group
+        raise failures[0]
 
 
 async def _run_forever(task_function: Task) -> None:

@@ -164,6 +164,11 @@ class Installed:
         )
         return sum(path.stat().st_size for path in files) / 1e6
 
+    def release_files(self) -> set[Path]:
+        """Return the files of the release that are not modules. A running instance may be unable to write them."""
+        (folder,) = self.folder.glob("venv/lib/python*/site-packages/backend/release_files")
+        return {path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+
     @contextmanager
     def up(self) -> Iterator[Instance]:
         """Run `puras-studio up` in the working directory, and yield it when a worker is ready."""
@@ -183,7 +188,7 @@ class Installed:
             eventually(
                 lambda: instance.is_ready() or process.poll() is not None, READY_S, "the instance is ready"
             )
-            assert process.poll() is None, instance.log[-4000:]
+            assert process.poll() is None, instance.log[:6000] + instance.log[-6000:]
             yield instance
         finally:
             if process.poll() is None:

@@ -113,9 +113,9 @@ def _find(version: str, prefix: tuple[str, ...]) -> str:
 
 
 def _works(python: str, prefix: tuple[str, ...]) -> bool:
-    # Python may start with the rights of root, and then fail to start other processes.
-    code = "import ctypes, os, ssl, sys; sys.exit(not os.access(sys._base_executable, os.X_OK))"
-    return (
-        subprocess.run([*prefix, python, "-c", code], cwd="/", capture_output=True, check=False).returncode
-        == 0
+    # A program in a private folder starts with the rights of root, and then fails to start other processes.
+    checks = (["test", "-x", python], [python, "-c", "import ctypes, ssl"])
+    return all(
+        subprocess.run([*prefix, *check], cwd="/", capture_output=True, check=False).returncode == 0
+        for check in checks
     )

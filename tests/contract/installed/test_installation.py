@@ -41,6 +41,7 @@ def test_job_runs_on_the_kit_of_the_release(installed: Installed, tmp_path: Path
     """The other project overwrites files of the installed kit, and the instance uses the copy of the release."""
     installed.install(write_other_puras(tmp_path))
     assert installed.run(installed.command.with_name("puras")) == "the other command\n"
+    shipped = installed.release_files()
     with installed.up() as instance, instance.client() as client:
         assert OTHER_VERSION in instance.log
         assert instance.run_job(client) == {"kit": puras.__version__, "is_own": True}
@@ -53,6 +54,7 @@ def test_job_runs_on_the_kit_of_the_release(installed: Installed, tmp_path: Path
         with pytest.raises(RequestFailed, match=r"501.*extra_missing") as refused:
             client.call("POST", "/v1/notebooks/kernels", {"path": "notebooks/first.ipynb"})
         assert "pip install 'puras-studio[notebooks]'" in refused.value.response.body["detail"]
+    assert installed.release_files() == shipped
     doctor = installed.run(installed.command, "doctor")
     assert re.search(
         rf"^warn  kit: puras-kit {puras.__version__} at .*; .* puras {OTHER_VERSION}", doctor, re.M
