@@ -187,7 +187,7 @@ async def test_the_server_stops_soon_with_open_streams_and_sockets(
 
 
 def test_a_page_with_an_error_fails_the_build_with_the_cause(tmp_path: Path) -> None:
-    for name in ("studio", "assets", "reflex.lock"):
+    for name in ("backend", "studio", "assets", "reflex.lock"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("rxconfig.py", "bunfig.toml", ".npmrc"):
         shutil.copy(ROOT / name, tmp_path / name)
