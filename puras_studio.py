@@ -1,7 +1,7 @@
 """The command `puras-studio`: check that the packages of this program are its own, then run the command.
 
 The packages have general names (`backend`, `workers`, `studio`), so the program needs an environment of its own
-(docs/decisions/0016). This module has a unique name, and imports nothing before the check.
+(docs/decisions/0017). This module has a unique name, and imports nothing before the check.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The domain and the REST API of Puras Studio.
 
 An installed release imports `puras` from its own copy of the kit, since another project with a package `puras` may have
-overwritten the installed one (docs/decisions/0017). Every process imports this package before the kit.
+overwritten the installed one (docs/decisions/0018). Every process imports this package before the kit.
 """
 
 import sys

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
+
 from benchmarks.client import Client
 from benchmarks.instance import free_port
 from tests.integration.operations.instances import eventually
@@ -25,6 +27,8 @@ UV: Final = (sys.executable, "-m", "uv")
 READY_S: Final = 180.0  # the first start of an installation by uv compiles all modules
 ORDINARY_UID: Final = 65_534
 OTHER_VERSION: Final = "99.0"
+SOCKETS_ONLY: Final = (400, '"Invalid transport"')
+"""The response of Reflex to a signed-in user who does not open a socket."""
 SKILL: Final = {
     "skills/which/skill.yaml": b"""\
 entrypoint: main.py:run
@@ -53,12 +57,15 @@ def write_locked_versions(folder: Path) -> None:
     run(*UV, *locked, "--no-hashes", "--output-file", folder / "locked.txt", cwd=ROOT)
 
 
-def run(*command: str | Path, cwd: Path, user: Sequence[str] = (), **environment: str) -> str:
+def run(
+    *command: str | Path, cwd: Path, user: Sequence[str] = (), given: str = "", **environment: str
+) -> str:
     """Run a command, and return what it printed on stdout."""
     done = subprocess.run(
         [*user, *command],
         cwd=cwd,
         env=clean_environment() | environment,
+        input=given,
         capture_output=True,
         text=True,
         timeout=300,
@@ -151,10 +158,15 @@ class Installed:
                 copy.parent.mkdir(exist_ok=True)
                 shutil.copy2(compiled, copy)
 
-    def run(self, *arguments: str | Path) -> str:
+    def run(self, *arguments: str | Path, given: str = "") -> str:
         """Run a command of the environment as the user of the instance, and return what it printed."""
         return run(
-            *arguments, cwd=self.work, user=self.user, PURAS_HOME=str(self.work / "home"), HOME=str(self.work)
+            *arguments,
+            cwd=self.work,
+            user=self.user,
+            given=given,
+            PURAS_HOME=str(self.work / "home"),
+            HOME=str(self.work),
         )
 
     def megabytes(self) -> float:
@@ -235,6 +247,21 @@ class Instance:
         )
         key: str = json.loads(created)["api_key"]
         return Client(self.port, key)
+
+    def open_page(self) -> tuple[int, str]:
+        """Sign in as a new user, and return the response of the socket of pages, for which Reflex is loaded."""
+        account, password = "ada@example.org", "correct horse battery"
+        create = [self.installed.command, "user", "create", account, "--password-stdin"]
+        self.installed.run(*create, given=f"{password}\n")
+        url = f"http://127.0.0.1:{self.port}"
+        with httpx.Client(base_url=url, headers={"Origin": url}) as browser:
+            browser.get("/sign-in")
+            (csrf,) = browser.cookies.values()
+            form = {"email": account, "password": password, "csrf": csrf}
+            signed_in = browser.post("/sign-in", data=form)
+            assert signed_in.status_code == 303, signed_in.text
+            opened = browser.get("/_event/?EIO=4&transport=polling", timeout=60)
+        return opened.status_code, opened.text
 
     def run_job(self, client: Client) -> dict[str, Any]:
         """Push a skill, run it as a job over REST, and return its output."""

@@ -15,6 +15,7 @@ import pytest
 
 from tests.contract.installed.release import (
     ORDINARY_UID,
+    SOCKETS_ONLY,
     UV,
     Installed,
     clean_environment,
@@ -96,6 +97,7 @@ def _assert_job_runs(release: Installed) -> None:
     with release.up() as instance, instance.client() as client:
         assert instance.run_job(client) == {"kit": puras.__version__, "is_own": True}
         assert instance.get("/docs/")[0] == 200
+        assert instance.open_page() == SOCKETS_ONLY
 
 
 def _find(version: str, prefix: tuple[str, ...]) -> str:

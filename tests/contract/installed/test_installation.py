@@ -14,6 +14,7 @@ import pytest
 from benchmarks.client import RequestFailed
 from tests.contract.installed.release import (
     OTHER_VERSION,
+    SOCKETS_ONLY,
     Installed,
     clean_environment,
     write_other_puras,
@@ -47,6 +48,7 @@ def test_job_runs_on_the_kit_of_the_release(installed: Installed, tmp_path: Path
         assert instance.run_job(client) == {"kit": puras.__version__, "is_own": True}
         status, page = instance.get("/")
         assert status in (200, 303), page
+        assert instance.open_page() == SOCKETS_ONLY, instance.log[-1000:]
         status, page = instance.get("/docs/guides/self-host/")
         assert (status, "<html" in page) == (200, True)
         assert len(client.call("GET", "/v1/docs")) > 20
