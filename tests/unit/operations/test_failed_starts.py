@@ -1,4 +1,4 @@
-"""A process that fails at each start is given up; one that is killed, or that waits for a server, is not."""
+"""A process that fails at each start is not started again; one that is killed, or that waits for a server, is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backend.core.failed_starts import MAX_FAILED_STARTS, STABLE_AFTER_S, Failed
 def final_after(
     code: int, *, uptime_s: float = 0.5, starts: int = 50, min_failing_s: float = 0.0
 ) -> int | None:
-    """Return the number of starts after which a process that always ends like this is given up."""
+    """Return the number of starts after which a process that always ends like this has failed for the last time."""
     failed = FailedStarts(min_failing_s=min_failing_s)
     numbers = (number for number in range(1, starts) if failed.is_final(code, uptime_s=uptime_s))
     return next(numbers, None)
