@@ -5,27 +5,23 @@ Replies are streamed and returned complete; each retry is reported, and their nu
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import httpx2
-from anthropic import AnthropicError, AsyncAnthropic
+from anthropic import AnthropicError, AsyncAnthropic, Omit
 
-from backend.core import logs
 from backend.skills.model_catalog.catalog import CatalogueEntry
 from workers.llm import token_counting
-from workers.llm.errors import ModelOverloaded, ModelUnavailable
 from workers.llm.pricing import Margin, upstream_nanos, worst_case_nanos
-from workers.llm.provider_errors import Fault, fault_of
+from workers.llm.provider_errors import fault_of
 from workers.llm.requests import as_request
+from workers.llm.retries import reply_with_retries
 from workers.llm.retry_policy import DEFAULT, RetryPolicy
 from workers.llm.streams import Assembly, BrokenStream
-from workers.llm.types import Label, Prompt, Reply, Retry
-
-log = logs.get(__name__)
+from workers.llm.types import Closes, Label, Prompt, Reply, Retry
 
 _FAULTS = (
     *(AnthropicError, httpx2.HTTPError, httpx2.StreamError, OSError, BrokenStream),
@@ -33,11 +29,7 @@ _FAULTS = (
 )
 
 
-class Closes(Protocol):
-    """A resource to close with a model."""
-
-    async def aclose(self) -> None:
-        """Close it."""
+_NO_KEY = "none"  # the SDK requires a key, also for a server without keys, to which it is not sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +60,14 @@ class MessagesModel:
     ) -> Reply:
         """Reply to the prompt, with retries by the retry policy; see `Model.reply`."""
         request = as_request(self.entry, prompt)
-        for attempt in range(1, self.retry_policy.attempts + 1):
-            try:
-                return await self._request(request, prompt, on_delta)
-            except _FAULTS as error:
-                fault = fault_of(error, self.entry, is_own_key=self.margin.is_own_key)
-            wait_s = self._wait_s(fault, attempt)
-            retry = Retry(fault.reason, fault.status, self.slug, attempt, self.retry_policy.attempts, wait_s)
-            log.info("model call failed; retrying", **retry._asdict())
-            on_retry(retry)
-            await asyncio.sleep(wait_s)
-        raise AssertionError("the last attempt returns or raises")
+        return await reply_with_retries(
+            lambda: self._request(request, prompt, on_delta),
+            lambda error: fault_of(error, self.entry, is_own_key=self.margin.is_own_key),
+            faults=_FAULTS,
+            slug=self.slug,
+            policy=self.retry_policy,
+            on_retry=on_retry,
+        )
 
     async def count(self, prompt: Prompt) -> int | None:
         """Return the maximum tokens of the prompt by the count of the upstream; None if it does not report it."""
@@ -120,17 +109,22 @@ class MessagesModel:
             cleared_tokens=assembly.cleared_tokens,
         )
 
-    def _wait_s(self, fault: Fault, attempt: int) -> float:
-        """Return how long to wait before the next attempt.
 
-        Raises:
-            PurasError: a retry cannot help, or would take too long here.
-        """
-        if fault.final is not None:
-            raise fault.final
-        wait_s = self.retry_policy.wait_s(attempt, fault.retry_after_s)
-        if attempt < self.retry_policy.attempts and wait_s <= self.retry_policy.max_wait_s:
-            return wait_s
-        if fault.is_busy:
-            raise ModelOverloaded(self.slug, wait_s, tries=attempt)
-        raise ModelUnavailable(self.slug, fault.reason, tries=attempt)
+def open_client(
+    base_url: str, api_key: str | None, auth: str, *, timeout: httpx2.Timeout, http: httpx2.AsyncClient
+) -> AsyncAnthropic:
+    """Return a client that sends the key in the headers of the endpoint, and nothing of the environment."""
+    headers: dict[str, str | Omit] = {"Authorization": f"Bearer {api_key}"}
+    if api_key is None:
+        headers = {"Authorization": Omit(), "X-Api-Key": Omit()}
+    elif auth != "bearer":
+        headers[auth] = api_key
+    return AsyncAnthropic(
+        api_key=api_key or _NO_KEY,
+        base_url=base_url,
+        max_retries=0,
+        timeout=timeout,
+        default_headers=headers,  # type: ignore[arg-type]
+        open_telemetry=False,
+        http_client=http,
+    )

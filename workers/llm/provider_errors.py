@@ -34,7 +34,8 @@ _STATUS_OF_TYPE: Final = {
     "overloaded_error": 529,
 }
 _TOO_LONG: Final = re.compile(
-    r"prompt is too long|context (window|length)|too many (input )?tokens", re.IGNORECASE
+    r"prompt is too long|context.?(window|length|size)|too many (input )?tokens|maximum number of tokens",
+    re.IGNORECASE,
 )
 
 
@@ -55,33 +56,53 @@ class Fault:
         return self.status in _BUSY_STATUSES
 
 
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An error that an upstream returns, in any API."""
+
+    status: int
+    message: str
+    headers: httpx2.Headers
+
+
 def fault_of(error: Exception, entry: CatalogueEntry, *, is_own_key: bool) -> Fault:
-    """Return the classification of an error of a call."""
+    """Return the classification of an error of a call of the Messages API."""
     if isinstance(error, APIStatusError):
-        return _of_status(error, entry, is_own_key=is_own_key)
+        # An error within a stream has the status of the stream, 200; its type determines it.
+        status = error.status_code
+        if status < 400:
+            status = _STATUS_OF_TYPE.get(str(error.type), 500)
+        rejection = Rejection(status, shortened(error.api_message, status), error.response.headers)
+        return of_rejection(rejection, entry, is_own_key=is_own_key)
+    return of_connection(error, entry, is_refused=isinstance(error, APIConnectionError))
+
+
+def of_connection(error: Exception, entry: CatalogueEntry, *, is_refused: bool) -> Fault:
+    """Return the classification of an error without a response; `is_refused`: the SDK reports a connection error."""
     if refused := _refused_address(error):
         return _fault("its IP address is not public", final=ModelRefused(entry.slug, refused))
     if isinstance(error, httpx2.TimeoutException | TimeoutError) or "timed out" in str(error):
         return _fault("it did not respond in time")
-    if isinstance(error, APIConnectionError | httpx2.ConnectError):
+    if is_refused or isinstance(error, httpx2.ConnectError):
         return _fault("no connection")
     if isinstance(error, BrokenStream):
         return _fault(str(error))
     return _fault("the connection was lost")
 
 
-def _of_status(error: APIStatusError, entry: CatalogueEntry, *, is_own_key: bool) -> Fault:
-    # An error within a stream has the status of the stream, 200; its type determines it.
-    status = error.status_code
-    if status < 400:
-        status = _STATUS_OF_TYPE.get(str(error.type), 500)
-    message = _message(error)
-    should_retry = error.response.headers.get("x-should-retry")
+def of_rejection(rejection: Rejection, entry: CatalogueEntry, *, is_own_key: bool) -> Fault:
+    """Return the classification of an error that the upstream returns."""
+    status, headers = rejection.status, rejection.headers
+    should_retry = headers.get("x-should-retry")
     if (status in _RETRIED_STATUSES or status >= 500 or should_retry == "true") and should_retry != "false":
-        return _fault(f"HTTP {status}", status=status, retry_after_s=_retry_after_s(error.response.headers))
-    return _fault(
-        f"HTTP {status}", status=status, final=_final(status, message, entry, is_own_key=is_own_key)
-    )
+        return _fault(f"HTTP {status}", status=status, retry_after_s=_retry_after_s(headers))
+    final = _final(status, rejection.message, entry, is_own_key=is_own_key)
+    return _fault(f"HTTP {status}", status=status, final=final)
+
+
+def shortened(message: object, status: int) -> str:
+    """Return the message of an upstream in one line, or its status if it has none."""
+    return " ".join(message.split())[:_MAX_MESSAGE] if isinstance(message, str) else f"HTTP {status}"
 
 
 def _final(status: int, message: str, entry: CatalogueEntry, *, is_own_key: bool) -> PurasError:
@@ -90,11 +111,6 @@ def _final(status: int, message: str, entry: CatalogueEntry, *, is_own_key: bool
     if status == 413 or (status == 400 and _TOO_LONG.search(message)):
         return PromptTooLong(entry.slug, entry.context_tokens)
     return ModelRefused(entry.slug, message.replace(entry.upstream_id, entry.slug))
-
-
-def _message(error: APIStatusError) -> str:
-    text = error.api_message
-    return " ".join(text.split())[:_MAX_MESSAGE] if isinstance(text, str) else f"HTTP {error.status_code}"
 
 
 def _retry_after_s(headers: httpx2.Headers) -> float | None:

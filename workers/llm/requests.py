@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 from backend.skills.model_catalog.catalog import CatalogueEntry
+from workers.llm.blocks import for_messages_api
 from workers.llm.types import Block, Message, Prompt, ToolSpec
 
 CLEARING_BETA: Final = "context-management-2025-06-27"
@@ -30,12 +31,14 @@ def as_request(entry: CatalogueEntry, prompt: Prompt) -> dict[str, Any]:
     request: dict[str, Any] = {
         "model": entry.upstream_id,
         "max_tokens": min(prompt.max_tokens, entry.max_output_tokens),
-        "messages": _messages(prompt.messages, mark),
+        "messages": _messages(for_messages_api(prompt.messages), mark),
     }
     if prompt.system.strip():
         request["system"] = [_marked({"type": "text", "text": prompt.system}, mark)]
     if prompt.tools:
         request["tools"] = _tools(prompt.tools, mark)
+    if prompt.forced_tool:
+        request["tool_choice"] = {"type": "tool", "name": prompt.forced_tool}
     if entry.clears_context and prompt.tools:
         request |= {"context_management": _CLEARING, "betas": [CLEARING_BETA]}
     return request

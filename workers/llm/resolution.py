@@ -47,4 +47,5 @@ async def find_model(
             own_keys = {}
         else:
             own_keys = await providers.for_job(session, context.vault, project_id=project_id)
+    await models.load_client(slug, skill=skill, own_keys=own_keys)
     return models.choose(slug, skill=skill, inputs=inputs, own_keys=own_keys)

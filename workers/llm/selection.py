@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import httpx2
-from anthropic import AsyncAnthropic
 
 from backend.config import Settings
 from backend.core.net.transport import trusted_certificates
@@ -16,7 +17,7 @@ from backend.integrations.providers.service import OwnKey
 from backend.skills.manifest.types import Skill
 from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.catalog import CatalogueEntry, Endpoint
-from workers.llm.anthropic import MessagesModel
+from workers.llm.anthropic import MessagesModel, open_client
 from workers.llm.errors import ModelKeyMissing
 from workers.llm.pricing import Margin
 from workers.llm.retry_policy import DEFAULT, RetryPolicy
@@ -27,16 +28,18 @@ from workers.llm.types import Model
 _TIMEOUT = httpx2.Timeout(connect=10.0, read=300.0, write=60.0, pool=60.0)
 """Read timeout: a local server may need minutes before its first token; others send pings in that time."""
 _LIMITS = httpx2.Limits(max_connections=1_000, max_keepalive_connections=100, keepalive_expiry=60.0)
-_NO_KEY = "none"  # the SDK requires one; a server without keys ignores it
 
 
 @dataclass(frozen=True, slots=True)
 class _Reached:
-    """The endpoint and the key of a model."""
+    """The endpoint and the key with which a model is called."""
 
-    base_url: str
-    auth: str
-    api_key: str
+    endpoint: Endpoint
+    api_key: str | None
+    """None: the server needs no key, so none is sent."""
+    own_base_url: str | None = None
+    """The URL of a server that the project names."""
+    is_own_key: bool = False
 
 
 class Models:
@@ -87,53 +90,76 @@ class Models:
             ModelKeyMissing: there are keys, and none for this model.
         """
         entry = catalog.current().get(slug or skill.model or self._default_model)
-        own_key = own_keys.get(entry.family)
-        if entry.endpoint is not None and own_key is not None:
-            return self._with_own_key(entry, self._access.endpoints[entry.endpoint], own_key)
-        if entry.endpoint is not None and self._access.reaches(entry.endpoint):
-            return self._with_instance_key(entry, entry.endpoint)
-        if entry.endpoint is not None and (own_keys or self._access.has_any):
-            raise ModelKeyMissing(entry.slug)
+        reached = self._reached(entry, own_keys)
+        if reached is not None:
+            return self._open(entry, reached)
         return SimulatedModel(catalog.current().get(catalog.SIMULATED_MODEL), skill, inputs)
+
+    async def load_client(self, slug: str | None, *, skill: Skill, own_keys: Mapping[str, OwnKey]) -> None:
+        """Load the client of the model's API if it is a large one, in a thread so that other jobs do not wait."""
+        entry = catalog.current().get(slug or skill.model or self._default_model)
+        reached = self._reached(entry, own_keys)
+        if reached is not None and reached.endpoint.api != "messages":
+            await asyncio.to_thread(_openai_api)
 
     async def close(self) -> None:
         """Close the connections that models shared."""
         await self._http.aclose()
 
-    def _with_instance_key(self, entry: CatalogueEntry, name: str) -> MessagesModel:
-        endpoint = self._access.endpoints[name]
-        reached = _Reached(endpoint.base_url, endpoint.auth, self._access.keys.get(name, _NO_KEY))
-        return MessagesModel(
-            entry,
-            _client(reached, self._http),
-            Margin(self._margin_pct),
-            self._retry_policy,
-            counts_tokens=endpoint.counts_tokens,
-        )
+    def _reached(self, entry: CatalogueEntry, own_keys: Mapping[str, OwnKey]) -> _Reached | None:
+        """Return how the model is reached; None if it is simulated, since nothing has a key.
 
-    def _with_own_key(self, entry: CatalogueEntry, endpoint: Endpoint, own_key: OwnKey) -> MessagesModel:
-        reached = _Reached(own_key.base_url or endpoint.base_url, endpoint.auth, own_key.api_key)
-        margin = Margin(self._margin_pct, is_own_key=True)
-        if own_key.base_url is None:
-            return MessagesModel(entry, _client(reached, self._http), margin, self._retry_policy)
-        transport = ProjectTransport(own_key.base_url, allowed_hosts=self._access.allowed_hosts)
-        http = httpx2.AsyncClient(
+        Raises:
+            ModelKeyMissing: there are keys, and none for this model.
+        """
+        if entry.endpoint is None:
+            return None
+        own_key = own_keys.get(entry.family)
+        if own_key is not None:
+            endpoint = self._access.endpoints[entry.endpoint]
+            return _Reached(own_key.applied_to(endpoint), own_key.api_key, own_key.base_url, is_own_key=True)
+        if self._access.reaches(entry.endpoint):
+            return _Reached(self._access.endpoints[entry.endpoint], self._access.keys.get(entry.endpoint))
+        if own_keys or self._access.has_any:
+            raise ModelKeyMissing(entry.slug)
+        return None
+
+    def _open(self, entry: CatalogueEntry, reached: _Reached) -> Model:
+        margin = Margin(self._margin_pct, is_own_key=reached.is_own_key)
+        own_http = self._own_http(reached.own_base_url) if reached.own_base_url else None
+        http = own_http or self._http
+        endpoint = reached.endpoint
+        if endpoint.api == "messages":
+            return MessagesModel(
+                entry,
+                open_client(endpoint.base_url, reached.api_key, endpoint.auth, timeout=_TIMEOUT, http=http),
+                margin,
+                self._retry_policy,
+                owned=own_http,
+                counts_tokens=endpoint.counts_tokens and not reached.is_own_key,
+            )
+        model: Model = _openai_api().open_model(
+            entry,
+            endpoint,
+            reached.api_key,
+            margin=margin,
+            retry_policy=self._retry_policy,
+            timeout=_TIMEOUT,
+            http=http,
+            owned=own_http,
+        )
+        return model
+
+    def _own_http(self, base_url: str) -> httpx2.AsyncClient:
+        """Return connections to the server that a project names, which must be public."""
+        transport = ProjectTransport(base_url, allowed_hosts=self._access.allowed_hosts)
+        return httpx2.AsyncClient(
             transport=transport, timeout=_TIMEOUT, follow_redirects=False, trust_env=False
         )
-        return MessagesModel(entry, _client(reached, http), margin, self._retry_policy, owned=http)
 
 
-def _client(reached: _Reached, http: httpx2.AsyncClient) -> AsyncAnthropic:
-    """Return a client that ignores environment variables."""
-    headers = {"Authorization": f"Bearer {reached.api_key}"}
-    if reached.auth == "x-api-key":
-        headers["x-api-key"] = reached.api_key
-    return AsyncAnthropic(
-        api_key=reached.api_key,
-        base_url=reached.base_url,
-        max_retries=0,
-        timeout=_TIMEOUT,
-        default_headers=headers,
-        open_telemetry=False,
-        http_client=http,
-    )
+def _openai_api() -> ModuleType:
+    """Load the client of the other APIs, with the first model that needs it: it takes most of a second."""
+    from workers.llm.openai_api import model
+
+    return model

@@ -14,7 +14,7 @@ from backend.core.net.transport import GuardedTransport, Limits
 _MAX_RESPONSE_BYTES: Final = 64 << 20
 _HEADERS: Final = frozenset(
     {"host", "accept", "accept-encoding", "authorization", "connection", "content-length", "content-type"}
-    | {"user-agent", "x-api-key", "anthropic-version", "anthropic-beta"}
+    | {"user-agent", "x-api-key", "api-key", "anthropic-version", "anthropic-beta"}
 )
 _HEADER_PREFIXES: Final = ("x-stainless-",)
 
@@ -58,7 +58,7 @@ class ProjectTransport(httpx2.AsyncBaseTransport):
 
 
 def _drop_foreign_headers(request: httpx2.Request) -> None:
-    """Remove what the operator adds to every call of the SDK (ANTHROPIC_CUSTOM_HEADERS)."""
+    """Remove what the operator adds to every call of the SDK (ANTHROPIC_CUSTOM_HEADERS, OPENAI_CUSTOM_HEADERS)."""
     for name in list(request.headers):
         if name not in _HEADERS and not name.startswith(_HEADER_PREFIXES):
             del request.headers[name]

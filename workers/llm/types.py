@@ -55,6 +55,8 @@ class Prompt:
     """The known part of its length, which makes the worst case of the call more precise."""
     counted: int | None = None
     """The maximum tokens of all of it, by `Model.count`."""
+    forced_tool: str | None = None
+    """The tool that the reply must call, where the API allows to require it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,13 @@ class Retry(NamedTuple):
     max_calls: int
     wait_s: float
     """Seconds until the next call."""
+
+
+class Closes(Protocol):
+    """A resource to close with a model."""
+
+    async def aclose(self) -> None:
+        """Close it."""
 
 
 class Model(Protocol):

@@ -14,6 +14,15 @@ def address_of(address: str) -> str:
     Raises:
         ValueError: It is not a URL, or contains a password or a query.
     """
+    return server_url(address).removesuffix("/v1")
+
+
+def server_url(address: str) -> str:
+    """Return the URL of a server in normalized form.
+
+    Raises:
+        ValueError: It is not a URL, or contains a password or a query.
+    """
     try:
         parts = urlsplit(address)
         is_address = parts.port is None or parts.port > 0
@@ -23,7 +32,7 @@ def address_of(address: str) -> str:
         raise ValueError("is not the URL of a server: write 'https://…', without /v1/messages")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("contains more than a base URL: store a key in the variable that 'key_env' names")
-    return address.rstrip("/").removesuffix("/v1")
+    return address.rstrip("/")
 
 
-Address = Annotated[str, AfterValidator(address_of)]
+ServerUrl = Annotated[str, AfterValidator(server_url)]

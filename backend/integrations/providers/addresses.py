@@ -6,10 +6,11 @@ from collections.abc import Collection
 from urllib.parse import SplitResult
 
 from backend.core.net.public_urls import PORTS, may_be_public, split
+from backend.skills.model_catalog.entries import ApiName, base_url_of
 from backend.skills.model_catalog.errors import BadProviderKey
 
 
-def checked_url(url: str, allowed_hosts: Collection[str]) -> str:
+def checked_url(url: str, api: ApiName, allowed_hosts: Collection[str]) -> str:
     """Return the URL in the form in which it is stored. Workers check the resolved address with every connection.
 
     Raises:
@@ -24,13 +25,15 @@ def checked_url(url: str, allowed_hosts: Collection[str]) -> str:
             raise _bad_url(
                 f"is not a public address. An operator can allow it: PURAS_PROVIDER_HOSTS={host}:{port}"
             )
-    return url.rstrip("/").removesuffix("/v1")
+    return base_url_of(url.rstrip("/"), api)
 
 
 def _parts(url: str) -> SplitResult:
     parts = split(url)
     if parts is None:
-        raise _bad_url("is not a URL. Write 'https://host', without /v1/messages")
+        raise _bad_url(
+            "is not a URL. Write 'https://host', or with the path before /chat/completions or /responses"
+        )
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise _bad_url("has more than a host and a path. The key has a field of its own")
     return parts

@@ -73,6 +73,7 @@ async def put_provider(
         family,
         api_key=body.api_key,
         base_url=body.base_url,
+        api=body.api,
         allowed_hosts=listed(context.settings.provider_hosts),
     )
     return await get_provider(family, principal, await _families(session, context, principal))

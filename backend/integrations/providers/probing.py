@@ -39,18 +39,18 @@ async def probe(family: str, key: OwnKey, models: Catalogue, access: Access) -> 
     """
     models.endpoint_of(family)
     name = models.families[family]
-    endpoint = access.endpoints[name]
-    base_url = key.base_url or endpoint.base_url
+    endpoint = key.applied_to(access.endpoints[name])
+    base_url = endpoint.base_url
     try:
         async with _client(key, access) as client:
             client.headers.update(lists.headers(endpoint, key.api_key))
             if key.base_url is not None:  # the server may check either header, so jobs send both
                 client.headers["authorization"] = f"Bearer {key.api_key}"
             if name == lists.OPENROUTER and key.base_url is None:
-                response = await client.get(f"{base_url}/v1/key")
+                response = await client.get(lists.key_url(endpoint))
                 if response.status_code in lists.NOT_TAKEN:
                     return _rejected(response)
-            response = await client.get(f"{base_url}/v1/models?limit=1000")
+            response = await client.get(lists.url(endpoint))
     except (
         httpx2.HTTPError,
         httpx2.InvalidURL,

@@ -13,7 +13,7 @@ from backend.core.schemas import DEPRECATED, RequestBody
 from backend.integrations.providers.access import Access
 from backend.integrations.providers.probing import Verdict
 from backend.integrations.providers.service import ShownKey
-from backend.skills.model_catalog.catalog import Catalogue
+from backend.skills.model_catalog.catalog import ApiName, Catalogue
 
 
 class ProviderKeyUpdate(RequestBody):
@@ -22,10 +22,13 @@ class ProviderKeyUpdate(RequestBody):
     api_key: str
     """As the provider has issued it; never returned."""
     base_url: str | None = None
-    """Another server with the Messages API: its URL before `/v1/messages`, https and public."""
+    """Another server, https and public: its URL before `/v1/messages`, or before `/chat/completions` or
+    `/responses`, such as `https://host/v1`."""
+    api: ApiName | None = None
+    """The API of the server at `base_url`: `messages` (default), `chat` for Chat Completions, or `responses`."""
 
     def __repr_args__(self) -> list[tuple[str | None, object]]:
-        return [("base_url", self.base_url)]
+        return [("base_url", self.base_url), ("api", self.api)]
 
 
 class ProviderRead(Schema):
@@ -43,6 +46,8 @@ class ProviderRead(Schema):
     """The first characters of the project's key, to distinguish it from others."""
     base_url: str | None = None
     """Another URL that the project has set."""
+    api: ApiName = "messages"
+    """The API with which the models are called: that of the project's server, else that of the instance's."""
     updated_at: datetime | None = None
     """When the project's key was set."""
     updated_by: str | None = None
@@ -62,6 +67,7 @@ class ProviderRead(Schema):
                 models=[entry.slug for entry in catalogue.models.values() if entry.family == family],
                 has_own_key=family in keys,
                 has_instance_key=access.reaches(endpoint),
+                api=(family in keys and keys[family].api) or access.endpoints[endpoint].api,
                 **(_shown(keys[family]) if family in keys else {}),
             )
             for family, endpoint in sorted(catalogue.families.items())

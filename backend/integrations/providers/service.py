@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import get_args
 from uuid import UUID
 
 from sqlalchemy import select
@@ -20,6 +21,7 @@ from backend.identity.auth.principal import Principal, visible
 from backend.integrations.providers import addresses
 from backend.integrations.providers.tables import ProviderKey
 from backend.skills.model_catalog import catalog
+from backend.skills.model_catalog.catalog import ApiName, Endpoint
 from backend.skills.model_catalog.errors import BadProviderKey, ProviderKeyMissing
 
 MAX_KEY_CHARACTERS = 1_000
@@ -33,6 +35,14 @@ class OwnKey:
     api_key: str = field(repr=False)
     base_url: str | None = None
     """None: the URL of the catalog."""
+    api: ApiName = "messages"
+    """The API of the server at `base_url`."""
+
+    def applied_to(self, endpoint: Endpoint) -> Endpoint:
+        """Return the endpoint that the key is for: that of the catalog, unless the project names another server."""
+        if self.base_url is None:
+            return endpoint
+        return Endpoint(base_url=self.base_url, api=self.api, auth=endpoint.auth)
 
 
 async def put(
@@ -43,6 +53,7 @@ async def put(
     *,
     api_key: str,
     base_url: str | None,
+    api: ApiName | None,
     allowed_hosts: Collection[str],
 ) -> None:
     """Set the project's key for a model family, for jobs that start from now on.
@@ -54,16 +65,19 @@ async def put(
     catalog.current().endpoint_of(family)
     _check_key(api_key)
     if base_url is not None:
-        base_url = addresses.checked_url(base_url, allowed_hosts)
+        base_url = addresses.checked_url(base_url, api or "messages", allowed_hosts)
+    elif api is not None:
+        raise BadProviderKey("api", "'api' is that of the server at 'base_url'. Send both, or neither.")
     columns = {
         "ciphertext": vault.encrypt(api_key),
         "base_url": base_url,
+        "api": None if base_url is None else api or "messages",
         "updated_at": now(),
         "updated_by": principal.label,
     }
     row = insert(ProviderKey).values(project_id=principal.project_id, family=family, **columns)
     await session.execute(row.on_conflict_do_update(index_elements=["project_id", "family"], set_=columns))
-    await audit.record(session, principal, "provider_key.set", family, base_url=base_url)
+    await audit.record(session, principal, "provider_key.set", family, base_url=base_url, api=api)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +87,7 @@ class ShownKey:
     beginning: str
     """Enough characters to distinguish it from another key, at most a quarter of it."""
     base_url: str | None
+    api: ApiName | None
     updated_at: datetime
     updated_by: str
 
@@ -81,7 +96,13 @@ async def keys(session: AsyncSession, vault: Vault, principal: Principal) -> Map
     """Return the project's own keys by family, each with its first characters."""
     rows = await session.scalars(visible(ProviderKey, principal))
     return {
-        row.family: ShownKey(_prefix(vault, row), row.base_url, row.updated_at, row.updated_by)
+        row.family: ShownKey(
+            _prefix(vault, row),
+            row.base_url,
+            _api_of(row) if row.base_url else None,
+            row.updated_at,
+            row.updated_by,
+        )
         for row in rows
     }
 
@@ -99,14 +120,14 @@ async def key_to_test(session: AsyncSession, vault: Vault, principal: Principal,
     if row is None:
         raise ProviderKeyMissing(family)
     await audit.record(session, principal, "provider_key.tried", family, base_url=row.base_url)
-    return OwnKey(vault.decrypt(row.ciphertext), row.base_url)
+    return _own_key(vault, row)
 
 
 async def delete(session: AsyncSession, principal: Principal, family: str) -> None:
     """Delete a key; running jobs keep it until they end.
 
-    ProviderKeyMissing: The project has no key for the family.
-    ProviderKeyMissing: The project has none for that family.
+    Raises:
+        ProviderKeyMissing: The project has none for that family.
     """
     query = visible(ProviderKey, principal).where(col(ProviderKey.family) == family)
     found = (await session.scalars(query.with_for_update())).one_or_none()
@@ -123,7 +144,16 @@ async def for_job(session: AsyncSession, vault: Vault, project_id: UUID) -> dict
         SecretUnreadable: One of them cannot be decrypted with the keys of this instance.
     """
     rows = await session.scalars(select(ProviderKey).where(col(ProviderKey.project_id) == project_id))
-    return {row.family: OwnKey(vault.decrypt(row.ciphertext), row.base_url) for row in rows}
+    return {row.family: _own_key(vault, row) for row in rows}
+
+
+def _own_key(vault: Vault, row: ProviderKey) -> OwnKey:
+    return OwnKey(vault.decrypt(row.ciphertext), row.base_url, _api_of(row))
+
+
+def _api_of(row: ProviderKey) -> ApiName:
+    """Return the API of the project's server; rows from before there was a choice speak the Messages API."""
+    return row.api if row.api in get_args(ApiName) else "messages"  # type: ignore[return-value]
 
 
 def _prefix(vault: Vault, row: ProviderKey) -> str:

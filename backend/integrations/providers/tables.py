@@ -22,6 +22,8 @@ class ProviderKey(SQLModel, table=True):
     ciphertext: str
     """Fernet token with the prefix `enc:v1:`."""
     base_url: str | None = Field(default=None, max_length=2_000)
-    """URL before `/v1/messages`; None: that of the catalog."""
+    """URL of the project's own server; None: that of the catalog."""
+    api: str | None = Field(default=None, max_length=20)
+    """The API of that server; None: the Messages API."""
     updated_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     updated_by: str = Field(default="", max_length=200)

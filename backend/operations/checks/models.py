@@ -109,10 +109,10 @@ def _probe(access: Access, name: str, models: Sequence[CatalogueEntry]) -> Check
     try:
         with httpx2.Client(timeout=lists.PATIENCE_S, headers=lists.headers(endpoint, key)) as client:
             if name == lists.OPENROUTER:
-                response = client.get(f"{endpoint.base_url}/v1/key")
+                response = client.get(lists.key_url(endpoint))
                 if response.status_code in lists.NOT_TAKEN:
                     return fail(title, f"it rejects the key (HTTP status {response.status_code})", remedy)
-            response = client.get(f"{endpoint.base_url}/v1/models", params={"limit": 1_000})
+            response = client.get(lists.url(endpoint))
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:  # its text could contain the key
         return fail(
             title,

@@ -21,6 +21,7 @@ from backend.core import logs
 from backend.core.names import suggestion
 from backend.skills.model_catalog.entries import (
     FORMER_KEYS,
+    ApiName,
     CatalogueEntry,
     CatalogueFile,
     Endpoint,
@@ -31,6 +32,7 @@ from backend.skills.model_catalog.errors import BadModelCatalog, UnknownFamily, 
 
 __all__ = [
     "SIMULATED_MODEL",
+    "ApiName",
     "Catalogue",
     "CatalogueEntry",
     "Endpoint",

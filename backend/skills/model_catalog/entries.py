@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, model_validator
 
 from backend.core.attribute_docstrings import Schema
-from backend.core.net.base_urls import Address
+from backend.core.net.base_urls import ServerUrl
 
 NANOS_PER_USD = 10**9
 FORMER_KEYS: Final = {"most_output_tokens": "max_output_tokens"}
@@ -55,19 +56,39 @@ class CacheRates(_Part):
     read: Decimal = Field(default=Decimal(1), ge=0, le=100)
 
 
-class Endpoint(_Part):
-    """A server with the Messages API."""
+ApiName = Literal["messages", "chat", "responses"]
+"""The API that a server speaks: Anthropic's Messages, OpenAI's Chat Completions, or OpenAI's Responses."""
 
-    base_url: Address
-    """URL before `/v1/messages`."""
+
+class Endpoint(_Part):
+    """A server of language models."""
+
+    base_url: ServerUrl
+    """URL before `/v1/messages`, or that before `/chat/completions` or `/responses`, such as `https://host/v1`."""
+    api: ApiName = "messages"
+    """The API that it speaks."""
     key_env: str | None = Field(default=None, pattern=r"^[A-Z_][A-Z0-9_]*$")
     """Environment variable of the operator that contains the API key; none: it needs no key."""
-    auth: Literal["bearer", "x-api-key"] = "bearer"
-    """How the key is sent: as `Authorization: Bearer`, or also as `x-api-key`, which older gateways
+    auth: Literal["bearer", "x-api-key", "api-key"] = "bearer"
+    """How the key is sent: as `Authorization: Bearer`, or also as `x-api-key` or `api-key`, which some gateways
     require."""
     counts_tokens: bool = False
     """Whether it supports `/v1/messages/count_tokens`, with counts within a tenth of those that it charges
     for."""
+
+    @model_validator(mode="after")
+    def _normalize(self) -> Endpoint:
+        if self.counts_tokens and self.api != "messages":
+            raise ValueError("'counts_tokens' applies only to endpoints with the Messages API")
+        object.__setattr__(self, "base_url", base_url_of(self.base_url, self.api))
+        return self
+
+
+def base_url_of(url: str, api: ApiName) -> str:
+    """Return the base URL as the client of that API expects it, with or without the `/v1` of its routes."""
+    if api == "messages":
+        return url.removesuffix("/v1")
+    return url if urlsplit(url).path.strip("/") else f"{url}/v1"
 
 
 class CatalogueEntry(_Part):

@@ -20,10 +20,26 @@ def headers(endpoint: Endpoint, key: str | None) -> Mapping[str, str]:
     """Return the headers of a request for the list."""
     if key is None:
         return {}
+    if endpoint.api != "messages":
+        bearer = {"authorization": f"Bearer {key}"}
+        return bearer if endpoint.auth == "bearer" else {**bearer, endpoint.auth: key}
     version = {"anthropic-version": "2023-06-01"}
-    if endpoint.auth == "x-api-key" or endpoint.base_url == _CLAUDE:
-        return {"x-api-key": key, **version}
+    if endpoint.auth != "bearer" or endpoint.base_url == _CLAUDE:
+        name = "x-api-key" if endpoint.auth == "bearer" else endpoint.auth
+        return {name: key, **version}
     return {"authorization": f"Bearer {key}", **version}
+
+
+def url(endpoint: Endpoint) -> str:
+    """Return the URL of the list."""
+    if endpoint.api == "messages":
+        return f"{endpoint.base_url}/v1/models?limit=1000"
+    return f"{endpoint.base_url}/models"
+
+
+def key_url(endpoint: Endpoint) -> str:
+    """Return the URL of OpenRouter that checks the key."""
+    return f"{endpoint.base_url.removesuffix('/v1')}/v1/key"
 
 
 def ids(content: bytes) -> list[str] | None:

@@ -2483,14 +2483,21 @@ export interface PromptTokensDetails {
 
 /** An API key of the project. */
 export interface ProviderKeyUpdate {
+  /** The API of the server at `base_url`: `messages` (default), `chat` for Chat Completions, or `responses`. */
+  api?: "messages" | "chat" | "responses" | null;
   /** As the provider has issued it; never returned. */
   api_key: string;
-  /** Another server with the Messages API: its URL before `/v1/messages`, https and public. */
+  /**
+   * Another server, https and public: its URL before `/v1/messages`, or before `/chat/completions` or
+   * `/responses`, such as `https://host/v1`.
+   */
   base_url?: string | null;
 }
 
 /** A model family, and whose key is used. */
 export interface ProviderRead {
+  /** The API with which the models are called: that of the project's server, else that of the instance's. */
+  api?: "messages" | "chat" | "responses";
   /** Another URL that the project has set. */
   base_url?: string | null;
   /** The part of a model's name before the slash. */

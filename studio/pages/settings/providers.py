@@ -21,6 +21,8 @@ from studio.components.live import Ago, Confirm, Submit
 from studio.forms import parsed, said, text
 from studio.pages.settings.for_roles import for_developers
 
+_APIS = {"messages": "Messages API", "chat": "Chat Completions", "responses": "Responses API"}
+
 
 @dataclass
 class FamilyRow:
@@ -34,6 +36,7 @@ class FamilyRow:
     key: str
     """The first characters of the project's key."""
     base_url: str
+    api: str
     updated_at: str
     updated_by: str
 
@@ -76,7 +79,10 @@ class Providers(rx.State):
         self.problem = ""
         context, family = session.context(), self.family
         try:
-            body = {"api_key": text(typed, "api_key"), "base_url": text(typed, "base_url") or None}
+            base_url = text(typed, "base_url") or None
+            body: dict[str, Any] = {"api_key": text(typed, "api_key"), "base_url": base_url}
+            if base_url is not None:
+                body["api"] = text(typed, "api")
             changes = parsed(ProviderKeyUpdate, body)
             async with session.acting(self, self.project) as act:
                 act.principal.require(Role.DEVELOPER, "providers:write")
@@ -87,6 +93,7 @@ class Providers(rx.State):
                     family,
                     api_key=changes.api_key,
                     base_url=changes.base_url,
+                    api=changes.api,
                     allowed_hosts=listed(context.settings.provider_hosts),
                 )
         except (Invalid, Missing) as refused:
@@ -140,6 +147,7 @@ def _row(one: ProviderRead) -> FamilyRow:
         key_source="own" if one.has_own_key else "instance" if one.has_instance_key else "",
         key=one.key_prefix or "",
         base_url=one.base_url or "",
+        api=one.api,
         updated_at=one.updated_at.isoformat() if one.updated_at else "",
         updated_by=one.updated_by or "",
     )
@@ -195,13 +203,20 @@ def _family(row: rx.Var[FamilyRow]) -> rx.Component:
 def _own(row: rx.Var[FamilyRow]) -> rx.Component:
     return rx.el.p(
         rx.el.span(row.key + "…", class_name="mono", title="First characters of the key"),
-        rx.cond(row.base_url != "", rx.fragment(" for ", rx.el.span(row.base_url, class_name="mono"))),
+        rx.cond(
+            row.base_url != "",
+            rx.fragment(" for ", rx.el.span(row.base_url, class_name="mono"), " (", _api_title(row.api), ")"),
+        ),
         ", set by ",
         row.updated_by,
         " ",
         Ago.create(moment=row.updated_at),
         class_name="t3",
     )
+
+
+def _api_title(api: rx.Var[str]) -> rx.Component:
+    return rx.match(api, *_APIS.items(), "")
 
 
 def _acts(row: rx.Var[FamilyRow]) -> rx.Component:
@@ -255,13 +270,21 @@ def _form(row: rx.Var[FamilyRow]) -> rx.Component:
             "Base URL",
             "base_url",
             rx.el.input,
-            hint="URL of another server that implements the Messages API, without /v1/messages. Leave empty to use "
-            "the URL of the provider.",
+            hint="URL of another server, before /v1/messages, /chat/completions or /responses, such as "
+            "https://host/v1. Leave empty to use the URL of the provider.",
             class_name="in mono",
             type="url",
             default_value=row.base_url,
             placeholder="https://…",
             auto_complete="off",
+        ),
+        field(
+            "API",
+            "api",
+            rx.el.select,
+            *(rx.el.option(title, value=name) for name, title in _APIS.items()),
+            hint="The API of the server at the base URL.",
+            default_value=row.api,
         ),
         rx.cond(Providers.problem != "", note(Providers.problem, state="fail")),
         rx.el.div(

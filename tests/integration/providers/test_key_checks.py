@@ -15,6 +15,7 @@ from backend.integrations.providers import probing
 from backend.integrations.providers.access import Access
 from backend.integrations.providers.service import OwnKey
 from backend.skills.model_catalog import catalog
+from tests.doubles.openai_api import OpenAIServer
 from tests.doubles.serving import serving
 from tests.integration.auth.conftest import World
 
@@ -85,6 +86,18 @@ async def test_private_address_is_not_requested_unless_operator_allows_it(url: s
     found = await probe(url, is_allowed=False)
     assert found.verdict == "fail"
     assert "does not respond" in found.found
+
+
+async def test_server_with_another_api_is_asked_for_its_models() -> None:
+    known = catalog.current()
+    with OpenAIServer(keys=[KEY]).running() as server:
+        server.models = tuple(entry.upstream_id for entry in known.models.values() if entry.family == "gpt")
+        access = Access(known.endpoints, {}, frozenset({server.url[len("http://") : -len("/v1")]}))
+        accepted = await probing.probe("gpt", OwnKey(KEY, server.url, "chat"), known, access)
+        rejected = await probing.probe("gpt", OwnKey("sk-other", server.url, "responses"), known, access)
+    assert accepted.verdict == "ok"
+    assert rejected.verdict == "fail"
+    assert "HTTP status 401" in rejected.found
 
 
 async def test_route_checks_own_key_and_shows_only_its_prefix(

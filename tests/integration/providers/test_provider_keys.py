@@ -13,6 +13,7 @@ from backend.context import AppContext
 from backend.core.vault.vault import Vault
 from backend.integrations.providers import service
 from backend.integrations.providers.service import OwnKey
+from backend.skills.model_catalog import catalog
 from tests.integration.auth.conftest import World
 
 KEY = "sk-ant-plainly-visible-0123456789"
@@ -39,6 +40,22 @@ async def test_key_is_added_listed_replaced_and_deleted(client: httpx.AsyncClien
     assert (await client.delete("/v1/providers/claude", headers=headers)).status_code == 204
     deleted = await client.delete("/v1/providers/claude", headers=headers)
     assert (deleted.status_code, deleted.json()["code"]) == (404, "provider_key_not_found")
+
+
+async def test_server_of_project_may_speak_another_api(
+    client: httpx.AsyncClient, world: World, instance: AppContext
+) -> None:
+    project = await world.project("Acme")
+    headers = await world.key(project)
+    listed = await client.get("/v1/providers/gpt", headers=headers)
+    assert listed.json()["api"] == catalog.current().endpoint_of("gpt").api
+    set_ = await put(client, headers, "gpt", base_url="https://models.example.org", api="chat")
+    assert (set_.json()["api"], set_.json()["base_url"]) == ("chat", "https://models.example.org/v1")
+    async with instance.database.transaction() as session:
+        keys = await service.for_job(session, instance.vault, project.id)
+    assert keys == {"gpt": OwnKey(KEY, "https://models.example.org/v1", "chat")}
+    reset = await put(client, headers, "gpt", base_url="https://models.example.org/v1")
+    assert (reset.json()["api"], reset.json()["base_url"]) == ("messages", "https://models.example.org")
 
 
 async def test_key_is_not_stored_in_plaintext_and_is_available_to_jobs(
@@ -69,6 +86,7 @@ async def test_other_project_can_neither_see_nor_delete_key(client: httpx.AsyncC
 
 INVALID = [
     ({"base_url": "http://api.example.org"}, "not https"),
+    ({"api": "chat"}, "'api' is that of the server at 'base_url'"),
     ({"base_url": "https://127.0.0.1:8000"}, "PURAS_PROVIDER_HOSTS=127.0.0.1:8000"),
     ({"base_url": "https://169.254.169.254"}, "not a public address"),
     ({"base_url": "https://[::1]"}, "not a public address"),

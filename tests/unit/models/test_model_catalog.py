@@ -64,6 +64,22 @@ def test_operator_can_change_price_of_built_in_model(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "api", "expected"),
+    [
+        ("http://127.0.0.1:11434/v1/", "chat", "http://127.0.0.1:11434/v1"),
+        ("http://127.0.0.1:8080", "responses", "http://127.0.0.1:8080/v1"),
+        ("https://host/v1beta/openai/", "chat", "https://host/v1beta/openai"),
+        ("https://host/openai/v1", "responses", "https://host/openai/v1"),
+        ("https://host/api/v1", "messages", "https://host/api"),
+    ],
+)
+def test_base_url_is_that_of_the_api(file: Path, written: str, api: str, expected: str) -> None:
+    file.write_text(OWN.replace('"http://127.0.0.1:11434/v1/"', f'"{written}"\napi = "{api}"'))
+    endpoint = catalog.read(file).endpoint_of("ollama")
+    assert (endpoint.api, endpoint.base_url) == (api, expected)
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         (("[endpoints", "endpoints"), "not TOML"),
@@ -72,6 +88,8 @@ def test_operator_can_change_price_of_built_in_model(file: Path) -> None:
             "the endpoint 'olama' does not exist. Did you mean 'ollama'?",
         ),
         (("ollama/qwen3", "qwen3"), "models.qwen3.slug"),
+        (('/v1/"', '/v1/"\napi = "grpc"'), "endpoints.ollama.api"),
+        (('/v1/"', '/v1/"\napi = "chat"\ncounts_tokens = true'), "'counts_tokens' applies only"),
         (("ollama/qwen3", "claude/qwen3"), "its family 'claude' uses the endpoint 'anthropic'"),
         (("http://127.0.0.1:11434/v1/", "127.0.0.1:11434"), "not the URL of a server"),
         (("127.0.0.1:11434", "me:secret@127.0.0.1"), "contains more than a base URL"),
