@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 from backend.skills.manifest.types import Skill
@@ -12,6 +13,9 @@ from workers.llm.types import ToolSpec
 
 NAME: Final = "set_output"
 MAX_PROBLEMS: Final = 20
+_CODE: Final = re.compile(r"(?:```(?:json)?|<tool_call>)\s*([\[{].*?)\s*(?:```|</tool_call>)", re.DOTALL)
+_ARGUMENTS: Final = ("arguments", "parameters", "input")
+"""The names of the arguments in a call that a model writes as text."""
 _TEXT_TYPES: Final = frozenset({"string", "text"})
 
 
@@ -47,19 +51,45 @@ class FinishTool:
         )
 
     def from_text(self, text: str) -> Any | None:
-        """Return the result that a text reply is, or the text that ends the turn; None if it is neither."""
+        """Return the result that a text reply is, or the text that ends the turn; None if it is neither.
+
+        Weak models write the arguments of `set_output`, or a call of it, as text instead of calling it.
+        """
         if not text:
             return None
-        if self.text_field is None:
-            return text if self._ends_with_text else None
-        checked = self._output.check(text if self.text_field == "" else {self.text_field: text})
-        return None if checked.problems else checked.value
+        if self.text_field is not None:
+            checked = self._output.check(text if self.text_field == "" else {self.text_field: text})
+            return None if checked.problems else checked.value
+        arguments = self._written_arguments(text)
+        found = self.check(arguments) if arguments else None
+        if found is not None and not found.problems:
+            return found.value
+        return text if self._ends_with_text else None
+
+    def _written_arguments(self, text: str) -> dict[str, Any] | None:
+        """Return the arguments that a text contains as JSON: all of it, or its only block of code."""
+        blocks = _CODE.findall(text)
+        value = _json(blocks[0] if len(blocks) == 1 else text)
+        if isinstance(value, dict) and value.get("name") == NAME:
+            written = next((value[key] for key in _ARGUMENTS if key in value), None)
+            value = _json(written) if isinstance(written, str) else written
+        if self._is_wrapped and value is not None and not (isinstance(value, dict) and "value" in value):
+            return {"value": value}
+        return value if isinstance(value, dict) else None
 
     def _input_schema(self) -> Schema:
         schema: Schema = to_json_schema(all_required(self._schema))
         if self._is_wrapped:
             return {"type": "object", "properties": {"value": schema}, "required": ["value"]}
         return {**schema, "type": "object"}
+
+
+def _json(text: Any) -> Any:
+    """Return what a text is as JSON; None if it is something else."""
+    try:
+        return json.loads(text, strict=False)
+    except (TypeError, ValueError, RecursionError):
+        return None
 
 
 def complaint(checked: Checked) -> str:

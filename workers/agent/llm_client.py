@@ -50,8 +50,15 @@ class LLMClient:
         self.step = 0
         """The current step."""
 
-    async def reply(self, step: int, conversation: Conversation, tools: Sequence[ToolSpec]) -> Reply:
-        """Return the reply of the step: the stored one, else a new one.
+    async def reply(
+        self,
+        step: int,
+        conversation: Conversation,
+        tools: Sequence[ToolSpec],
+        *,
+        forced_tool: str | None = None,
+    ) -> Reply:
+        """Return the reply of the step: the stored one, else a new one, which must call `forced_tool`.
 
         Raises:
             Stop: a limit is reached, or the model refuses.
@@ -61,7 +68,7 @@ class LLMClient:
         self.step = step
         reply = self._assignment.journal.reply(step)
         if reply is None:
-            reply = await self._new_reply(step, conversation, tools)
+            reply = await self._new_reply(step, conversation, tools, forced_tool)
         elif self.compaction is not None:
             self.compaction.recall(step)
         if reply.stop_reason == "refusal":
@@ -85,7 +92,9 @@ class LLMClient:
         """Close the model."""
         await self._model.close()
 
-    async def _new_reply(self, step: int, conversation: Conversation, tools: Sequence[ToolSpec]) -> Reply:
+    async def _new_reply(
+        self, step: int, conversation: Conversation, tools: Sequence[ToolSpec], forced_tool: str | None
+    ) -> Reply:
         journal, budget = self._assignment.journal, self._budget
         if self._assignment.leaving.is_set():
             raise WorkerDraining
@@ -97,6 +106,7 @@ class LLMClient:
             min(MAX_OUTPUT_TOKENS, self._model.entry.max_output_tokens),
             self._assignment.skill.cache_ttl,
             self._measured(conversation),
+            forced_tool=forced_tool,
         )
         started = time.monotonic()
         raw_reply = await self._fitting_reply(step, prompt)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from workers.agent.assignment import AgentAssignment
 from workers.agent.conversation import Conversation, calls_of, text_blocks, text_of
+from workers.agent.finish_tool import NAME as FINISH
 from workers.agent.finish_tool import FinishTool
 from workers.agent.llm_client import LLMClient
 from workers.agent.stop_reasons import NoOutput, Truncated
@@ -56,7 +57,7 @@ async def run_agent(
     job = str(assignment.job_id)
     repeats = _RepeatLimit()
     for step in itertools.count(1):
-        reply = await llm_client.reply(step, conversation, tools.specs)
+        reply = await llm_client.reply(step, conversation, tools.specs, forced_tool=repeats.forced_tool)
         calls = calls_of(reply, step=step, job=job)
         if calls:
             results = await tools.run(calls)
@@ -88,6 +89,11 @@ class _RepeatLimit:
         """Reset the counts after a reply with progress."""
         self._nudges = self._cuts = 0
         self._text_of = ""
+
+    @property
+    def forced_tool(self) -> str | None:
+        """The tool that the next reply must call: after prose instead of a result, that which submits one."""
+        return FINISH if self._nudges else None
 
     def text_with(self, reply: Reply) -> str:
         """Return the text so far, with the parts of a reply that was cut off joined."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import pytest_asyncio
 from anthropic import AsyncAnthropic
@@ -27,9 +28,11 @@ from backend.embedded import Servers
 from backend.money.ledger import service as ledger
 from backend.skills.manifest.types import Skill
 from backend.skills.model_catalog import catalog
+from backend.skills.model_catalog.catalog import ApiName, CatalogueEntry, Endpoint
 from backend.storage.local import LocalStorage
 from tests.conftest import empty
 from tests.doubles.messages import MessagesServer
+from tests.doubles.openai_api import OpenAIServer
 from tests.integration.deployments.conftest import Project, Projects
 from workers.agent.assignment import AgentAssignment
 from workers.agent.environment import RunEnvironment
@@ -119,6 +122,12 @@ class Agents:
     project: Project
     instance: AppContext
     upstream: MessagesServer
+    openai: OpenAIServer | None = field(default=None, kw_only=True)
+    """The server that replies to models of other APIs than the Messages API."""
+    base_url: str = field(default="", kw_only=True)
+    """The URL of a real model; empty: the doubles reply."""
+    api: ApiName = field(default="messages", kw_only=True)
+    """The API of the models of the skill."""
     counts_tokens: bool = field(default=False, kw_only=True)
     """True if the length of prompts is requested from the upstream, whose replies are then charged by their length."""
     tools: list[Tool] = field(default_factory=list)
@@ -194,7 +203,9 @@ class Agents:
         return [*self.tools, *more, *self.tools_of(assignment)]
 
     async def _open_model(self, assignment: AgentAssignment, slug: str | None) -> Model:
-        client = AsyncAnthropic(base_url=self.upstream.url, api_key="key", max_retries=0)
+        if self.api != "messages":
+            return self._openai_model(catalog.current().get(slug or MODEL))
+        client = AsyncAnthropic(base_url=self.base_url or self.upstream.url, api_key="key", max_retries=0)
         entry = catalog.current().get(slug or MODEL)
         return MessagesModel(
             entry,
@@ -203,6 +214,22 @@ class Agents:
             self.retry_policy,
             owned=_Closing(client),
             counts_tokens=self.counts_tokens,
+        )
+
+    def _openai_model(self, entry: CatalogueEntry) -> Model:
+        from workers.llm.openai_api.model import open_model
+
+        url = self.base_url or (self.openai.url if self.openai else "")
+        http, timeout = httpx2.AsyncClient(), httpx2.Timeout(300)
+        return open_model(
+            entry,
+            Endpoint(base_url=url, api=self.api),
+            None,
+            margin=Margin(MARGIN_PCT),
+            retry_policy=self.retry_policy,
+            timeout=timeout,
+            http=http,
+            owned=http,
         )
 
     @asynccontextmanager

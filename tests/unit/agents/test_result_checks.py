@@ -53,3 +53,35 @@ def test_result_that_is_not_an_object_is_submitted_as_value() -> None:
 )
 def test_text_is_a_result_if_the_schema_needs_only_text(schema: dict[str, Any], result: Any) -> None:
     assert tool(schema).from_text("yes") == result
+
+
+PAIR = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ('{"a": 1, "b": 2}', {"a": 1, "b": 2}),
+        ('The result:\n```json\n{"a": 1, "b": 2}\n```', {"a": 1, "b": 2}),
+        ('{"name": "set_output", "parameters": {"a": 1, "b": 2}}', {"a": 1, "b": 2}),
+        (
+            '<tool_call>{"name": "set_output", "arguments": "{\\"a\\": 1, \\"b\\": 2}"}</tool_call>',
+            {"a": 1, "b": 2},
+        ),
+        ('{"a": 1}', None),
+        ("{}", None),
+        ('{"name": "other", "arguments": {"a": 1, "b": 2}}', None),
+        ('```json\n{"a": 1, "b": 2}\n```\nor\n```json\n{"a": 3, "b": 4}\n```', None),
+        ('I would say {"a": 1, "b": 2}', None),
+        ("[" * 10_000, None),
+    ],
+)
+def test_result_written_as_json_is_accepted_if_it_is_valid(text: str, result: Any) -> None:
+    assert tool(PAIR).from_text(text) == result
+
+
+def test_value_written_as_json_is_accepted() -> None:
+    finish = tool({"type": "array", "items": {"type": "integer"}})
+    assert finish.from_text("[1, 2]") == [1, 2]
+    assert finish.from_text('{"name": "set_output", "arguments": {"value": [1, 2]}}') == [1, 2]
+    assert finish.from_text("[1, true]") is None

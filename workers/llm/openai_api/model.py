@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import httpx2
-from openai import APIStatusError, AsyncOpenAI, AsyncStream, Omit
+from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, AsyncStream, Omit
 
 from backend.core import logs
 from backend.skills.model_catalog.catalog import CatalogueEntry, Endpoint
@@ -20,6 +20,7 @@ from workers.llm.openai_api.errors import FAULTS, fault_of
 from workers.llm.pricing import Margin, prompt_tokens, upstream_nanos, worst_case_nanos
 from workers.llm.retries import reply_with_retries
 from workers.llm.retry_policy import DEFAULT, RetryPolicy
+from workers.llm.streams import BrokenStream
 from workers.llm.types import Block, Closes, Label, Prompt, Reply, Retry, Tokens
 
 log = logs.get(__name__)
@@ -168,6 +169,9 @@ class OpenAIModel:
                 assembly.add(event)
         except FAULTS as error:
             if not assembly.is_complete:
+                is_lost = isinstance(error, APIConnectionError) and not isinstance(error, APITimeoutError)
+                if is_lost:  # the SDK has one error for this and for a connection that it could not make
+                    raise BrokenStream("the connection was lost") from error
                 raise
             log.info("connection lost after the reply", model=self.slug, error=type(error).__name__)
 
