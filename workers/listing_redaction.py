@@ -22,6 +22,7 @@ _VISIBLE_FIELDS: Final[dict[str, frozenset[str] | None]] = {
         }
     ),
     "model_retry": frozenset({"step"}),
+    "model_failover": frozenset({"step", "reason"}),
     "resumed": frozenset({"from_step"}),
     "sandbox": None,
     "function_start": frozenset({"name"}),

@@ -27,6 +27,8 @@ class AgentAssignment(Assignment):
     """The inline prompt of the request, instead of the skill's own."""
     model: str | None
     """Slug that the job or its skill requests; none: the default of the instance."""
+    fallback_models: tuple[str, ...] = ()
+    """Models that continue the run, in this order, if the one before cannot."""
     budget: Limits
     journal: Journal = field(repr=False)
     leaving: asyncio.Event = field(repr=False)
@@ -67,6 +69,7 @@ def for_agent(
         confirmed=manifest.confirmed | confirmed,
         prompt=job_attempt.prompt,
         model=job_attempt.model or skill.model,
+        fallback_models=() if job_attempt.model else skill.fallback_models,
         budget=Limits(
             steps=_least(job_ceilings.current().effective_steps(skill), own_limits.get("steps")),
             timeout_s=assignment.limits.timeout_s,

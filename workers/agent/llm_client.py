@@ -9,24 +9,42 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Final
+from typing import Final, Literal
 
 from backend.core.clock import now
-from backend.core.errors import Unavailable
-from backend.execution.events.types import OMITTED, ModelEscalatedEvent, ModelRetryEvent
+from backend.core.errors import PurasError, Unavailable
+from backend.execution.events.types import OMITTED, ModelEscalatedEvent, ModelFailoverEvent, ModelRetryEvent
 from backend.skills.manifest.types import Routing
 from workers.agent.assignment import AgentAssignment
 from workers.agent.compaction import Compaction
 from workers.agent.conversation import Conversation, calls_of
 from workers.agent.deltas import Deltas
 from workers.agent.limits import MAX_OUTPUT_TOKENS, Budget
-from workers.agent.stop_reasons import ModelNotResponding, Refused, WorkerDraining
-from workers.llm.errors import PromptTooLong
+from workers.agent.stop_reasons import ContextFull, CostCapped, ModelNotResponding, Refused, WorkerDraining
+from workers.llm.errors import (
+    ModelKeyMissing,
+    ModelKeyRefused,
+    ModelOverloaded,
+    ModelUnavailable,
+    PromptTooLong,
+)
 from workers.llm.types import Measured, Model, Prompt, Reply, Retry, ToolSpec
 from workers.recorder import BufferedRecorder
 
 FIRST_PAUSE_S: Final = 5.0
 MAX_PAUSE_S: Final = 300.0
+
+_FAILOVER_REASONS: Final[dict[type[Exception], Literal["outage", "key", "budget", "context"]]] = {
+    ModelNotResponding: "outage",
+    ModelOverloaded: "outage",
+    ModelUnavailable: "outage",
+    ModelKeyMissing: "key",
+    ModelKeyRefused: "key",
+    CostCapped: "budget",
+    ContextFull: "context",
+    PromptTooLong: "context",
+}
+"""The errors after which the next model of the skill's list continues."""
 
 OpenModel = Callable[[str], Awaitable[Model]]
 """Finds a model by its slug."""
@@ -42,6 +60,7 @@ class LLMClient:
         self._open_model = open_model
         self._assignment = assignment
         self._budget = budget
+        self._fallbacks = _later(assignment, model.slug)
         self._failures = 0
         self._has_escalated = False
         self._last_reply: Reply | None = None
@@ -69,8 +88,10 @@ class LLMClient:
         reply = self._assignment.journal.reply(step)
         if reply is None:
             reply = await self._new_reply(step, conversation, tools, forced_tool)
-        elif self.compaction is not None:
-            self.compaction.recall(step)
+        else:
+            await self._continue_with(reply.model)
+            if self.compaction is not None:
+                self.compaction.recall(step)
         if reply.stop_reason == "refusal":
             raise Refused(reply.model)
         self._last_reply = reply
@@ -99,7 +120,24 @@ class LLMClient:
         if self._assignment.leaving.is_set():
             raise WorkerDraining
         budget.check(step, tokens=journal.tokens)
-        prompt = Prompt(
+        started = time.monotonic()
+        while True:
+            try:
+                raw_reply = await self._fitting_reply(step, self._prompt(conversation, tools, forced_tool))
+                break
+            except tuple(_FAILOVER_REASONS) as error:
+                if not await self._fail_over(error, step):
+                    raise
+        reply = await self._assignment.guard.reply(raw_reply, step)
+        calls = calls_of(reply, step=step, job=str(self._assignment.job_id))
+        duration_s = time.monotonic() - started
+        await journal.store_reply(step, reply, calls, elapsed_s=budget.elapsed_s, duration_s=duration_s)
+        return reply
+
+    def _prompt(
+        self, conversation: Conversation, tools: Sequence[ToolSpec], forced_tool: str | None
+    ) -> Prompt:
+        return Prompt(
             conversation.system,
             conversation.messages,
             tools,
@@ -108,13 +146,32 @@ class LLMClient:
             self._measured(conversation),
             forced_tool=forced_tool,
         )
-        started = time.monotonic()
-        raw_reply = await self._fitting_reply(step, prompt)
-        reply = await self._assignment.guard.reply(raw_reply, step)
-        calls = calls_of(reply, step=step, job=str(self._assignment.job_id))
-        duration_s = time.monotonic() - started
-        await journal.store_reply(step, reply, calls, elapsed_s=budget.elapsed_s, duration_s=duration_s)
-        return reply
+
+    async def _fail_over(self, error: Exception, step: int) -> bool:
+        """Continue with the next model that has a key; return whether there is one.
+
+        The failed call has no reply, so only that of the next model is billed.
+        """
+        while self._fallbacks:
+            slug = self._fallbacks.pop(0)
+            try:
+                model = await self._open_model(slug)
+            except ModelKeyMissing:
+                continue
+            failed, self._model = self._model, model
+            await failed.close()
+            self._assignment.journal.recorder.record(failover_event(failed.slug, slug, error, step=step))
+            return True
+        return False
+
+    async def _continue_with(self, slug: str) -> None:
+        """Use the model of a stored reply if it is a later one of the list: an earlier attempt failed over to it."""
+        if slug not in self._fallbacks:
+            return
+        model = await self._open_model(slug)
+        await self._model.close()
+        self._model = model
+        self._fallbacks = self._fallbacks[self._fallbacks.index(slug) + 1 :]
 
     async def _fitting_reply(self, step: int, prompt: Prompt) -> Reply:
         """Return the reply to as much of the conversation as the model accepts."""
@@ -170,6 +227,7 @@ class LLMClient:
             on_text = _discard if self._assignment.guard.hides_partial_text else deltas.send
             return await self._model.reply(prompt, on_text, retried)
         except Unavailable as error:
+            deltas.restart()  # another model, or a later attempt, starts the reply again
             raise self._pause_or_error(error) from error
         finally:
             deltas.end()
@@ -192,6 +250,20 @@ class LLMClient:
             step=step,
         )
         self._assignment.journal.recorder.record(escalated)
+
+
+def failover_event(failed: str, to: str, error: Exception, *, step: int) -> ModelFailoverEvent:
+    """Return the event of a model that continues the run of another one."""
+    reason = next(reason for kind, reason in _FAILOVER_REASONS.items() if isinstance(error, kind))
+    cause = error.error if isinstance(error, ModelNotResponding) else error
+    message = cause.detail if isinstance(cause, PurasError) else str(cause)
+    return ModelFailoverEvent(from_=failed, to=to, reason=reason, error=message, step=step)
+
+
+def _later(assignment: AgentAssignment, slug: str) -> list[str]:
+    """Return the models of the list after this one."""
+    listed = [assignment.model, *assignment.fallback_models]
+    return [one for one in listed[listed.index(slug) + 1 :] if one] if slug in listed else []
 
 
 def _retry_event(step: int, retry: Retry) -> ModelRetryEvent:

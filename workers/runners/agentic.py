@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from typing import Any, Final
 
 from backend.core.errors import PurasError
@@ -18,13 +18,14 @@ from workers.agent.compaction import Compaction
 from workers.agent.conversation import Conversation
 from workers.agent.finish_tool import FinishTool
 from workers.agent.limits import Budget
-from workers.agent.llm_client import LLMClient
+from workers.agent.llm_client import LLMClient, failover_event
 from workers.agent.loop import run_agent
 from workers.agent.prompt import open_conversation, read_body
 from workers.agent.stop_reasons import ApprovalNeeded, OutOfTime, Pause, Stop, WalletEmpty
 from workers.agent.toolbox import Toolbox
 from workers.agent.tools.mocks import mocked
 from workers.agent.types import Tool, Workspace
+from workers.llm.errors import ModelKeyMissing
 from workers.llm.types import Model, Prompt
 from workers.types import Assignment, Failure, Measured, Outcome, Postponed, Recorder, Success
 
@@ -92,7 +93,7 @@ class AgenticRunner:
         await journal.read()
         budget = Budget(assignment.budget, earlier_s=journal.elapsed_s)
         stored = journal.initial_prompt or journal.fork_prompt or {}
-        model = await self._open_model(assignment, stored.get("model") or assignment.model)
+        model = await self._first_model(assignment, stored.get("model"))
         llm_client = LLMClient(model, lambda slug: self._open_model(assignment, slug), assignment, budget)
         try:
             if assignment.is_unpaid and model.worst_case_micros(_NOTHING, 1) > 0:
@@ -106,6 +107,20 @@ class AgenticRunner:
             raise OutOfTime(llm_client.step, assignment.budget.timeout_s) from None
         finally:
             await llm_client.close()
+
+    async def _first_model(self, assignment: AgentAssignment, stored: str | None) -> Model:
+        """Return the model that an earlier attempt started with, else the first of the skill's list with a key."""
+        slug = stored or assignment.model
+        try:
+            return await self._open_model(assignment, slug)
+        except ModelKeyMissing as missing:
+            for fallback in () if stored else assignment.fallback_models:
+                with suppress(ModelKeyMissing):
+                    model = await self._open_model(assignment, fallback)
+                    event = failover_event(str(slug), model.slug, missing, step=0)
+                    assignment.journal.recorder.record(event)
+                    return model
+            raise
 
     async def _run_agent(
         self, assignment: AgentAssignment, model: Model, llm_client: LLMClient, workspace: Workspace

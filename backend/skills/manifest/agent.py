@@ -12,7 +12,7 @@ from backend.skills.manifest import mcp_servers
 from backend.skills.manifest.files import SkillFile
 from backend.skills.manifest.keys import Part, fields_of
 from backend.skills.manifest.skill_reader import Reading, Section
-from backend.skills.manifest.types import MemoryUse, Routing, Tool
+from backend.skills.manifest.types import MAX_MODELS, MemoryUse, Routing, Tool
 from backend.skills.model_catalog import catalog
 from backend.skills.schemas.messages import shown
 
@@ -59,6 +59,21 @@ def check_routing(routing: Routing, section: Section) -> Routing:
     """Replace an empty list of reasons by the default."""
     check_models(routing, section)
     return routing if routing.on else routing.model_copy(update={"on": Routing.model_fields["on"].default})
+
+
+def fallback_models(section: Section) -> tuple[str, ...]:
+    """Return the models of a list after the first one, and report those that are not in the catalog."""
+    listed = section.value.get("model")
+    if not isinstance(listed, list):
+        return ()
+    names = [name for name in listed if isinstance(name, str)]
+    if not listed or len(listed) > MAX_MODELS or len(set(names)) < len(names):
+        section.error("model", f"'model' lists 1 to {MAX_MODELS} different models.")
+    for index, name in enumerate(names[1:], start=1):
+        problem = catalog.current().problem(name)
+        if problem:
+            section.error(("model", index), problem)
+    return tuple(names[1:])
 
 
 def check_models(part: Part, section: Section) -> None:

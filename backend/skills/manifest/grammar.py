@@ -82,7 +82,8 @@ def _check_skill(skill: SkillFile, section: Section) -> SkillFile:
     if entrypoint and not reading.is_agentic:
         _reject_keys_of_agents(section)
     found = skill.memory or agent.memory_without_key(section, reading, entrypoint)
-    return skill.model_copy(update={"entrypoint": entrypoint, "memory": found})
+    fallbacks = agent.fallback_models(section)
+    return skill.model_copy(update={"entrypoint": entrypoint, "memory": found, "fallback_models": fallbacks})
 
 
 def _check_input_schema(schema: Schema, section: Section, entrypoint: str) -> None:

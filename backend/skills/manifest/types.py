@@ -14,7 +14,7 @@ from pydantic import AliasChoices, Field, computed_field
 from backend.core.schemas import DEPRECATED
 from backend.skills.manifest.effects import ANY_TOOL, Effect, Effects, function_in, prompt_in, server_tool
 from backend.skills.manifest.keys import Key, Part, Variant
-from backend.skills.manifest.reader import read_value
+from backend.skills.manifest.reader import read_value, texts
 from backend.skills.manifest.values import (
     FUNCTION_RULE,
     LANE_RULE,
@@ -260,6 +260,18 @@ def _memory(section: Section, key: str) -> MemoryUse | None:
     return memory
 
 
+MAX_MODELS: Final = 5
+_MODEL_LIST: Final = {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_MODELS}
+
+
+def _model(section: Section, key: str) -> str | None:
+    """Return the model, or the first one of a list."""
+    if isinstance(section.raw(key), list):
+        return next(iter(texts(section, key)), None)
+    model: str | None = read_value(section, key, str)
+    return model
+
+
 class Rail(Part):
     """A guardrail on inputs, outputs or tool calls."""
 
@@ -335,8 +347,11 @@ class SkillKeys(Part):
     `api.example.org`, `*.example.org`, `api.example.org:8443`."""
     lane: Annotated[str | None, LANE_RULE] = None
     """Group of workers that run its jobs."""
-    model: Annotated[str | None, Key(catalog="models")] = None
-    """Language model of an agent."""
+    model: Annotated[str | None, Key(catalog="models", read=_model, shorthand=_MODEL_LIST)] = None
+    """Language model of an agent; or a list, of which the next one continues a run when one is unavailable, or the
+    budget or its context does not suffice."""
+    fallback_models: Annotated[tuple[str, ...], Key(is_derived=True)] = ()
+    """The other models of the list."""
     image_model: Annotated[str | None, Key(catalog="image")] = None
     """Model for images."""
     video_model: Annotated[str | None, Key(catalog="video")] = None

@@ -1281,7 +1281,7 @@ export interface JobCreate {
 }
 
 /** An event of a known type; later versions add types, and old jobs can have types that are no longer recorded. Treat those as `EventRead`. */
-export type JobEvent = QueuedEvent | StartedEvent | RequeuedEvent | WaitingEvent | ResumedEvent | ForkedEvent | ContinuedEvent | SucceededEvent | FailedEvent | CancelledEvent | LogEvent | ProgressEvent | DriveDeletedEvent | EnvironmentEvent | SandboxEvent | FunctionStartEvent | NetworkEvent | NetworkRefusedEvent | AgentStartEvent | ModelResponseEvent | ModelRetryEvent | ModelEscalatedEvent | ContextCompactedEvent | MemoryInjectedEvent | MemoryMissEvent | ToolUseEvent | ToolStartedEvent | ToolResultEvent | LimitsEvent | TimeoutEvent | CostCappedEvent | RailEvent | ApprovalRequiredEvent | ApprovalDecidedEvent | SubagentStartEvent | SubagentEndEvent | MediaEvent | WebEvent | EvalsEvent;
+export type JobEvent = QueuedEvent | StartedEvent | RequeuedEvent | WaitingEvent | ResumedEvent | ForkedEvent | ContinuedEvent | SucceededEvent | FailedEvent | CancelledEvent | LogEvent | ProgressEvent | DriveDeletedEvent | EnvironmentEvent | SandboxEvent | FunctionStartEvent | NetworkEvent | NetworkRefusedEvent | AgentStartEvent | ModelResponseEvent | ModelRetryEvent | ModelEscalatedEvent | ModelFailoverEvent | ContextCompactedEvent | MemoryInjectedEvent | MemoryMissEvent | ToolUseEvent | ToolStartedEvent | ToolResultEvent | LimitsEvent | TimeoutEvent | CostCappedEvent | RailEvent | ApprovalRequiredEvent | ApprovalDecidedEvent | SubagentStartEvent | SubagentEndEvent | MediaEvent | WebEvent | EvalsEvent;
 
 /** Lower limits for one job; those that its skill declares are the maximum. */
 export interface JobLimits {
@@ -2104,6 +2104,23 @@ export type ModelEscalatedEvent = EventRead & {
   };
   type: "model_escalated";
 };
+
+/** The next model of the skill's list continues the run. The failed call has no reply and is not billed. */
+export type ModelFailoverEvent = EventRead & ({
+  payload: {
+    /** The error of the failed call. */
+    error: string;
+    /** Slug of the model until now. */
+    from: string;
+    /** `outage`: it is overloaded or unavailable; `key`: it has no valid key; `budget`: a reply of it could cost more than what remains; `context`: the conversation is longer than its context. */
+    reason: "outage" | "key" | "budget" | "context";
+    /** Number of the step; 0: before the first one. */
+    step: number;
+    /** Slug of the model from now on. */
+    to: string;
+  };
+  type: "model_failover";
+});
 
 /** The skills that the key can call. */
 export interface ModelList {
@@ -3084,6 +3101,8 @@ export interface Skill {
   evals?: Grader[];
   /** Valid inputs that users can run with one click. */
   examples?: Example[];
+  /** The other models of the list. */
+  fallback_models?: string[];
   /** Model for images. */
   image_model?: string | null;
   /** Inputs of a job. */
@@ -3098,7 +3117,10 @@ export interface Skill {
   media_kinds?: string[];
   /** Access of the agent to its project's memory: tools, and a digest. */
   memory?: MemoryUse | null;
-  /** Language model of an agent. */
+  /**
+   * Language model of an agent; or a list, of which the next one continues a run when one is unavailable, or the
+   * budget or its context does not suffice.
+   */
   model?: string | null;
   /** `resize`, or `parent/sub` for a subskill. */
   name: string;

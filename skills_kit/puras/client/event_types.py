@@ -471,6 +471,31 @@ class ModelEscalatedEvent(_Event):
     payload: ModelEscalatedPayload
 
 
+ModelFailoverPayload = TypedDict(
+    "ModelFailoverPayload",
+    {
+        # Slug of the model until now.
+        "from": str,
+        # Slug of the model from now on.
+        "to": str,
+        # `outage`: it is overloaded or unavailable; `key`: it has no valid key; `budget`: a reply of it could cost more than what remains; `context`: the conversation is longer than its context.
+        "reason": Literal['outage', 'key', 'budget', 'context'],
+        # The error of the failed call.
+        "error": str,
+        # Number of the step; 0: before the first one.
+        "step": int,
+    },
+)
+"""The next model of the skill's list continues the run. The failed call has no reply and is not billed."""
+
+
+class ModelFailoverEvent(_Event):
+    """The next model of the skill's list continues the run. The failed call has no reply and is not billed."""
+
+    type: Literal["model_failover"]
+    payload: ModelFailoverPayload
+
+
 class ContextCompactedPayload(TypedDict):
     """Old results of tools were removed from the conversation to make room."""
 
@@ -873,6 +898,7 @@ JobEvent = (
     | ModelResponseEvent
     | ModelRetryEvent
     | ModelEscalatedEvent
+    | ModelFailoverEvent
     | ContextCompactedEvent
     | MemoryInjectedEvent
     | MemoryMissEvent

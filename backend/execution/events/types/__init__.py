@@ -16,6 +16,7 @@ from backend.execution.events.types.agent import (
     MemoryInjectedEvent,
     MemoryMissEvent,
     ModelEscalatedEvent,
+    ModelFailoverEvent,
     ModelResponseEvent,
     ModelRetryEvent,
     ToolResultEvent,
@@ -86,6 +87,7 @@ JobEvent = (
     | ModelResponseEvent
     | ModelRetryEvent
     | ModelEscalatedEvent
+    | ModelFailoverEvent
     | ContextCompactedEvent
     | MemoryInjectedEvent
     | MemoryMissEvent
@@ -152,6 +154,7 @@ __all__: Final = [
     "MemoryInjectedEvent",
     "MemoryMissEvent",
     "ModelEscalatedEvent",
+    "ModelFailoverEvent",
     "ModelResponseEvent",
     "ModelRetryEvent",
     "NetworkEvent",

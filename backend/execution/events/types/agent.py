@@ -113,6 +113,24 @@ class ModelEscalatedEvent(Event):
 
 
 @event_type
+class ModelFailoverEvent(Event):
+    """The next model of the skill's list continues the run. The failed call has no reply and is not billed."""
+
+    type: ClassVar[Literal["model_failover"]] = "model_failover"
+    from_: str
+    """Slug of the model until now."""
+    to: str
+    """Slug of the model from now on."""
+    reason: Literal["outage", "key", "budget", "context"]
+    """`outage`: it is overloaded or unavailable; `key`: it has no valid key; `budget`: a reply of it could cost more
+    than what remains; `context`: the conversation is longer than its context."""
+    error: str
+    """The error of the failed call."""
+    step: int
+    """Number of the step; 0: before the first one."""
+
+
+@event_type
 class ContextCompactedEvent(Event):
     """Old results of tools were removed from the conversation to make room."""
 
