@@ -1,17 +1,20 @@
-"""Commands that maintain an instance: `migrate`, `doctor`, `setup-link`."""
+"""Commands that maintain an instance: `migrate`, `doctor`, `setup-link`, `prices`."""
 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Annotated
 
+import httpx2
 import typer
 
 from backend import embedded
 from backend.config import Settings, settings
-from backend.operations import database, doctor
+from backend.operations import database, doctor, model_prices
 from backend.operations.up.welcome import setup_link
 from backend.sign_in import setup
+from backend.skills.model_catalog import catalog
 
 
 def register(app: typer.Typer) -> None:
@@ -19,6 +22,7 @@ def register(app: typer.Typer) -> None:
     app.command()(migrate)
     app.command("doctor")(examine)
     app.command("setup-link")(new_setup_link)
+    app.command("prices")(compare_prices)
 
 
 def migrate(
@@ -51,6 +55,35 @@ def examine(
     report = doctor.examine(settings(), on_supabase=on_supabase, create_buckets=create_buckets, probe=probe)
     typer.echo(report.as_json() if as_json else report.as_text())
     raise typer.Exit(1 if report.has_failed else 0)
+
+
+def compare_prices(
+    refresh: Annotated[
+        bool,
+        typer.Option("--refresh", help="Request the newest prices of the package's maintainers first."),
+    ] = False,
+    write: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the models with other prices to a file for PURAS_MODELS."),
+    ] = None,
+) -> None:
+    """Compare the prices of the model catalog with those of the package genai-prices."""
+    file = settings().models
+    known = catalog.read(Path(file) if file else None)
+    try:
+        prices, source = model_prices.snapshot(is_refreshed=refresh)
+    except (OSError, httpx2.HTTPError, ValueError) as error:
+        typer.echo(
+            f"The newest prices cannot be requested ({type(error).__name__}). Omit --refresh.", err=True
+        )
+        raise typer.Exit(1) from None
+    compared = list(model_prices.compare(list(known.models.values()), known.endpoints, prices))
+    typer.echo(f"Prices of {source}, in US dollars per million tokens: input / output")
+    for line in model_prices.lines(compared):
+        typer.echo(line)
+    if write is not None:
+        write.write_text(model_prices.as_catalog_file(compared, source), encoding="utf-8")
+        typer.echo(f"Written to {write}. Set PURAS_MODELS to this file, or copy its tables into yours.")
 
 
 def new_setup_link() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Set
 from typing import Any, Final
 
 from backend.skills.manifest.types import Skill
@@ -57,14 +58,20 @@ class FinishTool:
         """
         if not text:
             return None
-        if self.text_field is not None:
-            checked = self._output.check(text if self.text_field == "" else {self.text_field: text})
-            return None if checked.problems else checked.value
         arguments = self._written_arguments(text)
-        found = self.check(arguments) if arguments else None
-        if found is not None and not found.problems:
-            return found.value
-        return text if self._ends_with_text else None
+        if arguments and (self.text_field is None or self._property_names >= arguments.keys()):
+            found = self.check(arguments)
+            if not found.problems:
+                return found.value
+        if self.text_field is None:
+            return text if self._ends_with_text else None
+        checked = self._output.check(text if self.text_field == "" else {self.text_field: text})
+        return None if checked.problems else checked.value
+
+    @property
+    def _property_names(self) -> Set[str]:
+        properties = self._schema.get("properties")
+        return properties.keys() if isinstance(properties, dict) else frozenset()
 
     def _written_arguments(self, text: str) -> dict[str, Any] | None:
         """Return the arguments that a text contains as JSON: all of it, or its only block of code."""

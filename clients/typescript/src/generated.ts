@@ -2112,7 +2112,7 @@ export type ModelFailoverEvent = EventRead & ({
     error: string;
     /** Slug of the model until now. */
     from: string;
-    /** `outage`: it is overloaded or unavailable; `key`: it has no valid key; `budget`: a reply of it could cost more than what remains; `context`: the conversation is longer than its context. */
+    /** `outage`, `key`, `budget` or `context`: the reason why it cannot continue. */
     reason: "outage" | "key" | "budget" | "context";
     /** Number of the step; 0: before the first one. */
     step: number;

@@ -478,7 +478,7 @@ ModelFailoverPayload = TypedDict(
         "from": str,
         # Slug of the model from now on.
         "to": str,
-        # `outage`: it is overloaded or unavailable; `key`: it has no valid key; `budget`: a reply of it could cost more than what remains; `context`: the conversation is longer than its context.
+        # `outage`, `key`, `budget` or `context`: the reason why it cannot continue.
         "reason": Literal['outage', 'key', 'budget', 'context'],
         # The error of the failed call.
         "error": str,

@@ -37,6 +37,14 @@ def as_request(entry: CatalogueEntry, prompt: Prompt) -> dict[str, Any]:
     return request
 
 
+def structured(request: dict[str, Any]) -> dict[str, Any]:
+    """Return a request for the arguments of its only tool as text."""
+    function = request["tools"][0]["function"]
+    schema = {"name": function["name"], "schema": function["parameters"]}
+    kept = {name: value for name, value in request.items() if name not in ("tools", "tool_choice")}
+    return {**kept, "response_format": {"type": "json_schema", "json_schema": schema}}
+
+
 async def open_stream(client: AsyncOpenAI, request: dict[str, Any]) -> AsyncStream[ChatCompletionChunk]:
     """Send the request, and return the stream of chunks of its reply."""
     stream: AsyncStream[ChatCompletionChunk] = await client.chat.completions.create(**request, stream=True)
@@ -293,4 +301,4 @@ def _merge(details: list[dict[str, Any]], piece: Any) -> None:
         last[name] = (last.get(name) or "") + value if is_text else value
 
 
-__all__: Sequence[str] = ("NAME", "Assembly", "as_request", "open_stream")
+__all__: Sequence[str] = ("NAME", "Assembly", "as_request", "open_stream", "structured")

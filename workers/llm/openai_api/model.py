@@ -61,11 +61,14 @@ class Api(NamedTuple):
     name: str
     as_request: Callable[[CatalogueEntry, Prompt], dict[str, Any]]
     open_stream: Callable[[AsyncOpenAI, dict[str, Any]], Awaitable[AsyncStream[Any]]]
+    structured: Callable[[dict[str, Any]], dict[str, Any]]
     assembly: Callable[[Callable[[str], None], str, set[str]], _Assembly]
 
 
-CHAT = Api(chat.NAME, chat.as_request, chat.open_stream, chat.Assembly)
-RESPONSES = Api(responses.NAME, responses.as_request, responses.open_stream, responses.Assembly)
+CHAT = Api(chat.NAME, chat.as_request, chat.open_stream, chat.structured, chat.Assembly)
+RESPONSES = Api(
+    responses.NAME, responses.as_request, responses.open_stream, responses.structured, responses.Assembly
+)
 _APIS: Mapping[str, Api] = {api.name: api for api in (CHAT, RESPONSES)}
 
 
@@ -126,6 +129,8 @@ class OpenAIModel:
         async with stream:
             await self._read(stream, assembly)
         content = assembly.blocks()
+        if prompt.forced_tool and assembly.stop_reason == "end_turn":
+            unsupported.ignores_choice(str(self.client.base_url), self.entry.upstream_id)
         tokens = assembly.tokens or self._estimate(prompt, content)
         nanos = upstream_nanos(self.entry, tokens, cache_ttl=prompt.cache_ttl)
         return Reply(
@@ -144,7 +149,7 @@ class OpenAIModel:
         url, model = str(self.client.base_url), self.entry.upstream_id
         known = parts = unsupported.known(url, model)
         while True:
-            sent = unsupported.without(request, parts)
+            sent = unsupported.without(request, parts, self.api.structured)
             try:
                 stream = await self.api.open_stream(self.client, {**sent, **self._no_key()})
             except APIStatusError as error:

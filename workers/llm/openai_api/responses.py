@@ -39,6 +39,14 @@ def as_request(entry: CatalogueEntry, prompt: Prompt) -> dict[str, Any]:
     return request
 
 
+def structured(request: dict[str, Any]) -> dict[str, Any]:
+    """Return a request for the arguments of its only tool as text."""
+    tool = request["tools"][0]
+    form = {"type": "json_schema", "name": tool["name"], "schema": tool["parameters"], "strict": False}
+    kept = {name: value for name, value in request.items() if name not in ("tools", "tool_choice")}
+    return {**kept, "text": {"format": form}}
+
+
 async def open_stream(client: AsyncOpenAI, request: dict[str, Any]) -> AsyncStream[ResponseStreamEvent]:
     """Send the request, and return the stream of events of its reply."""
     stream: AsyncStream[ResponseStreamEvent] = await client.responses.create(**request, stream=True)

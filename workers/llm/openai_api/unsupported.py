@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, Final
 
 from openai import APIStatusError
@@ -16,7 +17,9 @@ from workers.llm.openai_api.errors import body_of
 
 OTHER_NAMES: Final = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 """The limit of a reply: OpenAI renamed it for reasoning models, which reject the former name."""
-OPTIONAL: Final = ("stream_options", "include", "tool_choice", "store")
+CHOICE: Final = "tool_choice"
+"""Its replacement is structured output: the arguments of the required tool as the text of the reply."""
+OPTIONAL: Final = ("stream_options", "include", CHOICE, "store", "response_format", "text")
 REASONING: Final = ("reasoning_content", "reasoning_details", "reasoning")
 """Fields of earlier replies."""
 _STATUSES: Final = frozenset({400, 404, 422, 501})
@@ -46,13 +49,22 @@ def remember(base_url: str, model: str, parts: Parts) -> None:
         _known.popitem(last=False)
 
 
+def ignores_choice(base_url: str, model: str) -> None:
+    """Remember that the server accepts the requirement of a tool, but its model replies with text."""
+    remember(base_url, model, known(base_url, model) | {CHOICE})
+
+
 def forget_all() -> None:
     """Forget what servers reject."""
     _known.clear()
 
 
-def without(request: dict[str, Any], parts: Parts) -> dict[str, Any]:
-    """Return the request without these parts."""
+def without(
+    request: dict[str, Any], parts: Parts, structured: Callable[[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the request without these parts; `structured` requires the arguments of its tool as text."""
+    if CHOICE in parts and CHOICE in request and not parts & {"response_format", "text"}:
+        request = structured(request)
     sent = {name: value for name, value in request.items() if name not in parts}
     for name in parts & OTHER_NAMES.keys() & request.keys():
         sent[OTHER_NAMES[name]] = request[name]

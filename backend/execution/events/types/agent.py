@@ -122,8 +122,7 @@ class ModelFailoverEvent(Event):
     to: str
     """Slug of the model from now on."""
     reason: Literal["outage", "key", "budget", "context"]
-    """`outage`: it is overloaded or unavailable; `key`: it has no valid key; `budget`: a reply of it could cost more
-    than what remains; `context`: the conversation is longer than its context."""
+    """`outage`, `key`, `budget` or `context`: the reason why it cannot continue."""
     error: str
     """The error of the failed call."""
     step: int
