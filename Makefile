@@ -1,5 +1,5 @@
 # Needs Python 3.11 or newer, make and git. Everything else is downloaded into .venv and .tools.
-.PHONY: help run test test-fast check audit format bench chaos pages environment settings openapi uv-pin pin-images wheels release-check clean
+.PHONY: help run test test-fast check audit format bench test-models chaos pages environment settings openapi uv-pin pin-images wheels release-check clean
 .DEFAULT_GOAL := help
 
 # With this variable, each new process compiles all modules of the project again.
@@ -45,6 +45,10 @@ chaos: pages ## Run the long chaos, attack, fuzz and property tests, print a tab
 	@.ci/environment --group fuzz
 	PURAS_CHAOS_ROUNDS=$${PURAS_CHAOS_ROUNDS:-10} $(BIN)/python -m pytest tests/chaos tests/contract/attack tests/fuzz tests/properties tests/integration/auth/test_random_requests.py -o timeout=3600
 	$(BIN)/python -m pytest tests/contract tests/integration tests/journeys -m slow
+
+test-models: environment ## Run agents on a small real model with the server of llama.cpp (200 MB)
+	@.ci/environment --group models
+	$(BIN)/python -m pytest tests/integration/agents/test_real_model.py -rs
 
 settings: environment ## Regenerate the pages of docs/ that are generated from code
 	$(BIN)/python -m backend.generators.settings_page

@@ -126,6 +126,8 @@ class Agents:
     """The server that replies to models of other APIs than the Messages API."""
     base_url: str = field(default="", kw_only=True)
     """The URL of a real model; empty: the doubles reply."""
+    max_output_tokens: int | None = field(default=None, kw_only=True)
+    """The longest reply of a real model; None: that of the catalog."""
     api: ApiName = field(default="messages", kw_only=True)
     """The API of the models of the skill."""
     counts_tokens: bool = field(default=False, kw_only=True)
@@ -203,10 +205,12 @@ class Agents:
         return [*self.tools, *more, *self.tools_of(assignment)]
 
     async def _open_model(self, assignment: AgentAssignment, slug: str | None) -> Model:
-        if self.api != "messages":
-            return self._openai_model(catalog.current().get(slug or MODEL))
-        client = AsyncAnthropic(base_url=self.base_url or self.upstream.url, api_key="key", max_retries=0)
         entry = catalog.current().get(slug or MODEL)
+        if self.max_output_tokens is not None:
+            entry = entry.model_copy(update={"max_output_tokens": self.max_output_tokens})
+        if self.api != "messages":
+            return self._openai_model(entry)
+        client = AsyncAnthropic(base_url=self.base_url or self.upstream.url, api_key="key", max_retries=0)
         return MessagesModel(
             entry,
             client,

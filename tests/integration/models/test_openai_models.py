@@ -445,6 +445,27 @@ async def test_unsupported_parameter_is_left_out_from_then_on(
     assert model_call.retries == []
 
 
+async def test_model_that_ignores_a_required_call_is_asked_for_structured_output(
+    server: OpenAIServer, api: Api
+) -> None:
+    submit = ToolSpec("set_output", "Submits.", {"type": "object", "properties": {"a": {"type": "integer"}}})
+    prose, written = says("I think it is 1."), says('{"a": 1}')
+    async with open_call(server, api, prose, written, says("later"), prose) as model_call:
+        for _ in range(2):
+            await model_call.ask(tools=[LIST, submit], forced_tool="set_output")
+        await model_call.ask(tools=[LIST, submit])
+        server.rejects = ("response_format", "text")
+        await model_call.ask(tools=[LIST, submit], forced_tool="set_output")
+    required, structured, ordinary, _, plain = server.bodies
+    assert required["tool_choice"] == "required"
+    assert not {"tools", "tool_choice"} & structured.keys()
+    form = structured["response_format"]["json_schema"] if api == "chat" else structured["text"]["format"]
+    assert (form["name"], form["schema"]) == ("set_output", submit.input_schema)
+    assert len(ordinary["tools"]) == 2
+    assert not {"tool_choice", "response_format", "text"} & plain.keys()
+    assert len(plain["tools"]) == 1
+
+
 async def test_cancelled_call_closes_its_connection(server: OpenAIServer, api: Api) -> None:
     release = threading.Event()
     held = says("one two three four five six").but(hold_after=4, release=release)
