@@ -75,7 +75,9 @@ class FinishTool:
 
     def _written_arguments(self, text: str) -> dict[str, Any] | None:
         """Return the arguments that a text contains as JSON: all of it, or its only block of code."""
-        blocks = _CODE.findall(text)
+        blocks = (
+            [] if self._ends_with_text else _CODE.findall(text)
+        )  # a turn of a conversation may contain code
         value = _json(blocks[0] if len(blocks) == 1 else text)
         if isinstance(value, dict) and value.get("name") == NAME:
             written = next((value[key] for key in _ARGUMENTS if key in value), None)
