@@ -26,6 +26,8 @@ params.n_ctx = int(sys.argv[3])
 params.n_parallel = 1
 params.use_jinja = True
 params.enable_chat_template = True
+params.sampling.temp = 0.0
+params.sampling.seed = 1
 server = xllamacpp.Server(params)
 threading.Event().wait()
 """

@@ -2106,21 +2106,21 @@ export type ModelEscalatedEvent = EventRead & {
 };
 
 /** The next model of the skill's list continues the run. The failed call has no reply and is not billed. */
-export type ModelFailoverEvent = EventRead & ({
+export type ModelFailoverEvent = EventRead & {
   payload: {
     /** The error of the failed call. */
     error: string;
     /** Slug of the model until now. */
     from: string;
     /** `outage`, `key`, `budget` or `context`: the reason why it cannot continue. */
-    reason: "outage" | "key" | "budget" | "context";
+    reason: string;
     /** Number of the step; 0: before the first one. */
     step: number;
     /** Slug of the model from now on. */
     to: string;
   };
   type: "model_failover";
-});
+};
 
 /** The skills that the key can call. */
 export interface ModelList {

@@ -479,7 +479,7 @@ ModelFailoverPayload = TypedDict(
         # Slug of the model from now on.
         "to": str,
         # `outage`, `key`, `budget` or `context`: the reason why it cannot continue.
-        "reason": Literal["outage", "key", "budget", "context"],
+        "reason": str,
         # The error of the failed call.
         "error": str,
         # Number of the step; 0: before the first one.

@@ -90,7 +90,9 @@ async def test_result_events_and_bill_are_the_same_in_each_api(agents: Agents, o
     jobs, events, receipts = [], [], []
     for api in APIS:
         set_api(agents, api)
-        agents.tools = [CountingTool()]
+        agents.tools = [
+            CountingTool(is_read_only=False)
+        ]  # one call after the other, so that events have one order
         server = script(agents, of_a_whole_run())
         job = await agents.run()
         assert (job["status"], job["result"], job["steps"]) == ("succeeded", DONE, 4), (api, job["error"])

@@ -121,7 +121,7 @@ class ModelFailoverEvent(Event):
     """Slug of the model until now."""
     to: str
     """Slug of the model from now on."""
-    reason: Literal["outage", "key", "budget", "context"]
+    reason: str
     """`outage`, `key`, `budget` or `context`: the reason why it cannot continue."""
     error: str
     """The error of the failed call."""
