@@ -13,39 +13,6 @@ from backend.core import version as release
 from backend.core.errors import PurasError
 from backend.operations.command_table import COMMANDS_BY_MODULE, MODULES_WITHOUT_TABLES
 
-COMMANDS_BY_MODULE: Final[Mapping[str, Mapping[str, str]]] = {
-    "up.command": {"up": "Run the whole instance in the foreground: databases, API, studio and workers."},
-    "demo.command": {
-        "env": "Print shell commands that set PURAS_API_BASE and PURAS_API_KEY of the demo project."
-    },
-    "serve_commands": {
-        "api": "Serve the API and the studio of an instance whose databases run.",
-        "worker": "Run worker processes for an instance whose databases run.",
-    },
-    "maintenance_commands": {
-        "migrate": "Migrate the database to the tables of this release, or back to those of an earlier release.",
-        "doctor": "Report the problems of this instance and how to fix them; exit code 1 if a check fails.",
-        "setup-link": "Print a new one-time link to create the owner account; earlier links stop working.",
-        "prices": "Compare the prices of the model catalog with those of the package genai-prices.",
-    },
-    "user_commands": {"project": "Manage projects.", "user": "Manage users."},
-    "money_commands": {
-        "topup": "Add credit to a project's wallet.",
-        "audit": "Verify every row of the ledger; exit code 1 if it has errors.",
-    },
-    "backup.commands": {
-        "backup": "Write a backup of this instance into one file while it runs: database, bundles, drives.",
-        "restore": "Restore a backup into an empty home, or an empty DATABASE_URL, completely or not at all.",
-    },
-    "deletion_commands": {
-        "retention": "Delete data past its retention period now; a running instance does this every hour."
-    },
-    "secret_keys": {"secrets": "Manage the key that encrypts secrets at rest."},
-}
-"""The commands of each module with their help text. Only the module of the requested command is imported."""
-MODULES_WITHOUT_TABLES: Final = ("up.command", "demo.command", "serve_commands")
-"""Modules that do not use tables."""
-
 
 def main() -> int:
     """Run the command. An error that the operator can fix is one message on stderr and exit code 1."""
