@@ -115,8 +115,9 @@ def reason_problems(root: Path) -> list[str]:
     """Return the differences between the direct dependencies and those that `docs/dependencies.md` explains."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     groups = project.get("dependency-groups", {}).values()
-    lines = chain(project["project"]["dependencies"], *groups)
-    named = {re.split(r"[\[<>=;~! ]", line, maxsplit=1)[0] for line in lines}
+    extras = project["project"].get("optional-dependencies", {}).values()
+    lines = chain(project["project"]["dependencies"], *extras, *groups)
+    named = {re.split(r"[\[<>=;~! ]", line, maxsplit=1)[0] for line in lines} - {project["project"]["name"]}
     page = (root / "docs" / "dependencies.md").read_text(encoding="utf-8")
     explained = set(re.findall(r"^\| `([a-z0-9-]+)` \|", page, flags=re.MULTILINE))
     return [

@@ -131,6 +131,10 @@ _KINDS: Final[Mapping[int, _Kind]] = {
     422: _Kind(400, "invalid_request_error"),
     429: _Kind(429, "rate_limit_error", "rate_limit_exceeded"),
 }
+_REPLACED: Final = frozenset(
+    {"type", "title", "status", "detail", "instance", "code", "errors", "job_error_code"}
+)
+"""Fields of an error that the format of OpenAI has in another form."""
 _UNKNOWN_MODEL: Final = frozenset(
     {"skill_not_found", "skillpack_not_found", "nothing_active", "subskill_not_submittable"}
 )
@@ -147,7 +151,7 @@ def as_openai(status: int, body: Mapping[str, Any]) -> exception_handlers.Format
         "code": kind.code or puras_code,
         "puras_code": puras_code,
     }
-    error |= {name: body[name] for name in ("job_id", "request_id", "retry_after_s") if name in body}
+    error |= {name: value for name, value in body.items() if name not in _REPLACED}
     # A repeated request would be another job, or needs credit first.
     is_final = puras_code in _JOB_CODES or kind.type == "insufficient_quota" or status == HTTPStatus.CONFLICT
     return exception_handlers.Formatted(

@@ -55,6 +55,16 @@ NOT_RUN: Final = (
         "pip install",
         "installs packages over the network; test_kit_wheel.py installs the kit",
     ),
+    NotRun(
+        "guides/models",
+        '"base_url": "https://llm.example.org/v1"',
+        "needs a server of models; tests/integration/providers/test_provider_keys.py sends the same request",
+    ),
+    NotRun(
+        "guides/models",
+        "puras-studio prices --refresh",
+        "downloads prices; tests/unit/models/test_model_prices.py compares those of the package",
+    ),
     NotRun("guides/openai-sdk", 'import OpenAI from "openai"', _NPM),
     NotRun("guides/openai-sdk", 'from "@ai-sdk/openai"', _NPM),
     NotRun("reference/mcp", "--transport http", "needs Claude Code; test_snippets.py does what it stores"),

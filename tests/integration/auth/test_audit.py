@@ -42,6 +42,8 @@ evals: {dataset: cases.jsonl, graders: [{name: form, kind: schema}]}
 NOT_AUDITED = {
     "POST /v1/jobs": "the row of the job contains its submitter, key and request",
     "POST /v1/skills/{name:path}/run": "the same",
+    "POST /v1/openai/chat/completions": "the same",
+    "POST /v1/openai/responses": "the same",
     "POST /v1/subagent/describe": "reads",
     "POST /v1/subagent/invoke": "the row of the subjob contains which job submitted it",
     "POST /v1/media/generate": "what a job creates is in its receipt and its events",

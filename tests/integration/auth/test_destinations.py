@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from backend.core.http.destinations import ALLOWED
+from tests.factories.errors import error_of
 
 EMBEDDED = [
     *("script", "style", "worker", "sharedworker", "serviceworker", "audioworklet", "paintworklet"),
@@ -49,7 +50,7 @@ async def test_no_route_is_served_as_a_script_style_or_frame(
     headers = await world.key(await world.project("Mine")) | {"Sec-Fetch-Dest": destination}
     for path in paths_of(app):
         response = await client.get(path, headers=headers)
-        assert (response.status_code, response.json()["code"]) == (403, "destination_rejected"), path
+        assert (response.status_code, error_of(response)["code"]) == (403, "destination_rejected"), path
         assert response.headers["x-content-type-options"] == "nosniff"
         assert response.headers["content-type"] == "application/json"
 
@@ -59,7 +60,7 @@ async def test_no_route_is_served_with_a_service_worker_header(
 ) -> None:
     for path in paths_of(app):
         response = await client.get(path, headers={"Service-Worker": "script"})
-        assert (response.status_code, response.json()["destination"]) == (403, "serviceworker"), path
+        assert (response.status_code, error_of(response)["destination"]) == (403, "serviceworker"), path
 
 
 @pytest.mark.parametrize("destination", sorted(ALLOWED))

@@ -42,6 +42,7 @@ from backend.money.ledger import service as ledger
 from backend.skills.archives.pack import pack_files
 from backend.storage.file_errors import BadDrivePath, FileReplaced
 from backend.storage.paths import parse_drive_path
+from tests.factories.errors import error_of
 from tests.factories.tenants import make_skill
 from tests.integration.auth.test_permissions import ROUTES, ask
 from workers.attempt.attempt import Attempt
@@ -111,7 +112,7 @@ async def test_each_route_needs_all_of_its_scopes_and_no_others(
                 response = await ask(client, route, project.id, headers)
                 assert response.status_code == 403, (missing, route, response.text)
                 if route[0] != "HEAD":
-                    assert response.json()["scope"] == missing
+                    assert error_of(response)["scope"] == missing
 
 
 async def test_granted_scope_is_shown_and_allows_only_its_routes(

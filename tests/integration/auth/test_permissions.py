@@ -18,6 +18,7 @@ from backend.core.http import query_parameters
 from backend.identity.api_keys.keys import Limits
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
+from tests.factories.errors import error_of
 
 Routes = Set[tuple[str, str]]
 
@@ -43,6 +44,8 @@ OWN_JOBS = {
     ("POST", "/v1/jobs/{job_id}/feedback"),
     ("POST", "/v1/jobs/{job_id}/fork"),
     ("POST", "/v1/jobs/{job_id}/replay"),
+    ("POST", "/v1/openai/chat/completions"),
+    ("POST", "/v1/openai/responses"),
     ("POST", "/v1/skills/{name}/run"),
 }
 """Routes that publishable keys and restricted keys can use."""
@@ -137,7 +140,7 @@ async def denied(
         response = await ask(client, route, project, headers)
         assert response.status_code != 401, route
         if response.status_code == 403:
-            assert route[0] == "HEAD" or response.json()["detail"]
+            assert route[0] == "HEAD" or error_of(response)["detail"]
             found.add(route)
     return found
 

@@ -19,6 +19,7 @@ from backend.identity.auth.rate_limits.sign_ins import MAX_BAD_KEYS
 from backend.identity.tables import ApiKey
 from tests.chaos.rounds import ROUNDS
 from tests.factories.description import openapi
+from tests.factories.errors import error_of
 
 SECRET = "the-victims-own-words"
 WORDS = [
@@ -151,4 +152,4 @@ def check(operation: Operation, kind: str, request: str, response: httpx.Respons
     if kind in ("none", "revoked") and not operation.path.startswith("/v1/drive/signed/"):
         assert response.status_code == 401, where
     if response.status_code >= 400:
-        assert {"detail", "code"} <= set(response.json()), where
+        assert {"detail", "code"} <= set(error_of(response)), where

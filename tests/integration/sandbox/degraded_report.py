@@ -18,6 +18,7 @@ if __name__ == "__main__":
     for number in (444, 445, 446):
         program += [step(EQUAL, 0, 1, number), step(RETURN, 0, 0, ERROR | errno.ENOSYS)]
     confine.seccomp([*program, step(RETURN, 0, 0, ALLOW)])
-    module = sys.argv[2]
-    sys.argv = [module, *sys.argv[3:]]
+    at = sys.argv.index("-m") + 1  # after options of the interpreter
+    module = sys.argv[at]
+    sys.argv = [module, *sys.argv[at + 1 :]]
     runpy.run_module(module, run_name="__main__")
