@@ -30,7 +30,7 @@ from workers.agent.tools.web_search import WebSearch
 from workers.agent.types import Tool, Workspace
 from workers.agent.web.access import MAX_HEAVY, RunEgress, egress_of
 from workers.agent.web.search import Engine, claude_search
-from workers.llm.types import Model
+from workers.llm.types import CurrentModel, Model
 from workers.sandbox.egress.network_use import NetworkUse
 
 
@@ -65,13 +65,13 @@ class RunEnvironment:
         self._inputs_rule = inputs_rule or Rule.of("public")
         self._engine = engine or Endpoint.of(context.settings)
 
-    def tools(self, assignment: AgentAssignment, model: Model) -> list[Tool]:
-        """Return the tools of the run with that model."""
+    def tools(self, assignment: AgentAssignment, current_model: CurrentModel) -> list[Tool]:
+        """Return the tools of the run with the model that it starts with."""
         journal = assignment.journal
         egress = internet_tools(
             egress_of(assignment.skill, journal.recorder, self._connector_of(assignment), self._heavy),
             None if assignment.is_listed else self._drive(assignment),
-            self._engine or claude_search(model),
+            self._engine or claude_search(current_model),
             lambda: assignment.budget.cap_micros - journal.spent_micros,
         )
         return [*egress, *media_tools(self._context), *memory_tools(self._context, assignment)]

@@ -69,6 +69,11 @@ class LLMClient:
         self.step = 0
         """The current step."""
 
+    @property
+    def model(self) -> Model:
+        """The model of the next reply."""
+        return self._model
+
     async def reply(
         self,
         step: int,

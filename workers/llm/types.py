@@ -162,3 +162,7 @@ class Model(Protocol):
 
     async def close(self) -> None:
         """Close connections."""
+
+
+CurrentModel = Callable[[], Model]
+"""Returns the model that a run uses now; after a failover or an escalation, the former one is closed."""

@@ -19,7 +19,7 @@ from workers.agent.workspace.workspace import open_workspace
 from workers.db_retry import DatabaseRetry
 from workers.llm.resolution import find_model, open_models
 from workers.llm.selection import Models
-from workers.llm.types import Model
+from workers.llm.types import CurrentModel, Model
 from workers.runners.agentic import AgenticRunner
 from workers.sandbox.host.executions.staged_drive import DRIVE_GONE
 from workers.sandbox.host.runtime import SandboxRuntime
@@ -61,13 +61,13 @@ def agentic_runner(context: AppContext, runtime: SandboxRuntime, models: Models)
 
     environment = RunEnvironment(context)
 
-    def list_tools(assignment: AgentAssignment, model: Model) -> list[Tool]:
-        confirmed = assignment.confirmed
+    def list_tools(assignment: AgentAssignment, current_model: CurrentModel) -> list[Tool]:
+        confirmed, entry = assignment.confirmed, current_model().entry
         workspace_tools_of_skill = workspace_tools(
-            assignment.skill, vision=model.entry.vision, pdf=model.entry.pdf, confirmed=confirmed
+            assignment.skill, vision=entry.vision, pdf=entry.pdf, confirmed=confirmed
         )
         kernel = kernel_tools(assignment.skill, lambda: assignment.journal.inputs_of(PYTHON), confirmed)
-        more = environment.tools(assignment, model)
+        more = environment.tools(assignment, current_model)
         return built_in_first(
             [*workspace_tools_of_skill, *kernel, *more, *subagent_tools(context, assignment)]
         )

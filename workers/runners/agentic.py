@@ -26,14 +26,14 @@ from workers.agent.toolbox import Toolbox
 from workers.agent.tools.mocks import mocked
 from workers.agent.types import Tool, Workspace
 from workers.llm.errors import ModelKeyMissing
-from workers.llm.types import Model, Prompt
+from workers.llm.types import CurrentModel, Model, Prompt
 from workers.types import Assignment, Failure, Measured, Outcome, Postponed, Recorder, Success
 
 OpenModel = Callable[[AgentAssignment, str | None], Awaitable[Model]]
 """Finds the model of a slug for the assignment's project; without one, the default of the instance."""
 OpenWorkspace = Callable[[AgentAssignment, Recorder], AbstractAsyncContextManager[Workspace]]
-ListTools = Callable[[AgentAssignment, Model], Sequence[Tool]]
-"""Returns the tools of the skill with that model, without `set_output`."""
+ListTools = Callable[[AgentAssignment, CurrentModel], Sequence[Tool]]
+"""Returns the tools of the skill with the model that the run starts with, without `set_output`."""
 OpenServers = Callable[[AgentAssignment, Model, Sequence[Tool]], AbstractAsyncContextManager[Sequence[Tool]]]
 """Opens the tools of MCP servers, in addition to those tools, for the duration of the run."""
 Stage = Callable[[AgentAssignment, Model, Workspace], Awaitable[Staged]]
@@ -127,7 +127,7 @@ class AgenticRunner:
     ) -> Any:
         llm_client.compaction = Compaction(assignment.journal, workspace)
         finish = FinishTool(assignment.skill, ends_with_text=assignment.journal.turn.accepts_text)
-        offered = self._list_tools(assignment, model)
+        offered = self._list_tools(assignment, lambda: llm_client.model)
         async with self._open_servers(assignment, model, offered) as more:
             every = mocked([*offered, *more], assignment.mocks)
             tools = Toolbox(every, finish, workspace, assignment.journal, assignment.guard)

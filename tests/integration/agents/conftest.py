@@ -40,7 +40,7 @@ from workers.agent.types import Tool, ToolCall, ToolError, ToolResult
 from workers.llm.anthropic import MessagesModel
 from workers.llm.pricing import Margin
 from workers.llm.retry_policy import RetryPolicy
-from workers.llm.types import Model, ToolSpec
+from workers.llm.types import CurrentModel, Model, ToolSpec
 from workers.runners.agentic import AgenticRunner
 from workers.supervisor import Supervisor
 from workers.types import Assignment, Recorder
@@ -130,6 +130,8 @@ class Agents:
     """The longest reply of a real model; None: that of the catalog."""
     api: ApiName = field(default="messages", kw_only=True)
     """The API of the models of the skill."""
+    family_apis: dict[str, ApiName] = field(default_factory=dict, kw_only=True)
+    """The APIs of families with another one."""
     counts_tokens: bool = field(default=False, kw_only=True)
     """True if the length of prompts is requested from the upstream, whose replies are then charged by their length."""
     tools: list[Tool] = field(default_factory=list)
@@ -200,16 +202,17 @@ class Agents:
             supervisor.stop()
             await running
 
-    def _list_tools(self, assignment: AgentAssignment, model: Model) -> list[Tool]:
-        more = self.environment.tools(assignment, model) if self.environment else ()
+    def _list_tools(self, assignment: AgentAssignment, current_model: CurrentModel) -> list[Tool]:
+        more = self.environment.tools(assignment, current_model) if self.environment else ()
         return [*self.tools, *more, *self.tools_of(assignment)]
 
     async def _open_model(self, assignment: AgentAssignment, slug: str | None) -> Model:
         entry = catalog.current().get(slug or MODEL)
         if self.max_output_tokens is not None:
             entry = entry.model_copy(update={"max_output_tokens": self.max_output_tokens})
-        if self.api != "messages":
-            return self._openai_model(entry)
+        api = self.family_apis.get(entry.family, self.api)
+        if api != "messages":
+            return self._openai_model(entry, api)
         client = AsyncAnthropic(base_url=self.base_url or self.upstream.url, api_key="key", max_retries=0)
         return MessagesModel(
             entry,
@@ -220,14 +223,14 @@ class Agents:
             counts_tokens=self.counts_tokens,
         )
 
-    def _openai_model(self, entry: CatalogueEntry) -> Model:
+    def _openai_model(self, entry: CatalogueEntry, api: ApiName) -> Model:
         from workers.llm.openai_api.model import open_model
 
         url = self.base_url or (self.openai.url if self.openai else "")
         http, timeout = httpx2.AsyncClient(), httpx2.Timeout(300)
         return open_model(
             entry,
-            Endpoint(base_url=url, api=self.api),
+            Endpoint(base_url=url, api=api),
             None,
             margin=Margin(MARGIN_PCT),
             retry_policy=self.retry_policy,
@@ -256,6 +259,13 @@ class _Closing:
 def upstream() -> Iterator[MessagesServer]:
     """Run the server that replies as every model."""
     with MessagesServer().running() as server:
+        yield server
+
+
+@pytest.fixture
+def openai() -> Iterator[OpenAIServer]:
+    """Run the server that replies as every model of the APIs of OpenAI."""
+    with OpenAIServer().running() as server:
         yield server
 
 

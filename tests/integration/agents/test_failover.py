@@ -8,8 +8,10 @@ import pytest
 
 from backend.money.ledger import audit
 from tests.doubles.messages import Answer, calls, refuses, says
+from tests.doubles.openai_api import OpenAIServer
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import Agents, CountingTool, bundle
+from workers.agent.environment import RunEnvironment
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -36,6 +38,47 @@ def by_model(agents: Agents, **scripts: list[Answer]) -> None:
         return left["first" if IDS[body["model"]] == FIRST else "second"].pop(0)
 
     agents.upstream.script = reply
+
+
+FOUND = {"type": "web_search_result", "title": "Owls", "url": "https://owls.example.org/"}
+SEARCHED = says(
+    {"type": "web_search_tool_result", "tool_use_id": "s1", "content": [FOUND]},
+    "They hunt at night.",
+    input_tokens=1_000,
+    output_tokens=10,
+)
+
+
+async def test_web_search_uses_the_model_that_continues_the_run(agents: Agents) -> None:
+    await agents.project.pushed(listed(FIRST, SECOND, more="network: public\n"))
+    agents.environment = RunEnvironment(agents.instance)
+    search = says(calls("web_search", query="owls"), input_tokens=20, output_tokens=2)
+    by_model(agents, first=[refuses(529)], second=[search, SEARCHED, submit_result()])
+    job = await agents.run()
+    assert (job["status"], job["result"]) == ("succeeded", DONE)
+    (result,) = [
+        one for one in await agents.payloads(job["id"], "tool_result") if one["tool"] == "web_search"
+    ]
+    assert (result["ok"], result["count"]) == (True, 1)
+    # At the price of the second model, with its margin: $1 and $5 per million tokens.
+    assert result["billed_micros"] == (1_000 + 10 * 5) * 120 // 100
+    assert [IDS[body["model"]] for body in agents.upstream.bodies] == [FIRST, SECOND, SECOND, SECOND]
+
+
+async def test_model_without_web_search_learns_that_it_has_none(agents: Agents, openai: OpenAIServer) -> None:
+    await agents.project.pushed(listed(FIRST, "gpt/5-mini", more="network: public\n"))
+    agents.environment, agents.openai = RunEnvironment(agents.instance), openai
+    agents.family_apis = {"gpt": "chat"}
+    agents.upstream.script = [refuses(529)]
+    openai.script = [says(calls("web_search", query="owls")), submit_result()]
+    job = await agents.run()
+    assert (job["status"], job["result"]) == ("succeeded", DONE)
+    (result,) = [
+        one for one in await agents.payloads(job["id"], "tool_result") if one["tool"] == "web_search"
+    ]
+    assert not result["ok"]
+    assert "has no web search" in result["preview"]
+    assert agents.upstream.asked == 1
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -23,12 +23,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 APIS: tuple[ApiName, ...] = ("messages", "chat", "responses")
 QUICK = RetryPolicy(attempts=3, first_wait_s=0.001, max_backoff_s=0.002)
 _VARYING = {"duration_ms", "tool_use_id", "job_id", "worker_id", "wait_s", "blocks", "attempt_id", "id"}
-
-
-@pytest.fixture
-def openai() -> Iterator[OpenAIServer]:
-    with OpenAIServer().running() as server:
-        yield server
 
 
 @pytest.fixture(params=APIS)

@@ -134,7 +134,8 @@ async def test_claude_uses_its_own_search_tool(workspace: PlainWorkspace, web: W
     async with AsyncAnthropic(
         base_url=f"http://127.0.0.1:{web.port}", api_key="key", max_retries=0
     ) as client:
-        engine = claude_search(MessagesModel(entry, client, Margin(20), RetryPolicy(attempts=1)))
+        model = MessagesModel(entry, client, Margin(20), RetryPolicy(attempts=1))
+        engine = claude_search(lambda: model)
         assert engine is not None
         result = await workspace.call(tool(engine), query="owls")
         assert "$0.0001 are left" in await workspace.call_error(tool(engine, 100), query="owls")
@@ -156,4 +157,5 @@ async def test_claude_uses_its_own_search_tool(workspace: PlainWorkspace, web: W
 def test_other_models_have_no_own_search() -> None:
     entry = catalog.current().get("claude/haiku-4-5").model_copy(update={"slug": "openai/x"})
     client = AsyncAnthropic(base_url="http://127.0.0.1:9", api_key="key")
-    assert claude_search(MessagesModel(entry, client, Margin(20))) is None
+    model = MessagesModel(entry, client, Margin(20))
+    assert claude_search(lambda: model) is None

@@ -15,7 +15,7 @@ from backend.money.ledger.service import LineItem
 from workers.llm.anthropic import MessagesModel
 from workers.llm.pricing import upstream_nanos
 from workers.llm.provider_errors import fault_of
-from workers.llm.types import Message, Model, Prompt, Tokens
+from workers.llm.types import CurrentModel, Message, Model, Prompt, Tokens
 
 __all__ = ["Engine", "Found", "Hit"]
 
@@ -44,55 +44,66 @@ _TIMEOUT_S: Final = 90.0
 _TOOL: Final = {"type": "web_search_20250305", "name": "web_search", "max_uses": 1}
 
 
-def claude_search(model: Model) -> ClaudeSearch | None:
+def claude_search(current_model: CurrentModel) -> ClaudeSearch | None:
     """Return the search engine of a run's model, if it is Claude with a key."""
-    if isinstance(model, MessagesModel) and model.entry.family == FAMILY:
-        return ClaudeSearch(model)
-    return None
+    return ClaudeSearch(current_model) if _as_claude(current_model()) else None
 
 
 @dataclass(frozen=True, slots=True)
 class ClaudeSearch:
-    """Searches with the key and at the price of the run's model."""
+    """Searches with the key and at the price of the model that the run uses at the time of the search."""
 
-    model: MessagesModel
+    current_model: CurrentModel
     timeout_s: float = _TIMEOUT_S
 
     def worst_case_micros(self, query: str) -> int:
         """Return the cost of the search, and of a prompt with the longest search results."""
+        model = _as_claude(self.current_model())
+        if model is None:
+            return 0  # it fails without a request
         prompt = Prompt("", _messages(query), (), _MAX_TOKENS)
-        tokens = self.model.worst_case_micros(prompt, _MAX_TOKENS)
-        found = upstream_nanos(self.model.entry, Tokens(input=_RESULT_TOKENS))
-        return tokens + self.model.margin.billed_micros(found + _SEARCH_NANOS)
+        tokens = model.worst_case_micros(prompt, _MAX_TOKENS)
+        found = upstream_nanos(model.entry, Tokens(input=_RESULT_TOKENS))
+        return tokens + model.margin.billed_micros(found + _SEARCH_NANOS)
 
     async def find(self, query: str, max_results: int) -> Found:
         """Search; see `Engine.find`."""
-        entry = self.model.entry
+        current = self.current_model()
+        model = _as_claude(current)
+        if model is None:
+            raise SearchFailed(
+                f"The model {current.slug!r}, which continues this run, has no web search. Continue without it."
+            )
+        entry = model.entry
         try:
             async with asyncio.timeout(self.timeout_s):
-                message = await self.model.client.beta.messages.create(**_request(entry.upstream_id, query))
+                message = await model.client.beta.messages.create(**_request(entry.upstream_id, query))
         except (AnthropicError, OSError) as error:
-            fault = fault_of(error, entry, is_own_key=self.model.margin.is_own_key)
+            fault = fault_of(error, entry, is_own_key=model.margin.is_own_key)
             raise SearchFailed(
                 f"The search failed ({fault.reason}). Try again later, or continue without it."
             ) from None
         body = message.model_dump(mode="json")
-        return Found(
-            list(_hits(body["content"]))[:max_results], self._used(body["usage"]), _summary(body["content"])
-        )
+        hits = list(_hits(body["content"]))[:max_results]
+        return Found(hits, _used(model, body["usage"]), _summary(body["content"]))
 
-    def _used(self, usage: dict[str, Any]) -> LineItem:
-        tokens = Tokens(
-            input=usage["input_tokens"],
-            output=usage["output_tokens"],
-            cache_write=usage.get("cache_creation_input_tokens") or 0,
-            cache_read=usage.get("cache_read_input_tokens") or 0,
-        )
-        searches = int((usage.get("server_tool_use") or {}).get("web_search_requests") or 0)
-        nanos = upstream_nanos(self.model.entry, tokens) + searches * _SEARCH_NANOS
-        quantity = {"searches": searches, "input_tokens": tokens.prompt, "output_tokens": tokens.output}
-        billed = self.model.margin.billed_micros(nanos)
-        return LineItem("web", quantity, nanos, billed, provider=FAMILY, model=self.model.slug)
+
+def _as_claude(model: Model) -> MessagesModel | None:
+    return model if isinstance(model, MessagesModel) and model.entry.family == FAMILY else None
+
+
+def _used(model: MessagesModel, usage: dict[str, Any]) -> LineItem:
+    tokens = Tokens(
+        input=usage["input_tokens"],
+        output=usage["output_tokens"],
+        cache_write=usage.get("cache_creation_input_tokens") or 0,
+        cache_read=usage.get("cache_read_input_tokens") or 0,
+    )
+    searches = int((usage.get("server_tool_use") or {}).get("web_search_requests") or 0)
+    nanos = upstream_nanos(model.entry, tokens) + searches * _SEARCH_NANOS
+    quantity = {"searches": searches, "input_tokens": tokens.prompt, "output_tokens": tokens.output}
+    billed = model.margin.billed_micros(nanos)
+    return LineItem("web", quantity, nanos, billed, provider=FAMILY, model=model.slug)
 
 
 def _request(upstream_id: str, query: str) -> dict[str, Any]:
