@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -76,7 +77,11 @@ async def receipt(session: AsyncSession, principal: Principal, job_id: UUID) -> 
         forgiven_micros=forgiven,
         over_cap_micros=over_cap,
         cap_micros=job.cap_micros,
-        notes=[*_notes_of_called(job), *_notes(job, cost, forgiven, over_cap)],
+        notes=[
+            *_notes_of_called(job),
+            *_notes(job, cost, forgiven, over_cap),
+            *_notes_of_estimates(lines),
+        ],
         lines=sorted(shown, key=lambda line: (line.kind != "listing", line.at)),
     )
 
@@ -86,6 +91,17 @@ def _notes_of_called(job: Job) -> list[str]:
         return []
     when = "will be paid with" if job.bill == "owed" else "was settled with"
     return [f"It {when} the job that called it, {job.parent_job_id}, with the outcome of that job."]
+
+
+def _notes_of_estimates(lines: Sequence[UsageEvent]) -> list[str]:
+    count = sum(line.is_estimated for line in lines)
+    if not count:
+        return []
+    replies = "one reply" if count == 1 else f"{count} replies"
+    return [
+        f"The provider reported no usage for {replies}. "
+        "The tokens and the price are estimated by the length of the texts."
+    ]
 
 
 def _notes(job: Job, cost_micros: int, forgiven_micros: int, over_cap_micros: int) -> list[str]:

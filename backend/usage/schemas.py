@@ -111,6 +111,8 @@ class ReceiptLine(Schema):
     quantity: dict[str, Any]
     """The measured quantities, with units in the names: tokens of a model with those of its cache, seconds,
     images…"""
+    is_estimated: bool = False
+    """True: the provider reported no usage, so the quantity and the price are estimated by the length of the texts."""
     attempt: int
     step: int | None
     """Number of the step of an agent."""
@@ -125,7 +127,17 @@ class ReceiptLine(Schema):
     @classmethod
     def of(cls, used: UsageEvent, *, shows_upstream: bool) -> Self:
         """Return the line of a line item."""
-        same = ("kind", "provider", "model", "label", "quantity", "attempt", "step", "billed_micros")
+        same = (
+            "kind",
+            "provider",
+            "model",
+            "label",
+            "quantity",
+            "is_estimated",
+            "attempt",
+            "step",
+            "billed_micros",
+        )
         return cls(
             **{name: getattr(used, name) for name in same},
             charged_micros=used.billed_micros - used.waived_micros,

@@ -195,6 +195,8 @@ class Journal:
         ]
         usage: dict[str, Any] = {"model_calls": step, "model": reply.model}
         usage |= {f"{name}_tokens": number for name, number in asdict(self._counts).items()}
+        if reply.is_estimated:
+            usage["is_estimated"] = True
         if reply.label:  # readers of the job must see that no language model ran
             usage["label"] = reply.label
         if reply.simulated_from:

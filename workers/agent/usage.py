@@ -35,6 +35,7 @@ def response_event(step: int, reply: Reply, *, duration_s: float) -> ModelRespon
         duration_ms=round(duration_s * 1000, 3),
         cleared_input_tokens=reply.cleared_tokens or OMITTED,
         label=reply.label or OMITTED,
+        is_estimated=reply.is_estimated or OMITTED,
         blocks=blocks if is_inline else OMITTED,
         blocks_bytes=OMITTED if is_inline else size,
         blocks_in=OMITTED if is_inline else f"journal/{step}",
@@ -86,6 +87,7 @@ def model_used(reply: Reply) -> LineItem:
         provider=reply.model.partition("/")[0],
         model=reply.model,
         label=reply.label,
+        is_estimated=reply.is_estimated,
     )
 
 

@@ -91,6 +91,8 @@ class Reply:
     """Whether a part of the prompt was read from the cache."""
     request_id: str = ""
     label: Label = ""
+    is_estimated: bool = False
+    """Whether the upstream reported no usage, so that the tokens are estimated by the length of the texts."""
     cleared_tokens: int = 0
     """Tokens of old tool results that the upstream removed from the conversation."""
     simulated_from: str = ""

@@ -91,12 +91,12 @@ with job as (
   set kind = excluded.kind, attempt = excluded.attempt, content = excluded.content, created_at = excluded.created_at
 ), used as (
   insert into usage_events (id, project_id, job_id, attempt, kind, provider, model, quantity, upstream_nanos,
-                            billed_micros, label, step, created_at)
+                            billed_micros, label, is_estimated, step, created_at)
   select u.id, job.project_id, job.id, :attempt, u.kind, u.provider, u.model, u.quantity, u.upstream_nanos,
-         u.billed_micros, u.label, :step, clock_timestamp()
+         u.billed_micros, u.label, u.is_estimated, :step, clock_timestamp()
   from job, jsonb_to_recordset(cast(:used as jsonb)) as u(
     id uuid, kind text, provider text, model text, quantity jsonb, upstream_nanos bigint, billed_micros bigint,
-    label text
+    label text, is_estimated boolean
   )
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
@@ -215,4 +215,5 @@ def _item_row(item: LineItem) -> dict[str, Any]:
         "upstream_nanos": item.upstream_nanos,
         "billed_micros": item.billed_micros,
         "label": item.label,
+        "is_estimated": item.is_estimated,
     }

@@ -36,6 +36,8 @@ class LineItem:
     """`rehearsal`, `recording`, `local`; empty: bought upstream."""
     step: int | None = None
     """Number of the step of an agent."""
+    is_estimated: bool = False
+    """Whether the quantities are estimated, since the provider reported none."""
 
 
 class JobSpending(NamedTuple):
@@ -74,12 +76,12 @@ with job as (
   returning id, project_id, used_micros, called_used_micros, reserved_micros, price_micros
 ), line as (
   insert into usage_events (id, project_id, job_id, attempt, kind, provider, model, quantity, upstream_nanos,
-                            billed_micros, label, step, created_at)
+                            billed_micros, label, step, is_estimated, created_at)
   select gen_random_uuid(), job.project_id, job.id, :attempt, u.kind, u.provider, u.model, u.quantity,
-         u.upstream_nanos, u.billed_micros, u.label, u.step, clock_timestamp()
+         u.upstream_nanos, u.billed_micros, u.label, u.step, u.is_estimated, clock_timestamp()
   from job, jsonb_to_recordset(cast(:used as jsonb)) as u(
     kind text, provider text, model text, quantity jsonb, upstream_nanos bigint, billed_micros bigint, label text,
-    step int
+    step int, is_estimated boolean
   )
 )
 select used_micros, greatest(0, reserved_micros - price_micros - used_micros - called_used_micros) as remaining_micros

@@ -103,6 +103,8 @@ class UsageEvent(SQLModel, table=True):
     """`rehearsal`, `recording`, `local`; empty: bought upstream."""
     step: int | None = None
     """Number of the step of an agent."""
+    is_estimated: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    """Whether the quantity is estimated, since the provider reported none."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
 
 

@@ -2172,6 +2172,8 @@ export type ModelResponseEvent = EventRead & ({
     duration_ms: number;
     /** Tokens of the prompt that were not cached. */
     input_tokens: number;
+    /** True: the server reported no usage, so the tokens and the price are estimated by the length of the texts. */
+    is_estimated?: boolean;
     /** The replacement of the language model: a simulation or a recording. */
     label?: string;
     /** Slug of the model. */
@@ -2667,6 +2669,8 @@ export interface ReceiptLine {
   billed_micros: number;
   /** The part that was charged; less if it was forgiven, or exceeded the reservation. */
   charged_micros: number;
+  /** True: the provider reported no usage, so the quantity and the price are estimated by the length of the texts. */
+  is_estimated?: boolean;
   /** ID of the subjob, whose receipt has its line items. */
   job_id?: string | null;
   /** `compute`, `model`, `media`, `web`, `listing`; `subagent`: a subjob. */

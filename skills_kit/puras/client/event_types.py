@@ -400,6 +400,8 @@ class ModelResponsePayload(TypedDict):
     """Tokens of old results that the provider removed from the prompt; present if it removed any."""
     label: NotRequired[str]
     """The replacement of the language model: a simulation or a recording."""
+    is_estimated: NotRequired[bool]
+    """True: the server reported no usage, so the tokens and the price are estimated by the length of the texts."""
     blocks: NotRequired[list[dict[str, Any]]]
     """The reply: blocks of text, of thinking and of calls of tools."""
     blocks_bytes: NotRequired[int]

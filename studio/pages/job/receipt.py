@@ -30,6 +30,7 @@ class Line:
     what: str
     detail: str
     label: str
+    is_estimated: bool
     quantity: str
     step: str
     upstream: str
@@ -74,6 +75,7 @@ def _line(line: ReceiptLine) -> Line:
         what=_KINDS.get(line.kind, line.kind),
         detail=line.model or line.provider,
         label=line.label,
+        is_estimated=line.is_estimated,
         quantity=", ".join(
             f"{amount:,} {name.replace('_', ' ')}"
             if isinstance(amount, int)
@@ -116,7 +118,12 @@ def _row(line: rx.Var[Line]) -> rx.Component:
             rx.el.span(line.detail, class_name="t2"),
             rx.cond(line.label != "", rx.fragment(" ", tag(line.label))),
         ),
-        rx.el.td(line.quantity, class_name="t2", title=line.quantity),
+        rx.el.td(
+            line.quantity,
+            rx.cond(line.is_estimated, rx.fragment(" ", tag("Estimated")), None),
+            class_name="t2",
+            title=line.quantity,
+        ),
         rx.el.td(line.step, class_name="num"),
         rx.el.td(line.upstream, class_name="num t2"),
         rx.el.td(line.billed, class_name="num"),

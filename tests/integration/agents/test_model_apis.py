@@ -173,6 +173,30 @@ async def test_result_written_as_text_is_accepted(agents: Agents, openai: OpenAI
     assert (job["status"], job["result"], server.asked) == ("succeeded", DONE, 1)
 
 
+async def test_estimated_usage_is_marked_on_the_receipt(agents: Agents, openai: OpenAIServer) -> None:
+    agents.openai, agents.tools = openai, [CountingTool()]
+    set_api(agents, "chat")
+    look = says(calls("look", at="a tree"), input_tokens=20, output_tokens=2)
+
+    def reply(body: dict[str, Any]) -> Answer:
+        openai.reports_usage = openai.asked == 1
+        return look if openai.asked == 1 else says(calls("set_output", **DONE))
+
+    script(agents, reply)
+    job = await agents.run()
+    receipt = (await agents.project.http.get(f"/v1/jobs/{job['id']}/receipt")).json()
+    lines = [line for line in receipt["lines"] if line["kind"] == "model"]
+    assert [(line["step"], line["is_estimated"]) for line in lines] == [(1, False), (2, True)]
+    assert lines[1]["quantity"]["input_tokens"] > 22
+    assert receipt["notes"] == [
+        "The provider reported no usage for one reply. "
+        "The tokens and the price are estimated by the length of the texts."
+    ]
+    responses = await agents.payloads(job["id"], "model_response")
+    assert [one.get("is_estimated") for one in responses] == [None, True]
+    assert job["usage"]["is_estimated"] is True
+
+
 async def test_refusal_and_content_filter_end_the_run(agents: Agents, api: ApiName) -> None:
     script(agents, [says("No.", stop_reason="refusal")])
     job = await agents.run()

@@ -126,6 +126,7 @@ async def test_each_kind_of_token_is_charged_once(server: OpenAIServer, api: Api
     assert reply.upstream_nanos == 7 * 1_250 + 11 * 10_000 + 100 * 1_250 + 1_000 * 125
     assert reply.billed_micros == -(-reply.upstream_nanos * 120 // 100_000)
     assert reply.cache_hit
+    assert not reply.is_estimated
 
 
 async def test_own_key_of_project_is_billed_nothing(server: OpenAIServer, api: Api) -> None:
@@ -143,6 +144,7 @@ async def test_reply_without_usage_is_charged_by_its_length(server: OpenAIServer
     assert reply.tokens.input > 100
     assert 400 < reply.tokens.output < 700
     assert reply.billed_micros > 0
+    assert reply.is_estimated
 
 
 async def test_connection_lost_after_the_reply_is_not_billed_twice(server: OpenAIServer, api: Api) -> None:

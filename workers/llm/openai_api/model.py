@@ -141,6 +141,7 @@ class OpenAIModel:
             upstream_nanos=nanos,
             billed_micros=self.margin.billed_micros(nanos),
             cache_hit=tokens.cache_read > 0,
+            is_estimated=assembly.tokens is None,
             request_id=stream.response.headers.get("x-request-id") or assembly.reply_id,
         )
 

@@ -64,6 +64,8 @@ class ModelResponseEvent(Event):
     """Tokens of old results that the provider removed from the prompt; present if it removed any."""
     label: str | Omitted = OMITTED
     """The replacement of the language model: a simulation or a recording."""
+    is_estimated: bool | Omitted = OMITTED
+    """True: the server reported no usage, so the tokens and the price are estimated by the length of the texts."""
     blocks: list[dict[str, Any]] | Omitted = OMITTED
     """The reply: blocks of text, of thinking and of calls of tools."""
     blocks_bytes: int | Omitted = OMITTED
