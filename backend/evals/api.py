@@ -175,7 +175,10 @@ async def save_case(
     idempotent: IdempotencyDep,
     body: CaseCreate | None = None,
 ) -> Response:
-    """Save the job's inputs, and its result or `expected`, as a case of its skill. Secrets are redacted."""
+    """Save the job's inputs, the conversation that it continued, and its result or `expected`, as a case of its skill.
+
+    Secrets are redacted.
+    """
 
     async def create() -> CaseRead:
         request = body or CaseCreate()

@@ -24,6 +24,7 @@ from backend.evals.tables import EvalCase
 from backend.execution.jobs.queries import get_row
 from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.tables import Job
+from backend.execution.journal import turns
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.skills.skillpacks import service as skillpacks
@@ -36,7 +37,9 @@ MAX_EXPECTED_BYTES: Final = 1 << 20
 async def save(
     session: AsyncSession, principal: Principal, job_id: UUID, request: CaseCreate, *, vault: Vault
 ) -> EvalCase:
-    """Create a case from a job: its inputs, and its result as the expected output unless the request has another.
+    """Create a case from a job: its inputs, the conversation that it continued, and its result as the expected output.
+
+    The request can have another expected output.
 
     Raises:
         JobNotFound: It does not exist, or the principal may not see it.
@@ -66,12 +69,14 @@ async def save(
         session, vault, project_id=principal.project_id, skillpack_id=job.skillpack_id
     )
     scrub = Scrubber(job_secrets.values.values()).scrub
+    turn = await turns.of_job(session, principal.project_id, job_id)
     case = EvalCase(
         project_id=principal.project_id,
         skillpack_id=job.skillpack_id,
         skill_name=job.skill_name,
         case_id=request.id or f"job-{ids.short(job_id)}",
         inputs=scrub(job.inputs),
+        conversation=None if turn is None else scrub(turn.as_dict()),
         tags=list(request.tags),
         source_job_id=job_id,
         created_by=principal.label,

@@ -17,7 +17,8 @@ from backend.skills.manifest.types import Skill
 from backend.storage import Storage
 
 _KEPT: Final = text("""
-select id as saved_case_id, case_id, inputs, expected, has_expected, tags, source_job_id from eval_cases
+select id as saved_case_id, case_id, inputs, expected, has_expected, tags, conversation, source_job_id
+from eval_cases
 where project_id = :project_id and skillpack_id = :skillpack_id and skill_name = :skill
 order by created_at, id
 """)
@@ -32,6 +33,8 @@ class SuiteCase:
     expected: Any = None
     has_expected: bool = False
     tags: tuple[str, ...] = ()
+    conversation: dict[str, Any] | None = None
+    """The conversation that its jobs continue; None: none."""
     source_job_id: UUID | None = None
     """The job that it was made from."""
     saved_case_id: UUID | None = None

@@ -86,7 +86,7 @@ def _check_size(cases: Sequence[SuiteCase], repeat: int) -> None:
     runs = repeat * len(cases)
     if runs > MAX_RUNS:
         raise SuiteTooLarge(f"{runs:,} runs", f"{MAX_RUNS:,}")
-    size = repeat * sum(len(json.dumps(case.inputs)) for case in cases)
+    size = repeat * sum(len(json.dumps([case.inputs, case.conversation])) for case in cases)
     if size > MAX_INPUT_BYTES:
         raise SuiteTooLarge(f"inputs of {size >> 20} MiB", f"{MAX_INPUT_BYTES >> 20} MiB")
 
@@ -103,5 +103,6 @@ def _run(suite: EvalSuite, case: SuiteCase, model: str | None, number: int, roun
         has_expected=case.has_expected,
         tags=list(case.tags),
         model=model,
+        conversation=case.conversation,
         **expectation,
     )

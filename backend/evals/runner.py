@@ -27,6 +27,8 @@ from backend.evals.planning import SuiteResources, plan_runs
 from backend.evals.tables import EvalRun, EvalSuite
 from backend.execution.jobs.schemas import JobCreate
 from backend.execution.jobs.submit import JobSpec, submit
+from backend.execution.journal.turns import KEY as TURN
+from backend.execution.journal.turns import Turn
 from backend.identity.auth import key_authentication
 from backend.identity.auth.principal import Principal, Role
 from backend.skills.deployments.active import load_deployed_skill
@@ -170,6 +172,7 @@ async def _submit(
         prices=resources.prices,
         max_queued=resources.max_queued,
         started_by_agent=suite.started_by_agent,
+        turn=None if run.conversation is None else Turn.of({TURN: run.conversation}),
         reader=_reader(suite, principal),
     )
     return (await submit(session, principal, spec)).job_id

@@ -59,6 +59,9 @@ class CaseRead(Schema):
     expected: Any
     has_expected: bool
     tags: list[str]
+    conversation: dict[str, Any] | None
+    """The conversation that the job continued: `earlier` messages, `context`, and whether a text ends the turn
+    (`accepts_text`). A suite continues the same one. `null`: none."""
     source_job_id: UUID | None
     """The job that it was made from, until that is deleted."""
     created_by: str
@@ -73,6 +76,9 @@ class SuiteCaseRead(Schema):
     expected: Any
     has_expected: bool
     tags: list[str]
+    conversation: dict[str, Any] | None
+    """The conversation that the job continued: `earlier` messages, `context`, and whether a text ends the turn
+    (`accepts_text`). A suite continues the same one. `null`: none."""
     saved_case_id: UUID | None
     """The ID by which a saved case is deleted. `null`: it belongs to the version's dataset."""
     source_job_id: UUID | None

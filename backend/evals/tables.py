@@ -108,6 +108,10 @@ class EvalRun(SQLModel, table=True):
     )
     model: str | None = Field(default=None, max_length=200)
     """The model that its job is submitted with."""
+    conversation: dict[str, Any] | None = Field(
+        default=None, sa_column=Column(JSON(none_as_null=True), nullable=True)
+    )
+    """The conversation that its job continues, as `Turn.as_dict` returns it; None: none."""
     submitted_at: datetime | None = Field(default=None, sa_type=Timestamp)
     job_id: UUID | None = Field(default=None, foreign_key="jobs.id", ondelete="SET NULL")
     error: str | None = Field(default=None, max_length=2000)
@@ -139,6 +143,10 @@ class EvalCase(SQLModel, table=True):
     tags: list[str] = Field(
         default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
     )
+    conversation: dict[str, Any] | None = Field(
+        default=None, sa_column=Column(JSON(none_as_null=True), nullable=True)
+    )
+    """The conversation that the job continued, as `Turn.as_dict` returns it; None: none."""
     source_job_id: UUID | None = Field(default=None, foreign_key="jobs.id", ondelete="SET NULL")
     """The job that it was made from."""
     created_by: str = Field(default="", max_length=200)

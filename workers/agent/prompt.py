@@ -37,8 +37,13 @@ _CONSTRAINTS: Final = (
 WHERE: Final = """\
 # Where you are
 
-You run as a job of Puras Studio. No user follows the conversation or can answer questions: make decisions yourself, \
-and state them in the result. The submitter of the job pays for what you use, so do what the task needs and no more."""
+You run as a job of Puras Studio. {user}: make decisions yourself, and state them in the result. The submitter of the \
+job pays for what you use, so do what the task needs and no more."""
+NO_USER: Final = "No user follows the conversation or can answer questions"
+USER_OF_TURN: Final = (
+    "The user of the calling application receives the result of this turn, and "
+    "can only respond to it with the next one"
+)
 
 TOOLS: Final = """\
 # Tools
@@ -82,7 +87,9 @@ def open_conversation(
 ) -> Conversation:
     """Return the initial conversation."""
     turn = assignment.journal.turn
-    system = system_prompt(assignment.skill, body, finish, has_tools=len(tools) > 1)
+    system = system_prompt(
+        assignment.skill, body, finish, has_tools=len(tools) > 1, has_user=turn.is_conversation
+    )
     section = conversation_section(turn, finish)
     return Conversation(
         f"{system}\n\n{section}" if section else system,
@@ -114,12 +121,15 @@ def read_text(assignment: AgentAssignment, file: str) -> str:
         raise PromptMissing(file) from None
 
 
-def system_prompt(skill: Skill, body: str, finish: FinishTool, *, has_tools: bool) -> str:
+def system_prompt(
+    skill: Skill, body: str, finish: FinishTool, *, has_tools: bool, has_user: bool = False
+) -> str:
     """Return the system prompt: the skill's own text, then that of the platform."""
     result = RESULT
     if finish.accepts_text:
         result += TEXT_RESULT.format(field=finish.text_field) if finish.text_field else TEXT_ONLY
-    parts = [body, WHERE, *([TOOLS, FOLDER] if has_tools else []), _inputs(skill), DATA, result]
+    where = WHERE.format(user=USER_OF_TURN if has_user else NO_USER)
+    parts = [body, where, *([TOOLS, FOLDER] if has_tools else []), _inputs(skill), DATA, result]
     return "\n\n".join(part for part in parts if part)
 
 

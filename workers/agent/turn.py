@@ -31,7 +31,7 @@ _EARLIER: Final = "The inputs of an earlier turn, as JSON:\n\n<inputs>\n{inputs}
 
 def conversation_section(turn: Turn, finish: FinishTool) -> str:
     """Return the part of the system prompt about the conversation; nothing if the job continues none."""
-    if not (turn.earlier or turn.context or turn.accepts_text):
+    if not turn.is_conversation:
         return ""
     text_ends = turn.accepts_text and not finish.accepts_text
     return CONVERSATION + (CONTEXT if turn.context else "") + (TEXT_ENDS if text_ends else "")

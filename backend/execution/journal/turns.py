@@ -46,6 +46,11 @@ class Turn:
     trusts_replies: bool = True
     """False: the caller is a browser, whose user could write replies of the agent. The model receives them as data."""
 
+    @property
+    def is_conversation(self) -> bool:
+        """Whether the job continues a conversation, or its user can respond to its result with another turn."""
+        return bool(self.earlier or self.context or self.accepts_text)
+
     @classmethod
     def of(cls, stored: dict[str, Any] | None) -> Self:
         """Return the conversation in an entry of a journal; an empty one if it has none."""

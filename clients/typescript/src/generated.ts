@@ -357,6 +357,11 @@ export interface CaseCreate {
 export interface CaseRead {
   /** Its name among the skill's cases. It replaces a case of the dataset with the same name. */
   case_id: string;
+  /**
+   * The conversation that the job continued: `earlier` messages, `context`, and whether a text ends the turn
+   * (`accepts_text`). A suite continues the same one. `null`: none.
+   */
+  conversation: Record<string, unknown> | null;
   created_at: string;
   created_by: string;
   expected: unknown;
@@ -3424,6 +3429,11 @@ export type SucceededEvent = EventRead & {
 /** A case as a suite would run it. */
 export interface SuiteCaseRead {
   case_id: string;
+  /**
+   * The conversation that the job continued: `earlier` messages, `context`, and whether a text ends the turn
+   * (`accepts_text`). A suite continues the same one. `null`: none.
+   */
+  conversation: Record<string, unknown> | null;
   expected: unknown;
   has_expected: boolean;
   inputs: Record<string, unknown>;
@@ -5727,7 +5737,9 @@ export class Api {
   /**
    * Save a job as a case
    *
-   * Save the job's inputs, and its result or `expected`, as a case of its skill. Secrets are redacted.
+   * Save the job's inputs, the conversation that it continued, and its result or `expected`, as a case of its skill.
+   *
+   * Secrets are redacted.
    *
    * A restricted key needs `evals:write` and `jobs:read_own`.
    */

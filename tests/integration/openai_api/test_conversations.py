@@ -11,7 +11,7 @@ import pytest
 
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import CountingTool
-from tests.integration.openai_api.conftest import TALKER, Place
+from tests.integration.openai_api.conftest import BUNDLE, TALKER, Place
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -69,6 +69,46 @@ async def test_later_steps_forks_and_replays_continue_the_conversation(place: Pl
     assert all(texts(body["messages"][1]) == "A bird." for body in bodies)
     assert 'question: "Where?"' in texts(bodies[2]["messages"][2])
     assert bodies[3]["messages"] == bodies[0]["messages"]
+
+
+async def test_saved_case_continues_the_conversation_of_its_job(place: Place) -> None:
+    graded = TALKER + "evals: {graders: [{name: same, kind: exact_match, field: answer}]}\n"
+    await place.agents.project.pushed({**BUNDLE, "skills/talk/skill.yaml": graded.encode()})
+    http = place.agents.project.http
+    stored = await http.put("/v1/secrets", json={"name": "TOKEN", "value": "tawny-4711"})
+    assert stored.status_code < 300, stored.text
+    place.upstream.script = [says("At night."), says("At night.")]
+    talk = [*TALK[:2], {"role": "assistant", "content": "A bird, tawny-4711."}, TALK[3]]
+    await place.client().chat.completions.create(model="talk", messages=talk)
+    job = await place.job()
+    saved = (await http.post(f"/v1/jobs/{job['id']}/eval-case", json={})).json()
+    conversation = saved["conversation"]
+    assert conversation["earlier"][0] == {"role": "user", "inputs": {"question": "What is an owl?"}}
+    assert "tawny-4711" not in json.dumps(conversation)
+    [listed] = (await http.get("/v1/skillpacks/default/evals/dataset?skill=talk")).json()
+    assert listed["conversation"] == conversation
+    started = await http.post("/v1/skillpacks/default/evals", json={"skill": "talk"})
+    assert started.status_code == 201, started.text
+    repeated = next(one for one in await place.jobs() if one["source"] == "eval")
+    ended = await place.agents.wait_for_end(repeated["id"])
+    assert ended["result"] == {"answer": "At night."}
+    first, again = place.upstream.bodies
+    assert again["system"] == first["system"]
+    assert [one["role"] for one in again["messages"]] == ["user", "assistant", "user"]
+    assert again["messages"] == first["messages"]
+
+
+async def test_prompt_mentions_the_user_only_in_a_conversation(place: Place) -> None:
+    place.upstream.script = [says("At night."), says("At night.")]
+    await place.client().chat.completions.create(model="talk", messages=TALK)
+    response = await place.agents.project.http.post(
+        "/v1/jobs", json={"skill": "talk", "inputs": {"question": "When does it fly?"}}
+    )
+    await place.agents.wait_for_end(response.json()["id"])
+    of_turn, of_job = (json.dumps(body["system"]) for body in place.upstream.bodies)
+    assert "can only respond to it with the next one: make decisions yourself" in of_turn
+    assert "No user" not in of_turn
+    assert "No user follows the conversation or can answer questions: make decisions yourself" in of_job
 
 
 async def test_text_ends_the_turn_of_a_skill_with_another_result(place: Place) -> None:
