@@ -165,7 +165,7 @@ class Assembly:
             BrokenStream: it is not a chunk.
         """
         try:
-            self._take(chunk.to_dict(mode="json"))
+            self._take(chunk.to_dict(mode="json", warnings=False))
         except (AttributeError, KeyError, TypeError, IndexError, ValueError):  # the SDK does not check it
             raise BrokenStream("the stream contains data that is not a reply") from None
 
@@ -202,8 +202,9 @@ class Assembly:
 
     def _take(self, chunk: dict[str, Any]) -> None:
         self.reply_id = chunk.get("id") or self.reply_id
-        if isinstance(chunk.get("usage"), dict):
-            self._usage = chunk["usage"]
+        for usage in (chunk.get("usage"), (chunk.get("x_groq") or {}).get("usage")):
+            if isinstance(usage, dict):
+                self._usage = usage
         for choice in chunk.get("choices") or []:
             if choice.get("index") or 0:
                 continue  # only one reply was requested

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any, Final
 
 from openai import APIStatusError
@@ -22,6 +23,10 @@ CHOICE: Final = "tool_choice"
 OPTIONAL: Final = ("stream_options", "include", CHOICE, "store", "response_format", "text")
 REASONING: Final = ("reasoning_content", "reasoning_details", "reasoning")
 """Fields of earlier replies."""
+CALL_IDS: Final = "tool_call_id"
+"""IDs of calls that another model has chosen: Mistral accepts those with nine letters and digits only."""
+_CALL_ID: Final = re.compile(r"[a-zA-Z0-9]{9}\Z")
+_REJECTED_ID: Final = re.compile(r"tool call id .* must be", re.IGNORECASE)
 _STATUSES: Final = frozenset({400, 404, 422, 501})
 _UNSUPPORTED: Final = re.compile(
     r"unsupported|not supported|unknown|unrecogni[sz]ed|extra|not permitted|unexpected|not allowed"
@@ -73,6 +78,8 @@ def without(
             {name: value for name, value in message.items() if name not in REASONING}
             for message in sent["messages"]
         ]
+    if CALL_IDS in parts and "messages" in sent:
+        sent["messages"] = [_with_short_ids(message) for message in sent["messages"]]
     return sent
 
 
@@ -88,12 +95,28 @@ def rejected_part(error: APIStatusError, sent: dict[str, Any]) -> str | None:
         candidates += REASONING
     if "include" in candidates and (param == "include" or _ENCRYPTED.search(message)):
         return "include"
+    if _REJECTED_ID.search(message):
+        return CALL_IDS
     if not _UNSUPPORTED.search(message):
         return None
     return next(
         (name for name in candidates if param == name or re.search(rf"\b{name}\b", message)),
         None,
     )
+
+
+def _with_short_ids(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a message whose IDs of calls have nine letters and digits, the same in the call and in its result."""
+    changed = dict(message)
+    if "tool_calls" in message:
+        changed["tool_calls"] = [{**call, "id": _short_id(call["id"])} for call in message["tool_calls"]]
+    if CALL_IDS in message:
+        changed[CALL_IDS] = _short_id(message[CALL_IDS])
+    return changed
+
+
+def _short_id(call_id: str) -> str:
+    return call_id if _CALL_ID.match(call_id) else sha256(call_id.encode()).hexdigest()[:9]
 
 
 def _has_reasoning(sent: dict[str, Any]) -> bool:
