@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tests.doubles.messages.script import Block, Says
@@ -23,8 +23,18 @@ _FINISH = {
 }
 
 
-def events(answer: Says, request: str, *, number: int, model: str, has_usage: bool) -> Iterator[str]:
-    """Yield the events of the reply in the order of the API."""
+Chunk = dict[str, Any]
+
+
+def events(chunks: Iterable[Chunk | str]) -> Iterator[str]:
+    """Yield the events of the stream; a text is a comment."""
+    for chunk in chunks:
+        yield f": {chunk}\n\n" if isinstance(chunk, str) else _sse(chunk)
+    yield "data: [DONE]\n\n"
+
+
+def chunks(answer: Says, request: str, *, number: int, model: str, has_usage: bool) -> Iterator[Chunk | str]:
+    """Yield the chunks of the reply in the order of the API."""
     frame = {
         "id": f"chatcmpl-{number:06d}",
         "object": "chat.completion.chunk",
@@ -32,17 +42,16 @@ def events(answer: Says, request: str, *, number: int, model: str, has_usage: bo
         "model": model,
     }
 
-    def chunk(delta: dict[str, Any], finish: str | None = None) -> str:
+    def chunk(delta: dict[str, Any], finish: str | None = None) -> Chunk:
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
-        return _sse({**frame, "choices": [choice], **({"usage": None} if has_usage else {})})
+        return {**frame, "choices": [choice], **({"usage": None} if has_usage else {})}
 
     yield chunk({"role": "assistant", "content": ""})
     for delta in _deltas(answer):
         yield chunk(delta)
     yield chunk({}, _FINISH.get(answer.stop_reason, answer.stop_reason))
     if has_usage:
-        yield _sse({**frame, "choices": [], "usage": usage(answer, request)})
-    yield "data: [DONE]\n\n"
+        yield {**frame, "choices": [], "usage": usage(answer, request)}
 
 
 def error_event(kind: str) -> str:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from starlette.applications import Starlette
@@ -16,54 +13,35 @@ from starlette.routing import Route
 
 from tests.doubles.messages.script import Answer, Refuses, Says, refuses
 from tests.doubles.openai_api import chat, responses
+from tests.doubles.openai_api.families import Family
 from tests.doubles.openai_api.grammar import Wrong, canonical
-from tests.doubles.serving import serving
+from tests.doubles.scripted import Script, ScriptedServer
 
-Script = Sequence[Answer] | Callable[[dict[str, Any]], Answer]
 Api = Literal["chat", "responses"]
 
 
-class OpenAIServer:
-    """One upstream with a script of replies, which records the requests."""
+class OpenAIServer(ScriptedServer):
+    """An upstream that speaks Chat Completions and the Responses API."""
 
-    def __init__(self, script: Script = (), *, keys: Sequence[str] = ()) -> None:
-        self.script = script
-        self.keys = tuple(keys)
-        """The valid keys; every key is valid when there are none."""
-        self.bodies: list[dict[str, Any]] = []
-        """Every request for a reply, including rejected ones."""
-        self.headers: list[dict[str, str]] = []
-        self.paths: list[str] = []
-        self.answered = 0
-        """Replies that were streamed completely, which an upstream would charge for."""
+    name = "openai"
+    url_path = "/v1"
+
+    def __init__(
+        self, script: Script = (), *, keys: Sequence[str] = (), family: Family | None = None
+    ) -> None:
+        super().__init__(script, keys=keys)
+        self.family = family
+        """The provider whose form of Chat Completions it has; None: that of OpenAI, with reasoning."""
         self.reports_usage = True
         self.rejects: tuple[str, ...] = ()
         """Parameters that the server does not support."""
         self.models: tuple[str, ...] = ()
         """The list of its models."""
-        self.url = ""
-        """The base URL, with `/v1`."""
-        self._scripted = 0
-        self._lock = threading.Lock()
-
-    @property
-    def asked(self) -> int:
-        """Return the number of requests for a reply."""
-        return len(self.bodies)
 
     def restart(self, *script: Answer) -> None:
         """Forget the requests, and respond by another script."""
-        self.script, self._scripted, self.answered = script, 0, 0
+        super().restart(*script)
         self.reports_usage, self.rejects = True, ()
-        for recorded in (self.bodies, self.headers, self.paths):
-            recorded.clear()
-
-    @contextmanager
-    def running(self) -> Iterator[OpenAIServer]:
-        """Serve on a local port in a thread."""
-        with serving(self.app(), "openai") as url:
-            self.url = f"{url}/v1"
-            yield self
 
     def app(self) -> Starlette:
         """Return the application with the routes of both APIs."""
@@ -94,16 +72,32 @@ class OpenAIServer:
         text = (await request.body()).decode()
         body = json.loads(text)
         with self._lock:
-            self.bodies.append(body)
-            self.headers.append(dict(request.headers))
-            self.paths.append(request.url.path)
-            number = len(self.bodies)
+            number = self.record(request, body)
+            if self.family is not None and (rejected := self.family.problem(body)) is not None:
+                status, error = rejected
+                return JSONResponse(error, status_code=status)
             answer = self._answer(request, body, api)
         if isinstance(answer, Refuses):
             return _refusal(answer)
+        if self.family is not None:
+            answer = self.family.chosen(answer, body)
         headers = {"x-request-id": f"req_{number:06d}"}
-        stream = self._stream(answer, text, body, api=api, number=number)
+        sent = self._events(answer, text, body, api=api, number=number)
+        error_event = (chat if api == "chat" else responses).error_event(answer.error_type)
+        stream = self.play(answer, sent, error_event)
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+    def _events(
+        self, answer: Says, text: str, body: dict[str, Any], *, api: Api, number: int
+    ) -> Iterator[str]:
+        model = body["model"]
+        if api == "responses":
+            return responses.events(answer, text, number=number, model=model, has_usage=self.reports_usage)
+        has_usage = self.reports_usage and (body.get("stream_options") or {}).get("include_usage", False)
+        chunks = chat.chunks(answer, text, number=number, model=model, has_usage=has_usage)
+        if self.family is not None:
+            chunks = self.family.shaped(chunks, chat.usage(answer, text))
+        return chat.events(chunks)
 
     def _is_authorized(self, request: Request) -> bool:
         return not self.keys or request.headers.get("authorization", "").removeprefix("Bearer ") in self.keys
@@ -118,33 +112,7 @@ class OpenAIServer:
             asked = canonical(body, api)
         except Wrong as wrong:
             return refuses(400, str(wrong))
-        if callable(self.script):
-            return self.script(asked)
-        self._scripted += 1
-        if self._scripted > len(self.script):
-            return refuses(400, f"the script has {len(self.script)} answers, and this is one more")
-        return self.script[self._scripted - 1]
-
-    async def _stream(
-        self, answer: Says, text: str, body: dict[str, Any], *, api: Api, number: int
-    ) -> AsyncIterator[str]:
-        speaks = chat if api == "chat" else responses
-        has_usage = self.reports_usage and (
-            api == "responses" or (body.get("stream_options") or {}).get("include_usage", False)
-        )
-        sent = speaks.events(answer, text, number=number, model=body["model"], has_usage=has_usage)
-        for number_of_event, event in enumerate(sent):
-            if number_of_event == answer.hold_after:
-                await asyncio.to_thread(answer.release.wait, 30)
-            if number_of_event == answer.cut_after:
-                raise ConnectionAbortedError("the script cuts the stream here")
-            if number_of_event == answer.error_after:
-                yield speaks.error_event(answer.error_type)
-                return
-            if answer.pause_s:
-                await asyncio.sleep(answer.pause_s)
-            yield event
-        self.answered += 1
+        return self.scripted_answer(asked)
 
 
 def _refusal(answer: Refuses) -> Response:

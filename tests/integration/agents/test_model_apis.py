@@ -39,12 +39,10 @@ def set_api(agents: Agents, api: ApiName) -> ApiName:
 def script(agents: Agents, answers: Any) -> Any:
     """Let the server of the API reply by this script, and return the server."""
     assert agents.openai is not None
-    if agents.api == "messages":
-        agents.upstream.script, agents.upstream._scripted = answers, 0
-        return agents.upstream
-    agents.openai.restart()
-    agents.openai.script = answers
-    return agents.openai
+    server = agents.upstream if agents.api == "messages" else agents.openai
+    server.restart()
+    server.script = answers
+    return server
 
 
 def stable(events: Sequence[Any]) -> list[Any]:

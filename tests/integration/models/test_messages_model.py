@@ -14,6 +14,7 @@ from anthropic import AsyncAnthropic
 from backend.core.errors import PurasError
 from backend.skills.model_catalog import catalog
 from tests.doubles.messages import MessagesServer, calls, refuses, says, thinks
+from tests.integration.models.model_calls import ASK, KEY, QUICK, ModelCall
 from workers.llm.anthropic import MessagesModel
 from workers.llm.errors import (
     ModelKeyRefused,
@@ -23,46 +24,20 @@ from workers.llm.errors import (
     PromptTooLong,
 )
 from workers.llm.pricing import Margin
-from workers.llm.retry_policy import RetryPolicy
-from workers.llm.types import Message, Prompt, Reply, Retry, Tokens, ToolSpec
-
-QUICK = RetryPolicy(attempts=3, first_wait_s=0.001, max_backoff_s=0.002)
-LIST = ToolSpec("list", "Lists files.", {"type": "object", "properties": {}})
-ASK: list[Message] = [{"role": "user", "content": [{"type": "text", "text": "Which files are there?"}]}]
+from workers.llm.types import Message, Prompt, Tokens
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[MessagesServer]:
-    with MessagesServer(keys=["sk-good"]).running() as server:
+    with MessagesServer(keys=[KEY]).running() as server:
         yield server
-
-
-class ModelCall:
-    """A model and its reported deltas and retries."""
-
-    def __init__(self, model: MessagesModel) -> None:
-        self.model = model
-        self.deltas: list[str] = []
-        self.has_received_text = asyncio.Event()
-        self.retries: list[Retry] = []
-
-    async def ask(self, messages: list[Message] = ASK, **more: Any) -> Reply:
-        prompt = Prompt(system="Be brief.", messages=messages, tools=[LIST], **{"max_tokens": 500, **more})
-        return await self.model.reply(prompt, self._on_text, self.retries.append)
-
-    def _on_text(self, text: str) -> None:
-        self.deltas.append(text)
-        self.has_received_text.set()
 
 
 @asynccontextmanager
 async def open_model(
-    server: MessagesServer, *script: Any, slug: str = "claude/sonnet-4-6", key: str = "sk-good", **facts: Any
-) -> AsyncIterator[ModelCall]:
-    server.script, server._scripted = script, 0
-    server.bodies.clear()
-    server.headers.clear()
-    server.answered = 0
+    server: MessagesServer, *script: Any, slug: str = "claude/sonnet-4-6", key: str = KEY, **facts: Any
+) -> AsyncIterator[ModelCall[MessagesModel]]:
+    server.restart(*script)
     async with AsyncAnthropic(api_key=key, base_url=facts.pop("url", server.url), max_retries=0) as client:
         entry = catalog.current().get(slug)
         yield ModelCall(MessagesModel(entry, client, Margin(20, **facts), QUICK))

@@ -16,6 +16,7 @@ from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.catalog import Endpoint
 from tests.doubles.messages import calls, refuses, says, thinks
 from tests.doubles.openai_api import OpenAIServer
+from tests.integration.models.model_calls import ASK, KEY, LIST, QUICK, ModelCall
 from workers.llm.blocks import INVALID
 from workers.llm.errors import (
     ModelKeyRefused,
@@ -27,20 +28,16 @@ from workers.llm.errors import (
 from workers.llm.openai_api import unsupported
 from workers.llm.openai_api.model import OpenAIModel, open_model
 from workers.llm.pricing import Margin
-from workers.llm.retry_policy import RetryPolicy
-from workers.llm.types import Message, Prompt, Reply, Retry, Tokens, ToolSpec
+from workers.llm.types import Message, Prompt, Tokens, ToolSpec
 
 Api = Literal["chat", "responses"]
-QUICK = RetryPolicy(attempts=3, first_wait_s=0.001, max_backoff_s=0.002)
-LIST = ToolSpec("list", "Lists files.", {"type": "object", "properties": {}})
-ASK: list[Message] = [{"role": "user", "content": [{"type": "text", "text": "Which files are there?"}]}]
 PIXEL = {"type": "base64", "media_type": "image/png", "data": "aGk="}
 DATA_URL = "data:image/png;base64,aGk="
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[OpenAIServer]:
-    with OpenAIServer(keys=["sk-good"]).running() as server:
+    with OpenAIServer(keys=[KEY]).running() as server:
         yield server
 
 
@@ -51,38 +48,10 @@ def api(request: pytest.FixtureRequest) -> Api:
     return chosen
 
 
-class ModelCall:
-    """A model and its reported deltas and retries."""
-
-    def __init__(self, model: OpenAIModel) -> None:
-        self.model = model
-        self.deltas: list[str] = []
-        self.has_received_text = asyncio.Event()
-        self.retries: list[Retry] = []
-
-    async def ask(self, messages: list[Message] = ASK, **more: Any) -> Reply:
-        given = {"system": "Be brief.", "tools": [LIST], "max_tokens": 500, **more}
-        return await self.model.reply(Prompt(messages=messages, **given), self._on_text, self.retries.append)
-
-    async def ask_again(self, reply: Reply, *results: dict[str, Any]) -> Reply:
-        """Send the reply back with the results of its calls."""
-        answered = list(results) or [
-            {"type": "tool_result", "tool_use_id": block["id"], "content": "a.txt"}
-            for block in reply.blocks
-            if block["type"] == "tool_use"
-        ]
-        assistant: Message = {"role": "assistant", "content": list(reply.blocks)}
-        return await self.ask([*ASK, assistant, {"role": "user", "content": answered}])
-
-    def _on_text(self, text: str) -> None:
-        self.deltas.append(text)
-        self.has_received_text.set()
-
-
 @asynccontextmanager
 async def open_call(
-    server: OpenAIServer, api: Api, *script: Any, key: str | None = "sk-good", **more: Any
-) -> AsyncIterator[ModelCall]:
+    server: OpenAIServer, api: Api, *script: Any, key: str | None = KEY, **more: Any
+) -> AsyncIterator[ModelCall[OpenAIModel]]:
     server.restart(*script)
     changes = {name: more.pop(name) for name in ("vision", "pdf") if name in more}
     entry = catalog.current().get("gpt/5").model_copy(update=changes)
@@ -423,7 +392,7 @@ async def test_server_without_key_receives_none(
 async def test_key_is_also_sent_in_the_header_of_the_gateway(server: OpenAIServer, api: Api) -> None:
     async with open_call(server, api, says("ok"), auth="api-key") as model_call:
         await model_call.ask()
-    assert server.headers[0]["api-key"] == "sk-good"
+    assert server.headers[0]["api-key"] == KEY
 
 
 @pytest.mark.parametrize(
