@@ -28,7 +28,7 @@ from backend.identity.tables import (
 )
 from backend.identity.webhook_outbox.tables import Webhook, WebhookDelivery
 from backend.integrations.media.tables import MediaCall
-from backend.integrations.providers.tables import ProviderKey
+from backend.integrations.providers.tables import ProviderKey, ProviderPrice
 from backend.marketplace.tables import Listing, ListingCaller, ListingVersion
 from backend.money.budgets.tables import Budget
 from backend.money.ledger.tables import DailySpending, LedgerEntry, UsageEvent, Wallet
@@ -73,6 +73,7 @@ __all__ = [
     "ProcessMetrics",
     "Project",
     "ProviderKey",
+    "ProviderPrice",
     "QueuedJob",
     "Schedule",
     "ScheduleRun",

@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 from typing import Annotated
 
-import httpx2
 import typer
 
 from backend import embedded
@@ -62,6 +61,10 @@ def compare_prices(
         bool,
         typer.Option("--refresh", help="Request the newest prices of the package's maintainers first."),
     ] = False,
+    url: Annotated[
+        str,
+        typer.Option("--from", metavar="URL", help="With --refresh: request them from a copy at this URL."),
+    ] = "",
     write: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write the models with other prices to a file for PURAS_MODELS."),
@@ -71,10 +74,12 @@ def compare_prices(
     file = settings().models
     known = catalog.read(Path(file) if file else None)
     try:
-        prices, source = model_prices.snapshot(is_refreshed=refresh)
-    except (OSError, httpx2.HTTPError, ValueError) as error:
+        prices, source = model_prices.snapshot(is_refreshed=refresh or bool(url), url=url or None)
+    except model_prices.NotRefreshed as error:
         typer.echo(
-            f"The newest prices cannot be requested ({type(error).__name__}). Omit --refresh.", err=True
+            f"The newest prices cannot be requested: {error}.\nOn a host without access to it, install a newer release "
+            f"of {model_prices.PACKAGE} from your package index and omit --refresh, or name a copy with --from URL.",
+            err=True,
         )
         raise typer.Exit(1) from None
     compared = list(model_prices.compare(list(known.models.values()), known.endpoints, prices))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
+
+import httpx2
 
 from backend.skills.model_catalog.entries import CacheRates, CatalogueEntry, Endpoint, LongPrice, Price
 
@@ -56,11 +58,19 @@ class Comparison:
         )
 
 
-def snapshot(*, is_refreshed: bool) -> tuple[DataSnapshot, str]:
+class NotRefreshed(Exception):
+    """The newest prices cannot be requested."""
+
+
+def snapshot(*, is_refreshed: bool, url: str | None = None) -> tuple[DataSnapshot, str]:
     """Return the prices and their source: those of the installed package, or the newest of its maintainers.
 
+    Args:
+        is_refreshed: Whether to request the newest ones.
+        url: Where to request them from; default: the file of the package's maintainers.
+
     Raises:
-        OSError: the newest ones cannot be requested.
+        NotRefreshed: the newest ones cannot be requested.
     """
     import genai_prices
     from genai_prices import UpdatePrices
@@ -68,9 +78,13 @@ def snapshot(*, is_refreshed: bool) -> tuple[DataSnapshot, str]:
 
     if not is_refreshed:
         return get_snapshot(), f"{PACKAGE} {genai_prices.__version__}"
-    fetched = UpdatePrices().fetch()
-    if fetched is None:
-        raise OSError("the maintainers' file could not be read")
+    updater = UpdatePrices(url=url) if url else UpdatePrices()
+    try:
+        fetched = updater.fetch()
+    except (OSError, httpx2.HTTPError, httpx2.InvalidURL, ValueError, LookupError, TypeError) as error:
+        raise NotRefreshed(_cause(error, updater.url)) from None
+    if fetched is None or not fetched.providers:
+        raise NotRefreshed(f"{updater.url} contains no prices")
     return fetched, f"{PACKAGE}, requested {datetime.now(UTC):%Y-%m-%d}"
 
 
@@ -122,6 +136,18 @@ def _rates(entry: CatalogueEntry, endpoint: Endpoint, prices: DataSnapshot) -> R
     return Rates(price, long_price, _cache(found, price))
 
 
+def _cause(error: Exception, url: str) -> str:
+    if isinstance(error, httpx2.HTTPStatusError):
+        return f"{url} responded with status {error.response.status_code}"
+    if isinstance(error, httpx2.TimeoutException):
+        return f"{url} did not respond in time"
+    if isinstance(error, httpx2.HTTPError | OSError):
+        return f"there is no connection to {url}"
+    if isinstance(error, httpx2.InvalidURL):
+        return f"{url} is not a URL"
+    return f"{url} is not a file of prices in the form of this release of {PACKAGE}"
+
+
 def _tier(value: Any) -> tuple[Decimal, int | None, Decimal] | None:
     """Return the price, the tokens above which another one applies, and that one."""
     if value is None:
@@ -168,8 +194,13 @@ def _shown(rates: Rates) -> str:
 
 
 def _table(entry: CatalogueEntry, found: Rates, source: str) -> str:
-    written = entry.model_dump(exclude_defaults=True, exclude={"slug", "price", "long_price", "cache"})
-    written["upstream_id"] = entry.upstream_id
+    replaced = {"slug", "price", "long_price", "cache", "price_source", "price_date"}
+    written = entry.model_dump(exclude_defaults=True, exclude=replaced)
+    written |= {
+        "upstream_id": entry.upstream_id,
+        "price_source": source,
+        "price_date": datetime.now(UTC).date(),
+    }
     rows = [f'[models."{entry.slug}"]  # {source}']
     rows += [f"{name} = {_toml(value)}" for name, value in written.items()]
     parts = {"price": found.price, "long_price": found.long_price, "cache": found.cache or entry.cache}
@@ -186,6 +217,8 @@ def _toml(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int):
         return f"{value:_}"
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, Decimal):
         return f'"{_usd(value)}"'
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -17,6 +17,7 @@ from backend.identity.auth.dependencies import ContextDep, PrincipalDep, Session
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.integrations.media.prices import MediaModelPrice
+from backend.integrations.providers.prices import own_prices
 from backend.money.pricing import PriceList
 from backend.skills.model_catalog import catalog
 from backend.usage import export, queries, usage
@@ -96,15 +97,20 @@ async def get_usage(
 
 @router.get("/pricing", summary="Prices of this instance", tags=["money"])
 @permissions.needs("billing:read")
-async def get_pricing(context: ContextDep, principal: PrincipalDep) -> PricingRead:
-    """Read the prices and margins of the instance, and the price of each model with the margin."""
+async def get_pricing(session: SessionDep, context: ContextDep, principal: PrincipalDep) -> PricingRead:
+    """Read the prices and margins of the instance, and the price of each model with the margin, its source and date.
+
+    A model whose price the project has set has that price, which it pays to its own provider.
+    """
     principal.require(Role.VIEWER, "billing:read")
     prices = PriceList.of(context.settings)
     return PricingRead(
         compute_micros_per_second=prices.compute_micros_per_second,
         margin_pct=prices.margin_pct,
         text_margin_pct=prices.text_margin_pct,
-        models=ModelPrice.all_of(catalog.current(), prices.text_margin_pct),
+        models=ModelPrice.all_of(
+            catalog.current(), prices.text_margin_pct, await own_prices(session, principal)
+        ),
         media=MediaModelPrice.all(prices.margin_pct),
     )
 

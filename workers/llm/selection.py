@@ -17,6 +17,7 @@ from backend.integrations.providers.service import OwnKey
 from backend.skills.manifest.types import Skill
 from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.catalog import CatalogueEntry, Endpoint
+from backend.skills.model_catalog.entries import ProjectPricedEntry
 from workers.llm.anthropic import MessagesModel, open_client
 from workers.llm.errors import ModelKeyMissing
 from workers.llm.pricing import Margin
@@ -92,7 +93,8 @@ class Models:
         entry = catalog.current().get(slug or skill.model or self._default_model)
         reached = self._reached(entry, own_keys)
         if reached is not None:
-            return self._open(entry, reached)
+            rates = own_keys[entry.family].rates.get(entry.slug) if reached.is_own_key else None
+            return self._open(entry if rates is None else ProjectPricedEntry.of(entry, rates), reached)
         return SimulatedModel(catalog.current().get(catalog.SIMULATED_MODEL), skill, inputs)
 
     async def load_client(self, slug: str | None, *, skill: Skill, own_keys: Mapping[str, OwnKey]) -> None:

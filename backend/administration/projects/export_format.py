@@ -58,6 +58,7 @@ EXPORTED: Final = (
     ExportedTable("api_keys", hidden=frozenset({"secret_hash"})),
     ExportedTable("secrets", hidden=frozenset({"ciphertext"})),
     ExportedTable("provider_keys", hidden=frozenset({"ciphertext"})),
+    ExportedTable("provider_prices"),
     ExportedTable("webhooks", hidden=frozenset({"ciphertext", "previous_ciphertext"})),
     ExportedTable("webhook_deliveries"),
     ExportedTable("schedules"),

@@ -11,9 +11,14 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
-from backend.integrations.providers import probing, service
+from backend.integrations.providers import prices, probing, service
 from backend.integrations.providers.access import access_of
-from backend.integrations.providers.schemas import ProbeRead, ProviderKeyUpdate, ProviderRead
+from backend.integrations.providers.schemas import (
+    ProbeRead,
+    ProviderKeyUpdate,
+    ProviderPriceUpdate,
+    ProviderRead,
+)
 from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.errors import UnknownFamily
 
@@ -88,6 +93,29 @@ async def probe_provider(family: str, principal: WriterDep, context: ContextDep)
     models = catalog.current()
     probed = await probing.probe(family, key, models, access_of(context.settings, models))
     return ProbeRead(verdict=probed.verdict, message=probed.found)
+
+
+@router.put(
+    "/providers/{family}/prices/{variant}", status_code=204, summary="Set what the project pays for a model"
+)
+@permissions.needs("providers:write", role=Role.DEVELOPER)
+async def put_provider_price(
+    family: str, variant: str, body: ProviderPriceUpdate, principal: WriterDep, session: SessionDep
+) -> None:
+    """Set the price of a model that the project calls with its own key. Later receipts show it as upstream cost.
+
+    `GET /v1/pricing` lists it. It is deleted together with the key.
+    """
+    await prices.put(session, principal, family, variant, prices.rates_of(**dict(body)))
+
+
+@router.delete(
+    "/providers/{family}/prices/{variant}", status_code=204, summary="Delete the project's price of a model"
+)
+@permissions.needs("providers:write", role=Role.DEVELOPER)
+async def delete_provider_price(family: str, variant: str, principal: WriterDep, session: SessionDep) -> None:
+    """Delete the project's price of a model. The price of the model catalog then applies."""
+    await prices.delete(session, principal, family, variant)
 
 
 @router.delete("/providers/{family}", status_code=204, summary="Delete an API key")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Self
+from decimal import Decimal
+from typing import Annotated, Any, Self
 
-from pydantic import computed_field
+from pydantic import Field, computed_field
 
 from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import DEPRECATED, RequestBody
@@ -29,6 +30,22 @@ class ProviderKeyUpdate(RequestBody):
 
     def __repr_args__(self) -> list[tuple[str | None, object]]:
         return [("base_url", self.base_url), ("api", self.api)]
+
+
+Usd = Annotated[Decimal, Field(ge=0, le=100_000, decimal_places=9)]
+
+
+class ProviderPriceUpdate(RequestBody):
+    """What the project pays its provider for a model, in US dollars per million tokens."""
+
+    input_usd: Usd
+    """Tokens of the prompt."""
+    output_usd: Usd
+    """Tokens of the reply."""
+    cache_read_usd: Usd | None = None
+    """Tokens that are read from the prompt cache. Default: the price of the prompt."""
+    cache_write_usd: Usd | None = None
+    """Tokens that are written to the prompt cache. Default: the price of the prompt."""
 
 
 class ProviderRead(Schema):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import get_args
 from uuid import UUID
@@ -18,10 +18,10 @@ from backend.core.vault.errors import SecretUnreadable
 from backend.core.vault.vault import Vault
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, visible
-from backend.integrations.providers import addresses
+from backend.integrations.providers import addresses, prices
 from backend.integrations.providers.tables import ProviderKey
 from backend.skills.model_catalog import catalog
-from backend.skills.model_catalog.catalog import ApiName, Endpoint
+from backend.skills.model_catalog.catalog import ApiName, Endpoint, Rates
 from backend.skills.model_catalog.errors import BadProviderKey, ProviderKeyMissing
 
 MAX_KEY_CHARACTERS = 1_000
@@ -37,6 +37,8 @@ class OwnKey:
     """None: the URL of the catalog."""
     api: ApiName = "messages"
     """The API of the server at `base_url`."""
+    rates: Mapping[str, Rates] = field(default_factory=dict, hash=False)
+    """What the project pays for models of the family, where it has set a price."""
 
     def applied_to(self, endpoint: Endpoint) -> Endpoint:
         """Return the endpoint that the key is for: that of the catalog, unless the project names another server."""
@@ -144,7 +146,16 @@ async def for_job(session: AsyncSession, vault: Vault, project_id: UUID) -> dict
         SecretUnreadable: One of them cannot be decrypted with the keys of this instance.
     """
     rows = await session.scalars(select(ProviderKey).where(col(ProviderKey.project_id) == project_id))
-    return {row.family: _own_key(vault, row) for row in rows}
+    found = {row.family: _own_key(vault, row) for row in rows}
+    if not found:
+        return {}
+    rates = await prices.for_job(session, project_id)
+    return {
+        family: replace(
+            key, rates={slug: one for slug, one in rates.items() if slug.startswith(f"{family}/")}
+        )
+        for family, key in found.items()
+    }
 
 
 def _own_key(vault: Vault, row: ProviderKey) -> OwnKey:

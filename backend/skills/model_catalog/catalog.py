@@ -61,6 +61,8 @@ class Catalogue:
     models: Mapping[str, CatalogueEntry]
     endpoints: Mapping[str, Endpoint]
     media: MediaModels
+    operator_models: frozenset[str] = frozenset()
+    """The models of the operator's file, which also sets their prices."""
 
     @cached_property
     def families(self) -> Mapping[str, str]:
@@ -130,6 +132,7 @@ def read(path: Path | None = None) -> Catalogue:
         models={**built_in.models, **own.models},
         endpoints={**built_in.endpoints, **own.endpoints},
         media=built_in.media,
+        operator_models=frozenset(own.models),
     )
     _check_endpoints(catalogue, str(path))
     return catalogue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -114,6 +115,10 @@ class CatalogueEntry(_Part):
     """Whether its endpoint removes old tool results of a long conversation automatically."""
     price: Price = Price(input_usd=Decimal(0), output_usd=Decimal(0))
     long_price: LongPrice | None = None
+    price_source: str = Field(default="", max_length=200)
+    """Where its price was read."""
+    price_date: date | None = None
+    """When its price was read."""
     cache: CacheRates | None = None
     """Prices of the prompt cache; none: the prompt is sent without cache marks."""
 
@@ -162,6 +167,26 @@ class CatalogueEntry(_Part):
         cache = self.cache or CacheRates()
         multiples = (cache.write_5m, cache.write_1h, cache.read)
         return per_input, price.output_usd * NANOS_PER_USD, *(per_input * times for times in multiples)
+
+
+class ProjectPricedEntry(CatalogueEntry):
+    """A model that a project calls with its own key, at the price of its provider."""
+
+    project_rates: Rates
+
+    @classmethod
+    def of(cls, entry: CatalogueEntry, rates: Rates) -> CatalogueEntry:
+        """Return the model with the prices of the project."""
+        return cls.model_construct(**dict(entry), project_rates=rates)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether all calls of it are free."""
+        return not any(self.project_rates)
+
+    def rates(self, prompt_tokens: int) -> Rates:
+        """Return the prices of tokens, which are the same for prompts of any length."""
+        return self.project_rates
 
 
 class MediaModels(_Part):

@@ -53,6 +53,16 @@ class ProviderKeyMissing(Missing):
     family: str
 
 
+class ProviderPriceMissing(Missing):
+    """The project has not set a price for this model."""
+
+    code = "provider_price_not_found"
+    message = (
+        "The project has set no price for {model!r}. GET /v1/pricing lists the prices and who has set them."
+    )
+    model: str
+
+
 class BadProviderKey(Invalid):
     """The API key or the URL of the provider is invalid."""
 

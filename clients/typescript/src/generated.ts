@@ -2147,6 +2147,15 @@ export interface ModelPrice {
   /** Whether the model accepts PDF documents. */
   pdf: boolean;
   per_million_tokens: TokenPrices;
+  /** When the price was read or set. */
+  price_date: string | null;
+  /**
+   * Who has set the price: the `release`, the `operator` of the instance, or the `project`, which pays it to its own
+   * provider without a margin.
+   */
+  price_set_by: "release" | "operator" | "project";
+  /** Where the price was read. */
+  price_source: string | null;
   title: string;
   /** Whether the model accepts images. */
   vision: boolean;
@@ -2516,6 +2525,18 @@ export interface ProviderKeyUpdate {
    * `/responses`, such as `https://host/v1`.
    */
   base_url?: string | null;
+}
+
+/** What the project pays its provider for a model, in US dollars per million tokens. */
+export interface ProviderPriceUpdate {
+  /** Tokens that are read from the prompt cache. Default: the price of the prompt. */
+  cache_read_usd?: number | string | null;
+  /** Tokens that are written to the prompt cache. Default: the price of the prompt. */
+  cache_write_usd?: number | string | null;
+  /** Tokens of the prompt. */
+  input_usd: number | string;
+  /** Tokens of the reply. */
+  output_usd: number | string;
 }
 
 /** A model family, and whose key is used. */
@@ -6475,7 +6496,9 @@ export class Api {
   /**
    * Prices of this instance
    *
-   * Read the prices and margins of the instance, and the price of each model with the margin.
+   * Read the prices and margins of the instance, and the price of each model with the margin, its source and date.
+   *
+   * A model whose price the project has set has that price, which it pays to its own provider.
    *
    * A restricted key needs `billing:read`.
    */
@@ -6750,6 +6773,39 @@ export class Api {
       family: string;
     }, options: CallOptions = {}): Promise<void> {
     return this.transport.nothing("DELETE", `/v1/providers/${encodeURIComponent(given.family)}`, {}, options);
+  }
+
+  /**
+   * Set what the project pays for a model
+   *
+   * Set the price of a model that the project calls with its own key. Later receipts show it as upstream cost.
+   *
+   * `GET /v1/pricing` lists it. It is deleted together with the key.
+   *
+   * A restricted key needs `providers:write`.
+   */
+  putProviderPrice(given: {
+      family: string;
+      variant: string;
+      body: ProviderPriceUpdate;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("PUT", `/v1/providers/${encodeURIComponent(given.family)}/prices/${encodeURIComponent(given.variant)}`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Delete the project's price of a model
+   *
+   * Delete the project's price of a model. The price of the model catalog then applies.
+   *
+   * A restricted key needs `providers:write`.
+   */
+  deleteProviderPrice(given: {
+      family: string;
+      variant: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/providers/${encodeURIComponent(given.family)}/prices/${encodeURIComponent(given.variant)}`, {}, options);
   }
 
   /**

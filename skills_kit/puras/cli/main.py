@@ -18,6 +18,7 @@ from puras.cli import (
     exits,
     jobs,
     local,
+    prices,
     printing,
     secrets,
     starting,
@@ -63,7 +64,7 @@ def parser() -> ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"puras {__version__}")
     commands = whole.add_subparsers(metavar="COMMAND", required=True, title="commands")
-    for part in (account, starting, deployments, jobs, approvals, local, drive, secrets, evals):
+    for part in (account, starting, deployments, jobs, approvals, local, drive, secrets, prices, evals):
         part.add(commands)
     completion.add(commands, parser)
     return whole

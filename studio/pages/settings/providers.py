@@ -20,6 +20,7 @@ from studio.components.elements import button, code, field, note, section, tag
 from studio.components.live import Ago, Confirm, Submit
 from studio.forms import parsed, said, text
 from studio.pages.settings.for_roles import for_developers
+from studio.pages.settings.provider_prices import ProviderPrices, add_button, own_prices
 
 _APIS = {"messages": "Messages API", "chat": "Chat Completions", "responses": "Responses API"}
 
@@ -31,6 +32,7 @@ class FamilyRow:
     family: str
     models: str
     """The models, separated by commas."""
+    variants: list[str]
     key_source: str
     """`own` for a key of the project, `instance` for a key of the instance, empty if there is no key."""
     key: str
@@ -62,6 +64,7 @@ class Providers(rx.State):
         self.reset()
         await self._read()
         self.is_loaded = True
+        return ProviderPrices.load
 
     @rx.event
     def begin(self, family: str):
@@ -127,6 +130,7 @@ class Providers(rx.State):
             act.principal.require(Role.DEVELOPER, "providers:write")
             await service.delete(act.session, act.principal, family)
         await self._read()
+        return ProviderPrices.load  # they are deleted with the key
 
     async def _read(self) -> None:
         context, models = session.context(), catalog.current()
@@ -141,9 +145,11 @@ class Providers(rx.State):
 
 
 def _row(one: ProviderRead) -> FamilyRow:
+    variants = [slug.partition("/")[2] for slug in one.models]
     return FamilyRow(
         family=one.family,
-        models=", ".join(slug.partition("/")[2] for slug in one.models),
+        models=", ".join(variants),
+        variants=variants,
         key_source="own" if one.has_own_key else "instance" if one.has_instance_key else "",
         key=one.key_prefix or "",
         base_url=one.base_url or "",
@@ -189,7 +195,7 @@ def _family(row: rx.Var[FamilyRow]) -> rx.Component:
             class_name="row wrap",
         ),
         rx.el.p(row.models, class_name="t2"),
-        rx.cond(row.key_source == "own", _own(row)),
+        rx.cond(row.key_source == "own", rx.fragment(_own(row), own_prices(row.family, row.variants))),
         rx.cond(Providers.testing == row.family, rx.el.p("Testing the key…", class_name="t3", role="status")),
         rx.cond(
             (Providers.probed_family == row.family) & (Providers.probed != ""),
@@ -222,6 +228,7 @@ def _api_title(api: rx.Var[str]) -> rx.Component:
 def _acts(row: rx.Var[FamilyRow]) -> rx.Component:
     is_own = row.key_source == "own"
     return rx.fragment(
+        rx.cond(is_own, add_button(row.family)),
         rx.cond(
             is_own,
             button(

@@ -271,6 +271,11 @@ def _requests(scene: Scene) -> Iterator[AuditedRequest]:
     yield AuditedRequest(
         "POST /v1/providers/{family}/probe", "/v1/providers/claude/probe", "provider_key.tried"
     )
+    price = {"json": {"input_usd": 1, "output_usd": 2}}
+    at = "/v1/providers/claude/prices/haiku-5-5"
+    route = "/v1/providers/{family}/prices/{variant}"
+    yield AuditedRequest(f"PUT {route}", at, "provider_price.set", price)
+    yield AuditedRequest(f"DELETE {route}", at, "provider_price.deleted")
     yield AuditedRequest("DELETE /v1/providers/{family}", "/v1/providers/claude", "provider_key.deleted")
     job = f"/v1/jobs/{ids['job']}"
     yield AuditedRequest("POST /v1/jobs/{job_id}/replay", f"{job}/replay", "job.replay_asked")

@@ -16,6 +16,7 @@ from backend.core.net.transport import ResponseTooLarge
 from backend.integrations.providers.access import Access, access_of
 from backend.integrations.providers.service import OwnKey
 from backend.skills.model_catalog import catalog
+from backend.skills.model_catalog.catalog import Rates
 from tests.doubles.messages import MessagesServer, says
 from tests.doubles.web import Web
 from tests.factories.tenants import make_skill
@@ -78,6 +79,15 @@ async def test_key_of_project_takes_precedence_and_is_free(
         reply = await ask(choose(models, claude=OwnKey("sk-own")))
     assert server.headers[-1]["authorization"] == "Bearer sk-own"
     assert (reply.billed_micros, reply.upstream_nanos) == (0, 3_015_000)
+
+
+async def test_own_price_of_project_is_the_upstream_cost(server: MessagesServer) -> None:
+    rates = {"claude/sonnet-4-6": Rates(10**9, 2 * 10**9, 10**9, 10**9, 10**8)}
+    async with open_models(anthropic_api_key="sk-instance", anthropic_base_url=server.url) as models:
+        own = await ask(choose(models, claude=OwnKey("sk-own", rates=rates)))
+        other = await ask(choose(models, "claude/haiku-4-5", claude=OwnKey("sk-own", rates=rates)))
+    assert (own.billed_micros, own.upstream_nanos) == (0, 1_000 * 1_000 + 2_000)
+    assert other.upstream_nanos == 1_000 * 1_000 + 5_000
 
 
 async def test_model_precedence_is_job_then_skill_then_instance(

@@ -37,7 +37,7 @@ from backend.identity.auth.membership import project_of
 from backend.identity.projects.errors import SlugTaken
 from backend.identity.tables import AuditRow, Invitation, Member, Project
 from backend.identity.webhook_outbox.tables import Webhook
-from backend.integrations.providers.tables import ProviderKey
+from backend.integrations.providers.tables import ProviderKey, ProviderPrice
 from backend.money.budgets.tables import Budget
 from backend.money.ledger import audit
 from backend.money.ledger.tables import NO_KEY, DailySpending, LedgerEntry, Wallet
@@ -265,6 +265,11 @@ async def create_full_project(database: Database, *, running: int = 0, queued: i
             )
         )
         session.add(ProviderKey(project_id=tenant.project_id, family="claude", ciphertext="enc:v1:x"))
+        await session.flush()
+        rates = {"input_nanos": 1, "output_nanos": 1, "cache_read_nanos": 1, "cache_write_nanos": 1}
+        session.add(
+            ProviderPrice(project_id=tenant.project_id, family="claude", variant="haiku-5-5", **rates)
+        )
         session.add(
             Budget(project_id=tenant.project_id, name="Small", scope="project", period="day", limit_micros=1)
         )
