@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from backend.core.errors import NotOffered, field
 
-Name = Literal["media", "notebooks"]
+Name = Literal["media", "notebooks", "bedrock", "vertex"]
 
 
 class Extra(NamedTuple):
@@ -25,6 +25,8 @@ EXTRAS: Final[Mapping[Name, Extra]] = {
     "notebooks": Extra(
         ("ipykernel", "jupyter_client"), "kernels of notebooks and the tool `python` of agents"
     ),
+    "bedrock": Extra(("boto3", "botocore"), "models at Amazon Bedrock"),
+    "vertex": Extra(("google.auth",), "models at Vertex AI of Google Cloud"),
 }
 
 
@@ -43,7 +45,14 @@ class ExtraMissing(NotOffered):
 @cache
 def is_installed(name: Name) -> bool:
     """Return whether all packages of an extra are installed."""
-    return all(find_spec(module) is not None for module in EXTRAS[name].modules)
+    return all(map(_exists, EXTRAS[name].modules))
+
+
+def _exists(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # its package does not exist either
+        return False
 
 
 def require(name: Name) -> None:

@@ -6,7 +6,7 @@ Replies are streamed and returned complete; each retry is reported, and their nu
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,10 @@ class MessagesModel:
     """Connections that only this model uses."""
     counts_tokens: bool = False
     """Whether its endpoint counts the tokens of a prompt."""
+    has_server_tools: bool = True
+    """Whether its endpoint runs tools itself, such as the web search."""
+    authenticate: Callable[[], Awaitable[None]] | None = None
+    """Gives the client a valid access token before each request, if the endpoint needs one."""
 
     @property
     def slug(self) -> str:
@@ -73,7 +77,18 @@ class MessagesModel:
         """Return the maximum tokens of the prompt by the count of the upstream; None if it does not report it."""
         if not self.counts_tokens:
             return None
-        return await token_counting.bound(self.client, as_request(self.entry, prompt), self.slug)
+        client = await self.ready_client()
+        return await token_counting.bound(client, as_request(self.entry, prompt), self.slug)
+
+    async def ready_client(self) -> AsyncAnthropic:
+        """Return the client with a valid access token, if its endpoint needs one.
+
+        Raises:
+            httpx2.HTTPError: The cloud does not issue a token.
+        """
+        if self.authenticate is not None:
+            await self.authenticate()
+        return self.client
 
     def worst_case_micros(self, prompt: Prompt, max_tokens: int) -> int:
         """Return the maximum cost of this call."""
@@ -88,7 +103,8 @@ class MessagesModel:
         self, request: dict[str, Any], prompt: Prompt, on_delta: Callable[[str], None]
     ) -> Reply:
         assembly = Assembly(on_delta)
-        stream = await self.client.beta.messages.create(**request, stream=True)
+        client = await self.ready_client()
+        stream = await client.beta.messages.create(**request, stream=True)
         async with stream:
             async for event in stream:
                 assembly.add(event)
@@ -105,9 +121,13 @@ class MessagesModel:
             upstream_nanos=nanos,
             billed_micros=self.margin.billed_micros(nanos),
             cache_hit=tokens.cache_read > 0,
-            request_id=stream.response.headers.get("request-id", ""),
+            request_id=_request_id(stream.response.headers),
             cleared_tokens=assembly.cleared_tokens,
         )
+
+
+def _request_id(headers: Mapping[str, str]) -> str:
+    return headers.get("request-id") or headers.get("x-amzn-requestid", "")
 
 
 def open_client(

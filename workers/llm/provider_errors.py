@@ -19,6 +19,7 @@ from workers.llm.transport import AddressRefused
 
 _MAX_MESSAGE: Final = 500  # characters of an upstream's message
 _KEY_STATUSES: Final = (401, 402, 403)
+_NO_TOKEN: Final = (400, 401, 403)
 _BUSY_STATUSES: Final = (429, 529)
 _RETRIED_STATUSES: Final = frozenset({408, 409, *_BUSY_STATUSES})
 _STATUS_OF_TYPE: Final = {
@@ -32,6 +33,13 @@ _STATUS_OF_TYPE: Final = {
     "timeout_error": 504,
     "api_error": 500,
     "overloaded_error": 529,
+    # Of streams of Bedrock:
+    "validationException": 400,
+    "modelTimeoutException": 408,
+    "throttlingException": 429,
+    "internalServerException": 500,
+    "modelStreamErrorException": 500,
+    "serviceUnavailableException": 503,
 }
 _TOO_LONG: Final = re.compile(
     r"prompt is too long|context.?(window|length|size)|too many (input )?tokens|maximum number of tokens",
@@ -73,6 +81,11 @@ def fault_of(error: Exception, entry: CatalogueEntry, *, is_own_key: bool) -> Fa
         if status < 400:
             status = _STATUS_OF_TYPE.get(str(error.type), 500)
         rejection = Rejection(status, shortened(error.api_message, status), error.response.headers)
+        return of_rejection(rejection, entry, is_own_key=is_own_key)
+    if isinstance(error, httpx2.HTTPStatusError):  # of the server that issues access tokens
+        status = error.response.status_code
+        status = 401 if status in _NO_TOKEN else status
+        rejection = Rejection(status, "the cloud issues no access token", error.response.headers)
         return of_rejection(rejection, entry, is_own_key=is_own_key)
     return of_connection(error, entry, is_refused=isinstance(error, APIConnectionError))
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx2
 
 from backend.config import Settings
+from backend.core import extras
 from backend.core.net.transport import trusted_certificates
 from backend.integrations.providers.access import Access, access_of
 from backend.integrations.providers.service import OwnKey
 from backend.skills.manifest.types import Skill
 from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.catalog import CatalogueEntry, Endpoint
-from backend.skills.model_catalog.entries import ProjectPricedEntry
+from backend.skills.model_catalog.entries import Cloud, ProjectPricedEntry
 from workers.llm.anthropic import MessagesModel, open_client
 from workers.llm.errors import ModelKeyMissing
 from workers.llm.pricing import Margin
@@ -25,6 +27,9 @@ from workers.llm.retry_policy import DEFAULT, RetryPolicy
 from workers.llm.simulated import SimulatedModel
 from workers.llm.transport import ProjectTransport
 from workers.llm.types import Model
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
 
 _TIMEOUT = httpx2.Timeout(connect=10.0, read=300.0, write=60.0, pool=60.0)
 """Read timeout: a local server may need minutes before its first token; others send pings in that time."""
@@ -101,8 +106,12 @@ class Models:
         """Load the client of the model's API if it is a large one, in a thread so that other jobs do not wait."""
         entry = catalog.current().get(slug or skill.model or self._default_model)
         reached = self._reached(entry, own_keys)
-        if reached is not None and reached.endpoint.api != "messages":
+        if reached is None:
+            return
+        if reached.endpoint.api != "messages":
             await asyncio.to_thread(_openai_api)
+        elif reached.endpoint.cloud is not None:
+            await asyncio.to_thread(_clouds, reached.endpoint.cloud)
 
     async def close(self) -> None:
         """Close the connections that models shared."""
@@ -131,6 +140,8 @@ class Models:
         own_http = self._own_http(reached.own_base_url) if reached.own_base_url else None
         http = own_http or self._http
         endpoint = reached.endpoint
+        if endpoint.cloud is not None:
+            return self._open_cloud(entry, endpoint, reached, margin)
         if endpoint.api == "messages":
             return MessagesModel(
                 entry,
@@ -152,12 +163,43 @@ class Models:
         )
         return model
 
+    def _open_cloud(
+        self, entry: CatalogueEntry, endpoint: Endpoint, reached: _Reached, margin: Margin
+    ) -> Model:
+        clouds, authenticate = _clouds(endpoint.cloud), None
+        key = reached.api_key or ""
+        if endpoint.cloud == "vertex":
+            client, token = clouds.open_vertex(endpoint, key, timeout=_TIMEOUT, http=self._http)
+
+            async def authenticate() -> None:
+                client.access_token = await token.get()
+        else:
+            client = clouds.open_bedrock(endpoint, key, timeout=_TIMEOUT, http=self._http)
+        return MessagesModel(
+            entry,
+            cast("AsyncAnthropic", client),  # its messages have the same methods
+            margin,
+            self._retry_policy,
+            counts_tokens=endpoint.counts_tokens and not reached.is_own_key,
+            has_server_tools=endpoint.cloud != "bedrock",
+            authenticate=authenticate,
+        )
+
     def _own_http(self, base_url: str) -> httpx2.AsyncClient:
         """Return connections to the server that a project names, which must be public."""
         transport = ProjectTransport(base_url, allowed_hosts=self._access.allowed_hosts)
         return httpx2.AsyncClient(
             transport=transport, timeout=_TIMEOUT, follow_redirects=False, trust_env=False
         )
+
+
+def _clouds(cloud: Cloud | None) -> ModuleType:
+    """Load the clients of clouds, whose packages take a second."""
+    from workers.llm import clouds
+
+    if cloud == "bedrock" and extras.is_installed("bedrock"):
+        import_module("boto3")
+    return clouds
 
 
 def _openai_api() -> ModuleType:

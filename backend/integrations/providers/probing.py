@@ -9,6 +9,7 @@ import httpx2
 
 from backend.core.net.destinations import OPERATOR, PublicDestinations
 from backend.core.net.transport import Limits, guarded_client
+from backend.integrations.providers import cloud_keys
 from backend.integrations.providers.access import Access
 from backend.integrations.providers.service import OwnKey
 from backend.skills.model_catalog import lists
@@ -21,6 +22,10 @@ _LIMITS: Final = Limits(
     deadline_s=4 * lists.PATIENCE_S,
 )
 _MAX_NAMED: Final = 8
+NO_LIST: Final = (
+    "The key has the right form. {base_url} has no free request that checks it: the first job shows whether it is "
+    "accepted."
+)
 
 
 class ProbeResult(NamedTuple):
@@ -36,11 +41,16 @@ async def probe(family: str, key: OwnKey, models: Catalogue, access: Access) -> 
 
     Raises:
         UnknownFamily: No models of that family have an endpoint.
+        BadProviderKey: The key does not have the form that the cloud of the endpoint requires.
+        ExtraMissing: The packages for that cloud are not installed.
     """
     models.endpoint_of(family)
     name = models.families[family]
     endpoint = key.applied_to(access.endpoints[name])
     base_url = endpoint.base_url
+    if endpoint.cloud is not None:
+        cloud_keys.check(endpoint, key.api_key)
+        return ProbeResult("warn", NO_LIST.format(base_url=base_url))
     try:
         async with _client(key, access) as client:
             client.headers.update(lists.headers(endpoint, key.api_key))

@@ -18,13 +18,13 @@ from backend.core.vault.errors import SecretUnreadable
 from backend.core.vault.vault import Vault
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, visible
-from backend.integrations.providers import addresses, prices
+from backend.integrations.providers import addresses, cloud_keys, prices
 from backend.integrations.providers.tables import ProviderKey
 from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.catalog import ApiName, Endpoint, Rates
 from backend.skills.model_catalog.errors import BadProviderKey, ProviderKeyMissing
 
-MAX_KEY_CHARACTERS = 1_000
+MAX_KEY_CHARACTERS = 8_000  # the key of a service account has about 3,200
 MAX_SHOWN_CHARACTERS = 10
 
 
@@ -63,9 +63,12 @@ async def put(
     Raises:
         UnknownFamily: The family does not exist or has no endpoint.
         BadProviderKey: The key or the URL is invalid.
+        ExtraMissing: The packages for the cloud of the family are not installed.
     """
-    catalog.current().endpoint_of(family)
+    endpoint = catalog.current().endpoint_of(family)
     _check_key(api_key)
+    if base_url is None:
+        cloud_keys.check(endpoint, api_key)
     if base_url is not None:
         base_url = addresses.checked_url(base_url, api or "messages", allowed_hosts)
     elif api is not None:

@@ -13,7 +13,10 @@ from typing import Final
 import httpx2
 
 from backend.config import Settings
+from backend.core.errors import PurasError
+from backend.integrations.providers import cloud_keys
 from backend.integrations.providers.access import Access, access_of
+from backend.integrations.providers.probing import NO_LIST
 from backend.operations.checks.verdict import Check, fail, ok, warn
 from backend.skills.model_catalog import catalog, lists
 from backend.skills.model_catalog.catalog import Catalogue, CatalogueEntry
@@ -106,6 +109,12 @@ def _probe(access: Access, name: str, models: Sequence[CatalogueEntry]) -> Check
     """Return the check of the list of models of an endpoint."""
     endpoint, key = access.endpoints[name], access.keys.get(name)
     title, remedy = f"probe of {name}", f"Set {endpoint.key_env} to a key that the provider accepts."
+    if endpoint.cloud is not None:
+        try:
+            cloud_keys.check(endpoint, key or "")
+        except PurasError as error:
+            return fail(title, error.detail, f"Fix {endpoint.key_env}, or install the extra.")
+        return warn(title, NO_LIST.format(base_url=endpoint.base_url), "Run a job of such a model.")
     try:
         with httpx2.Client(timeout=lists.PATIENCE_S, headers=lists.headers(endpoint, key)) as client:
             if name == lists.OPENROUTER:

@@ -61,10 +61,20 @@ ApiName = Literal["messages", "chat", "responses"]
 """The API that a server speaks: Anthropic's Messages, OpenAI's Chat Completions, or OpenAI's Responses."""
 
 
+Cloud = Literal["bedrock", "vertex"]
+"""A cloud that offers models with its own authentication and URLs: Amazon Bedrock, or Vertex AI of Google Cloud."""
+_VERTEX_HOSTS: Final = {
+    "global": "aiplatform.googleapis.com",
+    "us": "aiplatform.us.rep.googleapis.com",
+    "eu": "aiplatform.eu.rep.googleapis.com",
+}
+GOOGLE_TOKEN_URL: Final = "https://oauth2.googleapis.com/token"  # noqa: S105 - a URL
+
+
 class Endpoint(_Part):
     """A server of language models."""
 
-    base_url: ServerUrl
+    base_url: ServerUrl = ""
     """URL before `/v1/messages`, or that before `/chat/completions` or `/responses`, such as `https://host/v1`."""
     api: ApiName = "messages"
     """The API that it speaks."""
@@ -73,16 +83,48 @@ class Endpoint(_Part):
     auth: Literal["bearer", "x-api-key", "api-key"] = "bearer"
     """How the key is sent: as `Authorization: Bearer`, or also as `x-api-key` or `api-key`, which some gateways
     require."""
+    cloud: Cloud | None = None
+    """The cloud that it is part of; its default URL is that of the region."""
+    region: str | None = Field(default=None, pattern=r"^[a-z0-9-]{2,32}$")
+    """Region of the cloud, such as `us-east-1`; for Vertex AI also `global`, `us` and `eu`."""
+    cloud_project: str | None = Field(default=None, pattern=r"^[a-z0-9.:-]{1,64}$")
+    """ID of the project of Google Cloud."""
+    token_url: ServerUrl = GOOGLE_TOKEN_URL
+    """Where Google Cloud issues access tokens."""
     counts_tokens: bool = False
     """Whether it supports `/v1/messages/count_tokens`, with counts within a tenth of those that it charges
     for."""
 
     @model_validator(mode="after")
     def _normalize(self) -> Endpoint:
-        if self.counts_tokens and self.api != "messages":
-            raise ValueError("'counts_tokens' applies only to endpoints with the Messages API")
+        if self.counts_tokens and (self.api != "messages" or self.cloud == "bedrock"):
+            raise ValueError(
+                "'counts_tokens' applies only to endpoints with the Messages API, and not to Bedrock"
+            )
+        if self.cloud is None and not self.base_url:
+            raise ValueError("'base_url' is required without a 'cloud'")
+        if self.cloud is not None:
+            self._check_cloud()
+            return self
+        if self.region or self.cloud_project:
+            raise ValueError("'region' and 'cloud_project' apply only to endpoints with a 'cloud'")
         object.__setattr__(self, "base_url", base_url_of(self.base_url, self.api))
         return self
+
+    def _check_cloud(self) -> None:
+        if self.api != "messages":
+            raise ValueError("endpoints with a 'cloud' speak the Messages API: omit 'api'")
+        if not self.region:
+            raise ValueError("'region' is required with a 'cloud'")
+        if not self.key_env:
+            raise ValueError("'key_env' is required with a 'cloud'")
+        if (self.cloud == "vertex") != bool(self.cloud_project):
+            raise ValueError("'cloud_project' is required for Vertex AI, and only for it")
+        if not self.base_url:
+            host = f"bedrock-runtime.{self.region}.amazonaws.com"
+            if self.cloud == "vertex":
+                host = _VERTEX_HOSTS.get(self.region, f"{self.region}-aiplatform.googleapis.com")
+            object.__setattr__(self, "base_url", f"https://{host}{'/v1' if self.cloud == 'vertex' else ''}")
 
 
 def base_url_of(url: str, api: ApiName) -> str:

@@ -100,7 +100,7 @@ INVALID = [
     ({"base_url": "ftp://api.example.org"}, "not a URL"),
     ({"base_url": "https://api.example.org\r\nX: y"}, "not a URL"),
     ({"base_url": "https://api.example.org:99999"}, "not a URL"),
-    ({"api_key": ""}, "1 to 1000 characters"),
+    ({"api_key": ""}, "1 to 8000 characters"),
     ({"api_key": "sk ant"}, "a space"),
     ({"api_key": "sk\nant"}, "a space"),
     ({"key": "x"}, "key"),

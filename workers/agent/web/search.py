@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+import httpx2
 from anthropic import AnthropicError
 
 from backend.integrations.web.errors import SearchFailed
@@ -77,8 +78,9 @@ class ClaudeSearch:
         entry = model.entry
         try:
             async with asyncio.timeout(self.timeout_s):
-                message = await model.client.beta.messages.create(**_request(entry.upstream_id, query))
-        except (AnthropicError, OSError) as error:
+                client = await model.ready_client()
+                message = await client.beta.messages.create(**_request(entry.upstream_id, query))
+        except (AnthropicError, httpx2.HTTPError, OSError) as error:
             fault = fault_of(error, entry, is_own_key=model.margin.is_own_key)
             raise SearchFailed(
                 f"The search failed ({fault.reason}). Try again later, or continue without it."
@@ -89,7 +91,10 @@ class ClaudeSearch:
 
 
 def _as_claude(model: Model) -> MessagesModel | None:
-    return model if isinstance(model, MessagesModel) and model.entry.family == FAMILY else None
+    """Return the model if it is Claude with the search tool, which Bedrock does not offer."""
+    if not isinstance(model, MessagesModel) or model.entry.family != FAMILY:
+        return None
+    return model if model.has_server_tools else None
 
 
 def _used(model: MessagesModel, usage: dict[str, Any]) -> LineItem:
