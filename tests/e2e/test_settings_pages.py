@@ -125,6 +125,22 @@ def test_provider_key_is_abbreviated_tested_and_removed(signed_in: Page, settled
     expect(claude.get_by_role("alert")).to_contain_text("does not respond", timeout=20_000)
     assert "visible" not in signed_in.content()
     assert settled.api.get("/v1/providers/claude").json()["has_own_key"]
+    claude.get_by_role("button", name="Set a price for a model of claude").click()
+    signed_in.get_by_label("Model", exact=True).select_option("haiku-4-5")
+    signed_in.get_by_label("Input (USD)").fill("-1")
+    signed_in.get_by_label("Output (USD)").fill("4")
+    signed_in.get_by_role("button", name="Save price").click()
+    expect(claude.get_by_role("alert").filter(has_text="greater than or equal to 0")).to_be_visible()
+    signed_in.get_by_label("Input (USD)").fill("0.8")
+    signed_in.get_by_role("button", name="Save price").click()
+    expect(claude).to_contain_text(
+        "$0.8 input, $4 output, $0.8 cache read, $0.8 cache write per million tokens"
+    )
+    prices = {one["model"]: one for one in settled.api.get("/v1/pricing").json()["models"]}
+    assert prices["claude/haiku-4-5"]["price_set_by"] == "project"
+    claude.get_by_role("button", name="Delete").click()
+    signed_in.get_by_role("button", name="Delete price").click()
+    expect(claude).not_to_contain_text("per million tokens")
     claude.get_by_role("button", name="Remove").click()
     signed_in.get_by_role("button", name="Remove key").click()
     expect(claude).to_contain_text("no key")

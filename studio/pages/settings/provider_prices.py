@@ -117,34 +117,38 @@ def own_prices(family: rx.Var[str], variants: rx.Var[list[str]]) -> rx.Component
     )
 
 
-def add_button(family: rx.Var[str]) -> rx.Component:
-    """Render the button that opens the form."""
+def add_button(family: rx.Var[str], on_open: Any) -> rx.Component:
+    """Render the button that opens the form, and does `on_open` first."""
     return button(
         "Set price",
         kind="small",
-        on_click=ProviderPrices.begin(family),
+        on_click=[on_open, ProviderPrices.begin(family)],
         aria_label="Set a price for a model of " + family,
     )
 
 
 def _price(row: rx.Var[PriceRow]) -> rx.Component:
+    delete = Confirm.create(
+        label="Delete",
+        kind="small danger",
+        title="Delete the price of " + row.variant + "?",
+        text="The price of the model catalog applies to jobs that start from now on.",
+        confirm="Delete price",
+        on_confirm=ProviderPrices.delete(row.family, row.variant),
+    )
     return rx.el.div(
-        rx.el.span(row.variant, class_name="mono"),
-        rx.el.span(
+        rx.el.div(
+            rx.el.span(row.variant, class_name="mono"),
+            rx.el.span(class_name="grow"),
+            delete,
+            class_name="row",
+        ),
+        rx.el.p(
             row.price + " per million tokens, set by " + row.updated_by + " ",
             Ago.create(moment=row.updated_at),
-            class_name="t3 grow",
-        ),
-        Confirm.create(
-            label="Delete",
-            kind="small danger",
-            title="Delete the price of " + row.variant + "?",
-            text="The price of the model catalog applies to jobs that start from now on.",
-            confirm="Delete price",
-            on_confirm=ProviderPrices.delete(row.family, row.variant),
+            class_name="t3",
         ),
         key=row.family + "/" + row.variant,
-        class_name="row wrap",
     )
 
 
@@ -167,4 +171,5 @@ def _form(variants: rx.Var[list[str]]) -> rx.Component:
         *form_end(ProviderPrices.problem, "Save price", ProviderPrices.cancel),
         on_submit=ProviderPrices.put,
         class_name="form",
+        style={"margin_top": "10px"},
     )

@@ -228,7 +228,7 @@ def _api_title(api: rx.Var[str]) -> rx.Component:
 def _acts(row: rx.Var[FamilyRow]) -> rx.Component:
     is_own = row.key_source == "own"
     return rx.fragment(
-        rx.cond(is_own, add_button(row.family)),
+        rx.cond(is_own, add_button(row.family, Providers.cancel)),
         rx.cond(
             is_own,
             button(
@@ -242,7 +242,7 @@ def _acts(row: rx.Var[FamilyRow]) -> rx.Component:
         button(
             rx.cond(is_own, "Replace", "Add API key"),
             kind="small",
-            on_click=Providers.begin(row.family),
+            on_click=[ProviderPrices.cancel, Providers.begin(row.family)],
             aria_label=rx.cond(is_own, "Replace the key for " + row.family, "Add API key for " + row.family),
         ),
         rx.cond(
@@ -301,4 +301,5 @@ def _form(row: rx.Var[FamilyRow]) -> rx.Component:
         ),
         on_submit=Providers.put,
         class_name="form",
+        style={"margin_top": "10px"},
     )

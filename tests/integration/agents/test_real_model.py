@@ -17,7 +17,9 @@ from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.catalog import ApiName, Endpoint
 from tests.factories.llama_server import CONTEXT_TOKENS, LlamaServer, llama_server, reason_to_skip
 from tests.integration.agents.conftest import Agents, bundle
+from tests.integration.models.test_compatibility import check_page, table_of
 from workers.llm.anthropic import MessagesModel
+from workers.llm.blocks import is_object
 from workers.llm.openai_api import unsupported
 from workers.llm.openai_api.model import open_model
 from workers.llm.pricing import Margin
@@ -102,6 +104,29 @@ async def test_model_that_ignores_tools_submits_structured_output(server: LlamaS
     assert isinstance(submitted["legs"], int)
 
 
+async def test_table_of_the_guide_has_what_the_server_of_llama_cpp_carries(server: LlamaServer) -> None:
+    columns = {f"`{api}`": await carried(model_at(server.url, api)) for api in APIS}
+    check_page(table_of(columns, ("Streaming", "Usage while streaming", "Structured output", "Truncation")))
+
+
+async def carried(model: Model) -> dict[str, bool | None]:
+    """Return what a real server carries, as far as a small model that knows no tools shows it."""
+    reply, deltas, _ = await ask(model, "Write a long story about an owl.")
+    found: dict[str, bool | None] = {
+        "Streaming": len(deltas) > 1,
+        "Usage while streaming": reply.tokens.output > 0 and not reply.is_estimated,
+        "Structured output": False,
+        "Truncation": reply.stop_reason == "max_tokens",
+    }
+    if isinstance(model, MessagesModel):
+        return found
+    unsupported.forget_all()
+    unsupported.ignores_choice(*server_and_model(model))
+    more = {"tools": [VERDICT], "forced_tool": VERDICT.name, "max_tokens": 60}
+    reply, _, _ = await ask(model, "An owl has two legs.", **more)
+    return {**found, "Structured output": is_object(reply.blocks[0].get("text", ""))}
+
+
 def server_and_model(model: Any) -> tuple[str, str]:
     return str(model.client.base_url), model.entry.upstream_id
 
@@ -119,7 +144,7 @@ async def test_agent_runs_on_the_model(
 ) -> None:
     unsupported.forget_all()
     agents.api, agents.base_url = api, server.url if api == "messages" else f"{server.url}/v1"
-    agents.max_output_tokens = 400
+    agents.max_output_tokens = 120
     files = {**bundle(schema=schema), "skills/sum/prompt.md": b"Reply with one word."}
     await agents.project.pushed(files)
     job_id = await agents.submit(inputs={"topic": "owl or cat"}, limits={"steps": 8, "timeout_s": 800})
@@ -128,10 +153,18 @@ async def test_agent_runs_on_the_model(
             async with agents.instance.database.transaction() as session:  # this worker has no heartbeat
                 await session.execute(text("update workers set beat_at = now()"))
             await asyncio.sleep(0.5)
-    assert (job["status"], job["error"]) == ("succeeded", None), job["error"]
-    assert job["result"]["answer"]
-    assert job["usage"]["output_tokens"] > 0
-    assert job["cost_micros"] > 0
+    # A reply in the form of a grammar is a result. The small model may write other ones without an end.
+    outcomes = {"succeeded"} if api == "chat" else {"succeeded", "truncated"}
+    assert (job["error_code"] or job["status"]) in outcomes, job["error"]
+    assert job["status"] == "failed" or job["result"]["answer"]
+    replies = await agents.payloads(job_id, "model_response")
+    assert [one["step"] for one in replies] == list(range(1, job["steps"] + 1))
+    assert not any(one.get("is_estimated") for one in replies)
+    assert job["usage"]["output_tokens"] == sum(one["output_tokens"] for one in replies) > 0
+    receipt = (await agents.project.http.get(f"/v1/jobs/{job_id}/receipt")).json()
+    used = [line["billed_micros"] for line in receipt["lines"] if line["kind"] == "model"]
+    assert used == [one["billed_micros"] for one in replies]
+    assert sum(used) > 0
 
 
 @pytest.mark.parametrize("api", APIS)
