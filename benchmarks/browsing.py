@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ import httpx
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from benchmarks import commands
+from benchmarks.chromium import whole_browser
 from benchmarks.instance import Running, environment
 
 EMAIL, PASSWORD = "measures@example.org", "a long and private password"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WATCH = """
 window.late = [];
 new MutationObserver((changes) => {
@@ -72,7 +71,7 @@ def sign_in(running: Running) -> UserSession:
 def chromium() -> Iterator[Browser]:
     """Start a headless Chromium: the installed one, otherwise that of Playwright."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        browser = playwright.chromium.launch(executable_path=whole_browser(), args=QUIET)
         yield browser
         browser.close()
 

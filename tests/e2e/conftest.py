@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from backend.core.release_files import ROOT
 from backend.skills.archives.pack import pack_files
-from benchmarks import commands, home_template
+from benchmarks import chromium, commands, home_template
 from benchmarks.instance import free_port
 from studio import build
 
@@ -33,7 +32,7 @@ GREETING = re.compile(r"^\W*(Setup link|Sign in): ", re.MULTILINE)
 ENDED_WITHIN_S = 30.0
 SHOWN_WITHIN_MS = 20_000
 """The time in which an expected element appears; a busy host needs longer than an idle one."""
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = chromium.headless_shell()
 EMAIL, PASSWORD = "grace@example.org", "a long and private passphrase"
 COUNTING = b"""
 import time

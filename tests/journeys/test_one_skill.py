@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.chromium import headless_shell
 from studio import build
-from tests.journeys.one_skill.studio import CHROMIUM
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = Path(__file__).parent / "one_skill" / "transcript.log"
@@ -17,7 +17,7 @@ COMMITTED = Path(__file__).parent / "one_skill" / "transcript.log"
 
 @pytest.mark.e2e
 @pytest.mark.timeout(400)
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: install the package `chromium`")
+@pytest.mark.skipif(headless_shell() is None, reason="needs Chromium: install the package `chromium`")
 def test_one_skill_journey() -> None:
     assert build.main([]) == 0
     done = subprocess.run(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Page, expect, sync_playwright
 
-from benchmarks import commands
+from benchmarks import chromium, commands
 from benchmarks.instance import Running, environment
 
 TIMEOUT_MS = 60_000
 EMAIL, PASSWORD = "ada@example.org", "a long and private password"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def make_operator(running: Running) -> None:
@@ -30,7 +28,9 @@ def make_operator(running: Running) -> None:
 def signed_in(running: Running) -> Iterator[Page]:
     """Sign in as the operator, and yield a page."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(
+            executable_path=chromium.headless_shell(), args=["--no-sandbox", "--disable-gpu"]
+        )
         page = browser.new_page(base_url=f"http://127.0.0.1:{running.port}")
         page.set_default_timeout(TIMEOUT_MS)
         page.goto("/sign-in")
