@@ -96,6 +96,7 @@ SECTIONS: Final = (
         "Reference",
         (
             "reference/skill-yaml",
+            "reference/flow-yaml",
             "reference/rest",
             "reference/schemas",
             "reference/errors",

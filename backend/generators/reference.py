@@ -8,6 +8,7 @@ from backend.docs_site.pages import FOLDER
 from backend.generators import (
     error_page,
     event_page,
+    flow_page,
     job_error_page,
     job_page,
     permission_page,
@@ -29,6 +30,7 @@ def pages() -> dict[str, str]:
         **rest_pages.pages(),
         "reference/errors.md": error_page.page(),
         "reference/events.md": event_page.page(),
+        "reference/flow-yaml.md": flow_page.page(),
         "reference/job-errors.md": job_error_page.page(),
         "reference/job-statuses.md": job_page.page(),
         "reference/permissions.md": permission_page.page(),

@@ -12,8 +12,9 @@ from backend.skills.schemas.schema_dialect import DIALECT_TYPES
 _HEAD: Final = """\
 # skill.yaml
 
-A skill is a folder with a `skill.yaml`. Its `entrypoint` determines how it runs: `main.py:run` names a **function**, a
-`.md` file is the prompt of an **agent**. All other keys have defaults. A minimal example:
+A skill is a folder with a `skill.yaml`. Its `entrypoint` determines how it runs: `main.py:run` names a
+**function**, a `.md` file is the prompt of an **agent**, and a [flow.yaml](flow-yaml.md) has the steps of a
+**flow**. All other keys have defaults. A minimal example:
 
 ```yaml
 # skills/greet/skill.yaml

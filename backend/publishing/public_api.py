@@ -14,6 +14,7 @@ from backend.publishing.api import zip_response
 from backend.skills.deployments import pull_links
 from backend.skills.deployments.errors import BadPullLink
 from backend.skills.deployments.tables import Deployment
+from backend.skills.flows.json_schema import flow_json_schema
 from backend.skills.manifest.json_schema import skill_json_schema
 
 router = APIRouter()
@@ -48,3 +49,9 @@ async def download_pulled_bundle(token: str, session: SessionDep, context: Conte
 async def get_skill_schema() -> dict[str, Any]:
     """Return the JSON Schema of skill.yaml, for editors."""
     return skill_json_schema()
+
+
+@router.get("/schemas/flow.json", tags=["skills"])
+async def get_flow_schema() -> dict[str, Any]:
+    """Return the JSON Schema of flow.yaml, for editors."""
+    return flow_json_schema()

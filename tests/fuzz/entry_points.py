@@ -30,6 +30,11 @@ from backend.identity.auth import job_tokens
 from backend.identity.auth.errors import InvalidJobToken
 from backend.skills.archives.pack import pack_files
 from backend.skills.bundles.read import read_bundle
+from backend.skills.flows.cel.check import Scope, check
+from backend.skills.flows.cel.evaluate import evaluate
+from backend.skills.flows.cel.parser import parse
+from backend.skills.flows.cel.syntax import ExpressionError
+from backend.skills.flows.cel.types import type_of_value
 from backend.skills.manifest.yaml_document import read_document
 from backend.skills.schemas.rules import schema_flaws
 from backend.skills.schemas.schema_dialect import to_json_schema
@@ -57,6 +62,31 @@ def bundle(data: bytes) -> None:
 def skill_yaml(data: bytes) -> None:
     """Read the manifest of a skill."""
     bundle(pack_files({"a/skill.yaml": data, "a/main.py": MAIN, "a/SKILL.md": b"x"}))
+
+
+def flow_yaml(data: bytes) -> None:
+    """Read the steps of a flow."""
+    tally = (
+        b"entrypoint: main.py:run\ninput_schema: {}\noutput_schema: {properties: {total: {type: integer}}}\n"
+    )
+    post = tally.replace(b"main.py:run", b"flow.yaml")
+    files = {
+        "tally/skill.yaml": tally,
+        "tally/main.py": MAIN,
+        "post/skill.yaml": post,
+        "post/flow.yaml": data,
+    }
+    bundle(pack_files(files))
+
+
+def expression(data: bytes) -> None:
+    """Read, check and evaluate an expression over large values."""
+    rows = [{"a": number, "b": "x" * 50} for number in range(500)]
+    variables = {"inputs": {"rows": rows, "text": "a" * 20_000}}
+    with suppress(ExpressionError):
+        node = parse(data.decode("utf-8", "replace"))
+        check(node, Scope({name: type_of_value(value) for name, value in variables.items()}))
+        json.dumps(evaluate(node, variables), allow_nan=False)
 
 
 def skill_md(data: bytes) -> None:
@@ -125,9 +155,9 @@ def control(data: bytes) -> None:
 
 def drive_path(data: bytes) -> None:
     """Parse a path of a drive."""
-    for parse in (parse_drive_path, parse_folder_path):
+    for parse_path in (parse_drive_path, parse_folder_path):
         with suppress(BadDrivePath):
-            parse(data.decode("utf-8", "surrogateescape"))
+            parse_path(data.decode("utf-8", "surrogateescape"))
 
 
 def cursor(data: bytes) -> None:
@@ -190,7 +220,7 @@ class _EventLog(Recorder):
 ENTRY_POINTS: Final[dict[str, Callable[[bytes], None]]] = {
     function.__name__: function
     for function in (
-        *(bundle, skill_yaml, skill_md, requirements, schema, hosts, output, control),
+        *(bundle, skill_yaml, flow_yaml, expression, skill_md, requirements, schema, hosts, output, control),
         *(drive_path, cursor, job_token, signed_address, byte_range, frame),
     )
 }

@@ -62,6 +62,21 @@ SEEDS: Final[dict[str, list[bytes]]] = {
         _BOMB,
         b"entrypoint: SKILL.md\ntools: [{name: t, entrypoint: main.py:run, input_schema: {}}]\n",
     ],
+    "flow_yaml": [
+        b"steps:\n- id: e\n  for_each: ${{ inputs.l }}\n  skill: tally\n  inputs: {w: '${{ item }}'}\n"
+        b"- {id: s, approval: {message: 'Post ${{ size(steps.e) }}?'}}\noutput: {n: '${{ steps.e[0].total }}'}\n",
+        b"steps:\n- {id: s, switch: [{when: '${{ true }}', steps: [{id: w, wait: {duration: 2h}}]}]}\n"
+        b"- {id: p, parallel: [{steps: [{id: m, emit: {type: x}}]}]}\n",
+        _BOMB,
+        b"steps: &a [{id: a, parallel: [{steps: *a}]}]\n",
+    ],
+    "expression": [
+        b"inputs.rows.filter(r, r.a % 2 == 0).map(r, {'b': r.b + string(r.a)})",
+        b"inputs.rows.all(x, inputs.rows.exists(y, x.a == y.a && y.b.matches('^(x+)+$')))",
+        b"inputs.text.split('a').map(p, inputs.text + p).join(inputs.text)",
+        b'has(inputs.z) ? [1, 2.5, "\\u00e9"][0] : -inputs.rows[1]["a"] / 3',
+        b"((((1 + 2)))) // comment",
+    ],
     "skill_md": [
         PLAIN,
         b"---\n" + _BOMB + b"---\nx",

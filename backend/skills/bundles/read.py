@@ -14,6 +14,7 @@ from backend.skills.archives.archive import Archive
 from backend.skills.bundles.discovery import SKILL_FILE, discover
 from backend.skills.bundles.requirements import check_requirements, requirements_of
 from backend.skills.bundles.scripts import check_scripts
+from backend.skills.flows.reader import check_cycles, read_flow
 from backend.skills.manifest.agent import readable_helpers, ways_to_run_code
 from backend.skills.manifest.agent_skills import read_agent_skill
 from backend.skills.manifest.files import PackFile
@@ -84,10 +85,27 @@ def _manifest(archive: Archive, findings: Findings, pack: _PackFile) -> Manifest
         check_requirements(archive, path, findings)
     for folder in (*found.described, *found.plain):
         check_scripts(archive, folder, applying[folder.name], findings)
-    ready = (_with_requirements(archive, skill) for skill in skills if skill is not None)
-    manifest = Manifest(skills=tuple(ready), **pack.fields)
+    ready = [_with_requirements(archive, skill) for skill in skills if skill is not None]
+    manifest = Manifest(skills=tuple(_with_flows(archive, ready, findings)), **pack.fields)
     _warn_of_readers(manifest, findings)
     return manifest
+
+
+def _with_flows(archive: Archive, skills: list[Skill], findings: Findings) -> list[Skill]:
+    """Read the flows after all other skills, since they are checked against the skills that they call."""
+    by_name = {skill.name: skill for skill in skills}
+    flows = {
+        skill.name: flow
+        for skill in skills
+        if skill.is_flow and (flow := read_flow(archive, skill, by_name, findings)) is not None
+    }
+    check_cycles(flows, by_name, findings)
+    return [
+        skill.model_copy(update={"flow": flows[skill.name].model_dump(mode="json")})
+        if skill.name in flows
+        else skill
+        for skill in skills
+    ]
 
 
 def _warn_of_readers(manifest: Manifest, findings: Findings) -> None:

@@ -67,10 +67,10 @@ def _check_skill(skill: SkillFile, section: Section) -> SkillFile:
     """Apply the rules that concern several keys of a skill."""
     reading = section.reading
     entrypoint = skill.entrypoint or ""
-    if reading.is_agentic:
+    if reading.is_agentic or reading.is_flow:
         entrypoint = reading.path(section, "entrypoint", entrypoint) or entrypoint
     elif entrypoint and not FUNCTION.match(entrypoint):
-        forms = "Write 'SKILL.md' for an agent, or 'main.py:run' for a function."
+        forms = "Write 'SKILL.md' for an agent, 'main.py:run' for a function, or 'flow.yaml' for a flow."
         section.error("entrypoint", f"{shown(entrypoint)} is not a valid entrypoint. {forms}")
     elif entrypoint:
         reading.check_function(section, "entrypoint", entrypoint)
@@ -102,12 +102,13 @@ def _check_input_schema(schema: Schema, section: Section, entrypoint: str) -> No
 
 
 def _reject_keys_of_agents(section: Section) -> None:
+    kind = "flow" if section.reading.is_flow else "function"
     for key in _OF_AGENTS:
         if section.value.get(key):
-            section.error(key, f"{key!r} is only for agents, and this skill is a function. Remove it.")
+            section.error(key, f"{key!r} is only for agents, and this skill is a {kind}. Remove it.")
     for key in ("allowed_tools", "tool_limits", "cache_ttl"):
         if section.value.get(key):
-            section.warn(key, f"{key!r} has no effect on a function. Remove it.")
+            section.warn(key, f"{key!r} has no effect on a {kind}. Remove it.")
 
 
 def _check_ceilings(part: Part, section: Section) -> None:

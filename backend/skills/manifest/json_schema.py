@@ -29,7 +29,7 @@ def skill_json_schema() -> _Schema:
 
 def pack_json_schema() -> _Schema:
     """Return the schema of a puras.yaml."""
-    return _PartSchemas(catalog.current()).of(PackFile)
+    return PartSchemas(catalog.current()).of(PackFile)
 
 
 @lru_cache(maxsize=1)
@@ -38,12 +38,12 @@ def _schema(models: Catalogue) -> _Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "skill.yaml",
         "description": "A skill of Puras Studio.",
-        **_PartSchemas(models).of(SkillFile),
-        "$defs": {"schema": _dialect()},
+        **PartSchemas(models).of(SkillFile),
+        "$defs": {"schema": dialect_schema()},
     }
 
 
-class _PartSchemas:
+class PartSchemas:
     """The schemas of parts, with the models of a catalog."""
 
     def __init__(self, models: Catalogue) -> None:
@@ -106,7 +106,8 @@ def _number(kind: type[int | float], rule: Key) -> _Schema:
     return {"type": "integer" if kind is int else "number", **lower}
 
 
-def _dialect() -> _Schema:
+def dialect_schema() -> _Schema:
+    """Return the schema of `input_schema`, `output_schema` and similar keys."""
     kind = {"enum": sorted(DIALECT_TYPES)}
     inner = {"$ref": "#/$defs/schema"}
     named = {"type": "object", "additionalProperties": inner}

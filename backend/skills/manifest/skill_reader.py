@@ -59,6 +59,13 @@ class Reading:
         entrypoint = value.get("entrypoint") if isinstance(value, dict) else None
         return isinstance(entrypoint, str) and entrypoint.strip().lower().endswith(".md")
 
+    @cached_property
+    def is_flow(self) -> bool:
+        """Whether the entrypoint is a flow."""
+        value = self.document.value
+        entrypoint = value.get("entrypoint") if isinstance(value, dict) else None
+        return isinstance(entrypoint, str) and entrypoint.strip().lower().endswith((".yaml", ".yml"))
+
     @property
     def input_schema(self) -> Schema | None:
         """The schema of the inputs; `None` if it is missing or wrong."""

@@ -33,6 +33,7 @@ MAX_TIMEOUT_S: Final = 86_400
 RetryReason = Literal["worker_lost", "timeout", "error"]
 RailPoint = Literal["input", "tool", "output", "retrieval"]
 RailAction = Literal["block", "redact", "approve", "flag"]
+SkillType = Literal["agentic", "deterministic", "flow"]
 BuiltIn = Literal["python"]
 """Built-in tools that a skill must request."""
 
@@ -61,7 +62,8 @@ class Backoff(Part):
         return min(self.max_s, self.initial_s * self.factor ** min(retries, 64))
 
 
-def _backoff(section: Section, key: str) -> Backoff | None:
+def read_backoff(section: Section, key: str) -> Backoff | None:
+    """Return the back-off of a key: a mapping, or the seconds before each retry."""
     value = section.raw(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
         backoff: Backoff | None = read_value(section, key, Backoff)
@@ -79,7 +81,9 @@ class Retries(Part):
     """Maximum number of retries after the first attempt."""
     on: tuple[RetryReason, ...] = ("worker_lost",)
     """Failures after which a job is retried."""
-    backoff: Annotated[Backoff, Key(read=_backoff, shorthand={"type": "number", "minimum": 0})] = Backoff()
+    backoff: Annotated[Backoff, Key(read=read_backoff, shorthand={"type": "number", "minimum": 0})] = (
+        Backoff()
+    )
     """Seconds before each retry, or how they grow."""
 
 
@@ -325,7 +329,7 @@ class SkillKeys(Part):
     noun = "A skill"
 
     entrypoint: Annotated[str, Key(most=1_000)]
-    """`SKILL.md` for an agent, or `main.py:run` for a function."""
+    """`SKILL.md` for an agent, `main.py:run` for a function, or `flow.yaml` for a flow."""
     title: Title | None = None
     """Label of the skill."""
     description: LooseText = ""
@@ -386,6 +390,8 @@ class Skill(SkillKeys):
     path: str
     """Its folder relative to the root of the bundle: `skills/resize`; empty for a bundle that is one Agent Skill."""
     is_agentic: bool
+    flow: dict[str, Any] | None = None
+    """The steps of a flow, as `backend.skills.flows.types.Flow` reads them."""
     parent_skill: str | None = None
     requirements: str | None = None
     """Path of the `requirements.txt` that applies, relative to the root of the bundle."""
@@ -400,12 +406,24 @@ class Skill(SkillKeys):
     @property
     def file(self) -> str:
         """The file of the entrypoint, relative to the skill's folder."""
-        return self.entrypoint if self.is_agentic else self.entrypoint.rpartition(":")[0]
+        return self.entrypoint.rpartition(":")[0] if self.type == "deterministic" else self.entrypoint
 
     @property
     def function(self) -> str:
-        """The function of a deterministic skill; empty for an agentic one."""
-        return "" if self.is_agentic else self.entrypoint.rpartition(":")[2]
+        """The function of a deterministic skill; empty for another one."""
+        return self.entrypoint.rpartition(":")[2] if self.type == "deterministic" else ""
+
+    @property
+    def is_flow(self) -> bool:
+        """Whether the entrypoint is a flow.yaml."""
+        return self.entrypoint.lower().endswith((".yaml", ".yml"))
+
+    @property
+    def type(self) -> SkillType:
+        """How it runs."""
+        if self.is_flow:
+            return "flow"
+        return "agentic" if self.is_agentic else "deterministic"
 
     @property
     def is_judged(self) -> bool:

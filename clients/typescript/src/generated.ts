@@ -3122,7 +3122,7 @@ export interface Skill {
   description?: string;
   /** Whether the agent has no tool `bash`. */
   disable_bash?: boolean;
-  /** `SKILL.md` for an agent, or `main.py:run` for a function. */
+  /** `SKILL.md` for an agent, `main.py:run` for a function, or `flow.yaml` for a flow. */
   entrypoint: string;
   /** Path of the cases, relative to the folder of the skill. */
   eval_dataset?: string | null;
@@ -3133,6 +3133,8 @@ export interface Skill {
   examples?: Example[];
   /** The other models of the list. */
   fallback_models?: string[];
+  /** The steps of a flow, as `backend.skills.flows.types.Flow` reads them. */
+  flow?: Record<string, unknown> | null;
   /** Model for images. */
   image_model?: string | null;
   /** Inputs of a job. */
@@ -4394,6 +4396,15 @@ export class Api {
    */
   workersReady(options: CallOptions = {}): Promise<Readiness> {
     return this.transport.json("GET", "/ready/workers", {}, options);
+  }
+
+  /**
+   * Get flow schema
+   *
+   * Return the JSON Schema of flow.yaml, for editors.
+   */
+  getFlowSchema(options: CallOptions = {}): Promise<Record<string, unknown>> {
+    return this.transport.json("GET", "/schemas/flow.json", {}, options);
   }
 
   /**

@@ -1,0 +1,1 @@
+"""Define the language of flows: `flow.yaml`, its expressions, and the checks at deployment."""
