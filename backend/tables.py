@@ -10,6 +10,7 @@ from backend.data.secrets.tables import Secret
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite
 from backend.execution.approvals.tables import Approval
 from backend.execution.events.tables import JobEvent
+from backend.execution.flows.tables import FlowStep
 from backend.execution.jobs.tables import Admission, Feedback, Job, QueuedJob
 from backend.execution.journal.tables import JournalEntry
 from backend.execution.schedules.tables import Schedule, ScheduleRun
@@ -52,6 +53,7 @@ __all__ = [
     "EvalRun",
     "EvalSuite",
     "Feedback",
+    "FlowStep",
     "IdempotencyKey",
     "Invitation",
     "Job",

@@ -33,6 +33,7 @@ from workers.heartbeat import Heartbeat
 from workers.host_resources import Host
 from workers.liveness import Liveness
 from workers.runners.deterministic import DeterministicRunner
+from workers.runners.flow import FlowRunner
 from workers.runners.lazy import KernelRunner, LazyAgentRunner
 from workers.sandbox.host.assets import AssetLimits
 from workers.sandbox.host.runtime import SandboxRuntime
@@ -138,6 +139,7 @@ async def _run(current: Settings) -> None:
         runners: dict[str, Runner] = {
             "deterministic": runner,
             "agentic": agents,
+            "flow": FlowRunner(context),
             "kernel": KernelRunner(context, runner.runtime),
         }
         supervisor = Supervisor(

@@ -100,7 +100,7 @@ class Supervisor:
     @property
     def running(self) -> int:
         """The number of jobs in this process, without subjobs, which use the slots of their parents."""
-        return sum(attempt.job_attempt.parent_job_id is None for attempt in self._attempts.values())
+        return sum(attempt.job_attempt.uses_own_slot for attempt in self._attempts.values())
 
     def shortage(self) -> str | None:
         """Return the shortage of the host that prevents claims; none if there is none.
@@ -226,7 +226,11 @@ class Supervisor:
 
     async def _claim_children(self) -> None:
         """Start subjobs of this process' jobs, beyond the capacity, since their parents wait for them."""
-        called = Counter(attempt.job_attempt.parent_job_id for attempt in self._attempts.values())
+        called = Counter(
+            attempt.job_attempt.parent_job_id
+            for attempt in self._attempts.values()
+            if not attempt.job_attempt.uses_own_slot
+        )
         may_call = [
             attempt.job_attempt.job_id
             for attempt in self._attempts.values()
@@ -334,7 +338,7 @@ class Supervisor:
             was_full = self.running >= self._capacity
             if self._attempts.get(attempt.job_attempt.job_id) is attempt:
                 del self._attempts[attempt.job_attempt.job_id]
-            has_siblings = job_attempt.parent_job_id is not None
+            has_siblings = not job_attempt.uses_own_slot
             if (
                 was_full or has_siblings or self._quarantine_lane is not None
             ):  # else each wake-up has led to a claim

@@ -118,6 +118,8 @@ class Postponed:
     """Minimum seconds until then."""
     approvals: tuple[ApprovalRequest, ...] = ()
     """Calls that a user has to approve first."""
+    is_flow_waiting: bool = False
+    """A flow waits for its steps."""
 
 
 class Recorder(Protocol):

@@ -166,7 +166,7 @@ async def _listing_read(
         **_summary(row, principal),
         marketing=row.marketing,
         skill=row.skill_name,
-        type="agentic" if skill.is_agentic else "deterministic",
+        type=skill.type,
         model=skill.model,
         media_kinds=list(skill.media_kinds),
         input_schema=skill.input_json_schema,

@@ -125,7 +125,7 @@ class ListingRead(ListingSummary):
 
     marketing: dict[str, Any]
     skill: str
-    type: Literal["agentic", "deterministic"]
+    type: Literal["agentic", "deterministic", "flow"]
     model: str | None
     """Model of an agent. None: the instance chooses it."""
     media_kinds: list[str]

@@ -45,6 +45,14 @@ class Priced(Protocol):
         """Whether a model grades its results."""
 
     @property
+    def is_flow(self) -> bool:
+        """Whether it runs other skills in steps."""
+
+    @property
+    def calls_paid_skills(self) -> bool:
+        """Whether it is a flow with a step that may cost something."""
+
+    @property
     def media_kinds(self) -> tuple[str, ...]:
         """Kinds of media for which the skill names a model."""
 
@@ -112,7 +120,7 @@ class PriceList:
             None if skill.limits.cost_usd is None else min(skill.limits.cost_usd, ceilings.max_cost_usd)
         )
         caps = [cap for cap in (limits.cost_usd, skill_cap_usd) if cap is not None]
-        if skill.is_agentic or skill.media_kinds or skill.is_judged:
+        if skill.is_agentic or skill.media_kinds or skill.is_judged or self._is_paid_flow(skill):
             default_caps = (
                 []
                 if skill_cap_usd is not None
@@ -124,6 +132,9 @@ class PriceList:
         max_s = min(skill.timeout_s or self.job_timeout_s, ceilings.max_timeout_s)
         timeout_s = min(limits.timeout_s or max_s, max_s)
         return min([self.compute_micros(timeout_s), *map(usd_to_micros, caps)])
+
+    def _is_paid_flow(self, skill: Priced) -> bool:
+        return skill.calls_paid_skills or (skill.is_flow and self.compute_micros_per_second > 0)
 
     def compute_micros(self, wall_s: float) -> int:
         """Return the price of a run time of a function, rounded up."""

@@ -225,7 +225,7 @@ class SkillSummary(Schema):
     version: int | None
     title: str | None
     description: str
-    type: Literal["agentic", "deterministic"]
+    type: Literal["agentic", "deterministic", "flow"]
     is_agentic: bool
 
     @classmethod
@@ -287,7 +287,7 @@ def _of_skill(skill: Skill) -> dict[str, Any]:
         "name": skill.name,
         "title": skill.title,
         "description": skill.description,
-        "type": "agentic" if skill.is_agentic else "deterministic",
+        "type": skill.type,
         "is_agentic": skill.is_agentic,
     }
 

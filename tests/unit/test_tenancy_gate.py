@@ -243,8 +243,9 @@ def test_jobs_are_created_only_where_their_input_files_are_checked() -> None:
     inserts = r"insert\s+into\s+jobs\b|\.add(_all)?\(\[?Job\("
     assert files_with(inserts, "sql") == {"backend/execution/jobs/sql/submit.sql"}
     assert not files_with(inserts, "py")
-    # A subjob has the rights of its running parent, which may read the whole drive.
+    # A subjob and a step of a flow have the rights of the running parent, which may read the whole drive.
     assert files_with(r"\btransitions\.submit", "py") == {
+        "backend/execution/flows/children.py",
         "backend/execution/jobs/submit.py",
         "backend/execution/jobs/subjobs/subagents.py",
     }

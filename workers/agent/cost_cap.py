@@ -31,7 +31,7 @@ def cost_cap_of(job_attempt: JobAttempt, skill: Skill) -> CostCap:
         return CostCap("job_limit", _fix_of_job_limit(job_attempt, skill))
     if job_attempt.lowered_by is not None:
         return CostCap(job_attempt.lowered_by.kind, job_attempt.lowered_by.why_less())
-    if job_attempt.parent_job_id is not None:
+    if not job_attempt.uses_own_slot:
         return CostCap(
             "caller",
             "The job is paid from the remaining reservation of the job that called it. Raise "

@@ -15,7 +15,15 @@ from backend.skills.manifest import job_ceilings
 from backend.skills.manifest.types import Skill
 from workers import listing_redaction
 from workers.attempt.attempt import Attempt, EndedBy
-from workers.attempt.types import FAULT, AttemptEnd, AwaitingApproval, Lost, Requeued, failed_with
+from workers.attempt.types import (
+    FAULT,
+    AttemptEnd,
+    AwaitingApproval,
+    AwaitingSteps,
+    Lost,
+    Requeued,
+    failed_with,
+)
 from workers.attempt.usage import compute_used
 from workers.drives.errors import AttemptLost
 from workers.host_resources import fault_of
@@ -57,7 +65,7 @@ def decide(
     if isinstance(result, Lost):
         return result
     if isinstance(result, Postponed):
-        if result.reason != "wallet_empty" or attempt.job_attempt.parent_job_id is None:
+        if result.reason != "wallet_empty" or attempt.job_attempt.uses_own_slot:
             return _after_pause(attempt, result)
         attempt_result = AttemptResult("failed", error=NOTHING_LEFT, error_code="cost_capped")
         return _redacted(attempt, attempt_result)
@@ -73,8 +81,10 @@ def decide(
     )
 
 
-def _after_pause(attempt: Attempt, postponed: Postponed) -> Requeued | AwaitingApproval:
+def _after_pause(attempt: Attempt, postponed: Postponed) -> Requeued | AwaitingApproval | AwaitingSteps:
     """Return how a job continues that has stopped without a failure; that counts as no retry."""
+    if postponed.is_flow_waiting:
+        return AwaitingSteps()
     if not postponed.approvals:
         not_before = now() + timedelta(seconds=postponed.after_s) if postponed.after_s else None
         return Requeued(postponed.reason, not_before)
@@ -108,5 +118,7 @@ def _retry_of(attempt: Attempt, skill: Skill | None, result: AttemptResult) -> R
     code = str(result.error_code)
     if skill is None or code == HostExhausted.code:
         return after_outage(code=code, attempt=attempt.job_attempt.attempt, at=now())
+    if attempt.job_attempt.type == "flow":
+        return None  # its steps have retries of their own, and their failures are stored
     rule = job_ceilings.current().declared_retries(skill.retries)
     return after_failure(rule, code=code, retries=attempt.job_attempt.retries, at=now())

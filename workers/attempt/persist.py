@@ -11,11 +11,21 @@ from backend.core.metrics.instruments import JOB_FINISH
 from backend.core.tracing import spans
 from backend.execution.approvals.worker import wait_for_approval
 from backend.execution.events.append import EncodedEvent
+from backend.execution.jobs import flow_waits
 from backend.execution.jobs.attempts.finish import AttemptResult, finish, is_one_statement
 from backend.execution.jobs.attempts.requeue import requeue
+from backend.execution.jobs.cancel import cancel_by
 from backend.execution.journal import service as journal
 from workers.attempt.attempt import Attempt
-from workers.attempt.types import FAULT, AttemptEnd, AwaitingApproval, Lost, Requeued, outcome_of
+from workers.attempt.types import (
+    FAULT,
+    AttemptEnd,
+    AwaitingApproval,
+    AwaitingSteps,
+    Lost,
+    Requeued,
+    outcome_of,
+)
 from workers.db_retry import GIVE_UP_S, DatabaseRetry
 
 
@@ -46,7 +56,7 @@ async def persist(attempt: Attempt, end: AttemptEnd, *, give_up_s: float = GIVE_
                 return
 
 
-Storable = AttemptResult | Requeued | AwaitingApproval
+Storable = AttemptResult | Requeued | AwaitingApproval | AwaitingSteps
 
 
 async def _store(attempt: Attempt, end: Storable, events: Sequence[EncodedEvent], give_up_s: float) -> None:
@@ -79,6 +89,8 @@ async def _write_until_stored(
                 return await _finish(attempt, end, events)
             if isinstance(end, Requeued):
                 return await _requeue(attempt, end, events)
+            if isinstance(end, AwaitingSteps):
+                return await _await_steps(attempt, events)
             return await _await_approval(attempt, end, events)
 
 
@@ -104,6 +116,21 @@ async def _requeue(attempt: Attempt, end: Requeued, events: Sequence[EncodedEven
         if is_current and end.is_retry:  # with its journal an agent would fail in the same way again
             await journal.clear(session, job_attempt.job_id)
         return is_current
+
+
+async def _await_steps(attempt: Attempt, events: Sequence[EncodedEvent]) -> bool:
+    job_attempt = attempt.job_attempt
+    async with attempt.context.database.transaction() as session:
+        is_cancelled = await flow_waits.suspend(
+            session,
+            project_id=job_attempt.project_id,
+            job_id=job_attempt.job_id,
+            attempt=job_attempt.attempt,
+            events=events,
+        )
+        if is_cancelled:  # requested while it ran: its worker cannot end it any more
+            await cancel_by(session, job_attempt.job_id, actor="a request while it ran")
+        return is_cancelled is not None
 
 
 async def _await_approval(attempt: Attempt, end: AwaitingApproval, events: Sequence[EncodedEvent]) -> bool:

@@ -40,6 +40,7 @@ from workers.drives import input_versions
 from workers.drives.overfull import OverfullDrive, measure_overfull
 from workers.drives.staged import StagedDrive, StagedDrives
 from workers.notebooks.assignment import for_kernel
+from workers.runners.flow import for_flow
 from workers.types import Assignment, Entrypoint, RunLimits
 
 MAX_CACHED = 256
@@ -147,6 +148,8 @@ def _of_type(attempt: Attempt, assignment: Assignment, read: _Read) -> Assignmen
     if skill.name == NOTEBOOK:
         prices = PriceList.of(attempt.context.settings)
         return for_kernel(assignment, job_attempt, prices, skill=skill, leaving=attempt.leaving)
+    if skill.is_flow:
+        return for_flow(assignment, skill)
     if not skill.is_agentic:
         return assignment
     return for_agent(

@@ -55,11 +55,16 @@ class AwaitingApproval:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitingSteps:
+    """The flow waits until a job of a step has ended, or an approval was decided."""
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """The job runs on another worker or has ended: nothing of this attempt is stored."""
 
 
-AttemptEnd = AttemptResult | Requeued | AwaitingApproval | Lost
+AttemptEnd = AttemptResult | Requeued | AwaitingApproval | AwaitingSteps | Lost
 
 FAULT: Final = AttemptResult(
     "failed",
@@ -79,6 +84,8 @@ def outcome_of(end: AttemptEnd) -> str:
         return end.status
     if isinstance(end, Requeued):
         return "requeued by drain" if end.error_code is None else "requeued"
+    if isinstance(end, AwaitingSteps):
+        return "waiting for steps"
     return "lost" if isinstance(end, Lost) else "awaiting approval"
 
 

@@ -20,6 +20,6 @@ def usage_of(measured: Measured) -> dict[str, float]:
 def compute_used(attempt: Attempt, wall_s: float) -> tuple[LineItem, ...]:
     """Return what the seconds of a function cost; those of an agent cost nothing, since it waits for its model."""
     micros = PriceList.of(attempt.context.settings).compute_micros(wall_s)
-    if not micros or attempt.job_attempt.type == "agentic":
+    if not micros or attempt.job_attempt.type in ("agentic", "flow"):
         return ()
     return (LineItem("compute", {"seconds": round(wall_s, 4)}, micros * NANOS_PER_MICRO, micros),)

@@ -13,7 +13,7 @@ from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
 from backend.execution.events.append import NewEvent
 from backend.execution.events.types import CancelledEvent
-from backend.execution.jobs import transitions
+from backend.execution.jobs import flow_waits, transitions
 from backend.execution.jobs.errors import JobAlreadyEnded, JobNotFound
 from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.subjobs import events
@@ -30,6 +30,16 @@ with caller as materialized (
 select j.id from jobs j left join caller on true left join place on true where j.id = :job_id for update of j
 """)
 """Lock the parent or the queue entry first, then the job, as claims do: the other order could deadlock."""
+
+_LOCK_PLACES = text("""
+with recursive tree as (
+  select id from jobs where id = :job_id
+  union all
+  select c.id from jobs c join tree t on c.parent_job_id = t.id where c.finished_at is null
+)
+select from job_queue where job_id in (select id from tree) order by job_id for update
+""")
+"""Lock the queue entries of the job and of the steps of flows below it, before any job."""
 
 _CHILDREN = text("""
 select id from jobs where parent_job_id = :job_id and finished_at is null and cancel_requested_at is null
@@ -95,11 +105,16 @@ async def cancel(session: AsyncSession, principal: Principal, job_id: UUID) -> N
 
 async def cancel_by(session: AsyncSession, job_id: UUID, *, actor: str) -> None:
     """Cancel a job and its subjobs without a permission check. The row lock decides a race with the worker."""
+    await session.execute(_LOCK_PLACES, {"job_id": job_id})
+    await _cancel_tree(session, job_id, actor=actor)
+
+
+async def _cancel_tree(session: AsyncSession, job_id: UUID, *, actor: str) -> None:
     for _ in range(2):  # the job may start between the two statements; the second round finds it running
         if await _cancel_queued(session, job_id, actor=actor) or await _request_running(session, job_id):
             break
     for child_id in (await session.execute(_CHILDREN, {"job_id": job_id})).scalars().all():
-        await cancel_by(session, child_id, actor=actor)
+        await _cancel_tree(session, child_id, actor=actor)
 
 
 async def _cancel_queued(session: AsyncSession, job_id: UUID, *, actor: str) -> bool:
@@ -112,6 +127,8 @@ async def _cancel_queued(session: AsyncSession, job_id: UUID, *, actor: str) -> 
     if row is None:
         return False
     await events.record_end(session, job_id)
+    if row.is_step and row.parent_job_id is not None:
+        await flow_waits.resume(session, row.project_id, row.parent_job_id)
     notifications.note(session, notifications.EventNotification(job_id, row.event_seq, is_last=True))
     transactional.note(session, JOBS_FINISHED.labels("cancelled", "cancelled"))
     transactional.note(session, EVENTS_APPENDED)

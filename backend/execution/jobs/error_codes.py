@@ -91,6 +91,18 @@ GROUPS: Final[dict[str, tuple[JobErrorCode, ...]]] = {
             "Read the traceback with `puras logs JOB_ID`, fix the code, and deploy again.",
         ),
         JobErrorCode(
+            "flow_step_failed",
+            "no",
+            "A step of the flow failed, and its retries are used up.",
+            "Read the error, which names the step and its job. Fix the cause, or set `retries` or `on_error`.",
+        ),
+        JobErrorCode(
+            "flow_expression_failed",
+            "no",
+            "An expression of the flow has no value for the data of this run.",
+            "Read the error, which names the expression. Check fields that may be missing with `has(…)`.",
+        ),
+        JobErrorCode(
             "bad_entrypoint",
             "error",
             "The module of the skill cannot be imported, or does not have the function of `entrypoint`.",

@@ -25,9 +25,11 @@ from backend.money.budgets.usage import Limit
 # with the row as it was when the statement started, and a job that ends meanwhile lowers both.
 _RESERVE = text("""
 with job as (
-  select id, project_id from jobs where id = :job_id and attempt = :attempt and status = 'running' for update
+  select id, project_id, case when type = 'flow' then used_micros + called_used_micros end as owed_micros
+  from jobs where id = :job_id and attempt = :attempt and status = 'running' for update
 ), wallet as (
-  select w.project_id, cast(:cap_micros as bigint) as wanted, w.balance_micros, w.reserved_micros,
+  select w.project_id, least(cast(:cap_micros as bigint), (select owed_micros from job)) as wanted,
+         w.balance_micros, w.reserved_micros,
          w.balance_micros - w.reserved_micros as available
   from wallets w where w.project_id = (select project_id from job) for update
 ), amount as (

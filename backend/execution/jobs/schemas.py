@@ -109,7 +109,7 @@ class JobRead(Answer):
     listing_version: int | None
     price_micros: int
     """Price of the listing, charged in addition to the usage if the job succeeds."""
-    type: Literal["agentic", "deterministic", "kernel"]
+    type: Literal["agentic", "deterministic", "flow", "kernel"]
     skill_name: str
     """`@inline` for a prompt, `@notebook` for the kernel of a notebook."""
     prompt: str | None

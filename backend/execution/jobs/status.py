@@ -22,14 +22,14 @@ class Transition(NamedTuple):
     """For the documentation: what causes the change."""
 
 
-_FINISH: Final = ("finish", "finish_without_webhooks", "finish_subjob")
+_FINISH: Final = ("finish", "finish_without_webhooks", "finish_subjob", "finish_step")
 _CANCEL: Final = ("cancel_pending", "cancel_all_pending")
 
 TRANSITIONS: Final = (
     Transition(
         None,
         "queued",
-        ("submit", "submit_free", "submit_subjob"),
+        ("submit", "submit_free", "submit_subjob", "submit_step"),
         "A client submits the job, or a running job calls its skill.",
     ),
     Transition(
@@ -54,13 +54,21 @@ TRANSITIONS: Final = (
     Transition(
         "running",
         "waiting",
-        ("await_approval",),
-        "The start of the job, or a call of its agent, needs an approval.",
+        ("await_approval", "suspend_flow"),
+        "The start of the job, or a call of its agent, needs an approval, or the flow waits for its steps.",
+    ),
+    Transition(
+        "running", "waiting", ("suspend_flow",), "The flow waits for jobs of its steps or for approvals."
     ),
     Transition("running", "succeeded", _FINISH, "The attempt returns a valid result."),
     Transition("running", "failed", _FINISH, "The attempt fails, and no retry is left."),
     Transition("running", "cancelled", _FINISH, "The job is cancelled, and its worker stops the attempt."),
-    Transition("waiting", "queued", ("resume_decided",), "The last pending approval is decided or expires."),
+    Transition(
+        "waiting",
+        "queued",
+        ("resume_decided", "resume_flow"),
+        "The last pending approval is decided or expires, or a step of the flow has ended.",
+    ),
     Transition("waiting", "cancelled", _CANCEL, "The job is cancelled while it waits."),
 )
 """All transitions. `docs/reference/job-statuses.md` is generated from them, and a test compares them with the SQL."""

@@ -359,7 +359,7 @@ async def _needs_approval(
 def _type_of(skill: Skill) -> str:
     if skill.name == NOTEBOOK:
         return "kernel"
-    return "agentic" if skill.is_agentic else "deterministic"
+    return skill.type
 
 
 def _key_of(principal: Principal) -> UUID | None:

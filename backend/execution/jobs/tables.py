@@ -102,12 +102,14 @@ class Job(SQLModel, table=True):
     deployment_version: int | None = None
     skill_name: str = Field(max_length=200)
     type: str = "deterministic"
-    """`deterministic`, `agentic`, or `kernel`: that of a notebook."""
+    """`deterministic`, `agentic`, `flow`, or `kernel`: that of a notebook."""
     prompt: str | None = None
     """The prompt of a job without a skill."""
     model: str | None = Field(default=None, max_length=200)
     """The language model that was requested instead of the one that the skill names."""
     parent_job_id: UUID | None = None
+    is_step: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    """The parent is a flow. The job has a queue entry and a place in the window of its own, unlike other subjobs."""
     replay_of: UUID | None = None
     approval: str = Field(default="none", max_length=8, sa_column_kwargs={"server_default": "none"})
     """`needed`: the job starts only after a user has approved it; `given`: the call that started it was approved."""

@@ -76,6 +76,35 @@ async def submit_subjob(session: AnySession, call: Mapping[str, Any]) -> Any:
     return (await session.execute(QUERIES["submit_subjob"], call)).one_or_none()
 
 
+async def submit_step(session: AnySession, step: Mapping[str, Any]) -> Any:
+    """Put the job of a step of a running flow into the queue.
+
+    Returns:
+        A row whose `event_seq` is None if the job existed before, or if the flow has no money left, which `is_unpaid`
+        says; None if the attempt of the flow is not the running one.
+    """
+    return (await session.execute(QUERIES["submit_step"], step)).one_or_none()
+
+
+async def suspend_flow(
+    session: AnySession, *, job_id: UUID, attempt: int, events: Sequence[PendingEvent]
+) -> Any:
+    """Let a running flow wait for its steps.
+
+    Returns:
+        A row whose `cancel_requested_at` is set if the job was to be cancelled; None if the attempt is not the running
+        one.
+    """
+    values = {"job_id": job_id, "attempt": attempt, **_event_values(events)}
+    return (await session.execute(QUERIES["suspend_flow"], values)).one_or_none()
+
+
+async def resume_flow(session: AnySession, *, project_id: UUID, job_id: UUID) -> Any:
+    """Put a waiting flow back into the queue if it can continue; None if it cannot, or does not wait."""
+    values = {"project_id": project_id, "job_id": job_id}
+    return (await session.execute(QUERIES["resume_flow"], values)).one_or_none()
+
+
 async def claim_free(session: AnySession, *, worker_id: UUID, lane: str, limit: int) -> Sequence[Any]:
     """Start ready jobs up to the first one that may cost something; `is_paid_next` says whether there is one.
 
@@ -125,6 +154,11 @@ async def finish(session: AnySession, result: Mapping[str, Any]) -> Any:
 async def finish_subjob(session: AnySession, result: Mapping[str, Any]) -> Any:
     """End an attempt of a job that another job has called; None if the attempt is not the running one."""
     return (await session.execute(QUERIES["finish_subjob"], result)).one_or_none()
+
+
+async def finish_step(session: AnySession, result: Mapping[str, Any]) -> Any:
+    """End an attempt of the job of a step of a flow; None if the attempt is not the running one."""
+    return (await session.execute(QUERIES["finish_step"], result)).one_or_none()
 
 
 async def requeue(

@@ -134,7 +134,7 @@ _RULES = {
           on q.project_id = a.project_id
         left join (
           select project_id, count(*) as running from jobs
-          where status = 'running' and parent_job_id is null group by project_id
+          where status = 'running' and (parent_job_id is null or is_step) group by project_id
         ) r on r.project_id = a.project_id
         where a.admitted <> coalesce(q.ready, 0) + coalesce(r.running, 0)""",
     "the window of a project counts its pending jobs": """
@@ -145,7 +145,7 @@ _RULES = {
         where a.parked <> coalesce(q.pending, 0)""",
     "every queued job that is not a subjob has an entry in the queue, and no other job has one": """
         select coalesce(j.id, q.job_id)::text as job, j.status
-        from (select id, status from jobs where status = 'queued' and parent_job_id is null) j
+        from (select id, status from jobs where status = 'queued' and (parent_job_id is null or is_step)) j
         full join job_queue q on q.job_id = j.id where j.id is null or q.job_id is null""",
 }
 

@@ -14,7 +14,7 @@ from backend.skills.archives.archive import Archive
 from backend.skills.bundles.discovery import SKILL_FILE, discover
 from backend.skills.bundles.requirements import check_requirements, requirements_of
 from backend.skills.bundles.scripts import check_scripts
-from backend.skills.flows.reader import check_cycles, read_flow
+from backend.skills.flows.reader import check_cycles, paid_flows, read_flow
 from backend.skills.manifest.agent import readable_helpers, ways_to_run_code
 from backend.skills.manifest.agent_skills import read_agent_skill
 from backend.skills.manifest.files import PackFile
@@ -100,8 +100,14 @@ def _with_flows(archive: Archive, skills: list[Skill], findings: Findings) -> li
         if skill.is_flow and (flow := read_flow(archive, skill, by_name, findings)) is not None
     }
     check_cycles(flows, by_name, findings)
+    paid = paid_flows(flows, by_name)
     return [
-        skill.model_copy(update={"flow": flows[skill.name].model_dump(mode="json")})
+        skill.model_copy(
+            update={
+                "flow": flows[skill.name].model_dump(mode="json"),
+                "calls_paid_skills": skill.name in paid,
+            }
+        )
         if skill.name in flows
         else skill
         for skill in skills

@@ -56,6 +56,35 @@ def check_cycles(flows: Mapping[str, Flow], skills: Mapping[str, Skill], finding
             findings.error(Problem(file, message))
 
 
+def paid_flows(flows: Mapping[str, Flow], skills: Mapping[str, Skill]) -> frozenset[str]:
+    """Return the flows with a step that may cost something: an agent, or a skill that is not in the bundle."""
+    paid = {name for name, flow in flows.items() if _is_paid(flow, skills[name], skills)}
+    while more := {
+        name
+        for name, flow in flows.items()
+        if name not in paid and paid.intersection(_called(flow, skills[name], flows))
+    }:
+        paid |= more
+    return frozenset(paid)
+
+
+def _is_paid(flow: Flow, skill: Skill, skills: Mapping[str, Skill]) -> bool:
+    own = skill.parent_skill or skill.name
+    for step in flow.walk():
+        called = skills.get(f"{own}/{step.skill}") or skills.get(step.skill or "")
+        if step.prompt is not None or (
+            step.skill is not None and (called is None or step.version is not None)
+        ):
+            return True
+        if called is not None and _costs(called):
+            return True
+    return False
+
+
+def _costs(skill: Skill) -> bool:
+    return skill.is_agentic or bool(skill.media_kinds) or skill.is_judged or skill.limits.cost_usd is not None
+
+
 def _called(flow: Flow, skill: Skill, flows: Mapping[str, Flow]) -> list[str]:
     """Return the flows that a flow calls; a call of itself is reported where it is."""
     own = skill.parent_skill or skill.name

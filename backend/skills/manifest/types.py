@@ -392,6 +392,8 @@ class Skill(SkillKeys):
     is_agentic: bool
     flow: dict[str, Any] | None = None
     """The steps of a flow, as `backend.skills.flows.types.Flow` reads them."""
+    calls_paid_skills: bool = False
+    """Whether a step of the flow may cost something."""
     parent_skill: str | None = None
     requirements: str | None = None
     """Path of the `requirements.txt` that applies, relative to the root of the bundle."""

@@ -1402,7 +1402,7 @@ export interface JobRead {
   subjob_cost_micros: number;
   /** The user or the API key that submitted the job. */
   submitted_by: string;
-  type: "agentic" | "deterministic" | "kernel";
+  type: "agentic" | "deterministic" | "flow" | "kernel";
   /** The usage of the job: seconds, memory, tokens. */
   usage: Record<string, unknown>;
   /** The price of what the job and its subjobs have used so far. A job that succeeds within its cap costs this. */
@@ -1654,7 +1654,7 @@ export interface ListingRead {
   status: "draft" | "published" | "taken_down";
   timeout_s: number | null;
   title: string;
-  type: "agentic" | "deterministic";
+  type: "agentic" | "deterministic" | "flow";
   updated_at: string;
   /** The newest version. */
   version: number;
@@ -3118,6 +3118,8 @@ export interface Skill {
   audio_model?: string | null;
   /** Lifetime of the prompt cache. */
   cache_ttl?: "5m" | "1h";
+  /** Whether a step of the flow may cost something. */
+  calls_paid_skills?: boolean;
   /** Description of the skill, for users and for agents. */
   description?: string;
   /** Whether the agent has no tool `bash`. */
@@ -3223,7 +3225,7 @@ export interface SkillRead {
   /** `null`: the default of the instance. */
   timeout_s: number | null;
   title: string | null;
-  type: "agentic" | "deterministic";
+  type: "agentic" | "deterministic" | "flow";
   version: number | null;
 }
 
@@ -3248,7 +3250,7 @@ export interface SkillSummary {
   skillpack: string;
   skillpack_id: string;
   title: string | null;
-  type: "agentic" | "deterministic";
+  type: "agentic" | "deterministic" | "flow";
   version: number | null;
 }
 
@@ -3767,12 +3769,12 @@ export interface VersionNumbers {
   version: number | null;
 }
 
-/** The job waits without a worker until a user decides. */
+/** The job waits without a worker: until a user decides, or for the steps of a flow. */
 export type WaitingEvent = EventRead & {
   payload: {
     /** Number of pending approvals. */
     approvals: number;
-    /** The reason to wait: `approval`. */
+    /** The reason to wait: `approval`, or `steps` of a flow. */
     reason: string;
   };
   type: "waiting";

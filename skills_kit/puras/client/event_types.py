@@ -65,16 +65,16 @@ class RequeuedEvent(_Event):
 
 
 class WaitingPayload(TypedDict):
-    """The job waits without a worker until a user decides."""
+    """The job waits without a worker: until a user decides, or for the steps of a flow."""
 
     reason: str
-    """The reason to wait: `approval`."""
+    """The reason to wait: `approval`, or `steps` of a flow."""
     approvals: int
     """Number of pending approvals."""
 
 
 class WaitingEvent(_Event):
-    """The job waits without a worker until a user decides."""
+    """The job waits without a worker: until a user decides, or for the steps of a flow."""
 
     type: Literal["waiting"]
     payload: WaitingPayload

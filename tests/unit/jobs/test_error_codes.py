@@ -14,6 +14,7 @@ import pytest
 
 from backend.core.errors import PurasError
 from backend.core.vault.errors import SecretUnreadable
+from backend.execution.flows import state as flow_state
 from backend.execution.jobs.attempts.retry import after_failure, after_outage
 from backend.execution.jobs.error_codes import CODES, GROUPS, Retried
 from backend.execution.jobs.errors import ApiKeyEnded, KeyCapReached
@@ -75,7 +76,8 @@ def test_codes_of_the_source_code_are_documented() -> None:
         *(code for _, code, _ in _VERDICTS),
     }
     in_backend = {error.code for error in OF_BACKEND}
-    assert in_workers | in_backend | {"worker_lost"} == {*CODES, *OF_PROCESSES}
+    of_flows = {flow_state.STEP_FAILED, flow_state.EXPRESSION_FAILED}
+    assert in_workers | in_backend | of_flows | {"worker_lost"} == {*CODES, *OF_PROCESSES}
 
 
 def test_errors_that_a_step_of_an_attempt_raises_are_documented() -> None:

@@ -43,11 +43,11 @@ class RequeuedEvent(Event):
 
 @event_type
 class WaitingEvent(Event):
-    """The job waits without a worker until a user decides."""
+    """The job waits without a worker: until a user decides, or for the steps of a flow."""
 
     type: ClassVar[Literal["waiting"]] = "waiting"
     reason: str
-    """The reason to wait: `approval`."""
+    """The reason to wait: `approval`, or `steps` of a flow."""
     approvals: int
     """Number of pending approvals."""
 

@@ -60,7 +60,9 @@ class JobAttempt:
     prompt: str | None = None
     """The prompt of a job without a skill."""
     parent_job_id: UUID | None = None
-    """The job that called this one, which runs in its slot."""
+    """The job that called this one, which runs in its slot, or the flow of which it is a step."""
+    is_step: bool = False
+    """The parent is a flow: the job has a slot of its own."""
     needs_approval: bool = False
     """The job starts only after a user has approved it."""
     source: str = ""
@@ -86,6 +88,11 @@ class JobAttempt:
     def owner_id(self) -> UUID:
         """Return the project that owns the code and the secrets."""
         return self.publisher_id or self.project_id
+
+    @property
+    def uses_own_slot(self) -> bool:
+        """Return whether the job runs in a slot of its own, and not in that of the job that called it."""
+        return self.parent_job_id is None or self.is_step
 
 
 _COMPUTED: Final = frozenset(

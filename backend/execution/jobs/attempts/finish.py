@@ -15,7 +15,7 @@ from backend.core.metrics.instruments import BILLED, EVENTS_APPENDED, JOBS_FINIS
 from backend.core.notifications import EventNotification
 from backend.execution.events.append import NewEvent, PendingEvent, as_rows
 from backend.execution.events.types import CancelledEvent, FailedEvent, SucceededEvent
-from backend.execution.jobs import ended_row, transitions
+from backend.execution.jobs import ended_row, flow_waits, transitions
 from backend.execution.jobs.attempts import subjobs
 from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.execution.jobs.subjobs import events as subjob_events
@@ -99,7 +99,7 @@ async def finish(
     if not is_free(job, result):
         await settlement.after_settlement(session, job.project_id)
     if job.parent_job_id is not None:
-        await subjob_events.record_end(session, job.job_id)
+        await _notify_parent(session, job, job.parent_job_id)
     await sales.count(session, job, succeeded=succeeded)
     sent = ended_row.sendable(row.ended_row)
     notifications.note(session, EventNotification(job.job_id, row.event_seq, is_last=True, row=sent))
@@ -115,8 +115,16 @@ async def finish(
     return True
 
 
+async def _notify_parent(session: AnySession, job: JobAttempt, parent_id: UUID) -> None:
+    await subjob_events.record_end(session, job.job_id)
+    if job.is_step:
+        await flow_waits.resume(session, job.project_id, parent_id)
+
+
 async def _end(session: AnySession, job: JobAttempt, values: dict[str, Any]) -> Any:
     """Store the result by the statement that fits the job; None if the attempt is not the running one any more."""
+    if job.is_step:
+        return await transitions.finish_step(session, values)
     if job.parent_job_id is not None:
         return await transitions.finish_subjob(session, values)
     if job.project_id not in _with_webhooks:

@@ -43,7 +43,7 @@ _DELETE_EXPIRED = text(
 _LOST = text("""
 select j.*, (select p.number from projects p where p.id = j.project_id) as project_number, 0 as stamp,
        j.created_at as due_at, '' as secrets_stamp,
-       count(*) filter (where j.parent_job_id is null) over (partition by j.worker_id) = 1 as was_alone
+       count(*) filter (where j.parent_job_id is null or j.is_step) over (partition by j.worker_id) = 1 as was_alone
 from jobs j
 where j.status = 'running' and not exists (select from workers w where w.id = j.worker_id)
 """)
@@ -139,7 +139,10 @@ async def _recover(session: AsyncSession, row: Any, *, is_cancelled: bool) -> No
             [_lost_event(row.worker_id)],
         )
         return
-    decision = await _decide(session, row)
+    is_flow = (
+        row.type == "flow"
+    )  # it runs no code of its skill, so the loss of its worker says nothing about it
+    decision: Retry | Failure = Retry() if is_flow else await _decide(session, row)
     if isinstance(decision, Failure):
         result = AttemptResult("failed", error=decision.error, error_code=decision.code)
         await finish(
@@ -154,7 +157,7 @@ async def _recover(session: AsyncSession, row: Any, *, is_cancelled: bool) -> No
             job_id=row.id,
             attempt=row.attempt,
             reason="worker_lost",
-            is_lost=True,
+            is_lost=not is_flow,
             was_alone=row.was_alone,
         )
     log.warning(

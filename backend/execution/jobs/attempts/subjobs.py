@@ -31,14 +31,16 @@ MAX_ORPHANS: Final = 50
 
 _PARENTS_OF_QUEUED = text("""
 select distinct parent_job_id from jobs
-where parent_job_id = any(:job_ids) and finished_at is null and status = 'queued'
+where parent_job_id = any(:job_ids) and finished_at is null and status = 'queued' and not is_step
 """)
 
 _LOCK_PARENT = text("select id from jobs where id = :parent_id for update")
 
 _LOCK_LENDER = text("""
 select p.id from jobs p
-where p.id = (select parent_job_id from jobs where id = :job_id and attempt = :attempt and reserved_micros > 0)
+where p.id = (
+  select parent_job_id from jobs where id = :job_id and attempt = :attempt and reserved_micros > 0 and not is_step
+)
 for update
 """)
 
@@ -46,7 +48,7 @@ _RETURN_LOAN = text("""
 with child as (
   select id, parent_job_id, reserved_micros from jobs
   where id = :job_id and attempt = :attempt and status = 'running' and parent_job_id is not null
-    and reserved_micros > 0
+    and reserved_micros > 0 and not is_step
 ), parent as (
   update jobs p set reserved_micros = p.reserved_micros + child.reserved_micros
   from child where p.id = child.parent_job_id and p.status = 'running' returning p.id

@@ -6,7 +6,7 @@ with ended as (
   update jobs set status = 'cancelled', error = :error, error_code = 'cancelled', finished_at = clock_timestamp(),
                   cancel_requested_at = now(), event_seq = event_seq + 1
   where id = :job_id and status in ('queued', 'waiting')
-  returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id
+  returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id, is_step
 ), delivery as ({deliveries_of_ended_roots}
 ), queue_entry as (
   delete from job_queue q using ended where q.job_id = ended.id returning q.stamp
@@ -21,7 +21,7 @@ with ended as (
   insert into job_events (job_id, seq, ts, type, payload)
   select ended.id, ended.event_seq, e.ts, e.type, e.payload from ended, {event_rows}
 )
-select project_id, event_seq from ended
+select project_id, event_seq, parent_job_id, is_step from ended
 
 -- name: cancel_all_pending
 -- Cancel all jobs of a project that are queued or wait for approvals.

@@ -69,7 +69,7 @@ picked as (
 -- Columns of a job that its attempt needs.
 id, attempt, project_id, skillpack_id, deployment_id, skill_name, type, inputs, limits,
             cap_micros, retries, event_seq, created_at, request_id, traceparent, model,
-            prompt, parent_job_id, source, listing_id, listing, listing_version, publisher_id, price_micros,
+            prompt, parent_job_id, is_step, source, listing_id, listing, listing_version, publisher_id, price_micros,
             earning_micros, approval, api_key_id, input_versions
 
 -- part: claimed_columns
@@ -102,7 +102,7 @@ with parent as (
 ), child as (
   select c.id, least(c.cap_micros, greatest(0, p.left_micros)) as amount
   from jobs c join parent p on c.parent_job_id = p.id
-  where c.status = 'queued'
+  where c.status = 'queued' and not c.is_step
     and (c.cap_micros = 0 or p.left_micros > 0 or not exists (
       select from jobs s where s.parent_job_id = p.id and s.status = 'running'
     ))

@@ -32,6 +32,14 @@ with ended as (
 )
 select event_seq, cast(null as text) as next_lane, false as is_room_left, cast(null as text) as ended_row from ended
 
+-- name: finish_step
+-- End the job of a step of a flow, and admit the next job of the project. Webhooks are notified of the flow only.
+with ended as (
+  update jobs set {result_columns}
+  where id = :job_id and attempt = :attempt and status = 'running'
+  returning id, project_id, event_seq, {ended_row} as ended_row
+), {admit_next}
+
 -- part: result_columns
 -- Store how the attempt has ended.
 status = :status, result = cast(:result as json), outputs = cast(:outputs as jsonb), error = :error,

@@ -11,14 +11,14 @@ with locked as (
       losses = j.losses + :lost, losses_alone = j.losses_alone + :lost_alone, retries = j.retries + :retried,
       event_seq = j.event_seq + :count
   from locked where j.id = locked.id
-  returning j.id, j.project_id, j.lane, j.priority, j.created_at, j.event_seq, j.parent_job_id, j.cap_micros,
-            j.losses, locked.reserved_micros
+  returning j.id, j.project_id, j.lane, j.priority, j.created_at, j.event_seq, j.cap_micros, j.losses,
+            j.parent_job_id is null or j.is_step as has_slot, locked.reserved_micros
 ), queue_entry as (
   insert into job_queue (job_id, project_id, lane, priority, suspect, not_before, is_later, submitted_at, cap_micros)
   select id, project_id, lane, priority, losses >= {quarantine_threshold}, :not_before,
          coalesce(cast(:not_before as timestamptz) > now(), false), created_at, cap_micros
   from requeued
-  where parent_job_id is null
+  where has_slot
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select requeued.id, requeued.event_seq - :count + e.n, e.ts, e.type, e.payload from requeued, {event_rows}
@@ -28,7 +28,7 @@ with locked as (
   returning 1
 ), slot as (
   update admissions a set admitted = a.admitted - 1, parked = a.parked + 1
-  from requeued where a.project_id = requeued.project_id and requeued.parent_job_id is null
+  from requeued where a.project_id = requeued.project_id and requeued.has_slot
     and (select count(*) from wallet) >= 0  -- the wallet's row first
 )
 select project_id, event_seq from requeued
@@ -43,7 +43,7 @@ with locked as (
   set status = 'waiting', worker_id = null, started_at = null, reserved_micros = 0, event_seq = j.event_seq + :count
   from locked where j.id = locked.id
   returning j.id, j.project_id, j.event_seq, j.cancel_requested_at, j.parent_job_id, locked.reserved_micros,
-            j.skill_name, j.status, j.error_code, j.source
+            j.skill_name, j.status, j.error_code, j.source, j.parent_job_id is null or j.is_step as has_slot
 ), delivery as ({deliveries_of_waiting}
 ), approval as (
   insert into approvals (id, project_id, job_id, step, place, tool, tool_use_id, input, effect, status, reason,
@@ -61,24 +61,25 @@ with locked as (
   returning 1
 ), slot as (
   update admissions a set admitted = a.admitted - 1
-  from waiting where a.project_id = waiting.project_id and waiting.parent_job_id is null
+  from waiting where a.project_id = waiting.project_id and waiting.has_slot
     and (select count(*) from wallet) >= 0  -- the wallet's row first
 )
 select project_id, event_seq, cancel_requested_at from waiting
 
 -- name: resume_decided
--- Append the decision of an approval, and put the job back into the queue if it was the last one.
+-- Append the decision of an approval, and put the job back into the queue if it was the last one. A flow continues
+-- after each of them.
 with job as (
   update jobs j
   set event_seq = event_seq + :count,
-      status = case when exists (
+      status = case when type <> 'flow' and exists (
                  select from approvals a
                  where a.project_id = :project_id and a.job_id = :job_id and a.status = 'pending'
                )
                then status else 'queued' end
   where id = :job_id and project_id = :project_id and status = 'waiting'
   returning id, project_id, lane, priority, created_at, event_seq, cap_micros, losses, status = 'queued' as is_queued,
-            status = 'queued' and parent_job_id is null as has_queue_entry
+            status = 'queued' and (parent_job_id is null or is_step) as has_queue_entry
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select job.id, job.event_seq - :count + e.n, e.ts, e.type, e.payload from job, {event_rows}
@@ -90,3 +91,51 @@ with job as (
   update admissions a set parked = a.parked + 1 from job where a.project_id = job.project_id and job.has_queue_entry
 )
 select project_id, event_seq, lane, is_queued from job
+
+-- name: suspend_flow
+-- Let the running job of a flow wait for its steps without a worker, a place in the window or reserved money.
+with locked as (
+  select id, reserved_micros from jobs
+  where id = :job_id and attempt = :attempt and status = 'running' for update
+), waiting as (
+  update jobs j
+  set status = 'waiting', worker_id = null, started_at = null, reserved_micros = 0, event_seq = j.event_seq + :count
+  from locked where j.id = locked.id
+  returning j.id, j.project_id, j.event_seq, j.cancel_requested_at, locked.reserved_micros,
+            j.parent_job_id is null or j.is_step as has_slot
+), event as (
+  insert into job_events (job_id, seq, ts, type, payload)
+  select w.id, w.event_seq - :count + e.n, e.ts, e.type, e.payload from waiting w, {event_rows}
+), wallet as (
+  update wallets w set reserved_micros = w.reserved_micros - waiting.reserved_micros
+  from waiting where w.project_id = waiting.project_id and waiting.reserved_micros > 0
+  returning 1
+), slot as (
+  update admissions a set admitted = a.admitted - 1
+  from waiting where a.project_id = waiting.project_id and waiting.has_slot
+    and (select count(*) from wallet) >= 0  -- the wallet's row first
+)
+select project_id, event_seq, cancel_requested_at from waiting
+
+-- name: resume_flow
+-- Put the waiting job of a flow back into the queue if a job of a step has ended, or an approval was decided.
+with job as (
+  update jobs j set status = 'queued'
+  where j.id = :job_id and j.project_id = :project_id and j.status = 'waiting' and j.type = 'flow' and (
+    exists (
+      select from flow_steps s join jobs c on c.id = s.child_job_id
+      where s.project_id = :project_id and s.job_id = j.id and s.status = 'running' and c.finished_at is not null
+    ) or exists (
+      select from approvals a join flow_steps s on s.job_id = a.job_id and s.step = a.tool and s.status = 'running'
+      where a.project_id = :project_id and a.job_id = j.id and a.status <> 'pending'
+    )
+  )
+  returning j.id, j.project_id, j.lane, j.priority, j.created_at, j.cap_micros, j.losses,
+            j.parent_job_id is null or j.is_step as has_slot
+), queue_entry as (
+  insert into job_queue (job_id, project_id, lane, priority, suspect, submitted_at, cap_micros)
+  select id, project_id, lane, priority, losses >= {quarantine_threshold}, created_at, cap_micros from job where has_slot
+), slot as (
+  update admissions a set parked = a.parked + 1 from job where a.project_id = job.project_id and job.has_slot
+)
+select lane from job

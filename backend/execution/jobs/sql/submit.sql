@@ -164,3 +164,46 @@ with parent as (
   select :parent_id, caller.event_seq, clock_timestamp(), 'subagent_start', cast(:start as jsonb) from caller
 )
 select p.lane, (select event_seq from caller) as event_seq from parent p
+
+-- name: submit_step
+-- Put the job of a step of a running flow into the queue, once for each id, and record it in the events of the flow. It
+-- may cost what is left of the cap of the flow.
+with parent as (
+  select * from jobs where project_id = :project_id and id = :parent_id and attempt = :attempt and status = 'running'
+  for update
+), remaining as (
+  select greatest(0, p.cap_micros - p.price_micros - p.used_micros - p.called_used_micros - coalesce((
+    select sum(c.cap_micros) from jobs c where c.parent_job_id = p.id and c.finished_at is null
+  ), 0)) as micros from parent p
+), child as (
+  insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, model, prompt,
+                    parent_job_id, is_step, status, inputs, lane, priority, source, metadata, limits, cap_micros,
+                    forgivable_micros, event_seq, submitted_by, api_key_id, request_id, traceparent, created_at,
+                    listing_id, listing, listing_version, publisher_id, approval, started_by_agent)
+  select :id, p.project_id, :skillpack_id, cast(:deployment_id as uuid), cast(:version as int), :skill_name, :type,
+         cast(:model as text), cast(:prompt as text), p.id, true, 'queued', cast(:inputs as json), :lane, p.priority,
+         'flow', cast(:metadata as jsonb), '{}', least(:cap_micros, remaining.micros),
+         p.forgivable_micros, 1, cast(:who as text), p.api_key_id, p.request_id, p.traceparent, clock_timestamp(),
+         p.listing_id, p.listing, p.listing_version, p.publisher_id, :approval,
+         p.started_by_agent or p.source = :agent_source
+  from parent p, remaining where :cap_micros = 0 or remaining.micros > 0
+  on conflict (id) do nothing
+  returning id, project_id, lane, priority, created_at, cap_micros
+), queue_entry as (
+  insert into job_queue (job_id, project_id, lane, priority, stamp, not_before, is_later, submitted_at, cap_micros)
+  select id, project_id, lane, priority, null, cast(:not_before as timestamptz),
+         coalesce(cast(:not_before as timestamptz) > now(), false), created_at, cap_micros
+  from child
+), event as (
+  insert into job_events (job_id, seq, ts, type, payload)
+  select id, 1, created_at, 'queued', cast(:event as jsonb) from child
+), caller as (
+  update jobs p set event_seq = p.event_seq + 1 from child where p.id = :parent_id returning p.event_seq
+), caller_event as (
+  insert into job_events (job_id, seq, ts, type, payload)
+  select :parent_id, caller.event_seq, clock_timestamp(), 'subagent_start', cast(:start as jsonb) from caller
+), slot as (
+  update admissions a set parked = a.parked + 1 from child where a.project_id = child.project_id
+)
+select (select event_seq from caller) as event_seq, :cap_micros > 0 and remaining.micros = 0 as is_unpaid
+from parent p, remaining

@@ -242,7 +242,7 @@ async def _insert(
         "deployment_id": callee.deployment_id,
         "version": callee.version,
         "skill_name": callee.skill.name,
-        "type": "agentic" if callee.skill.is_agentic else "deterministic",
+        "type": callee.skill.type,
         "model": callee.model,
         "prompt": request.prompt,
         "inputs": json.dumps(checked.value),

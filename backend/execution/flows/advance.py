@@ -1,0 +1,265 @@
+"""Decide what a flow does next, from its stored steps. Pure functions without a database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Final
+
+from backend.execution.flows.state import (
+    APPROVAL_DENIED,
+    EXPRESSION_FAILED,
+    NO_ITEM,
+    STEP_FAILED,
+    Ask,
+    End,
+    FlowFailure,
+    Plan,
+    Rows,
+    Start,
+    StoredStep,
+)
+from backend.skills.flows.cel.budget import EvaluationError
+from backend.skills.flows.templates import render
+from backend.skills.flows.types import CALLS, Flow, Step
+
+MAX_ELEMENTS: Final = 10_000
+"""Maximum elements of one step with `for_each`."""
+_MAX_ERROR: Final = 500
+
+
+class _Progress(Enum):
+    DONE = "done"
+    WAITING = "waiting"
+    FAILED = "failed"
+
+
+def advance(flow: Flow, *, inputs: Mapping[str, Any], job: Mapping[str, Any], rows: Rows) -> Plan:
+    """Return what the flow does next.
+
+    Args:
+        flow: The flow.
+        inputs: The inputs of its job.
+        job: The value of the variable `job`.
+        rows: The stored steps.
+    """
+    return _Advance(flow, {"inputs": inputs, "job": job}, rows).run()
+
+
+class _Advance:
+    """One pass over the steps of a flow, in their order."""
+
+    def __init__(self, flow: Flow, variables: Mapping[str, Any], rows: Rows) -> None:
+        self._flow = flow
+        self._variables = variables
+        self._rows = rows
+        self._results: dict[str, Any] = {}
+        self._positions = {step.id: position for position, step in enumerate(flow.walk(), start=1)}
+        self._plan = Plan()
+        self._ended: dict[tuple[str, int], End] = {}
+        self._failure: FlowFailure | None = None
+
+    def run(self) -> Plan:
+        progress = self._block(self._flow.steps)
+        plan = self._plan
+        if progress is _Progress.FAILED:
+            plan.starts, plan.asks = [], []
+            plan.stops = [
+                row.child_job_id
+                for key, row in self._rows.items()
+                if row.status == "running"
+                and row.child_job_id
+                and row.child is None
+                and key not in self._ended
+            ]
+            if not plan.stops:
+                plan.has_ended, plan.failure = True, self._failure
+        elif progress is _Progress.DONE:
+            self._finish()
+        return plan
+
+    def _finish(self) -> None:
+        self._plan.has_ended = True
+        try:
+            if self._flow.output is not None:
+                self._plan.output = render(self._flow.output, self._scope())
+            else:
+                self._plan.output = self._results.get(self._flow.steps[-1].id, {})
+        except EvaluationError as error:
+            self._plan.failure = FlowFailure(EXPRESSION_FAILED, f"The output of the flow: {error.message}")
+
+    def _scope(self, **more: Any) -> dict[str, Any]:
+        return {**self._variables, "steps": self._results, **more}
+
+    def _block(self, steps: tuple[Step, ...]) -> _Progress:
+        for step in steps:
+            progress = self._step(step)
+            if progress is not _Progress.DONE:
+                return progress
+        return _Progress.DONE
+
+    def _step(self, step: Step) -> _Progress:
+        row = self._rows.get((step.id, NO_ITEM))
+        if row is not None and row.status == "skipped":
+            return _Progress.DONE
+        try:
+            if row is None and step.condition is not None and not self._is_true(step.condition):
+                self._end(End(step, NO_ITEM, "skipped"))
+                return _Progress.DONE
+            if step.for_each is not None:
+                return self._loop(step)
+            if step.kind in CALLS:
+                return self._call(step, NO_ITEM, self._scope())
+            if step.kind == "approval":
+                return self._approval(step)
+            return self._branches(step)
+        except EvaluationError as error:
+            return self._fail(step, NO_ITEM, EXPRESSION_FAILED, error.message)
+
+    def _is_true(self, condition: bool | str) -> bool:
+        value = render(condition, self._scope())
+        if not isinstance(value, bool):
+            raise EvaluationError("The condition is neither true nor false.")
+        return value
+
+    def _call(self, step: Step, item: int, scope: Mapping[str, Any]) -> _Progress:
+        """Start the job of a step or an element, or read how it has ended."""
+        row = self._rows.get((step.id, item))
+        if row is None:
+            self._plan.starts.append(Start(step, item, 1, render(step.inputs, scope)))
+            return _Progress.WAITING
+        if row.status == "running" and row.child is None:
+            return _Progress.WAITING
+        if row.status == "running":
+            return self._after_child(step, item, row, scope)
+        if row.status == "succeeded":
+            return self._succeed(step, item, row.result)
+        return self._fail(step, item, row.error_code or STEP_FAILED, row.error or "", is_stored=True)
+
+    def _after_child(self, step: Step, item: int, row: StoredStep, scope: Mapping[str, Any]) -> _Progress:
+        child = row.child
+        if child is None:
+            raise LookupError("the job of the step runs")
+        if child.status == "succeeded":
+            self._end(End(step, item, "succeeded", child.result))
+            return self._succeed(step, item, child.result)
+        retries = step.retries
+        if child.status == "failed" and retries is not None and row.tries <= retries.max:
+            delay_s = retries.backoff.delay_s(row.tries - 1)
+            inputs = render(step.inputs, scope)
+            self._plan.starts.append(Start(step, item, row.tries + 1, inputs, delay_s))
+            return _Progress.WAITING
+        message = f"{child.error or child.status} (job {row.child_job_id})"
+        return self._fail(step, item, child.error_code or STEP_FAILED, message)
+
+    def _end(self, end: End) -> None:
+        self._plan.ends.append(end)
+        self._ended[end.step.id, end.item] = end
+
+    def _succeed(self, step: Step, item: int, result: Any) -> _Progress:
+        if item == NO_ITEM:
+            self._results[step.id] = result
+        return _Progress.DONE
+
+    def _fail(self, step: Step, item: int, code: str, message: str, *, is_stored: bool = False) -> _Progress:
+        """Store a failure. It fails the flow unless the step is an element that may fail."""
+        if not is_stored:
+            self._end(End(step, item, "failed", error=message[:_MAX_ERROR], error_code=code))
+        where = f"The step {step.id!r}" if item == NO_ITEM else f"Element {item} of the step {step.id!r}"
+        if self._failure is None:
+            self._failure = FlowFailure(STEP_FAILED, f"{where} failed with {code}: {message[:_MAX_ERROR]}")
+        return _Progress.FAILED
+
+    def _loop(self, step: Step) -> _Progress:
+        """Advance the elements of a step: at most `concurrency` of them run at the same time."""
+        elements = render(step.for_each, self._scope())
+        if not isinstance(elements, list):
+            raise EvaluationError("'for_each' needs a list.")
+        if len(elements) > MAX_ELEMENTS:
+            raise EvaluationError(
+                f"'for_each' has {len(elements):,} elements; at most {MAX_ELEMENTS:,} are allowed."
+            )
+        free = step.concurrency - sum(self._is_active(step, item) for item in range(len(elements)))
+        progresses: list[_Progress] = []
+        for item, element in enumerate(elements):
+            if (step.id, item) not in self._rows:
+                if free <= 0:
+                    progresses.append(_Progress.WAITING)
+                    continue
+                free -= 1
+            progress = self._element(step, item, element)
+            progresses.append(progress)
+            if progress is _Progress.FAILED and step.on_error == "fail":
+                return progress
+        if _Progress.WAITING in progresses:
+            return _Progress.WAITING
+        self._results[step.id] = [self._of_element(step, item) for item in range(len(elements))]
+        return _Progress.DONE
+
+    def _is_active(self, step: Step, item: int) -> bool:
+        row = self._rows.get((step.id, item))
+        return (
+            row is not None
+            and row.status == "running"
+            and (row.child is None or row.child.status != "succeeded")
+        )
+
+    def _element(self, step: Step, item: int, element: Any) -> _Progress:
+        before = self._failure
+        try:
+            progress = self._call(step, item, self._scope(item=element, index=item))
+        except EvaluationError as error:
+            progress = self._fail(step, item, EXPRESSION_FAILED, error.message)
+        if step.on_error == "continue":
+            self._failure = before
+        return progress
+
+    def _of_element(self, step: Step, item: int) -> Any:
+        """Return the result of an element that has ended, in this pass or before."""
+        one = self._ended.get((step.id, item)) or self._rows[step.id, item]
+        if step.on_error == "fail":
+            return one.result
+        return {"status": one.status, "result": one.result, "error": one.error}
+
+    def _approval(self, step: Step) -> _Progress:
+        row, approval = self._rows.get((step.id, NO_ITEM)), step.approval
+        if row is None and approval is not None:
+            message = str(render(approval.message, self._scope()))
+            self._plan.asks.append(Ask(step, self._positions[step.id], message))
+            return _Progress.WAITING
+        if row is None or (row.status == "running" and row.decision is None):
+            return _Progress.WAITING
+        if row.status == "running" and row.decision is not None:
+            decision = row.decision
+            is_approved = decision.status == "approved"
+            result = {"approved": is_approved, "decided_by": decision.decided_by, "reason": decision.reason}
+            if is_approved or step.on_error == "continue":
+                self._end(End(step, NO_ITEM, "succeeded", result))
+                return self._succeed(step, NO_ITEM, result)
+            said = f": {decision.reason}" if decision.reason else ""
+            why = "It expired." if decision.status == "expired" else f"A user rejected it{said}."
+            return self._fail(step, NO_ITEM, APPROVAL_DENIED, why)
+        if row.status == "succeeded":
+            return self._succeed(step, NO_ITEM, row.result)
+        return self._fail(step, NO_ITEM, row.error_code or APPROVAL_DENIED, row.error or "", is_stored=True)
+
+    def _branches(self, step: Step) -> _Progress:
+        """Advance the chosen case of a switch, or all branches."""
+        if step.kind == "switch":
+            return self._switch(step)
+        progresses = [self._block(branch.steps) for branch in step.parallel]
+        for progress in (_Progress.FAILED, _Progress.WAITING):
+            if progress in progresses:
+                return progress
+        return self._end_block(step, {})
+
+    def _switch(self, step: Step) -> _Progress:
+        whens = [case.when for case in step.switch]
+        chosen = next((index for index, when in enumerate(whens) if self._is_true(when)), len(whens))
+        progress = self._block(step.switch[chosen].steps if chosen < len(whens) else step.default)
+        return progress if progress is not _Progress.DONE else self._end_block(step, {"case": chosen})
+
+    def _end_block(self, step: Step, result: dict[str, Any]) -> _Progress:
+        if (step.id, NO_ITEM) not in self._rows:
+            self._end(End(step, NO_ITEM, "succeeded", result))
+        return self._succeed(step, NO_ITEM, result)

@@ -1,0 +1,114 @@
+"""Describe the stored state of a flow, and what an attempt adds to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from backend.skills.flows.types import Step
+
+StepStatus = Literal["running", "succeeded", "failed", "skipped"]
+NO_ITEM: Final = -1
+"""The position of a step without `for_each`."""
+EXPRESSION_FAILED: Final = "flow_expression_failed"
+STEP_FAILED: Final = "flow_step_failed"
+APPROVAL_DENIED: Final = "approval_denied"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStep:
+    """A step, or one element of it, as it is stored."""
+
+    step: str
+    item: int
+    status: StepStatus
+    tries: int = 0
+    child_job_id: UUID | None = None
+    result: Any = None
+    error: str | None = None
+    error_code: str | None = None
+    child: ChildEnd | None = None
+    """How the job of the step has ended, if it has and the step is running."""
+    decision: Decision | None = None
+    """The decision about a running approval."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildEnd:
+    """The end of the job of a step."""
+
+    status: str
+    result: Any
+    error: str | None
+    error_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A decision about an approval."""
+
+    status: str
+    reason: str
+    decided_by: str
+
+
+Rows = Mapping[tuple[str, int], StoredStep]
+"""Stored steps by ID and element."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A job to start for a step."""
+
+    step: Step
+    item: int
+    tries: int
+    """The number of the job in this step, from 1."""
+    inputs: dict[str, Any]
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """An approval to request."""
+
+    step: Step
+    position: int
+    """Number of the step in the flow, from 1."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end of a step, to store."""
+
+    step: Step
+    item: int
+    status: StepStatus
+    result: Any = None
+    error: str | None = None
+    error_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FlowFailure:
+    """Why the flow fails."""
+
+    code: str
+    message: str
+
+
+@dataclass(slots=True)
+class Plan:
+    """What an attempt does next."""
+
+    starts: list[Start] = field(default_factory=list)
+    asks: list[Ask] = field(default_factory=list)
+    ends: list[End] = field(default_factory=list)
+    stops: list[UUID] = field(default_factory=list)
+    """Jobs of steps to cancel, since the flow fails."""
+    has_ended: bool = False
+    output: Any = None
+    failure: FlowFailure | None = None

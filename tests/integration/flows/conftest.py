@@ -1,0 +1,183 @@
+"""Projects with flows, and workers in this process that run them with real sandboxes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest_asyncio
+import yaml
+
+from backend.context import AppContext
+from backend.money.ledger import service as ledger
+from backend.money.ledger.audit import check_ledger
+from tests.integration.deployments.conftest import Project, make_project
+from tests.integration.deployments.conftest import project as acme
+from workers.runners.deterministic import DeterministicRunner
+from workers.runners.flow import FlowRunner
+from workers.sandbox.host.runtime import SandboxRuntime
+from workers.supervisor import Supervisor
+
+__all__ = ["acme", "make_project"]
+
+TALLY = """\
+entrypoint: main.py:run
+input_schema: {type: object, properties: {words: {type: string}}, required: [words]}
+output_schema: {type: object, properties: {total: {type: integer}}}
+"""
+CODE = b"""\
+import time
+
+def run(words):
+    if words == 'fail':
+        raise ValueError('cannot count this')
+    if words.startswith('sleep'):
+        time.sleep(float(words[5:] or 60))
+    return {'total': len(words.split())}
+"""
+INPUTS = {
+    "type": "object",
+    "properties": {
+        "texts": {"type": "array", "items": {"type": "string"}},
+        "n": {"type": "integer", "default": 0},
+    },
+    "required": ["texts"],
+}
+EXAMPLE = """\
+steps:
+  - id: each
+    for_each: ${{ inputs.texts }}
+    concurrency: 4
+    skill: tally
+    inputs: {words: "${{ item }}"}
+  - id: sign
+    approval: {message: "Post ${{ size(steps.each) }} results?"}
+output: {n: "${{ size(steps.each) }}", first: "${{ steps.each[0].total }}"}
+"""
+
+
+def bundle(flow: str, more: Mapping[str, bytes] | None = None, *, keys: str = "") -> dict[str, bytes]:
+    """Return the files of a bundle with the function `tally` and the flow `post`."""
+    post = {"entrypoint": "flow.yaml", "input_schema": INPUTS, "output_schema": {"type": "object"}}
+    return {
+        "skills/tally/skill.yaml": TALLY.encode(),
+        "skills/tally/main.py": CODE,
+        "skills/post/skill.yaml": (yaml.safe_dump(post) + keys).encode(),
+        "skills/post/flow.yaml": flow.encode(),
+        **(more or {}),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """A project, and what tests do with its flows."""
+
+    instance: AppContext
+    project: Project
+
+    async def push(self, flow: str, more: Mapping[str, bytes] | None = None, *, keys: str = "") -> None:
+        """Push and activate a bundle with the flow."""
+        await self.project.pushed(bundle(flow, more, keys=keys), activate="true")
+
+    async def submit(self, *texts: str, n: int = 0) -> str:
+        """Submit the flow, and return the ID of its job."""
+        body = {"skill": "post", "inputs": {"texts": list(texts), "n": n}}
+        response = await self.project.http.post("/v1/jobs", json=body)
+        assert response.status_code == 201, response.text
+        job_id: str = response.json()["id"]
+        return job_id
+
+    async def job(self, job_id: str) -> Any:
+        """Return a job."""
+        return (await self.project.http.get(f"/v1/jobs/{job_id}")).json()
+
+    async def until(self, job_id: str, *statuses: str) -> Any:
+        """Return the job once it has one of the statuses, by default an end."""
+        wanted = statuses or ("succeeded", "failed", "cancelled")
+        async with asyncio.timeout(40):
+            while (job := await self.job(job_id))["status"] not in wanted:  # noqa: ASYNC110
+                await asyncio.sleep(0.03)
+        return job
+
+    async def children(self, job_id: str) -> list[Any]:
+        """Return the jobs of the steps of a flow, oldest first."""
+        jobs = (await self.project.http.get("/v1/jobs?limit=100")).json()
+        return sorted(
+            (one for one in jobs if one["parent_job_id"] == job_id), key=lambda one: one["created_at"]
+        )
+
+    async def approvals(self, job_id: str, status: str = "pending") -> list[Any]:
+        """Return the approvals of a job."""
+        found: list[Any] = (
+            await self.project.http.get(f"/v1/approvals?job_id={job_id}&status={status}")
+        ).json()
+        return found
+
+    async def approval(self, job_id: str) -> Any:
+        """Return the pending approval of a flow once it is requested."""
+        async with asyncio.timeout(40):
+            while not (found := await self.approvals(job_id)):  # noqa: ASYNC110
+                await asyncio.sleep(0.03)
+        return found[0]
+
+    async def decide(self, job_id: str, decision: str = "approve") -> None:
+        """Decide the pending approval of a job, with an empty body."""
+        approval = await self.approval(job_id)
+        response = await self.project.http.post(f"/v1/approvals/{approval['id']}/{decision}")
+        assert response.status_code == 200, response.text
+
+    async def run(self, *texts: str, n: int = 0) -> Any:
+        """Submit the flow, and return its job once it has ended."""
+        return await self.until(await self.submit(*texts, n=n))
+
+    async def discrepancies(self) -> list[Any]:
+        """Return the violated invariants of accounts, queue and windows."""
+        async with self.instance.database.transaction() as session:
+            return list(await check_ledger(session))
+
+
+@pytest_asyncio.fixture
+async def flows(instance: AppContext, acme: Project) -> AsyncIterator[Flows]:
+    """Return the flows of a project, whose accounts and queue are consistent at the end."""
+    async with instance.database.transaction() as session:
+        await ledger.top_up(session, project_id=acme.id, amount_micros=10_000_000, created_by="test")
+    found = Flows(instance, acme)
+    yield found
+    assert await found.discrepancies() == []
+
+
+@asynccontextmanager
+async def worker(instance: AppContext, *, capacity: int = 4) -> AsyncIterator[Supervisor]:
+    """Run a complete worker."""
+    settings = instance.settings
+    functions = DeterministicRunner(
+        SandboxRuntime(
+            settings.home, sandbox="auto", api_base=settings.workers_api_url, idle_s=60, pool_mb=512
+        )
+    )
+    supervisor = Supervisor(
+        instance,
+        {"deterministic": functions, "flow": FlowRunner(instance)},
+        lanes=["default"],
+        capacity=capacity,
+    )
+    await supervisor.join([])
+    running = asyncio.create_task(supervisor.run(drain_s=5))
+    waking = asyncio.create_task(_wake(supervisor))
+    try:
+        yield supervisor
+    finally:
+        waking.cancel()
+        supervisor.stop()
+        await running
+        await functions.close()
+
+
+async def _wake(supervisor: Supervisor) -> None:
+    """Replace the messages over Redis, which a process of a worker receives."""
+    while True:
+        supervisor.wake()
+        await asyncio.sleep(0.03)
