@@ -37,6 +37,44 @@ input_schema: {type: object, properties: {seconds: {type: number}}}
 output_schema: {type: object, properties: {slept: {type: number}}}
 """,
     "skills/once/main.py": NOOP_SKILL["skills/nap/main.py"],
+    "skills/tally/skill.yaml": b"""\
+entrypoint: main.py:run
+description: Counts words, and takes a while.
+retries: {max: 100, on: [worker_lost]}
+input_schema: {type: object, properties: {words: {type: string}}, required: [words]}
+output_schema: {type: object, properties: {total: {type: integer}}}
+""",
+    "skills/tally/main.py": b"""\
+import time
+
+
+def run(words):
+    time.sleep(0.3)
+    return {"total": len(words.split())}
+""",
+    "skills/post/skill.yaml": b"""\
+entrypoint: flow.yaml
+description: Counts the words of each text, and waits for an approval.
+input_schema:
+  type: object
+  properties: {texts: {type: array, items: {type: string}}}
+  required: [texts]
+output_schema: {type: object, properties: {n: {type: integer}, first: {type: integer}}}
+""",
+    "skills/post/flow.yaml": b"""\
+steps:
+  - id: each
+    for_each: ${{ inputs.texts }}
+    concurrency: 4
+    skill: tally
+    inputs: {words: "${{ item }}"}
+  - id: sign
+    approval: {message: "Post ${{ size(steps.each) }} results?"}
+  - id: last
+    skill: tally
+    inputs: {words: "${{ steps.sign.decided_by }}"}
+output: {n: "${{ size(steps.each) }}", first: "${{ steps.each[0].total }}"}
+""",
     "skills/family/skill.yaml": b"""\
 entrypoint: main.py:run
 description: Has child processes that write continuously and ignore SIGTERM.

@@ -26,6 +26,7 @@ from backend.skills.flows.types import CALLS, Flow, Step
 MAX_ELEMENTS: Final = 10_000
 """Maximum elements of one step with `for_each`."""
 _MAX_ERROR: Final = 500
+_CANCELLED: Final = "cancelled"
 
 
 class _Progress(Enum):
@@ -58,6 +59,7 @@ class _Advance:
         self._plan = Plan()
         self._ended: dict[tuple[str, int], End] = {}
         self._failure: FlowFailure | None = None
+        self._is_by_cancellation = False
 
     def run(self) -> Plan:
         progress = self._block(self._flow.steps)
@@ -166,8 +168,10 @@ class _Advance:
         if not is_stored:
             self._end(End(step, item, "failed", error=message[:_MAX_ERROR], error_code=code))
         where = f"The step {step.id!r}" if item == NO_ITEM else f"Element {item} of the step {step.id!r}"
-        if self._failure is None:
+        if self._failure is None or (self._is_by_cancellation and code != _CANCELLED):
+            # After a failure, the flow cancels its other jobs. They are not the cause.
             self._failure = FlowFailure(STEP_FAILED, f"{where} failed with {code}: {message[:_MAX_ERROR]}")
+            self._is_by_cancellation = code == _CANCELLED
         return _Progress.FAILED
 
     def _loop(self, step: Step) -> _Progress:
@@ -189,8 +193,8 @@ class _Advance:
                 free -= 1
             progress = self._element(step, item, element)
             progresses.append(progress)
-            if progress is _Progress.FAILED and step.on_error == "fail":
-                return progress
+        if step.on_error == "fail" and _Progress.FAILED in progresses:
+            return _Progress.FAILED
         if _Progress.WAITING in progresses:
             return _Progress.WAITING
         self._results[step.id] = [self._of_element(step, item) for item in range(len(elements))]
@@ -205,13 +209,13 @@ class _Advance:
         )
 
     def _element(self, step: Step, item: int, element: Any) -> _Progress:
-        before = self._failure
+        before = self._failure, self._is_by_cancellation
         try:
             progress = self._call(step, item, self._scope(item=element, index=item))
         except EvaluationError as error:
             progress = self._fail(step, item, EXPRESSION_FAILED, error.message)
         if step.on_error == "continue":
-            self._failure = before
+            self._failure, self._is_by_cancellation = before
         return progress
 
     def _of_element(self, step: Step, item: int) -> Any:

@@ -60,14 +60,17 @@ class FlowCapReached(PaymentRequired):
     )
 
 
-async def start_child(session: AsyncSession, prices: PriceList, principal: Principal, start: Start) -> UUID:
-    """Put the job of a step into the queue, once, and return its ID.
+async def start_child(
+    session: AsyncSession, prices: PriceList, principal: Principal, start: Start, *, share: int
+) -> UUID | None:
+    """Put the job of a step into the queue, once, and return its ID; None if it has to wait for the money of others.
 
     Args:
         session: The transaction of the attempt, which has locked the row of the flow.
         prices: The prices of the instance.
         principal: The running job of the flow.
         start: What to start.
+        share: The number of jobs among which the flow shares what it may still cost.
 
     Raises:
         FlowNotRunning: The attempt is not the running one any more.
@@ -102,12 +105,15 @@ async def start_child(session: AsyncSession, prices: PriceList, principal: Princ
         session, principal, caller, callee, version=step.version, step=0, tool_use_id=""
     )
     values = _values(prices, principal, caller, callee, start, child_id=child_id, lane=lane, depth=depth)
-    row = await transitions.submit_step(
-        session, {**values, "inputs": json.dumps(checked.value), "approval": approval}
-    )
+    more = {"inputs": json.dumps(checked.value), "approval": approval, "share": share}
+    row = await transitions.submit_step(session, {**values, **more})
     if row is None:
         raise FlowNotRunning
     if row.event_seq is None and row.is_unpaid:
+        if row.is_shared and start.tries == 1:
+            return (
+                None  # an ended job of the step would requeue the flow at once, so a repetition cannot wait
+            )
         raise FlowCapReached
     if row.event_seq is not None:
         notifications.note(session, notifications.EventNotification(caller.id, row.event_seq))

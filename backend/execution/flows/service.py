@@ -147,7 +147,11 @@ async def _advance(session: AsyncSession, prices: PriceList, running: RunningFlo
     has_started = False
     for _ in range(MAX_PASSES):
         plan = _plan(running, await _read(session, running))
-        started = [await _start(session, prices, running, start) for start in plan.starts]
+        started = [
+            row
+            for index, start in enumerate(plan.starts)
+            if (row := await _start(session, prices, running, start, share=len(plan.starts) - index))
+        ]
         has_started = has_started or bool(started)
         asked = [await _ask(session, running, ask) for ask in plan.asks]
         approvals += asked
@@ -195,17 +199,22 @@ def _stored(row: Any) -> StoredStep:
 
 
 async def _start(
-    session: AsyncSession, prices: PriceList, running: RunningFlow, start: Start
-) -> dict[str, Any]:
-    """Start the job of a step, and return the row of the step; that of a failure if it cannot be started."""
+    session: AsyncSession, prices: PriceList, running: RunningFlow, start: Start, *, share: int
+) -> dict[str, Any] | None:
+    """Start the job of a step, and return the row of the step; that of a failure if it cannot be started.
+
+    Return None if it has to wait for the end of another job of the flow.
+    """
     step = start.step
     try:
         async with session.begin_nested():
-            child_id = await start_child(session, prices, running.principal, start)
+            child_id = await start_child(session, prices, running.principal, start, share=share)
     except FlowNotRunning:
         raise
     except PurasError as error:
         return _row(step.id, start.item, step.kind, "failed", error=error.detail, error_code=error.code)
+    if child_id is None:
+        return None
     return _row(step.id, start.item, step.kind, "running", tries=start.tries, child_job_id=str(child_id))
 
 

@@ -57,9 +57,6 @@ TRANSITIONS: Final = (
         ("await_approval", "suspend_flow"),
         "The start of the job, or a call of its agent, needs an approval, or the flow waits for its steps.",
     ),
-    Transition(
-        "running", "waiting", ("suspend_flow",), "The flow waits for jobs of its steps or for approvals."
-    ),
     Transition("running", "succeeded", _FINISH, "The attempt returns a valid result."),
     Transition("running", "failed", _FINISH, "The attempt fails, and no retry is left."),
     Transition("running", "cancelled", _FINISH, "The job is cancelled, and its worker stops the attempt."),

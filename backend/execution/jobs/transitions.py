@@ -80,8 +80,8 @@ async def submit_step(session: AnySession, step: Mapping[str, Any]) -> Any:
     """Put the job of a step of a running flow into the queue.
 
     Returns:
-        A row whose `event_seq` is None if the job existed before, or if the flow has no money left, which `is_unpaid`
-        says; None if the attempt of the flow is not the running one.
+        A row whose `event_seq` is None if the job existed before, or if nothing is left for it (`is_unpaid`), maybe
+        since other jobs of the flow hold it (`is_shared`); None if the attempt of the flow is not the running one.
     """
     return (await session.execute(QUERIES["submit_step"], step)).one_or_none()
 

@@ -167,7 +167,7 @@ select p.lane, (select event_seq from caller) as event_seq from parent p
 
 -- name: submit_step
 -- Put the job of a step of a running flow into the queue, once for each id, and record it in the events of the flow. It
--- may cost what is left of the cap of the flow.
+-- may cost its share of what is left of the cap of the flow, beyond what its other jobs may cost.
 with parent as (
   select * from jobs where project_id = :project_id and id = :parent_id and attempt = :attempt and status = 'running'
   for update
@@ -182,7 +182,7 @@ with parent as (
                     listing_id, listing, listing_version, publisher_id, approval, started_by_agent)
   select :id, p.project_id, :skillpack_id, cast(:deployment_id as uuid), cast(:version as int), :skill_name, :type,
          cast(:model as text), cast(:prompt as text), p.id, true, 'queued', cast(:inputs as json), :lane, p.priority,
-         'flow', cast(:metadata as jsonb), '{}', least(:cap_micros, remaining.micros),
+         'flow', cast(:metadata as jsonb), '{}', least(:cap_micros, greatest(least(1, remaining.micros), remaining.micros / :share)),
          p.forgivable_micros, 1, cast(:who as text), p.api_key_id, p.request_id, p.traceparent, clock_timestamp(),
          p.listing_id, p.listing, p.listing_version, p.publisher_id, :approval,
          p.started_by_agent or p.source = :agent_source
@@ -205,5 +205,6 @@ with parent as (
 ), slot as (
   update admissions a set parked = a.parked + 1 from child where a.project_id = child.project_id
 )
-select (select event_seq from caller) as event_seq, :cap_micros > 0 and remaining.micros = 0 as is_unpaid
+select (select event_seq from caller) as event_seq, :cap_micros > 0 and remaining.micros = 0 as is_unpaid,
+       exists (select from jobs c where c.parent_job_id = p.id and c.cap_micros > 0 and c.finished_at is null) as is_shared
 from parent p, remaining

@@ -1,0 +1,211 @@
+"""A step ends or an approval is decided while the flow leaves its worker: the flow is queued exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from backend.core.db.engine import Database
+from backend.execution.approvals.service import ApprovalKey, apply_decision
+from backend.execution.flows.children import FlowNotRunning
+from backend.execution.flows.service import RunningFlow, advance_stored
+from backend.execution.jobs import flow_waits
+from backend.execution.jobs.attempts.claim import JobAttempt, claim
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
+from backend.execution.jobs.attempts.recovery import sweep
+from backend.execution.jobs.attempts.requeue import requeue
+from backend.execution.jobs.cancel import cancel_by
+from backend.money.ledger.audit import check_ledger
+from backend.money.pricing import PriceList
+from backend.skills.flows.types import Flow
+from tests.factories.tenants import Tenant, make_job, make_skill, make_tenant
+from tests.integration.jobs.test_queue import worker
+from tests.integration.ledger.test_reservation_races import until_blocked
+
+STEP = {"id": "a", "skill": "echo", "inputs": {}}
+PAID = PriceList(compute_micros_per_second=7, job_timeout_s=10, forgiven_micros=0)
+_STATE = text("""
+select j.status, (select count(*) from job_queue q where q.job_id = j.id) as places from jobs j where j.id = :job_id
+""")
+
+
+async def started(database: Database, *steps: dict[str, Any]) -> tuple[Tenant, JobAttempt, list[JobAttempt]]:
+    """Return a running flow that has started its first steps, and the running jobs of these."""
+    flow = {"steps": list(steps) or [STEP]}
+    async with database.transaction() as session:
+        skill = make_skill("post", entrypoint="flow.yaml", flow=flow)
+        tenant = await make_tenant(session, make_skill(), skill)
+        await make_job(session, tenant, skill="post", prices=PAID)
+    worker_id = await worker(database)
+    [parent] = await claimed(database, worker_id)
+    await advance_stored(database, PAID, running(parent, flow))
+    return tenant, parent, await claimed(database, worker_id)
+
+
+async def claimed(database: Database, worker_id: UUID) -> list[JobAttempt]:
+    """Claim all ready jobs."""
+    async with database.transaction() as session:
+        return await claim(session, worker_id=worker_id, lane="default", limit=8)
+
+
+def running(job: JobAttempt, flow: dict[str, Any]) -> RunningFlow:
+    """Return the attempt of a flow."""
+    return RunningFlow(
+        Flow.model_validate(flow), job.job_id, job.project_id, job.attempt, "post", job.inputs, 60.0
+    )
+
+
+async def suspend(session: Any, job: JobAttempt) -> None:
+    """Let the flow leave its worker."""
+    suspended = await flow_waits.suspend(
+        session, project_id=job.project_id, job_id=job.job_id, attempt=job.attempt, events=()
+    )
+    assert suspended is False
+
+
+async def end(session: Any, job: JobAttempt) -> None:
+    """End a job with a result."""
+    assert await finish(session, job, AttemptResult("succeeded", result={}))
+
+
+async def state(database: Database, job_id: UUID) -> tuple[str, int]:
+    """Return the status of a job and the number of its queue entries, and check the accounts."""
+    async with database.transaction() as session:
+        assert await check_ledger(session) == []
+        row = (await session.execute(_STATE, {"job_id": job_id})).one()
+        return row.status, row.places
+
+
+@pytest.mark.parametrize("first", ["the flow", "the step"])
+@pytest.mark.parametrize("overlap", [False, True])
+async def test_last_step_ends_while_the_flow_leaves_its_worker(
+    database: Database, first: str, *, overlap: bool
+) -> None:
+    _, parent, [child] = await started(database)
+    changes = [(suspend, parent), (end, child)]
+    (one, its_job), (other, other_job) = changes if first == "the flow" else reversed(changes)
+
+    async def run_other() -> None:
+        async with database.transaction() as session:
+            await other(session, other_job)
+
+    async with asyncio.timeout(20):
+        if overlap:
+            async with database.transaction() as session:
+                await one(session, its_job)
+                waiting = asyncio.create_task(run_other())
+                await until_blocked(database)
+            await waiting
+        else:
+            async with database.transaction() as session:
+                await one(session, its_job)
+            await run_other()
+    assert await state(database, parent.job_id) == ("queued", 1)
+
+
+async def test_flow_waits_until_one_of_its_steps_ends(database: Database) -> None:
+    second = {**STEP, "id": "b"}
+    block = {"id": "p", "parallel": [{"steps": [STEP]}, {"steps": [second]}]}
+    _, parent, children = await started(database, block)
+    assert len(children) == 2
+    async with database.transaction() as session:
+        await suspend(session, parent)
+    assert await state(database, parent.job_id) == ("waiting", 0)
+    for child in children:  # the second end finds it queued
+        async with database.transaction() as session:
+            await end(session, child)
+        assert await state(database, parent.job_id) == ("queued", 1)
+
+
+@pytest.mark.parametrize("first", ["the flow", "the decision"])
+async def test_approval_is_decided_while_the_flow_leaves_its_worker(database: Database, first: str) -> None:
+    tenant, parent, children = await started(database, {"id": "a", "approval": {"message": "Go?"}})
+    assert children == []
+    async with database.transaction() as session:
+        found = await session.execute(
+            text("select id from approvals where project_id = :id"), {"id": tenant.project_id}
+        )
+        key = ApprovalKey(found.scalar_one(), parent.job_id, parent.project_id)
+
+    async def leave() -> None:
+        async with database.transaction() as session:
+            await suspend(session, parent)
+
+    async def decide() -> None:
+        async with database.transaction() as session:
+            assert await apply_decision(session, key, "approved", reason="", actor="user:x")
+
+    for change in (leave, decide) if first == "the flow" else (decide, leave):
+        await change()
+    assert await state(database, parent.job_id) == ("queued", 1)
+
+
+async def test_attempt_that_is_not_the_running_one_starts_nothing(database: Database) -> None:
+    _, parent, [child] = await started(database)
+    async with database.transaction() as session:
+        assert await requeue(session, job_id=parent.job_id, attempt=parent.attempt, reason="worker_lost")
+    with pytest.raises(FlowNotRunning):
+        await advance_stored(database, PAID, running(parent, {"steps": [STEP]}))
+    async with database.transaction() as session:
+        assert (
+            await flow_waits.suspend(
+                session, project_id=parent.project_id, job_id=parent.job_id, attempt=parent.attempt, events=()
+            )
+            is None
+        )
+        await end(session, child)
+    assert await state(database, parent.job_id) == ("queued", 1)
+
+
+async def test_step_of_a_lost_worker_runs_again_while_the_flow_waits(database: Database) -> None:
+    _, parent, [child] = await started(database)
+    async with database.transaction() as session:
+        await suspend(session, parent)
+        await session.execute(text("update workers set beat_at = to_timestamp(0)"))
+    async with database.transaction() as session:
+        await sweep(session)
+    assert await state(database, child.job_id) == ("queued", 1)
+    assert await state(database, parent.job_id) == ("waiting", 0)
+
+
+@pytest.mark.parametrize("is_waiting", [False, True])
+async def test_cancellation_reaches_queued_and_running_steps(database: Database, *, is_waiting: bool) -> None:
+    second = {**STEP, "id": "b"}
+    block = {"id": "p", "parallel": [{"steps": [STEP]}, {"steps": [second]}]}
+    _, parent, [child, other] = await started(database, block)
+    async with database.transaction() as session:
+        assert await requeue(session, job_id=other.job_id, attempt=other.attempt, reason="drain")
+        if is_waiting:
+            await suspend(session, parent)
+    async with database.transaction() as session:
+        await cancel_by(session, parent.job_id, actor="a test")
+    expected = "cancelled" if is_waiting else "running"  # the worker of a running job ends it
+    assert (await state(database, parent.job_id))[0] == expected
+    assert await state(database, other.job_id) == ("cancelled", 0)
+    async with database.transaction() as session:
+        requested = await session.execute(
+            text("select cancel_requested_at is not null from jobs where id = :id"), {"id": child.job_id}
+        )
+        assert requested.scalar_one()
+
+
+async def test_end_of_a_step_and_cancellation_do_not_deadlock(database: Database) -> None:
+    _, parent, [child] = await started(database)
+    async with database.transaction() as session:
+        await suspend(session, parent)
+
+    async def cancel() -> None:
+        async with database.transaction() as session:
+            await cancel_by(session, parent.job_id, actor="a test")
+
+    async with asyncio.timeout(20):
+        async with database.transaction() as session:
+            await end(session, child)
+            waiting = asyncio.create_task(cancel())
+            await until_blocked(database)
+        await waiting
+    assert await state(database, parent.job_id) == ("cancelled", 0)
