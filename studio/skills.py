@@ -86,7 +86,7 @@ def _view(skill: Skill, version: int | None, pack: Skillpack) -> SkillView:
         pack=pack.slug,
         title=skill.title or "",
         description=skill.description,
-        kind="agent" if skill.is_agentic else "function",
+        kind={"agentic": "agent", "flow": "flow"}.get(skill.type, "function"),
         version="draft" if version is None else f"v{version}",
         input_schema=skill.input_schema,
         output_schema=skill.output_schema,

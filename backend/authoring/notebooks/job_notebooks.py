@@ -127,7 +127,7 @@ async def _call(
     """Return cells that call the draft's function on `inputs`; none if the draft has no such function."""
     manifest = (await publishing.check(session, principal, pack)).manifest
     skill = manifest.find(name) if manifest is not None else None
-    if skill is None or skill.is_agentic:
+    if skill is None or skill.type != "deterministic":
         return []
     file = f"{skill.path}/{skill.file}".lstrip("/")
     found = await reading.find_file(session, principal, pack.id, file)

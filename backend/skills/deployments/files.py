@@ -59,12 +59,12 @@ async def read_prompt(
 
     Raises:
         SkillNotFound, DeploymentNotFound, NothingActive: it does not exist.
-        Invalid: the skill is a function, which does not have a prompt.
+        Invalid: the skill is not an agent, so it does not have a prompt.
     """
     principal.require(Role.VIEWER, "deployments:read")
     found = await service.get_skill(session, principal, skill, skillpack=skillpack, version=version)
     if not found.skill.is_agentic:
-        message = f"The skill {skill!r} is a function and has no prompt. Edit its code instead."
+        message = f"The skill {skill!r} is not an agent and has no prompt. Edit its files instead."
         raise Invalid(message, [Problem("skill", message)])
     assert found.sha256 is not None  # noqa: S101 - every skill of a version has a bundle
     bundle = await storage.get_bundle(found.sha256)

