@@ -176,6 +176,11 @@ class _Advance:
 
     def _loop(self, step: Step) -> _Progress:
         """Advance the elements of a step: at most `concurrency` of them run at the same time."""
+        done = self._rows.get((step.id, NO_ITEM))
+        if done is not None and done.status == "succeeded":
+            return self._succeed(step, NO_ITEM, done.result)
+        if done is not None:
+            return self._fail(step, NO_ITEM, done.error_code or STEP_FAILED, done.error or "", is_stored=True)
         elements = render(step.for_each, self._scope())
         if not isinstance(elements, list):
             raise EvaluationError("'for_each' needs a list.")
@@ -183,30 +188,36 @@ class _Advance:
             raise EvaluationError(
                 f"'for_each' has {len(elements):,} elements; at most {MAX_ELEMENTS:,} are allowed."
             )
-        free = step.concurrency - sum(self._is_active(step, item) for item in range(len(elements)))
-        progresses: list[_Progress] = []
-        for item, element in enumerate(elements):
-            if (step.id, item) not in self._rows:
-                if free <= 0:
-                    progresses.append(_Progress.WAITING)
-                    continue
-                free -= 1
-            progress = self._element(step, item, element)
-            progresses.append(progress)
+        progresses = self._elements(step, elements)
         if step.on_error == "fail" and _Progress.FAILED in progresses:
             return _Progress.FAILED
-        if _Progress.WAITING in progresses:
-            return _Progress.WAITING
-        self._results[step.id] = [self._of_element(step, item) for item in range(len(elements))]
-        return _Progress.DONE
+        return _Progress.WAITING if _Progress.WAITING in progresses else self._collect(step, len(elements))
 
-    def _is_active(self, step: Step, item: int) -> bool:
-        row = self._rows.get((step.id, item))
-        return (
-            row is not None
-            and row.status == "running"
-            and (row.child is None or row.child.status != "succeeded")
-        )
+    def _elements(self, step: Step, elements: list[Any]) -> set[_Progress]:
+        """Advance each element, and return what they do."""
+        rows = [self._rows.get((step.id, item)) for item in range(len(elements))]
+        free = step.concurrency - sum(map(_is_active, rows))
+        progresses: set[_Progress] = set()
+        for item, (element, row) in enumerate(zip(elements, rows, strict=True)):
+            if row is not None and row.status == "succeeded":
+                continue
+            if row is None:
+                free -= 1
+                if free < 0:
+                    progresses.add(_Progress.WAITING)
+                    continue
+            progresses.add(self._element(step, item, element))
+        return progresses
+
+    def _collect(self, step: Step, count: int) -> _Progress:
+        """Store the results of all elements as that of the step."""
+        rows = (self._rows.get((step.id, item)) for item in range(count))
+        if any(row is not None and not row.has_result for row in rows):
+            self._plan.needed.add(step.id)
+            return _Progress.WAITING
+        results = [self._of_element(step, item) for item in range(count)]
+        self._end(End(step, NO_ITEM, "succeeded", results))
+        return self._succeed(step, NO_ITEM, results)
 
     def _element(self, step: Step, item: int, element: Any) -> _Progress:
         before = self._failure, self._is_by_cancellation
@@ -267,3 +278,10 @@ class _Advance:
         if (step.id, NO_ITEM) not in self._rows:
             self._end(End(step, NO_ITEM, "succeeded", result))
         return self._succeed(step, NO_ITEM, result)
+
+
+def _is_active(row: StoredStep | None) -> bool:
+    """Return whether an element has a job that runs, or that may be repeated."""
+    if row is None or row.status != "running":
+        return False
+    return row.child is None or row.child.status != "succeeded"

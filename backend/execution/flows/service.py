@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -44,15 +44,21 @@ select id from jobs
 where id = :job_id and project_id = :project_id and attempt = :attempt and status = 'running' for update
 """)
 _READ = text("""
-select s.step, s.item, s.status, s.tries, s.child_job_id, s.result, s.error, s.error_code,
+select s.step, s.item, s.status, s.tries, s.child_job_id, s.error, s.error_code,
+       s.item < 0 or s.step = any(:needed) as has_result,
+       case when s.item < 0 or s.step = any(:needed) then s.result end as result,
        c.status as child_status, c.result as child_result, c.error as child_error, c.error_code as child_code,
        a.status as decision, a.reason, a.decided_by
 from flow_steps s
 left join jobs c on s.status = 'running' and c.id = s.child_job_id and c.finished_at is not null
 left join approvals a on s.status = 'running' and s.kind = 'approval' and a.job_id = s.job_id
   and a.project_id = :project_id and a.tool = s.step and a.status <> 'pending'
-where s.job_id = :job_id and s.project_id = :project_id
+where s.job_id = :job_id and s.project_id = :project_id and (s.item < 0 or not exists (
+  select from flow_steps d
+  where d.project_id = :project_id and d.job_id = s.job_id and d.step = s.step and d.item < 0
+))
 """)
+"""Elements of a step that has ended are not read: the step has their results."""
 _STORE = text("""
 insert into flow_steps (job_id, step, item, project_id, kind, status, tries, child_job_id, result, error, error_code,
                         started_at, finished_at)
@@ -146,7 +152,7 @@ async def _advance(session: AsyncSession, prices: PriceList, running: RunningFlo
     approvals: list[RequestedApproval] = []
     has_started = False
     for _ in range(MAX_PASSES):
-        plan = _plan(running, await _read(session, running))
+        plan = await _plan(session, running)
         started = [
             row
             for index, start in enumerate(plan.starts)
@@ -168,13 +174,19 @@ async def _advance(session: AsyncSession, prices: PriceList, running: RunningFlo
     return Advanced(plan, approvals)
 
 
-def _plan(running: RunningFlow, rows: Rows) -> Plan:
+async def _plan(session: AnySession, running: RunningFlow) -> Plan:
     job = {"id": str(running.job_id), "skill": running.skill_name}
-    return advance(running.flow, inputs=running.inputs, job=job, rows=rows)
+    needed: set[str] = set()
+    while True:
+        rows = await _read(session, running, needed)
+        plan = advance(running.flow, inputs=running.inputs, job=job, rows=rows)
+        if plan.needed <= needed:
+            return plan
+        needed |= plan.needed
 
 
-async def _read(session: AnySession, running: RunningFlow) -> Rows:
-    values = {"job_id": running.job_id, "project_id": running.project_id}
+async def _read(session: AnySession, running: RunningFlow, needed: Collection[str]) -> Rows:
+    values = {"job_id": running.job_id, "project_id": running.project_id, "needed": list(needed)}
     return {(row.step, row.item): _stored(row) for row in (await session.execute(_READ, values)).all()}
 
 
@@ -191,6 +203,7 @@ def _stored(row: Any) -> StoredStep:
         tries=row.tries,
         child_job_id=row.child_job_id,
         result=row.result,
+        has_result=row.has_result,
         error=row.error,
         error_code=row.error_code,
         child=child,

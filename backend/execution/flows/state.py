@@ -27,6 +27,8 @@ class StoredStep:
     tries: int = 0
     child_job_id: UUID | None = None
     result: Any = None
+    has_result: bool = True
+    """Whether `result` was read. Results of elements are read when all of them have ended."""
     error: str | None = None
     error_code: str | None = None
     child: ChildEnd | None = None
@@ -109,6 +111,8 @@ class Plan:
     ends: list[End] = field(default_factory=list)
     stops: list[UUID] = field(default_factory=list)
     """Jobs of steps to cancel, since the flow fails."""
+    needed: set[str] = field(default_factory=set)
+    """Steps whose elements have all ended. If there are any, their results have to be read for another plan."""
     has_ended: bool = False
     output: Any = None
     failure: FlowFailure | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -87,6 +88,17 @@ def test_elements_run_with_limited_concurrency() -> None:
     )
     assert last.output == {"r": [1, 2, 3]}
     assert plan(one, l=[]).output == {"r": []}
+
+
+def test_results_of_elements_are_read_when_all_have_ended() -> None:
+    one = flow(LOOP % "", output="{r: '${{ steps.e }}'}")
+    unread = [replace(done("e", item), has_result=False) for item in range(2)]
+    assert plan(one, *unread, l=["p", "q", "r"]).needed == set()
+    found = plan(one, *unread, l=["p", "q"])
+    assert (found.needed, found.has_ended, found.ends) == ({"e"}, False, [])
+    last = plan(one, done("e", 0, 1), done("e", 1, 2), l=["p", "q"])
+    assert [(end.step.id, end.item, end.result) for end in last.ends] == [("e", -1, [1, 2])]
+    assert plan(one, done("e", -1, [1, 2]), l=["p", "q"]).output == {"r": [1, 2]}
 
 
 def test_failed_element_fails_the_flow_after_the_others_have_stopped() -> None:
