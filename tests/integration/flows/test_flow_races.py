@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from backend.money.pricing import PriceList
 from backend.skills.flows.types import Flow
 from tests.factories.tenants import Tenant, make_job, make_skill, make_tenant
 from tests.integration.jobs.test_queue import worker
-from tests.integration.ledger.test_reservation_races import until_blocked
+from tests.integration.ledger.test_reservation_races import line_item, until_blocked
 
 STEP = {"id": "a", "skill": "echo", "inputs": {}}
 PAID = PriceList(compute_micros_per_second=7, job_timeout_s=10, forgiven_micros=0)
@@ -209,3 +210,75 @@ async def test_end_of_a_step_and_cancellation_do_not_deadlock(database: Database
             await until_blocked(database)
         await waiting
     assert await state(database, parent.job_id) == ("cancelled", 0)
+
+
+async def test_reservations_of_a_flow_and_its_steps_are_those_of_the_wallet(database: Database) -> None:
+    second = {**STEP, "id": "b"}
+    block = {"id": "p", "parallel": [{"steps": [STEP]}, {"steps": [second]}]}
+    flow = {"steps": [block]}
+    _, parent, [first, last] = await started(database, block)
+
+    async def finish_step(job: JobAttempt) -> None:
+        async with database.transaction() as session:
+            used = (line_item(9),)
+            assert await finish(session, job, AttemptResult("succeeded", result={}, used=used))
+
+    await finish_step(first)  # while the flow runs
+    assert (await state(database, parent.job_id))[0] == "running"
+    async with database.transaction() as session:
+        await suspend(session, parent)
+    assert await state(database, parent.job_id) == ("queued", 1)
+    worker_id = await worker(database)
+    [again] = await claimed(database, worker_id)
+    assert again.reserved_micros == 9
+    await advance_stored(database, PAID, running(again, flow))
+    assert (await state(database, parent.job_id))[0] == "running"
+    async with database.transaction() as session:
+        await suspend(session, again)
+    assert await state(database, parent.job_id) == ("waiting", 0)
+    await finish_step(last)  # while the flow waits
+    assert await state(database, parent.job_id) == ("queued", 1)
+    [third] = await claimed(database, worker_id)
+    assert third.reserved_micros == 18
+    await advance_stored(database, PAID, running(third, flow))
+    async with database.transaction() as session:
+        assert await finish(session, third, AttemptResult("succeeded", result={}))
+    assert await state(database, parent.job_id) == ("succeeded", 0)
+
+
+async def test_concurrent_ends_of_steps_keep_the_accounts_consistent(database: Database) -> None:
+    """Eight workers run a flow and its steps; the wallet reserves exactly what their attempts do."""
+    numbers = random.Random(20_261_129)
+    flow = {"steps": [{**STEP, "for_each": list(range(60)), "concurrency": 10}]}
+    async with database.transaction() as session:
+        skill = make_skill("post", entrypoint="flow.yaml", flow=flow)
+        tenant = await make_tenant(session, make_skill(), skill)
+        job_id = await make_job(session, tenant, skill="post", prices=PAID)
+    worker_id = await worker(database)
+
+    async def advance(job: JobAttempt) -> None:
+        advanced = await advance_stored(database, PAID, running(job, flow))
+        await asyncio.sleep(numbers.random() / 50)
+        async with database.transaction() as session:
+            if advanced.plan.has_ended:
+                assert await finish(session, job, AttemptResult("succeeded", result={}))
+            else:
+                await suspend(session, job)
+
+    async def work() -> None:
+        while (await state(database, job_id))[0] not in ("succeeded", "failed"):
+            async with database.single() as session:
+                found = await claim(session, worker_id=worker_id, lane="default", limit=2)
+            for job in found:
+                if job.job_id == job_id:
+                    await advance(job)
+                    continue
+                await asyncio.sleep(numbers.random() / 100)
+                used = (line_item(min(job.reserved_micros, numbers.randint(1, 5))),)
+                async with database.transaction() as session:
+                    assert await finish(session, job, AttemptResult("succeeded", result={}, used=used))
+            await asyncio.sleep(0.005)
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(work() for _ in range(8)))
+    assert await state(database, job_id) == ("succeeded", 0)
