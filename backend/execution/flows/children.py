@@ -111,9 +111,7 @@ async def start_child(
         raise FlowNotRunning
     if row.event_seq is None and row.is_unpaid:
         if row.is_shared and start.tries == 1:
-            return (
-                None  # an ended job of the step would requeue the flow at once, so a repetition cannot wait
-            )
+            return None  # an ended job of the step would requeue the flow immediately, so a repetition cannot wait
         raise FlowCapReached
     if row.event_seq is not None:
         notifications.note(session, notifications.EventNotification(caller.id, row.event_seq))

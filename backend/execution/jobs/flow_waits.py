@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from sqlalchemy import text
+
 from backend.core import notifications
 from backend.core.db.engine import AnySession
 from backend.core.metrics import transactional
@@ -17,6 +19,10 @@ from backend.execution.events.append import NewEvent, PendingEvent
 from backend.execution.events.types import WaitingEvent
 from backend.execution.jobs import transitions
 from backend.money import admission
+
+_LOCK = text("select from jobs where id = :job_id and project_id = :project_id for update")
+"""A separate statement: jobs of steps move their reservations to a running flow when they end. The next statement must
+see the wallet as it was after that, since PostgreSQL checks its constraints before it notices a concurrent change."""
 
 
 async def resume(session: AnySession, project_id: UUID, job_id: UUID) -> bool:
@@ -38,6 +44,7 @@ async def suspend(
         Whether the flow was to be cancelled while it ran; None if the attempt is not the running one any more.
     """
     all_events = [*events, NewEvent(WaitingEvent(reason="steps", approvals=0))]
+    await session.execute(_LOCK, {"job_id": job_id, "project_id": project_id})
     row = await transitions.suspend_flow(session, job_id=job_id, attempt=attempt, events=all_events)
     if row is None:
         return None

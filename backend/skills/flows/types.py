@@ -140,7 +140,7 @@ class ApprovalStep(Part):
     expires_after_s: Annotated[
         float | None, Key(name="expires_after", read=_duration, schema=_DURATION_SCHEMA)
     ] = None
-    """Time after which the approval counts as denied; by default the one of the instance."""
+    """Time after which the approval counts as rejected; by default the one of the instance."""
 
 
 class EventMatch(Part):
@@ -283,7 +283,7 @@ class Step(Part):
     concurrency: Annotated[int, Key(least=1, most=MAX_CONCURRENCY)] = 10
     """Maximum number of elements that run at the same time."""
     on_error: Literal["fail", "continue"] = "fail"
-    """What a failure of one element, or a denied approval, means. With `continue`, each element has `status`, `result`
+    """What a failure of one element, or a rejected approval, means. With `continue`, each element has `status`, `result`
     and `error`."""
     retries: Annotated[
         StepRetries | None,

@@ -282,3 +282,27 @@ async def test_concurrent_ends_of_steps_keep_the_accounts_consistent(database: D
     async with asyncio.timeout(60):
         await asyncio.gather(*(work() for _ in range(8)))
     assert await state(database, job_id) == ("succeeded", 0)
+
+
+async def test_flow_leaves_its_worker_while_a_step_moves_its_reservation_to_it(database: Database) -> None:
+    """Another step is claimed meanwhile, so the wallet changes while the flow waits for the lock of its row."""
+    second = {**STEP, "id": "b"}
+    block = {"id": "p", "parallel": [{"steps": [STEP]}, {"steps": [second]}]}
+    _, parent, [first, last] = await started(database, block)
+    async with database.transaction() as session:  # the last job starts again, with a new reservation
+        assert await requeue(session, job_id=last.job_id, attempt=last.attempt, reason="drain")
+    worker_id = await worker(database)
+
+    async def leave() -> None:
+        async with database.transaction() as session:
+            await suspend(session, parent)
+
+    async with asyncio.timeout(20):
+        async with database.transaction() as session:
+            await end(session, first)
+            waiting = asyncio.create_task(leave())
+            await until_blocked(database)
+            [again] = await claimed(database, worker_id)
+            assert again.reserved_micros > 0
+        await waiting
+    assert await state(database, parent.job_id) == ("queued", 1)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core import notifications
@@ -16,6 +17,10 @@ from backend.execution.events.types import RequeuedEvent
 from backend.execution.jobs import transitions
 from backend.execution.jobs.attempts import subjobs
 from backend.money import admission
+
+_LOCK = text("select from jobs where id = :job_id for update")
+"""A separate statement, so that the next one sees the wallet with the reservations that ended jobs of steps have moved
+to a flow."""
 
 
 async def requeue(
@@ -32,6 +37,7 @@ async def requeue(
 ) -> bool:
     """Return a running job to the queue of its project; False if the attempt is not the running one any more."""
     await subjobs.return_loan(session, job_id=job_id, attempt=attempt)
+    await session.execute(_LOCK, {"job_id": job_id})
     all_events = [*events, NewEvent(RequeuedEvent(reason=reason))]
     row = await transitions.requeue(
         session,
