@@ -283,8 +283,8 @@ class Step(Part):
     concurrency: Annotated[int, Key(least=1, most=MAX_CONCURRENCY)] = 10
     """Maximum number of elements that run at the same time."""
     on_error: Literal["fail", "continue"] = "fail"
-    """What a failure of one element, or a rejected approval, means. With `continue`, each element has `status`, `result`
-    and `error`."""
+    """What a failure of one element, or a rejected approval, means. With `continue`, each element has `status`,
+    `result` and `error`."""
     retries: Annotated[
         StepRetries | None,
         Key(read=_retries, shorthand={"type": "integer", "minimum": 0, "maximum": MAX_RETRIES}),
