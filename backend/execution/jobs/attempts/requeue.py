@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core import notifications
@@ -17,10 +16,6 @@ from backend.execution.events.types import RequeuedEvent
 from backend.execution.jobs import transitions
 from backend.execution.jobs.attempts import subjobs
 from backend.money import admission
-
-_LOCK = text("select from jobs where id = :job_id for update")
-"""A separate statement, so that the next one sees the wallet with the reservations that ended jobs of steps have moved
-to a flow."""
 
 
 async def requeue(
@@ -37,7 +32,8 @@ async def requeue(
 ) -> bool:
     """Return a running job to the queue of its project; False if the attempt is not the running one any more."""
     await subjobs.return_loan(session, job_id=job_id, attempt=attempt)
-    await session.execute(_LOCK, {"job_id": job_id})
+    # A separate statement, so that the next one sees the wallet with what jobs of steps have moved to a flow.
+    await subjobs.lock_parent(session, job_id)
     all_events = [*events, NewEvent(RequeuedEvent(reason=reason))]
     row = await transitions.requeue(
         session,
