@@ -24,6 +24,8 @@ log = logs.get(__name__)
 
 FORK_SERVER = "backend.operations.up.fork_server"
 RESTART_DELAY_S = 0.2
+UNKNOWN_EXIT_CODE = 255  # as in asyncio
+MAX_FAILURES = 3  # of a fork server that is killed before it is ready
 
 
 class Started(Protocol):
@@ -68,7 +70,7 @@ class Launcher:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Keep a fork server running during the block: it starts again when it ends, unless it was never ready."""
+        """Keep a fork server running during the block: it starts again when it ends, unless it fails at its start."""
         self.orphans.adopt()
         await self._start_server()
         keeping = asyncio.create_task(self._keep_server(), name="fork server")
@@ -82,16 +84,17 @@ class Launcher:
                 await server.end()
 
     async def _keep_server(self) -> None:
+        failures = 0
         while self._server is not None:
             code = await self._server.wait()
-            if not self._server.was_ready:
+            await self._server.end()
+            failures = 0 if self._server.is_ready else failures + 1
+            if failures and (code >= 0 or failures == MAX_FAILURES):
                 log.warning("the fork server failed; processes start without it", exit_code=code)
-                self._server.close()
                 self._server = None
                 return
             log.warning("the fork server ended, restarting it", exit_code=code)
             await asyncio.sleep(RESTART_DELAY_S)
-            self._server.close()
             await self._start_server()
 
     async def _start_server(self) -> None:
@@ -135,15 +138,20 @@ class _ForkServer:
     """The process that forks others, and the socket for requests to it."""
 
     def __init__(self, process: Started, control: socket.socket) -> None:
-        self.was_ready = False
         self._process = process
         self._control = control
         self._turn = asyncio.Lock()
+        self._import = asyncio.create_task(self._until_ready(), name="imports of the fork server")
 
     @property
     def pid(self) -> int:
         """The process ID."""
         return self._process.pid
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the process has imported the modules."""
+        return self._import.done() and not self._import.cancelled() and self._import.result()
 
     @classmethod
     async def start(cls, entries: Sequence[str], environment: Mapping[str, str]) -> _ForkServer:
@@ -153,7 +161,7 @@ class _ForkServer:
         with theirs:
             process = await _execute(FORK_SERVER, environment, stdin=theirs.fileno(), stdout=None)
         server = cls(process, control)
-        with suppress(_ForkServerEnded):
+        with suppress(_ForkServerEnded):  # `wait` reports its end
             await server._send({"entries": list(entries)}, [])
         return server
 
@@ -161,14 +169,14 @@ class _ForkServer:
         """Wait for the end of the process, and return its exit code."""
         return await self._process.wait()
 
-    def close(self) -> None:
-        """Close the socket to the process, which then ends."""
-        self._control.close()
-
     async def end(self) -> None:
-        """Kill the process."""
-        self.close()
+        """Kill the process if it runs, end the request to it, and close the socket."""
         self._kill()
+        with suppress(OSError):  # the socket is closed already
+            self._control.shutdown(socket.SHUT_RDWR)
+        await asyncio.shield(self._import)
+        async with self._turn:  # the event loop may still wait for a reply
+            self._control.close()
         await self._process.wait()
 
     async def fork(
@@ -182,23 +190,32 @@ class _ForkServer:
         """
         request = {"entry": entry, "environment": dict(environment), "parent": os.getpid()}
         null = os.open(os.devnull, os.O_RDONLY)
+        descriptors = [null if stdin == DEVNULL else stdin, 1 if stdout is None else stdout]
         try:
             async with self._turn:
-                if not self.was_ready:
-                    await self._receive()
-                    self.was_ready = True
-                await self._send(
-                    request, [null if stdin == DEVNULL else stdin, 1 if stdout is None else stdout]
-                )
-                reply = await self._receive()
-        except asyncio.CancelledError:  # the next request would receive the reply to this one
-            self._kill()
-            raise
+                if not await asyncio.shield(self._import):
+                    raise _ForkServerEnded
+                reply = await self._reply_to(request, descriptors)
         finally:
             os.close(null)
         if "errno" in reply:
             raise OSError(reply["errno"], os.strerror(reply["errno"]))
         return ForkedChild(reply["pid"])
+
+    async def _until_ready(self) -> bool:
+        try:
+            await self._receive()
+        except _ForkServerEnded:
+            return False
+        return True
+
+    async def _reply_to(self, request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+        try:
+            await self._send(request, descriptors)
+            return await self._receive()
+        except asyncio.CancelledError:  # the next request would receive the reply to this one
+            self._kill()
+            raise
 
     def _kill(self) -> None:
         with suppress(ProcessLookupError):
@@ -256,8 +273,11 @@ class ForkedChild:
     def _on_end(self) -> None:
         self._loop.remove_reader(self._descriptor)
         os.close(self._descriptor)
-        _, status = os.waitpid(self.pid, 0)
-        self.returncode = os.waitstatus_to_exitcode(status)
+        try:
+            _, status = os.waitpid(self.pid, 0)
+            self.returncode = os.waitstatus_to_exitcode(status)
+        except ChildProcessError:  # another part of this process has reaped it
+            self.returncode = UNKNOWN_EXIT_CODE
         self._ended.set()
 
 

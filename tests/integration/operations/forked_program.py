@@ -19,6 +19,8 @@ from backend.core.bootstrap import Program
 
 PROGRAM: Final = Program("tests.integration.operations.forked_program")
 IMPORTED_BY: Final = os.getpid()
+DRAWN_AT_IMPORT: Final = (random.random(), ssl.RAND_bytes(8))
+"""The generators have a state that a fork copies."""
 DEFAULT_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
 
@@ -33,7 +35,7 @@ def main() -> int:
         "home": str(settings().home),
         "arguments": sys.argv,
         "command": Path("/proc/self/cmdline").read_bytes().rstrip(b"\0").decode().split("\0"),
-        "path": sys.path,
+        "safe_path": sys.flags.safe_path,
         "descriptors": sorted(int(link.name) for link in Path("/proc/self/fd").iterdir() if link.exists()),
         "default_signals": all(signal.getsignal(number) == signal.SIG_DFL for number in DEFAULT_SIGNALS),
         "interrupt": signal.getsignal(signal.SIGINT) is signal.default_int_handler,
