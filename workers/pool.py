@@ -211,7 +211,11 @@ class Pool:
         if not self._forks:
             expire_lease(launch_id)
             return
-        helper = self._fork()
+        try:
+            helper = self._fork()
+        except OSError as error:  # the system has no resources for another process
+            log.warning("lost worker not reported; its lease will expire", error=str(error))
+            return
         if helper is not None:
             self._helpers.append(helper)
             return

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from backend.config import settings
-from backend.core.bootstrap import preload
+from backend.core.bootstrap import TRY_AGAIN, preload
 from backend.core.forks import run_program, threads
 from backend.operations.up.parent_death import end_with
 
@@ -54,20 +54,29 @@ def main() -> int:
     _require_forkable(control)
     gc.disable()  # a collection would write to memory that is shared with the processes
     _reply(control, {"ready": True})
+    try:
+        request = _serve(control)
+    except ConnectionError:  # `up` has ended
+        return 0
+    control.close()
+    return 0 if request is None else _become(request)
+
+
+def _serve(control: socket.socket) -> Start | None:
+    """Fork a process for each request. Return the request in the process, and None here when the socket closes."""
     while True:
         message, descriptors = _receive(control)
         if message is None:
-            return 0
-        request = Start(**message, descriptors=descriptors)
+            return None
         try:
-            pid = _fork()
+            forked = _fork()
         except OSError as error:
             _reply(control, {"errno": error.errno})
         else:
-            if pid == 0:
-                control.close()
-                return _become(request)
-            _reply(control, {"pid": pid})
+            if forked is None:
+                return Start(**message, descriptors=descriptors)
+            _reply(control, {"pid": forked.pid})
+            forked.release()
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -104,11 +113,25 @@ def _open_sockets() -> set[int]:
     return found
 
 
-def _fork() -> int:
-    """Fork a process whose parent is the parent of this one, and return its process ID, or 0 in the process.
+@dataclass(frozen=True, slots=True)
+class _Forked:
+    """A forked process, which waits until it is released."""
+
+    pid: int
+    gate: int
+
+    def release(self) -> None:
+        """Let the process run its program."""
+        os.write(self.gate, b"1")
+        os.close(self.gate)
+
+
+def _fork() -> _Forked | None:
+    """Fork a process whose parent is the parent of this one, and return it, or None in the process.
 
     The process is forked from a child of this one that ends immediately. Its parent is then `up`, which adopts
-    descendants that lose their parent. The process waits until then, and leads its own session.
+    descendants that lose their parent. The process leads its own session. It ends without its program if this process
+    ends before `up` knows it.
 
     Raises:
         OSError: The system has no resources for another process.
@@ -132,20 +155,20 @@ def _fork() -> int:
         os.setsid()
         os.write(report, _PID.pack(os.getpid()))
         os.close(report)
-        os.read(gate, 1)  # returns when the other end is closed
+        if not os.read(gate, 1):
+            os._exit(TRY_AGAIN)
         os.close(gate)
-        return 0
+        return None
     os.close(report)
     os.close(gate)
     packed = os.read(reports, _PID.size)
     os.close(reports)
     _, status = os.waitpid(between, 0)
+    if packed:
+        return _Forked(_PID.unpack(packed)[0], opens_gate)
     os.close(opens_gate)
-    if not packed:
-        code = os.waitstatus_to_exitcode(status)
-        raise OSError(max(code, 0), os.strerror(max(code, 0)))
-    pid: int = _PID.unpack(packed)[0]
-    return pid
+    code = max(os.waitstatus_to_exitcode(status), 0)
+    raise OSError(code, os.strerror(code))
 
 
 def _become(request: Start) -> int:

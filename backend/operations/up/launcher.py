@@ -59,6 +59,7 @@ class Launcher:
         """
         self._entries = list(entries)
         self._environment = dict(environment)
+        self._forks = False
         self._server: _ForkServer | None = None
         self.orphans = Orphans()
         """The descendants that lose their parents, as forked processes do at their start."""
@@ -71,7 +72,7 @@ class Launcher:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep a fork server running during the block: it starts again when it ends, unless it fails at its start."""
-        self.orphans.adopt()
+        self._forks = self.orphans.adopt() and CAN_FORK and _can_follow_processes()
         await self._start_server()
         keeping = asyncio.create_task(self._keep_server(), name="fork server")
         try:
@@ -99,7 +100,7 @@ class Launcher:
 
     async def _start_server(self) -> None:
         self._server = None
-        if CAN_FORK:
+        if self._forks:
             try:
                 self._server = await _ForkServer.start(self._entries, self._environment)
             except OSError as error:
@@ -130,8 +131,17 @@ class Launcher:
         return await _execute(entry, environment, stdin=stdin, stdout=stdout)
 
 
+def _can_follow_processes() -> bool:
+    """Return whether the system has descriptors of processes; some containers run without them."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError:
+        return False
+    return True
+
+
 class _ForkServerEnded(Exception):
-    """The fork server has ended or failed. A process that it has started by then ends as an orphan of `up`."""
+    """The fork server has ended or failed. A process that it was starting has not run its program."""
 
 
 class _ForkServer:

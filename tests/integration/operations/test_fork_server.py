@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -16,7 +17,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from backend.operations.up.launcher import Launcher, Started
+from backend.core.bootstrap import TRY_AGAIN
+from backend.operations.up.fork_server import LENGTH
+from backend.operations.up.launcher import FORK_SERVER, Launcher, Started
+from backend.operations.up.orphans import Orphans
 from tests.integration.operations.forks import adopt_no_orphans
 
 ENTRY = "tests.integration.operations.forked_program"
@@ -127,6 +131,43 @@ async def test_killed_server_ends_no_process_and_is_replaced(launcher: Launcher,
     assert {second.report["imported_by"]} == launcher.pids
     assert first.process.returncode is None
     assert [await program.end("7") for program in (first, executed, second)] == [7, 7, 7]
+
+
+def test_process_does_not_run_if_its_parent_does_not_know_it(tmp_path: Path) -> None:
+    control, theirs = socket.socketpair()
+    ours, program = socket.socketpair()
+    Orphans().adopt()
+    try:
+        with control, theirs, ours, program:
+            control.settimeout(TIMEOUT_S)
+            ours.settimeout(TIMEOUT_S)
+            server = subprocess.Popen([sys.executable, "-m", FORK_SERVER], stdin=theirs.fileno())
+            theirs.close()
+            send(control, {"entries": [ENTRY]}, [])
+            size = LENGTH.unpack(control.recv(LENGTH.size, socket.MSG_WAITALL))[0]
+            assert json.loads(control.recv(size, socket.MSG_WAITALL)) == {"ready": True}
+            before = children()
+            request = {"entry": ENTRY, "environment": environment(tmp_path), "parent": os.getpid()}
+            send(control, request, [program.fileno(), program.fileno()])
+            control.close()  # the reply with the process ID is not read
+            program.close()
+            assert server.wait(TIMEOUT_S) == 0
+            (pid,) = children() - before
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == TRY_AGAIN
+            assert ours.recv(1) == b""
+    finally:
+        adopt_no_orphans()
+
+
+def children() -> set[int]:
+    """Return the children of this process, without the ended ones that it has waited for."""
+    threads = Path("/proc/self/task").iterdir()
+    return {int(pid) for thread in threads for pid in (thread / "children").read_text().split()}
+
+
+def send(control: socket.socket, message: dict[str, Any], descriptors: list[int]) -> None:
+    body = json.dumps(message).encode()
+    socket.send_fds(control, [LENGTH.pack(len(body)) + body], descriptors)
 
 
 async def test_server_with_a_thread_is_not_used(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
