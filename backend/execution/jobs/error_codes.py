@@ -227,6 +227,18 @@ GROUPS: Final[dict[str, tuple[JobErrorCode, ...]]] = {
             "Select one of the [models](../guides/models.md) of the instance.",
         ),
         JobErrorCode(
+            "bad_provider_key",
+            "error",
+            "The key for a model at a cloud has a form that the cloud does not accept.",
+            "Set it as [models](../guides/models.md#amazon-bedrock-and-vertex-ai) describes.",
+        ),
+        JobErrorCode(
+            "extra_missing",
+            "error",
+            "The packages for the cloud of the model are not installed on this instance.",
+            "The operator installs the [extra](../guides/install.md#add-optional-parts). Or select another model.",
+        ),
+        JobErrorCode(
             "model_key_missing",
             "error",
             "The project has keys for other models and none for this one.",

@@ -13,6 +13,7 @@ from typing import Any, Final, get_args
 import pytest
 
 from backend.core.errors import PurasError
+from backend.core.extras import ExtraMissing
 from backend.core.vault.errors import SecretUnreadable
 from backend.execution.jobs.attempts.retry import after_failure, after_outage
 from backend.execution.jobs.error_codes import CODES, GROUPS, Retried
@@ -22,7 +23,7 @@ from backend.generators import job_error_page
 from backend.money.budgets.errors import BudgetUsedUp
 from backend.skills.deployments.errors import DeploymentNotFound, SkillNotFound
 from backend.skills.manifest.types import Backoff, Retries
-from backend.skills.model_catalog.errors import UnknownModel
+from backend.skills.model_catalog.errors import BadProviderKey, UnknownModel
 from backend.storage import errors as storage_errors
 from backend.storage import file_errors
 from tests.contract.frozen.event_sources import EventSources
@@ -63,6 +64,8 @@ OF_BACKEND: Final[set[type[PurasError]]] = {
         file_errors.DriveGrew,
         file_errors.DriveFileLocked,
     ),
+    BadProviderKey,
+    ExtraMissing,
 }
 """Errors of the backend that a step of an attempt lets through, so that they end the job."""
 
