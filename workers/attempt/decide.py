@@ -15,7 +15,7 @@ from backend.skills.manifest import job_ceilings
 from backend.skills.manifest.types import Skill
 from workers import listing_redaction
 from workers.attempt.attempt import Attempt, EndedBy
-from workers.attempt.types import FAULT, AttemptEnd, AwaitingApproval, Lost, Requeued, failed_with
+from workers.attempt.types import FAULT, AttemptEnd, AwaitingApproval, Lost, Requeued, Suspended, failed_with
 from workers.attempt.usage import compute_used
 from workers.drives.errors import AttemptLost
 from workers.host_resources import fault_of
@@ -73,8 +73,10 @@ def decide(
     )
 
 
-def _after_pause(attempt: Attempt, postponed: Postponed) -> Requeued | AwaitingApproval:
+def _after_pause(attempt: Attempt, postponed: Postponed) -> Requeued | AwaitingApproval | Suspended:
     """Return how a job continues that has stopped without a failure; that counts as no retry."""
+    if postponed.is_waiting:
+        return Suspended(postponed.reason, postponed.wake_at)
     if not postponed.approvals:
         not_before = now() + timedelta(seconds=postponed.after_s) if postponed.after_s else None
         return Requeued(postponed.reason, not_before)

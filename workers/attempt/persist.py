@@ -14,8 +14,9 @@ from backend.execution.events.append import EncodedEvent
 from backend.execution.jobs.attempts.finish import AttemptResult, finish, is_one_statement
 from backend.execution.jobs.attempts.requeue import requeue
 from backend.execution.journal import service as journal
+from backend.execution.waits import service as waits
 from workers.attempt.attempt import Attempt
-from workers.attempt.types import FAULT, AttemptEnd, AwaitingApproval, Lost, Requeued, outcome_of
+from workers.attempt.types import FAULT, AttemptEnd, AwaitingApproval, Lost, Requeued, Suspended, outcome_of
 from workers.db_retry import GIVE_UP_S, DatabaseRetry
 
 
@@ -46,7 +47,7 @@ async def persist(attempt: Attempt, end: AttemptEnd, *, give_up_s: float = GIVE_
                 return
 
 
-Storable = AttemptResult | Requeued | AwaitingApproval
+Storable = AttemptResult | Requeued | AwaitingApproval | Suspended
 
 
 async def _store(attempt: Attempt, end: Storable, events: Sequence[EncodedEvent], give_up_s: float) -> None:
@@ -79,6 +80,8 @@ async def _write_until_stored(
                 return await _finish(attempt, end, events)
             if isinstance(end, Requeued):
                 return await _requeue(attempt, end, events)
+            if isinstance(end, Suspended):
+                return await _suspend(attempt, end, events)
             return await _await_approval(attempt, end, events)
 
 
@@ -104,6 +107,19 @@ async def _requeue(attempt: Attempt, end: Requeued, events: Sequence[EncodedEven
         if is_current and end.is_retry:  # with its journal an agent would fail in the same way again
             await journal.clear(session, job_attempt.job_id)
         return is_current
+
+
+async def _suspend(attempt: Attempt, end: Suspended, events: Sequence[EncodedEvent]) -> bool:
+    async with attempt.context.database.transaction() as session:
+        return await waits.suspend(
+            session,
+            project_id=attempt.job_attempt.project_id,
+            job_id=attempt.job_attempt.job_id,
+            attempt=attempt.job_attempt.attempt,
+            reason=end.reason,
+            wake_at=end.wake_at,
+            events=events,
+        )
 
 
 async def _await_approval(attempt: Attempt, end: AwaitingApproval, events: Sequence[EncodedEvent]) -> bool:

@@ -57,10 +57,19 @@ TRANSITIONS: Final = (
         ("await_approval",),
         "The start of the job, or a call of its agent, needs an approval.",
     ),
+    Transition(
+        "running",
+        "waiting",
+        ("suspend",),
+        "Its function sleeps or waits for an event, and has nothing else to do.",
+    ),
     Transition("running", "succeeded", _FINISH, "The attempt returns a valid result."),
     Transition("running", "failed", _FINISH, "The attempt fails, and no retry is left."),
     Transition("running", "cancelled", _FINISH, "The job is cancelled, and its worker stops the attempt."),
     Transition("waiting", "queued", ("resume_decided",), "The last pending approval is decided or expires."),
+    Transition(
+        "waiting", "queued", ("resume_due",), "The time of a sleep has come, or the event was received."
+    ),
     Transition("waiting", "cancelled", _CANCEL, "The job is cancelled while it waits."),
 )
 """All transitions. `docs/reference/job-statuses.md` is generated from them, and a test compares them with the SQL."""

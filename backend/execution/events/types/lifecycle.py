@@ -43,13 +43,15 @@ class RequeuedEvent(Event):
 
 @event_type
 class WaitingEvent(Event):
-    """The job waits without a worker until a user decides."""
+    """The job waits without a worker: until a user decides, until a time, or until an event."""
 
     type: ClassVar[Literal["waiting"]] = "waiting"
     reason: str
-    """The reason to wait: `approval`."""
+    """The reason to wait: `approval`, `sleep` or `event`."""
     approvals: int
     """Number of pending approvals."""
+    until: str | Omitted = OMITTED
+    """When the job continues at the latest, if it sleeps or its wait for an event has a time limit."""
 
 
 @event_type

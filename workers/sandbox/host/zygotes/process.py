@@ -27,6 +27,7 @@ from workers.sandbox.host.zygotes.exit_status import (
     NotStarted,
     ProcessEnd,
     Stopped,
+    Suspended,
     UnreadLine,
     response_of,
 )
@@ -87,6 +88,9 @@ class Child:
         self._zygote = zygote
         self.on_started: Callable[[Process], None] | None = None
         """Called with its process when it starts to import the skill itself."""
+        self.on_request: Callable[[bytes], None] | None = None
+        """Called with each request of the running job; without it, the first line of the job is its response."""
+        self._answering = asyncio.Lock()
         self._is_started = False
         self.ready: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[ProcessEnd | UnreadLine] = self._loop.create_future()
@@ -161,6 +165,17 @@ class Child:
     def stop(self, code: str, message: str) -> None:
         """End the process group for a reason that becomes the error of the job."""
         self._end(Stopped(code, message))
+
+    async def answer(self, line: bytes) -> None:
+        """Send the answer to a request; a process that has ended does not receive it."""
+        async with self._answering:
+            if not self._ended.done():
+                with suppress(OSError):
+                    await self._loop.sock_sendall(self._private, line)
+
+    def suspend(self) -> None:
+        """End the process group, since the job continues later in another process."""
+        self._end(Suspended())
 
     @property
     def has_ended(self) -> bool:
@@ -299,6 +314,8 @@ class Child:
             self.ready.set_result(None)
         elif not self._is_started:
             self._is_started = True
+        elif self.on_request is not None and line.startswith(wire.REQUEST):
+            self.on_request(line)
         else:
             self._end(UnreadLine(line))
 

@@ -1,0 +1,45 @@
+"""Durable steps: each is stored once, and a later attempt continues after the last one."""
+
+from __future__ import annotations
+
+from tests.integration.deployments.conftest import make_project, project
+from tests.integration.steps.conftest import Functions, functions, idle
+
+__all__ = ["functions", "idle", "make_project", "project"]
+
+THREE = """
+    import pathlib
+    import time
+    from puras import step
+
+
+    def note(text):
+        with open("drive/log.txt", "a") as file:
+            file.write(text + "\\n")
+        return {"text": text, "pair": (1, 2)}
+
+
+    def run(pause=0):
+        first = step("first", note, "a")
+        second = step("note", note, "b")
+        pathlib.Path("drive/ready.txt").write_text("yes")
+        time.sleep(pause)
+        third = step("note", note, text="c")
+        return [first, second["text"], third["text"]]
+"""
+
+
+async def test_steps_are_stored_with_their_results(functions: Functions) -> None:
+    await functions.deploy(THREE)
+    job = await functions.run()
+    assert job["status"] == "succeeded", job
+    assert job["result"] == [{"text": "a", "pair": [1, 2]}, "b", "c"]
+    steps = await functions.steps(job["id"])
+    assert [(one["name"], one["occurrence"], one["position"], one["status"]) for one in steps] == [
+        ("first", 1, 1, "finished"),
+        ("note", 1, 2, "finished"),
+        ("note", 2, 3, "finished"),
+    ]
+    assert steps[0]["result"] == {"text": "a", "pair": [1, 2]}
+    finished = await functions.events(job["id"], "step_finished")
+    assert [event["payload"]["name"] for event in finished] == ["first", "note", "note"]
