@@ -91,6 +91,25 @@ GROUPS: Final[dict[str, tuple[JobErrorCode, ...]]] = {
             "Read the traceback with `puras logs JOB_ID`, fix the code, and deploy again.",
         ),
         JobErrorCode(
+            "step_mismatch",
+            "error",
+            "The function called another durable step than at the same position when it ran before.",
+            "Put what decides, such as the time or a random number, into a "
+            "[step](../guides/durable-steps.md#deterministic-functions) of its own, and submit the job again.",
+        ),
+        JobErrorCode(
+            "step_outcome_unknown",
+            "error",
+            "The worker was lost while a step with `once=True` ran, so the effect of the step is unknown.",
+            "Check whether it was done. Handle `StepOutcomeUnknown` in the function.",
+        ),
+        JobErrorCode(
+            "step_limit_exceeded",
+            "error",
+            "The job has too many durable steps, or their results are too large.",
+            "Do more work in each step. Save large data in the drive, and return its path.",
+        ),
+        JobErrorCode(
             "bad_entrypoint",
             "error",
             "The module of the skill cannot be imported, or does not have the function of `entrypoint`.",

@@ -17,7 +17,7 @@ from backend.core.db.engine import AnySession
 from backend.core.db.paging import TimePosition
 from backend.core.errors import NotAllowed
 from backend.execution.jobs.errors import JobNotFound
-from backend.execution.jobs.queue_reason import APPROVAL_REASON, QueueState, reason_text
+from backend.execution.jobs.queue_reason import APPROVAL_REASON, QueueState, reason_text, waits_text
 from backend.execution.jobs.schemas import JobRead
 from backend.execution.jobs.tables import Feedback, Job
 from backend.execution.worker_registry.service import LEASE
@@ -138,10 +138,10 @@ def view(values: dict[str, Any], *, to_job: bool = False) -> JobRead:
     )
 
 
-def _waiting_reason(status: str, queue_state: dict[str, Any] | None) -> str | None:
+def _waiting_reason(status: str, queue_state: Any) -> str | None:
     """Return why a queued or waiting job does not run."""
     if status == "waiting":
-        return APPROVAL_REASON
+        return waits_text(queue_state) if queue_state else APPROVAL_REASON
     if queue_state is None:
         return None
     not_before = queue_state["not_before"] and datetime.fromisoformat(queue_state["not_before"])
@@ -196,9 +196,13 @@ case when jobs.status = 'queued' then (
   )
   from job_queue q, admissions a, wallets w
   where q.job_id = jobs.id and a.project_id = jobs.project_id and w.project_id = jobs.project_id
+) when jobs.status = 'waiting' then (
+  select jsonb_agg(jsonb_build_object('event_type', s.event_type, 'wake_at', s.wake_at) order by s.wake_at, s.key)
+  from job_waits s where s.job_id = jobs.id and s.project_id = jobs.project_id and s.is_suspended
 ) end
 """)  # noqa: S608 - the one interpolated value is a constant
-"""The `QueueState` of a queued job. It is part of the query, because clients read a job directly after submission."""
+"""The `QueueState` of a queued job, or the waits of a job that has left its worker. It is part of the query, because
+clients read a job directly after submission."""
 
 _COMPUTED = {
     *("workspace_id", "waiting_reason", "cost_usd", "metadata", "feedback", "billed_to_job_id"),

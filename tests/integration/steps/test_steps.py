@@ -43,3 +43,17 @@ async def test_steps_are_stored_with_their_results(functions: Functions) -> None
     assert steps[0]["result"] == {"text": "a", "pair": [1, 2]}
     finished = await functions.events(job["id"], "step_finished")
     assert [event["payload"]["name"] for event in finished] == ["first", "note", "note"]
+
+
+async def test_steps_are_spans(functions: Functions) -> None:
+    await functions.deploy(THREE)
+    job = await functions.run()
+    spans = (await functions.project.http.get(f"/v1/jobs/{job['id']}/spans")).json()
+    steps = [span for span in spans if span["kind"] == "durable_step"]
+    assert [(span["name"], span["attributes"]["ok"]) for span in steps] == [
+        ("first", True),
+        ("note", True),
+        ("note", True),
+    ]
+    (function,) = [span for span in spans if span["kind"] == "function"]
+    assert {span["parent_span_id"] for span in steps} == {function["span_id"]}

@@ -52,6 +52,7 @@ async def test_sleep_releases_the_worker_and_replays(functions: Functions) -> No
     (waiting,) = await functions.events(job_id, "waiting")
     assert waiting["payload"]["reason"] == "sleep"
     assert waiting["payload"]["until"]
+    assert job["waiting_reason"].startswith("until 20")
     (admitted, reserved) = (
         await functions.query("select a.admitted, w.reserved_micros from admissions a, wallets w")
     )[0]
@@ -112,7 +113,8 @@ async def test_match_decides_which_jobs_continue(functions: Functions) -> None:
     eight = await functions.submit(match={"order.id": 8})
     both = await functions.submit()
     for job_id in (seven, eight, both):
-        await functions.until(job_id, "waiting")
+        job = await functions.until(job_id, "waiting")
+        assert job["waiting_reason"] == "for the event 'invoice.paid'"
     data = {"order": {"id": 7}, "items": ["a", "b"]}
     await functions.send("invoice.paid", data, id="x")
     for job_id in (seven, both):
