@@ -46,6 +46,7 @@ SECTIONS: Final = (
         (
             "guides/agents",
             "guides/call-other-skills",
+            "guides/durable-steps",
             "guides/approvals",
             "guides/mcp-servers",
             "guides/fork-jobs",

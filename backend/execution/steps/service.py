@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -107,8 +106,11 @@ insert into job_steps (job_id, branch, position, name, occurrence, kind, status,
                        started_at, finished_at)
 select :job_id, branch, position, name, occurrence, kind, status, 0, 0, tries, result, error, started_at, finished_at
 from job_steps
-where job_id = :from_job_id and status <> 'started' and finished_at <= :until
+where job_id = :from_job_id and status <> 'started'
+order by finished_at, branch, position limit :count
 """)
+
+_COUNT = text("select count(*) from job_steps where job_id = :job_id and status <> 'started'")
 
 
 async def write(
@@ -155,9 +157,15 @@ async def read(session: AnySession, job_id: UUID) -> list[StoredStep]:
     return [StoredStep(*row) for row in rows]
 
 
-async def copy(session: AnySession, job_id: UUID, *, from_job_id: UUID, until: datetime) -> None:
-    """Store the steps of another job that had ended at a time for a job that is not claimed yet."""
-    await session.execute(_COPY, {"job_id": job_id, "from_job_id": from_job_id, "until": until})
+async def count(session: AnySession, job_id: UUID) -> int:
+    """Return the number of steps of a job whose outcome is stored."""
+    found: int = (await session.execute(_COUNT, {"job_id": job_id})).scalar_one()
+    return found
+
+
+async def copy(session: AnySession, job_id: UUID, *, from_job_id: UUID, count: int) -> None:
+    """Store the first steps of another job, in the order of their ends, for a job that is not claimed yet."""
+    await session.execute(_COPY, {"job_id": job_id, "from_job_id": from_job_id, "count": count})
 
 
 def _as_row(step: StepWrite) -> dict[str, Any]:

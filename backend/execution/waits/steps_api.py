@@ -17,7 +17,7 @@ from backend.identity.auth.permissions import AuthorizedRoute
 router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
 
 
-class StepRead(Schema):
+class DurableStepRead(Schema):
     """A durable step of a job."""
 
     branch: str
@@ -50,6 +50,6 @@ class StepRead(Schema):
 
 @router.get("/jobs/{job_id}/steps", summary="Durable steps of a job")
 @permissions.needs("jobs:read_own")
-async def list_job_steps(job_id: UUID, session: SessionDep, principal: PrincipalDep) -> list[StepRead]:
+async def list_job_steps(job_id: UUID, session: SessionDep, principal: PrincipalDep) -> list[DurableStepRead]:
     """List the durable steps of a function in the order in which they started, and what the job waits for."""
-    return [StepRead(**row) for row in await job_steps.list_steps(session, principal, job_id)]
+    return [DurableStepRead(**row) for row in await job_steps.list_steps(session, principal, job_id)]

@@ -870,6 +870,36 @@ export interface DriveUsageRead {
   waiting_bytes: number;
 }
 
+/** A durable step of a job. */
+export interface DurableStepRead {
+  /** The attempt of the job that stored the step; 0: it was copied from another job. */
+  attempt: number;
+  /** The branch of `parallel` that ran the step; empty for the function itself. */
+  branch: string;
+  /** The error of a failed step. */
+  error: string | null;
+  /** When its outcome was stored. */
+  finished_at: string | null;
+  /** A `step` with a function, a `sleep`, a wait for an `event`, or an event that the job has sent (`emit`). */
+  kind: "step" | "sleep" | "event" | "emit";
+  /** Name of the step; of an event, its type. */
+  name: string;
+  /** Counts the steps with this name in the branch, from 1. */
+  occurrence: number;
+  /** Number of the step in its branch, from 1. */
+  position: number;
+  /** The result of a finished step; of a wait for an event, the event, or `null` after its time limit. */
+  result: unknown;
+  /** When the step started. */
+  started_at: string;
+  /** `started` only for a step with `once`, before its outcome is stored. */
+  status: "started" | "waiting" | "finished" | "failed";
+  /** How often this attempt has called the function. */
+  tries: number;
+  /** When a wait ends, if it has a time. */
+  wake_at: string | null;
+}
+
 /** One change: of a call (`tool_use_id` with `content`, `input` or both), or of text (`step` with `text`). */
 export interface Edit {
   /** Index of the block, from 0, if the message has several texts. */
@@ -1089,7 +1119,10 @@ export interface ForkCreate {
   inputs?: Record<string, unknown> | null;
   /** The model that continues the run. Default: the model of the run. */
   model?: string | null;
-  /** The last step to copy, with the results of its calls; 0: the first message only. */
+  /**
+   * The last step to copy, with the results of its calls; 0: the first message only. Of a function, the number of
+   * durable steps to copy, in the order of their ends.
+   */
   step: number;
   /** The version of the skill that continues, with its own prompt and tools. Default: the deployment of the run. */
   version?: number | null;
@@ -3378,6 +3411,15 @@ export interface StepNumbers {
   step: number;
 }
 
+/** A reply of an agent, and the results of the calls that it requests. */
+export interface StepRead {
+  /** Blocks of the reply, as the model returned them: `text`, `tool_use`, `thinking`. */
+  blocks: Record<string, unknown>[];
+  /** Results in the order of the calls. A call that has not ended has none. */
+  results: CallResult[];
+  step: number;
+}
+
 /** A durable step started to run. */
 export type StepStartedEvent = EventRead & {
   payload: {
@@ -4000,45 +4042,6 @@ export interface Writer {
   kind: "job" | "jobs" | "key" | "user" | "system";
   /** A readable name, such as `key:ab12cd34`. */
   label?: string | null;
-}
-
-/** A reply of an agent, and the results of the calls that it requests. */
-export interface backend__execution__jobs__forks__steps__StepRead {
-  /** Blocks of the reply, as the model returned them: `text`, `tool_use`, `thinking`. */
-  blocks: Record<string, unknown>[];
-  /** Results in the order of the calls. A call that has not ended has none. */
-  results: CallResult[];
-  step: number;
-}
-
-/** A durable step of a job. */
-export interface backend__execution__waits__steps_api__StepRead {
-  /** The attempt of the job that stored the step; 0: it was copied from another job. */
-  attempt: number;
-  /** The branch of `parallel` that ran the step; empty for the function itself. */
-  branch: string;
-  /** The error of a failed step. */
-  error: string | null;
-  /** When its outcome was stored. */
-  finished_at: string | null;
-  /** A `step` with a function, a `sleep`, a wait for an `event`, or an event that the job has sent (`emit`). */
-  kind: "step" | "sleep" | "event" | "emit";
-  /** Name of the step; of an event, its type. */
-  name: string;
-  /** Counts the steps with this name in the branch, from 1. */
-  occurrence: number;
-  /** Number of the step in its branch, from 1. */
-  position: number;
-  /** The result of a finished step; of a wait for an event, the event, or `null` after its time limit. */
-  result: unknown;
-  /** When the step started. */
-  started_at: string;
-  /** `started` only for a step with `once`, before its outcome is stored. */
-  status: "started" | "waiting" | "finished" | "failed";
-  /** How often this attempt has called the function. */
-  tries: number;
-  /** When a wait ends, if it has a time. */
-  wake_at: string | null;
 }
 
 /** @deprecated Use `AdminProjectRead`. */
@@ -5949,6 +5952,8 @@ export class Api {
    *
    * Create a job that continues the run of an agent after one of its steps, with the changes that you request.
    *
+   * A fork of a function starts with the stored results of its first durable steps.
+   *
    * A restricted key needs `jobs:submit` and `jobs:read_own`.
    */
   forkJob(given: {
@@ -6035,7 +6040,7 @@ export class Api {
    */
   listJobSteps(given: {
       job_id: string;
-    }, options: CallOptions = {}): Promise<backend__execution__waits__steps_api__StepRead[]> {
+    }, options: CallOptions = {}): Promise<DurableStepRead[]> {
     return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/steps`, {}, options);
   }
 
@@ -6050,7 +6055,7 @@ export class Api {
       job_id: string;
       /** Number of the reply, from 1 on. */
       step: number;
-    }, options: CallOptions = {}): Promise<backend__execution__jobs__forks__steps__StepRead> {
+    }, options: CallOptions = {}): Promise<StepRead> {
     return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/steps/${encodeURIComponent(given.step)}`, {}, options);
   }
 

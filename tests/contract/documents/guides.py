@@ -250,6 +250,19 @@ def _other_skills(reader: Reader) -> None:
     assert result["report"].endswith("Owls do.")
 
 
+@guide("guides/durable-steps")
+def _durable_steps(reader: Reader) -> None:
+    reader.push(reader.files())
+    reader.environment["JOB"] = reader.client.submit("durable_import", {"orders": [1, 2, 3]})["id"]
+    eventually(lambda: reader.get(f"/v1/jobs/{reader.environment['JOB']}/steps"), 60, "the first step")
+    assert '"name":"load"' in reader.shell().replace(" ", "")
+    assert "'paid_by': 'Ada'" in reader.python()
+    jobs = reader.get("/v1/jobs", skill="durable_import")
+    assert len(jobs) == 4
+    for job in jobs:
+        assert reader.client.wait(job["id"])["result"] == {"imported": 3, "paid_by": "Ada"}
+
+
 @guide("guides/fork-jobs")
 def _forks(reader: Reader) -> None:
     reader.push(skillpacks.summarize())

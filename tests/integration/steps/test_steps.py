@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import httpx
+
 from tests.integration.deployments.conftest import make_project, project
 from tests.integration.steps.conftest import Functions, functions, idle
 
@@ -57,3 +59,22 @@ async def test_steps_are_spans(functions: Functions) -> None:
     ]
     (function,) = [span for span in spans if span["kind"] == "function"]
     assert {span["parent_span_id"] for span in steps} == {function["span_id"]}
+
+
+async def test_fork_starts_with_stored_steps(functions: Functions) -> None:
+    await functions.deploy(THREE)
+    job = await functions.run()
+
+    async def fork(**body: object) -> httpx.Response:
+        return await functions.project.http.post(f"/v1/jobs/{job['id']}/fork", json=body)
+
+    forked = await fork(step=2)
+    assert forked.status_code == 201, forked.text
+    copy = await functions.until(forked.json()["id"])
+    assert copy["result"] == job["result"]
+    assert functions.drive("log.txt").read_text().split() == ["a", "b", "c", "c"]
+    steps = await functions.steps(copy["id"])
+    assert [step["attempt"] for step in steps] == [0, 0, 1]
+    rejected = await fork(step=4)
+    assert (rejected.status_code, rejected.json()["errors"][0]["path"]) == (422, "step")
+    assert (await fork(step=1, model="claude/haiku-4-5")).status_code == 422
