@@ -54,7 +54,7 @@ from project_events where project_id = :project_id and id = :id
 """)
 
 _OPEN = """
-w.project_id = :project_id and w.kind = 'event' and w.event_type = :type and w.event_seq is null
+w.kind = 'event' and w.event_type = :type and w.event_seq is null
 and (w.wake_at is null or w.wake_at > clock_timestamp()) and not (cast(:seq as bigint) = any(w.skipped))
 """
 
@@ -62,14 +62,15 @@ and (w.wake_at is null or w.wake_at > clock_timestamp()) and not (cast(:seq as b
 _SUSPENDED = text(f"""
 select j.id from jobs j
 where j.project_id = :project_id and j.status = 'waiting' and j.id in (
-  select w.job_id from job_waits w where w.is_suspended and {_OPEN} and {fits("w.match", "cast(:data as jsonb)")}
+  select w.job_id from job_waits w
+  where w.project_id = :project_id and w.is_suspended and {_OPEN} and {fits("w.match", "cast(:data as jsonb)")}
 )
 order by j.created_at, j.id limit :limit for update skip locked
 """)  # noqa: S608 - the interpolated values are constants
 
 _END_WAITS = text(f"""
 update job_waits w set event_seq = :seq, wake_at = clock_timestamp()
-where {_OPEN} and {fits("w.match", "cast(:data as jsonb)")}
+where w.project_id = :project_id and {_OPEN} and {fits("w.match", "cast(:data as jsonb)")}
 """)  # noqa: S608 - the interpolated values are constants
 
 

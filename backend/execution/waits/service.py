@@ -33,7 +33,7 @@ from backend.money import admission
 log = logs.get(__name__)
 
 MAX_RESUMED: Final = 200
-"""Maximum jobs that one transaction puts back into the queue."""
+"""Maximum jobs that one transaction queues again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ class WorkerStore:
     def wait(self, place: Place, fields: dict[str, Any]) -> Any:
         """Wait until the end of a sleep, or for an event, and return the event.
 
-        The worker may end this process meanwhile. The function then starts again, and this wait returns at once.
+        The worker may end this process meanwhile. The function then starts again, and this wait returns immediately.
         """
         with self._lock:
             number = self._channel.post("wait", **place.fields(), **fields)
