@@ -35,7 +35,7 @@ SHORT_WAIT_S: Final = 2.0
 """A job waits in its process for a time that is nearer than this: to start again would take about as long."""
 _CHECK_EVENTS_S: Final = 1.0
 _LAST_WRITE_S: Final = 3.0
-_MAX_OPEN: Final = 100
+_MAX_OPEN: Final = 512
 """Maximum requests that are answered at the same time; the kit sends one for each of its threads."""
 
 
@@ -169,7 +169,7 @@ class JobSteps:
 
     async def _finish(self, request: Request) -> dict[str, Any]:
         """Store the outcome of a step."""
-        result, failure = request.result, request.failure
+        result, failure = request.result, self._recorder.scrubber.scrub(request.failure)
         self._limits.add(result)
         status: Final = "failed" if failure is not None else "finished"
         tries, duration_s = request.number("tries"), request.seconds("duration_s") or 0.0
@@ -182,6 +182,7 @@ class JobSteps:
 
     async def _emit(self, request: Request) -> dict[str, Any]:
         """Send an event and store the step with it."""
+        self._require_own_code()
         event_id, data = request.event_id, request.data
         if not request.text("name"):
             raise BadRequest("The event has no type.")
@@ -205,6 +206,8 @@ class JobSteps:
     async def _wait(self, request: Request, process: JobProcess) -> dict[str, Any]:
         """Answer when the wait has ended, unless the process is ended before."""
         step = step_of(request, status="finished")
+        if step.kind == "event":
+            self._require_own_code()
         wait = self._wait_of(request, step)
         if wait.after_s is None and wait.until is None and wait.event_type is None:
             raise BadRequest("A sleep needs a time.")
@@ -220,7 +223,7 @@ class JobSteps:
                 state = await self._register(wait)
         finally:
             self._waiting.pop(request.id, None)
-            self._idle.discard(request.id)
+            self._idle = set()  # a thread of the process continues; it reports when all of them wait again
         return await self._end_wait(step, state)
 
     async def _end_wait(self, step: StepWrite, state: WaitState) -> dict[str, Any]:
@@ -251,6 +254,13 @@ class JobSteps:
         if state.event is not None:
             self._received.append((step.branch, state.event.seq))
         return {"result": ended.result}
+
+    def _require_own_code(self) -> None:
+        """Reject code of a listing of another project, which has no access to the events of the caller."""
+        if self._job_attempt.publisher_id is not None:
+            raise Rejected(
+                "not_allowed", "The code of a listing cannot send or receive events of the project."
+            )
 
     def _wait_of(self, request: Request, step: StepWrite) -> Wait:
         is_event = step.kind == "event"

@@ -17,7 +17,13 @@ from backend.core.db.engine import AnySession
 from backend.core.db.paging import TimePosition
 from backend.core.errors import NotAllowed
 from backend.execution.jobs.errors import JobNotFound
-from backend.execution.jobs.queue_reason import APPROVAL_REASON, QueueState, reason_text, waits_text
+from backend.execution.jobs.queue_reason import (
+    APPROVAL_REASON,
+    LISTED_REASON,
+    QueueState,
+    reason_text,
+    waits_text,
+)
 from backend.execution.jobs.schemas import JobRead
 from backend.execution.jobs.tables import Feedback, Job
 from backend.execution.worker_registry.service import LEASE
@@ -130,7 +136,9 @@ def view(values: dict[str, Any], *, to_job: bool = False) -> JobRead:
         **{**values, **totals},
         subjob_cost_micros=subjobs["cost_micros"],
         workspace_id=values["project_id"],
-        waiting_reason=_waiting_reason(values["status"], queue_state),
+        waiting_reason=_waiting_reason(
+            values["status"], queue_state, is_listed=values["publisher_id"] is not None
+        ),
         cost_usd=totals["cost_micros"] / 1e6,
         billed_to_job_id=None if bill == "own" else values["parent_job_id"],
         simulated=_is_simulated(values["usage"]),
@@ -138,10 +146,12 @@ def view(values: dict[str, Any], *, to_job: bool = False) -> JobRead:
     )
 
 
-def _waiting_reason(status: str, queue_state: Any) -> str | None:
-    """Return why a queued or waiting job does not run."""
+def _waiting_reason(status: str, queue_state: Any, *, is_listed: bool) -> str | None:
+    """Return why a queued or waiting job does not run; the waits of a listing are private to its publisher."""
     if status == "waiting":
-        return waits_text(queue_state) if queue_state else APPROVAL_REASON
+        if not queue_state:
+            return APPROVAL_REASON
+        return LISTED_REASON if is_listed else waits_text(queue_state)
     if queue_state is None:
         return None
     not_before = queue_state["not_before"] and datetime.fromisoformat(queue_state["not_before"])

@@ -15,6 +15,7 @@ Reason = Literal[
 ]
 APPROVAL_REASON: Final = "for the approval of a call by its agent"
 """The reason of jobs with the status `waiting` that have no waits of durable steps."""
+LISTED_REASON: Final = "for a time or an event of the listing"
 MAX_FUNDS_DELAY: Final = timedelta(seconds=60)
 """A job in an empty project that may start within this time waits for money: the delay between two attempts to start
 is shorter."""

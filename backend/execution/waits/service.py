@@ -34,6 +34,8 @@ log = logs.get(__name__)
 
 MAX_RESUMED: Final = 200
 """Maximum jobs that one transaction queues again."""
+MAX_BATCHES: Final = 10
+"""Maximum batches of one sweep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,12 +243,15 @@ async def resume_due(database: Database) -> int:
 
     Each project has its own transaction, because it locks the rows of its jobs, its wallet and its window.
     """
-    async with database.reading() as reader:
-        due = (await reader.execute(_DUE, {"limit": MAX_RESUMED})).all()
     resumed = 0
-    for project_id, rows in groupby(due, key=lambda row: row.project_id):
-        async with database.transaction() as session:
-            resumed += await resume(session, project_id, [row.job_id for row in rows])
+    for _ in range(MAX_BATCHES):
+        async with database.reading() as reader:
+            due = (await reader.execute(_DUE, {"limit": MAX_RESUMED})).all()
+        for project_id, rows in groupby(due, key=lambda row: row.project_id):
+            async with database.transaction() as session:
+                resumed += await resume(session, project_id, [row.job_id for row in rows])
+        if len(due) < MAX_RESUMED:
+            break
     if resumed:
         log.info("waiting jobs resumed", count=resumed)
     return resumed

@@ -130,7 +130,10 @@ def _template(name: str) -> Guide:
     return done
 
 
-GUIDES |= {f"skills_kit/templates/{name}/README": _template(name) for name in ("desk", "figures", "starter")}
+GUIDES |= {
+    f"skills_kit/templates/{name}/README": _template(name)
+    for name in ("desk", "durable", "figures", "starter")
+}
 
 
 @guide("reference/python-client")

@@ -14,12 +14,14 @@ from uuid import UUID
 import pytest_asyncio
 from sqlalchemy import text
 
+from backend.config.quotas import Quotas
 from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.execution.jobs.attempts.requeue import requeue
 from backend.money.ledger import service as ledger
 from tests.integration.deployments.conftest import Project, make_project, project
 from workers.attempt.attempt import EndedBy
+from workers.drives.staged import StagedDrives
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.supervisor import Supervisor
@@ -133,8 +135,9 @@ class Functions:
         runner = DeterministicRunner(
             SandboxRuntime(self.home, sandbox="auto", api_base="http://127.0.0.1:1", idle_s=60, pool_mb=512)
         )
+        drives = StagedDrives(self.instance.storage, self.database, Quotas(), self.home / "drives")
         supervisor = Supervisor(
-            self.instance, {"deterministic": runner}, lanes=["default"], capacity=capacity
+            self.instance, {"deterministic": runner}, lanes=["default"], capacity=capacity, drives=drives
         )
         await supervisor.join([])
         self.supervisors.append(supervisor)

@@ -112,3 +112,31 @@ async def test_threads_of_the_function_are_rejected(functions: Functions) -> Non
     assert "cannot be called in a step" in parallel
     assert inner == 0
     assert [step["name"] for step in await functions.steps(job["id"])] == ["outer", "outer"]
+
+
+async def test_a_branch_that_continues_is_not_ended_with_those_that_wait(functions: Functions) -> None:
+    await functions.deploy("""
+        import time
+        from puras import parallel, sleep, step, wait_for_event
+
+
+        def slow():
+            with open("drive/slow.txt", "a") as file:
+                file.write("x")
+            time.sleep(4)
+
+
+        def run():
+            def works():
+                sleep(0.5)
+                step("slow", slow)
+
+            parallel(works, lambda: wait_for_event("go"), lambda: sleep(30))
+    """)
+    job_id = await functions.submit()
+    await functions.until_file("slow.txt")
+    job = await functions.until(job_id, "waiting")
+    assert functions.drive("slow.txt").read_text() == "x", "the step was interrupted"
+    states = {step["name"]: step["status"] for step in await functions.steps(job_id)}
+    assert states["slow"] == "finished"
+    assert job["attempt"] == 1

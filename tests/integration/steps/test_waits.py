@@ -150,3 +150,45 @@ async def test_duplicate_events_are_stored_once(functions: Functions) -> None:
     assert (large.status_code, large.json()["code"]) == (413, "event_too_large")
     listed = (await functions.project.http.get("/v1/events?type=invoice.paid")).json()
     assert [event["id"] for event in listed] == ["same"]
+
+
+async def test_reserved_money_is_released_while_a_job_waits(functions: Functions) -> None:
+    schemas = "input_schema: {type: object}\noutput_schema: {}\n"
+    await functions.deploy(
+        """
+        import time
+        from puras import step, wait_for_event
+
+
+        def run():
+            step("work", time.sleep, 1)
+            return wait_for_event("invoice.paid")["id"]
+        """,
+        skill=f"entrypoint: main.py:run\n{schemas}limits: {{cost_usd: 0.5}}\n",
+    )
+    reserved = "select w.reserved_micros, j.reserved_micros from wallets w, jobs j"
+    job_id = await functions.submit()
+    await functions.until(job_id, "running")
+    assert await functions.query(reserved) == [(500_000, 500_000)]
+    await functions.until(job_id, "waiting")
+    assert await functions.query(reserved) == [(0, 0)]
+    await functions.send("invoice.paid", id="x")
+    assert (await functions.until(job_id))["result"] == "x"
+    assert await functions.query(reserved) == [(0, 0)]
+    assert await functions.query("select admitted from admissions") == [(0,)]
+    assert await functions.query("select * from job_queue") == []
+
+
+async def test_an_event_wakes_many_jobs_and_a_lost_wakeup_is_repaired(functions: Functions) -> None:
+    await functions.deploy(EVENT)
+    job_ids = [await functions.submit() for _ in range(6)]
+    for job_id in job_ids:
+        await functions.until(job_id, "waiting")
+    # As if the process had been lost between the end of the wait and the queue.
+    await functions.query(
+        "update job_waits set wake_at = now() where job_id = :job_id returning 1", job_id=job_ids[0]
+    )
+    assert (await functions.until(job_ids[0]))["result"] == "timeout"
+    await functions.send("invoice.paid", id="all")
+    for job_id in job_ids[1:]:
+        assert (await functions.until(job_id))["result"][0] == "all"

@@ -43,6 +43,7 @@ _PAUSE_S: Final = 0.005
 _MESSAGES_PER_TURN: Final = 16  # of the kit, from a job that has to wait between turns
 _LARGE_RESPONSE_BYTES: Final = 64 * 1024  # a larger one is read in a thread, which takes up to a second
 _RESPONSE_OVERHEAD_BYTES: Final = 64 * 1024
+_MAX_REQUEST_BYTES: Final = 4 << 20  # the result of a step, whose JSON is a text in the JSON of the request
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,11 +274,15 @@ class Child:
             if self._ended.done():  # it is the last line, whatever follows it
                 self._received.clear()
                 return False
-        if len(self._received) > self._max_response_bytes:
+        if len(self._received) > self._max_unread_bytes():
             limit = self._max_response_bytes - _RESPONSE_OVERHEAD_BYTES
             self.stop("output_limit", f"The result is larger than its limit of {limit} bytes as JSON.")
             return False
         return True
+
+    def _max_unread_bytes(self) -> int:
+        is_request = self.on_request is not None and self._received.startswith(wire.REQUEST)
+        return max(self._max_response_bytes, _MAX_REQUEST_BYTES) if is_request else self._max_response_bytes
 
     def _receive_private(self) -> bytes:
         if self.process is not None:
