@@ -43,6 +43,7 @@ NOT_IN_CONTRACT: Final[dict[str, set[str]]] = {
     "network": {"connections", "received_bytes", "refused", "sent_bytes"},
     "network_refused": {"host", "message", "port", "reason"},
     "rail": {"step", "tool"},
+    "waiting": {"until"},
     "tool_use": {"input_withheld"},
 }
 """Fields of the last release that the scan of its source code did not find. An entry is no longer needed once the next

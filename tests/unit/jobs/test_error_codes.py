@@ -30,12 +30,14 @@ from tests.contract.frozen.event_sources import EventSources
 from workers import attempt, drives, llm, runners
 from workers.listing_redaction import SAFE_CODES
 from workers.sandbox.guest.child import _VERDICTS
-from workers.sandbox.host.executions.outcome import _CODES_OF_CHILDREN
+from workers.sandbox.host.executions.outcome import _CODES_OF_CHILDREN, SUSPENDED
 from workers.sandbox.isolation.watchdog import Excess
 
 AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 OF_PROCESSES: Final = {"health_port_taken", "sandbox_misplaced"}
 """Codes with which a worker process ends before it claims jobs."""
+INTERNAL: Final = {SUSPENDED}
+"""Codes that the runner of functions replaces, so that no job has them."""
 OF_BACKEND: Final[set[type[PurasError]]] = {
     *(
         ApiKeyEnded,
@@ -78,7 +80,7 @@ def test_codes_of_the_source_code_are_documented() -> None:
         *(code for _, code, _ in _VERDICTS),
     }
     in_backend = {error.code for error in OF_BACKEND}
-    assert in_workers | in_backend | {"worker_lost"} == {*CODES, *OF_PROCESSES}
+    assert in_workers | in_backend | {"worker_lost"} == {*CODES, *OF_PROCESSES, *INTERNAL}
 
 
 def test_errors_that_a_step_of_an_attempt_raises_are_documented() -> None:
