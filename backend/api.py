@@ -26,6 +26,8 @@ from backend.execution.jobs.events_api import router as events
 from backend.execution.jobs.forks.api import router as forks
 from backend.execution.jobs.subjobs.api import router as subagents
 from backend.execution.schedules.api import router as schedules
+from backend.execution.waits.api import router as project_events
+from backend.execution.waits.steps_api import router as steps
 from backend.identity.api_keys.api import router as api_keys
 from backend.identity.auth.api import router as auth
 from backend.identity.auth.permissions import AuthorizedRoute
@@ -54,6 +56,7 @@ include(
     activity,  # before the jobs, whose routes would match `activity` as an ID
     jobs,  # early: routes are tried in order, and these get the most requests
     events,
+    steps,
     subagents,
     forks,
     openai_routes,
@@ -85,6 +88,7 @@ include(
     providers,
     webhooks,
     schedules,
+    project_events,
     operators,
     documents,
 )

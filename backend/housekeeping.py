@@ -47,6 +47,10 @@ _EXPIRED_LINKS: Final = text("delete from setup_links where expires_at < now() -
 _EXPIRED_INVITATIONS: Final = text("delete from invitations where expires_at < now()")
 _EXPIRED_RESETS: Final = text("delete from password_resets where expires_at < now()")
 
+_WAITS_OF_ENDED_JOBS: Final = text(
+    "delete from job_waits w using jobs j where j.id = w.job_id and j.finished_at is not null"
+)
+
 
 def periodic_task(database: Database, storage: Storage, rules: Rules) -> PeriodicTask:
     """Return the task that cleans up once an hour, and continues after a pause while data is left."""
@@ -97,4 +101,5 @@ async def delete_expired(session: AsyncSession, storage: Storage) -> None:
     await session.execute(_EXPIRED_LINKS)
     await session.execute(_EXPIRED_RESETS)
     await session.execute(_EXPIRED_INVITATIONS)
+    await session.execute(_WAITS_OF_ENDED_JOBS)
     await deployments.sweep(session, storage)

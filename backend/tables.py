@@ -14,6 +14,8 @@ from backend.execution.flows.tables import FlowStep
 from backend.execution.jobs.tables import Admission, Feedback, Job, QueuedJob
 from backend.execution.journal.tables import JournalEntry
 from backend.execution.schedules.tables import Schedule, ScheduleRun
+from backend.execution.steps.tables import JobStep
+from backend.execution.waits.tables import JobWait, ProjectEvent
 from backend.execution.worker_registry.tables import Worker
 from backend.identity.idempotency.tables import IdempotencyKey
 from backend.identity.tables import (
@@ -58,6 +60,8 @@ __all__ = [
     "Invitation",
     "Job",
     "JobEvent",
+    "JobStep",
+    "JobWait",
     "JournalEntry",
     "LedgerEntry",
     "Listing",
@@ -74,6 +78,7 @@ __all__ = [
     "PasswordReset",
     "ProcessMetrics",
     "Project",
+    "ProjectEvent",
     "ProviderKey",
     "ProviderPrice",
     "QueuedJob",

@@ -39,6 +39,7 @@ MODULES: Final = {
     "N15": "n15_submit_cpu",
     "N16": "n16_idle_memory",
     "N18": "n18_push_with_packages",
+    "N19": "n19_durable_step",
 }
 
 

@@ -58,7 +58,7 @@ async def main(count: int) -> None:
         async def job() -> None:
             outcome = await runner.run(assignment, DiscardingRecorder())
             if not isinstance(outcome, Success):
-                raise RuntimeError(outcome.message)
+                raise RuntimeError(f"the job did not succeed: {outcome}")
 
         try:
             await job()

@@ -81,8 +81,7 @@ def reason_of(job: JobRead) -> str:
         return job.error or ""
     if job.status == "running":
         return f"attempt {job.attempt}" if job.attempt > 1 else ""
-    # "Awaiting approval" needs no reason.
-    return (job.waiting_reason or "") if job.status == "queued" else ""
+    return (job.waiting_reason or "") if job.status in ("queued", "waiting") else ""
 
 
 def version_of(job: JobRead) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
 
-from backend.core.bootstrap import run_main
+from backend.core.bootstrap import Program
+
+PROGRAM: Final = Program("studio.serving", without=("isoduration", "opentelemetry.sdk"))
 
 if __name__ == "__main__":
-    sys.exit(run_main("studio.serving", without=["isoduration", "opentelemetry.sdk"]))
+    sys.exit(PROGRAM.run())

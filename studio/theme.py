@@ -12,7 +12,7 @@ STYLESHEETS: Final = ["/ps.css", "/ui.css", "/pages.css"]
 STATUS_WORDS: Final = {
     "queued": "Queued",
     "running": "Running",
-    "waiting": "Awaiting approval",
+    "waiting": "Waiting",
     "succeeded": "Succeeded",
     "failed": "Failed",
     "cancelled": "Canceled",

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ MAX_START_S: Final = 60.0
 """Seconds in which a new process must send its first signal, counted from the last one of the previous
 process."""
 STARTING: Final = "it is starting"
+READ_BYTES: Final = 1 << 16
 
 
 class SignsOfLife:
@@ -27,9 +27,9 @@ class SignsOfLife:
     def __init__(self, number: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._number = number
         self._clock = clock
-        self._lock = threading.Lock()
         self._pid: int | None = None
-        self._is_running = False
+        self._descriptor: int | None = None
+        self._unread = b""
         self._has_shown_life = False
         self._last_sign_at = clock()
         self._not_ready: str | None = STARTING
@@ -37,25 +37,38 @@ class SignsOfLife:
     @property
     def is_running(self) -> bool:
         """Whether the slot has a process that has not ended."""
-        return self._is_running
+        return self._descriptor is not None
 
     def follow(self, pid: int, descriptor: int) -> None:
-        """Read the signals of a started process, in a thread that ends with the process."""
-        with self._lock:
-            self._pid, self._is_running, self._has_shown_life, self._not_ready = pid, True, False, STARTING
-        threading.Thread(
-            target=self._read, args=(pid, descriptor), name=f"liveness {pid}", daemon=True
-        ).start()
+        """Expect the signals of a started process from a descriptor."""
+        os.set_blocking(descriptor, False)
+        self._pid, self._descriptor, self._unread = pid, descriptor, b""
+        self._has_shown_life, self._not_ready = False, STARTING
+
+    def read(self, descriptor: int) -> bool:
+        """Read the signals that have arrived, and return whether the process can send more.
+
+        Signals of a process that has a successor already change nothing.
+        """
+        is_current = descriptor == self._descriptor
+        try:
+            while chunk := os.read(descriptor, READ_BYTES):
+                if is_current:
+                    self._on_text(chunk)
+        except BlockingIOError:
+            return True
+        if is_current:
+            self._descriptor, self._has_shown_life, self._not_ready = None, False, "it has ended"
+        return False
 
     def silence(self) -> str | None:
         """Return which process has sent no signal for too long, and since when; none if it is healthy."""
-        with self._lock:
-            silent_s = self._clock() - self._last_sign_at
-            if silent_s <= (MAX_SILENCE_S if self._has_shown_life else MAX_START_S):
-                return None
-            since = datetime.fromtimestamp(time.time() - silent_s, UTC).isoformat(timespec="seconds")
-            what = "has sent no liveness signal" if self._has_shown_life else "has not started"
-            return f"worker process {self._number} (pid {self._pid}) {what} since {since}"
+        silent_s = self._clock() - self._last_sign_at
+        if silent_s <= (MAX_SILENCE_S if self._has_shown_life else MAX_START_S):
+            return None
+        since = datetime.fromtimestamp(time.time() - silent_s, UTC).isoformat(timespec="seconds")
+        what = "has sent no liveness signal" if self._has_shown_life else "has not started"
+        return f"worker process {self._number} (pid {self._pid}) {what} since {since}"
 
     def why_not_ready(self) -> str | None:
         """Return why the process claims no jobs; none if it claims them."""
@@ -64,16 +77,11 @@ class SignsOfLife:
             return silence
         return f"worker process {self._number}: {self._not_ready}"
 
-    def _read(self, pid: int, descriptor: int) -> None:
-        with os.fdopen(descriptor, encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                with self._lock:
-                    if self._pid == pid:
-                        self._has_shown_life, self._last_sign_at = True, self._clock()
-                        self._not_ready = line.strip() or None
-        with self._lock:
-            if self._pid == pid:
-                self._is_running, self._has_shown_life, self._not_ready = False, False, "it has ended"
+    def _on_text(self, chunk: bytes) -> None:
+        *lines, self._unread = (self._unread + chunk).split(b"\n")
+        if lines:
+            self._has_shown_life, self._last_sign_at = True, self._clock()
+            self._not_ready = lines[-1].decode(errors="replace").strip() or None
 
 
 class Health:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
 
-from backend.core.bootstrap import run_main
+from backend.core.bootstrap import Program
+
+PROGRAM: Final = Program("workers.process", without=("isoduration", "opentelemetry.sdk", "rich"))
 
 if __name__ == "__main__":
-    sys.exit(run_main("workers.process", without=["isoduration", "opentelemetry.sdk", "rich"]))
+    sys.exit(PROGRAM.run())

@@ -19,6 +19,7 @@ from backend.core.metrics.instruments import JOBS_LOST, SWEEP, SWEEP_ADMITTED, W
 from backend.execution.approvals.expiry import expire_due
 from backend.execution.jobs.attempts.recovery import sweep
 from backend.execution.jobs.attempts.subjobs import cancel_orphans
+from backend.execution.waits.service import resume_due
 from backend.execution.worker_registry.database_clock import DatabaseClock
 from backend.execution.worker_registry.service import LEASE
 
@@ -47,6 +48,7 @@ class Sweeper:
                 are_heartbeats_known = time.monotonic() - self.unavailable_at > LEASE.total_seconds()
                 swept = await sweep(session, are_heartbeats_known=are_heartbeats_known)
         await expire_due(self._database)
+        await resume_due(self._database)
         await cancel_orphans(self._database)
         WORKERS_LOST.inc(swept.lost_workers)
         JOBS_LOST.inc(swept.lost_jobs)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
@@ -36,6 +37,30 @@ class Entrypoint:
     file: str
     """Relative to the skill's folder: `main.py`."""
     function: str
+
+
+class JobProcess(Protocol):
+    """The process of a job, for the code that answers its requests."""
+
+    async def answer(self, line: bytes) -> None:
+        """Send the answer to a request; a process that has ended does not receive it."""
+
+    def suspend(self) -> None:
+        """End the process, since the job continues later in another one."""
+
+
+class RequestHandler(Protocol):
+    """Answers the requests that the code of a job sends to its worker."""
+
+    def receive(self, line: bytes, process: JobProcess) -> None:
+        """Start to answer a request, which comes from tenant code."""
+
+    async def close(self) -> None:
+        """Stop answering, after writes that have started."""
+
+    @property
+    def suspension(self) -> Postponed | None:
+        """What the job waits for, if the process was ended for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +97,8 @@ class Assignment:
     redacted."""
     network: str | list[str] = "public"
     """`none`, `public` or a list of hosts, as the skill declares it."""
+    requests: RequestHandler | None = None
+    """Stores the durable steps of a function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +147,10 @@ class Postponed:
     """Calls that a user has to approve first."""
     is_flow_waiting: bool = False
     """A flow waits for its steps."""
+    is_waiting: bool = False
+    """The job continues when one of the waits has ended that it has registered; `reason` is what it waits for."""
+    wake_at: datetime | None = None
+    """When the first of these waits ends at the latest; None: they have no time limit."""
 
 
 class Recorder(Protocol):

@@ -1,5 +1,6 @@
 // The text of each type of event: a title, the main fields, and the color of its mark.
-import { duration, shortId } from "./format";
+import { duration, exact, shortId } from "./format";
+import { waitingTitle } from "./spans";
 
 const some = (...parts) => parts.filter((part) => part !== undefined && part !== null && part !== "").join(" · ");
 const tokens = (p) => (p.input_tokens ?? p.output_tokens) == null ? "" : `${(p.input_tokens ?? 0) + (p.output_tokens ?? 0)} tokens`;
@@ -8,7 +9,9 @@ const TEXTS = {
   queued: (p) => ["Queued", some(p.skill, p.version && `v${p.version}`, p.source && `from ${p.source}`), "run"],
   started: (p) => ["Started", some(p.attempt && `attempt ${p.attempt}`, p.worker && `worker ${String(p.worker).slice(0, 8)}`), "run"],
   requeued: (p) => ["Requeued", some(p.reason), "approval"],
-  waiting: (p) => ["Awaiting approval", some(p.reason === "approval" ? "" : p.reason, p.approvals > 1 && `${p.approvals} calls`), "approval"],
+  waiting: (p) => [waitingTitle(p), some(p.approvals > 1 && `${p.approvals} calls`, p.until && `until ${exact(Date.parse(p.until))}`), "approval"],
+  step_started: (p) => ["Step started", some(p.name, p.kind === "step" ? "" : p.kind, p.branch && `branch ${p.branch}`), "sandbox"],
+  step_finished: (p) => [p.status === "failed" ? "Step failed" : "Step finished", some(p.name, p.tries && `${p.tries} tries`, p.error), p.status === "failed" ? "fail" : "sandbox"],
   resumed: (p) => ["Resumed", some(p.from_step && `from step ${p.from_step}`), "run"],
   forked: (p) => ["Forked", some(p.from_job_id && `from job ${shortId(p.from_job_id)}`, `after step ${p.from_step}`, p.edits && `${p.edits.length} edited`, p.model, p.version && `v${p.version}`), "run"],
   continued: (p) => ["Continued", some(p.from_job_id && `from job ${shortId(p.from_job_id)}`), "run"],

@@ -4,7 +4,7 @@ import { duration, exact, usd } from "./format";
 import { textOf } from "./event_text";
 import { Json } from "./value";
 
-const KINDS = { run: "Job", queue: "Queue", attempt: "Attempt", function: "Function", waiting: "Approval", step: "Step", llm: "Model", tool: "Tool", child: "Skill", ghost: "Journal", mark: "Note" };
+const KINDS = { run: "Job", queue: "Queue", attempt: "Attempt", function: "Function", waiting: "Waiting", step: "Step", durable_step: "Durable step", llm: "Model", tool: "Tool", child: "Skill", ghost: "Journal", mark: "Note" };
 const STATES = { failed: "Failed", lost: "Lost (its later writes are rejected)", replayed: "Replayed from the journal at no cost" };
 const HIDDEN = ["blocks", "input", "preview"]; // shown separately
 

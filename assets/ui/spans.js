@@ -17,11 +17,15 @@ const CLOSES = {
   requeued: WITHIN_ATTEMPT,
   ...Object.fromEntries(TERMINAL.map((type) => [type, [...WITHIN_ATTEMPT, "waiting", "queue", "run"]])),
 };
+const WAITING = { sleep: "Sleeping", event: "Awaiting event" };
 const PARENT = { queue: "run", waiting: "run", attempt: "run", function: "attempt" };
+
+/** The title of an event `waiting`, by what the job waits for. */
+export const waitingTitle = (payload) => WAITING[payload.reason] ?? "Awaiting approval";
 
 /** The spans of a job's events, each after its parent. */
 export function spansOf(events, skill = "") {
-  const fold = { spans: [], open: {}, step: null, tools: new Map(), children: new Map(), isAgent: false };
+  const fold = { spans: [], open: {}, step: null, tools: new Map(), steps: new Map(), children: new Map(), isAgent: false };
   for (const event of events) {
     if (!fold.spans.length) fold.open.run = add(fold, event, { kind: "run", name: event.payload.skill ?? skill, parent: null });
     take(fold, event, Date.parse(event.ts));
@@ -51,13 +55,16 @@ function begin(fold, event) {
   const [kind, name] = OPENS[event.type], { payload } = event;
   const parent = fold.open[PARENT[kind]] ?? fold.open.run;
   const hint = { queue: payload.source && `from ${payload.source}`, attempt: payload.worker && `worker ${String(payload.worker).slice(0, 8)}`, waiting: payload.tool ?? payload.reason, function: payload.module && `${payload.module}:${payload.func}` }[kind];
-  fold.open[kind] = add(fold, event, { kind, name: payload.attempt ? `${name} ${payload.attempt}` : payload.name ?? name, hint: hint ?? "", parent: parent?.id ?? null });
+  const title = kind === "waiting" ? waitingTitle(payload) : name;
+  fold.open[kind] = add(fold, event, { kind, name: payload.attempt ? `${name} ${payload.attempt}` : payload.name ?? title, hint: hint ?? "", parent: parent?.id ?? null });
 }
 
 function close(fold, type, payload, at) {
   const ending = CLOSES[type].filter((kind) => fold.open[kind]);
   if (ending.includes("attempt")) {
     endStep(fold, at);
+    fold.steps.forEach((step) => { step.end = at; });
+    fold.steps.clear();
     if (type === "requeued") Object.assign(fold.open.attempt, { state: payload.reason?.includes("lost") ? "lost" : "", hint: payload.reason ?? "" });
     if (type === "failed") Object.assign(fold.open.attempt, { state: "failed", hint: payload.code ?? "" });
   }
@@ -84,6 +91,17 @@ const READS = {
     fold.tools.delete(payload.tool_use_id);
     Object.assign(tool, { end: at, result: event.id, state: payload.ok === false ? "failed" : "", cost: payload.billed_micros ?? null });
   },
+  step_started(fold, event) {
+    const { payload } = event;
+    fold.steps.set(stepKey(payload), add(fold, event, { kind: "durable_step", name: payload.name, hint: stepHint(payload), parent: (fold.open.function ?? fold.open.attempt ?? fold.open.run)?.id ?? null }));
+  },
+  step_finished(fold, event, at) {
+    const { payload } = event, step = fold.steps.get(stepKey(payload));
+    fold.steps.delete(stepKey(payload));
+    const facts = { end: at, result: event.id, state: payload.status === "failed" ? "failed" : "" };
+    if (step) Object.assign(step, facts);
+    else add(fold, event, { kind: "durable_step", name: payload.name, hint: stepHint(payload), start: at - (payload.duration_ms ?? 0), parent: innermost(fold), ...facts });
+  },
   media(fold, event, at) {
     const { payload } = event;
     add(fold, event, { kind: "tool", name: payload.verb ?? "media", hint: payload.model ?? "", start: at - (payload.duration_ms ?? 1000 * (payload.took_s ?? 0)), end: at, parent: innermost(fold), cost: payload.billed_micros ?? null });
@@ -99,7 +117,9 @@ const READS = {
   },
   resumed(fold, event, at) {
     const { from_step: step } = event.payload;
-    if (step) add(fold, event, { kind: "ghost", name: step > 1 ? `Steps 1–${step}` : "Step 1", hint: "from the journal, no cost", end: at, cost: 0, state: "replayed", parent: innermost(fold) });
+    const isFunction = fold.open.function || !fold.isAgent && fold.spans.some((span) => span.kind === "durable_step");
+    if (step && isFunction) add(fold, event, { kind: "ghost", name: step > 1 ? `${step} steps` : "1 step", hint: "stored, not repeated", end: at, state: "replayed", parent: innermost(fold) });
+    else if (step) add(fold, event, { kind: "ghost", name: step > 1 ? `Steps 1–${step}` : "Step 1", hint: "from the journal, no cost", end: at, cost: 0, state: "replayed", parent: innermost(fold) });
   },
   model_retry(fold, event, at) {
     add(fold, event, { kind: "mark", name: "Retry", hint: event.payload.reason ?? event.payload.error ?? "", end: at, state: "failed", parent: innermost(fold) });
@@ -118,7 +138,12 @@ function startTool(fold, event, at) {
   else fold.tools.set(payload.tool_use_id, add(fold, event, { kind: "tool", name: payload.name ?? payload.tool, hint: payload.label ?? "", parent: fold.step?.id ?? innermost(fold), call: payload.tool_use_id }));
 }
 
-const innermost = (fold) => (fold.open.function ?? fold.step ?? fold.open.attempt ?? fold.open.run)?.id ?? null;
+const stepKey = (payload) => `${payload.branch}:${payload.position}`;
+const stepHint = (payload) => [payload.kind === "step" ? "" : payload.kind, payload.branch && `branch ${payload.branch}`].filter(Boolean).join(" · ");
+/** The durable step that runs, unless branches of `parallel` run several. */
+const onlyStep = (fold) => (fold.steps.size === 1 ? [...fold.steps.values()][0] : null);
+
+const innermost = (fold) => (onlyStep(fold) ?? fold.open.function ?? fold.step ?? fold.open.attempt ?? fold.open.run)?.id ?? null;
 
 function endStep(fold, at) {
   fold.tools.forEach((tool) => { tool.end = at; });

@@ -6,8 +6,8 @@ import { useInSight } from "./stream";
 
 const ROW = 28; // px
 const PAGE = 15;
-const COLORS = { llm: "model", tool: "tool", child: "tool", function: "sandbox", waiting: "approval" };
-const LEGEND = [["model", "model"], ["tool", "tool"], ["sandbox", "code"], ["approval", "awaiting approval"]];
+const COLORS = { llm: "model", tool: "tool", child: "tool", function: "sandbox", durable_step: "sandbox", waiting: "approval" };
+const LEGEND = [["model", "model"], ["tool", "tool"], ["sandbox", "code"], ["approval", "waiting"]];
 
 export const colorOf = (span) => COLORS[span.kind] ?? "group";
 const shortTokens = (count) => (count == null ? "" : count >= 1000 ? `${(count / 1000).toFixed(1)}k` : String(count));

@@ -28,6 +28,10 @@ class Retention(Group):
     keep_deliveries_days: int = Field(default=30, ge=0)
     """Days until webhook deliveries and runs of schedules are deleted; 0 keeps them forever."""
 
+    keep_project_events_days: int = Field(default=7, ge=0)
+    """Days until events that clients and jobs have sent are deleted; 0 keeps them forever. A wait receives earlier
+    events only within this time."""
+
     keep_deleted_projects_days: int = Field(default=7, ge=0)
     """Days for which the operator can restore a deleted project, before its data is removed."""
 

@@ -6,6 +6,8 @@ import gc
 import importlib
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from backend.core.errors import PurasError, Unavailable
@@ -15,6 +17,41 @@ CANNOT_START: Final = 78
 """Exit code of a process that cannot start until its settings or its servers are changed: `EX_CONFIG` of sysexits.h."""
 TRY_AGAIN: Final = 75
 """Exit code of a process that can start as soon as another one responds: `EX_TEMPFAIL` of sysexits.h."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a process runs: the module with its `main`, and packages that its libraries must not import.
+
+    The module that starts the process with `python -m` has it as `PROGRAM`.
+    """
+
+    module: str
+    without: tuple[str, ...] = ()
+
+    def load(self) -> Any:
+        """Return the module, imported as by `load`."""
+        return load(self.module, without=self.without)
+
+    def run(self) -> int:
+        """Load the module, run its `main`, and return its exit code."""
+        return run_main(self.module, without=self.without)
+
+
+def program_of(entry: str) -> Program:
+    """Return the program that `python -m entry` runs."""
+    program: Program = importlib.import_module(entry).PROGRAM
+    return program
+
+
+def preload(entries: Sequence[str]) -> None:
+    """Import the modules of programs that will run in forks of this process.
+
+    A module that cannot be imported is left out: the process that needs it reports the error at its start.
+    """
+    for entry in entries:
+        with suppress(Exception):
+            program_of(entry).load()
 
 
 def run_main(module: str, *, without: Sequence[str] = ()) -> int:
@@ -35,8 +72,9 @@ def load(module: str, *, without: Sequence[str] = ()) -> Any:
     objects live as long as the process, so they are frozen, and later collections skip them too.
     """
     gc.disable()
-    with missing(*without):
-        imported = importlib.import_module(module)
-    gc.freeze()
-    gc.enable()
-    return imported
+    try:
+        with missing(*without):
+            return importlib.import_module(module)
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -47,6 +47,7 @@ SECTIONS: Final = (
             "guides/agents",
             "guides/call-other-skills",
             "guides/flows",
+            "guides/durable-steps",
             "guides/approvals",
             "guides/mcp-servers",
             "guides/fork-jobs",

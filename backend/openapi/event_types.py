@@ -71,7 +71,7 @@ def groups() -> list[EventGroup]:
     ]
 
 
-_ORDER: Final = ("lifecycle", "output", "environment", "agent", "control", "services")
+_ORDER: Final = ("lifecycle", "output", "steps", "environment", "agent", "control", "services")
 
 
 def schemas() -> dict[str, Any]:

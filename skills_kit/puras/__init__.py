@@ -15,9 +15,39 @@ TYPE_CHECKING = (
 if TYPE_CHECKING:
     from typing import Any
 
-    from puras import client, drive, inputs, log, media, memory, notebook, secrets, skills, subagent, web
+    from puras import (
+        client,
+        drive,
+        durable,
+        inputs,
+        log,
+        media,
+        memory,
+        notebook,
+        secrets,
+        skills,
+        subagent,
+        web,
+    )
     from puras.client import AsyncClient, Client, JobError, JobTimeout, PurasAPIError
     from puras.drive import DriveError, SignedFile
+    from puras.durable import (
+        Event,
+        EventTimeout,
+        StepError,
+        StepFailed,
+        StepLimitExceeded,
+        StepMismatch,
+        StepOutcomeUnknown,
+        StepTimeout,
+        emit_event,
+        idempotency_key,
+        parallel,
+        sleep,
+        step,
+        stub_event,
+        wait_for_event,
+    )
     from puras.inputs import InputError, load_bytes, load_path
     from puras.media import (
         MediaError,
@@ -43,6 +73,8 @@ __all__ = [
     "AsyncClient",
     "Client",
     "DriveError",
+    "Event",
+    "EventTimeout",
     "InputError",
     "JobError",
     "JobTimeout",
@@ -52,6 +84,12 @@ __all__ = [
     "PurasAPIError",
     "SecretError",
     "SignedFile",
+    "StepError",
+    "StepFailed",
+    "StepLimitExceeded",
+    "StepMismatch",
+    "StepOutcomeUnknown",
+    "StepTimeout",
     "SubagentRunError",
     "WebError",
     "WebhookError",
@@ -59,9 +97,12 @@ __all__ = [
     "attach",
     "client",
     "drive",
+    "durable",
+    "emit_event",
     "generate_audio",
     "generate_image",
     "generate_video",
+    "idempotency_key",
     "inputs",
     "load_bytes",
     "load_path",
@@ -69,14 +110,19 @@ __all__ = [
     "media",
     "memory",
     "notebook",
+    "parallel",
     "progress",
     "secret",
     "secrets",
     "skill",
     "skills",
+    "sleep",
+    "step",
+    "stub_event",
     "subagent",
     "transcribe",
     "verify_webhook",
+    "wait_for_event",
     "web",
 ]
 
@@ -84,6 +130,7 @@ _MODULES = frozenset(
     {
         "client",
         "drive",
+        "durable",
         "inputs",
         "log",
         "media",
@@ -122,6 +169,21 @@ _HOMES = {
     "WebError": "web",
     "WebhookError": "webhooks",
     "verify_webhook": "webhooks",
+    "Event": "durable",
+    "EventTimeout": "durable",
+    "StepError": "durable",
+    "StepFailed": "durable",
+    "StepLimitExceeded": "durable",
+    "StepMismatch": "durable",
+    "StepOutcomeUnknown": "durable",
+    "StepTimeout": "durable",
+    "emit_event": "durable",
+    "idempotency_key": "durable",
+    "parallel": "durable",
+    "sleep": "durable",
+    "step": "durable",
+    "stub_event": "durable",
+    "wait_for_event": "durable",
 }
 
 

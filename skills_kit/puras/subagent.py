@@ -15,6 +15,7 @@ from threading import Lock
 from typing import Any, Final
 
 from puras import _http
+from puras._step_key import current_key
 
 __all__ = ["SubagentRunError", "describe", "run"]
 
@@ -111,7 +112,8 @@ def _post(route: str, body: Mapping[str, object]) -> dict[str, Any]:
 
 def _key(text: str) -> str:
     """Return an idempotency key, which is the same in a later attempt, and another one for a second equal call."""
-    mark = hashlib.sha256(f"{os.environ.get('PURAS_IDEMPOTENCY_KEY', '')}\n{text}".encode()).hexdigest()
+    own = current_key() or os.environ.get("PURAS_IDEMPOTENCY_KEY", "")
+    mark = hashlib.sha256(f"{own}\n{text}".encode()).hexdigest()
     with _sending:
         number = _sent[mark] = _sent.get(mark, 0) + 1
     return f"{mark[:40]}-{number}"

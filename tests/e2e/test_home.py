@@ -51,5 +51,5 @@ def test_project_is_created_with_the_skills_of_a_template(
     signed_in.get_by_text("Examples").locator("..").get_by_role("button").first.click()
     signed_in.keyboard.press("Control+Enter")
     column = signed_in.get_by_role("article", name="Column 1")
-    finished = column.get_by_text("Awaiting approval").or_(column.get_by_text("Succeeded"))
+    finished = column.get_by_text("Waiting").or_(column.get_by_text("Succeeded"))
     expect(finished.first).to_be_visible(timeout=60_000)

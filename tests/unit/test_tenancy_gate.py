@@ -24,7 +24,7 @@ SCANNED = ("backend", "workers", "studio")
 OUTSIDE = ("backend/identity/auth/", "backend/operations/", "backend/migrations/")
 """The access check itself, the operator's own commands, and the schema."""
 
-BY_JOB = {"job_events", "journal_entries", "media_calls"}
+BY_JOB = {"job_events", "job_steps", "journal_entries", "media_calls"}
 """Tables whose rows belong to a job: their queries contain the job instead of the project."""
 
 ALLOWED: dict[str, str] = {
@@ -45,6 +45,8 @@ ALLOWED: dict[str, str] = {
     "backend/execution/jobs/attempts/recovery.py": "the sweeper takes jobs from dead workers, of every project",
     "backend/execution/jobs/forks/steps.py": "reads the step of the one job that `visible` has returned",
     "backend/execution/journal/service.py": "reads and writes the steps of the one attempt of its worker",
+    "backend/execution/steps/service.py": "reads and writes the steps of the one attempt of its worker",
+    "backend/execution/waits/job_steps.py": "steps of the one job that `visible` has returned",
     "backend/money/ledger/audit.py": "the operator's audit sums up every wallet of the instance",
     "backend/money/ledger/service.py": "reads the usage of the one attempt of its worker",
     "backend/integrations/media/calls.py": "reads and writes the orders of the one attempt that the token identifies",

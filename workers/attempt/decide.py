@@ -22,6 +22,7 @@ from workers.attempt.types import (
     AwaitingSteps,
     Lost,
     Requeued,
+    Suspended,
     failed_with,
 )
 from workers.attempt.usage import compute_used
@@ -81,10 +82,14 @@ def decide(
     )
 
 
-def _after_pause(attempt: Attempt, postponed: Postponed) -> Requeued | AwaitingApproval | AwaitingSteps:
+def _after_pause(
+    attempt: Attempt, postponed: Postponed
+) -> Requeued | AwaitingApproval | AwaitingSteps | Suspended:
     """Return how a job continues that has stopped without a failure; that counts as no retry."""
     if postponed.is_flow_waiting:
         return AwaitingSteps()
+    if postponed.is_waiting:
+        return Suspended(postponed.reason, postponed.wake_at)
     if not postponed.approvals:
         not_before = now() + timedelta(seconds=postponed.after_s) if postponed.after_s else None
         return Requeued(postponed.reason, not_before)

@@ -16,6 +16,7 @@ from backend.execution.jobs.attempts.finish import AttemptResult, finish, is_one
 from backend.execution.jobs.attempts.requeue import requeue
 from backend.execution.jobs.cancel import cancel_by
 from backend.execution.journal import service as journal
+from backend.execution.waits import service as waits
 from workers.attempt.attempt import Attempt
 from workers.attempt.types import (
     FAULT,
@@ -24,6 +25,7 @@ from workers.attempt.types import (
     AwaitingSteps,
     Lost,
     Requeued,
+    Suspended,
     outcome_of,
 )
 from workers.db_retry import GIVE_UP_S, DatabaseRetry
@@ -56,7 +58,7 @@ async def persist(attempt: Attempt, end: AttemptEnd, *, give_up_s: float = GIVE_
                 return
 
 
-Storable = AttemptResult | Requeued | AwaitingApproval | AwaitingSteps
+Storable = AttemptResult | Requeued | AwaitingApproval | AwaitingSteps | Suspended
 
 
 async def _store(attempt: Attempt, end: Storable, events: Sequence[EncodedEvent], give_up_s: float) -> None:
@@ -91,6 +93,8 @@ async def _write_until_stored(
                 return await _requeue(attempt, end, events)
             if isinstance(end, AwaitingSteps):
                 return await _await_steps(attempt, events)
+            if isinstance(end, Suspended):
+                return await _suspend(attempt, end, events)
             return await _await_approval(attempt, end, events)
 
 
@@ -131,6 +135,19 @@ async def _await_steps(attempt: Attempt, events: Sequence[EncodedEvent]) -> bool
         if is_cancelled:  # requested while it ran: its worker cannot end it any more
             await cancel_by(session, job_attempt.job_id, actor="a request while it ran")
         return is_cancelled is not None
+
+
+async def _suspend(attempt: Attempt, end: Suspended, events: Sequence[EncodedEvent]) -> bool:
+    async with attempt.context.database.transaction() as session:
+        return await waits.suspend(
+            session,
+            project_id=attempt.job_attempt.project_id,
+            job_id=attempt.job_attempt.job_id,
+            attempt=attempt.job_attempt.attempt,
+            reason=end.reason,
+            wake_at=end.wake_at,
+            events=events,
+        )
 
 
 async def _await_approval(attempt: Attempt, end: AwaitingApproval, events: Sequence[EncodedEvent]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,6 +42,7 @@ from workers.drives.overfull import OverfullDrive, measure_overfull
 from workers.drives.staged import StagedDrive, StagedDrives
 from workers.notebooks.assignment import for_kernel
 from workers.runners.flow import for_flow
+from workers.steps.job_steps import JobSteps
 from workers.types import Assignment, Entrypoint, RunLimits
 
 MAX_CACHED = 256
@@ -151,7 +153,7 @@ def _of_type(attempt: Attempt, assignment: Assignment, read: _Read) -> Assignmen
     if skill.is_flow:
         return for_flow(assignment, skill)
     if not skill.is_agentic:
-        return assignment
+        return replace(assignment, requests=JobSteps(attempt.context.database, job_attempt, attempt.recorder))
     return for_agent(
         assignment,
         read.deployed.manifest,

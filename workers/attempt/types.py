@@ -60,11 +60,19 @@ class AwaitingSteps:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspended:
+    """The job waits until one of the waits has ended that it has registered."""
+
+    reason: str
+    wake_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """The job runs on another worker or has ended: nothing of this attempt is stored."""
 
 
-AttemptEnd = AttemptResult | Requeued | AwaitingApproval | AwaitingSteps | Lost
+AttemptEnd = AttemptResult | Requeued | AwaitingApproval | AwaitingSteps | Suspended | Lost
 
 FAULT: Final = AttemptResult(
     "failed",
@@ -86,6 +94,8 @@ def outcome_of(end: AttemptEnd) -> str:
         return "requeued by drain" if end.error_code is None else "requeued"
     if isinstance(end, AwaitingSteps):
         return "waiting for steps"
+    if isinstance(end, Suspended):
+        return f"waiting for {end.reason}"
     return "lost" if isinstance(end, Lost) else "awaiting approval"
 
 

@@ -14,7 +14,7 @@ from workers.sandbox.host.executions.execution import (
     job_of,
     record_refusal,
 )
-from workers.sandbox.host.executions.outcome import Meter
+from workers.sandbox.host.executions.outcome import SUSPENDED, Meter
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.sandbox.host.zygotes.errors import EntrypointRefused, ZygoteLost
 from workers.sandbox.host.zygotes.spec import ZygoteSpec, spec_of
@@ -22,7 +22,7 @@ from workers.sandbox.host.zygotes.zygote import Zygote
 from workers.sandbox.isolation.errors import SandboxUnavailable
 from workers.sandbox.isolation.layers import Mode
 from workers.sandbox.packages.errors import EnvironmentFailed, RequirementsRefused
-from workers.types import Assignment, Failure, Outcome, Recorder
+from workers.types import Assignment, Failure, Outcome, Postponed, Recorder
 
 
 class DeterministicRunner:
@@ -61,8 +61,19 @@ class DeterministicRunner:
         """Whether its sandbox has all layers that `strict` requires."""
         return self.runtime.layers.closed
 
-    async def run(self, assignment: Assignment, recorder: Recorder) -> Outcome:
+    async def run(self, assignment: Assignment, recorder: Recorder) -> Outcome | Postponed:
         """Run one attempt to its end. Errors of the skill raise nothing; cancelling the task ends the job."""
+        handler = assignment.requests
+        if handler is None:
+            return await self._run_to_end(assignment, recorder)
+        try:
+            outcome = await self._run_to_end(assignment, recorder)
+        finally:
+            await handler.close()
+        is_suspended = isinstance(outcome, Failure) and outcome.code == SUSPENDED
+        return handler.suspension or outcome if is_suspended else outcome
+
+    async def _run_to_end(self, assignment: Assignment, recorder: Recorder) -> Outcome:
         meter = Meter(time.monotonic())
         try:
             self.runtime.demand()

@@ -1,6 +1,6 @@
 // The filters of the list of jobs, as in the URL of the page and as in the API.
 
-export const STATES = { queued: "Queued", running: "Running", waiting: "Awaiting approval", succeeded: "Succeeded", failed: "Failed", cancelled: "Canceled" };
+export const STATES = { queued: "Queued", running: "Running", waiting: "Waiting", succeeded: "Succeeded", failed: "Failed", cancelled: "Canceled" };
 export const NAMES = ["status", "skill", "version", "source", "key", "min_seconds", "min_cost_usd", "since", "until", "q"];
 export const DURATIONS = { 1: "over 1 s", 10: "over 10 s", 60: "over 1 min", 600: "over 10 min" };
 export const COSTS = { 0.001: "over $0.001", 0.01: "over $0.01", 0.1: "over $0.10", 1: "over $1" };

@@ -16,7 +16,7 @@ import { Prompt } from "./prompt";
 
 const OVER = ["succeeded", "failed", "cancelled"];
 const STATES = { requeued: "queued", resumed: "running", started: "running", waiting: "waiting", queued: "queued" };
-const WORDS = { queued: "Queued", running: "Running", waiting: "Awaiting approval", succeeded: "Succeeded", failed: "Failed", cancelled: "Canceled" };
+const WORDS = { queued: "Queued", running: "Running", waiting: "Waiting", succeeded: "Succeeded", failed: "Failed", cancelled: "Canceled" };
 const REFRESH_S = 2;
 
 /** One column: its version, model and prompt, and its run, updated live. */

@@ -55,6 +55,41 @@ JOURNALS: Final = Kind(
     select count(*) from old
     """),
 )
+STEPS: Final = Kind(
+    "durable steps",
+    text("""
+    select count(*) from job_steps s join jobs j on j.id = s.job_id
+    where s.started_at < :before and j.finished_at < :before
+    """),
+    text("""
+    with old as (
+      select s.job_id, s.branch, s.position from job_steps s join jobs j on j.id = s.job_id
+      where s.started_at < :before and j.finished_at < :before limit 5 * :maximum
+    ), gone as (
+      delete from job_steps s using old
+      where s.job_id = old.job_id and s.branch = old.branch and s.position = old.position
+    )
+    select count(*) from old
+    """),
+)
+PROJECT_EVENTS: Final = Kind(
+    "events of projects",
+    text("""
+    select count(*) from project_events e
+    where e.received_at < :before and not exists (select from job_waits w where w.event_seq = e.seq)
+    """),
+    text("""
+    with gone as (
+      delete from project_events where seq = any(array(
+        select e.seq from project_events e
+        where e.received_at < :before and not exists (select from job_waits w where w.event_seq = e.seq)
+        order by e.received_at limit 5 * :maximum
+      ))
+      returning seq
+    )
+    select count(*) from gone
+    """),
+)
 JOBS: Final = Kind(
     "jobs",
     text("select count(*) from jobs where finished_at < :before"),

@@ -14,7 +14,7 @@ class Rules:
     """Retention periods; `None`: keep forever."""
 
     events: timedelta | None
-    """Time after the end of a job until its events and its agent's conversation are deleted."""
+    """Time after the end of a job until its events, its agent's conversation and its durable steps are deleted."""
     jobs: timedelta | None
     """Time after the end of a job until it is deleted with inputs, result, events, feedback and usage.
 
@@ -29,6 +29,8 @@ class Rules:
     """Time after a record of memory became stale until it is deleted."""
     deliveries: timedelta | None = None
     """Time until a webhook delivery that has ended, or a run of a schedule, is deleted."""
+    project_events: timedelta | None = None
+    """Time until an event that a client or a job has sent is deleted."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -41,6 +43,7 @@ class Rules:
             stale_memory=_days(settings.keep_stale_memory_days),
             deleted_projects=timedelta(days=settings.keep_deleted_projects_days),
             deliveries=_days(settings.keep_deliveries_days),
+            project_events=_days(settings.keep_project_events_days),
         )
 
 

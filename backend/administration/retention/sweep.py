@@ -31,6 +31,8 @@ def expiring(rules: Rules) -> Iterator[Expiring]:
     ages = (
         (rows.STRAY_EVENTS, rules.events),
         (rows.JOURNALS, rules.events),
+        (rows.STEPS, rules.events),
+        (rows.PROJECT_EVENTS, rules.project_events),
         (rows.JOBS, rules.jobs),
         (rows.SUITES, rules.jobs),
         (rows.AUDIT, rules.audit),

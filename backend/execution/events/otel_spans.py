@@ -9,12 +9,12 @@ from uuid import UUID
 
 from backend.core.tracing import spans
 from backend.core.tracing.spans import Attribute
-from backend.execution.events import agent_spans
+from backend.execution.events import agent_spans, step_spans
 from backend.execution.events.append import EncodedEvent, PendingEvent
 from backend.execution.events.schemas import EventRead, SpanRead
 from backend.execution.events.spans import CLOSES, OPENS, fold
 
-EVENT_TYPES: Final = frozenset(OPENS) | frozenset(CLOSES) | agent_spans.TYPES
+EVENT_TYPES: Final = frozenset(OPENS) | frozenset(CLOSES) | agent_spans.TYPES | step_spans.TYPES
 """The types of events that spans are derived from."""
 _TRACED_BY_WORKER: Final = frozenset({"run", "queue", "waiting", "attempt"})
 """Kinds of spans that the worker records itself."""
@@ -24,8 +24,10 @@ _NUMBER_ATTRIBUTES: Final = {
     "cache_read_input_tokens": "gen_ai.usage.cache_read.input_tokens",
     "cache_creation_input_tokens": "gen_ai.usage.cache_creation.input_tokens",
     "step": "puras.step",
+    "position": "puras.step.position",
 }
 _TEXT_ATTRIBUTES: Final = {
+    "durable_step": {"kind": "puras.step.kind", "branch": "puras.step.branch"},
     "llm": {"provider": "gen_ai.provider.name", "model": "gen_ai.request.model"},
     "tool": {"tool": "gen_ai.tool.name", "tool_use_id": "gen_ai.tool.call.id"},
 }

@@ -37,8 +37,8 @@ class SpanRead(Schema):
     """16 hexadecimal digits."""
     parent_span_id: str | None
     kind: str
-    """`run`, `queue`, `attempt`, `environment`, `function`, and for agents `step`, `llm`, `tool`, `waiting` (for an
-    approval)."""
+    """`run`, `queue`, `attempt`, `environment`, `function`, `durable_step` (of a function), `waiting` (for an
+    approval, a time or an event), and for agents `step`, `llm`, `tool`."""
     name: str
     started_at: datetime
     duration_ms: float | None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from backend.execution.events import agent_spans
+from backend.execution.events import agent_spans, step_spans
 from backend.execution.events.agent_spans import Steps, span_id
 from backend.execution.events.append import TERMINAL_TYPES
 from backend.execution.events.schemas import EventRead, SpanRead
+from backend.execution.events.step_spans import DurableSteps
 
 OPENS = {
     "queued": ("queue", "waiting in the queue"),
@@ -46,19 +47,16 @@ def fold(job_id: UUID, skill_name: str, events: Iterable[EventRead]) -> list[Spa
     """Return the spans of the events, children before parents, open ones last."""
     spans: list[SpanRead] = []
     open_spans: dict[str, _Open] = {}
-    steps = Steps(job_id)
+    steps, durable_steps = Steps(job_id), DurableSteps(job_id)
     for event in events:
         if not open_spans and not spans:
             root = _Open(span_id(job_id, "run", 1), None, skill_name, event.ts, {"skill": skill_name})
             open_spans["run"] = root
-        if event.type in agent_spans.TYPES:
-            parent_span = next(
-                open_spans[kind] for kind in ("function", "attempt", "run") if kind in open_spans
-            )
-            spans.extend(steps.add(event, parent=parent_span.span_id))
+        spans.extend(_within_attempt(event, open_spans, steps, durable_steps))
         closing = [kind for kind in CLOSES.get(event.type, ()) if kind in open_spans]
         if "attempt" in closing:
             spans.extend(steps.end(event.ts))
+            spans.extend(durable_steps.end(event.ts))
         spans.extend(_view(job_id, kind, open_spans.pop(kind), event) for kind in closing)
         if event.type in OPENS:
             _open(job_id, event, open_spans)
@@ -71,13 +69,31 @@ def fold(job_id: UUID, skill_name: str, events: Iterable[EventRead]) -> list[Spa
                 dict(event.payload),
             )
     spans.extend(steps.end(None))
+    spans.extend(durable_steps.end(None))
     return [*spans, *(_view(job_id, kind, span, None) for kind, span in reversed(open_spans.items()))]
+
+
+def _within_attempt(
+    event: EventRead, open_spans: dict[str, _Open], steps: Steps, durable_steps: DurableSteps
+) -> Iterator[SpanRead]:
+    """Return the spans that an event of a function or an agent ends."""
+    innermost = next(
+        (open_spans[kind].span_id for kind in ("function", "attempt", "run") if kind in open_spans), None
+    )
+    if event.type in step_spans.COSTS:
+        durable_steps.add_cost(event)
+    if event.type in step_spans.TYPES:
+        yield from durable_steps.add(event, parent=innermost)
+    if event.type in agent_spans.TYPES:
+        yield from steps.add(event, parent=durable_steps.only_one or innermost)
 
 
 def _open(job_id: UUID, event: EventRead, open_spans: dict[str, _Open]) -> None:
     kind, name = OPENS[event.type]
     parent = open_spans.get(_PARENT[kind], open_spans.get("run"))
     attempt = event.payload.get("attempt")
+    if kind == "waiting" and event.payload.get("reason") != "approval":
+        name = f"waiting for {event.payload.get('reason')}"
     open_spans[kind] = _Open(
         span_id(job_id, kind, event.id),
         parent.span_id if parent else None,

@@ -103,6 +103,25 @@ GROUPS: Final[dict[str, tuple[JobErrorCode, ...]]] = {
             "Read the error, which names the expression. Check fields that may be missing with `has(…)`.",
         ),
         JobErrorCode(
+            "step_mismatch",
+            "error",
+            "The function called another durable step than at the same position when it ran before.",
+            "Put what decides, such as the time or a random number, into a "
+            "[step](../guides/durable-steps.md#deterministic-functions) of its own, and submit the job again.",
+        ),
+        JobErrorCode(
+            "step_outcome_unknown",
+            "error",
+            "The worker was lost while a step with `once=True` ran, so the effect of the step is unknown.",
+            "Check whether it was done. Handle `StepOutcomeUnknown` in the function.",
+        ),
+        JobErrorCode(
+            "step_limit_exceeded",
+            "error",
+            "The job has too many durable steps, or their results are too large.",
+            "Do more work in each step. Save large data in the drive, and return its path.",
+        ),
+        JobErrorCode(
             "bad_entrypoint",
             "error",
             "The module of the skill cannot be imported, or does not have the function of `entrypoint`.",
@@ -237,6 +256,18 @@ GROUPS: Final[dict[str, tuple[JobErrorCode, ...]]] = {
             "error",
             "The model of the skill or of the job is not in the catalog of the instance.",
             "Select one of the [models](../guides/models.md) of the instance.",
+        ),
+        JobErrorCode(
+            "bad_provider_key",
+            "error",
+            "The key for a model at a cloud has a form that the cloud does not accept.",
+            "Set it as [models](../guides/models.md#amazon-bedrock-and-vertex-ai) describes.",
+        ),
+        JobErrorCode(
+            "extra_missing",
+            "error",
+            "The packages for the cloud of the model are not installed on this instance.",
+            "The operator installs the [extra](../guides/install.md#add-optional-parts). Or select another model.",
         ),
         JobErrorCode(
             "model_key_missing",

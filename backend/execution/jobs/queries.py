@@ -17,7 +17,13 @@ from backend.core.db.engine import AnySession
 from backend.core.db.paging import TimePosition
 from backend.core.errors import NotAllowed
 from backend.execution.jobs.errors import JobNotFound
-from backend.execution.jobs.queue_reason import APPROVAL_REASON, QueueState, reason_text
+from backend.execution.jobs.queue_reason import (
+    APPROVAL_REASON,
+    LISTED_REASON,
+    QueueState,
+    reason_text,
+    waits_text,
+)
 from backend.execution.jobs.schemas import JobRead
 from backend.execution.jobs.tables import Feedback, Job
 from backend.execution.worker_registry.service import LEASE
@@ -130,7 +136,9 @@ def view(values: dict[str, Any], *, to_job: bool = False) -> JobRead:
         **{**values, **totals},
         subjob_cost_micros=subjobs["cost_micros"],
         workspace_id=values["project_id"],
-        waiting_reason=_waiting_reason(values["status"], queue_state),
+        waiting_reason=_waiting_reason(
+            values["status"], queue_state, is_listed=values["publisher_id"] is not None
+        ),
         cost_usd=totals["cost_micros"] / 1e6,
         billed_to_job_id=None if bill == "own" else values["parent_job_id"],
         simulated=_is_simulated(values["usage"]),
@@ -138,10 +146,12 @@ def view(values: dict[str, Any], *, to_job: bool = False) -> JobRead:
     )
 
 
-def _waiting_reason(status: str, queue_state: dict[str, Any] | None) -> str | None:
-    """Return why a queued or waiting job does not run."""
+def _waiting_reason(status: str, queue_state: Any, *, is_listed: bool) -> str | None:
+    """Return why a queued or waiting job does not run; the waits of a listing are private to its publisher."""
     if status == "waiting":
-        return APPROVAL_REASON
+        if not queue_state:
+            return APPROVAL_REASON
+        return LISTED_REASON if is_listed else waits_text(queue_state)
     if queue_state is None:
         return None
     not_before = queue_state["not_before"] and datetime.fromisoformat(queue_state["not_before"])
@@ -196,9 +206,13 @@ case when jobs.status = 'queued' then (
   )
   from job_queue q, admissions a, wallets w
   where q.job_id = jobs.id and a.project_id = jobs.project_id and w.project_id = jobs.project_id
+) when jobs.status = 'waiting' then (
+  select jsonb_agg(jsonb_build_object('event_type', s.event_type, 'wake_at', s.wake_at) order by s.wake_at, s.key)
+  from job_waits s where s.job_id = jobs.id and s.project_id = jobs.project_id and s.is_suspended
 ) end
 """)  # noqa: S608 - the one interpolated value is a constant
-"""The `QueueState` of a queued job. It is part of the query, because clients read a job directly after submission."""
+"""The `QueueState` of a queued job, or the waits of a job that has left its worker. It is part of the query, because
+clients read a job directly after submission."""
 
 _COMPUTED = {
     *("workspace_id", "waiting_reason", "cost_usd", "metadata", "feedback", "billed_to_job_id"),

@@ -1,7 +1,8 @@
-"""Explain why a queued job does not run yet."""
+"""Explain why a queued or waiting job does not run yet."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, get_args
@@ -13,10 +14,13 @@ Reason = Literal[
     "not_before", "wallet_empty", "wallet_held", "project_limit", "no_worker", "quarantined", "workers_busy"
 ]
 APPROVAL_REASON: Final = "for the approval of a call by its agent"
-"""The reason of jobs with the status `waiting`, which are not in the queue."""
+"""The reason of jobs with the status `waiting` that have no waits of durable steps."""
+LISTED_REASON: Final = "for a time or an event of the listing"
 MAX_FUNDS_DELAY: Final = timedelta(seconds=60)
 """A job in an empty project that may start within this time waits for money: the delay between two attempts to start
 is shorter."""
+MAX_WAITS: Final = 3
+"""Maximum waits of one job that its reason names."""
 REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
 _SUMMARIES: Final[dict[Reason, str]] = {
     "not_before": "not before the start time",
@@ -77,3 +81,15 @@ def reason_text(state: QueueState) -> str:
         return f"the available balance is less than its maximum cost of {dollars(state.required_micros)}"
     values = f" ({state.admitted}/{state.concurrency_limit})" if reason == "project_limit" else ""
     return reason_summary(reason, state.lane) + values
+
+
+def waits_text(waits: Sequence[Mapping[str, str | None]]) -> str:
+    """Return what a job waits for, as text that follows "waits: "; each wait has `event_type` and `wake_at`."""
+    return "; ".join(_wait_text(wait["event_type"], wait["wake_at"]) for wait in waits[:MAX_WAITS]) + (
+        f"; and {len(waits) - MAX_WAITS} more" if len(waits) > MAX_WAITS else ""
+    )
+
+
+def _wait_text(event_type: str | None, wake_at: str | None) -> str:
+    until = "" if wake_at is None else f"until {datetime.fromisoformat(wake_at):%Y-%m-%d %H:%M:%S} UTC"
+    return until if event_type is None else f"for the event {event_type!r} {until}".rstrip()

@@ -54,8 +54,9 @@ TRANSITIONS: Final = (
     Transition(
         "running",
         "waiting",
-        ("await_approval", "suspend_flow"),
-        "The start of the job, or a call of its agent, needs an approval, or the flow waits for its steps.",
+        ("await_approval", "suspend_flow", "suspend"),
+        "The start of the job, or a call of its agent, needs an approval, the flow waits for its steps, or the "
+        "function sleeps or waits for an event.",
     ),
     Transition("running", "succeeded", _FINISH, "The attempt returns a valid result."),
     Transition("running", "failed", _FINISH, "The attempt fails, and no retry is left."),
@@ -63,8 +64,9 @@ TRANSITIONS: Final = (
     Transition(
         "waiting",
         "queued",
-        ("resume_decided", "resume_flow"),
-        "The last pending approval is decided or expires, or a step of the flow has ended.",
+        ("resume_decided", "resume_flow", "resume_due"),
+        "The last pending approval is decided or expires, a step of the flow has ended, the time of a sleep has come, "
+        "or the event was received.",
     ),
     Transition("waiting", "cancelled", _CANCEL, "The job is cancelled while it waits."),
 )

@@ -222,8 +222,25 @@ async def resume_decided(
     return (await session.execute(QUERIES["resume_decided"], values)).one_or_none()
 
 
+async def suspend(session: AnySession, *, job_id: UUID, attempt: int, events: Sequence[PendingEvent]) -> Any:
+    """Let a running job wait outside of workers for its rows in `job_waits`.
+
+    Returns:
+        A row whose `cancel_requested_at` is set if the job was to be cancelled; None if the attempt is not the running
+        one.
+    """
+    values = {"job_id": job_id, "attempt": attempt, **_event_values(events)}
+    return (await session.execute(QUERIES["suspend"], values)).one_or_none()
+
+
+async def resume_due(session: AnySession, *, project_id: UUID, job_ids: Sequence[UUID]) -> Sequence[Any]:
+    """Put those of the jobs back into the queue that have a wait that has ended, and return their rows."""
+    values = {"project_id": project_id, "job_ids": list(job_ids)}
+    return (await session.execute(QUERIES["resume_due"], values)).all()
+
+
 async def cancel_pending(session: AnySession, *, job_id: UUID, error: str, event: NewEvent) -> Any:
-    """Cancel a job that is queued or waits for approvals; None if it is neither."""
+    """Cancel a job that is queued or waits; None if it is neither."""
     values = {"job_id": job_id, "error": error, "events": as_rows([event])}
     return (await session.execute(QUERIES["cancel_pending"], values)).one_or_none()
 
@@ -231,7 +248,7 @@ async def cancel_pending(session: AnySession, *, job_id: UUID, error: str, event
 async def cancel_all_pending(
     session: AnySession, *, project_id: UUID, actor: str, error: str
 ) -> Sequence[Any]:
-    """Cancel all jobs of a project that are queued or wait for approvals, and return their last events' numbers."""
+    """Cancel all jobs of a project that are queued or wait, and return their last events' numbers."""
     values = {"project_id": project_id, "who": actor, "error": error}
     return (await session.execute(QUERIES["cancel_all_pending"], values)).all()
 

@@ -38,6 +38,8 @@ SCOPES: Final[dict[str, str]] = {
     "webhooks:write": "Create, change, test and delete webhooks, which receive events of all jobs.",
     "schedules:read": "Read schedules and their runs.",
     "schedules:write": "Create, change, run and delete schedules.",
+    "events:read": "Read the events of the project.",
+    "events:send": "Send events, for which jobs wait.",
     "marketplace:read": "Read listings of the marketplace.",
     "marketplace:write": "Publish and change the project's listings.",
     "project:read": "Read the project's settings and limits.",

@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import time
-from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 
 from backend.core import logs
 from backend.core.bootstrap import CANNOT_START
 from backend.core.errors import PurasError, field
 from backend.core.failed_starts import STABLE_AFTER_S, FailedStarts
-from backend.operations.up import parent_death
+from backend.operations.up.launcher import Launcher, Started
 
 log = logs.get(__name__)
 
@@ -45,28 +42,15 @@ class FailsAtStart(CannotStart):
     ended: str = field(in_body=False)
 
 
-def command_of(module: str) -> list[str]:
-    """Return the command that runs a module until this process ends."""
-    return [
-        sys.executable,
-        "-IS",
-        str(Path(parent_death.__file__)),
-        str(os.getpid()),
-        sys.executable,
-        "-P",  # the working directory can contain packages with the names of ours
-        "-m",
-        module,
-    ]
-
-
 class Child:
     """A module that runs as a process in its own session."""
 
-    def __init__(self, name: str, module: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, name: str, module: str, environment: Mapping[str, str], *, launcher: Launcher) -> None:
         self.name = name
         self._module = module
+        self._launcher = launcher
         self._environment = environment
-        self._process: Process | None = None
+        self._process: Started | None = None
         self._restart_delay_s = MIN_RESTART_DELAY_S
         self._failed_starts = FailedStarts()
 
@@ -83,7 +67,7 @@ class Child:
         """
         while True:
             started = time.monotonic()
-            self._process = await self._spawn()
+            self._process = await self._launcher.start(self._module, self._environment)
             code = await self._process.wait()
             uptime_s = time.monotonic() - started
             if code == CANNOT_START:
@@ -120,14 +104,6 @@ class Child:
                 log.warning("process did not end in time, killing it", process=self.name)
         self._end_group()
         await process.wait()
-
-    async def _spawn(self) -> Process:
-        return await asyncio.create_subprocess_exec(
-            *command_of(self._module),
-            env=self._environment,
-            stdin=DEVNULL,
-            start_new_session=True,
-        )
 
     def _end_group(self) -> None:
         if self._process is not None:

@@ -23,8 +23,10 @@ from backend.operations.checks.pages import require_pages
 from backend.operations.locks import home_lock, port_lock, require_port
 from backend.operations.up import progress
 from backend.operations.up.child_process import CannotStart, Child
-from backend.operations.up.environment import child_environment, configured
+from backend.operations.up.environment import child_environment, configured, instance_environment
+from backend.operations.up.launcher import Launcher
 from backend.operations.up.orphans import Orphans
+from backend.operations.up.preparation import MODULE as PREPARER
 from backend.operations.up.preparation import Preparation, preparing
 from backend.operations.up.progress import LOG_NAME, Progress
 from backend.operations.up.welcome import announce
@@ -33,6 +35,9 @@ log = logs.get(__name__)
 
 Task = Callable[[], Awaitable[None]]
 
+SERVER = "studio.serve"
+POOL = "workers.pool"
+WORKER = "workers.main"
 REPEATED_SIGNAL_S = 1.0  # `make` repeats a signal that its process group has received already
 RESTART_DELAY_S = 1.0  # before a failed part restarts
 POLL_INTERVAL_S = 0.5  # between two checks of the databases and orphans
@@ -81,7 +86,12 @@ async def run(settings: Settings, *, demo: bool, quiet: bool = False) -> None:
             timeout_s=PORT_TIMEOUT_S if was_running else 0.0,
         )
         with progress.quiet(settings) if quiet else nullcontext(Progress()) as progress_lines:
-            async with preparing(settings) as preparation, _servers(settings, progress_lines) as servers:
+            launcher = Launcher(_entries(settings), instance_environment(settings))
+            async with (
+                launcher.running(),
+                preparing(settings, launcher) as preparation,
+                _servers(settings, progress_lines) as servers,
+            ):
                 if not signals.stop.is_set():
                     with progress_lines.stage("Migrations", "current"):
                         await preparation.migrate()
@@ -93,7 +103,14 @@ async def run(settings: Settings, *, demo: bool, quiet: bool = False) -> None:
                         started=time.monotonic(),
                         with_demo=demo,
                     )
-                    await _serve(settings, servers, signals, progress_lines, greet)
+                    await _serve(
+                        settings,
+                        servers,
+                        launcher,
+                        signals=signals,
+                        progress_lines=progress_lines,
+                        greet=greet,
+                    )
     log.info("stopped")
 
 
@@ -141,26 +158,40 @@ async def _servers(settings: Settings, progress_lines: Progress) -> AsyncIterato
         homes.remove_short_folder(settings.home)
 
 
-async def _serve(
-    settings: Settings, servers: Servers, signals: _Signals, progress_lines: Progress, greet: Task
-) -> None:
-    orphans = Orphans()
-    orphans.adopt()
+def _entries(settings: Settings) -> list[str]:
+    """Return the modules that the processes of the instance run; those with the most imports come last."""
+    return [PREPARER, *([POOL, WORKER] if settings.worker_processes else []), SERVER]
+
+
+def _children(settings: Settings, servers: Servers, launcher: Launcher) -> list[Child]:
     environment = child_environment(settings, servers)
     if "unready_s" not in settings.model_fields_set:
         environment["PURAS_UNREADY_S"] = "0"  # no load balancer is in front of a whole instance
-    children = [Child("studio and API", "studio.serve", environment)]
+    children = [Child("studio and API", SERVER, environment, launcher=launcher)]
     if settings.worker_processes:
-        children.append(Child("workers", "workers.pool", environment))
+        children.append(Child("workers", POOL, environment, launcher=launcher))
+    return children
+
+
+async def _serve(
+    settings: Settings,
+    servers: Servers,
+    launcher: Launcher,
+    *,
+    signals: _Signals,
+    progress_lines: Progress,
+    greet: Task,
+) -> None:
+    children = _children(settings, servers, launcher)
     tasks_to_run: list[Task] = [child.run_until_cancelled for child in children]
-    tasks_to_run += [partial(_keep_servers, settings), partial(_keep_reaping, orphans), greet]
+    tasks_to_run += [partial(_keep_servers, settings), partial(_keep_reaping, launcher.orphans), greet]
     try:
         await _until_stopped(signals.stop, tasks_to_run)
     finally:
         progress_lines.note("Stopping; another Ctrl-C kills the remaining processes.")
         timeout_s = min(settings.drain_s + 3, MAX_STOP_TIMEOUT_S)
         await asyncio.gather(*(child.end(signals.kill_now, timeout_s=timeout_s) for child in children))
-        killed = orphans.end_all(excluded=embedded.pids(settings))
+        killed = launcher.orphans.end_all(excluded={*embedded.pids(settings), *launcher.pids})
         if killed:
             log.warning("processes outlived their parents and were killed", count=len(killed))
 

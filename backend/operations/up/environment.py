@@ -11,9 +11,15 @@ from backend.embedded import Servers
 
 def child_environment(settings: Settings, servers: Servers) -> dict[str, str]:
     """Return the environment of this process with the database URLs and the settings of this instance."""
-    return os.environ | {
+    return instance_environment(settings) | {
         "DATABASE_URL": servers.database_url,
         "REDIS_URL": servers.redis_url,
+    }
+
+
+def instance_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of this process with the settings of this instance, except the database URLs."""
+    return os.environ | {
         "PURAS_HOME": str(settings.home.expanduser().resolve()),
         "PURAS_HOST": settings.host,
         "PURAS_PORT": str(settings.port),

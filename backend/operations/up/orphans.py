@@ -19,10 +19,9 @@ class Orphans:
     def __init__(self) -> None:
         self._dead_before: set[int] = set()
 
-    def adopt(self) -> None:
-        """Make descendants whose parent ends children of this process from now on."""
-        if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    def adopt(self) -> bool:
+        """Make descendants whose parent ends children of this process from now on; return whether that is possible."""
+        return sys.platform == "linux" and not ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
     def reap(self) -> None:
         """Reap children that were dead at the last call too; another part of the process may wait for younger ones.

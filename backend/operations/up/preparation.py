@@ -9,15 +9,16 @@ import asyncio
 import json
 import os
 import signal
-from asyncio.subprocess import PIPE, Process
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from backend.config import Settings
 from backend.core.errors import PurasError
 from backend.operations.demo.access import DemoAccess
-from backend.operations.up.child_process import command_of
+from backend.operations.up.launcher import Launcher, Started
 
 MODULE = "backend.operations.up.preparer"
 MAX_REPLY_BYTES = 1024 * 1024
@@ -43,34 +44,35 @@ class PreparationEnded(PurasError):
 class Preparation:
     """Requests to the process, which starts with the first one if it does not run."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, launcher: Launcher) -> None:
         self._settings = settings
-        self._process: Process | None = None
+        self._launcher = launcher
+        self._starting: asyncio.Task[_Connected] | None = None
 
     @property
     def pid(self) -> int | None:
         """Return the process ID while the process runs."""
-        return None if self._process is None else self._process.pid
+        if self._starting is None or not self._starting.done() or self._starting.cancelled():
+            return None
+        return self._starting.result().process.pid
 
-    async def start(self) -> Process:
+    def start(self) -> asyncio.Task[_Connected]:
         """Start the process, so that it imports its libraries before the first request."""
-        self._process = await asyncio.create_subprocess_exec(
-            *command_of(MODULE),
-            env=os.environ | {"PURAS_HOME": str(self._settings.home)},
-            stdin=PIPE,
-            stdout=PIPE,
-            limit=MAX_REPLY_BYTES,
-            start_new_session=True,
-        )
-        return self._process
+        self._starting = asyncio.create_task(self._start(), name="start of the preparation")
+        return self._starting
 
     async def end(self) -> None:
         """Kill the process and its session, if it runs."""
-        process, self._process = self._process, None
-        if process is not None:
+        starting, self._starting = self._starting, None
+        if starting is None:
+            return
+        starting.cancel()
+        with suppress(asyncio.CancelledError, OSError):
+            connected = await starting
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+                os.killpg(connected.process.pid, signal.SIGKILL)
+            connected.requests.close()
+            await connected.process.wait()
 
     async def migrate(self) -> None:
         """Migrate the database to the revision of this release.
@@ -93,28 +95,51 @@ class Preparation:
         """
         return DemoAccess(**await self._request("create_demo"))
 
+    async def _start(self) -> _Connected:
+        ours, theirs = socket.socketpair()
+        with theirs, ExitStack() as on_error:
+            on_error.enter_context(ours)
+            process = await self._launcher.start(
+                MODULE,
+                os.environ | {"PURAS_HOME": str(self._settings.home)},
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+            )
+            replies, requests = await asyncio.open_connection(sock=ours, limit=MAX_REPLY_BYTES)
+            on_error.pop_all()  # the streams close the socket
+        return _Connected(process, requests, replies)
+
     async def _request(self, name: str) -> Any:
-        process = self._process or await self.start()
-        assert process.stdin is not None  # noqa: S101 - requested from the system
-        assert process.stdout is not None  # noqa: S101 - requested from the system
+        connected = await (self._starting or self.start())
+        line = b""
         with suppress(ConnectionError):  # there is no reply then
-            process.stdin.write(f"{name}\n".encode())
-            await process.stdin.drain()
-        line = await process.stdout.readline()
+            connected.requests.write(f"{name}\n".encode())
+            await connected.requests.drain()
+            line = await connected.replies.readline()
         if not line:
-            self._process = None
-            raise PreparationEnded(name, await process.wait())
+            self._starting = None
+            connected.requests.close()
+            raise PreparationEnded(name, await connected.process.wait())
         reply = json.loads(line)
         if "error" in reply:
             raise NotPrepared(reply["error"])
         return reply["result"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Connected:
+    """The running process, and both directions of the connection to it."""
+
+    process: Started
+    requests: asyncio.StreamWriter
+    replies: asyncio.StreamReader
+
+
 @asynccontextmanager
-async def preparing(settings: Settings) -> AsyncIterator[Preparation]:
+async def preparing(settings: Settings, launcher: Launcher) -> AsyncIterator[Preparation]:
     """Start the process, and end it after the block."""
-    preparation = Preparation(settings)
-    await preparation.start()
+    preparation = Preparation(settings, launcher)
+    preparation.start()
     try:
         yield preparation
     finally:

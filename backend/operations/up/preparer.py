@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
 
-from backend.core.bootstrap import run_main
+from backend.core.bootstrap import Program
+
+PROGRAM: Final = Program(
+    "backend.operations.up.preparation_requests", without=("isoduration", "opentelemetry.sdk", "rich")
+)
 
 if __name__ == "__main__":
-    sys.exit(run_main("backend.operations.up.preparation_requests", without=["opentelemetry.sdk", "rich"]))
+    sys.exit(PROGRAM.run())

@@ -83,7 +83,7 @@ export interface ApiKeyCreate {
    * Permissions of the key. Empty: everything that the kind can do, unless the key has a list of skills, a daily cap
    * or an expiry; then `jobs:submit`, `jobs:read_own` and `jobs:write`.
    */
-  scopes?: ("jobs:submit" | "jobs:read_own" | "jobs:read" | "jobs:write" | "approvals:read" | "approvals:write" | "skills:read" | "deployments:read" | "deployments:write" | "evals:read" | "evals:write" | "drive:read" | "drive:write" | "memory:read" | "memory:write" | "secrets:read" | "secrets:write" | "providers:read" | "providers:write" | "billing:read" | "budgets:read" | "budgets:write" | "webhooks:read" | "webhooks:write" | "schedules:read" | "schedules:write" | "marketplace:read" | "marketplace:write" | "project:read" | "project:write" | "members:read" | "members:write" | "keys:read" | "keys:write" | "audit:read")[];
+  scopes?: ("jobs:submit" | "jobs:read_own" | "jobs:read" | "jobs:write" | "approvals:read" | "approvals:write" | "skills:read" | "deployments:read" | "deployments:write" | "evals:read" | "evals:write" | "drive:read" | "drive:write" | "memory:read" | "memory:write" | "secrets:read" | "secrets:write" | "providers:read" | "providers:write" | "billing:read" | "budgets:read" | "budgets:write" | "webhooks:read" | "webhooks:write" | "schedules:read" | "schedules:write" | "events:read" | "events:send" | "marketplace:read" | "marketplace:write" | "project:read" | "project:write" | "members:read" | "members:write" | "keys:read" | "keys:write" | "audit:read")[];
   /**
    * Skills that it may run: `skill` of the default skillpack, `skillpack/skill`, or `*\/skill` of all skillpacks;
    * empty: all skills.
@@ -137,7 +137,7 @@ export interface ApiKeyUpdate {
   /** `null`: the limit of all keys. */
   requests_per_minute?: number | null;
   /** Replaces the scopes of the key; empty: as for a new key without scopes. */
-  scopes?: ("jobs:submit" | "jobs:read_own" | "jobs:read" | "jobs:write" | "approvals:read" | "approvals:write" | "skills:read" | "deployments:read" | "deployments:write" | "evals:read" | "evals:write" | "drive:read" | "drive:write" | "memory:read" | "memory:write" | "secrets:read" | "secrets:write" | "providers:read" | "providers:write" | "billing:read" | "budgets:read" | "budgets:write" | "webhooks:read" | "webhooks:write" | "schedules:read" | "schedules:write" | "marketplace:read" | "marketplace:write" | "project:read" | "project:write" | "members:read" | "members:write" | "keys:read" | "keys:write" | "audit:read")[] | null;
+  scopes?: ("jobs:submit" | "jobs:read_own" | "jobs:read" | "jobs:write" | "approvals:read" | "approvals:write" | "skills:read" | "deployments:read" | "deployments:write" | "evals:read" | "evals:write" | "drive:read" | "drive:write" | "memory:read" | "memory:write" | "secrets:read" | "secrets:write" | "providers:read" | "providers:write" | "billing:read" | "budgets:read" | "budgets:write" | "webhooks:read" | "webhooks:write" | "schedules:read" | "schedules:write" | "events:read" | "events:send" | "marketplace:read" | "marketplace:write" | "project:read" | "project:write" | "members:read" | "members:write" | "keys:read" | "keys:write" | "audit:read")[] | null;
   /**
    * Must be true with an empty list of `scopes` if these were the only restriction of a secret key, since the key
    * gets full access.
@@ -870,6 +870,36 @@ export interface DriveUsageRead {
   waiting_bytes: number;
 }
 
+/** A durable step of a job. */
+export interface DurableStepRead {
+  /** The attempt of the job that stored the step; 0: it was copied from another job. */
+  attempt: number;
+  /** The branch of `parallel` that ran the step; empty for the function itself. */
+  branch: string;
+  /** The error of a failed step. */
+  error: string | null;
+  /** When its outcome was stored. */
+  finished_at: string | null;
+  /** A `step` with a function, a `sleep`, a wait for an `event`, or an event that the job has sent (`emit`). */
+  kind: "step" | "sleep" | "event" | "emit";
+  /** Name of the step; of an event, its type. */
+  name: string;
+  /** Counts the steps with this name in the branch, from 1. */
+  occurrence: number;
+  /** Number of the step in its branch, from 1. */
+  position: number;
+  /** The result of a finished step; of a wait for an event, the event, or `null` after its time limit. */
+  result: unknown;
+  /** When the step started. */
+  started_at: string;
+  /** `started` only for a step with `once`, before its outcome is stored. */
+  status: "started" | "waiting" | "finished" | "failed";
+  /** How often this attempt has called the function. */
+  tries: number;
+  /** When a wait ends, if it has a time. */
+  wake_at: string | null;
+}
+
 /** One change: of a call (`tool_use_id` with `content`, `input` or both), or of text (`step` with `text`). */
 export interface Edit {
   /** Index of the block, from 0, if the message has several texts. */
@@ -934,6 +964,16 @@ export type EvalsEvent = EventRead & ({
   };
   type: "evals";
 });
+
+/** Body of `POST /v1/events`. */
+export interface EventCreate {
+  /** JSON data, up to 64 KiB. */
+  data?: unknown;
+  /** An ID of the sender: a second event with it is not stored. Default: a new ID. */
+  id?: string | null;
+  /** The type, such as `invoice.paid`. Waits name it. */
+  type: string;
+}
 
 /** An event of a job. */
 export interface EventRead {
@@ -1079,7 +1119,10 @@ export interface ForkCreate {
   inputs?: Record<string, unknown> | null;
   /** The model that continues the run. Default: the model of the run. */
   model?: string | null;
-  /** The last step to copy, with the results of its calls; 0: the first message only. */
+  /**
+   * The last step to copy, with the results of its calls; 0: the first message only. Of a function, the number of
+   * durable steps to copy, in the order of their ends.
+   */
   step: number;
   /** The version of the skill that continues, with its own prompt and tools. Default: the deployment of the run. */
   version?: number | null;
@@ -1286,7 +1329,7 @@ export interface JobCreate {
 }
 
 /** An event of a known type; later versions add types, and old jobs can have types that are no longer recorded. Treat those as `EventRead`. */
-export type JobEvent = QueuedEvent | StartedEvent | RequeuedEvent | WaitingEvent | ResumedEvent | ForkedEvent | ContinuedEvent | SucceededEvent | FailedEvent | CancelledEvent | LogEvent | ProgressEvent | DriveDeletedEvent | EnvironmentEvent | SandboxEvent | FunctionStartEvent | NetworkEvent | NetworkRefusedEvent | AgentStartEvent | ModelResponseEvent | ModelRetryEvent | ModelEscalatedEvent | ModelFailoverEvent | ContextCompactedEvent | MemoryInjectedEvent | MemoryMissEvent | ToolUseEvent | ToolStartedEvent | ToolResultEvent | LimitsEvent | TimeoutEvent | CostCappedEvent | RailEvent | ApprovalRequiredEvent | ApprovalDecidedEvent | SubagentStartEvent | SubagentEndEvent | MediaEvent | WebEvent | EvalsEvent;
+export type JobEvent = QueuedEvent | StartedEvent | RequeuedEvent | WaitingEvent | ResumedEvent | ForkedEvent | ContinuedEvent | SucceededEvent | FailedEvent | CancelledEvent | LogEvent | ProgressEvent | DriveDeletedEvent | StepStartedEvent | StepFinishedEvent | EnvironmentEvent | SandboxEvent | FunctionStartEvent | NetworkEvent | NetworkRefusedEvent | AgentStartEvent | ModelResponseEvent | ModelRetryEvent | ModelEscalatedEvent | ModelFailoverEvent | ContextCompactedEvent | MemoryInjectedEvent | MemoryMissEvent | ToolUseEvent | ToolStartedEvent | ToolResultEvent | LimitsEvent | TimeoutEvent | CostCappedEvent | RailEvent | ApprovalRequiredEvent | ApprovalDecidedEvent | SubagentStartEvent | SubagentEndEvent | MediaEvent | WebEvent | EvalsEvent;
 
 /** Lower limits for one job; those that its skill declares are the maximum. */
 export interface JobLimits {
@@ -2472,6 +2515,20 @@ export interface ProjectDetail {
   workspace_id: string;
 }
 
+/** An event of the project. */
+export interface ProjectEventRead {
+  /** The data of the event. */
+  data: unknown;
+  /** The ID of the event in the project. */
+  id: string;
+  /** The time at which the instance received the event. */
+  received_at: string;
+  /** The user, the API key or the job (`job:ID`) that sent the event. */
+  sent_by: string;
+  /** The type, which waits name. */
+  type: string;
+}
+
 /** A project that the caller is in. */
 export interface ProjectMembership {
   id: string;
@@ -3286,8 +3343,8 @@ export interface SpanRead {
   /** `null` while the span has not ended. */
   duration_ms: number | null;
   /**
-   * `run`, `queue`, `attempt`, `environment`, `function`, and for agents `step`, `llm`, `tool`, `waiting` (for an
-   * approval).
+   * `run`, `queue`, `attempt`, `environment`, `function`, `durable_step` (of a function), `waiting` (for an
+   * approval, a time or an event), and for agents `step`, `llm`, `tool`.
    */
   kind: string;
   name: string;
@@ -3321,6 +3378,31 @@ export interface StatusTileRead {
   told: string;
 }
 
+/** A durable step ended, and its outcome is stored. */
+export type StepFinishedEvent = EventRead & {
+  payload: {
+    /** The branch of `parallel` that ran the step; empty for the function itself. */
+    branch: string;
+    /** Its duration, with all calls of the function and the pauses between them. */
+    duration_ms: number;
+    /** The error of a failed step. */
+    error?: string;
+    /** ID of the event that was received or sent. */
+    event_id?: string;
+    /** `step`, `sleep`, `event` (a wait for an event) or `emit`. */
+    kind: string;
+    /** Name of the step. */
+    name: string;
+    /** Number of the step in its branch, from 1. */
+    position: number;
+    /** `finished` or `failed`. */
+    status: string;
+    /** How often the function was called, if more than once. */
+    tries?: number;
+  };
+  type: "step_finished";
+};
+
 /** The replies of the model at one step of the run. */
 export interface StepNumbers {
   billed_micros: number;
@@ -3341,6 +3423,21 @@ export interface StepRead {
   results: CallResult[];
   step: number;
 }
+
+/** A durable step started to run. */
+export type StepStartedEvent = EventRead & {
+  payload: {
+    /** The branch of `parallel` that runs the step; empty for the function itself. */
+    branch: string;
+    /** `step`, `sleep`, `event` (a wait for an event) or `emit`. */
+    kind: string;
+    /** Name of the step. */
+    name: string;
+    /** Number of the step in its branch, from 1. */
+    position: number;
+  };
+  type: "step_started";
+};
 
 /** Options of a stream. */
 export interface StreamOptions {
@@ -3769,13 +3866,15 @@ export interface VersionNumbers {
   version: number | null;
 }
 
-/** The job waits without a worker: until a user decides, or for the steps of a flow. */
+/** The job waits without a worker: until a user decides, a time, an event, or the end of steps. */
 export type WaitingEvent = EventRead & {
   payload: {
     /** Number of pending approvals. */
     approvals: number;
-    /** The reason to wait: `approval`, or `steps` of a flow. */
+    /** The reason to wait: `approval`, `sleep`, `event`, or `steps` of a flow. */
     reason: string;
+    /** When the job continues at the latest, if it sleeps or its wait for an event has a time limit. */
+    until?: string;
   };
   type: "waiting";
 };
@@ -5486,6 +5585,44 @@ export class Api {
   }
 
   /**
+   * List events
+   *
+   * List the events of the project, newest first. Old events are deleted after the retention period.
+   *
+   * A restricted key needs `events:read`.
+   */
+  listEvents(given: {
+      /** Only events of this type. */
+      type?: string | null;
+      /** Maximum rows per page. */
+      limit?: number;
+      /** Cursor from the `Link` header of the previous page. */
+      cursor?: string | null;
+    } = {}, options: CallOptions = {}): Promise<ProjectEventRead[]> {
+    return this.transport.json("GET", "/v1/events", {
+      query: { type: given.type, limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
+   * Send an event
+   *
+   * Send an event to the project. Jobs continue that wait for it.
+   *
+   * A wait receives events that arrive after its job was submitted, also before the wait starts. With an `id`, the
+   * request can be repeated: the event is stored once.
+   *
+   * A restricted key needs `events:send`.
+   */
+  sendEvent(given: {
+      body: EventCreate;
+    }, options: CallOptions = {}): Promise<Response> {
+    return this.transport.response("POST", "/v1/events", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
    * Get analysis
    *
    * Report that Hindsight is not available.
@@ -5828,6 +5965,8 @@ export class Api {
    *
    * Create a job that continues the run of an agent after one of its steps, with the changes that you request.
    *
+   * A fork of a function starts with the stored results of its first durable steps.
+   *
    * A restricted key needs `jobs:submit` and `jobs:read_own`.
    */
   forkJob(given: {
@@ -5903,6 +6042,19 @@ export class Api {
       job_id: string;
     }, options: CallOptions = {}): Promise<SpanRead[]> {
     return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/spans`, {}, options);
+  }
+
+  /**
+   * Durable steps of a job
+   *
+   * List the durable steps of a function in the order in which they started, and what the job waits for.
+   *
+   * A restricted key needs `jobs:read_own`.
+   */
+  listJobSteps(given: {
+      job_id: string;
+    }, options: CallOptions = {}): Promise<DurableStepRead[]> {
+    return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/steps`, {}, options);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { JobError, JobTimeout } from "./errors.js";
-import { Api, type EventRead, type JobCreate, type JobRead } from "./generated.js";
+import { Api, type EventRead, type JobCreate, type JobRead, type ProjectEventRead } from "./generated.js";
 import { type Delta, follow, type StreamOptions } from "./stream.js";
 import { type CallOptions, escapedPath, newKey, PAUSES_MS, pause, Transport } from "./transport.js";
 
@@ -125,6 +125,14 @@ export class Puras {
   /** Cancel a job: immediately while it is queued, within seconds while it runs. */
   async cancel(jobId: string): Promise<JobRead> {
     return await this.transport.json("POST", jobPath(jobId, "/cancel"), { repeatable: true });
+  }
+
+  /**
+   * Send an event to the project: jobs continue that wait for it. A second event with the same `id` is not stored;
+   * without an `id`, each call sends a new event.
+   */
+  async sendEvent(type: string, data: unknown = null, id: string = newKey()): Promise<ProjectEventRead> {
+    return await this.transport.json("POST", "/v1/events", { body: { type, data, id }, repeatable: true });
   }
 
   /** Rate the result with -1, 0 or 1. A later rating of the same user replaces the earlier one. */

@@ -1,7 +1,7 @@
 """The results of the tools: the fields of the API that agents need."""
 
 from puras_mcp.shapes.base import Done, Shape
-from puras_mcp.shapes.jobs import Approval, Event, Job, JobDetail, Jobs, Span, Spans, Tail
+from puras_mcp.shapes.jobs import Approval, Event, Job, JobDetail, Jobs, SentEvent, Span, Spans, Tail
 from puras_mcp.shapes.keeping import (
     Balance,
     Configuration,
@@ -49,6 +49,7 @@ __all__ = [
     "Pushed",
     "Secret",
     "Secrets",
+    "SentEvent",
     "Shape",
     "Signed",
     "Skill",

@@ -21,6 +21,14 @@ class Approval(Shape):
     expires_at: str
 
 
+class SentEvent(Shape):
+    """An event of the project."""
+
+    id: str
+    type: str
+    received_at: str
+
+
 class Job(Shape):
     """A job of a skill."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -10,7 +11,7 @@ from puras_mcp.api import Api, segment
 from puras_mcp.cutting import fit, part
 from puras_mcp.offer import READ, REMOVE, RUN, Offer
 from puras_mcp.paging import by_cursor
-from puras_mcp.shapes import Approval, Job, JobDetail, Jobs, Span, Spans
+from puras_mcp.shapes import Approval, Job, JobDetail, Jobs, SentEvent, Span, Spans
 from puras_mcp.tools.about import Cursor, JobId, Limit, SkillName, Skillpack, Version
 from puras_mcp.world import Call, api_of
 
@@ -152,6 +153,23 @@ async def approve(
     return Approval(**found)
 
 
+async def send_event(
+    call: Call,
+    type: Annotated[str, Field(description="Type of the event, such as `invoice.paid`.", max_length=200)],  # noqa: A002
+    data: Annotated[Any, Field(description="JSON data of the event, up to 64 KiB.")] = None,
+    id: Annotated[  # noqa: A002
+        str,
+        Field(description="An ID; a second event with it is not stored. Empty: a new ID.", max_length=200),
+    ] = "",
+) -> SentEvent:
+    """Send an event to the project. Jobs continue that wait for it with `wait_for_event`.
+
+    A job that waits names the type of the event in its `next`.
+    """
+    body = {"type": type, "data": data, **({"id": id} if id else {})}
+    return SentEvent(**await api_of(call).send("POST", "/v1/events", body=body))
+
+
 async def detail(api: Api, job: dict[str, Any]) -> JobDetail:
     """Return a job for a result: shortened, with the pending approvals and the next step."""
     fitted = fit({"inputs": job["inputs"], "result": job["result"], "outputs": job["outputs"]})
@@ -166,7 +184,14 @@ async def detail(api: Api, job: dict[str, Any]) -> JobDetail:
         pending = await api.get("/v1/approvals", status="pending", job_id=job["id"])
         approvals = [Approval(**{**one, "input": fit(one["input"]).value}) for one in pending]
     return JobDetail(
-        **{**job, **long, "outputs": outputs, "approvals": approvals, "cuts": fitted.cuts, "next": _next(job)}
+        **{
+            **job,
+            **long,
+            "outputs": outputs,
+            "approvals": approvals,
+            "cuts": fitted.cuts,
+            "next": _next(job, approvals),
+        }
     )
 
 
@@ -175,7 +200,9 @@ def has_ended(job: dict[str, Any]) -> bool:
     return job["status"] in _ENDED
 
 
-def _next(job: dict[str, Any]) -> str:
+def _next(job: dict[str, Any], approvals: Sequence[Approval]) -> str:
+    if job["status"] == "waiting" and not approvals:
+        return f"The job waits {job['waiting_reason']}. `send_event` sends an event."
     if job["status"] == "waiting":
         return "A user must decide: show `approvals`, then call `approve`."
     if not has_ended(job):
@@ -193,4 +220,5 @@ LOCAL = HOSTED = (
     Offer(replay_job, "Replay a job", RUN),
     Offer(get_spans, "Read the steps of a job", READ),
     Offer(approve, "Approve or reject a call", RUN),
+    Offer(send_event, "Send an event", RUN),
 )

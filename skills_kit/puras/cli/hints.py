@@ -14,6 +14,8 @@ _COMMANDS: Final = {
     "GET /v1/deployments/{deployment}/bundle": "puras pull VERSION",
     "POST /v1/drive/upload": "puras drive cp",
     "DELETE /v1/drive/files/…": "puras drive rm",
+    "GET /v1/events": "puras events ls",
+    "POST /v1/events": "puras events send",
     "GET /v1/jobs": "puras jobs",
     "POST /v1/jobs": "puras run",
     "GET /v1/me": "puras whoami",

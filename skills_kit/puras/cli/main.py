@@ -15,6 +15,7 @@ from puras.cli import (
     deployments,
     drive,
     evals,
+    events,
     exits,
     jobs,
     local,
@@ -64,7 +65,19 @@ def parser() -> ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"puras {__version__}")
     commands = whole.add_subparsers(metavar="COMMAND", required=True, title="commands")
-    for part in (account, starting, deployments, jobs, approvals, local, drive, secrets, prices, evals):
+    for part in (
+        account,
+        starting,
+        deployments,
+        jobs,
+        approvals,
+        events,
+        local,
+        drive,
+        secrets,
+        prices,
+        evals,
+    ):
         part.add(commands)
     completion.add(commands, parser)
     return whole

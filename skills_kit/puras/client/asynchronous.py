@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
 from puras.client.batch import MapResult
-from puras.client.shapes import Event, Feedback, Job, JobOptions
+from puras.client.shapes import Event, Feedback, Job, JobOptions, ProjectEvent
 from puras.client.synchronous import Client
 from puras.client.transport import PAUSES_S
 from puras.renamed import renamed_parameters
@@ -158,6 +158,12 @@ class AsyncClient:
     async def cancel(self, job_id: str) -> Job:
         """See `Client.cancel`."""
         return await self._in_thread(partial(self._client.cancel, job_id))
+
+    async def send_event(
+        self, event_type: str, data: object = None, *, event_id: str | None = None
+    ) -> ProjectEvent:
+        """See `Client.send_event`."""
+        return await self._in_thread(partial(self._client.send_event, event_type, data, event_id=event_id))
 
     async def feedback(
         self, job_id: str, *, rating: int, comment: str | None = None, end_user_id: str | None = None

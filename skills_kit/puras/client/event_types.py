@@ -65,16 +65,18 @@ class RequeuedEvent(_Event):
 
 
 class WaitingPayload(TypedDict):
-    """The job waits without a worker: until a user decides, or for the steps of a flow."""
+    """The job waits without a worker: until a user decides, a time, an event, or the end of steps."""
 
     reason: str
-    """The reason to wait: `approval`, or `steps` of a flow."""
+    """The reason to wait: `approval`, `sleep`, `event`, or `steps` of a flow."""
     approvals: int
     """Number of pending approvals."""
+    until: NotRequired[str]
+    """When the job continues at the latest, if it sleeps or its wait for an event has a time limit."""
 
 
 class WaitingEvent(_Event):
-    """The job waits without a worker: until a user decides, or for the steps of a flow."""
+    """The job waits without a worker: until a user decides, a time, an event, or the end of steps."""
 
     type: Literal["waiting"]
     payload: WaitingPayload
@@ -244,6 +246,56 @@ class DriveDeletedEvent(_Event):
 
     type: Literal["drive_deleted"]
     payload: DriveDeletedPayload
+
+
+class StepStartedPayload(TypedDict):
+    """A durable step started to run."""
+
+    name: str
+    """Name of the step."""
+    kind: str
+    """`step`, `sleep`, `event` (a wait for an event) or `emit`."""
+    branch: str
+    """The branch of `parallel` that runs the step; empty for the function itself."""
+    position: int
+    """Number of the step in its branch, from 1."""
+
+
+class StepStartedEvent(_Event):
+    """A durable step started to run."""
+
+    type: Literal["step_started"]
+    payload: StepStartedPayload
+
+
+class StepFinishedPayload(TypedDict):
+    """A durable step ended, and its outcome is stored."""
+
+    name: str
+    """Name of the step."""
+    kind: str
+    """`step`, `sleep`, `event` (a wait for an event) or `emit`."""
+    branch: str
+    """The branch of `parallel` that ran the step; empty for the function itself."""
+    position: int
+    """Number of the step in its branch, from 1."""
+    status: str
+    """`finished` or `failed`."""
+    duration_ms: float
+    """Its duration, with all calls of the function and the pauses between them."""
+    tries: NotRequired[int]
+    """How often the function was called, if more than once."""
+    error: NotRequired[str]
+    """The error of a failed step."""
+    event_id: NotRequired[str]
+    """ID of the event that was received or sent."""
+
+
+class StepFinishedEvent(_Event):
+    """A durable step ended, and its outcome is stored."""
+
+    type: Literal["step_finished"]
+    payload: StepFinishedPayload
 
 
 class EnvironmentPayload(TypedDict):
@@ -891,6 +943,8 @@ JobEvent = (
     | LogEvent
     | ProgressEvent
     | DriveDeletedEvent
+    | StepStartedEvent
+    | StepFinishedEvent
     | EnvironmentEvent
     | SandboxEvent
     | FunctionStartEvent

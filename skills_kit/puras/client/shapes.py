@@ -65,6 +65,16 @@ class Event(TypedDict):
     payload: dict[str, Any]
 
 
+class ProjectEvent(TypedDict):
+    """An event of a project, for which jobs wait."""
+
+    id: str
+    type: str
+    data: Any
+    sent_by: str
+    received_at: str
+
+
 class Feedback(TypedDict):
     """A rating of a job."""
 

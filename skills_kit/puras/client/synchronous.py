@@ -11,7 +11,7 @@ from puras.client.batch import Batch
 from puras.client.errors import JobError, JobTimeout
 from puras.client.messages import Body, Request, new_key
 from puras.client.routes import Routes
-from puras.client.shapes import ENDS, Event, Feedback, Job, JobOptions
+from puras.client.shapes import ENDS, Event, Feedback, Job, JobOptions, ProjectEvent
 from puras.client.streams import EventStream
 from puras.renamed import renamed_parameters
 
@@ -176,6 +176,23 @@ class Client(Routes):
         """Cancel a job: immediately while it is queued, within seconds while it runs."""
         job: Job = self.request("POST", f"/v1/jobs/{_segment(job_id)}/cancel", is_repeatable=True)
         return job
+
+    def send_event(
+        self, event_type: str, data: object = None, *, event_id: str | None = None
+    ) -> ProjectEvent:
+        """Send an event to the project: jobs continue that wait for it with `puras.wait_for_event`.
+
+        Args:
+            event_type: The type of the event, such as `invoice.paid`.
+            data: JSON data, up to 64 KiB.
+            event_id: An ID of the sender; a second event with it is not stored. Default: a new ID for each call.
+
+        Raises:
+            PurasAPIError: The server rejected the request or did not respond.
+        """
+        body = {"type": event_type, "data": data, "id": new_key() if event_id is None else event_id}
+        sent: ProjectEvent = self.request("POST", "/v1/events", body=body, is_repeatable=True)
+        return sent
 
     def feedback(
         self, job_id: str, *, rating: int, comment: str | None = None, end_user_id: str | None = None

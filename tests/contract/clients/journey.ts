@@ -54,6 +54,9 @@ const left = caught(async () => {
 results.left = ((await left) as Error).name;
 await client.cancel(slow.id);
 
+const sent = await client.sendEvent("invoice.paid", { n: 1 }, "typescript-event");
+results.sent = (await client.sendEvent("invoice.paid", { n: 1 }, "typescript-event")).received_at === sent.received_at;
+
 if (cutAddress) {
   // Use one connection for each request, so that each request has its own cut.
   const alone = ((url: string, init: RequestInit) =>

@@ -106,6 +106,7 @@ def test_the_client_works_also_with_broken_connections(
         "downloaded": 3,
         "once": True,
         "left": "AbortError",
+        "sent": True,
         "streamed": True,
     }
 

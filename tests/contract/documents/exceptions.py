@@ -65,6 +65,11 @@ NOT_RUN: Final = (
         "puras-studio prices --refresh",
         "downloads prices; tests/unit/models/test_model_prices.py compares those of the package",
     ),
+    NotRun(
+        "guides/models",
+        "puras prices set gpt/5",
+        "needs a key of a provider; tests/integration/providers/test_provider_prices.py sends the same requests",
+    ),
     NotRun("guides/openai-sdk", 'import OpenAI from "openai"', _NPM),
     NotRun("guides/openai-sdk", 'from "@ai-sdk/openai"', _NPM),
     NotRun("reference/mcp", "--transport http", "needs Claude Code; test_snippets.py does what it stores"),

@@ -130,7 +130,10 @@ def _template(name: str) -> Guide:
     return done
 
 
-GUIDES |= {f"skills_kit/templates/{name}/README": _template(name) for name in ("desk", "figures", "starter")}
+GUIDES |= {
+    f"skills_kit/templates/{name}/README": _template(name)
+    for name in ("desk", "durable", "figures", "starter")
+}
 
 
 @guide("reference/python-client")
@@ -278,6 +281,19 @@ def _flow_yaml(reader: Reader) -> None:
     own = {path: text for path, text in page.items() if path.startswith("skills/")}
     reader.push({**own, **files})
     assert _approval_of_flow(reader)
+
+
+@guide("guides/durable-steps")
+def _durable_steps(reader: Reader) -> None:
+    reader.push(reader.files())
+    reader.environment["JOB"] = reader.client.submit("durable_import", {"orders": [1, 2, 3]})["id"]
+    eventually(lambda: reader.get(f"/v1/jobs/{reader.environment['JOB']}/steps"), 60, "the first step")
+    assert '"name":"load"' in reader.shell().replace(" ", "")
+    assert "'paid_by': 'Ada'" in reader.python()
+    jobs = reader.get("/v1/jobs", skill="durable_import")
+    assert len(jobs) == 4
+    for job in jobs:
+        assert reader.client.wait(job["id"])["result"] == {"imported": 3, "paid_by": "Ada"}
 
 
 @guide("guides/fork-jobs")

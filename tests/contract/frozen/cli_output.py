@@ -45,6 +45,8 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "drive ls": (),
     "drive cp": ("pack/tally/main.py", "drive:main.py"),
     "drive rm": ("main.py", "--yes"),
+    "events send": ("invoice.paid", "--data", "{}", "--id", "e1"),
+    "events ls": ("--type", "invoice.paid"),
     "secrets set": ("TOKEN=value",),
     "secrets ls": (),
     "secrets rm": ("TOKEN", "--yes"),

@@ -59,6 +59,7 @@ CALLS: Final[dict[str, tuple[str, tuple[Any, ...], dict[str, Any], list[Planned]
     "stream with deltas": ("stream", (ID,), {"after": 1, "deltas": True}, []),
     "cancel": ("cancel", (ID,), {}, []),
     "feedback": ("feedback", (ID,), {"rating": -1, "comment": "No.", "end_user_id": "ada"}, []),
+    "send event": ("send_event", ("invoice.paid", {"n": 1}), {"event_id": "e1"}, []),
     "map": ("map", ("tally", [{"upto": 1}, {"upto": 2}]), {"concurrency": 1, "idempotency_key": "all"}, []),
     "map with a budget": ("map", ("tally", [{"upto": 1}]), {"concurrency": 1, "budget_usd": 0.5}, []),
     "upload": ("upload", (b"abc",), {"name": "a b.txt"}, []),

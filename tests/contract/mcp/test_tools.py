@@ -24,7 +24,7 @@ NAMES = {
         "drive_url",
         "get_balance",
     ),
-    *("get_usage", "replay_job", "get_spans", "approve", "run_eval", "init_project", "docs"),
+    *("get_usage", "replay_job", "get_spans", "approve", "send_event", "run_eval", "init_project", "docs"),
 }
 
 
@@ -247,3 +247,12 @@ async def test_links_and_paths_outside_of_the_root_are_rejected(project: Project
         for path in (outside, inside / "link.txt"):
             assert "PURAS_MCP_ROOT" in await refusal(client, "drive_upload", file=str(path))
         assert "PURAS_MCP_ROOT" in await refusal(client, "init_project", project_dir=str(tmp_path / "new"))
+
+
+async def test_an_event_is_sent_once(project: Project) -> None:
+    async with project.over_stdio() as client:
+        arguments = {"type": "invoice.paid", "data": {"n": 1}, "id": "one"}
+        first = await call(client, "send_event", **arguments)
+        assert await call(client, "send_event", **arguments) == first
+        assert (first["id"], first["type"]) == ("one", "invoice.paid")
+        assert await refusal(client, "send_event", **{**arguments, "data": 2})

@@ -242,6 +242,7 @@ def _requests(scene: Scene) -> Iterator[AuditedRequest]:
     yield AuditedRequest(f"PATCH {route}", one, "schedule.changed", {"json": {"cron": "@weekly"}})
     yield AuditedRequest(f"POST {route}/run", f"{one}/run", "schedule.run_asked")
     yield AuditedRequest(f"DELETE {route}", one, "schedule.deleted")
+    yield AuditedRequest("POST /v1/events", "/v1/events", "event.sent", {"json": {"type": "paid"}})
     yield AuditedRequest(
         "POST /v1/skillpacks", "/v1/skillpacks", "skillpack.created", {"json": {"name": "Side"}}
     )

@@ -37,6 +37,7 @@ OWN_JOBS = {
     ("GET", "/v1/jobs/{job_id}/outputs"),
     ("GET", "/v1/jobs/{job_id}/receipt"),
     ("GET", "/v1/jobs/{job_id}/spans"),
+    ("GET", "/v1/jobs/{job_id}/steps"),
     ("GET", "/v1/jobs/{job_id}/steps/{step}"),
     ("GET", "/v1/jobs/{job_id}/stream"),
     ("POST", "/v1/jobs"),

@@ -15,7 +15,9 @@ import psycopg
 import pytest
 
 from backend.embedded import postgres, valkey
+from benchmarks import home_template
 from benchmarks.client import Client
+from benchmarks.instance import free_port
 from tests.integration.operations.instances import READY_S, Up, eventually
 
 RECOVERY_S = 30.0  # the promise is 10 s on a host that is not busy with tests
@@ -26,7 +28,12 @@ PARTS = {
     "API and studio": ("-m studio.serve",),
     "pool": ("-m workers.pool",),
     "worker": ("-m workers.main", "dramatiq"),
+    "fork server": ("-m backend.operations.up.fork_server",),
 }
+STARTS_A_THREAD = """
+import threading, time
+threading.Thread(target=time.sleep, args=[600], daemon=True).start()
+"""
 SLOW = {
     "skills/slow/skill.yaml": b"""\
 entrypoint: main.py:run
@@ -46,6 +53,20 @@ def test_killed_process_is_replaced(running: Up, part: str) -> None:
         os.kill(pid, signal.SIGKILL)
     eventually(lambda: bool(running.processes(*PARTS[part]) - before), RECOVERY_S, f"{part} has a successor")
     eventually(running.is_ready, RECOVERY_S, "the instance is ready again")
+
+
+def test_killed_fork_server_does_not_affect_other_processes(running: Up) -> None:
+    eventually(running.is_ready, RECOVERY_S, "the instance is ready")
+    (server,) = running.processes(*PARTS["fork server"])
+    others = {part: running.processes(*words) for part, words in PARTS.items() if part != "fork server"}
+    os.kill(server, signal.SIGKILL)
+    eventually(
+        lambda: running.processes(*PARTS["fork server"]) not in (set(), {server}),
+        RECOVERY_S,
+        "it has a successor",
+    )
+    assert running.is_ready()
+    assert {part: running.processes(*PARTS[part]) for part in others} == others
 
 
 @pytest.mark.parametrize("server", [postgres, valkey], ids=["PostgreSQL", "Valkey"])
@@ -84,6 +105,23 @@ def test_failed_greeting_is_restarted_and_ends_nothing(up: Up) -> None:
     eventually(lambda: up.log.count(link) == 2, 20, "the second start prints the link, too")
     assert up.is_ready()
     assert not up.has_ended()
+
+
+def test_processes_that_cannot_be_forked_are_executed_and_replaced(up: Up, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(STARTS_A_THREAD, encoding="utf-8")
+    up.settings = {"PYTHONPATH": str(tmp_path), "PURAS_WORKER_HEALTH_PORT": str(free_port())}
+    home_template.fill(up.home, up.environment)
+    up.start()
+    up.wait_ready()
+    assert "the fork server failed; processes start without it" in up.log
+    assert "the imported modules have started threads; processes are executed, not forked" in up.log
+    for part in ("worker", "API and studio"):
+        before = up.processes(*PARTS[part])
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: bool(up.processes(*PARTS[part]) - before), RECOVERY_S, f"{part} has a successor")  # noqa: B023
+    eventually(lambda: probe(up, "ready")[0] == 200, RECOVERY_S, "the worker claims jobs")
+    eventually(up.is_ready, RECOVERY_S, "the instance is ready again")
 
 
 @pytest.mark.slow  # 30 seconds of failures

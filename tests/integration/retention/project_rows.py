@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.authoring.drafts.tables import Draft, DraftFile
 from backend.authoring.notebooks.tables import NotebookCell, NotebookKernel
 from backend.core.clock import now
+from backend.execution.waits.tables import ProjectEvent
 from backend.identity.webhook_outbox.tables import Webhook, WebhookDelivery
 from backend.marketplace.tables import Listing, ListingCaller, ListingVersion
 from tests.factories.tenants import Tenant
@@ -63,6 +64,13 @@ async def store_notebook(session: AsyncSession, tenant: Tenant, job_id: UUID) ->
         NotebookCell(
             kernel_id=job_id, project_id=tenant.project_id, number=1, cell="a", code="1", status="ok"
         )
+    )
+
+
+def event_of(tenant: Tenant) -> ProjectEvent:
+    """Return an event of the project."""
+    return ProjectEvent(
+        project_id=tenant.project_id, id="one", type="paid", data={}, sent_by="test", received_at=now()
     )
 
 

@@ -48,6 +48,7 @@ from backend.tables import metadata
 from tests.factories.tenants import Tenant, make_job, make_tenant
 from tests.integration.retention.project_rows import (
     delivery_of,
+    event_of,
     store_draft_and_listing,
     store_memory,
     store_notebook,
@@ -230,7 +231,7 @@ async def test_nothing_is_deleted_during_a_backup(
         assert (await rows_of(database, tenant.project_id))["jobs"] == 1
 
 
-UNFILLED = {"job_queue", "schedule_runs", "feedback", "usage_events", "approvals"}
+UNFILLED = {"job_queue", "job_waits", "schedule_runs", "feedback", "usage_events", "approvals"}
 """Tables that need no row of this project for the test: their rows are deleted with its jobs."""
 
 
@@ -306,6 +307,7 @@ async def create_full_project(database: Database, *, running: int = 0, queued: i
         (claimed,) = await claim(session, worker_id=uuid4(), lane="default", limit=1)
         await finish(session, claimed, AttemptResult("succeeded", result={}), [])
         await store_notebook(session, tenant, claimed.job_id)
+        session.add(event_of(tenant))
     for number in range(running + queued):
         async with database.transaction() as session:
             await make_job(session, tenant)

@@ -19,6 +19,8 @@ from backend.execution.jobs.attempts.claim import claim
 from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.tables import Job
 from backend.execution.journal.tables import JournalEntry
+from backend.execution.steps.tables import JobStep
+from backend.execution.waits.tables import JobWait, ProjectEvent
 from backend.housekeeping import clean_up
 from backend.identity.auth import audit
 from backend.identity.tables import AuditRow
@@ -110,6 +112,72 @@ async def test_conversations_of_agents_are_deleted_with_the_events(
     await clean_up_completely(database, storage, rules(events=90 * DAY))
     async with database.transaction() as session:
         assert set((await session.scalars(select(JournalEntry.job_id))).all()) == {recent}
+
+
+async def test_steps_are_deleted_with_the_events_of_their_job(
+    database: Database, storage: LocalStorage
+) -> None:
+    tenant = await create_tenant(database)
+    old = await create_job(database, tenant, created=now() - 100 * DAY, finished=now() - 99 * DAY)
+    recent = await create_job(database, tenant, created=now() - 100 * DAY, finished=now() - DAY)
+    fields: dict[str, Any] = {
+        "branch": "",
+        "name": "a",
+        "occurrence": 1,
+        "kind": "step",
+        "status": "finished",
+    }
+    async with database.transaction() as session:
+        session.add_all(
+            JobStep(
+                **fields,
+                job_id=job_id,
+                position=position,
+                attempt=1,
+                retries=0,
+                tries=1,
+                started_at=now() - 100 * DAY,
+            )
+            for job_id in (old, recent)
+            for position in (1, 2)
+        )
+    await clean_up_completely(database, storage, rules(events=90 * DAY))
+    async with database.transaction() as session:
+        assert set((await session.scalars(select(JobStep.job_id))).all()) == {recent}
+
+
+async def test_events_of_projects_stay_while_a_job_has_to_read_them(
+    database: Database, storage: LocalStorage
+) -> None:
+    tenant = await create_tenant(database)
+    waiting = await create_job(database, tenant, created=now(), finished=None)
+    ended = await create_job(database, tenant, created=now() - 9 * DAY, finished=now() - 8 * DAY)
+    async with database.transaction() as session:
+        events = [
+            ProjectEvent(
+                project_id=tenant.project_id, id=str(n), type="x", data=n, sent_by="test", received_at=at
+            )
+            for n, at in enumerate((now() - 8 * DAY, now() - 8 * DAY, now()))
+        ]
+        session.add_all(events)
+        await session.flush()
+        for job_id, event in ((waiting, events[0]), (ended, events[1])):
+            session.add(
+                JobWait(
+                    project_id=tenant.project_id,
+                    job_id=job_id,
+                    key=":1",
+                    name="x",
+                    kind="event",
+                    event_type="x",
+                    event_seq=event.seq,
+                    created_at=now(),
+                )
+            )
+    await clean_up_completely(database, storage, rules(project_events=7 * DAY))
+    async with database.transaction() as session:
+        assert set((await session.scalars(select(ProjectEvent.id))).all()) == {"0", "2"}
+        assert set((await session.scalars(select(JobWait.job_id))).all()) == {waiting}
 
 
 async def test_without_a_rule_everything_stays(database: Database, storage: LocalStorage) -> None:

@@ -38,11 +38,12 @@ NOT_IN_CONTRACT: Final[dict[str, set[str]]] = {
     "context_compacted": {"cleared", "step", "tokens_after", "tokens_before"},
     "forked": {"edits", "inputs", "model", "version"},
     "memory_injected": {"entity_count", "kinds", "memory_ids", "pinned_count"},
-    "model_response": {"blocks_withheld"},
+    "model_response": {"blocks_withheld", "is_estimated"},
     "model_retry": {"model", "of", "reason", "status", "try", "wait_s"},
     "network": {"connections", "received_bytes", "refused", "sent_bytes"},
     "network_refused": {"host", "message", "port", "reason"},
     "rail": {"step", "tool"},
+    "waiting": {"until"},
     "tool_use": {"input_withheld"},
 }
 """Fields of the last release that the scan of its source code did not find. An entry is no longer needed once the next

@@ -13,6 +13,7 @@ from typing import Any, Final, get_args
 import pytest
 
 from backend.core.errors import PurasError
+from backend.core.extras import ExtraMissing
 from backend.core.vault.errors import SecretUnreadable
 from backend.execution.flows import state as flow_state
 from backend.execution.jobs.attempts.retry import after_failure, after_outage
@@ -23,19 +24,21 @@ from backend.generators import job_error_page
 from backend.money.budgets.errors import BudgetUsedUp
 from backend.skills.deployments.errors import DeploymentNotFound, SkillNotFound
 from backend.skills.manifest.types import Backoff, Retries
-from backend.skills.model_catalog.errors import UnknownModel
+from backend.skills.model_catalog.errors import BadProviderKey, UnknownModel
 from backend.storage import errors as storage_errors
 from backend.storage import file_errors
 from tests.contract.frozen.event_sources import EventSources
 from workers import attempt, drives, llm, runners
 from workers.listing_redaction import SAFE_CODES
 from workers.sandbox.guest.child import _VERDICTS
-from workers.sandbox.host.executions.outcome import _CODES_OF_CHILDREN
+from workers.sandbox.host.executions.outcome import _CODES_OF_CHILDREN, SUSPENDED
 from workers.sandbox.isolation.watchdog import Excess
 
 AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 OF_PROCESSES: Final = {"health_port_taken", "sandbox_misplaced"}
 """Codes with which a worker process ends before it claims jobs."""
+INTERNAL: Final = {SUSPENDED}
+"""Codes that the runner of functions replaces, so that no job has them."""
 OF_BACKEND: Final[set[type[PurasError]]] = {
     *(
         ApiKeyEnded,
@@ -64,6 +67,8 @@ OF_BACKEND: Final[set[type[PurasError]]] = {
         file_errors.DriveGrew,
         file_errors.DriveFileLocked,
     ),
+    BadProviderKey,
+    ExtraMissing,
 }
 """Errors of the backend that a step of an attempt lets through, so that they end the job."""
 
@@ -77,7 +82,7 @@ def test_codes_of_the_source_code_are_documented() -> None:
     }
     in_backend = {error.code for error in OF_BACKEND}
     of_flows = {flow_state.STEP_FAILED, flow_state.EXPRESSION_FAILED}
-    assert in_workers | in_backend | of_flows | {"worker_lost"} == {*CODES, *OF_PROCESSES}
+    assert in_workers | in_backend | of_flows | {"worker_lost"} == {*CODES, *OF_PROCESSES, *INTERNAL}
 
 
 def test_errors_that_a_step_of_an_attempt_raises_are_documented() -> None:

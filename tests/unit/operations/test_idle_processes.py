@@ -1,4 +1,4 @@
-"""Processes that are idle for the whole life of an instance load only the libraries that they need."""
+"""Modules of supervisors import only what these need: `up` runs nothing else, nor does a pool that executes workers."""
 
 from __future__ import annotations
 

@@ -54,6 +54,12 @@ def reply(step: int, billed_micros: int) -> tuple[str, dict[str, Any]]:
     }
 
 
+def durable(
+    event: str, name: str, position: int, *, branch: str = "", kind: str = "step", **fields: Any
+) -> tuple[str, dict[str, Any]]:
+    return event, {"name": name, "kind": kind, "branch": branch, "position": position, **fields}
+
+
 STARTED = ("started", {"attempt": 1, "worker": "w"})
 HISTORIES: Final[dict[str, list[tuple[str, dict[str, Any]]]]] = {
     "a function": [
@@ -82,6 +88,25 @@ HISTORIES: Final[dict[str, list[tuple[str, dict[str, Any]]]]] = {
         result("refund", "c", 2),
         reply(3, 10),
         ("succeeded", {"steps": 3}),
+    ],
+    "a function of durable steps": [
+        ("queued", {"skill": "triage"}),
+        STARTED,
+        ("function_start", {"name": "run", "module": "main", "func": "run"}),
+        durable("step_started", "load", 1),
+        durable("step_finished", "load", 1, status="finished", duration_ms=90.0),
+        durable("step_started", "send", 1, branch="1.0"),
+        durable("step_started", "sleep", 1, branch="1.1", kind="sleep"),
+        durable("step_finished", "send", 1, branch="1.0", status="failed", duration_ms=50.0),
+        ("waiting", {"reason": "sleep", "approvals": 0}),
+        ("started", {"attempt": 2, "worker": "w"}),
+        ("function_start", {"name": "run", "module": "main", "func": "run"}),
+        ("resumed", {"from_step": 2}),
+        durable(
+            "step_finished", "sleep", 1, branch="1.1", kind="sleep", status="finished", duration_ms=300.0
+        ),
+        durable("step_started", "last", 2),
+        ("succeeded", {}),
     ],
     "a worker that was lost": [
         ("queued", {"skill": "triage"}),

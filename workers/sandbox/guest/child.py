@@ -256,9 +256,12 @@ def _verdict(error: BaseException) -> tuple[str, str]:
     for applies, code, message in _VERDICTS:
         if applies(error):
             return code, message(error, summary)
-    return "exception", summary
+    # The class is one of the kit, which this process does not import itself.
+    own_code = getattr(type(error), "puras_error_code", None)
+    return next((known for known in _CODES_OF_THE_KIT if known == own_code), "exception"), summary
 
 
+_CODES_OF_THE_KIT: Final = ("step_limit_exceeded", "step_mismatch", "step_outcome_unknown")
 _VERDICTS: Final[tuple[tuple[Callable[[Any], bool], str, Callable[[Any, str], str]], ...]] = (
     (
         lambda error: isinstance(error, values.NotJson),

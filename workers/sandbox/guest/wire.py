@@ -1,7 +1,8 @@
 """Send messages between a worker, a zygote and its children.
 
 `control` (SOCK_SEQPACKET, worker ↔ parent) carries one JSON object a message, some with descriptors.
-`private` (SOCK_STREAM, worker ↔ child) carries one frame to the child (its job) and JSON lines back.
+`private` (SOCK_STREAM, worker ↔ child) carries one frame to the child (its job) and JSON lines back. The last of them
+is the response; lines before it that start with `REQUEST` are requests of the kit, and each answer is a JSON line.
 `events` (SOCK_SEQPACKET, child → worker) carries JSON lines of the kit. Output goes through two pipes.
 """
 
@@ -22,6 +23,8 @@ CONTROL_TYPE: Final = socket.SOCK_SEQPACKET if sys.platform == "linux" else sock
 MAX_CONTROL_BYTES: Final = 64 * 1024
 PRIVATE_FD: Final = 3
 EVENTS_FD: Final = 4
+REQUEST: Final = b'{"type":"request",'
+"""How each request starts, with its spaces, so that the worker recognizes it without decoding the line."""
 MUTE: Final = 86
 """Exit code of a child whose function closed `private`, so that it cannot send its response."""
 DESCRIPTORS_OF_A_CHILD: Final = 4  # private, stdout, stderr, events

@@ -61,6 +61,7 @@ from backend.execution.events.types.services import (
     SubagentStartEvent,
     WebEvent,
 )
+from backend.execution.events.types.steps import StepFinishedEvent, StepStartedEvent
 
 JobEvent = (
     # lifecycle
@@ -76,6 +77,9 @@ JobEvent = (
     | LogEvent
     | ProgressEvent
     | DriveDeletedEvent
+    # steps
+    | StepStartedEvent
+    | StepFinishedEvent
     # environment
     | EnvironmentEvent
     | SandboxEvent
@@ -167,6 +171,8 @@ __all__: Final = [
     "ResumedEvent",
     "SandboxEvent",
     "StartedEvent",
+    "StepFinishedEvent",
+    "StepStartedEvent",
     "StopEvent",
     "SubagentEndEvent",
     "SubagentStartEvent",

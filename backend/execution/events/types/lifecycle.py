@@ -43,13 +43,15 @@ class RequeuedEvent(Event):
 
 @event_type
 class WaitingEvent(Event):
-    """The job waits without a worker: until a user decides, or for the steps of a flow."""
+    """The job waits without a worker: until a user decides, a time, an event, or the end of steps."""
 
     type: ClassVar[Literal["waiting"]] = "waiting"
     reason: str
-    """The reason to wait: `approval`, or `steps` of a flow."""
+    """The reason to wait: `approval`, `sleep`, `event`, or `steps` of a flow."""
     approvals: int
     """Number of pending approvals."""
+    until: str | Omitted = OMITTED
+    """When the job continues at the latest, if it sleeps or its wait for an event has a time limit."""
 
 
 @event_type

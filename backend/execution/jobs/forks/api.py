@@ -49,7 +49,10 @@ async def fork_job(
     *,
     idempotent: IdempotencyDep,
 ) -> Response:
-    """Create a job that continues the run of an agent after one of its steps, with the changes that you request."""
+    """Create a job that continues the run of an agent after one of its steps, with the changes that you request.
+
+    A fork of a function starts with the stored results of its first durable steps.
+    """
     create = partial(service.fork, session, principal, job_id, body)
     return await idempotent.run(
         session, principal, partial(_submit, create, session, principal, context.settings)

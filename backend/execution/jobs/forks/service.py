@@ -37,6 +37,7 @@ from backend.execution.jobs.tables import Job
 from backend.execution.journal import service as journal
 from backend.execution.journal.service import CLEARED_PLACE, OPENING_STEP, Entry
 from backend.execution.journal.turns import KEY as TURN
+from backend.execution.steps import service as durable_steps
 from backend.identity.auth.principal import Principal
 from backend.marketplace.errors import ContentOwnedByPublisher
 from backend.money.pricing import PriceList
@@ -66,7 +67,8 @@ class ForkCreate(Schema):
     model_config = ConfigDict(extra="forbid")
 
     step: int = Field(ge=0, le=10_000)
-    """The last step to copy, with the results of its calls; 0: the first message only."""
+    """The last step to copy, with the results of its calls; 0: the first message only. Of a function, the number of
+    durable steps to copy, in the order of their ends."""
     edits: list[Edit] = Field(default_factory=list, max_length=200)
     """Changes to the copied steps."""
     inputs: dict[str, Any] | None = None
@@ -108,6 +110,8 @@ async def fork(
         raise PromptNotOnKey(
             principal.skill_allowlist
         )  # edited text can make the agent do something else than the skill
+    if (await get_row(session, principal, job_id)).type == "deterministic":
+        return await fork_function(session, principal, job_id, body, prices=prices, max_queued=max_queued)
     _, entries = await _started_run(session, principal, job_id)
     copied = _copied_entries(entries, body)
     spec = await replay_spec(session, principal, job_id, version=body.version, prices=prices)
@@ -130,6 +134,51 @@ async def fork(
     )
     await append_to_queued(session, job_id=new_job_id, events=[NewEvent(forked)])
     return new_job_id
+
+
+async def fork_function(
+    session: AsyncSession,
+    principal: Principal,
+    job_id: UUID,
+    body: ForkCreate,
+    *,
+    prices: PriceList,
+    max_queued: int,
+) -> UUID:
+    """Create a job of the same function that starts with the first durable steps of another job.
+
+    Raises:
+        ContentOwnedByPublisher: The function is that of a listing.
+        Invalid: There are not that many steps, or the request contains changes that functions do not have.
+    """
+    job = await get_row(session, principal, job_id)
+    if job.publisher_id is not None:
+        raise ContentOwnedByPublisher(job_id, job.listing)
+    for name, value in (("edits", body.edits), ("model", body.model)):
+        if value:
+            raise Invalid(
+                f"A function has no conversation, so {name!r} cannot be changed.",
+                [Problem(name, "Leave it out. Change the inputs or the version instead.")],
+            )
+    stored = await durable_steps.count(session, job_id)
+    if body.step > stored:
+        raise Invalid(
+            f"The job has {stored} durable steps with a stored outcome, so {body.step} cannot be copied.",
+            [Problem("step", f"Name a number from 0 to {stored}.")],
+        )
+    spec = await replay_spec(session, principal, job_id, version=body.version, prices=prices)
+    overrides = {} if body.inputs is None else {"inputs": body.inputs}
+    request = spec.request.model_copy(update={**overrides, "source": "fork"})
+    submitted = await submit(session, principal, replace(spec, request=request, max_queued=max_queued))
+    await durable_steps.copy(session, submitted.job_id, from_job_id=job_id, count=body.step)
+    forked = ForkedEvent(
+        from_job_id=str(job_id),
+        from_step=body.step,
+        inputs=body.inputs is not None or OMITTED,
+        version=body.version or OMITTED,
+    )
+    await append_to_queued(session, job_id=submitted.job_id, events=[NewEvent(forked)])
+    return submitted.job_id
 
 
 async def continue_run(
@@ -170,7 +219,7 @@ async def _started_run(session: AsyncSession, principal: Principal, job_id: UUID
     if job.publisher_id is not None:
         raise ContentOwnedByPublisher(job_id, job.listing)
     if job.type != "agentic":
-        raise NotResumable(job_id, "runs a function, which has no steps. Replay it.")
+        raise NotResumable(job_id, "runs a function, which has no conversation. Fork or replay it.")
     read = await journal.read(session, job_id, reserved_micros=0)
     entries = [copied.entry for copied in read.entries if copied.entry.kind in _COPIED]
     if not entries or entries[0].kind != "opening":

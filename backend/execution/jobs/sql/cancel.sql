@@ -1,7 +1,7 @@
 -- Statements that cancel jobs that do not run. `../transitions.py` runs them.
 
 -- name: cancel_pending
--- Cancel a job that is queued or waits for approvals. A running job is cancelled by its worker, which finishes it.
+-- Cancel a job that is queued or waits. A running job is cancelled by its worker, which finishes it.
 with ended as (
   update jobs set status = 'cancelled', error = :error, error_code = 'cancelled', finished_at = clock_timestamp(),
                   cancel_requested_at = now(), event_seq = event_seq + 1
@@ -17,6 +17,8 @@ with ended as (
 ), pending_approval as (
   update approvals p set status = 'cancelled', decided_at = clock_timestamp()
   from ended where p.job_id = ended.id and p.status = 'pending'
+), wait as (
+  delete from job_waits w using ended where w.job_id = ended.id and w.project_id = ended.project_id
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select ended.id, ended.event_seq, e.ts, e.type, e.payload from ended, {event_rows}
@@ -24,7 +26,7 @@ with ended as (
 select project_id, event_seq, parent_job_id, is_step from ended
 
 -- name: cancel_all_pending
--- Cancel all jobs of a project that are queued or wait for approvals.
+-- Cancel all jobs of a project that are queued or wait.
 with ended as (
   update jobs set status = 'cancelled', error = :error, error_code = 'cancelled', finished_at = clock_timestamp(),
                   cancel_requested_at = now(), event_seq = event_seq + 1
@@ -40,6 +42,8 @@ with ended as (
 ), pending_approval as (
   update approvals p set status = 'cancelled', decided_at = clock_timestamp()
   from ended where p.job_id = ended.id and p.status = 'pending'
+), wait as (
+  delete from job_waits w using ended where w.job_id = ended.id and w.project_id = ended.project_id
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select id, event_seq, clock_timestamp(), 'cancelled', jsonb_build_object('by', cast(:who as text)) from ended

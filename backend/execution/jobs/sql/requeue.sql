@@ -139,3 +139,57 @@ with job as (
   update admissions a set parked = a.parked + 1 from job where a.project_id = job.project_id and job.has_slot
 )
 select lane from job
+
+-- name: suspend
+-- Let a running job wait for its rows in `job_waits` without a worker, a place in the window or reserved money.
+with locked as (
+  select id, reserved_micros from jobs
+  where id = :job_id and attempt = :attempt and status = 'running' for update
+), suspended as (
+  update jobs j
+  set status = 'waiting', worker_id = null, started_at = null, reserved_micros = 0, event_seq = j.event_seq + :count
+  from locked where j.id = locked.id
+  returning j.id, j.project_id, j.event_seq, j.cancel_requested_at, locked.reserved_micros,
+            j.parent_job_id is null or j.is_step as has_slot
+), wait as (
+  update job_waits w set is_suspended = true
+  from suspended where w.job_id = suspended.id and w.project_id = suspended.project_id
+), event as (
+  insert into job_events (job_id, seq, ts, type, payload)
+  select s.id, s.event_seq - :count + e.n, e.ts, e.type, e.payload from suspended s, {event_rows}
+), wallet as (
+  update wallets w set reserved_micros = w.reserved_micros - suspended.reserved_micros
+  from suspended where w.project_id = suspended.project_id and suspended.reserved_micros > 0
+  returning 1
+), slot as (
+  update admissions a set admitted = a.admitted - 1
+  from suspended where a.project_id = suspended.project_id and suspended.has_slot
+    and (select count(*) from wallet) >= 0  -- the wallet's row first
+)
+select project_id, event_seq, cancel_requested_at from suspended
+
+-- name: resume_due
+-- Put those waiting jobs of a project back into the queue that have a wait that has ended.
+with due as (
+  select j.id from jobs j
+  where j.project_id = :project_id and j.id = any(:job_ids) and j.status = 'waiting' and exists (
+    select from job_waits w
+    where w.project_id = :project_id and w.job_id = j.id and w.wake_at <= clock_timestamp()
+  )
+  order by j.created_at, j.id for update
+), job as (
+  update jobs j set status = 'queued' from due where j.id = due.id
+  returning j.id, j.project_id, j.lane, j.priority, j.created_at, j.cap_micros, j.losses,
+            j.parent_job_id is null or j.is_step as has_slot
+), wait as (
+  update job_waits w set is_suspended = false from job where w.job_id = job.id and w.project_id = job.project_id
+), queue_entry as (
+  insert into job_queue (job_id, project_id, lane, priority, suspect, submitted_at, cap_micros)
+  select id, project_id, lane, priority, losses >= {quarantine_threshold}, created_at, cap_micros
+  from job where has_slot
+  returning 1
+), slot as (
+  update admissions a set parked = a.parked + (select count(*) from queue_entry)
+  where a.project_id = :project_id and exists (select from queue_entry)
+)
+select id, lane from job

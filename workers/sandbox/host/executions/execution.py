@@ -15,6 +15,7 @@ from backend.core.metrics.instruments import JOB_RUN, SANDBOX_KILLS, SANDBOX_STA
 from backend.core.tracing import spans
 from backend.execution.events.types import OMITTED, LogEvent, SandboxEvent
 from workers.sandbox.egress.network_use import NetworkUse
+from workers.sandbox.guest import wire
 from workers.sandbox.host.executions.outcome import Meter, outcome_of
 from workers.sandbox.host.executions.staged_drive import DRIVE_GONE, DriveMount
 from workers.sandbox.host.runtime import SandboxRuntime
@@ -91,6 +92,8 @@ class Execution:
 def job_of(assignment: Assignment, inputs: dict[str, Any], **variables: str) -> Job:
     """Return the job that a process receives for the assignment."""
     limits = assignment.limits
+    if assignment.requests is not None:
+        variables["PURAS_STEPS_FD"] = str(wire.PRIVATE_FD)
     return Job(
         inputs=inputs,
         environment={
@@ -211,6 +214,9 @@ def _watch(runtime: SandboxRuntime, child: Child, zygote: Zygote, execution: Exe
 
 
 async def _until_end(child: Child, execution: Execution) -> ProcessEnd:
+    handler = execution.assignment.requests
+    if handler is not None:
+        child.on_request = lambda line: handler.receive(line, child)
     try:
         async with asyncio.timeout(execution.timeout_s):
             return await child.run(_traced(execution.job))

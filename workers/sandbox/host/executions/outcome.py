@@ -10,14 +10,26 @@ from typing import Any, Final
 
 from backend.execution.events.types import LogEvent
 from workers.sandbox.guest import wire
-from workers.sandbox.host.zygotes.exit_status import CLOSED, NoResponse, ProcessEnd, Response, Stopped
+from workers.sandbox.host.zygotes.exit_status import (
+    CLOSED,
+    NoResponse,
+    ProcessEnd,
+    Response,
+    Stopped,
+    Suspended,
+)
 from workers.sandbox.isolation.watchdog import Watched
 from workers.types import Failure, Measured, Outcome, Recorder, Success
 
 _PROCESSORS: Final = os.cpu_count() or 1
 _MEMORY_KB: Final = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 10
+SUSPENDED: Final = "suspended"
+"""The code of an execution that waits without a process. It never becomes the error of a job."""
 _CODES_OF_CHILDREN: Final = frozenset(
     {
+        "step_limit_exceeded",
+        "step_mismatch",
+        "step_outcome_unknown",
         "exception",
         "memory_limit",
         "disk_limit",
@@ -58,6 +70,8 @@ def outcome_of(process_end: ProcessEnd, meter: Meter, recorder: Recorder, *, zyg
     """Return the outcome of a job, and record the traceback of its code."""
     if isinstance(process_end, Stopped):
         return Failure(process_end.code, process_end.message, meter.read())
+    if isinstance(process_end, Suspended):
+        return Failure(SUSPENDED, "The job waits without a process.", meter.read())
     if isinstance(process_end, NoResponse):
         return _died(process_end, meter.read(), zygote_is_lost=zygote_is_lost)
     return _outcome_of_response(process_end, meter, recorder)

@@ -61,13 +61,18 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspended:
+    """The worker ended it, since the job waits without a process."""
+
+
+@dataclass(frozen=True, slots=True)
 class UnreadLine:
     """The response of the process, not decoded yet."""
 
     raw: bytes
 
 
-ProcessEnd = Response | NoResponse | Stopped
+ProcessEnd = Response | NoResponse | Stopped | Suspended
 
 
 def is_status(status: object) -> bool:

@@ -27,6 +27,7 @@ from workers.sandbox.host.zygotes.exit_status import (
     NotStarted,
     ProcessEnd,
     Stopped,
+    Suspended,
     UnreadLine,
     response_of,
 )
@@ -42,6 +43,7 @@ _PAUSE_S: Final = 0.005
 _MESSAGES_PER_TURN: Final = 16  # of the kit, from a job that has to wait between turns
 _LARGE_RESPONSE_BYTES: Final = 64 * 1024  # a larger one is read in a thread, which takes up to a second
 _RESPONSE_OVERHEAD_BYTES: Final = 64 * 1024
+_MAX_REQUEST_BYTES: Final = 4 << 20  # the result of a step, whose JSON is a text in the JSON of the request
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,9 @@ class Child:
         self._zygote = zygote
         self.on_started: Callable[[Process], None] | None = None
         """Called with its process when it starts to import the skill itself."""
+        self.on_request: Callable[[bytes], None] | None = None
+        """Called with each request of the running job; without it, the first line of the job is its response."""
+        self._answering = asyncio.Lock()
         self._is_started = False
         self.ready: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[ProcessEnd | UnreadLine] = self._loop.create_future()
@@ -161,6 +166,17 @@ class Child:
     def stop(self, code: str, message: str) -> None:
         """End the process group for a reason that becomes the error of the job."""
         self._end(Stopped(code, message))
+
+    async def answer(self, line: bytes) -> None:
+        """Send the answer to a request; a process that has ended does not receive it."""
+        async with self._answering:
+            if not self._ended.done():
+                with suppress(OSError):
+                    await self._loop.sock_sendall(self._private, line)
+
+    def suspend(self) -> None:
+        """End the process group, since the job continues later in another process."""
+        self._end(Suspended())
 
     @property
     def has_ended(self) -> bool:
@@ -258,11 +274,15 @@ class Child:
             if self._ended.done():  # it is the last line, whatever follows it
                 self._received.clear()
                 return False
-        if len(self._received) > self._max_response_bytes:
+        if len(self._received) > self._max_unread_bytes():
             limit = self._max_response_bytes - _RESPONSE_OVERHEAD_BYTES
             self.stop("output_limit", f"The result is larger than its limit of {limit} bytes as JSON.")
             return False
         return True
+
+    def _max_unread_bytes(self) -> int:
+        is_request = self.on_request is not None and self._received.startswith(wire.REQUEST)
+        return max(self._max_response_bytes, _MAX_REQUEST_BYTES) if is_request else self._max_response_bytes
 
     def _receive_private(self) -> bytes:
         if self.process is not None:
@@ -299,6 +319,8 @@ class Child:
             self.ready.set_result(None)
         elif not self._is_started:
             self._is_started = True
+        elif self.on_request is not None and line.startswith(wire.REQUEST):
+            self.on_request(line)
         else:
             self._end(UnreadLine(line))
 

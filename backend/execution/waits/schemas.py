@@ -1,0 +1,40 @@
+"""Request and response bodies of events of projects."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from backend.core.attribute_docstrings import Schema
+from backend.core.schemas import Text
+from backend.execution.waits.project_events import MAX_ID_CHARACTERS, MAX_TYPE_CHARACTERS
+
+
+class EventCreate(Schema):
+    """Body of `POST /v1/events`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Text = Field(min_length=1, max_length=MAX_TYPE_CHARACTERS)
+    """The type, such as `invoice.paid`. Waits name it."""
+    data: Any = None
+    """JSON data, up to 64 KiB."""
+    id: Text | None = Field(default=None, min_length=1, max_length=MAX_ID_CHARACTERS)
+    """An ID of the sender: a second event with it is not stored. Default: a new ID."""
+
+
+class ProjectEventRead(Schema):
+    """An event of the project."""
+
+    id: str
+    """The ID of the event in the project."""
+    type: str
+    """The type, which waits name."""
+    data: Any
+    """The data of the event."""
+    sent_by: str
+    """The user, the API key or the job (`job:ID`) that sent the event."""
+    received_at: datetime
+    """The time at which the instance received the event."""

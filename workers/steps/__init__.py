@@ -1,0 +1,1 @@
+"""Answer the requests of functions that consist of durable steps."""
