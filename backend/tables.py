@@ -15,6 +15,7 @@ from backend.execution.journal.tables import JournalEntry
 from backend.execution.schedules.tables import Schedule, ScheduleRun
 from backend.execution.steps.tables import JobStep
 from backend.execution.waits.tables import JobWait, ProjectEvent
+from backend.execution.sessions.tables import AgentSession, SessionTurn
 from backend.execution.worker_registry.tables import Worker
 from backend.identity.idempotency.tables import IdempotencyKey
 from backend.identity.tables import (
@@ -39,6 +40,7 @@ from backend.skills.skillpacks.tables import Skillpack
 
 __all__ = [
     "Admission",
+    "AgentSession",
     "ApiKey",
     "Approval",
     "AuditRow",
@@ -84,6 +86,7 @@ __all__ = [
     "ScheduleRun",
     "Secret",
     "Session",
+    "SessionTurn",
     "SetupLink",
     "Skillpack",
     "UsageEvent",
