@@ -100,6 +100,8 @@ class MessageSent(Schema):
     message_id: UUID
     job_id: UUID
     """The job of the turn. While the message is queued, so is the job."""
+    turn: int
+    """Number of the turn, from 1. Frames of the stream with this number belong to it."""
 
 
 class SessionRead(Schema):

@@ -135,7 +135,7 @@ async def send(
     if request.while_running == "interrupt":
         await advance.release_next(session, chat.project_id, chat.id)
     notifications.note(session, notifications.EventNotification(chat.id, turn.number))
-    return MessageSent(message_id=turn.id, job_id=turn.job_id)
+    return MessageSent(message_id=turn.id, job_id=turn.job_id, turn=turn.number)
 
 
 async def cancel(

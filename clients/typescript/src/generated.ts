@@ -2193,6 +2193,8 @@ export interface MessageSent {
   /** The job of the turn. While the message is queued, so is the job. */
   job_id: string;
   message_id: string;
+  /** Number of the turn, from 1. Frames of the stream with this number belong to it. */
+  turn: number;
 }
 
 /** A skill that the key can call. */

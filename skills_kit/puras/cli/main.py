@@ -11,6 +11,7 @@ from puras import __version__
 from puras.cli import (
     account,
     approvals,
+    chat,
     completion,
     deployments,
     drive,
@@ -78,6 +79,7 @@ def parser() -> ArgumentParser:
         prices,
         evals,
     ):
+    for part in (account, starting, deployments, jobs, chat, approvals, local, drive, secrets, prices, evals):
         part.add(commands)
     completion.add(commands, parser)
     return whole

@@ -39,7 +39,7 @@ evals: {dataset: cases.jsonl, graders: [{name: form, kind: schema}]}
 """,
     "skills/graded/main.py": b"def run():\n    return {}\n",
     "skills/graded/cases.jsonl": b'{"inputs": {}}\n',
-    "skills/talk/skill.yaml": b"entrypoint: prompt.md\nmodel: claude/haiku-4-5\n",
+    "skills/talk/skill.yaml": b"entrypoint: prompt.md\ninput_schema: {type: object}\noutput_schema: {type: object}\n",
     "skills/talk/prompt.md": b"You talk.",
 }
 NOT_AUDITED = {
@@ -460,7 +460,7 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
     await world.browser(ada)
     owner.headers["X-Puras-Project"] = str(project.id)
     anonymous.cookies.set("puras_form_8123", "c")
-    files = {"bundle": ("b.zip", pack_files(BUNDLE), "application/zip")}
+    files = {"bundle": ("b.zip", pack_files({**BUNDLE, **GRADED}), "application/zip")}
     first = (await owner.post("/v1/deployments", files=files)).json()
     async with database.transaction() as session:
         await session.execute(text("update wallets set balance_micros = 1000000"))
