@@ -47,6 +47,7 @@ SECTIONS: Final = (
             "guides/agents",
             "guides/call-other-skills",
             "guides/durable-steps",
+            "guides/conversations",
             "guides/approvals",
             "guides/mcp-servers",
             "guides/fork-jobs",

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "react";
-import { callApi } from "../api";
+import { callApi, newKey } from "../api";
 import { Confirm } from "../controls";
 import { Dialog } from "../dialog";
 import { usd } from "../format";
@@ -91,8 +91,13 @@ function Composer({ project, csrf, skill, session, turns, act, onOpen, field }) 
     try { given = inputs.trim() ? JSON.parse(inputs) : {}; } catch (error) { throw { detail: `The inputs are not valid JSON: ${error.message}` }; }
     setBusy(true);
     try {
-      const id = session || (await callApi("POST", "/v1/sessions", { project, csrf, json: { skill } })).id;
-      await callApi("POST", `/v1/sessions/${id}/messages`, { project, csrf, json: { content: text, inputs: given, while_running: whileRunning } });
+      const id = session || (await callApi("POST", "/v1/sessions", { project, csrf, slot: newKey(), json: { skill } })).id;
+      try {
+        await callApi("POST", `/v1/sessions/${id}/messages`, { project, csrf, slot: newKey(), json: { content: text, inputs: given, while_running: whileRunning } });
+      } catch (error) {
+        if (!session) await callApi("DELETE", `/v1/sessions/${id}`, { project, csrf }).catch(() => {}); // no conversation without a message
+        throw error;
+      }
       setText("");
       setInputs("");
       setHasInputs(false);
@@ -110,7 +115,7 @@ function Composer({ project, csrf, skill, session, turns, act, onOpen, field }) 
       {hasInputs && <textarea className="in mono" rows={3} aria-label="Inputs as JSON" placeholder='{"name": "value"}' value={inputs} onChange={(event) => setInputs(event.target.value)} />}
       <div className="row wrap">
         <button type="button" className="btn quiet small" aria-expanded={hasInputs} onClick={() => setHasInputs(!hasInputs)}>Inputs</button>
-        <span className="t3 grow">{running ? "A turn is running: the message is sent after it." : "Enter to send, Shift+Enter for a new line"}</span>
+        <span className="t3 grow chat-hint">{running ? "A turn is running: the message is sent after it." : "Enter to send, Shift+Enter for a new line"}</span>
         {running && <button type="button" className="btn" onClick={() => act(() => callApi("POST", `/v1/sessions/${session}/cancel`, { project, csrf }))}>Stop</button>}
         {running && <button type="button" className="btn" disabled={isBusy || !text.trim()} onClick={() => send("interrupt")}>Interrupt and send</button>}
         <button className="btn pri" disabled={isBusy || !(text.trim() || inputs.trim())}>{isBusy && <span className="spin" />}{running ? "Queue" : "Send"}</button>

@@ -12,15 +12,15 @@ from backend.core.db.engine import AnySession
 from backend.execution.sessions.history import reply_text, shown_file
 from backend.execution.sessions.schemas import MessageRead
 
-# The job decides about a turn whose reply is not stored yet: `advance` stores it soon after its end.
+# A turn has no reply until `advance` has stored it, soon after the end of the job: the text of a canceled one is then
+# known.
 _TURNS: Final = text("""
 select t.id, t.number, t.job_id, t.content, t.inputs, t.files, t.partial, t.created_at,
        coalesce(t.status, j.status, 'failed') as status,
-       case when t.ended_at is null then j.result else t.reply end as reply,
-       coalesce(t.error, j.error) as error, coalesce(t.error_code, j.error_code) as error_code,
+       t.reply, t.error, t.error_code,
        coalesce(j.deployment_version, t.version) as version,
        coalesce(j.cost_micros + j.called_cost_micros, t.cost_micros) as cost_micros,
-       coalesce(t.ended_at, j.finished_at) as ended_at
+       t.ended_at
 from session_turns t left join jobs j on j.id = t.job_id and j.project_id = t.project_id
 where t.project_id = :project_id and t.session_id = :session_id and t.number > :after
 order by t.number limit :limit

@@ -19,13 +19,16 @@ from backend.core.db.connections import DatabaseUnavailable
 from backend.core.db.engine import Database
 from backend.core.errors import Invalid, Problem
 from backend.core.metrics.instruments import STREAM_FOLLOWERS
-from backend.core.wakeups import WakeUpListener
+from backend.core.wakeups import Subscription, WakeUpListener
 from backend.execution.events.follow import END, HEARTBEAT_S, PAGE, REREAD_S, RETRY_MS, DeltaRead, follow
 from backend.execution.events.queries import MAX_SEQ, read_after
 from backend.execution.events.schemas import EventRead
+from backend.execution.jobs.status import TERMINAL
 from backend.execution.sessions.queries import reply_message, turns_after, user_message
 from backend.execution.sessions.schemas import MessageRead
 
+SETTLED_WITHIN_S: Final = 0.2
+"""The interval between two reads of a turn whose job has ended and whose reply is not stored yet."""
 _ID: Final = re.compile(r"([0-9]{1,9})\.([0-9]{1,10}|end)")
 
 
@@ -80,7 +83,8 @@ async def stream(
         while True:
             row = await _next_turn(database, session, position.turn)
             if row is not None:
-                async with aclosing(_turn(database, wakeups, session, row, position.seq)) as frames:
+                turn = _turn(database, wakeups, session, row, position.seq, subscription=subscription)
+                async with aclosing(turn) as frames:
                     async for frame in frames:
                         yield frame
                 position = Position(row.number + 1)
@@ -108,13 +112,19 @@ async def _next_turn(database: Database, session: Followed, number: int) -> Any:
 
 
 async def _turn(
-    database: Database, wakeups: WakeUpListener, session: Followed, row: Any, seq: int
+    database: Database,
+    wakeups: WakeUpListener,
+    session: Followed,
+    row: Any,
+    seq: int,
+    *,
+    subscription: Subscription,
 ) -> AsyncGenerator[bytes, None]:
     """Iterate over the frames of one turn after an event, until its reply."""
     if seq < 0:
         yield _message_frame(f"{row.number}.0", user_message(row))
         seq = 0
-    frames = _live(database, wakeups, row, seq) if row.ended_at is None else _stored(database, row, seq)
+    frames = _stored(database, row, seq) if row.status in TERMINAL else _live(database, wakeups, row, seq)
     async with aclosing(frames):
         async for frame in frames:
             yield frame
@@ -124,6 +134,7 @@ async def _turn(
         if ended.ended_at is not None:
             yield _message_frame(f"{row.number}.end", reply_message(ended))
             return
+        await subscription.wait(SETTLED_WITHIN_S)
 
 
 async def _live(

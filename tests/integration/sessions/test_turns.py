@@ -10,6 +10,7 @@ import pytest
 
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import Agents, CountingTool
+from tests.integration.openai_api.conftest import BUNDLE, TALKER
 from tests.integration.sessions.conftest import said, started
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -120,3 +121,30 @@ async def test_failed_turn_is_part_of_the_history(working: Agents) -> None:
     messages = await chat.when_idle()
     assert said(messages[3]) == "Again."
     assert "ended without a reply" in texts(working.upstream.bodies[-1]["messages"][1])
+
+
+@pytest.mark.parametrize("model", ["gpt/4o-mini", "claude/haiku-4-5"])
+async def test_old_turns_are_replaced_by_files_when_the_context_is_full(working: Agents, model: str) -> None:
+    skill = TALKER.replace("claude/haiku-4-5", model)
+    await working.project.pushed({**BUNDLE, "skills/talk/skill.yaml": skill.encode()})
+    size = 50_000 if model == "gpt/4o-mini" else 70_000
+    working.upstream.script = [says(f"Reply {number}.") for number in range(9)]
+    chat = await started(working)
+    for number in range(8):
+        await chat.send(f"Question {number}. " + "owl " * (size // 4))
+        await chat.when_idle()
+    sent = await chat.send("And now?")
+    await chat.when_idle()
+    job = await working.get(sent["job_id"])
+    assert job["status"] == "succeeded", job
+    messages = working.upstream.bodies[-1]["messages"]
+    removed = [at for at, one in enumerate(messages) if "Removed from this conversation" in texts(one)]
+    assert removed[0] == 0
+    assert removed == list(range(0, len(removed) * 2, 2))  # the replies are short
+    assert "And now?" in texts(messages[-1])
+    [event] = await working.payloads(sent["job_id"], "context_compacted")
+    assert event["cleared"] == len(removed)
+    path = f"_jobs/{sent['job_id']}/_toolout/old-message-0.txt"
+    assert f"drive/{path}" in texts(messages[0])
+    stored = await working.project.http.get(f"/v1/drive/files/{path}")
+    assert "Question 0. owl" in stored.text
