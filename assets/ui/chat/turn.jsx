@@ -38,7 +38,7 @@ export function Turn({ turn, project, csrf, canWrite, onError }) {
 function Step({ step }) {
   return (
     <>
-      {step.text.trim() && <div className="prose"><Markdown text={step.text} /></div>}
+      {step.text.trim() && <div className="prose markdown"><Markdown text={step.text} /></div>}
       {step.calls.map((call) => (
         <details key={call.tool_use_id} className="chat-call">
           <summary><span className="mono">{call.name}</span> <span className="t3">{call.label ?? ""}</span>{call.state === "fail" && <span className="tag" data-s="fail">failed</span>}{!call.state && <span className="t3">…</span>}</summary>
@@ -53,7 +53,7 @@ function Reply({ turn }) {
   const { reply } = turn, text = textOfReply(turn), isResult = reply.result !== null && typeof reply.result === "object" && Object.keys(reply.result).length > 1;
   return (
     <>
-      {isResult ? <Json value={reply.result} /> : text && <div className="prose"><Markdown text={text} /></div>}
+      {isResult ? <Json value={reply.result} /> : text && <div className="prose markdown"><Markdown text={text} /></div>}
       {reply.interrupted && <p className="t3">The reply was interrupted.</p>}
       {reply.status !== "succeeded" && <p className="note" data-s={reply.status === "failed" ? "fail" : ""} role={reply.status === "failed" ? "alert" : "status"}>{ENDS[reply.status]}{reply.error ? `: ${reply.error}` : ""}</p>}
     </>

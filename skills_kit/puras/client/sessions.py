@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import quote
 
 from puras.client.errors import TurnError
@@ -24,9 +24,6 @@ class InThread(Protocol):
 
     def __call__(self, call: Callable[[], Value], /) -> Awaitable[Value]:
         """Call the function, and return its value."""
-
-
-_KEEP: Final = object()
 
 
 class SessionStream(FrameStream[SessionEvent]):
@@ -160,13 +157,13 @@ class Sessions:
         *,
         title: str | None = None,
         metadata: Mapping[str, Any] | None = None,
-        version: int | object | None = _KEEP,
+        version: int | Literal["keep"] | None = "keep",
     ) -> ChatSession:
         """Change the title, the metadata or the version; a version of None is the active one."""
         values = {"title": title, "metadata": metadata}
-        body = {name: value for name, value in values.items() if value is not None}
-        if version is not _KEEP:
-            body["version"] = version  # type: ignore[assignment]  # not the default
+        body: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
+        if version != "keep":
+            body["version"] = version
         changed: ChatSession = self._client.request("PATCH", _path(session_id), body=body, is_repeatable=True)
         return changed
 
