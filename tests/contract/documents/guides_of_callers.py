@@ -55,7 +55,7 @@ def _conversations(reader: Reader) -> None:
     assert output.rstrip().endswith("2")
     assert "Owls do." in _typescript(reader)
     sessions = reader.get("/v1/sessions")
-    assert [one["message_count"] for one in sessions if one["metadata"] == {"ticket": 7}] == [1, 2, 1]
+    assert [one["message_count"] for one in sessions if one["metadata"] == {"order": 7}] == [1, 2, 1]
     assert {one["name"] for one in reader.get("/v1/secrets")} == {"END_USER_KEY"}
 
 

@@ -24,7 +24,7 @@ def texts(message: dict[str, Any]) -> str:
 
 async def test_each_message_is_a_turn_that_sees_the_turns_before(working: Agents) -> None:
     working.upstream.script = [says("A bird."), says("At night.")]
-    chat = await started(working, metadata={"ticket": 7})
+    chat = await started(working, metadata={"order": 7})
     first = await chat.send("What is an owl?")
     await chat.when_idle()
     second = await chat.send("When does it fly?")
@@ -42,7 +42,7 @@ async def test_each_message_is_a_turn_that_sees_the_turns_before(working: Agents
     assert texts(body["messages"][1]) == "A bird."
     assert 'question: "When does it fly?"' in texts(body["messages"][2])
     job = await working.get(second["job_id"])
-    assert (job["session_id"], job["metadata"], job["source"]) == (chat.id, {"ticket": 7}, "session")
+    assert (job["session_id"], job["metadata"], job["source"]) == (chat.id, {"order": 7}, "session")
     read = await chat.read()
     assert (read["title"], read["message_count"]) == ("What is an owl?", 2)
     jobs = (await working.project.http.get(f"/v1/jobs?session_id={chat.id}")).json()
