@@ -1,7 +1,7 @@
 """Sessions: conversations with agents, whose turns are jobs.
 
-Revision: 0044_agent_sessions
-After: 0043_provider_apis
+Revision: 0047_agent_sessions
+After: 0046_provider_prices
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0044_agent_sessions"
-down_revision = "0043_provider_apis"
+revision = "0047_agent_sessions"
+down_revision = "0046_provider_prices"
 branch_labels = None
 depends_on = None
 
