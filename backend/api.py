@@ -26,9 +26,9 @@ from backend.execution.jobs.events_api import router as events
 from backend.execution.jobs.forks.api import router as forks
 from backend.execution.jobs.subjobs.api import router as subagents
 from backend.execution.schedules.api import router as schedules
+from backend.execution.sessions.api import router as conversations
 from backend.execution.waits.api import router as project_events
 from backend.execution.waits.steps_api import router as steps
-from backend.execution.sessions.api import router as conversations
 from backend.identity.api_keys.api import router as api_keys
 from backend.identity.auth.api import router as auth
 from backend.identity.auth.permissions import AuthorizedRoute

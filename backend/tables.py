@@ -13,9 +13,9 @@ from backend.execution.events.tables import JobEvent
 from backend.execution.jobs.tables import Admission, Feedback, Job, QueuedJob
 from backend.execution.journal.tables import JournalEntry
 from backend.execution.schedules.tables import Schedule, ScheduleRun
+from backend.execution.sessions.tables import AgentSession, SessionTurn
 from backend.execution.steps.tables import JobStep
 from backend.execution.waits.tables import JobWait, ProjectEvent
-from backend.execution.sessions.tables import AgentSession, SessionTurn
 from backend.execution.worker_registry.tables import Worker
 from backend.identity.idempotency.tables import IdempotencyKey
 from backend.identity.tables import (

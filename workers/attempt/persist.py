@@ -16,8 +16,8 @@ from backend.execution.events.append import EncodedEvent
 from backend.execution.jobs.attempts.finish import AttemptResult, finish, is_one_statement
 from backend.execution.jobs.attempts.requeue import requeue
 from backend.execution.journal import service as journal
-from backend.execution.waits import service as waits
 from backend.execution.sessions.advance import advance
+from backend.execution.waits import service as waits
 from workers.attempt.attempt import Attempt
 from workers.attempt.types import FAULT, AttemptEnd, AwaitingApproval, Lost, Requeued, Suspended, outcome_of
 from workers.db_retry import GIVE_UP_S, DatabaseRetry

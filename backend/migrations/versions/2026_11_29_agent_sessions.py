@@ -1,7 +1,7 @@
 """Sessions: conversations with agents, whose turns are jobs.
 
-Revision: 0047_agent_sessions
-After: 0046_provider_prices
+Revision: 0048_agent_sessions
+After: 0047_durable_steps
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0047_agent_sessions"
-down_revision = "0046_provider_prices"
+revision = "0048_agent_sessions"
+down_revision = "0047_durable_steps"
 branch_labels = None
 depends_on = None
 

@@ -1,6 +1,5 @@
 import { JobError, JobTimeout } from "./errors.js";
 import { Api, type EventRead, type JobCreate, type JobRead, type ProjectEventRead } from "./generated.js";
-import { Api, type EventRead, type JobCreate, type JobRead } from "./generated.js";
 import { Sessions } from "./sessions.js";
 import { type Delta, follow, type StreamOptions } from "./stream.js";
 import { type CallOptions, escapedPath, newKey, PAUSES_MS, pause, Transport } from "./transport.js";

@@ -71,6 +71,7 @@ def parser() -> ArgumentParser:
         starting,
         deployments,
         jobs,
+        chat,
         approvals,
         events,
         local,
@@ -79,7 +80,6 @@ def parser() -> ArgumentParser:
         prices,
         evals,
     ):
-    for part in (account, starting, deployments, jobs, chat, approvals, local, drive, secrets, prices, evals):
         part.add(commands)
     completion.add(commands, parser)
     return whole

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
 from puras.client.batch import MapResult
-from puras.client.shapes import Event, Feedback, Job, JobOptions, ProjectEvent
 from puras.client.sessions import AsyncSessions
-from puras.client.shapes import Event, Feedback, Job, JobOptions
+from puras.client.shapes import Event, Feedback, Job, JobOptions, ProjectEvent
 from puras.client.synchronous import Client
 from puras.client.transport import PAUSES_S
 from puras.renamed import renamed_parameters

@@ -73,6 +73,8 @@ class ProjectEvent(TypedDict):
     data: Any
     sent_by: str
     received_at: str
+
+
 class ChatSession(TypedDict):
     """A conversation with an agent. Responses can have more fields."""
 

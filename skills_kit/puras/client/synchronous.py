@@ -11,9 +11,8 @@ from puras.client.batch import Batch
 from puras.client.errors import JobError, JobTimeout
 from puras.client.messages import Body, Request, new_key
 from puras.client.routes import Routes
-from puras.client.shapes import ENDS, Event, Feedback, Job, JobOptions, ProjectEvent
 from puras.client.sessions import Sessions
-from puras.client.shapes import ENDS, Event, Feedback, Job, JobOptions
+from puras.client.shapes import ENDS, Event, Feedback, Job, JobOptions, ProjectEvent
 from puras.client.streams import EventStream
 from puras.renamed import renamed_parameters
 

@@ -69,6 +69,8 @@ NOT_RUN: Final = (
         "guides/models",
         "puras prices set gpt/5",
         "needs a key of a provider; tests/integration/providers/test_provider_prices.py sends the same requests",
+    ),
+    NotRun(
         "guides/conversations",
         "endUserToken",
         "needs the server of an application; tests/integration/sessions/test_access.py sends the same header",
