@@ -26,6 +26,7 @@ from backend.execution.jobs.events_api import router as events
 from backend.execution.jobs.forks.api import router as forks
 from backend.execution.jobs.subjobs.api import router as subagents
 from backend.execution.schedules.api import router as schedules
+from backend.execution.sessions.api import router as conversations
 from backend.execution.waits.api import router as project_events
 from backend.execution.waits.steps_api import router as steps
 from backend.identity.api_keys.api import router as api_keys
@@ -59,6 +60,7 @@ include(
     steps,
     subagents,
     forks,
+    conversations,
     openai_routes,
     approvals,
     evals,

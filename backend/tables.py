@@ -14,6 +14,7 @@ from backend.execution.flows.tables import FlowStep
 from backend.execution.jobs.tables import Admission, Feedback, Job, QueuedJob
 from backend.execution.journal.tables import JournalEntry
 from backend.execution.schedules.tables import Schedule, ScheduleRun
+from backend.execution.sessions.tables import AgentSession, SessionTurn
 from backend.execution.steps.tables import JobStep
 from backend.execution.waits.tables import JobWait, ProjectEvent
 from backend.execution.worker_registry.tables import Worker
@@ -40,6 +41,7 @@ from backend.skills.skillpacks.tables import Skillpack
 
 __all__ = [
     "Admission",
+    "AgentSession",
     "ApiKey",
     "Approval",
     "AuditRow",
@@ -86,6 +88,7 @@ __all__ = [
     "ScheduleRun",
     "Secret",
     "Session",
+    "SessionTurn",
     "SetupLink",
     "Skillpack",
     "UsageEvent",

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from backend.integrations.openai_api.inputs import text_input
+from backend.execution.sessions.inputs import text_input
 from backend.skills.schemas.value_schemas import all_required
 from studio.formatting import sample_inputs
 from studio.skills import SkillView

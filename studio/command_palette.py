@@ -36,6 +36,7 @@ def destinations(project: rx.Var[str], is_operator: rx.Var[bool]) -> rx.Var[list
             ("Notebook", "g n", "/notebook"),
             ("Deployments", "g d", "/deployments"),
             ("Evals", "g v", "/evals"),
+            ("Chat", "g c", "/chat"),
             ("Jobs", "g j", "/jobs"),
             ("Drive", "g f", "/drive"),
             ("Memory", "g m", "/memory"),

@@ -191,6 +191,7 @@ def _sidebar(here: str) -> rx.Component:
         _nav("Deployments", "rocket", base + "/deployments", is_here=here == "deployments"),
         _nav("Evals", "list-checks", base + "/evals", is_here=here == "evals"),
         rx.el.div("Run", class_name="cap section"),
+        _nav("Chat", "message-square", base + "/chat", is_here=here == "chat"),
         _nav("Jobs", "activity", base + "/jobs", is_here=here == "jobs"),
         rx.el.div("Project", class_name="cap section"),
         _nav("Drive", "folder-open", base + "/drive", is_here=here == "drive"),

@@ -6,6 +6,7 @@ import reflex as rx
 
 from studio.pages import (
     account,
+    chat,
     deployments,
     drive,
     editor,
@@ -37,6 +38,7 @@ _PAGES = [
     ("/operator", "Admin", operator.page, [Shell.visit, operator.Operator.load]),
     ("/p/[project]", "Skills", project.page, [Shell.enter, project.Overview.load]),
     ("/p/[project]/api", "API reference", reference.page, [Shell.enter, reference.Reference.load]),
+    ("/p/[project]/chat", "Chat", chat.page, [Shell.enter, chat.Chats.load]),
     ("/p/[project]/drive", "Drive", drive.page, [Shell.enter]),
     ("/p/[project]/editor", "Editor", editor.page, [Shell.enter, editor.Editing.load]),
     (

@@ -19,6 +19,8 @@ from backend.core.metrics.instruments import JOBS_LOST, SWEEP, SWEEP_ADMITTED, W
 from backend.execution.approvals.expiry import expire_due
 from backend.execution.jobs.attempts.recovery import sweep
 from backend.execution.jobs.attempts.subjobs import cancel_orphans
+from backend.execution.sessions.advance import advance_due
+from backend.execution.sessions.removal import remove_deleted
 from backend.execution.waits.service import resume_due
 from backend.execution.worker_registry.database_clock import DatabaseClock
 from backend.execution.worker_registry.service import LEASE
@@ -50,6 +52,8 @@ class Sweeper:
         await expire_due(self._database)
         await resume_due(self._database)
         await cancel_orphans(self._database)
+        await advance_due(self._database)
+        await remove_deleted(self._database)
         WORKERS_LOST.inc(swept.lost_workers)
         JOBS_LOST.inc(swept.lost_jobs)
         SWEEP_ADMITTED.inc(swept.admitted)

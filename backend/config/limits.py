@@ -106,6 +106,13 @@ class Limits(Group):
     )
     """Maximum size of the memory of one project in MiB, unless the project has its own limit."""
 
+    max_session_messages: int = Field(default=1_000, ge=1)
+    """Maximum messages of a user in one session, unless the project has its own limit."""
+
+    max_session_usd: int = Field(default=100, ge=0)
+    """Maximum cost of one session in US dollars, unless the project has its own limit. It is compared when a message is
+    sent."""
+
     open_requests: int = Field(default=500, ge=1)
     """Maximum concurrent requests of one key or user in each API process, including streams and requests that wait for
     a job."""

@@ -22,6 +22,8 @@ class Quota(StrEnum):
     DRIVE_FILES = "drive_files"
     MEMORY_RECORDS = "memory_records"
     MEMORY_MB = "memory_mb"
+    SESSION_MESSAGES = "session_messages"
+    SESSION_USD = "session_usd"
 
 
 LABELS: Final = {
@@ -36,6 +38,8 @@ LABELS: Final = {
     Quota.DRIVE_FILES: "files and folders in its drive",
     Quota.MEMORY_RECORDS: "records in its memory",
     Quota.MEMORY_MB: "MiB in its memory",
+    Quota.SESSION_MESSAGES: "messages in one session",
+    Quota.SESSION_USD: "US dollars for one session",
 }
 """The names of the quotas in messages."""
 
@@ -55,6 +59,8 @@ class Quotas:
     drive_files: int = 200_000
     memory_records: int = 100_000
     memory_mb: int = 256
+    session_messages: int = 1_000
+    session_usd: int = 100
 
 
 CONCURRENCY: Final = "concurrency"

@@ -22,6 +22,10 @@ class Retention(Group):
     """Days after its end until a job is deleted with inputs, result and events; 0 keeps it forever. The ledger is not
     affected."""
 
+    keep_sessions_days: int = Field(default=0, ge=0)
+    """Days after its last message until a session is deleted with its messages and jobs; 0 keeps it forever. A session
+    keeps its messages when `PURAS_KEEP_JOBS_DAYS` deletes its jobs."""
+
     keep_audit_days: int = Field(default=0, ge=0)
     """Days until audit entries are deleted; 0 keeps them forever."""
 

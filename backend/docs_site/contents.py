@@ -48,6 +48,7 @@ SECTIONS: Final = (
             "guides/call-other-skills",
             "guides/flows",
             "guides/durable-steps",
+            "guides/conversations",
             "guides/approvals",
             "guides/mcp-servers",
             "guides/fork-jobs",

@@ -15,6 +15,7 @@ waiting for a sweep.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -123,12 +124,29 @@ MAX_DUE: Final = 5_000
 """The maximum number of due jobs that one sweep releases."""
 
 
+HELD_UNTIL: Final = datetime(9999, 12, 31, tzinfo=UTC)
+"""The `not_before` of a job that waits for an event of unknown time, until `release_held`."""
+_RELEASE_HELD = text("""
+update job_queue set is_later = false, not_before = null, submitted_at = clock_timestamp()
+where job_id = :job_id and project_id = :project_id and stamp is null and not_before = :held_until
+returning job_id
+""")
+
 _LIMIT = text("select concurrency_limit from admissions where project_id = :project_id")
 
 
 async def release_due(session: AnySession) -> None:
     """Make jobs whose `not_before` has passed available for admission."""
     await session.execute(_DUE, {"limit": MAX_DUE})
+
+
+async def release_held(session: AnySession, project_id: UUID, job_id: UUID) -> bool:
+    """Make a held job available for admission, and admit it if there is room; return whether it was held."""
+    values = {"project_id": project_id, "job_id": job_id, "held_until": HELD_UNTIL}
+    if (await session.execute(_RELEASE_HELD, values)).scalar_one_or_none() is None:
+        return False
+    await admit(session, project_id)
+    return True
 
 
 async def admit(session: AnySession, project_id: UUID) -> int:

@@ -195,6 +195,18 @@ class JobList(rx.Component):
     can_write: rx.Var[bool]
 
 
+class Chat(rx.Component):
+    """The conversations with one agent, and the one that is open."""
+
+    library = "$/public/ui/chat/chat.jsx"
+    tag = "Chat"
+    project: rx.Var[str]
+    csrf: rx.Var[str]
+    skill: rx.Var[str]
+    """The full name of the agent."""
+    can_write: rx.Var[bool]
+
+
 class Playground(rx.Component):
     """A form for one skill, which runs in up to four columns side by side."""
 

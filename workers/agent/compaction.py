@@ -1,7 +1,7 @@
-"""Compact a conversation that nears the context limit: old tool results are replaced by pointers to files.
+"""Compact a conversation that nears the context limit: old tool results and turns are replaced by pointers to files.
 
 The journal stores what is removed at a step before the request, so that a resumed run sends the same prompt. The
-initial prompt and the last results always stay. Endpoints that clear contexts themselves do it instead.
+inputs of the turn and the last results always stay. Endpoints that clear contexts themselves do it instead.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from workers.llm.types import Block, Message, Prompt
 
 RECENT_RESULTS: Final = 6
 """The newest results stay while there are older ones to remove."""
+RECENT_MESSAGES: Final = 4
+"""The newest messages of earlier turns stay while there is something else to remove."""
 LEAST_CHARACTERS: Final = 600
 """A shorter result is hardly longer than the pointer to it."""
 _RESERVED_SHARE: Final = 4  # a quarter of the context, or as much as a reply may have, is for the reply
@@ -30,6 +32,7 @@ _FILLED_SHARE: Final = (3, 4)  # of the rest is used after a clearing: each one 
 _LEAST_REPLY_SHARE: Final = 8  # at least an eighth of the context is requested for the reply
 _LIKELY_BYTES: Final = 3  # of text per token, or a little more
 _MAX_BYTES: Final = 5  # hardly any text has that many per token
+_REMOVED: Final = "[Removed from this conversation to free context: "
 _NAMES: Final = re.compile(r"[^A-Za-z0-9_-]")
 _FULL_TEXT: Final = re.compile(
     r"; (?:full text:|the whole is in) "
@@ -55,6 +58,8 @@ class Compaction:
         self._journal = journal
         self._workspace = workspace
         self._pointers: dict[str, str] = {}
+        self.earlier_messages = 0
+        """The number of messages of earlier turns, with which the conversation starts."""
 
     def recall(self, step: int) -> bool:
         """Remove what an earlier attempt removed before the reply of the step; return whether it did."""
@@ -66,7 +71,20 @@ class Compaction:
         """Return the prompt without the removed results."""
         if not self._pointers:
             return prompt
-        return replace(prompt, messages=[_pointed(message, self._pointers) for message in prompt.messages])
+        messages = [
+            self._shortened(message, index) or _pointed(message, self._pointers)
+            for index, message in enumerate(prompt.messages)
+        ]
+        return replace(prompt, messages=messages)
+
+    def _shortened(self, message: Message, index: int) -> Message | None:
+        """Return the pointer to a message of an earlier turn; none if it was not removed."""
+        pointer = self._pointers.get(_message_id(index)) if index < self.earlier_messages else None
+        return (
+            None
+            if pointer is None
+            else {"role": message["role"], "content": [{"type": "text", "text": pointer}]}
+        )
 
     async def fit(self, step: int, prompt: Prompt, entry: CatalogueEntry) -> Prompt:
         """Return the prompt to send, with room for a reply.
@@ -76,15 +94,18 @@ class Compaction:
         """
         was_done = self.recall(step)
         prompt = self.applied(prompt)
-        if entry.clears_context:
+        if entry.clears_context and not self.earlier_messages:
             return prompt
         freed = 0
         likely = prompt_tokens(prompt, bytes_per_token=_LIKELY_BYTES)
         max_tokens = entry.context_tokens - min(prompt.max_tokens, entry.context_tokens // _RESERVED_SHARE)
         if likely > max_tokens and not was_done:
             part, of = _FILLED_SHARE
-            freed = await self._clear(step, prompt, likely, max_tokens=max_tokens * part // of)
+            limit = max_tokens * part // of
+            freed = await self._clear(step, prompt, likely, max_tokens=limit, entry=entry)
             prompt = self.applied(prompt)
+        if entry.clears_context:
+            return prompt
         # The measured length is that after earlier removals, so this can only be determined for the first step.
         least = prompt_tokens(prompt, bytes_per_token=_MAX_BYTES) - freed
         if least >= entry.context_tokens and not was_done:
@@ -101,16 +122,28 @@ class Compaction:
             ContextFull: there is nothing to remove any more.
         """
         likely = prompt_tokens(prompt, bytes_per_token=_LIKELY_BYTES)
-        if entry.clears_context or not await self._clear(step, prompt, likely, max_tokens=0, is_forced=True):
+        if not await self._clear(step, prompt, likely, max_tokens=0, entry=entry, is_forced=True):
             raise ContextFull(entry.slug, likely, entry.context_tokens)
         return self.applied(prompt)
 
     async def _clear(
-        self, step: int, prompt: Prompt, likely: int, *, max_tokens: int, is_forced: bool = False
+        self,
+        step: int,
+        prompt: Prompt,
+        likely: int,
+        *,
+        max_tokens: int,
+        entry: CatalogueEntry,
+        is_forced: bool = False,
     ) -> int:
-        """Remove results as needed, oldest first; return the tokens that this frees."""
+        """Remove turns and results as needed, oldest first; return the tokens that this frees.
+
+        The results remain if the endpoint removes them itself.
+        """
         freed, pointers = 0, {}
-        for old in sorted(_old(prompt.messages), key=lambda old: old.is_newest):
+        removable = list(_old_turns(prompt.messages[: self.earlier_messages]))
+        removable += () if entry.clears_context else _old(prompt.messages)
+        for old in sorted(removable, key=lambda old: old.is_newest):
             if likely - freed <= max_tokens:
                 break
             pointers[old.id] = await self._pointer(old)
@@ -126,7 +159,7 @@ class Compaction:
 
     async def _pointer(self, old: _Old) -> str:
         text = _text_of(old.content)
-        notice = f"[Removed from this conversation to free context: {len(text):,} characters"
+        notice = f"{_REMOVED}{len(text):,} characters"
         call = _NAMES.sub("_", old.id)[:80]
         match = _FULL_TEXT.search(text)
         if match and match["call"] == call:  # any text can end like this: it must name this call
@@ -137,6 +170,22 @@ class Compaction:
         except OSError as error:
             return f"{notice}; they could not be stored: {error.strerror}]"
         return f"{notice}; full text: {path}]"
+
+
+def _message_id(index: int) -> str:
+    return f"message-{index}"
+
+
+def _old_turns(messages: Any) -> Iterator[_Old]:
+    """Yield the messages of earlier turns that may be removed, oldest first."""
+    for index, message in enumerate(messages):
+        text = _text_of(message["content"])
+        if len(text) < LEAST_CHARACTERS or text.startswith(_REMOVED):
+            continue
+        size = len(text.encode("utf-8", "replace"))
+        tokens = max(0, size - LEAST_CHARACTERS // 2) // _LIKELY_BYTES
+        is_newest = index >= len(messages) - RECENT_MESSAGES
+        yield _Old(_message_id(index), message["content"], tokens, is_newest)
 
 
 def _old(messages: Any) -> Iterator[_Old]:

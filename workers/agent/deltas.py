@@ -24,7 +24,13 @@ class Deltas:
         self._scrubber = scrubber
         self._text = scrubber.stream()
         self._pending: list[str] = []
+        self._sent: list[str] = []
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def sent(self) -> str:
+        """The text of the reply that followers have received so far."""
+        return "" if self._is_silent else "".join(self._sent)
 
     def send(self, chunk: str) -> None:
         """Send the chunk, the first one immediately."""
@@ -32,6 +38,7 @@ class Deltas:
         if not visible:
             return
         self._pending.append(visible)
+        self._sent.append(visible)
         if self._timer is None:
             self._send()
             self._timer = asyncio.get_running_loop().call_later(EVERY_S, self._send_later)
@@ -40,6 +47,7 @@ class Deltas:
         """Discard what was sent: it is not part of the reply, which starts again."""
         self._text = self._scrubber.stream()
         self._pending.clear()
+        self._sent.clear()
         notifications.send_now(notifications.Delta(self._job_id, self._step, "", is_restart=True))
 
     def end(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -26,7 +26,9 @@ from backend.execution.journal.service import (
     JournalWrite,
     StoredEntry,
 )
+from backend.execution.journal.turns import KEY as TURN
 from backend.execution.journal.turns import Turn
+from backend.execution.sessions.history import earlier_turns
 from backend.money.ledger.service import LineItem
 from workers.agent.types import ToolCall, ToolResult
 from workers.agent.usage import model_used, response_event, result_event, use_event
@@ -87,12 +89,26 @@ class Journal:
         read = await self._read()
         entries = [self._scrubbed(stored) for stored in read.entries]
         self._stored = {(stored.entry.step, stored.entry.place): stored for stored in entries}
+        await self._add_earlier_turns()
         self.spent_micros = read.spent_micros
         if (OPENING_STEP, 0) in self._stored:
             self.started_at = self._stored[OPENING_STEP, 0].created_at
             self.first_attempt = self._stored[OPENING_STEP, 0].attempt
         replies = [stored.entry.content for stored in read.entries if stored.entry.kind == "reply"]
         self.elapsed_s = max((float(reply["elapsed_s"]) for reply in replies), default=0.0)
+
+    async def _add_earlier_turns(self) -> None:
+        """Add the turns before this one to the conversation, before the run starts. All of them have ended."""
+        turn = self.turn
+        if turn.session is None or self.fork_prompt is None:
+            return
+        retry = DatabaseRetry("turns of the session not read yet", job_id=str(self._job_attempt.job_id))
+        while True:
+            async with retry, self._database.reading() as session:
+                earlier = await earlier_turns(session, self._job_attempt.project_id, turn.session)
+                break
+        scrubbed = self.recorder.scrubber.scrub(earlier)
+        self.fork_prompt[TURN] = replace(turn, earlier=tuple(scrubbed), session=None).as_dict()
 
     @property
     def last_step(self) -> int:

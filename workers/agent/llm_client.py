@@ -5,6 +5,7 @@ Each is paid once, within the budget, and stored before it is used.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -13,7 +14,13 @@ from typing import Final, Literal
 
 from backend.core.clock import now
 from backend.core.errors import PurasError, Unavailable
-from backend.execution.events.types import OMITTED, ModelEscalatedEvent, ModelFailoverEvent, ModelRetryEvent
+from backend.execution.events.types import (
+    OMITTED,
+    ModelEscalatedEvent,
+    ModelFailoverEvent,
+    ModelInterruptedEvent,
+    ModelRetryEvent,
+)
 from backend.skills.manifest.types import Routing
 from workers.agent.assignment import AgentAssignment
 from workers.agent.compaction import Compaction
@@ -231,6 +238,10 @@ class LLMClient:
         try:
             on_text = _discard if self._assignment.guard.hides_partial_text else deltas.send
             return await self._model.reply(prompt, on_text, retried)
+        except asyncio.CancelledError:
+            if deltas.sent:  # a conversation keeps what its user has read
+                recorder.record(ModelInterruptedEvent(step=step, text=deltas.sent))
+            raise
         except Unavailable as error:
             deltas.restart()  # another model, or a later attempt, starts the reply again
             raise self._pause_or_error(error) from error

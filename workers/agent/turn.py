@@ -47,6 +47,8 @@ def messages_of(turn: Turn, last: Message) -> tuple[Message, ...]:
         messages.insert(
             0, {"role": "user", "content": text_blocks("(The conversation starts with a reply.)")}
         )
+    if turn.message:
+        last = {"role": last["role"], "content": [*last["content"], *text_blocks(_message(turn.message))]}
     joined: list[Message] = []
     for message in (*messages, last):
         if joined and joined[-1]["role"] == message["role"]:
@@ -67,4 +69,11 @@ def _earlier(one: dict[str, object], *, trusts_replies: bool) -> Message:
         f"{name}: {unclosing(json.dumps(value, ensure_ascii=False))}"
         for name, value in (inputs.items() if isinstance(inputs, dict) else ())
     ]
-    return {"role": "user", "content": text_blocks(_EARLIER.format(inputs="\n".join(lines) or "(none)"))}
+    text = _EARLIER.format(inputs="\n".join(lines) or "(none)")
+    if one.get("message"):
+        text += f"\n\n{_message(str(one['message']))}"
+    return {"role": "user", "content": text_blocks(text)}
+
+
+def _message(text: str) -> str:
+    return f"The message of the user:\n\n<message>\n{unclosing(text)}\n</message>"

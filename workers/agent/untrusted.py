@@ -10,7 +10,9 @@ _UNSEEN: Final = r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]*"
 _LESS: Final = "[<\uff1c\ufe64\u2039\u3008\u27e8]"
 _CLOSES: Final = re.compile(f"{_LESS}{_UNSEEN}[/\uff0f\u2215\u2044]")
 """Text that closes a mark, or looks like it."""
-_RESERVED_TAGS: Final = "web_page|web_search_results|tool_data|attachment|inputs|context|earlier_reply|system"
+_RESERVED_TAGS: Final = (
+    "web_page|web_search_results|tool_data|attachment|inputs|context|earlier_reply|message|system"
+)
 _OPENS: Final = re.compile(f"{_LESS}{_UNSEEN}(?={_RESERVED_TAGS})", re.IGNORECASE)
 """Text that opens a reserved tag, or looks like it."""
 

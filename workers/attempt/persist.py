@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
+from backend.core.background_tasks import log_and_continue
 from backend.core.db.connections import DatabaseUnavailable, error_summary
 from backend.core.metrics.instruments import JOB_FINISH
 from backend.core.tracing import spans
@@ -16,6 +18,7 @@ from backend.execution.jobs.attempts.finish import AttemptResult, finish, is_one
 from backend.execution.jobs.attempts.requeue import requeue
 from backend.execution.jobs.cancel import cancel_by
 from backend.execution.journal import service as journal
+from backend.execution.sessions.advance import advance
 from backend.execution.waits import service as waits
 from workers.attempt.attempt import Attempt
 from workers.attempt.types import (
@@ -74,10 +77,18 @@ async def _store(attempt: Attempt, end: Storable, events: Sequence[EncodedEvent]
         return
     if is_current:
         attempt.log.info(f"job {outcome}")
+        if isinstance(end, AttemptResult) and attempt.job_attempt.session_id is not None:
+            await _continue_session(attempt, attempt.job_attempt.session_id)
     else:
         attempt.log.warning(
             "end of attempt rejected: the job runs on another worker or has ended", end=outcome
         )
+
+
+async def _continue_session(attempt: Attempt, session_id: UUID) -> None:
+    """Start the next turn of the session; if that fails, the sweep does it."""
+    with log_and_continue("start the next turn of a session", session_id=str(session_id)):
+        await advance(attempt.context.database, attempt.job_attempt.project_id, session_id)
 
 
 async def _write_until_stored(

@@ -125,7 +125,7 @@ class AgenticRunner:
     async def _run_agent(
         self, assignment: AgentAssignment, model: Model, llm_client: LLMClient, workspace: Workspace
     ) -> Any:
-        llm_client.compaction = Compaction(assignment.journal, workspace)
+        compaction = llm_client.compaction = Compaction(assignment.journal, workspace)
         finish = FinishTool(assignment.skill, ends_with_text=assignment.journal.turn.accepts_text)
         offered = self._list_tools(assignment, lambda: llm_client.model)
         async with self._open_servers(assignment, model, offered) as more:
@@ -135,6 +135,7 @@ class AgenticRunner:
             if self._stage is not None and _needs_inputs(assignment):
                 staged = await self._stage(assignment, model, workspace)
             conversation = await _initial_conversation(assignment, model, finish, tools, staged)
+            compaction.earlier_messages = len(conversation.messages) - 1
             return await run_agent(conversation, llm_client, tools, finish, assignment)
 
 

@@ -38,6 +38,8 @@ EXPORTED: Final = (
         condition="job_id in (select id from jobs where project_id = :project_id and publisher_id is null)",
     ),
     ExportedTable("project_events", page=SMALL_PAGE_ROWS),
+    ExportedTable("agent_sessions"),
+    ExportedTable("session_turns", page=SMALL_PAGE_ROWS),
     ExportedTable("notebook_kernels"),
     ExportedTable("notebook_cells", page=SMALL_PAGE_ROWS),
     ExportedTable("approvals"),

@@ -119,6 +119,21 @@ SUITES: Final = Kind(
     select count(*) from gone
     """),
 )
+SESSIONS: Final = Kind(
+    "sessions",
+    text("select count(*) from agent_sessions where updated_at < :before and deleted_at is null"),
+    text("""
+    with old as (  -- `sessions.removal` then removes them with their jobs
+      update agent_sessions set deleted_at = clock_timestamp() where id = any(array(
+        select id from agent_sessions s where updated_at < :before and deleted_at is null and not exists (
+          select from session_turns t where t.session_id = s.id and t.ended_at is null
+        ) limit :maximum for update skip locked
+      ))
+      returning id
+    )
+    select count(*) from old
+    """),
+)
 AUDIT: Final = Kind(
     "audit rows",
     text("select count(*) from audit_rows where at < :before"),

@@ -20,6 +20,8 @@ class Rules:
 
     The ledger remains. The period applies to eval suites as well, except for baselines.
     """
+    sessions: timedelta | None
+    """Time after the last message of a session until it is deleted with its jobs."""
     audit: timedelta | None
     deleted_projects: timedelta
     """Time in which the operator can restore a deleted project."""
@@ -38,6 +40,7 @@ class Rules:
         return cls(
             events=_days(settings.keep_events_days),
             jobs=_days(settings.keep_jobs_days),
+            sessions=_days(settings.keep_sessions_days),
             audit=_days(settings.keep_audit_days),
             forgotten_memory=_days(settings.keep_forgotten_memory_days),
             stale_memory=_days(settings.keep_stale_memory_days),

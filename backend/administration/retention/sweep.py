@@ -35,6 +35,7 @@ def expiring(rules: Rules) -> Iterator[Expiring]:
         (rows.PROJECT_EVENTS, rules.project_events),
         (rows.JOBS, rules.jobs),
         (rows.SUITES, rules.jobs),
+        (rows.SESSIONS, rules.sessions),
         (rows.AUDIT, rules.audit),
         (rows.DELIVERIES, rules.deliveries),
         (rows.SCHEDULE_RUNS, rules.deliveries),

@@ -135,6 +135,19 @@ async def for_job(session: AnySession, vault: Vault, *, project_id: UUID, skillp
     )
 
 
+async def value_of(session: AnySession, vault: Vault, *, project_id: UUID, name: str) -> str | None:
+    """Return the value of a secret of the project, for the instance itself; none if there is no such secret.
+
+    Raises:
+        SecretUnreadable: It cannot be decrypted with the keys of this instance.
+    """
+    query = select(col(Secret.ciphertext)).where(
+        col(Secret.project_id) == project_id, col(Secret.skillpack_id).is_(None), col(Secret.name) == name
+    )
+    found = (await session.execute(query)).scalar_one_or_none()
+    return None if found is None else vault.decrypt(found)
+
+
 async def all_of(session: AsyncSession, vault: Vault, *, project_id: UUID) -> list[str]:
     """Return the values of all secrets of the project and its skillpacks, to redact them in stored text.
 

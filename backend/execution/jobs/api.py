@@ -190,8 +190,12 @@ async def list_jobs(
     *,
     page: PageDep,
     filters: FiltersDep,
+    session_id: Annotated[
+        UUID | None, Query(description="ID of the session whose turns the jobs are.")
+    ] = None,
 ) -> list[JobRead]:
     """List the jobs of the project, newest first."""
+    filters = replace(filters, session_id=session_id)
     jobs = await queries.list_jobs(
         session, principal, filters=filters, limit=page.limit + 1, below=page.time_position()
     )

@@ -51,6 +51,8 @@ class JobFilter:
     version: int | None = None
     since: datetime | None = None
     until: datetime | None = None
+    session_id: UUID | None = None
+    """The session whose turns the jobs are."""
     key: UUID | None = None
     """The API key that submitted the jobs."""
     min_cost_micros: int | None = None
@@ -239,6 +241,7 @@ def _conditions(filters: JobFilter) -> list[Any]:
         Job.skill_name: filters.skill,
         Job.source: filters.source,
         Job.deployment_version: filters.version,
+        Job.session_id: filters.session_id,
         Job.api_key_id: filters.key,
     }
     conditions: list[Any] = [column == value for column, value in equal.items() if value is not None]

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal, get_args
 
 from backend.core.clock import now
+from backend.money.admission import HELD_UNTIL
 from backend.money.pricing import dollars
 
 Reason = Literal[
@@ -16,6 +17,7 @@ Reason = Literal[
 APPROVAL_REASON: Final = "for the approval of a call by its agent"
 """The reason of jobs with the status `waiting` that have no waits of durable steps."""
 LISTED_REASON: Final = "for a time or an event of the listing"
+HELD_REASON: Final = "for the end of the turn before it in its session"
 MAX_FUNDS_DELAY: Final = timedelta(seconds=60)
 """A job in an empty project that may start within this time waits for money: the delay between two attempts to start
 is shorter."""
@@ -75,6 +77,8 @@ def reason_summary(reason: Reason, lane: str) -> str:
 def reason_text(state: QueueState) -> str:
     """Return the reason as text that follows "waits: "."""
     reason = reason_code(state)
+    if reason == "not_before" and state.not_before == HELD_UNTIL:
+        return HELD_REASON
     if reason == "not_before" and state.not_before is not None:
         return f"not before {state.not_before:%Y-%m-%d %H:%M:%S} UTC"
     if reason == "wallet_empty" and state.required_micros:

@@ -102,6 +102,8 @@ class JobRead(Answer):
     """For a subjob: its parent."""
     replay_of: UUID | None
     """The job whose inputs this job repeats."""
+    session_id: UUID | None = None
+    """The session whose turn the job is."""
     listing_id: UUID | None
     """The marketplace listing that the job, or the job that called it, runs."""
     listing: str

@@ -46,6 +46,7 @@ from backend.identity.auth.errors import SkillNotOnKey
 from backend.identity.auth.principal import Principal, Role
 from backend.marketplace import offers
 from backend.marketplace.offers import NO_LISTING, Offer
+from backend.money import admission
 from backend.money.budgets import usage as budgets
 from backend.money.pricing import PriceList
 from backend.skills.bundles.inline_skills import INLINE, NOTEBOOK
@@ -75,6 +76,10 @@ class JobSpec:
     """The limits were checked when they were stored. If a ceiling was lowered since, the ceiling applies."""
     started_by_agent: bool = False
     """The job or suite that this job is made from was started by an agent outside of this instance."""
+    session_id: UUID | None = None
+    """The session whose turn the job is."""
+    is_held: bool = False
+    """The job waits until `admission.release_held`: the turn before it has not ended."""
     parent_job_id: UUID | None = None
     replay_of: UUID | None = None
     turn: turns.Turn | None = None
@@ -271,6 +276,7 @@ async def _insert(
         "prompt": request.prompt,
         "parent_job_id": spec.parent_job_id,
         "replay_of": spec.replay_of,
+        "session_id": spec.session_id,
         "inputs": json.dumps(inputs),
         "lane": lane,
         "priority": request.priority,
@@ -284,7 +290,7 @@ async def _insert(
         "request_id": str(get_contextvars().get("request_id", "")),
         "traceparent": spans.traceparent(),
         "created_at": now(),
-        "not_before": _start_time(principal, request.run_at),
+        "not_before": admission.HELD_UNTIL if spec.is_held else _start_time(principal, request.run_at),
         "max_queued": spec.max_queued,
         "max_later": spec.max_later,
         "event": as_payload(

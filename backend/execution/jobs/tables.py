@@ -74,6 +74,13 @@ class Job(SQLModel, table=True):
             "parent_job_id",
             postgresql_where=text("parent_job_id is not null and finished_at is null"),
         ),
+        Index(
+            "ix_jobs_session_id",
+            "session_id",
+            text("created_at DESC"),
+            text("id DESC"),
+            postgresql_where=text("session_id is not null"),
+        ),
         Index("ix_jobs_project_id_owed", "project_id", postgresql_where=text("bill = 'owed'")),
         Index(
             "ix_jobs_project_id_interrupted",
@@ -111,6 +118,8 @@ class Job(SQLModel, table=True):
     is_step: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     """The parent is a flow. The job has a queue entry and a place in the window of its own, unlike other subjobs."""
     replay_of: UUID | None = None
+    session_id: UUID | None = None
+    """The session whose turn the job is."""
     approval: str = Field(default="none", max_length=8, sa_column_kwargs={"server_default": "none"})
     """`needed`: the job starts only after a user has approved it; `given`: the call that started it was approved."""
     started_by_agent: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
@@ -233,8 +242,11 @@ class Job(SQLModel, table=True):
         """Return the query without the jobs that the principal may not see.
 
         A publishable or restricted key sees only the jobs that it submitted itself, unless it has the scope
-        `jobs:read`. A job sees only its own row and its subjobs.
+        `jobs:read`. A job sees only its own row and its subjobs. A publishable key, which many users share, sees no
+        turns of sessions: each of these belongs to one user.
         """
+        if principal.kind == "publishable_key":
+            return query.where(col(cls.api_key_id) == principal.id, col(cls.session_id).is_(None))
         if principal.sees_own_jobs_only:
             return query.where(col(cls.api_key_id) == principal.id)
         if principal.kind == "job":

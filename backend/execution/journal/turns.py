@@ -37,12 +37,18 @@ class Turn:
     """One turn of a conversation with an agent. The inputs of the job are the last message of its user."""
 
     earlier: tuple[dict[str, Any], ...] = ()
-    """The messages before, in order: `{"role": "user", "inputs": {…}}` or `{"role": "assistant", "text": …}`."""
+    """The messages before, in order: `{"role": "user", "inputs": {…}, "message": …}` or `{"role": "assistant", "text":
+    …}`."""
     context: tuple[str, ...] = ()
     """What the calling application states about the conversation. It is data, like the inputs."""
     accepts_text: bool = False
     """Whether a reply of text ends the turn, even if the skill's `output_schema` describes another result."""
 
+    message: str = ""
+    """The text of this turn that no input is for."""
+    session: tuple[str, int] | None = None
+    """ID of the session, and the number of this turn, while the turns before it may not have ended. The worker that
+    starts the run replaces it by `earlier`."""
     trusts_replies: bool = True
     """False: the caller is a browser, whose user could write replies of the agent. The model receives them as data."""
 
@@ -55,10 +61,13 @@ class Turn:
     def of(cls, stored: dict[str, Any] | None) -> Self:
         """Return the conversation in an entry of a journal; an empty one if it has none."""
         found = (stored or {}).get(KEY) or {}
+        session = found.get("session")
         return cls(
             tuple(found.get("earlier", ())),
             tuple(found.get("context", ())),
             bool(found.get("accepts_text", False)),
+            str(found.get("message", "")),
+            None if session is None else (str(session[0]), int(session[1])),
             bool(found.get("trusts_replies", True)),
         )
 
@@ -68,6 +77,8 @@ class Turn:
             "earlier": list(self.earlier),
             "context": list(self.context),
             "accepts_text": self.accepts_text,
+            **({"message": self.message} if self.message else {}),
+            **({"session": list(self.session)} if self.session else {}),
             "trusts_replies": self.trusts_replies,
         }
 
@@ -100,13 +111,13 @@ async def guarded(skill: Skill, turn: Turn) -> tuple[Turn, list[NewEvent]]:
     if flaw is not None:
         raise Invalid(f"{flaw}, which cannot be stored. Remove it.", [Problem("messages", flaw)])
     rails = rails_at(skill.rails, "input")
-    if not rails or not (turn.earlier or turn.context):
+    if not rails or not (turn.earlier or turn.context or turn.message):
         return turn, []
     for rail in rails:
         if rail.entrypoint or rail.expected_schema is not None or rail.action == "approve":
             raise RailBlocked(rail, "input")
     contents = [one["inputs"] if one["role"] == "user" else one["text"] for one in turn.earlier]
-    judgement = await judge(rails, [*contents, *turn.context])
+    judgement = await judge(rails, [*contents, *turn.context, turn.message])
     if judgement.blocked is not None:
         raise RailBlocked(judgement.blocked.rail, "input")
     left = iter(judgement.value)
@@ -115,4 +126,5 @@ async def guarded(skill: Skill, turn: Turn) -> tuple[Turn, list[NewEvent]]:
         for one, content in zip(turn.earlier, left, strict=False)
     )
     events = [NewEvent(event) for event in rail_events(judgement.decided, "input")]
-    return replace(turn, earlier=earlier, context=tuple(judgement.value[len(earlier) :])), events
+    *context, message = judgement.value[len(earlier) :]
+    return replace(turn, earlier=earlier, context=tuple(context), message=message), events

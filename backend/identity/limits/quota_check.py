@@ -41,6 +41,15 @@ async def require_quota(
         raise QuotaReached(quota, LABELS[quota], limit, used)
 
 
+async def limit_of(session: AsyncSession, principal: Principal, quota: Quota, quotas: Quotas) -> int:
+    """Return the limit of the principal's project, for a check that locks rows of its own."""
+    query = select(col(Project.limits), col(Project.own_limits)).where(
+        col(Project.id) == principal.project_id
+    )
+    row = (await session.execute(query)).one()
+    return quota_of(row.limits, row.own_limits, quota, quotas)
+
+
 async def _limit(session: AsyncSession, principal: Principal, quota: Quota, quotas: Quotas) -> int:
     """Return the project's limit and lock its row; the lock does not block foreign keys that refer to the row."""
     query = (

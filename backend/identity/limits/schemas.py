@@ -40,6 +40,10 @@ class LimitsUpdate(RequestBody):
     """Maximum records in the memory."""
     memory_mb: int | None = Field(default=None, ge=0, le=MAX_LIMIT)
     """Maximum size of the memory in MiB."""
+    session_messages: int | None = Field(default=None, ge=1, le=MAX_LIMIT)
+    """Maximum messages of a user in one session."""
+    session_usd: int | None = Field(default=None, ge=0, le=MAX_LIMIT)
+    """Maximum cost of one session in US dollars."""
     requests_per_minute: int | None = Field(default=None, ge=1, le=MAX_LIMIT)
     """Maximum requests of all keys of the project together."""
 
@@ -80,6 +84,8 @@ class LimitsRead(BaseModel):
     drive_files: LimitRead
     memory_records: LimitRead
     memory_mb: LimitRead
+    session_messages: LimitRead
+    session_usd: LimitRead
     requests_per_minute: LimitRead
     ceilings: dict[str, int | None]
     """Maximum values that the project can set, by name: those of the operator for this project, else the instance's."""

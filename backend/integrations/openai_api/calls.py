@@ -20,13 +20,13 @@ from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.submit import JobSpec, check_name
 from backend.execution.jobs.submit_once import submit_once
 from backend.execution.jobs.wait import Wait, read_when_ended
+from backend.execution.sessions import inputs
+from backend.execution.sessions.messages import Message
 from backend.identity.auth.principal import Principal
 from backend.identity.idempotency.dependencies import REPLAYED_HEADER, IdempotentRequest
-from backend.integrations.openai_api import inputs
 from backend.integrations.openai_api.answers import Answer
 from backend.integrations.openai_api.chat_schemas import SkillCall
 from backend.integrations.openai_api.errors import ModelJobTimeout, error_of
-from backend.integrations.openai_api.messages import Message
 from backend.money.pricing import PriceList
 from backend.skills.deployments.active import resolve_skill
 from backend.skills.manifest.types import Skill

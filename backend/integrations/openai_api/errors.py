@@ -2,7 +2,6 @@
 
 Invalid                     422, sent as 400
 ├── UnsupportedParameter    the request uses a parameter or a form of message that skills do not support
-├── ConversationInvalid     the messages do not fit the skill
 └── ResponseFormatMismatch  the skill does not promise results in the requested format
 Missing
 └── UnknownModel            404  the caller can run no such skill
@@ -36,15 +35,6 @@ class UnsupportedParameter(Invalid):
 
     def __init__(self, parameter: str, why: str) -> None:
         super().__init__(f"{parameter}: {why}", [Problem(parameter, why)])
-
-
-class ConversationInvalid(Invalid):
-    """The messages do not fit the skill."""
-
-    code = "conversation_invalid"
-
-    def __init__(self, location: str, why: str) -> None:
-        super().__init__(f"{location}: {why}", [Problem(location, why)])
 
 
 class ResponseFormatMismatch(Invalid):

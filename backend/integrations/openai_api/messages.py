@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from collections.abc import Sequence
+from typing import Final
 
+from backend.execution.sessions.errors import ConversationInvalid
+from backend.execution.sessions.messages import FileKind, FilePart, Message, Role
 from backend.integrations.openai_api.chat_schemas import ChatMessage, ChatPart
-from backend.integrations.openai_api.errors import ConversationInvalid, UnsupportedParameter
+from backend.integrations.openai_api.errors import UnsupportedParameter
 from backend.integrations.openai_api.response_schemas import InputItem, InputPart
-
-Role = Literal["system", "user", "assistant"]
-FileKind = Literal["image", "audio", "file"]
 
 _AUDIO_TYPES: Final = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 _IGNORED_ITEMS: Final = frozenset({"reasoning"})
@@ -19,28 +17,6 @@ _NO_TOOLS: Final = (
     "Skills call their own tools, and accept neither tools of the client nor their results. Remove it."
 )
 _NOT_A_FILE: Final = "Send an https: URL, a data: URL, or the path of a file in the drive as `file_id`."
-
-
-@dataclass(frozen=True, slots=True)
-class FilePart:
-    """A file in a message."""
-
-    kind: FileKind
-    value: str | dict[str, Any]
-    """The file as an input of a skill."""
-    location: str
-    """Its path in the request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message of the conversation."""
-
-    role: Role
-    text: str
-    files: tuple[FilePart, ...]
-    location: str
-    """Its path in the request."""
 
 
 def of_chat(messages: Sequence[ChatMessage]) -> list[Message]:
@@ -155,8 +131,3 @@ def _url(url: str, location: str) -> str:
 
 def _is_data(text: str) -> bool:
     return text[:5].lower() == "data:"
-
-
-def texts_of(messages: Sequence[Message]) -> Iterator[dict[str, str]]:
-    """Iterate over the messages as plain `{"role", "content"}`."""
-    return ({"role": one.role, "content": one.text} for one in messages)

@@ -10,9 +10,9 @@ from uuid import UUID
 from backend.context import AppContext
 from backend.execution.jobs import queries
 from backend.execution.jobs.errors import JobNotFound
+from backend.execution.sessions.errors import ConversationInvalid
 from backend.identity.auth.principal import Principal
 from backend.integrations.openai_api.answers import Answer
-from backend.integrations.openai_api.errors import ConversationInvalid
 from backend.integrations.openai_api.response_schemas import InputItem
 from backend.skills.manifest.types import Skill
 

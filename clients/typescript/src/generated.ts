@@ -533,6 +533,21 @@ export interface CompletionUsage {
   total_tokens: number;
 }
 
+/** A part of a message: a text, or a file. */
+export interface ContentBlock {
+  /** The content of a file. */
+  base64?: string | null;
+  /** The path of a file in the drive. */
+  drive_path?: string | null;
+  /** The type of the content, with `base64`. */
+  media_type?: string | null;
+  text?: string | null;
+  /** `image` and `file`, such as a PDF, name a file with `drive_path`, `url` or `base64`. */
+  type: "text" | "image" | "file";
+  /** The URL of a file. */
+  url?: string | null;
+}
+
 /** Old results of tools were removed from the conversation to make room. */
 export type ContextCompactedEvent = EventRead & {
   payload: {
@@ -1329,7 +1344,7 @@ export interface JobCreate {
 }
 
 /** An event of a known type; later versions add types, and old jobs can have types that are no longer recorded. Treat those as `EventRead`. */
-export type JobEvent = QueuedEvent | StartedEvent | RequeuedEvent | WaitingEvent | ResumedEvent | ForkedEvent | ContinuedEvent | SucceededEvent | FailedEvent | CancelledEvent | LogEvent | ProgressEvent | DriveDeletedEvent | StepStartedEvent | StepFinishedEvent | EnvironmentEvent | SandboxEvent | FunctionStartEvent | NetworkEvent | NetworkRefusedEvent | AgentStartEvent | ModelResponseEvent | ModelRetryEvent | ModelEscalatedEvent | ModelFailoverEvent | ContextCompactedEvent | MemoryInjectedEvent | MemoryMissEvent | ToolUseEvent | ToolStartedEvent | ToolResultEvent | LimitsEvent | TimeoutEvent | CostCappedEvent | RailEvent | ApprovalRequiredEvent | ApprovalDecidedEvent | SubagentStartEvent | SubagentEndEvent | MediaEvent | WebEvent | EvalsEvent;
+export type JobEvent = QueuedEvent | StartedEvent | RequeuedEvent | WaitingEvent | ResumedEvent | ForkedEvent | ContinuedEvent | SucceededEvent | FailedEvent | CancelledEvent | LogEvent | ProgressEvent | DriveDeletedEvent | StepStartedEvent | StepFinishedEvent | EnvironmentEvent | SandboxEvent | FunctionStartEvent | NetworkEvent | NetworkRefusedEvent | AgentStartEvent | ModelResponseEvent | ModelInterruptedEvent | ModelRetryEvent | ModelEscalatedEvent | ModelFailoverEvent | ContextCompactedEvent | MemoryInjectedEvent | MemoryMissEvent | ToolUseEvent | ToolStartedEvent | ToolResultEvent | LimitsEvent | TimeoutEvent | CostCappedEvent | RailEvent | ApprovalRequiredEvent | ApprovalDecidedEvent | SubagentStartEvent | SubagentEndEvent | MediaEvent | WebEvent | EvalsEvent;
 
 /** Lower limits for one job; those that its skill declares are the maximum. */
 export interface JobLimits {
@@ -1427,6 +1442,8 @@ export interface JobRead {
    * with an agent can also end with a text (`/v1/openai`).
    */
   result: unknown;
+  /** The session whose turn the job is. */
+  session_id?: string | null;
   /** True: no language model ran; the simulation `puras/rehearsal` replied. */
   simulated: boolean;
   /** For a simulated job: the source of its result, for display with the result. `null` for other jobs. */
@@ -1571,6 +1588,8 @@ export interface LimitsRead {
   queued_jobs: LimitRead;
   requests_per_minute: LimitRead;
   secrets: LimitRead;
+  session_messages: LimitRead;
+  session_usd: LimitRead;
   skillpacks: LimitRead;
 }
 
@@ -1598,6 +1617,10 @@ export interface LimitsUpdate {
   requests_per_minute?: number | null;
   /** Maximum secrets of the project, and of each skillpack. */
   secrets?: number | null;
+  /** Maximum messages of a user in one session. */
+  session_messages?: number | null;
+  /** Maximum cost of one session in US dollars. */
+  session_usd?: number | null;
   skillpacks?: number | null;
 }
 
@@ -2124,6 +2147,55 @@ export interface MemoryWritten {
   version: number;
 }
 
+/** Body of `POST /v1/sessions/{id}/messages`. */
+export interface MessageCreate {
+  /** The message: a text, or blocks of text and files. Its text fills the only required text input of the skill. */
+  content?: string | ContentBlock[];
+  /** Inputs of the skill. Inputs that a message does not set keep the values of the message before. */
+  inputs?: Record<string, unknown>;
+  /**
+   * Behavior while a turn runs: `queue` the message until the turn has ended, `interrupt` the turn, or `reject` the
+   * message with status 409.
+   */
+  while_running?: "queue" | "interrupt" | "reject";
+}
+
+/** A message of the user, or the reply of the agent. */
+export interface MessageRead {
+  /** Blocks: `{"type": "text", "text"}`, and files without their content. */
+  content: Record<string, unknown>[];
+  /** For a reply: the cost of the turn. */
+  cost_micros: number;
+  created_at: string;
+  error: string | null;
+  error_code: string | null;
+  /** ID of the message. A reply has the ID of its job. */
+  id: string;
+  /** The inputs that a message of the user has set; `null` for a reply. */
+  inputs: Record<string, unknown> | null;
+  /** The reply is the part that was written before the turn was canceled. */
+  interrupted: boolean;
+  job_id: string;
+  /** For a reply: the result of the job. */
+  result: unknown;
+  role: "user" | "assistant";
+  /** The status of the job. */
+  status: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled";
+  /** Number of the turn, from 1. */
+  turn: number;
+  /** The version that the turn runs. */
+  version: number | null;
+}
+
+/** The response to a message. */
+export interface MessageSent {
+  /** The job of the turn. While the message is queued, so is the job. */
+  job_id: string;
+  message_id: string;
+  /** Number of the turn, from 1. Frames of the stream with this number belong to it. */
+  turn: number;
+}
+
 /** A skill that the key can call. */
 export interface Model {
   /** When its version was created, in seconds since 1970. */
@@ -2168,6 +2240,17 @@ export type ModelFailoverEvent = EventRead & {
     to: string;
   };
   type: "model_failover";
+};
+
+/** The run was canceled while the model replied. */
+export type ModelInterruptedEvent = EventRead & {
+  payload: {
+    /** Number of the step. */
+    step: number;
+    /** The text of the reply so far. */
+    text: string;
+  };
+  type: "model_interrupted";
 };
 
 /** The skills that the key can call. */
@@ -3127,21 +3210,25 @@ export interface SecretUpdate {
   value: string;
 }
 
-/** A session of a user in one browser. */
-export interface SessionRead {
-  /** The former name of `ip_address`. Removed in 0.3. */
-  address: string;
-  created_at: string;
-  /** Latest end of the session; it ends earlier when it is not used for a week. */
-  expires_at: string;
-  id: string;
-  /** IP address from which the user signed in. */
-  ip_address: string;
-  /** Whether it is the session of this request. */
-  is_current: boolean;
-  last_seen_at: string;
-  /** `User-Agent` of the browser. */
-  user_agent: string;
+/** Body of `POST /v1/sessions`. */
+export interface SessionCreate {
+  /** Metadata of your choice, returned with the session and with the job of each turn. */
+  metadata?: Record<string, unknown>;
+  /** Name of an agent: `support`, or `skillpack/support`. */
+  skill: string;
+  /** Default: the beginning of the first message. */
+  title?: string | null;
+  /** The version that all turns run. Default: each turn runs the version that is active when its message is sent. */
+  version?: number | null;
+}
+
+/** Body of `PATCH /v1/sessions/{id}`. Fields that are not sent stay as they are. */
+export interface SessionUpdate {
+  /** Replaces the metadata. Turns that have started keep theirs. */
+  metadata?: Record<string, unknown> | null;
+  title?: string | null;
+  /** The version that later turns run; `null`: the active one. */
+  version?: number | null;
 }
 
 /** Result of signing out in all other browsers. */
@@ -4046,6 +4133,49 @@ export interface Writer {
   kind: "job" | "jobs" | "key" | "user" | "system";
   /** A readable name, such as `key:ab12cd34`. */
   label?: string | null;
+}
+
+/** A session. */
+export interface backend__execution__sessions__schemas__SessionRead {
+  /** The cost of all turns, in millionths of a dollar. */
+  cost_micros: number;
+  cost_usd: number;
+  created_at: string;
+  /** The user or the API key that created the session. */
+  created_by: string;
+  /** The user of your application, from the signed token. */
+  end_user: string | null;
+  id: string;
+  /** Number of messages that were sent. */
+  message_count: number;
+  metadata: Record<string, unknown>;
+  /** The job of the turn that runs or is next. */
+  running_job_id: string | null;
+  /** Name of the agent: `support`, or `skillpack/support`. */
+  skill: string;
+  /** Empty until the first message. */
+  title: string;
+  /** The time of the last message or reply. */
+  updated_at: string;
+  /** The version that all turns run; `null`: each turn runs the version that is active when its message is sent. */
+  version: number | null;
+}
+
+/** A session of a user in one browser. */
+export interface backend__identity__auth__schemas__SessionRead {
+  /** The former name of `ip_address`. Removed in 0.3. */
+  address: string;
+  created_at: string;
+  /** Latest end of the session; it ends earlier when it is not used for a week. */
+  expires_at: string;
+  id: string;
+  /** IP address from which the user signed in. */
+  ip_address: string;
+  /** Whether it is the session of this request. */
+  is_current: boolean;
+  last_seen_at: string;
+  /** `User-Agent` of the browser. */
+  user_agent: string;
 }
 
 /** @deprecated Use `AdminProjectRead`. */
@@ -5769,6 +5899,8 @@ export class Api {
    * A restricted key needs `jobs:read_own`.
    */
   listJobs(given: {
+      /** ID of the session whose turns the jobs are. */
+      session_id?: string | null;
       /** Maximum rows per page. */
       limit?: number;
       /** Cursor from the `Link` header of the previous page. */
@@ -5789,7 +5921,7 @@ export class Api {
       q?: string | null;
     } = {}, options: CallOptions = {}): Promise<JobRead[]> {
     return this.transport.json("GET", "/v1/jobs", {
-      query: { limit: given.limit, cursor: given.cursor, status: given.status, skill: given.skill, source: given.source, version: given.version, since: given.since, until: given.until, key: given.key, min_cost_usd: given.min_cost_usd, min_seconds: given.min_seconds, q: given.q },
+      query: { session_id: given.session_id, limit: given.limit, cursor: given.cursor, status: given.status, skill: given.skill, source: given.source, version: given.version, since: given.since, until: given.until, key: given.key, min_cost_usd: given.min_cost_usd, min_seconds: given.min_seconds, q: given.q },
     }, options);
   }
 
@@ -6248,7 +6380,7 @@ export class Api {
    *
    * List the active sessions of the caller, the last used first.
    */
-  listSessions(options: CallOptions = {}): Promise<SessionRead[]> {
+  listSessions(options: CallOptions = {}): Promise<backend__identity__auth__schemas__SessionRead[]> {
     return this.transport.json("GET", "/v1/me/sessions", {}, options);
   }
 
@@ -7151,6 +7283,192 @@ export class Api {
       name: string;
     }, options: CallOptions = {}): Promise<void> {
     return this.transport.nothing("DELETE", `/v1/secrets/${encodeURIComponent(given.name)}`, {}, options);
+  }
+
+  /**
+   * List sessions
+   *
+   * List the sessions of the project that the caller can see, those with the newest messages first.
+   *
+   * A restricted key needs `jobs:read_own`.
+   */
+  listAgentSessions(given: {
+      /** Name of the agent. */
+      skill?: string | null;
+      /** User of your application. */
+      end_user?: string | null;
+      /** A part of the title, a message or a reply. */
+      q?: string | null;
+      /** Maximum rows per page. */
+      limit?: number;
+      /** Cursor from the `Link` header of the previous page. */
+      cursor?: string | null;
+      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
+      xPurasEndUser?: string | null;
+    } = {}, options: CallOptions = {}): Promise<backend__execution__sessions__schemas__SessionRead[]> {
+    return this.transport.json("GET", "/v1/sessions", {
+      query: { skill: given.skill, end_user: given.end_user, q: given.q, limit: given.limit, cursor: given.cursor },
+      headers: { "X-Puras-End-User": given.xPurasEndUser },
+    }, options);
+  }
+
+  /**
+   * Start a session
+   *
+   * Start a conversation with an agent. Nothing runs until the first message.
+   *
+   * A restricted key needs `jobs:submit` and `jobs:read_own`.
+   */
+  createAgentSession(given: {
+      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
+      xPurasEndUser?: string | null;
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: SessionCreate;
+    }, options: CallOptions = {}): Promise<backend__execution__sessions__schemas__SessionRead> {
+    return this.transport.json("POST", "/v1/sessions", {
+      headers: { "X-Puras-End-User": given.xPurasEndUser },
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Read a session
+   *
+   * Read a session with the cost of its turns.
+   *
+   * A restricted key needs `jobs:read_own`.
+   */
+  getAgentSession(given: {
+      session_id: string;
+      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
+      xPurasEndUser?: string | null;
+    }, options: CallOptions = {}): Promise<backend__execution__sessions__schemas__SessionRead> {
+    return this.transport.json("GET", `/v1/sessions/${encodeURIComponent(given.session_id)}`, {
+      headers: { "X-Puras-End-User": given.xPurasEndUser },
+    }, options);
+  }
+
+  /**
+   * Change a session
+   *
+   * Change the title, the metadata or the version of a session.
+   *
+   * A restricted key needs `jobs:submit` and `jobs:read_own`.
+   */
+  updateAgentSession(given: {
+      session_id: string;
+      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
+      xPurasEndUser?: string | null;
+      body: SessionUpdate;
+    }, options: CallOptions = {}): Promise<backend__execution__sessions__schemas__SessionRead> {
+    return this.transport.json("PATCH", `/v1/sessions/${encodeURIComponent(given.session_id)}`, {
+      headers: { "X-Puras-End-User": given.xPurasEndUser },
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Delete a session
+   *
+   * Delete a session with its messages and its jobs. A turn that runs is canceled. The ledger is not affected.
+   *
+   * A restricted key needs `jobs:submit` and `jobs:read_own`.
+   */
+  deleteAgentSession(given: {
+      session_id: string;
+      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
+      xPurasEndUser?: string | null;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/sessions/${encodeURIComponent(given.session_id)}`, {
+      headers: { "X-Puras-End-User": given.xPurasEndUser },
+    }, options);
+  }
+
+  /**
+   * Cancel the turn that runs
+   *
+   * Cancel the turn that runs, and keep what the agent has written. The next queued message then starts.
+   *
+   * A restricted key needs `jobs:submit` and `jobs:read_own`.
+   */
+  cancelSessionTurn(given: {
+      session_id: string;
+      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
+      xPurasEndUser?: string | null;
+    }, options: CallOptions = {}): Promise<backend__execution__sessions__schemas__SessionRead> {
+    return this.transport.json("POST", `/v1/sessions/${encodeURIComponent(given.session_id)}/cancel`, {
+      headers: { "X-Puras-End-User": given.xPurasEndUser },
+    }, options);
+  }
+
+  /**
+   * List the messages of a session
+   *
+   * List the messages and replies of a session, the oldest first. A page has up to `limit` turns.
+   *
+   * A restricted key needs `jobs:read_own`.
+   */
+  listSessionMessages(given: {
+      session_id: string;
+      /** Maximum rows per page. */
+      limit?: number;
+      /** Cursor from the `Link` header of the previous page. */
+      cursor?: string | null;
+      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
+      xPurasEndUser?: string | null;
+    }, options: CallOptions = {}): Promise<MessageRead[]> {
+    return this.transport.json("GET", `/v1/sessions/${encodeURIComponent(given.session_id)}/messages`, {
+      query: { limit: given.limit, cursor: given.cursor },
+      headers: { "X-Puras-End-User": given.xPurasEndUser },
+    }, options);
+  }
+
+  /**
+   * Send a message
+   *
+   * Send a message, which starts the next turn of the session: a job. While a turn runs, the message is queued.
+   *
+   * A restricted key needs `jobs:submit` and `jobs:read_own`.
+   */
+  sendSessionMessage(given: {
+      session_id: string;
+      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
+      xPurasEndUser?: string | null;
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: MessageCreate;
+    }, options: CallOptions = {}): Promise<MessageSent> {
+    return this.transport.json("POST", `/v1/sessions/${encodeURIComponent(given.session_id)}/messages`, {
+      headers: { "X-Puras-End-User": given.xPurasEndUser },
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Live events of a session
+   *
+   * Stream all turns of a session as they happen. `Last-Event-ID` or `after` resumes without gaps or repetitions.
+   *
+   * A restricted key needs `jobs:read_own`.
+   */
+  streamSession(given: {
+      session_id: string;
+      /** `false`: end when no turn runs. `true`: wait for further messages. */
+      follow?: boolean;
+      /** ID of the last frame that you received. */
+      after?: string | null;
+      /** Takes precedence over `after`. */
+      lastEventID?: string | null;
+      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
+      xPurasEndUser?: string | null;
+    }, options: CallOptions = {}): Promise<Response> {
+    return this.transport.response("GET", `/v1/sessions/${encodeURIComponent(given.session_id)}/stream`, {
+      query: { follow: given.follow, after: given.after },
+      headers: { "Last-Event-ID": given.lastEventID, "X-Puras-End-User": given.xPurasEndUser },
+    }, options);
   }
 
   /**

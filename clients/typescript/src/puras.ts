@@ -1,5 +1,6 @@
 import { JobError, JobTimeout } from "./errors.js";
 import { Api, type EventRead, type JobCreate, type JobRead, type ProjectEventRead } from "./generated.js";
+import { Sessions } from "./sessions.js";
 import { type Delta, follow, type StreamOptions } from "./stream.js";
 import { type CallOptions, escapedPath, newKey, PAUSES_MS, pause, Transport } from "./transport.js";
 
@@ -15,6 +16,9 @@ export interface PurasOptions {
   timeoutMs?: number;
   /** Maximum retries after disconnects and 429, 502, 503, 504. */
   retries?: number;
+  /** Returns a token that your server has signed for the user of your application. Sessions with a publishable key need
+   * it. */
+  endUserToken?: () => string | Promise<string>;
   /** Function to use instead of the global `fetch`. */
   fetch?: typeof fetch;
 }
@@ -44,6 +48,8 @@ const ENDS = new Set(["succeeded", "failed", "cancelled"]);
 export class Puras {
   /** Every operation of the API. */
   readonly api: Api;
+  /** Conversations with agents. */
+  readonly sessions: Sessions;
   readonly apiBase: string;
   private readonly transport: Transport;
   private readonly skillpack: string | undefined;
@@ -58,6 +64,7 @@ export class Puras {
     this.transport = new Transport(base, key, options.timeoutMs ?? 120_000, pauses, fetching);
     this.apiBase = this.transport.base;
     this.api = new Api(this.transport);
+    this.sessions = new Sessions(this.transport, options.endUserToken);
     this.skillpack = options.skillpack;
   }
 

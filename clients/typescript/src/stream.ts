@@ -21,8 +21,8 @@ export interface StreamOptions {
 /** Maximum time without a heartbeat (every 15 s) before the connection counts as broken. */
 const SILENCE_MS = 45_000;
 
-interface Frame {
-  id: number | undefined;
+export interface Frame {
+  id: string | undefined;
   event: string;
   data: string;
 }
@@ -34,45 +34,60 @@ export async function* follow(
   options: StreamOptions,
 ): AsyncGenerator<EventRead | Delta> {
   let last = options.after ?? 0;
+  const path = `/v1/jobs/${encodeURIComponent(jobId)}/stream`;
+  for await (const frame of continued(transport, path, String(last), {}, options.signal)) {
+    if (frame.event === "delta") {
+      if (options.deltas) yield { type: "delta", job_id: jobId, payload: JSON.parse(frame.data) };
+    } else if (frame.id !== undefined && Number(frame.id) > last) {
+      last = Number(frame.id);
+      yield JSON.parse(frame.data) as EventRead;
+    }
+  }
+}
+
+/** Yield the frames of a stream until its end. After a disconnect, continue after the last ID. */
+export async function* continued(
+  transport: Transport,
+  path: string,
+  after: string,
+  headers: Record<string, string>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Frame> {
+  let last = after;
   let failures = 0;
   for (;;) {
-    let broken: unknown = new Error("the connection ended before the job");
+    let broken: unknown = new Error("the connection ended before the stream");
     try {
-      for await (const frame of frames(transport, jobId, last, options.signal)) {
+      for await (const frame of frames(transport, path, { ...headers, "Last-Event-ID": last }, signal)) {
         failures = 0;
         if (frame.event === "end") return;
-        if (frame.event === "delta") {
-          if (options.deltas) yield { type: "delta", job_id: jobId, payload: JSON.parse(frame.data) };
-        } else if (frame.id !== undefined && frame.id > last) {
-          last = frame.id;
-          yield JSON.parse(frame.data) as EventRead;
-        }
+        yield frame;
+        last = frame.id ?? last;
       }
     } catch (error) {
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       if (error instanceof PurasAPIError && (error.status ?? 0) < 500 && error.status !== 429) throw error;
       broken = error;
     }
     const pauseMs = transport.pausesMs[failures++];
     if (pauseMs === undefined) throw broken instanceof PurasAPIError ? broken : transport.noResponse(broken);
-    await pause(pauseMs, options.signal);
+    await pause(pauseMs, signal);
   }
 }
 
 /** Yield the complete frames of one connection. */
 async function* frames(
   transport: Transport,
-  jobId: string,
-  after: number,
+  path: string,
+  headers: Record<string, string>,
   outer: AbortSignal | undefined,
 ): AsyncGenerator<Frame> {
   const silence = new AbortController();
   let timer = setTimeout(() => silence.abort(new Error("no data was received")), SILENCE_MS);
   const signal = outer ? AbortSignal.any([outer, silence.signal]) : silence.signal;
   try {
-    const headers = { Accept: "text/event-stream", "Last-Event-ID": String(after) };
-    const path = `/v1/jobs/${encodeURIComponent(jobId)}/stream`;
-    const response = await transport.once("GET", path, { headers }, signal);
+    const accepted = { ...headers, Accept: "text/event-stream" };
+    const response = await transport.once("GET", path, { headers: accepted }, signal);
     if (!response.ok || response.body === null) throw await rejection(response);
     const decoder = new TextDecoder();
     let text = "";
@@ -104,7 +119,7 @@ function parsed(block: string): Frame | undefined {
   for (const line of block.split("\n")) {
     const colon = line.indexOf(":");
     const [name, value] = [line.slice(0, colon), line.slice(colon + 1).replace(/^ /, "")];
-    if (name === "id") frame.id = Number(value);
+    if (name === "id") frame.id = value;
     else if (name === "event") frame.event = value;
     else if (name === "data") data.push(value);
   }

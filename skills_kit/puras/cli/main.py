@@ -11,6 +11,7 @@ from puras import __version__
 from puras.cli import (
     account,
     approvals,
+    chat,
     completion,
     deployments,
     drive,
@@ -70,6 +71,7 @@ def parser() -> ArgumentParser:
         starting,
         deployments,
         jobs,
+        chat,
         approvals,
         events,
         local,

@@ -21,15 +21,20 @@ from puras.client.errors import (
     PurasAPIError,
     ServerError,
     TooManyRequests,
+    TurnError,
 )
-from puras.client.shapes import Event, Feedback, Job, JobOptions
+from puras.client.sessions import AsyncSessions, Sessions, SessionStream
+from puras.client.shapes import ChatMessage, ChatSession, Event, Feedback, Job, JobOptions, SessionEvent
 from puras.client.streams import EventStream
 from puras.client.synchronous import Client
 from puras.renamed import renamed_names
 
 __all__ = [
     "AsyncClient",
+    "AsyncSessions",
     "BudgetExceeded",
+    "ChatMessage",
+    "ChatSession",
     "Client",
     "Conflict",
     "Event",
@@ -49,7 +54,11 @@ __all__ = [
     "Problem",
     "PurasAPIError",
     "ServerError",
+    "SessionEvent",
+    "SessionStream",
+    "Sessions",
     "TooManyRequests",
+    "TurnError",
 ]
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
 from puras.client.batch import MapResult
+from puras.client.sessions import AsyncSessions
 from puras.client.shapes import Event, Feedback, Job, JobOptions, ProjectEvent
 from puras.client.synchronous import Client
 from puras.client.transport import PAUSES_S
@@ -53,6 +54,11 @@ class AsyncClient:
     async def aclose(self) -> None:
         """Release the threads. Running requests continue to their end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def sessions(self) -> AsyncSessions:
+        """Conversations with agents."""
+        return AsyncSessions(self._client.sessions, self._in_thread)
 
     async def run(
         self,

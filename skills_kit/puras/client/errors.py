@@ -11,6 +11,7 @@ PurasAPIError          the server rejected the request: `status`, `code`, `detai
 ├── ServerError        5xx  the server fails or is unavailable
 └── NoResponse           no response, also after the retries
 JobError               the job has no result: `job_id`, `status`, `error_code`, `job`
+├── TurnError          the turn of a session has no reply
 └── JobTimeout         the job has not ended in time, and continues
 """
 
@@ -21,7 +22,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
-from puras.client.shapes import Job
+from puras.client.shapes import ChatMessage, Job
 
 
 class Problem(NamedTuple):
@@ -154,6 +155,18 @@ class JobError(Exception):
     def of(cls, job: Job) -> JobError:
         """Return the error of a job that failed or was cancelled."""
         return cls(job, _reason(job))
+
+
+class TurnError(JobError):
+    """The turn of a session failed or was cancelled."""
+
+    def __init__(self, reply: ChatMessage) -> None:
+        super().__init__(
+            f"The turn {reply['turn']} {reply['status']}: {reply['error']}",
+            cast("Job", {"id": reply["job_id"], **reply}),
+        )
+        self.reply = reply
+        """The reply with the text so far."""
 
 
 class JobTimeout(JobError, TimeoutError):

@@ -471,6 +471,22 @@ class ModelResponseEvent(_Event):
     payload: ModelResponsePayload
 
 
+class ModelInterruptedPayload(TypedDict):
+    """The run was canceled while the model replied."""
+
+    step: int
+    """Number of the step."""
+    text: str
+    """The text of the reply so far."""
+
+
+class ModelInterruptedEvent(_Event):
+    """The run was canceled while the model replied."""
+
+    type: Literal["model_interrupted"]
+    payload: ModelInterruptedPayload
+
+
 ModelRetryPayload = TypedDict(
     "ModelRetryPayload",
     {
@@ -952,6 +968,7 @@ JobEvent = (
     | NetworkRefusedEvent
     | AgentStartEvent
     | ModelResponseEvent
+    | ModelInterruptedEvent
     | ModelRetryEvent
     | ModelEscalatedEvent
     | ModelFailoverEvent

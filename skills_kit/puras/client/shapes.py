@@ -75,6 +75,63 @@ class ProjectEvent(TypedDict):
     received_at: str
 
 
+class ChatSession(TypedDict):
+    """A conversation with an agent. Responses can have more fields."""
+
+    id: str
+    skill: str
+    version: int | None
+    title: str
+    metadata: dict[str, Any]
+    message_count: int
+    cost_micros: int
+    """Millionths of a dollar, of all turns."""
+    running_job_id: str | None
+    end_user: NotRequired[str | None]
+    created_at: NotRequired[str]
+    updated_at: NotRequired[str]
+
+
+class SentMessage(TypedDict):
+    """A message that was sent."""
+
+    message_id: str
+    job_id: str
+    turn: int
+
+
+class ChatMessage(TypedDict):
+    """A message of the user, or the reply of the agent."""
+
+    id: str
+    """A reply has the ID of its job."""
+    turn: int
+    role: Literal["user", "assistant"]
+    job_id: str
+    content: list[dict[str, Any]]
+    """Blocks: `{"type": "text", "text": …}`, and files."""
+    result: Any
+    """For a reply: the result of the job."""
+    status: Status
+    interrupted: bool
+    error: str | None
+    error_code: str | None
+    cost_micros: int
+
+
+class SessionEvent(TypedDict):
+    """A message of a session, an event of one of its jobs, or text that a model writes."""
+
+    id: NotRequired[str]
+    """Its position, such as `3.17`; a `delta` has none."""
+    type: str
+    """`message`, `delta`, or the type of an event."""
+    turn: int
+    job_id: str
+    payload: dict[str, Any]
+    """Of a message: the `ChatMessage`."""
+
+
 class Feedback(TypedDict):
     """A rating of a job."""
 

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.client import HTTPException
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self, TypeVar
 
 from puras.client.errors import ServerError, TooManyRequests
 from puras.client.messages import Request
@@ -17,32 +17,30 @@ _SILENCE_S: Final = 45.0
 """The maximum time without a heartbeat (every 15 s) before the connection counts as broken."""
 
 
-class _Frame(NamedTuple):
-    id: int | None
+class Frame(NamedTuple):
+    """A server-sent event."""
+
+    id: str | None
     event: str
     data: str
 
 
-class EventStream(Iterator[Event]):
-    """The events of a job in order, each exactly once, until its end. Close it to stop earlier.
+Item = TypeVar("Item")
 
-    Raises when iterated:
-        NoResponse: The connection broke, and no retry succeeded.
-        PurasAPIError: The server rejected the request.
-    """
 
-    def __init__(self, transport: Transport, job_id: str, *, after: int, deltas: bool) -> None:
-        self.last_id = after
-        """Number of the last returned event."""
+class FrameStream(Iterator[Item]):
+    """The frames of a stream in order, each exactly once. After a disconnect, it continues after the last ID."""
+
+    def __init__(self, transport: Transport, path: str, last_id: str) -> None:
+        self._last_frame = last_id
         self._transport = transport
-        self._job_id = job_id
-        self._deltas = deltas
+        self._path = path
         self._opened: Opened | None = None
         self._failures = 0
         self._closed = threading.Event()
         self._reading = threading.Lock()
 
-    def __next__(self) -> Event:
+    def __next__(self) -> Item:
         try:
             with self._reading:
                 while not self._closed.is_set():
@@ -64,27 +62,27 @@ class EventStream(Iterator[Event]):
             self._drop()
             self._reading.release()
 
-    def __enter__(self) -> EventStream:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _taken(self, frame: _Frame) -> Event | None:
-        """Return the event of the frame; None if it is not new."""
+    def _of(self, frame: Frame) -> Item | None:
+        """Return the item of a frame; None if the frame has none, or is not new."""
+        raise NotImplementedError
+
+    def _taken(self, frame: Frame) -> Item | None:
         self._failures = 0
         if frame.event == "end":
             self._closed.set()
-        elif frame.event == "delta":
-            if self._deltas:
-                return Event(job_id=self._job_id, type="delta", payload=json.loads(frame.data))
-        elif frame.id is not None and frame.id > self.last_id:
-            self.last_id = frame.id
-            event: Event = json.loads(frame.data)
-            return event
-        return None
+            return None
+        item = self._of(frame)
+        if frame.id is not None:
+            self._last_frame = frame.id
+        return item
 
-    def _next_frame(self) -> _Frame | None:
+    def _next_frame(self) -> Frame | None:
         """Return the next complete frame; None after a disconnect and the pause that follows it."""
         try:
             if self._opened is None:
@@ -101,8 +99,8 @@ class EventStream(Iterator[Event]):
         opened = self._transport.open(
             Request(
                 "GET",
-                f"/v1/jobs/{self._job_id}/stream",
-                headers={"Accept": "text/event-stream", "Last-Event-ID": str(self.last_id)},
+                self._path,
+                headers={"Accept": "text/event-stream", "Last-Event-ID": self._last_frame},
                 timeout_s=_SILENCE_S,
             )
         )
@@ -126,7 +124,33 @@ class EventStream(Iterator[Event]):
         self._failures += 1
 
 
-def _frame(opened: Opened) -> _Frame:
+class EventStream(FrameStream[Event]):
+    """The events of a job in order, each exactly once, until its end. Close it to stop earlier.
+
+    Raises when iterated:
+        NoResponse: The connection broke, and no retry succeeded.
+        PurasAPIError: The server rejected the request.
+    """
+
+    def __init__(self, transport: Transport, job_id: str, *, after: int, deltas: bool) -> None:
+        super().__init__(transport, f"/v1/jobs/{job_id}/stream", str(after))
+        self.last_id = after
+        """Number of the last returned event."""
+        self._job_id = job_id
+        self._deltas = deltas
+
+    def _of(self, frame: Frame) -> Event | None:
+        if frame.event == "delta":
+            if self._deltas:
+                return Event(job_id=self._job_id, type="delta", payload=json.loads(frame.data))
+        elif frame.id is not None and int(frame.id) > self.last_id:
+            self.last_id = int(frame.id)
+            event: Event = json.loads(frame.data)
+            return event
+        return None
+
+
+def _frame(opened: Opened) -> Frame:
     """Return the next frame with data.
 
     Raises:
@@ -140,10 +164,10 @@ def _frame(opened: Opened) -> _Frame:
         name, _, value = raw.decode().rstrip("\r\n").partition(":")
         value = value.removeprefix(" ")
         if name == "id":
-            number = int(value)
+            number = value
         elif name == "event":
             event = value
         elif name == "data":
             data.append(value)
         elif not name and not value and raw.strip() == b"" and data:
-            return _Frame(number, event, "\n".join(data))
+            return Frame(number, event, "\n".join(data))

@@ -11,6 +11,7 @@ from puras.client.batch import Batch
 from puras.client.errors import JobError, JobTimeout
 from puras.client.messages import Body, Request, new_key
 from puras.client.routes import Routes
+from puras.client.sessions import Sessions
 from puras.client.shapes import ENDS, Event, Feedback, Job, JobOptions, ProjectEvent
 from puras.client.streams import EventStream
 from puras.renamed import renamed_parameters
@@ -27,6 +28,11 @@ class Client(Routes):
     `PURAS_API_BASE` or the one that `puras login` saved. Interrupted requests are repeated. Every submit has an
     idempotency key, so one call creates one job. Threads can share a client.
     """
+
+    @property
+    def sessions(self) -> Sessions:
+        """Conversations with agents."""
+        return Sessions(self, self._transport)
 
     def run(
         self,

@@ -46,6 +46,18 @@ await client.api.deleteFile({ path });
 const keyed = await client.submit("tally", {}, { idempotencyKey: "typescript-key" });
 results.once = (await client.submit("tally", {}, { idempotencyKey: "typescript-key" })).id === keyed.id;
 
+const chat = await client.sessions.create({ skill: "talk", metadata: { from: "typescript" } });
+const asked = await client.sessions.ask(chat.id, "What is an owl?");
+await client.sessions.send(chat.id, "And a lark?");
+const seen: string[] = [];
+for await (const item of client.sessions.stream(chat.id, { follow: false }))
+  if (item.type === "message") seen.push(`${item.id} ${item.message.content.map((block) => block.text).join("")}`);
+results.chat = [asked.result, seen];
+results.titles = (await client.sessions.list({ q: "owl" })).map((one) => one.title);
+results.renamed = (await client.sessions.update(chat.id, { title: "Birds" })).title;
+await client.sessions.delete(chat.id);
+results.deleted = ((await caught(() => client.sessions.get(chat.id))) as PurasAPIError).code;
+
 const leaving = new AbortController();
 const slow = await client.submit("tally", { wait_s: 30 });
 const left = caught(async () => {

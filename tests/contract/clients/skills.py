@@ -55,6 +55,28 @@ from puras import load_bytes
 def run(first, others):
     return {"bytes": [len(load_bytes(file)) for file in [first, *others]]}
 """,
+    "talk/skill.yaml": """\
+description: Talks about birds.
+entrypoint: prompt.md
+model: puras/rehearsal
+input_schema:
+  type: object
+  properties:
+    question: {type: text}
+  required: [question]
+output_schema:
+  type: object
+  properties:
+    answer: {type: text}
+examples:
+  - title: Owls
+    inputs: {question: What is an owl?}
+    outputs: {answer: A bird of the night.}
+  - title: Larks
+    inputs: {question: And a lark?}
+    outputs: {answer: A bird of the morning.}
+""",
+    "talk/prompt.md": "Talk about birds.\n",
     "scored/skill.yaml": """\
 entrypoint: main.py:run
 input_schema: {type: object, properties: {n: {type: integer}}}

@@ -89,6 +89,17 @@ def test_the_client_works_also_with_broken_connections(
         enumerate(results.pop("cut"))
     )
     assert {"scored", "tally", "weigh"} <= set(results.pop("skills"))
+    assert results.pop("chat") == [
+        {"answer": "A bird of the night."},
+        [
+            "1.0 What is an owl?",
+            "1.end A bird of the night.",
+            "2.0 And a lark?",
+            "2.end A bird of the morning.",
+        ],
+    ]
+    assert "What is an owl?" in results.pop("titles")
+    assert (results.pop("renamed"), results.pop("deleted")) == ("Birds", "session_not_found")
     types = results.pop("types")
     assert (types[0], types[-1], types.count("log")) == ("queued", "succeeded", 3)
     assert "asked to fail" in results.pop("failed")

@@ -11,7 +11,7 @@ ROOT: Final = Path(__file__).parents[3]
 DOCS: Final = ROOT / "docs"
 TEMPLATES: Final = ROOT / "skills_kit" / "templates"
 _BLOCK: Final = re.compile(r"^( *)```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
-SIGNATURE: Final = re.compile(r"\w+\(.*:.*\)(?: -> .*)?\n|\w+\(\)\n")
+SIGNATURE: Final = re.compile(r"[\w.]+\(.*:.*\)(?: -> .*)?\n|[\w.]+\(\)\n")
 """A block of a reference that shows a signature."""
 RUN: Final = ("sh", "bash", "python", "ts", "ipython")
 """The languages of blocks that a reader runs."""

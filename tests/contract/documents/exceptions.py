@@ -70,6 +70,11 @@ NOT_RUN: Final = (
         "puras prices set gpt/5",
         "needs a key of a provider; tests/integration/providers/test_provider_prices.py sends the same requests",
     ),
+    NotRun(
+        "guides/conversations",
+        "endUserToken",
+        "needs the server of an application; tests/integration/sessions/test_access.py sends the same header",
+    ),
     NotRun("guides/openai-sdk", 'import OpenAI from "openai"', _NPM),
     NotRun("guides/openai-sdk", 'from "@ai-sdk/openai"', _NPM),
     NotRun("reference/mcp", "--transport http", "needs Claude Code; test_snippets.py does what it stores"),

@@ -44,6 +44,21 @@ def _openai(reader: Reader) -> None:
     assert (output.count("Owls do."), "answer='Owls do.'" in output, "completed" in output) == (4, True, True)
 
 
+def _conversations(reader: Reader) -> None:
+    reader.push(skillpacks.SUPPORT)
+    output = reader.shell()
+    assert output.count("Owls do.") >= 3
+    assert "event: end" in output
+    assert "puras_pub_" in output
+    output = reader.python()
+    assert "Owls do." in output
+    assert output.rstrip().endswith("2")
+    assert "Owls do." in _typescript(reader)
+    sessions = reader.get("/v1/sessions")
+    assert [one["message_count"] for one in sessions if one["metadata"] == {"order": 7}] == [1, 2, 1]
+    assert {one["name"] for one in reader.get("/v1/secrets")} == {"END_USER_KEY"}
+
+
 def _ci(reader: Reader) -> None:
     reader.run(["puras", "init", "my-skills"])
     reader.folder /= "my-skills"
@@ -67,6 +82,7 @@ def _budgets(reader: Reader) -> None:
 GUIDES_OF_CALLERS: Final[dict[str, Callable[[Reader], None]]] = {
     "guides/call-from-an-app": _app,
     "guides/openai-sdk": _openai,
+    "guides/conversations": _conversations,
     "guides/deploy-from-ci": _ci,
     "guides/budgets": _budgets,
 }

@@ -68,6 +68,7 @@ VARIANTS: Final[dict[str, tuple[str, ...]]] = {
     "no key": ("whoami", "--api-base", "http://127.0.0.1:9", "--json"),
 }
 WITHOUT_JSON: Final = {
+    "chat": "prints one line of JSON for each reply; tests/contract/clients/test_sessions.py reads them",
     "completion": "prints a script",
     "serve": "runs an instance until it is stopped",
 }

@@ -21,6 +21,7 @@ from backend.evals.tables import EvalCase, EvalSuite
 from backend.execution.approvals.tables import Approval
 from backend.execution.journal import service as journal
 from backend.execution.journal.service import Entry
+from backend.execution.sessions.tables import AgentSession
 from backend.execution.worker_registry import service as worker_registry
 from backend.identity.auth.accounts import passwords
 from backend.identity.tables import AuditRow, Project
@@ -38,12 +39,16 @@ evals: {dataset: cases.jsonl, graders: [{name: form, kind: schema}]}
 """,
     "skills/graded/main.py": b"def run():\n    return {}\n",
     "skills/graded/cases.jsonl": b'{"inputs": {}}\n',
+    "skills/talk/skill.yaml": b"entrypoint: prompt.md\ninput_schema: {type: object}\noutput_schema: {type: object}\n",
+    "skills/talk/prompt.md": b"You talk.",
 }
 NOT_AUDITED = {
     "POST /v1/jobs": "the row of the job contains its submitter, key and request",
     "POST /v1/skills/{name:path}/run": "the same",
     "POST /v1/openai/chat/completions": "the same",
     "POST /v1/openai/responses": "the same",
+    "POST /v1/sessions/{session_id}/messages": "the same",
+    "POST /v1/sessions/{session_id}/cancel": "without a turn that runs it changes nothing; else `job.cancelled`",
     "POST /v1/subagent/describe": "reads",
     "POST /v1/subagent/invoke": "the row of the subjob contains which job submitted it",
     "POST /v1/media/generate": "what a job creates is in its receipt and its events",
@@ -260,6 +265,8 @@ def _requests(scene: Scene) -> Iterator[AuditedRequest]:
         )
         yield AuditedRequest(f"DELETE {where}/{one}", f"{base}/deployments/2", "deployment.deleted")
         yield from _draft_requests(where, f"{base}/drafts", bundle)
+        if base == "/v1":
+            yield from _conversation_requests(ids)
         secret = {"json": {"name": "TOKEN", "value": "value"}}
         yield AuditedRequest(f"PUT {where}/secrets", f"{base}/secrets", "secret.set", secret)
         yield AuditedRequest(f"DELETE {where}/secrets/{{name}}", f"{base}/secrets/TOKEN", "secret.deleted")
@@ -332,6 +339,14 @@ def _draft_requests(where: str, base: str, bundle: dict[str, Any]) -> Iterator[A
     yield AuditedRequest(f"POST {route}/run", f"{base}/run", "draft.stored", run)
     unpublished = {"json": {"activate": False}}
     yield AuditedRequest(f"POST {route}/publish", f"{base}/publish", "deployment.pushed", unpublished)
+
+
+def _conversation_requests(ids: dict[str, str]) -> Iterator[AuditedRequest]:
+    route, one = "/v1/sessions/{session_id}", f"/v1/sessions/{ids['chat']}"
+    requested = {"json": {"skill": "talk"}}
+    yield AuditedRequest("POST /v1/sessions", "/v1/sessions", "agent_session.created", requested)
+    yield AuditedRequest(f"PATCH {route}", one, "agent_session.changed", {"json": {"title": "Owls"}})
+    yield AuditedRequest(f"DELETE {route}", one, "agent_session.deleted")
 
 
 def _webhook_requests(ids: dict[str, str]) -> Iterator[AuditedRequest]:
@@ -445,7 +460,7 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
     await world.browser(ada)
     owner.headers["X-Puras-Project"] = str(project.id)
     anonymous.cookies.set("puras_form_8123", "c")
-    files = {"bundle": ("b.zip", pack_files(BUNDLE), "application/zip")}
+    files = {"bundle": ("b.zip", pack_files({**BUNDLE, **GRADED}), "application/zip")}
     first = (await owner.post("/v1/deployments", files=files)).json()
     async with database.transaction() as session:
         await session.execute(text("update wallets set balance_micros = 1000000"))
@@ -466,7 +481,13 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
     (idle,) = [one for one in (await owner.get("/v1/me/sessions")).json() if not one["is_current"]]
     upload_headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "1"}
     uploads = [await owner.post("/v1/drive/uploads", headers=upload_headers) for _ in range(2)]
+    async with database.transaction() as session:
+        chat = AgentSession(
+            project_id=project.id, skillpack_id=UUID(first["skillpack_id"]), skill_name="talk"
+        )
+        session.add(chat)
     ids = {
+        "chat": str(chat.id),
         "uploads": " ".join(upload.headers["Location"] for upload in uploads),
         "approvals": await _approvals(database, project, job["id"]),
         "agent": await _agent(database, owner),

@@ -50,6 +50,20 @@ OWN_JOBS = {
     ("POST", "/v1/skills/{name}/run"),
 }
 """Routes that publishable keys and restricted keys can use."""
+OWN_SESSIONS = {
+    ("DELETE", "/v1/sessions/{session_id}"),
+    ("GET", "/v1/sessions"),
+    ("GET", "/v1/sessions/{session_id}"),
+    ("GET", "/v1/sessions/{session_id}/messages"),
+    ("GET", "/v1/sessions/{session_id}/stream"),
+    ("PATCH", "/v1/sessions/{session_id}"),
+    ("POST", "/v1/sessions"),
+    ("POST", "/v1/sessions/{session_id}/cancel"),
+    ("POST", "/v1/sessions/{session_id}/messages"),
+}
+"""Routes that restricted keys can use, and publishable keys with the token of a user."""
+WITH_BODY = {route for route in OWN_SESSIONS if route[0] in ("PATCH", "POST") and "cancel" not in route[1]}
+"""Of these, the routes that reject an invalid body before they require the token."""
 OWN_LISTS = {("GET", "/v1/jobs"), ("GET", "/v1/jobs/activity"), ("POST", "/v1/jobs/{job_id}/cancel")}
 """Routes that a restricted secret key can also use."""
 PERSONAL = {
@@ -160,7 +174,7 @@ async def test_a_restricted_key_reaches_its_own_jobs_and_no_other_route(
 
     allowed = set(ROUTES) - await denied(client, project.id, headers)
 
-    assert lines(allowed) == lines(OPEN | ANY_CALLER | OWN_JOBS | OWN_LISTS)
+    assert lines(allowed) == lines(OPEN | ANY_CALLER | OWN_JOBS | OWN_LISTS | OWN_SESSIONS)
 
 
 async def test_publishable_key_is_rejected_before_validation(client: httpx.AsyncClient, world: Any) -> None:
@@ -169,7 +183,7 @@ async def test_publishable_key_is_rejected_before_validation(client: httpx.Async
 
     allowed = set(ROUTES) - await denied(client, project.id, headers)
 
-    assert lines(allowed) == lines(OPEN | ANY_CALLER | OWN_JOBS)
+    assert lines(allowed) == lines(OPEN | ANY_CALLER | OWN_JOBS | WITH_BODY)
 
 
 async def test_viewer_is_rejected_for_every_write_before_validation(

@@ -17,6 +17,7 @@ from backend.execution.events.types.agent import (
     MemoryMissEvent,
     ModelEscalatedEvent,
     ModelFailoverEvent,
+    ModelInterruptedEvent,
     ModelResponseEvent,
     ModelRetryEvent,
     ToolResultEvent,
@@ -89,6 +90,7 @@ JobEvent = (
     # agent
     | AgentStartEvent
     | ModelResponseEvent
+    | ModelInterruptedEvent
     | ModelRetryEvent
     | ModelEscalatedEvent
     | ModelFailoverEvent
@@ -159,6 +161,7 @@ __all__: Final = [
     "MemoryMissEvent",
     "ModelEscalatedEvent",
     "ModelFailoverEvent",
+    "ModelInterruptedEvent",
     "ModelResponseEvent",
     "ModelRetryEvent",
     "NetworkEvent",

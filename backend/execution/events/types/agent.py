@@ -77,6 +77,17 @@ class ModelResponseEvent(Event):
 
 
 @event_type
+class ModelInterruptedEvent(Event):
+    """The run was canceled while the model replied."""
+
+    type: ClassVar[Literal["model_interrupted"]] = "model_interrupted"
+    step: int
+    """Number of the step."""
+    text: str
+    """The text of the reply so far."""
+
+
+@event_type
 class ModelRetryEvent(Event):
     """A call of the model failed and is repeated. In runs of a listing of another project only `step` is present."""
 

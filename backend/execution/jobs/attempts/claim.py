@@ -74,6 +74,8 @@ class JobAttempt:
     listing_version: int | None = None
     publisher_id: UUID | None = None
     """The project that owns the code and the secrets, if it is another one. Its caller sees little of them."""
+    session_id: UUID | None = None
+    """The session whose turn the job is."""
     input_versions: dict[str, str] | None = None
     """For files that the inputs name: the only version that may be read, where that is limited."""
     price_micros: int = 0

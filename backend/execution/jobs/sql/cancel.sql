@@ -6,7 +6,8 @@ with ended as (
   update jobs set status = 'cancelled', error = :error, error_code = 'cancelled', finished_at = clock_timestamp(),
                   cancel_requested_at = now(), event_seq = event_seq + 1
   where id = :job_id and status in ('queued', 'waiting')
-  returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id, is_step
+  returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id, is_step,
+            session_id, metadata
 ), delivery as ({deliveries_of_ended_roots}
 ), queue_entry as (
   delete from job_queue q using ended where q.job_id = ended.id returning q.stamp
@@ -31,7 +32,8 @@ with ended as (
   update jobs set status = 'cancelled', error = :error, error_code = 'cancelled', finished_at = clock_timestamp(),
                   cancel_requested_at = now(), event_seq = event_seq + 1
   where project_id = :project_id and status in ('queued', 'waiting')
-  returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id
+  returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id,
+            session_id, metadata
 ), delivery as ({deliveries_of_ended_roots}
 ), queue_entry as (
   delete from job_queue q using ended where q.job_id = ended.id returning q.stamp

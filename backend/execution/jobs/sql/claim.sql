@@ -70,7 +70,7 @@ picked as (
 id, attempt, project_id, skillpack_id, deployment_id, skill_name, type, inputs, limits,
             cap_micros, retries, event_seq, created_at, request_id, traceparent, model,
             prompt, parent_job_id, is_step, source, listing_id, listing, listing_version, publisher_id, price_micros,
-            earning_micros, approval, api_key_id, input_versions
+            earning_micros, approval, api_key_id, input_versions, session_id
 
 -- part: claimed_columns
 -- Return the started jobs with the facts of their projects.

@@ -111,7 +111,7 @@ id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, typ
                     parent_job_id, replay_of, inputs, lane, priority, source, metadata, limits, cap_micros,
                     forgivable_micros, prompt, submitted_by, api_key_id, request_id, traceparent, created_at,
                     listing_id, listing, listing_version, publisher_id, price_micros, earning_micros, approval,
-                    started_by_agent, input_versions
+                    started_by_agent, input_versions, session_id
 
 -- part: job_values
 -- The values of `job_columns`.
@@ -122,7 +122,8 @@ id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, typ
          :forgivable_micros, cast(:prompt as text), :submitted_by, cast(:api_key_id as uuid), :request_id,
          :traceparent, cast(:created_at as timestamptz),
          cast(:listing_id as uuid), :listing, cast(:listing_version as int), cast(:publisher_id as uuid),
-         :price_micros, :earning_micros, :approval, :started_by_agent, cast(:input_versions as jsonb)
+         :price_micros, :earning_micros, :approval, :started_by_agent, cast(:input_versions as jsonb),
+         cast(:session_id as uuid)
 
 -- part: submit_result
 -- Return whether the job was accepted, and why not.

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from backend.execution.journal.turns import Turn
-from backend.integrations.openai_api.errors import ConversationInvalid
-from backend.integrations.openai_api.messages import FilePart, Message, texts_of
+from backend.execution.sessions.errors import ConversationInvalid
+from backend.execution.sessions.messages import FilePart, Message, texts_of
 from backend.skills.manifest.types import Skill
 from backend.skills.schemas.schema_dialect import Schema, file_kind
 from backend.skills.schemas.value_schemas import ATTACHMENTS
@@ -66,6 +66,46 @@ def fill(
         _attach(skill, [file for one in earlier for file in one.files], inputs)
     turns = tuple(_earlier(skill, one) for one in earlier if one.text.strip())
     return Filled(inputs, Turn(turns, tuple(context), accepts_text))
+
+
+class FilledMessage(NamedTuple):
+    """What a message of a session sets."""
+
+    inputs: dict[str, Any]
+    text_input: str | None
+    """The input that the text fills."""
+    message: str
+    """The text, if no input is for it."""
+
+
+def fill_message(skill: Skill, message: Message, given: Mapping[str, Any] | None) -> FilledMessage:
+    """Return what one message of a session sets: its `inputs`, the input of its text, and its files.
+
+    Raises:
+        ConversationInvalid: A part of it fits no input.
+    """
+    inputs = dict(given or {})
+    name = text_input(skill.input_schema)
+    if name is not None and name in inputs:
+        left_over: str | None = message.text
+    else:
+        left_over = _fill_text(skill, message, inputs)
+    if name is None and not _properties(skill.input_schema) and _TEXT in inputs:
+        name = _TEXT
+    _fill_files(skill, message.files, inputs, or_attach=True)
+    is_filled = bool(message.text.strip()) and not left_over and name in inputs
+    message_text = left_over if left_over and left_over.strip() else ""
+    return FilledMessage(inputs, name if is_filled else None, message_text)
+
+
+def missing_inputs(skill: Skill, inputs: Mapping[str, Any]) -> list[str]:
+    """Return the required inputs of a skill that have neither a value nor a default."""
+    properties = _properties(skill.input_schema)
+    return [
+        name
+        for name in _required(skill.input_schema)
+        if name not in inputs and "default" not in properties.get(name, {})
+    ]
 
 
 def text_input(input_schema: Schema) -> str | None:

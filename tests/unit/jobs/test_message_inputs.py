@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from backend.integrations.openai_api.errors import ConversationInvalid
-from backend.integrations.openai_api.inputs import Filled, fill
-from backend.integrations.openai_api.messages import FilePart, Message
+from backend.execution.sessions.errors import ConversationInvalid
+from backend.execution.sessions.inputs import Filled, fill
+from backend.execution.sessions.messages import FilePart, Message
 from backend.skills.manifest.types import Skill
 
 TEXT = {"type": "text"}

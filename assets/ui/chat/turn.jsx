@@ -1,0 +1,89 @@
+import { useEffect, useState } from "react";
+import { callApi } from "../api";
+import { usd } from "../format";
+import { Markdown } from "../markdown";
+import { Json } from "../value";
+import { isLive, stepsBefore, textOfReply } from "./turns";
+
+const WAITS = { queued: "Waiting", running: "Working", waiting: "Awaiting approval" };
+const ENDS = { failed: "Failed", cancelled: "Canceled" };
+
+/** One message, what the agent does, and its reply. */
+export function Turn({ turn, project, csrf, canWrite, onError }) {
+  const files = turn.message.content.filter((block) => block.type !== "text"), text = turn.message.content.filter((block) => block.type === "text").map((block) => block.text).join("\n");
+  return (
+    <li className="chat-turn">
+      <article className="chat-user" aria-label="You">
+        {text && <p className="as-written">{text}</p>}
+        {!text && <Json value={turn.message.inputs} />}
+        {files.map((file, at) => <span key={at} className="tag">{file.drive_path ?? file.url ?? file.media_type ?? file.type}</span>)}
+      </article>
+      <article className="chat-agent" aria-label="Agent" aria-busy={isLive(turn)}>
+        {turn.isSimulated && <span className="tag" title="No language model ran.">simulated</span>}
+        {stepsBefore(turn).map((step) => <Step key={step.step} step={step} />)}
+        {turn.live && <p className="as-written">{turn.live}</p>}
+        {turn.status === "waiting" && <Approvals turn={turn} project={project} csrf={csrf} canWrite={canWrite} onError={onError} />}
+        {turn.reply && <Reply turn={turn} />}
+        <footer className="row wrap t3">
+          {isLive(turn) && <><span className="spin" aria-hidden="true" /><span>{WAITS[turn.status]}</span></>}
+          {turn.reply && <span>{usd(turn.reply.cost_micros)}</span>}
+          {turn.reply?.version && <span>version {turn.reply.version}</span>}
+          <a href={`/p/${project}/jobs/${turn.jobId}`} aria-label={`Job of turn ${turn.number}`}>Job</a>
+        </footer>
+      </article>
+    </li>
+  );
+}
+
+function Step({ step }) {
+  return (
+    <>
+      {step.text.trim() && <div className="prose markdown"><Markdown text={step.text} /></div>}
+      {step.calls.map((call) => (
+        <details key={call.tool_use_id} className="chat-call">
+          <summary><span className="mono">{call.name}</span> <span className="t3">{call.label ?? ""}</span>{call.state === "fail" && <span className="tag" data-s="fail">failed</span>}{!call.state && <span className="t3">…</span>}</summary>
+          <Json value={call.input ?? {}} />
+        </details>
+      ))}
+    </>
+  );
+}
+
+function Reply({ turn }) {
+  const { reply } = turn, text = textOfReply(turn), isResult = reply.result !== null && typeof reply.result === "object" && Object.keys(reply.result).length > 1;
+  return (
+    <>
+      {isResult ? <Json value={reply.result} /> : text && <div className="prose markdown"><Markdown text={text} /></div>}
+      {reply.interrupted && <p className="t3">The reply was interrupted.</p>}
+      {reply.status !== "succeeded" && <p className="note" data-s={reply.status === "failed" ? "fail" : ""} role={reply.status === "failed" ? "alert" : "status"}>{ENDS[reply.status]}{reply.error ? `: ${reply.error}` : ""}</p>}
+    </>
+  );
+}
+
+/** The calls that the turn waits for, with their buttons. */
+function Approvals({ turn, project, csrf, canWrite, onError }) {
+  const [pending, setPending] = useState([]), [isBusy, setBusy] = useState(false);
+  useEffect(() => {
+    let isGone = false;
+    callApi("GET", `/v1/approvals?job_id=${turn.jobId}&status=pending`, { project }).then((found) => isGone || setPending(found), (error) => onError(error.detail));
+    return () => { isGone = true; };
+  }, [turn.jobId, turn.approvals, project]);
+  const decide = async (one, verb) => {
+    setBusy(true);
+    try { await callApi("POST", `/v1/approvals/${one.id}/${verb}`, { project, csrf, json: {} }); setPending((before) => before.filter((other) => other.id !== one.id)); } catch (error) { onError(error.detail); }
+    setBusy(false);
+  };
+  return (
+    <div className="col questions" role="group" aria-label="Calls awaiting approval">
+      {pending.map((one) => (
+        <div key={one.id} className="col">
+          <div className="row wrap">
+            <span className="grow">The agent wants to call <b className="mono">{one.tool}</b></span>
+            {canWrite && <><button type="button" className="btn small" disabled={isBusy} onClick={() => decide(one, "deny")}>Reject</button><button type="button" className="btn pri small" disabled={isBusy} onClick={() => decide(one, "approve")}>Approve</button></>}
+          </div>
+          <Json value={one.input} />
+        </div>
+      ))}
+    </div>
+  );
+}

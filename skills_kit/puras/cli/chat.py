@@ -1,0 +1,187 @@
+"""The command `puras chat`: a conversation with an agent in the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from typing import Any, Final
+
+from puras.cli import exits, inputs, printing
+from puras.cli.exits import UsageProblem
+from puras.cli.session import Session, command
+from puras.client import ChatMessage, Client, PurasAPIError
+
+_PROMPT: Final = "> "
+_QUIT: Final = frozenset({"/exit", "/quit"})
+_HELP: Final = "Write a message. /exit or Ctrl-D leaves, Ctrl-C cancels the reply."
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    chat = command(
+        commands,
+        "chat",
+        _chat,
+        "Talk to an agent. Without a terminal, each line of stdin is a message.",
+        "puras chat support",
+    )
+    chat.add_argument("skill", nargs="?", help="name of the agent; with --session it can be omitted")
+    chat.add_argument("--session", metavar="ID", help="ID of the session to continue")
+    chat.add_argument(
+        "-m", "--message", action="append", default=[], help="send this message and leave; can be repeated"
+    )
+    chat.add_argument(
+        "-i",
+        "--input",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="one input of the first message",
+    )
+    chat.add_argument("--version", type=int, help="number of the version; default: the active version")
+
+
+def _chat(arguments: Namespace, session: Session) -> int:
+    if not arguments.session and not arguments.skill:
+        raise UsageProblem("Name an agent, or a session to continue with --session ID.")
+    client = session.client
+    if arguments.session:
+        found = client.sessions.get(arguments.session)
+    else:
+        found = client.sessions.create(arguments.skill, version=arguments.version)
+    talk = _Talk(client, found["id"], as_json=session.as_json, inputs=inputs.pairs(arguments.input))
+    if not session.as_json:
+        printing.say(printing.colored(f"session {found['id']} with {printing.plain(found['skill'])}", "dim"))
+    code = exits.OK
+    for message in arguments.message or _lines():
+        code = talk.turn(message)
+    if not session.as_json:
+        read = client.sessions.get(found["id"])
+        printing.say(
+            printing.colored(
+                f"{read['message_count']} messages, ${read['cost_micros'] / 1e6:.6f} in total. Continue with: puras "
+                f"chat --session {found['id']}",
+                "dim",
+            )
+        )
+    return code
+
+
+class _Talk:
+    """Sends messages of one session, and prints what the agent does."""
+
+    def __init__(self, client: Client, session_id: str, *, as_json: bool, inputs: dict[str, Any]) -> None:
+        self._client = client
+        self._id = session_id
+        self._as_json = as_json
+        self._inputs = inputs
+        self._is_in_line = False
+
+    def turn(self, message: str) -> int:
+        """Send a message, print the reply, and return the exit code of the turn."""
+        sent = self._client.sessions.send(self._id, message, inputs=self._inputs)
+        self._inputs = {}
+        while True:
+            try:
+                reply = self._reply(sent["turn"], sent["job_id"])
+                break
+            except KeyboardInterrupt:
+                printing.say("\nCanceling the reply…")
+                with contextlib.suppress(PurasAPIError):
+                    self._client.sessions.cancel(self._id)
+        if self._as_json:
+            printing.answer_line(reply)
+        else:
+            self._print_end(reply)
+        return exits.OK if reply["status"] == "succeeded" else exits.FAILED
+
+    def _reply(self, turn: int, job_id: str) -> ChatMessage:
+        written = ""
+        with self._client.sessions.stream(self._id, after=f"{turn - 1}.end") as events:
+            for event in events:
+                payload: Any = event["payload"]
+                if event["type"] == "message" and payload["id"] == job_id:
+                    reply: ChatMessage = payload
+                    if not self._as_json:
+                        self._write(_missing(reply, written))
+                    return reply
+                if self._as_json:
+                    continue
+                if event["type"] == "delta":
+                    written = "" if payload.get("restart") else written + payload["text"]
+                    self._write(payload["text"])
+                elif event["type"] == "model_response":
+                    written = self._rest(payload, written)
+                elif line := _line(event["type"], payload):
+                    self._end_line()
+                    printing.answer(printing.colored(line, "dim"))
+        raise AssertionError("a stream that follows the session has no end")
+
+    def _rest(self, payload: Any, written: str) -> str:
+        """Write what no delta has contained of a reply, and return the text of the reply."""
+        blocks = payload.get("blocks") or []
+        text = "".join(block.get("text", "") for block in blocks if block.get("type") == "text")
+        if text.startswith(written):
+            self._write(text[len(written) :])
+        return ""
+
+    def _write(self, text: str) -> None:
+        if not text:
+            return
+        sys.stdout.write("\n".join(printing.plain(line) for line in text.split("\n")))
+        sys.stdout.flush()
+        self._is_in_line = not text.endswith("\n")
+
+    def _end_line(self) -> None:
+        if self._is_in_line:
+            sys.stdout.write("\n")
+            self._is_in_line = False
+
+    def _print_end(self, reply: ChatMessage) -> None:
+        self._end_line()
+        if reply["status"] != "succeeded":
+            printing.say(f"This turn {reply['status']}: {printing.plain(reply['error'])}")
+        printing.say(printing.colored(f"${reply['cost_micros'] / 1e6:.6f} · job {reply['job_id']}", "dim"))
+
+
+def _missing(reply: ChatMessage, written: str) -> str:
+    """Return the result of a turn that ended with `set_output`, which no text of the model contains."""
+    result = reply["result"]
+    is_text = isinstance(result, str) or (isinstance(result, dict) and len(result) == 1)
+    if written or result is None or is_text:
+        return ""
+    return json.dumps(result, indent=2, ensure_ascii=False)
+
+
+def _line(event: str, payload: Any) -> str | None:
+    """Return the line about an event; None for an event that a conversation does not show."""
+    if event == "tool_use" and payload["name"] != "set_output":
+        shown = payload.get("label") or json.dumps(payload.get("input", {}), ensure_ascii=False)
+        return printing.shortened(f"· {payload['name']} {shown}", 120)
+    if event == "approval_required":
+        call = printing.plain(payload.get("tool") or payload.get("name") or "a call")
+        return f"· waits for an approval of {call}: puras approvals"
+    return None
+
+
+def _lines() -> Iterator[str]:
+    """Iterate over the messages that the user writes."""
+    is_terminal = sys.stdin.isatty()
+    if is_terminal:
+        printing.say(printing.colored(_HELP, "dim"))
+    while True:
+        if is_terminal:
+            sys.stderr.write(_PROMPT)
+            sys.stderr.flush()
+        try:
+            line = sys.stdin.readline()
+        except KeyboardInterrupt:
+            printing.say("")
+            return
+        if not line or line.strip() in _QUIT:
+            return
+        if line.strip():
+            yield line.strip()

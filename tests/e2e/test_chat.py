@@ -1,0 +1,181 @@
+"""The page Chat: live text, approvals, interruption, search and deletion, by keyboard, in both schemes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from backend.skills.archives.pack import pack_files
+from tests.doubles.messages import MessagesServer, calls, says
+from tests.e2e.conftest import EMAIL, Settled, page_of, settled_instance
+from tests.e2e.test_accessibility import assert_usable
+from tests.e2e.test_notebook_page import take_screenshot
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+WITHIN_MS = 20_000
+SKILLS = {
+    "skills/support/skill.yaml": b"""entrypoint: prompt.md
+description: Answers questions about orders.
+input_schema: {type: object, properties: {question: {type: text}}, required: [question]}
+output_schema: {type: object, properties: {answer: {type: text}}}
+tools:
+  - {name: refund, description: Gives money back., entrypoint: "tools.py:refund", confirm: true,
+     input_schema: {type: object, properties: {order: {type: string}}, required: [order]},
+     output_schema: {type: object, properties: {refunded: {type: boolean}}}}
+""",
+    "skills/support/prompt.md": b"You answer questions about orders.",
+    "skills/support/tools.py": b"def refund(order):\n    return {'refunded': True}\n",
+    "skills/triage/skill.yaml": b"""entrypoint: prompt.md
+input_schema: {type: object, properties: {a: {type: string}, b: {type: string}}, required: [a, b]}
+output_schema: {type: object, properties: {team: {type: string}, reason: {type: text}}}
+""",
+    "skills/triage/prompt.md": b"You triage.",
+}
+STORY = "An order is packed within a day. " * 20
+
+
+class Model:
+    """A model whose replies depend on the last message; `resume` continues the long one."""
+
+    def __init__(self) -> None:
+        self.resume = threading.Event()
+
+    def __call__(self, body: dict[str, Any]) -> Any:
+        last = str(body["messages"][-1])
+        if "tool_result" in last:
+            return says("The money for order **7** is on its way.")
+        if "refund" in last:
+            return says("I look into it.", calls("refund", order="7"))
+        if "Describe" in last:
+            return says(STORY).but(hold_after=8, release=self.resume)
+        return says("Your order arrives **tomorrow**:\n\n- packed\n- sent")
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model()
+
+
+@pytest.fixture(scope="module")
+def chatting(pages: None, model: Model) -> Iterator[Settled]:
+    """Run an instance with a model of the test, and agents."""
+    with MessagesServer(model).running() as upstream:
+        keys = {"ANTHROPIC_BASE_URL": upstream.url, "ANTHROPIC_API_KEY": "sk-of-the-double"}
+        with settled_instance(**keys) as settled:
+            pushed = settled.api.post("/v1/deployments", files={"bundle": ("agents.zip", pack_files(SKILLS))})
+            assert pushed.status_code == 201, pushed.text
+            yield settled
+        model.resume.set()
+
+
+@pytest.fixture
+def owner(browser: Browser, chatting: Settled) -> Iterator[Page]:
+    """Open a page of the instance, in which its owner is signed in."""
+    with page_of(browser, chatting, EMAIL) as page:
+        page.set_viewport_size({"width": 1280, "height": 800})
+        yield page
+
+
+def show(page: Page, name: str) -> None:
+    """Check the page in both schemes, at both widths, and take screenshots."""
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+        assert_usable(page, f"{name}, {width}")
+        take_screenshot(page, f"chat-{name}-{width}")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.emulate_media(color_scheme="dark")
+    take_screenshot(page, f"chat-{name}-dark")
+    page.emulate_media(color_scheme="light")
+
+
+def test_conversation_is_held_by_keyboard(owner: Page, chatting: Settled, model: Model) -> None:
+    owner.goto(f"{chatting.url}/chat?skill=support")
+    field = owner.get_by_role("textbox", name="Message", exact=True)
+    expect(field).to_be_visible()
+    show(owner, "empty")
+    field.focus()
+    owner.keyboard.type("Where is my order?")
+    owner.keyboard.press("Shift+Enter")
+    owner.keyboard.type("It is number 7.")
+    owner.keyboard.press("Enter")
+    log = owner.get_by_role("log", name="Messages")
+    expect(log.get_by_role("listitem").filter(has_text="packed").first).to_be_visible(timeout=WITHIN_MS)
+    expect(log.locator("strong")).to_have_text("tomorrow")
+    expect(log).to_contain_text("$0.0")
+    expect(owner.get_by_role("heading", name="Where is my order?")).to_be_visible()
+    assert "session=" in owner.url
+    expect(field).to_have_value("")
+
+    owner.keyboard.type("Then refund it")
+    owner.keyboard.press("Enter")
+    asked = owner.get_by_role("group", name="Calls awaiting approval")
+    expect(asked).to_contain_text("refund", timeout=WITHIN_MS)
+    show(owner, "approval")
+    asked.get_by_role("button", name="Approve").focus()
+    owner.keyboard.press("Enter")
+    expect(log).to_contain_text("is on its way", timeout=WITHIN_MS)
+    expect(log.get_by_text("I look into it.")).to_be_visible()
+    show(owner, "ended")
+
+    field.focus()
+    owner.keyboard.type("Describe everything")
+    owner.keyboard.press("Enter")
+    expect(log).to_contain_text("An order is", timeout=WITHIN_MS)
+    expect(owner.get_by_role("button", name="Stop")).to_be_visible()
+    show(owner, "live")
+    field.focus()
+    owner.keyboard.type("Only the date")
+    owner.keyboard.press("Control+Enter")
+    expect(log).to_contain_text("The reply was interrupted.", timeout=WITHIN_MS)
+    expect(log.get_by_text("tomorrow")).to_have_count(2, timeout=WITHIN_MS)
+    model.resume.set()
+
+    expect(log.locator("[aria-busy=true]")).to_have_count(0, timeout=WITHIN_MS)
+    before = log.inner_text()
+    owner.reload()
+    expect(log.get_by_text("tomorrow")).to_have_count(2, timeout=WITHIN_MS)
+    assert log.inner_text().split() == before.split()
+    log.get_by_role("link", name="Job of turn 2").click()
+    expect(owner.get_by_text("Succeeded").first).to_be_visible(timeout=WITHIN_MS)
+    owner.go_back()
+    expect(log).to_contain_text("is on its way", timeout=WITHIN_MS)
+
+
+def test_conversations_are_found_renamed_and_deleted(owner: Page, chatting: Settled) -> None:
+    for title in ("Parcels", "Letters"):
+        created = chatting.api.post("/v1/sessions", json={"skill": "support", "title": title})
+        assert created.status_code == 201, created.text
+    owner.goto(f"{chatting.url}/chat?skill=support")
+    conversations = owner.get_by_role("navigation", name="Conversations")
+    conversations.get_by_role("button", name="Parcels").click()
+    owner.get_by_role("button", name="Rename").click()
+    owner.get_by_label("Title").fill("Big parcels")
+    owner.get_by_role("button", name="Rename").last.click()
+    expect(owner.get_by_role("heading", name="Big parcels")).to_be_visible()
+    owner.get_by_role("searchbox", name="Search conversations").fill("big")
+    expect(conversations.get_by_role("button", name="Letters")).to_have_count(0)
+    owner.get_by_role("button", name="Delete").click()
+    owner.get_by_role("button", name="Delete").last.click()
+    expect(conversations.get_by_text("No matching conversations.")).to_be_visible(timeout=WITHIN_MS)
+    titles = [one["title"] for one in chatting.api.get("/v1/sessions").json()]
+    assert "Big parcels" not in titles
+
+
+def test_missing_inputs_are_explained_and_given(owner: Page, chatting: Settled) -> None:
+    owner.goto(f"{chatting.url}/chat")
+    owner.get_by_label("Agent").select_option("triage")
+    expect(owner.get_by_text("start a conversation with triage")).to_be_visible()
+    owner.get_by_role("textbox", name="Message", exact=True).fill("Hello")
+    owner.get_by_role("button", name="Send").click()
+    expect(owner.get_by_role("alert")).to_contain_text("'a', 'b'")
+    owner.get_by_role("button", name="Inputs").click()
+    owner.get_by_label("Inputs as JSON").fill('{"a": "1", "b": "2"}')
+    owner.get_by_role("button", name="Send").click()
+    expect(owner.get_by_role("log", name="Messages")).to_contain_text("tomorrow", timeout=WITHIN_MS)
+    assert len(chatting.api.get("/v1/sessions?skill=triage").json()) == 1

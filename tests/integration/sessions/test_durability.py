@@ -1,0 +1,143 @@
+"""Sessions whose workers and API processes are lost, in the middle of a turn and at its boundaries."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from backend.execution.sessions import advance as sessions
+from backend.execution.sessions import turns
+from tests.doubles.messages import calls, says
+from tests.integration.agents.conftest import Agents, CountingTool
+from tests.integration.agents.test_interruptions import lose_worker
+from tests.integration.sessions.conftest import said, started
+from tests.integration.sessions.test_turns import texts
+from workers.attempt import persist
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_turn_of_a_lost_worker_continues_and_the_next_one_waits(pushed: Agents) -> None:
+    gate = asyncio.Event()
+    tool: Any = CountingTool(gate=gate)
+    pushed.tools = [tool]
+    pushed.upstream.script = [says(calls("look", at="owls")), says("One."), says("Two.")]
+    chat = await started(pushed)
+    first = await chat.send("Question 1")
+    async with pushed.running_worker() as worker:
+        await tool.started.wait()
+        second = await chat.send("Question 2")
+        await lose_worker(pushed, worker)
+        gate.set()
+        messages = await chat.when_idle()
+    assert [said(one) for one in messages[1::2]] == ["One.", "Two."]
+    assert texts(pushed.upstream.bodies[-1]["messages"][1]) == "One."
+    attempts = [(await pushed.get(one["job_id"]))["attempt"] for one in (first, second)]
+    assert attempts == [2, 1]
+    assert pushed.upstream.asked == 3  # no reply was requested twice
+
+
+async def test_worker_lost_after_the_end_of_a_turn_is_made_up_for(
+    pushed: Agents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def killed(*_: Any) -> None:
+        raise ConnectionError("the process was killed here")
+
+    monkeypatch.setattr(persist, "advance", killed)
+    pushed.upstream.script = [says("One."), says("Two."), says("Three.")]
+    chat = await started(pushed)
+    for number in (1, 2, 3):
+        await chat.send(f"Question {number}")
+    async with pushed.running_worker():
+        messages = await chat.when_idle()
+    assert [said(one) for one in messages[1::2]] == ["One.", "Two.", "Three."]
+
+
+async def test_api_lost_between_turn_and_job_loses_neither(
+    pushed: Agents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = await started(pushed)
+
+    async def killed(*_: Any, **__: Any) -> None:
+        raise ConnectionError("the process was killed here")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(turns, "submit", killed)
+        await chat.send("Question 1", status=500)
+    with monkeypatch.context() as patched:
+        patched.setattr(turns, "_fill_guarded", killed)
+        await chat.send("Question 1", status=500)
+    assert await chat.messages() == []
+    assert (await pushed.project.http.get("/v1/jobs")).json() == []
+    pushed.upstream.script = [says("One.")]
+    await chat.send("Question 1")
+    async with pushed.running_worker():
+        assert [said(one) for one in await chat.when_idle()] == ["Question 1", "One."]
+
+
+async def test_repeated_request_with_a_key_sends_one_message(working: Agents) -> None:
+    working.upstream.script = [says("One.")]
+    chat = await started(working)
+    responses = await asyncio.gather(
+        *(
+            chat.http.post(
+                f"/v1/sessions/{chat.id}/messages",
+                json={"content": "Question 1"},
+                headers={"Idempotency-Key": "question-1"},
+            )
+            for _ in range(5)
+        )
+    )
+    bodies = [one.json() for one in responses if one.status_code == 201]
+    assert bodies
+    assert all(one == bodies[0] for one in bodies)
+    assert len(await chat.when_idle()) == 2
+
+
+async def test_concurrent_messages_have_one_order_and_all_run(working: Agents) -> None:
+    working.upstream.script = [says(f"Reply {number}.") for number in range(12)]
+    chat = await started(working)
+    await asyncio.gather(*(chat.send(f"Question {number}") for number in range(12)))
+    messages = await chat.when_idle()
+    assert [one["turn"] for one in messages[::2]] == list(range(1, 13))
+    assert [said(one) for one in messages[1::2]] == [f"Reply {number}." for number in range(12)]
+    for number, body in enumerate(working.upstream.bodies):
+        seen = [texts(one) for one in body["messages"] if one["role"] == "assistant"]
+        assert seen == [f"Reply {before}." for before in range(number)]
+
+
+async def test_session_continues_after_its_jobs_were_deleted(working: Agents) -> None:
+    working.upstream.script = [says("One."), says("Two.")]
+    chat = await started(working)
+    await chat.send("Question 1")
+    await chat.when_idle()
+    async with working.instance.database.transaction() as session:
+        values = {"project_id": working.project.id, "session_id": UUID(chat.id)}
+        await session.execute(
+            text("delete from jobs where project_id = :project_id and session_id = :session_id"), values
+        )
+    await chat.send("Question 2")
+    messages = await chat.when_idle()
+    assert [said(one) for one in messages] == ["Question 1", "One.", "Question 2", "Two."]
+    assert texts(working.upstream.bodies[1]["messages"][1]) == "One."
+
+
+async def test_advance_at_any_time_changes_nothing(working: Agents) -> None:
+    gate = asyncio.Event()
+    tool: Any = CountingTool(gate=gate)
+    working.tools = [tool]
+    working.upstream.script = [says(calls("look", at="owls")), says("One."), says("Two.")]
+    chat = await started(working)
+    await chat.send("Question 1")
+    sent = await chat.send("Question 2")
+    await tool.started.wait()
+    for _ in range(3):
+        await sessions.advance(working.instance.database, working.project.id, UUID(chat.id))
+        await sessions.advance_due(working.instance.database)
+    assert (await working.get(sent["job_id"]))["status"] == "queued"
+    gate.set()
+    assert [said(one) for one in (await chat.when_idle())[1::2]] == ["One.", "Two."]

@@ -1,0 +1,206 @@
+"""Title, search, version, limits, attachments, deletion, retention and export of sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import tarfile
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+
+from backend.administration.projects import export
+from backend.administration.retention import sweep as retention
+from backend.administration.retention.rules import Rules
+from backend.execution.sessions.removal import remove_deleted
+from backend.identity.auth.principal import Principal, Role
+from tests.doubles.messages import says
+from tests.integration.agents.conftest import Agents, CountingTool
+from tests.integration.openai_api.conftest import BUNDLE
+from tests.integration.sessions.conftest import Chat, said, started
+from tests.integration.sessions.test_turns import texts
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def count(agents: Agents, table: str) -> int:
+    """Return the rows of the project in a table."""
+    where = (
+        "job_id in (select id from jobs where project_id = :id)"
+        if table in ("job_events", "journal_entries")
+        else "project_id = :id"
+    )
+    query = text(f"select count(*) from {table} where {where}")
+    async with agents.instance.database.transaction() as session:
+        return int(await session.scalar(query, {"id": agents.project.id}))
+
+
+async def test_title_search_and_list(working: Agents) -> None:
+    working.upstream.script = [says("A nocturnal hunter."), says("A song bird.")]
+    owls, larks = await started(working), await started(working, title="Larks, 100%")
+    await owls.send("What is an owl?\n\n" + "Say more. " * 20)
+    await owls.when_idle()
+    await larks.send("And a lark?")
+    await larks.when_idle()
+    http = working.project.http
+    title = (await owls.read())["title"]
+    assert title.startswith("What is an owl? Say more")
+    assert len(title) <= 80
+    assert (await larks.read())["title"] == "Larks, 100%"
+    for query, expected in {
+        "NOCTURNAL": [owls.id],
+        "lark?": [larks.id],
+        "100%": [larks.id],
+        "1__%": [],
+        "owl?": [owls.id],
+    }.items():
+        found = (await http.get("/v1/sessions", params={"q": query})).json()
+        assert [one["id"] for one in found] == expected, query
+    first = await http.get("/v1/sessions?limit=1&skill=talk")
+    assert [one["id"] for one in first.json()] == [larks.id]
+    second = await http.get(first.links["next"]["url"])
+    assert [one["id"] for one in second.json()] == [owls.id]
+    changed = await http.patch(f"/v1/sessions/{owls.id}", json={"title": "Owls", "metadata": {"a": 1}})
+    assert (changed.json()["title"], changed.json()["metadata"]) == ("Owls", {"a": 1})
+
+
+async def test_turns_run_the_active_version_unless_the_session_pins_one(working: Agents) -> None:
+    working.upstream.script = [says(f"{number}.") for number in range(4)]
+    http = working.project.http
+    chat = await started(working)
+    await chat.send("1")
+    await chat.when_idle()
+    await working.project.pushed({**BUNDLE, "skills/talk/prompt.md": b"You answer in verse."})
+    await chat.send("2")
+    messages = await chat.when_idle()
+    first, second = messages[0]["version"], messages[2]["version"]
+    assert second == first + 1
+    assert "in verse" in json.dumps(working.upstream.bodies[1]["system"])
+    pinned = await http.patch(f"/v1/sessions/{chat.id}", json={"version": first})
+    assert pinned.json()["version"] == first
+    await chat.send("3")
+    assert (await chat.when_idle())[4]["version"] == first
+    await http.patch(f"/v1/sessions/{chat.id}", json={"version": None})
+    await chat.send("4")
+    assert (await chat.when_idle())[6]["version"] == second
+    missing = await http.patch(f"/v1/sessions/{chat.id}", json={"version": 999})
+    assert missing.status_code == 404
+
+
+async def test_limits_of_messages_and_cost(working: Agents) -> None:
+    working.upstream.script = [says("One."), says("Two.")]
+    chat = await started(working)
+    http, limits = working.project.http, f"/v1/projects/{working.project.id}/limits"
+    await chat.send("1")
+    await chat.when_idle()
+    changed = await http.patch(limits, json={"session_messages": 1})
+    assert changed.status_code == 200, changed.text
+    refused = await chat.send("2", status=409)
+    assert refused["code"] == "session_full"
+    await http.patch(limits, json={"session_messages": None, "session_usd": 0})
+    refused = await chat.send("2", status=402)
+    assert (refused["code"], refused["limit_micros"]) == ("session_cost_reached", 0)
+    await http.patch(limits, json={"session_usd": 1})
+    sent = await chat.send("2")
+    await chat.when_idle()
+    job = await working.get(sent["job_id"])
+    assert job["limits"].get("cost_usd", 1) <= 1
+
+
+async def test_files_of_a_message_stay_in_the_conversation(working: Agents) -> None:
+    working.upstream.script = [says("A text."), says("Still there.")]
+    http = working.project.http
+    chat = await started(working)
+    refused = await http.post(
+        f"/v1/sessions/{chat.id}/messages", json={"content": [{"type": "image", "url": "file:///etc/passwd"}]}
+    )
+    assert refused.status_code == 422
+    block = {"type": "file", "base64": "aGVsbG8=", "media_type": "text/plain"}
+    await chat.send([{"type": "text", "text": "What is this?"}, block])
+    await chat.when_idle()
+    sent = await chat.send("And now?")
+    messages = await chat.when_idle()
+    assert messages[0]["content"][1] == {"type": "file", "media_type": "text/plain"}
+    job = await working.get(sent["job_id"])
+    assert job["inputs"]["attachments"] == [{"base64": "aGVsbG8=", "media_type": "text/plain"}]
+    assert '"media_type": "text/plain"' in texts(working.upstream.bodies[1]["messages"][0])
+
+
+async def test_deletion_cancels_the_turn_and_removes_messages_and_jobs(working: Agents) -> None:
+    gate = asyncio.Event()
+    tool: Any = CountingTool(gate=gate)
+    working.tools = [tool]
+    working.upstream.script = [
+        says("One."),
+        says({"type": "tool_use", "id": "t1", "name": "look", "input": {}}),
+    ]
+    chat = await started(working)
+    await chat.send("1")
+    await chat.when_idle()
+    await chat.send("2")
+    await tool.started.wait()
+    response = await chat.http.delete(f"/v1/sessions/{chat.id}")
+    assert response.status_code == 204
+    assert (await chat.http.get(f"/v1/sessions/{chat.id}")).status_code == 404
+    async with asyncio.timeout(20):
+        while await count(working, "agent_sessions"):  # noqa: ASYNC110 - the worker cancels, and its sweep removes
+            await asyncio.sleep(0.05)
+    for table in ("session_turns", "jobs", "job_events", "journal_entries", "usage_events"):
+        assert await count(working, table) == 0, table
+    assert await count(working, "ledger_entries") > 0
+
+
+async def test_retention_removes_old_sessions_and_keeps_messages_when_it_removes_jobs(
+    working: Agents,
+) -> None:
+    working.upstream.script = [says("One."), says("Two.")]
+    old, new = await started(working), await started(working)
+    for chat in (old, new):
+        await chat.send("1")
+        await chat.when_idle()
+    database = working.instance.database
+    async with database.transaction() as session:
+        values = {"id": UUID(old.id), "project_id": working.project.id}
+        await session.execute(
+            text(
+                "update agent_sessions set updated_at = now() - interval '40 days' "
+                "where id = :id and project_id = :project_id"
+            ),
+            values,
+        )
+    week = timedelta(days=7)
+    rules = Rules(events=None, jobs=timedelta(seconds=0), sessions=week, audit=None, deleted_projects=week)
+    while await retention.sweep(database, rules, may_continue=lambda: True):
+        pass
+    await remove_deleted(database)
+    assert await count(working, "jobs") == 0
+    listed = (await working.project.http.get("/v1/sessions")).json()
+    assert [one["id"] for one in listed] == [new.id]
+    messages = await new.messages()
+    assert [said(one) for one in messages] == ["1", "Two."]
+    assert (await new.read())["cost_micros"] > 0
+
+
+async def test_export_has_sessions_and_their_messages(working: Agents) -> None:
+    working.upstream.script = [says("One.")]
+    chat: Chat = await started(working)
+    await chat.send("What is an owl?")
+    await chat.when_idle()
+    owner = Principal(
+        kind="user", id=uuid4(), project_id=working.project.id, label="user:ada", role=Role.OWNER
+    )
+    archive = await export.start(working.instance, owner)
+    content = b"".join([chunk async for chunk in archive.chunks()])
+    with tarfile.open(fileobj=io.BytesIO(content)) as opened:
+        rows = {
+            table: opened.extractfile(
+                next(name for name in opened.getnames() if name.startswith(f"tables/{table}/"))
+            )
+            for table in ("agent_sessions", "session_turns")
+        }
+        assert chat.id in rows["agent_sessions"].read().decode()  # type: ignore[union-attr]
+        assert "What is an owl?" in rows["session_turns"].read().decode()  # type: ignore[union-attr]
