@@ -47,8 +47,9 @@ _EXPIRED_LINKS: Final = text("delete from setup_links where expires_at < now() -
 _EXPIRED_INVITATIONS: Final = text("delete from invitations where expires_at < now()")
 _EXPIRED_RESETS: Final = text("delete from password_resets where expires_at < now()")
 
+# One lookup for each wait: a join would read all jobs.
 _WAITS_OF_ENDED_JOBS: Final = text(
-    "delete from job_waits w using jobs j where j.id = w.job_id and j.finished_at is not null"
+    "delete from job_waits w where (select j.finished_at from jobs j where j.id = w.job_id) is not null"
 )
 
 

@@ -98,6 +98,7 @@ ALLOWED_SCANS: Final = {
     ("housekeeping", "sessions"): "once an hour; they expire within a month",
     ("housekeeping", "password_resets"): "once an hour; they expire within a day",
     ("housekeeping", "deployments"): "once an hour; one row per push",
+    ("housekeeping", "job_waits"): "once an hour; a row of a job that waits is deleted when it continues",
     ("housekeeping", "drive_usage"): "once an hour; one small row per project",
 }
 
@@ -183,6 +184,7 @@ async def _read_everything(watch: Watch, world: World) -> None:
         "memory_id": filled.memory_id,
         "suite_id": filled.suite_id,
         "kernel_id": filled.kernel_id,
+        "session_id": filled.session_id,
         "name": "echo",
         "skill": "echo",
         "model": "echo",
@@ -197,7 +199,9 @@ async def _read_everything(watch: Watch, world: World) -> None:
             address = path.format(**known)
         except KeyError as unknown:
             pytest.fail(f"GET {path} is new: add a value of {unknown} from the data of `fill` to `known`.")
-        await _get(watch, world, address, step=f"GET {path}")
+        # A stream of a session otherwise waits for the next message.
+        query = "?follow=false" if path == "/v1/sessions/{session_id}/stream" else ""
+        await _get(watch, world, address + query, step=f"GET {path}")
     for group in ("day", "skill", "model", "key", "version", "listing", "day,skill", "model,key"):
         await _get(watch, world, f"/v1/usage?group_by={group}")
     for query in ("q=word7", "mine=true", "mine=true&q=word1&status=published"):

@@ -44,9 +44,10 @@ with ended as (
   from session_turns o left join jobs j on j.id = o.job_id and j.project_id = o.project_id
   where o.id = t.id and t.project_id = :project_id and t.session_id = :session_id and t.ended_at is null
     and (j.id is null or j.finished_at is not null)
-  returning t.id
+  returning t.cost_micros
 )
-update agent_sessions set updated_at = clock_timestamp()
+update agent_sessions
+set updated_at = clock_timestamp(), cost_micros = cost_micros + (select sum(ended.cost_micros) from ended)
 where project_id = :project_id and id = :session_id and exists (select from ended)
 """)
 _OPEN: Final = text("""

@@ -29,12 +29,12 @@ from backend.skills.skillpacks.tables import full_name
 
 _FACTS: Final = text("""
 select s.id, p.slug, p.is_default,
-       coalesce(sum(coalesce(j.cost_micros + j.called_cost_micros, t.cost_micros)), 0) as cost_micros,
-       (array_agg(t.job_id order by t.number) filter (where t.ended_at is null and j.finished_at is null
-                                                      and j.id is not null))[1] as running_job_id
+       s.cost_micros + coalesce(sum(j.cost_micros + j.called_cost_micros), 0) as cost_micros,
+       (array_agg(t.job_id order by t.number) filter (where j.finished_at is null and j.id is not null))[1]
+         as running_job_id
 from agent_sessions s
 left join skillpacks p on p.id = s.skillpack_id and p.project_id = s.project_id
-left join session_turns t on t.session_id = s.id and t.project_id = s.project_id
+left join session_turns t on t.session_id = s.id and t.project_id = s.project_id and t.ended_at is null
 left join jobs j on j.id = t.job_id and j.project_id = s.project_id
 where s.project_id = :project_id and s.id = any(:ids)
 group by s.id, p.slug, p.is_default

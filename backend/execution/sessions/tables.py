@@ -49,6 +49,10 @@ class AgentSession(SQLModel, table=True):
     """`Principal.label` of the caller that created it."""
     message_count: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     """The number of messages that were sent, which is the number of the last turn."""
+    cost_micros: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
+    )
+    """The cost of the turns that have ended, also of those that retention has deleted."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     updated_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     """The time of the last message or reply."""

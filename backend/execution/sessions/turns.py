@@ -50,10 +50,13 @@ MAX_KEPT_CHARACTERS: Final = 4 * 1024 * 1024
 """Maximum characters of their contents together, if they were sent as `base64`."""
 
 _SPENT: Final = text("""
-select coalesce(sum(case when j.id is null then t.cost_micros when j.finished_at is null
-                    then j.used_micros + j.called_used_micros else j.cost_micros + j.called_cost_micros end), 0)
-from session_turns t left join jobs j on j.id = t.job_id and j.project_id = t.project_id
-where t.project_id = :project_id and t.session_id = :session_id
+select s.cost_micros + coalesce(sum(case when j.finished_at is null then j.used_micros + j.called_used_micros
+                                    else j.cost_micros + j.called_cost_micros end), 0)
+from agent_sessions s
+left join session_turns t on t.session_id = s.id and t.project_id = s.project_id and t.ended_at is null
+left join jobs j on j.id = t.job_id and j.project_id = s.project_id
+where s.project_id = :project_id and s.id = :session_id
+group by s.id
 """)
 _INPUTS: Final = text("select inputs from jobs where project_id = :project_id and id = :job_id")
 

@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("api_key_id", sa.Uuid(), nullable=True),
         sa.Column("created_by", sa.String(200), nullable=False),
         sa.Column("message_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("cost_micros", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),

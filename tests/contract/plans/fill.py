@@ -15,6 +15,8 @@ SCHEDULED: Final = 5_000
 """Jobs of project 1 for tomorrow, with the highest priority."""
 SUITES: Final = 4_000
 """Eval suites; a fifth of them belong to project 1, and each has twenty runs."""
+SESSIONS: Final = 4_000
+"""Conversations of five turns, whose jobs have ended."""
 
 
 class Filled(NamedTuple):
@@ -37,6 +39,7 @@ class Filled(NamedTuple):
     memory_id: UUID
     suite_id: UUID
     kernel_id: UUID
+    session_id: UUID
 
 
 _ID = "md5('{kind}' || {n})::uuid"
@@ -130,6 +133,33 @@ _STATEMENTS: Final = (
         from generate_series(1, 50000) n""",
     f"""insert into journal_entries (job_id, step, place, kind, attempt, content, created_at)
         select {_id("job", "n")}, k, 0, 'reply', 1, '{{}}', {_AGE}
+        from generate_series(1, 20000) n, generate_series(1, 5) k""",
+    f"""insert into agent_sessions (id, project_id, skillpack_id, skill_name, title, created_by, message_count,
+                                    created_at, updated_at)
+        select {_id("agent_session", "n")}, {_id("project", _OF)}, {_id("pack", f"{_OF} * 10")}, 'skill-' || n % 7,
+               'Title ' || n, 'x', 5, {_AGE}, {_AGE} from generate_series(1, {SESSIONS}) n""",
+    # Jobs whose numbers have this distance belong to the same project.
+    f"""insert into session_turns (id, project_id, session_id, number, job_id, content, inputs, message, status, reply,
+                                   created_at, ended_at)
+        select gen_random_uuid(), {_id("project", _OF)}, {_id("agent_session", "n")}, k,
+               {_id("job", f"n + k * {SESSIONS}")}, 'word' || n, '{{}}', '', 'succeeded', '"x"', {_AGE}, {_AGE}
+        from generate_series(1, {SESSIONS}) n, generate_series(1, 5) k""",
+    "update jobs j set session_id = t.session_id from session_turns t where t.job_id = j.id",
+    f"""insert into project_events (project_id, id, type, data, sent_by, received_at)
+        select {_id("project", _OF)}, 'event-' || n, 'type-' || n % 20, '{{}}', 'x', {_AGE}
+        from generate_series(1, 50000) n""",
+    f"""insert into job_waits (job_id, key, project_id, name, kind, wake_at, event_type, is_suspended, created_at)
+        select {_id("later", "n")}, '1', {_id("project", "1")}, 'x', case when n % 2 = 0 then 'event' else 'time' end,
+               now() + interval '1 day', case when n % 2 = 0 then 'type-' || n % 20 end, true, now()
+        from generate_series(1, {SCHEDULED}) n""",
+    f"""insert into job_steps (job_id, branch, position, name, occurrence, kind, status, attempt, retries, tries,
+                               started_at, finished_at)
+        select {_id("job", "n")}, '', k, 'step-' || k, 1, 'step', 'finished', 1, 0, 1, {_AGE}, {_AGE}
+        from generate_series(1, 20000) n, generate_series(1, 5) k""",
+    f"""insert into flow_steps (job_id, step, item, project_id, kind, status, tries, child_job_id, started_at,
+                                finished_at)
+        select {_id("job", "n")}, 'each', k, {_id("project", _OF)}, 'skill', 'succeeded', 1,
+               {_id("job", "n + k * 20000")}, {_AGE}, {_AGE}
         from generate_series(1, 20000) n, generate_series(1, 5) k""",
     f"""insert into daily_spending (project_id, day, skillpack_id, skill_name, api_key_id, spent_micros,
                                     forgiven_micros)
@@ -305,6 +335,7 @@ def fill(database_url: str) -> Filled:
                 ("memory_id", "memory", "15000"),
                 ("suite_id", "suite", "3500"),
                 ("kernel_id", "job", "5"),
+                ("session_id", "agent_session", "3500"),
             )
         }
         rows = {name: connection.execute(query).fetchone() for name, query in queries.items()}
