@@ -1,9 +1,9 @@
 // The turns of a session, from the frames of its stream.
 
-const LIVE = new Set(["queued", "running", "waiting"]);
 const STATUS = { queued: "queued", started: "running", requeued: "queued", waiting: "waiting", succeeded: "succeeded", failed: "failed", cancelled: "cancelled" };
 
-export const isLive = (turn) => LIVE.has(turn.status);
+/** Whether the reply is still to come: it is stored, with its cost, soon after the job has ended. */
+export const isLive = (turn) => turn.reply === null;
 
 /** Return the turns after one more frame; the others are the same objects. */
 export function withFrame(turns, event, data) {

@@ -37,6 +37,11 @@ EXPORTED: Final = (
         page=SMALL_PAGE_ROWS,
         condition="job_id in (select id from jobs where project_id = :project_id and publisher_id is null)",
     ),
+    ExportedTable(
+        "flow_steps",
+        page=SMALL_PAGE_ROWS,
+        condition="job_id in (select id from jobs where project_id = :project_id and publisher_id is null)",
+    ),
     ExportedTable("project_events", page=SMALL_PAGE_ROWS),
     ExportedTable("agent_sessions"),
     ExportedTable("session_turns", page=SMALL_PAGE_ROWS),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ScalarSelect, Select, cast, func, select, text
+from sqlalchemy import BigInteger, ScalarSelect, Select, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -12,7 +12,7 @@ from backend.config.quotas import Quota
 from backend.data.memory.tables import MemoryUsage
 from backend.data.secrets.tables import Secret
 from backend.execution.jobs.tables import Admission, QueuedJob
-from backend.execution.sessions.tables import AgentSession, SessionTurn
+from backend.execution.sessions.tables import AgentSession
 from backend.identity.auth.principal import Principal, visible
 from backend.identity.tables import ApiKey, Invitation, Member
 from backend.skills.deployments.tables import Deployment
@@ -41,23 +41,20 @@ async def usage(session: AsyncSession, principal: Principal) -> dict[Quota, int]
         Quota.SKILLPACKS: _count(visible(Skillpack, principal)),
         Quota.MEMORY_RECORDS: _memory(principal, col(MemoryUsage.records)),
         Quota.MEMORY_MB: _memory(principal, (col(MemoryUsage.bytes) + _MIB - 1) / _MIB),
-        Quota.SESSION_MESSAGES: visible(AgentSession, principal)
-        .with_only_columns(func.max(col(AgentSession.message_count)))
-        .scalar_subquery(),
-        Quota.SESSION_USD: _highest_cost_of_session(principal),
+        Quota.SESSION_MESSAGES: _highest(principal, col(AgentSession.message_count)),
+        Quota.SESSION_USD: _highest(principal, (col(AgentSession.cost_micros) + 999_999) / 1_000_000),
     }
     found = (await session.execute(select(*counted.values()))).one()
     return {quota: number or 0 for quota, number in zip(counted, found, strict=True)}
 
 
-def _highest_cost_of_session(principal: Principal) -> ScalarSelect[int]:
-    """Return the cost of the most expensive session, in dollars."""
-    costs = visible(SessionTurn, principal).with_only_columns(
-        func.sum(col(SessionTurn.cost_micros)).label("micros")
+def _highest(principal: Principal, counted: Any) -> ScalarSelect[int]:
+    """Return the highest value of a session."""
+    return (
+        visible(AgentSession, principal)
+        .with_only_columns(func.max(cast(counted, BigInteger)))
+        .scalar_subquery()
     )
-    costs = costs.group_by(col(SessionTurn.session_id)).order_by(text("micros desc")).limit(1)
-    micros = costs.subquery().c.micros
-    return select(cast(func.ceil(micros / 1_000_000), BigInteger)).scalar_subquery()
 
 
 def _memory(principal: Principal, counted: Any) -> ScalarSelect[int]:

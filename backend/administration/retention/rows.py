@@ -72,6 +72,22 @@ STEPS: Final = Kind(
     select count(*) from old
     """),
 )
+FLOW_STEPS: Final = Kind(
+    "steps of flows",
+    text("""
+    select count(*) from flow_steps s join jobs j on j.id = s.job_id
+    where s.started_at < :before and j.finished_at < :before
+    """),
+    text("""
+    with old as (
+      select s.job_id, s.step, s.item from flow_steps s join jobs j on j.id = s.job_id
+      where s.started_at < :before and j.finished_at < :before limit 5 * :maximum
+    ), gone as (
+      delete from flow_steps s using old where s.job_id = old.job_id and s.step = old.step and s.item = old.item
+    )
+    select count(*) from old
+    """),
+)
 PROJECT_EVENTS: Final = Kind(
     "events of projects",
     text("""

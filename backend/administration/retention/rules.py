@@ -14,7 +14,7 @@ class Rules:
     """Retention periods; `None`: keep forever."""
 
     events: timedelta | None
-    """Time after the end of a job until its events, its agent's conversation and its durable steps are deleted."""
+    """Time after the end of a job until its events, its agent's conversation and its steps are deleted."""
     jobs: timedelta | None
     """Time after the end of a job until it is deleted with inputs, result, events, feedback and usage.
 

@@ -32,6 +32,7 @@ def expiring(rules: Rules) -> Iterator[Expiring]:
         (rows.STRAY_EVENTS, rules.events),
         (rows.JOURNALS, rules.events),
         (rows.STEPS, rules.events),
+        (rows.FLOW_STEPS, rules.events),
         (rows.PROJECT_EVENTS, rules.project_events),
         (rows.JOBS, rules.jobs),
         (rows.SUITES, rules.jobs),

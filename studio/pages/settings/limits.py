@@ -33,6 +33,8 @@ _LABELS: Final = {
     Quota.DRIVE_FILES: "Files and folders in the drive",
     Quota.MEMORY_RECORDS: "Memory records",
     Quota.MEMORY_MB: "Memory (MiB)",
+    Quota.SESSION_MESSAGES: "Messages of the longest session",
+    Quota.SESSION_USD: "Cost of the most expensive session (US dollars)",
 }
 _WARNING_PERCENT: Final = 80
 

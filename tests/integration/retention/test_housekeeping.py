@@ -16,7 +16,7 @@ from backend.storage.local import LocalStorage
 from tests.factories.tenants import make_tenant
 
 WITHIN_S = 20
-KEEP_ALL = Rules(events=None, jobs=None, audit=None, deleted_projects=timedelta(days=7))
+KEEP_ALL = Rules(events=None, jobs=None, sessions=None, audit=None, deleted_projects=timedelta(days=7))
 
 
 class FailingStorage(LocalStorage):

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 from psycopg import AsyncConnection, connect
 from sqlalchemy import func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.administration.projects import creation, deletion, purge
@@ -22,11 +23,13 @@ from backend.data.drive.tables import DriveFile, DriveUpload, DriveUsage
 from backend.data.secrets.tables import Secret
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite
 from backend.execution.events.tables import JobEvent
+from backend.execution.flows.tables import FlowStep
 from backend.execution.jobs.attempts.claim import claim
 from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.tables import Job
 from backend.execution.schedules import service as schedules
 from backend.execution.schedules.schemas import ScheduleCreate
+from backend.execution.sessions.tables import AgentSession, SessionTurn
 from backend.housekeeping import LOCK, clean_up
 from backend.identity.api_keys import keys
 from backend.identity.auth import key_authentication
@@ -54,8 +57,8 @@ from tests.integration.retention.project_rows import (
     store_notebook,
 )
 
-IMMEDIATELY = Rules(events=None, jobs=None, audit=None, deleted_projects=timedelta(0))
-IN_A_WEEK = Rules(events=None, jobs=None, audit=None, deleted_projects=timedelta(days=7))
+IMMEDIATELY = Rules(events=None, jobs=None, sessions=None, audit=None, deleted_projects=timedelta(0))
+IN_A_WEEK = Rules(events=None, jobs=None, sessions=None, audit=None, deleted_projects=timedelta(days=7))
 
 
 async def test_deletion_ends_everything_immediately(database: Database) -> None:
@@ -308,12 +311,38 @@ async def create_full_project(database: Database, *, running: int = 0, queued: i
         await finish(session, claimed, AttemptResult("succeeded", result={}), [])
         await store_notebook(session, tenant, claimed.job_id)
         session.add(event_of(tenant))
+        await store_session_and_flow(session, tenant, claimed.job_id)
     for number in range(running + queued):
         async with database.transaction() as session:
             await make_job(session, tenant)
             if number < running:
                 await claim(session, worker_id=uuid4(), lane="default", limit=1)
     return tenant
+
+
+async def store_session_and_flow(session: AsyncSession, tenant: Tenant, job_id: UUID) -> None:
+    """Store a session with one turn, and a step of a flow, both of that job."""
+    conversation = AgentSession(
+        project_id=tenant.project_id, skillpack_id=tenant.skillpack_id, skill_name="echo"
+    )
+    session.add(conversation)
+    await session.flush()
+    session.add(
+        SessionTurn(
+            project_id=tenant.project_id, session_id=conversation.id, number=1, job_id=job_id, inputs={}
+        )
+    )
+    session.add(
+        FlowStep(
+            job_id=job_id,
+            step="each",
+            item=-1,
+            project_id=tenant.project_id,
+            kind="skill",
+            status="succeeded",
+            started_at=now(),
+        )
+    )
 
 
 def evals_of(tenant: Tenant) -> list[EvalSuite | EvalRun | EvalCase]:

@@ -15,6 +15,7 @@ from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.events import partitions
 from backend.execution.events.tables import JobEvent
+from backend.execution.flows.tables import FlowStep
 from backend.execution.jobs.attempts.claim import claim
 from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.tables import Job
@@ -32,7 +33,13 @@ DAY = timedelta(days=1)
 
 
 def rules(**ages: timedelta | None) -> Rules:
-    values: dict[str, Any] = {"events": None, "jobs": None, "audit": None, "deleted_projects": DAY}
+    values: dict[str, Any] = {
+        "events": None,
+        "jobs": None,
+        "sessions": None,
+        "audit": None,
+        "deleted_projects": DAY,
+    }
     return Rules(**values | ages)
 
 
@@ -141,9 +148,23 @@ async def test_steps_are_deleted_with_the_events_of_their_job(
             for job_id in (old, recent)
             for position in (1, 2)
         )
+        session.add_all(
+            FlowStep(
+                job_id=job_id,
+                step="each",
+                item=item,
+                project_id=tenant.project_id,
+                kind="skill",
+                status="succeeded",
+                started_at=now() - 100 * DAY,
+            )
+            for job_id in (old, recent)
+            for item in (0, 1)
+        )
     await clean_up_completely(database, storage, rules(events=90 * DAY))
     async with database.transaction() as session:
         assert set((await session.scalars(select(JobStep.job_id))).all()) == {recent}
+        assert set((await session.scalars(select(FlowStep.job_id))).all()) == {recent}
 
 
 async def test_events_of_projects_stay_while_a_job_has_to_read_them(
