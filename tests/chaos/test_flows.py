@@ -37,13 +37,12 @@ def test_flows_survive_killed_workers(
 ) -> None:
     flows = [client.submit("post", texts=TEXTS) for _ in range(4 * ROUNDS)]
     for _ in range(3 * ROUNDS):
-        kill_busy_worker(run_query)
-        approve_all(client)
+        kill_busy_worker(run_query, when_idle=lambda: approve(client, limit=1))
         time.sleep(1.0)  # the interval between two kills
     deadline = time.monotonic() + 120 * ROUNDS
     while any(client.call("GET", f"/v1/jobs/{one}")["finished_at"] is None for one in flows):
         assert time.monotonic() < deadline, "a flow has not ended"
-        approve_all(client)
+        approve(client)
         time.sleep(0.1)
     jobs = until_ended(client, flows, 10)
     again = sum(assert_complete(client, run_query, job) for job in jobs)
@@ -78,7 +77,7 @@ def assert_complete(client: Client, run_query: RunQuery, job: Job) -> int:
     return sum(one["attempt"] - 1 for one in children)
 
 
-def approve_all(client: Client) -> None:
-    """Approve whatever flows wait for."""
-    for approval in client.call("GET", "/v1/approvals?status=pending"):
+def approve(client: Client, *, limit: int = 50) -> None:
+    """Approve what flows wait for."""
+    for approval in client.call("GET", f"/v1/approvals?status=pending&limit={limit}"):
         client.call("POST", f"/v1/approvals/{approval['id']}/approve")

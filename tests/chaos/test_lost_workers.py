@@ -92,8 +92,13 @@ def test_job_that_kills_its_worker_fails_alone(
     )
 
 
-def kill_busy_worker(run_query: RunQuery) -> None:
-    """Kill a worker that runs a job; killing one without jobs would test nothing."""
+def kill_busy_worker(run_query: RunQuery, *, when_idle: Callable[[], object] = lambda: None) -> None:
+    """Kill a worker that runs a job; killing one without jobs would test nothing.
+
+    Args:
+        run_query: Reads the database.
+        when_idle: Called while no worker runs a job, to let jobs that wait continue.
+    """
     busy = (
         "select distinct w.pid from workers w join jobs j on j.worker_id = w.id "
         "where j.status = 'running' and w.beat_at > now() - interval '5 s' and not w.stopping"
@@ -102,6 +107,8 @@ def kill_busy_worker(run_query: RunQuery) -> None:
 
     def find() -> bool:
         found[:] = run_query(busy)
+        if not found:
+            when_idle()
         return bool(found)
 
     until(find, 90, "no worker runs a job")
