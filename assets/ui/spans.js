@@ -17,7 +17,7 @@ const CLOSES = {
   requeued: WITHIN_ATTEMPT,
   ...Object.fromEntries(TERMINAL.map((type) => [type, [...WITHIN_ATTEMPT, "waiting", "queue", "run"]])),
 };
-const WAITING = { sleep: "Sleeping", event: "Awaiting event" };
+const WAITING = { sleep: "Sleeping", event: "Awaiting event", steps: "Waiting for steps" };
 const PARENT = { queue: "run", waiting: "run", attempt: "run", function: "attempt" };
 
 /** The title of an event `waiting`, by what the job waits for. */
