@@ -31,6 +31,12 @@ select j.id from jobs j left join caller on true left join place on true where j
 """)
 """Lock the parent or the queue entry first, then the job, as claims do: the other order could deadlock."""
 
+_IS_PLACE_LOCKED = text("""
+select (select count(*) from job_queue where job_id = :job_id) = (
+  select count(*) from (select from job_queue where job_id = :job_id for update skip locked) place
+)
+""")
+
 _LOCK_PLACES = text("""
 with recursive tree as (
   select id from jobs where id = :job_id
@@ -118,7 +124,7 @@ async def _cancel_tree(session: AsyncSession, job_id: UUID, *, actor: str) -> No
 
 
 async def _cancel_queued(session: AsyncSession, job_id: UUID, *, actor: str) -> bool:
-    await session.execute(_LOCK, {"job_id": job_id})
+    await _lock(session, job_id)
     await settlement.settle_unstarted(session, job_id)
     event = NewEvent(CancelledEvent(by=actor))
     row = await transitions.cancel_pending(
@@ -134,6 +140,20 @@ async def _cancel_queued(session: AsyncSession, job_id: UUID, *, actor: str) -> 
     transactional.note(session, EVENTS_APPENDED)
     await admission.admit(session, row.project_id)
     return True
+
+
+async def _lock(session: AsyncSession, job_id: UUID) -> None:
+    """Lock the queue entry of a job, if it has one, and the job.
+
+    A job that waits or runs gets a queue entry when it continues later. If that happens while this transaction waits for
+    the job, a claim can lock the entry, and wait for the job in turn. The locks are then released and taken again.
+    """
+    while True:
+        async with session.begin_nested() as attempt:
+            await session.execute(_LOCK, {"job_id": job_id})
+            if await session.scalar(_IS_PLACE_LOCKED, {"job_id": job_id}):
+                return
+            await attempt.rollback()
 
 
 async def _request_running(session: AsyncSession, job_id: UUID) -> bool:

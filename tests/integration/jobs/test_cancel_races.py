@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -62,6 +63,39 @@ async def test_claim_and_cancel_of_one_job_do_not_deadlock(database: Database, c
     async with database.read_session() as session:
         assert await session.scalar(text("select status from jobs")) == "cancelled"
         assert await session.scalar(text("select a.admitted + a.parked from admissions a")) == 0
+
+
+async def test_job_that_is_queued_again_during_its_cancellation_does_not_deadlock_with_its_claim(
+    database: Database, database_url: str
+) -> None:
+    async with database.transaction() as session:
+        tenant = await make_tenant(session)
+        job_id = await make_job(session, tenant)
+        await session.execute(text("update jobs set status = 'waiting'"))
+        await session.execute(text("delete from job_queue"))
+
+    with psycopg.connect(database_url) as resuming, psycopg.connect(database_url) as claiming:
+        async with asyncio.timeout(WITHIN_S):
+            resuming.execute("select from jobs for update")
+            cancels = asyncio.create_task(cancel_alone(database, tenant, job_id))
+            await _wait_until(database, lambda waiting: waiting == 1)
+            resuming.execute("update jobs set status = 'queued'")
+            resuming.execute(
+                "insert into job_queue (job_id, project_id, lane, priority, stamp, submitted_at) "
+                "select id, project_id, lane, 0, 1, now() from jobs"
+            )
+            # The server gives the job to the cancellation, whose task cannot continue between these calls: the claim
+            # locks the queue entry first.
+            resuming.commit()
+            claiming.execute("select from job_queue for update")
+            await asyncio.to_thread(claiming.execute, "update jobs set attempt = attempt + 1")
+            assert not cancels.done(), "the cancellation waits for the queue entry"
+            claiming.commit()
+            await cancels
+
+    async with database.read_session() as session:
+        assert (await session.execute(text("select status, attempt from jobs"))).one() == ("cancelled", 1)
+        assert await session.scalar(text("select count(*) from job_queue")) == 0
 
 
 async def test_project_is_deleted_while_one_of_its_jobs_ends(database: Database) -> None:
