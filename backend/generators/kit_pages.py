@@ -109,10 +109,21 @@ def _public(kind: type) -> Iterator[tuple[str, Callable[..., Any]]]:
 def _parameters(method: Callable[..., Any]) -> str:
     """Return the parameters without `self` and without quotes around the types."""
     signature = inspect.signature(method)
-    parameters = [one for name, one in signature.parameters.items() if name != "self"]
-    return str(signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty))[
-        1:-1
-    ].replace("'", "")
+    parameters = [
+        one.replace(annotation=_Annotation(one.annotation))
+        for name, one in signature.parameters.items()
+        if name != "self"
+    ]
+    return str(signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty))[1:-1]
+
+
+class _Annotation(str):
+    """An annotation, which is a text in modules that postpone the evaluation."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 if __name__ == "__main__":

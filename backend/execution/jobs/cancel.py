@@ -145,8 +145,8 @@ async def _cancel_queued(session: AsyncSession, job_id: UUID, *, actor: str) -> 
 async def _lock(session: AsyncSession, job_id: UUID) -> None:
     """Lock the queue entry of a job, if it has one, and the job.
 
-    A job that waits or runs gets a queue entry when it continues later. If that happens while this transaction waits for
-    the job, a claim can lock the entry, and wait for the job in turn. The locks are then released and taken again.
+    A job that waits or runs gets a queue entry when it continues later. If that happens while this transaction waits
+    for the job, a claim can lock the entry, and wait for the job in turn. The locks are then released and taken again.
     """
     while True:
         async with session.begin_nested() as attempt:

@@ -29,7 +29,8 @@ def parametrize(*languages: str) -> pytest.MarkDecorator:
 @parametrize("python")
 def test_python_compiles(block: Block) -> None:
     # References show signatures; blocks may contain a top-level `await`, as notebooks may.
-    code = f"def {block.code.strip()}: ..." if SIGNATURE.fullmatch(block.code) else block.code
+    signature = re.sub(r"^[\w.]+\.", "", block.code.strip())
+    code = f"def {signature}: ..." if SIGNATURE.fullmatch(block.code) else block.code
     compile(code, block.position, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 

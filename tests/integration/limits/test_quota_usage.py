@@ -39,4 +39,6 @@ async def test_usage_counts_each_item_of_the_project_once(database: Database, in
         Quota.SKILLPACKS: 1,
         Quota.MEMORY_RECORDS: 0,
         Quota.MEMORY_MB: 0,
+        Quota.SESSION_MESSAGES: 0,
+        Quota.SESSION_USD: 0,
     }
