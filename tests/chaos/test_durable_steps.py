@@ -68,12 +68,18 @@ def run(number):
 EXPECTED = ["start", ["a first", "a second"], ["b first", "b second"]]
 
 
-def send_next(client: Client, numbers: list[int]) -> None:
-    """Send the event that the next job waits for, if there is another one."""
-    if numbers:
-        number = numbers.pop()
-        event = {"type": "go", "data": {"number": number}, "id": f"go {number}"}
-        assert client.call("POST", "/v1/events", event)["id"] == f"go {number}"
+def wake_one(client: Client, run_query: RunQuery, left: dict[str, int]) -> None:
+    """Send the event that one of the jobs waits for, unless all of them still sleep."""
+    waiting = {str(job_id) for (job_id,) in run_query("select job_id from job_waits where kind = 'event'")}
+    job_id = next((one for one in left if one in waiting), None)
+    if job_id is not None:
+        send(client, left.pop(job_id))
+
+
+def send(client: Client, number: int) -> None:
+    """Send the event that the job with this number waits for."""
+    event = {"type": "go", "data": {"number": number}, "id": f"go {number}"}
+    assert client.call("POST", "/v1/events", event)["id"] == f"go {number}"
 
 
 def test_killed_workers_repeat_no_finished_step(
@@ -84,12 +90,12 @@ def test_killed_workers_repeat_no_finished_step(
     for round_number in range(ROUNDS):
         numbers = [round_number * JOBS + n for n in range(JOBS)]
         job_ids = [client.submit("durable", number=number) for number in numbers]
-        left = list(numbers)
+        left = dict(zip(job_ids, numbers, strict=True))
         for _ in range(KILLS):
             time.sleep(random.uniform(0.5, 2.5))
-            kill_busy_worker(run_query, when_idle=partial(send_next, client, left))
-        while left:
-            send_next(client, left)
+            kill_busy_worker(run_query, when_idle=partial(wake_one, client, run_query, left))
+        for number in left.values():
+            send(client, number)
         jobs = until_ended(client, job_ids, 120)
         for number, job in zip(numbers, jobs, strict=True):
             assert job["status"] == "succeeded", job

@@ -97,7 +97,7 @@ def kill_busy_worker(run_query: RunQuery, *, when_idle: Callable[[], object] = l
 
     Args:
         run_query: Reads the database.
-        when_idle: Called while no worker runs a job, to let jobs that wait continue.
+        when_idle: Called while no job is queued or runs, to let one that waits continue.
     """
     busy = (
         "select distinct w.pid from workers w join jobs j on j.worker_id = w.id "
@@ -107,7 +107,7 @@ def kill_busy_worker(run_query: RunQuery, *, when_idle: Callable[[], object] = l
 
     def find() -> bool:
         found[:] = run_query(busy)
-        if not found:
+        if not found and not run_query("select from jobs where status in ('queued', 'running') limit 1"):
             when_idle()
         return bool(found)
 
