@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 import { callApi } from "../api";
+import { Approvals } from "../approvals";
 import { usd } from "../format";
 import { Markdown } from "../markdown";
 import { Json } from "../value";
@@ -22,7 +23,7 @@ export function Turn({ turn, project, csrf, canWrite, onError }) {
         {turn.isSimulated && <span className="tag" title="No language model ran.">simulated</span>}
         {stepsBefore(turn).map((step) => <Step key={step.step} step={step} />)}
         {turn.live && <p className="as-written">{turn.live}</p>}
-        {turn.status === "waiting" && <Approvals turn={turn} project={project} csrf={csrf} canWrite={canWrite} onError={onError} />}
+        {turn.status === "waiting" && <PendingCalls turn={turn} project={project} csrf={csrf} canWrite={canWrite} onError={onError} />}
         {turn.reply && <Reply turn={turn} />}
         <footer className="row wrap t3">
           {isLive(turn) && <><span className="spin" aria-hidden="true" /><span>{WAITS[turn.status]}</span></>}
@@ -61,29 +62,13 @@ function Reply({ turn }) {
 }
 
 /** The calls that the turn waits for, with their buttons. */
-function Approvals({ turn, project, csrf, canWrite, onError }) {
-  const [pending, setPending] = useState([]), [isBusy, setBusy] = useState(false);
+function PendingCalls({ turn, project, csrf, canWrite, onError }) {
+  const [pending, setPending] = useState([]);
   useEffect(() => {
     let isGone = false;
     callApi("GET", `/v1/approvals?job_id=${turn.jobId}&status=pending`, { project }).then((found) => isGone || setPending(found), (error) => onError(error.detail));
     return () => { isGone = true; };
   }, [turn.jobId, turn.approvals, project]);
-  const decide = async (one, verb) => {
-    setBusy(true);
-    try { await callApi("POST", `/v1/approvals/${one.id}/${verb}`, { project, csrf, json: {} }); setPending((before) => before.filter((other) => other.id !== one.id)); } catch (error) { onError(error.detail); }
-    setBusy(false);
-  };
-  return (
-    <div className="col questions" role="group" aria-label="Calls awaiting approval">
-      {pending.map((one) => (
-        <div key={one.id} className="col">
-          <div className="row wrap">
-            <span className="grow">The agent wants to call <b className="mono">{one.tool}</b></span>
-            {canWrite && <><button type="button" className="btn small" disabled={isBusy} onClick={() => decide(one, "deny")}>Reject</button><button type="button" className="btn pri small" disabled={isBusy} onClick={() => decide(one, "approve")}>Approve</button></>}
-          </div>
-          <Json value={one.input} />
-        </div>
-      ))}
-    </div>
-  );
+  const onDecided = (id) => setPending((before) => before.filter((one) => one.id !== id));
+  return <Approvals approvals={pending} project={project} csrf={csrf} canWrite={canWrite} onDecided={onDecided} onError={onError} />;
 }

@@ -1,6 +1,5 @@
 import { useEffect, useState } from "react";
 import { callApi } from "../api";
-import { Json } from "../value";
 import { isLive } from "./suites";
 
 const MAX_APPROVALS = 200;
@@ -15,27 +14,4 @@ export function useApprovals({ suite, project }) {
     return () => { isGone = true; };
   }, [waits && suite, project]);
   return approvals;
-}
-
-/** The pending approvals of one run, with their buttons; `onDecided` is called after a decision. */
-export function Approvals({ approvals, project, csrf, canWrite, onDecided, onError }) {
-  const [isBusy, setBusy] = useState(false);
-  const decide = async (one, verb) => {
-    setBusy(true);
-    try { await callApi("POST", `/v1/approvals/${one.id}/${verb}`, { project, csrf, json: {} }); onDecided(); } catch (error) { onError(error.detail); }
-    setBusy(false);
-  };
-  return (
-    <div className="col questions" role="group" aria-label="Calls awaiting approval">
-      {approvals.map((one) => (
-        <div key={one.id} className="col">
-          <div className="row wrap">
-            <span className="grow">The agent wants to call <b className="mono">{one.tool}</b></span>
-            {canWrite && <><button type="button" className="btn small" disabled={isBusy} onClick={() => decide(one, "deny")}>Reject</button><button type="button" className="btn pri small" disabled={isBusy} onClick={() => decide(one, "approve")}>Approve</button></>}
-          </div>
-          <Json value={one.input} />
-        </div>
-      ))}
-    </div>
-  );
 }

@@ -6,7 +6,8 @@ import { duration, usd } from "../format";
 import { Json } from "../value";
 import { Diff } from "../versions/diff";
 import { whyNot } from "../versions/gate";
-import { Approvals, useApprovals } from "./approvals";
+import { Approvals } from "../approvals";
+import { useApprovals } from "./approvals";
 import { awaitingApproval, baseOf, difference, isLive, statusOf, suiteName } from "./suites";
 
 const MAX_RUNS = 200;

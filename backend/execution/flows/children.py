@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 from uuid import UUID, uuid5
 
 from sqlalchemy import text
@@ -22,7 +22,7 @@ from backend.execution.events.types import QueuedEvent, SubagentStartEvent
 from backend.execution.flows.state import NO_ITEM, Start
 from backend.execution.jobs import transitions
 from backend.execution.jobs.subjobs import approvals
-from backend.execution.jobs.subjobs.subagents import TooDeep
+from backend.execution.jobs.subjobs.subagents import ABOVE, MAX_DEPTH, TooDeep
 from backend.execution.jobs.subjobs.target import Callee, resolve_callee
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal, visible
@@ -30,16 +30,7 @@ from backend.money.budgets import usage as budgets
 from backend.money.pricing import PriceList
 from backend.skills.job_limits import JobLimits
 
-MAX_DEPTH: Final = 5
-
-_DEPTH = text("""
-with recursive above as (
-  select id, parent_job_id, 1 as depth from jobs where project_id = :project_id and id = :job_id
-  union all
-  select j.id, j.parent_job_id, a.depth + 1 from jobs j join above a on j.id = a.parent_job_id where a.depth < 20
-)
-select max(depth) from above
-""")
+_DEPTH = text(f"{ABOVE} select max(depth) from above")  # noqa: S608 - the interpolated value is a constant
 _HAS_LANE = text("select :lane = any(lanes) from admissions where project_id = :project_id")
 
 

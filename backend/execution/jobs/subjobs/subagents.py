@@ -87,14 +87,20 @@ class SubagentCall:
     """Number of the reply in which the model requests the call; 0: code makes it."""
 
 
-_DEPTH = text("""
+ABOVE: Final = """
 with recursive above as (
   select id, parent_job_id, 1 as depth from jobs where project_id = :project_id and id = :job_id
   union all
   select j.id, j.parent_job_id, a.depth + 1 from jobs j join above a on j.id = a.parent_job_id where a.depth < 20
 )
-select max(depth), (select count(*) from jobs c where c.parent_job_id = :job_id and c.finished_at is null) from above
-""")
+"""
+"""The job `:job_id` and the jobs that have called it, with their `depth` from 1."""
+_DEPTH = text(f"""{ABOVE}
+select max(depth), (
+  select count(*) from jobs c
+  where c.project_id = :project_id and c.parent_job_id = :job_id and c.finished_at is null
+) from above
+""")  # noqa: S608 - the interpolated value is a constant
 
 
 async def call(context: AppContext, principal: Principal, request: SubagentCall) -> UUID:
