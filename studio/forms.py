@@ -90,4 +90,6 @@ def end_of_day(form: Mapping[str, Any], field: str) -> datetime | None:
 
 
 def _word(path: str) -> str:
-    return path.split("[")[0].removesuffix("_s").replace("_", " ").capitalize()
+    name = path.split("[")[0].removesuffix("_s")
+    unit = " (USD)" if name.endswith("_usd") else ""
+    return name.removesuffix("_usd").replace("_", " ").capitalize() + unit

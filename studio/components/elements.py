@@ -99,13 +99,14 @@ def code(text: Text, *, is_bare: bool = False) -> rx.Component:
 
 
 def field(
-    label: str, name: str, control: Callable[..., rx.Component], *children: Any, hint: str = "", **props: Any
+    label: str, name: str, control: Callable[..., rx.Component], *children: Any, hint: Text = "", **props: Any
 ) -> rx.Component:
     """Return a form control with its label and hint."""
     id_ = f"field-{name}"
-    described = {"aria_describedby": f"{id_}-hint"} if hint else {}
+    has_hint = isinstance(hint, rx.Var) or hint != ""
+    described = {"aria_describedby": f"{id_}-hint"} if has_hint else {}
     input_ = control(*children, **{"id": id_, "name": name, "class_name": "in", **described, **props})
-    hints = [rx.el.span(hint, class_name="hint", id=f"{id_}-hint")] if hint else []
+    hints = [rx.el.span(hint, class_name="hint", id=f"{id_}-hint")] if has_hint else []
     return rx.el.div(rx.el.label(label, html_for=id_, class_name="label"), input_, *hints, class_name="field")
 
 

@@ -15,6 +15,7 @@ from backend.integrations.providers.access import Access
 from backend.integrations.providers.probing import Verdict
 from backend.integrations.providers.service import ShownKey
 from backend.skills.model_catalog.catalog import ApiName, Catalogue
+from backend.skills.model_catalog.entries import Cloud
 
 
 class ProviderKeyUpdate(RequestBody):
@@ -65,6 +66,8 @@ class ProviderRead(Schema):
     """Another URL that the project has set."""
     api: ApiName = "messages"
     """The API with which the models are called: that of the project's server, else that of the instance's."""
+    cloud: Cloud | None = None
+    """The cloud that the models run in; its keys have forms of their own, which are in the documentation."""
     updated_at: datetime | None = None
     """When the project's key was set."""
     updated_by: str | None = None
@@ -85,6 +88,7 @@ class ProviderRead(Schema):
                 has_own_key=family in keys,
                 has_instance_key=access.reaches(endpoint),
                 api=(family in keys and keys[family].api) or access.endpoints[endpoint].api,
+                cloud=access.endpoints[endpoint].cloud,
                 **(_shown(keys[family]) if family in keys else {}),
             )
             for family, endpoint in sorted(catalogue.families.items())

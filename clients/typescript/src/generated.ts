@@ -2685,6 +2685,8 @@ export interface ProviderRead {
   api?: "messages" | "chat" | "responses";
   /** Another URL that the project has set. */
   base_url?: string | null;
+  /** The cloud that the models run in; its keys have forms of their own, which are in the documentation. */
+  cloud?: "bedrock" | "vertex" | null;
   /** The part of a model's name before the slash. */
   family: string;
   /** Whether the instance has a key: calls cost the prices in `/v1/pricing`. */

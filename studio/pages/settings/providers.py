@@ -7,7 +7,7 @@ from typing import Any
 
 import reflex as rx
 
-from backend.core.errors import Invalid, Missing
+from backend.core.errors import Invalid, Missing, NotOffered
 from backend.core.net.public_urls import listed
 from backend.identity.auth.principal import Role
 from backend.integrations.providers import probing, service
@@ -22,6 +22,11 @@ from studio.forms import parsed, said, text
 from studio.pages.settings.for_roles import for_developers
 from studio.pages.settings.provider_prices import ProviderPrices, add_button, own_prices
 
+_KEY_HINT = "The key is encrypted at rest and cannot be shown again."
+_CLOUD_KEY_HINTS = {
+    "bedrock": f"ACCESS_KEY:SECRET_KEY, ACCESS_KEY:SECRET_KEY:SESSION_TOKEN, or an API key of Bedrock. {_KEY_HINT}",
+    "vertex": f"The key file of a service account in base64: base64 -w0 key.json. {_KEY_HINT}",
+}
 _APIS = {"messages": "Messages API", "chat": "Chat Completions", "responses": "Responses API"}
 
 
@@ -39,6 +44,8 @@ class FamilyRow:
     """The first characters of the project's key."""
     base_url: str
     api: str
+    cloud: str
+    """Empty if the models are not part of a cloud."""
     updated_at: str
     updated_by: str
 
@@ -99,7 +106,7 @@ class Providers(rx.State):
                     api=changes.api,
                     allowed_hosts=listed(context.settings.provider_hosts),
                 )
-        except (Invalid, Missing) as refused:
+        except (Invalid, Missing, NotOffered) as refused:
             self.problem = said(refused)
             return None
         self.family = ""
@@ -154,6 +161,7 @@ def _row(one: ProviderRead) -> FamilyRow:
         key=one.key_prefix or "",
         base_url=one.base_url or "",
         api=one.api,
+        cloud=one.cloud or "",
         updated_at=one.updated_at.isoformat() if one.updated_at else "",
         updated_by=one.updated_by or "",
     )
@@ -266,7 +274,7 @@ def _form(row: rx.Var[FamilyRow]) -> rx.Component:
             "API key",
             "api_key",
             rx.el.input,
-            hint="The key is encrypted at rest and cannot be shown again.",
+            hint=rx.match(row.cloud, *_CLOUD_KEY_HINTS.items(), _KEY_HINT),
             class_name="in mono",
             type="password",
             required=True,

@@ -265,6 +265,15 @@ async def test_stop_reasons_have_one_name(server: OpenAIServer, api: Api, script
     assert "".join(model_call.deltas) == reply.blocks[0]["text"]
 
 
+async def test_reply_of_the_maximum_length_counts_as_cut_off(server: OpenAIServer, api: Api) -> None:
+    """The Responses API of llama.cpp reports it as complete."""
+    half = says("The first half", output_tokens=24)
+    async with open_call(server, api, half, half) as model_call:
+        cut = await model_call.ask(max_tokens=24)
+        complete = await model_call.ask(max_tokens=25)
+    assert (cut.stop_reason, complete.stop_reason) == ("max_tokens", "end_turn")
+
+
 async def test_tool_call_truncated_by_token_limit_is_removed(server: OpenAIServer, api: Api) -> None:
     cut = {"type": "tool_use", "id": "t2", "name": "list", "input": {}, "raw_input": '{"path": "a'}
     whole = calls("list", tool_use_id="t1", path="a")
@@ -416,11 +425,12 @@ async def test_unsupported_parameter_is_left_out_from_then_on(
     assert model_call.retries == []
 
 
+@pytest.mark.parametrize("stop_reason", ["end_turn", "max_tokens"])
 async def test_model_that_ignores_a_required_call_is_asked_for_structured_output(
-    server: OpenAIServer, api: Api
+    server: OpenAIServer, api: Api, stop_reason: str
 ) -> None:
     submit = ToolSpec("set_output", "Submits.", {"type": "object", "properties": {"a": {"type": "integer"}}})
-    prose, written = says("I think it is 1."), says('{"a": 1}')
+    prose, written = says("I think it is 1.", stop_reason=stop_reason), says('{"a": 1}')
     async with open_call(server, api, prose, written, says("later"), prose) as model_call:
         for _ in range(2):
             await model_call.ask(tools=[LIST, submit], forced_tool="set_output")

@@ -129,13 +129,14 @@ class OpenAIModel:
         async with stream:
             await self._read(stream, assembly)
         content = assembly.blocks()
-        if prompt.forced_tool and assembly.stop_reason == "end_turn":
+        stop_reason = self._stop_reason(prompt, assembly)
+        if prompt.forced_tool and (stop_reason == "end_turn" or _is_cut_prose(stop_reason, content)):
             unsupported.ignores_choice(str(self.client.base_url), self.entry.upstream_id)
         tokens = assembly.tokens or self._estimate(prompt, content)
         nanos = upstream_nanos(self.entry, tokens, cache_ttl=prompt.cache_ttl)
         return Reply(
             blocks=content,
-            stop_reason=assembly.stop_reason,
+            stop_reason=stop_reason,
             tokens=tokens,
             model=self.slug,
             upstream_nanos=nanos,
@@ -144,6 +145,17 @@ class OpenAIModel:
             is_estimated=assembly.tokens is None,
             request_id=stream.response.headers.get("x-request-id") or assembly.reply_id,
         )
+
+    def _stop_reason(self, prompt: Prompt, assembly: _Assembly) -> str:
+        """Return the stop reason; a reply of the maximum length counts as cut off.
+
+        The Responses API of llama.cpp reports such a reply as complete.
+        """
+        max_tokens = min(prompt.max_tokens, self.entry.max_output_tokens)
+        is_of_maximum_length = assembly.tokens is not None and assembly.tokens.output >= max_tokens
+        if assembly.stop_reason == "end_turn" and is_of_maximum_length:
+            return "max_tokens"
+        return assembly.stop_reason
 
     async def _open_stream(self, request: dict[str, Any]) -> AsyncStream[Any]:
         """Send the request, without what the server does not support."""
@@ -189,6 +201,11 @@ class OpenAIModel:
             input=prompt_tokens(prompt, bytes_per_token=_BYTES_PER_TOKEN),
             output=-(-length // _BYTES_PER_TOKEN),
         )
+
+
+def _is_cut_prose(stop_reason: str, content: tuple[Block, ...]) -> bool:
+    """Return whether a reply of the maximum length is text without a tool call."""
+    return stop_reason == "max_tokens" and [block.get("type") for block in content] == ["text"]
 
 
 def open_model(
