@@ -54,7 +54,7 @@ def run(words):
 """,
     "skills/post/skill.yaml": b"""\
 entrypoint: flow.yaml
-description: Counts the words of each text, and waits for an approval.
+description: Counts the words of each text, and waits for a time, an event and an approval.
 input_schema:
   type: object
   properties: {texts: {type: array, items: {type: string}}}
@@ -68,6 +68,12 @@ steps:
     concurrency: 4
     skill: tally
     inputs: {words: "${{ item }}"}
+  - id: pause
+    wait: {duration: 0.2}
+  - id: posted
+    emit: {type: posted, data: {job: "${{ job.id }}"}}
+  - id: known
+    wait: {event: {type: posted, match: "${{ event.data.job == job.id }}"}}
   - id: sign
     approval: {message: "Post ${{ size(steps.each) }} results?"}
   - id: last

@@ -1,4 +1,4 @@
-"""Flows whose workers are killed: each step has one job, which ends once, and one bill contains them all."""
+"""Flows whose workers are killed: each step has one job or event, which ends once, and one bill contains them all."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from tests.chaos.test_lost_workers import kill_busy_worker
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240 * ROUNDS)]
 TEXTS = ["a b", "c", "d e f", "g", "h i"]
 _CHILDREN = "select id::text from jobs where parent_job_id = '{}' order by created_at"
+_SENT = "select count(*) from project_events where type = 'posted' and data ->> 'job' = '{}'"
 _CHARGED = """
 select coalesce(-sum(amount_micros), 0) from ledger_entries
 where account = 'wallet' and kind = 'job_charge'
@@ -63,6 +64,7 @@ def assert_complete(client: Client, run_query: RunQuery, job: Job) -> int:
     ]
     assert sorted(one["inputs"]["words"] for one in children[:5]) == sorted(TEXTS)
     assert len(children) == 6
+    assert run_query(_SENT.format(job["id"])) == [(1,)]
     for one in children:
         assert_ended_once(client, one)
     assert_paid_once(run_query, [job, *children])

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import Enum
 from typing import Any, Final
 
+from backend.execution.flows.compensation import completed_steps, undo_step
+from backend.execution.flows.pauses import emit_of, pause_of
 from backend.execution.flows.state import (
     APPROVAL_DENIED,
+    CANCELLED,
     EXPRESSION_FAILED,
     NO_ITEM,
     STEP_FAILED,
+    STEP_TIMEOUT,
+    UNDO,
     Ask,
     End,
     FlowFailure,
@@ -26,7 +32,7 @@ from backend.skills.flows.types import CALLS, Flow, Step
 MAX_ELEMENTS: Final = 10_000
 """Maximum elements of one step with `for_each`."""
 _MAX_ERROR: Final = 500
-_CANCELLED: Final = "cancelled"
+_MAX_PROBLEMS: Final = 2_000
 
 
 class _Progress(Enum):
@@ -60,35 +66,92 @@ class _Advance:
         self._ended: dict[tuple[str, int], End] = {}
         self._failure: FlowFailure | None = None
         self._is_by_cancellation = False
+        self._received: frozenset[str] = frozenset()
+        """The IDs of the events that waits before the current step have received."""
 
     def run(self) -> Plan:
         progress = self._block(self._flow.steps)
-        plan = self._plan
-        if progress is _Progress.FAILED:
-            plan.starts, plan.asks = [], []
-            plan.stops = [
-                row.child_job_id
-                for key, row in self._rows.items()
-                if row.status == "running"
-                and row.child_job_id
-                and row.child is None
-                and key not in self._ended
-            ]
-            if not plan.stops:
-                plan.has_ended, plan.failure = True, self._failure
-        elif progress is _Progress.DONE:
+        if progress is _Progress.DONE:
             self._finish()
-        return plan
+        if progress is _Progress.FAILED or (progress is _Progress.DONE and not self._plan.has_ended):
+            self._stop()
+        return self._plan
 
     def _finish(self) -> None:
-        self._plan.has_ended = True
         try:
             if self._flow.output is not None:
                 self._plan.output = render(self._flow.output, self._scope())
             else:
                 self._plan.output = self._results.get(self._flow.steps[-1].id, {})
+            self._plan.has_ended = True
         except EvaluationError as error:
-            self._plan.failure = FlowFailure(EXPRESSION_FAILED, f"The output of the flow: {error.message}")
+            self._failure = FlowFailure(EXPRESSION_FAILED, f"The output of the flow: {error.message}")
+
+    def _stop(self) -> None:
+        """Stop the jobs of a flow that fails, then undo its steps, and then end it."""
+        plan = self._plan
+        plan.is_failing = True
+        plan.starts, plan.asks, plan.pauses, plan.emits = [], [], [], []
+        plan.stops = [
+            row.child_job_id
+            for key, row in self._rows.items()
+            if row.status == "running"
+            and row.child_job_id
+            and row.child is None
+            and row.item != UNDO
+            and key not in self._ended
+        ]
+        if plan.stops or self._failure is None:
+            return
+        problems = self._undo()
+        if problems is not None:
+            plan.has_ended = True
+            plan.failure = self._failure
+            if problems:
+                not_undone = "; ".join(problems)[:_MAX_PROBLEMS]
+                message = f"{self._failure.message.rstrip('.')}. Not undone: {not_undone}"
+                plan.failure = replace(self._failure, message=message)
+
+    def _undo(self) -> list[str] | None:
+        """Undo the completed steps, the last one first; return what could not be undone, or None until the end."""
+        completed, needed = completed_steps(self._flow, self._rows, self._ended)
+        if needed:
+            self._plan.needed |= needed
+            return None
+        problems: list[str] = []
+        for step, result in completed:
+            end = self._undone(step, result)
+            if end is None:
+                return None
+            if end.status != "succeeded":
+                problems.append(f"{step.id!r} failed with {end.error_code}: {end.error}")
+        return problems
+
+    def _undone(self, step: Step, result: Any) -> End | StoredStep | None:
+        """Start the job that undoes a step, or return how it has ended."""
+        row, compensate = self._rows.get((step.id, UNDO)), step.compensate
+        if row is not None and row.status != "running":
+            return row
+        if row is not None and row.child is None:
+            return None
+        if row is not None and row.child is not None:
+            child = row.child
+            if child.status == "succeeded":
+                end = End(step, UNDO, "succeeded", child.result)
+            else:
+                message = f"{child.error or child.status} (job {row.child_job_id})"[:_MAX_ERROR]
+                end = End(step, UNDO, "failed", error=message, error_code=child.error_code or STEP_FAILED)
+            self._end(end)
+            return end
+        try:
+            steps = {**self._results, step.id: result}
+            inputs = render({} if compensate is None else compensate.inputs, self._scope(steps=steps))
+        except EvaluationError as error:
+            end = End(step, UNDO, "failed", error=error.message[:_MAX_ERROR], error_code=EXPRESSION_FAILED)
+            self._end(end)
+            return end
+        self._plan.starts.append(Start(undo_step(step), UNDO, 1, inputs))
+        return None
 
     def _scope(self, **more: Any) -> dict[str, Any]:
         return {**self._variables, "steps": self._results, **more}
@@ -110,13 +173,21 @@ class _Advance:
                 return _Progress.DONE
             if step.for_each is not None:
                 return self._loop(step)
-            if step.kind in CALLS:
-                return self._call(step, NO_ITEM, self._scope())
-            if step.kind == "approval":
-                return self._approval(step)
-            return self._branches(step)
+            return self._one(step)
         except EvaluationError as error:
             return self._fail(step, NO_ITEM, EXPRESSION_FAILED, error.message)
+
+    def _one(self, step: Step) -> _Progress:
+        """Advance a step that is not skipped and has no elements."""
+        if step.kind in CALLS:
+            return self._call(step, NO_ITEM, self._scope())
+        if step.kind == "approval":
+            return self._approval(step)
+        if step.kind == "wait":
+            return self._wait(step)
+        if step.kind == "emit":
+            return self._emit(step)
+        return self._branches(step)
 
     def _is_true(self, condition: bool | str) -> bool:
         value = render(condition, self._scope())
@@ -131,6 +202,9 @@ class _Advance:
             self._plan.starts.append(Start(step, item, 1, render(step.inputs, scope)))
             return _Progress.WAITING
         if row.status == "running" and row.child is None:
+            if row.pause is not None and row.pause.is_over and row.child_job_id is not None:
+                self._plan.stops.append(row.child_job_id)
+                self._plan.expired.append((step.id, item))
             return _Progress.WAITING
         if row.status == "running":
             return self._after_child(step, item, row, scope)
@@ -145,12 +219,17 @@ class _Advance:
         if child.status == "succeeded":
             self._end(End(step, item, "succeeded", child.result))
             return self._succeed(step, item, child.result)
+        # Its job was cancelled for that; a result that it returned before counts.
+        is_timeout = child.status == "cancelled" and row.pause is not None and row.pause.is_over
         retries = step.retries
-        if child.status == "failed" and retries is not None and row.tries <= retries.max:
+        if (child.status == "failed" or is_timeout) and retries is not None and row.tries <= retries.max:
             delay_s = retries.backoff.delay_s(row.tries - 1)
             inputs = render(step.inputs, scope)
             self._plan.starts.append(Start(step, item, row.tries + 1, inputs, delay_s))
             return _Progress.WAITING
+        if is_timeout:
+            message = f"Its time of {step.timeout_s:g} seconds is over (job {row.child_job_id})"
+            return self._fail(step, item, STEP_TIMEOUT, message)
         message = f"{child.error or child.status} (job {row.child_job_id})"
         return self._fail(step, item, child.error_code or STEP_FAILED, message)
 
@@ -168,10 +247,10 @@ class _Advance:
         if not is_stored:
             self._end(End(step, item, "failed", error=message[:_MAX_ERROR], error_code=code))
         where = f"The step {step.id!r}" if item == NO_ITEM else f"Element {item} of the step {step.id!r}"
-        if self._failure is None or (self._is_by_cancellation and code != _CANCELLED):
+        if self._failure is None or (self._is_by_cancellation and code != CANCELLED):
             # After a failure, the flow cancels its other jobs. They are not the cause.
             self._failure = FlowFailure(STEP_FAILED, f"{where} failed with {code}: {message[:_MAX_ERROR]}")
-            self._is_by_cancellation = code == _CANCELLED
+            self._is_by_cancellation = code == CANCELLED
         return _Progress.FAILED
 
     def _loop(self, step: Step) -> _Progress:
@@ -251,6 +330,8 @@ class _Advance:
             if is_approved or step.on_error == "continue":
                 self._end(End(step, NO_ITEM, "succeeded", result))
                 return self._succeed(step, NO_ITEM, result)
+            if decision.status == CANCELLED:
+                return self._fail(step, NO_ITEM, CANCELLED, "Another step has failed.")
             said = f": {decision.reason}" if decision.reason else ""
             why = "It expired." if decision.status == "expired" else f"A user rejected it{said}."
             return self._fail(step, NO_ITEM, APPROVAL_DENIED, why)
@@ -258,11 +339,49 @@ class _Advance:
             return self._succeed(step, NO_ITEM, row.result)
         return self._fail(step, NO_ITEM, row.error_code or APPROVAL_DENIED, row.error or "", is_stored=True)
 
+    def _wait(self, step: Step) -> _Progress:
+        """Wait for a time or an event, or read how the wait has ended."""
+        row, wait = self._rows.get((step.id, NO_ITEM)), step.wait
+        if row is not None and row.status == "failed":
+            return self._fail(step, NO_ITEM, row.error_code or STEP_FAILED, row.error or "", is_stored=True)
+        if row is not None and row.status == "succeeded":
+            if wait is not None and wait.event is not None and "id" in row.result:
+                self._received |= {row.result["id"]}
+            return self._succeed(step, NO_ITEM, row.result)
+        pause = None if row is None else row.pause
+        if pause is None or pause.has_event:
+            self._plan.pauses.append(pause_of(step, self._scope(), self._received))
+            return _Progress.WAITING
+        if not pause.is_over:
+            return _Progress.WAITING
+        if wait is not None and wait.event is not None and step.on_error == "fail":
+            message = f"The event was not received within {step.timeout_s:g} seconds."
+            return self._fail(step, NO_ITEM, STEP_TIMEOUT, message)
+        result = {} if wait is None or wait.event is None else {"timed_out": True}
+        self._end(End(step, NO_ITEM, "succeeded", result))
+        return self._succeed(step, NO_ITEM, result)
+
+    def _emit(self, step: Step) -> _Progress:
+        """Send an event, or read that it was sent."""
+        row = self._rows.get((step.id, NO_ITEM))
+        if row is None:
+            self._plan.emits.append(emit_of(step, self._scope()))
+            return _Progress.WAITING
+        if row.status == "succeeded":
+            return self._succeed(step, NO_ITEM, row.result)
+        return self._fail(step, NO_ITEM, row.error_code or STEP_FAILED, row.error or "", is_stored=True)
+
     def _branches(self, step: Step) -> _Progress:
         """Advance the chosen case of a switch, or all branches."""
         if step.kind == "switch":
             return self._switch(step)
-        progresses = [self._block(branch.steps) for branch in step.parallel]
+        before = after = self._received
+        progresses = []
+        for branch in step.parallel:
+            self._received = before  # branches receive the same events
+            progresses.append(self._block(branch.steps))
+            after |= self._received
+        self._received = after
         for progress in (_Progress.FAILED, _Progress.WAITING):
             if progress in progresses:
                 return progress

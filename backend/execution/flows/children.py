@@ -19,7 +19,7 @@ from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.execution.events.append import as_payload
 from backend.execution.events.types import QueuedEvent, SubagentStartEvent
-from backend.execution.flows.state import NO_ITEM, Start
+from backend.execution.flows.state import Start
 from backend.execution.jobs import transitions
 from backend.execution.jobs.subjobs import approvals
 from backend.execution.jobs.subjobs.subagents import ABOVE, MAX_DEPTH, TooDeep
@@ -123,7 +123,7 @@ def _values(
     depth: int,
 ) -> dict[str, Any]:
     label = start.step.title or start.step.id
-    if start.item != NO_ITEM:
+    if start.item >= 0:
         label = f"{label} [{start.item}]"
     skill = callee.skill
     queued = QueuedEvent(skill=skill.name, version=callee.version, source="flow")

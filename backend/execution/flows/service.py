@@ -14,51 +14,60 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.clock import now
 from backend.core.db.engine import AnySession, Database
-from backend.core.errors import PurasError
+from backend.core.errors import NotAllowed, PurasError
 from backend.core.jsonb import storable
+from backend.execution.flows import pause_store
 from backend.execution.flows.advance import advance
 from backend.execution.flows.children import FlowNotRunning, start_child
+from backend.execution.flows.pauses import result_of
 from backend.execution.flows.state import (
     NO_ITEM,
     Ask,
     ChildEnd,
     Decision,
+    Emit,
     End,
+    Pause,
     Plan,
     Rows,
     Start,
+    StoredPause,
     StoredStep,
 )
 from backend.execution.jobs.cancel import cancel_by
+from backend.execution.waits import project_events
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.auth.scopes import OF_JOBS
 from backend.money import admission
 from backend.money.pricing import PriceList
 from backend.skills.flows.types import Flow
 
-MAX_PASSES: Final = 10
-"""Maximum passes of one attempt. In each but the last one, the job of a step could not be started."""
+_OF_LISTING: Final = "The code of a listing cannot send or receive events of the project."
 
 _LOCK = text("""
-select id from jobs
+select publisher_id is not null as is_listing from jobs
 where id = :job_id and project_id = :project_id and attempt = :attempt and status = 'running' for update
 """)
 _READ = text("""
-select s.step, s.item, s.status, s.tries, s.child_job_id, s.error, s.error_code,
+select s.step, s.item, s.status, s.tries, s.child_job_id, s.error, s.error_code, s.finished_at,
        s.item < 0 or s.step = any(:needed) as has_result,
        case when s.item < 0 or s.step = any(:needed) then s.result end as result,
        c.status as child_status, c.result as child_result, c.error as child_error, c.error_code as child_code,
-       a.status as decision, a.reason, a.decided_by
+       a.status as decision, a.reason, a.decided_by, w.job_id is not null as has_pause,
+       coalesce(w.wake_at <= clock_timestamp(), w.kind = 'time') as is_over, w.event_seq is not null as has_event
 from flow_steps s
 left join jobs c on s.status = 'running' and c.id = s.child_job_id and c.finished_at is not null
 left join approvals a on s.status = 'running' and s.kind = 'approval' and a.job_id = s.job_id
   and a.project_id = :project_id and a.tool = s.step and a.status <> 'pending'
+left join job_waits w on s.status = 'running' and w.job_id = s.job_id and w.project_id = :project_id
+  and w.key = s.step || ':' || s.item
 where s.job_id = :job_id and s.project_id = :project_id and (s.item < 0 or not exists (
   select from flow_steps d
-  where d.project_id = :project_id and d.job_id = s.job_id and d.step = s.step and d.item < 0
+  where d.project_id = :project_id and d.job_id = s.job_id and d.step = s.step and d.item = -1
 ))
 """)
-"""Elements of a step that has ended are not read: the step has their results."""
+"""Elements of a step that has ended are not read: the step has their results. A time limit without `wake_at` was
+noticed before."""
 _STORE = text("""
 insert into flow_steps (job_id, step, item, project_id, kind, status, tries, child_job_id, result, error, error_code,
                         started_at, finished_at)
@@ -130,58 +139,127 @@ class Advanced:
 
 
 async def advance_stored(database: Database, prices: PriceList, running: RunningFlow) -> Advanced:
-    """Advance a flow as far as it can, and store all of it in one transaction.
+    """Advance a flow as far as it can, and store each pass over its steps in a transaction of its own.
 
     Raises:
         FlowNotRunning: The attempt is not the running one any more. Nothing is stored then.
     """
-    async with database.transaction() as session:
-        values = {"job_id": running.job_id, "project_id": running.project_id, "attempt": running.attempt}
-        if (await session.execute(_LOCK, values)).first() is None:
-            raise FlowNotRunning
-        advanced = await _advance(session, prices, running)
-    for job_id in advanced.plan.stops:
-        async with database.transaction() as session:
-            await cancel_by(session, job_id, actor="the failure of another step")
-    return advanced
-
-
-async def _advance(session: AsyncSession, prices: PriceList, running: RunningFlow) -> Advanced:
-    """Repeat the plan until no job of a step has failed to start, and store it."""
-    values = {"job_id": running.job_id, "project_id": running.project_id}
     approvals: list[RequestedApproval] = []
-    has_started = False
-    for _ in range(MAX_PASSES):
-        plan = await _plan(session, running)
-        started = [
-            row
-            for index, start in enumerate(plan.starts)
-            if (row := await _start(session, prices, running, start, share=len(plan.starts) - index))
-        ]
-        has_started = has_started or bool(started)
-        asked = [await _ask(session, running, ask) for ask in plan.asks]
+    is_settled = False
+    while not is_settled:
+        async with database.transaction() as session:
+            values = {"job_id": running.job_id, "project_id": running.project_id, "attempt": running.attempt}
+            job = (await session.execute(_LOCK, values)).one_or_none()
+            if job is None:
+                raise FlowNotRunning
+            plan, asked, is_settled = await _advance(session, prices, running, is_listing=job.is_listing)
         approvals += asked
-        rows = [*map(_row_of_end, plan.ends), *started]
-        rows += [_row(one.ask.step.id, NO_ITEM, "approval", "running") for one in asked]
-        if rows:
-            await session.execute(_STORE, {**values, "rows": storable(rows)})
-        if plan.has_ended or all(row["status"] == "running" for row in started):
-            break
-    if plan.failure is not None:
-        await session.execute(_CANCEL_APPROVALS, values)
-    if has_started:
-        await admission.admit(session, running.project_id)
+        for job_id in plan.stops:
+            async with database.transaction() as session:
+                actor = "the failure of another step" if plan.is_failing else "the time limit of its step"
+                await cancel_by(session, job_id, actor=actor)
     return Advanced(plan, approvals)
 
 
-async def _plan(session: AnySession, running: RunningFlow) -> Plan:
+async def _advance(
+    session: AsyncSession, prices: PriceList, running: RunningFlow, *, is_listing: bool
+) -> tuple[Plan, list[RequestedApproval], bool]:
+    """Store one pass over the steps; return its plan, its approvals, and whether another pass would add nothing."""
+    key = {"job_id": running.job_id, "project_id": running.project_id}
+    rows, plan = await _plan(session, running)
+    stored = [*map(_row_of_end, plan.ends)]
+    if plan.is_failing:
+        await session.execute(_CANCEL_APPROVALS, key)
+        await pause_store.delete_all(session, running.project_id, running.job_id)
+    started: list[dict[str, Any]] = []
+    asked: list[RequestedApproval] = []
+    is_settled = False
+    if plan.emits:  # one in each transaction, since two could lock types of events in different orders
+        stored.append(await _send(session, running, plan.emits[0], is_listing=is_listing))
+    else:
+        waiting, is_settled = await _wait(session, running, plan.pauses, is_listing=is_listing)
+        stored += waiting
+        started = await _start_all(session, prices, running, plan.starts)
+        is_settled = is_settled and all(row["status"] == "running" for row in started)
+        asked = [await _ask(session, running, ask) for ask in plan.asks]
+    stored += [*started, *(_row(one.ask.step.id, NO_ITEM, "approval", "running") for one in asked)]
+    if stored:
+        await session.execute(_STORE, {**key, "rows": storable(stored)})
+    if plan.expired:
+        await pause_store.expire(session, running.project_id, running.job_id, plan.expired)
+    if any(row.pause is not None for row in rows.values()) or plan.pauses:
+        await pause_store.delete_ended(session, running.project_id, running.job_id)
+    if started:
+        await admission.admit(session, running.project_id)
+    return plan, asked, is_settled or plan.has_ended
+
+
+async def _send(
+    session: AsyncSession, running: RunningFlow, emit: Emit, *, is_listing: bool
+) -> dict[str, Any]:
+    """Send the event of a step, and return the row of the step."""
+    step = emit.step
+    if is_listing:
+        return _row(step.id, NO_ITEM, step.kind, "failed", error=_OF_LISTING, error_code=NotAllowed.code)
+    try:
+        sent = await project_events.send(
+            session,
+            project_id=running.project_id,
+            event_id=emit.id,
+            event_type=emit.type,
+            data=emit.data,
+            sent_by=running.principal.label,
+        )
+    except PurasError as error:
+        return _row(step.id, NO_ITEM, step.kind, "failed", error=error.detail, error_code=error.code)
+    return _row(step.id, NO_ITEM, step.kind, "succeeded", result={"id": sent.id})
+
+
+async def _wait(
+    session: AsyncSession, running: RunningFlow, pauses: Sequence[Pause], *, is_listing: bool
+) -> tuple[list[dict[str, Any]], bool]:
+    """Register waits; return the rows of their steps, and whether all of them have to wait."""
+    rows: list[dict[str, Any]] = []
+    is_settled = True
+    await pause_store.lock_types(session, running.project_id, pauses)
+    for pause in pauses:
+        step = pause.step
+        if is_listing and pause.event_type is not None:
+            row = _row(step.id, NO_ITEM, step.kind, "failed", error=_OF_LISTING, error_code=NotAllowed.code)
+            has_more = False
+        else:
+            event, has_more = await pause_store.settle(session, running.project_id, running.job_id, pause)
+            if event is None:
+                row = _row(step.id, NO_ITEM, step.kind, "running")
+            else:
+                row = _row(step.id, NO_ITEM, step.kind, "succeeded", result=result_of(step, event))
+        is_settled = is_settled and row["status"] == "running" and not has_more
+        rows.append(row)
+    return rows, is_settled
+
+
+async def _start_all(
+    session: AsyncSession, prices: PriceList, running: RunningFlow, starts: Sequence[Start]
+) -> list[dict[str, Any]]:
+    """Start jobs of steps, and return the rows of the steps."""
+    rows: list[dict[str, Any]] = []
+    for index, start in enumerate(starts):
+        row = await _start(session, prices, running, start, share=len(starts) - index)
+        if row is not None:
+            rows.append(row)
+            if row["status"] == "running":
+                await pause_store.limit_time(session, running.project_id, running.job_id, start)
+    return rows
+
+
+async def _plan(session: AnySession, running: RunningFlow) -> tuple[Rows, Plan]:
     job = {"id": str(running.job_id), "skill": running.skill_name}
     needed: set[str] = set()
     while True:
         rows = await _read(session, running, needed)
         plan = advance(running.flow, inputs=running.inputs, job=job, rows=rows)
         if plan.needed <= needed:
-            return plan
+            return rows, plan
         needed |= plan.needed
 
 
@@ -191,11 +269,13 @@ async def _read(session: AnySession, running: RunningFlow, needed: Collection[st
 
 
 def _stored(row: Any) -> StoredStep:
-    child = decision = None
+    child = decision = pause = None
     if row.child_status is not None:
         child = ChildEnd(row.child_status, row.child_result, row.child_error, row.child_code)
     if row.decision is not None:
         decision = Decision(row.decision, row.reason, row.decided_by)
+    if row.has_pause:
+        pause = StoredPause(row.is_over, row.has_event)
     return StoredStep(
         step=row.step,
         item=row.item,
@@ -208,6 +288,8 @@ def _stored(row: Any) -> StoredStep:
         error_code=row.error_code,
         child=child,
         decision=decision,
+        pause=pause,
+        finished_at=row.finished_at,
     )
 
 

@@ -30,7 +30,7 @@ class FlowStep(SQLModel, table=True):
     step: str = Field(max_length=64, primary_key=True)
     """ID of the step in the flow.yaml."""
     item: int = Field(primary_key=True)
-    """Position of the element, from 0; -1 for a step without `for_each`."""
+    """Position of the element, from 0; -1 for a step without `for_each`, -2 for the job that undoes the step."""
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
     kind: str = Field(max_length=16)
     status: str = Field(max_length=16)

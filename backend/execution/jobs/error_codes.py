@@ -93,8 +93,9 @@ GROUPS: Final[dict[str, tuple[JobErrorCode, ...]]] = {
         JobErrorCode(
             "flow_step_failed",
             "no",
-            "A step of the flow failed, and its retries are used up.",
-            "Read the error, which names the step and its job. Fix the cause, or set `retries` or `on_error`.",
+            "A step of the flow failed or exceeded its time (`step_timeout`), and its retries are used up.",
+            "Read the error, which names the step, its error code and its job, and what could not be undone. Fix the "
+            "cause, or set `retries`, `timeout` or `on_error`.",
         ),
         JobErrorCode(
             "flow_expression_failed",

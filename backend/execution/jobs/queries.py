@@ -21,6 +21,7 @@ from backend.execution.jobs.queue_reason import (
     APPROVAL_REASON,
     LISTED_REASON,
     QueueState,
+    flow_text,
     reason_text,
     waits_text,
 )
@@ -153,6 +154,9 @@ def _waiting_reason(status: str, queue_state: Any, *, is_listed: bool) -> str | 
     if status == "waiting":
         if not queue_state:
             return APPROVAL_REASON
+        if isinstance(queue_state, dict):
+            waits = queue_state["waits"] or []
+            return flow_text(queue_state["jobs"], queue_state["approvals"], [] if is_listed else waits)
         return LISTED_REASON if is_listed else waits_text(queue_state)
     if queue_state is None:
         return None
@@ -208,12 +212,27 @@ case when jobs.status = 'queued' then (
   )
   from job_queue q, admissions a, wallets w
   where q.job_id = jobs.id and a.project_id = jobs.project_id and w.project_id = jobs.project_id
+) when jobs.status = 'waiting' and jobs.type = 'flow' then (
+  select jsonb_build_object(
+    'jobs', count(*) filter (where s.child_job_id is not null),
+    'approvals', (
+      select count(*) from approvals p
+      where p.job_id = jobs.id and p.project_id = jobs.project_id and p.status = 'pending'
+    ),
+    'waits', jsonb_agg(
+      jsonb_build_object('event_type', w.event_type, 'wake_at', w.wake_at) order by w.wake_at, w.key
+    ) filter (where w.key is not null)
+  )
+  from flow_steps s left join job_waits w
+    on s.kind = 'wait' and w.job_id = s.job_id and w.project_id = s.project_id and w.key = s.step || ':' || s.item
+  where s.job_id = jobs.id and s.project_id = jobs.project_id and s.status = 'running'
 ) when jobs.status = 'waiting' then (
   select jsonb_agg(jsonb_build_object('event_type', s.event_type, 'wake_at', s.wake_at) order by s.wake_at, s.key)
   from job_waits s where s.job_id = jobs.id and s.project_id = jobs.project_id and s.is_suspended
 ) end
 """)  # noqa: S608 - the one interpolated value is a constant
-"""The `QueueState` of a queued job, or the waits of a job that has left its worker. It is part of the query, because
+"""The `QueueState` of a queued job, or the waits of a job that has left its worker; for a flow, with the number of its
+jobs and approvals. It is part of the query, because
 clients read a job directly after submission."""
 
 _COMPUTED = {

@@ -94,6 +94,18 @@ def waits_text(waits: Sequence[Mapping[str, str | None]]) -> str:
     )
 
 
+def flow_text(jobs: int, approvals: int, waits: Sequence[Mapping[str, str | None]]) -> str:
+    """Return what a flow waits for, as text that follows "waits: "; it may be several things at the same time."""
+    parts = []
+    if approvals:
+        parts.append("for an approval" if approvals == 1 else f"for {approvals} approvals")
+    if jobs:
+        parts.append("for the job of a step" if jobs == 1 else f"for {jobs} jobs of its steps")
+    if waits:
+        parts.append(waits_text(waits))
+    return "; ".join(parts) or "for its steps"
+
+
 def _wait_text(event_type: str | None, wake_at: str | None) -> str:
     until = "" if wake_at is None else f"until {datetime.fromisoformat(wake_at):%Y-%m-%d %H:%M:%S} UTC"
     return until if event_type is None else f"for the event {event_type!r} {until}".rstrip()

@@ -65,8 +65,8 @@ TRANSITIONS: Final = (
         "waiting",
         "queued",
         ("resume_decided", "resume_flow", "resume_due"),
-        "The last pending approval is decided or expires, a step of the flow has ended, the time of a sleep has come, "
-        "or the event was received.",
+        "The last pending approval is decided or expires, a step of the flow has ended, the time of a wait has come, "
+        "or its event was received.",
     ),
     Transition("waiting", "cancelled", _CANCEL, "The job is cancelled while it waits."),
 )

@@ -16,8 +16,11 @@ from backend.marketplace.errors import ContentOwnedByPublisher
 
 _WAITS: Final = text("""
 select key, name, event_type is not null as is_event, wake_at, created_at from job_waits
-where job_id = :job_id and project_id = :project_id order by created_at, key
+where job_id = :job_id and project_id = :project_id
+  and not exists (select from flow_steps f where f.job_id = job_waits.job_id and f.project_id = job_waits.project_id)
+order by created_at, key
 """)
+"""The waits of the steps of flows are not those of functions."""
 
 
 async def list_steps(session: AsyncSession, principal: Principal, job_id: UUID) -> list[dict[str, Any]]:

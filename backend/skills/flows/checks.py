@@ -21,7 +21,7 @@ from backend.skills.flows.cel.types import (
     type_of_schema,
 )
 from backend.skills.flows.fitting import mismatches
-from backend.skills.flows.types import CALLS, KINDS, Flow, Step
+from backend.skills.flows.types import CALLS, KINDS, EventMatch, Flow, Step
 from backend.skills.flows.value_checks import ValueChecks, has_expression
 from backend.skills.manifest.skill_reader import Reading
 from backend.skills.manifest.types import Skill
@@ -203,7 +203,10 @@ class _Checking(ValueChecks):
             own = list_of(result) if each is not None else result
             with_own = replace(steps, fields={**steps.fields, step.id: own})
             hidden = {key: why for key, why in scope.unavailable.items() if key != ("steps", step.id)}
-            undo = Scope({**scope.variables, "steps": with_own}, hidden)
+            variables = {
+                name: kind for name, kind in scope.variables.items() if name not in ("item", "index")
+            }
+            undo = Scope({**variables, "steps": with_own}, hidden)
             path = (*at, "compensate")
             self._skill_call(step.compensate.skill, None, step.compensate.inputs, path, undo)
         if each is None:
@@ -318,20 +321,27 @@ class _Checking(ValueChecks):
         if len(chosen) != 1:
             self.error(path, "'wait' needs exactly one of 'duration', 'until' and 'event'.")
         if isinstance(wait.duration, str):
-            kind = self.text(wait.duration, (*path, "duration"), scope, must_be_lone=True)
-            if kind.kind not in ("int", "double", "number", "string", "dyn"):
-                self.error(
-                    (*path, "duration"), f"A duration is a number of seconds, or text like '2h', not {kind}."
-                )
+            self.duration(wait.duration, (*path, "duration"), scope)
         if wait.until is not None:
             self.until(wait.until, (*path, "until"), scope)
-        if wait.event is None:
-            return object_of({})
+        if wait.event is not None:
+            return self._event(step, wait.event, at, scope)
+        for key in {"timeout", "on_error"}.intersection(self.keys_at(at)):
+            self.error((*at, key), f"{key!r} needs 'event': other waits end at their time. Remove it.")
+        return object_of({})
+
+    def _event(self, step: Step, wanted: EventMatch, at: Path, scope: Scope) -> Type:
+        """Check a wait for an event."""
+        path = (*at, "wait", "event")
         event = object_of({"id": STRING, "type": STRING, "data": DYN})
-        self.value(wait.event.type, (*path, "event", "type"), scope)
+        if step.on_error == "continue" and step.timeout_s is None:
+            self.error((*at, "on_error"), "'on_error' needs 'timeout': without it the wait has no end.")
+        self.value(wanted.type, (*path, "type"), scope)
         inner = replace(scope, variables={**scope.variables, "event": event})
-        self.condition(wait.event.match, (*path, "event", "match"), inner)
-        return event
+        self.condition(wanted.match, (*path, "match"), inner)
+        if step.on_error == "fail":
+            return event
+        return object_of({**event.fields, "timed_out": BOOL}, frozenset(event.fields))
 
     def _output(self, visible: _Visible) -> None:
         has_output = (

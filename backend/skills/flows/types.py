@@ -151,7 +151,8 @@ class EventMatch(Part):
     type: Annotated[str, Key(most=200)]
     """Type of the event."""
     match: _Condition = None
-    """Condition on `event.data`, `event.id` and `event.type`; by default the first event of the type counts."""
+    """Condition on `event.data`, `event.id` and `event.type`; by default the first event of the type counts. An event
+    for which it has no value does not count."""
 
 
 class WaitStep(Part):
@@ -180,18 +181,19 @@ class EmitStep(Part):
     data: dict[str, Any] = Field(default_factory=dict)
     """Content of the event."""
     id: Annotated[str | None, Key(most=4_000)] = None
-    """ID by which repeated events are ignored; by default one for this step of this job."""
+    """ID by which repeated events are ignored; by default one for this step of this job. At most 200 characters."""
 
 
 class Compensation(Part):
-    """What undoes a step after a later step has failed, or the flow was cancelled."""
+    """What undoes a step after a later step has failed."""
 
     noun = "'compensate'"
 
     skill: Annotated[str, Key(most=400)]
     """Skill that undoes the step."""
     inputs: dict[str, Any] = Field(default_factory=dict)
-    """Its inputs. `steps` contains the result of the step."""
+    """Its inputs. `steps` contains the result of the step; with `for_each`, the list of the results of the elements
+    that have succeeded."""
 
 
 def _steps(section: Section, key: str) -> tuple[Step, ...]:
@@ -246,7 +248,7 @@ _KEYS: Final[dict[StepKind, tuple[str, ...]]] = {
     "switch": ("default",),
     "parallel": (),
     "approval": ("on_error",),
-    "wait": ("timeout",),
+    "wait": ("timeout", "on_error"),
     "emit": (),
 }
 _REQUIRED: Final[dict[StepKind, tuple[str, ...]]] = {"prompt": ("output_schema",)}
@@ -283,17 +285,19 @@ class Step(Part):
     concurrency: Annotated[int, Key(least=1, most=MAX_CONCURRENCY)] = 10
     """Maximum number of elements that run at the same time."""
     on_error: Literal["fail", "continue"] = "fail"
-    """What a failure of one element, or a rejected approval, means. With `continue`, each element has `status`,
-    `result` and `error`."""
+    """What a failure of one element, a rejected approval, or an event that was not received in time, means. With
+    `continue`, each element has `status`, `result` and `error`; an approval has `approved`, and a wait for an event
+    `timed_out`."""
     retries: Annotated[
         StepRetries | None,
         Key(read=_retries, shorthand={"type": "integer", "minimum": 0, "maximum": MAX_RETRIES}),
     ] = None
     """Repetitions after a failure."""
     timeout_s: Annotated[float | None, Key(name="timeout", read=_duration, schema=_DURATION_SCHEMA)] = None
-    """Maximum time of the step, or of each element."""
+    """Maximum time of each job of the step, with its time in the queue, or of a wait for an event. The job is then
+    cancelled, and the step fails with `step_timeout`; a repetition has a new time."""
     compensate: Compensation | None = None
-    """What undoes the step after a later one has failed."""
+    """What undoes the step after a later one has failed. Steps are undone one after the other, the last one first."""
 
     skill: Annotated[str | None, Key(most=400)] = None
     """Skill that the step runs: of this bundle, or an active one of the project."""

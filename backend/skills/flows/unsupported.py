@@ -7,7 +7,7 @@ from typing import Final
 
 from backend.skills.flows.types import Step, StepKind
 
-KINDS: Final[frozenset[StepKind]] = frozenset({"prompt", "python", "wait", "emit"})
+KINDS: Final[frozenset[StepKind]] = frozenset({"prompt", "python"})
 """Kinds of steps that cannot run yet."""
 
 
@@ -15,10 +15,6 @@ def unsupported(step: Step) -> Iterator[str]:
     """Yield the keys of a step that this version reads, but cannot run."""
     if step.kind in KINDS:
         yield str(step.kind)
-    if step.timeout_s is not None:
-        yield "timeout"
-    if step.compensate is not None:
-        yield "compensate"
     if step.approval is not None:
         if step.approval.form is not None:
             yield "form"

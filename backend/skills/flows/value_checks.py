@@ -50,6 +50,12 @@ class ValueChecks:
         if kind.kind not in ("bool", "dyn"):
             self.error(path, f"In {_quoted(value)}: a condition is true or false, not {kind}.")
 
+    def duration(self, value: str, path: Path, scope: Scope) -> None:
+        """Check an expression of a duration."""
+        kind = self.text(value, path, scope, must_be_lone=True)
+        if kind.kind not in ("int", "double", "number", "string", "dyn"):
+            self.error(path, f"A duration is a number of seconds, or text like '2h', not {kind}.")
+
     def until(self, value: str, path: Path, scope: Scope) -> None:
         """Check a time."""
         if OPENING in value:

@@ -3960,7 +3960,7 @@ export type WaitingEvent = EventRead & {
   payload: {
     /** Number of pending approvals. */
     approvals: number;
-    /** The reason to wait: `approval`, `sleep`, `event`, or `steps` of a flow. */
+    /** The reason to wait: `approval`, `sleep`, `event`, or `steps` of a flow. Of several reasons of a flow, it is the first of approval, steps, event and sleep. */
     reason: string;
     /** When the job continues at the latest, if it sleeps or its wait for an event has a time limit. */
     until?: string;

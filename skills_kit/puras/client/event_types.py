@@ -68,7 +68,8 @@ class WaitingPayload(TypedDict):
     """The job waits without a worker: until a user decides, a time, an event, or the end of steps."""
 
     reason: str
-    """The reason to wait: `approval`, `sleep`, `event`, or `steps` of a flow."""
+    """The reason to wait: `approval`, `sleep`, `event`, or `steps` of a flow. Of several reasons of a flow, it is the
+    first of approval, steps, event and sleep."""
     approvals: int
     """Number of pending approvals."""
     until: NotRequired[str]

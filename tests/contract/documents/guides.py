@@ -264,6 +264,9 @@ def _flows(reader: Reader) -> None:
     reader.push(files)
     reader.replacements["ID/approve"] = f"{_approval_of_flow(reader)}/approve"
     assert '"post"' in reader.shell()
+    paid = {"paid_by": "Ada"}
+    eventually(lambda: reader.get("/v1/jobs", skill="order")[0]["result"] == paid, 60, "the flow has waited")
+    assert reader.get("/v1/events", type="order.done")[0]["data"] == {"order": 7}
 
 
 def _approval_of_flow(reader: Reader) -> str:

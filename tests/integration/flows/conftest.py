@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest_asyncio
 import yaml
+from sqlalchemy import text
 
 from backend.context import AppContext
 from backend.money.ledger import service as ledger
@@ -128,6 +129,23 @@ class Flows:
         approval = await self.approval(job_id)
         response = await self.project.http.post(f"/v1/approvals/{approval['id']}/{decision}")
         assert response.status_code == 200, response.text
+
+    async def send(self, event_type: str, data: object = None, event_id: str | None = None) -> None:
+        """Send an event to the project."""
+        body = {"type": event_type, "data": data, "id": event_id}
+        response = await self.project.http.post("/v1/events", json=body)
+        assert response.status_code == 201, response.text
+
+    async def events(self, job_id: str, event_type: str) -> list[Any]:
+        """Return the content of the events of a type of a job."""
+        found = (await self.project.http.get(f"/v1/jobs/{job_id}/events")).json()
+        return [one["payload"] for one in found if one["type"] == event_type]
+
+    async def query(self, sql: str) -> list[Any]:
+        """Return the rows of a query, or none."""
+        async with self.instance.database.transaction() as session:
+            found = await session.execute(text(sql))
+            return list(found.all()) if found.returns_rows else []
 
     async def run(self, *texts: str, n: int = 0) -> Any:
         """Submit the flow, and return its job once it has ended."""

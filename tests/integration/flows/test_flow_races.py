@@ -1,4 +1,4 @@
-"""A step ends or an approval is decided while the flow leaves its worker: the flow is queued exactly once."""
+"""A step ends, an approval is decided or an event comes while the flow leaves its worker: it is queued exactly once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.engine import Database
 from backend.execution.approvals.service import ApprovalKey, apply_decision
@@ -20,6 +21,8 @@ from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.attempts.recovery import sweep
 from backend.execution.jobs.attempts.requeue import requeue
 from backend.execution.jobs.cancel import cancel_by
+from backend.execution.waits import project_events
+from backend.execution.waits import service as waits
 from backend.money.ledger.audit import check_ledger
 from backend.money.pricing import PriceList
 from backend.skills.flows.types import Flow
@@ -143,6 +146,139 @@ async def test_approval_is_decided_while_the_flow_leaves_its_worker(database: Da
     for change in (leave, decide) if first == "the flow" else (decide, leave):
         await change()
     assert await state(database, parent.job_id) == ("queued", 1)
+
+
+@pytest.mark.parametrize("first", ["the flow", "the event"])
+@pytest.mark.parametrize("overlap", [False, True])
+async def test_event_is_received_while_the_flow_leaves_its_worker(
+    database: Database, first: str, *, overlap: bool
+) -> None:
+    step = {"id": "a", "wait": {"event": {"type": "paid"}}}
+    tenant, parent, children = await started(database, step)
+    assert children == []
+
+    async def leave(session: AsyncSession) -> None:
+        await suspend(session, parent)
+
+    async def receive(session: AsyncSession) -> None:
+        await project_events.send(
+            session, project_id=tenant.project_id, event_id="e", event_type="paid", data=1, sent_by="user:x"
+        )
+
+    one, other = (leave, receive) if first == "the flow" else (receive, leave)
+
+    async def run_other() -> None:
+        async with database.transaction() as session:
+            await other(session)
+
+    async with asyncio.timeout(20):
+        async with database.transaction() as session:
+            await one(session)
+            waiting = asyncio.create_task(run_other()) if overlap else None
+            if waiting is not None:
+                await until_blocked(database)
+        await (run_other() if waiting is None else waiting)
+    # An event that finds the flow neither running nor waiting leaves it to the sweep.
+    await waits.resume_due(database)
+    assert await state(database, parent.job_id) == ("queued", 1)
+    await waits.resume_due(database)
+    assert await state(database, parent.job_id) == ("queued", 1)
+    [again] = await claimed(database, await worker(database))
+    advanced = await advance_stored(database, PAID, running(again, {"steps": [step]}))
+    assert advanced.plan.output == {"id": "e", "type": "paid", "data": 1}
+
+
+async def test_ends_of_a_job_an_approval_and_a_wait_queue_the_flow_once(database: Database) -> None:
+    branches: list[dict[str, Any]] = [
+        STEP,
+        {"id": "b", "approval": {"message": "Go?"}},
+        {"id": "c", "wait": {"event": {"type": "paid"}}},
+        {"id": "d", "wait": {"duration": 3600}},
+    ]
+    block = {"id": "p", "parallel": [{"steps": [one]} for one in branches]}
+    tenant, parent, [child] = await started(database, block)
+    async with database.transaction() as session:
+        await suspend(session, parent)
+    assert await state(database, parent.job_id) == ("waiting", 0)
+    async with database.transaction() as session:
+        await session.execute(text("update job_waits set wake_at = now() where kind = 'time'"))
+        found = await session.execute(text("select id from approvals"))
+        key = ApprovalKey(found.scalar_one(), parent.job_id, parent.project_id)
+
+    async def decide() -> None:
+        async with database.transaction() as session:
+            assert await apply_decision(session, key, "approved", reason="", actor="user:x")
+
+    async def receive() -> None:
+        async with database.transaction() as session:
+            await project_events.send(
+                session, project_id=tenant.project_id, event_id="e", event_type="paid", data=1, sent_by="x"
+            )
+
+    async def end_child() -> None:
+        async with database.transaction() as session:
+            await end(session, child)
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(decide(), receive(), end_child(), waits.resume_due(database))
+    assert await state(database, parent.job_id) == ("queued", 1)
+    [again] = await claimed(database, await worker(database))
+    advanced = await advance_stored(database, PAID, running(again, {"steps": [block]}))
+    assert (advanced.plan.has_ended, advanced.plan.failure) == (True, None)
+    async with database.transaction() as session:
+        assert (await session.execute(text("select * from job_waits"))).all() == []
+
+
+async def test_time_of_a_step_queues_the_flow_once(database: Database) -> None:
+    step = {**STEP, "timeout_s": 3600.0}
+    _, parent, [child] = await started(database, step)
+    async with database.transaction() as session:
+        await suspend(session, parent)
+    async with database.transaction() as session:
+        await session.execute(text("update job_waits set wake_at = now()"))
+    await waits.resume_due(database)
+    [again] = await claimed(database, await worker(database))
+    advanced = await advance_stored(database, PAID, running(again, {"steps": [step]}))
+    assert advanced.plan.stops == [child.job_id]
+    async with database.transaction() as session:
+        await suspend(session, again)
+    await waits.resume_due(database)
+    assert await state(database, parent.job_id) == ("waiting", 0)  # until its worker has cancelled the job
+    async with database.transaction() as session:
+        assert await finish(session, child, AttemptResult("cancelled", error="x", error_code="cancelled"))
+    assert await state(database, parent.job_id) == ("queued", 1)
+    [last] = await claimed(database, await worker(database))
+    failure = (await advance_stored(database, PAID, running(last, {"steps": [step]}))).plan.failure
+    assert failure is not None
+    assert "step_timeout" in failure.message
+
+
+async def test_code_of_a_listing_has_no_events(database: Database) -> None:
+    first: dict[str, Any] = {"id": "a", "wait": {"duration": 0.001}}
+    event: dict[str, Any] = {"event": {"type": "x"}}
+    both = [[{"id": "b", "emit": {"type": "x"}}], [{"id": "c", "wait": event}]]
+    flow = {"steps": [first, {"id": "p", "parallel": [{"steps": one} for one in both]}]}
+    _, parent, _ = await started(database, *flow["steps"])
+    async with database.transaction() as session:  # as the submission of a listing stores it
+        await session.execute(text("update jobs set publisher_id = project_id"))
+    plan = (await advance_stored(database, PAID, running(parent, flow))).plan
+    assert plan.failure is not None
+    message = "failed with not_allowed: The code of a listing cannot send or receive events of the project."
+    assert message in plan.failure.message
+    async with database.transaction() as session:
+        assert (await session.execute(text("select * from project_events"))).all() == []
+
+
+async def test_flow_ends_although_none_of_its_jobs_can_be_started(database: Database) -> None:
+    step = {**STEP, "skill": "nothing", "for_each": list(range(12)), "concurrency": 1, "on_error": "continue"}
+    flow = {"steps": [step]}
+    async with database.transaction() as session:
+        tenant = await make_tenant(session, make_skill("post", entrypoint="flow.yaml", flow=flow))
+        await make_job(session, tenant, skill="post", prices=PAID)
+    [parent] = await claimed(database, await worker(database))
+    plan = (await advance_stored(database, PAID, running(parent, flow))).plan
+    assert plan.has_ended
+    assert [one["status"] for one in plan.output] == ["failed"] * 12
 
 
 async def test_attempt_that_is_not_the_running_one_starts_nothing(database: Database) -> None:

@@ -174,6 +174,8 @@ async def test_waiting_flow_uses_no_slot_and_no_window(flows: Flows) -> None:
 
 
 async def test_unsupported_steps_are_rejected(flows: Flows) -> None:
-    response = await flows.project.push(bundle("steps: [{id: a, wait: {duration: 1h}}]\n"))
+    response = await flows.project.push(
+        bundle("steps: [{id: a, prompt: x, output_schema: {type: object}}]\n")
+    )
     assert response.status_code == 422
-    assert "cannot run 'wait' yet" in response.json()["errors"][0]["message"]
+    assert "cannot run 'prompt' yet" in response.json()["errors"][0]["message"]

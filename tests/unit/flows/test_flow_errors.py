@@ -159,6 +159,22 @@ def test_error_in_the_example(old: str, new: str, said: str) -> None:
             steps("{id: a, wait: {event: {type: x, match: '${{ event.dat }}'}}}"),
             "event.dat: there is no field 'dat'.",
         ),
+        (steps("{id: a, wait: {duration: 1h}, timeout: 2h}"), "2: 'timeout' needs 'event': other waits end"),
+        (steps("{id: a, wait: {event: {type: x}}, on_error: continue}"), "2: 'on_error' needs 'timeout'"),
+        (
+            steps(
+                "{id: a, wait: {event: {type: x}}, timeout: 1h}",
+                "{id: b, emit: {type: x, data: {a: '${{ steps.a.timed_out }}'}}}",
+            ),
+            "steps.a.timed_out: there is no field 'timed_out'.",
+        ),
+        (
+            steps(
+                "{id: a, for_each: [x], skill: tally, inputs: {words: x}, "
+                "compensate: {skill: tally, inputs: {words: '${{ item }}'}}}"
+            ),
+            "There is no variable 'item'.",
+        ),
         (steps("{id: a, emit: {type: '${{ nope }}'}}"), "There is no variable 'nope'."),
         (
             steps(SUM + "", "{id: b, if: '${{ steps.sum.total }}', skill: tally, inputs: {words: x}}"),

@@ -11,6 +11,7 @@ from backend.execution.jobs.queue_reason import (
     REASONS,
     QueueState,
     Reason,
+    flow_text,
     reason_summary,
     reason_text,
 )
@@ -87,3 +88,14 @@ def test_troubleshooting_lists_the_reason(reason: Reason) -> None:
     listed = [line[3:].partition("`")[0] for line in section.splitlines()[4:] if line.startswith("| `")]
     starts = [text.partition("…")[0].partition(" (")[0].strip() for text in listed]
     assert any(start and reason_summary(reason, "gpu").startswith(start) for start in starts)
+
+
+def test_flow_reports_all_that_it_waits_for() -> None:
+    waits = [
+        {"event_type": "paid", "wake_at": None},
+        {"event_type": None, "wake_at": "2026-01-31T09:00:00+00:00"},
+    ]
+    assert flow_text(0, 0, []) == "for its steps"
+    assert flow_text(1, 1, []) == "for an approval; for the job of a step"
+    said = "for 2 approvals; for 3 jobs of its steps; for the event 'paid'; until 2026-01-31 09:00:00 UTC"
+    assert flow_text(3, 2, waits) == said

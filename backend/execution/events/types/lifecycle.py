@@ -47,7 +47,8 @@ class WaitingEvent(Event):
 
     type: ClassVar[Literal["waiting"]] = "waiting"
     reason: str
-    """The reason to wait: `approval`, `sleep`, `event`, or `steps` of a flow."""
+    """The reason to wait: `approval`, `sleep`, `event`, or `steps` of a flow. Of several reasons of a flow, it is the
+    first of approval, steps, event and sleep."""
     approvals: int
     """Number of pending approvals."""
     until: str | Omitted = OMITTED

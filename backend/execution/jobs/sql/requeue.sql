@@ -84,6 +84,9 @@ with job as (
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select job.id, job.event_seq - :count + e.n, e.ts, e.type, e.payload from job, {event_rows}
+), wait as (
+  update job_waits w set is_suspended = false from job
+  where w.job_id = job.id and w.project_id = job.project_id and job.is_queued
 ), queue_entry as (
   insert into job_queue (job_id, project_id, lane, priority, suspect, submitted_at, cap_micros)
   select id, project_id, lane, priority, losses >= {quarantine_threshold}, created_at, cap_micros
@@ -94,7 +97,8 @@ with job as (
 select project_id, event_seq, lane, is_queued from job
 
 -- name: suspend_flow
--- Let the running job of a flow wait for its steps without a worker, a place in the window or reserved money.
+-- Let the running job of a flow wait for its steps, approvals, times and events without a worker, a place in the window
+-- or reserved money.
 with locked as (
   select id, reserved_micros from jobs
   where id = :job_id and attempt = :attempt and status = 'running' for update
@@ -104,6 +108,9 @@ with locked as (
   from locked where j.id = locked.id
   returning j.id, j.project_id, j.event_seq, j.cancel_requested_at, locked.reserved_micros,
             j.parent_job_id is null or j.is_step as has_slot
+), wait as (
+  update job_waits w set is_suspended = true
+  from waiting where w.job_id = waiting.id and w.project_id = waiting.project_id
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select w.id, w.event_seq - :count + e.n, e.ts, e.type, e.payload from waiting w, {event_rows}
@@ -119,7 +126,8 @@ with locked as (
 select project_id, event_seq, cancel_requested_at from waiting
 
 -- name: resume_flow
--- Put the waiting job of a flow back into the queue if a job of a step has ended, or an approval was decided.
+-- Put the waiting job of a flow back into the queue if a job of a step has ended, an approval was decided, or a time or
+-- an event has come.
 with job as (
   update jobs j set status = 'queued'
   where j.id = :job_id and j.project_id = :project_id and j.status = 'waiting' and j.type = 'flow' and (
@@ -129,10 +137,15 @@ with job as (
     ) or exists (
       select from approvals a join flow_steps s on s.job_id = a.job_id and s.step = a.tool and s.status = 'running'
       where a.project_id = :project_id and a.job_id = j.id and a.status <> 'pending'
+    ) or exists (
+      select from job_waits w
+      where w.project_id = :project_id and w.job_id = j.id and w.wake_at <= clock_timestamp()
     )
   )
   returning j.id, j.project_id, j.lane, j.priority, j.created_at, j.cap_micros, j.losses,
             j.parent_job_id is null or j.is_step as has_slot
+), wait as (
+  update job_waits w set is_suspended = false from job where w.job_id = job.id and w.project_id = job.project_id
 ), queue_entry as (
   insert into job_queue (job_id, project_id, lane, priority, suspect, submitted_at, cap_micros)
   select id, project_id, lane, priority, losses >= {quarantine_threshold}, created_at, cap_micros from job where has_slot
