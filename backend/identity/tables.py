@@ -101,6 +101,9 @@ class ApiKey(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     created_by: str = Field(default="", max_length=200)
     """Label of its creator, see `Principal.label`."""
+    first_key_id: UUID | None = None
+    """For a key that replaces another one: the first of the keys that have replaced each other, whose sessions all of
+    them see. Without a foreign key, because it names the owner of sessions."""
 
 
 class AuditRow(SQLModel, table=True):

@@ -22,6 +22,7 @@ from backend import housekeeping
 from backend.administration.retention import rows
 from backend.app import create_app
 from backend.config import Settings
+from backend.config.quotas import Quotas
 from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import metadata
@@ -48,6 +49,9 @@ from backend.execution.jobs.attempts.subjobs import cancel_orphans, claim_subjob
 from backend.execution.journal import service as journal
 from backend.execution.journal.service import Entry, JournalWrite
 from backend.execution.schedules.dispatcher import JobDefaults, fire_due
+from backend.execution.sessions import cost as session_cost
+from backend.execution.sessions.history import earlier_turns
+from backend.execution.waits import service as waits
 from backend.execution.worker_registry import service as worker_registry
 from backend.identity.api_keys import keys
 from backend.identity.auth import membership
@@ -75,6 +79,7 @@ LARGE_READS: Final = {
     "GET /v1/deployments": "counts the jobs that have not ended, by index, each on a page of its own",
     "GET /v1/skillpacks/{skillpack}/deployments": "the same",
     "GET /v1/jobs?q=": "searches the text of every job of the project, newest first",
+    "GET /v1/sessions?q=": "every session of the project has a word with this beginning",
     "GET /v1/skills/{name}/findings": "200 jobs of a skill of which 4,000 were submitted at the same moment",
     "the recent jobs of a skill": "200 jobs, each on a page of its own",
     "the recordings of cases": "every run of the newest 20 suites, once, when a suite begins",
@@ -223,6 +228,9 @@ async def _list_jobs_by(watch: Watch, world: World) -> None:
     filters += ["version=1", "version=10", f"since={since}", "q=nothing", "limit=200"]
     for one in filters:
         await _get(watch, world, f"/v1/jobs?{one}")
+    for one in ("q=word3500", "q=title 35", "skill=skill-3"):
+        await _get(watch, world, f"/v1/sessions?{one}", step="GET /v1/sessions, filtered")
+    await _get(watch, world, "/v1/sessions?q=wor", step="GET /v1/sessions?q=")
     first = await world.client.get("/v1/jobs?limit=50")
     await _get(watch, world, first.links["next"]["url"], step="GET /v1/jobs, a later page")
     first = await world.client.get("/v1/billing/ledger?limit=50")
@@ -391,12 +399,21 @@ async def _run_periodic_work(watch: Watch, world: World) -> None:
         ),
         "act in a project": lambda session: membership.act_in(session, signed_in, "p-1"),
         "memberships": lambda session: membership.memberships(session, signed_in),
+        "the turns before one": lambda session: earlier_turns(
+            session, filled.project_id, (str(filled.session_id), 5)
+        ),
+        "the cost of a session": lambda session: session_cost.read(
+            session, filled.project_id, filled.session_id, Quotas()
+        ),
         "housekeeping": lambda session: housekeeping.delete_expired(session, world.instance.storage),
     }
     for name, run_step in steps.items():
         with watch.step(name):
             async with database.transaction() as session:
                 await run_step(session)
+    with watch.step("waits that have ended"):
+        await waits.resume_due(database)
+        assert await waits.next_due_s(database)
     await _send_webhooks(watch, world)
     await _schedules(watch, world)
 

@@ -11,7 +11,7 @@ from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.skills.manifest import job_ceilings
 from backend.skills.manifest.effects import NONE, Effects
 from backend.skills.manifest.types import Manifest, Skill
-from workers.agent.cost_cap import cost_cap_of
+from workers.agent.cost_cap import SESSION_LIMIT, cost_cap_of
 from workers.agent.guardrails import Guard
 from workers.agent.journal import Journal
 from workers.agent.limits import Limits
@@ -58,10 +58,18 @@ def for_agent(
     poll_children: Callable[[], None],
     mocks: Mapping[str, Any] | None = None,
     confirmed: Effects = NONE,
+    session_left_micros: int | None = None,
 ) -> AgentAssignment:
-    """Return the assignment of an agent, based on that of its job."""
+    """Return the assignment of an agent, based on that of its job.
+
+    `session_left_micros` is what the session of the job may still cost, if the job is a turn of one.
+    """
     shared = {one.name: getattr(assignment, one.name) for one in fields(Assignment)}
     own_limits = job_attempt.limits
+    cap_micros = max(0, job_attempt.reserved_micros - job_attempt.price_micros)
+    cost_cap = cost_cap_of(job_attempt, skill)
+    if session_left_micros is not None and session_left_micros < cap_micros:
+        cap_micros, cost_cap = session_left_micros, SESSION_LIMIT
     return AgentAssignment(
         **shared,
         skill=skill,
@@ -74,8 +82,8 @@ def for_agent(
             steps=_least(job_ceilings.current().effective_steps(skill), own_limits.get("steps")),
             timeout_s=assignment.limits.timeout_s,
             tokens=_narrower(job_ceilings.current().declared(skill.limits).tokens, own_limits.get("tokens")),
-            cap_micros=max(0, job_attempt.reserved_micros - job_attempt.price_micros),
-            cost_cap=cost_cap_of(job_attempt, skill),
+            cap_micros=cap_micros,
+            cost_cap=cost_cap,
         ),
         journal=journal,
         guard=Guard(skill, journal.recorder),

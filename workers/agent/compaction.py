@@ -1,5 +1,7 @@
 """Compact a conversation that nears the context limit: old tool results and turns are replaced by pointers to files.
 
+The calls of an earlier turn are removed together with their results, since models accept neither without the other.
+
 The journal stores what is removed at a step before the request, so that a resumed run sends the same prompt. The
 inputs of the turn and the last results always stay. Endpoints that clear contexts themselves do it instead.
 """
@@ -7,6 +9,7 @@ inputs of the turn and the last results always stay. Endpoints that clear contex
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -33,6 +36,7 @@ _LEAST_REPLY_SHARE: Final = 8  # at least an eighth of the context is requested 
 _LIKELY_BYTES: Final = 3  # of text per token, or a little more
 _MAX_BYTES: Final = 5  # hardly any text has that many per token
 _REMOVED: Final = "[Removed from this conversation to free context: "
+_RESULTS: Final = f"{_REMOVED}the results of these calls]"
 _NAMES: Final = re.compile(r"[^A-Za-z0-9_-]")
 _FULL_TEXT: Final = re.compile(
     r"; (?:full text:|the whole is in) "
@@ -49,6 +53,8 @@ class _Old(NamedTuple):
     tokens: int
     is_newest: bool
     """One of the last few, which are removed only if removing all others is not enough."""
+    results_id: str = ""
+    """Of a message with calls: the message with their results, which is removed with it."""
 
 
 class Compaction:
@@ -142,11 +148,13 @@ class Compaction:
         """
         freed, pointers = 0, {}
         removable = list(_old_turns(prompt.messages[: self.earlier_messages]))
-        removable += () if entry.clears_context else _old(prompt.messages)
+        removable += () if entry.clears_context else _old(prompt.messages[self.earlier_messages :])
         for old in sorted(removable, key=lambda old: old.is_newest):
             if likely - freed <= max_tokens:
                 break
             pointers[old.id] = await self._pointer(old)
+            if old.results_id:
+                pointers[old.results_id] = _RESULTS
             freed += old.tokens
         if pointers:
             self._pointers |= pointers
@@ -177,15 +185,25 @@ def _message_id(index: int) -> str:
 
 
 def _old_turns(messages: Any) -> Iterator[_Old]:
-    """Yield the messages of earlier turns that may be removed, oldest first."""
+    """Yield the messages of earlier turns that may be removed, oldest first; calls together with their results."""
     for index, message in enumerate(messages):
-        text = _text_of(message["content"])
+        if _has(message, "tool_result"):
+            continue
+        has_calls = _has(message, "tool_use")
+        content = [*message["content"], *(messages[index + 1]["content"] if has_calls else ())]
+        text = _text_of(content)
         if len(text) < LEAST_CHARACTERS or text.startswith(_REMOVED):
             continue
         size = len(text.encode("utf-8", "replace"))
         tokens = max(0, size - LEAST_CHARACTERS // 2) // _LIKELY_BYTES
         is_newest = index >= len(messages) - RECENT_MESSAGES
-        yield _Old(_message_id(index), message["content"], tokens, is_newest)
+        yield _Old(
+            _message_id(index),
+            content,
+            tokens,
+            is_newest,
+            results_id=_message_id(index + 1) if has_calls else "",
+        )
 
 
 def _old(messages: Any) -> Iterator[_Old]:
@@ -214,13 +232,22 @@ def _pointed(message: Message, pointers: Mapping[str, str]) -> Message:
     return {**message, "content": blocks}
 
 
+def _has(message: Message, block_type: str) -> bool:
+    return any(block.get("type") == block_type for block in message["content"])
+
+
 def _text_of(content: str | list[Block]) -> str:
-    """Return a result as text; other blocks count as long."""
-    if isinstance(content, str):
-        return content
-    return "\n".join(
-        str(block["text"])
-        if block.get("type") == "text"
-        else f"[{block.get('type')}]" + " " * LEAST_CHARACTERS
-        for block in content
-    )
+    """Return a result or a message as text; files count as long."""
+    return content if isinstance(content, str) else "\n".join(_block_text(block) for block in content)
+
+
+def _block_text(block: Block) -> str:
+    match block.get("type"):
+        case "text":
+            return str(block["text"])
+        case "tool_use":
+            return f"Call of {block['name']}: {json.dumps(block['input'], ensure_ascii=False)}"
+        case "tool_result":
+            return f"Result: {_text_of(block['content'])}"
+        case other:
+            return f"[{other}]" + " " * LEAST_CHARACTERS

@@ -23,6 +23,11 @@ class CostCap(NamedTuple):
 
 
 JOB_LIMIT: Final = CostCap("job_limit", f"Raise `limits.cost_usd`, {_OR_CHEAPER}.")
+SESSION_LIMIT: Final = CostCap(
+    "job_limit",
+    "This is what the session may still cost. Start a new session, or ask an admin to raise the limit `session_usd` "
+    "of the project.",
+)
 
 
 def cost_cap_of(job_attempt: JobAttempt, skill: Skill) -> CostCap:

@@ -24,6 +24,7 @@ from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.execution.jobs.errors import ApiKeyEnded
 from backend.execution.jobs.reservations import limit_error
 from backend.execution.jobs.subjobs import approvals
+from backend.execution.sessions import cost as session_cost
 from backend.identity.auth import job_tokens
 from backend.money.pricing import PriceList
 from backend.skills.bundles.inline_skills import NOTEBOOK
@@ -65,6 +66,8 @@ class _Read(NamedTuple):
     confirmed: Effects
     versions: dict[str, str]
     case: Case | None
+    session_left_micros: int | None
+    """What the session of a turn may still cost."""
 
 
 async def prepare(attempt: Attempt) -> Prepared:
@@ -141,7 +144,30 @@ async def _read(context: AppContext, job_attempt: JobAttempt) -> _Read:
         case = None
         if job_attempt.source == EVAL:
             case = await case_of(session, project_id=job_attempt.project_id, job_id=job_attempt.job_id)
-    return _Read(deployed, job_secrets, drive_usage, confirmed, versions, case)
+        session_left = await _session_left(session, context, job_attempt)
+    return _Read(deployed, job_secrets, drive_usage, confirmed, versions, case, session_left)
+
+
+async def _session_left(session: AnySession, context: AppContext, job_attempt: JobAttempt) -> int | None:
+    """Return what the session of a turn may still cost; none for other jobs.
+
+    Messages that wait were checked when they were sent, before the turns before them had their cost.
+
+    Raises:
+        SessionCostReached: That is nothing, and the turn has not started before.
+    """
+    if job_attempt.session_id is None:
+        return None
+    found = await session_cost.read(
+        session,
+        job_attempt.project_id,
+        job_attempt.session_id,
+        context.settings.quotas,
+        except_job_id=job_attempt.job_id,
+    )
+    if found is None:
+        return None
+    return found.left_micros() if job_attempt.attempt == 1 else found.limit_micros - found.spent_micros
 
 
 def _of_type(attempt: Attempt, assignment: Assignment, read: _Read) -> Assignment:
@@ -164,6 +190,7 @@ def _of_type(attempt: Attempt, assignment: Assignment, read: _Read) -> Assignmen
         poll_children=attempt.poll_children,
         mocks=skill.eval_mocks if read.case is not None else {},
         confirmed=read.confirmed,
+        session_left_micros=read.session_left_micros,
     )
 
 

@@ -16,7 +16,7 @@ from backend.skills.manifest.types import Example, Skill
 from backend.skills.model_catalog.catalog import CatalogueEntry
 from backend.skills.schemas.validator import TooManyStepsError, Validator
 from workers.llm.sample_values import sample
-from workers.llm.types import Block, Label, Message, Prompt, Reply, Retry, Tokens, ToolSpec
+from workers.llm.types import EARLIER_CALL, Block, Label, Message, Prompt, Reply, Retry, Tokens, ToolSpec
 
 SET_OUTPUT: Final = "set_output"
 NOTICE: Final = "Simulated: no language model ran."
@@ -128,8 +128,10 @@ class SimulatedModel:
 
 
 def _tool_uses(messages: Sequence[Message]) -> list[Block]:
+    """Return the calls of this run, without those of earlier turns of its conversation."""
     spoken = [message["content"] for message in messages if message["role"] == "assistant"]
-    return [block for blocks in spoken for block in blocks if block["type"] == "tool_use"]
+    used = [block for blocks in spoken for block in blocks if block["type"] == "tool_use"]
+    return [block for block in used if not block["id"].startswith(EARLIER_CALL)]
 
 
 def _fits(schema: dict[str, Any], value: Any) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from backend.skills.model_catalog.catalog import CatalogueEntry
 
@@ -16,6 +16,9 @@ Block = dict[str, Any]
 
 Message = dict[str, Any]
 """`{"role": "user" | "assistant", "content": [Block, …]}`"""
+
+EARLIER_CALL: Final = "earlier_"
+"""The start of the IDs of calls that earlier turns of a conversation have made."""
 
 Label = Literal["", "rehearsal", "recording"]
 """The source of a reply that no language model generated; empty if one did."""

@@ -45,6 +45,12 @@ GROUPS: Final[dict[str, tuple[JobErrorCode, ...]]] = {
             "Wait for the reset in the message, or use a key with a higher limit, " + _REPLAY + ".",
         ),
         JobErrorCode(
+            "session_cost_reached",
+            "no",
+            "The turns before this one have used what the session may cost.",
+            "Start a new session, or ask an admin to raise the limit `session_usd` of the project.",
+        ),
+        JobErrorCode(
             "wallet_too_small",
             "no",
             "The balance is lower than the maximum cost of a run of a listing.",

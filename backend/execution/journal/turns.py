@@ -38,7 +38,8 @@ class Turn:
 
     earlier: tuple[dict[str, Any], ...] = ()
     """The messages before, in order: `{"role": "user", "inputs": {…}, "message": …}` or `{"role": "assistant", "text":
-    …}`."""
+    …, "steps": [{"text": …, "calls": [{"id", "name", "input", "result", "ok"}]}]}`. `steps` are the calls of tools
+    before the text."""
     context: tuple[str, ...] = ()
     """What the calling application states about the conversation. It is data, like the inputs."""
     accepts_text: bool = False

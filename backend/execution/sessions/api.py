@@ -90,7 +90,11 @@ async def list_agent_sessions(
     skill: Annotated[str | None, Query(max_length=200, description="Name of the agent.")] = None,
     end_user: Annotated[str | None, Query(max_length=200, description="User of your application.")] = None,
     q: Annotated[
-        str | None, Query(max_length=200, description="A part of the title, a message or a reply.")
+        str | None,
+        Query(
+            max_length=200,
+            description="Words, or their beginnings, of the title or of a message with its reply.",
+        ),
     ] = None,
 ) -> Sequence[SessionRead]:
     """List the sessions of the project that the caller can see, those with the newest messages first."""
@@ -164,11 +168,14 @@ async def list_session_messages(
     session: SessionDep,
     end_user: EndUserDep,
     page: PageDep,
+    after: Annotated[
+        int, Query(ge=0, le=2**31 - 1, description="Only the turns after the one with this number.")
+    ] = 0,
 ) -> Sequence[MessageRead]:
     """List the messages and replies of a session, the oldest first. A page has up to `limit` turns."""
     found = await service.get(session, principal, end_user, session_id)
     rows = await queries.turns_after(
-        session, found.project_id, found.id, after=page.number() or 0, limit=page.limit + 1
+        session, found.project_id, found.id, after=max(after, page.number() or 0), limit=page.limit + 1
     )
     turns_of_page = linked(request, response, Page(page.limit).slice(rows, lambda row: (row.number,)))
     return [message for row in turns_of_page for message in queries.messages_of(row)]

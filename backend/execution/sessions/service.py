@@ -20,6 +20,7 @@ from backend.execution.jobs.validation import MAX_METADATA_BYTES
 from backend.execution.sessions import advance
 from backend.execution.sessions.errors import SessionNotFound, SkillNotAgentic
 from backend.execution.sessions.schemas import SessionCreate, SessionRead, SessionUpdate
+from backend.execution.sessions.search import matching
 from backend.execution.sessions.tables import AgentSession
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role
@@ -49,7 +50,7 @@ class SessionFilter:
     """Name of the agent in its skillpack."""
     end_user: str | None = None
     text: str | None = None
-    """A part of the title, a message or a reply."""
+    """Beginnings of words of the title, or of a message with its reply."""
 
 
 def visible(principal: Principal, end_user: str | None) -> Select[Any]:
@@ -83,7 +84,7 @@ async def create(
         title=(request.title or "").strip(),
         session_metadata=request.metadata,
         end_user=end_user,
-        api_key_id=principal.id if principal.kind.endswith("_key") else None,
+        api_key_id=principal.session_owner_id if principal.kind.endswith("_key") else None,
         created_by=principal.label,
     )
     session.add(created)
@@ -160,7 +161,7 @@ async def list_page(
     if filters.end_user is not None:
         query = query.where(col(AgentSession.end_user) == filters.end_user)
     if filters.text:
-        query = query.where(_matches(filters.text))
+        query = query.where(matching(principal.project_id, filters.text))
     below = page.time_position()
     if below is not None:
         query = query.where(tuple_(col(AgentSession.updated_at), col(AgentSession.id)) < (below.at, below.id))
@@ -227,18 +228,6 @@ async def delete(session: AsyncSession, principal: Principal, end_user: str | No
     await audit.record(
         session, principal, "agent_session.deleted", f"session:{found.id}", skill=found.skill_name
     )
-
-
-def _matches(substring: str) -> Any:
-    pattern = "%" + substring.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-    found = text("""
-        (agent_sessions.title ilike :pattern or exists (
-          select from session_turns t where t.project_id = agent_sessions.project_id
-            and t.session_id = agent_sessions.id
-            and (t.content ilike :pattern or cast(t.reply as text) ilike :pattern or t.partial ilike :pattern)
-        ))
-    """)
-    return found.bindparams(pattern=pattern)
 
 
 def _check_metadata(metadata: dict[str, Any]) -> None:

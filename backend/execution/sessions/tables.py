@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from uuid import UUID, uuid4
 
 from sqlalchemy import BigInteger, Index, Select, UniqueConstraint, false, text
@@ -13,6 +13,17 @@ from sqlmodel import Column, Field, SQLModel, col
 from backend.core.clock import now
 from backend.core.db.engine import Timestamp
 from backend.identity.auth.principal import Principal
+
+# Both expressions have the form in which PostgreSQL returns them, so that Alembic can compare them.
+_OF_PROJECT: Final = "array_to_tsvector(ARRAY['project:'::text || project_id::text])"
+"""With this word, a search reads only the entries of its project in an index."""
+TITLE_WORDS: Final = f"({_OF_PROJECT} || to_tsvector('simple'::regconfig, title::text))"
+"""SQL: the words of a session that a search finds, by an index."""
+TURN_WORDS: Final = (
+    f"({_OF_PROJECT} || to_tsvector('simple'::regconfig, (\"left\"(content::text, 50000) || ' '::text)"
+    " || \"left\"(COALESCE(reply::jsonb::text, partial::text, ''::text), 50000)))"
+)
+"""SQL: the words of a message and its reply that a search finds. Both are limited, because a tsvector is."""
 
 
 class AgentSession(SQLModel, table=True):
@@ -27,6 +38,7 @@ class AgentSession(SQLModel, table=True):
             text("id DESC"),
             postgresql_where=text("deleted_at is null"),
         ),
+        Index("ix_agent_sessions_words", text(TITLE_WORDS), postgresql_using="gin"),
         Index("ix_agent_sessions_deleted_at", "deleted_at", postgresql_where=text("deleted_at is not null")),
     )
 
@@ -45,6 +57,7 @@ class AgentSession(SQLModel, table=True):
     end_user: str | None = Field(default=None, max_length=200)
     """The user of an application, from a signed token."""
     api_key_id: UUID | None = None
+    """`Principal.session_owner_id` of the key that created it."""
     created_by: str = Field(default="", max_length=200)
     """`Principal.label` of the caller that created it."""
     message_count: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
@@ -63,14 +76,14 @@ class AgentSession(SQLModel, table=True):
     def restrict(cls, query: Select[Any], principal: Principal) -> Select[Any]:
         """Return the query without the sessions that the principal may not see.
 
-        A key that sees its own jobs only sees its own sessions only. Of a publishable key, these are sessions of end
-        users; the service compares the user. A running job sees none.
+        A key that sees its own jobs only sees its own sessions only, and those of the keys that it replaces. Of a
+        publishable key, these are sessions of end users; the service compares the user. A running job sees none.
         """
         query = query.where(col(cls.deleted_at).is_(None))
         if principal.kind == "job":
             return query.where(false())
         if principal.sees_own_jobs_only:
-            query = query.where(col(cls.api_key_id) == principal.id)
+            query = query.where(col(cls.api_key_id) == principal.session_owner_id)
         if principal.kind == "publishable_key":
             query = query.where(col(cls.end_user).is_not(None))
         return query
@@ -87,6 +100,7 @@ class SessionTurn(SQLModel, table=True):
         UniqueConstraint("session_id", "number"),
         UniqueConstraint("job_id"),
         Index("ix_session_turns_project_id", "project_id"),
+        Index("ix_session_turns_words", text(TURN_WORDS), postgresql_using="gin"),
         Index("ix_session_turns_open", "session_id", postgresql_where=text("ended_at is null")),
     )
 

@@ -19,12 +19,12 @@ from backend.execution.jobs.schemas import JobCreate
 from backend.execution.jobs.submit import JobSpec, submit
 from backend.execution.journal import turns
 from backend.execution.journal.turns import Turn
-from backend.execution.sessions import advance, service
+from backend.execution.sessions import advance, cost, service
 from backend.execution.sessions.errors import (
     InputsMissing,
     SessionBusy,
-    SessionCostReached,
     SessionFull,
+    SessionNotFound,
     TooManyQueuedMessages,
 )
 from backend.execution.sessions.inputs import FilledMessage, fill_message, missing_inputs
@@ -49,15 +49,6 @@ MAX_KEPT_FILES: Final = 10
 MAX_KEPT_CHARACTERS: Final = 4 * 1024 * 1024
 """Maximum characters of their contents together, if they were sent as `base64`."""
 
-_SPENT: Final = text("""
-select s.cost_micros + coalesce(sum(case when j.finished_at is null then j.used_micros + j.called_used_micros
-                                    else j.cost_micros + j.called_cost_micros end), 0)
-from agent_sessions s
-left join session_turns t on t.session_id = s.id and t.project_id = s.project_id and t.ended_at is null
-left join jobs j on j.id = t.job_id and j.project_id = s.project_id
-where s.project_id = :project_id and s.id = :session_id
-group by s.id
-""")
 _INPUTS: Final = text("select inputs from jobs where project_id = :project_id and id = :job_id")
 
 
@@ -235,13 +226,10 @@ async def _check_limits(
     max_messages = await quota_check.limit_of(session, principal, Quota.SESSION_MESSAGES, settings.quotas)
     if chat.message_count >= max_messages:
         raise SessionFull(max_messages)
-    max_usd = await quota_check.limit_of(session, principal, Quota.SESSION_USD, settings.quotas)
-    values = {"project_id": chat.project_id, "session_id": chat.id}
-    spent: int = int((await session.execute(_SPENT, values)).scalar_one())
-    limit_micros = max_usd * 1_000_000
-    if spent >= limit_micros:
-        raise SessionCostReached(spent, limit_micros)
-    return limit_micros - spent
+    found = await cost.read(session, chat.project_id, chat.id, settings.quotas)
+    if found is None:  # it is locked, so this cannot happen
+        raise SessionNotFound(chat.id)
+    return found.left_micros()
 
 
 def _limits(skill: Skill, prices: PriceList, left_micros: int) -> JobLimits:

@@ -58,6 +58,7 @@ async def create_api_key(
             kind=body.kind,
             name=body.name,
             limits=limits,
+            replaces=body.replaces,
             quotas=context.settings.quotas,
             max_requests_per_minute=context.settings.key_requests_per_minute,
         )

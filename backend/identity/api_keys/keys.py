@@ -64,15 +64,18 @@ async def create(
     kind: KeyKind = "secret",
     name: str = "",
     limits: Limits | None = None,
+    replaces: UUID | None = None,
     quotas: Quotas | None = None,
     max_requests_per_minute: int | None = None,
 ) -> NewKey:
     """Create a key of the project. Without a principal the operator creates it; without quotas none is checked.
 
-    `max_requests_per_minute` is the limit of all keys; the limit of one key must not be higher.
+    `max_requests_per_minute` is the limit of all keys; the limit of one key must not be higher. A key that replaces
+    another one sees the sessions of that key, which stays valid until it is revoked.
 
     Raises:
         NotAllowed: The principal is itself a restricted key, which could extend its permissions.
+        KeyNotFound: The project has no key to replace with this ID.
         Invalid: A scope does not exist or is not for this kind of key, or the expiry is in the past.
         LimitAboveCeiling: The key's limit of requests is above that of all keys.
         QuotaReached: The project has the maximum number of keys.
@@ -85,6 +88,7 @@ async def create(
     await require_quota(
         session, by, Quota.API_KEYS, quotas, visible(ApiKey, by).where(col(ApiKey.revoked_at).is_(None))
     )
+    replaced = None if replaces is None else await _replaced(session, by, replaces, kind)
     kind_prefix = "live" if kind == "secret" else "pub"
     prefix, secret = _random(8), _random(32)
     key = ApiKey(
@@ -99,11 +103,13 @@ async def create(
         requests_per_minute=limits.requests_per_minute,
         expires_at=limits.expires_at,
         created_by=by.label if principal else OPERATOR_LABEL,
+        first_key_id=None if replaced is None else replaced.first_key_id or replaced.id,
     )
     session.add(key)
     await session.flush()
+    facts = {} if replaced is None else {"replaces": f"{LABEL}{replaced.prefix}"}
     await audit.record(
-        session, by, "api_key.created", f"key:{prefix}", kind=kind, name=key.name, scopes=key.scopes
+        session, by, "api_key.created", f"key:{prefix}", kind=kind, name=key.name, scopes=key.scopes, **facts
     )
     return NewKey(key, f"puras_{kind_prefix}_{prefix}.{secret}")
 
@@ -195,6 +201,14 @@ async def _locked(session: AsyncSession, principal: Principal, key_id: UUID) -> 
     key: ApiKey | None = (await session.scalars(query)).one_or_none()
     if key is None:
         raise KeyNotFound(key_id)
+    return key
+
+
+async def _replaced(session: AsyncSession, by: Principal, key_id: UUID, kind: KeyKind) -> ApiKey:
+    key = await _locked(session, by, key_id)
+    if key.kind != kind:
+        message = f"This key is {key.kind}. A {kind} key can only replace a {kind} key."
+        raise Invalid(message, [Problem("replaces", message)])
     return key
 
 

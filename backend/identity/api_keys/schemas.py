@@ -46,6 +46,9 @@ class ApiKeyCreate(RequestBody):
     requests_per_minute: int | None = Field(default=None, ge=1, le=MAX_REQUESTS)
     """Maximum requests per minute, if lower than the limit of all keys."""
     expires_at: AwareDatetime | None = None
+    replaces: UUID | None = None
+    """ID of a key of the same kind, valid or revoked, which this one replaces: it sees the sessions of that key and of
+    its end users. Revoke the old key when your servers use the new one."""
 
 
 class ApiKeyUpdate(RequestBody):

@@ -68,6 +68,7 @@ _COLUMNS: Final[tuple[Any, ...]] = (
     col(ApiKey.expires_at),
     col(ApiKey.revoked_at),
     col(ApiKey.requests_per_minute),
+    col(ApiKey.first_key_id),
     col(Project.limits).label("project_limits"),
     col(Project.own_limits).label("own_project_limits"),
 )
@@ -128,6 +129,7 @@ def _principal(key: Row[*tuple[Any, ...]], prefix: str) -> Principal:
             key.project_limits.get(REQUESTS),
             key.own_project_limits.get(REQUESTS),
         ),
+        first_key_id=key.first_key_id,
     )
 
 

@@ -66,6 +66,8 @@ class Principal:
     """When a key expires; work that it starts must not continue after that."""
     rates: Rates = field(default_factory=Rates)
     """Rate limits of the key and its project."""
+    first_key_id: UUID | None = None
+    """For a key that replaces another one: the first of the keys that have replaced each other."""
     is_operator: bool = False
     is_agent: bool = False
     """Whether the request comes through the MCP server, so that an agent decides on it."""
@@ -77,6 +79,11 @@ class Principal:
         if self.kind == "publishable_key":
             return True
         return self.kind == "secret_key" and self.scopes is not None and "jobs:read" not in self.scopes
+
+    @property
+    def session_owner_id(self) -> UUID:
+        """Return the ID by which the sessions of a key are found, also by the keys that replace it."""
+        return self.first_key_id or self.id
 
     def require(self, role: Role, *scopes: str) -> None:
         """Check that the principal has the role and, if it is limited to scopes, all of these.

@@ -42,8 +42,8 @@ def _by_area(names: Iterable[str]) -> list[list[list[str]]]:
     return [[[scope, scopes.SCOPES[scope]] for scope in area] for _, area in areas]
 
 
-def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
-    """Render the form with the name, kind and restrictions of a new key."""
+def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str], existing: Any) -> rx.Component:
+    """Render the form with the name, kind and restrictions of a new key, which can replace one of `existing`."""
     return rx.el.form(
         field(
             "Name",
@@ -98,10 +98,24 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
             ),
             class_name="three",
         ),
+        field(
+            "Replaces",
+            "replaces",
+            rx.el.select,
+            rx.el.option("No key", value=""),
+            rx.foreach(existing, _replaceable),
+            hint="The new key sees the chats of the key that it replaces, and of its end users. Revoke the old key "
+            "when your programs use the new one.",
+        ),
         *form_end(problem, "Create API key", on_cancel),
         on_submit=on_submit,
         class_name="form",
     )
+
+
+def _replaceable(row: Any) -> rx.Component:
+    label = rx.cond(row.name != "", row.name + " · ", "") + row.prefix + ".…"
+    return rx.cond(row.kind == KeyForm.kind, rx.el.option(label, value=row.id, key=row.id))
 
 
 def scopes_form(changed: Any, on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:

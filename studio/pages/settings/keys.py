@@ -122,6 +122,7 @@ class Keys(rx.State):
                     kind=body.kind,
                     name=body.name,
                     limits=_limits(body),
+                    replaces=body.replaces,
                     quotas=session.context().settings.quotas,
                     max_requests_per_minute=session.context().settings.key_requests_per_minute,
                 )
@@ -162,6 +163,7 @@ def _body(typed: dict[str, Any]) -> ApiKeyCreate:
         "daily_cap_micros": micros(typed, "daily_cap"),
         "requests_per_minute": number(typed, "requests_per_minute"),
         "expires_at": end_of_day(typed, "expires_on"),
+        "replaces": text(typed, "replaces") or None,
     }
     return parsed(ApiKeyCreate, values)
 
@@ -224,7 +226,10 @@ def pane() -> rx.Component:
     new = button("New API key", icon="plus", kind="pri", on_click=Keys.open_form, disabled=Keys.is_making)
     shown = rx.fragment(
         rx.cond(Keys.fresh != "", _fresh()),
-        rx.cond(Keys.is_making, section("New API key", form(Keys.create, Keys.close_form, Keys.problem))),
+        rx.cond(
+            Keys.is_making,
+            section("New API key", form(Keys.create, Keys.close_form, Keys.problem, Keys.rows)),
+        ),
         rx.cond(
             Keys.changed.id != "",
             section(

@@ -172,6 +172,35 @@ async def test_publishable_key_opens_sessions_with_its_skills_only(
     assert response.status_code == 403
 
 
+async def test_key_that_replaces_another_one_sees_its_sessions(
+    working: Agents, served: Served, browser: dict[str, str]
+) -> None:
+    http = working.project.http
+    users = {user: {"X-Puras-End-User": token(user)} for user in ("ada", "bob")}
+    chat = await opened(working, browser | users["ada"])
+    old = (await http.get("/v1/api-keys")).json()[0]
+    kind = {"kind": "publishable", "skill_allowlist": ["default/talk"]}
+    other = await key_of(working, **kind)
+    assert await statuses(chat, other | users["ada"]) == {404}
+    await http.delete(f"/v1/api-keys/{old['id']}")
+    new = await key_of(working, **kind, replaces=old["id"])
+    newest_id = (await http.get("/v1/api-keys")).json()[0]["id"]
+    newest = await key_of(working, **kind, replaces=newest_id)
+    for key in (new, newest):
+        listed = await http.get("/v1/sessions", headers=key | users["ada"])
+        assert [one["id"] for one in listed.json()] == [chat.id]
+        assert await statuses(chat, key | users["bob"]) == {404}
+    assert await statuses(chat, other | users["ada"]) == {404}
+    own = await opened(working, newest | users["ada"])
+    listed = await http.get("/v1/sessions", headers=new | users["ada"])
+    assert {one["id"] for one in listed.json()} == {chat.id, own.id}
+    wrong_kind = await http.post("/v1/api-keys", json={"kind": "secret", "replaces": old["id"]})
+    assert (wrong_kind.status_code, wrong_kind.json()["errors"][0]["path"]) == (422, "replaces")
+    neighbour = await Projects(served.app, served.instance.database, []).make("Other")
+    refused = await neighbour.http.post("/v1/api-keys", json={**kind, "replaces": old["id"]})
+    assert refused.status_code == 404
+
+
 async def test_unknown_session_is_not_found(working: Agents) -> None:
     chat = Chat(working.project.http, str(uuid4()), {})
     assert await statuses(chat, {}) == {404}

@@ -35,7 +35,12 @@ async def test_turn_of_a_lost_worker_continues_and_the_next_one_waits(pushed: Ag
         gate.set()
         messages = await chat.when_idle()
     assert [said(one) for one in messages[1::2]] == ["One.", "Two."]
-    assert texts(pushed.upstream.bodies[-1]["messages"][1]) == "One."
+    last = pushed.upstream.bodies[-1]["messages"]
+    assert [one["role"] for one in last] == ["user", "assistant", "user", "assistant", "user"]
+    [call], [result] = last[1]["content"], last[2]["content"]
+    assert (call["name"], call["input"]) == ("look", {"at": "owls"})
+    assert (result["tool_use_id"], result["content"]) == (call["id"], "seen: owls")
+    assert texts(last[3]) == "One."
     attempts = [(await pushed.get(one["job_id"]))["attempt"] for one in (first, second)]
     assert attempts == [2, 1]
     assert pushed.upstream.asked == 3  # no reply was requested twice

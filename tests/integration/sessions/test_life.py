@@ -18,9 +18,9 @@ from backend.administration.retention import sweep as retention
 from backend.administration.retention.rules import Rules
 from backend.execution.sessions.removal import remove_deleted
 from backend.identity.auth.principal import Principal, Role
-from tests.doubles.messages import says
+from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import Agents, CountingTool
-from tests.integration.openai_api.conftest import BUNDLE
+from tests.integration.openai_api.conftest import BUNDLE, TALKER
 from tests.integration.sessions.conftest import Chat, said, started
 from tests.integration.sessions.test_turns import texts
 
@@ -55,8 +55,12 @@ async def test_title_search_and_list(working: Agents) -> None:
         "NOCTURNAL": [owls.id],
         "lark?": [larks.id],
         "100%": [larks.id],
-        "1__%": [],
+        "2__%": [],
+        "%": [],
         "owl?": [owls.id],
+        "noct hunt": [owls.id],
+        "nocturnal song": [],
+        "' | 'song:*": [larks.id],
     }.items():
         found = (await http.get("/v1/sessions", params={"q": query})).json()
         assert [one["id"] for one in found] == expected, query
@@ -109,6 +113,56 @@ async def test_limits_of_messages_and_cost(working: Agents) -> None:
     await chat.when_idle()
     job = await working.get(sent["job_id"])
     assert job["limits"].get("cost_usd", 1) <= 1
+
+
+async def test_queued_turns_stay_within_the_cost_of_the_session(working: Agents) -> None:
+    gate = asyncio.Event()
+    tool: Any = CountingTool(gate=gate)
+    working.tools = [tool]
+    http, limits = working.project.http, f"/v1/projects/{working.project.id}/limits"
+    await http.patch(limits, json={"session_usd": 1})
+    working.upstream.script = [
+        says(calls("look", at="owls")),
+        says("One.", output_tokens=100_000),
+        says("Two.", output_tokens=400_000),
+        says("Four."),
+    ]
+    chat = await started(working)
+    await chat.send("1")
+    await tool.started.wait()
+    queued = [await chat.send(text) for text in ("2", "3")]
+    gate.set()
+    messages = await chat.when_idle()
+    first, second, third = messages[1::2]
+    assert [one["status"] for one in (first, second, third)] == ["succeeded", "succeeded", "failed"]
+    [start] = await working.payloads(queued[0]["job_id"], "agent_start")
+    assert start["limits"]["cap_micros"] == 1_000_000 - first["cost_micros"]
+    assert (third["error_code"], third["cost_micros"]) == ("session_cost_reached", 0)
+    assert "session_usd" in third["error"]
+    await http.patch(limits, json={"session_usd": 10})
+    await chat.send("4")
+    assert said((await chat.when_idle())[-1]) == "Four."
+
+
+async def test_messages_that_guardrails_block_do_not_end_the_session(working: Agents) -> None:
+    rails = """
+rails:
+  - {name: no-plan, on: input, words: [zanzibar]}
+  - {name: no-name, on: output, words: [ada]}
+"""
+    await working.project.pushed({**BUNDLE, "skills/talk/skill.yaml": (TALKER + rails).encode()})
+    working.upstream.script = [says("One."), *[says("Ask Ada.")] * 3, says("Three.")]
+    chat = await started(working)
+    await chat.send("Question 1")
+    refused = await chat.send("What about Zanzibar?", status=422)
+    assert refused["code"] == "rail_blocked"
+    await chat.send("Question 2")
+    await chat.send("Question 3")
+    messages = await chat.when_idle()
+    assert [said(one) for one in messages[::2]] == ["Question 1", "Question 2", "Question 3"]
+    assert [one["status"] for one in messages[1::2]] == ["succeeded", "failed", "succeeded"]
+    assert (messages[3]["error_code"], said(messages[5])) == ("rail_blocked", "Three.")
+    assert "zanzibar" not in str(working.upstream.bodies).lower()
 
 
 async def test_files_of_a_message_stay_in_the_conversation(working: Agents) -> None:

@@ -72,9 +72,46 @@ async def test_queued_messages_run_one_after_another_in_their_order(working: Age
     for before, after in itertools.pairwise(times):
         assert before["finished_at"] < after["started_at"]
     last = working.upstream.bodies[-1]["messages"]
-    assert [texts(one) for one in last if one["role"] == "assistant"] == [
+    assert [shown for one in last if one["role"] == "assistant" and (shown := texts(one))] == [
         f"Reply {number}." for number in range(1, 4)
     ]
+
+
+async def test_calls_of_earlier_turns_are_in_the_conversation(working: Agents) -> None:
+    tool: Any = CountingTool()
+    working.tools = [tool]
+    working.upstream.script = [
+        says("I look.", calls("look", at="owls"), calls("look", at="nowhere")),
+        says(calls("set_output", answer="One.")),
+        says(calls("look", at="larks")),
+        says("Two."),
+        says("Three."),
+    ]
+    chat = await started(working)
+    for number in (1, 2, 3):
+        await chat.send(f"Question {number}")
+        await chat.when_idle()
+    messages = working.upstream.bodies[-1]["messages"]
+    roles = ["user", "assistant"] * 4
+    assert [one["role"] for one in messages] == [*roles, "user"]
+    used = [block for block in messages[1]["content"] if block["type"] == "tool_use"]
+    assert texts(messages[1]).strip() == "I look."
+    assert [(one["name"], one["input"]) for one in used] == [
+        ("look", {"at": "owls"}),
+        ("look", {"at": "nowhere"}),
+    ]
+    results = messages[2]["content"]
+    assert [one["tool_use_id"] for one in results] == [one["id"] for one in used]
+    assert [one["content"] for one in results] == [
+        "seen: owls",
+        "ERROR: nowhere is no place. Look elsewhere.",
+    ]
+    assert [one.get("is_error", False) for one in results] == [False, True]
+    assert texts(messages[3]) == "One."
+    assert messages[6]["content"][0]["content"] == "seen: larks"
+    ids = [block["id"] for one in messages for block in one["content"] if block["type"] == "tool_use"]
+    assert len(ids) == len(set(ids)) == 3
+    assert tool.calls[-1].input == {"at": "larks"}
 
 
 async def test_missing_inputs_are_named_and_later_messages_keep_them(working: Agents) -> None:
@@ -148,3 +185,32 @@ async def test_old_turns_are_replaced_by_files_when_the_context_is_full(working:
     assert f"drive/{path}" in texts(messages[0])
     stored = await working.project.http.get(f"/v1/drive/files/{path}")
     assert "Question 0. owl" in stored.text
+
+
+async def test_old_calls_are_removed_together_with_their_results(working: Agents) -> None:
+    skill = TALKER.replace("claude/haiku-4-5", "gpt/4o-mini")
+    await working.project.pushed({**BUNDLE, "skills/talk/skill.yaml": skill.encode()})
+    tool: Any = CountingTool(answer="An owl. " * 1_000)
+    working.tools = [tool]
+    working.upstream.script = [
+        reply for number in range(3) for reply in (says(calls("look", at=f"tree {number}")), says("Yes."))
+    ] + [says("Done.")]
+    chat = await started(working)
+    for number in range(3):
+        await chat.send(f"Question {number}. " + "owl " * 30_000)
+        await chat.when_idle()
+    sent = await chat.send("And now?")
+    await chat.when_idle()
+    messages = working.upstream.bodies[-1]["messages"]
+    removed = [at for at, one in enumerate(messages) if "Removed from this conversation" in texts(one)]
+    assert removed[:3] == [0, 1, 2]
+    assert "And now?" in texts(messages[-1])
+    used = [block["id"] for one in messages for block in one["content"] if block["type"] == "tool_use"]
+    results = [
+        block["tool_use_id"] for one in messages for block in one["content"] if block["type"] == "tool_result"
+    ]
+    assert used == results
+    path = f"_jobs/{sent['job_id']}/_toolout/old-message-1.txt"
+    stored = (await working.project.http.get(f"/v1/drive/files/{path}")).text
+    assert stored.startswith('Call of look: {"at": "tree 0"}')
+    assert "Result: An owl." in stored

@@ -19,6 +19,7 @@ from backend.execution.flows import state as flow_state
 from backend.execution.jobs.attempts.retry import after_failure, after_outage
 from backend.execution.jobs.error_codes import CODES, GROUPS, Retried
 from backend.execution.jobs.errors import ApiKeyEnded, KeyCapReached
+from backend.execution.sessions.errors import SessionCostReached
 from backend.execution.worker_registry.errors import HostExhausted
 from backend.generators import job_error_page
 from backend.money.budgets.errors import BudgetUsedUp
@@ -44,6 +45,7 @@ OF_BACKEND: Final[set[type[PurasError]]] = {
         ApiKeyEnded,
         BudgetUsedUp,
         KeyCapReached,
+        SessionCostReached,
         DeploymentNotFound,
         SkillNotFound,
         SecretUnreadable,
