@@ -17,6 +17,7 @@ _NEXT: Final = {
     "invalid_api_key": "The key was revoked, has expired or is of another instance. Create a new one in the studio.",
     "skill_not_found": "List the skills of the active versions with `list_skills`.",
     "job_not_found": "List the jobs with `list_jobs`.",
+    "session_not_found": "List the sessions with `list_sessions`.",
     "deployment_not_found": "List the versions with `list_deployments`.",
     "nothing_active": "Call `push` with a folder of skills, or `activate_deployment` with one of `list_deployments`.",
     "deployment_active": "Activate another version first with `activate_deployment`.",

@@ -21,10 +21,20 @@ from puras_mcp import places, skill_tools
 from puras_mcp.api import Api
 from puras_mcp.errors import CallRejected
 from puras_mcp.offer import Offer
-from puras_mcp.tools import authoring, deployments, evals, following, jobs, keeping, setting_up, skills
+from puras_mcp.tools import (
+    authoring,
+    deployments,
+    evals,
+    following,
+    jobs,
+    keeping,
+    sessions,
+    setting_up,
+    skills,
+)
 from puras_mcp.world import World, configured
 
-_MODULES: Final = (setting_up, authoring, deployments, skills, jobs, following, evals, keeping)
+_MODULES: Final = (setting_up, authoring, deployments, skills, jobs, following, sessions, evals, keeping)
 _SAME_NAME: Final = {
     "show_hosted_config": "show_config",
     "init_files": "init_project",
@@ -38,6 +48,7 @@ Puras Studio runs skills as durable jobs in a sandbox, with an exact cost for ea
 skill.yaml and a Python function, or a prompt for an agent.
 
 To run a skill: `list_skills`, `get_skill` for its inputs, `submit_job`, then `tail_job` until it ends.
+To talk to an agent: `send_message`, again with the `session_id` that it returns.
 To write a skill: `init_project`, edit, `validate`, `push`, `submit_job`, `tail_job`, `get_spans` for time and cost of
 each step. `docs` has the whole documentation; read its page `reference/skill-yaml` before you write a skill.yaml.
 

@@ -14,6 +14,7 @@ from puras_mcp.shapes.keeping import (
     Usage,
     UsageLine,
 )
+from puras_mcp.shapes.sessions import ChatMessage, ChatMessages, ChatReply, ChatSession, ChatSessions
 from puras_mcp.shapes.skills import (
     Checked,
     Deployment,
@@ -32,6 +33,11 @@ from puras_mcp.shapes.skills import (
 __all__ = [
     "Approval",
     "Balance",
+    "ChatMessage",
+    "ChatMessages",
+    "ChatReply",
+    "ChatSession",
+    "ChatSessions",
     "Checked",
     "Configuration",
     "Deployment",

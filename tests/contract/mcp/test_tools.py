@@ -25,6 +25,7 @@ NAMES = {
         "get_balance",
     ),
     *("get_usage", "replay_job", "get_spans", "approve", "send_event", "run_eval", "init_project", "docs"),
+    *("send_message", "read_messages", "list_sessions"),
 }
 
 
@@ -256,3 +257,42 @@ async def test_an_event_is_sent_once(project: Project) -> None:
         assert await call(client, "send_event", **arguments) == first
         assert (first["id"], first["type"]) == ("one", "invoice.paid")
         assert await refusal(client, "send_event", **{**arguments, "data": 2})
+
+
+AGENT = """\
+entrypoint: prompt.md
+model: puras/rehearsal
+input_schema: {type: object, properties: {question: {type: text}}, required: [question]}
+output_schema: {type: object, properties: {answer: {type: text}}}
+examples: [{inputs: {question: What is an owl?}, outputs: {answer: A bird of the night.}}]
+"""
+
+
+async def test_a_conversation_with_an_agent(project: Project, neighbour: Project) -> None:
+    files = {"puras.yaml": "slug: birds\n", "skills/talk/skill.yaml": AGENT, "skills/talk/prompt.md": "Talk."}
+    async with project.over_http() as client:
+        await call(client, "push", files=files)
+        first = await call(client, "send_message", skill="birds/talk", message="What is an owl?")
+        assert (first["status"], first["turn"], first["reply"]["text"]) == (
+            "succeeded",
+            1,
+            "A bird of the night.",
+        )
+        session = first["session_id"]
+        later = await call(client, "send_message", session_id=session, message="Again?", timeout=0)
+        assert later["turn"] == 2
+        assert later["reply"] is None or later["reply"]["turn"] == 2
+        await call(client, "send_message", session_id=session, message="Once more?")
+        read = await call(client, "read_messages", session_id=session, after_turn=1, limit=1)
+        assert [(one["turn"], one["role"]) for one in read["messages"]] == [(2, "user"), (2, "assistant")]
+        assert read["next_after_turn"] == 2
+        listed = await call(client, "list_sessions", search="night")
+        assert [(one["id"], one["message_count"]) for one in listed["sessions"]] == [(session, 3)]
+        assert "skill" in await refusal(client, "send_message", message="x")
+        assert "list_skills" in await refusal(client, "send_message", skill="nothing-like-it", message="x")
+        assert "function" in await refusal(client, "send_message", skill="tally", message="x")
+        assert len((await call(client, "list_sessions"))["sessions"]) == 1
+    async with neighbour.over_http() as client:
+        for tool in ("send_message", "read_messages"):
+            arguments = {"message": "x"} if tool == "send_message" else {}
+            assert "list_sessions" in await refusal(client, tool, session_id=session, **arguments)
