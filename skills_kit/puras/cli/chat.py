@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 from argparse import Namespace
@@ -12,11 +11,13 @@ from typing import Any, Final
 from puras.cli import exits, inputs, printing
 from puras.cli.exits import UsageProblem
 from puras.cli.session import Session, command
-from puras.client import ChatMessage, Client, PurasAPIError
+from puras.client import ChatMessage, Client
 
 _PROMPT: Final = "> "
 _QUIT: Final = frozenset({"/exit", "/quit"})
-_HELP: Final = "Write a message. /exit or Ctrl-D leaves, Ctrl-C cancels the reply."
+_HELP: Final = (
+    "Write a message. /exit or Ctrl-D leaves. Ctrl-C cancels the reply, and leaves when pressed again."
+)
 
 
 def add(commands: Any) -> None:
@@ -56,8 +57,13 @@ def _chat(arguments: Namespace, session: Session) -> int:
     if not session.as_json:
         printing.say(printing.colored(f"session {found['id']} with {printing.plain(found['skill'])}", "dim"))
     code = exits.OK
-    for message in arguments.message or _lines():
-        code = talk.turn(message)
+    try:
+        for message in arguments.message or _lines():
+            code = talk.turn(message)
+    except KeyboardInterrupt:
+        if not session.as_json:
+            printing.say(printing.colored(f"\nContinue with: puras chat --session {found['id']}", "dim"))
+        return exits.INTERRUPTED
     if not session.as_json:
         read = client.sessions.get(found["id"])
         printing.say(
@@ -79,54 +85,73 @@ class _Talk:
         self._as_json = as_json
         self._inputs = inputs
         self._is_in_line = False
+        self._position = ""
+        """The ID of the last frame."""
+        self._written = ""
+        """The text of the reply that is being written, as far as it was printed."""
+        self._has_gap = False
+        """Pieces of that text were missed, so further pieces cannot be printed after it."""
 
     def turn(self, message: str) -> int:
-        """Send a message, print the reply, and return the exit code of the turn."""
+        """Send a message, print the reply, and return the exit code of the turn.
+
+        Raises:
+            KeyboardInterrupt: The user pressed Ctrl-C again, after the reply was canceled.
+        """
         sent = self._client.sessions.send(self._id, message, inputs=self._inputs)
-        self._inputs = {}
-        while True:
-            try:
-                reply = self._reply(sent["turn"], sent["job_id"])
-                break
-            except KeyboardInterrupt:
-                printing.say("\nCanceling the reply…")
-                with contextlib.suppress(PurasAPIError):
-                    self._client.sessions.cancel(self._id)
+        self._inputs, self._position = {}, f"{sent['turn'] - 1}.end"
+        self._written, self._has_gap = "", False
+        try:
+            reply = self._reply(sent["job_id"])
+        except KeyboardInterrupt:
+            self._end_line()
+            printing.say("Canceling the reply. Press Ctrl-C again to leave.")
+            self._client.sessions.cancel(self._id)
+            self._has_gap = True
+            reply = self._reply(sent["job_id"])
         if self._as_json:
             printing.answer_line(reply)
         else:
             self._print_end(reply)
         return exits.OK if reply["status"] == "succeeded" else exits.FAILED
 
-    def _reply(self, turn: int, job_id: str) -> ChatMessage:
-        written = ""
-        with self._client.sessions.stream(self._id, after=f"{turn - 1}.end") as events:
+    def _reply(self, job_id: str) -> ChatMessage:
+        with self._client.sessions.stream(self._id, after=self._position) as events:
             for event in events:
                 payload: Any = event["payload"]
+                self._position = event.get("id") or self._position
                 if event["type"] == "message" and payload["id"] == job_id:
                     reply: ChatMessage = payload
                     if not self._as_json:
-                        self._write(_missing(reply, written))
+                        self._write(_missing(reply, self._written))
                     return reply
                 if self._as_json:
                     continue
                 if event["type"] == "delta":
-                    written = "" if payload.get("restart") else written + payload["text"]
-                    self._write(payload["text"])
+                    self._write_piece(payload)
                 elif event["type"] == "model_response":
-                    written = self._rest(payload, written)
+                    self._write_rest(payload)
                 elif line := _line(event["type"], payload):
                     self._end_line()
                     printing.answer(printing.colored(line, "dim"))
         raise AssertionError("a stream that follows the session has no end")
 
-    def _rest(self, payload: Any, written: str) -> str:
-        """Write what no delta has contained of a reply, and return the text of the reply."""
+    def _write_piece(self, payload: Any) -> None:
+        """Write a piece of the text that the model is writing."""
+        if payload.get("restart"):
+            self._end_line()
+            self._written, self._has_gap = "", False
+        if not self._has_gap:
+            self._written += payload["text"]
+            self._write(payload["text"])
+
+    def _write_rest(self, payload: Any) -> None:
+        """Write what no piece has contained of a text that is complete."""
         blocks = payload.get("blocks") or []
         text = "".join(block.get("text", "") for block in blocks if block.get("type") == "text")
-        if text.startswith(written):
-            self._write(text[len(written) :])
-        return ""
+        if text.startswith(self._written):
+            self._write(text[len(self._written) :])
+        self._written, self._has_gap = "", False
 
     def _write(self, text: str) -> None:
         if not text:
