@@ -179,3 +179,38 @@ def test_missing_inputs_are_explained_and_given(owner: Page, chatting: Settled) 
     owner.get_by_role("button", name="Send").click()
     expect(owner.get_by_role("log", name="Messages")).to_contain_text("tomorrow", timeout=WITHIN_MS)
     assert len(chatting.api.get("/v1/sessions?skill=triage").json()) == 1
+
+
+CUT_STREAMS = """
+const open = window.fetch.bind(window);
+window.fetch = (path, options = {}) => {
+  if (!String(path).endsWith("/stream")) return open(path, options);
+  const lost = new AbortController();
+  window.cutStream = () => lost.abort();
+  return open(path, {...options, signal: AbortSignal.any([options.signal, lost.signal])});
+};
+"""
+
+
+def test_double_click_sends_once_and_a_lost_connection_repeats_no_text(
+    owner: Page, chatting: Settled, model: Model
+) -> None:
+    model.resume.clear()
+    owner.add_init_script(CUT_STREAMS)
+    owner.goto(f"{chatting.url}/chat?skill=support")
+    before = len(chatting.api.get("/v1/sessions?limit=200").json())
+    owner.get_by_role("textbox", name="Message", exact=True).fill("Describe it twice")
+    owner.get_by_role("button", name="Send").dblclick()
+    log = owner.get_by_role("log", name="Messages")
+    live = log.locator("[aria-busy=true] p")
+    expect(live).to_contain_text("An order is", timeout=WITHIN_MS)
+    shown = live.inner_text()
+    owner.evaluate("window.cutStream()")
+    expect(owner.get_by_text("Connection lost. Reconnecting…")).to_be_visible(timeout=WITHIN_MS)
+    expect(owner.get_by_text("Connection lost. Reconnecting…")).to_have_count(0, timeout=WITHIN_MS)
+    assert live.inner_text() == shown
+    model.resume.set()
+    expect(log.locator("[aria-busy=true]")).to_have_count(0, timeout=WITHIN_MS)
+    assert log.inner_text().count("An order is packed within a day.") == STORY.count("An order is")
+    expect(log.locator(".chat-turn")).to_have_count(1)
+    assert len(chatting.api.get("/v1/sessions?limit=200").json()) == before + 1

@@ -7,7 +7,7 @@ import { Line, useFollowing } from "../stream";
 import { followSession } from "./session_stream";
 import { Sessions } from "./sessions";
 import { Turn } from "./turn";
-import { isLive, withFrame } from "./turns";
+import { isLive, withFrame, withGap } from "./turns";
 
 /** The conversations with one agent: their list, and the one that is open. Its ID is in the URL. */
 export function Chat({ project, csrf, skill, canWrite }) {
@@ -41,7 +41,7 @@ function Conversation({ project, csrf, skill, canWrite, session, problem, compos
     setTurns([]);
     setState({ phase: "connecting" });
     if (!session) return undefined;
-    return followSession(project, session, { onState: setState, onItem: (_, event, data) => setTurns((before) => withFrame(before, event, data)) });
+    return followSession(project, session, { onState: setState, onItem: (_, event, data) => setTurns((before) => withFrame(before, event, data)), onLost: () => setTurns(withGap) });
   }, [project, session]);
   useEffect(() => {
     if (!session) { setFacts(null); return undefined; }
@@ -84,25 +84,32 @@ function Rename({ title, onRename }) {
 /** The field for the next message. Enter sends it, and Shift+Enter starts a new line. */
 function Composer({ project, csrf, skill, session, turns, act, onOpen, field }) {
   const [text, setText] = useState(""), [inputs, setInputs] = useState(""), [hasInputs, setHasInputs] = useState(false), [isBusy, setBusy] = useState(false);
-  const running = turns.find(isLive);
+  const running = turns.find(isLive), isSending = useRef(false), slot = useRef(""), created = useRef("");
   const send = (whileRunning) => act(async () => {
-    if (isBusy || !(text.trim() || inputs.trim())) return;
+    if (isSending.current || !(text.trim() || inputs.trim())) return;
     let given;
     try { given = inputs.trim() ? JSON.parse(inputs) : {}; } catch (error) { throw { detail: `The inputs are not valid JSON: ${error.message}` }; }
     setBusy(true);
+    isSending.current = true; // a second click can come before the button is disabled
+    slot.current ||= newKey(); // after a lost connection, the same message is the same request
     try {
-      const id = session || (await callApi("POST", "/v1/sessions", { project, csrf, slot: newKey(), json: { skill } })).id;
+      const id = session || created.current || (await callApi("POST", "/v1/sessions", { project, csrf, slot: slot.current, json: { skill } })).id;
+      created.current = session ? "" : id;
       try {
-        await callApi("POST", `/v1/sessions/${id}/messages`, { project, csrf, slot: newKey(), json: { content: text, inputs: given, while_running: whileRunning } });
+        await callApi("POST", `/v1/sessions/${id}/messages`, { project, csrf, slot: slot.current, json: { content: text, inputs: given, while_running: whileRunning } });
       } catch (error) {
-        if (!session) await callApi("DELETE", `/v1/sessions/${id}`, { project, csrf }).catch(() => {}); // no conversation without a message
+        if (error.code !== "connection_lost") slot.current = created.current = "";
+        if (!session && error.code !== "connection_lost") { // no conversation without a message
+          await callApi("DELETE", `/v1/sessions/${id}`, { project, csrf }).catch(() => {});
+        }
         throw error;
       }
       setText("");
       setInputs("");
       setHasInputs(false);
+      slot.current = created.current = "";
       if (!session) onOpen(id);
-    } finally { setBusy(false); }
+    } finally { setBusy(false); isSending.current = false; }
   });
   const onKeyDown = (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
@@ -111,7 +118,7 @@ function Composer({ project, csrf, skill, session, turns, act, onOpen, field }) 
   };
   return (
     <form className="col chat-composer" onSubmit={(event) => { event.preventDefault(); send("queue"); }}>
-      <textarea ref={field} className="in" rows={3} aria-label="Message" placeholder="Message" value={text} onChange={(event) => setText(event.target.value)} onKeyDown={onKeyDown} />
+      <textarea ref={field} className="in" rows={3} aria-label="Message" placeholder="Message" value={text} onChange={(event) => { slot.current = ""; setText(event.target.value); }} onKeyDown={onKeyDown} />
       {hasInputs && <textarea className="in mono" rows={3} aria-label="Inputs as JSON" placeholder='{"name": "value"}' value={inputs} onChange={(event) => setInputs(event.target.value)} />}
       <div className="row wrap">
         <button type="button" className="btn quiet small" aria-expanded={hasInputs} onClick={() => setHasInputs(!hasInputs)}>Inputs</button>
