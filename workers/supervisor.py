@@ -24,6 +24,7 @@ from backend.execution.jobs.attempts import direct_start
 from backend.execution.jobs.attempts.claim import JobAttempt, claim, claim_quarantined, reserve_quarantined
 from backend.execution.jobs.attempts.recovery import recover_unreceived
 from backend.execution.jobs.attempts.subjobs import claim_subjob, parents_of_queued
+from backend.execution.waits.service import next_due_s, resume_due
 from backend.execution.worker_registry import service as worker_registry
 from backend.execution.worker_registry.identity import worker_ids
 from backend.execution.worker_registry.service import SWEEP_INTERVAL_S
@@ -46,6 +47,8 @@ BATCH = 8
 """Maximum of one claim: small, so that other processes get their share."""
 MAX_CHILDREN = 4
 """Maximum subjobs of one job that run concurrently."""
+WAKE_DELAY_S = 0.02
+"""Added to the time until a wait ends, so that it has ended then."""
 MAX_SLOTS = 4
 """Maximum slots that are offered to submissions. Jobs in slots that are about to be taken exceed the capacity."""
 
@@ -184,8 +187,9 @@ class Supervisor:
         Then let jobs end for `drain_s`, and requeue those that have not ended.
         """
         sweep = PeriodicTask("sweep", SWEEP_INTERVAL_S, self._sweep)
+        resume = PeriodicTask("resume waiting jobs", SWEEP_INTERVAL_S, self._resume_waiting)
         suites = self._suites.periodic_task()
-        until_drain = periodic.start([sweep, suites, *periodic.tasks_until_drain(self._context)])
+        until_drain = periodic.start([sweep, resume, suites, *periodic.tasks_until_drain(self._context)])
         until_exit = periodic.start(periodic.tasks_until_exit(self._context))
         while not self._stopping.is_set():
             await self._wake.wait()
@@ -352,6 +356,15 @@ class Supervisor:
         finally:
             self._report_capacity(is_repeated=True)
             self._wake.set()
+
+    async def _resume_waiting(self) -> float:
+        """Resume the jobs whose waits have ended, and return how soon the next one ends."""
+        pause_s = None
+        with self._sweeper.tolerate_outage():
+            if await resume_due(self._context.database):
+                self._wake.set()
+            pause_s = await next_due_s(self._context.database)
+        return SWEEP_INTERVAL_S if pause_s is None else min(SWEEP_INTERVAL_S, pause_s + WAKE_DELAY_S)
 
     async def _compare_with_database(self, *, are_heartbeats_known: bool) -> None:
         """Requeue jobs that the database assigns to this process and that it does not run.

@@ -21,7 +21,6 @@ from backend.execution.jobs.attempts.recovery import sweep
 from backend.execution.jobs.attempts.subjobs import cancel_orphans
 from backend.execution.sessions.advance import advance_due
 from backend.execution.sessions.removal import remove_deleted
-from backend.execution.waits.service import resume_due
 from backend.execution.worker_registry.database_clock import DatabaseClock
 from backend.execution.worker_registry.service import LEASE
 
@@ -38,7 +37,7 @@ class Sweeper:
         """When the database was last unavailable to this process, or its clock was set."""
 
     async def recover(self) -> bool:
-        """Recover the jobs of lost workers, and end expired waits; return whether heartbeats are known."""
+        """Recover the jobs of lost workers, and end expired approvals; return whether heartbeats are known."""
         with SWEEP.time():
             async with self._database.transaction() as session:
                 if await self._clock.was_set(session):
@@ -50,7 +49,6 @@ class Sweeper:
                 are_heartbeats_known = time.monotonic() - self.unavailable_at > LEASE.total_seconds()
                 swept = await sweep(session, are_heartbeats_known=are_heartbeats_known)
         await expire_due(self._database)
-        await resume_due(self._database)
         await cancel_orphans(self._database)
         await advance_due(self._database)
         await remove_deleted(self._database)

@@ -27,6 +27,7 @@ export function Inspector({ span, events, project, csrf, job, canFork }) {
       {span.job && <p><Link to={`/p/${project}/jobs/${span.job}`}>Open subjob</Link></p>}
       {span.kind === "llm" && event && <Reply payload={event.payload} />}
       {span.kind === "tool" && event && <Call call={event.payload} result={result?.payload} />}
+      {span.logs && <Logs events={events.filter((one) => span.logs.includes(one.id))} />}
       {canFork && span.kind === "step" && event && <Fork key={event.id} project={project} csrf={csrf} job={job} step={event.payload.step} events={events} />}
       {event && !(span.kind === "llm" && span.end == null) && <Facts event={result ?? event} />}
     </div>
@@ -47,6 +48,11 @@ function Call({ call, result }) {
       {result && <><h3>{result.ok === false ? "Error" : "Result"}</h3><pre className="code fold" data-s={result.ok === false ? "fail" : ""} tabIndex={0}>{result.preview || "Empty"}</pre></>}
     </>
   );
+}
+
+function Logs({ events }) {
+  const text = events.map(({ payload }) => payload.text + (payload.stream === "log" ? "\n" : "")).join("");
+  return <><h3>Log</h3><pre className="code fold" tabIndex={0}>{text}</pre></>;
 }
 
 function Facts({ event }) {

@@ -1,7 +1,7 @@
 // The spans of a job, derived from its events as in `backend/execution/events/spans.py`, and updated with new events.
 //
 // A span is `{id, parent, kind, name, hint, start, end, cost, tokens, state, event}`: times in milliseconds, `end` null while it
-// is open, `cost` in micros including all spans within it, `state` one of "", "failed", "lost", "replayed".
+// is open, `cost` in micros including all spans within it, `logs` the IDs of the log events of a durable step, `state` one of "", "failed", "lost", "replayed".
 
 const TERMINAL = ["succeeded", "failed", "cancelled"];
 const OPENS = {
@@ -104,16 +104,24 @@ const READS = {
   },
   media(fold, event, at) {
     const { payload } = event;
-    add(fold, event, { kind: "tool", name: payload.verb ?? "media", hint: payload.model ?? "", start: at - (payload.duration_ms ?? 1000 * (payload.took_s ?? 0)), end: at, parent: innermost(fold), cost: payload.billed_micros ?? null });
+    add(fold, event, { kind: "tool", name: payload.verb ?? "media", hint: payload.model ?? "", start: at - (payload.duration_ms ?? 1000 * (payload.took_s ?? 0)), end: at, parent: innermost(fold, payload), cost: payload.billed_micros ?? null });
+  },
+  web(fold, event) {
+    const step = stepOf(fold, event.payload);
+    if (step) step.cost = (step.cost ?? 0) + (event.payload.billed_micros ?? 0);
+  },
+  log(fold, event) {
+    const step = stepOf(fold, event.payload);
+    if (step) (step.logs ??= []).push(event.id);
   },
   subagent_start(fold, event) {
     const { payload } = event, key = payload.job_id ?? payload.sid;
     const within = [...fold.tools.values()].at(-1);
-    fold.children.set(key, add(fold, event, { kind: "child", name: payload.label ?? payload.skill ?? "skill", hint: payload.skill ?? "", parent: within?.id ?? innermost(fold), job: payload.job_id }));
+    fold.children.set(key, add(fold, event, { kind: "child", name: payload.label ?? payload.skill ?? "skill", hint: payload.skill ?? "", parent: within?.id ?? innermost(fold, payload), job: payload.job_id }));
   },
   subagent_end(fold, event, at) {
     const { payload } = event, child = fold.children.get(payload.job_id ?? payload.sid);
-    if (child) Object.assign(child, { end: at, state: payload.status === "succeeded" ? "" : "failed", cost: payload.cost_micros ?? null });
+    if (child) Object.assign(child, { end: at, state: payload.status === "succeeded" ? "" : "failed", cost: payload.used_micros ?? null });
   },
   resumed(fold, event, at) {
     const { from_step: step } = event.payload;
@@ -140,10 +148,10 @@ function startTool(fold, event, at) {
 
 const stepKey = (payload) => `${payload.branch}:${payload.position}`;
 const stepHint = (payload) => [payload.kind === "step" ? "" : payload.kind, payload.branch && `branch ${payload.branch}`].filter(Boolean).join(" · ");
-/** The durable step that runs, unless branches of `parallel` run several. */
-const onlyStep = (fold) => (fold.steps.size === 1 ? [...fold.steps.values()][0] : null);
+/** The durable step that an event names; without a name, the one that runs, unless branches of `parallel` run several. */
+const stepOf = (fold, payload = {}) => (payload.durable_step ? fold.steps.get(payload.durable_step) : fold.steps.size === 1 ? [...fold.steps.values()][0] : null);
 
-const innermost = (fold) => (onlyStep(fold) ?? fold.open.function ?? fold.step ?? fold.open.attempt ?? fold.open.run)?.id ?? null;
+const innermost = (fold, payload) => (stepOf(fold, payload) ?? fold.open.function ?? fold.step ?? fold.open.attempt ?? fold.open.run)?.id ?? null;
 
 function endStep(fold, at) {
   fold.tools.forEach((tool) => { tool.end = at; });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from puras._events import emit, shortened
+from puras._step_key import current_place
 
 __all__ = ["debug", "error", "info", "warning"]
 
@@ -30,4 +31,8 @@ def error(text: object, /, **fields: object) -> None:
 def _log(level: str, text: object, fields: dict[str, object]) -> None:
     message = shortened(text)
     details = "".join(f" {name}={value!r}" for name, value in fields.items())
-    emit({"type": "log", "level": level, "text": message, "fields": fields}, f"{level}: {message}{details}")
+    event: dict[str, object] = {"type": "log", "level": level, "text": message, "fields": fields}
+    place = current_place()
+    if place is not None:
+        event["durable_step"] = place
+    emit(event, f"{level}: {message}{details}")

@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypedDict, cast
 
-from puras import _http, drive, inputs
+from puras import _http, _step_key, drive, inputs
 
 __all__ = [
     "MediaError",
@@ -215,7 +215,11 @@ def _call(verb: str | None, model: str, wanted: Mapping[str, Any], where: Mappin
         text = json.dumps(body, sort_keys=True)
     except (TypeError, ValueError):
         raise MediaError("An input is not JSON. Use only strings, numbers, lists and files.") from None
-    headers = {"X-Puras-Service-Token": _environment("PURAS_SERVICE_TOKEN"), "Idempotency-Key": _key(text)}
+    headers = {
+        "X-Puras-Service-Token": _environment("PURAS_SERVICE_TOKEN"),
+        "Idempotency-Key": _key(text),
+        **_step_key.headers(),
+    }
     base = _environment("PURAS_API_BASE").rstrip("/")
     try:
         response = _http.post_json(f"{base}/v1/media/generate", body, headers, within_s=_WITHIN_S)

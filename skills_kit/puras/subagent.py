@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from puras import _http
 from puras._step_key import current_key
+from puras._step_key import headers as step_headers
 
 __all__ = ["SubagentRunError", "describe", "run"]
 
@@ -100,7 +101,7 @@ def _ask(body: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _post(route: str, body: Mapping[str, object]) -> dict[str, Any]:
-    headers = {"X-Puras-Service-Token": _environment("PURAS_SERVICE_TOKEN")}
+    headers = {"X-Puras-Service-Token": _environment("PURAS_SERVICE_TOKEN"), **step_headers()}
     base = _environment("PURAS_API_BASE").rstrip("/")
     try:
         return _http.post_json(

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from puras import _http
+from puras import _http, _step_key
 
 __all__ = ["Hit", "Page", "WebError", "fetch", "search"]
 
@@ -76,6 +76,8 @@ def _ask(what: str, body: Mapping[str, object]) -> dict[str, Any]:
         )
     url = f"{base.rstrip('/')}/v1/web/{what}"
     try:
-        return _http.post_json(url, body, {"X-Puras-Service-Token": token}, within_s=_WITHIN_S)
+        return _http.post_json(
+            url, body, {"X-Puras-Service-Token": token, **_step_key.headers()}, within_s=_WITHIN_S
+        )
     except _http.HttpError as error:
         raise WebError(str(error)) from error

@@ -45,6 +45,8 @@ from workers.sandbox.egress import request
 from workers.sandbox.guest import wire
 from workers.sandbox.host.zygotes.output import MAX_STORED_BYTES, Output
 from workers.sandbox.packages.requirements import read as read_requirements
+from workers.steps.records import started, step_of
+from workers.steps.requests import BadRequest, Request
 from workers.types import Recorder
 
 VAULT: Final = Vault([Fernet.generate_key().decode()])
@@ -128,6 +130,24 @@ def hosts(data: bytes) -> None:
     with suppress(Malformed):
         parsed = request.read_request(data)
         assert parsed.forwarded_head.count(b"\r\n\r\n") <= 1, "two requests in one"
+
+
+def step_request(data: bytes) -> None:
+    """Read a request of a durable step, which code of a tenant sends to its worker."""
+    with suppress(BadRequest):
+        request = Request(data)
+        for read in (
+            *(lambda: started(request), lambda: step_of(request, status="finished"), lambda: request.until),
+            *(lambda: request.seconds("after_s"), lambda: request.match, lambda: request.data),
+            *(
+                lambda: request.failure,
+                lambda: request.result,
+                lambda: request.waits,
+                lambda: request.event_id,
+            ),
+        ):
+            with suppress(BadRequest):
+                read()
 
 
 def output(data: bytes) -> None:
@@ -221,6 +241,7 @@ ENTRY_POINTS: Final[dict[str, Callable[[bytes], None]]] = {
     function.__name__: function
     for function in (
         *(bundle, skill_yaml, flow_yaml, expression, skill_md, requirements, schema, hosts, output, control),
+        *(step_request,),
         *(drive_path, cursor, job_token, signed_address, byte_range, frame),
     )
 }

@@ -103,6 +103,17 @@ SEEDS: Final[dict[str, list[bytes]]] = {
         b"CONNECT example.org:443 HTTP/1.1\r\nProxy-Authorization: Basic am9\xe9OjE=\r\n\r\n",
         b"CONNECT example.org:443 HTTP/1.1\r\nProxy-Authorization: Basic am9iOjE=\r\n\r\n",
     ],
+    "step_request": [
+        b'{"type":"request","id":1,"operation":"begin","branch":"1.2/1.0","position":3,"name":"load","occurrence":1,'
+        b'"kind":"step","once":false}',
+        b'{"id":2,"operation":"finish","branch":"","position":1,"name":"x","occurrence":1,"kind":"step","result":"1",'
+        b'"failure":{"type":"E","message":"\\ud800"},"tries":1,"duration_s":0.5}',
+        b'{"id":3,"operation":"wait","branch":"","position":1,"name":"x","occurrence":1,"kind":"event",'
+        b'"match":{"a.b":NaN},"after_s":1' + b"0" * 400 + b',"until":"2026-01-01T00:00:00+00:00"}',
+        b'{"id":4,"operation":"emit","event_id":"e","data":"[1]","waits":[1,true]}',
+        b'{"id":5,"operation":"suspend","waits":' + b"[" * 2_000,
+        b'{"id":6,"operation":"finish","failure":{"a":' + b"[" * 900 + b"]" * 900 + b"}}",
+    ],
     "output": [
         b'{"type": "log", "level": "info", "text": "x", "fields": {"a": [1, NaN, "\\u0000\\ud800"]}}\n',
         b'{"type": "progress", "fraction": 1e999, "text": "\xff"}\nplain\r\n\x00',

@@ -16,7 +16,7 @@ from backend.core.errors import PurasError
 from backend.execution.events.types import ResumedEvent
 from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.execution.steps import service as steps
-from backend.execution.steps.service import StepWrite, StoredStep
+from backend.execution.steps.service import MAX_STEPS, StepWrite, StoredStep
 from backend.execution.waits import project_events
 from backend.execution.waits import service as waits
 from backend.execution.waits.service import Wait, WaitState
@@ -35,6 +35,8 @@ SHORT_WAIT_S: Final = 2.0
 """A job waits in its process for a time that is nearer than this: to start again would take about as long."""
 _CHECK_EVENTS_S: Final = 1.0
 _LAST_WRITE_S: Final = 3.0
+_MAX_LOGGED: Final = 10
+"""Maximum bad requests of one attempt in the log of the worker."""
 _MAX_OPEN: Final = 512
 """Maximum requests that are answered at the same time; the kit sends one for each of its threads."""
 
@@ -57,6 +59,8 @@ class JobSteps:
         self._idle: set[int] = set()
         """The waits of the process when it had nothing else to do."""
         self._suspension: Postponed | None = None
+        self._start_count = 0
+        self._bad_count = 0
 
     @property
     def suspension(self) -> Postponed | None:
@@ -74,6 +78,9 @@ class JobSteps:
             if (
                 request.operation == "begin" and not request.is_once
             ):  # the process does not wait for an answer
+                self._start_count += 1
+                if self._start_count > MAX_STEPS:  # the events of starts have no other limit
+                    raise BadRequest("The function has started too many steps.")
                 self._recorder.record(started(request))
                 return
             if request.operation == "suspend":
@@ -82,7 +89,10 @@ class JobSteps:
                 return
             answering = self._operation(request, process)
         except BadRequest as error:
-            log.warning("bad request of a function", job_id=str(self._job_attempt.job_id), reason=str(error))
+            self._bad_count += 1
+            if self._bad_count <= _MAX_LOGGED:
+                job_id = str(self._job_attempt.job_id)
+                log.warning("bad request of a function", job_id=job_id, reason=str(error))
             return
         task = asyncio.create_task(self._answer(request.id, answering, process), name="answer a step")
         self._answering.add(task)
@@ -129,6 +139,9 @@ class JobSteps:
                 "error": "step_not_stored",
                 "message": "The database does not store the step. The log of the worker contains the cause.",
             }
+        except Exception as error:  # noqa: BLE001 - the last resort: without an answer, the function would wait forever
+            log.error("request of a step failed", job_id=str(self._job_attempt.job_id), error=repr(error))
+            body = {"error": "bad_request", "message": "The worker cannot process the request."}
         await process.answer(json.dumps({"id": number, **body}).encode() + b"\n")
 
     async def _open(self) -> dict[str, Any]:

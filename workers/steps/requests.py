@@ -75,9 +75,13 @@ class Request:
         value = self._body.get(name)
         if value is None:
             return None
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+        if (
+            not isinstance(value, (int, float))
+            or isinstance(value, bool)
+            or (isinstance(value, float) and math.isnan(value))
+        ):
             raise BadRequest(f"{name!r} is not a number of seconds.")
-        return min(max(0.0, float(value)), _MAX_WAIT_S)
+        return float(min(max(0.0, value), _MAX_WAIT_S))
 
     @property
     def until(self) -> datetime | None:
@@ -97,7 +101,7 @@ class Request:
         """The values that an event must have."""
         value = self._body.get("match", {})
         is_flat = isinstance(value, dict) and not any(isinstance(one, (dict, list)) for one in value.values())
-        if not is_flat or len(value) > _MAX_MATCH or len(json.dumps(value)) > _MAX_MATCH_CHARACTERS:
+        if not is_flat or len(value) > _MAX_MATCH or _characters(value) > _MAX_MATCH_CHARACTERS:
             raise BadRequest(f"'match' is not a flat object of up to {_MAX_MATCH} values.")
         return dict(value)
 
@@ -125,7 +129,7 @@ class Request:
         value = self._body.get("failure")
         if value is None:
             return None
-        if not isinstance(value, dict) or len(json.dumps(value)) > _MAX_ERROR_CHARACTERS:
+        if not isinstance(value, dict) or _characters(value) > _MAX_ERROR_CHARACTERS:
             raise BadRequest("'failure' is not a short object.")
         return value
 
@@ -136,6 +140,14 @@ class Request:
         if not isinstance(value, list) or not all(isinstance(one, int) for one in value):
             raise BadRequest("'waits' is not a list of numbers.")
         return set(value)
+
+
+def _characters(value: Any) -> float:
+    """Return the length of a value as JSON; infinity if it is nested too deeply, or has a number that JSON lacks."""
+    try:
+        return len(json.dumps(value, allow_nan=False))
+    except (ValueError, RecursionError):
+        return math.inf
 
 
 def _is_encodable(value: str) -> bool:

@@ -80,12 +80,12 @@ def _within_attempt(
     innermost = next(
         (open_spans[kind].span_id for kind in ("function", "attempt", "run") if kind in open_spans), None
     )
-    if event.type in step_spans.COSTS:
-        durable_steps.add_cost(event)
+    if event.type in step_spans.COSTS or event.type == step_spans.LOG:
+        durable_steps.add_usage(event)
     if event.type in step_spans.TYPES:
         yield from durable_steps.add(event, parent=innermost)
     if event.type in agent_spans.TYPES:
-        yield from steps.add(event, parent=durable_steps.only_one or innermost)
+        yield from steps.add(event, parent=durable_steps.running(event) or innermost)
 
 
 def _open(job_id: UUID, event: EventRead, open_spans: dict[str, _Open]) -> None:

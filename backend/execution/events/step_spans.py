@@ -13,6 +13,8 @@ from backend.execution.events.schemas import EventRead, SpanRead
 
 TYPES: Final = frozenset({"step_started", "step_finished"})
 """The types of events that the spans are derived from."""
+LOG: Final = "log"
+"""The type of events that the spans count."""
 COSTS: Final = {"media": "billed_micros", "web": "billed_micros", "subagent_end": "used_micros"}
 """The types of events that are a cost, each with the field that has it."""
 
@@ -31,17 +33,20 @@ class DurableSteps:
 
     def __init__(self, job_id: UUID) -> None:
         self._job_id = job_id
-        self._open: dict[tuple[str, int], _Open] = {}
+        self._open: dict[str, _Open] = {}
+        """The open spans by the places of their steps: `BRANCH:POSITION`."""
+        self._called: dict[str, str] = {}
+        """The place of the step that has called each subjob."""
 
-    @property
-    def only_one(self) -> str | None:
-        """The ID of the span of the step that runs, if no other step runs at the same time."""
-        return next(iter(self._open.values())).span_id if len(self._open) == 1 else None
+    def running(self, event: EventRead) -> str | None:
+        """Return the ID of the span of the step to which an event belongs; None: to none, or that is not known."""
+        span = self._of(event)
+        return None if span is None else span.span_id
 
     def add(self, event: EventRead, *, parent: str | None) -> Iterator[SpanRead]:
         """Process an event of a step, and return the span that it ends."""
         payload = event.payload
-        place = (str(payload.get("branch")), int(payload.get("position", 0)))
+        place = f"{payload.get('branch')}:{payload.get('position', 0)}"
         if event.type == "step_started":
             attributes = {name: payload.get(name) for name in ("kind", "branch", "position")}
             self._open[place] = self._span(event, parent, event.ts, attributes)
@@ -54,18 +59,32 @@ class DurableSteps:
         span.attributes |= {**fields, "ok": payload.get("status") == "finished"}
         yield self._view(span, event.ts)
 
-    def add_cost(self, event: EventRead) -> None:
-        """Add what an event has cost to the step that runs, unless several run at the same time."""
-        if len(self._open) == 1:
-            (span,) = self._open.values()
+    def add_usage(self, event: EventRead) -> None:
+        """Add the cost of an event, or a log message, to the step that it belongs to."""
+        span = self._of(event)
+        if span is not None and event.type in COSTS:
             micros = int(event.payload.get(COSTS[event.type]) or 0)
             span.attributes["billed_micros"] = span.attributes.get("billed_micros", 0) + micros
+        elif span is not None and event.type == LOG:
+            span.attributes["log_events"] = span.attributes.get("log_events", 0) + 1
 
     def end(self, at: datetime | None) -> Iterator[SpanRead]:
         """Return the open spans, ended at a time; None: they have not ended."""
         for span in self._open.values():
             yield self._view(span, at)
         self._open.clear()
+
+    def _of(self, event: EventRead) -> _Open | None:
+        """Return the span of the step that an event names; without a name, that of the only step that runs."""
+        place = event.payload.get("durable_step")
+        job_id = str(event.payload.get("job_id"))
+        if event.type == "subagent_start" and place is not None:
+            self._called[job_id] = str(place)
+        elif event.type == "subagent_end":
+            place = self._called.get(job_id)
+        if place is not None:
+            return self._open.get(str(place))
+        return next(iter(self._open.values())) if len(self._open) == 1 else None
 
     def _span(
         self, event: EventRead, parent: str | None, started_at: datetime, attributes: dict[str, Any]

@@ -136,6 +136,12 @@ order by project_id
 """)
 
 
+_NEXT = text("""
+select extract(epoch from wake_at - clock_timestamp())::double precision as pause_s, project_id
+from job_waits where is_suspended and wake_at > clock_timestamp() order by wake_at limit 1
+""")
+
+
 async def register(
     session: AsyncSession, *, project_id: UUID, job_id: UUID, attempt: int, wait: Wait
 ) -> WaitState | None:
@@ -255,6 +261,13 @@ async def resume_due(database: Database) -> int:
     if resumed:
         log.info("waiting jobs resumed", count=resumed)
     return resumed
+
+
+async def next_due_s(database: Database) -> float | None:
+    """Return the seconds until the next wait of a suspended job ends; None if no time is known."""
+    async with database.reading() as reader:
+        found: float | None = (await reader.execute(_NEXT)).scalar_one_or_none()
+    return found
 
 
 def _state(row: Any) -> WaitState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,6 +22,8 @@ from backend.identity.auth.scopes import OF_JOBS
 
 JOB_TOKEN_HEADER: Final = "x-puras-service-token"  # noqa: S105 - the name of a header
 CSRF_HEADER: Final = "x-csrf-token"
+STEP_HEADER: Final = "x-puras-step"
+"""The place of the durable step of a function that makes the request, which its events name."""
 IN_JOB_ROUTES: Final = frozenset(
     {
         "/v1/drive/sign",
@@ -38,6 +41,7 @@ IN_JOB_ROUTES: Final = frozenset(
     }
 )
 """The only routes that accept a job token."""
+_STEP_PLACE: Final = re.compile(r"[0-9./]{0,200}:[1-9][0-9]{0,6}")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -51,6 +55,7 @@ class Credentials:
     job_token: str | None = field(default=None, repr=False)
     session_token: str | None = field(default=None, repr=False)
     csrf_token: str | None = field(default=None, repr=False)
+    durable_step: str | None = None
 
     @classmethod
     def of(cls, method: str, path: str, headers: Mapping[str, str], *, url: str) -> Credentials:
@@ -62,6 +67,7 @@ class Credentials:
             job_token=headers.get(JOB_TOKEN_HEADER),
             session_token=sessions.token_from(headers.get("cookie"), url),
             csrf_token=headers.get(CSRF_HEADER),
+            durable_step=headers.get(STEP_HEADER),
         )
 
 
@@ -73,7 +79,7 @@ async def authenticate(reader: AnySession, vault: Vault, presented: Credentials)
         ForgedRequest: The request writes by session without the session's CSRF token.
     """
     if presented.job_token and presented.path in IN_JOB_ROUTES:
-        return await _job(reader, vault, presented.job_token)
+        return await _job(reader, vault, presented.job_token, presented.durable_step)
     if presented.authorization:
         return await key_authentication.authenticate(reader, _bearer(presented.authorization))
     if presented.job_token:
@@ -83,6 +89,11 @@ async def authenticate(reader: AnySession, vault: Vault, presented: Credentials)
     raise NotSignedIn(
         "This needs an API key: send the header 'Authorization: Bearer puras_live_…', or sign in."
     )
+
+
+def step_place(given: object) -> str | None:
+    """Return the place of a durable step that code of a tenant has sent; None if it is not one."""
+    return given if isinstance(given, str) and _STEP_PLACE.fullmatch(given) else None
 
 
 def _bearer(authorization: str) -> str:
@@ -104,7 +115,7 @@ async def _signed_in(reader: AnySession, presented: Credentials) -> SignedIn:
     return signed_in
 
 
-async def _job(reader: AnySession, vault: Vault, token: str) -> Principal:
+async def _job(reader: AnySession, vault: Vault, token: str, durable_step: str | None) -> Principal:
     claims = job_tokens.verify(vault, token)
     values = {"job_id": claims.job_id, "project_id": claims.project_id, "attempt": claims.attempt}
     if (await reader.execute(_FIND_RUNNING_JOB, values)).first() is None:
@@ -116,7 +127,7 @@ async def _job(reader: AnySession, vault: Vault, token: str) -> Principal:
         label=f"job:{claims.job_id}",
         role=Role.DEVELOPER,
         scopes=OF_JOBS,
-        facts={"attempt": claims.attempt},
+        facts={"attempt": claims.attempt, "durable_step": step_place(durable_step)},
     )
 
 

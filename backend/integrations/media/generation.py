@@ -7,7 +7,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -18,7 +18,7 @@ from backend.core.net.public_urls import listed
 from backend.data.drive import signing
 from backend.data.drive.listing_access import ListingAccess
 from backend.execution.events.append import NewEvent, append
-from backend.execution.events.types import MediaEvent
+from backend.execution.events.types import OMITTED, MediaEvent
 from backend.identity.auth.principal import Principal
 from backend.integrations.media import calls
 from backend.integrations.media.calls import Call
@@ -173,7 +173,10 @@ class Generation:
             result = self._result(media, stored, used)
             await calls.finish(session, self.call, used, result.model_dump(mode="json", exclude_none=True))
             if self.request.records_event:
-                event = NewEvent(_event(result, self.plan.verb, time.monotonic() - started))
+                made = _event(result, self.plan.verb, time.monotonic() - started)
+                event = NewEvent(
+                    replace(made, durable_step=self.principal.facts.get("durable_step") or OMITTED)
+                )
                 await append(session, job_id=self.call.job_id, attempt=self.call.attempt, events=[event])
             return result
 

@@ -19,7 +19,7 @@ from backend.core.net.egress.run_egress import RunEgress
 from backend.data.secrets import service as secrets
 from backend.data.secrets.scrub import Scrubber
 from backend.execution.events.append import NewEvent, append
-from backend.execution.events.types import NetworkRefusedEvent, WebEvent
+from backend.execution.events.types import OMITTED, NetworkRefusedEvent, WebEvent
 from backend.execution.jobs.access import running_job
 from backend.execution.jobs.access.running_job import Attempt
 from backend.identity.auth.principal import Principal, Role
@@ -74,7 +74,7 @@ async def search(context: AppContext, principal: Principal, request: WebSearch) 
         found = await engine.find(request.query, request.max_results)
     except SearchFailed as error:
         raise WebFailed(f"{error} Nothing was charged.") from None
-    await _pay(context, attempt, found)
+    await _pay(context, attempt, found, principal.facts.get("durable_step"))
     billed = found.used.billed_micros
     pages = [WebSearchResult(title=hit.title, url=hit.url, text=hit.text) for hit in found.hits]
     return WebSearchRead(results=pages, billed_micros=billed, billed_usd=billed / 1e6)
@@ -165,9 +165,14 @@ async def _require_affordable(session: AsyncSession, attempt: Attempt, needed_mi
         raise SearchCostExceedsLimit(needed_micros=needed_micros, left_micros=remaining_micros)
 
 
-async def _pay(context: AppContext, attempt: Attempt, found: Found) -> None:
+async def _pay(context: AppContext, attempt: Attempt, found: Found, durable_step: str | None) -> None:
     """Record the cost of the search. If other calls have spent the money meanwhile, it is not charged."""
-    searched = WebEvent(verb="search", count=len(found.hits), billed_micros=found.used.billed_micros)
+    searched = WebEvent(
+        verb="search",
+        count=len(found.hits),
+        billed_micros=found.used.billed_micros,
+        durable_step=durable_step or OMITTED,
+    )
     async with context.database.transaction() as session:
         await _require_affordable(session, attempt, found.used.billed_micros)
         if await ledger.record_usage(session, attempt, [found.used]) is None:

@@ -77,6 +77,11 @@ export interface ApiKeyCreate {
   /** `secret` for servers; `publishable` for browsers, which may submit and read their own jobs. */
   kind?: "secret" | "publishable";
   name?: string;
+  /**
+   * ID of a key of the same kind, valid or revoked, which this one replaces: it sees the sessions of that key and of
+   * its end users. Revoke the old key when your servers use the new one.
+   */
+  replaces?: string | null;
   /** Maximum requests per minute, if lower than the limit of all keys. */
   requests_per_minute?: number | null;
   /**
@@ -1789,6 +1794,8 @@ export interface ListingVersionRead {
 /** A piece of the job's output, or a message of the system about it. */
 export type LogEvent = EventRead & {
   payload: {
+    /** The durable step that has called `puras.log`: `BRANCH:POSITION`. */
+    durable_step?: string;
     /** Additional fields that the skill passed to `puras.log`. */
     fields?: Record<string, unknown>;
     /** `debug`, `info`, `warning` or `error`. */
@@ -1865,6 +1872,8 @@ export type MediaEvent = EventRead & ({
     billed_micros: number;
     /** Path in the drive of the first file; `null`: a transcript has no file. */
     drive_path: string | null;
+    /** The durable step of a function that made the call: `BRANCH:POSITION`. */
+    durable_step?: string;
     /** Duration of the generation. */
     duration_ms: number;
     /** `image`, `video` or `audio`. */
@@ -3606,6 +3615,8 @@ export type SubagentStartEvent = EventRead & {
   payload: {
     /** The depth of the call. */
     depth: number;
+    /** The durable step of a function that made the call: `BRANCH:POSITION`. */
+    durable_step?: string;
     /** ID of the job that was called. */
     job_id: string;
     /** The purpose of the call; by default the name of the skill. */
@@ -3988,6 +3999,8 @@ export type WebEvent = EventRead & {
     billed_micros: number;
     /** Number of results. */
     count: number;
+    /** The durable step of a function that made the call: `BRANCH:POSITION`. */
+    durable_step?: string;
     /** `search`. */
     verb: string;
   };
@@ -7299,7 +7312,7 @@ export class Api {
       skill?: string | null;
       /** User of your application. */
       end_user?: string | null;
-      /** A part of the title, a message or a reply. */
+      /** Words, or their beginnings, of the title or of a message with its reply. */
       q?: string | null;
       /** Maximum rows per page. */
       limit?: number;
@@ -7414,6 +7427,8 @@ export class Api {
    */
   listSessionMessages(given: {
       session_id: string;
+      /** Only the turns after the one with this number. */
+      after?: number;
       /** Maximum rows per page. */
       limit?: number;
       /** Cursor from the `Link` header of the previous page. */
@@ -7422,7 +7437,7 @@ export class Api {
       xPurasEndUser?: string | null;
     }, options: CallOptions = {}): Promise<MessageRead[]> {
     return this.transport.json("GET", `/v1/sessions/${encodeURIComponent(given.session_id)}/messages`, {
-      query: { limit: given.limit, cursor: given.cursor },
+      query: { after: given.after, limit: given.limit, cursor: given.cursor },
       headers: { "X-Puras-End-User": given.xPurasEndUser },
     }, options);
   }

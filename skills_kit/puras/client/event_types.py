@@ -210,6 +210,8 @@ class LogPayload(TypedDict):
     """`debug`, `info`, `warning` or `error`."""
     fields: NotRequired[dict[str, Any]]
     """Additional fields that the skill passed to `puras.log`."""
+    durable_step: NotRequired[str]
+    """The durable step that has called `puras.log`: `BRANCH:POSITION`."""
 
 
 class LogEvent(_Event):
@@ -844,6 +846,8 @@ class SubagentStartPayload(TypedDict):
     """The depth of the call."""
     tool_use_id: NotRequired[str]
     """ID of the call of a tool, if an agent called it."""
+    durable_step: NotRequired[str]
+    """The durable step of a function that made the call: `BRANCH:POSITION`."""
 
 
 class SubagentStartEvent(_Event):
@@ -902,6 +906,8 @@ class MediaPayload(TypedDict):
     """All files, each with `drive_path` and `kind`."""
     duration_ms: float
     """Duration of the generation."""
+    durable_step: NotRequired[str]
+    """The durable step of a function that made the call: `BRANCH:POSITION`."""
 
 
 class MediaEvent(_Event):
@@ -920,6 +926,8 @@ class WebPayload(TypedDict):
     """Number of results."""
     billed_micros: int
     """The price, in millionths of a dollar."""
+    durable_step: NotRequired[str]
+    """The durable step of a function that made the call: `BRANCH:POSITION`."""
 
 
 class WebEvent(_Event):

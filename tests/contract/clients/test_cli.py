@@ -267,6 +267,26 @@ def test_serve_without_puras_studio_reports_what_to_install(place: Place, tmp_pa
     assert "puras-studio" in done.stderr
 
 
+STEPS = """
+from pathlib import Path
+
+from puras import emit_event, sleep, step, wait_for_event
+
+
+def load():
+    with open("drive/loads.txt", "a") as file:
+        file.write("x")
+    return len(Path("drive/loads.txt").read_text())
+
+
+def run():
+    count = step("load", load)
+    sleep(2.5)
+    emit_event("counted", {"count": count})
+    return {"count": count, "got": wait_for_event("counted", {"count": count}, timeout_s=30)["data"]["count"]}
+"""
+
+
 def test_serve_deploys_a_folder_and_its_changes_to_a_running_instance(place: Place, tmp_path: Path) -> None:
     folder = tmp_path / "pack"
     shutil.copytree(place.folder, folder)
@@ -281,6 +301,18 @@ def test_serve_deploys_a_folder_and_its_changes_to_a_running_instance(place: Pla
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout) == {"total": 2}
+    steps = tmp_path / "steps"
+    (steps / "count").mkdir(parents=True)
+    (steps / "count" / "skill.yaml").write_text(
+        "entrypoint: main.py:run\ninput_schema: {type: object}\noutput_schema: {}\n"
+    )
+    (steps / "count" / "main.py").write_text(STEPS)
+    ran = subprocess.run(
+        [sys.executable, "-m", "puras.cli", "run", "count", "--local"],
+        cwd=steps, env=mine, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout) == {"count": 1, "got": 1}
     serving = subprocess.Popen(
         [sys.executable, "-m", "puras.cli", "serve"],
         cwd=folder,
@@ -296,7 +328,7 @@ def test_serve_deploys_a_folder_and_its_changes_to_a_running_instance(place: Pla
         (folder / "tally" / "main.py").write_text("def run(upto, fail, wait_s): return {'total': 99}\n")
         said = [serving.stderr.readline() for _ in range(4)]
         assert "puras run --local" in said[2]
-        assert said[-1] == "Deployed v3\n", said
+        assert said[-1] == "Deployed v4\n", said
     finally:
         serving.terminate()
         serving.wait(30)

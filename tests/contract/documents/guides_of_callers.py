@@ -57,6 +57,7 @@ def _conversations(reader: Reader) -> None:
     sessions = reader.get("/v1/sessions")
     assert [one["message_count"] for one in sessions if one["metadata"] == {"order": 7}] == [1, 2, 1]
     assert {one["name"] for one in reader.get("/v1/secrets")} == {"END_USER_KEY"}
+    assert {"website", "website 2"} <= {one["name"] for one in reader.get("/v1/api-keys")}
 
 
 def _ci(reader: Reader) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import datetime
 
 from tests.integration.deployments.conftest import make_project, project
 from tests.integration.steps.conftest import Functions, functions, idle
@@ -61,6 +62,9 @@ async def test_sleep_releases_the_worker_and_replays(functions: Functions) -> No
     assert states == {"before": "finished", "sleep": "waiting"}
     job = await functions.until(job_id)
     assert (job["status"], job["result"], job["attempt"]) == ("succeeded", "done", 2)
+    [_, again] = await functions.events(job_id, "started")
+    late = datetime.fromisoformat(again["ts"]) - datetime.fromisoformat(waiting["payload"]["until"])
+    assert late.total_seconds() < 1, "the job continued with a later sweep only"
     assert functions.drive("log.txt").read_text().split() == ["before", "finally", "after"]
     (slept,) = [step for step in await functions.steps(job_id) if step["kind"] == "sleep"]
     assert slept["status"] == "finished"

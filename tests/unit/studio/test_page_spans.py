@@ -120,6 +120,25 @@ HISTORIES: Final[dict[str, list[tuple[str, dict[str, Any]]]]] = {
     "one that still runs": [("queued", {"skill": "triage"}), STARTED, reply(1, 30), call("lookup", "a", 1)],
 }
 
+IN_BRANCHES: Final = [
+    ("queued", {"skill": "triage"}),
+    STARTED,
+    ("function_start", {"name": "run", "module": "main", "func": "run"}),
+    durable("step_started", "ask", 1, branch="1.0"),
+    durable("step_started", "draw", 1, branch="1.1"),
+    ("subagent_start", {"label": "x", "job_id": "j", "skill": "x", "depth": 1, "durable_step": "1.0:1"}),
+    ("log", {"stream": "log", "text": "drawing", "durable_step": "1.1:1"}),
+    ("web", {"verb": "search", "count": 1, "billed_micros": 40, "durable_step": "1.1:1"}),
+    (
+        "subagent_end",
+        {"job_id": "j", "skill": "x", "status": "succeeded", "used_micros": 9, "duration_ms": 9.0},
+    ),
+    durable("step_finished", "draw", 1, branch="1.1", status="finished", duration_ms=90.0),
+    ("log", {"stream": "stdout", "text": "asking"}),
+    durable("step_finished", "ask", 1, branch="1.0", status="finished", duration_ms=90.0),
+    ("succeeded", {}),
+]
+
 
 def events_of(history: list[tuple[str, dict[str, Any]]]) -> list[EventRead]:
     return [
@@ -202,3 +221,19 @@ def test_replayed_steps_have_no_cost() -> None:
         if span["kind"] == "ghost"
     ]
     assert (ghost["name"], ghost["cost"], ghost["state"]) == ("Steps 1–2", 0, "replayed")
+
+
+def test_steps_in_branches_have_their_own_costs_and_logs() -> None:
+    events = events_of(IN_BRANCHES)
+    steps = {
+        one.name: one.attributes for one in spans.fold(JOB, "triage", events) if one.kind == "durable_step"
+    }
+    assert {name: (one["billed_micros"], one["log_events"]) for name, one in steps.items()} == {
+        "ask": (9, 1),
+        "draw": (40, 1),
+    }
+    shown = {one["name"]: one for one in in_the_browser(events) if one["kind"] == "durable_step"}
+    assert {name: (one["cost"], one["logs"]) for name, one in shown.items()} == {
+        "ask": (9, [11]),
+        "draw": (40, [7]),
+    }

@@ -20,6 +20,8 @@ class LogEvent(Event):
     """`debug`, `info`, `warning` or `error`."""
     fields: dict[str, Any] | Omitted = OMITTED
     """Additional fields that the skill passed to `puras.log`."""
+    durable_step: str | Omitted = OMITTED
+    """The durable step that has called `puras.log`: `BRANCH:POSITION`."""
 
 
 @event_type

@@ -22,6 +22,8 @@ class SubagentStartEvent(Event):
     """The depth of the call."""
     tool_use_id: str | Omitted = OMITTED
     """ID of the call of a tool, if an agent called it."""
+    durable_step: str | Omitted = OMITTED
+    """The durable step of a function that made the call: `BRANCH:POSITION`."""
 
 
 @event_type
@@ -70,6 +72,8 @@ class MediaEvent(Event):
     """All files, each with `drive_path` and `kind`."""
     duration_ms: float
     """Duration of the generation."""
+    durable_step: str | Omitted = OMITTED
+    """The durable step of a function that made the call: `BRANCH:POSITION`."""
 
 
 @event_type
@@ -83,6 +87,8 @@ class WebEvent(Event):
     """Number of results."""
     billed_micros: int
     """The price, in millionths of a dollar."""
+    durable_step: str | Omitted = OMITTED
+    """The durable step of a function that made the call: `BRANCH:POSITION`."""
 
 
 @event_type

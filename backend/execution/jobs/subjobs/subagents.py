@@ -238,6 +238,7 @@ async def _insert(
         skill=callee.skill.name,
         depth=depth,
         tool_use_id=call_details.get("tool_use_id", OMITTED),
+        durable_step=principal.facts.get("durable_step") or OMITTED,
     )
     values = {
         "id": child_id,

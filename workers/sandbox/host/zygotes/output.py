@@ -8,7 +8,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from backend.execution.events.types import DriveDeletedEvent, LogEvent, ProgressEvent
+from backend.execution.events.types import OMITTED, DriveDeletedEvent, LogEvent, ProgressEvent
+from backend.identity.auth.credentials import step_place
 from workers.types import Recorder
 
 MAX_STORED_BYTES: Final = 1 << 20  # of one job: a loop that prints must not fill the database
@@ -173,7 +174,13 @@ def _kit_event(line: bytes) -> LogEvent | ProgressEvent | DriveDeletedEvent | No
     if body.get("type") == "log":
         level = body.get("level")
         level = level if level in _LEVELS else "info"
-        return LogEvent(stream="log", text=text, level=level, fields=_fields(body.get("fields")))
+        return LogEvent(
+            stream="log",
+            text=text,
+            level=level,
+            fields=_fields(body.get("fields")),
+            durable_step=step_place(body.get("durable_step")) or OMITTED,
+        )
     return None
 
 
