@@ -20,6 +20,7 @@ from backend.docs_site.api import router as documents
 from backend.evals.api import router as evals
 from backend.evals.insights.api import router as findings
 from backend.execution.approvals.api import router as approvals
+from backend.execution.flows.steps_api import router as steps
 from backend.execution.jobs.activity_api import router as activity
 from backend.execution.jobs.api import router as jobs
 from backend.execution.jobs.events_api import router as events
@@ -28,7 +29,6 @@ from backend.execution.jobs.subjobs.api import router as subagents
 from backend.execution.schedules.api import router as schedules
 from backend.execution.sessions.api import router as conversations
 from backend.execution.waits.api import router as project_events
-from backend.execution.waits.steps_api import router as steps
 from backend.identity.api_keys.api import router as api_keys
 from backend.identity.auth.api import router as auth
 from backend.identity.auth.permissions import AuthorizedRoute

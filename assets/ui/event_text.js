@@ -13,7 +13,7 @@ const TEXTS = {
   step_started: (p) => ["Step started", some(p.name, p.kind === "step" ? "" : p.kind, p.branch && `branch ${p.branch}`), "sandbox"],
   step_finished: (p) => [p.status === "failed" ? "Step failed" : "Step finished", some(p.name, p.tries && `${p.tries} tries`, p.error), p.status === "failed" ? "fail" : "sandbox"],
   resumed: (p) => ["Resumed", some(p.from_step && `from step ${p.from_step}`), "run"],
-  forked: (p) => ["Forked", some(p.from_job_id && `from job ${shortId(p.from_job_id)}`, `after step ${p.from_step}`, p.edits && `${p.edits.length} edited`, p.model, p.version && `v${p.version}`), "run"],
+  forked: (p) => ["Forked", some(p.from_job_id && `from job ${shortId(p.from_job_id)}`, p.first_step ? `runs from step ${p.first_step}` : `after step ${p.from_step}`, p.edits && `${p.edits.length} edited`, p.model, p.version && `v${p.version}`), "run"],
   continued: (p) => ["Continued", some(p.from_job_id && `from job ${shortId(p.from_job_id)}`), "run"],
   subagent_start: (p) => ["Subjob started", some(p.label ?? p.skill), "tool"],
   subagent_end: (p) => [p.status === "succeeded" ? "Subjob ended" : "Subjob failed", some(p.skill, p.status), p.status === "succeeded" ? "tool" : "fail"],

@@ -297,6 +297,17 @@ class Timeline(rx.Component):
     is_over: rx.Var[bool]
 
 
+class FlowSteps(rx.Component):
+    """The steps of the job of a flow; `src` is `project/job`."""
+
+    library = "$/public/ui/flow/steps.jsx"
+    tag = "FlowSteps"
+    src: rx.Var[str]
+    csrf: rx.Var[str]
+    can_fork: rx.Var[bool]
+    is_over: rx.Var[bool]
+
+
 class Waterfall(rx.Component):
     """A tree of spans on a time axis; `now` is the end of spans that are still open, in milliseconds."""
 

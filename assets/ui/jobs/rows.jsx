@@ -31,7 +31,7 @@ function Row({ job, skill, project, isPicking, isPicked, onToggle }) {
       <td title={skill}>{skill}</td>
       <td><span className="tag">{version}</span></td>
       <td className="t2" title={job.source}>{job.source}</td>
-      <td className="num t2"><Elapsed start={job.started_at ?? ""} end={job.finished_at ?? (job.status === "running" ? "" : job.started_at ?? "")} /></td>
+      <td className="num t2"><Elapsed start={job.started_at ?? ""} end={job.finished_at ?? ""} /></td>
       <td className="num" title={job.finished_at ? usd(job.cost_micros) : undefined}>{job.finished_at ? usd(job.cost_micros) : ""}</td>
       <td className="num t3"><Ago moment={job.created_at} /></td>
     </tr>

@@ -91,11 +91,11 @@ async def start_child(
         api_key_id=caller.api_key_id,
         caller=budgets.Caller(caller.skillpack_id, caller.skill_name),
     )
-    child_id = uuid5(caller.id, f"{step.id}/{start.item}/{start.tries}")
+    new_id = child_id(caller.id, step.id, start.item, start.tries)
     approval = await approvals.approval_of(
         session, principal, caller, callee, version=step.version, step=0, tool_use_id=""
     )
-    values = _values(prices, principal, caller, callee, start, child_id=child_id, lane=lane, depth=depth)
+    values = _values(prices, principal, caller, callee, start, child_id=new_id, lane=lane, depth=depth)
     more = {"inputs": json.dumps(checked.value), "approval": approval, "share": share}
     row = await transitions.submit_step(session, {**values, **more})
     if row is None:
@@ -108,7 +108,12 @@ async def start_child(
         notifications.note(session, notifications.EventNotification(caller.id, row.event_seq))
         transactional.note(session, JOBS_SUBMITTED.labels(lane))
         transactional.note(session, EVENTS_APPENDED, 2)
-    return child_id
+    return new_id
+
+
+def child_id(job_id: UUID, step: str, item: int, tries: int) -> UUID:
+    """Return the ID of a job of a step: each number of tries has one, so that it is started once."""
+    return uuid5(job_id, f"{step}/{item}/{tries}")
 
 
 def _values(

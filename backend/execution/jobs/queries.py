@@ -132,6 +132,7 @@ def view(values: dict[str, Any], *, to_job: bool = False) -> JobRead:
         values |= _OF_PUBLISHER
         if values["parent_job_id"] is not None:
             values |= _HIDDEN
+    values["started_at"] = values.pop("first_started_at") or values["started_at"]
     bill = values.pop("bill")
     subjobs = {name: values.pop(f"called_{name}") for name in _WITH_SUBJOBS}
     totals = {name: values[name] + amount for name, amount in subjobs.items()}
@@ -244,7 +245,7 @@ _WITH_SUBJOBS = ("cost_micros", "used_micros", "forgiven_micros")
 STORED: Final = (
     *(name for name in JobRead.model_fields if name not in _COMPUTED),
     *(f"called_{name}" for name in _WITH_SUBJOBS),
-    *("bill", "metadata", "publisher_id"),
+    *("bill", "metadata", "publisher_id", "first_started_at"),
 )
 """Columns of the table that the API shows, or from which it computes what it shows."""
 _COLUMNS: tuple[Any, ...] = (
@@ -271,7 +272,8 @@ def _conditions(filters: JobFilter) -> list[Any]:
     if filters.min_cost_micros is not None:
         conditions.append(col(Job.cost_micros) + col(Job.called_cost_micros) >= filters.min_cost_micros)
     if filters.min_seconds is not None:
-        duration = func.coalesce(col(Job.finished_at), func.now()) - col(Job.started_at)
+        started_at = func.coalesce(col(Job.first_started_at), col(Job.started_at))
+        duration = func.coalesce(col(Job.finished_at), func.now()) - started_at
         conditions.append(duration >= timedelta(seconds=filters.min_seconds))
     if filters.text:
         conditions.append(_matches(filters.text))

@@ -169,6 +169,7 @@ class JobRead(Answer):
     """The user or the API key that submitted the job."""
     created_at: datetime
     started_at: datetime | None
+    """When the first attempt started. The time until `finished_at` includes pauses, such as waits for approvals."""
     finished_at: datetime | None
 
     @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]

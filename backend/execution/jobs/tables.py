@@ -235,6 +235,8 @@ class Job(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     started_at: datetime | None = Field(default=None, sa_type=Timestamp)
     """When the running attempt started."""
+    first_started_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    """When the first attempt started; None also for jobs of earlier releases."""
     finished_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
     @classmethod

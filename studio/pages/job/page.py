@@ -10,6 +10,7 @@ from studio.components.elements import note, short_id
 from studio.components.live import (
     EventList,
     EventsLoaded,
+    FlowSteps,
     Json,
     LiveProgress,
     Logs,
@@ -86,6 +87,16 @@ def _tab() -> rx.Component:
                 csrf=Shell.csrf,
                 is_over=JobPage.facts.is_over,
                 can_fork=Shell.can_write & JobPage.facts.is_agentic,
+                key=JobPage.stream,
+            ),
+        ),
+        (
+            "steps",
+            FlowSteps.create(
+                src=JobPage.stream,
+                csrf=Shell.csrf,
+                is_over=JobPage.facts.is_over,
+                can_fork=Shell.can_write,
                 key=JobPage.stream,
             ),
         ),

@@ -41,6 +41,8 @@ _MEASURED = ("memory_mb", "timeout_s")
 _TRACED = ("exception", "bad_entrypoint", "bad_result")
 """Error codes of failures with a traceback of the skill's own code."""
 _TABS_OF_FUNCTIONS = [tab for tab in TABS if tab is not _TRANSCRIPT]
+_TABS_OF_FLOWS = [{"id": "steps", "label": "Steps"}, *_TABS_OF_FUNCTIONS]
+_TABS = {"agentic": TABS, "flow": _TABS_OF_FLOWS}
 
 
 class JobPage(rx.State):
@@ -162,7 +164,8 @@ class JobPage(rx.State):
         self.has_traceback = job.status == "failed" and job.error_code in _TRACED
         pack = f"skillpack={self.skillpack}&" if self.skillpack else ""
         self.notebook = f"/p/{self.project}/notebook?{pack}job={job.id}"
-        self.tabs = TABS if job.type == "agentic" else _TABS_OF_FUNCTIONS
+        has_steps = job.type == "agentic" or row.publisher_id is None  # those of a listing are the publisher's
+        self.tabs = _TABS.get(job.type, _TABS_OF_FUNCTIONS) if has_steps else _TABS_OF_FUNCTIONS
         self.receipt = receipt_facts(await ledger.receipt(act.session, act.principal, job_id))
         self.inputs, self.input_schema = job.inputs, written.inputs
         self.result, self.output_schema = {"value": job.result}, written.outputs
@@ -186,7 +189,7 @@ class JobPage(rx.State):
         self.play = f"/p/{self.project}/play/{job.skill_name}?{pack}from={job.id}"
 
     def _first_tab(self) -> str:
-        return "result" if self.facts.status == "succeeded" else TABS[0]["id"]
+        return "result" if self.facts.status == "succeeded" else self.tabs[0]["id"]
 
 
 def _narrower(declared: dict[str, float], requested: dict[str, Any]) -> dict[str, float]:

@@ -72,7 +72,9 @@ class ForkedEvent(Event):
     from_job_id: str
     """ID of the other job."""
     from_step: int
-    """The step after which the jobs differ."""
+    """The step after which the jobs differ. Of a flow: the number of copied results."""
+    first_step: str | Omitted = OMITTED
+    """Of a flow: ID of the first step that runs again."""
     inputs: bool | Omitted = OMITTED
     """True: the inputs were replaced."""
     model: str | Omitted = OMITTED

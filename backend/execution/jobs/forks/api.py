@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.config import Settings
 from backend.execution.jobs import queries
 from backend.execution.jobs.forks import service, steps
-from backend.execution.jobs.forks.service import ContinuationCreate, ForkCreate
+from backend.execution.jobs.forks.schemas import ContinuationCreate, ForkCreate
 from backend.execution.jobs.forks.steps import StepRead
 from backend.execution.jobs.schemas import JobRead
 from backend.identity.auth import permissions
@@ -51,7 +51,8 @@ async def fork_job(
 ) -> Response:
     """Create a job that continues the run of an agent after one of its steps, with the changes that you request.
 
-    A fork of a function starts with the stored results of its first durable steps.
+    A fork of a function starts with the stored results of its first durable steps. A fork of a flow starts with the
+    stored results of the steps before the named one, which cost nothing and start no jobs.
     """
     create = partial(service.fork, session, principal, job_id, body)
     return await idempotent.run(

@@ -16,10 +16,13 @@ from backend.execution.journal.service import OPENING_STEP, Entry
 _SIGNED: Final = frozenset({"thinking", "redacted_thinking"})
 _NO_TOKENS: Final = {"input": 0, "output": 0, "cache_write": 0, "cache_read": 0}
 _EditText = Annotated[Text, Field(max_length=200_000)]
+StepNumber = Annotated[int, Field(ge=0, le=10_000)]
+StepId = Annotated[Text, Field(min_length=1, max_length=64)]
 
 
 class Edit(Schema):
-    """One change: of a call (`tool_use_id` with `content`, `input` or both), or of text (`step` with `text`)."""
+    """One change: of a call (`tool_use_id` with `content`, `input` or both), of text (`step` with `text`), or of the
+    result of a step of a flow (`step` with `result`)."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -31,24 +34,40 @@ class Edit(Schema):
     """False: the agent receives the content as an error."""
     input: dict[str, Any] | None = None
     """New arguments of the call. A call of the last step is made again with them, unless `content` has its result."""
-    step: int | None = Field(default=None, ge=0, le=10_000)
-    """Number of the reply whose text changes; 0: the first message."""
+    step: StepNumber | StepId | None = None
+    """Number of the reply whose text changes; 0: the first message. Of a flow: ID of the step whose result changes."""
     block: int | None = Field(default=None, ge=0, le=1_000)
     """Index of the block, from 0, if the message has several texts."""
     text: _EditText | None = Field(default=None, min_length=1)
     """The new text."""
+    result: Any = None
+    """The result that later steps of a flow read instead of the stored one."""
 
     @model_validator(mode="after")
     def _is_one_change(self) -> Self:
+        if self.is_of_flow:
+            others = {"tool_use_id", "content", "ok", "input", "block", "text"} & self.model_fields_set
+            if others or "result" not in self.model_fields_set:
+                raise ValueError("an edit of a step of a flow is {step, result}, where 'step' is the ID of the step")
+            return self
         is_of_call = self.tool_use_id is not None and not (self.content is None and self.input is None)
         is_of_text = self.step is not None and self.text is not None
         other_fields = (self.step, self.block, self.text) if is_of_call else (self.content, self.input)
-        if is_of_call == is_of_text or any(value is not None for value in other_fields):
+        if (
+            is_of_call == is_of_text
+            or any(value is not None for value in other_fields)
+            or "result" in self.model_fields_set
+        ):
             raise ValueError(
                 "an edit is {tool_use_id, content}, {tool_use_id, input}, both combined, or {step, text}, "
-                "with a 'block' if the step has several texts"
+                "with a 'block' if the step has several texts; for a step of a flow, it is {step, result} with its ID"
             )
         return self
+
+    @property
+    def is_of_flow(self) -> bool:
+        """Return whether the edit changes a step of a flow."""
+        return isinstance(self.step, str)
 
     @property
     def target(self) -> tuple[Any, ...]:

@@ -12,24 +12,22 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.core.attribute_docstrings import Schema
 from backend.core.errors import Conflict, Invalid, Problem, field
-from backend.core.schemas import Text
 from backend.execution.events.append import NewEvent, append_to_queued
 from backend.execution.events.types import OMITTED, ContinuedEvent, ForkedEvent
 from backend.execution.jobs.errors import PromptNotOnKey
 from backend.execution.jobs.forks.edits import (
-    Edit,
     Edited,
     apply_edits,
     block_types,
     without_signatures,
     without_token_counts,
 )
+from backend.execution.jobs.forks.flow import fork_flow
 from backend.execution.jobs.forks.replay import replay_spec
+from backend.execution.jobs.forks.schemas import ContinuationCreate, ForkCreate
 from backend.execution.jobs.queries import get_row
 from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.submit import JobSpec, submit
@@ -61,33 +59,6 @@ class NotResumable(Conflict):
     why: str = field(in_body=False)
 
 
-class ForkCreate(Schema):
-    """Body of `POST /v1/jobs/{id}/fork`."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    step: int = Field(ge=0, le=10_000)
-    """The last step to copy, with the results of its calls; 0: the first message only. Of a function, the number of
-    durable steps to copy, in the order of their ends."""
-    edits: list[Edit] = Field(default_factory=list, max_length=200)
-    """Changes to the copied steps."""
-    inputs: dict[str, Any] | None = None
-    """New inputs, valid for the skill's `input_schema`. The first message is generated again from them."""
-    model: Text | None = Field(default=None, min_length=1, max_length=200)
-    """The model that continues the run. Default: the model of the run."""
-    version: int | None = Field(default=None, ge=1, le=2**31 - 1)
-    """The version of the skill that continues, with its own prompt and tools. Default: the deployment of the run."""
-
-
-class ContinuationCreate(Schema):
-    """Body of `POST /v1/jobs/{id}/continue`."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    inputs: dict[str, Any] = Field(default_factory=dict)
-    """Inputs to continue with, valid for the skill's `input_schema`."""
-
-
 async def fork(
     session: AsyncSession,
     principal: Principal,
@@ -102,7 +73,7 @@ async def fork(
     Raises:
         PromptNotOnKey: The key may run named skills only, and edits would replace their prompts.
         JobNotFound: The principal can see no such job.
-        NotResumable: The job is not an agent's, or has not started.
+        NotResumable: The job is the kernel of a notebook, or the agent has not started.
         Missing: The skill has no such version.
         Invalid: The step does not exist, an edit is not possible, or the inputs or the model are not valid.
     """
@@ -110,10 +81,16 @@ async def fork(
         raise PromptNotOnKey(
             principal.skill_allowlist
         )  # edited text can make the agent do something else than the skill
-    if (await get_row(session, principal, job_id)).type == "deterministic":
-        return await fork_function(session, principal, job_id, body, prices=prices, max_queued=max_queued)
+    job = await get_row(session, principal, job_id)
+    if job.type == "flow":
+        return await fork_flow(session, principal, job, body, prices=prices, max_queued=max_queued)
+    step = _number_of_step(body)
+    if job.type == "deterministic":
+        return await fork_function(
+            session, principal, job, body, count=step, prices=prices, max_queued=max_queued
+        )
     _, entries = await _started_run(session, principal, job_id)
-    copied = _copied_entries(entries, body)
+    copied = _copied_entries(entries, body, step)
     spec = await replay_spec(session, principal, job_id, version=body.version, prices=prices)
     overrides = {"inputs": body.inputs, "model": body.model}
     overrides = {name: value for name, value in overrides.items() if value is not None}
@@ -126,7 +103,7 @@ async def fork(
         )
     forked = ForkedEvent(
         from_job_id=str(job_id),
-        from_step=body.step,
+        from_step=step,
         inputs=body.inputs is not None or OMITTED,
         model=body.model or OMITTED,
         version=body.version or OMITTED,
@@ -139,9 +116,10 @@ async def fork(
 async def fork_function(
     session: AsyncSession,
     principal: Principal,
-    job_id: UUID,
+    job: Job,
     body: ForkCreate,
     *,
+    count: int,
     prices: PriceList,
     max_queued: int,
 ) -> UUID:
@@ -151,29 +129,28 @@ async def fork_function(
         ContentOwnedByPublisher: The function is that of a listing.
         Invalid: There are not that many steps, or the request contains changes that functions do not have.
     """
-    job = await get_row(session, principal, job_id)
     if job.publisher_id is not None:
-        raise ContentOwnedByPublisher(job_id, job.listing)
+        raise ContentOwnedByPublisher(job.id, job.listing)
     for name, value in (("edits", body.edits), ("model", body.model)):
         if value:
             raise Invalid(
                 f"A function has no conversation, so {name!r} cannot be changed.",
                 [Problem(name, "Leave it out. Change the inputs or the version instead.")],
             )
-    stored = await durable_steps.count(session, job_id)
-    if body.step > stored:
+    stored = await durable_steps.count(session, job.id)
+    if count > stored:
         raise Invalid(
-            f"The job has {stored} durable steps with a stored outcome, so {body.step} cannot be copied.",
+            f"The job has {stored} durable steps with a stored outcome, so {count} cannot be copied.",
             [Problem("step", f"Name a number from 0 to {stored}.")],
         )
-    spec = await replay_spec(session, principal, job_id, version=body.version, prices=prices)
+    spec = await replay_spec(session, principal, job.id, version=body.version, prices=prices)
     overrides = {} if body.inputs is None else {"inputs": body.inputs}
     request = spec.request.model_copy(update={**overrides, "source": "fork"})
     submitted = await submit(session, principal, replace(spec, request=request, max_queued=max_queued))
-    await durable_steps.copy(session, submitted.job_id, from_job_id=job_id, count=body.step)
+    await durable_steps.copy(session, submitted.job_id, from_job_id=job.id, count=count)
     forked = ForkedEvent(
-        from_job_id=str(job_id),
-        from_step=body.step,
+        from_job_id=str(job.id),
+        from_step=count,
         inputs=body.inputs is not None or OMITTED,
         version=body.version or OMITTED,
     )
@@ -249,16 +226,34 @@ def _without_elapsed(entry: Entry) -> Entry:
     return replace(entry, content={**entry.content, "elapsed_s": 0.0}) if entry.kind == "reply" else entry
 
 
-def _copied_entries(entries: Sequence[Entry], body: ForkCreate) -> Edited:
+def _number_of_step(body: ForkCreate) -> int:
+    """Return the step of an agent or a function after which the fork continues.
+
+    Raises:
+        Invalid: The request has no number, or fields that only forks of flows have.
+    """
+    if not isinstance(body.step, int):
+        advice = "Send a number: that of the last step to copy, or 0. Only steps of flows have IDs."
+        raise Invalid("The fork of an agent or a function needs the number of a step.", [Problem("step", advice)])
+    if body.keep_elements or any(edit.is_of_flow for edit in body.edits):
+        name = "keep_elements" if body.keep_elements else "edits"
+        raise Invalid(
+            "Only a flow has steps with results of their own and elements.",
+            [Problem(name, "Leave it out, or fork the job of a flow.")],
+        )
+    return body.step
+
+
+def _copied_entries(entries: Sequence[Entry], body: ForkCreate, step: int) -> Edited:
     """Return the entries of the journal that the new job starts with.
 
     Raises:
         Invalid: The step does not exist, or an edit is not possible.
     """
     last = max(entry.step for entry in entries)
-    if body.step > last:
+    if step > last:
         raise Invalid(
-            f"The job has {last} steps; step {body.step} does not exist.",
+            f"The job has {last} steps; step {step} does not exist.",
             [Problem("step", f"Name one from 0 to {last}.")],
         )
     if body.inputs is not None and any(edit.step == OPENING_STEP for edit in body.edits):
@@ -268,7 +263,7 @@ def _copied_entries(entries: Sequence[Entry], body: ForkCreate) -> Edited:
             [Problem("inputs", "Send either the inputs or the edit.")],
         )
     copied = apply_edits(
-        [_without_elapsed(entry) for entry in entries if entry.step <= body.step], body.edits
+        [_without_elapsed(entry) for entry in entries if entry.step <= step], body.edits
     )
     if body.model is not None:
         _check_sight(copied.entries, body.model)

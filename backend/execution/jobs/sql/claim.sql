@@ -56,7 +56,7 @@ picked as (
 ), started as (
   update jobs j
   set status = 'running', attempt = j.attempt + 1, worker_id = :worker_id, started_at = clock_timestamp(),
-      event_seq = j.event_seq + 1
+      first_started_at = coalesce(j.first_started_at, clock_timestamp()), event_seq = j.event_seq + 1
   from taken t where j.id = t.job_id and j.status = 'queued'
   returning {attempt_columns}, t.stamp, t.due_at
 ), event as (
@@ -113,7 +113,7 @@ with parent as (
 ), started as (
   update jobs j
   set status = 'running', attempt = j.attempt + 1, worker_id = :worker_id, started_at = clock_timestamp(),
-      event_seq = j.event_seq + 1, reserved_micros = child.amount
+      first_started_at = coalesce(j.first_started_at, clock_timestamp()), event_seq = j.event_seq + 1, reserved_micros = child.amount
   from child where j.id = child.id and (select count(*) from lent) >= 0
   returning j.*
 ), event as (

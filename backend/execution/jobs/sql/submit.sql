@@ -26,10 +26,10 @@ with candidate as (
   where a.project_id = w.project_id and w.balance_micros > 0 and (w.has_room or w.parked < w.max_waiting)
   returning {stamp_of_admitted}, case when w.has_room then w.worker_id end as worker_id
 ), job as (
-  insert into jobs ({job_columns}, status, attempt, worker_id, started_at, event_seq)
+  insert into jobs ({job_columns}, status, attempt, worker_id, started_at, first_started_at, event_seq)
   select {job_values}, case when worker_id is null then 'queued' else 'running' end,
          cast(worker_id is not null as int), worker_id, case when worker_id is not null then clock_timestamp() end,
-         1 + cast(worker_id is not null as int)
+         case when worker_id is not null then clock_timestamp() end, 1 + cast(worker_id is not null as int)
   from taken
   returning {attempt_columns}, lane, priority, status, worker_id
 ), queue_entry as (

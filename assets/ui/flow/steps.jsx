@@ -1,0 +1,151 @@
+import { useCallback, useEffect, useRef, useState } from "react";
+import { Link } from "react-router";
+import { callApi, list } from "../api";
+import { duration, shortId, usd } from "../format";
+import { Line, useEvents, useNow } from "../stream";
+import { Json } from "../value";
+import { RunFromHere } from "./run_from_here";
+
+const PAGE = 50, MAX_STEPS = 200, PAUSE_MS = 1_500; // while a flow runs, its steps are loaded at most this often
+const WORDS = { pending: "Not started", running: "Running", waiting: "Waiting", succeeded: "Succeeded", failed: "Failed", skipped: "Skipped", cancelled: "Canceled" };
+const SHAPES = { pending: "queued", skipped: "cancelled" }; // the shape of another status
+const HAS_RESULT = new Set(["skill", "prompt", "python", "approval", "wait"]);
+
+/** The steps of a flow, updated live. Elements of a step are loaded page by page when it is opened. */
+export function FlowSteps({ src, csrf, isOver, canFork }) {
+  const [project, job] = src.split("/"), [events, state] = useEvents(src), { steps, failure } = useSteps(project, job, events.length, isOver);
+  const now = useNow(!isOver, 1_000), [open, setOpen] = useState(null);
+  if (failure) return <div className="note" data-s="fail" role="alert">{failure}</div>;
+  if (!steps) return <p className="skeleton">Loading steps…</p>;
+  const depths = depthsOf(steps);
+  return (
+    <div className="scroll grow pad" tabIndex={0} role="region" aria-label="Steps">
+      <Line state={state} />
+      <ul className="runs flow-steps" aria-label="Steps of the flow">
+        {steps.map((step) => (
+          <Step key={step.name} step={step} depth={depths.get(step.name)} now={now} isOpen={open === step.name} onToggle={() => setOpen(open === step.name ? null : step.name)} project={project} job={job} version={events.length}>
+            {canFork && <RunFromHere step={step} steps={steps} project={project} csrf={csrf} job={job} />}
+          </Step>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+/** The steps of a job, which are loaded again after new events; the last time when the job has ended. */
+function useSteps(project, job, version, isOver) {
+  const [found, setFound] = useState({ steps: null, failure: "" }), last = useRef(-PAUSE_MS);
+  useEffect(() => {
+    let isGone = false;
+    const read = () => {
+      last.current = performance.now();
+      callApi("GET", `/v1/jobs/${job}/steps?limit=${MAX_STEPS}`, { project }).then((steps) => isGone || setFound({ steps, failure: "" }), (error) => isGone || setFound((before) => ({ ...before, failure: before.steps ? "" : error.detail })));
+    };
+    const timer = setTimeout(read, isOver ? 0 : Math.max(0, last.current + PAUSE_MS - performance.now()));
+    return () => { isGone = true; clearTimeout(timer); };
+  }, [project, job, version, isOver]);
+  return found;
+}
+
+/** How many steps contain each step. */
+function depthsOf(steps) {
+  const depths = new Map();
+  for (const { name, parent } of steps) depths.set(name, parent ? (depths.get(parent) ?? 0) + 1 : 0);
+  return depths;
+}
+
+function Step({ step, depth, now, isOpen, onToggle, project, job, version, children }) {
+  return (
+    <li style={{ "--depth": depth }} data-step={step.name}>
+      <button type="button" className="row wrap" aria-expanded={isOpen} onClick={onToggle}>
+        <span className="t3" aria-hidden="true">{isOpen ? "▾" : "▸"}</span>
+        <Status status={step.status} />
+        <span className="strong break">{step.title ?? step.name}</span>
+        <span className="t3">{step.kind}</span>
+        {step.is_copied && <span className="tag">copied</span>}
+        {step.is_edited && <span className="tag" data-s="wait">edited</span>}
+        {step.elements && <span className="t2">{countsOf(step.elements)}</span>}
+        <span className="grow" />
+        <span className="num t2">{took(step, now)}</span>
+        <span className="num">{step.cost_micros ? usd(step.cost_micros) : ""}</span>
+      </button>
+      {step.error && <p className="fail-text break flow-error">{step.error}</p>}
+      {isOpen && (
+        <div className="opened">
+          <div className="row wrap">
+            <span className="mono t2">{step.name}</span>
+            {step.child_job_id && <Link to={`/p/${project}/jobs/${step.child_job_id}`}>Open job {shortId(step.child_job_id)}</Link>}
+            {step.tries > 1 && <span className="t3">{step.tries} tries</span>}
+            <span className="grow" />
+            {children}
+          </div>
+          {step.elements && <Elements step={step} project={project} job={job} version={version} />}
+          {!step.elements && step.status === "succeeded" && HAS_RESULT.has(step.kind) && <Result step={step} />}
+        </div>
+      )}
+    </li>
+  );
+}
+
+function Status({ status }) {
+  return <span className="st" data-s={SHAPES[status] ?? status}><b><i />{WORDS[status]}</b></span>;
+}
+
+function Result({ step }) {
+  return step.has_long_result ? <p className="t2">The result is too large to show here. Open the job of the step to see it.</p> : <Json value={step.result} />;
+}
+
+const countsOf = ({ total, ...counts }) => [total == null ? "" : `${total.toLocaleString("en")} elements`, ...Object.entries(counts).filter(([, count]) => count).map(([status, count]) => `${count.toLocaleString("en")} ${WORDS[status].toLowerCase()}`)].filter(Boolean).join(", ");
+
+/** The duration of a step, up to now while it runs. A copied step has the one of the original. */
+function took({ status, started_at: start, finished_at: end }, now) {
+  if (!start || status === "skipped" || status === "pending") return "";
+  if (!end && status !== "running" && status !== "waiting") return "";
+  return duration((end ? Date.parse(end) : now) - Date.parse(start));
+}
+
+/** The elements of a step, failed ones first: pages of them with one status, or of all. */
+function Elements({ step, project, job, version }) {
+  const { elements } = step, [filter, setFilter] = useState(elements.failed ? "failed" : ""), [rows, setRows] = useState(null), [next, setNext] = useState(null), [failure, setFailure] = useState("");
+  const path = `/v1/jobs/${job}/steps?step=${encodeURIComponent(step.name)}&limit=${PAGE}${filter && `&status=${filter}`}`;
+  const read = useCallback((from, merge) => list(from, { project }).then((page) => { setRows((before) => merge(before ?? [], page.rows)); setNext((before) => (from === path || before === from ? page.next : before)); setFailure(""); }, (error) => setFailure(error.detail)), [project, path]);
+  useEffect(() => { setRows(null); setNext(null); read(path, (_, fresh) => fresh); }, [path]);
+  const isLive = elements.running > 0;
+  useEffect(() => {
+    if (!isLive) return undefined;
+    const timer = setTimeout(() => list(path, { project }).then(({ rows: fresh }) => setRows((before) => merged(before ?? [], fresh)), () => {}), PAUSE_MS); // the first page only
+    return () => clearTimeout(timer);
+  }, [version, isLive]);
+  const filters = [["", "All"], ...["failed", "running", "succeeded", "cancelled"].filter((status) => elements[status]).map((status) => [status, `${WORDS[status]} (${elements[status].toLocaleString("en")})`])];
+  return (
+    <div className="col" style={{ gap: 8 }}>
+      <div className="seg" role="group" aria-label="Filter elements">{filters.map(([id, label]) => <button key={id} type="button" aria-pressed={filter === id} onClick={() => setFilter(id)}>{label}</button>)}</div>
+      {failure && <div className="note" data-s="fail" role="alert">{failure}</div>}
+      {!rows && !failure && <p className="skeleton">Loading elements…</p>}
+      {rows?.length === 0 && <p className="t2">{step.is_copied || step.is_edited ? "The elements were not copied. The original job has them." : "No elements."}</p>}
+      {rows?.length > 0 && <ul className="flow-elements" aria-label={`Elements of ${step.name}`}>{rows.map((one) => <Element key={one.item} element={one} project={project} />)}</ul>}
+      {next && <button type="button" className="btn" style={{ alignSelf: "flex-start" }} onClick={() => read(next, (before, fresh) => [...before, ...fresh])}>Show more</button>}
+    </div>
+  );
+}
+
+/** The rows, with the fresh ones instead of those that they replace. */
+function merged(rows, fresh) {
+  const known = new Map(rows.map((row) => [row.item, row]));
+  for (const row of fresh) known.set(row.item, row);
+  return [...known.values()].toSorted((one, other) => one.item - other.item);
+}
+
+function Element({ element, project }) {
+  return (
+    <li className="row wrap">
+      <span className="num t3">{element.item}</span>
+      <Status status={element.status} />
+      {element.child_job_id && <Link className="mono" to={`/p/${project}/jobs/${element.child_job_id}`}>{shortId(element.child_job_id)}</Link>}
+      {element.is_copied && <span className="tag">copied</span>}
+      <span className="t2 cut grow">{element.error ?? (element.result == null ? "" : JSON.stringify(element.result).slice(0, 200))}</span>
+      <span className="num t2">{took(element, Date.now())}</span>
+      <span className="num">{element.cost_micros ? usd(element.cost_micros) : ""}</span>
+    </li>
+  );
+}
