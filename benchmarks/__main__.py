@@ -40,6 +40,7 @@ MODULES: Final = {
     "N16": "n16_idle_memory",
     "N18": "n18_push_with_packages",
     "N19": "n19_durable_step",
+    "N20": "n20_waiting_flows",
 }
 
 

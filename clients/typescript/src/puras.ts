@@ -1,5 +1,13 @@
 import { JobError, JobTimeout } from "./errors.js";
-import { Api, type EventRead, type JobCreate, type JobRead, type ProjectEventRead } from "./generated.js";
+import {
+  Api,
+  type EventRead,
+  type ForkCreate,
+  type JobCreate,
+  type JobRead,
+  type JobStepRead,
+  type ProjectEventRead,
+} from "./generated.js";
 import { Sessions } from "./sessions.js";
 import { type Delta, follow, type StreamOptions } from "./stream.js";
 import { type CallOptions, escapedPath, newKey, PAUSES_MS, pause, Transport } from "./transport.js";
@@ -132,6 +140,34 @@ export class Puras {
   /** Cancel a job: immediately while it is queued, within seconds while it runs. */
   async cancel(jobId: string): Promise<JobRead> {
     return await this.transport.json("POST", jobPath(jobId, "/cancel"), { repeatable: true });
+  }
+
+  /**
+   * Return the steps of a flow in their order, or the durable steps of a function. With `step`, only the step with this
+   * name and its whole result; of a step with `for_each`, its elements.
+   */
+  async steps(
+    jobId: string,
+    options: { step?: string; status?: JobStepRead["status"] } & CallOptions = {},
+  ): Promise<JobStepRead[]> {
+    const { step, status, ...call } = options;
+    const found: JobStepRead[] = [];
+    let cursor: string | undefined;
+    do {
+      const query = { step, status, limit: 200, cursor };
+      const response = await this.transport.response("GET", jobPath(jobId, "/steps"), { query }, call);
+      found.push(...((await response.json()) as JobStepRead[]));
+      cursor = /[?&]cursor=([^&>]+)[^>]*>; rel="next"/.exec(response.headers.get("link") ?? "")?.[1];
+    } while (cursor !== undefined);
+    return found;
+  }
+
+  /**
+   * Create a job that starts with the stored steps of another one, which cost nothing. Of a flow, `step` is the ID of the
+   * first step that runs again; default: the first one that has failed.
+   */
+  async fork(jobId: string, changes: Partial<ForkCreate> = {}, idempotencyKey: string = newKey()): Promise<JobRead> {
+    return await this.transport.json("POST", jobPath(jobId, "/fork"), { body: changes, idempotencyKey });
   }
 
   /**

@@ -1,7 +1,19 @@
 """The results of the tools: the fields of the API that agents need."""
 
 from puras_mcp.shapes.base import Done, Shape
-from puras_mcp.shapes.jobs import Approval, Event, Job, JobDetail, Jobs, SentEvent, Span, Spans, Tail
+from puras_mcp.shapes.jobs import (
+    Approval,
+    Event,
+    Job,
+    JobDetail,
+    Jobs,
+    SentEvent,
+    Span,
+    Spans,
+    Step,
+    Steps,
+    Tail,
+)
 from puras_mcp.shapes.keeping import (
     Balance,
     Configuration,
@@ -64,6 +76,8 @@ __all__ = [
     "Span",
     "Spans",
     "Starter",
+    "Step",
+    "Steps",
     "Suite",
     "Tail",
     "Uploaded",

@@ -94,6 +94,42 @@ class Tail(Shape):
     """The job has not ended in time, or the response was full."""
 
 
+class Step(Shape):
+    """A step of a flow, an element of one, or a durable step of a function."""
+
+    name: str
+    kind: str
+    status: str
+    parent: str | None
+    """The step that contains this one."""
+    item: int | None
+    """Position of the element, from 0."""
+    elements: dict[str, int | None] | None
+    """Numbers of elements by their status. To read them, pass the `name` as `step`."""
+    tries: int
+    is_copied: bool
+    """The result is from the job that this job is a fork of."""
+    is_edited: bool
+    result: Any
+    """The result; long texts and lists in it are shortened. The job `child_job_id` has the whole result."""
+    has_long_result: bool
+    """The result is left out."""
+    error: str | None
+    child_job_id: str | None
+    """The newest job of the step, for `get_job`."""
+    cost_micros: int | None
+    started_at: str | None
+    finished_at: str | None
+
+
+class Steps(Shape):
+    """Steps of a job in their order."""
+
+    steps: list[Step]
+    next_cursor: str | None
+    """Pass it as `cursor` for more; null: there are none."""
+
+
 class Span(Shape):
     """A step of a job: a model call, a tool call, an attempt."""
 

@@ -1,4 +1,4 @@
-"""Define the tools for running skills: submit, read, list, cancel, replay, decide."""
+"""Define the tools for running skills: submit, read, list, cancel, replay, fork, decide."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from puras_mcp.api import Api, segment
 from puras_mcp.cutting import fit, part
 from puras_mcp.offer import READ, REMOVE, RUN, Offer
 from puras_mcp.paging import by_cursor
-from puras_mcp.shapes import Approval, Job, JobDetail, Jobs, SentEvent, Span, Spans
+from puras_mcp.shapes import Approval, Job, JobDetail, Jobs, SentEvent, Span, Spans, Step, Steps
 from puras_mcp.tools.about import Cursor, JobId, Limit, SkillName, Skillpack, Version
 from puras_mcp.world import Call, api_of
 
@@ -111,6 +111,67 @@ async def replay_job(
         creates=True,
     )
     return await detail(api, made)
+
+
+async def fork_job(
+    call: Call,
+    job_id: JobId,
+    step: Annotated[
+        int | str | None,
+        Field(
+            description="Of a flow: ID of the first step that runs again; null: the first failed one. Of an agent: number "
+            "of the last reply to copy. Of a function: number of durable steps to copy."
+        ),
+    ] = None,
+    edits: Annotated[
+        list[dict[str, Any]] | None,
+        Field(
+            description='Changes to copied steps. Flow: {"step": ID, "result": …}. Agent: {"tool_use_id": …, "content": '
+            '…}, {"tool_use_id": …, "input": …} or {"step": number, "text": …}.'
+        ),
+    ] = None,
+    inputs: Annotated[dict[str, Any] | None, Field(description="New inputs; null: the same.")] = None,
+    keep_elements: Annotated[
+        bool, Field(description="For a step with `for_each`: succeeded elements do not run again.")
+    ] = False,
+    version: Annotated[int | None, Field(description="Version number; null: that of the job.", ge=1)] = None,
+) -> JobDetail:
+    """Start a new job with the stored steps of a job, which cost nothing, and run only the later ones.
+
+    `get_steps` lists the steps of a flow or a function. If the data of a flow change, its approvals are requested again.
+    """
+    changes = {"step": step, "edits": edits, "inputs": inputs, "version": version}
+    body = {name: value for name, value in changes.items() if value is not None}
+    made = await api_of(call).send(
+        "POST",
+        f"/v1/jobs/{segment(job_id)}/fork",
+        body={**body, **({"keep_elements": True} if keep_elements else {})},
+        creates=True,
+    )
+    return await detail(api_of(call), made)
+
+
+async def get_steps(
+    call: Call,
+    job_id: JobId,
+    step: Annotated[
+        str, Field(description="Only the step with this name; with `for_each`, its elements. Empty: all steps.")
+    ] = "",
+    status: Annotated[
+        Literal["", "pending", "running", "waiting", "succeeded", "failed", "skipped", "cancelled"],
+        Field(description="Only steps or elements with this status; empty: all."),
+    ] = "",
+    limit: Limit = 50,
+    cursor: Annotated[str, Field(description="`next_cursor` of the previous response.")] = "",
+) -> Steps:
+    """Read the steps of a flow with their states, jobs and results, or the durable steps of a function."""
+    path = f"/v1/jobs/{segment(job_id)}/steps"
+    found = await api_of(call).listed(path, limit=limit, step=step, status=status, cursor=cursor)
+    results = fit([one["result"] for one in found.items]).value
+    if not isinstance(results, list) or len(results) != len(found.items):
+        results = [None] * len(found.items)
+    steps = [Step(**{**one, "result": result}) for one, result in zip(found.items, results, strict=True)]
+    return Steps(steps=steps, next_cursor=found.next_cursor)
 
 
 async def get_spans(
@@ -218,7 +279,9 @@ LOCAL = HOSTED = (
     Offer(list_jobs, "List jobs", READ),
     Offer(cancel_job, "Cancel a job", REMOVE),
     Offer(replay_job, "Replay a job", RUN),
-    Offer(get_spans, "Read the steps of a job", READ),
+    Offer(fork_job, "Fork a job", RUN),
+    Offer(get_steps, "Read the steps of a flow or a function", READ),
+    Offer(get_spans, "Read the spans of a job", READ),
     Offer(approve, "Approve or reject a call", RUN),
     Offer(send_event, "Send an event", RUN),
 )

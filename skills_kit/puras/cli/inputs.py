@@ -19,7 +19,7 @@ def read(arguments: Namespace) -> dict[str, Any]:
         UsageProblem: An input is invalid, or a file does not exist.
     """
     given = arguments.inputs if arguments.inputs is not None else arguments.json
-    whole = _object(text(given)) if isinstance(given, str) else {}
+    whole = json_object(given) if isinstance(given, str) else {}
     return {**whole, **pairs(arguments.input)}
 
 
@@ -63,9 +63,14 @@ def _pair(word: str) -> tuple[str, Any]:
         return name, value
 
 
-def _object(words: str) -> dict[str, Any]:
+def json_object(word: str) -> dict[str, Any]:
+    """Return the JSON object of a word, of the file for `@FILE`, or of stdin for `-`.
+
+    Raises:
+        UsageProblem: The file does not exist, or the text is not a JSON object.
+    """
     try:
-        value = json.loads(words)
+        value = json.loads(text(word))
     except ValueError as error:
         raise UsageProblem(
             f'The inputs are not valid JSON ({error}). Pass an object: --inputs \'{{"name": "Ada"}}\''

@@ -1,10 +1,11 @@
-"""The commands for jobs: `puras run`, `jobs`, `job`, `logs`, `spans`, `cancel`, `replay` and `feedback`."""
+"""The commands for jobs: `run`, `jobs`, `job`, `logs`, `spans`, `steps`, `cancel`, `replay`, `fork` and `feedback`."""
 
 from __future__ import annotations
 
 import json
 import sys
 from argparse import Namespace
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -47,6 +48,16 @@ def add(commands: Any) -> None:
     spans = command(
         commands, "spans", _spans, "Show the time of each part of a job as a waterfall.", "puras spans JOB_ID"
     )
+    steps = command(
+        commands,
+        "steps",
+        _steps,
+        "List the steps of a flow, or the durable steps of a function.",
+        "puras steps JOB_ID --step each",
+    )
+    steps.add_argument("--step", metavar="NAME", help="only this step; with for_each, its elements")
+    steps.add_argument("--status", help="only steps or elements with this status, for example failed")
+    steps.add_argument("--limit", type=int, default=200, help="maximum number of lines; default: %(default)s")
     cancel = command(
         commands,
         "cancel",
@@ -62,6 +73,34 @@ def add(commands: Any) -> None:
         "puras replay JOB_ID --version 4",
     )
     replay.add_argument("--version", type=int, help="number of the version; default: the version of the job")
+    fork = command(
+        commands,
+        "fork",
+        _fork,
+        "Start a new job with the stored steps of a job, which cost nothing.",
+        "puras fork JOB_ID --step sign",
+    )
+    fork.add_argument(
+        "--step",
+        metavar="STEP",
+        help="of a flow: the first step that runs again; default: the first failed one. Otherwise the number of the "
+        "last step to copy",
+    )
+    fork.add_argument("--inputs", metavar="JSON", help="new inputs; `@FILE` reads a file, `-` reads stdin")
+    fork.add_argument(
+        "--result",
+        action="append",
+        default=[],
+        metavar="STEP=JSON",
+        help="another result of an earlier step of a flow; `STEP=@FILE` reads a file",
+    )
+    fork.add_argument(
+        "--keep-elements",
+        action="store_true",
+        help="with for_each: elements that have succeeded do not run again",
+    )
+    fork.add_argument("--model", help="another model for an agent")
+    fork.add_argument("--version", type=int, help="number of the version; default: the version of the job")
     feedback = command(
         commands,
         "feedback",
@@ -74,7 +113,7 @@ def add(commands: Any) -> None:
     thumb.add_argument("--down", dest="rating", action="store_const", const=-1, help="bad result")
     feedback.add_argument("-c", "--comment", help="reason for the rating")
     feedback.add_argument("--end-user", metavar="ID", help="ID of the user of your app who gave the rating")
-    for parser in (job, logs, spans, cancel, replay, feedback):
+    for parser in (job, logs, spans, steps, cancel, replay, fork, feedback):
         parser.add_argument("job_id", help="ID of the job")
 
 
@@ -286,6 +325,62 @@ def _spans(arguments: Namespace, session: Session) -> int:
     spans = session.client.request("GET", path)
     session.show(spans, lambda: printing.answers(waterfall.lines(spans)))
     return exits.OK
+
+
+def _steps(arguments: Namespace, session: Session) -> int:
+    query = {
+        "step": arguments.step,
+        "status": arguments.status,
+        "limit": max(1, min(arguments.limit, 200)),
+    }
+    path = f"/v1/jobs/{quote(arguments.job_id, safe='')}/steps"
+    steps = list(session.client.pages(path, query=query, max_entries=arguments.limit))
+    rows = [
+        (
+            f"{step['name']}[{step['item']}]" if step.get("item") is not None else step["name"],
+            step["kind"],
+            f"{step['status']} (copied)" if step.get("is_copied") else step["status"],
+            printing.dollars(step["cost_micros"]) if step.get("cost_micros") else "",
+            step.get("child_job_id") or "",
+            printing.shortened(step["error"] or _elements(step), 60),
+        )
+        for step in steps
+    ]
+    head = ("STEP", "KIND", "STATUS", "COST", "JOB", "DETAILS")
+    session.show(steps, lambda: printing.table(head, rows, status=2))
+    return exits.OK
+
+
+def _elements(step: Mapping[str, Any]) -> str:
+    counts = step.get("elements") or {}
+    return ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+
+
+def _fork(arguments: Namespace, session: Session) -> int:
+    step = arguments.step
+    job = session.client.fork(
+        arguments.job_id,
+        int(step) if step is not None and step.isdecimal() else step,
+        edits=[_edit(text) for text in arguments.result],
+        keep_elements=arguments.keep_elements,
+        inputs=None if arguments.inputs is None else inputs.json_object(arguments.inputs),
+        model=arguments.model,
+        version=arguments.version,
+    )
+    session.show(
+        job, lambda: printing.answer(f"The new job is {job['id']}. Follow it with: puras logs -f {job['id']}")
+    )
+    return exits.OK
+
+
+def _edit(text: str) -> dict[str, Any]:
+    step, has_result, result = text.partition("=")
+    if not (step and has_result):
+        raise UsageProblem(f"{text!r} has no `=`. Write it as STEP=JSON, for example: --result 'each=[1, 2]'")
+    try:
+        return {"step": step, "result": json.loads(inputs.text(result))}
+    except ValueError as error:
+        raise UsageProblem(f"The result of the step {step!r} is not valid JSON: {error}") from error
 
 
 def _cancel(arguments: Namespace, session: Session) -> int:

@@ -24,7 +24,16 @@ from puras.client.errors import (
     TurnError,
 )
 from puras.client.sessions import AsyncSessions, Sessions, SessionStream
-from puras.client.shapes import ChatMessage, ChatSession, Event, Feedback, Job, JobOptions, SessionEvent
+from puras.client.shapes import (
+    ChatMessage,
+    ChatSession,
+    Event,
+    Feedback,
+    Job,
+    JobOptions,
+    JobStep,
+    SessionEvent,
+)
 from puras.client.streams import EventStream
 from puras.client.synchronous import Client
 from puras.renamed import renamed_names
@@ -44,6 +53,7 @@ __all__ = [
     "Job",
     "JobError",
     "JobOptions",
+    "JobStep",
     "JobTimeout",
     "MapResult",
     "NoResponse",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, TypeVar, Unpack
 
 from puras.client.batch import MapResult
 from puras.client.sessions import AsyncSessions
-from puras.client.shapes import Event, Feedback, Job, JobOptions, ProjectEvent
+from puras.client.shapes import Event, Feedback, Job, JobOptions, JobStep, ProjectEvent
 from puras.client.synchronous import Client
 from puras.client.transport import PAUSES_S
 from puras.renamed import renamed_parameters
@@ -164,6 +164,39 @@ class AsyncClient:
     async def cancel(self, job_id: str) -> Job:
         """See `Client.cancel`."""
         return await self._in_thread(partial(self._client.cancel, job_id))
+
+    async def steps(
+        self, job_id: str, step: str | None = None, *, status: str | None = None
+    ) -> list[JobStep]:
+        """See `Client.steps`."""
+        return await self._in_thread(partial(self._client.steps, job_id, step, status=status))
+
+    async def fork(
+        self,
+        job_id: str,
+        step: int | str | None = None,
+        *,
+        edits: Sequence[Mapping[str, Any]] = (),
+        keep_elements: bool = False,
+        inputs: Mapping[str, Any] | None = None,
+        model: str | None = None,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """See `Client.fork`."""
+        return await self._in_thread(
+            partial(
+                self._client.fork,
+                job_id,
+                step,
+                edits=edits,
+                keep_elements=keep_elements,
+                inputs=inputs,
+                model=model,
+                version=version,
+                idempotency_key=idempotency_key,
+            )
+        )
 
     async def send_event(
         self, event_type: str, data: object = None, *, event_id: str | None = None

@@ -54,6 +54,34 @@ class Job(TypedDict):
     finished_at: NotRequired[str | None]
 
 
+class JobStep(TypedDict):
+    """A step of a flow, an element of one, or a durable step of a function. Responses can have more fields."""
+
+    name: str
+    """ID of the step in the flow.yaml, or name of the durable step."""
+    kind: str
+    status: Literal["pending", "running", "waiting", "succeeded", "failed", "skipped", "cancelled"]
+    position: int
+    """Number of the step, from 1."""
+    item: NotRequired[int | None]
+    """Position of the element, from 0, if this is an element of a step with `for_each`."""
+    elements: NotRequired[dict[str, int | None] | None]
+    """Of a step with `for_each`: the numbers of elements by their status."""
+    parent: NotRequired[str | None]
+    tries: int
+    is_copied: NotRequired[bool]
+    """Whether the result was copied from the job that this job is a fork of."""
+    result: Any
+    has_long_result: NotRequired[bool]
+    """Whether the result is left out: read it with the name of the step, or from the job of the step."""
+    error: str | None
+    child_job_id: NotRequired[str | None]
+    """The newest job of the step of a flow."""
+    cost_micros: NotRequired[int | None]
+    started_at: str | None
+    finished_at: str | None
+
+
 class Event(TypedDict):
     """An event of a job."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Unpack
 from urllib.parse import quote
 
@@ -12,13 +12,14 @@ from puras.client.errors import JobError, JobTimeout
 from puras.client.messages import Body, Request, new_key
 from puras.client.routes import Routes
 from puras.client.sessions import Sessions
-from puras.client.shapes import ENDS, Event, Feedback, Job, JobOptions, ProjectEvent
+from puras.client.shapes import ENDS, Event, Feedback, Job, JobOptions, JobStep, ProjectEvent
 from puras.client.streams import EventStream
 from puras.renamed import renamed_parameters
 
 _LONGEST_WAIT_S: Final = 50.0
 """Maximum time that one request waits for the end of a job."""
 _PAGE: Final = 10_000
+_STEPS_PAGE: Final = 200
 
 
 class Client(Routes):
@@ -181,6 +182,58 @@ class Client(Routes):
     def cancel(self, job_id: str) -> Job:
         """Cancel a job: immediately while it is queued, within seconds while it runs."""
         job: Job = self.request("POST", f"/v1/jobs/{_segment(job_id)}/cancel", is_repeatable=True)
+        return job
+
+    def steps(self, job_id: str, step: str | None = None, *, status: str | None = None) -> list[JobStep]:
+        """Return the steps of a flow in their order, or the durable steps of a function.
+
+        With `step`, return only the step with this name and its whole result; of a step with `for_each`, its elements.
+
+        Raises:
+            PurasAPIError: The server rejected the request or did not respond.
+        """
+        query = {"step": step, "status": status, "limit": _STEPS_PAGE}
+        return list(self.pages(f"/v1/jobs/{_segment(job_id)}/steps", query=query))
+
+    def fork(
+        self,
+        job_id: str,
+        step: int | str | None = None,
+        *,
+        edits: Sequence[Mapping[str, Any]] = (),
+        keep_elements: bool = False,
+        inputs: Mapping[str, Any] | None = None,
+        model: str | None = None,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """Create a job that starts with the stored steps of another one, which cost nothing, and return it.
+
+        Args:
+            job_id: The other job.
+            step: The last reply of an agent or the number of durable steps to copy. Of a flow, the ID of the first step
+                that runs again; default: the first one that has failed.
+            edits: Changes to the copied steps. Of a flow: `{"step": …, "result": …}`.
+            keep_elements: For a step of a flow with `for_each`: elements that have succeeded do not run again.
+            inputs: New inputs. Each `pathlib.Path` and each `bytes` in them is uploaded to the drive.
+            model: The model that continues the run of an agent.
+            version: The version of the skill that continues; default: the one of the other job.
+            idempotency_key: The same request with this key creates one job within 24 hours.
+
+        Raises:
+            PurasAPIError: The server rejected the request or did not respond.
+        """
+        given = {
+            "step": step,
+            "edits": [dict(edit) for edit in edits] or None,
+            "keep_elements": keep_elements or None,
+            "inputs": None if inputs is None else self.with_files(inputs),
+            "model": model,
+            "version": version,
+        }
+        body = {name: value for name, value in given.items() if value is not None}
+        key = idempotency_key or new_key()
+        job: Job = self.request("POST", f"/v1/jobs/{_segment(job_id)}/fork", body=body, idempotency_key=key)
         return job
 
     def send_event(

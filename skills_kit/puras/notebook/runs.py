@@ -123,10 +123,15 @@ class JobRun:
         self.instance.ask("POST", f"/v1/jobs/{self.id}/cancel")
 
     def fork(
-        self, step: int, edits: list[dict[str, Any]] | None = None, *, show: bool = True, **changes: Any
+        self,
+        step: int | str | None = None,
+        edits: list[dict[str, Any]] | None = None,
+        *,
+        show: bool = True,
+        **changes: Any,
     ) -> JobRun:
-        """Continue after a step in a new job, with the edits and changes, and follow the new job."""
-        body = {"step": step, "edits": edits or [], **changes}
+        """Continue after a step in a new job, or from a step of a flow, with the changes, and follow the new job."""
+        body = {"edits": edits or [], **({} if step is None else {"step": step}), **changes}
         return self._new(self.instance.ask("POST", f"/v1/jobs/{self.id}/fork", body), show=show)
 
     def replay(self, version: int | None = None, *, show: bool = True) -> JobRun:

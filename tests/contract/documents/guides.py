@@ -132,7 +132,7 @@ def _template(name: str) -> Guide:
 
 GUIDES |= {
     f"skills_kit/templates/{name}/README": _template(name)
-    for name in ("desk", "durable", "figures", "starter")
+    for name in ("chat", "desk", "durable", "figures", "flow", "starter")
 }
 
 
