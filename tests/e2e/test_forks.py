@@ -1,4 +1,4 @@
-"""The page of an agent job: forks after a step, spans of subjobs, feedback and replays."""
+"""The page of an agent job: forks after a step, spans of subjobs, feedback and replays; and the steps of a flow."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from backend.skills.archives.pack import pack_files
+from tests.e2e.test_accessibility import assert_usable
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -40,6 +41,21 @@ examples:
   - {inputs: {what: a tale}, outputs: {tale: Once.}}
 """,
     "skills/explain/prompt.md": b"Explain it.\n",
+    "skills/tally/skill.yaml": b"""entrypoint: main.py:run
+input_schema: {type: object, properties: {words: {type: string}}, required: [words]}
+output_schema: {type: object, properties: {total: {type: integer}}}
+""",
+    "skills/tally/main.py": b"def run(words):\n    assert words != 'fail'\n    return {'total': len(words.split())}\n",
+    "skills/post/skill.yaml": b"""entrypoint: flow.yaml
+input_schema: {type: object, properties: {texts: {type: array, items: {type: string}}}, required: [texts]}
+output_schema: {type: object, properties: {first: {type: integer}, each: {type: integer}}}
+""",
+    "skills/post/flow.yaml": b"""steps:
+  - {id: first, title: Count the first text, skill: tally, inputs: {words: "${{ inputs.texts[0] }}"}}
+  - {id: each, for_each: "${{ inputs.texts }}", skill: tally, inputs: {words: "${{ item }}"}}
+  - {id: sign, approval: {message: "Post ${{ size(steps.each) }} results?"}}
+output: {first: "${{ steps.first.total }}", each: "${{ size(steps.each) }}"}
+""",
 }
 
 
@@ -86,6 +102,47 @@ def test_fork_with_a_changed_tool_result_and_changed_inputs(
     assert forked["payload"]["from_job_id"] == ended["id"]
     assert [one["what"] for one in forked["payload"]["edits"]] == ["result"]
     assert settled.api.get(f"/v1/jobs/{forked_id}").json()["inputs"] == {"order": "8"}
+
+
+def test_flow_runs_again_from_a_step_with_other_data(
+    signed_in: Page, settled: Any, ended: dict[str, Any]
+) -> None:
+    body = {"skill": "post", "inputs": {"texts": ["a b", "c", "fail"]}}
+    job = settled.api.post("/v1/jobs", params={"skillpack": PACK, "wait": "true"}, json=body).json()
+    assert job["status"] == "failed", job
+    signed_in.goto(f"{settled.url}/jobs/{job['id']}")
+    steps = signed_in.get_by_role("list", name="Steps of the flow")
+    expect(steps.locator("> li")).to_have_count(3)
+    each = steps.locator("[data-step=each]")
+    each.get_by_role("button", expanded=False).click()
+    elements = each.get_by_role("list", name="Elements of each")
+    expect(elements.get_by_role("listitem")).to_have_count(1)  # the failed one
+    expect(elements.get_by_role("link")).to_have_attribute("href", re.compile("/jobs/"))
+    each.get_by_role("button", name="All").click()
+    expect(elements.get_by_role("listitem")).to_have_count(3)
+    assert_usable(signed_in, "steps of a flow")
+    signed_in.get_by_role("button", name="Run from each").click()
+    dialog = signed_in.get_by_role("dialog", name="Run from each")
+    dialog.get_by_label("Keep the 2 succeeded elements").uncheck()
+    dialog.get_by_text("Result of Count the first text").click()
+    result = dialog.get_by_label("Result of first as JSON")
+    expect(result).to_have_value(re.compile('"total": 2'))
+    result.fill('{"total": 40}')
+    dialog.get_by_text("Inputs", exact=True).click()
+    dialog.get_by_label("Inputs as JSON").fill('{"texts": [1')
+    dialog.get_by_role("button", name="Run", exact=True).click()
+    expect(dialog.get_by_role("alert")).to_contain_text("not valid JSON")
+    assert_usable(signed_in, "dialog of a step")
+    dialog.get_by_label("Inputs as JSON").fill('{"texts": ["a", "b c"]}')
+    dialog.get_by_role("button", name="Run", exact=True).click()
+    expect(signed_in).not_to_have_url(re.compile(job["id"]))
+    expect(steps.locator("[data-step=first]")).to_contain_text("edited")
+    expect(steps.locator("[data-step=sign]")).to_contain_text("Waiting", timeout=ENDED_WITHIN_MS)
+    expect(steps.locator("[data-step=each]")).to_contain_text("2 elements, 2 succeeded")
+    signed_in.get_by_role("button", name="Approve").click()
+    expect(steps.locator("[data-step=sign]")).to_contain_text("Succeeded", timeout=ENDED_WITHIN_MS)
+    forked = settled.api.get(f"/v1/jobs/{signed_in.url.split('/jobs/')[1][:36]}", params={"wait": "true"}).json()
+    assert forked["result"] == {"first": 40, "each": 2}
 
 
 def test_timeline_contains_the_spans_of_subjobs(signed_in: Page, settled: Any, ended: dict[str, Any]) -> None:

@@ -263,6 +263,7 @@ def _flows(reader: Reader) -> None:
     assert reader.client.run("post", {"texts": ["a b", "c"]}) == {"n": 3, "first": 1}
     reader.push(files)
     reader.replacements["ID/approve"] = f"{_approval_of_flow(reader)}/approve"
+    reader.replacements["JOB"] = reader.get("/v1/jobs", skill="post")[0]["id"]
     assert '"post"' in reader.shell()
     paid = {"paid_by": "Ada"}
     eventually(lambda: reader.get("/v1/jobs", skill="order")[0]["result"] == paid, 60, "the flow has waited")

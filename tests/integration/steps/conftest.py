@@ -80,7 +80,7 @@ class Functions:
 
     async def steps(self, job_id: str) -> list[dict[str, Any]]:
         """Return the steps of a job."""
-        response = await self.project.http.get(f"/v1/jobs/{job_id}/steps")
+        response = await self.project.http.get(f"/v1/jobs/{job_id}/steps?limit=200")
         assert response.status_code == 200, response.text
         return list(response.json())
 

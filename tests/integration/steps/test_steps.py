@@ -38,9 +38,9 @@ async def test_steps_are_stored_with_their_results(functions: Functions) -> None
     assert job["result"] == [{"text": "a", "pair": [1, 2]}, "b", "c"]
     steps = await functions.steps(job["id"])
     assert [(one["name"], one["occurrence"], one["position"], one["status"]) for one in steps] == [
-        ("first", 1, 1, "finished"),
-        ("note", 1, 2, "finished"),
-        ("note", 2, 3, "finished"),
+        ("first", 1, 1, "succeeded"),
+        ("note", 1, 2, "succeeded"),
+        ("note", 2, 3, "succeeded"),
     ]
     assert steps[0]["result"] == {"text": "a", "pair": [1, 2]}
     finished = await functions.events(job["id"], "step_finished")

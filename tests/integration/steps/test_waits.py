@@ -59,7 +59,7 @@ async def test_sleep_releases_the_worker_and_replays(functions: Functions) -> No
     )[0]
     assert (admitted, reserved) == (0, 0)
     states = {step["name"]: step["status"] for step in await functions.steps(job_id)}
-    assert states == {"before": "finished", "sleep": "waiting"}
+    assert states == {"before": "succeeded", "sleep": "waiting"}
     job = await functions.until(job_id)
     assert (job["status"], job["result"], job["attempt"]) == ("succeeded", "done", 2)
     [_, again] = await functions.events(job_id, "started")
@@ -67,7 +67,7 @@ async def test_sleep_releases_the_worker_and_replays(functions: Functions) -> No
     assert late.total_seconds() < 1, "the job continued with a later sweep only"
     assert functions.drive("log.txt").read_text().split() == ["before", "finally", "after"]
     (slept,) = [step for step in await functions.steps(job_id) if step["kind"] == "sleep"]
-    assert slept["status"] == "finished"
+    assert slept["status"] == "succeeded"
     assert await functions.query("select * from job_waits") == []
 
 
