@@ -97,6 +97,9 @@ class Listing(Running, rx.State):
         await self._begin_run({"listing_id": self.offer.slug, "inputs": inputs}, key)
 
 
+_KINDS = {"agentic": "Agent", "flow": "Flow"}
+
+
 def _view(one: ListingRead) -> OfferView:
     network = one.access.network
     return OfferView(
@@ -110,7 +113,7 @@ def _view(one: ListingRead) -> OfferView:
         follows=one.follows_active,
         is_own=one.is_own,
         status=one.status,
-        kind="Agent" if one.type == "agentic" else "Function",
+        kind=_KINDS.get(one.type, "Function"),
         model=one.model or "",
         inputs=one.access.inputs,
         drive=one.access.drive,

@@ -35,6 +35,7 @@ from workers.drives.staged import staged_drives
 from workers.llm.selection import Models
 from workers.runners.agent_environment import agentic_runner
 from workers.runners.deterministic import DeterministicRunner
+from workers.runners.flow import FlowRunner
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.supervisor import Supervisor
 
@@ -80,6 +81,17 @@ input_schema: {type: object, properties: {question: {type: string}}, required: [
 output_schema: {type: object, properties: {answer: {type: text}}}
 """,
     "skills/oracle/prompt.md": PROMPT.encode(),
+    "skills/chorus/skill.yaml": b"""
+entrypoint: flow.yaml
+input_schema: {type: object, properties: {text: {type: string}}, required: [text]}
+output_schema: {type: object, properties: {text: {type: string}}}
+""",
+    "skills/chorus/flow.yaml": b"""
+steps:
+  - {id: loud, skill: shout, inputs: {text: "${{ inputs.text }}"}}
+  - {id: quiet, skill: whisper, inputs: {text: "${{ steps.loud.text }}"}}
+output: {text: "${{ steps.loud.text + steps.quiet.text }}"}
+""",
 }
 
 
@@ -240,7 +252,11 @@ async def _worker(instance: AppContext, upstream: MessagesServer, api_base: str)
     functions = DeterministicRunner(
         SandboxRuntime(instance.settings.home, sandbox="auto", api_base=api_base, idle_s=60, pool_mb=512)
     )
-    runners = {"deterministic": functions, "agentic": agentic_runner(instance, functions.runtime, models)}
+    runners = {
+        "deterministic": functions,
+        "agentic": agentic_runner(instance, functions.runtime, models),
+        "flow": FlowRunner(instance),
+    }
     drives = staged_drives(instance)
     supervisor = Supervisor(instance, runners, lanes=["default"], capacity=4, drives=drives)
     await supervisor.join([])

@@ -47,6 +47,22 @@ async def test_run_costs_its_price_once_and_pays_the_publisher_minus_the_fee(
     assert await market.ledger_is_consistent()
 
 
+async def test_flow_runs_with_all_of_its_steps_and_keeps_them_private(market: Market) -> None:
+    slug, before = await market.offer("chorus"), await market.balance(market.caller)
+    listing = (await market.caller.http.get(f"/v1/marketplace/listings/{slug}")).json()
+    assert listing["type"] == "flow"
+    job = await market.run(slug)
+    assert (job["status"], job["type"], job["result"]) == ("succeeded", "flow", {"text": "HELLOhello"})
+    assert job["cost_micros"] == before - await market.balance(market.caller) == PRICE
+    http = market.caller.http
+    for response in (
+        await http.get(f"/v1/jobs/{job['id']}/steps"),
+        await http.post(f"/v1/jobs/{job['id']}/fork", json={"step": "quiet"}),
+    ):
+        assert (response.status_code, response.json()["code"]) == (409, "content_owned_by_publisher")
+    assert await market.ledger_is_consistent()
+
+
 async def test_failed_and_cancelled_runs_do_not_cost_the_price(market: Market) -> None:
     slug, before = await market.offer(), await market.balance(market.caller)
     failed = await market.run(slug, inputs={"text": "x", "do": FAILS})
