@@ -44,11 +44,11 @@ output: {n: "${{ inputs.n }}"}
 """,
 }
 METHOD: Final = (
-    f"{CLIENTS} clients submit the flows, each of which requests one approval. The memory is the PSS of all workers {SETTLE_S:g} s "
-    f"after the last flow waits, less their PSS before, when {WARM_UP} flows have run. The time to continue is from the request of "
-    f"the approval to the response that the flow has ended, for {WOKEN} flows one after the other while the others wait. "
-    "Then each session gets one message, which a scripted model server answers immediately; a turn is the time from the "
-    "message to its reply. One measurement, without rounds"
+    f"{CLIENTS} clients submit the flows, each of which requests one approval. The memory is the PSS of all workers "
+    f"{SETTLE_S:g} s after the last flow waits, less their PSS before, when {WARM_UP} flows have run. The time to "
+    "continue is from the request that approves to the response that the flow has ended, for "
+    f"{WOKEN} flows one after the other while the others wait. Then each session gets one message, to which a scripted "
+    "model server replies immediately; a turn is the time from the message to its reply. There are no rounds"
 )
 Value = TypeVar("Value")
 _WAITING: Final = "select count(*) from jobs where status = 'waiting' and type = 'flow'"
@@ -81,7 +81,9 @@ def measure(_rounds: int, flows: int = FLOWS, sessions: int = SESSIONS) -> Measu
         turns_s = _turns(running, sessions)
         full = _sizes_kb(running, database)
     session_kb = (full["workers"] - idle["workers"]) / sessions
-    report_progress(f"N20 {sessions} sessions, {session_kb:.2f} kB of workers for each, turn {milliseconds(turns_s)}")
+    report_progress(
+        f"N20 {sessions} sessions, {session_kb:.2f} kB of workers for each, turn {milliseconds(turns_s)}"
+    )
     wake_p95_ms, turn_p95_ms = (percentile(times, 0.95) * 1000 for times in (woken_s, turns_s))
     rate = f"{flows / start_s:.0f} per second"
     whole = f"whole instance {(after['instance'] - before['instance']) / flows:.1f} kB"
@@ -91,13 +93,44 @@ def measure(_rounds: int, flows: int = FLOWS, sessions: int = SESSIONS) -> Measu
     return Measurement(
         "N20",
         (
-            at_most("memory", f"memory of workers for each of {flows:,} waiting flows", each_kb, 1, "kB PSS", detail=whole),
-            at_most("start", f"time until {flows:,} flows wait for an approval", start_s, flows / 50, "s", detail=rate),
-            at_most("wake", "approval until the end of its flow, p95", wake_p95_ms, 250, "ms", detail=wake_detail),
-            at_most("session", f"memory of workers for each of {sessions:,} sessions", session_kb, 5, "kB PSS", detail=whole_of_sessions),
+            at_most(
+                "memory",
+                f"memory of workers for each of {flows:,} waiting flows",
+                each_kb,
+                1,
+                "kB PSS",
+                detail=whole,
+            ),
+            at_most(
+                "start",
+                f"time until {flows:,} flows wait for an approval",
+                start_s,
+                flows / 50,
+                "s",
+                detail=rate,
+            ),
+            at_most(
+                "wake", "approval until the end of its flow, p95", wake_p95_ms, 250, "ms", detail=wake_detail
+            ),
+            at_most(
+                "session",
+                f"memory of workers for each of {sessions:,} sessions",
+                session_kb,
+                5,
+                "kB PSS",
+                detail=whole_of_sessions,
+            ),
             at_most("turn", "turn of a session, p95", turn_p95_ms, 500, "ms", detail=turn_detail),
         ),
-        {"before_kb": before, "after_kb": after, "start_s": start_s, "woken_s": woken_s, "idle_kb": idle, "full_kb": full, "turn_s": turns_s},
+        {
+            "before_kb": before,
+            "after_kb": after,
+            "start_s": start_s,
+            "woken_s": woken_s,
+            "idle_kb": idle,
+            "full_kb": full,
+            "turn_s": turns_s,
+        },
         METHOD,
     )
 

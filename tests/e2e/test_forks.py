@@ -141,7 +141,9 @@ def test_flow_runs_again_from_a_step_with_other_data(
     expect(steps.locator("[data-step=each]")).to_contain_text("2 elements, 2 succeeded")
     signed_in.get_by_role("button", name="Approve").click()
     expect(steps.locator("[data-step=sign]")).to_contain_text("Succeeded", timeout=ENDED_WITHIN_MS)
-    forked = settled.api.get(f"/v1/jobs/{signed_in.url.split('/jobs/')[1][:36]}", params={"wait": "true"}).json()
+    forked = settled.api.get(
+        f"/v1/jobs/{signed_in.url.split('/jobs/')[1][:36]}", params={"wait": "true"}
+    ).json()
     assert forked["result"] == {"first": 40, "each": 2}
 
 

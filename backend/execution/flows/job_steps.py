@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
-from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -38,14 +37,17 @@ cross join lateral (
 left join jobs c on c.id = s.child_job_id and c.project_id = :project_id
 where s.job_id = :job_id and s.project_id = :project_id
 """
-_STEPS: Final = text(f"select {_COLUMNS} and s.item < 0")  # noqa: S608 - the interpolated value is a constant
+_STEPS: Final = text(f"select {_COLUMNS} and s.item < 0")
 _ELEMENTS: Final = text(f"""
-select {_COLUMNS} and s.step = :step and s.item > :after and (cast(:statuses as text[]) is null or s.status = any(:statuses))
+select {_COLUMNS} and s.step = :step and s.item > :after
+  and (cast(:statuses as text[]) is null or s.status = any(:statuses))
 order by s.item limit :limit
-""")  # noqa: S608 - the interpolated value is a constant
+""")
 _COUNTS: Final = text("""
 select s.step, s.status, count(*) as count, min(s.started_at) as started_at, max(s.finished_at) as finished_at,
-       coalesce(sum(c.used_micros + c.called_used_micros) filter (where c.parent_job_id = s.job_id), 0) as used_micros
+       cast(coalesce(
+         sum(c.used_micros + c.called_used_micros) filter (where c.parent_job_id = s.job_id), 0
+       ) as bigint) as used_micros
 from flow_steps s left join jobs c on c.id = s.child_job_id and c.project_id = :project_id
 where s.job_id = :job_id and s.project_id = :project_id and s.item >= 0
 group by s.step, s.status
@@ -227,9 +229,7 @@ def _stored_statuses(job: Job, status: StepStatus) -> list[str]:
     return [status]
 
 
-async def _rows(
-    session: AnySession, job: Job, query: Any, *, is_whole: bool, **values: Any
-) -> Sequence[Any]:
+async def _rows(session: AnySession, job: Job, query: Any, *, is_whole: bool, **values: Any) -> Sequence[Any]:
     shared = {"job_id": job.id, "project_id": job.project_id}
     more = {"is_whole": is_whole, "max_bytes": MAX_LISTED_RESULT_BYTES}
     return (await session.execute(query, {**shared, **more, **values})).all()

@@ -34,7 +34,17 @@ class JobStepRead(Schema):
     title: str | None = None
     """Label of a step of a flow."""
     kind: Literal[
-        "step", "sleep", "event", "emit", "skill", "prompt", "python", "switch", "parallel", "approval", "wait"
+        "step",
+        "sleep",
+        "event",
+        "emit",
+        "skill",
+        "prompt",
+        "python",
+        "switch",
+        "parallel",
+        "approval",
+        "wait",
     ]
     """What the step does. Durable steps: `step`, `sleep`, a wait for an `event`, or an event that was sent (`emit`)."""
     status: StepStatus

@@ -38,9 +38,15 @@ async def list_steps(
     """
     first = max(0, page.number() or 0)
     size = func.octet_length(cast(col(JobStep.result), Text))
-    is_long = func.coalesce(size > MAX_LISTED_RESULT_BYTES, literal(False)) if name is None else literal(False)  # noqa: FBT003
+    is_long = (
+        func.coalesce(size > MAX_LISTED_RESULT_BYTES, literal(False)) if name is None else literal(False)
+    )
     result = case((is_long, null()), else_=col(JobStep.result))
-    columns = (*(getattr(JobStep, one) for one in (*_FIELDS, "status", "error")), result.label("result"), is_long.label("is_long"))
+    columns = (
+        *(getattr(JobStep, one) for one in (*_FIELDS, "status", "error")),
+        result.label("result"),
+        is_long.label("is_long"),
+    )
     query = select(*columns).where(col(JobStep.job_id) == job.id)
     if name is not None:
         query = query.where(col(JobStep.name) == name)

@@ -119,15 +119,15 @@ async def fork_job(
     step: Annotated[
         int | str | None,
         Field(
-            description="Of a flow: ID of the first step that runs again; null: the first failed one. Of an agent: number "
-            "of the last reply to copy. Of a function: number of durable steps to copy."
+            description="Of a flow: ID of the first step that runs again; null: the first failed one. Of an agent: "
+            "number of the last reply to copy. Of a function: number of durable steps to copy."
         ),
     ] = None,
     edits: Annotated[
         list[dict[str, Any]] | None,
         Field(
-            description='Changes to copied steps. Flow: {"step": ID, "result": …}. Agent: {"tool_use_id": …, "content": '
-            '…}, {"tool_use_id": …, "input": …} or {"step": number, "text": …}.'
+            description='Changes to copied steps. Flow: {"step": ID, "result": …}. Agent: {"tool_use_id": …, '
+            '"content": …}, {"tool_use_id": …, "input": …} or {"step": number, "text": …}.'
         ),
     ] = None,
     inputs: Annotated[dict[str, Any] | None, Field(description="New inputs; null: the same.")] = None,
@@ -138,7 +138,7 @@ async def fork_job(
 ) -> JobDetail:
     """Start a new job with the stored steps of a job, which cost nothing, and run only the later ones.
 
-    `get_steps` lists the steps of a flow or a function. If the data of a flow change, its approvals are requested again.
+    `get_steps` lists the steps of a flow or a function. If its data change, approvals of a flow are requested again.
     """
     changes = {"step": step, "edits": edits, "inputs": inputs, "version": version}
     body = {name: value for name, value in changes.items() if value is not None}
@@ -155,7 +155,8 @@ async def get_steps(
     call: Call,
     job_id: JobId,
     step: Annotated[
-        str, Field(description="Only the step with this name; with `for_each`, its elements. Empty: all steps.")
+        str,
+        Field(description="Only the step with this name; with `for_each`, its elements. Empty: all steps."),
     ] = "",
     status: Annotated[
         Literal["", "pending", "running", "waiting", "succeeded", "failed", "skipped", "cancelled"],
@@ -268,6 +269,10 @@ def _next(job: dict[str, Any], approvals: Sequence[Approval]) -> str:
         return "A user must decide: show `approvals`, then call `approve`."
     if not has_ended(job):
         return "The job continues: call `tail_job` to follow it, or `get_job` later."
+    if job["status"] == "failed" and job["type"] == "flow":
+        return (
+            "Read `error`; `get_steps` returns the steps. Fix, `push`, then `fork_job` with the new version."
+        )
     if job["status"] == "failed":
         return "Read `error`. `tail_job` shows earlier events, `get_spans` the steps. Then fix, `push`, `replay_job`."
     return ""

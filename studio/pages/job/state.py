@@ -164,7 +164,9 @@ class JobPage(rx.State):
         self.has_traceback = job.status == "failed" and job.error_code in _TRACED
         pack = f"skillpack={self.skillpack}&" if self.skillpack else ""
         self.notebook = f"/p/{self.project}/notebook?{pack}job={job.id}"
-        has_steps = job.type == "agentic" or row.publisher_id is None  # those of a listing are the publisher's
+        has_steps = (
+            job.type == "agentic" or row.publisher_id is None
+        )  # those of a listing are the publisher's
         self.tabs = _TABS.get(job.type, _TABS_OF_FUNCTIONS) if has_steps else _TABS_OF_FUNCTIONS
         self.receipt = receipt_facts(await ledger.receipt(act.session, act.principal, job_id))
         self.inputs, self.input_schema = job.inputs, written.inputs

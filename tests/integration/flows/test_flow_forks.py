@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from backend.context import AppContext
 from tests.integration.deployments.conftest import Projects
 from tests.integration.flows.conftest import Flows, worker
 
@@ -19,6 +23,14 @@ steps:
   - {id: z, skill: tally, inputs: {words: "${{ string(steps.a.total) }} z"}}
 output: {a: "${{ steps.a.total }}", each: "${{ steps.each.map(e, e.total) }}", z: "${{ steps.z.total }}"}
 """
+
+
+@pytest.fixture
+def instance(instance: AppContext) -> AppContext:
+    """Return an instance in which functions cost something."""
+    return replace(
+        instance, settings=instance.settings.model_copy(update={"compute_micros_per_second": 10_000})
+    )
 
 
 async def fork(flows: Flows, job_id: str, **body: Any) -> Any:
@@ -80,7 +92,9 @@ async def test_forks_run_only_later_steps(flows: Flows) -> None:
         events = (await flows.project.http.get(f"/v1/jobs/{edited_id}/events")).json()
         [forked] = [event["payload"] for event in events if event["type"] == "forked"]
         assert forked == {
-            **{"from_job_id": job_id, "from_step": 3, "first_step": "z"},
+            "from_job_id": job_id,
+            "from_step": 2,
+            "first_step": "z",
             "edits": [{"what": "result", "step": "a"}, {"what": "result", "step": "each"}],
         }
 
@@ -91,7 +105,7 @@ async def test_forks_run_only_later_steps(flows: Flows) -> None:
 
 
 async def test_failed_flow_continues_at_its_failed_step(flows: Flows) -> None:
-    flow = FLOW.replace("  - {id: sign, approval: {message: \"Post ${{ steps.a.total }}?\"}}\n", "")
+    flow = FLOW.replace('  - {id: sign, approval: {message: "Post ${{ steps.a.total }}?"}}\n', "")
     await flows.push(flow)
     async with worker(flows.instance):
         failed = await flows.run("a b", "c", "fail")
@@ -115,14 +129,20 @@ async def test_failed_flow_continues_at_its_failed_step(flows: Flows) -> None:
         assert job["result"] == {"a": 2, "each": [2, 1, 100], "z": 100}
         assert [one["inputs"]["words"] for one in await flows.children(job["id"])] == ["fail", "2 z"]
         elements = await steps(flows, job["id"], "?step=each&limit=2")
-        assert [(one["item"], one["is_copied"], one["tries"]) for one in elements] == [(0, True, 0), (1, True, 0)]
+        assert [(one["item"], one["is_copied"], one["tries"]) for one in elements] == [
+            (0, True, 0),
+            (1, True, 0),
+        ]
         response = await flows.project.http.get(f"/v1/jobs/{job['id']}/steps?step=each&limit=2")
         following = await flows.project.http.get(response.links["next"]["url"])
         assert [(one["item"], one["is_copied"], one["tries"]) for one in following.json()] == [(2, False, 1)]
         assert "next" not in following.links
 
         changed = await rejected(flows, failed["id"], keep_elements=True, inputs={"texts": ["a"]})
-        assert changed["detail"] == "The elements of the step 'each' cannot be kept, since the data have changed."
+        assert (
+            changed["detail"]
+            == "The elements of the step 'each' cannot be kept, since the data have changed."
+        )
 
 
 async def test_impossible_forks_are_rejected(flows: Flows, make_project: Projects) -> None:
@@ -141,7 +161,10 @@ async def test_impossible_forks_are_rejected(flows: Flows, make_project: Project
         ({"step": "z", "edits": [{"step": "b", "result": 1}]}, "The flow has no step 'b'."),
         ({"step": "z", "edits": [{"step": 1, "text": "x"}]}, "An edit of a flow is {step, result}"),
         ({"step": "z", "edits": [{"step": "a", "result": 1}] * 2}, "Two edits change the same step."),
-        ({"step": "z", "edits": [{"step": "a", "text": "x"}]}, "an edit of a step of a flow is {step, result}"),
+        (
+            {"step": "z", "edits": [{"step": "a", "text": "x"}]},
+            "an edit of a step of a flow is {step, result}",
+        ),
         ({"step": "z", "edits": [{"step": "a", "result": "x" * (9 << 20)}]}, "at most 8 MiB are allowed"),
         ({"step": "z", "inputs": {"texts": 1}}, "inputs"),
     ):
@@ -151,8 +174,11 @@ async def test_impossible_forks_are_rejected(flows: Flows, make_project: Project
     await flows.push(FLOW.replace("id: a,", "id: b,").replace("steps.a", "steps.b"))
     gone = await rejected(flows, job_id, step="z", version=2)
     assert gone["detail"] == "The flow no longer has these steps of the job: a."
-    await flows.push(FLOW.replace("{id: a, skill: tally, inputs", "{id: a, for_each: [1], skill: tally, inputs")
-                     .replace("steps.a.total", "steps.a[0].total"))
+    await flows.push(
+        FLOW.replace("{id: a, skill: tally, inputs", "{id: a, for_each: [1], skill: tally, inputs").replace(
+            "steps.a.total", "steps.a[0].total"
+        )
+    )
     other = await rejected(flows, job_id, step="z", version=3)
     assert other["detail"] == "In that version, these steps do something else: a."
     assert len((await flows.project.http.get("/v1/jobs?limit=100")).json()) == before

@@ -21,8 +21,11 @@ StepId = Annotated[Text, Field(min_length=1, max_length=64)]
 
 
 class Edit(Schema):
-    """One change: of a call (`tool_use_id` with `content`, `input` or both), of text (`step` with `text`), or of the
-    result of a step of a flow (`step` with `result`)."""
+    """One change.
+
+    It is of a call (`tool_use_id` with `content`, `input` or both), of text (`step` with `text`), or of the result of a
+    step of a flow (`step` with `result`).
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -48,7 +51,9 @@ class Edit(Schema):
         if self.is_of_flow:
             others = {"tool_use_id", "content", "ok", "input", "block", "text"} & self.model_fields_set
             if others or "result" not in self.model_fields_set:
-                raise ValueError("an edit of a step of a flow is {step, result}, where 'step' is the ID of the step")
+                raise ValueError(
+                    "an edit of a step of a flow is {step, result}, where 'step' is the ID of the step"
+                )
             return self
         is_of_call = self.tool_use_id is not None and not (self.content is None and self.input is None)
         is_of_text = self.step is not None and self.text is not None

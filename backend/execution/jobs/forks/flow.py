@@ -88,7 +88,8 @@ async def fork_flow(
         raise ContentOwnedByPublisher(job.id, job.listing)
     if body.model is not None:
         raise Invalid(
-            "A flow has no model of its own.", [Problem("model", "Leave it out: its steps name their models.")]
+            "A flow has no model of its own.",
+            [Problem("model", "Leave it out: its steps name their models.")],
         )
     before = await _flow_of_job(session, job)
     flow = before if body.version is None else await _flow_of_version(session, principal, job, body.version)
@@ -175,17 +176,19 @@ def _first_step(flow: Flow, body: ForkCreate, failed: dict[str, bool]) -> str:
     advice = f"Name one of: {', '.join(ids)}."
     if body.step is not None:
         raise Invalid(f"The flow has no step {body.step!r}.", [Problem("step", advice)])
-    ordered = sorted((step for step in failed if step in ids), key=lambda step: (failed[step], ids.index(step)))
+    ordered = sorted(
+        (step for step in failed if step in ids), key=lambda step: (failed[step], ids.index(step))
+    )
     if ordered:
         return ordered[0]
     if failed:
         raise _gone(failed, "step")
-    raise Invalid("No step of the job has failed, so the first step to run must be named.", [Problem("step", advice)])
+    raise Invalid(
+        "No step of the job has failed, so the first step to run must be named.", [Problem("step", advice)]
+    )
 
 
-def _kept(
-    flow: Flow, before: Flow | None, stored: dict[str, str], first: str, body: ForkCreate
-) -> set[str]:
+def _kept(flow: Flow, before: Flow | None, stored: dict[str, str], first: str, body: ForkCreate) -> set[str]:
     """Return the steps whose stored results are copied.
 
     A decision about an approval holds for the data that it was made for. So it is copied only if nothing has changed:
@@ -237,20 +240,29 @@ def _checked_edits(flow: Flow, first: str, edits: Sequence[Edit]) -> list[dict[s
     rows: dict[str, dict[str, Any]] = {}
     for index, edit in enumerate(edits):
         if not isinstance(edit.step, str):
-            raise _invalid_edit(index, "An edit of a flow is {step, result}, where 'step' is the ID of the step.")
+            raise _invalid_edit(
+                index, "An edit of a flow is {step, result}, where 'step' is the ID of the step."
+            )
         step = steps.get(edit.step)
         if step is None:
-            raise _invalid_edit(index, f"The flow has no step {edit.step!r}. Name one of: {', '.join(steps)}.")
+            raise _invalid_edit(
+                index, f"The flow has no step {edit.step!r}. Name one of: {', '.join(steps)}."
+            )
         if step.id in again:
-            raise _invalid_edit(index, f"The step {step.id!r} runs again. Only results of steps before it can change.")
+            raise _invalid_edit(
+                index, f"The step {step.id!r} runs again. Only results of steps before it can change."
+            )
         if step.id in rows:
             raise _invalid_edit(index, "Two edits change the same step. Remove one of them.")
         if step.kind == "approval":
             raise _invalid_edit(
-                index, f"The step {step.id!r} is an approval. Only a reviewer decides about it, in the new job."
+                index,
+                f"The step {step.id!r} is an approval. Only a reviewer decides about it, in the new job.",
             )
         if step.kind in _BLOCKS:
-            raise _invalid_edit(index, f"The step {step.id!r} has no result of its own. Change a step inside of it.")
+            raise _invalid_edit(
+                index, f"The step {step.id!r} has no result of its own. Change a step inside of it."
+            )
         rows[step.id] = {"step": step.id, "kind": step.kind, "result": _checked_result(index, edit.result)}
     return list(rows.values())
 
@@ -259,10 +271,14 @@ def _checked_result(index: int, result: Any) -> Any:
     try:
         size = len(storable(result).encode())
     except (ValueError, RecursionError) as error:
-        raise _invalid_edit(index, "The result is not JSON: it contains NaN or infinity.", "result") from error
+        raise _invalid_edit(
+            index, "The result is not JSON: it contains NaN or infinity.", "result"
+        ) from error
     if size > MAX_EDITED_RESULT_BYTES:
         most = f"{MAX_EDITED_RESULT_BYTES >> 20} MiB"
-        raise _invalid_edit(index, f"The result has {size:,} bytes as JSON; at most {most} are allowed.", "result")
+        raise _invalid_edit(
+            index, f"The result has {size:,} bytes as JSON; at most {most} are allowed.", "result"
+        )
     return result
 
 

@@ -234,7 +234,9 @@ def _number_of_step(body: ForkCreate) -> int:
     """
     if not isinstance(body.step, int):
         advice = "Send a number: that of the last step to copy, or 0. Only steps of flows have IDs."
-        raise Invalid("The fork of an agent or a function needs the number of a step.", [Problem("step", advice)])
+        raise Invalid(
+            "The fork of an agent or a function needs the number of a step.", [Problem("step", advice)]
+        )
     if body.keep_elements or any(edit.is_of_flow for edit in body.edits):
         name = "keep_elements" if body.keep_elements else "edits"
         raise Invalid(
@@ -262,9 +264,7 @@ def _copied_entries(entries: Sequence[Entry], body: ForkCreate, step: int) -> Ed
             "not both.",
             [Problem("inputs", "Send either the inputs or the edit.")],
         )
-    copied = apply_edits(
-        [_without_elapsed(entry) for entry in entries if entry.step <= step], body.edits
-    )
+    copied = apply_edits([_without_elapsed(entry) for entry in entries if entry.step <= step], body.edits)
     if body.model is not None:
         _check_sight(copied.entries, body.model)
     first = -1 if body.model or body.version or body.inputs is not None else copied.first_step
