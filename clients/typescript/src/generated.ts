@@ -890,37 +890,12 @@ export interface DriveUsageRead {
   waiting_bytes: number;
 }
 
-/** A durable step of a job. */
-export interface DurableStepRead {
-  /** The attempt of the job that stored the step; 0: it was copied from another job. */
-  attempt: number;
-  /** The branch of `parallel` that ran the step; empty for the function itself. */
-  branch: string;
-  /** The error of a failed step. */
-  error: string | null;
-  /** When its outcome was stored. */
-  finished_at: string | null;
-  /** A `step` with a function, a `sleep`, a wait for an `event`, or an event that the job has sent (`emit`). */
-  kind: "step" | "sleep" | "event" | "emit";
-  /** Name of the step; of an event, its type. */
-  name: string;
-  /** Counts the steps with this name in the branch, from 1. */
-  occurrence: number;
-  /** Number of the step in its branch, from 1. */
-  position: number;
-  /** The result of a finished step; of a wait for an event, the event, or `null` after its time limit. */
-  result: unknown;
-  /** When the step started. */
-  started_at: string;
-  /** `started` only for a step with `once`, before its outcome is stored. */
-  status: "started" | "waiting" | "finished" | "failed";
-  /** How often this attempt has called the function. */
-  tries: number;
-  /** When a wait ends, if it has a time. */
-  wake_at: string | null;
-}
-
-/** One change: of a call (`tool_use_id` with `content`, `input` or both), or of text (`step` with `text`). */
+/**
+ * One change.
+ *
+ * It is of a call (`tool_use_id` with `content`, `input` or both), of text (`step` with `text`), or of the result of a
+ * step of a flow (`step` with `result`).
+ */
 export interface Edit {
   /** Index of the block, from 0, if the message has several texts. */
   block?: number | null;
@@ -930,12 +905,25 @@ export interface Edit {
   input?: Record<string, unknown> | null;
   /** False: the agent receives the content as an error. */
   ok?: boolean;
-  /** Number of the reply whose text changes; 0: the first message. */
-  step?: number | null;
+  /** The result that later steps of a flow read instead of the stored one. */
+  result?: unknown;
+  /** Number of the reply whose text changes; 0: the first message. Of a flow: ID of the step whose result changes. */
+  step?: number | string | null;
   /** The new text. */
   text?: string | null;
   /** ID of the call, from the event `tool_use`. */
   tool_use_id?: string | null;
+}
+
+/** The number of elements of a step with `for_each`, by their status. */
+export interface ElementCounts {
+  cancelled: number;
+  failed: number;
+  /** Started elements that have not ended. */
+  running: number;
+  succeeded: number;
+  /** Number of elements; `null` until the step has ended. */
+  total: number | null;
 }
 
 /** The installer of the skill's packages printed text. */
@@ -1135,15 +1123,18 @@ export interface FolderCreate {
 export interface ForkCreate {
   /** Changes to the copied steps. */
   edits?: Edit[];
-  /** New inputs, valid for the skill's `input_schema`. The first message is generated again from them. */
+  /** New inputs, valid for the skill's `input_schema`. The first message of an agent is generated again from them. */
   inputs?: Record<string, unknown> | null;
-  /** The model that continues the run. Default: the model of the run. */
+  /** For a flow, if `step` has `for_each`: its elements that have succeeded do not run again. */
+  keep_elements?: boolean;
+  /** The model that continues the run of an agent. Default: the model of the run. */
   model?: string | null;
   /**
    * The last step to copy, with the results of its calls; 0: the first message only. Of a function, the number of
-   * durable steps to copy, in the order of their ends.
+   * durable steps to copy, in the order of their ends. Of a flow, the ID of the first step that runs again: results of
+   * steps before it are copied. Default for a flow: the first step that has failed.
    */
-  step: number;
+  step?: number | string | null;
   /** The version of the skill that continues, with its own prompt and tools. Default: the deployment of the run. */
   version?: number | null;
 }
@@ -1153,9 +1144,11 @@ export type ForkedEvent = EventRead & {
   payload: {
     /** The edits: `what` is `arguments`, `result` or `text`, with the step and the position in it. */
     edits?: Record<string, unknown>[];
+    /** Of a flow: ID of the first step that runs again. */
+    first_step?: string;
     /** ID of the other job. */
     from_job_id: string;
-    /** The step after which the jobs differ. */
+    /** The step after which the jobs differ. Of a flow: the number of copied results. */
     from_step: number;
     /** True: the inputs were replaced. */
     inputs?: boolean;
@@ -1458,6 +1451,7 @@ export interface JobRead {
   skillpack_id: string;
   /** The origin of the job: `api`, `studio`, `cli`, `replay`, or a label of the caller. */
   source: string;
+  /** When the first attempt started. The time until `finished_at` includes pauses, such as waits for approvals. */
   started_at: string | null;
   /** `succeeded`, `failed` and `cancelled` are final. */
   status: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled";
@@ -1476,6 +1470,61 @@ export interface JobRead {
   waiting_reason: string | null;
   /** The same as `project_id`. */
   workspace_id: string;
+}
+
+/** A step of a flow, an element of one, or a durable step of a function. */
+export interface JobStepRead {
+  /** The attempt of the job that stored a durable step; 0: it was copied from another job. */
+  attempt?: number | null;
+  /** The branch of `parallel` that ran a durable step; empty for the function itself, and for flows. */
+  branch?: string;
+  /** The newest job of the step of a flow. Of a copied step, that of the original flow. */
+  child_job_id?: string | null;
+  /** The status of that job. */
+  child_status?: string | null;
+  /** Of a flow: the price of what the jobs of the step have used for this job, in millionths of a dollar. */
+  cost_micros?: number | null;
+  /** Of a step with `for_each`: how many elements have which status. The parameter `step` lists them. */
+  elements?: ElementCounts | null;
+  /** The error of a failed step. */
+  error?: string | null;
+  /** The error code of a failed step of a flow. */
+  error_code?: string | null;
+  /** When its outcome was stored. */
+  finished_at: string | null;
+  /**
+   * Whether the result has more than 64 KiB and is left out. The parameter `step` returns it, or the job of the
+   * step, `child_job_id`.
+   */
+  has_long_result?: boolean;
+  /** Whether the result was copied from the job that this job is a fork of. It costs nothing. */
+  is_copied?: boolean;
+  /** Whether the fork replaced the result of the step of a flow. */
+  is_edited?: boolean;
+  /** Position of the element, from 0, if this is an element of a step with `for_each`. */
+  item?: number | null;
+  /** What the step does. Durable steps: `step`, `sleep`, a wait for an `event`, or an event that was sent (`emit`). */
+  kind: "step" | "sleep" | "event" | "emit" | "skill" | "prompt" | "python" | "switch" | "parallel" | "approval" | "wait";
+  /** ID of the step in the flow.yaml. Of a durable step its name; of a wait for an event, the type of the event. */
+  name: string;
+  /** Counts the durable steps with this name in the branch, from 1. */
+  occurrence?: number;
+  /** Of a flow: ID of the `switch` or `parallel` that contains the step. */
+  parent?: string | null;
+  /** Number of the step in the flow or in the branch, from 1. */
+  position: number;
+  /** The result; of a wait for an event, the event, or `null` after its time limit. */
+  result: unknown;
+  /** When the step started. A copied step has the times of the original one. */
+  started_at: string | null;
+  /** `pending`: a flow has not reached the step. */
+  status: "pending" | "running" | "waiting" | "succeeded" | "failed" | "skipped" | "cancelled";
+  /** Label of a step of a flow. */
+  title?: string | null;
+  /** How often a durable step has called its function, or how many jobs a step of a flow has started. */
+  tries: number;
+  /** When a wait ends, if it has a time. */
+  wake_at?: string | null;
 }
 
 /** A schema that the result must be valid for. */
@@ -6112,7 +6161,8 @@ export class Api {
    *
    * Create a job that continues the run of an agent after one of its steps, with the changes that you request.
    *
-   * A fork of a function starts with the stored results of its first durable steps.
+   * A fork of a function starts with the stored results of its first durable steps. A fork of a flow starts with the
+   * stored results of the steps before the named one, which cost nothing and start no jobs.
    *
    * A restricted key needs `jobs:submit` and `jobs:read_own`.
    */
@@ -6192,16 +6242,28 @@ export class Api {
   }
 
   /**
-   * Durable steps of a job
+   * List the steps of a job
    *
-   * List the durable steps of a function in the order in which they started, and what the job waits for.
+   * List the steps of a flow in their order, also those that it has not reached.
+   *
+   * The durable steps of a function are listed in the order in which they started, followed by what the job waits for.
    *
    * A restricted key needs `jobs:read_own`.
    */
   listJobSteps(given: {
       job_id: string;
-    }, options: CallOptions = {}): Promise<DurableStepRead[]> {
-    return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/steps`, {}, options);
+      /** Only the step with this name, with its whole result; of a step with `for_each`, its elements. */
+      step?: string | null;
+      /** Only steps, or elements, with this status. */
+      status?: "pending" | "running" | "waiting" | "succeeded" | "failed" | "skipped" | "cancelled" | null;
+      /** Maximum rows per page. */
+      limit?: number;
+      /** Cursor from the `Link` header of the previous page. */
+      cursor?: string | null;
+    }, options: CallOptions = {}): Promise<JobStepRead[]> {
+    return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/steps`, {
+      query: { step: given.step, status: given.status, limit: given.limit, cursor: given.cursor },
+    }, options);
   }
 
   /**

@@ -103,7 +103,9 @@ class ForkedPayload(TypedDict):
     from_job_id: str
     """ID of the other job."""
     from_step: int
-    """The step after which the jobs differ."""
+    """The step after which the jobs differ. Of a flow: the number of copied results."""
+    first_step: NotRequired[str]
+    """Of a flow: ID of the first step that runs again."""
     inputs: NotRequired[bool]
     """True: the inputs were replaced."""
     model: NotRequired[str]

@@ -165,7 +165,7 @@ async def test_impossible_forks_are_rejected(flows: Flows, make_project: Project
             {"step": "z", "edits": [{"step": "a", "text": "x"}]},
             "an edit of a step of a flow is {step, result}",
         ),
-        ({"step": "z", "edits": [{"step": "a", "result": "x" * (9 << 20)}]}, "at most 8 MiB are allowed"),
+        ({"step": "z", "edits": [{"step": "a", "result": "x" * (5 << 20)}]}, "at most 4 MiB are allowed"),
         ({"step": "z", "inputs": {"texts": 1}}, "inputs"),
     ):
         problem = await rejected(flows, job_id, **body)

@@ -29,8 +29,8 @@ from backend.skills.deployments.active import load_deployed_skill, resolve_skill
 from backend.skills.deployments.errors import DeploymentNotFound
 from backend.skills.flows.types import Flow, Step
 
-MAX_EDITED_RESULT_BYTES: Final = 8 << 20
-"""Maximum size of a replaced result, as JSON: that of the result of a job, unless its skill declares another one."""
+MAX_EDITED_RESULT_BYTES: Final = 4 << 20
+"""Maximum size of a replaced result, as JSON. The body of the request can have twice as many bytes."""
 _BLOCKS: Final = frozenset({"switch", "parallel"})
 _CANCELLED: Final = "cancelled"
 _STORED: Final = text("""
