@@ -137,7 +137,7 @@ async def _steps(
         ordered = sorted(rows.values(), key=lambda row: (row.started_at, row.step))
         return [_view(reading, row, position=number) for number, row in enumerate(ordered, start=1)]
     found: dict[str, JobStepRead] = {}
-    for step_id, place in reversed(places.items()):  # inner steps before the ones that contain them
+    for step_id, place in reversed(list(places.items())):  # inner steps before the ones that contain them
         inner = [one for one in found.values() if one.parent == step_id]
         found[step_id] = _step(reading, place, rows.get(step_id), counts[step_id], inner)
     return [found[step_id] for step_id in places]
@@ -147,7 +147,7 @@ def _step(
     reading: _Reading, place: _Place, row: Any, counts: Sequence[Any], inner: Sequence[JobStepRead]
 ) -> JobStepRead:
     """Return a step; steps with elements or inner steps have started with the first of these."""
-    shared = {"title": place.step.title, "position": place.position, "parent": place.parent}
+    shared: dict[str, Any] = {"title": place.step.title, "position": place.position, "parent": place.parent}
     elements = _element_counts(reading.job, row, counts) if place.step.for_each is not None else None
     starts = [one.started_at for one in [*counts, *inner] if one.started_at is not None]
     earlier = sum(micros for (step, _), micros in reading.earlier_micros.items() if step == place.step.id)
@@ -239,7 +239,7 @@ async def _reading(session: AnySession, job: Job, *, step: str | None) -> _Readi
     values = {"job_id": job.id, "project_id": job.project_id}
     edited: frozenset[str] = frozenset()
     if job.source == "fork":
-        payload = (await session.execute(_FORKED, values)).scalar()
+        payload = (await session.execute(_FORKED, values)).scalar_one_or_none()
         edited = frozenset(str(edit.get("step")) for edit in (payload or {}).get("edits") or ())
     repeated = (await session.execute(_REPEATED, {**values, "step": step})).all()
     places = {
