@@ -46,7 +46,6 @@ ALLOWED: dict[str, str] = {
     "backend/execution/jobs/forks/steps.py": "reads the step of the one job that `visible` has returned",
     "backend/execution/journal/service.py": "reads and writes the steps of the one attempt of its worker",
     "backend/execution/steps/service.py": "reads and writes the steps of the one attempt of its worker",
-    "backend/execution/waits/job_steps.py": "steps of the one job that `visible` has returned",
     "backend/money/ledger/audit.py": "the operator's audit sums up every wallet of the instance",
     "backend/money/ledger/service.py": "reads the usage of the one attempt of its worker",
     "backend/integrations/media/calls.py": "reads and writes the orders of the one attempt that the token identifies",

@@ -24,7 +24,18 @@ NAMES = {
         "drive_url",
         "get_balance",
     ),
-    *("get_usage", "replay_job", "get_spans", "approve", "send_event", "run_eval", "init_project", "docs"),
+    *(
+        "get_usage",
+        "replay_job",
+        "fork_job",
+        "get_steps",
+        "get_spans",
+        "approve",
+        "send_event",
+        "run_eval",
+        "init_project",
+        "docs",
+    ),
     *("send_message", "read_messages", "list_sessions"),
 }
 

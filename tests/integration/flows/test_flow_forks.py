@@ -186,10 +186,10 @@ async def test_impossible_forks_are_rejected(flows: Flows, make_project: Project
     assert unknown.status_code == 422
     [function] = [one for one in await flows.children(job_id) if one["inputs"]["words"] == "2 z"]
     assert "needs the number of a step" in (await rejected(flows, function["id"], step="a"))["detail"]
-    stranger = await make_project.make("Stranger")
+    outsider = await make_project.make("Outsider")
     for response in (
-        await stranger.http.get(f"/v1/jobs/{job_id}/steps"),
-        await stranger.http.post(f"/v1/jobs/{job_id}/fork", json={"step": "z"}),
+        await outsider.http.get(f"/v1/jobs/{job_id}/steps"),
+        await outsider.http.post(f"/v1/jobs/{job_id}/fork", json={"step": "z"}),
     ):
         assert (response.status_code, response.json()["code"]) == (404, "job_not_found")
 

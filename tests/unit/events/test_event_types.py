@@ -37,7 +37,7 @@ CONTRACT: Final[dict[str, list[str]]] = json.loads(
 NOT_IN_CONTRACT: Final[dict[str, set[str]]] = {
     "context_compacted": {"cleared", "step", "tokens_after", "tokens_before"},
     **{kind: {"durable_step"} for kind in ("log", "media", "subagent_start", "web")},
-    "forked": {"edits", "inputs", "model", "version"},
+    "forked": {"edits", "first_step", "inputs", "model", "version"},
     "memory_injected": {"entity_count", "kinds", "memory_ids", "pinned_count"},
     "model_response": {"blocks_withheld", "is_estimated"},
     "model_retry": {"model", "of", "reason", "status", "try", "wait_s"},
