@@ -93,7 +93,7 @@ def _origin(job: rx.Var[JobFacts]) -> rx.Component:
         rx.cond(
             job.replay_of != "",
             rx.el.span(
-                "Replay of ",
+                rx.cond(job.source == "fork", "Fork of ", "Replay of "),
                 link(short_id(job.replay_of), href=jobs + job.replay_of, class_name="mono"),
                 class_name="t2",
             ),
