@@ -77,6 +77,7 @@ def measure(_rounds: int, flows: int = FLOWS, sessions: int = SESSIONS) -> Measu
         woken_s = _continue(client, database, min(WOKEN, flows))
         each_kb = (after["workers"] - before["workers"]) / flows
         report_progress(f"N20 {flows} flows wait after {start_s:.0f} s, {each_kb:.2f} kB of workers for each")
+        _turns(running, min(WARM_UP, sessions))  # workers load the modules of agents with the first one
         idle = _sizes_kb(running, database)
         turns_s = _turns(running, sessions)
         full = _sizes_kb(running, database)
