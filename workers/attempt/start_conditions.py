@@ -29,9 +29,10 @@ def check_funds(job_attempt: JobAttempt) -> AttemptResult | Postponed | None:
     """Return why the attempt cannot start without money; None if it can.
 
     A job whose limit another job has lowered, and one whose key has ended, fail in `prepare`. Agents check by
-    themselves, since simulated models cost nothing. A flow reserves only what its steps have used.
+    themselves, since simulated models cost nothing. A flow reserves only its price and what its steps have used.
     """
-    is_unpaid = job_attempt.cap_micros > 0 and job_attempt.reserved_micros == 0 and job_attempt.type != "flow"
+    is_free = job_attempt.type == "flow" and not job_attempt.price_micros
+    is_unpaid = job_attempt.cap_micros > 0 and job_attempt.reserved_micros == 0 and not is_free
     if not is_unpaid or job_attempt.key_ended is not None or job_attempt.lowered_by:
         return None
     if job_attempt.price_micros:

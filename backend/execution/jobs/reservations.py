@@ -25,7 +25,8 @@ from backend.money.budgets.usage import Limit
 # with the row as it was when the statement started, and a job that ends meanwhile lowers both.
 _RESERVE = text("""
 with job as (
-  select id, project_id, case when type = 'flow' then used_micros + called_used_micros end as owed_micros
+  select id, project_id,
+         case when type = 'flow' then price_micros + used_micros + called_used_micros end as owed_micros
   from jobs where id = :job_id and attempt = :attempt and status = 'running' for update
 ), wallet as (
   select w.project_id, least(cast(:cap_micros as bigint), (select owed_micros from job)) as wanted,
