@@ -37,7 +37,7 @@ cross join lateral (
 left join jobs c on c.id = s.child_job_id and c.project_id = :project_id
 where s.job_id = :job_id and s.project_id = :project_id
 """
-_STEPS: Final = text(f"select {_COLUMNS} and s.item < 0")
+_STEPS: Final = text(f"select {_COLUMNS} and s.item = -1")
 _ELEMENTS: Final = text(f"""
 select {_COLUMNS} and s.step = :step and s.item > :after
   and (cast(:statuses as text[]) is null or s.status = any(:statuses))

@@ -34,14 +34,19 @@ MAX_EDITED_RESULT_BYTES: Final = 4 << 20
 _BLOCKS: Final = frozenset({"switch", "parallel"})
 _CANCELLED: Final = "cancelled"
 _STORED: Final = text("""
-select step, kind from flow_steps
-where job_id = :job_id and project_id = :project_id and item < 0 and status in ('succeeded', 'skipped')
+select s.step, s.kind from flow_steps s
+where s.job_id = :job_id and s.project_id = :project_id and s.item = -1 and s.status in ('succeeded', 'skipped')
+  and not exists (
+    select from flow_steps u
+    where u.job_id = s.job_id and u.project_id = :project_id and u.step = s.step and u.item < -1
+  )
 """)
+"""A step that was undone has to run again."""
 _FAILED: Final = text("""
 select s.step, bool_and(s.error_code = :cancelled) as is_cancelled from flow_steps s
-where s.job_id = :job_id and s.project_id = :project_id and s.status = 'failed' and not exists (
+where s.job_id = :job_id and s.project_id = :project_id and s.status = 'failed' and s.item >= -1 and not exists (
   select from flow_steps d
-  where d.job_id = s.job_id and d.project_id = :project_id and d.step = s.step and d.item < 0
+  where d.job_id = s.job_id and d.project_id = :project_id and d.step = s.step and d.item = -1
     and d.status = 'succeeded'
 )
 group by s.step
@@ -53,12 +58,15 @@ insert into flow_steps (job_id, step, item, project_id, kind, status, tries, chi
 select :job_id, s.step, s.item, s.project_id, s.kind, s.status, 0, s.child_job_id, s.result,
        least(s.started_at, (
          select min(e.started_at) from flow_steps e
-         where e.job_id = s.job_id and e.project_id = :project_id and e.step = s.step and s.item < 0
+         where e.job_id = s.job_id and e.project_id = :project_id and e.step = s.step and e.item >= 0 and s.item < 0
        )), s.finished_at
 from flow_steps s
 where s.job_id = :from_job_id and s.project_id = :project_id and (
-  s.item < 0 and s.step = any(:steps) and s.status in ('succeeded', 'skipped')
-  or s.item >= 0 and s.step = :elements_of and s.status = 'succeeded'
+  s.item = -1 and s.step = any(:steps) and s.status in ('succeeded', 'skipped')
+  or s.item >= 0 and s.step = :elements_of and s.status = 'succeeded' and not exists (
+    select from flow_steps u
+    where u.job_id = s.job_id and u.project_id = :project_id and u.step = s.step and u.item < -1
+  )
 )
 """)
 _EDIT: Final = text("""
