@@ -19,7 +19,8 @@ def completed_steps(
     """Return the steps to undo with their results, the last one first, and the steps whose elements must be read.
 
     A step with `for_each` is undone if an element has succeeded, also if another one has failed: its result is the
-    list of the results of the elements that have succeeded.
+    list of the results of the elements that have succeeded. Steps whose results a fork has copied are not undone: the
+    job that ran them may need what they did.
 
     Args:
         flow: The flow.
@@ -29,7 +30,7 @@ def completed_steps(
     found: list[tuple[datetime, int, Step, Any]] = []
     needed: set[str] = set()
     for position, step in enumerate(flow.walk()):
-        if step.compensate is None:
+        if step.compensate is None or _is_copied(rows.get((step.id, NO_ITEM))):
             continue
         own = ended.get((step.id, NO_ITEM)) or rows.get((step.id, NO_ITEM))
         if step.for_each is None or own is not None:
@@ -53,6 +54,10 @@ def undo_step(step: Step) -> Step:
     if undo is None:
         raise LookupError(f"the step {step.id!r} has no 'compensate'")
     return Step(id=step.id, title=f"Undo {step.title or step.id}", skill=undo.skill, inputs=undo.inputs)
+
+
+def _is_copied(row: StoredStep | None) -> bool:
+    return row is not None and row.is_copied
 
 
 def _elements(step: Step, rows: Rows, ended: Mapping[tuple[str, int], End]) -> list[StoredStep | End]:

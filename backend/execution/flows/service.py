@@ -49,7 +49,7 @@ select publisher_id is not null as is_listing from jobs
 where id = :job_id and project_id = :project_id and attempt = :attempt and status = 'running' for update
 """)
 _READ = text("""
-select s.step, s.item, s.status, s.tries, s.child_job_id, s.error, s.error_code, s.finished_at,
+select s.step, s.item, s.status, s.tries, s.child_job_id, s.error, s.error_code, s.finished_at, s.is_copied,
        s.item < 0 or s.step = any(:needed) as has_result,
        case when s.item < 0 or s.step = any(:needed) then s.result end as result,
        c.status as child_status, c.result as child_result, c.error as child_error, c.error_code as child_code,
@@ -290,6 +290,7 @@ def _stored(row: Any) -> StoredStep:
         decision=decision,
         pause=pause,
         finished_at=row.finished_at,
+        is_copied=row.is_copied,
     )
 
 

@@ -43,6 +43,8 @@ class StoredStep:
     pause: StoredPause | None = None
     """What the running step waits for; for a step that runs a job, the time that is left for that."""
     finished_at: datetime | None = None
+    is_copied: bool = False
+    """Whether a fork has copied the result, so that another job has run the step."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ class FlowStep(SQLModel, table=True):
         Index(
             "ix_flow_steps_child_job_id", "child_job_id", postgresql_where=text("child_job_id is not null")
         ),
+        Index("ix_flow_steps_running", "job_id", postgresql_where=text("status = 'running'")),
     )
 
     job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE", primary_key=True)
@@ -44,3 +45,5 @@ class FlowStep(SQLModel, table=True):
     error_code: str | None = Field(default=None, max_length=64)
     started_at: datetime = Field(sa_type=Timestamp)
     finished_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    is_copied: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    """Whether the result is that of another job, of which this one is a fork."""

@@ -59,6 +59,15 @@ def test_steps_that_have_not_succeeded_are_not_undone() -> None:
     assert plan(good, running("a", ended="succeeded", result={})).failure is None
 
 
+def test_copied_steps_of_a_fork_are_not_undone() -> None:
+    """Another job has run them, and may need what they did."""
+    one = flow(STEP % ("a", "a"), STEP % ("b", "b"), "{id: z, skill: t}")
+    copied = replace(ended_at(done("a", result=1), 1), is_copied=True)
+    own = ended_at(done("b", result=2), 2)
+    assert starts(plan(one, copied, own, running("z", ended="failed"))) == [("b", UNDO, {"r": 2})]
+    assert plan(one, copied, own, FAILED, undone("b")).has_ended
+
+
 def test_failed_compensation_is_reported_and_the_others_run() -> None:
     one = flow(STEP % ("a", "a"), STEP % ("b", "nothing"), STEP % ("c", "c"), "{id: z, skill: t}")
     rows = [ended_at(done(name), at) for at, name in enumerate("abc")]

@@ -53,9 +53,9 @@ group by s.step
 """)
 """Failed elements do not fail a step with `on_error: continue`. Steps that the flow has cancelled are not the cause."""
 _COPY: Final = text("""
-insert into flow_steps (job_id, step, item, project_id, kind, status, tries, child_job_id, result, started_at,
-                        finished_at)
-select :job_id, s.step, s.item, s.project_id, s.kind, s.status, 0, s.child_job_id, s.result,
+insert into flow_steps (job_id, step, item, project_id, kind, status, tries, child_job_id, result, is_copied,
+                        started_at, finished_at)
+select :job_id, s.step, s.item, s.project_id, s.kind, s.status, 0, s.child_job_id, s.result, true,
        least(s.started_at, (
          select min(e.started_at) from flow_steps e
          where e.job_id = s.job_id and e.project_id = :project_id and e.step = s.step and e.item >= 0 and s.item < 0
@@ -70,8 +70,9 @@ where s.job_id = :from_job_id and s.project_id = :project_id and (
 )
 """)
 _EDIT: Final = text("""
-insert into flow_steps (job_id, step, item, project_id, kind, status, tries, result, started_at, finished_at)
-select :job_id, e.step, -1, :project_id, e.kind, 'succeeded', 0, e.result, clock_timestamp(), clock_timestamp()
+insert into flow_steps (job_id, step, item, project_id, kind, status, tries, result, is_copied, started_at,
+                        finished_at)
+select :job_id, e.step, -1, :project_id, e.kind, 'succeeded', 0, e.result, true, clock_timestamp(), clock_timestamp()
 from json_to_recordset(cast(:edits as json)) as e(step text, kind text, result json)
 """)
 
