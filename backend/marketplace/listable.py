@@ -45,9 +45,9 @@ def asks_for_approval(manifest: Manifest, skill: Skill) -> bool:
     """Return whether a run of the skill can ask its caller to approve a call, which shows a tool and its arguments.
 
     A confirmation that any agent of a bundle requires applies to all of its agents. A function can start these if it
-    reserves money for them.
+    reserves money for them, and so can a flow with steps that cost something.
     """
-    reaches_agents = skill.is_agentic or skill.limits.cost_usd is not None
+    reaches_agents = skill.is_agentic or skill.calls_paid_skills or skill.limits.cost_usd is not None
     skills = manifest.skills if reaches_agents else (skill,)
     if any(rail.action == "approve" for one in skills for rail in one.rails):
         return True

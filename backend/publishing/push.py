@@ -25,9 +25,6 @@ from backend.skills.deployments import manifests, schema_changes
 from backend.skills.deployments.sweep import bundle_key
 from backend.skills.deployments.tables import Deployment
 from backend.skills.deployments.target import lock_target
-from backend.skills.flows.types import Flow
-from backend.skills.flows.unsupported import unsupported
-from backend.skills.manifest.findings import BundleInvalid
 from backend.skills.manifest.types import Manifest
 from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.tables import Skillpack
@@ -162,25 +159,8 @@ async def _check_and_store(session: AsyncSession, bundle: bytes, notes: str, sto
 
 
 async def _store(session: AsyncSession, read: ReadBundle, bundle: bytes, storage: Storage) -> None:
-    _refuse_unsupported_steps(read)
     await session.execute(_SHARE_BUNDLE, {"key": bundle_key(read.sha256)})
     await storage.put_bundle(read.sha256, bundle)
-
-
-def _refuse_unsupported_steps(read: ReadBundle) -> None:
-    """Reject flows with steps that can be validated, but that workers cannot run yet."""
-    found = [
-        Problem(
-            f"{skill.path}/{skill.entrypoint}",
-            f"The step {step.id!r}: this version of Puras Studio cannot run {key!r} yet. Remove it.",
-        )
-        for skill in read.manifest.skills
-        if skill.flow is not None
-        for step in Flow.model_validate(skill.flow).walk()
-        for key in unsupported(step)
-    ]
-    if found:
-        raise BundleInvalid(found)
 
 
 def _without_skills(bundle: bytes) -> ReadBundle:

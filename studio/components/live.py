@@ -185,6 +185,25 @@ class SchemaForm(rx.Component):
         return super().create(*children, **watched(), **props)
 
 
+class ApprovalForm(rx.Component):
+    """The values that a reviewer enters for an approval of a flow, with the button that approves it."""
+
+    library = "$/public/ui/approvals.jsx"
+    tag = "ApprovalForm"
+    schema: rx.Var[dict[str, Any]]
+    errors: rx.Var[dict[str, str]]
+    project: rx.Var[str]
+    csrf: rx.Var[str]
+    settled: rx.Var[str]
+    on_settle: rx.EventHandler[_one]
+    on_approve: rx.EventHandler[_two]
+
+    @classmethod
+    def create(cls, *children: Any, **props: Any) -> rx.Component:
+        """Create the form, which is busy while the decision is being stored."""
+        return super().create(*children, **watched(), **props)
+
+
 class JobList(rx.Component):
     """The live list of the jobs of a project, with filters that are stored in the URL."""
 

@@ -21,7 +21,7 @@ ACCEPTED = [
     steps("{id: a, if: true, for_each: [1, 2], on_error: continue, skill: tally, inputs: {words: x}}")
     + "output: {}\n",
     steps("{id: a, prompt: x, output_schema: {type: object}, limits: {cost_usd: 1}}"),
-    steps("{id: a, python: 'tools.py:clean'}"),
+    steps("{id: a, python: 'tools.py:clean', inputs: {text: x}}"),
     steps("{id: a, switch: [{when: true, steps: [{id: b, emit: {type: x}}]}]}"),
     steps("{id: a, parallel: [{steps: [{id: b, wait: {until: '2026-01-31T09:00:00Z'}}]}]}"),
     steps("{id: a, approval: {message: x, form: {type: object}, reviewers: [admin], expires_after: 3d}}"),

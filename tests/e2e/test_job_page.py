@@ -64,7 +64,23 @@ def run():
     except KeyError as missing:
         raise ValueError("the row has no price") from missing
 """
+PLAN = b"""
+entrypoint: flow.yaml
+input_schema: {type: object, properties: {reviewer: {type: string}}, required: [reviewer]}
+output_schema: {type: object, properties: {amount: {type: integer}}}
+"""
+SIGN = b"""
+steps:
+  - id: sign
+    approval:
+      message: How much of the budget?
+      form: {type: object, properties: {amount: {type: integer, minimum: 1}, note: {type: string}}, required: [amount]}
+      reviewers: ["${{ inputs.reviewer }}", owner]
+output: {amount: "${{ steps.sign.form.amount }}"}
+"""
 BUNDLE = {
+    "skills/plan/skill.yaml": PLAN,
+    "skills/plan/flow.yaml": SIGN,
     "skills/boom/skill.yaml": b"entrypoint: main.py:run\ninput_schema: {type: object}\noutput_schema: {type: object}\n",
     "skills/boom/main.py": BOOM,
     "skills/sort/skill.yaml": SORT,
@@ -128,6 +144,24 @@ def test_approval_of_a_job_start_names_the_skill(signed_in: Page, settled: Any, 
     expect(approval_bar).to_contain_text("An agent wants to start the skill pay")
     approval_bar.get_by_role("button", name="Approve").click()
     expect(signed_in.get_by_text("Succeeded").first).to_be_visible(timeout=20_000)
+
+
+def test_reviewer_approves_a_step_of_a_flow_with_a_form(signed_in: Page, settled: Any, agents: str) -> None:
+    body = {"skill": "plan", "inputs": {"reviewer": "ada@example.org"}}
+    answer = settled.api.post("/v1/jobs", params={"skillpack": agents}, json=body)
+    assert answer.status_code == 201, answer.text
+    signed_in.goto(f"{settled.url}/jobs/{answer.json()['id']}")
+    approval_bar = signed_in.get_by_role("region", name="Calls awaiting approval")
+    expect(approval_bar).to_contain_text("How much of the budget?")
+    expect(approval_bar).to_contain_text("Reviewers: ada@example.org, owner")
+    amount = approval_bar.get_by_label("amount")
+    amount.fill("0")
+    approval_bar.get_by_role("button", name="Approve").click()
+    expect(approval_bar.get_by_role("alert")).to_contain_text("must be at least 1")
+    amount.fill("7")
+    approval_bar.get_by_role("button", name="Approve").click()
+    expect(signed_in.get_by_text("Succeeded").first).to_be_visible(timeout=20_000)
+    expect(approval_bar).to_have_count(0)
 
 
 def test_rejection_of_a_call_sends_the_reason_to_the_agent(

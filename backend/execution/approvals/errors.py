@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from backend.core.errors import Conflict, Missing
+from backend.core.errors import Conflict, Missing, NotAllowed
 
 
 class ApprovalNotFound(Missing):
@@ -16,6 +17,20 @@ class ApprovalNotFound(Missing):
         "/v1/approvals?status=pending."
     )
     approval_id: UUID
+
+
+class NotReviewer(NotAllowed):
+    """The approval names reviewers, and the caller is none of them."""
+
+    code = "not_a_reviewer"
+
+    def __init__(self, reviewers: Sequence[str], *, is_key: bool) -> None:
+        shown = [*reviewers[:10], *(["…"] if len(reviewers) > 10 else [])]
+        detail = f"Only reviewers may decide this approval: {', '.join(shown)}."
+        if is_key:
+            detail += " An API key counts only for the roles 'developer' and, without restrictions, 'admin'."
+        detail += " Ask one of them to decide in the studio."
+        super().__init__(detail, reviewers=list(reviewers))
 
 
 class ApprovalDecided(Conflict):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
 from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import Text
+from backend.execution.approvals.reviewers import may_decide
+from backend.execution.approvals.tables import Approval
+from backend.identity.auth.principal import Principal
+from backend.skills.schemas.schema_dialect import to_json_schema
 
 ApprovalStatus = Literal["pending", "approved", "denied", "expired", "cancelled"]
 
@@ -35,12 +39,42 @@ class ApprovalRead(Schema):
     expires_at: datetime
     """When a pending approval expires, which counts as rejected."""
     decided_at: datetime | None
+    message: str | None = None
+    """Text of the step of a flow that requests the approval; null for the call of an agent."""
+    form_schema: dict[str, Any] | None = None
+    """Schema of the values that the reviewer enters, in the dialect of skill.yaml; null: there is no form."""
+    form_json_schema: dict[str, Any] | None = None
+    """The same in plain JSON Schema 2020-12."""
+    form: dict[str, Any] | None = None
+    """The values that the reviewer has entered."""
+    reviewers: list[str] = Field(default_factory=list)
+    """E-mail addresses and roles of those who may decide; empty: everyone who may decide approvals."""
+    may_decide: bool = True
+    """Whether the caller may decide it, apart from its status."""
+
+    @classmethod
+    def of(cls, approval: Approval, principal: Principal) -> Self:
+        """Return the response for a caller."""
+        schema = approval.form_schema
+        return cls.model_validate(approval).model_copy(
+            update={
+                "form_json_schema": None if schema is None else to_json_schema({"type": "object", **schema}),
+                "may_decide": may_decide(principal, approval.reviewers),
+            }
+        )
 
 
 class DecisionCreate(Schema):
-    """Body of a decision."""
+    """Body of a rejection."""
 
     model_config = ConfigDict(extra="forbid")
 
     reason: Text = Field(default="", max_length=2000)
     """The reason. The model receives the reason of a denial."""
+
+
+class ApproveCreate(DecisionCreate):
+    """Body of an approval."""
+
+    form: dict[str, Any] | None = None
+    """Values for `form_schema`. Required if the schema requires one of them."""

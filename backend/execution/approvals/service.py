@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -15,12 +16,15 @@ from backend.core.db.paging import Page, Slice
 from backend.core.errors import NotAllowed
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
+from backend.execution.approvals import reviewers
 from backend.execution.approvals.errors import ApprovalDecided, ApprovalNotFound
+from backend.execution.approvals.forms import checked_form
 from backend.execution.approvals.schemas import ApprovalStatus
 from backend.execution.approvals.tables import Approval
 from backend.execution.events.append import NewEvent
 from backend.execution.events.types import OMITTED, ApprovalDecidedEvent
 from backend.execution.jobs import transitions
+from backend.execution.jobs.access import inputs as input_access
 from backend.execution.jobs.tables import Job
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
@@ -30,7 +34,8 @@ DecisionStatus = Literal["approved", "denied", "expired"]
 
 _LOCK_JOB = text("select id from jobs where id = :job_id and project_id = :project_id for update")
 _DECIDE = text("""
-update approvals set status = :status, reason = :reason, decided_by = :who, decided_at = clock_timestamp()
+update approvals set status = :status, reason = :reason, form = cast(:form as json), decided_by = :who,
+    decided_at = clock_timestamp()
 where id = :id and project_id = :project_id and status = 'pending'
   and (expires_at > clock_timestamp()) = :is_in_time
 returning job_id, step, tool, tool_use_id
@@ -92,13 +97,25 @@ async def decide(
     status: DecisionStatus,
     *,
     reason: str = "",
+    form: dict[str, Any] | None = None,
 ) -> Approval:
     """Approve or reject a call. The job resumes after all its pending calls are decided.
+
+    Args:
+        session: A transaction.
+        principal: Who decides.
+        approval_id: The approval.
+        status: The decision.
+        reason: The reason, which a model receives.
+        form: Values for the form of the approval.
 
     Raises:
         NotAllowed: The principal may not decide. Jobs never can.
         ApprovalNotFound: The principal can see no such approval.
         ApprovalDecided: It was decided before, or has expired.
+        NotReviewer: It names reviewers, and the principal is none of them.
+        Invalid: The values are not valid for the form. Nothing is decided.
+        FileNotAllowed: They name a file that the principal may not read.
     """
     principal.require(Role.DEVELOPER, "approvals:write")
     if principal.kind == "job":
@@ -108,7 +125,13 @@ async def decide(
     if approval is None:
         raise ApprovalNotFound(approval_id)
     key = ApprovalKey(approval_id, approval.job_id, approval.project_id)
-    decided = await apply_decision(session, key, status, reason=reason, actor=principal.label)
+    reviewers.require(principal, approval.reviewers)
+    values = None
+    if (approval.status, status) == ("pending", "approved"):
+        values = checked_form(approval, form)
+        if values is not None:
+            await input_access.check_values(session, principal, approval.form_schema or {}, values)
+    decided = await apply_decision(session, key, status, reason=reason, actor=principal.label, form=values)
     if not decided:
         status = (await session.execute(_STATUS, key.as_values())).scalar_one()
         raise ApprovalDecided(approval_id, status)
@@ -125,7 +148,13 @@ async def decide(
 
 
 async def apply_decision(
-    session: AsyncSession, key: ApprovalKey, status: DecisionStatus, *, reason: str, actor: str
+    session: AsyncSession,
+    key: ApprovalKey,
+    status: DecisionStatus,
+    *,
+    reason: str,
+    actor: str,
+    form: dict[str, Any] | None = None,
 ) -> bool:
     """Store a decision without a permission check; False if the approval was decided before.
 
@@ -133,7 +162,13 @@ async def apply_decision(
     """
     values = key.as_values()
     await session.execute(_LOCK_JOB, values)
-    decision = {"status": status, "reason": reason, "who": actor, "is_in_time": status != "expired"}
+    decision = {
+        "status": status,
+        "reason": reason,
+        "who": actor,
+        "form": None if form is None else json.dumps(form),
+        "is_in_time": status != "expired",
+    }
     row = (await session.execute(_DECIDE, {**values, **decision})).one_or_none()
     if row is None:
         return False

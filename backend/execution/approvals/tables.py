@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 from sqlmodel import Column, Field, SQLModel
 
 from backend.core.clock import now
 from backend.core.db.engine import Timestamp
+from backend.execution.approvals.types import FLOW_STEP
 
 STATUSES = ("pending", "approved", "denied", "expired", "cancelled")
 
@@ -40,6 +41,14 @@ class Approval(SQLModel, table=True):
     """All arguments of the call. Nothing else runs when it is approved."""
     effect: str | None = Field(default=None, max_length=100)
     """The effect and the target of the call. The worker compares the value before the call; null: not recorded."""
+    form_schema: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """Schema of the values that the reviewer enters, in the dialect of skill.yaml; null: there is no form."""
+    form: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """The values that the reviewer has entered."""
+    reviewers: list[str] = Field(
+        default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
+    )
+    """E-mail addresses and roles of those who may decide; empty: everyone with the permission."""
     status: str = "pending"
     reason: str = Field(default="", max_length=2000)
     """The reason that the user gave. The model receives the reason of a denial."""
@@ -47,3 +56,13 @@ class Approval(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     expires_at: datetime = Field(sa_type=Timestamp)
     decided_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+    @property
+    def is_of_flow(self) -> bool:
+        """Whether a step of a flow requests it, and not the call of an agent."""
+        return self.effect == FLOW_STEP
+
+    @property
+    def message(self) -> str | None:
+        """The text of the step of a flow that requests it."""
+        return str(self.input.get("message", "")) if self.is_of_flow else None

@@ -8,6 +8,9 @@ from typing import Any, Final
 START: Final = "start"
 """The `tool_use_id` of the approval of a job's start, whose `tool` is the name of the skill."""
 
+FLOW_STEP: Final = "flow_step"
+"""The `effect` of the approval of a step of a flow, whose `tool` is the ID of the step."""
+
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRequest:

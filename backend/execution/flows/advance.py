@@ -25,9 +25,11 @@ from backend.execution.flows.state import (
     Start,
     StoredStep,
 )
+from backend.skills.bundles.inline_skills import MAX_PROMPT_CHARACTERS
+from backend.skills.flows import reviewers
 from backend.skills.flows.cel.budget import EvaluationError
-from backend.skills.flows.templates import render
-from backend.skills.flows.types import CALLS, Flow, Step
+from backend.skills.flows.templates import render, render_text
+from backend.skills.flows.types import CALLS, ApprovalStep, Flow, Step
 
 MAX_ELEMENTS: Final = 10_000
 """Maximum elements of one step with `for_each`."""
@@ -199,7 +201,7 @@ class _Advance:
         """Start the job of a step or an element, or read how it has ended."""
         row = self._rows.get((step.id, item))
         if row is None:
-            self._plan.starts.append(Start(step, item, 1, render(step.inputs, scope)))
+            self._plan.starts.append(_start(step, item, 1, scope))
             return _Progress.WAITING
         if row.status == "running" and row.child is None:
             if row.pause is not None and row.pause.is_over and row.child_job_id is not None:
@@ -224,8 +226,7 @@ class _Advance:
         retries = step.retries
         if (child.status == "failed" or is_timeout) and retries is not None and row.tries <= retries.max:
             delay_s = retries.backoff.delay_s(row.tries - 1)
-            inputs = render(step.inputs, scope)
-            self._plan.starts.append(Start(step, item, row.tries + 1, inputs, delay_s))
+            self._plan.starts.append(_start(step, item, row.tries + 1, scope, delay_s))
             return _Progress.WAITING
         if is_timeout:
             message = f"Its time of {step.timeout_s:g} seconds is over (job {row.child_job_id})"
@@ -318,15 +319,27 @@ class _Advance:
     def _approval(self, step: Step) -> _Progress:
         row, approval = self._rows.get((step.id, NO_ITEM)), step.approval
         if row is None and approval is not None:
-            message = str(render(approval.message, self._scope()))
-            self._plan.asks.append(Ask(step, self._positions[step.id], message))
+            scope = self._scope()
+            ask = Ask(
+                step,
+                self._positions[step.id],
+                render_text(approval.message, scope),
+                _reviewers(approval, scope),
+            )
+            self._plan.asks.append(ask)
             return _Progress.WAITING
         if row is None or (row.status == "running" and row.decision is None):
             return _Progress.WAITING
         if row.status == "running" and row.decision is not None:
             decision = row.decision
             is_approved = decision.status == "approved"
-            result = {"approved": is_approved, "decided_by": decision.decided_by, "reason": decision.reason}
+            result: dict[str, Any] = {
+                "approved": is_approved,
+                "decided_by": decision.decided_by,
+                "reason": decision.reason,
+            }
+            if is_approved and approval is not None and approval.form is not None:
+                result["form"] = decision.form or {}
             if is_approved or step.on_error == "continue":
                 self._end(End(step, NO_ITEM, "succeeded", result))
                 return self._succeed(step, NO_ITEM, result)
@@ -397,6 +410,43 @@ class _Advance:
         if (step.id, NO_ITEM) not in self._rows:
             self._end(End(step, NO_ITEM, "succeeded", result))
         return self._succeed(step, NO_ITEM, result)
+
+
+def _start(step: Step, item: int, tries: int, scope: Mapping[str, Any], delay_s: float = 0.0) -> Start:
+    prompt = None if step.prompt is None else _prompt(render_text(step.prompt, scope))
+    return Start(step, item, tries, render(step.inputs, scope), delay_s, prompt)
+
+
+def _reviewers(approval: ApprovalStep, scope: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the reviewers of an approval; an expression may return one, or a list of them."""
+    values = [render(one, scope) for one in approval.reviewers]
+    found = [one for value in values for one in (value if isinstance(value, list) else [value])]
+    for one in found:
+        problem = reviewers.problem_of(one)
+        if problem is not None:
+            raise EvaluationError(f"'reviewers': {problem}")
+    if approval.reviewers and not found:
+        raise EvaluationError(
+            "'reviewers' is an empty list, so no user could decide. Name at least one reviewer."
+        )
+    if len(found) > reviewers.MAX_REVIEWERS:
+        raise EvaluationError(
+            f"'reviewers' has {len(found):,} entries; at most {reviewers.MAX_REVIEWERS} are allowed. Use a role."
+        )
+    return tuple(dict.fromkeys(reviewers.as_stored(one) for one in found))
+
+
+def _prompt(text: str) -> str:
+    if not text.strip():
+        raise EvaluationError("The prompt is empty.")
+    if len(text) > MAX_PROMPT_CHARACTERS:
+        raise EvaluationError(
+            f"The prompt has {len(text):,} characters; at most {MAX_PROMPT_CHARACTERS:,} are allowed. Pass long values "
+            "as inputs of the step."
+        )
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise EvaluationError("The prompt contains a NUL character or an unpaired surrogate. Remove it.")
+    return text
 
 
 def _is_active(row: StoredStep | None) -> bool:

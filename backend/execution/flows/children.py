@@ -23,7 +23,7 @@ from backend.execution.flows.state import Start
 from backend.execution.jobs import transitions
 from backend.execution.jobs.subjobs import approvals
 from backend.execution.jobs.subjobs.subagents import ABOVE, MAX_DEPTH, TooDeep
-from backend.execution.jobs.subjobs.target import Callee, resolve_callee
+from backend.execution.jobs.subjobs.target import Callee, resolve_callee, resolve_step
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal, visible
 from backend.money.budgets import usage as budgets
@@ -74,7 +74,10 @@ async def start_child(
     if caller is None:
         raise FlowNotRunning
     step = start.step
-    callee = await resolve_callee(session, principal, caller, step.skill, version=step.version)
+    if step.kind == "skill":
+        callee = await resolve_callee(session, principal, caller, step.skill, version=step.version)
+    else:
+        callee = await resolve_step(session, caller, step.id)
     checked = callee.skill.inputs.check(start.inputs)
     if checked.problems:
         first = checked.problems[0]
@@ -144,7 +147,7 @@ def _values(
         "skill_name": skill.name,
         "type": skill.type,
         "model": callee.model,
-        "prompt": None,
+        "prompt": start.prompt,
         "lane": lane,
         "not_before": now() + timedelta(seconds=start.delay_s) if start.delay_s else None,
         "cap_micros": prices.cap_micros(skill, JobLimits()),

@@ -16,6 +16,7 @@ from backend.core.clock import now
 from backend.core.db.engine import AnySession, Database
 from backend.core.errors import NotAllowed, PurasError
 from backend.core.jsonb import storable
+from backend.execution.approvals.types import FLOW_STEP
 from backend.execution.flows import pause_store
 from backend.execution.flows.advance import advance
 from backend.execution.flows.children import FlowNotRunning, start_child
@@ -53,7 +54,7 @@ select s.step, s.item, s.status, s.tries, s.child_job_id, s.error, s.error_code,
        s.item < 0 or s.step = any(:needed) as has_result,
        case when s.item < 0 or s.step = any(:needed) then s.result end as result,
        c.status as child_status, c.result as child_result, c.error as child_error, c.error_code as child_code,
-       a.status as decision, a.reason, a.decided_by, w.job_id is not null as has_pause,
+       a.status as decision, a.reason, a.decided_by, a.form, w.job_id is not null as has_pause,
        coalesce(w.wake_at <= clock_timestamp(), w.kind = 'time') as is_over, w.event_seq is not null as has_event
 from flow_steps s
 left join jobs c on s.status = 'running' and c.id = s.child_job_id and c.finished_at is not null
@@ -83,9 +84,9 @@ where flow_steps.status = 'running'
 """)
 _ASK = text("""
 insert into approvals (id, project_id, job_id, step, place, tool, tool_use_id, input, effect, status, reason,
-                       decided_by, created_at, expires_at)
-values (:id, :project_id, :job_id, :step, 1, :tool, :tool, cast(:input as json), '', 'pending', '', '',
-        clock_timestamp(), :expires_at)
+                       decided_by, created_at, expires_at, form_schema, reviewers)
+values (:id, :project_id, :job_id, :step, 1, :tool, :tool, cast(:input as json), :effect, 'pending', '', '',
+        clock_timestamp(), :expires_at, cast(:form_schema as json), cast(:reviewers as jsonb))
 on conflict (job_id, step, place) do nothing
 """)
 _CANCEL_APPROVALS = text("""
@@ -273,7 +274,7 @@ def _stored(row: Any) -> StoredStep:
     if row.child_status is not None:
         child = ChildEnd(row.child_status, row.child_result, row.child_error, row.child_code)
     if row.decision is not None:
-        decision = Decision(row.decision, row.reason, row.decided_by)
+        decision = Decision(row.decision, row.reason, row.decided_by, row.form)
     if row.has_pause:
         pause = StoredPause(row.is_over, row.has_event)
     return StoredStep(
@@ -325,6 +326,9 @@ async def _ask(session: AnySession, running: RunningFlow, ask: Ask) -> Requested
         "step": ask.position,
         "tool": ask.step.id,
         "input": json.dumps({"message": ask.message}),
+        "effect": FLOW_STEP,
+        "form_schema": None if approval is None or approval.form is None else json.dumps(approval.form),
+        "reviewers": json.dumps(ask.reviewers),
         "expires_at": requested.expires_at,
     }
     await session.execute(_ASK, values)

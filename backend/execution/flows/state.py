@@ -64,6 +64,8 @@ class Decision:
     status: str
     reason: str
     decided_by: str
+    form: dict[str, Any] | None = None
+    """Values that the reviewer has entered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class Start:
     """The number of the job in this step, from 1."""
     inputs: dict[str, Any]
     delay_s: float = 0.0
+    prompt: str | None = None
+    """The task of an agent without a skill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,7 @@ class Ask:
     position: int
     """Number of the step in the flow, from 1."""
     message: str
+    reviewers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

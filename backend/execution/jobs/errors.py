@@ -30,6 +30,18 @@ class KernelNotReplayed(Conflict):
     job_id: UUID
 
 
+class FlowStepNotReplayed(Conflict):
+    """The job runs a step `prompt` or `python` of a flow, which only its flow can start."""
+
+    code = "flow_step_not_replayed"
+    message = (
+        "The job {job_id!r} runs a prompt or a function of a flow, which only the flow can start. Replay the flow: "
+        "POST /v1/jobs/{flow_job_id}/replay."
+    )
+    job_id: UUID
+    flow_job_id: UUID | None
+
+
 class JobAlreadyEnded(Conflict):
     """The job has ended and cannot be changed."""
 

@@ -113,7 +113,8 @@ class JobRead(Answer):
     """Price of the listing, charged in addition to the usage if the job succeeds."""
     type: Literal["agentic", "deterministic", "flow", "kernel"]
     skill_name: str
-    """`@inline` for a prompt, `@notebook` for the kernel of a notebook."""
+    """`@inline` for a prompt, `@notebook` for the kernel of a notebook, `flow:step` for a prompt or function of a
+    flow."""
     prompt: str | None
     """The prompt, if the job was submitted with one."""
     model: str | None

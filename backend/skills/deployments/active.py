@@ -26,6 +26,7 @@ from backend.skills.deployments.errors import (
     SkillpackMismatch,
     SubskillNotSubmittable,
 )
+from backend.skills.flows import step_skills
 from backend.skills.manifest.types import Manifest, Skill
 from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.errors import SkillpackNotFound
@@ -178,7 +179,11 @@ async def load_deployed_skill(
         if known is None:
             raise DeploymentNotFound(str(deployment_id))
         manifest, sha256 = known.manifest, known.sha256
-    found = manifest.find(skill_name) or inline_skills.agent_of(skill_name, manifest)
+    found = (
+        manifest.find(skill_name)
+        or inline_skills.agent_of(skill_name, manifest)
+        or step_skills.find(skill_name, manifest)
+    )
     if found is None:
         raise SkillNotFound(skill_name, ())
     return DeployedSkill(found, sha256, manifest)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from backend.core.names import suggestion
+from backend.skills.flows import reviewers
 from backend.skills.flows.cel.check import Scope
 from backend.skills.flows.cel.parser import RESERVED
 from backend.skills.flows.cel.types import (
@@ -237,7 +238,30 @@ class _Checking(ValueChecks):
         self.value(step.inputs, (*at, "inputs"), scope)
         if step.kind == "prompt":
             self.value(step.prompt, (*at, "prompt"), scope)
+        if step.kind == "python":
+            self._call_of_function(step, at)
         return DYN if step.output_schema is None else type_of_schema(step.output_schema, is_output=True)
+
+    def _call_of_function(self, step: Step, at: Path) -> None:
+        """Report inputs that the function of a step does not have, and those that it requires."""
+        parameters = self._reading.parameters(step.python or "")
+        if parameters is None or (parameters.takes_one_dict and "inputs" not in step.inputs):
+            return
+        path = (*at, "inputs") if "inputs" in self.keys_at(at) else at
+        function = (step.python or "").rpartition(":")[2]
+        for name in parameters.positional_only:
+            self.error(
+                (*at, "python"),
+                f"Inputs are passed by name, but {name!r} of {function!r} is positional-only. Remove the '/'.",
+            )
+        for name in parameters.needed:
+            if name not in step.inputs:
+                self.error(path, f"The function {function!r} requires {name!r}. Add it to 'inputs'.")
+        if not parameters.takes_any:
+            for name in step.inputs:
+                if name not in parameters.names:
+                    hint = suggestion(name, sorted(parameters.names)) or " Remove it, or add the parameter."
+                    self.error((*path, name), f"The function {function!r} has no parameter {name!r}.{hint}")
 
     def _skill_call(
         self, name: str, version: int | None, inputs: dict[str, Any], at: Path, scope: Scope
@@ -300,7 +324,7 @@ class _Checking(ValueChecks):
         if approval is None:
             return DYN
         self.value(approval.message, (*at, "approval", "message"), scope)
-        self.value(list(approval.reviewers), (*at, "approval", "reviewers"), scope)
+        self._reviewers(approval.reviewers, (*at, "approval", "reviewers"), scope)
         fields: dict[str, Type] = dict(_APPROVAL)
         if approval.form is not None:
             form: Schema = {"type": "object", **approval.form}
@@ -311,6 +335,19 @@ class _Checking(ValueChecks):
             fields["form"] = type_of_schema(form)
         optional = frozenset({"form"}) if step.on_error == "continue" else frozenset()
         return Type("object", None, fields, optional & fields.keys())
+
+    def _reviewers(self, given: tuple[str, ...], path: Path, scope: Scope) -> None:
+        for index, one in enumerate(given):
+            if not has_expression(one):
+                problem = reviewers.problem_of(one)
+                if problem is not None:
+                    self.error((*path, index), problem)
+                continue
+            kind = self.value(one, (*path, index), scope)
+            if kind.kind == "list":
+                kind = kind.item or DYN
+            if kind.kind not in ("string", "dyn"):
+                self.error((*path, index), f"A reviewer is an e-mail address or a role, not {kind}.")
 
     def _wait(self, step: Step, at: Path, scope: Scope) -> Type:
         wait = step.wait

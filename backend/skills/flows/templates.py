@@ -125,6 +125,16 @@ def render(value: Any, variables: Mapping[str, Any], budget: Budget | None = Non
     return value
 
 
+def render_text(text: str, variables: Mapping[str, Any]) -> str:
+    """Return a text of a flow.yaml with its expressions replaced by text. Values are never read as expressions.
+
+    Raises:
+        EvaluationError: an expression has no value; the message names the expression.
+    """
+    budget = Budget()
+    return text_of(render(text, variables, budget), budget, 0)
+
+
 def _text(text: str, variables: Mapping[str, Any], budget: Budget) -> Any:
     template = read_template(text)
     lone = template.lone

@@ -460,6 +460,11 @@ class Skill(SkillKeys):
         return schema
 
     @cached_property
+    def step_skills(self) -> dict[str, Skill]:
+        """The skills of steps of a flow that `backend.skills.flows.step_skills` has derived, by step."""
+        return {}
+
+    @cached_property
     def inputs(self) -> InputSchema:
         """The input schema, compiled once."""
         return InputSchema(self.input_schema, takes_attachments=self.is_agentic)

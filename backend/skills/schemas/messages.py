@@ -52,10 +52,11 @@ def spelled(path: Path, root: str = "") -> str:
 
 def undeclared(name: str, declared: frozenset[str], root: str) -> Problem:
     """Return the message about an undeclared name, with the most similar name that the schema declares."""
+    owner, fields = ("form", "fields") if root == "form" else ("skill", "inputs")
     hint = suggestion(name, sorted(declared)) or (
-        f" Declared are {_listed(sorted(declared))}." if declared else " The skill does not have inputs."
+        f" Declared are {_listed(sorted(declared))}." if declared else f" The {owner} does not have {fields}."
     )
-    return Problem(spelled((name[:_MAX_SHOWN],), root), f"The skill does not declare {shown(name)}.{hint}")
+    return Problem(spelled((name[:_MAX_SHOWN],), root), f"The {owner} does not declare {shown(name)}.{hint}")
 
 
 def shown(value: Any) -> str:

@@ -35,11 +35,15 @@ class Checked(NamedTuple):
 class InputSchema:
     """A compiled `input_schema`, which completes and validates inputs."""
 
-    def __init__(self, schema: Schema, *, takes_attachments: bool = False) -> None:
+    def __init__(self, schema: Schema, *, takes_attachments: bool = False, root: str = "inputs") -> None:
         """Compile the schema.
 
-        With `takes_attachments`, a list of files is accepted even if the schema does not declare it.
+        Args:
+            schema: The schema.
+            takes_attachments: Whether a list of files is accepted even if the schema does not declare it.
+            root: Name of the values in the paths of problems.
         """
+        self._root = root
         parts = references.same_value(schema, schema)
         self._schema = schema
         self._validator = Validator(to_json_schema(schema))
@@ -59,21 +63,21 @@ class InputSchema:
         if not isinstance(value, dict):
             kind = messages.shown(value)
             return Checked(
-                value, [Problem("inputs", f"Inputs must be an object of names and values, not {kind}.")]
+                value, [Problem(self._root, f"Inputs must be an object of names and values, not {kind}.")]
             )
-        problems = _unstorable(value, "inputs")
+        problems = _unstorable(value, self._root)
         if problems:
             return Checked(value, problems)
         if self._attachments is not None and ATTACHMENTS in value:
             return self._with_attachments(value, self._attachments)
         undeclared = [] if self._is_open else [name for name in value if not self._declares(name)]
-        problems = [messages.undeclared(name, self.declared, "inputs") for name in undeclared[:50]]
+        problems = [messages.undeclared(name, self.declared, self._root) for name in undeclared[:50]]
         if self._has_defaults:
             value = _Filling(self._schema).filled(value, self._schema)
         known = (
             {name: inner for name, inner in value.items() if name not in undeclared} if undeclared else value
         )
-        return Checked(value, problems + _fit(self._validator, known, "inputs"))
+        return Checked(value, problems + _fit(self._validator, known, self._root))
 
     def _with_attachments(self, value: dict[str, Any], files: Validator) -> Checked:
         """Validate the attachments separately: a schema without additional properties would reject them."""

@@ -178,12 +178,24 @@ export interface ApprovalRead {
   decided_by: string;
   /** When a pending approval expires, which counts as rejected. */
   expires_at: string;
+  /** The values that the reviewer has entered. */
+  form?: Record<string, unknown> | null;
+  /** The same in plain JSON Schema 2020-12. */
+  form_json_schema?: Record<string, unknown> | null;
+  /** Schema of the values that the reviewer enters, in the dialect of skill.yaml; null: there is no form. */
+  form_schema?: Record<string, unknown> | null;
   id: string;
   /** All arguments of the call. Exactly this call is made when it is approved. */
   input: Record<string, unknown>;
   job_id: string;
+  /** Whether the caller may decide it, apart from its status. */
+  may_decide?: boolean;
+  /** Text of the step of a flow that requests the approval; null for the call of an agent. */
+  message?: string | null;
   /** The reason that the user gave. */
   reason: string;
+  /** E-mail addresses and roles of those who may decide; empty: everyone who may decide approvals. */
+  reviewers?: string[];
   status: "pending" | "approved" | "denied" | "expired" | "cancelled";
   /** Number of the reply that requests the call. */
   step: number;
@@ -211,6 +223,14 @@ export type ApprovalRequiredEvent = EventRead & {
   };
   type: "approval_required";
 };
+
+/** Body of an approval. */
+export interface ApproveCreate {
+  /** Values for `form_schema`. Required if the schema requires one of them. */
+  form?: Record<string, unknown> | null;
+  /** The reason. The model receives the reason of a denial. */
+  reason?: string;
+}
 
 /** The answer. */
 export interface AssistantMessage {
@@ -602,7 +622,7 @@ export type CostCappedEvent = EventRead & {
   type: "cost_capped";
 };
 
-/** Body of a decision. */
+/** Body of a rejection. */
 export interface DecisionCreate {
   /** The reason. The model receives the reason of a denial. */
   reason?: string;
@@ -1446,7 +1466,10 @@ export interface JobRead {
   simulated: boolean;
   /** For a simulated job: the source of its result, for display with the result. `null` for other jobs. */
   simulation: string | null;
-  /** `@inline` for a prompt, `@notebook` for the kernel of a notebook. */
+  /**
+   * `@inline` for a prompt, `@notebook` for the kernel of a notebook, `flow:step` for a prompt or function of a
+   * flow.
+   */
   skill_name: string;
   skillpack_id: string;
   /** The origin of the job: `api`, `studio`, `cli`, `replay`, or a label of the caller. */
@@ -4799,13 +4822,15 @@ export class Api {
   /**
    * Approve a call
    *
-   * Approve a call. The job returns to the queue and makes exactly this call.
+   * Approve a call, or a step of a flow. The job returns to the queue and makes exactly this call.
+   *
+   * Values for the form of a step are validated first; if they are not valid, nothing is decided.
    *
    * A restricted key needs `approvals:write`.
    */
   approve(given: {
       approval_id: string;
-      body?: DecisionCreate | null;
+      body?: ApproveCreate | null;
     }, options: CallOptions = {}): Promise<ApprovalRead> {
     return this.transport.json("POST", `/v1/approvals/${encodeURIComponent(given.approval_id)}/approve`, {
       body: given.body,

@@ -11,7 +11,7 @@ from puras_mcp.shapes.base import Shape
 
 
 class Approval(Shape):
-    """A call that awaits approval."""
+    """A call of an agent, or a step of a flow, that awaits approval."""
 
     id: str
     tool: str
@@ -19,6 +19,12 @@ class Approval(Shape):
     status: str
     reason: str
     expires_at: str
+    form_json_schema: dict[str, Any] | None = None
+    """JSON Schema of the values that the user enters, which `approve` takes as `form`."""
+    reviewers: list[str] = Field(default_factory=list)
+    """E-mail addresses and roles of those who may decide; empty: everyone who may decide approvals."""
+    may_decide: bool = True
+    """Whether `approve` may decide it with this key."""
 
 
 class SentEvent(Shape):

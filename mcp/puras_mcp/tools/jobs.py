@@ -203,14 +203,21 @@ async def approve(
         Literal["approve", "deny"], Field(description="The decision of the user: `deny` rejects the call.")
     ] = "approve",
     reason: Annotated[str, Field(description="Reason, which is recorded and sent to the agent.")] = "",
+    form: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description="Values that the user has entered for `form_json_schema`, to approve a step of a flow."
+        ),
+    ] = None,
 ) -> Approval:
     """Approve or reject a call that an agent's job waits for. Show the user the call first, and follow the decision.
 
     If approved, the job makes the call with exactly these arguments. If rejected, the job continues without it.
     """
     verb = "approve" if decision == "approve" else "deny"
+    values = {"form": form} if form is not None and decision == "approve" else {}
     found = await api_of(call).send(
-        "POST", f"/v1/approvals/{segment(approval_id)}/{verb}", body={"reason": reason}
+        "POST", f"/v1/approvals/{segment(approval_id)}/{verb}", body={"reason": reason, **values}
     )
     return Approval(**found)
 

@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any, Final
 from urllib.parse import quote
 
-from puras.cli import exits, local, printing
+from puras.cli import exits, inputs, local, printing
 from puras.cli.session import Session, command
 from puras.client import Client, Job, JobTimeout
 
@@ -28,7 +28,24 @@ def add(commands: Any) -> None:
     listed.add_argument("--job", metavar="JOB", help="only approvals of this job")
     _of_a_local_instance(listed)
     approve = command(
-        commands, "approve", _approve, "Approve the call of an agent.", "puras approve APPROVAL_ID"
+        commands,
+        "approve",
+        _approve,
+        "Approve the call of an agent, or a step of a flow.",
+        "puras approve APPROVAL_ID",
+    )
+    approve.add_argument(
+        "-i",
+        "--input",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="one value of the form of a step, as JSON or text; `@FILE` uploads a file to the drive",
+    )
+    approve.add_argument(
+        "--form",
+        metavar="JSON",
+        help="all values of the form as one JSON object; `@FILE` reads a file, `-` reads stdin",
     )
     deny = command(
         commands,
@@ -68,7 +85,8 @@ def print_pending(client: Client, job_id: str, printed: set[str], *, is_local: b
     for one in waiting:
         if one["id"] not in printed:
             printing.say(f"Awaiting approval: {_call(one)}")
-            printing.say(f"  puras approve{option} {one['id']}    or: puras deny{option} {one['id']}")
+            values = "".join(f" -i {printing.plain(name)}=VALUE" for name in _fields(one))
+            printing.say(f"  puras approve{option} {one['id']}{values}    or: puras deny{option} {one['id']}")
     return {str(one["id"]) for one in waiting}
 
 
@@ -98,20 +116,32 @@ def _approvals(arguments: Namespace, session: Session) -> int:
 
 
 def _approve(arguments: Namespace, session: Session) -> int:
-    return _decide("approve", arguments, session)
+    form = inputs.read_form(arguments)
+    return _decide("approve", arguments, session, form)
 
 
 def _deny(arguments: Namespace, session: Session) -> int:
-    return _decide("deny", arguments, session)
+    return _decide("deny", arguments, session, {})
 
 
-def _decide(verb: str, arguments: Namespace, session: Session) -> int:
+def _decide(verb: str, arguments: Namespace, session: Session, form: dict[str, Any]) -> int:
     path = f"/v1/approvals/{quote(arguments.approval, safe='')}/{verb}"
-    made = _client(arguments, session).request("POST", path, body={"reason": arguments.reason})
+    client, body = _client(arguments, session), {"reason": arguments.reason}
+    more = {"form": client.with_files(form)} if form else {}
+    made = client.request("POST", path, body={**body, **more})
     session.show(made, lambda: printing.answer(f"{made['status']}: {_call(made)}"))
     return exits.OK
 
 
+def _fields(approval: dict[str, Any]) -> list[str]:
+    """Return the values that the form of an approval requires."""
+    schema = approval.get("form_json_schema") or {}
+    return [str(name) for name in schema.get("required", ())]
+
+
 def _call(approval: dict[str, Any]) -> str:
+    message = approval.get("message")
+    if message is not None:
+        return f"{printing.plain(approval['tool'])}: {printing.shortened(printing.plain(message), 120)}"
     given = json.dumps(approval["input"], ensure_ascii=False)
     return f"{printing.plain(approval['tool'])}({printing.shortened(given, 120)})"

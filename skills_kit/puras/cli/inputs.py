@@ -23,6 +23,16 @@ def read(arguments: Namespace) -> dict[str, Any]:
     return {**whole, **pairs(arguments.input)}
 
 
+def read_form(arguments: Namespace) -> dict[str, Any]:
+    """Return the values of the form of an approval. Those of `-i` replace those of the JSON object.
+
+    Raises:
+        UsageProblem: A value is invalid, or a file does not exist.
+    """
+    whole = json_object(arguments.form, "--form") if arguments.form is not None else {}
+    return {**whole, **pairs(arguments.input)}
+
+
 def pairs(words: Iterable[str]) -> dict[str, Any]:
     """Parse words of the form `NAME=VALUE`. A value is JSON, otherwise text; `@FILE` is a file to upload.
 
@@ -63,18 +73,23 @@ def _pair(word: str) -> tuple[str, Any]:
         return name, value
 
 
-def json_object(word: str) -> dict[str, Any]:
+def json_object(word: str, option: str = "--inputs") -> dict[str, Any]:
     """Return the JSON object of a word, of the file for `@FILE`, or of stdin for `-`.
+
+    Args:
+        word: The word.
+        option: The option that it is the value of, for the error.
 
     Raises:
         UsageProblem: The file does not exist, or the text is not a JSON object.
     """
+    what = f"The value of {option}" if option != "--inputs" else "The inputs"
+    verb = "is" if option != "--inputs" else "are"
+    example = f'Pass an object: {option} \'{{"name": "Ada"}}\''
     try:
         value = json.loads(text(word))
     except ValueError as error:
-        raise UsageProblem(
-            f'The inputs are not valid JSON ({error}). Pass an object: --inputs \'{{"name": "Ada"}}\''
-        ) from error
+        raise UsageProblem(f"{what} {verb} not valid JSON ({error}). {example}") from error
     if not isinstance(value, dict):
-        raise UsageProblem('The inputs are not a JSON object. Pass an object: --inputs \'{"name": "Ada"}\'')
+        raise UsageProblem(f"{what} {verb} not a JSON object. {example}")
     return value

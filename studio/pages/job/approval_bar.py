@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import reflex as rx
 
 from backend.core.db.paging import Page
-from backend.core.errors import Missing
+from backend.core.errors import Invalid, Missing
 from backend.execution.approvals import servers
 from backend.execution.approvals import service as approvals
+from backend.execution.approvals.forms import FORM
+from backend.execution.approvals.reviewers import may_decide
+from backend.execution.approvals.tables import Approval
 from backend.execution.approvals.types import START
 from backend.execution.jobs.queries import get_row
 from backend.identity.auth.principal import Principal
@@ -19,10 +22,11 @@ from backend.skills.deployments.active import load_deployed_skill
 from backend.skills.manifest.types import Skill
 from studio import session
 from studio.components.elements import action, button
-from studio.components.live import Ago, Json, Submit
+from studio.components.live import Ago, ApprovalForm, Json, Submit
 from studio.shell import Shell
 
 MAX_SHOWN = 50
+_FORM: Final = f"{FORM}."
 
 
 @dataclass
@@ -37,6 +41,14 @@ class PendingCall:
     """Host of the MCP server of the tool; empty if it has none."""
     input: dict[str, Any]
     expires_at: str
+    message: str
+    """Text of the step of a flow; empty for the call of an agent."""
+    form: dict[str, Any]
+    """Schema of the values that the reviewer enters; empty if there is no form."""
+    has_form: bool
+    reviewers: str
+    """Who may decide; empty: every developer."""
+    may_decide: bool
 
 
 class PendingApprovals(rx.State):
@@ -46,6 +58,10 @@ class PendingApprovals(rx.State):
     reason: str = ""
     rejecting: str = ""
     """ID of the approval whose rejection is being entered."""
+    wrong: str = ""
+    """ID of the approval whose form has `errors`."""
+    errors: dict[str, str] = {}
+    """Messages by path in the values of the form."""
     _job: str = ""
 
     @rx.event
@@ -59,6 +75,19 @@ class PendingApprovals(rx.State):
     async def approve(self, approval_id: str):
         """Approve a call."""
         await self._decide(approval_id, "approved")
+
+    @rx.event
+    async def approve_with(self, approval_id: str, values: dict[str, Any]):
+        """Approve a step of a flow with the values of its form."""
+        self.wrong, self.errors = "", {}
+        try:
+            await self._decide(approval_id, "approved", values)
+        except Invalid as invalid:
+            of_fields = [one for one in invalid.problems if one.path.startswith(_FORM)]
+            if not of_fields:
+                raise
+            self.wrong = approval_id
+            self.errors = {one.path.removeprefix(_FORM): one.message for one in of_fields}
 
     @rx.event
     def start_rejection(self, approval_id: str):
@@ -80,10 +109,10 @@ class PendingApprovals(rx.State):
         """Reject the call."""
         await self._decide(self.rejecting, "denied")
 
-    async def _decide(self, approval_id: str, decision: Any) -> None:
+    async def _decide(self, approval_id: str, decision: Any, form: dict[str, Any] | None = None) -> None:
         async with session.acting(self, self.project) as act:
             await approvals.decide(
-                act.session, act.principal, UUID(approval_id), decision, reason=self.reason
+                act.session, act.principal, UUID(approval_id), decision, reason=self.reason, form=form
             )
         self.rejecting = self.reason = ""
         self.calls = [one for one in self.calls if one.id != approval_id]
@@ -96,10 +125,10 @@ async def pending_calls(session: Any, principal: Principal, job_id: UUID) -> lis
     skill = None
     if any((one.effect or "").startswith(servers.PREFIX) for one in found.items):
         skill = await _skill_of(session, principal, job_id)
-    return [_pending_call(one, skill) for one in found.items]
+    return [_pending_call(one, skill, principal) for one in found.items]
 
 
-def _pending_call(one: Any, skill: Skill | None) -> PendingCall:
+def _pending_call(one: Approval, skill: Skill | None, principal: Principal) -> PendingCall:
     server = ""
     if skill is not None:
         server = servers.server_of(skill, tool=one.tool, effect=one.effect, arguments=one.input)
@@ -110,6 +139,11 @@ def _pending_call(one: Any, skill: Skill | None) -> PendingCall:
         server=server,
         input=one.input,
         expires_at=one.expires_at.isoformat(),
+        message=one.message or "",
+        form=one.form_schema or {},
+        has_form=one.form_schema is not None,
+        reviewers=", ".join(one.reviewers),
+        may_decide=may_decide(principal, one.reviewers),
     )
 
 
@@ -140,19 +174,43 @@ def _call(one: rx.Var[PendingCall]) -> rx.Component:
     return rx.el.article(
         rx.el.div(
             _description(one),
+            rx.cond(one.reviewers != "", rx.el.span("Reviewers: ", one.reviewers, class_name="cap")),
             rx.el.span("Expires ", Ago.create(moment=one.expires_at), class_name="cap"),
             rx.cond(
                 Shell.can_write & (PendingApprovals.rejecting != one.id),
-                rx.fragment(
-                    button("Reject…", on_click=PendingApprovals.start_rejection(one.id)),
-                    action("Approve", kind="pri", on_act=lambda _: PendingApprovals.approve(one.id)),
-                ),
+                rx.cond(one.may_decide, _buttons(one), _disabled_buttons()),
             ),
             class_name="row wrap",
         ),
-        Json.create(value=one.input),
+        rx.cond(one.message == "", Json.create(value=one.input)),
         rx.cond(PendingApprovals.rejecting == one.id, _rejection()),
+        rx.cond(
+            one.has_form & one.may_decide & Shell.can_write & (PendingApprovals.rejecting != one.id),
+            ApprovalForm.create(
+                schema=one.form,
+                errors=rx.cond(PendingApprovals.wrong == one.id, PendingApprovals.errors, {}),
+                project=Shell.project_slug,
+                csrf=Shell.csrf,
+                on_approve=lambda values, _: PendingApprovals.approve_with(one.id, values),
+            ),
+        ),
         key=one.id,
+    )
+
+
+def _buttons(one: rx.Var[PendingCall]) -> rx.Component:
+    approve = action("Approve", kind="pri", on_act=lambda _: PendingApprovals.approve(one.id))
+    return rx.fragment(
+        button("Reject…", on_click=PendingApprovals.start_rejection(one.id)),
+        rx.cond(one.has_form, None, approve),
+    )
+
+
+def _disabled_buttons() -> rx.Component:
+    reason = "Only reviewers may decide."
+    return rx.fragment(
+        button("Reject…", disabled=True, title=reason),
+        button("Approve", kind="pri", disabled=True, title=reason),
     )
 
 
@@ -161,9 +219,13 @@ def _description(one: rx.Var[PendingCall]) -> rx.Component:
     of_server = rx.fragment(" of the MCP server ", rx.el.b(one.server, class_name="mono"))
     return rx.el.span(
         rx.cond(
-            one.is_start,
-            rx.fragment("An agent wants to start the skill ", name),
-            rx.fragment("The agent wants to call ", name, rx.cond(one.server != "", of_server)),
+            one.message != "",
+            one.message,
+            rx.cond(
+                one.is_start,
+                rx.fragment("An agent wants to start the skill ", name),
+                rx.fragment("The agent wants to call ", name, rx.cond(one.server != "", of_server)),
+            ),
         ),
         class_name="grow wants",
     )

@@ -264,18 +264,24 @@ def _flows(reader: Reader) -> None:
     reader.push(files)
     reader.replacements["ID/approve"] = f"{_approval_of_flow(reader)}/approve"
     reader.replacements["JOB"] = reader.get("/v1/jobs", skill="post")[0]["id"]
+    approval = _approval_of_flow(reader, "review", {"text": " a  b "})
+    reader.replacements["approve ID"] = f"approve {approval}"
     assert '"post"' in reader.shell()
     paid = {"paid_by": "Ada"}
     eventually(lambda: reader.get("/v1/jobs", skill="order")[0]["result"] == paid, 60, "the flow has waited")
     assert reader.get("/v1/events", type="order.done")[0]["data"] == {"order": 7}
+    [job] = reader.get("/v1/jobs", skill="review")
+    assert reader.client.wait(job["id"])["result"] == {"score": 4, "note": "Good."}
 
 
-def _approval_of_flow(reader: Reader) -> str:
-    reader.client.submit("post", {"texts": ["x"]})
-    eventually(
-        lambda: bool(reader.get("/v1/approvals", status="pending")), 30, "the flow requests its approval"
-    )
-    return str(reader.get("/v1/approvals", status="pending")[0]["id"])
+def _approval_of_flow(reader: Reader, skill: str = "post", inputs: dict[str, object] | None = None) -> str:
+    job_id = reader.client.submit(skill, inputs or {"texts": ["x"]})["id"]
+
+    def pending() -> list[dict[str, object]]:
+        return list(reader.get("/v1/approvals", status="pending", job_id=job_id))
+
+    eventually(lambda: bool(pending()), 30, "the flow requests its approval")
+    return str(pending()[0]["id"])
 
 
 @guide("reference/flow-yaml")

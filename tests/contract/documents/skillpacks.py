@@ -31,6 +31,8 @@ def reply_to(body: dict[str, Any]) -> Answer:
         return says(calls("set_output", title="Owls", summary="They hunt at night.", **measured))
     if "Answer the question" in json.dumps(body["system"]):
         return says(calls("set_output", answer="Owls do."))
+    if "Rate the text" in json.dumps(body["system"]):
+        return says(calls("set_output", score=3))
     return says(calls("set_output", title="Owls", summary="They hunt at night."))
 
 

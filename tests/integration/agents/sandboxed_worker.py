@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from backend.integrations.providers.access import Access
 from backend.skills.model_catalog import catalog
+from tests.doubles.messages import MessagesServer
 from tests.integration.agents.conftest import MODEL, Agents
 from workers.attempt.grading.graders import Graders
 from workers.llm.selection import Models
@@ -19,8 +20,13 @@ from workers.supervisor import Supervisor
 
 def models_for(agents: Agents) -> Models:
     """Return models whose replies come from the upstream of the test."""
+    return models_of(agents.upstream)
+
+
+def models_of(upstream: MessagesServer) -> Models:
+    """Return models whose replies come from a server of the test."""
     endpoints = catalog.current().endpoints
-    endpoint = endpoints["anthropic"].model_copy(update={"base_url": agents.upstream.url})
+    endpoint = endpoints["anthropic"].model_copy(update={"base_url": upstream.url})
     access = Access({**endpoints, "anthropic": endpoint}, {"anthropic": "key"})
     return Models(access, margin_pct=20, default_model=MODEL)
 

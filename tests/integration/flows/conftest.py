@@ -15,12 +15,16 @@ from sqlalchemy import text
 from backend.context import AppContext
 from backend.money.ledger import service as ledger
 from backend.money.ledger.audit import check_ledger
+from tests.doubles.messages import MessagesServer
+from tests.integration.agents.sandboxed_worker import models_of
 from tests.integration.deployments.conftest import Project, make_project
 from tests.integration.deployments.conftest import project as acme
+from workers.runners.agent_environment import agentic_runner
 from workers.runners.deterministic import DeterministicRunner
 from workers.runners.flow import FlowRunner
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.supervisor import Supervisor
+from workers.types import Runner
 
 __all__ = ["acme", "make_project"]
 
@@ -168,17 +172,23 @@ async def flows(instance: AppContext, acme: Project) -> AsyncIterator[Flows]:
 
 
 @asynccontextmanager
-async def worker(instance: AppContext, *, capacity: int = 4) -> AsyncIterator[Supervisor]:
-    """Run a complete worker."""
+async def worker(
+    instance: AppContext, *, capacity: int = 4, upstream: MessagesServer | None = None
+) -> AsyncIterator[Supervisor]:
+    """Run a worker for functions and flows, and for agents if a server replies as their model."""
     settings = instance.settings
     functions = DeterministicRunner(
         SandboxRuntime(
             settings.home, sandbox="auto", api_base=settings.workers_api_url, idle_s=60, pool_mb=512
         )
     )
+    runners: dict[str, Runner] = {"deterministic": functions, "flow": FlowRunner(instance)}
+    models = None if upstream is None else models_of(upstream)
+    if models is not None:
+        runners["agentic"] = agentic_runner(instance, functions.runtime, models)
     supervisor = Supervisor(
         instance,
-        {"deterministic": functions, "flow": FlowRunner(instance)},
+        runners,
         lanes=["default"],
         capacity=capacity,
     )
@@ -192,6 +202,8 @@ async def worker(instance: AppContext, *, capacity: int = 4) -> AsyncIterator[Su
         supervisor.stop()
         await running
         await functions.close()
+        if models is not None:
+            await models.close()
 
 
 async def _wake(supervisor: Supervisor) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.integration.flows.conftest import EXAMPLE, Flows, bundle, worker
+from tests.integration.flows.conftest import EXAMPLE, Flows, worker
 
 
 async def test_example_runs(flows: Flows) -> None:
@@ -171,11 +171,3 @@ async def test_waiting_flow_uses_no_slot_and_no_window(flows: Flows) -> None:
             await flows.decide(job_id)
         for job_id in waiting:
             assert (await flows.until(job_id))["status"] == "succeeded"
-
-
-async def test_unsupported_steps_are_rejected(flows: Flows) -> None:
-    response = await flows.project.push(
-        bundle("steps: [{id: a, prompt: x, output_schema: {type: object}}]\n")
-    )
-    assert response.status_code == 422
-    assert "cannot run 'prompt' yet" in response.json()["errors"][0]["message"]

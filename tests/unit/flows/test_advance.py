@@ -187,6 +187,61 @@ def test_approval_is_requested_once_and_decided() -> None:
     assert plan(lenient, denied).output == {"r": False}
 
 
+def test_values_of_a_form_are_part_of_the_result() -> None:
+    one = flow(
+        "{id: a, on_error: continue, approval: {message: Go?, form: {type: object, properties: {n: {}}}}}",
+        output="{r: '${{ steps.a }}'}",
+    )
+    for status, values, expected in (
+        ("approved", {"n": 2}, {"n": 2}),
+        ("approved", None, {}),
+        ("denied", None, None),
+    ):
+        decided = StoredStep("a", -1, "running", decision=Decision(status, "", "user:x", values))
+        assert plan(one, decided).output["r"].get("form") == expected
+
+
+def test_reviewers_are_evaluated() -> None:
+    one = flow("{id: a, approval: {message: Go?, reviewers: [Ada@Example.org, '${{ inputs.who }}', admin]}}")
+    [ask] = plan(one, who=["bob@example.org", " ada@example.org "]).asks
+    assert ask.reviewers == ("ada@example.org", "bob@example.org", "admin")
+    assert plan(one, who="bob@example.org").asks[0].reviewers[1] == "bob@example.org"
+    only = flow("{id: a, approval: {message: Go?, reviewers: ['${{ inputs.who }}']}}")
+    for who, said in (
+        ([], "'reviewers' is an empty list"),
+        ("everyone", "neither"),
+        (3, "A reviewer is text"),
+    ):
+        failure = plan(only, who=who).failure
+        assert failure is not None
+        assert said in failure.message
+        assert plan(only, who=who).asks == []
+
+
+def test_prompt_is_rendered_once() -> None:
+    one = flow(
+        "{id: a, prompt: 'Judge ${{ inputs.text }} of ${{ inputs.l }}', output_schema: {}, inputs: {n: 1}}"
+    )
+    [start] = plan(one, text="${{ job.id }}", l=[1]).starts
+    assert (start.prompt, start.inputs) == ("Judge ${{ job.id }} of [1]", {"n": 1})
+    whole = flow("{id: a, prompt: '${{ inputs.text }}', output_schema: {}, retries: 1}")
+    assert plan(whole, text=12).starts[0].prompt == "12"
+    assert plan(whole, running("a", ended="failed"), text="again").starts[0].prompt == "again"
+
+
+def test_prompt_that_no_agent_can_receive_fails_the_step() -> None:
+    one = flow("{id: a, prompt: '${{ inputs.text }}', output_schema: {}}")
+    for text, said in (
+        (" ", "is empty"),
+        ("x" * 200_001, "has 200,001 characters"),
+        ("a\0b", "NUL"),
+        ("\ud800", "NUL"),
+    ):
+        failure = plan(one, text=text).failure
+        assert failure is not None
+        assert said in failure.message
+
+
 def test_expression_without_a_value_fails_the_step() -> None:
     one = flow("{id: a, skill: t, inputs: {w: '${{ inputs.l[5] }}'}}")
     failure = plan(one, l=[1]).failure

@@ -144,6 +144,26 @@ def test_error_in_the_example(old: str, new: str, said: str) -> None:
         (steps("{id: a, skill: tally, prompt: x}"), "2: A step with 'skill' does not have a key 'prompt'."),
         (steps("{id: a, prompt: x}"), "2: 'output_schema' is required."),
         (steps("{id: a, python: 'tools.py:nothing'}"), "2: 'tools.py' has no function 'nothing'."),
+        (
+            steps("{id: a, python: 'tools.py:clean'}"),
+            "2: The function 'clean' requires 'text'. Add it to 'inputs'.",
+        ),
+        (
+            steps("{id: a, python: 'tools.py:clean', inputs: {text: x, txt: y}}"),
+            "2: The function 'clean' has no parameter 'txt'. Did you mean 'text'?",
+        ),
+        (
+            steps("{id: a, approval: {message: x, reviewers: [admins]}}"),
+            "2: 'admins' is neither an e-mail address nor a role. Did you mean 'admin'?",
+        ),
+        (
+            steps("{id: a, approval: {message: x, reviewers: [viewer]}}"),
+            "2: A viewer cannot decide approvals.",
+        ),
+        (
+            steps("{id: a, approval: {message: x, reviewers: ['${{ inputs.count }}']}}"),
+            "2: A reviewer is an e-mail address or a role, not integer.",
+        ),
         (steps("{id: a, approval: {}}"), "2: 'message' is required."),
         (steps("{id: a, approval: {message: x, form: {type: array}}}"), "2: A form is an object."),
         (

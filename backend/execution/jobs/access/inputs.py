@@ -6,6 +6,7 @@ are created. `data.drive.file_refs` decides what names a file, here and when the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +14,10 @@ import backend.execution.jobs.access.own_jobs  # noqa: F401 - gives the drive th
 from backend.core.db.engine import AnySession
 from backend.data.drive import access
 from backend.data.drive.access import FileNotAllowed, Versions
-from backend.data.drive.file_refs import input_files, path_of
+from backend.data.drive.file_refs import NamedFile, input_files, named_files, path_of
 from backend.identity.auth.principal import Principal
 from backend.skills.manifest.types import Skill
+from backend.skills.schemas.schema_dialect import Schema
 from backend.storage.paths import DrivePath
 
 
@@ -48,13 +50,27 @@ async def check(
     """
     if access.reads_all(principal):
         return None
+    files = (file for file in input_files(skill, inputs) if not (file.is_default and trusts_defaults))
+    return await access.check(session, principal, _paths(files), known_job=known_job) or None
+
+
+async def check_values(session: AnySession, principal: Principal, schema: Schema, values: Any) -> None:
+    """Reject values for a schema that name files which the principal may not read.
+
+    Raises:
+        FileNotAllowed: For the first file that the principal may not read.
+    """
+    if not access.reads_all(principal):
+        files = (file for file in named_files(schema, values) if not file.is_default)
+        await access.check(session, principal, _paths(files))
+
+
+def _paths(files: Iterable[NamedFile]) -> set[DrivePath]:
     paths: set[DrivePath] = set()
-    for file in input_files(skill, inputs):
-        if file.is_default and trusts_defaults:
-            continue
+    for file in files:
         for text in file.paths():
             path = path_of(text)
             if path is None:
                 raise FileNotAllowed(text)
             paths.add(path)
-    return await access.check(session, principal, paths, known_job=known_job) or None
+    return paths

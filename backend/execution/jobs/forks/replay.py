@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.config.quotas import DEFAULTS
-from backend.execution.jobs.errors import KernelNotReplayed
+from backend.execution.jobs.errors import FlowStepNotReplayed, KernelNotReplayed
 from backend.execution.jobs.queries import get_row
 from backend.execution.jobs.schemas import JobCreate
 from backend.execution.jobs.subjobs.approvals import AGENT_SOURCE
@@ -18,6 +18,7 @@ from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
 from backend.marketplace.errors import ContentOwnedByPublisher
 from backend.money.pricing import PriceList
+from backend.skills.flows import step_skills
 from backend.skills.job_limits import JobLimits
 
 
@@ -49,6 +50,7 @@ async def replay_spec(
         JobNotFound: The principal can see no such job.
         ContentIsThePublishers: The job is a subjob of a run of a listing.
         KernelNotReplayed: The job was the kernel of a notebook.
+        FlowStepNotReplayed: The job runs a prompt or a function of a flow.
     """
     job = await get_row(session, principal, job_id)
     await audit.record(session, principal, "job.replay_asked", f"job:{job_id}", skill=job.skill_name)
@@ -56,6 +58,8 @@ async def replay_spec(
         raise ContentOwnedByPublisher(job_id, job.listing)
     if job.type == "kernel":
         raise KernelNotReplayed(job_id)
+    if step_skills.is_step(job.skill_name):
+        raise FlowStepNotReplayed(job_id, job.parent_job_id)
     is_by_agent = job.started_by_agent or job.source == AGENT_SOURCE
     is_offered = job.listing_id is not None and job.parent_job_id is None
     request = JobCreate(

@@ -19,6 +19,7 @@ from backend.marketplace.errors import ListingNotCallable
 from backend.skills.bundles import inline_skills
 from backend.skills.deployments import manifests
 from backend.skills.deployments.active import resolve_skill
+from backend.skills.flows import step_skills
 from backend.skills.manifest.types import Manifest, Skill
 
 
@@ -41,7 +42,8 @@ class Callee(NamedTuple):
     deployment_id: UUID | None
     version: int | None
     model: str | None = None
-    """For an agent that the caller defines by a prompt or a text: the model that was requested for the caller."""
+    """For an agent that the caller defines by a prompt or a text: the model that was requested for the caller, or for
+    the step of a flow."""
 
 
 async def resolve_callee(
@@ -86,6 +88,19 @@ async def resolve_callee(
     found = await resolve_skill(session, principal, skill=target, version=version)
     callable_skills.check_found(target, found)
     return Callee(found.skill, found.skillpack_id, found.deployment_id, found.version)
+
+
+async def resolve_step(session: AnySession, caller: Job, step_id: str) -> Callee:
+    """Return what the job of a step `prompt` or `python` of a flow runs.
+
+    Raises:
+        Missing: The deployment of the flow has no such step.
+    """
+    name = step_skills.name_of(caller.skill_name, step_id)
+    skill = step_skills.find(name, await _manifest(session, caller))
+    if skill is None:
+        raise Missing(f"The step {step_id!r} is not in the deployment of the flow any more.")
+    return Callee(skill, caller.skillpack_id, caller.deployment_id, caller.deployment_version, skill.model)
 
 
 async def describe(
