@@ -172,7 +172,7 @@ def test_rejection_of_a_call_sends_the_reason_to_the_agent(
     approval_bar = signed_in.get_by_role("region", name="Calls awaiting approval")
     approval_bar.get_by_role("button", name="Reject…").click()
     approval_bar.get_by_label("Reason").fill("not this customer")
-    approval_bar.get_by_role("button", name="Reject call").click()
+    approval_bar.get_by_role("button", name="Confirm rejection").click()
     expect(signed_in.get_by_text("Succeeded").first).to_be_visible(timeout=20_000)
     rejected = signed_in.get_by_role("button", name="refund").filter(has_text="rejected")
     rejected.click()

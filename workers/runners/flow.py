@@ -7,9 +7,8 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from backend.context import AppContext
-from backend.execution.events.types import ApprovalRequiredEvent
 from backend.execution.flows.children import FlowNotRunning
-from backend.execution.flows.service import RequestedApproval, RunningFlow, advance_stored
+from backend.execution.flows.service import RunningFlow, advance_stored
 from backend.money.pricing import PriceList
 from backend.skills.flows.types import Flow
 from backend.skills.manifest.types import Skill
@@ -59,13 +58,11 @@ class FlowRunner:
         try:
             while True:
                 async with retry:
-                    advanced = await advance_stored(self._context.database, prices, running)
+                    plan = await advance_stored(self._context.database, prices, running)
                     break
         except FlowNotRunning as error:
             raise AttemptLost from error
-        for requested in advanced.approvals:
-            recorder.record(_required(requested))
-        plan, measured = advanced.plan, Measured(time.monotonic() - started)
+        measured = Measured(time.monotonic() - started)
         if not plan.has_ended:
             return Postponed(WAITING, is_flow_waiting=True)
         if plan.failure is not None:
@@ -74,15 +71,3 @@ class FlowRunner:
 
     async def close(self) -> None:
         """Do nothing: flows have no processes."""
-
-
-def _required(requested: RequestedApproval) -> ApprovalRequiredEvent:
-    ask = requested.ask
-    return ApprovalRequiredEvent(
-        approval_id=str(requested.id),
-        step=ask.position,
-        tool=ask.step.id,
-        tool_use_id=ask.step.id,
-        expires_at=requested.expires_at.isoformat(),
-        input={"message": ask.message},
-    )

@@ -24,7 +24,7 @@ from backend.skills.flows.types import Flow, Step
 _WAITS: Final = frozenset({"approval", "wait"})
 """Kinds of steps that run no job and wait for something else."""
 _COLUMNS: Final = """
-s.step, s.item, s.kind, s.status, s.tries, s.child_job_id, s.error, s.error_code, s.started_at, s.finished_at,
+s.step, s.item, s.kind, s.status, s.tries, s.is_copied, s.child_job_id, s.error, s.error_code, s.started_at, s.finished_at,
 x.is_long, case when not x.is_long then s.result end as result, c.status as child_status,
 case when c.parent_job_id = s.job_id then c.used_micros + c.called_used_micros else 0 end as used_micros,
 case when s.item < 0 and json_typeof(s.result) = 'array' then json_array_length(s.result) end as length
@@ -258,7 +258,6 @@ async def _reading(session: AnySession, job: Job, *, step: str | None) -> _Readi
 def _view(reading: _Reading, row: Any, *, position: int, **more: Any) -> JobStepRead:
     job = reading.job
     is_edited = row.item == NO_ITEM and row.step in reading.edited
-    is_older = job.source == "fork" and row.finished_at is not None and row.finished_at < job.created_at
     return JobStepRead(
         **more,
         name=row.step,
@@ -266,7 +265,7 @@ def _view(reading: _Reading, row: Any, *, position: int, **more: Any) -> JobStep
         position=position,
         status=_status(job, row),
         tries=row.tries,
-        is_copied=is_older and not is_edited,
+        is_copied=row.is_copied and not is_edited,
         is_edited=is_edited,
         result=row.result,
         has_long_result=row.is_long,

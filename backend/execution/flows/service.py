@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -17,6 +17,8 @@ from backend.core.db.engine import AnySession, Database
 from backend.core.errors import NotAllowed, PurasError
 from backend.core.jsonb import storable
 from backend.execution.approvals.types import FLOW_STEP
+from backend.execution.events.append import NewEvent, append
+from backend.execution.events.types import ApprovalRequiredEvent
 from backend.execution.flows import pause_store
 from backend.execution.flows.advance import advance
 from backend.execution.flows.children import FlowNotRunning, start_child
@@ -121,31 +123,15 @@ class RunningFlow:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class RequestedApproval:
-    """An approval that an attempt has requested."""
-
-    id: UUID
-    ask: Ask
-    expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Advanced:
-    """What an attempt has stored."""
-
-    plan: Plan
-    """Its last plan."""
-    approvals: Sequence[RequestedApproval]
-
-
-async def advance_stored(database: Database, prices: PriceList, running: RunningFlow) -> Advanced:
+async def advance_stored(database: Database, prices: PriceList, running: RunningFlow) -> Plan:
     """Advance a flow as far as it can, and store each pass over its steps in a transaction of its own.
+
+    Returns:
+        The plan of the last pass.
 
     Raises:
         FlowNotRunning: The attempt is not the running one any more. Nothing is stored then.
     """
-    approvals: list[RequestedApproval] = []
     is_settled = False
     while not is_settled:
         async with database.transaction() as session:
@@ -153,19 +139,18 @@ async def advance_stored(database: Database, prices: PriceList, running: Running
             job = (await session.execute(_LOCK, values)).one_or_none()
             if job is None:
                 raise FlowNotRunning
-            plan, asked, is_settled = await _advance(session, prices, running, is_listing=job.is_listing)
-        approvals += asked
+            plan, is_settled = await _advance(session, prices, running, is_listing=job.is_listing)
         for job_id in plan.stops:
             async with database.transaction() as session:
                 actor = "the failure of another step" if plan.is_failing else "the time limit of its step"
                 await cancel_by(session, job_id, actor=actor)
-    return Advanced(plan, approvals)
+    return plan
 
 
 async def _advance(
     session: AsyncSession, prices: PriceList, running: RunningFlow, *, is_listing: bool
-) -> tuple[Plan, list[RequestedApproval], bool]:
-    """Store one pass over the steps; return its plan, its approvals, and whether another pass would add nothing."""
+) -> tuple[Plan, bool]:
+    """Store one pass over the steps; return its plan, and whether another pass would add nothing."""
     key = {"job_id": running.job_id, "project_id": running.project_id}
     rows, plan = await _plan(session, running)
     stored = [*map(_row_of_end, plan.ends)]
@@ -173,7 +158,6 @@ async def _advance(
         await session.execute(_CANCEL_APPROVALS, key)
         await pause_store.delete_all(session, running.project_id, running.job_id)
     started: list[dict[str, Any]] = []
-    asked: list[RequestedApproval] = []
     is_settled = False
     if plan.emits:  # one in each transaction, since two could lock types of events in different orders
         stored.append(await _send(session, running, plan.emits[0], is_listing=is_listing))
@@ -182,8 +166,7 @@ async def _advance(
         stored += waiting
         started = await _start_all(session, prices, running, plan.starts)
         is_settled = is_settled and all(row["status"] == "running" for row in started)
-        asked = [await _ask(session, running, ask) for ask in plan.asks]
-    stored += [*started, *(_row(one.ask.step.id, NO_ITEM, "approval", "running") for one in asked)]
+        stored += [*started, *[await _ask(session, running, ask) for ask in plan.asks]]
     if stored:
         await session.execute(_STORE, {**key, "rows": storable(stored)})
     if plan.expired:
@@ -192,7 +175,7 @@ async def _advance(
         await pause_store.delete_ended(session, running.project_id, running.job_id)
     if started:
         await admission.admit(session, running.project_id)
-    return plan, asked, is_settled or plan.has_ended
+    return plan, is_settled or plan.has_ended
 
 
 async def _send(
@@ -315,24 +298,35 @@ async def _start(
     return _row(step.id, start.item, step.kind, "running", tries=start.tries, child_job_id=str(child_id))
 
 
-async def _ask(session: AnySession, running: RunningFlow, ask: Ask) -> RequestedApproval:
+async def _ask(session: AsyncSession, running: RunningFlow, ask: Ask) -> dict[str, Any]:
+    """Request an approval with its event, and return the row of the step."""
     approval = ask.step.approval
     expires_after_s = (approval and approval.expires_after_s) or running.approval_timeout_s
-    requested = RequestedApproval(uuid4(), ask, now() + timedelta(seconds=expires_after_s))
+    approval_id, expires_at = uuid4(), now() + timedelta(seconds=expires_after_s)
+    shown = {"message": ask.message}
     values = {
-        "id": requested.id,
+        "id": approval_id,
         "project_id": running.project_id,
         "job_id": running.job_id,
         "step": ask.position,
         "tool": ask.step.id,
-        "input": json.dumps({"message": ask.message}),
+        "input": json.dumps(shown),
         "effect": FLOW_STEP,
         "form_schema": None if approval is None or approval.form is None else json.dumps(approval.form),
         "reviewers": json.dumps(ask.reviewers),
-        "expires_at": requested.expires_at,
+        "expires_at": expires_at,
     }
     await session.execute(_ASK, values)
-    return requested
+    required = ApprovalRequiredEvent(
+        approval_id=str(approval_id),
+        step=ask.position,
+        tool=ask.step.id,
+        tool_use_id=ask.step.id,
+        expires_at=expires_at.isoformat(),
+        input=shown,
+    )
+    await append(session, job_id=running.job_id, attempt=running.attempt, events=[NewEvent(required)])
+    return _row(ask.step.id, NO_ITEM, "approval", "running")
 
 
 def _row_of_end(end: End) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,6 +11,7 @@ from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
 from backend.core.errors import NotSignedIn
+from backend.core.step_places import step_place
 from backend.core.vault.vault import Vault
 from backend.identity.auth import job_tokens, key_authentication
 from backend.identity.auth.accounts import sessions
@@ -41,7 +41,6 @@ IN_JOB_ROUTES: Final = frozenset(
     }
 )
 """The only routes that accept a job token."""
-_STEP_PLACE: Final = re.compile(r"[0-9./]{0,200}:[1-9][0-9]{0,6}")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -89,11 +88,6 @@ async def authenticate(reader: AnySession, vault: Vault, presented: Credentials)
     raise NotSignedIn(
         "This needs an API key: send the header 'Authorization: Bearer puras_live_…', or sign in."
     )
-
-
-def step_place(given: object) -> str | None:
-    """Return the place of a durable step that code of a tenant has sent; None if it is not one."""
-    return given if isinstance(given, str) and _STEP_PLACE.fullmatch(given) else None
 
 
 def _bearer(authorization: str) -> str:

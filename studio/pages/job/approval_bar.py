@@ -235,7 +235,7 @@ def _rejection() -> rx.Component:
     return rx.el.form(
         rx.el.input(
             class_name="in grow",
-            placeholder="Reason (sent to the agent)",
+            placeholder="Reason (sent to the agent or the flow)",
             aria_label="Reason",
             value=PendingApprovals.reason,
             on_change=PendingApprovals.change_reason,
@@ -243,7 +243,7 @@ def _rejection() -> rx.Component:
             auto_focus=True,
         ),
         button("Cancel", on_click=PendingApprovals.cancel_rejection),
-        Submit.create(label="Reject call", kind="danger"),
+        Submit.create(label="Confirm rejection", kind="danger"),
         on_submit=lambda _: PendingApprovals.reject(),
         class_name="row",
     )

@@ -46,6 +46,12 @@ await client.api.deleteFile({ path });
 const keyed = await client.submit("tally", {}, { idempotencyKey: "typescript-key" });
 results.once = (await client.submit("tally", {}, { idempotencyKey: "typescript-key" })).id === keyed.id;
 
+const flow = await client.wait((await client.submit("twice", { upto: 2 })).id);
+const stored = (await client.steps(flow.id)).map((step) => [step.name, step.status]);
+const fork = await client.wait((await client.fork(flow.id, { step: "second" })).id);
+const again = (await client.steps(fork.id, { step: "first" })).map((step) => [step.result, step.is_copied]);
+results.flow = [flow.result, stored, fork.result, again];
+
 const chat = await client.sessions.create({ skill: "talk", metadata: { from: "typescript" } });
 const asked = await client.sessions.ask(chat.id, "What is an owl?");
 await client.sessions.send(chat.id, "And a lark?");

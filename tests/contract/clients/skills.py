@@ -34,6 +34,17 @@ def run(upto, fail, wait_s):
         raise ValueError("asked to fail")
     return {"total": upto}
 """,
+    "twice/skill.yaml": """\
+description: Counts twice.
+entrypoint: flow.yaml
+input_schema: {type: object, properties: {upto: {type: integer}}, required: [upto]}
+output_schema: {type: object, properties: {total: {type: integer}}}
+""",
+    "twice/flow.yaml": """\
+steps:
+  - {id: first, skill: tally, inputs: {upto: "${{ inputs.upto }}"}}
+  - {id: second, skill: tally, inputs: {upto: "${{ steps.first.total * 2 }}"}}
+""",
     "weigh/skill.yaml": """\
 description: Weighs files.
 entrypoint: main.py:run

@@ -116,6 +116,12 @@ def test_the_client_works_also_with_broken_connections(
         "listed": ["typescript/a b.bin"],
         "downloaded": 3,
         "once": True,
+        "flow": [
+            {"total": 4},
+            [["first", "succeeded"], ["second", "succeeded"]],
+            {"total": 4},
+            [[{"total": 2}, True]],
+        ],
         "left": "AbortError",
         "sent": True,
         "streamed": True,

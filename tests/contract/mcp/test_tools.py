@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mcp import MCPError
-from tests.contract.mcp.conftest import Project, call, refusal
+from tests.contract.mcp.conftest import SKILL, Project, call, refusal
 
 NAMES = {
     *("configure", "show_config", "push", "list_deployments", "activate_deployment", "delete_deployment"),
@@ -307,3 +307,32 @@ async def test_a_conversation_with_an_agent(project: Project, neighbour: Project
         for tool in ("send_message", "read_messages"):
             arguments = {"message": "x"} if tool == "send_message" else {}
             assert "list_sessions" in await refusal(client, tool, session_id=session, **arguments)
+
+
+FLOW = {
+    "skills/pair/skill.yaml": """\
+entrypoint: flow.yaml
+input_schema: {type: object, properties: {upto: {type: integer}}, required: [upto]}
+output_schema: {type: object, properties: {total: {type: integer}}}
+""",
+    "skills/pair/flow.yaml": """\
+steps:
+  - {id: first, skill: tally, inputs: {upto: "${{ inputs.upto }}"}}
+  - {id: second, skill: tally, inputs: {upto: "${{ steps.first.total * 2 }}"}}
+output: {total: "${{ steps.second.total }}"}
+""",
+}
+
+
+async def test_the_steps_of_a_flow_are_read_and_run_again(project: Project) -> None:
+    async with project.over_http() as client:
+        await call(client, "push", files={"puras.yaml": "slug: pairs\n", **SKILL, **FLOW})
+        job = await call(client, "submit_job", skill="pairs/pair", inputs={"upto": 2})
+        await call(client, "tail_job", job_id=job["id"], max_seconds=50)
+        steps = (await call(client, "get_steps", job_id=job["id"]))["steps"]
+        assert [(one["name"], one["result"]["total"]) for one in steps] == [("first", 2), ("second", 4)]
+        edits = [{"step": "first", "result": {"total": 5}}]
+        fork = await call(client, "fork_job", job_id=job["id"], step="second", edits=edits)
+        tail = await call(client, "tail_job", job_id=fork["id"], max_seconds=50)
+        assert tail["job"]["result"] == {"total": 10}
+        assert "first" in await refusal(client, "fork_job", job_id=job["id"], step="third")

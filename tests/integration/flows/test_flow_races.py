@@ -184,8 +184,8 @@ async def test_event_is_received_while_the_flow_leaves_its_worker(
     await waits.resume_due(database)
     assert await state(database, parent.job_id) == ("queued", 1)
     [again] = await claimed(database, await worker(database))
-    advanced = await advance_stored(database, PAID, running(again, {"steps": [step]}))
-    assert advanced.plan.output == {"id": "e", "type": "paid", "data": 1}
+    plan = await advance_stored(database, PAID, running(again, {"steps": [step]}))
+    assert plan.output == {"id": "e", "type": "paid", "data": 1}
 
 
 async def test_ends_of_a_job_an_approval_and_a_wait_queue_the_flow_once(database: Database) -> None:
@@ -223,8 +223,8 @@ async def test_ends_of_a_job_an_approval_and_a_wait_queue_the_flow_once(database
         await asyncio.gather(decide(), receive(), end_child(), waits.resume_due(database))
     assert await state(database, parent.job_id) == ("queued", 1)
     [again] = await claimed(database, await worker(database))
-    advanced = await advance_stored(database, PAID, running(again, {"steps": [block]}))
-    assert (advanced.plan.has_ended, advanced.plan.failure) == (True, None)
+    plan = await advance_stored(database, PAID, running(again, {"steps": [block]}))
+    assert (plan.has_ended, plan.failure) == (True, None)
     async with database.transaction() as session:
         assert (await session.execute(text("select * from job_waits"))).all() == []
 
@@ -238,8 +238,8 @@ async def test_time_of_a_step_queues_the_flow_once(database: Database) -> None:
         await session.execute(text("update job_waits set wake_at = now()"))
     await waits.resume_due(database)
     [again] = await claimed(database, await worker(database))
-    advanced = await advance_stored(database, PAID, running(again, {"steps": [step]}))
-    assert advanced.plan.stops == [child.job_id]
+    plan = await advance_stored(database, PAID, running(again, {"steps": [step]}))
+    assert plan.stops == [child.job_id]
     async with database.transaction() as session:
         await suspend(session, again)
     await waits.resume_due(database)
@@ -248,7 +248,7 @@ async def test_time_of_a_step_queues_the_flow_once(database: Database) -> None:
         assert await finish(session, child, AttemptResult("cancelled", error="x", error_code="cancelled"))
     assert await state(database, parent.job_id) == ("queued", 1)
     [last] = await claimed(database, await worker(database))
-    failure = (await advance_stored(database, PAID, running(last, {"steps": [step]}))).plan.failure
+    failure = (await advance_stored(database, PAID, running(last, {"steps": [step]}))).failure
     assert failure is not None
     assert "step_timeout" in failure.message
 
@@ -261,7 +261,7 @@ async def test_code_of_a_listing_has_no_events(database: Database) -> None:
     _, parent, _ = await started(database, *flow["steps"])
     async with database.transaction() as session:  # as the submission of a listing stores it
         await session.execute(text("update jobs set publisher_id = project_id"))
-    plan = (await advance_stored(database, PAID, running(parent, flow))).plan
+    plan = await advance_stored(database, PAID, running(parent, flow))
     assert plan.failure is not None
     message = "failed with not_allowed: The code of a listing cannot send or receive events of the project."
     assert message in plan.failure.message
@@ -276,7 +276,7 @@ async def test_flow_ends_although_none_of_its_jobs_can_be_started(database: Data
         tenant = await make_tenant(session, make_skill("post", entrypoint="flow.yaml", flow=flow))
         await make_job(session, tenant, skill="post", prices=PAID)
     [parent] = await claimed(database, await worker(database))
-    plan = (await advance_stored(database, PAID, running(parent, flow))).plan
+    plan = await advance_stored(database, PAID, running(parent, flow))
     assert plan.has_ended
     assert [one["status"] for one in plan.output] == ["failed"] * 12
 
@@ -393,10 +393,10 @@ async def test_concurrent_ends_of_steps_keep_the_accounts_consistent(database: D
     worker_id = await worker(database)
 
     async def advance(job: JobAttempt) -> None:
-        advanced = await advance_stored(database, PAID, running(job, flow))
+        plan = await advance_stored(database, PAID, running(job, flow))
         await asyncio.sleep(numbers.random() / 50)
         async with database.transaction() as session:
-            if advanced.plan.has_ended:
+            if plan.has_ended:
                 assert await finish(session, job, AttemptResult("succeeded", result={}))
             else:
                 await suspend(session, job)

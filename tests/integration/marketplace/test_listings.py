@@ -66,7 +66,8 @@ async def test_breaking_version_is_reported_and_callers_can_pin_the_old_one(mark
         "do: {type", "voice: {type: string}, do: {type"
     )
     older = older.replace("inputs: {text: hello}", "inputs: {text: hello, voice: high}")
-    await market.publisher.pushed({**BUNDLE, "skills/shout/skill.yaml": older.encode()})
+    without_flow = {path: content for path, content in BUNDLE.items() if "/chorus/" not in path}
+    await market.publisher.pushed({**without_flow, "skills/shout/skill.yaml": older.encode()})
     path = f"/v1/marketplace/listings/{following}/versions"
     newest, first = (await market.caller.http.get(path)).json()
     assert (newest["number"], newest["is_breaking"], first["is_breaking"]) == (2, True, False)
@@ -263,3 +264,18 @@ tools:
     assert (await market.caller.http.get(listing)).json()["version"] == 2
     [audited, *_] = (await http.get("/v1/audit", params={"action": "listing.version_refused"})).json()
     assert "shows_approvals" in audited["details"]["reason"]
+
+
+async def test_flow_shows_its_approvals_and_no_addresses(market: Market) -> None:
+    flow = "steps: [{id: sign, approval: {message: Go?, reviewers: [%s]}}]"
+    skill = b"entrypoint: flow.yaml\ninput_schema: {type: object}\noutput_schema: {type: object}\n"
+    files = {**BUNDLE, "skills/signed/skill.yaml": skill}
+    http = market.publisher.http
+    body = {"slug": f"signed-{market.publisher.slug[-6:]}", "skill": "signed"}
+    await market.publisher.pushed({**files, "skills/signed/flow.yaml": (flow % "ada@example.org").encode()})
+    rejected = await http.post("/v1/marketplace/listings", json=body)
+    assert "shows_approvals" in rejected.text
+    assert "Name roles in 'reviewers'" in rejected.text
+    await market.publisher.pushed({**files, "skills/signed/flow.yaml": (flow % "admin").encode()})
+    made = await http.post("/v1/marketplace/listings", json={**body, "shows_approvals": True})
+    assert made.status_code == 201, made.text

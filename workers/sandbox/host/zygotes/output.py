@@ -8,8 +8,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from backend.core.step_places import step_place
 from backend.execution.events.types import OMITTED, DriveDeletedEvent, LogEvent, ProgressEvent
-from backend.identity.auth.credentials import step_place
 from workers.types import Recorder
 
 MAX_STORED_BYTES: Final = 1 << 20  # of one job: a loop that prints must not fill the database
