@@ -85,12 +85,13 @@ import time
 
 
 def run(words):
-    time.sleep(0.5)
+    time.sleep(1)
     return {"total": len(words.split())}
 """,
 }
 NEXT_VERSION = {**BUNDLE, "skills/count/main.py": b"def run(words):\n    return {'total': 1_000_000}\n"}
 _CHILDREN = "select id::text from jobs where parent_job_id = '{}' order by created_at"
+_RUNNING = "select count(*) from jobs where skill_name = 'count' and status = 'running'"
 _EVENTS = "select data ->> 'total' from project_events where type = 'words.counted'"
 
 
@@ -104,6 +105,7 @@ def test_flow_of_a_csv_survives_the_night(
         table = {"media_type": "text/csv", "base64": base64.b64encode(CSV.encode()).decode()}
         job_id = client.submit("rows", table=table)
         for _ in range(3):
+            until(lambda: run_query(_RUNNING)[0][0], 60, "no row is processed")
             kill_busy_worker(run_query)
             time.sleep(0.7)  # the interval between two kills
         client.push(NEXT_VERSION)

@@ -24,8 +24,8 @@ from backend.skills.flows.types import Flow, Step
 _WAITS: Final = frozenset({"approval", "wait"})
 """Kinds of steps that run no job and wait for something else."""
 _COLUMNS: Final = """
-s.step, s.item, s.kind, s.status, s.tries, s.is_copied, s.child_job_id, s.error, s.error_code, s.started_at, s.finished_at,
-x.is_long, case when not x.is_long then s.result end as result, c.status as child_status,
+s.step, s.item, s.kind, s.status, s.tries, s.is_copied, s.child_job_id, s.error, s.error_code, s.started_at,
+s.finished_at, x.is_long, case when not x.is_long then s.result end as result, c.status as child_status,
 case when c.parent_job_id = s.job_id then c.used_micros + c.called_used_micros else 0 end as used_micros,
 case when s.item < 0 and json_typeof(s.result) = 'array' then json_array_length(s.result) end as length
 from flow_steps s
