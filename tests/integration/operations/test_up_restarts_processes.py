@@ -81,6 +81,7 @@ def test_killed_server_is_started_again(running: Up, server: ModuleType) -> None
     eventually(running.is_ready, RECOVERY_S, "the instance is ready again")
 
 
+@pytest.mark.slow
 def test_failed_greeting_is_restarted_and_ends_nothing(up: Up) -> None:
     link = f"http://127.0.0.1:{up.port}/setup?token="
     up.start()
@@ -107,6 +108,7 @@ def test_failed_greeting_is_restarted_and_ends_nothing(up: Up) -> None:
     assert not up.has_ended()
 
 
+@pytest.mark.slow  # tests/integration/operations/test_fork_server.py covers how processes start
 def test_processes_that_cannot_be_forked_are_executed_and_replaced(up: Up, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(STARTS_A_THREAD, encoding="utf-8")
     up.settings = {"PYTHONPATH": str(tmp_path), "PURAS_WORKER_HEALTH_PORT": str(free_port())}
