@@ -19,6 +19,7 @@ BUILT = (
     ".web/routes.json",
     ".web/backend",  # otherwise Reflex evaluates all pages at the start, and stores the result there
     ".web/docs",
+    ".web/embed.js",
 )
 """The results of `make pages` that a running instance reads."""
 

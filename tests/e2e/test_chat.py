@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
+import jwt
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -13,6 +15,7 @@ from backend.skills.archives.pack import pack_files
 from tests.doubles.messages import MessagesServer, calls, says
 from tests.e2e.conftest import EMAIL, Settled, page_of, settled_instance
 from tests.e2e.test_accessibility import assert_usable
+from tests.e2e.test_embed import assert_accessible, key_for, page_with_script
 from tests.e2e.test_notebook_page import take_screenshot
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -145,6 +148,34 @@ def test_conversation_is_held_by_keyboard(owner: Page, chatting: Settled, model:
     expect(owner.get_by_text("Succeeded").first).to_be_visible(timeout=WITHIN_MS)
     owner.go_back()
     expect(log).to_contain_text("is on its way", timeout=WITHIN_MS)
+
+
+def test_page_of_another_origin_holds_a_conversation(
+    browser: Browser, chatting: Settled, model: Model
+) -> None:
+    secret = "a key of at least thirty-two bytes"
+    stored = chatting.api.put("/v1/secrets", json={"name": "END_USER_KEY", "value": secret})
+    assert stored.is_success, stored.text
+    token = jwt.encode({"sub": "user-42", "exp": time.time() + 600}, secret, algorithm="HS256")
+    attributes = {"skill": "support", "mode": "chat", "key": key_for(chatting, "support"), "end_user": token}
+    model.resume.clear()
+    with page_with_script(browser, chatting.running.url, **attributes) as page:
+        entry = page.get_by_role("textbox", name="Message")
+        entry.fill("Where is my order?")
+        entry.press("Enter")
+        log = page.get_by_role("log", name="Messages")
+        expect(log).to_contain_text("Your order arrives **tomorrow**", timeout=WITHIN_MS)
+        expect(entry).to_be_focused()
+        assert_accessible(page)
+        entry.fill("Describe everything")
+        entry.press("Enter")
+        expect(page.get_by_text("An order is").last).to_be_visible(timeout=WITHIN_MS)
+        page.get_by_role("button", name="Stop").click()
+        expect(log).to_contain_text("Stopped.", timeout=WITHIN_MS)
+        assert_accessible(page)
+    model.resume.set()
+    (session,) = chatting.api.get("/v1/sessions", params={"end_user": "user-42"}).json()
+    assert session["title"] == "Where is my order?"
 
 
 def test_conversations_are_found_renamed_and_deleted(owner: Page, chatting: Settled) -> None:

@@ -18,7 +18,9 @@ function openAI({ origin, skill, inputs, schema }) {
   return `import os\nfrom openai import OpenAI\n\nclient = OpenAI(base_url="${origin}/v1/openai", api_key=os.environ["PURAS_API_KEY"])\ncompletion = client.chat.completions.create(\n    model=${JSON.stringify(skill)},\n    messages=[{"role": "user", "content": ${content}}],${extra}\n)\nprint(completion.choices[0].message.content)`;
 }
 
-/** `{curl, python, terminal, typescript, mcp, openai}` of a run. `skill` is its full name; `version` is empty for the active one. The SDK of OpenAI can name neither a version nor a model. */
+const inPage = ({ origin, skill }) => `<!-- Visitors can read the key: use a publishable key that is limited to this skill, with a daily cap -->\n<script src="${origin}/embed.js" async\n  data-skill="${skill}"\n  data-key="puras_pub_xxxxxxxx.…"\n  data-mode="form"></script>`;
+
+/** `{curl, python, terminal, typescript, mcp, openai, page}` of a run. `skill` is its full name; `version` is empty for the active one. The SDK of OpenAI and a page can name neither a version nor a model. */
 export function codeOf({ origin, skill, version, model, inputs, schema }) {
   const query = new URLSearchParams({ wait: "true", ...without({ version }) }), url = `${origin}/v1/jobs?${query}`;
   const body = { skill, inputs, ...without({ model }) };
@@ -28,6 +30,6 @@ export function codeOf({ origin, skill, version, model, inputs, schema }) {
     terminal: `export PURAS_API_BASE=${origin}  # PURAS_API_KEY contains the API key\npuras run ${skill}${version ? ` --version ${version}` : ""}${model ? ` --model ${quoted(model)}` : ""} --inputs ${quoted(JSON.stringify(inputs))}`,
     typescript: `const response = await fetch(${JSON.stringify(url)}, {\n  method: "POST",\n  headers: { Authorization: \`Bearer \${process.env.PURAS_API_KEY}\`, "Content-Type": "application/json" },\n  body: JSON.stringify(${JSON.stringify(body, null, 2).replaceAll("\n", "\n  ")}),\n});\nconst job = await response.json();\nconsole.log(job.status, job.result);`,
     mcp: JSON.stringify({ name: "submit_job", arguments: { skill, inputs, ...without({ version: version && Number(version), model }) } }, null, 2),
-    ...(version || model || !schema ? {} : { openai: openAI({ origin, skill, inputs, schema }) }),
+    ...(version || model || !schema ? {} : { openai: openAI({ origin, skill, inputs, schema }), page: inPage({ origin, skill }) }),
   };
 }

@@ -189,6 +189,16 @@ class KeyWouldBeUnrestricted(Invalid):
         )
 
 
+class KeyNotLimited(NotAllowed):
+    """A publishable key that may run every skill cannot be embedded in a page."""
+
+    code = "key_not_limited"
+    message = (
+        "This publishable key may run every skill of its project, and visitors of a page can read it. Create a key that "
+        "is limited to this skill: in the studio under Settings, API keys, or with `skill_allowlist`."
+    )
+
+
 class SkillNotOnKey(NotAllowed):
     """The key may not run this skill."""
 

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.identity.auth import audit
+from backend.identity.auth.errors import KeyNotLimited
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.skills.deployments import manifests
 from backend.skills.deployments.active import MAX_VERSION, ResolvedSkill, resolve_skill
@@ -120,6 +121,21 @@ async def get_skill(
     """
     principal.require(Role.VIEWER, "skills:read")
     return await resolve_skill(session, principal, skill=name, skillpack=skillpack, version=version)
+
+
+async def get_embeddable(session: AsyncSession, principal: Principal, name: str) -> ResolvedSkill:
+    """Return one skill that the principal may run, for a form in a page.
+
+    Raises:
+        KeyNotLimited: The principal is a publishable key that may run every skill.
+        SkillNotOnKey: The key may not run the skill, whether or not it exists.
+        SkillNotFound: It does not exist.
+    """
+    principal.require(Role.VIEWER, "jobs:submit")
+    if principal.kind == "publishable_key" and not principal.skill_allowlist:
+        # Every visitor of the page can read the key, and could run all other skills with it.
+        raise KeyNotLimited
+    return await resolve_skill(session, principal, skill=name, is_for_run=True)
 
 
 def _version(ref: str) -> int:

@@ -44,6 +44,13 @@ def _openai(reader: Reader) -> None:
     assert (output.count("Owls do."), "answer='Owls do.'" in output, "completed" in output) == (4, True, True)
 
 
+def _embed(reader: Reader) -> None:
+    reader.push(skillpacks.OF_CLIENTS)
+    reader.shell()
+    (key,) = (one for one in reader.get("/v1/api-keys") if one["name"] == "page")
+    assert (key["kind"], key["skill_allowlist"]) == ("publishable", ["default/greet"])
+
+
 def _conversations(reader: Reader) -> None:
     reader.push(skillpacks.SUPPORT)
     output = reader.shell()
@@ -83,6 +90,7 @@ def _budgets(reader: Reader) -> None:
 GUIDES_OF_CALLERS: Final[dict[str, Callable[[Reader], None]]] = {
     "guides/call-from-an-app": _app,
     "guides/openai-sdk": _openai,
+    "guides/embed": _embed,
     "guides/conversations": _conversations,
     "guides/deploy-from-ci": _ci,
     "guides/budgets": _budgets,

@@ -1,0 +1,92 @@
+"""A page of another origin, with a strict policy, runs a skill with `/embed.js`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.e2e.conftest import Settled
+from tests.e2e.test_accessibility import ONLY_COLORS, serious_violations
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+ORIGIN = "http://localhost:9"
+"""Another origin than that of the instance; the browser never connects to it."""
+
+
+@contextmanager
+def page_with_script(browser: Browser, url: str, **attributes: str) -> Iterator[Page]:
+    """Open a page of another origin that contains the script, and whose policy allows only what the guide lists."""
+    policy = f"default-src 'none'; script-src {url}; connect-src {url}"
+    data = " ".join(f'data-{name.replace("_", "-")}="{value}"' for name, value in attributes.items())
+    script = f'<script src="{url}/embed.js" async {data}></script>'
+    html = f'<!doctype html><html lang="en"><title>Shop</title><main><h1>Shop</h1>{script}</main></html>'
+
+    def respond(route: Route) -> None:
+        route.fulfill(body=html, content_type="text/html", headers={"Content-Security-Policy": policy})
+
+    context = browser.new_context(reduced_motion="reduce")
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda one: errors.append(one.text) if "Content Security" in one.text else None)
+    page.route(f"{ORIGIN}/**", respond)
+    page.goto(f"{ORIGIN}/page")
+    yield page
+    context.close()
+    assert not errors
+
+
+def key_for(settled: Settled, *skills: str) -> str:
+    """Create a publishable key for these skills."""
+    body = {"kind": "publishable", "name": "page", "skill_allowlist": list(skills)}
+    return str(settled.api.post("/v1/api-keys", json=body).json()["key"])
+
+
+def assert_accessible(page: Page) -> None:
+    violations = serious_violations(page, {})
+    page.emulate_media(color_scheme="dark")
+    violations += serious_violations(page, ONLY_COLORS)
+    page.emulate_media(color_scheme="light")
+    assert not violations, "\n".join(violations)
+
+
+def test_page_of_another_origin_runs_a_skill_by_keyboard(browser: Browser, settled: Settled) -> None:
+    with page_with_script(
+        browser, settled.running.url, skill="count", key=key_for(settled, "count")
+    ) as page:
+        results: list[Any] = []
+        page.expose_function("report", results.append)
+        page.evaluate("addEventListener('puras-result', event => report(event.detail.result))")
+        field = page.get_by_label("seconds")
+        field.fill("61")
+        field.press("Enter")
+        expect(page.get_by_text("Enter at most 60.")).to_be_visible()
+        expect(field).to_be_focused()
+        assert_accessible(page)
+        field.fill("1")
+        field.press("Enter")
+        result = page.get_by_role("region", name="Result")
+        expect(result).to_contain_text("<b>not markup</b>")
+        expect(result).to_be_focused()
+        expect(page.get_by_role("status")).to_have_text("Done.")
+        assert_accessible(page)
+        assert results == [{"counted": 1, "note": "<b>not markup</b>"}]
+
+
+def test_page_says_why_it_shows_no_form(browser: Browser, settled: Settled) -> None:
+    cases = {
+        "is limited to this skill": {"skill": "count", "key": key_for(settled)},
+        "may not run 'other'": {"skill": "other", "key": key_for(settled, "count")},
+        "Revoke it now": {"skill": "count", "key": "puras_live_x"},
+        "is not an agent": {
+            "skill": "count", "key": key_for(settled, "count"), "mode": "chat", "end_user": "a"
+        },
+    }
+    for text, attributes in cases.items():
+        with page_with_script(browser, settled.running.url, **attributes) as page:
+            expect(page.get_by_role("alert")).to_contain_text(text)
