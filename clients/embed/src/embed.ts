@@ -76,12 +76,12 @@ function optionsOf({ dataset }: HTMLScriptElement): Options {
     throw new Error("data-key is not a publishable key. It looks like puras_pub_xxxxxxxx.…, with the part after the dot.");
   }
   if (mode !== "form" && mode !== "chat") throw new Error(`data-mode="${mode}" does not exist. Use "form" or "chat".`);
-  if (mode === "chat") endUserOf({ dataset } as HTMLScriptElement);
+  if (mode === "chat") endUserOf({ dataset });
   return { skill, key, mode };
 }
 
 /** Return the current token of the user, which the page may replace before it expires. */
-function endUserOf({ dataset }: HTMLScriptElement): string {
+function endUserOf({ dataset }: Pick<HTMLScriptElement, "dataset">): string {
   if (dataset.endUser) return dataset.endUser;
   throw new PurasAPIError(
     'The script has no user. Add data-end-user="TOKEN", a token that your server signs for the user of the page.',

@@ -123,7 +123,8 @@ function controlOf(schema: Schema): Control {
 function extraHint(control: Control, schema: Schema): string {
   const { minimum, maximum } = schema;
   if (control === "number" && minimum !== undefined && maximum !== undefined) return `${minimum} to ${maximum}.`;
-  return { lines: "One per line.", json: "Written as JSON." }[control as string] ?? "";
+  if (control === "lines") return "One per line.";
+  return control === "json" ? "Written as JSON." : "";
 }
 
 function text(value: unknown): string {

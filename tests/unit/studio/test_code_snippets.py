@@ -39,7 +39,7 @@ def test_python_snippet_sends_the_same_inputs_as_curl() -> None:
     assert argument(of_skill(ORIGIN, skill(inputs))["python"], "client.run_job", 1) == inputs
 
 
-@pytest.mark.parametrize("language", ["curl", "python", "terminal", "typescript", "mcp", "openai"])
+@pytest.mark.parametrize("language", ["curl", "python", "terminal", "typescript", "mcp", "openai", "page"])
 def test_a_skill_of_another_skillpack_is_called_with_its_full_name(language: str) -> None:
     assert "birds/greet" in of_skill(ORIGIN, skill({}, skillpack="birds"))[language]
 
