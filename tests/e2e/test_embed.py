@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import Settled
 from tests.e2e.test_accessibility import ONLY_COLORS, serious_violations
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
-
-ORIGIN = "http://localhost:9"
-"""Another origin than that of the instance; the browser never connects to it."""
 
 
 @contextmanager
@@ -26,16 +25,43 @@ def page_with_script(browser: Browser, url: str, **attributes: str) -> Iterator[
     script = f'<script src="{url}/embed.js" async {data}></script>'
     html = f'<!doctype html><html lang="en"><title>Shop</title><main><h1>Shop</h1>{script}</main></html>'
 
-    def respond(route: Route) -> None:
-        route.fulfill(body=html, content_type="text/html", headers={"Content-Security-Policy": policy})
+    class Shop(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Security-Policy", policy)
+            self.end_headers()
+            self.wfile.write(html.encode())
 
+        def log_message(self, *arguments: object) -> None:
+            """Print nothing."""
+
+    # A server of its own: browsers let a page that has no address use no server of this host.
+    with serving(Shop) as origin:
+        yield from _opened(browser, f"{origin}/page")
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Serve on another origin than that of the instance."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://localhost:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _opened(browser: Browser, url: str) -> Iterator[Page]:
+    """Open a page that fails the test at a script error or a policy violation."""
     context = browser.new_context(reduced_motion="reduce")
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda one: errors.append(one.text) if "Content Security" in one.text else None)
-    page.route(f"{ORIGIN}/**", respond)
-    page.goto(f"{ORIGIN}/page")
+    page.goto(url)
     yield page
     context.close()
     assert not errors
@@ -56,11 +82,9 @@ def assert_accessible(page: Page) -> None:
 
 
 def test_page_of_another_origin_runs_a_skill_by_keyboard(browser: Browser, settled: Settled) -> None:
-    with page_with_script(
-        browser, settled.running.url, skill="count", key=key_for(settled, "count")
-    ) as page:
+    with page_with_script(browser, settled.running.url, skill="count", key=key_for(settled, "count")) as page:
         results: list[Any] = []
-        page.expose_function("report", results.append)
+        page.expose_function("report", lambda result: results.append(result))
         page.evaluate("addEventListener('puras-result', event => report(event.detail.result))")
         field = page.get_by_label("seconds")
         field.fill("61")
@@ -84,7 +108,10 @@ def test_page_says_why_it_shows_no_form(browser: Browser, settled: Settled) -> N
         "may not run 'other'": {"skill": "other", "key": key_for(settled, "count")},
         "Revoke it now": {"skill": "count", "key": "puras_live_x"},
         "is not an agent": {
-            "skill": "count", "key": key_for(settled, "count"), "mode": "chat", "end_user": "a"
+            "skill": "count",
+            "key": key_for(settled, "count"),
+            "mode": "chat",
+            "end_user": "a",
         },
     }
     for text, attributes in cases.items():

@@ -194,8 +194,8 @@ class KeyNotLimited(NotAllowed):
 
     code = "key_not_limited"
     message = (
-        "This publishable key may run every skill of its project, and visitors of a page can read it. Create a key that "
-        "is limited to this skill: in the studio under Settings, API keys, or with `skill_allowlist`."
+        "This publishable key may run every skill of its project, and visitors of a page can read it. Create a key "
+        "that is limited to this skill: in the studio under Settings, API keys, or with `skill_allowlist`."
     )
 
 

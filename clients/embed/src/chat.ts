@@ -48,12 +48,13 @@ export function showChat(root: ParentNode, skill: EmbedRead, transport: Transpor
     setBusy(true);
     let isSent = false;
     try {
-      sessionId ??= (await sessions.create({ skill: skill.full_name })).id;
-      const { turn } = await sessions.send(sessionId, text);
+      const id = sessionId ?? (await sessions.create({ skill: skill.full_name })).id;
+      sessionId = id;
+      const { turn } = await sessions.send(id, text);
       isSent = true;
       entry.value = "";
       add("You", "user", element("span", { class: "text" }, text));
-      add("Reply", "agent", content(await reply(sessionId, turn)));
+      add("Reply", "agent", content(await reply(id, turn)));
     } catch (error) {
       // A message that was sent must not be sent again because the connection broke.
       problem.textContent = isSent ? `The reply is missing: ${textOf(error)}` : textOf(error);

@@ -946,6 +946,19 @@ export interface ElementCounts {
   total: number | null;
 }
 
+/** The parts of a skill that a form or a chat in a page needs. */
+export interface EmbedRead {
+  description: string;
+  /** The name for jobs and sessions. */
+  full_name: string;
+  /** The schema as its author wrote it, in the dialect of skill.yaml. */
+  input_schema: Record<string, unknown>;
+  /** Whether sessions with the skill are possible. */
+  is_agentic: boolean;
+  name: string;
+  title: string | null;
+}
+
 /** The installer of the skill's packages printed text. */
 export type EnvironmentEvent = EventRead & {
   payload: {
@@ -5707,6 +5720,21 @@ export class Api {
    */
   getDriveUsage(options: CallOptions = {}): Promise<DriveUsageRead> {
     return this.transport.json("GET", "/v1/drive/usage", {}, options);
+  }
+
+  /**
+   * Read the form of a skill
+   *
+   * Return what a form or a chat in a page needs of a skill that the key may run. `/embed.js` calls it.
+   *
+   * A publishable key needs a list of skills that names the skill.
+   *
+   * A restricted key needs `jobs:submit`.
+   */
+  getEmbed(given: {
+      skill: string;
+    }, options: CallOptions = {}): Promise<EmbedRead> {
+    return this.transport.json("GET", `/v1/embeds/${encodeURIComponent(given.skill)}`, {}, options);
   }
 
   /**

@@ -16,7 +16,9 @@ from tests.integration.deployments.conftest import BUNDLE
 async def project(make_project: Any) -> Any:
     """Create a project with the skill `double` in two skillpacks, and another skill."""
     project = await make_project.make("Mine")
-    await project.pushed({**BUNDLE, **{path.replace("double", "other"): text for path, text in BUNDLE.items()}})
+    await project.pushed(
+        {**BUNDLE, **{path.replace("double", "other"): text for path, text in BUNDLE.items()}}
+    )
     await project.http.post("/v1/skillpacks", json={"name": "Work", "slug": "work"})
     await project.pushed(BUNDLE, where="/v1/skillpacks/work")
     return project
@@ -30,9 +32,7 @@ async def test_publishable_key_reads_only_the_forms_of_its_skills(project: Any, 
     async def headers_of(*allowlist: str) -> dict[str, str]:
         async with database.transaction() as session:
             limits = Limits(skill_allowlist=allowlist)
-            new = await keys.create(
-                session, None, project_id=project.id, kind="publishable", limits=limits
-            )
+            new = await keys.create(session, None, project_id=project.id, kind="publishable", limits=limits)
         return {"Authorization": f"Bearer {new.plaintext}"}
 
     of_double = await headers_of("default/double")
@@ -40,7 +40,14 @@ async def test_publishable_key_reads_only_the_forms_of_its_skills(project: Any, 
     assert (status, form["full_name"], form["is_agentic"]) == (200, "double", False)
     assert form["input_schema"]["properties"] == {"n": {"type": "integer"}}
     assert set(form) == {"name", "full_name", "title", "description", "is_agentic", "input_schema"}
-    for skill in ("other", "work/double", "work/other", "unknown", "unknown/double", "a/b/c/d"):
+    for skill in (
+        "other",
+        "work/double",
+        "work/other",
+        "unknown",
+        "unknown/double",
+        f"{project.slug}/default/other",
+    ):
         status, error = await read(skill, of_double)
         assert (status, error["code"]) == (403, "skill_not_on_key"), skill
     status, form = await read("work/double", await headers_of("work/double"))

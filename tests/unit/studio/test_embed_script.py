@@ -37,7 +37,12 @@ def test_script_is_small_and_never_interprets_text_as_markup(script: Path) -> No
 
 def test_schemas_become_fields() -> None:
     done = subprocess.run(
-        [BUN, "test", "./clients/embed/test"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [BUN, "test", "./clients/embed/test"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
