@@ -138,6 +138,7 @@ class ApiCors:
                 "Upload-Metadata",
                 "Upload-Offset",
                 "X-HTTP-Method-Override",
+                "X-Puras-End-User",
                 "X-Request-Id",
                 *_OPENAI_SDK_HEADERS,
             ],

@@ -58,7 +58,7 @@ async def test_cors_allows_every_origin_for_the_api_only_and_without_cookies(
         headers={
             "Origin": "https://shop.example",
             "Access-Control-Request-Method": "POST",
-            "Access-Control-Request-Headers": "authorization, idempotency-key",
+            "Access-Control-Request-Headers": "authorization, idempotency-key, x-puras-end-user",
         },
     )
     assert preflight.status_code == 200
