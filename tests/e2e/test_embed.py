@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +12,36 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from backend.skills.archives.pack import pack_files
 from tests.e2e.conftest import Settled
 from tests.e2e.test_accessibility import ONLY_COLORS, serious_violations
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+KINDS = {
+    "skills/kinds/skill.yaml": b"""
+entrypoint: main.py:run
+network: none
+input_schema:
+  type: object
+  required: [document, size]
+  properties:
+    document: {type: file, title: <img src=x onerror=alert(1)>}
+    size: {type: string, enum: [small, large]}
+    loud: {type: boolean}
+    tags: {type: array, items: {type: string}}
+    more: {type: object}
+output_schema: {type: object, properties: {rows: {type: array}, numbers: {type: array}}}
+""",
+    "skills/kinds/main.py": b"""
+from puras import load_bytes
+
+def run(document, size, loud, tags, more):
+    found = {"bytes": len(load_bytes(document)), "size": size, "loud": loud, "tags": tags, "more": more}
+    rows = [{"name": name, "value": value} for name, value in found.items()]
+    return {"rows": rows, "numbers": list(range(250))}
+""",
+}
 
 
 @contextmanager
@@ -117,3 +144,33 @@ def test_page_says_why_it_shows_no_form(browser: Browser, settled: Settled) -> N
     for text, attributes in cases.items():
         with page_with_script(browser, settled.running.url, **attributes) as page:
             expect(page.get_by_role("alert")).to_contain_text(text)
+
+
+def test_page_sends_every_kind_of_input_and_shows_lists_and_tables(
+    browser: Browser, settled: Settled
+) -> None:
+    settled.api.post("/v1/skillpacks", json={"name": "Kinds", "slug": "kinds"})
+    pushed = settled.api.post(
+        "/v1/skillpacks/kinds/deployments", files={"bundle": ("kinds.zip", pack_files(KINDS))}
+    )
+    assert pushed.status_code == 201, pushed.text
+    attributes = {"skill": "kinds/kinds", "key": key_for(settled, "kinds/kinds")}
+    with page_with_script(browser, settled.running.url, **attributes) as page:
+        page.get_by_role("button", name="Run").click()
+        expect(page.get_by_text("Choose a file.")).to_be_visible()
+        page.get_by_label("<img src=x onerror=alert(1)>").set_input_files(
+            {"name": "a.bin", "mimeType": "", "buffer": b"\x00\xff" * 500_000}
+        )
+        page.get_by_label("size").select_option("large")
+        page.get_by_label("loud").check()
+        page.get_by_label("tags").fill("one\ntwo")
+        page.get_by_label("more").fill('{"a": 1}')
+        assert_accessible(page)
+        page.get_by_role("button", name="Run").click()
+        result = page.get_by_role("region", name="Result")
+        table = result.get_by_role("table")
+        expect(table.get_by_role("columnheader")).to_have_text(["Name", "Value"])
+        rows = ["Bytes1000000", "Sizelarge", "LoudYes", "Tagsonetwo", "MoreA1"]
+        expect(table.locator("tbody tr")).to_have_text([re.compile(row, re.IGNORECASE) for row in rows])
+        expect(result).to_contain_text("and 50 more")
+        assert_accessible(page)

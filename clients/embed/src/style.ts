@@ -41,6 +41,7 @@ button[aria-disabled=true] { cursor: progress; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 progress { width: 100%; accent-color: var(--accent); }
 .live { max-height: 12em; overflow: hidden; color: var(--muted); }
+section:focus { outline: none; }
 section { margin-top: 16px; padding-top: 16px; border-top: 1px solid var(--border); }
 dt { color: var(--muted); font-size: .9em; }
 dd + dt { margin-top: 10px; }
