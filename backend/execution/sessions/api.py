@@ -14,11 +14,11 @@ from backend.core.http.paging import PageDep, linked
 from backend.execution.sessions import queries, service, stream, turns
 from backend.execution.sessions.end_users import EndUserDep, idempotent_for
 from backend.execution.sessions.schemas import (
+    AgentSessionRead,
     MessageCreate,
     MessageRead,
     MessageSent,
     SessionCreate,
-    SessionRead,
     SessionUpdate,
 )
 from backend.execution.sessions.service import SessionFilter
@@ -59,7 +59,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("", status_code=201, summary="Start a session", response_model=SessionRead)
+@router.post("", status_code=201, summary="Start a session", response_model=AgentSessionRead)
 @permissions.needs("jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def create_agent_session(
     body: SessionCreate,
@@ -71,7 +71,7 @@ async def create_agent_session(
 ) -> Response:
     """Start a conversation with an agent. Nothing runs until the first message."""
 
-    async def create() -> SessionRead:
+    async def create() -> AgentSessionRead:
         return await _read(session, await service.create(session, principal, end_user, body))
 
     return await idempotent_for(idempotent, end_user).run(session, principal, create)
@@ -96,7 +96,7 @@ async def list_agent_sessions(
             description="Words, or their beginnings, of the title or of a message with its reply.",
         ),
     ] = None,
-) -> Sequence[SessionRead]:
+) -> Sequence[AgentSessionRead]:
     """List the sessions of the project that the caller can see, those with the newest messages first."""
     filters = SessionFilter(skill, end_user, q)
     found = await service.list_page(session, principal, caller_user, filters, page)
@@ -108,7 +108,7 @@ async def list_agent_sessions(
 @permissions.needs("jobs:read_own")
 async def get_agent_session(
     session_id: UUID, principal: PrincipalDep, session: SessionDep, end_user: EndUserDep
-) -> SessionRead:
+) -> AgentSessionRead:
     """Read a session with the cost of its turns."""
     return await _read(session, await service.get(session, principal, end_user, session_id))
 
@@ -117,7 +117,7 @@ async def get_agent_session(
 @permissions.needs("jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def update_agent_session(
     session_id: UUID, body: SessionUpdate, principal: PrincipalDep, session: SessionDep, end_user: EndUserDep
-) -> SessionRead:
+) -> AgentSessionRead:
     """Change the title, the metadata or the version of a session."""
     return await _read(session, await service.update(session, principal, end_user, session_id, body))
 
@@ -185,7 +185,7 @@ async def list_session_messages(
 @permissions.needs("jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def cancel_session_turn(
     session_id: UUID, principal: PrincipalDep, session: SessionDep, end_user: EndUserDep
-) -> SessionRead:
+) -> AgentSessionRead:
     """Cancel the turn that runs, and keep what the agent has written. The next queued message then starts."""
     await turns.cancel(session, principal, end_user, session_id)
     return await _read(session, await service.get(session, principal, end_user, session_id))
@@ -231,6 +231,6 @@ async def stream_session(
     )
 
 
-async def _read(session: SessionDep, row: AgentSession) -> SessionRead:
+async def _read(session: SessionDep, row: AgentSession) -> AgentSessionRead:
     [read] = await service.read(session, [row])
     return read

@@ -104,7 +104,7 @@ class MessageSent(Schema):
     """Number of the turn, from 1. Frames of the stream with this number belong to it."""
 
 
-class SessionRead(Schema):
+class AgentSessionRead(Schema):
     """A session."""
 
     id: UUID

@@ -19,7 +19,7 @@ from backend.execution.jobs.submit import check_name
 from backend.execution.jobs.validation import MAX_METADATA_BYTES
 from backend.execution.sessions import advance
 from backend.execution.sessions.errors import SessionNotFound, SkillNotAgentic
-from backend.execution.sessions.schemas import SessionCreate, SessionRead, SessionUpdate
+from backend.execution.sessions.schemas import AgentSessionRead, SessionCreate, SessionUpdate
 from backend.execution.sessions.search import matching
 from backend.execution.sessions.tables import AgentSession
 from backend.identity.auth import audit
@@ -170,7 +170,7 @@ async def list_page(
     return page.slice(rows, lambda row: (row.updated_at, row.id))
 
 
-async def read(session: AsyncSession, rows: Sequence[AgentSession]) -> list[SessionRead]:
+async def read(session: AsyncSession, rows: Sequence[AgentSession]) -> list[AgentSessionRead]:
     """Return sessions as the API shows them, with their cost."""
     if not rows:
         return []
@@ -236,9 +236,9 @@ def _check_metadata(metadata: dict[str, Any]) -> None:
         raise Invalid(f"metadata: {why}", [Problem("metadata", why)])
 
 
-def _view(row: AgentSession, facts: Any) -> SessionRead:
+def _view(row: AgentSession, facts: Any) -> AgentSessionRead:
     slug = facts.slug or str(row.skillpack_id)
-    return SessionRead(
+    return AgentSessionRead(
         id=row.id,
         skill=full_name(row.skill_name, slug, is_default=bool(facts.is_default)),
         version=row.version,

@@ -42,6 +42,32 @@ export interface AdminUserRead {
   projects: number;
 }
 
+/** A session. */
+export interface AgentSessionRead {
+  /** The cost of all turns, in millionths of a dollar. */
+  cost_micros: number;
+  cost_usd: number;
+  created_at: string;
+  /** The user or the API key that created the session. */
+  created_by: string;
+  /** The user of your application, from the signed token. */
+  end_user: string | null;
+  id: string;
+  /** Number of messages that were sent. */
+  message_count: number;
+  metadata: Record<string, unknown>;
+  /** The job of the turn that runs or is next. */
+  running_job_id: string | null;
+  /** Name of the agent: `support`, or `skillpack/support`. */
+  skill: string;
+  /** Empty until the first message. */
+  title: string;
+  /** The time of the last message or reply. */
+  updated_at: string;
+  /** The version that all turns run; `null`: each turn runs the version that is active when its message is sent. */
+  version: number | null;
+}
+
 /** The agent started. In runs of a listing of another project the fields about tools are missing. */
 export type AgentStartEvent = EventRead & ({
   payload: {
@@ -3318,6 +3344,23 @@ export interface SessionCreate {
   version?: number | null;
 }
 
+/** A session of a user in one browser. */
+export interface SessionRead {
+  /** The former name of `ip_address`. Removed in 0.3. */
+  address: string;
+  created_at: string;
+  /** Latest end of the session; it ends earlier when it is not used for a week. */
+  expires_at: string;
+  id: string;
+  /** IP address from which the user signed in. */
+  ip_address: string;
+  /** Whether it is the session of this request. */
+  is_current: boolean;
+  last_seen_at: string;
+  /** `User-Agent` of the browser. */
+  user_agent: string;
+}
+
 /** Body of `PATCH /v1/sessions/{id}`. Fields that are not sent stay as they are. */
 export interface SessionUpdate {
   /** Replaces the metadata. Turns that have started keep theirs. */
@@ -4233,49 +4276,6 @@ export interface Writer {
   kind: "job" | "jobs" | "key" | "user" | "system";
   /** A readable name, such as `key:ab12cd34`. */
   label?: string | null;
-}
-
-/** A session. */
-export interface backend__execution__sessions__schemas__SessionRead {
-  /** The cost of all turns, in millionths of a dollar. */
-  cost_micros: number;
-  cost_usd: number;
-  created_at: string;
-  /** The user or the API key that created the session. */
-  created_by: string;
-  /** The user of your application, from the signed token. */
-  end_user: string | null;
-  id: string;
-  /** Number of messages that were sent. */
-  message_count: number;
-  metadata: Record<string, unknown>;
-  /** The job of the turn that runs or is next. */
-  running_job_id: string | null;
-  /** Name of the agent: `support`, or `skillpack/support`. */
-  skill: string;
-  /** Empty until the first message. */
-  title: string;
-  /** The time of the last message or reply. */
-  updated_at: string;
-  /** The version that all turns run; `null`: each turn runs the version that is active when its message is sent. */
-  version: number | null;
-}
-
-/** A session of a user in one browser. */
-export interface backend__identity__auth__schemas__SessionRead {
-  /** The former name of `ip_address`. Removed in 0.3. */
-  address: string;
-  created_at: string;
-  /** Latest end of the session; it ends earlier when it is not used for a week. */
-  expires_at: string;
-  id: string;
-  /** IP address from which the user signed in. */
-  ip_address: string;
-  /** Whether it is the session of this request. */
-  is_current: boolean;
-  last_seen_at: string;
-  /** `User-Agent` of the browser. */
-  user_agent: string;
 }
 
 /** @deprecated Use `AdminProjectRead`. */
@@ -6510,7 +6510,7 @@ export class Api {
    *
    * List the active sessions of the caller, the last used first.
    */
-  listSessions(options: CallOptions = {}): Promise<backend__identity__auth__schemas__SessionRead[]> {
+  listSessions(options: CallOptions = {}): Promise<SessionRead[]> {
     return this.transport.json("GET", "/v1/me/sessions", {}, options);
   }
 
@@ -7435,7 +7435,7 @@ export class Api {
       cursor?: string | null;
       /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
       xPurasEndUser?: string | null;
-    } = {}, options: CallOptions = {}): Promise<backend__execution__sessions__schemas__SessionRead[]> {
+    } = {}, options: CallOptions = {}): Promise<AgentSessionRead[]> {
     return this.transport.json("GET", "/v1/sessions", {
       query: { skill: given.skill, end_user: given.end_user, q: given.q, limit: given.limit, cursor: given.cursor },
       headers: { "X-Puras-End-User": given.xPurasEndUser },
@@ -7455,7 +7455,7 @@ export class Api {
       /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: SessionCreate;
-    }, options: CallOptions = {}): Promise<backend__execution__sessions__schemas__SessionRead> {
+    }, options: CallOptions = {}): Promise<AgentSessionRead> {
     return this.transport.json("POST", "/v1/sessions", {
       headers: { "X-Puras-End-User": given.xPurasEndUser },
       body: given.body,
@@ -7474,7 +7474,7 @@ export class Api {
       session_id: string;
       /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
       xPurasEndUser?: string | null;
-    }, options: CallOptions = {}): Promise<backend__execution__sessions__schemas__SessionRead> {
+    }, options: CallOptions = {}): Promise<AgentSessionRead> {
     return this.transport.json("GET", `/v1/sessions/${encodeURIComponent(given.session_id)}`, {
       headers: { "X-Puras-End-User": given.xPurasEndUser },
     }, options);
@@ -7492,7 +7492,7 @@ export class Api {
       /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
       xPurasEndUser?: string | null;
       body: SessionUpdate;
-    }, options: CallOptions = {}): Promise<backend__execution__sessions__schemas__SessionRead> {
+    }, options: CallOptions = {}): Promise<AgentSessionRead> {
     return this.transport.json("PATCH", `/v1/sessions/${encodeURIComponent(given.session_id)}`, {
       headers: { "X-Puras-End-User": given.xPurasEndUser },
       body: given.body,
@@ -7527,7 +7527,7 @@ export class Api {
       session_id: string;
       /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
       xPurasEndUser?: string | null;
-    }, options: CallOptions = {}): Promise<backend__execution__sessions__schemas__SessionRead> {
+    }, options: CallOptions = {}): Promise<AgentSessionRead> {
     return this.transport.json("POST", `/v1/sessions/${encodeURIComponent(given.session_id)}/cancel`, {
       headers: { "X-Puras-End-User": given.xPurasEndUser },
     }, options);

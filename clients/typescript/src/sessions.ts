@@ -1,5 +1,5 @@
 import { PurasAPIError } from "./errors.js";
-import type { EventRead, MessageCreate, MessageRead, MessageSent, SessionCreate, SessionRead, SessionUpdate } from "./generated.js";
+import type { EventRead, MessageCreate, MessageRead, MessageSent, SessionCreate, AgentSessionRead, SessionUpdate } from "./generated.js";
 import { continued } from "./stream.js";
 import { newKey, type Transport } from "./transport.js";
 
@@ -50,7 +50,7 @@ export class Sessions {
   ) {}
 
   /** Start a session with an agent. Nothing runs until the first message. */
-  async create(session: SessionCreate): Promise<SessionRead> {
+  async create(session: SessionCreate): Promise<AgentSessionRead> {
     return await this.call("POST", "", session, newKey());
   }
 
@@ -99,23 +99,23 @@ export class Sessions {
   }
 
   /** Return a page of the sessions, those with the newest messages first. */
-  async list(query: { skill?: string; q?: string; end_user?: string; limit?: number } = {}): Promise<SessionRead[]> {
+  async list(query: { skill?: string; q?: string; end_user?: string; limit?: number } = {}): Promise<AgentSessionRead[]> {
     const found = Object.entries(query).filter(([, value]) => value !== undefined);
     return await this.call("GET", `?${new URLSearchParams(found.map(([name, value]) => [name, String(value)]))}`);
   }
 
   /** Return a session with the cost of its turns. */
-  async get(sessionId: string): Promise<SessionRead> {
+  async get(sessionId: string): Promise<AgentSessionRead> {
     return await this.call("GET", segment(sessionId));
   }
 
   /** Change the title, the metadata or the version. */
-  async update(sessionId: string, changes: SessionUpdate): Promise<SessionRead> {
+  async update(sessionId: string, changes: SessionUpdate): Promise<AgentSessionRead> {
     return await this.call("PATCH", segment(sessionId), changes);
   }
 
   /** Cancel the turn that runs. Its text stays, and the next queued message starts. */
-  async cancel(sessionId: string): Promise<SessionRead> {
+  async cancel(sessionId: string): Promise<AgentSessionRead> {
     return await this.call("POST", `${segment(sessionId)}/cancel`);
   }
 
