@@ -74,6 +74,12 @@ class Models(Group):
     forgiven_usd: float = Field(default=1.0, ge=0, le=1_000_000)
     """Cost of failed and cancelled jobs of one project in US dollars per day (UTC) that is not charged."""
 
+    starting_credit_usd: float = Field(default=0.0, ge=0, le=10_000)
+    """Credit in US dollars of a new project that a user creates."""
+
+    starting_credit_projects: int = Field(default=1, ge=0, le=1_000_000)
+    """Maximum projects of one user that receive `PURAS_STARTING_CREDIT_USD`, including those that were deleted since."""
+
     @field_validator("fal_base_url")
     @classmethod
     def _is_base(cls, address: str) -> str:

@@ -27,6 +27,8 @@ class User(SQLModel, table=True):
     """argon2id."""
     is_operator: bool = False
     """Whether the user administers the instance."""
+    starting_credits: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    """Projects of the user that have received starting credit, including those that were deleted since."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     disabled_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
@@ -169,6 +171,8 @@ class Member(SQLModel, table=True):
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE", primary_key=True)
     user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", primary_key=True, index=True)
     role: str
+    has_dismissed_first_steps: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    """Whether the user has dismissed the first steps on the page of the project."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
 
 

@@ -103,12 +103,8 @@ class Home(rx.State):
         """Create a project, with the skills of a template if one is selected, and open it."""
         context, template = session.context(), str(form.get("template", ""))
         async with session.visiting(self, once=form) as visit:
-            project = await creation.create(
-                visit.session,
-                name=str(form.get("name", "")),
-                created_by=visit.person,
-                concurrency_limit=context.settings.project_concurrency,
-                max_owned_projects=context.settings.max_projects,
+            project = await creation.create_for_user(
+                visit.session, visit.person, context.settings, name=str(form.get("name", ""))
             )
             if template:
                 principal = await act_in(visit.session, visit.person, str(project.id))

@@ -75,13 +75,8 @@ async def create_project(
     """Create a project; the caller becomes its owner."""
 
     async def create() -> ProjectDetail:
-        project = await creation.create(
-            session,
-            name=body.name,
-            slug=body.slug,
-            concurrency_limit=context.settings.project_concurrency,
-            created_by=user,
-            max_owned_projects=context.settings.max_projects,
+        project = await creation.create_for_user(
+            session, user, context.settings, name=body.name, slug=body.slug
         )
         return await _detail(session, await membership.act_in(session, user, str(project.id)), project)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import secrets
 import unicodedata
+from typing import Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from backend.config import Settings
 from backend.core.errors import Invalid
 from backend.execution.jobs.tables import Admission
 from backend.identity.auth import audit
@@ -21,8 +23,56 @@ from backend.identity.auth.principal import Role
 from backend.identity.projects.errors import SlugTaken, TooManyProjects
 from backend.identity.projects.service import MAX_SLUG_CHARACTERS, checked_name, checked_slug
 from backend.identity.tables import Member, Project, User
+from backend.money.ledger import service as ledger
 from backend.money.ledger.tables import Wallet
+from backend.money.pricing import usd_to_micros
 from backend.skills.skillpacks.tables import Skillpack
+
+STARTING_CREDIT_NOTE: Final = "starting credit"
+_COUNT_STARTING_CREDIT: Final = text("""
+update users set starting_credits = starting_credits + 1
+where id = :user_id and starting_credits < :maximum returning id
+""")
+
+
+async def create_for_user(
+    session: AsyncSession, user: SignedIn, settings: Settings, *, name: str, slug: str | None = None
+) -> Project:
+    """Create a project whose owner is the user, with the starting credit of the instance.
+
+    Raises:
+        SlugTaken: Another project has the requested slug.
+        Invalid: The name or the slug is not valid.
+        TooManyProjects: The user owns the maximum number of projects.
+    """
+    project = await create(
+        session,
+        name=name,
+        slug=slug,
+        concurrency_limit=settings.project_concurrency,
+        created_by=user,
+        max_owned_projects=settings.max_projects,
+    )
+    micros = usd_to_micros(settings.starting_credit_usd)
+    if micros and await _count_starting_credit(session, user, settings.starting_credit_projects):
+        await ledger.top_up(
+            session,
+            project_id=project.id,
+            amount_micros=micros,
+            note=STARTING_CREDIT_NOTE,
+            created_by="system",
+        )
+    return project
+
+
+async def _count_starting_credit(session: AsyncSession, user: SignedIn, maximum: int) -> bool:
+    """Count one more project with starting credit; False if the user already has the maximum.
+
+    The counter is a part of the user's row, so that concurrent requests cannot exceed the maximum, and deleted projects
+    count as well.
+    """
+    values = {"user_id": user.user_id, "maximum": maximum}
+    return (await session.execute(_COUNT_STARTING_CREDIT, values)).scalar_one_or_none() is not None
 
 
 async def create(

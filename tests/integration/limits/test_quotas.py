@@ -15,6 +15,7 @@ from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.jobs.errors import TooManyQueuedJobs
 from backend.money import admission
+from backend.money.ledger.audit import check_ledger
 from backend.skills.archives.pack import pack_files
 from tests.factories.tenants import Tenant, make_job, make_tenant
 from tests.integration.auth.conftest import World
@@ -217,7 +218,7 @@ async def test_full_queue_returns_429_with_the_limit_of_the_instance(serve: Serv
     headers = await world.key(project)
     await push(client, headers)
     async with world.database.transaction() as session:
-        await session.execute(text("update wallets set balance_micros = 10, reserved_micros = 10"))
+        await session.execute(text("update admissions set admitted = concurrency_limit"))
     response = await client.post("/v1/jobs", json={"skill": "double", "inputs": {"n": 1}}, headers=headers)
     assert (response.status_code, response.json()["code"]) == (429, "too_many_queued_jobs")
     assert int(response.headers["Retry-After"]) > 0
@@ -277,3 +278,35 @@ async def test_deleted_project_does_not_count_towards_the_project_limit(serve: S
     one = next(response.json()["id"] for response in responses if response.status_code == 201)
     assert (await client.delete(f"/v1/projects/{one}")).status_code < 300
     assert (await client.post("/v1/projects", json={"name": "More"})).status_code == 201
+
+
+async def test_starting_credit_is_booked_for_the_first_projects_of_each_user(
+    serve: Serve, world: World
+) -> None:
+    async def client_of(email: str) -> httpx.AsyncClient:
+        client = await serve(starting_credit_usd=0.5, starting_credit_projects=2)
+        browser = await world.browser(await world.user(email))
+        client.cookies.update(browser.cookies)
+        client.headers["X-CSRF-Token"] = browser.headers["X-CSRF-Token"]
+        return client
+
+    async def create(client: httpx.AsyncClient) -> str:
+        response = await client.post("/v1/projects", json={"name": "Acme"})
+        assert response.status_code == 201, response.text
+        return str(response.json()["id"])
+
+    async def ledger_of(client: httpx.AsyncClient, project: str) -> list[tuple[Any, ...]]:
+        lines = await client.get("/v1/billing/ledger", headers={"X-Puras-Project": project})
+        return [(one["kind"], one["amount_micros"], one["note"], one["created_by"]) for one in lines.json()]
+
+    credit = [("top_up", 500_000, "starting credit", "system")]
+    ada = await client_of("ada@example.org")
+    projects = await asyncio.gather(*(create(ada) for _ in range(3)))
+    ledgers = [await ledger_of(ada, project) for project in projects]
+    assert sorted(ledgers) == [[], credit, credit]
+    assert (await ada.delete(f"/v1/projects/{projects[ledgers.index(credit)]}")).status_code < 300
+    assert await ledger_of(ada, await create(ada)) == [], "deleted projects count"
+    bob = await client_of("bob@example.org")
+    assert await ledger_of(bob, await create(bob)) == credit
+    async with world.database.transaction() as session:
+        assert await check_ledger(session) == []
