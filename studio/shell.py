@@ -318,7 +318,7 @@ def _notices() -> rx.Component:
         rx.cond(
             Shell.is_wallet_empty & (Shell.project_slug != ""),
             note(
-                "This project's wallet is empty. Jobs start when credit is added. ",
+                "This project's wallet is empty. Jobs that may cost something start when credit is added. ",
                 rx.cond(
                     Shell.is_operator,
                     link("Add credit", href="/p/" + Shell.project_slug + "/usage"),

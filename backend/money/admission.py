@@ -6,7 +6,8 @@ or the clock if that is later. The clock is a sequence that claims advance, so t
 The smallest stamp runs next.
 
 A job is admitted only when the wallet can hold its cap in addition to what runs and is ready, so that it is
-claimed once. A job whose cap is above the whole balance is admitted alone. Jobs that cost nothing wait for no money.
+claimed once. A job whose cap is above the whole balance is admitted alone. Jobs that cost nothing wait for no money:
+they also run while the wallet is empty.
 
 Every submission locks the row of the project while it checks the window. So a transaction that frees a slot
 searches for pending jobs after it has locked that row, and finds a job that was queued in between without
@@ -55,10 +56,10 @@ _LOCK_WINDOW = text("select from admissions where project_id = :project_id for u
 _ADMIT = text(f"""
 with project as (
   select a.project_id, a.concurrency_limit - a.admitted as room, a.weight, w.balance_micros,
-         {reservable_micros("w")} as unheld_micros,
+         {reservable_micros("w")} as unheld_micros, w.balance_micros > w.reserved_micros as has_money,
          greatest(a.tail, (select last_value from fair_clock)) as base
   from admissions a join wallets w on w.project_id = a.project_id
-  where a.project_id = :project_id and a.admitted < a.concurrency_limit and w.balance_micros > w.reserved_micros
+  where a.project_id = :project_id and a.admitted < a.concurrency_limit
   for update of a
 ), pending as (
   select q.job_id, q.priority, q.submitted_at, q.cap_micros,
@@ -68,6 +69,7 @@ with project as (
     where stamp is null and job_id = any(array(
       select job_id from job_queue
       where project_id = :project_id and stamp is null and not is_later and (not_before is null or not_before <= now())
+        and (cap_micros = 0 or (select has_money from project))
       order by priority desc, submitted_at, job_id limit {MAX_BATCH}
     ))
     order by priority desc, submitted_at, job_id
@@ -93,7 +95,8 @@ _PARK_READY = text("""
 with pending as (
   update job_queue set stamp = null
   where job_id = any(array(  -- what is being claimed or cancelled leaves by itself, and who does so may wait for us
-    select job_id from job_queue where project_id = :project_id and stamp is not null for update skip locked
+    select job_id from job_queue where project_id = :project_id and stamp is not null and cap_micros > 0
+    for update skip locked
   ))
   returning job_id
 )
@@ -104,10 +107,11 @@ where project_id = :project_id
 
 _WITH_CAPACITY = text("""
 select a.project_id from admissions a join wallets w on w.project_id = a.project_id
-where a.admitted < a.concurrency_limit and w.balance_micros > w.reserved_micros
+where a.admitted < a.concurrency_limit
   and exists (
     select from job_queue q
     where q.project_id = a.project_id and q.stamp is null and not q.is_later
+      and (q.cap_micros = 0 or w.balance_micros > w.reserved_micros)
       and (q.not_before is null or q.not_before <= now())
   )
 """)
@@ -162,7 +166,7 @@ async def admit(session: AnySession, project_id: UUID) -> int:
 
 
 async def park_ready(session: AnySession, project_id: UUID) -> None:
-    """Return the ready jobs of a project to its pending jobs, because its wallet is empty."""
+    """Return the ready jobs of a project that may cost something to its pending jobs, because its wallet is empty."""
     await session.execute(_PARK_READY, {"project_id": project_id})
 
 

@@ -223,6 +223,8 @@ def test_run_is_saved_as_example_and_eval_case_and_shown_as_code(
 
 
 def test_empty_wallet_shows_its_balance_and_how_to_add_credit(signed_in: Page, settled: Any) -> None:
+    files = function("hello")
+    files["skills/say/skill.yaml"] += b"limits: {cost_usd: 0.5}\n"
     with httpx.Client(base_url=settled.running.url, cookies=cookies_of(signed_in), timeout=30) as client:
         client.headers["X-CSRF-Token"] = client.get("/v1/me").json()["csrf_token"]
         made = client.post("/v1/projects", json={"name": "Poor"})
@@ -231,7 +233,7 @@ def test_empty_wallet_shows_its_balance_and_how_to_add_credit(signed_in: Page, s
         pushed = client.post(
             "/v1/deployments",
             headers={"X-Puras-Project": slug},
-            files={"bundle": ("skills.zip", pack_files(function("hello")))},
+            files={"bundle": ("skills.zip", pack_files(files))},
         )
         assert pushed.status_code == 201, pushed.text
     signed_in.goto(f"{settled.running.url}/p/{slug}/play/say")

@@ -25,7 +25,7 @@ with lane as (
 )
 select q.lane, q.stamp is null as is_pending, q.suspect as is_quarantined,
        coalesce(q.not_before > now(), false) as is_later,
-       w.balance_micros > w.reserved_micros as has_money,
+       q.cap_micros = 0 or w.balance_micros > w.reserved_micros as has_money,
        q.cap_micros = 0 or w.balance_micros - w.reserved_micros - coalesce(ready.micros, 0)
          >= least(q.cap_micros, w.balance_micros) as can_reserve,
        coalesce(bool_or(lane.has_worker), false) as has_worker,

@@ -66,7 +66,7 @@ class WalletEmpty(PaymentRequired):
         """Return the message."""
         return (
             f"The project's wallet is empty: {dollars(self.balance_micros - self.reserved_micros)} are "
-            "available. Add credit, then submit the job again."
+            "available, and this job may cost something. Add credit, then submit the job again."
         )
 
 

@@ -203,7 +203,8 @@ case when jobs.status = 'queued' then (
     'stamp', q.stamp, 'is_quarantined', q.suspect, 'not_before', q.not_before, 'lane', q.lane,
     'admitted', a.admitted, 'concurrency_limit', a.concurrency_limit,
     'has_money',
-    w.balance_micros - w.reserved_micros >= case when jobs.price_micros > 0 then jobs.cap_micros else 1 end,
+    q.cap_micros = 0
+      or w.balance_micros - w.reserved_micros >= case when jobs.price_micros > 0 then jobs.cap_micros else 1 end,
     'required_micros', case when jobs.price_micros > 0 then jobs.cap_micros else 0 end,
     'can_reserve', {can_reserve("q.cap_micros", "w")}, 'has_worker',
     exists (

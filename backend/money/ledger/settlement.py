@@ -271,15 +271,14 @@ async def _settle_each(session: AnySession, found: Any) -> None:
 
 
 async def after_settlement(session: AnySession, project_id: UUID) -> None:
-    """Admit jobs for the released money, or return ready jobs to the pending ones if the wallet is empty.
+    """Return ready jobs that may cost something to the pending ones if the wallet is empty, and admit jobs.
 
     Record due budget alerts.
     """
     wallet = (await session.execute(_AFTER, {"project_id": project_id})).one()
-    if wallet.has_money:
-        await admission.admit(session, project_id)
-    else:
+    if not wallet.has_money:
         await admission.park_ready(session, project_id)
+    await admission.admit(session, project_id)
     if wallet.has_alerts:
         await usage.record_alerts(session, project_id)
 

@@ -321,6 +321,7 @@ async def test_suite_needs_money_and_ends_with_its_key_or_cancellation(
         await session.execute(
             text("update wallets set balance_micros = 0 where project_id = :id"), {"id": agents.project.id}
         )
+    await agents.project.pushed({**DOUBLE, "skills/double/skill.yaml": SKILL + b"limits: {cost_usd: 0.5}\n"})
     assert (await post(agents, EVALS, request, status=402))["code"] == "wallet_empty"
     assert len(await get(agents, EVALS)) == 2
 

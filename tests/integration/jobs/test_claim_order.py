@@ -32,9 +32,11 @@ _WITHOUT_MONEY = text("update wallets set reserved_micros = balance_micros where
 _WITH_MONEY = text(
     "update wallets set reserved_micros = 0 where project_id = :id returning clock_timestamp()"
 )
+_MAY_COST = text("update job_queue set cap_micros = 1 where job_id = :id")
+"""Let a job wait for credit without a reservation, which would not be consistent with the amounts above."""
 _READY = text("""
 select q.stamp from job_queue q join wallets w on w.project_id = q.project_id
-where q.stamp is not null and w.balance_micros > w.reserved_micros order by q.stamp limit :most
+where q.stamp is not null and (q.cap_micros = 0 or w.balance_micros > w.reserved_micros) order by q.stamp limit :most
 """)
 
 
@@ -46,7 +48,7 @@ async def test_job_with_new_credit_runs_before_a_long_queue_of_others(
             await make_tenant(session),
             await make_tenant(session, concurrency_limit=2 * QUEUE_LENGTH),
         )
-        waiting = await make_job(session, quiet)
+        waiting = await make_job(session, quiet, prices=PAID)
         for _ in range(QUEUE_LENGTH):
             await make_job(session, queued)
         await session.execute(_WITHOUT_MONEY, {"id": quiet.project_id})
@@ -89,7 +91,9 @@ async def test_claim_takes_the_lowest_stamps_of_affordable_jobs(database: Databa
         async with database.transaction() as session:
             if action == "submit":
                 for _ in range(numbers.randint(1, 3)):
-                    await make_job(session, tenant)
+                    job_id = await make_job(session, tenant)
+                    if numbers.random() < 0.7:
+                        await session.execute(_MAY_COST, {"id": job_id})
             elif action == "claim":
                 most = numbers.randint(1, 8)
                 expected = (await session.execute(_READY, {"most": most})).scalars().all()

@@ -210,9 +210,11 @@ async def test_restricted_key(
 
 async def test_empty_wallet(client: httpx.AsyncClient, database: Database) -> None:
     async with database.transaction() as session:
-        tenant = await make_tenant(session, credit_micros=0)
+        priced = make_skill("priced", limits={"cost_usd": 0.5})
+        tenant = await make_tenant(session, make_skill(), priced, credit_micros=0)
     key = await key_of(database, tenant)
-    assert (await assert_same(client, database, key, b'{"skill": "echo"}'))[0] == 402
+    assert (await assert_same(client, database, key, b'{"skill": "priced"}'))[0] == 402
+    assert (await assert_same(client, database, key, b'{"skill": "echo"}'))[0] == 201
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,8 @@ from backend.money.ledger import service as ledger
 from backend.money.pricing import PriceList
 from tests.factories.tenants import Tenant, make_job, make_skill, make_tenant
 
+PRICED = PriceList(compute_micros_per_second=100, job_timeout_s=5)
+
 
 async def create_tenant(database: Database, **overrides: object) -> Tenant:
     async with database.transaction() as session:
@@ -314,14 +316,51 @@ async def test_missing_heartbeats_do_not_count_while_the_database_was_down(datab
 async def test_empty_wallet_rejects_submissions_and_holds_queued_jobs(database: Database) -> None:
     tenant = await create_tenant(database, credit_micros=0)
     with pytest.raises(PaymentRequired):
-        await submit_jobs(database, tenant)
+        await submit_jobs(database, tenant, prices=PRICED)
     async with database.transaction() as session:
         await ledger.top_up(session, project_id=tenant.project_id, amount_micros=100, created_by="test")
-    (job_id,) = await submit_jobs(database, tenant)
+    (job_id,) = await submit_jobs(database, tenant, prices=PRICED)
     async with database.transaction() as session:
         await session.execute(text("update wallets set reserved_micros = balance_micros"))
     assert await claim_jobs(database, await worker(database)) == []
     assert (await read_job(database, tenant, job_id)).waiting_reason == "the wallet is empty"
+
+
+async def test_jobs_that_cost_nothing_run_with_an_empty_wallet(database: Database) -> None:
+    """They run before, between and after jobs that wait for credit, and the ends of all of them admit the next."""
+    tenant = await create_tenant(database, credit_micros=500, concurrency_limit=2)
+    await submit_jobs(database, tenant, prices=PRICED)
+    me = await worker(database)
+    (priced,) = await claim_jobs(database, me)
+    assert priced.reserved_micros == 500
+    waiting = await submit_jobs(database, tenant, 3, prices=PRICED)
+    free = await submit_jobs(database, tenant, 3)
+    (later,) = await submit_jobs(database, tenant, run_at=(now() + timedelta(days=1)).isoformat())
+    assert (await read_job(database, tenant, free[1])).waiting_reason == (
+        "for the concurrency limit of the project (2/2)"
+    )
+    claimed = await claim_jobs(database, me)
+    assert [job.job_id for job in claimed] == free[:1]
+    async with database.transaction() as session:  # the bill of the first job uses up the wallet
+        used = (ledger.LineItem("compute", {"seconds": 5.0}, 0, 500),)
+        assert await finish(session, priced, AttemptResult("succeeded", result={}, used=used))
+    claimed += await claim_jobs(database, me)
+    assert [job.job_id for job in claimed] == free[:2]
+    for job in claimed:
+        assert await end_job(database, job)
+    (last,) = await claim_jobs(database, me)
+    assert last.job_id == free[2]
+    (added,) = await submit_jobs(database, tenant)
+    assert [job.job_id for job in await claim_jobs(database, me)] == [added]
+    async with database.transaction() as session:
+        await session.execute(text("update job_queue set not_before = now() - interval '1 s' where is_later"))
+    assert await end_job(database, last)
+    async with database.transaction() as session:
+        await sweep(session)
+    assert [job.job_id for job in await claim_jobs(database, me)] == [later]
+    reasons = {(await read_job(database, tenant, job_id)).waiting_reason for job_id in waiting}
+    assert reasons == {"the wallet is empty"}
+    await assert_ledger_is_consistent(database)
 
 
 async def test_delayed_job_waits_until_its_time(database: Database) -> None:

@@ -23,6 +23,7 @@ from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.queue_reason import REASONS
 from backend.execution.worker_registry import service as worker_registry
 from backend.identity.api_keys import keys
+from backend.money.pricing import PriceList
 from tests.factories.tenants import make_job, make_skill, make_tenant
 from tests.integration.observability.conftest import TOKEN
 from tests.integration.observability.scraping import HEADERS, scrape
@@ -151,7 +152,7 @@ async def test_queue_is_reported_by_lane_and_reason(http: httpx.AsyncClient, dat
         await make_job(session, tenant)  # outside of the window
         await make_job(session, tenant, run_at=now() + timedelta(hours=1))
         poor = await make_tenant(session)
-        await make_job(session, poor)
+        await make_job(session, poor, prices=PriceList(compute_micros_per_second=1))
     async with database.transaction() as session:
         await session.execute(
             text("update wallets set balance_micros = 0 where project_id = :id"), {"id": poor.project_id}

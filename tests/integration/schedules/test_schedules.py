@@ -19,10 +19,11 @@ from backend.execution.schedules.dispatcher import periodic_task
 from backend.execution.schedules.service import MAX_SCHEDULES
 from backend.identity.api_keys import keys
 from tests.integration.auth.conftest import browse
-from tests.integration.deployments.conftest import BUNDLE, Projects
+from tests.integration.deployments.conftest import BUNDLE, SKILL, Projects
 from tests.integration.schedules.conftest import HOUR, NINE, TERMS, Timetable
 
 SECOND = timedelta(seconds=1)
+PRICED = {**BUNDLE, "skills/double/skill.yaml": SKILL + b"limits: {cost_usd: 0.5}\n"}
 
 
 async def test_due_schedule_submits_a_job_of_the_active_version(times: Timetable) -> None:
@@ -177,6 +178,7 @@ async def test_rejected_run_is_recorded_reported_and_followed_by_the_next(
     hook = {"url": "https://example.org/", "events": ["schedule.failed"], "skills": ["double"]}
     created = (await times.project.http.post("/v1/webhooks", json=hook)).json()
     schedule = await times.make(overlap="queue")
+    await times.project.pushed(PRICED)
     async with times.database.transaction() as session:
         await session.execute(text("update wallets set balance_micros = 0"))
     await times.dispatch(NINE)
@@ -227,6 +229,7 @@ async def test_schedule_can_be_run_manually_between_its_times(times: Timetable) 
     assert (first.json()["is_manual"], first.json()["job_status"]) == (True, "queued")
     (job,) = await times.jobs()
     assert (job["id"], job["metadata"]["schedule_id"]) == (first.json()["job_id"], schedule["id"])
+    await times.project.pushed(PRICED)
     async with times.database.transaction() as session:
         await session.execute(text("update wallets set balance_micros = 0"))
     rejected = await times.project.http.post(url)

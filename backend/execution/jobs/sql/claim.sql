@@ -27,7 +27,7 @@ select {claimed_columns},
 with ready as (
   select q.job_id, q.stamp, q.cap_micros from job_queue q join wallets w on w.project_id = q.project_id
   where q.lane = :lane and q.stamp is not null and q.suspect and q.held_by = :worker_id
-    and w.balance_micros > w.reserved_micros
+    and (q.cap_micros = 0 or w.balance_micros > w.reserved_micros)
   order by q.stamp limit :limit for update of q skip locked
 ), next as (
   select min(stamp) as paid_stamp from ready where cap_micros > 0 and false  -- take paid jobs too
@@ -40,7 +40,7 @@ select {claimed_columns},
 -- Take the ready jobs of a lane in the order of fairness, and lock them.
 select q.job_id, q.stamp, q.cap_micros from job_queue q join wallets w on w.project_id = q.project_id
 where q.lane = :lane and q.stamp is not null and not q.suspect
-  and w.balance_micros > w.reserved_micros
+  and (q.cap_micros = 0 or w.balance_micros > w.reserved_micros)
 order by q.stamp limit :limit for update of q skip locked
 
 -- part: start_ready

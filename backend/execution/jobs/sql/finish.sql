@@ -58,9 +58,8 @@ event as (
   where q.project_id = (select project_id from ended) and q.stamp is null and not q.is_later
     and (q.not_before is null or q.not_before <= now())
     and exists (
-      select from admissions a join wallets w on w.project_id = a.project_id
+      select from admissions a
       where a.project_id = (select project_id from ended) and a.admitted <= a.concurrency_limit
-        and w.balance_micros > w.reserved_micros
     )
   order by q.priority desc, q.submitted_at, q.job_id limit 1 for update skip locked
 ), next as (  -- a job that may cost something is admitted by a statement of its own

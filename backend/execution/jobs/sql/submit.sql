@@ -9,7 +9,7 @@
 -- job waits while workers have free slots.
 with candidate as (
   select a.project_id, a.parked, w.balance_micros, w.reserved_micros,
-         a.admitted < a.concurrency_limit and w.balance_micros > w.reserved_micros as has_room,
+         a.admitted < a.concurrency_limit as has_room,
          least(coalesce(cast(p.limits ->> 'queued_jobs' as int), :max_queued),
                cast(p.own_limits ->> 'queued_jobs' as int)) as max_waiting,
          p.number, (
@@ -23,7 +23,7 @@ with candidate as (
   set {admit_or_park},
       tail = case when w.has_room and w.worker_id is null then {next_tail} else a.tail end
   from candidate w
-  where a.project_id = w.project_id and w.balance_micros > 0 and (w.has_room or w.parked < w.max_waiting)
+  where a.project_id = w.project_id and (w.has_room or w.parked < w.max_waiting)
   returning {stamp_of_admitted}, case when w.has_room then w.worker_id end as worker_id
 ), job as (
   insert into jobs ({job_columns}, status, attempt, worker_id, started_at, first_started_at, event_seq)
@@ -59,7 +59,9 @@ with project as (
                cast(p.own_limits ->> 'later_jobs' as int)) as max_later,
          coalesce(cast(:not_before as timestamptz) > now(), false) as is_later,
          w.balance_micros, w.reserved_micros,
-         a.admitted < a.concurrency_limit and w.balance_micros > w.reserved_micros
+         cast(:cap_micros as bigint) = 0 as is_free,
+         a.admitted < a.concurrency_limit
+         and (cast(:cap_micros as bigint) = 0 or w.balance_micros > w.reserved_micros)
          and (cast(:not_before as timestamptz) is null or cast(:not_before as timestamptz) <= now())
          and {can_hold_cap} as has_room
   from admissions a join wallets w on w.project_id = a.project_id join projects p on p.id = a.project_id
@@ -73,7 +75,7 @@ with project as (
   update admissions a
   set {admit_or_park}, tail = case when w.has_room then {next_tail} else a.tail end
   from candidate w
-  where a.project_id = w.project_id and w.balance_micros > 0 and (w.has_room or
+  where a.project_id = w.project_id and (w.is_free or w.balance_micros > 0) and (w.has_room or
     case when w.is_later then w.later < w.max_later else w.parked - w.later < w.max_waiting end)
   returning {stamp_of_admitted}
 ), job as (
@@ -128,7 +130,7 @@ id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, typ
 -- part: submit_result
 -- Return whether the job was accepted, and why not.
 exists (select from taken) as is_accepted, w.has_room as is_ready, w.balance_micros, w.reserved_micros,
-not exists (select from taken) and w.balance_micros > 0 as is_full
+not exists (select from taken) and (w.balance_micros > 0 or cast(:cap_micros as bigint) = 0) as is_full
 
 -- name: submit_subjob
 -- Submit the job of a call that a running job makes, once for each id, and record the call in the caller's events.
