@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import reflex as rx
 
+from backend.administration.projects import first_steps
 from backend.skills.deployments import service as deployments
 from studio import session
 from studio.components.elements import link, link_button, note, section, tag
 from studio.components.live import BundleDrop
 from studio.components.snippets import snippets
 from studio.first_snippets import of_run
+from studio.pages.first_steps import Step, checklist, steps_of
 from studio.shell import Crumb, Shell, shell
 from studio.skills import SkillView, active_skills
 
@@ -21,6 +23,9 @@ class Overview(rx.State):
     published: str = ""
     """The result of the last upload of a bundle."""
     texts: dict[str, str] = {}
+    steps: list[Step] = []
+    """The first steps; empty if all were taken, or the user has dismissed them."""
+    progress: str = ""
     is_loaded: bool = False
 
     @rx.event
@@ -43,9 +48,19 @@ class Overview(rx.State):
         )
         await self._read()
 
+    @rx.event
+    async def dismiss_first_steps(self):
+        """Remove the first steps from this page for the user."""
+        async with session.acting(self, self.project) as act:
+            await first_steps.dismiss(act.session, act.principal)
+        self.steps = []
+
     async def _read(self) -> None:
         async with session.acting(self, self.project) as act:
             self.skills = await active_skills(act)
+            found = await first_steps.read(act.session, act.principal)
+        self.steps = steps_of(found, self.project, self.skills)
+        self.progress = f"{sum(step.is_done for step in self.steps)} of {len(self.steps)}"
         self.texts = of_run(session.context().settings.url, self.skills)
 
 
@@ -58,6 +73,10 @@ def page() -> rx.Component:
             Overview.is_loaded,
             rx.el.div(
                 rx.el.h1(Shell.project_name, class_name="hidden-label"),
+                rx.cond(
+                    Shell.can_write,
+                    checklist(Overview.steps, Overview.progress, Overview.dismiss_first_steps),
+                ),
                 rx.cond(
                     Overview.skills.length() > 0,
                     section("Skills", rx.el.div(rx.foreach(Overview.skills, _skill), class_name="cards")),

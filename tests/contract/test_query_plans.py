@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from backend import housekeeping
+from backend.administration.projects import first_steps
 from backend.administration.retention import rows
 from backend.app import create_app
 from backend.config import Settings
@@ -98,6 +99,7 @@ LARGE_READS: Final = {
 ALLOWED_SCANS: Final = {
     ("the sweeper", "admissions"): "one small row per project, most of them with room",
     ("the sweeper", "wallets"): "the same",
+    ("the first steps in a project", "api_keys"): "this project has most of the keys",
     ("housekeeping", "job_events"): "once, before a month gets its own partition",
     ("housekeeping", "invitations"): "once an hour; they expire within a week",
     ("housekeeping", "sessions"): "once an hour; they expire within a month",
@@ -396,6 +398,9 @@ async def _run_periodic_work(watch: Watch, world: World) -> None:
         "jobs to cancel": lambda session: worker_registry.cancelled_jobs(session, filled.worker_id),
         "top up": lambda session: ledger.top_up(
             session, project_id=filled.project_id, amount_micros=1, created_by="x"
+        ),
+        "the first steps in a project": lambda session: first_steps.read(
+            session, operator(filled.project_id)
         ),
         "act in a project": lambda session: membership.act_in(session, signed_in, "p-1"),
         "memberships": lambda session: membership.memberships(session, signed_in),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -44,6 +45,7 @@ def test_project_is_created_with_the_skills_of_a_template(
     signed_in.get_by_role("button", name="Create project").click()
     slug = f"from-{template.lower().replace(' ', '-')}"
     expect(signed_in).to_have_url(f"{settled.running.url}/p/{slug}")
+    expect(first_steps(signed_in)).to_contain_text("1 of 4")
     signed_in.get_by_role("main").get_by_role("link", name=skill).first.click()
     expect(signed_in).to_have_url(f"{settled.running.url}/p/{slug}/play/{skill}")
     settled.running.operate("topup", slug, "1")
@@ -53,3 +55,43 @@ def test_project_is_created_with_the_skills_of_a_template(
     column = signed_in.get_by_role("article", name="Column 1")
     finished = column.get_by_text("Waiting").or_(column.get_by_text("Succeeded"))
     expect(finished.first).to_be_visible(timeout=60_000)
+    signed_in.goto(f"{settled.running.url}/p/{slug}")
+    if template == "Starter":
+        complete_first_steps(signed_in, settled, slug)
+    else:
+        dismiss_first_steps(signed_in)
+
+
+def first_steps(page: Page) -> Any:
+    return page.get_by_role("region", name="First steps")
+
+
+def complete_first_steps(page: Page, settled: Any, slug: str) -> None:
+    steps = first_steps(page)
+    expect(steps).to_contain_text("2 of 4")
+    expect(steps.get_by_role("listitem").filter(has_text="(done)")).to_have_count(2)
+    steps.locator("summary").press("Enter")
+    expect(steps.get_by_role("link", name="Run a skill")).not_to_be_visible()
+    steps.locator("summary").press("Enter")
+    steps.get_by_role("link", name="Create an API key").press("Enter")
+    page.get_by_role("button", name="New API key").click()
+    page.get_by_label("Name").fill("mine")
+    page.get_by_role("button", name="Create API key").click()
+    key = page.get_by_text(re.compile(r"^puras_live_\w{8}\.\w{32}$")).inner_text()
+    page.goto(f"{settled.running.url}/p/{slug}")
+    expect(steps).to_contain_text("3 of 4")
+    body = {"skill": "greet", "inputs": {"name": "Ada"}}
+    headers = {"Authorization": f"Bearer {key}"}
+    called = httpx.post(f"{settled.running.url}/v1/jobs", json=body, headers=headers)
+    assert called.status_code == 201, called.text
+    page.reload()
+    expect(page.get_by_label("Bundle")).to_be_visible()
+    expect(steps).to_have_count(0)
+
+
+def dismiss_first_steps(page: Page) -> None:
+    first_steps(page).get_by_role("button", name="Dismiss").click()
+    expect(first_steps(page)).to_have_count(0)
+    page.reload()
+    expect(page.get_by_label("Bundle")).to_be_visible()
+    expect(first_steps(page)).to_have_count(0)
