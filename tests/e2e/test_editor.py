@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
@@ -60,6 +62,14 @@ def test_agent_with_a_tool_is_created_run_and_published(signed_in: Page, settled
     dialog.get_by_role("button", name="Publish and activate").click()
     expect(dialog).to_contain_text("Version 1 is published and active")
     expect(dialog).to_contain_text(f'"skill":"{blank}/count-words"')
+    expect(dialog.get_by_label("Permissions")).to_have_value("Run this skill")
+    dialog.get_by_role("button", name="Create API key").press("Enter")
+    expect(dialog.get_by_role("status")).to_contain_text("shown only once")
+    key = re.search(r"export PURAS_API_KEY=(puras_live_\S+)", dialog.locator("pre").inner_text())
+    assert key
+    with httpx.Client(base_url=settled.running.url, headers={"Authorization": f"Bearer {key[1]}"}) as called:
+        me = called.get("/v1/me").json()
+        assert me["skill_allowlist"] == [f"{blank}/count-words"], me
     body = {"skill": "count-words", "inputs": {"text": "Owls hunt at night."}}
     job = settled.api.post("/v1/jobs", params={"skillpack": blank, "wait": "true"}, json=body).json()
     assert (job["status"], job["deployment_version"]) == ("succeeded", 1)

@@ -12,6 +12,13 @@ import { Gate } from "../versions/gate";
 /** Codes of errors after which the dialog loads the changes again: another user changed the draft or the active version. */
 const OUTDATED = new Set(["draft_changed", "active_version_changed"]);
 
+/** What a new API key can do, by the name of the preset. */
+const PRESETS = {
+  "Run this skill": (skill) => ({ skill_allowlist: [skill] }),
+  "Run all skills": () => ({ scopes: ["jobs:submit", "jobs:read_own", "jobs:write"] }),
+  "Full access": () => ({}),
+};
+
 /** A dialog that shows the changes of a draft, publishes it, and shows the gate of the new version. */
 export function Publish({ base, project, csrf, skillpack, problems, skill, canManage, beforeOpen, onPublished, label = "Publish draft…" }) {
   const dialog = useRef(null), [pending, setPending] = useState(null), [notes, setNotes] = useState(""), [failure, setFailure] = useState(""), [made, setMade] = useState(null), [isBusy, setBusy] = useState(false);
@@ -65,17 +72,36 @@ function bothOf(file, { base, skillpack, version, project }) {
 }
 
 function Published({ made, skill, project, csrf, skillpack, canManage }) {
-  const [settled, setSettled] = useState(made.gate?.state ?? ""), isActive = made.is_active || settled === "passed", isGating = settled === "gating";
+  const [settled, setSettled] = useState(made.gate?.state ?? ""), [key, setKey] = useState(""), isActive = made.is_active || settled === "passed", isGating = settled === "gating";
   const named = useNames(project), name = named({ skill_name: skill?.name ?? "…", skillpack_id: made.skillpack_id });
-  const { curl } = codeOf({ origin: location.origin, skill: name, inputs: skill?.examples?.[0]?.inputs ?? {} });
+  const { curl } = codeOf({ origin: location.origin, skill: name, inputs: skill?.examples?.[0]?.inputs ?? {} }), code = key ? `export PURAS_API_KEY=${key}\n${curl}` : curl;
   return (
     <>
       <h2>Version {made.version} is published{isActive ? " and active" : ""}</h2>
       {made.gate && <Gate project={project} csrf={csrf} skillpack={skillpack} deployment={made.id} canWrite canManage={canManage} onSettled={setSettled} />}
       {!made.gate && <p className="t2">{isActive ? "New jobs use this version. Running jobs keep their version." : "New jobs use the active version until you activate this one."}</p>}
       {isGating && <p className="t2">You can close this dialog: the gate continues to run, and <Link to={`/p/${project}/deployments?skillpack=${skillpack}`}>Deployments</Link> shows its result.</p>}
-      {skill && isActive && <div className="copied"><div className="copy"><Copy text={curl} /></div><pre className="code fold" tabIndex={0}>{curl}</pre></div>}
-      {skill && isActive && <p className="t3">The environment variable PURAS_API_KEY must contain an API key. <a href={`/p/${project}/settings/keys`}>Create API key</a></p>}
+      {skill && isActive && <div className="copied"><div className="copy"><Copy text={code} /></div><pre className="code fold" tabIndex={0}>{code}</pre></div>}
+      {skill && isActive && !key && <p className="t3">The environment variable PURAS_API_KEY must contain an API key.</p>}
+      {skill && isActive && !key && (canManage ? <NewKey skill={name} project={project} csrf={csrf} onCreated={setKey} /> : <p className="t3">An admin of the project creates API keys.</p>)}
+      {key && <div className="note" data-s="ok" role="status">API key created. Copy it now: it is shown only once. <Link to={`/p/${project}/settings/keys`}>View all keys</Link></div>}
     </>
+  );
+}
+
+/** A form that creates an API key with one of the presets. */
+function NewKey({ skill, project, csrf, onCreated }) {
+  const [preset, setPreset] = useState(Object.keys(PRESETS)[0]), [failure, setFailure] = useState(""), [isBusy, setBusy] = useState(false);
+  const create = async (event) => {
+    event.preventDefault();
+    setBusy(true); setFailure("");
+    try { onCreated((await callApi("POST", "/v1/api-keys", { project, csrf, json: { name: `For ${skill}`, ...PRESETS[preset](skill) } })).key); } catch (error) { setFailure(error.detail); setBusy(false); }
+  };
+  return (
+    <form className="row wrap" onSubmit={create}>
+      <label className="row"><span className="label">Permissions</span><select className="in" value={preset} onChange={(event) => setPreset(event.target.value)}>{Object.keys(PRESETS).map((name) => <option key={name}>{name}</option>)}</select></label>
+      <button className="btn" disabled={isBusy}>Create API key</button>
+      {failure && <div className="note" data-s="fail" role="alert">{failure}</div>}
+    </form>
   );
 }
