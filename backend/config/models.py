@@ -78,7 +78,7 @@ class Models(Group):
     """Credit in US dollars of a new project that a user creates."""
 
     starting_credit_projects: int = Field(default=1, ge=0, le=1_000_000)
-    """Maximum projects of one user that receive `PURAS_STARTING_CREDIT_USD`, including those that were deleted since."""
+    """Maximum projects of one user that receive `PURAS_STARTING_CREDIT_USD`, including deleted ones."""
 
     @field_validator("fal_base_url")
     @classmethod
