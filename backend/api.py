@@ -9,6 +9,7 @@ from backend.administration.projects.api import router as projects
 from backend.administration.projects.limits_api import router as limits
 from backend.authoring.drafts.api import router as drafts
 from backend.authoring.notebooks.api import router as notebooks
+from backend.authoring.skill_yaml.api import router as skill_yaml
 from backend.core.http.lazy_routes import include
 from backend.data.drive.api import router as drive
 from backend.data.drive.folders_api import router as drive_folders
@@ -72,6 +73,7 @@ include(
     skillpacks,
     hindsight,
     drafts,
+    skill_yaml,
     notebooks,
     deployments,
     findings,

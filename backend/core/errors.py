@@ -229,9 +229,11 @@ class Problem:
     """1-based line in the file, if there is one."""
     column: int | None = None
     """1-based column in that line."""
+    keys: tuple[str | int, ...] | None = None
+    """Keys and indexes of the value in the file, if it is a YAML file that could be parsed."""
 
     def as_body(self) -> dict[str, Any]:
-        """Return the problem as JSON, without the position if it has none."""
+        """Return the problem as JSON, without the position if it has none. `keys` are for forms only."""
         position = {"line": self.line, "column": self.column}
         return {
             "path": self.path,

@@ -218,8 +218,8 @@ async def check_draft(principal: PrincipalDep, session: SessionDep, pack: PackDe
     if checked.manifest is not None:
         skills = [skill.model_dump(mode="json") for skill in checked.manifest.skills]
     return DraftCheckRead(
-        problems=[DraftProblemRead(**one.as_body()) for one in checked.problems],
-        warnings=[DraftProblemRead(**one.as_body()) for one in checked.warnings],
+        problems=[DraftProblemRead.of(one) for one in checked.problems],
+        warnings=[DraftProblemRead.of(one) for one in checked.warnings],
         skills=skills,
         excluded_files=list(checked.excluded_files),
     )

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, computed_field
 from backend.authoring.drafts.reading import Opened
 from backend.authoring.drafts.tables import DraftFile
 from backend.core.attribute_docstrings import Schema
+from backend.core.errors import Problem
 from backend.core.schemas import DEPRECATED, Text
 from backend.execution.jobs.schemas import MAX_NAME, JobCreate
 from backend.publishing.schemas import FileChangeRead, SkillChangeRead
@@ -72,6 +73,13 @@ class DraftProblemRead(Schema):
     message: str
     line: int | None = None
     column: int | None = None
+    keys: list[str | int] | None = None
+    """Keys and indexes of the value in a YAML file, outermost first; `null` if the file could not be parsed."""
+
+    @classmethod
+    def of(cls, problem: Problem) -> Self:
+        """Return the response for a problem."""
+        return cls(**problem.as_body(), keys=None if problem.keys is None else list(problem.keys))
 
 
 class DraftCheckRead(Schema):

@@ -57,7 +57,8 @@ class Document:
             found = first.get(path[:length]) or second.get(path[:length])
             if found:
                 break
-        return Problem(self.file, message, *(found or (None, None)))
+        line, column = found or (None, None)
+        return Problem(self.file, message, line, column, path)
 
 
 def read_document(file: str, content: bytes, *, first_line: int = 1) -> Document:

@@ -14,6 +14,19 @@ export interface Access {
   servers: string[];
 }
 
+/** Add a field after the existing ones. */
+export interface AddField {
+  /** The schema of the field. */
+  definition?: Record<string, JsonValue>;
+  /** Name of the field. */
+  name: string;
+  op: "add_field";
+  /** Whether a value is required. */
+  required?: boolean;
+  /** Keys and indexes of the schema that contains the field: `["input_schema"]`, or of an object inside it. */
+  schema_path: (string | number)[];
+}
+
 /** A project and its wallet. */
 export interface AdminProjectRead {
   balance_micros: number;
@@ -813,6 +826,8 @@ export interface DraftFileRead {
 /** A problem, or something that is valid but probably unintended. */
 export interface DraftProblemRead {
   column?: number | null;
+  /** Keys and indexes of the value in a YAML file, outermost first; `null` if the file could not be parsed. */
+  keys?: (string | number)[] | null;
   line?: number | null;
   message: string;
   path: string;
@@ -1595,6 +1610,8 @@ export interface JsonSchemaFormat {
   /** Each result of the skill must be valid for it, as its `output_schema` promises. */
   schema?: Record<string, unknown> | null;
 }
+
+export type JsonValue = unknown;
 
 /** Body of `POST /v1/notebooks/kernels`. */
 export interface KernelCreate {
@@ -2469,6 +2486,17 @@ export type ModelRetryEvent = EventRead & {
   type: "model_retry";
 };
 
+/** Move a field to another position, with the comments above it. */
+export interface MoveField {
+  /** The new position: 0 is the first. */
+  index: number;
+  /** Name of the field. */
+  name: string;
+  op: "move_field";
+  /** Keys and indexes of the schema that contains the field: `["input_schema"]`, or of an object inside it. */
+  schema_path: (string | number)[];
+}
+
 /** The total network traffic of the job; recorded at its end, if there was any. */
 export type NetworkEvent = EventRead & {
   payload: {
@@ -2980,6 +3008,33 @@ export interface ReceiptLine {
   upstream_nanos: number | null;
 }
 
+/** Remove a field, also from the list of required ones; nothing if there is none. */
+export interface RemoveField {
+  /** Name of the field. */
+  name: string;
+  op: "remove_field";
+  /** Keys and indexes of the schema that contains the field: `["input_schema"]`, or of an object inside it. */
+  schema_path: (string | number)[];
+}
+
+/** Remove a key or an item with its value; nothing if there is none. */
+export interface RemoveValue {
+  op: "remove";
+  /** Keys and indexes of the value, outermost first. */
+  path: (string | number)[];
+}
+
+/** Rename a field, also in the list of required ones. */
+export interface RenameField {
+  /** Name of the field. */
+  name: string;
+  op: "rename_field";
+  /** Keys and indexes of the schema that contains the field: `["input_schema"]`, or of an object inside it. */
+  schema_path: (string | number)[];
+  /** The new name. */
+  to: string;
+}
+
 /** The job returned to the queue, and another attempt follows. */
 export type RequeuedEvent = EventRead & {
   payload: {
@@ -2988,6 +3043,16 @@ export type RequeuedEvent = EventRead & {
   };
   type: "requeued";
 };
+
+/** Make a field required or optional. */
+export interface RequireField {
+  /** Name of the field. */
+  name: string;
+  op: "require_field";
+  required: boolean;
+  /** Keys and indexes of the schema that contains the field: `["input_schema"]`, or of an object inside it. */
+  schema_path: (string | number)[];
+}
 
 /**
  * Body of `POST /v1/openai/responses`.
@@ -3375,6 +3440,14 @@ export interface SessionsEnded {
   ended: number;
 }
 
+/** Set a value. Keys that contain it are created. */
+export interface SetValue {
+  op: "set";
+  /** Keys and indexes of the value, outermost first. */
+  path: (string | number)[];
+  value: JsonValue;
+}
+
 /** A file to create a URL for. */
 export interface SignedUrlCreate {
   /** Path from the root of the drive. */
@@ -3535,6 +3608,23 @@ export interface SkillSummary {
   title: string | null;
   type: "agentic" | "deterministic" | "flow";
   version: number | null;
+}
+
+/** Body of an edit. */
+export interface SkillYamlEdit {
+  /** Changes in this order. Without any, the response only describes the text. */
+  edits?: (SetValue | RemoveValue | AddField | RenameField | RemoveField | MoveField | RequireField)[];
+  /** The text of the file. */
+  text: string;
+}
+
+/** The text after the edits, and its values. */
+export interface SkillYamlRead {
+  /** The values; `null` if the text is not a mapping in valid YAML. */
+  document: Record<string, unknown> | null;
+  /** Why the text is not valid YAML. Values are not validated: `drafts/check` does that. */
+  problems: SyntaxProblemRead[];
+  text: string;
 }
 
 /** A skillpack to create. */
@@ -3857,6 +3947,13 @@ export interface SuiteRead {
   waiting_runs?: number;
   /** The same as `project_id`. */
   workspace_id: string;
+}
+
+/** A place at which a text is not valid YAML. */
+export interface SyntaxProblemRead {
+  column: number | null;
+  line: number | null;
+  message: string;
 }
 
 /** A template for a skillpack. */
@@ -7600,6 +7697,24 @@ export class Api {
     return this.transport.response("GET", `/v1/sessions/${encodeURIComponent(given.session_id)}/stream`, {
       query: { follow: given.follow, after: given.after },
       headers: { "Last-Event-ID": given.lastEventID, "X-Puras-End-User": given.xPurasEndUser },
+    }, options);
+  }
+
+  /**
+   * Edit the text of a skill.yaml
+   *
+   * Return the text with the edits. Comments, the order of keys, and everything that no edit concerns are unchanged.
+   *
+   * Nothing is stored: write the text with `PUT /v1/drafts/files/{path}`. An edit that changes nothing returns the same
+   * text.
+   *
+   * A restricted key needs `deployments:read`.
+   */
+  editSkillYaml(given: {
+      body: SkillYamlEdit;
+    }, options: CallOptions = {}): Promise<SkillYamlRead> {
+    return this.transport.json("POST", "/v1/skill-yaml/edit", {
+      body: given.body,
     }, options);
   }
 

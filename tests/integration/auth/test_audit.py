@@ -60,6 +60,7 @@ NOT_AUDITED = {
     "POST /v1/memory/get": "the same as the search",
     "POST /v1/memory/forget": "the same as what a job stores in memory",
     "POST /v1/deployments/validate": "it stores and reveals nothing",
+    "POST /v1/skill-yaml/edit": "the same",
     **dict.fromkeys(
         (
             route
