@@ -104,10 +104,10 @@ function PlainField(props) {
   );
 }
 
-function Control({ id, type, schema, value, context, attributes, isRequired, onChange }) {
+function Control({ id, type, schema, value, context, attributes, isRequired, labels, onChange }) {
   const hints = schema["x-puras"] ?? {}, placeholder = hints.placeholder ?? (schema.examples?.[0] != null ? String(schema.examples[0]) : "");
   const text = (event) => onChange(event.target.value === "" ? undefined : event.target.value);
-  if (schema.enum) return <Choice {...{ schema, value, attributes, isRequired, onChange }} />;
+  if (schema.enum) return <Choice {...{ schema, value, attributes, isRequired, labels, onChange }} />;
   if (FILES.has(type)) return <FileField id={id} kind={type} value={value} accept={hints.accept} invalid={attributes["aria-invalid"]} describedBy={attributes["aria-describedby"]} context={context} onChange={onChange} />;
   if (type === "number" || type === "integer") return <NumberControl {...{ schema, value, attributes, type, onChange }} />;
   if (type === "color") return <Color {...{ value, attributes, onChange }} />;
@@ -116,12 +116,13 @@ function Control({ id, type, schema, value, context, attributes, isRequired, onC
   return <JsonControl {...{ value, attributes, onChange }} />;
 }
 
-function Choice({ schema, value, attributes, isRequired, onChange }) {
+/** A list of options; `labels` are their texts if these differ from the values. */
+function Choice({ schema, value, attributes, isRequired, labels = {}, onChange }) {
   const at = schema.enum.findIndex((option) => JSON.stringify(option) === JSON.stringify(value));
   return (
     <select {...attributes} value={at} onChange={(event) => onChange(schema.enum[Number(event.target.value)])}>
       {(at < 0 || !isRequired) && <option value={-1}>{isRequired ? "Select an option" : "None"}</option>}
-      {schema.enum.map((option, index) => <option key={index} value={index}>{typeof option === "string" ? option : JSON.stringify(option)}</option>)}
+      {schema.enum.map((option, index) => <option key={index} value={index}>{labels[option] ?? (typeof option === "string" ? option : JSON.stringify(option))}</option>)}
     </select>
   );
 }

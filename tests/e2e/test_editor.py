@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from backend.skills.archives.pack import pack_files
+from tests.e2e.test_accessibility import assert_usable
 
 NOTHING = b"""entrypoint: main.py:run
 description: Returns nothing.
@@ -73,6 +74,78 @@ def test_agent_with_a_tool_is_created_run_and_published(signed_in: Page, settled
     body = {"skill": "count-words", "inputs": {"text": "Owls hunt at night."}}
     job = settled.api.post("/v1/jobs", params={"skillpack": blank, "wait": "true"}, json=body).json()
     assert (job["status"], job["deployment_version"]) == ("succeeded", 1)
+
+
+COUNTING = b"""entrypoint: main.py:run  # the function
+input_schema:
+  type: object
+  properties:
+    # What is counted.
+    text: {type: string}
+  required: [text]
+output_schema: {type: object, properties: {words: {type: integer}}}
+x-team: reading  # an unknown key
+"""
+
+
+def test_field_is_added_in_design_and_the_rest_of_the_text_stays(
+    signed_in: Page, settled: Any, blank: str
+) -> None:
+    base = f"/v1/skillpacks/{blank}/drafts/files/skills/words"
+    main = b"def run(text, unit='word'):\n    return {'words': len(text.split())}\n"
+    valid = COUNTING.replace(b"x-team: reading  # an unknown key\n", b"")
+    assert settled.api.put(f"{base}/main.py", content=main).is_success
+    assert settled.api.put(f"{base}/skill.yaml", content=valid).is_success
+    signed_in.goto(f"{settled.url}/editor?skillpack={blank}")
+    code = signed_in.get_by_role("textbox", name="skills/words/skill.yaml")
+    expect(code).to_contain_text("What is counted.")
+    signed_in.get_by_role("button", name="Design", exact=True).click()
+    design = signed_in.get_by_role("region", name="Design")
+    inputs = design.locator("section").filter(has=signed_in.get_by_role("heading", name="Inputs"))
+    inputs.get_by_role("button", name="Add field", exact=True).click()
+    name = inputs.get_by_role("textbox", name="Name of field", exact=True)
+    expect(name).to_be_focused()
+    name.fill("unit")
+    signed_in.keyboard.press("Enter")
+    inputs.get_by_role("textbox", name="Description of unit").fill("What a word is")
+    inputs.get_by_role("button", name="Move unit up").click()
+    expect(inputs.get_by_role("group").first).to_have_accessible_name("Field unit")
+    design.get_by_role("combobox", name="Network").select_option("none")
+    description = design.get_by_role("textbox", name="Description", exact=False).first
+    description.fill("Counts words")
+    signed_in.get_by_role("textbox", name="text").last.fill("Owls hunt")
+    signed_in.get_by_role("button", name="Run", exact=False).last.click()
+    expect(signed_in.get_by_role("region", name="Result")).to_contain_text("2", timeout=20_000)
+    stored = settled.api.get(f"{base}/skill.yaml").content
+    assert stored == valid.replace(b"function\n", b"function\ndescription: Counts words\n").replace(
+        b"    # What", b"    unit: {type: string, description: What a word is}\n    # What"
+    ).replace(b"integer}}}\n", b"integer}}}\nnetwork: none\n")
+
+    assert_usable(signed_in, "editor, design")
+    signed_in.set_viewport_size({"width": 390, "height": 844})
+    assert_usable(signed_in, "editor, design, narrow")
+    signed_in.set_viewport_size({"width": 1_280, "height": 900})
+    signed_in.get_by_role("button", name="Code", exact=True).click()
+    code.click()
+    signed_in.keyboard.press("Control+z")
+    expect(code).not_to_contain_text("Counts words")
+    expect(code).to_contain_text("network: none")
+    signed_in.keyboard.press("Control+End")
+    signed_in.keyboard.type("- x")
+    signed_in.get_by_role("button", name="Design", exact=True).click()
+    expect(design).to_contain_text("This is not valid YAML")
+    design.get_by_role("button", name="Open code").click()
+    expect(code).to_be_focused()
+    signed_in.keyboard.press("Control+End")
+    for _ in "- x":
+        signed_in.keyboard.press("Backspace")
+    signed_in.keyboard.type("timeout_s: 0")
+    signed_in.get_by_role("button", name="Design", exact=True).click()
+    timeout = design.get_by_role("textbox", name="Timeout (seconds)")
+    expect(timeout).to_have_attribute("aria-invalid", "true")
+    timeout.fill("60")
+    signed_in.keyboard.press("Enter")
+    expect(timeout).to_have_attribute("aria-invalid", "false")
 
 
 def test_conflict_of_two_users_in_one_file_loses_no_text(signed_in: Page, settled: Any, blank: str) -> None:

@@ -38,8 +38,9 @@ const COLORS = syntaxHighlighting(HighlightStyle.define([
   { tag: [tags.strong, tags.heading], fontWeight: "600" }, { tag: tags.emphasis, fontStyle: "italic" },
 ]));
 
-/** A code editor. `doc` is read again whenever `rev` changes. Tab moves the focus out of the editor, as in other fields. */
-export function Code({ path, label = path, doc, rev, diagnostics = [], readOnly = false, onEdit, onSave, onReady, onRun, onLeave }) {
+/** A code editor. `doc` is read again whenever `rev` changes. Tab moves the focus out of the editor, as in other fields. `onReady` gets
+ *  functions that show a line, and that replace the text as one step of the undo history. */
+export function Code({ path, label = path, doc, rev, diagnostics = [], readOnly = false, isHidden = false, onEdit, onSave, onReady, onRun, onLeave }) {
   const place = useRef(null), view = useRef(null), calls = useRef({});
   calls.current = { onEdit, onSave, onRun, onLeave };
   const runs = (advances) => () => { calls.current.onRun?.(advances); return Boolean(calls.current.onRun); };
@@ -58,19 +59,29 @@ export function Code({ path, label = path, doc, rev, diagnostics = [], readOnly 
     });
     const editor = view.current;
     LANGUAGES[path.split(".").at(-1).toLowerCase()]?.().then((extension) => view.current === editor && editor.dispatch({ effects: language.reconfigure(extension) }));
-    onReady?.((line) => show(editor, line));
+    onReady?.((line) => show(editor, line), (text) => replace(editor, text));
     return () => { editor.destroy(); view.current = null; };
   }, [path, rev, readOnly]);
   useEffect(() => {
     const editor = view.current;
     editor?.dispatch(setDiagnostics(editor.state, diagnostics.map((problem) => placed(editor.state.doc, problem))));
   }, [JSON.stringify(diagnostics), path, rev]);
-  return <div className="code-editor" ref={place} />;
+  return <div className="code-editor" hidden={isHidden} ref={place} />;
 }
 
 function placed(doc, { line = 1, column = 1, message, severity = "error" }) {
   const at = doc.line(Math.max(1, Math.min(doc.lines, line))), from = Math.min(at.to, at.from + column - 1);
   return { from, to: at.to, severity, message };
+}
+
+/** Replace the part of the text that differs. */
+function replace(editor, text) {
+  const before = editor.state.doc.toString(), shorter = Math.min(before.length, text.length);
+  let from = 0, same = 0;
+  while (from < shorter && before[from] === text[from]) from += 1;
+  while (same < shorter - from && before.at(-1 - same) === text.at(-1 - same)) same += 1;
+  // Of the events of users, the history joins only typing and deletions with others.
+  editor.dispatch({ changes: { from, to: before.length - same, insert: text.slice(from, text.length - same) }, userEvent: "input.form" });
 }
 
 function show(editor, line) {

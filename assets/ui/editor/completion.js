@@ -4,6 +4,13 @@ let schema = null;
 
 const load = () => (schema ??= fetch("/schemas/skill.json").then((response) => (response.ok ? response.json() : {})).catch(() => { schema = null; return {}; }));
 
+/** The JSON Schema of skill.yaml in which each key of the file, and of its limits, has one type. */
+export async function skillSchema() {
+  const root = await load(), flat = (node) => ({ ...node, properties: Object.fromEntries(Object.entries(node?.properties ?? {}).map(([name, field]) => [name, resolve(root, field)])) });
+  const skill = flat(root);
+  return { ...skill, properties: { ...skill.properties, limits: flat(skill.properties.limits) } };
+}
+
 /** Keys, and the values of keys with a fixed set of values, for CodeMirror. */
 export async function completeSkill(context) {
   const line = context.state.doc.lineAt(context.pos), before = line.text.slice(0, context.pos - line.from);

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { Split } from "../split";
 import { Code } from "./code";
 import { Conflict } from "./conflict";
@@ -11,10 +11,13 @@ import { Restored, SaveState } from "./saved";
 import { Tree } from "./tree";
 import { Try } from "./try";
 
+const Design = lazy(() => import("./design"));
+
 /** The editor of a skillpack's draft: files, code with its problems, and a form to run the skill of the open file. */
 export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) {
   const base = `/v1/skillpacks/${skillpack}/drafts`, [notice, setNotice] = useState(""), [current, setCurrent] = useState(null);
   const [isRead, setRead] = useState(false), draft = useDraft({ base, project, csrf, user, onError: setNotice, isShown }), goTo = useRef(null);
+  const [isForm, setForm] = useState(false), replace = useRef(null), pending = useRef(Promise.resolve());
   const files = draft.view?.files ?? [], file = draft.open[current];
   const problems = useMemo(() => [...draft.check.problems.map((one) => ({ ...one, severity: "error" })), ...draft.check.warnings.map((one) => ({ ...one, severity: "warning" }))], [draft.check]);
   const skill = skillOf(draft.check.skills, current), isEmpty = files.every((one) => one.is_deleted);
@@ -29,6 +32,8 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
   }, [draft.view?.revision === undefined, files.length]);
   useEffect(() => { if (current && draft.view && !files.some((one) => one.path === current && !one.is_deleted) && !isUnsaved(file)) setCurrent(null); }, [draft.view]);
   if (!draft.view) return <><Notice text={notice} onClose={() => setNotice("")} />{!notice && <p className="skeleton">Loading draft…</p>}</>;
+  const isDesign = isForm && isSkillYaml(current) && file && !file.isBinary, saveAll = async () => { await pending.current; await draft.saveAll(); };
+  const openCode = (line) => { setForm(false); setTimeout(() => goTo.current?.(line ?? 1), 50); };
   const isMarkdown = /\.md$/i.test(current ?? ""), changed = new Map(Object.entries(draft.open).filter(([, one]) => isUnsaved(one)).map(([path, one]) => [path, one.conflict || one.failure || one.restored ? "unsaved" : "saving"]));
   return (
     <div className="col grow" style={{ minHeight: 0 }}>
@@ -36,7 +41,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
         <span className="t2">{draft.view.base_version ? `Based on v${draft.view.base_version}` : "Not published yet"}</span>
         <SaveState open={draft.open} onSave={draft.saveNow} /><span className="grow" />
         <a className="btn quiet" href={`${base}/bundle?project=${encodeURIComponent(project)}`}>Export</a>
-        {canWrite && <>{!isEmpty && <NewSkill draft={draft} project={project} onCreated={show} />}<Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={draft.saveAll} onPublished={draft.refresh} /></>}
+        {canWrite && <>{!isEmpty && <NewSkill draft={draft} project={project} onCreated={show} />}<Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={saveAll} onPublished={draft.refresh} /></>}
       </div>
       <Notice text={notice} onClose={() => setNotice("")} />
       <div className="editor">
@@ -44,21 +49,22 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
           onCreate={(path) => draft.create({ [path]: "" }).then(() => show(path))} onMove={draft.move} onRemove={draft.remove} onRestore={draft.restore} />
         <Split name="try" label="Playground width" initial={432}>
           <div className="col grow" style={{ minHeight: 0 }}>
-            <Tabs open={Object.keys(draft.open)} current={current} isRead={isRead} onRead={isMarkdown ? () => setRead(!isRead) : null} onPick={setCurrent} onClose={(path) => { draft.close(path); if (path === current) setCurrent(Object.keys(draft.open).find((one) => one !== path) ?? null); }} />
+            <Tabs open={Object.keys(draft.open)} current={current} isRead={isRead} onRead={isMarkdown ? () => setRead(!isRead) : null} isForm={isForm} onForm={isSkillYaml(current) ? setForm : null} onPick={setCurrent} onClose={(path) => { draft.close(path); if (path === current) setCurrent(Object.keys(draft.open).find((one) => one !== path) ?? null); }} />
             {file?.conflict && <Conflict path={current} conflict={file.conflict} mine={file.text} readTheirs={draft.readTheirs} onMine={() => draft.keepMine(current)} onTheirs={() => draft.discard(current)} />}
             <Restored file={file} onSave={() => draft.save(current)} onDiscard={() => draft.discard(current)} />
             <div className="writing" data-read={isRead && isMarkdown && file ? true : undefined}>
-              {file && !file.isBinary && <Code path={current} doc={file.text} rev={file.rev} readOnly={!canWrite} diagnostics={problems.filter((one) => one.path === current)} onEdit={(text) => draft.edit(current, text)} onSave={draft.saveNow} onReady={(go) => { goTo.current = go; }} />}
+              {file && !file.isBinary && <Code path={current} isHidden={Boolean(isDesign)} doc={file.text} rev={file.rev} readOnly={!canWrite} diagnostics={problems.filter((one) => one.path === current)} onEdit={(text) => draft.edit(current, text)} onSave={draft.saveNow} onReady={(go, write) => { goTo.current = go; replace.current = write; }} />}
+              {isDesign && <Suspense fallback={<p className="skeleton pad">Loading form…</p>}><Design key={`${current} ${file.rev}`} text={file.text} problems={problems.filter((one) => one.path === current)} project={project} csrf={csrf} canWrite={canWrite} replace={(text) => replace.current(text)} onPending={(work) => { pending.current = work; }} onCode={openCode} /></Suspense>}
               {file && isRead && isMarkdown && !file.isBinary && <Preview text={file.text} />}
             </div>
             {file?.isBinary && <p className="pad t2">This is a binary file. It is published unchanged.</p>}
             {!file && !isEmpty && <p className="pad t2">Select a file.</p>}
             {isEmpty && <Empty>{canWrite && <NewSkill isFirst draft={draft} project={project} onCreated={show} />}</Empty>}
-            {!isEmpty && <Problems problems={problems} onPick={(one) => show(one.path, one.line)} />}
+            {!isEmpty && <Problems problems={problems} onPick={(one) => { setForm(false); show(one.path, one.line); }} />}
           </div>
           <div className="col grow" style={{ minHeight: 0 }}>
             <div className="pane-head"><span className="grow">{skill ? `Try ${skill.name}` : "Try"}</span>{draft.check.isStale && !isEmpty && <span className="tag" title="The form shows the last state of the draft without problems">Last valid state</span>}</div>
-            <Try skill={skill} base={base} project={project} csrf={csrf} canWrite={canWrite} beforeRun={draft.saveAll} />
+            <Try skill={skill} base={base} project={project} csrf={csrf} canWrite={canWrite} beforeRun={saveAll} />
           </div>
         </Split>
       </div>
@@ -66,6 +72,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
   );
 }
 
+const isSkillYaml = (path) => /(^|\/)skill\.yaml$/.test(path ?? "");
 const isShown = (path) => !path.endsWith(".ipynb"); // the notebook page restores these
 
 /** The empty state of a draft. */
@@ -87,13 +94,14 @@ function skillOf(skills, path) {
   return containing.toSorted((one, other) => other.path.length - one.path.length)[0] ?? null;
 }
 
-function Tabs({ open, current, isRead, onRead, onPick, onClose }) {
+function Tabs({ open, current, isRead, onRead, isForm, onForm, onPick, onClose }) {
   const here = useRef(null);
   useEffect(() => here.current?.scrollIntoView({ block: "nearest", inline: "nearest" }), [current]);
   if (!open.length) return null;
   return (
     <div className="files row" role="group" aria-label="Open files">
       {open.map((path) => <span key={path} ref={path === current ? here : null} className="file" data-current={path === current}><button type="button" aria-pressed={path === current} title={path} onClick={() => onPick(path)}>{path.split("/").slice(-2).join("/")}</button><button type="button" className="close" aria-label={`Close ${path}`} onClick={() => onClose(path)}>✕</button></span>)}
+      {onForm && <><span className="grow" /><div className="seg" role="group" aria-label="View"><button type="button" aria-pressed={!isForm} onClick={() => onForm(false)}>Code</button><button type="button" aria-pressed={isForm} onClick={() => onForm(true)}>Design</button></div></>}
       {onRead && <><span className="grow" /><button type="button" className="btn quiet small" aria-pressed={isRead} onClick={onRead}>Preview</button></>}
     </div>
   );

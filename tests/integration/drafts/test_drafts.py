@@ -271,3 +271,37 @@ async def test_draft_of_another_project_is_not_accessible(project: Any, make_pro
     assert (await public.http.get("/v1/drafts")).status_code == 403
     assert (await public.http.put(f"{FILES}/x.md", content=b"x")).status_code == 403
     assert (await other_project.http.get("/v1/drafts")).json()["files"] == []
+
+
+async def test_problem_of_a_skill_yaml_names_its_keys(project: Any) -> None:
+    await project.http.get("/v1/drafts")
+    text = (
+        b"entrypoint: main.py:run\ninput_schema:\n  type: object\n  properties:\n    n: {type: nonsense}\n"
+        b"output_schema: {type: object}\nlimits: {memory_mb: 1}\n"
+    )
+    assert (await project.http.put(YAML, content=text, headers={"If-Match": "*"})).status_code == 200
+    problems = (await project.http.get("/v1/drafts/check")).json()["problems"]
+    assert ["limits", "memory_mb"] in [one["keys"] for one in problems]
+    assert any(one["keys"][:3] == ["input_schema", "properties", "n"] for one in problems)
+
+
+async def test_text_of_a_skill_yaml_is_edited_and_not_stored(project: Any) -> None:
+    before = (await project.http.get(YAML)).content
+    url, edit = "/v1/skill-yaml/edit", {"op": "set", "path": ["timeout_s"], "value": 5}
+    edited = await project.http.post(url, json={"text": "title: A  # b\n", "edits": [edit]})
+    assert edited.json() == {
+        "text": "title: A  # b\ntimeout_s: 5\n",
+        "document": {"title": "A", "timeout_s": 5},
+        "problems": [],
+    }
+    broken = (await project.http.post(url, json={"text": "a: b: c"})).json()
+    assert broken["document"] is None
+    assert broken["problems"][0]["line"] == 1
+    rejected = await project.http.post(url, json={"text": "a: &x {b: 1}\nc: *x\n", "edits": [edit]})
+    assert (rejected.status_code, rejected.json()["code"]) == (422, "skill_yaml_not_editable")
+    deep: Any = 1
+    for _ in range(60):
+        deep = [deep]
+    nested = await project.http.post(url, json={"text": "a: 1\n", "edits": [{**edit, "value": deep}]})
+    assert nested.status_code in (200, 422)
+    assert (await project.http.get(YAML)).content == before

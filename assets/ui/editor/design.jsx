@@ -1,0 +1,132 @@
+// The form for a skill.yaml. It is loaded when the user opens it.
+//
+// Every change is an edit of the text by the API, which leaves the rest of the text as it is. The text of the editor stays the only state.
+import { useEffect, useRef, useState } from "react";
+import { callApi } from "../api";
+import { skillSchema } from "./completion";
+import { Fields, pathsIn } from "./design_fields";
+import { Committed, placed } from "./design_values";
+
+const SCHEMAS = { input_schema: "Inputs", output_schema: "Outputs" };
+const KINDS = [[/\.md$/i, "Agent"], [/\.ya?ml$/i, "Flow"], [/\.py(:|$)/, "Function"]];
+const LIMITS_OF_AGENTS = ["steps", "tokens"];
+const MICROS = 1e6;
+
+/** The form of the text of a skill.yaml. `replace(text)` writes the text of the editor, `onPending(promise)` gets each edit in progress,
+ *  `onCode(line)` opens the text. `problems` are those that the validator found in the file. */
+export default function Design({ text, problems, project, csrf, canWrite, replace, onPending, onCode }) {
+  const [found, setFound] = useState(null), [failure, setFailure] = useState(""), [schema, setSchema] = useState(null), [undo, setUndo] = useState([]);
+  const latest = useRef(text), queue = useRef(Promise.resolve());
+  latest.current = text;
+  const send = (edits) => callApi("POST", "/v1/skill-yaml/edit", { project, csrf, json: { text: latest.current, edits } });
+  useEffect(() => { skillSchema().then(setSchema); }, []);
+  useEffect(() => {
+    if (found?.text === text) return undefined;
+    let isOutdated = false;
+    send([]).then((read) => isOutdated || setFound({ ...read, text }), (error) => isOutdated || setFailure(messageOf(error)));
+    return () => { isOutdated = true; };
+  }, [text]);
+  const write = (next) => { latest.current = next; replace(next); };
+  const apply = async (edits) => {
+    try {
+      let before, result;
+      do { // the text may change while an edit is in progress
+        before = latest.current;
+        result = await send(edits);
+      } while (latest.current !== before);
+      const after = result.text.replaceAll(/\r\n?/g, "\n"); // as the code editor stores it
+      if (result.text !== before) {
+        setFound({ ...result, text: after });
+        setUndo((all) => [...all, { before, after }]);
+        write(after);
+      }
+      setFailure("");
+      return true;
+    } catch (error) {
+      setFailure(messageOf(error));
+      return false;
+    }
+  };
+  const edit = (edits) => { queue.current = queue.current.then(() => apply(edits)); onPending(queue.current); return queue.current; };
+  const last = undo.at(-1), canUndo = canWrite && last?.after === text;
+  const goBack = () => { setUndo(undo.slice(0, -1)); write(last.before); };
+  if (!found || !schema) return failure ? <div className="note line-note" data-s="fail" role="alert">{failure}</div> : <p className="skeleton pad">Loading form…</p>;
+  return (
+    <div className="scroll design" tabIndex={0} role="region" aria-label="Design">
+      {failure && <div className="note row wrap" data-s="fail" role="alert"><span className="grow">{failure}</span><button type="button" className="btn small" onClick={() => onCode()}>Open code</button></div>}
+      {found.document
+        ? <Sections {...{ document: found.document, schema, problems, project, canWrite, edit, onCode, canUndo, goBack }} />
+        : <Broken problems={found.problems} onCode={onCode} />}
+    </div>
+  );
+}
+
+const messageOf = (error) => error.detail ?? "The request failed. Try again.";
+
+/** A text that is not valid YAML. */
+function Broken({ problems, onCode }) {
+  return (
+    <div className="col" style={{ gap: 10 }}>
+      <h2>The text cannot be shown as a form</h2>
+      <ul>{problems.map((one, index) => <li key={index}>{one.line ? `Line ${one.line}: ` : ""}{one.message}</li>)}</ul>
+      <div><button type="button" className="btn pri" onClick={() => onCode(problems[0]?.line)}>Open code</button></div>
+    </div>
+  );
+}
+
+function Sections({ document, schema, problems, project, canWrite, edit, onCode, canUndo, goBack }) {
+  const keys = schema.properties, entrypoint = typeof document.entrypoint === "string" ? document.entrypoint : "", kind = KINDS.find(([form]) => form.test(entrypoint))?.[1] ?? "Unknown", isAgent = kind === "Agent";
+  const limits = Object.keys(keys.limits.properties).filter((name) => isAgent || !LIMITS_OF_AGENTS.includes(name));
+  const shown = [["entrypoint"], ["title"], ["description"], ["timeout_s"], ["network"], ["lane"], ["model"], ["limits"], ...limits.map((name) => ["limits", name]), ...Object.keys(SCHEMAS).flatMap((key) => [[key], ...pathsIn(document[key], [key])])];
+  const { at, others } = placed(problems, shown), set = (path) => (value) => edit([value === undefined ? { op: "remove", path } : { op: "set", path, value }]);
+  const field = (path, own, value, label) => <Committed key={path.join(".")} name={label} schema={{ ...own, title: label }} value={value} error={at(path)} onCommit={set(path)} />;
+  return (
+    <fieldset className="col whole" disabled={!canWrite}>
+      <legend className="hidden-label">skill.yaml</legend>
+      <div className="row wrap"><span className="t2 grow">Changes are made in the text. Comments and other keys stay as they are.</span><button type="button" className="btn small" disabled={!canUndo} onClick={goBack}>Undo</button></div>
+      {others.length > 0 && <ul className="note design-problems" data-s="fail" aria-label="Other problems">{others.map((one, index) => <li key={index}>{one.message} {one.line && <button type="button" className="btn quiet small" onClick={() => onCode(one.line)}>Line {one.line}</button>}</li>)}</ul>}
+      <Section title="Basics">
+        <p><span className="t2">{kind}: </span><span className="mono break">{entrypoint || "no entrypoint"}</span>{at(["entrypoint"]) && <span className="err block" role="alert">{at(["entrypoint"])}</span>}</p>
+        {field(["title"], keys.title, document.title, "Title")}
+        {field(["description"], { ...keys.description, type: "text" }, document.description, "Description")}
+        <div className="three">
+          {field(["timeout_s"], keys.timeout_s, document.timeout_s, "Timeout (seconds)")}
+          {field(["network"], { description: "Hosts that jobs may connect to: public (every public host) or none. Write a list of hosts in the code.", ...(!Array.isArray(document.network) && { enum: ["public", "none"] }) }, document.network, "Network")}
+          {field(["lane"], { ...keys.lane, type: "string" }, document.lane, "Lane")}
+        </div>
+      </Section>
+      {Object.entries(SCHEMAS).map(([key, title]) => (
+        <Section key={key} title={title} error={at([key])}>
+          <Fields schema={document[key]} path={[key]} isResult={key === "output_schema"} at={at} edit={edit} onCode={onCode} />
+        </Section>
+      ))}
+      {isAgent && <Section title="Model"><Model value={document.model} error={at(["model"])} project={project} onCommit={set(["model"])} /></Section>}
+      <Section title="Limits" error={at(["limits"])}>
+        <div className="three">{limits.map((name) => field(["limits", name], keys.limits.properties[name], document.limits?.[name], LABELS[name] ?? name))}</div>
+      </Section>
+    </fieldset>
+  );
+}
+
+const LABELS = { steps: "Steps", tokens: "Tokens", cost_usd: "Cost (USD)", memory_mb: "Memory (MiB)", output_mb: "Result (MiB)" };
+
+function Section({ title, error, children }) {
+  return <section className="sf"><h2>{title}</h2>{error && <div className="err" role="alert">{error}</div>}{children}</section>;
+}
+
+/** The language model, with the price and the context of each. */
+function Model({ value, error, project, onCommit }) {
+  const [models, setModels] = useState([]);
+  useEffect(() => { callApi("GET", "/v1/pricing", { project }).then((prices) => setModels(prices.models), () => {}); }, [project]);
+  if (Array.isArray(value)) return <Committed name="Models" schema={{ title: "Models, in order", type: "array", items: { type: "string" } }} value={value} error={error} onCommit={onCommit} />;
+  const known = models.find((one) => one.model === value), names = models.map((one) => one.model);
+  return (
+    <>
+      <Committed name="Model" schema={{ title: "Model", enum: value && !known ? [value, ...names] : names }} labels={Object.fromEntries(models.map((one) => [one.model, `${one.title} · ${rates(one)}`]))} value={value} error={error} onCommit={onCommit} />
+      {known && <p className="t2">{known.model}: {rates(known)}, at most {known.max_output_tokens.toLocaleString("en-US")} tokens for each reply, {known.vision ? "reads images" : "does not read images"}.</p>}
+      {!value && <p className="t3">Without a model, the default model of the instance is used.</p>}
+    </>
+  );
+}
+
+const rates = ({ context_tokens, per_million_tokens: price }) => `${Math.round(context_tokens / 1000).toLocaleString("en-US")}k context, $${price.input_micros / MICROS} in and $${price.output_micros / MICROS} out for a million tokens`;
