@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -16,16 +16,16 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import PrincipalDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
-from backend.skills.manifest.yaml_document import MAX_DOCUMENT_BYTES
 from backend.skills.manifest.yaml_edits import read
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["drafts"])
+MAX_CHARACTERS: Final = 128 << 10  # each edit parses the text; larger files are edited as text
 
 
 class SkillYamlEdit(RequestBody):
     """Body of an edit."""
 
-    text: Text = Field(max_length=MAX_DOCUMENT_BYTES)
+    text: Text = Field(max_length=MAX_CHARACTERS)
     """The text of the file."""
     edits: Annotated[list[AnyEdit], Field(max_length=MAX_EDITS)] = Field(default_factory=list)
     """Changes in this order. Without any, the response only describes the text."""
@@ -49,9 +49,7 @@ class SkillYamlRead(Schema):
     """Why the text is not valid YAML. Values are not validated: `drafts/check` does that."""
 
 
-@router.post(
-    "/skill-yaml/edit", summary="Edit the text of a skill.yaml", max_body_size=4 * MAX_DOCUMENT_BYTES
-)
+@router.post("/skill-yaml/edit", summary="Edit the text of a skill.yaml", max_body_size=16 * MAX_CHARACTERS)
 @permissions.needs("deployments:read")
 async def edit_skill_yaml(body: SkillYamlEdit, principal: PrincipalDep) -> SkillYamlRead:
     """Return the text with the edits. Comments, the order of keys, and everything that no edit concerns are unchanged.
