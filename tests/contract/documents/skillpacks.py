@@ -26,6 +26,8 @@ def reply_to(body: dict[str, Any]) -> Answer:
         return says(calls("refund", order="1042"))
     if "urgency" in json.dumps(body.get("tools")):
         return says(calls("set_output", team="shipping", urgency="high", answer="It comes tomorrow."))
+    if "opening_hours" in offered:
+        return says(calls("set_output", answer="We are closed on Sundays."))
     if "measure" in offered:
         measured = {"keywords": ["owls"], "words": 4, "reading_minutes": 0.1}
         return says(calls("set_output", title="Owls", summary="They hunt at night.", **measured))
