@@ -1,13 +1,7 @@
 """Define the exceptions that end a run without its result.
 
-Stop ├── OutOfSteps      step_limit ├── OutOfTime       timeout ├── OutOfTokens     token_limit ├──
-ContextFull     context_full     the conversation exceeds the context limit of the model ├── CostCapped
-cost_capped      before a call that might exceed the cap ├── Refused         refused          the model
-refused ├── Truncated       truncated        replies were cut off repeatedly ├── RailBlocked     rail_blocked
-guardrails rejected its results └── NoOutput        no_output        the model ended without submitting a
-result Pause               the run continues later, with its journal ├── WorkerDraining  drain            this
-worker drains ├── ModelNotResponding       model_overloaded, model_unavailable ├── ApprovalNeeded   approval
-└── WalletEmpty     wallet_empty
+- `Stop`: the run has failed; each class has the error code of the job.
+- `Pause`: the run continues later, with its journal.
 """
 
 from __future__ import annotations
