@@ -324,7 +324,7 @@ def test_serve_deploys_a_folder_and_its_changes_to_a_running_instance(place: Pla
     try:
         assert serving.stdout is not None
         assert serving.stderr is not None
-        assert "Serving scored, talk, tally, weigh" in serving.stdout.readline()
+        assert "Serving scored, talk, tally, twice, weigh" in serving.stdout.readline()
         (folder / "tally" / "main.py").write_text("def run(upto, fail, wait_s): return {'total': 99}\n")
         said = [serving.stderr.readline() for _ in range(4)]
         assert "puras run --local" in said[2]

@@ -65,7 +65,7 @@ async def test_approved_call_is_made_once_as_shown_without_repeated_costs(
     agents.upstream.script = [says(calls("look", at="a tree"), calls("send", at="a barn")), submit_result()]
     job_id = await submit_until_waiting(agents)
     job = await agents.get(job_id)
-    assert (job["started_at"], "approval" in job["waiting_reason"]) == (None, True)
+    assert (job["started_at"] is not None, "approval" in job["waiting_reason"]) == (True, True)
     assert await admission_state(agents) == (0, 0, 0)
     (approval,) = await pending(agents, job_id)
     assert (approval["tool"], approval["input"], gated.calls) == ("send", {"at": "a barn"}, [])

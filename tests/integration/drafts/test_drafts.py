@@ -125,6 +125,7 @@ async def test_problems_have_lines_and_the_messages_of_a_push(project: Any) -> N
     await project.http.put(YAML, content=wrong, headers={"If-Match": "*"})
     checked = (await project.http.get("/v1/drafts/check")).json()
     pushed = await project.push({**BUNDLE, "skills/double/skill.yaml": wrong})
+    assert [one.pop("keys") for one in checked["problems"]] == [["entrypoint"], ["entrypont"]]
     assert checked["problems"] == pushed.json()["errors"]
     assert checked["problems"][0]["line"] == 2
     refused = await project.http.post("/v1/drafts/publish", json={})

@@ -41,7 +41,7 @@ from workers.supervisor import Supervisor
 __all__ = ["make_project", "project"]
 
 INPUTS = {"text": "ü \U0001f989", "number": 1e22, "large": 10**30, "deep": {"z": [], "a": None}}
-NEW = ("id", "created_at", "started_at", "worker_id")
+NEW = ("id", "created_at", "started_at", "first_started_at", "worker_id")
 """Columns with values that differ between two equal jobs."""
 COUNTING = {
     "skills/count/skill.yaml": b"""\
