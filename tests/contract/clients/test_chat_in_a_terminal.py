@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -58,6 +59,11 @@ class Shell:
         return shown + expected
 
 
+def _prepare() -> None:
+    os.close(os.open(os.ttyname(0), os.O_RDWR))  # makes it the controlling terminal
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell that runs the tests in the background ignores it
+
+
 @contextmanager
 def shell(variables: dict[str, str], *words: str) -> Iterator[Shell]:
     """Run a command in a terminal."""
@@ -69,7 +75,7 @@ def shell(variables: dict[str, str], *words: str) -> Iterator[Shell]:
         stdout=child,
         stderr=child,
         start_new_session=True,
-        preexec_fn=lambda: os.close(os.open(os.ttyname(0), os.O_RDWR)),  # makes it the controlling terminal
+        preexec_fn=_prepare,
     )
     os.close(child)
     try:
