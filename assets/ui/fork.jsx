@@ -1,59 +1,37 @@
-import { useEffect, useRef, useState } from "react";
-import { useNavigate } from "react-router";
+import { useEffect, useState } from "react";
 import { callApi } from "./api";
+import { ForkProblem, InputsField, parsed, sharedFields, useFork, VersionField, versionsOf } from "./fork_dialog";
 import { usd } from "./format";
 
 const MAX_MODELS = 300;
 
 /** A button that forks an agent's job after a step, with a dialog to change the model, the version, the inputs and the earlier steps. */
 export function Fork({ project, csrf, job, step, events }) {
-  const dialog = useRef(null), navigate = useNavigate(), [original, setOriginal] = useState(null), [choices, setChoices] = useState({ models: [], versions: [] });
-  const [changes, setChanges] = useState({}), [failure, setFailure] = useState(null), [isBusy, setBusy] = useState(false), steps = stepsOf(events, step);
-  const [isOpen, setOpen] = useState(false), readStep = (number) => callApi("GET", `/v1/jobs/${job}/steps/${number}`, { project });
-  const change = (key, value) => setChanges((before) => ({ ...before, [key]: value }));
-  const open = async () => {
-    setChanges({}); setFailure(null); setOpen(true);
-    dialog.current.showModal();
-    try {
-      const found = await callApi("GET", `/v1/jobs/${job}`, { project });
-      setOriginal({ inputs: JSON.stringify(found.inputs, null, 2), version: found.deployment_version });
-      const [families, versions] = await Promise.all([callApi("GET", "/v1/providers", { project }), found.deployment_id ? callApi("GET", `/v1/skillpacks/${found.skillpack_id}/deployments?limit=100`, { project }) : []].map((request) => Promise.resolve(request).catch(() => [])));
-      setChoices({ models: families.flatMap((one) => one.models).slice(0, MAX_MODELS), versions });
-    } catch (error) { setFailure(error); }
+  const [choices, setChoices] = useState({ models: [], versions: [] }), steps = stepsOf(events, step);
+  const readStep = (number) => callApi("GET", `/v1/jobs/${job}/steps/${number}`, { project });
+  const load = async (found) => {
+    const [families, versions] = await Promise.all([callApi("GET", "/v1/providers", { project }).catch(() => []), versionsOf(found, project)]);
+    setChoices({ models: families.flatMap((one) => one.models).slice(0, MAX_MODELS), versions });
   };
-  const fork = async (event) => {
-    event.preventDefault();
-    setFailure(null);
-    setBusy(true);
-    try {
-      const made = await callApi("POST", `/v1/jobs/${job}/fork`, { project, csrf, json: requestBody(step, changes, original) });
-      dialog.current.close();
-      navigate(`/p/${project}/jobs/${made.id}`);
-    } catch (error) { setFailure(error.detail ? error : { detail: error.message }); }
-    setBusy(false);
-  };
+  const fork = useFork({ project, csrf, job, choices: load }), { dialog, original, changes, change, isOpen } = fork;
   const count = Object.keys(changes).filter((key) => !key.includes(":failed:")).length, saved = steps.reduce((sum, one) => sum + (one.cost ?? 0), 0);
   return (
     <>
-      <button type="button" className="btn" data-key="f" data-label="Fork after this step" onClick={open}>Fork after this step…</button>
-      <dialog className="dlg wide-dlg" ref={dialog} aria-label={`Fork after step ${step}`} onClose={() => setOpen(false)}>
-        <form className="in-dlg" onSubmit={fork}>
+      <button type="button" className="btn" data-key="f" data-label="Fork after this step" onClick={fork.open}>Fork after this step…</button>
+      <dialog className="dlg wide-dlg" ref={dialog} aria-label={`Fork after step ${step}`} onClose={fork.close}>
+        <form className="in-dlg" onSubmit={(event) => fork.submit(event, (changed, before) => requestBody(step, changed, before))}>
           <h2>Fork after step {step}</h2>
           <p className="t2">A new job starts with {step > 1 ? `steps 1 to ${step}` : "step 1"} as shown below. {step > 1 ? "They are" : "It is"} replayed from the journal for $0{saved > 0 && ` (the original run cost ${usd(saved)})`}. The model is called again from the next step on.</p>
           <div className="fork-steps" tabIndex={-1}>
-            <Settings choices={choices} original={original} changes={changes} onChange={change} />
+            <Settings choices={choices} fork={fork} />
             {steps.toReversed().map((one) => <Step key={one.step} summary={one} isLast={one.step === step} isOpen={isOpen} read={readStep} changes={changes} onChange={change} />)}
-            <details className="fork-step">
-              <summary><span className="strong">Inputs</span>{changes.inputs !== undefined && <span className="tag">changed</span>}</summary>
-              {original && <textarea className="in code" rows={8} aria-label="Inputs as JSON" spellCheck={false} value={changes.inputs ?? original.inputs} onChange={(event) => change("inputs", event.target.value)} />}
-              <p className="t3">Changed inputs replace the first message. They must be valid for the skill.</p>
-            </details>
+            <InputsField fork={fork}><p className="t3">Changed inputs replace the first message. They must be valid for the skill.</p></InputsField>
           </div>
-          {failure && <div className="note" data-s="fail" role="alert">{failure.detail}{(failure.errors ?? []).slice(0, 3).map((one, index) => <p key={index}><span className="mono">{one.path}</span> {one.message}</p>)}</div>}
+          <ForkProblem failure={fork.failure} />
           <div className="acts">
             <span className="t3 grow" style={{ alignSelf: "center" }}>{count ? `${count} ${count === 1 ? "change" : "changes"}` : "No changes: the new job continues from the same state"}</span>
             <button type="button" className="btn" onClick={() => dialog.current.close()}>Cancel</button>
-            <button className="btn pri" disabled={!original || isBusy}>Fork</button>
+            <button className="btn pri" disabled={!original || fork.isBusy}>Fork</button>
           </div>
         </form>
       </dialog>
@@ -61,19 +39,14 @@ export function Fork({ project, csrf, job, step, events }) {
   );
 }
 
-function Settings({ choices, original, changes, onChange }) {
+function Settings({ choices, fork }) {
   return (
     <div className="three">
       <label className="field"><span className="label">Model for the next steps</span>
-        <input className="in" list="fork-models" placeholder="Same model" value={changes.model ?? ""} onChange={(event) => onChange("model", event.target.value)} />
+        <input className="in" list="fork-models" placeholder="Same model" value={fork.changes.model ?? ""} onChange={(event) => fork.change("model", event.target.value)} />
         <datalist id="fork-models">{choices.models.map((slug) => <option key={slug} value={slug} />)}</datalist>
       </label>
-      {choices.versions.length > 0 && <label className="field"><span className="label">Version (prompt and tools)</span>
-        <select className="in" value={changes.version ?? ""} onChange={(event) => onChange("version", event.target.value)}>
-          <option value="">{original?.version ? `v${original.version} (same version)` : "Same version"}</option>
-          {choices.versions.map((one) => <option key={one.id} value={one.version}>{`v${one.version}${one.is_active ? " (active)" : ""}`}</option>)}
-        </select>
-      </label>}
+      <VersionField label="Version (prompt and tools)" versions={choices.versions} fork={fork} />
     </div>
   );
 }
@@ -143,13 +116,12 @@ function stepsOf(events, last) {
 
 /** The body of the request: only what was changed. */
 function requestBody(step, changes, original) {
-  const body = { step }, edits = new Map();
+  const body = { step, ...sharedFields(changes, original) }, edits = new Map();
   const edit = (key, facts) => edits.set(key, { ...edits.get(key), ...facts });
   for (const [key, value] of Object.entries(changes)) {
     const [number, what, ...rest] = key.split(":"), id = rest.join(":");
-    if (key === "inputs") { if (value !== original.inputs) body.inputs = parsed(value, "The inputs are"); }
-    else if (key === "model") { if (value.trim()) body.model = value.trim(); }
-    else if (key === "version") { if (value) body.version = Number(value); }
+    if (key === "inputs" || key === "version") continue;
+    if (key === "model") { if (value.trim()) body.model = value.trim(); }
     else if (what === "text") edit(key, { step: Number(number), block: Number(id), text: value });
     else if (what === "input") edit(id, { tool_use_id: id, input: parsed(value, "The arguments are") });
     else if (what === "content") edit(id, { tool_use_id: id, content: value });
@@ -157,8 +129,4 @@ function requestBody(step, changes, original) {
   }
   if (edits.size) body.edits = [...edits.values()];
   return body;
-}
-
-function parsed(text, what) {
-  try { return JSON.parse(text); } catch (error) { throw { detail: `${what} not valid JSON: ${error.message}` }; }
 }

@@ -162,46 +162,40 @@ class Value(rx.Component):
     outputs: rx.Var[list[dict[str, Any]]]
 
 
-class SchemaForm(rx.Component):
+class _SubmittedForm(rx.Component):
+    """A form whose values follow a schema, busy from its submission until the server has answered."""
+
+    schema: rx.Var[dict[str, Any]]
+    errors: rx.Var[dict[str, str]]
+    project: rx.Var[str]
+    csrf: rx.Var[str]
+    settled: rx.Var[str]
+    on_settle: rx.EventHandler[_one]
+
+    @classmethod
+    def create(cls, *children: Any, **props: Any) -> rx.Component:
+        """Create the form with the key of its submission."""
+        return super().create(*children, **watched(), **props)
+
+
+class SchemaForm(_SubmittedForm):
     """A form generated from an input schema, with a view of the raw JSON."""
 
     library = "$/public/ui/form.jsx"
     tag = "SchemaForm"
-    schema: rx.Var[dict[str, Any]]
     value: rx.Var[dict[str, Any]]
     rev: rx.Var[int]
-    errors: rx.Var[dict[str, str]]
-    project: rx.Var[str]
-    csrf: rx.Var[str]
     can_run: rx.Var[bool]
     busy: rx.Var[bool]
-    settled: rx.Var[str]
-    on_settle: rx.EventHandler[_one]
     on_run: rx.EventHandler[_two]
 
-    @classmethod
-    def create(cls, *children: Any, **props: Any) -> rx.Component:
-        """Create the form, which is busy while a job is being submitted."""
-        return super().create(*children, **watched(), **props)
 
-
-class ApprovalForm(rx.Component):
+class ApprovalForm(_SubmittedForm):
     """The values that a reviewer enters for an approval of a flow, with the button that approves it."""
 
     library = "$/public/ui/approvals.jsx"
     tag = "ApprovalForm"
-    schema: rx.Var[dict[str, Any]]
-    errors: rx.Var[dict[str, str]]
-    project: rx.Var[str]
-    csrf: rx.Var[str]
-    settled: rx.Var[str]
-    on_settle: rx.EventHandler[_one]
     on_approve: rx.EventHandler[_two]
-
-    @classmethod
-    def create(cls, *children: Any, **props: Any) -> rx.Component:
-        """Create the form, which is busy while the decision is being stored."""
-        return super().create(*children, **watched(), **props)
 
 
 class JobList(rx.Component):

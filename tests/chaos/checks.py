@@ -13,6 +13,11 @@ from benchmarks.instance import Running, environment
 
 RunQuery = Callable[[str], list[tuple[object, ...]]]
 Job = dict[str, Any]
+_STEPS = "select id::text from jobs where parent_job_id = '{}' order by created_at"
+_LOST = """
+select count(*) from job_events e join jobs j on j.id = e.job_id
+where e.type = 'requeued' and e.payload ->> 'reason' = 'worker_lost' and (j.id = '{0}' or j.parent_job_id = '{0}')
+"""
 ENDS = ("succeeded", "failed", "cancelled")
 
 
@@ -84,6 +89,18 @@ def assert_paid_once(run_query: RunQuery, jobs: Sequence[Job]) -> None:
         own_micros = job["cost_micros"] - job["subjob_cost_micros"]
         expected = (own_micros, 1) if job["status"] == "succeeded" and own_micros else None
         assert paid.get(job["id"]) == expected, job["id"]
+
+
+def jobs_of_steps(client: Client, run_query: RunQuery, flow_job_id: str) -> list[Job]:
+    """Return the jobs that a flow has started, the oldest first."""
+    rows = run_query(_STEPS.format(flow_job_id))
+    found: list[Job] = [client.call("GET", f"/v1/jobs/{job_id}") for (job_id,) in rows]
+    return found
+
+
+def lost_attempts(run_query: RunQuery, flow_job_id: str) -> int:
+    """Return how many attempts of a flow and of the jobs of its steps were lost with their workers."""
+    return int(str(run_query(_LOST.format(flow_job_id))[0][0]))
 
 
 def assert_ledger_balances(running: Running) -> None:

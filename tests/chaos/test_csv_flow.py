@@ -18,6 +18,8 @@ from tests.chaos.checks import (
     assert_ended_once,
     assert_ledger_balances,
     assert_paid_once,
+    jobs_of_steps,
+    lost_attempts,
     until,
     until_ended,
 )
@@ -90,8 +92,6 @@ def run(words):
 """,
 }
 NEXT_VERSION = {**BUNDLE, "skills/count/main.py": b"def run(words):\n    return {'total': 1_000_000}\n"}
-_CHILDREN = "select id::text from jobs where parent_job_id = '{}' order by created_at"
-_LOST = "select coalesce(sum(losses), 0) from jobs where id = '{0}' or parent_job_id = '{0}'"
 _RUNNING = "select count(*) from jobs where skill_name = 'count' and status = 'running'"
 _EVENTS = "select data ->> 'total' from project_events where type = 'words.counted'"
 
@@ -145,12 +145,11 @@ def approval_of(client: Client, approval_id: str) -> str:
 def assert_one_bill(client: Client, run_query: RunQuery, job: Job) -> int:
     """Check the jobs of the steps and the bill of the flow, and return how many attempts were lost."""
     assert_ended_once(client, job)
-    ids = [str(one) for (one,) in run_query(_CHILDREN.format(job["id"]))]
-    children = [client.call("GET", f"/v1/jobs/{one}") for one in ids]
+    children = jobs_of_steps(client, run_query, job["id"])
     assert len(children) == ROWS + 2
     for one in children:
         assert one["status"] == "succeeded", one["error"]
         assert_ended_once(client, one)
     assert_paid_once(run_query, [job, *children])
     assert job["cost_micros"] == sum(one["cost_micros"] for one in children)
-    return int(str(run_query(_LOST.format(job["id"]))[0][0]))
+    return lost_attempts(run_query, job["id"])

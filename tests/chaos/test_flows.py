@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,8 @@ from tests.chaos.checks import (
     assert_ended_once,
     assert_ledger_balances,
     assert_paid_once,
+    jobs_of_steps,
+    lost_attempts,
     until_ended,
     until_idle,
 )
@@ -24,8 +25,6 @@ from tests.chaos.test_lost_workers import kill_busy_worker
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240 * ROUNDS)]
 TEXTS = ["a b", "c", "d e f", "g", "h i"]
-_CHILDREN = "select id::text from jobs where parent_job_id = '{}' order by created_at"
-_LOST = "select coalesce(sum(losses), 0) from jobs where id = '{0}' or parent_job_id = '{0}'"
 _SENT = "select count(*) from project_events where type = 'posted' and data ->> 'job' = '{}'"
 _CHARGED = """
 select coalesce(-sum(amount_micros), 0) from ledger_entries
@@ -60,9 +59,7 @@ def assert_complete(client: Client, run_query: RunQuery, job: Job) -> int:
     """Check a flow with its steps, and return how many attempts of both were lost."""
     assert (job["status"], job["result"]) == ("succeeded", {"n": 5, "first": 2}), job["error"]
     assert_ended_once(client, job)
-    children: list[Any] = [
-        client.call("GET", f"/v1/jobs/{one}") for (one,) in run_query(_CHILDREN.format(job["id"]))
-    ]
+    children = jobs_of_steps(client, run_query, job["id"])
     assert sorted(one["inputs"]["words"] for one in children[:5]) == sorted(TEXTS)
     assert len(children) == 6
     assert run_query(_SENT.format(job["id"])) == [(1,)]
@@ -77,7 +74,7 @@ def assert_complete(client: Client, run_query: RunQuery, job: Job) -> int:
         == run_query(_CHARGED.format(job["id"]))[0][0]
     )
     assert total > 0
-    return int(str(run_query(_LOST.format(job["id"]))[0][0]))
+    return lost_attempts(run_query, job["id"])
 
 
 def approve(client: Client, *, limit: int = 50) -> None:

@@ -10,6 +10,7 @@ import posixpath
 from typing import Final
 
 from backend.core.errors import Invalid
+from backend.skills.manifest.derived import derive_skill
 from backend.skills.manifest.types import Manifest, Retries, Skill
 from backend.skills.schemas.schema_dialect import Schema
 
@@ -78,26 +79,11 @@ def agent_of(name: str, manifest: Manifest) -> Skill | None:
     base = _BARE if base_name in ("", INLINE) else manifest.find(base_name)
     if base is None:
         return None
-    kept = {field: getattr(base, field) for field in Skill.model_fields}  # without its compiled schemas
-    return Skill(**{**kept, **_OWN, "name": name, "entrypoint": entry})
+    return derive_skill(
+        base, name=name, entrypoint=entry, is_agentic=True, input_schema=_INPUTS, output_schema={}
+    )
 
 
-_OWN: Final = {
-    "title": None,
-    "description": "",
-    "is_agentic": True,
-    "input_schema": _INPUTS,
-    "output_schema": {},
-    "parent_skill": None,
-    "tools": (),
-    "examples": (),
-    "evals": (),
-    "eval_dataset": None,
-    "eval_mocks": {},
-    "eval_gate": None,
-    "routing": None,
-    "marketing": None,
-}
 _KERNEL: Final = Skill(
     name=NOTEBOOK,
     path="",

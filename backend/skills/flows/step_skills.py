@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from backend.skills.flows.types import Flow, Step
+from backend.skills.manifest.derived import derive_skill
 from backend.skills.manifest.types import Limits, Manifest, Retries, Skill
 from backend.skills.schemas.schema_dialect import Schema
 from backend.skills.schemas.value_schemas import ATTACHMENTS, FILES
@@ -21,22 +22,6 @@ PROMPT: Final = "@prompt"
 _NAME: Final = re.compile(r"(?P<flow>[^:]+):(?P<step>[A-Za-z_][A-Za-z0-9_]*)\Z", re.ASCII)
 _INPUT: Final = re.compile(r"\s*\$\{\{\s*inputs\.(?P<name>[A-Za-z_]\w*)\s*\}\}\s*\Z", re.ASCII)
 _DEFINITIONS: Final = "$defs"
-_OWN: Final[dict[str, Any]] = {
-    "description": "",
-    "flow": None,
-    "calls_paid_skills": False,
-    "parent_skill": None,
-    "retries": Retries(),  # those of the step are other jobs
-    "tools": (),
-    "examples": (),
-    "evals": (),
-    "eval_dataset": None,
-    "eval_mocks": {},
-    "eval_gate": None,
-    "routing": None,
-    "memory": None,
-    "marketing": None,
-}
 
 
 def name_of(flow: str, step: str) -> str:
@@ -71,18 +56,21 @@ def _step(flow: Flow, step_id: str) -> Step | None:
 
 def _skill_of(flow: Skill, step: Step) -> Skill:
     is_agentic = step.kind == "prompt"
-    kept = {field: getattr(flow, field) for field in Skill.model_fields}  # without its compiled schemas
-    own = {
-        "name": name_of(flow.name, step.id),
-        "title": step.title,
-        "entrypoint": PROMPT if is_agentic else step.python,
-        "is_agentic": is_agentic,
-        "input_schema": _input_schema(flow, step),
-        "output_schema": step.output_schema or {},
-        "model": step.model,
-        "limits": _limits(flow, step),
-    }
-    return Skill(**{**kept, **_OWN, **own})
+    return derive_skill(
+        flow,
+        name=name_of(flow.name, step.id),
+        title=step.title,
+        entrypoint=PROMPT if is_agentic else step.python,
+        is_agentic=is_agentic,
+        input_schema=_input_schema(flow, step),
+        output_schema=step.output_schema or {},
+        model=step.model,
+        limits=_limits(flow, step),
+        flow=None,
+        calls_paid_skills=False,
+        retries=Retries(),  # those of the step are other jobs
+        memory=None,
+    )
 
 
 def _limits(flow: Skill, step: Step) -> Limits:

@@ -1,0 +1,33 @@
+"""Derive a skill from another one, whose files and permissions it has."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from backend.skills.manifest.types import Skill
+
+_NOT_TAKEN_OVER: Final[dict[str, Any]] = {
+    "title": None,
+    "description": "",
+    "parent_skill": None,
+    "tools": (),
+    "examples": (),
+    "evals": (),
+    "eval_dataset": None,
+    "eval_mocks": {},
+    "eval_gate": None,
+    "routing": None,
+    "marketing": None,
+}
+"""What describes the other skill itself."""
+
+
+def derive_skill(base: Skill, **own: Any) -> Skill:
+    """Return a skill that is like another one, except for how that one is described.
+
+    Args:
+        base: The other skill. The new one has its packages, network, secrets, guardrails, limits and lane.
+        own: The values of the fields that differ.
+    """
+    taken_over = {field: getattr(base, field) for field in Skill.model_fields}  # without its compiled schemas
+    return Skill(**{**taken_over, **_NOT_TAKEN_OVER, **own})
