@@ -123,7 +123,7 @@ def test_flow_runs_again_from_a_step_with_other_data(
     assert_usable(signed_in, "steps of a flow")
     signed_in.get_by_role("button", name="Run from each").click()
     dialog = signed_in.get_by_role("dialog", name="Run from each")
-    dialog.get_by_label("Keep the 2 succeeded elements").uncheck()
+    dialog.get_by_label("Keep the succeeded elements of this step (2)").uncheck()
     dialog.get_by_text("Result of Count the first text").click()
     result = dialog.get_by_label("Result of first as JSON")
     expect(result).to_have_value(re.compile('"total": 2'))

@@ -21,7 +21,7 @@ export function RunFromHere({ step, steps, project, csrf, job }) {
           {hasApproval && <p className="t3">If you change inputs or results, approvals before this step are requested again.</p>}
           <div className="fork-steps" tabIndex={-1}>
             <VersionField label="Version" versions={versions} fork={fork} />
-            {canKeep && <label className="check"><input type="checkbox" checked={keeps} onChange={(event) => setKeeps(event.target.checked)} />Keep the {step.elements.succeeded.toLocaleString("en")} succeeded elements of this step</label>}
+            {canKeep && <label className="check"><input type="checkbox" checked={keeps} onChange={(event) => setKeeps(event.target.checked)} />Keep the succeeded elements of this step ({step.elements.succeeded.toLocaleString("en")})</label>}
             <InputsField fork={fork} />
             {earlier.toReversed().map((one) => <Earlier key={one.name} step={one} project={project} job={job} value={changes[`result:${one.name}`]} onChange={(value) => change(`result:${one.name}`, value)} />)}
           </div>

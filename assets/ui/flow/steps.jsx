@@ -95,7 +95,7 @@ function Result({ step }) {
   return step.has_long_result ? <p className="t2">The result is too large to show here. Open the job of the step to see it.</p> : <Json value={step.result} />;
 }
 
-const countsOf = ({ total, ...counts }) => [total == null ? "" : `${total.toLocaleString("en")} elements`, ...Object.entries(counts).filter(([, count]) => count).map(([status, count]) => `${count.toLocaleString("en")} ${WORDS[status].toLowerCase()}`)].filter(Boolean).join(", ");
+const countsOf = ({ total, ...counts }) => [total == null ? "" : `${total.toLocaleString("en")} ${total === 1 ? "element" : "elements"}`, ...Object.entries(counts).filter(([, count]) => count).map(([status, count]) => `${count.toLocaleString("en")} ${WORDS[status].toLowerCase()}`)].filter(Boolean).join(", ");
 
 /** The duration of a step, up to now while it runs. A copied step has the one of the original. */
 function took({ status, started_at: start, finished_at: end }, now) {

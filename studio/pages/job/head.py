@@ -42,7 +42,7 @@ def head() -> rx.Component:
             ("Submitted", Ago.create(moment=job.created_at)),
             ("Duration", _duration(job)),
             (
-                "Steps",
+                "Agent steps",
                 LiveSteps.create(src=JobPage.stream, is_over=job.is_over, steps=job.steps, tokens=job.tokens),
             ),
             ("Cost", _cost(job)),
