@@ -19,11 +19,17 @@ from workers.agent.toolbox import Toolbox
 from workers.llm.types import Block, Reply
 
 MAX_NUDGES: Final = 2
-MAX_CUTS: Final = 5
+MAX_CUTS: Final = 6
 """Consecutive replies that are cut off."""
+LAST_CUTS: Final = 2
+"""The last ones of them, which must submit a result: the first one may show that the model ignores this."""
 CONTINUE: Final = (
     "Your reply was cut off at its token limit. Continue exactly where it stopped. Repeat a tool call that "
     "was incomplete, in smaller parts."
+)
+SHORTEN: Final = (
+    "Your replies were cut off at their token limit {times} times in a row. Call set_output now, with a result that is "
+    "short enough for one reply."
 )
 SUBMIT: Final = (
     "You ended without submitting a result. Call set_output with the result now. If the task cannot be "
@@ -92,8 +98,11 @@ class _RepeatLimit:
 
     @property
     def forced_tool(self) -> str | None:
-        """The tool that the next reply must call: after prose instead of a result, that which submits one."""
-        return FINISH if self._nudges else None
+        """The tool that the next reply must call: after prose instead of a result, that which submits one.
+
+        After repeated cuts, too: the schema of the result then limits the reply, where the model has to follow it.
+        """
+        return FINISH if self._nudges or self._cuts >= MAX_CUTS - LAST_CUTS else None
 
     def text_with(self, reply: Reply) -> str:
         """Return the text so far, with the parts of a reply that was cut off joined."""
@@ -113,7 +122,7 @@ class _RepeatLimit:
             self._cuts += 1
             if self._cuts >= MAX_CUTS:
                 raise Truncated(self._cuts, reply.tokens.output)
-            return text_blocks(CONTINUE)
+            return text_blocks(SHORTEN.format(times=self._cuts) if self.forced_tool else CONTINUE)
         self._nudges += 1
         if self._nudges > MAX_NUDGES:
             raise NoOutput(MAX_NUDGES)

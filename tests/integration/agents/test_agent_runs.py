@@ -96,6 +96,22 @@ async def test_result_before_truncation_of_reply_is_accepted(agents: Agents) -> 
     assert (await agents.run())["result"] == DONE
 
 
+async def test_last_replies_that_may_be_cut_off_must_submit_the_result(agents: Agents) -> None:
+    cut = says("Owls and ", stop_reason="max_tokens")
+    agents.upstream.script = [cut, cut, cut, cut, cut, says(submit_result())]
+    assert (await agents.run())["result"] == DONE
+    forced = [body.get("tool_choice", {}).get("name") for body in agents.upstream.bodies]
+    assert forced == [None] * 4 + ["set_output"] * 2
+    assert "cut off at their token limit 4 times" in str(agents.upstream.bodies[4]["messages"][-1])
+
+
+async def test_run_fails_if_all_replies_are_cut_off(agents: Agents) -> None:
+    agents.upstream.script = [says("Owls and ", stop_reason="max_tokens")] * 6
+    job = await agents.run()
+    assert (job["status"], job["error_code"]) == ("failed", "truncated")
+    assert "6 times in a row" in job["error"]
+
+
 async def test_refusal_of_model_ends_run(agents: Agents) -> None:
     agents.upstream.script = [says("No.", stop_reason="refusal")]
     job = await agents.run()
