@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import tempfile
+import tomllib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -30,6 +31,15 @@ sys.dont_write_bytecode = False
 def pytest_collection() -> None:
     """Disable garbage collection during the import of thousands of tests, because imports create almost no garbage."""
     gc.disable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of `slow.toml`, which only the release check runs."""
+    named = tomllib.loads((Path(__file__).parent / "slow.toml").read_text(encoding="utf-8"))
+    beginnings = tuple(beginning for tests in named.values() for beginning in tests)
+    for item in items:
+        if item.nodeid.startswith(beginnings):
+            item.add_marker("slow")
 
 
 def pytest_collection_finish() -> None:

@@ -55,7 +55,6 @@ def test_jobs_continue_after_restore_into_empty_home(folder: Path, record: Calla
     )
 
 
-@pytest.mark.slow
 def test_jobs_continue_after_downgrade_and_upgrade(folder: Path, record: Callable[[str], None]) -> None:
     home, backup = folder / "one", folder / "older.tar.gz"
     with instance(home, PURAS_WORKER_JOBS="1", PURAS_DRAIN_S="0") as one, one.client() as client:

@@ -29,7 +29,7 @@ from tests.doubles.messages import MessagesServer
 from tests.factories.movable_clock import make_movable, move
 
 TIMES = min(3, ROUNDS)
-pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(600 * TIMES)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600 * TIMES)]
 
 HOUR_S = 3600.0
 WAITING_JOBS = 8

@@ -28,7 +28,7 @@ from tests.chaos.settings import two_workers
 from tests.chaos.test_lost_workers import kill_busy_worker
 from tests.doubles.messages import MessagesServer
 
-pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
 ROWS = 40
 CSV = "name,words\n" + "".join(f"row {n},{'word ' * n}\n" for n in range(ROWS))
 BUNDLE = {

@@ -28,7 +28,7 @@ from tests.chaos.skills import SKILLS
 from tests.doubles.messages import MessagesServer, calls, says
 from tests.factories.agents import DONE
 
-pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
 UPGRADING = Path(__file__).parents[2] / "docs" / "guides" / "upgrading.md"
 RUNNING = 4

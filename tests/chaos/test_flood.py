@@ -55,7 +55,6 @@ where started_at <= (select min(last) from lasts) group by project_id
 """The started jobs of each project until the first project had no queued job left."""
 
 
-@pytest.mark.slow
 def test_flooding_project_gets_only_its_share(
     running: Running, client: Client, run_query: RunQuery, record: Callable[[str], None]
 ) -> None:
@@ -81,7 +80,6 @@ def test_flooding_project_gets_only_its_share(
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 4])
 def test_flood_does_not_delay_jobs_of_a_quiet_project(record: Callable[[str], None], processes: int) -> None:
     """Compare the waiting times of a quiet project with and without a flood.

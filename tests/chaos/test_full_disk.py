@@ -33,7 +33,6 @@ from tests.doubles.messages import MessagesServer
 TIMES = min(3, ROUNDS)
 pytestmark = [
     pytest.mark.chaos,
-    pytest.mark.slow,
     pytest.mark.timeout(600 * TIMES),
     pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk"),
 ]

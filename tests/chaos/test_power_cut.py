@@ -28,7 +28,7 @@ JOBS = 200
 AGENTS = 20
 """The number of jobs that are agents; the others are functions."""
 CUTS = min(4, ROUNDS)
-pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(400 * (CUTS + 1))]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400 * (CUTS + 1))]
 ENDED = "select count(*) from jobs where finished_at is not null"
 RUN = "select count(*) from jobs where status = 'running'"
 

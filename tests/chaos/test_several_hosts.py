@@ -45,7 +45,6 @@ MAX_ATTEMPTS_PER_JOB: Final = 1.05
 SETTLE_S: Final = 120.0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_jobs_survive_host_faults(seed: int, record: Record) -> None:
     with several_hosts(workers=3) as instance:

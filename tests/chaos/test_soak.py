@@ -26,7 +26,7 @@ from tests.chaos.soak.memory import PARTS, SANDBOXES, Memory, Processes
 from tests.doubles.messages import MessagesServer
 
 SECONDS: Final = 180 * ROUNDS
-pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(SECONDS + 600)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(SECONDS + 600)]
 
 USERS: Final = 50
 CLICK_EVERY_S: Final = 5.0

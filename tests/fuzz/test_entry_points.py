@@ -18,7 +18,7 @@ MAX_BYTES = 60_000
 MAX_STRETCHED = 90
 STRETCH = 3_000
 """With this many repetitions, a regular expression that backtracks exceeds the CPU limit."""
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 * ROUNDS)]
+pytestmark = pytest.mark.timeout(300 * ROUNDS)
 fragments = st.sampled_from(
     [
         b"\x00",

@@ -16,7 +16,6 @@ SECONDS = 6 * ROUNDS
 HERE = Path(__file__).parents[2]
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(120 + 3 * SECONDS)
 @pytest.mark.skipif(
     importlib.util.find_spec("atheris") is None,

@@ -6,13 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 COMMITTED = Path(__file__).parent / "nightly" / "transcript.log"
 
 
-@pytest.mark.slow  # it waits for the minute of a schedule
 def test_nightly_journey() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.journeys.nightly"],

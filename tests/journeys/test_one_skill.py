@@ -15,7 +15,6 @@ ROOT = Path(__file__).parents[2]
 COMMITTED = Path(__file__).parent / "one_skill" / "transcript.log"
 
 
-@pytest.mark.slow  # the tutorials and tests/e2e/test_first_hour.py take the same steps
 @pytest.mark.e2e
 @pytest.mark.timeout(400)
 @pytest.mark.skipif(headless_shell() is None, reason="needs Chromium: install the package `chromium`")

@@ -324,7 +324,7 @@ def test_ledger_is_correct_after_any_history(database_url: str, history: list[tu
 
 
 @settings(
-    max_examples=30 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(history=spending_operations, wanted=limits)
 def test_no_budget_and_no_daily_cap_is_exceeded_in_any_history(

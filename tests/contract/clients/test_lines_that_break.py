@@ -35,7 +35,6 @@ def test_a_submit_with_broken_connections_creates_one_job(place: Place, client: 
     assert _made(client, source) == Counter(submitted.items())
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_submit_that_is_cut_at_each_byte_creates_one_job(place: Place, client: Client) -> None:
     with cut_line(place.up.port) as line:

@@ -29,14 +29,6 @@ FOLLOWING_PAGES = dict.fromkeys(
     "README",
 )
 """Pages that a reader continues with after another page."""
-SLOW = (
-    *("guides/self-host", "guides/backup", "guides/observability"),  # their blocks start whole instances
-    *("guides/data-retention", "guides/evals", "guides/openai-sdk", "guides/notebooks", "guides/marketplace"),
-    *("guides/memory", "guides/media", "guides/working-copy", "guides/schedules", "guides/webhooks"),
-    *("guides/deploy-from-ci", "reference/typescript-client"),
-    *(f"skills_kit/templates/{name}/README" for name in ("desk", "figures")),
-)
-"""Pages that only `make release-check` runs: other tests cover what their blocks use."""
 GUIDES = {**GUIDES_OF_USERS, **GUIDES_OF_CALLERS, **GUIDES_OF_OPERATORS}
 
 
@@ -51,10 +43,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(
-    "page",
-    [pytest.param(page, marks=pytest.mark.slow if page in SLOW else ()) for page in GUIDES],
-)
+@pytest.mark.parametrize("page", list(GUIDES))
 def test_every_block_of_a_page_works(instance: Instance, page: str, tmp_path: Path) -> None:
     assert not instance.up.has_ended(), instance.up.log
     reader = reader_of(instance, page, tmp_path)

@@ -23,7 +23,7 @@ from tests.contract.installed.release import (
     write_other_puras,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 SETPRIV = ("setpriv", f"--reuid={ORDINARY_UID}", f"--regid={ORDINARY_UID}", "--clear-groups")

@@ -86,7 +86,6 @@ def test_a_client_of_the_previous_protocol_runs_a_skill(
     assert reported["spans"] > 0
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(400)  # npx downloads 100 MB on first use
 def test_the_inspector_lists_and_calls_tools(project: Project) -> None:
     node = shutil.which("npx")

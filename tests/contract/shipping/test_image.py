@@ -43,7 +43,6 @@ def built(tmp_path: Path) -> Iterator[image.Stage]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_image_builds_and_runs_the_first_job_as_an_unprivileged_user(built: image.Stage) -> None:
     assert built.user == "10001:10001"

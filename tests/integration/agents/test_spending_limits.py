@@ -38,14 +38,8 @@ REPLY_TOKENS = 800
 SCOPES = ("project", "skillpack", "skill", "key")
 WINDOWS = ("day", "month", "rolling30", "total")
 KINDS = (
-    *("key_cap", "job_cap", "wallet", *(f"{scope}/day" for scope in SCOPES)),
-    # Longer windows differ only in one expression of the same statement.
-    *(
-        pytest.param(f"{scope}/{window}", marks=pytest.mark.slow)
-        for scope in SCOPES
-        for window in WINDOWS
-        if window != "day"
-    ),
+    *("key_cap", "job_cap", "wallet"),
+    *(f"{scope}/{window}" for scope in SCOPES for window in WINDOWS),
 )
 HELPER = {name: content for name, content in two_skills().items() if name.startswith("skills/answer/")}
 

@@ -37,7 +37,6 @@ def target() -> Iterator[Up]:
         yield up
 
 
-@pytest.mark.slow  # tests/chaos/test_backup_restore.py restores an instance
 @pytest.mark.timeout(400)  # two instances start, run jobs and end
 def test_restored_instance_equals_the_backed_up_one(source: Source, target: Up) -> None:
     copy_keys(source, target)

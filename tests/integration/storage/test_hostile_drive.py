@@ -16,6 +16,7 @@ import pytest
 
 from backend.storage.file_errors import DriveFileMissing, PathTaken
 from backend.storage.paths import ROOT, parse_drive_path
+from tests.chaos.rounds import ROUNDS
 from tests.integration.storage.conftest import LiveDrive
 
 AT_FDCWD = -100
@@ -163,7 +164,7 @@ async def test_race_of_renames_never_leads_out_of_the_drive(live_drive: LiveDriv
 
     read: set[bytes] = set()
     with Swapper(exchange):
-        for attempt in range(1500):
+        for attempt in range(150 * ROUNDS):
             with suppress(DriveFileMissing):
                 read.add(await live_drive.read("name/secret"))
             with suppress(PathTaken):
