@@ -159,7 +159,8 @@ def in_page(origin: str, skill: SkillView) -> str:
 <script src="{origin}/embed.js" async
   data-skill="{skill.full_name}"
   data-key="puras_pub_xxxxxxxx.…"
-  data-mode="form"></script>"""
+  data-mode="form"></script>
+<!-- Or share a link with this key: {origin}/share#skill={skill.full_name}&key=puras_pub_xxxxxxxx.… -->"""
 
 
 def _typescript(url: str, skill: SkillView, inputs: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from backend.skills.archives.pack import pack_files
+from studio import share_page
 from tests.e2e.conftest import Settled
 from tests.e2e.test_accessibility import ONLY_COLORS, serious_violations
 
@@ -127,6 +129,29 @@ def test_page_of_another_origin_runs_a_skill_by_keyboard(browser: Browser, settl
         expect(page.get_by_role("status")).to_have_text("Done.")
         assert_accessible(page)
         assert results == [{"counted": 1, "note": "<b>not markup</b>"}]
+
+
+def test_shared_link_runs_the_skill_until_its_key_is_revoked(browser: Browser, settled: Settled) -> None:
+    url = settled.running.url
+    made = settled.api.post(
+        "/v1/api-keys", json={"kind": "publishable", "name": "link", "skill_allowlist": ["count"]}
+    ).json()
+    with contextlib.closing(browser.new_context(reduced_motion="reduce")) as context:
+        page = context.new_page()
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(f"{url}/share")
+        expect(page.get_by_text("This link is not complete.")).to_be_visible()
+        page.goto(share_page.link(url, "count", made["key"]))
+        page.get_by_label("seconds").fill("1")
+        page.get_by_role("button", name="Run").click()
+        expect(page.get_by_role("region", name="Result")).to_contain_text("<b>not markup</b>")
+        assert_accessible(page)
+        assert not [one for one in requests if made["key"] in one.partition("#")[0]]
+
+        assert settled.api.delete(f"/v1/api-keys/{made['id']}").status_code in (200, 204)
+        page.reload()
+        expect(page.get_by_role("alert")).to_be_visible()
 
 
 def test_page_says_why_it_shows_no_form(browser: Browser, settled: Settled) -> None:

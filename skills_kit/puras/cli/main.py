@@ -23,6 +23,7 @@ from puras.cli import (
     prices,
     printing,
     secrets,
+    sharing,
     starting,
 )
 from puras.cli.exits import NoKey, UsageProblem
@@ -78,6 +79,7 @@ def parser() -> ArgumentParser:
         drive,
         secrets,
         prices,
+        sharing,
         evals,
     ):
         part.add(commands)

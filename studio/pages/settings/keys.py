@@ -17,9 +17,9 @@ from backend.identity.auth import key_authentication
 from backend.identity.auth.errors import KeyWouldBeUnrestricted
 from backend.identity.auth.principal import Role
 from backend.identity.tables import ApiKey
-from studio import session
+from studio import session, share_page
 from studio.components.elements import button, framed_table, section, tag
-from studio.components.live import Ago, Confirm
+from studio.components.live import Ago, Confirm, Copy
 from studio.formatting import usd
 from studio.forms import end_of_day, micros, number, parsed, said, text
 from studio.pages.settings.for_roles import for_admins
@@ -55,6 +55,8 @@ class Keys(rx.State):
     rows: list[KeyRow] = []
     fresh: str = ""
     """The plaintext of the key that was created last, until the user dismisses it."""
+    share_link: str = ""
+    """The link of a page that runs the only skill of this key; empty for other keys."""
     problem: str = ""
     is_making: bool = False
     changed: KeyRow = NO_KEY
@@ -130,6 +132,7 @@ class Keys(rx.State):
             self.problem = said(refused)
             return
         self.fresh, self.is_making = created.plaintext, False
+        self.share_link = _share_link(body, created.plaintext)
         await self._read()
 
     @rx.event
@@ -166,6 +169,13 @@ def _body(typed: dict[str, Any]) -> ApiKeyCreate:
         "replaces": text(typed, "replaces") or None,
     }
     return parsed(ApiKeyCreate, values)
+
+
+def _share_link(body: ApiKeyCreate, plaintext: str) -> str:
+    """Return the link of a page that runs the skill of the key; empty unless it is a publishable key for one skill."""
+    if body.kind != "publishable" or len(body.skill_allowlist) != 1 or "*" in body.skill_allowlist[0]:
+        return ""
+    return share_page.link(session.context().settings.url, body.skill_allowlist[0], plaintext)
 
 
 def _scopes(typed: dict[str, Any]) -> list[str]:
@@ -260,6 +270,17 @@ def _fresh() -> rx.Component:
         name="key",
         lost="If you lose the key, revoke it and create a new one.",
         on_done=Keys.dismiss_key,
+        more=rx.cond(Keys.share_link != "", _link()),
+    )
+
+
+def _link() -> rx.Component:
+    return rx.el.p(
+        "Page that runs the skill for everyone who has the link: ",
+        rx.el.a("Open page", href=Keys.share_link, target="_blank", rel="noreferrer"),
+        Copy.create(text=Keys.share_link, label="Copy link"),
+        class_name="row wrap",
+        style={"margin_top": "6px"},
     )
 
 

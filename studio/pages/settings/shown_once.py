@@ -10,7 +10,9 @@ from studio.components.elements import note
 from studio.components.live import Confirm, Copy
 
 
-def shown_once(notice: str, value: rx.Var[str], *, name: str, lost: str, on_done: Any) -> rx.Component:
+def shown_once(
+    notice: str, value: rx.Var[str], *, name: str, lost: str, on_done: Any, more: rx.Component | None = None
+) -> rx.Component:
     """Render a text that is shown once.
 
     Args:
@@ -19,6 +21,7 @@ def shown_once(notice: str, value: rx.Var[str], *, name: str, lost: str, on_done
         name: The noun for the text, such as `key`.
         lost: A text about the recovery of a lost text.
         on_done: The event after the user has confirmed that the text is saved.
+        more: What follows below the text.
     """
     return note(
         rx.el.p(notice, class_name="strong"),
@@ -37,5 +40,6 @@ def shown_once(notice: str, value: rx.Var[str], *, name: str, lost: str, on_done
             class_name="row wrap",
             style={"margin_top": "6px"},
         ),
+        *([more] if more is not None else []),
         state="ok",
     )

@@ -103,6 +103,14 @@ def test_jobs_are_listed_shown_cancelled_replayed_and_rated(puras: Puras) -> Non
     puras("feedback", done, "--up", "-c", "as it should be")
 
 
+def test_share_prints_a_link_with_a_key_for_one_skill_and_a_daily_cap(puras: Puras) -> None:
+    shared = puras("share", "tally", "--daily-cap", "0.5", "--json").json
+    assert (shared["skill"], shared["daily_cap_micros"]) == ("tally", 500_000)
+    assert "/share#skill=tally&key=puras_pub_" in shared["url"]
+    assert "There is no skill" in puras("share", "nothing", code=4).err
+    assert "not an amount of dollars" in puras("share", "tally", "--daily-cap", "much", code=2).err
+
+
 def test_logs_are_the_events_in_order_and_lines_of_json_when_followed(puras: Puras) -> None:
     job_id = puras("run", "tally", "-i", "upto=60", "--json").json["id"]
     said = puras("logs", job_id).out

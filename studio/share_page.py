@@ -1,0 +1,76 @@
+"""Serve `/share`, a page that shows one skill to everyone who has its link.
+
+The link names the skill and a publishable key behind `#`, which browsers do not send: no server log contains the key.
+Revoking the key ends the link.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Final
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from studio.files import ALWAYS
+
+URL_PATH: Final = "/share"
+_STYLE: Final = """
+:root { color-scheme: light dark; }
+body { margin: 0; font: 16px/1.5 system-ui, sans-serif; background: light-dark(#f6f7f9, #16181c); }
+main { max-width: 40rem; margin: 8vh auto; padding: 0 1rem; }
+"""
+# The script element is created by a script, because its attributes come from the link.
+_SCRIPT: Final = """
+const link = new URLSearchParams(location.hash.slice(1));
+const script = document.createElement("script");
+script.dataset.skill = link.get("skill") ?? "";
+script.dataset.key = link.get("key") ?? "";
+script.src = "/embed.js";
+addEventListener("hashchange", () => location.reload());
+addEventListener("DOMContentLoaded", () => {
+  document.title = script.dataset.skill || "Skill";
+  const main = document.querySelector("main");
+  if (script.dataset.skill && script.dataset.key) main.append(script);
+  else main.textContent = "This link is not complete. Ask the sender for the whole link.";
+});
+"""
+_PAGE: Final = f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>Skill</title>
+<style>{_STYLE}</style>
+<script>{_SCRIPT}</script>
+</head>
+<body><main><noscript>This page needs JavaScript.</noscript></main></body>
+</html>
+"""
+
+
+def link(origin: str, skill: str, key: str) -> str:
+    """Return the link of a page that runs the skill with a publishable key."""
+    return f"{origin}{URL_PATH}#{urlencode({'skill': skill, 'key': key}, safe='/')}"
+
+
+async def respond(_: Request) -> Response:
+    """Return the page, which is the same for all links."""
+    return Response(_PAGE, headers=_HEADERS)
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+_HEADERS: Final = {
+    **ALWAYS,
+    "Content-Type": "text/html; charset=utf-8",
+    "Cache-Control": "public, max-age=300",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": f"default-src 'none'; script-src {_hash(_SCRIPT)} 'self'; style-src {_hash(_STYLE)}; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+}
