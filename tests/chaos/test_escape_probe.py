@@ -31,13 +31,13 @@ UNTOUCHED = {
     "umask": 0o077,
 }
 WITHIN_S = {
-    "bomb_forks": 3,
-    "bomb_memory": 5,
-    "bomb_sockets": 5,
-    "bomb_tables": 5,
-    "bomb_disk": 3,
+    "bomb_forks": 10,
+    "bomb_memory": 10,
+    "bomb_sockets": 10,
+    "bomb_tables": 10,
+    "bomb_disk": 10,
     "bomb_depth": 10,
-    "kill_everyone": 3,
+    "kill_everyone": 10,
 }
 
 
