@@ -6,6 +6,8 @@ and without the JavaScript toolchain. `backend/core/release_files.py` locates th
 
 from __future__ import annotations
 
+import gzip
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,10 @@ BUILT = (
     ".web/embed.js",
 )
 """The results of `make pages` that a running instance reads."""
+COMPRESSED = (".html", ".js", ".json")
+"""Files of the documentation that a wheel contains as `NAME.gz`, in a sixth of the space: 2 MB in place of 12."""
+UNCOMPRESSED = ("script-hashes.json", "404.html")
+"""Files of these types that the server reads, or sends without a look at what the browser accepts."""
 
 
 class ReleaseFiles(BuildHookInterface):  # type: ignore[type-arg]
@@ -41,14 +47,39 @@ class ReleaseFiles(BuildHookInterface):  # type: ignore[type-arg]
             raise FileNotFoundError(
                 f"{', '.join(missing)}: not built. Run `make wheels`, which builds the pages first."
             )
-        is_sdist = self.target_name == "sdist"
-        build_data["force_include"].update(
-            _built(root) if is_sdist else {**_moved(_built(root)), **_sources(root)}
-        )
+        if self.target_name == "sdist":
+            build_data["force_include"].update(_built(root))
+            return
+        self._compressed = tempfile.TemporaryDirectory()
+        built = _built(root)
+        del built[str(root / ".web/docs")]
+        built |= _documentation(root, Path(self._compressed.name))
+        build_data["force_include"].update({**_moved(built), **_sources(root)})
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Delete the compressed files, which are in the wheel now."""
+        if hasattr(self, "_compressed"):
+            self._compressed.cleanup()
 
 
 def _built(root: Path) -> dict[str, str]:
     return {str(root / name): name for name in BUILT}
+
+
+def _documentation(root: Path, folder: Path) -> dict[str, str]:
+    """Return the files of the documentation, with large texts compressed; `studio/documentation.py` serves them."""
+    included = {}
+    for number, file in enumerate(sorted((root / ".web/docs").rglob("*"))):
+        name = file.relative_to(root).as_posix()
+        if not file.is_file():
+            continue
+        if file.suffix not in COMPRESSED or file.name in UNCOMPRESSED:
+            included[str(file)] = name
+            continue
+        compressed = folder / f"{number}.gz"
+        compressed.write_bytes(gzip.compress(file.read_bytes(), mtime=0))
+        included[str(compressed)] = f"{name}.gz"
+    return included
 
 
 def _moved(built: dict[str, str]) -> dict[str, str]:

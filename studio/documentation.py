@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import mimetypes
 import os
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -25,6 +28,7 @@ _POLICY: Final = (
     "img-src {site} data:; font-src {site}; connect-src {site}; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'none'; object-src 'none'"
 )
+_COMPRESSED: Final = ".gz"
 # No source is 'self', because files of drives have the same origin.
 _NOT_BUILT: Final = "The documentation is not built. Run `make pages`, then reload this page.\n"
 _NOT_PUBLIC: Final = frozenset({SCRIPT_HASHES.name, "sources.sha256"})
@@ -36,7 +40,10 @@ async def to_documentation(_: Request) -> Response:
 
 
 class Documentation(StaticFiles):
-    """The files of the site; names of pages before 0.2.0 redirect to the current ones."""
+    """The files of the site; names of pages before 0.2.0 redirect to the current ones.
+
+    A wheel contains large texts only as `NAME.gz` (`hatch_build.py`).
+    """
 
     def __init__(self, site: Path, *, public_url: str = "") -> None:
         super().__init__(directory=site, html=True, check_dir=False)
@@ -50,13 +57,18 @@ class Documentation(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Return a file, a redirect to it, or the 404 page."""
-        if not (self._site / "index.html").is_file():
+        if not self.lookup_path("index.html")[0]:
             return PlainTextResponse(_NOT_BUILT, 503)
         if path in _NOT_PUBLIC:
             raise HTTPException(404)
         if current := FORMER_NAMES.get(path.strip("/")):
             return RedirectResponse(f"{URL_PATH}/{current}/", 301)
         return await super().get_response(path, scope)
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """Return the path of a file, or of the compressed one in its place."""
+        found = super().lookup_path(path)
+        return found if found[0] else super().lookup_path(f"{path}{_COMPRESSED}")
 
     def file_response(
         self,
@@ -68,6 +80,9 @@ class Documentation(StaticFiles):
         """Return a file with the headers of the studio and, for a page, a policy that names its inline scripts."""
         response = super().file_response(full_path, stat_result, scope, status_code)
         name = Path(full_path).relative_to(self._site).as_posix()
+        if name.endswith(_COMPRESSED):
+            name = name.removesuffix(_COMPRESSED)
+            response = _encoded(response, Path(full_path), Headers(scope=scope))
         response.headers.update(ALWAYS)
         response.headers["Cache-Control"] = REVALIDATE
         host = Headers(scope=scope).get("host", "")
@@ -81,3 +96,19 @@ class Documentation(StaticFiles):
         if self._hashes is None:
             self._hashes = json.loads(SCRIPT_HASHES.read_text(encoding="utf-8"))
         return self._hashes.get(name, [])
+
+
+def _encoded(response: Response, file: Path, request: Headers) -> Response:
+    """Return the response for a compressed file: as it is to browsers, its text to programs that accept no encoding."""
+    response.headers["Vary"] = "Accept-Encoding"
+    if response.status_code == HTTPStatus.NOT_MODIFIED:
+        return response
+    kind = mimetypes.guess_type(file.stem)[0] or "application/octet-stream"
+    response.headers["Content-Type"] = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+    if "gzip" in request.get("accept-encoding", ""):
+        response.headers["Content-Encoding"] = "gzip"
+        return response
+    content = gzip.decompress(file.read_bytes())
+    return Response(
+        content, response.status_code, {"Vary": "Accept-Encoding"}, response.headers["Content-Type"]
+    )
