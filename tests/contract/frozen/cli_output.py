@@ -55,6 +55,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "prices ls": (),
     "prices set": ("claude/haiku-5-5", "--input", "1", "--output", "5"),
     "prices rm": ("claude/haiku-5-5", "--yes"),
+    "share": ("tally", "--daily-cap", "2"),
     "eval": ("tally",),
     "eval-report": (ID,),
     "eval-diff": ("tally", "--base", "1", "--head", "2"),
