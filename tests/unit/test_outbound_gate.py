@@ -24,7 +24,7 @@ CALLERS: Final = {
     "backend/integrations/webhooks/sending.py": "PublicDestinations",
     "workers/llm/transport.py": "PublicDestinations",
     "backend/integrations/web/fetching.py": "EgressDestinations",
-    "workers/agent/mcp_servers/connection.py": "EgressDestinations",
+    "backend/integrations/mcp_servers/connection.py": "EgressDestinations",
     "backend/data/memory/embedding.py": "OPERATOR",
     "backend/integrations/media/fal/queue.py": "OPERATOR",
 }

@@ -21,6 +21,7 @@ from backend.core.net.destinations import EgressDestinations
 from backend.core.net.egress.rules import Rule
 from backend.core.net.egress.run_egress import RunEgress
 from backend.core.net.transport import GuardedTransport, Limits
+from backend.integrations.mcp_servers.credentials import CredentialedTransport
 from tests.doubles.messages import calls, says
 from tests.doubles.web import HOST, Certified, Web, certified
 from tests.factories.agents import DONE
@@ -28,7 +29,6 @@ from tests.integration.agents.conftest import BUNDLE, Agents
 from tests.integration.outside.conftest import Notes
 from tests.integration.outside.test_mcp_servers import NO_REBINDING_PROTECTION
 from workers.agent.environment import RunEnvironment
-from workers.agent.mcp_servers.credentials import CredentialedTransport
 from workers.sandbox.egress.network_use import NetworkUse
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -17,13 +17,13 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import ToolAnnotations
 
+from backend.integrations.mcp_servers.connection import MAX_BYTES, Connection, ServerUnavailable
+from backend.integrations.mcp_servers.offered import is_usable
 from backend.skills.manifest.effects import Effect
 from backend.skills.manifest.types import Tool as Section
 from tests.doubles.web import HOST, INSIDE, Web, bomb, head
 from tests.integration.outside.conftest import PlainWorkspace
 from workers.agent.mcp_servers.connecting import server_tools
-from workers.agent.mcp_servers.connection import MAX_BYTES, Connection, ServerUnavailable
-from workers.agent.mcp_servers.tools import is_usable
 from workers.agent.types import Tool
 from workers.agent.web.access import RunEgress
 from workers.sandbox.egress.network_use import NetworkUse

@@ -11,16 +11,15 @@ from urllib.parse import urlsplit
 from mcp_types import Tool as Offered
 
 from backend.core.net.egress.connector import Connector
-from backend.core.net.egress.rules import Rule
-from backend.core.net.host_patterns import USUAL_PORTS
 from backend.data.secrets.scrub import Scrubber
 from backend.execution.events.types import LogEvent
+from backend.integrations.mcp_servers.connection import Connection, ServerUnavailable
+from backend.integrations.mcp_servers.credentials import filled
+from backend.integrations.mcp_servers.offered import rule_for, without_secrets
 from backend.skills.manifest.confirmed import covers_server_tool
 from backend.skills.manifest.effects import NONE, Effects
 from backend.skills.manifest.types import Skill
 from backend.skills.manifest.types import Tool as Section
-from workers.agent.mcp_servers.connection import Connection, ServerUnavailable
-from workers.agent.mcp_servers.credentials import filled
 from workers.agent.mcp_servers.naming import Names
 from workers.agent.mcp_servers.tools import SectionNames, known_tools, unavailable_tools
 from workers.agent.types import Tool
@@ -53,7 +52,7 @@ async def server_tools(
             section,
             Connection(
                 section.mcp,
-                RunEgress(_rule(section.mcp), network_use, connector),
+                RunEgress(rule_for(section.mcp), network_use, connector),
                 credentials=filled(section.headers, secrets),
             ),
         )
@@ -73,7 +72,7 @@ async def server_tools(
                 )
                 text = f"{offered}; the run continues, and the server may be available again later."
             else:
-                shown = _without_secrets(offered, hidden)
+                shown = without_secrets(offered, hidden)
                 tools = known_tools(
                     connection, section, section_names, shown, vision=vision, is_confirmed=rules.of
                 )
@@ -110,29 +109,11 @@ def _host(address: str | None) -> str:
     return (urlsplit(address or "").hostname or "").removesuffix(".")
 
 
-def _without_secrets(offered: list[Offered], hidden: Scrubber) -> list[Offered]:
-    """Return the tools with secrets redacted, which the server could repeat in descriptions."""
-    return [
-        Offered.model_validate(hidden.scrub(one.model_dump(mode="json", by_alias=True))) for one in offered
-    ]
-
-
 async def _listed(connection: Connection) -> list[Offered] | ServerUnavailable:
     try:
         return await connection.listed()
     except ServerUnavailable as error:
         return error
-
-
-def _rule(address: str) -> Rule:
-    """Return the rule that allows only the host of the server, regardless of the skill's `network`."""
-    parts = urlsplit(address)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    try:
-        return Rule.of([f"{host}" if port in USUAL_PORTS else f"{host}:{port}"])
-    except ValueError:  # an address of a private network, or a name without a dot
-        return Rule(())
 
 
 def _list_tools(section: Section, tools: Sequence[Tool]) -> str:

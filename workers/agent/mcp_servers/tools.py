@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple
 from mcp_types import Tool as Offered
 
 from backend.execution.approvals.servers import effect_of
+from backend.integrations.mcp_servers.connection import CallFailed, Connection, ServerUnavailable
+from backend.integrations.mcp_servers.offered import is_usable
 from backend.skills.manifest.types import Tool as Section
-from backend.skills.schemas.rules import schema_flaws
 from backend.skills.schemas.schema_dialect import to_json_schema
-from workers.agent.mcp_servers.connection import CallFailed, Connection, ServerUnavailable
 from workers.agent.mcp_servers.naming import Names
 from workers.agent.mcp_servers.tool_results import content_of
 from workers.agent.tools.arguments import Arguments, parsed_text
@@ -22,7 +22,6 @@ from workers.llm.types import ToolSpec
 
 MAX_TOOLS: Final = 64
 """Maximum tools of one server."""
-MAX_SCHEMA_BYTES: Final = 32_768
 MAX_DESCRIPTION: Final = 1_500
 _ANY: Final[dict[str, Any]] = {"type": "object", "properties": {}, "additionalProperties": True}
 _SCHEMA: Final[dict[str, Any]] = {
@@ -292,16 +291,6 @@ def unavailable_tools(
         )
         for tool in allowed
     ]
-
-
-def is_usable(schema: Any) -> bool:
-    """Return whether an untrusted schema is usable: that of an object, small and valid."""
-    if not isinstance(schema, dict) or schema.get("type") != "object":
-        return False
-    try:
-        return len(json.dumps(schema)) <= MAX_SCHEMA_BYTES and not schema_flaws(schema).errors
-    except (RecursionError, TypeError, ValueError):
-        return False
 
 
 def _described(tool: Offered) -> str:

@@ -18,7 +18,7 @@ from mcp_types.jsonrpc import REQUEST_TIMEOUT
 from backend.core.net.destinations import EgressDestinations, NotReached
 from backend.core.net.egress.run_egress import RunEgress
 from backend.core.net.transport import GuardedTransport, Limits
-from workers.agent.mcp_servers.credentials import NONE, CredentialedTransport, Credentials
+from backend.integrations.mcp_servers.credentials import NONE, CredentialedTransport, Credentials
 
 OPEN_S: Final = 10.0
 CALL_S: Final = 120.0
