@@ -104,6 +104,20 @@ async def all_files(session: AsyncSession, principal: Principal, pack_id: UUID) 
     return {row.path: Content(row.content, row.is_executable) for row in rows}
 
 
+async def python_files(
+    session: AsyncSession, principal: Principal, pack_id: UUID, prefix: str
+) -> dict[str, bytes]:
+    """Return the contents of the Python files whose paths start with the prefix, ordered by path."""
+    query = visible(DraftFile, principal).where(
+        col(DraftFile.skillpack_id) == pack_id,
+        col(DraftFile.deleted_at).is_(None),
+        col(DraftFile.path).startswith(prefix, autoescape=True),
+        col(DraftFile.path).endswith(".py"),
+    )
+    rows = (await session.scalars(query.order_by(col(DraftFile.path)))).all()
+    return {row.path: row.content for row in rows}
+
+
 def unpack(bundle: bytes) -> dict[str, Content]:
     """Return the files of a ZIP archive.
 

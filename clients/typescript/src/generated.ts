@@ -823,6 +823,22 @@ export interface DraftFileRead {
   updated_by: string;
 }
 
+/** A function of a Python file of the draft. */
+export interface DraftFunctionRead {
+  /** First paragraph of its docstring. */
+  description: string;
+  /** Schema of its parameters, from their annotations; text where there is none. */
+  input_schema: Record<string, unknown>;
+  line: number;
+  name: string;
+  /** Schema of its result. */
+  output_schema: Record<string, unknown>;
+  /** Path of the file. */
+  path: string;
+  /** The function with its parameters and annotations. */
+  signature: string;
+}
+
 /** A problem, or something that is valid but probably unintended. */
 export interface DraftProblemRead {
   column?: number | null;
@@ -1943,6 +1959,24 @@ export interface Manifest {
   skills: Skill[];
   /** Label of the skillpack, from `puras.yaml`. */
   title?: string | null;
+}
+
+/** Body of a request for the tools of an MCP server. */
+export interface McpServerConnect {
+  /** Headers to send. `${secret:NAME}` in a value is replaced by a secret of the skillpack or the project. */
+  headers?: Record<string, string>;
+  /** URL of the server. */
+  url: string;
+}
+
+/** A tool that an MCP server offers. */
+export interface McpToolRead {
+  description: string;
+  /** Whether agents can call it; not if its schema is invalid or larger than 32 KiB. */
+  is_usable: boolean;
+  name: string;
+  /** Whether the server declares that the tool has no effects. */
+  read_only: boolean;
 }
 
 /** The caller that the request was authenticated as, and its permissions. */
@@ -5438,6 +5472,23 @@ export class Api {
   }
 
   /**
+   * List the functions of the draft
+   *
+   * List the functions of the Python files with their signatures. None of the code is executed.
+   *
+   * A restricted key needs `deployments:read`.
+   */
+  listFunctions(given: {
+      /** Only files in this folder: `skills/summarize`. */
+      folder?: string;
+      skillpack?: string | null;
+    } = {}, options: CallOptions = {}): Promise<DraftFunctionRead[]> {
+    return this.transport.json("GET", "/v1/drafts/functions", {
+      query: { folder: given.folder, skillpack: given.skillpack },
+    }, options);
+  }
+
+  /**
    * Import into draft
    *
    * Add the files of a ZIP archive; files with the same path are replaced.
@@ -5449,6 +5500,26 @@ export class Api {
       body: FormData;
     }, options: CallOptions = {}): Promise<DraftRead> {
     return this.transport.json("POST", "/v1/drafts/import", {
+      query: { skillpack: given.skillpack },
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * List the tools of an MCP server
+   *
+   * Connect to an MCP server with the secrets of the skillpack, and list its tools. Nothing is stored.
+   *
+   * The same rules apply as in runs of agents: the server must be at a public address, and secrets are sent only over
+   * HTTPS and only to the server itself.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read` and `jobs:submit`.
+   */
+  listMcpTools(given: {
+      skillpack?: string | null;
+      body: McpServerConnect;
+    }, options: CallOptions = {}): Promise<McpToolRead[]> {
+    return this.transport.json("POST", "/v1/drafts/mcp-tools", {
       query: { skillpack: given.skillpack },
       body: given.body,
     }, options);
@@ -8035,6 +8106,23 @@ export class Api {
   }
 
   /**
+   * List the functions of a draft
+   *
+   * List the functions of the Python files with their signatures. None of the code is executed.
+   *
+   * A restricted key needs `deployments:read`.
+   */
+  listFunctionsOfSkillpack(given: {
+      skillpack: string;
+      /** Only files in this folder: `skills/summarize`. */
+      folder?: string;
+    }, options: CallOptions = {}): Promise<DraftFunctionRead[]> {
+    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/functions`, {
+      query: { folder: given.folder },
+    }, options);
+  }
+
+  /**
    * Import into draft
    *
    * Add the files of a ZIP archive; files with the same path are replaced.
@@ -8046,6 +8134,25 @@ export class Api {
       body: FormData;
     }, options: CallOptions = {}): Promise<DraftRead> {
     return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/import`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * List the tools of an MCP server
+   *
+   * Connect to an MCP server with the secrets of the skillpack, and list its tools. Nothing is stored.
+   *
+   * The same rules apply as in runs of agents: the server must be at a public address, and secrets are sent only over
+   * HTTPS and only to the server itself.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read` and `jobs:submit`.
+   */
+  listMcpToolsOfSkillpack(given: {
+      skillpack: string;
+      body: McpServerConnect;
+    }, options: CallOptions = {}): Promise<McpToolRead[]> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/mcp-tools`, {
       body: given.body,
     }, options);
   }

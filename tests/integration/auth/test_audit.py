@@ -75,6 +75,8 @@ NOT_AUDITED = {
         ),
         "the file of the draft records who wrote, deleted or moved it last; publishing is audited",
     ),
+    "POST /v1/drafts/mcp-tools": "audited as `mcp_server.listed`; tests/integration/web has a server to connect to",
+    "POST /v1/skillpacks/{skillpack}/drafts/mcp-tools": "the same",
     "POST /v1/notebooks/kernels": "a kernel is a job, whose own row contains who submitted it",
     "POST /v1/notebooks/kernels/{kernel_id}/cells": "the rows of the kernel and of its cells contain it",
     "POST /v1/notebooks/kernels/{kernel_id}/interrupt": "the same",
