@@ -148,6 +148,113 @@ def test_field_is_added_in_design_and_the_rest_of_the_text_stays(
     expect(timeout).to_have_attribute("aria-invalid", "false")
 
 
+WEATHER = b"""entrypoint: prompt.md  # the prompt
+title: Weather
+input_schema:
+  type: object
+  properties:
+    city: {type: string}  # where
+  required: [city]
+output_schema: {type: object, properties: {report: {type: text}}}
+"""
+DESIGNED = b"""tools:
+  - name: count
+    description: Count words.
+    entrypoint: 'tools.py:count'
+    input_schema: {type: object, properties: {text: {type: string}}, required: [text]}
+    output_schema: {type: object, properties: {}}
+    confirm: true
+  - name: words
+    skill: words
+    description: Counts words.
+"""
+
+
+def section_of(design: Locator, title: str) -> Locator:
+    return design.locator("section").filter(has=design.page.get_by_role("heading", name=title))
+
+
+def test_agent_gets_tools_instructions_guardrails_memory_and_evals_in_design(
+    signed_in: Page, settled: Any, blank: str
+) -> None:
+    base = f"/v1/skillpacks/{blank}/drafts/files/skills"
+    described = NOTHING.replace(b"Returns nothing.", b"Counts words.")
+    for path, content in {
+        "weather/skill.yaml": WEATHER,
+        "weather/prompt.md": b"Report the weather.\n",
+        "weather/tools.py": b'def count(text: str) -> dict:\n    """Count words."""\n    return {}\n',
+        "words/skill.yaml": described,
+        "words/main.py": b"def run():\n    return {}\n",
+    }.items():
+        assert settled.api.put(f"{base}/{path}", content=content).is_success
+    signed_in.goto(f"{settled.url}/editor?skillpack={blank}&file=skills/weather/skill.yaml")
+    signed_in.get_by_role("button", name="Design", exact=True).click()
+    design = signed_in.get_by_role("region", name="Design")
+    tools = section_of(design, "Tools")
+    tools.get_by_role("combobox", name="Add function…").select_option("tools.py:count")
+    function = tools.get_by_role("group", name="Tool count")
+    expect(function).to_contain_text("count(text: str) -> dict")
+    function.get_by_role("checkbox", name="Needs approval").check()
+    tools.get_by_role("combobox", name="Add skill…").select_option("words")
+    expect(tools.get_by_role("group", name="Tool words")).to_be_visible()
+    expect(signed_in.get_by_text("Saved", exact=True)).to_be_visible()
+    assert settled.api.get(f"{base}/weather/skill.yaml").content == WEATHER + DESIGNED
+
+    tools.get_by_role("button", name="Add MCP server").click()
+    server = tools.get_by_role("group", name="Tool mcp.example.org")
+    server.get_by_role("textbox", name="URL").fill("http://127.0.0.1/mcp")
+    signed_in.keyboard.press("Enter")
+    server = tools.get_by_role("group", name="Tool 127.0.0.1")
+    server.get_by_role("button", name="List its tools").click()
+    expect(server.get_by_role("alert")).to_contain_text("cannot be reached")
+    server.get_by_role("button", name="Add Authorization").click()
+    expect(server).to_contain_text("Secrets are sent only over HTTPS")
+    links = signed_in.get_by_role("navigation", name="Sections of the form")
+    expect(links.get_by_role("button", name="Tools")).to_contain_text("1 problem")
+    server.get_by_role("button", name="Remove tool 127.0.0.1").click()
+    tools.get_by_text("Built-in tools").click()
+    for name, left in (("bash", 19), ("web_search", 18)):
+        tools.get_by_role("checkbox", name=name).uncheck()
+        expect(tools).to_contain_text(f"{left} of 20 on")
+
+    instructions = section_of(design, "Instructions")
+    instructions.get_by_role("combobox", name="Insert…").select_option("`city`")
+    expect(instructions.get_by_role("textbox")).to_have_value("`city`Report the weather.\n")
+    expect(instructions.get_by_role("status")).to_have_text("About 9 tokens")
+    links.get_by_role("button", name="Guardrails").press("Enter")
+    guardrails = section_of(design, "Guardrails")
+    expect(guardrails).to_be_focused()
+    guardrails.get_by_role("combobox", name="Add guardrail…").select_option("pii")
+    guardrails.get_by_role("checkbox", name="Payment cards").check()
+    memory = section_of(design, "Memory")
+    for name in ("The agent can search", "Give each run", "city"):
+        memory.get_by_role("checkbox", name=name).check()
+    examples = section_of(design, "Examples")
+    examples.get_by_role("button", name="Add example").click()
+    examples.get_by_role("textbox", name="city").fill("Oslo")
+    evals = section_of(design, "Evals")
+    evals.get_by_role("button", name="Create cases from the examples").click()
+    evals.get_by_role("combobox", name="Add grader…").select_option("schema")
+    evals.get_by_role("checkbox", name="A version must pass").check()
+    expect(evals.get_by_role("textbox", name="Runs that must pass")).to_have_value("90")
+    expect(signed_in.get_by_text("Saved", exact=True)).to_be_visible()
+    assert settled.api.get(f"/v1/skillpacks/{blank}/drafts/check").json()["problems"] == []
+    [skill] = [
+        one
+        for one in settled.api.get(f"/v1/skillpacks/{blank}/drafts/check").json()["skills"]
+        if one["name"] == "weather"
+    ]
+    assert (skill["disable_bash"], "web_search" in skill["allowed_tools"]) == (True, False)
+    assert {"count", "words", "set_output"} <= set(skill["allowed_tools"])
+    assert skill["rails"][0]["pii"] == ["email", "phone", "card"]
+    assert (skill["memory"]["digest"], skill["memory"]["keys"]) == (True, ["city"])
+    assert (skill["examples"][0]["inputs"], skill["eval_dataset"]) == ({"city": "Oslo"}, "cases.jsonl")
+    assert skill["eval_gate"]["threshold"] == 90
+    assert_usable(signed_in, "editor, design of an agent")
+    signed_in.set_viewport_size({"width": 390, "height": 844})
+    assert_usable(signed_in, "editor, design of an agent, narrow")
+
+
 def test_conflict_of_two_users_in_one_file_loses_no_text(signed_in: Page, settled: Any, blank: str) -> None:
     path = f"/v1/skillpacks/{blank}/drafts/files/skills/owls/SKILL.md"
     text = b"---\nname: owls\ndescription: Describes owls.\n---\nDescribe owls.\n"

@@ -4,7 +4,12 @@
 import { useEffect, useRef, useState } from "react";
 import { callApi } from "../api";
 import { skillSchema } from "./completion";
+import { Evals, evalPaths, Examples, examplePaths } from "./design_cases";
 import { Fields, pathsIn } from "./design_fields";
+import { Instructions } from "./design_instructions";
+import { Section, SectionLinks } from "./design_parts";
+import { Guardrails, Memory, memoryPaths, railPaths } from "./design_safety";
+import { toolPaths, Tools } from "./design_tools";
 import { Committed, placed } from "./design_values";
 
 const SCHEMAS = { input_schema: "Inputs", output_schema: "Outputs" };
@@ -12,18 +17,19 @@ const KINDS = [[/\.md$/i, "Agent"], [/\.ya?ml$/i, "Flow"], [/\.py(:|$)/, "Functi
 const LIMITS_OF_AGENTS = ["steps", "tokens"];
 const MICROS = 1e6;
 
-/** The form of the text of a skill.yaml. `replace(text)` writes the text of the editor, `onPending(promise)` gets each edit in progress,
- *  `onCode(line)` opens the text. `problems` are those that the validator found in the file. */
-export default function Design({ text, problems, project, csrf, canWrite, replace, onPending, onCode }) {
+/** The form of the text of the skill.yaml at `path`. `replace(text)` writes the text of the editor, `onPending(promise)` gets each edit in
+ *  progress, `onCode(line)` opens the text, `onOpen(path, line)` another file. `problems` are those that the validator found in the draft. */
+export default function Design({ path, text, problems, draft, base, skillpack, project, csrf, canWrite, replace, onPending, onCode, onOpen }) {
   const [found, setFound] = useState(null), [failure, setFailure] = useState(""), [schema, setSchema] = useState(null), [undo, setUndo] = useState([]);
-  const latest = useRef(text), queue = useRef(Promise.resolve());
+  const latest = useRef(text), parsed = useRef(null), queue = useRef(Promise.resolve());
   latest.current = text;
+  const describe = (read) => { parsed.current = read.document; setFound(read); };
   const send = (edits) => callApi("POST", "/v1/skill-yaml/edit", { project, csrf, json: { text: latest.current, edits } });
   useEffect(() => { skillSchema().then(setSchema); }, []);
   useEffect(() => {
     if (found?.text === text) return undefined;
     let isOutdated = false;
-    send([]).then((read) => isOutdated || setFound({ ...read, text }), (error) => isOutdated || setFailure(messageOf(error)));
+    send([]).then((read) => isOutdated || describe({ ...read, text }), (error) => isOutdated || setFailure(messageOf(error)));
     return () => { isOutdated = true; };
   }, [text]);
   const write = (next) => { latest.current = next; replace(next); };
@@ -32,11 +38,11 @@ export default function Design({ text, problems, project, csrf, canWrite, replac
       let before, result;
       do { // the text may change while an edit is in progress
         before = latest.current;
-        result = await send(edits);
+        result = await send(typeof edits === "function" ? edits(parsed.current) : edits);
       } while (latest.current !== before);
       const after = result.text.replaceAll(/\r\n?/g, "\n"); // as the code editor stores it
       if (result.text !== before) {
-        setFound({ ...result, text: after });
+        describe({ ...result, text: after });
         setUndo((all) => [...all, { before, after }]);
         write(after);
       }
@@ -47,6 +53,7 @@ export default function Design({ text, problems, project, csrf, canWrite, replac
       return false;
     }
   };
+  // A function gets the document after the edits before it, which may not be shown yet.
   const edit = (edits) => { queue.current = queue.current.then(() => apply(edits)); onPending(queue.current); return queue.current; };
   const last = undo.at(-1), canUndo = canWrite && last?.after === text;
   const goBack = () => { setUndo(undo.slice(0, -1)); write(last.before); };
@@ -55,7 +62,7 @@ export default function Design({ text, problems, project, csrf, canWrite, replac
     <div className="scroll design" tabIndex={0} role="region" aria-label="Design">
       {failure && <div className="note row wrap" data-s="fail" role="alert"><span className="grow">{failure}</span><button type="button" className="btn small" onClick={() => onCode()}>Open code</button></div>}
       {found.document
-        ? <Sections {...{ document: found.document, schema, problems, project, canWrite, edit, onCode, canUndo, goBack }} />
+        ? <Sections {...{ document: found.document, path, schema, problems, draft, base, skillpack, project, csrf, canWrite, edit, onCode, onOpen, canUndo, goBack }} />
         : <Broken problems={found.problems} onCode={onCode} />}
     </div>
   );
@@ -74,45 +81,57 @@ function Broken({ problems, onCode }) {
   );
 }
 
-function Sections({ document, schema, problems, project, canWrite, edit, onCode, canUndo, goBack }) {
+function Sections({ document, path, schema, problems, draft, base, skillpack, project, csrf, canWrite, edit, onCode, onOpen, canUndo, goBack }) {
   const keys = schema.properties, entrypoint = typeof document.entrypoint === "string" ? document.entrypoint : "", kind = KINDS.find(([form]) => form.test(entrypoint))?.[1] ?? "Unknown", isAgent = kind === "Agent";
-  const limits = Object.keys(keys.limits.properties).filter((name) => isAgent || !LIMITS_OF_AGENTS.includes(name));
-  const shown = [["entrypoint"], ["title"], ["description"], ["timeout_s"], ["network"], ["lane"], ["model"], ["limits"], ...limits.map((name) => ["limits", name]), ...Object.keys(SCHEMAS).flatMap((key) => [[key], ...pathsIn(document[key], [key])])];
-  const { at, others } = placed(problems, shown), set = (path) => (value) => edit([value === undefined ? { op: "remove", path } : { op: "set", path, value }]);
+  const folder = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : "", files = draft.view.files, skill = draft.check.skills.find((one) => one.path === folder && !one.parent_skill);
+  const limits = Object.keys(keys.limits.properties).filter((name) => isAgent || !LIMITS_OF_AGENTS.includes(name)), ofPrompt = isAgent ? problems.filter((one) => one.path === `${folder ? `${folder}/` : ""}${entrypoint}`) : [];
+  const paths = {
+    Basics: [["entrypoint"], ["title"], ["description"], ["timeout_s"], ["network"], ["lane"]],
+    ...Object.fromEntries(Object.entries(SCHEMAS).map(([key, title]) => [title, [[key], ...pathsIn(document[key], [key])]])),
+    ...(isAgent && { Tools: toolPaths(document), Model: [["model"]] }),
+    Limits: [["limits"], ...limits.map((name) => ["limits", name])],
+    Guardrails: railPaths(document), ...(isAgent && { Memory: memoryPaths(document) }), Examples: examplePaths(document), Evals: evalPaths(document),
+  };
+  const { at, others, countAt } = placed(problems.filter((one) => one.path === path), Object.values(paths).flat()), set = (at) => (value) => edit([value === undefined ? { op: "remove", path: at } : { op: "set", path: at, value }]);
+  const counts = Object.fromEntries(Object.entries(paths).map(([title, all]) => [title, all.reduce((sum, one) => sum + countAt(one), 0)])), order = isAgent ? ["Basics", "Inputs", "Outputs", "Instructions", "Tools", "Model", "Limits", "Guardrails", "Memory", "Examples", "Evals"] : Object.keys(paths);
+  counts.Instructions = ofPrompt.length;
   const field = (path, own, value, label) => <Committed key={path.join(".")} name={label} schema={{ ...own, title: label }} value={value} error={at(path)} onCommit={set(path)} />;
+  const shared = { document, folder, files, skill, skills: draft.check.skills, draft, base, skillpack, project, csrf, canWrite, isAgent, at, edit, onCode, onOpen, revision: draft.view.revision };
+  const section = (title, children, error) => <Section key={title} title={title} count={counts[title]} error={error}>{children}</Section>;
   return (
-    <fieldset className="col whole" disabled={!canWrite}>
-      <legend className="hidden-label">skill.yaml</legend>
-      <div className="row wrap"><span className="t2 grow">Changes are made in the text. Comments and other keys stay as they are.</span><button type="button" className="btn small" disabled={!canUndo} onClick={goBack}>Undo</button></div>
-      {others.length > 0 && <ul className="note design-problems" data-s="fail" aria-label="Other problems">{others.map((one, index) => <li key={index}>{one.message} {one.line && <button type="button" className="btn quiet small" onClick={() => onCode(one.line)}>Line {one.line}</button>}</li>)}</ul>}
-      <Section title="Basics">
-        <p><span className="t2">{kind}: </span><span className="mono break">{entrypoint || "no entrypoint"}</span>{at(["entrypoint"]) && <span className="err block" role="alert">{at(["entrypoint"])}</span>}</p>
-        {field(["title"], keys.title, document.title, "Title")}
-        {field(["description"], { ...keys.description, type: "text" }, document.description, "Description")}
-        <div className="three">
-          {field(["timeout_s"], keys.timeout_s, document.timeout_s, "Timeout (seconds)")}
-          {field(["network"], { description: "Hosts that jobs may connect to: public (every public host) or none. Write a list of hosts in the code.", ...(!Array.isArray(document.network) && { enum: ["public", "none"] }) }, document.network, "Network")}
-          {field(["lane"], { ...keys.lane, type: "string" }, document.lane, "Lane")}
-        </div>
-      </Section>
-      {Object.entries(SCHEMAS).map(([key, title]) => (
-        <Section key={key} title={title} error={at([key])}>
-          <Fields schema={document[key]} path={[key]} isResult={key === "output_schema"} at={at} edit={edit} onCode={onCode} />
-        </Section>
-      ))}
-      {isAgent && <Section title="Model"><Model value={document.model} error={at(["model"])} project={project} onCommit={set(["model"])} /></Section>}
-      <Section title="Limits" error={at(["limits"])}>
-        <div className="three">{limits.map((name) => field(["limits", name], keys.limits.properties[name], document.limits?.[name], LABELS[name] ?? name))}</div>
-      </Section>
-    </fieldset>
+    <>
+      <SectionLinks sections={order.map((title) => [title, counts[title]])} />
+      <fieldset className="col whole" disabled={!canWrite}>
+        <legend className="hidden-label">skill.yaml</legend>
+        <div className="row wrap"><span className="t2 grow">Changes are made in the text. Comments and other keys stay as they are.</span><button type="button" className="btn small" disabled={!canUndo} onClick={goBack}>Undo</button></div>
+        {others.length > 0 && <ul className="note design-problems" data-s="fail" aria-label="Other problems">{others.map((one, index) => <li key={index}>{one.message} {one.line && <button type="button" className="btn quiet small" onClick={() => onCode(one.line)}>Line {one.line}</button>}</li>)}</ul>}
+        {section("Basics", (
+          <>
+            <p><span className="t2">{kind}: </span><span className="mono break">{entrypoint || "no entrypoint"}</span>{at(["entrypoint"]) && <span className="err block" role="alert">{at(["entrypoint"])}</span>}</p>
+            {field(["title"], keys.title, document.title, "Title")}
+            {field(["description"], { ...keys.description, type: "text" }, document.description, "Description")}
+            <div className="three">
+              {field(["timeout_s"], keys.timeout_s, document.timeout_s, "Timeout (seconds)")}
+              {field(["network"], { description: "Hosts that jobs may connect to: public (every public host) or none. Write a list of hosts in the code.", ...(!Array.isArray(document.network) && { enum: ["public", "none"] }) }, document.network, "Network")}
+              {field(["lane"], { ...keys.lane, type: "string" }, document.lane, "Lane")}
+            </div>
+          </>
+        ))}
+        {Object.entries(SCHEMAS).map(([key, title]) => section(title, <Fields schema={document[key]} path={[key]} isResult={key === "output_schema"} at={at} edit={edit} onCode={onCode} />, at([key])))}
+        {isAgent && section("Instructions", <Instructions {...shared} problems={ofPrompt} />)}
+        {isAgent && section("Tools", <Tools {...shared} />, at(["tools"]))}
+        {isAgent && section("Model", <Model value={document.model} error={at(["model"])} project={project} onCommit={set(["model"])} />)}
+        {section("Limits", <div className="three">{limits.map((name) => field(["limits", name], keys.limits.properties[name], document.limits?.[name], LABELS[name] ?? name))}</div>, at(["limits"]))}
+        {section("Guardrails", <Guardrails {...shared} />, at(["rails"]))}
+        {isAgent && section("Memory", <Memory {...shared} />, at(["memory"]))}
+        {section("Examples", <Examples {...shared} />, at(["examples"]))}
+        {section("Evals", <Evals {...shared} />, at(["evals"]))}
+      </fieldset>
+    </>
   );
 }
 
 const LABELS = { steps: "Steps", tokens: "Tokens", cost_usd: "Cost (USD)", memory_mb: "Memory (MiB)", output_mb: "Result (MiB)" };
-
-function Section({ title, error, children }) {
-  return <section className="sf"><h2>{title}</h2>{error && <div className="err" role="alert">{error}</div>}{children}</section>;
-}
 
 /** The language model, with the price and the context of each. */
 function Model({ value, error, project, onCommit }) {

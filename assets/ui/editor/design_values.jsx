@@ -29,7 +29,7 @@ export function Committed({ name, schema, value, error, isBare = false, labels, 
 }
 
 /** The problems at the paths that the form shows: `at(path)` returns the messages of those in the value that no longer path contains;
- *  `others` are the rest. */
+ *  `countAt(path)` is their number, and `others` are the rest. */
 export function placed(problems, shown) {
   const messages = new Map(), others = [];
   for (const problem of problems) {
@@ -38,5 +38,6 @@ export function placed(problems, shown) {
     const id = JSON.stringify(found);
     messages.set(id, [...(messages.get(id) ?? []), problem.message]);
   }
-  return { at: (path) => messages.get(JSON.stringify(path))?.join(" "), others };
+  const of = (path) => messages.get(JSON.stringify(path)) ?? [];
+  return { at: (path) => of(path).join(" ") || undefined, countAt: (path) => of(path).length, others };
 }

@@ -54,7 +54,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
             <Restored file={file} onSave={() => draft.save(current)} onDiscard={() => draft.discard(current)} />
             <div className="writing" data-read={isRead && isMarkdown && file ? true : undefined}>
               {file && !file.isBinary && <Code path={current} isHidden={Boolean(isDesign)} doc={file.text} rev={file.rev} readOnly={!canWrite} diagnostics={problems.filter((one) => one.path === current)} onEdit={(text) => draft.edit(current, text)} onSave={draft.saveNow} onReady={(go, write) => { goTo.current = go; replace.current = write; }} />}
-              {isDesign && <Suspense fallback={<p className="skeleton pad">Loading form…</p>}><Design key={`${current} ${file.rev}`} text={file.text} problems={problems.filter((one) => one.path === current)} project={project} csrf={csrf} canWrite={canWrite} replace={(text) => replace.current(text)} onPending={(work) => { pending.current = work; }} onCode={openCode} /></Suspense>}
+              {isDesign && <Suspense fallback={<p className="skeleton pad">Loading form…</p>}><Design key={`${current} ${file.rev}`} path={current} text={file.text} problems={problems} draft={draft} base={base} skillpack={skillpack} project={project} csrf={csrf} canWrite={canWrite} replace={(text) => replace.current(text)} onPending={(work) => { pending.current = work; }} onCode={openCode} onOpen={(path, line) => { setForm(false); show(path, line); }} /></Suspense>}
               {file && isRead && isMarkdown && !file.isBinary && <Preview text={file.text} />}
             </div>
             {file?.isBinary && <p className="pad t2">This is a binary file. It is published unchanged.</p>}

@@ -18,6 +18,7 @@ from backend.skills.schemas.messages import Path
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LINE_BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _INDENT: Final = 2
+_LINE_CHARACTERS: Final = 110
 _Pair: TypeAlias = tuple[yaml.Node | None, yaml.Node]
 
 
@@ -129,7 +130,8 @@ class EditableText:
     def _insert_in_block(self, step: Step, parent: yaml.Node, pairs: Sequence[_Pair], index: int) -> str:
         column = parent.start_mark.column if pairs[0][0] is None else self._column(pairs[0][0])
         if pairs[0][0] is None:
-            line = " " * column + "- " + _flow(step.value)
+            as_flow = _is_flow([pairs[-1][1]]) or not _is_mapping(step.value)
+            line = f"{' ' * column}- {_flow(step.value)}" if as_flow else self._item(step.value, column)
         else:
             siblings = [value for _, value in pairs if isinstance(value, yaml.MappingNode)]
             as_flow = bool(siblings) and bool(siblings[-1].flow_style) and len(step.path) > 1
@@ -328,6 +330,8 @@ class EditableText:
         if isinstance(value, dict) and value:
             entries = (self._entry(name, one, inner) for name, one in value.items())
             return comment + self._newline + self._newline.join(entries)
+        if _is_list_of_mappings(value):
+            return comment + self._newline + self._newline.join(self._item(one, inner) for one in value)
         if isinstance(value, str) and _is_literal(value):
             indicator = "|" if value.endswith("\n") else "|-"
             lines = value.removesuffix("\n").split("\n")
@@ -335,12 +339,31 @@ class EditableText:
             return f" {indicator}{comment}{self._newline}{block}"
         return f" {_flow(value)}{comment}"
 
+    def _item(self, value: dict[str, Any], column: int) -> str:
+        """Return the lines of a mapping in a list, with short collections in one line."""
+        inner = column + _INDENT
+        entries = (
+            self._entry(name, one, inner, as_flow=inner + len(name) + len(_flow(one)) < _LINE_CHARACTERS)
+            if isinstance(one, dict | list)
+            else self._entry(name, one, inner)
+            for name, one in value.items()
+        )
+        return f"{' ' * column}- {self._newline.join(entries).lstrip(' ')}"
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value)
+
+
+def _is_list_of_mappings(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_mapping, value))
+
 
 def _needs_lines(value: Any, replaced: yaml.Node) -> bool:
     """Return whether a value is written below its key instead of in the same line."""
     if isinstance(value, str):
         return _is_literal(value)
-    return isinstance(value, dict) and bool(value) and _is_empty(replaced)
+    return (_is_mapping(value) or _is_list_of_mappings(value)) and _is_empty(replaced)
 
 
 def _is_literal(value: str) -> bool:

@@ -311,3 +311,40 @@ def test_edit_of_an_example_gives_the_expected_document_and_keeps_comments(data:
     if step.action in ("rename", "move") or action == "insert":
         assert all(comment in after for comment in comments)
         assert len(changes(text, after)) <= (4 if action != "move" else 200) + 40 * (action == "insert")
+
+
+TOOL = {"name": "count", "entrypoint": "tools.py:count", "input_schema": {"type": "object", "properties": {}}}
+
+
+def test_list_of_mappings_is_written_in_lines() -> None:
+    text = "entrypoint: prompt.md\nx-own: 1  # stays\n"
+    first = edited(text, {"op": "set", "path": ["tools"], "value": [TOOL]})
+    lines = [
+        "+tools:",
+        "+  - name: count",
+        "+    entrypoint: 'tools.py:count'",
+        "+    input_schema: {type: object, properties: {}}",
+    ]
+    assert changes(text, first) == lines
+    header = {"op": "set", "path": ["tools", 1, "headers", "Authorization"], "value": "Bearer ${secret:A}"}
+    second = edited(
+        first, {"op": "set", "path": ["tools", 1], "value": {"mcp": "https://a.example/mcp"}}, header
+    )
+    assert changes(first, second) == [
+        "+  - mcp: 'https://a.example/mcp'",
+        "+    headers:",
+        "+      Authorization: 'Bearer ${secret:A}'",
+    ]
+    assert edited(second, {"op": "remove", "path": ["tools", 1]}) == first
+    assert edited(first, {"op": "remove", "path": ["tools"]}) == text
+
+
+def test_item_is_written_like_its_siblings() -> None:
+    text = "entrypoint: prompt.md\ntools:\n- {builtin: python}  # first\n# next\nlane: fast\n"
+    added = edited(text, {"op": "set", "path": ["tools", 1], "value": TOOL})
+    [line] = changes(text, added)
+    assert line.startswith("+- {name: count, ")
+    empty = edited(
+        "entrypoint: a.md\ntools: []  # none\n", {"op": "set", "path": ["tools", 0], "value": TOOL}
+    )
+    assert "tools: # none\n  - name: count\n" in empty.replace("tools:  #", "tools: #")

@@ -1,0 +1,139 @@
+// What the sections of the form of a skill.yaml share: sections with their problems, lists of mappings, and single values of them.
+import { useRef, useState } from "react";
+import { Committed } from "./design_values";
+
+export const isMapping = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+export const listOf = (value) => (Array.isArray(value) ? value : []);
+
+/** The edit that adds an item to the list at `path`. */
+export const added = (path, list, value) => (Array.isArray(list) ? { op: "set", path: [...path, list.length], value } : { op: "set", path, value: [value] });
+
+/** The edit that removes an item of the list at `path`, or the key of a list that would be empty. */
+export const removed = (path, list, index) => ({ op: "remove", path: list.length > 1 ? [...path, index] : path });
+
+/** The edits that change a value into another one, so that only different keys of mappings are written. */
+export function differences(path, before, after) {
+  if (JSON.stringify(before) === JSON.stringify(after)) return [];
+  if (!isMapping(before) || !isMapping(after) || !Object.keys(before).length) return [{ op: "set", path, value: after }];
+  return [
+    ...Object.keys(before).filter((key) => !(key in after)).map((key) => ({ op: "remove", path: [...path, key] })),
+    ...Object.entries(after).flatMap(([key, value]) => (key in before ? differences([...path, key], before[key], value) : [{ op: "set", path: [...path, key], value }])),
+  ];
+}
+
+/** A section with the number of its problems, which the list of sections shows too. */
+export function Section({ title, count = 0, error, children }) {
+  return (
+    <section className="sf" id={idOf(title)} tabIndex={-1}>
+      <h2>{title}{count > 0 && <span className="tag" data-s="fail">{problemsText(count)}</span>}</h2>
+      {error && <div className="err" role="alert">{error}</div>}
+      {children}
+    </section>
+  );
+}
+
+export const idOf = (title) => `design-${title.toLowerCase().replace(/\W+/g, "-")}`;
+export const problemsText = (count) => `${count} ${count === 1 ? "problem" : "problems"}`;
+
+/** Scroll only the form to a section: the page itself does not scroll. */
+function show(title) {
+  const target = document.getElementById(idOf(title)), form = target?.closest(".design");
+  if (!target) return;
+  form.scrollTop += target.getBoundingClientRect().top - form.querySelector(".design-links").getBoundingClientRect().bottom - 12;
+  target.focus({ preventScroll: true });
+}
+
+/** Links to the sections, with their numbers of problems. */
+export function SectionLinks({ sections }) {
+  return (
+    <nav className="design-links row" aria-label="Sections of the form">
+      {sections.map(([title, count]) => <button key={title} type="button" className="chip" onClick={() => show(title)}>{title}{count > 0 && <span className="design-count"> {count}<span className="hidden-label"> {count === 1 ? "problem" : "problems"}</span></span>}</button>)}
+    </nav>
+  );
+}
+
+/** A value at a path of the document; an empty one is removed. */
+export function Value({ path, label, name = label, schema, value, labels, at, edit, isBare = false }) {
+  return <Committed name={name} schema={{ ...schema, title: label }} value={value} labels={labels} error={at(path)} isBare={isBare} onCommit={(next) => edit(next === undefined ? [{ op: "remove", path }] : [{ op: "set", path, value: next }])} />;
+}
+
+/** The value at a path of the document. */
+export const valueAt = (document, path) => path.reduce((value, key) => value?.[key], document);
+
+/** A check box that shows the choice of the user until `onToggle` has written it. */
+export function Check({ checked, disabled = false, children, onToggle }) {
+  const [wanted, setWanted] = useState(null);
+  const change = async (event) => { setWanted(event.target.checked); await onToggle(event.target.checked); setWanted(null); };
+  return <label className="check"><input type="checkbox" checked={wanted ?? checked} disabled={disabled} onChange={change} />{children}</label>;
+}
+
+/** A check box for a key that is `true` or missing. */
+export function Flag({ path, label, hint, value, edit, at }) {
+  const error = at?.(path);
+  return (
+    <div>
+      <Check checked={value === true} onToggle={(isOn) => edit([isOn ? { op: "set", path, value: true } : { op: "remove", path }])}>{label}</Check>
+      {hint && <div className="hint">{hint}</div>}
+      {error && <div className="err" role="alert">{error}</div>}
+    </div>
+  );
+}
+
+/** The words of a key with a list of words or a single one; `all` stands for each of them. */
+const wordsOf = (value, options) => { const words = value === undefined || value === null ? [] : [value].flat(); return words.includes("all") ? options.map(([word]) => word) : words; };
+
+/** Check boxes for a key with a list of words, or a single word. */
+export function Words({ path, label, options, value, edit, at }) {
+  const chosen = wordsOf(value, options), error = at(path);
+  const toggle = (word) => (isOn) => edit((document) => {
+    const before = wordsOf(valueAt(document, path), options);
+    return [{ op: "set", path, value: options.map(([one]) => one).filter((one) => (one === word ? isOn : before.includes(one))) }];
+  });
+  return (
+    <fieldset className="design-words">
+      <legend>{label}</legend>
+      <div className="row wrap">{options.map(([word, text]) => <Check key={word} checked={chosen.includes(word)} onToggle={toggle(word)}>{text}</Check>)}</div>
+      {error && <div className="err" role="alert">{error}</div>}
+    </fieldset>
+  );
+}
+
+/** A list of mappings at `path` as cards. `titleOf(item, index)` names a card, `children(item, path, index)` shows its fields. */
+export function Cards({ path, list, noun, titleOf, at, edit, onRemove, onCode, children }) {
+  const box = useRef(null);
+  const remove = async (index) => { box.current.focus(); await (onRemove ? onRemove(index) : edit([removed(path, list, index)])); };
+  return (
+    <ol className="design-fields" ref={box} tabIndex={-1} aria-label={`${noun}s`}>
+      {list.map((item, index) => {
+        const own = [...path, index], title = String(titleOf(item, index)), error = at(own);
+        return (
+          <li key={index}>
+            <div className="design-field" role="group" aria-label={`${noun} ${title}`}>
+              <div className="row"><span className="strong grow break">{title}</span><button type="button" className="btn quiet icon" aria-label={`Remove ${noun.toLowerCase()} ${title}`} onClick={() => remove(index)}>✕</button></div>
+              {error && <div className="err" role="alert">{error}</div>}
+              {isMapping(item) ? children(item, own, index) : <p className="t2">This entry is not a mapping. <button type="button" className="btn quiet small" onClick={() => onCode()}>Edit in code</button></p>}
+            </div>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
+
+/** A select that adds something and then shows its label again. */
+export function AddMenu({ label, options, onPick }) {
+  return (
+    <select className="in fit" aria-label={label} value="" onChange={(event) => onPick(event.target.value)}>
+      <option value="">{label}</option>
+      {options.map(([value, text]) => <option key={value} value={value}>{text}</option>)}
+    </select>
+  );
+}
+
+/** A name that no item of the list has. */
+export function freeName(wanted, taken) {
+  for (let count = 1; ; count += 1) {
+    const name = count === 1 ? wanted : `${wanted}_${count}`;
+    if (!taken.includes(name)) return name;
+  }
+}

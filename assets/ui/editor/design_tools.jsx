@@ -1,0 +1,132 @@
+// The tools of an agent: built-in ones, functions, skills, and MCP servers.
+import { useEffect, useState } from "react";
+import { callApi } from "../api";
+import { ALWAYS, GROUPS, NAMES } from "./builtin_tools";
+import { Fields } from "./design_fields";
+import { AddMenu, added, Cards, Check, Flag, freeName, isMapping, listOf, removed, Value } from "./design_parts";
+import { McpServer } from "./design_mcp";
+
+const PATH = ["tools"], ALLOWED = ["allowed_tools"];
+
+/** The names by which a list of allowed tools refers to an entry. */
+const namesOf = (tool) => (!isMapping(tool) ? [] : tool.builtin ? [tool.builtin] : tool.mcp ? listOf(tool.allow) : tool.name ? [tool.name] : []);
+
+/** The paths of the values that the section shows. */
+export const toolPaths = (document) => [PATH, ALLOWED, ["disable_bash"], ...listOf(document.tools).flatMap((tool, index) => [[...PATH, index], ...["name", "description", "entrypoint", "skill", "mcp", "headers", "allow", "confirm", "read_only", "idempotent", "input_schema", "output_schema"].map((key) => [...PATH, index, key])])];
+
+export function Tools(props) {
+  const { document, at, edit, onCode } = props, tools = listOf(document.tools), allowed = listOf(document.allowed_tools), [found, failure] = useFunctions(props);
+  const add = (tool) => edit([added(PATH, document.tools, tool), ...(allowed.length ? namesOf(tool).filter((name) => !allowed.includes(name)).map((name, index) => ({ op: "set", path: [...ALLOWED, allowed.length + index], value: name })) : [])]);
+  const remove = (index) => edit([removed(PATH, tools, index), ...disallowed(allowed, namesOf(tools[index]))]);
+  const rename = (index) => (name) => edit([{ op: "set", path: [...PATH, index, "name"], value: String(name ?? "") }, ...(allowed.includes(tools[index].name) ? [{ op: "set", path: [...ALLOWED, allowed.indexOf(tools[index].name)], value: String(name ?? "") }] : [])]);
+  return (
+    <>
+      <Cards path={PATH} list={tools} noun="Tool" titleOf={titleOf} at={at} edit={edit} onRemove={remove} onCode={onCode}>
+        {(tool, path, index) => <OneTool {...{ ...props, tool, path, found, allowed, onRename: rename(index) }} />}
+      </Cards>
+      {!tools.length && <p className="t3">No tools of its own. The agent can use the built-in tools below.</p>}
+      <Adding {...props} found={found} taken={tools.flatMap(namesOf)} onAdd={add} />
+      {failure && <div className="err" role="alert">{failure}</div>}
+      <BuiltIn {...props} tools={tools} allowed={allowed} />
+    </>
+  );
+}
+
+const titleOf = (tool, index) => (!isMapping(tool) ? index + 1 : tool.name ?? (tool.builtin && "python") ?? hostOf(tool.mcp) ?? index + 1);
+
+function hostOf(url) {
+  try { return new URL(url).host; } catch { return url; }
+}
+
+const disallowed = (allowed, names) => allowed.map((name, index) => [name, index]).filter(([name]) => names.includes(name)).toReversed().map(([, index]) => (allowed.length === 1 ? { op: "remove", path: ALLOWED } : { op: "remove", path: [...ALLOWED, index] }));
+
+/** The functions of the bundle, read again whenever a Python file was saved. */
+function useFunctions({ base, folder, project, revision }) {
+  const [found, setFound] = useState([]), [failure, setFailure] = useState("");
+  useEffect(() => {
+    let isOutdated = false;
+    callApi("GET", `${base}/functions?folder=${encodeURIComponent(folder)}`, { project }).then((all) => { if (!isOutdated) { setFound(all); setFailure(""); } }, (error) => { if (!isOutdated) setFailure(error.detail); });
+    return () => { isOutdated = true; };
+  }, [base, folder, project, revision]);
+  return [found, failure];
+}
+
+/** The menus that add a tool. */
+function Adding({ found, taken, folder, skills, skill, document, onAdd }) {
+  const inFolder = (one) => `${one.path.slice(folder ? folder.length + 1 : 0)}:${one.name}`, own = new Set(listOf(document.tools).filter(isMapping).map((tool) => tool.entrypoint));
+  const functions = found.filter((one) => !own.has(inFolder(one))), others = skills.filter((one) => one.name !== skill?.name && (!one.parent_skill || one.parent_skill === skill?.name));
+  const ofFunction = (text) => {
+    const one = functions.find((each) => inFolder(each) === text);
+    onAdd({ name: freeName(one.name, taken), description: one.description || `Calls ${one.name}.`, entrypoint: text, input_schema: one.input_schema, output_schema: one.output_schema });
+  };
+  const ofSkill = (name) => {
+    const short = name.split("/").at(-1), one = others.find((each) => each.name === name);
+    onAdd({ name: freeName(short.replaceAll("-", "_"), taken), skill: short, ...(one.description && { description: one.description }) });
+  };
+  return (
+    <div className="row wrap">
+      <AddMenu label={functions.length ? "Add function…" : "No functions to add"} options={functions.map((one) => [inFolder(one), `${one.signature} · ${inFolder(one).split(":")[0]}`])} onPick={ofFunction} />
+      <AddMenu label={others.length ? "Add skill…" : "No other skills to add"} options={others.map((one) => [one.name, one.title ? `${one.title} (${one.name})` : one.name])} onPick={ofSkill} />
+      <button type="button" className="btn" onClick={() => onAdd({ mcp: "https://mcp.example.org/mcp" })}>Add MCP server</button>
+      {!taken.includes("python") && <button type="button" className="btn" onClick={() => onAdd({ builtin: "python" })}>Add Python kernel</button>}
+    </div>
+  );
+}
+
+function OneTool(props) {
+  const { tool, path, at, edit, onRename, found, folder, onOpen } = props, values = { at, edit };
+  const flags = <div className="row wrap"><Flag {...values} path={[...path, "confirm"]} label="Needs approval" value={tool.confirm} />{!tool.builtin && <><Flag {...values} path={[...path, "read_only"]} label="Only reads" value={tool.read_only} /><Flag {...values} path={[...path, "idempotent"]} label="Can be repeated" value={tool.idempotent} /></>}</div>;
+  if (tool.builtin) return <><p className="t2">A Python kernel that keeps its variables between calls. It has no secrets, and the network of the skill.</p>{flags}</>;
+  const known = tool.entrypoint && found.find((one) => one.path === `${folder ? `${folder}/` : ""}${tool.entrypoint.split(":")[0]}` && one.name === tool.entrypoint.split(":")[1]);
+  return (
+    <>
+      {tool.mcp === undefined && <Value {...values} edit={([change]) => onRename(change.value)} path={[...path, "name"]} label="Name" schema={{ type: "string" }} value={tool.name} />}
+      {tool.entrypoint !== undefined && <p className="break"><span className="mono">{known ? known.signature : tool.entrypoint}</span> <button type="button" className="btn quiet small" onClick={() => onOpen(`${folder ? `${folder}/` : ""}${tool.entrypoint.split(":")[0]}`, known?.line)}>Open {tool.entrypoint.split(":")[0]}</button></p>}
+      {tool.skill !== undefined && <p className="t2">Runs the skill <span className="mono">{tool.skill}</span> as a subjob, with the inputs of that skill.</p>}
+      {["entrypoint", "skill"].map((key) => at([...path, key]) && <div key={key} className="err" role="alert">{at([...path, key])}</div>)}
+      {tool.mcp !== undefined && <McpServer {...props} />}
+      <Value {...values} path={[...path, "description"]} label="Description for the model" schema={{ type: "text" }} value={tool.description} />
+      {flags}
+      {tool.entrypoint !== undefined && ["input_schema", "output_schema"].map((key) => (
+        <details key={key}>
+          <summary>{key === "input_schema" ? "Arguments" : "Result"}{at([...path, key]) && <span className="err block">{at([...path, key])}</span>}</summary>
+          <Fields schema={tool[key]} path={[...path, key]} isResult={key === "output_schema"} at={at} edit={edit} onCode={props.onCode} />
+        </details>
+      ))}
+    </>
+  );
+}
+
+const isOn = (document, name) => (!listOf(document.allowed_tools).length || document.allowed_tools.includes(name)) && !(name === "bash" && document.disable_bash);
+
+/** The edits that switch a built-in tool on or off. */
+const switched = (name, wanted) => (document) => {
+  const allowed = listOf(document.allowed_tools), tools = listOf(document.tools);
+  if (isOn(document, name) === wanted) return [];
+  if (!wanted && name === "bash" && !allowed.length) return [{ op: "set", path: ["disable_bash"], value: true }];
+  if (!wanted && allowed.length) return disallowed(allowed, [name]);
+  if (!wanted) return [{ op: "set", path: ALLOWED, value: [...NAMES.filter((one) => one !== name), ALWAYS, ...tools.flatMap(namesOf)] }];
+  const enabled = name === "bash" && document.disable_bash ? [{ op: "remove", path: ["disable_bash"] }] : [];
+  if (!allowed.length || allowed.includes(name)) return enabled;
+  const isAll = [...NAMES, ...tools.flatMap(namesOf)].every((one) => one === name || allowed.includes(one));
+  return [...enabled, isAll ? { op: "remove", path: ALLOWED } : { op: "set", path: [...ALLOWED, allowed.length], value: name }];
+};
+
+/** Check boxes for the built-in tools. Without a list of allowed tools, all of them are on. */
+function BuiltIn({ document, tools, allowed, at, edit }) {
+  const isOpen = tools.some((tool) => isMapping(tool) && tool.mcp && !Array.isArray(tool.allow)), off = NAMES.filter((name) => !isOn(document, name)).length;
+  const isFixed = (name) => isOpen && !allowed.length && name !== "bash";
+  return (
+    <details className="design-field" open={off > 0 || undefined}>
+      <summary>Built-in tools: {NAMES.length - off} of {NAMES.length} on</summary>
+      {isOpen && !allowed.length && <p className="t2">To switch single tools off, first choose the tools of each MCP server: the list of allowed tools must name them.</p>}
+      {[ALLOWED, ["disable_bash"]].map((path) => at(path) && <div key={path} className="err" role="alert">{at(path)}</div>)}
+      {GROUPS.map(([title, rows]) => (
+        <fieldset key={title} className="design-words">
+          <legend>{title}</legend>
+          {rows.map(([name, text, effects]) => <Check key={name} checked={isOn(document, name)} disabled={isFixed(name)} onToggle={(wanted) => edit(switched(name, wanted))}><span><span className="mono">{name}</span> <span className="t2">{text}</span> {effects.map((effect) => <span key={effect} className="tag">{effect}</span>)}</span></Check>)}
+        </fieldset>
+      ))}
+    </details>
+  );
+}
