@@ -1,4 +1,4 @@
-import { useRef, useState } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 import { Link } from "react-router";
 import { callApi, read } from "../api";
 import { Removed } from "../bundle";
@@ -9,23 +9,23 @@ import { Changes } from "../versions/changes";
 import { encoded } from "../versions/comparison";
 import { Gate } from "../versions/gate";
 
-/** Codes of errors after which the dialog loads the changes again: another user changed the draft or the active version. */
-const OUTDATED = new Set(["draft_changed", "active_version_changed"]);
+const ONLY_SKILL = "skill", OWN_SCOPES = "";
 
-/** What a new API key can do, by the name of the preset. */
-const PRESETS = {
-  "Run this skill": (skill) => ({ skill_allowlist: [skill] }),
-  "Run all skills": () => ({ scopes: ["jobs:submit", "jobs:read_own", "jobs:write"] }),
-  "Full access": () => ({}),
-};
+/** Codes of errors after which the dialog loads the changes again: another user changed the draft or the active version. */
+const MAX_SHOWN = 8;
+const OUTDATED = new Set(["draft_changed", "active_version_changed"]);
 
 /** A dialog that shows the changes of a draft, publishes it, and shows the gate of the new version. */
 export function Publish({ base, project, csrf, skillpack, problems, skill, canManage, beforeOpen, onPublished, label = "Publish draft…" }) {
-  const dialog = useRef(null), [pending, setPending] = useState(null), [notes, setNotes] = useState(""), [failure, setFailure] = useState(""), [made, setMade] = useState(null), [isBusy, setBusy] = useState(false);
+  const dialog = useRef(null), [pending, setPending] = useState(null), [check, setCheck] = useState(null), [notes, setNotes] = useState(""), [failure, setFailure] = useState(""), [made, setMade] = useState(null), [isBusy, setBusy] = useState(false);
   const open = async () => {
-    setFailure(""); setMade(null); setPending(null); setNotes("");
+    setFailure(""); setMade(null); setPending(null); setCheck(null); setNotes("");
     dialog.current.showModal();
-    try { await beforeOpen(); setPending(await callApi("GET", `${base}/diff`, { project })); } catch (error) { setFailure(error.detail); }
+    try {
+      await beforeOpen();
+      const [changes, checked] = await Promise.all(["diff", "check"].map((path) => callApi("GET", `${base}/${path}`, { project })));
+      setPending(changes); setCheck(checked);
+    } catch (error) { setFailure(error.detail); }
   };
   const publish = async (activate) => {
     setBusy(true); setFailure("");
@@ -36,7 +36,7 @@ export function Publish({ base, project, csrf, skillpack, problems, skill, canMa
     }
     setBusy(false);
   };
-  const isNothing = pending && !pending.files.length;
+  const isNothing = pending && !pending.files.length, found = check?.problems ?? problems, gated = check?.skills.filter((one) => one.eval_gate && !one.parent_skill) ?? [];
   return (
     <>
       <button type="button" className="btn pri" onClick={open}>{label}</button>
@@ -45,23 +45,58 @@ export function Publish({ base, project, csrf, skillpack, problems, skill, canMa
           {made ? <Published made={made} skill={skill} project={project} csrf={csrf} skillpack={skillpack} canManage={canManage} /> : (
             <>
               <h2>Publish draft</h2>
-              {problems.length > 0 && <div className="note" data-s="fail" role="alert">Fix {problems.length} {problems.length === 1 ? "problem" : "problems"} to publish.</div>}
               {!pending && !failure && <p className="t3">Comparing with the active version…</p>}
               {isNothing && <p className="t2">No changes compared with the active version.</p>}
               {pending?.removed_skills.length > 0 && <div className="note" data-s="wait" role="alert"><Removed names={pending.removed_skills} /></div>}
               {pending && !isNothing && <Changes skills={pending.skills} files={pending.files} read={(file) => bothOf(file, { base, skillpack, version: pending.base_version, project })} />}
               {pending?.left_out.length > 0 && <p className="t2">Not included: {pending.left_out.map((path, index) => <span key={path}>{index > 0 && ", "}<span className="mono">{path}</span></span>)}. A notebook is published only if a file of its skill references it.</p>}
+              {check && <Checks check={check} />}
+              {check && gated.length > 0 && <Gates skills={gated} project={project} skillpack={skillpack} />}
               <label className="col" style={{ gap: 4 }}><span className="strong">Release notes</span><textarea className="in" rows={2} maxLength={4000} placeholder="What changed in this version?" value={notes} onChange={(event) => setNotes(event.target.value)} /></label>
             </>
           )}
           {failure && <div className="note" data-s="fail" role="alert">{failure}</div>}
           <div className="acts">
             <button type="button" className="btn" onClick={() => dialog.current.close()}>{made ? "Close" : "Cancel"}</button>
-            {!made && <><button type="button" className="btn" disabled={isBusy || problems.length > 0} onClick={() => publish(false)}>Publish without activating</button><button type="button" className="btn pri" disabled={isBusy || problems.length > 0} onClick={() => publish(true)}>Publish and activate</button></>}
+            {!made && <><button type="button" className="btn" disabled={isBusy || found.length > 0} onClick={() => publish(false)}>Publish without activating</button><button type="button" className="btn pri" disabled={isBusy || found.length > 0} onClick={() => publish(true)}>{gated.length ? "Publish and run gate" : "Publish and activate"}</button></>}
           </div>
         </div>
       </dialog>
     </>
+  );
+}
+
+/** The result of the validation: problems prevent the publication, warnings do not. */
+function Checks({ check }) {
+  const { problems, warnings } = check, line = (one, index) => <li key={index}><span className="mono">{one.path}{one.line ? `:${one.line}` : ""}</span> {one.message}</li>;
+  return (
+    <section aria-label="Checks" className="col" style={{ gap: 4 }}>
+      <h3>Checks</h3>
+      {problems.length > 0 && <div className="note" data-s="fail" role="alert">Fix {problems.length} {problems.length === 1 ? "problem" : "problems"} to publish.</div>}
+      {!problems.length && <p className="t2"><span className="tag" data-s="ok">passed</span> The draft has no problems{warnings.length ? ` and ${warnings.length} ${warnings.length === 1 ? "warning" : "warnings"}` : ""}.</p>}
+      {problems.length + warnings.length > 0 && <ul className="against">{[...problems, ...warnings].slice(0, MAX_SHOWN).map(line)}{problems.length + warnings.length > MAX_SHOWN && <li className="t3">and {problems.length + warnings.length - MAX_SHOWN} more</li>}</ul>}
+    </section>
+  );
+}
+
+/** The gates that a version has to pass before it becomes active, with the last suite of each skill. */
+function Gates({ skills, project, skillpack }) {
+  const [last, setLast] = useState({});
+  useEffect(() => {
+    for (const { name } of skills) {
+      callApi("GET", `/v1/skillpacks/${skillpack}/evals?skill=${encodeURIComponent(name)}&limit=20`, { project }).then((found) => setLast((all) => ({ ...all, [name]: found.find((one) => one.status === "succeeded") ?? null })), () => {});
+    }
+  }, [skills, project, skillpack]);
+  return (
+    <section aria-label="Eval gate" className="col" style={{ gap: 4 }}>
+      <h3>Eval gate</h3>
+      <p className="t2">The version becomes active after these evals have passed. Until then, new jobs use the active version.</p>
+      <ul className="against">
+        {skills.map(({ name, eval_gate: { threshold, repeat } }) => (
+          <li key={name}><span className="strong">{name}</span> <span className="t2">{threshold} % of its runs must pass; each case runs {repeat === 1 ? "once" : `${repeat} times`}.{last[name] && ` Last suite: v${last[name].version}, ${last[name].pass_rate_pct} % passed.`}{last[name] === null && " No suite has run yet."}</span></li>
+        ))}
+      </ul>
+    </section>
   );
 }
 
@@ -89,18 +124,30 @@ function Published({ made, skill, project, csrf, skillpack, canManage }) {
   );
 }
 
-/** A form that creates an API key with one of the presets. */
+/** A form that creates an API key: for this skill only, with the scopes of a preset, or with single ones. */
 function NewKey({ skill, project, csrf, onCreated }) {
-  const [preset, setPreset] = useState(Object.keys(PRESETS)[0]), [failure, setFailure] = useState(""), [isBusy, setBusy] = useState(false);
+  const [known, setKnown] = useState({ scopes: [], presets: [] }), [preset, setPreset] = useState(ONLY_SKILL), [scopes, setScopes] = useState([]), [failure, setFailure] = useState(""), [isBusy, setBusy] = useState(false), hint = useId();
+  useEffect(() => { callApi("GET", "/v1/api-keys/scopes", { project }).then(setKnown, (error) => setFailure(error.detail)); }, [project]);
+  const chosen = known.presets.find((one) => one.name === preset), pick = (name) => { setPreset(name); setScopes(known.presets.find((one) => one.name === name)?.scopes ?? scopes); };
+  const text = preset === ONLY_SKILL ? `Run ${skill}, and read and cancel its own jobs.` : chosen?.description ?? "The scopes that are selected below.";
   const create = async (event) => {
     event.preventDefault();
     setBusy(true); setFailure("");
-    try { onCreated((await callApi("POST", "/v1/api-keys", { project, csrf, json: { name: `For ${skill}`, ...PRESETS[preset](skill) } })).key); } catch (error) { setFailure(error.detail); setBusy(false); }
+    const permissions = preset === ONLY_SKILL ? { skill_allowlist: [skill] } : { scopes };
+    try { onCreated((await callApi("POST", "/v1/api-keys", { project, csrf, json: { name: `For ${skill}`, ...permissions } })).key); } catch (error) { setFailure(error.detail); setBusy(false); }
   };
+  const toggle = (name) => { setPreset(OWN_SCOPES); setScopes(scopes.includes(name) ? scopes.filter((one) => one !== name) : [...scopes, name]); };
   return (
-    <form className="row wrap" onSubmit={create}>
-      <label className="row"><span className="label">Permissions</span><select className="in" value={preset} onChange={(event) => setPreset(event.target.value)}>{Object.keys(PRESETS).map((name) => <option key={name}>{name}</option>)}</select></label>
-      <button className="btn" disabled={isBusy}>Create API key</button>
+    <form className="col" style={{ gap: 8 }} onSubmit={create}>
+      <div className="row wrap">
+        <label className="row"><span className="label">Permissions</span><select className="in" value={preset} aria-describedby={hint} onChange={(event) => pick(event.target.value)}><option value={ONLY_SKILL}>Run this skill</option>{known.presets.map((one) => <option key={one.name} value={one.name}>{one.title}</option>)}<option value={OWN_SCOPES}>Selected scopes</option></select></label>
+        <button className="btn" disabled={isBusy || (preset === OWN_SCOPES && !scopes.length)}>Create API key</button>
+      </div>
+      <p className="t2" id={hint}>{text}</p>
+      <details open={preset === OWN_SCOPES || undefined}>
+        <summary>Advanced: single scopes</summary>
+        <div className="boxes">{known.scopes.map((one) => <label className="check" key={one.name} title={one.description}><input type="checkbox" checked={scopes.includes(one.name)} onChange={() => toggle(one.name)} /><span className="mono">{one.name}</span></label>)}</div>
+      </details>
       {failure && <div className="note" data-s="fail" role="alert">{failure}</div>}
     </form>
   );

@@ -8,7 +8,13 @@ from fastapi import APIRouter, Request, Response
 
 from backend.core.http.paging import PageDep, linked
 from backend.identity.api_keys import keys
-from backend.identity.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyRead, ApiKeyUpdate
+from backend.identity.api_keys.schemas import (
+    ApiKeyCreate,
+    ApiKeyCreated,
+    ApiKeyRead,
+    ApiKeyUpdate,
+    ScopesRead,
+)
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
@@ -27,6 +33,13 @@ async def list_api_keys(
     principal.require(Role.ADMIN, "keys:read")
     rows = linked(request, response, await keys.list_keys(session, principal, page))
     return [ApiKeyRead.of(row) for row in rows]
+
+
+@router.get("/api-keys/scopes", tags=["keys"], summary="List the scopes of keys")
+@permissions.any_caller()
+async def list_scopes() -> ScopesRead:
+    """List the scopes that API keys can have, and presets for new keys."""
+    return ScopesRead.all_()
 
 
 @router.post(

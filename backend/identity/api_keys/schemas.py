@@ -8,11 +8,12 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, model_validator
 
+from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import RequestBody
 from backend.identity.api_keys import keys
 from backend.identity.auth.key_authentication import scopes_of
 from backend.identity.auth.schemas import ReadModel
-from backend.identity.auth.scopes import SCOPES, KeyKind
+from backend.identity.auth.scopes import OF_PUBLISHABLE, PRESETS, SCOPES, KeyKind
 from backend.identity.tables import ApiKey
 
 MAX_MICROS = 2**53
@@ -25,6 +26,43 @@ ScopeNames = Annotated[
     Field(max_length=len(SCOPES), json_schema_extra={"items": {"type": "string", "enum": list(SCOPES)}}),
 ]
 """Names of scopes; which of them a key can have depends on its kind."""
+
+
+class ScopeRead(Schema):
+    """A scope of API keys."""
+
+    name: str
+    description: str
+    publishable: bool
+    """Whether publishable keys can have it."""
+
+
+class ScopePresetRead(Schema):
+    """A usual selection of scopes for a secret key."""
+
+    name: str
+    title: str
+    description: str
+    scopes: list[str]
+    """Empty: full access."""
+
+
+class ScopesRead(Schema):
+    """The scopes of API keys, and presets of them."""
+
+    scopes: list[ScopeRead]
+    presets: list[ScopePresetRead]
+    """The narrowest one first."""
+
+    @classmethod
+    def all_(cls) -> Self:
+        """Return all scopes and presets."""
+        scopes = [
+            ScopeRead(name=name, description=description, publishable=name in OF_PUBLISHABLE)
+            for name, description in SCOPES.items()
+        ]
+        presets = [ScopePresetRead(**{**one._asdict(), "scopes": list(one.scopes)}) for one in PRESETS]
+        return cls(scopes=scopes, presets=presets)
 
 
 class ApiKeyCreate(RequestBody):

@@ -7,7 +7,7 @@ a daily cap or an expiry is restricted: without scopes of its own it has those o
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 KeyKind = Literal["secret", "publishable"]
 
@@ -97,3 +97,32 @@ def with_included(scopes: Iterable[str]) -> frozenset[str]:
     """Return the scopes and those that they include."""
     found = frozenset(scopes)
     return found.union(*(INCLUDED.get(scope, frozenset()) for scope in found))
+
+
+class Preset(NamedTuple):
+    """A usual selection of scopes for a secret key."""
+
+    name: str
+    title: str
+    description: str
+    scopes: tuple[str, ...]
+    """Empty: full access."""
+
+
+PRESETS: Final = (
+    Preset("call", "Call skills", "Run skills, and read and cancel its own jobs.", tuple(sorted(RESTRICTED))),
+    Preset(
+        "read",
+        "Read only",
+        "Read jobs, versions, evals, files, memory, usage and settings; change nothing.",
+        tuple(name for name in SCOPES if name.endswith(":read") and name not in {"keys:read", "audit:read"}),
+    ),
+    Preset(
+        "publish",
+        "Publish skills",
+        "Change drafts, publish and activate versions, and run them, as a CI job does.",
+        ("deployments:read", "deployments:write", "evals:read", "evals:write", *sorted(RESTRICTED)),
+    ),
+    Preset("full", "Everything", "All that an admin of the project can do over the API.", ()),
+)
+"""The presets of forms for API keys, the narrowest one first."""

@@ -23,17 +23,42 @@ class KeyForm(rx.State):
     kind: str = "secret"
     areas: list[list[list[str]]] = []
     """The scopes grouped by area, such as `jobs:read`, `jobs:submit` and `jobs:write`, each with its description."""
+    preset: str = ""
+    """The selected preset; empty if the user has selected single scopes."""
+    chosen: list[str] = []
+    """The scopes of the preset that was selected last."""
+    description: str = ""
+    """The description of the preset."""
+    picks: int = 0
+    """Counts the selections of presets, which replace the check marks of the scopes."""
 
     @rx.event
     def begin(self):
         """Offer the options of a secret key."""
         self.kind, self.areas = "secret", _by_area(scopes.SCOPES)
+        return KeyForm.pick_preset(scopes.PRESETS[0].name)
+
+    @rx.event
+    def pick_preset(self, name: str):
+        """Check the scopes of a preset."""
+        preset = next((one for one in scopes.PRESETS if one.name == name), None)
+        self.preset, self.description = name, preset.description if preset else ""
+        if preset:
+            self.chosen, self.picks = list(preset.scopes), self.picks + 1
+
+    @rx.event
+    def customize(self, _: bool):
+        """Show that the scopes are no longer those of a preset."""
+        self.preset, self.description = "", "The scopes that are selected below."
 
     @rx.event
     def pick_kind(self, kind: str):
         """Offer the options of a kind of key."""
         self.kind = kind
         self.areas = _by_area(scopes.OF_PUBLISHABLE if kind == "publishable" else scopes.SCOPES)
+        self.chosen, self.picks = list(scopes.PRESETS[0].scopes) if kind == "secret" else [], self.picks + 1
+        self.preset = scopes.PRESETS[0].name if kind == "secret" else ""
+        self.description = scopes.PRESETS[0].description
 
 
 def _by_area(names: Iterable[str]) -> list[list[list[str]]]:
@@ -64,7 +89,12 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str], existing: Any) ->
             value=KeyForm.kind,
             on_change=KeyForm.pick_kind,
         ),
-        _scopes([]),
+        _presets(),
+        rx.el.details(
+            rx.el.summary("Advanced: single scopes"),
+            _scopes(KeyForm.chosen, on_change=KeyForm.customize),
+            class_name="field",
+        ),
         field(
             "Skills",
             "skill_allowlist",
@@ -113,6 +143,24 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str], existing: Any) ->
     )
 
 
+def _presets() -> rx.Component:
+    """Return the selection of a preset for a secret key; publishable keys have few scopes."""
+    options = [rx.el.option(one.title, value=one.name) for one in scopes.PRESETS]
+    return rx.cond(
+        KeyForm.kind == "secret",
+        field(
+            "Permissions",
+            "preset",
+            rx.el.select,
+            *options,
+            rx.el.option("Selected scopes", value=""),
+            hint=KeyForm.description,
+            value=KeyForm.preset,
+            on_change=KeyForm.pick_preset,
+        ),
+    )
+
+
 def _replaceable(row: Any) -> rx.Component:
     label = rx.cond(row.name != "", row.name + " · ", "") + row.prefix + ".…"
     return rx.cond(row.kind == KeyForm.kind, rx.el.option(label, value=row.id, key=row.id))
@@ -137,15 +185,18 @@ def scopes_form(changed: Any, on_submit: Any, on_cancel: Any, problem: rx.Var[st
     )
 
 
-def _scopes(given: Any) -> rx.Component:
+def _scopes(given: Any, on_change: Any = None) -> rx.Component:
     """Return a checkbox for each scope; those in `given` are checked."""
     checked = rx.Var.create(given)
+    handlers = {} if on_change is None else {"on_change": on_change}
     return rx.el.fieldset(
         rx.el.legend("Scopes", class_name="label"),
         rx.foreach(
             KeyForm.areas,
             lambda area: rx.el.div(
-                rx.foreach(area, lambda scope: _scope(scope, checked)), class_name="boxes", key=area[0][0]
+                rx.foreach(area, lambda scope: _scope(scope, checked, handlers)),
+                class_name="boxes",
+                key=area[0][0],
             ),
         ),
         rx.el.span(
@@ -157,9 +208,15 @@ def _scopes(given: Any) -> rx.Component:
     )
 
 
-def _scope(scope: rx.Var[list[str]], checked: Any) -> rx.Component:
+def _scope(scope: rx.Var[list[str]], checked: Any, handlers: dict[str, Any]) -> rx.Component:
     return rx.el.label(
-        rx.el.input(type="checkbox", name=SCOPE + scope[0], default_checked=checked.contains(scope[0])),
+        rx.el.input(
+            type="checkbox",
+            name=SCOPE + scope[0],
+            default_checked=checked.contains(scope[0]),
+            key=scope[0] + KeyForm.picks.to_string(),
+            **handlers,
+        ),
         rx.el.span(scope[0], class_name="mono"),
         class_name="check",
         title=scope[1],
