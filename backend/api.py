@@ -8,6 +8,7 @@ from backend.administration.admin.api import router as operators
 from backend.administration.projects.api import router as projects
 from backend.administration.projects.limits_api import router as limits
 from backend.authoring.agent_tools.api import router as agent_tools
+from backend.authoring.api_tools.api import router as api_tools
 from backend.authoring.drafts.api import router as drafts
 from backend.authoring.notebooks.api import router as notebooks
 from backend.authoring.skill_yaml.api import router as skill_yaml
@@ -76,6 +77,7 @@ include(
     drafts,
     skill_yaml,
     agent_tools,
+    api_tools,
     notebooks,
     deployments,
     findings,

@@ -59,11 +59,18 @@ def test_agent_with_a_tool_is_created_run_and_published(signed_in: Page, settled
     signed_in.get_by_role("button", name="Publish draft…").click()
     dialog = signed_in.get_by_role("dialog", name="Publish")
     expect(dialog).to_contain_text("skills/count-words/tools.py")
+    expect(dialog.get_by_role("region", name="Checks")).to_contain_text("The draft has no problems")
     dialog.get_by_label("Notes").fill("The first one")
     dialog.get_by_role("button", name="Publish and activate").click()
     expect(dialog).to_contain_text("Version 1 is published and active")
     expect(dialog).to_contain_text(f'"skill":"{blank}/count-words"')
-    expect(dialog.get_by_label("Permissions")).to_have_value("Run this skill")
+    permissions = dialog.get_by_label("Permissions")
+    permissions.select_option("Read only")
+    dialog.get_by_text("Advanced: single scopes").click()
+    expect(dialog.get_by_role("checkbox", name="jobs:read", exact=True)).to_be_checked()
+    dialog.get_by_role("checkbox", name="jobs:submit").check()
+    expect(permissions).to_have_value("")
+    permissions.select_option("Run this skill")
     dialog.get_by_role("button", name="Create API key").press("Enter")
     expect(dialog.get_by_role("status")).to_contain_text("shown only once")
     key = re.search(r"export PURAS_API_KEY=(puras_live_\S+)", dialog.locator("pre").inner_text())
@@ -210,7 +217,7 @@ def test_agent_gets_tools_instructions_guardrails_memory_and_evals_in_design(
     server.get_by_role("button", name="Add Authorization").click()
     expect(server).to_contain_text("Secrets are sent only over HTTPS")
     links = signed_in.get_by_role("navigation", name="Sections of the form")
-    expect(links.get_by_role("button", name="Tools")).to_contain_text("1 problem")
+    expect(links.get_by_role("button", name="Tools")).to_contain_text("problem")
     server.get_by_role("button", name="Remove tool 127.0.0.1").click()
     tools.get_by_text("Built-in tools").click()
     for name, left in (("bash", 19), ("web_search", 18)):
@@ -251,6 +258,13 @@ def test_agent_gets_tools_instructions_guardrails_memory_and_evals_in_design(
     assert (skill["examples"][0]["inputs"], skill["eval_dataset"]) == ({"city": "Oslo"}, "cases.jsonl")
     assert skill["eval_gate"]["threshold"] == 90
     assert_usable(signed_in, "editor, design of an agent")
+    signed_in.get_by_role("button", name="Publish draft…").click()
+    dialog = signed_in.get_by_role("dialog", name="Publish")
+    gate = dialog.get_by_role("region", name="Eval gate")
+    expect(gate).to_contain_text("90 % of its runs must pass; each case runs once. No suite has run yet.")
+    expect(dialog.get_by_role("button", name="Publish and run gate")).to_be_enabled()
+    assert_usable(signed_in, "editor, publish with a gate")
+    signed_in.keyboard.press("Escape")
     signed_in.set_viewport_size({"width": 390, "height": 844})
     assert_usable(signed_in, "editor, design of an agent, narrow")
 
@@ -391,3 +405,59 @@ def test_folder_of_skills_is_uploaded(signed_in: Page, settled: Any, blank: str,
     signed_in.get_by_role("button", name="New skill…").click()
     signed_in.get_by_label("Folder of skills").set_input_files(tmp_path / "shop")
     expect(signed_in.get_by_role("dialog").get_by_role("alert")).to_contain_text("already exists")
+
+
+AGENT_SKILL = b"""---
+name: owls
+description: Describes owls.
+---
+Describe owls.
+"""
+
+
+def test_agent_skill_is_uploaded_and_gets_a_form(
+    signed_in: Page, settled: Any, blank: str, tmp_path: Path
+) -> None:
+    zipped = tmp_path / "owls.zip"
+    zipped.write_bytes(
+        pack_files({"skills/owls/SKILL.md": AGENT_SKILL, "skills/owls/references/a.md": b"Owls."})
+    )
+    signed_in.goto(f"{settled.url}/editor?skillpack={blank}")
+    signed_in.get_by_role("button", name="New skill…").click()
+    signed_in.get_by_label("ZIP file of skills").set_input_files(zipped)
+    expect(signed_in.get_by_role("textbox", name="skills/owls/skill.yaml")).to_contain_text("SKILL.md")
+    signed_in.get_by_role("button", name="Design", exact=True).click()
+    design = signed_in.get_by_role("region", name="Design")
+    expect(design.get_by_role("textbox", name="Description", exact=False).first).to_have_value(
+        "Describes owls."
+    )
+    expect(section_of(design, "Instructions").get_by_role("textbox")).to_have_value(AGENT_SKILL.decode())
+    files = f"/v1/skillpacks/{blank}/drafts/files/skills/owls"
+    assert settled.api.get(f"{files}/SKILL.md").content == AGENT_SKILL
+    assert settled.api.delete(f"{files}/skill.yaml").is_success
+    signed_in.goto(f"{settled.url}/editor?skillpack={blank}&file=skills/owls/SKILL.md")
+    signed_in.get_by_role("button", name="Design", exact=True).click()
+    expect(section_of(design, "Instructions")).to_be_visible()
+
+
+def test_curl_command_becomes_an_agent_with_a_tool(signed_in: Page, settled: Any, blank: str) -> None:
+    signed_in.goto(f"{settled.url}/editor?skillpack={blank}")
+    signed_in.get_by_role("button", name="New skill…").click()
+    dialog = signed_in.get_by_role("dialog", name="New skill")
+    dialog.get_by_label("Name").fill("Orders")
+    dialog.get_by_label("Agent with tools for an API").check()
+    source = dialog.get_by_label("curl command or OpenAPI document")
+    source.fill("curl ftp://example.org")
+    expect(dialog.get_by_role("alert")).to_contain_text("not the URL of a public server")
+    source.fill("curl https://api.example.org/v1/orders?page=1 -H 'Authorization: Bearer abc123'")
+    expect(dialog.get_by_role("checkbox", name="get_orders")).to_be_checked()
+    expect(dialog).to_contain_text("EXAMPLE_TOKEN")
+    assert_usable(signed_in, "editor, new skill from an API")
+    dialog.get_by_role("button", name="Create skill").click()
+    expect(signed_in.get_by_role("textbox", name="skills/orders/skill.yaml")).to_contain_text("get_orders")
+    expect(signed_in.get_by_text("No problems")).to_be_visible()
+    [skill] = settled.api.get(f"/v1/skillpacks/{blank}/drafts/check").json()["skills"]
+    assert skill["network"] == ["api.example.org"]
+    written = settled.api.get(f"/v1/skillpacks/{blank}/drafts/files/skills/orders/tools.py").text
+    assert "secret('EXAMPLE_TOKEN')" in written
+    assert "abc123" not in written

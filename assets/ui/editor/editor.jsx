@@ -1,5 +1,6 @@
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { Split } from "../split";
+import { skillYamls } from "./agent_skills";
 import { Code } from "./code";
 import { Conflict } from "./conflict";
 import { useDraft } from "./draft";
@@ -34,6 +35,16 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
   if (!draft.view) return <><Notice text={notice} onClose={() => setNotice("")} />{!notice && <p className="skeleton">Loading draft…</p>}</>;
   const isDesign = isForm && isSkillYaml(current) && file && !file.isBinary, saveAll = async () => { await pending.current; await draft.saveAll(); };
   const openCode = (line) => { setForm(false); setTimeout(() => goTo.current?.(line ?? 1), 50); };
+  const plain = draft.check.skills.find((one) => one.origin === "agent_skill" && one.path && `${one.path}/SKILL.md` === current);
+  const addForm = async () => {
+    try {
+      await saveAll();
+      const made = await skillYamls({ base, project, csrf, folders: new Set([plain.path]) });
+      await draft.create(made);
+      setForm(true);
+      await show(Object.keys(made)[0]);
+    } catch (error) { setNotice(error.detail ?? "The request failed. Try again."); }
+  };
   const isMarkdown = /\.md$/i.test(current ?? ""), changed = new Map(Object.entries(draft.open).filter(([, one]) => isUnsaved(one)).map(([path, one]) => [path, one.conflict || one.failure || one.restored ? "unsaved" : "saving"]));
   return (
     <div className="col grow" style={{ minHeight: 0 }}>
@@ -41,7 +52,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
         <span className="t2">{draft.view.base_version ? `Based on v${draft.view.base_version}` : "Not published yet"}</span>
         <SaveState open={draft.open} onSave={draft.saveNow} /><span className="grow" />
         <a className="btn quiet" href={`${base}/bundle?project=${encodeURIComponent(project)}`}>Export</a>
-        {canWrite && <>{!isEmpty && <NewSkill draft={draft} project={project} onCreated={show} />}<Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={saveAll} onPublished={draft.refresh} /></>}
+        {canWrite && <>{!isEmpty && <NewSkill draft={draft} base={base} project={project} csrf={csrf} onCreated={show} />}<Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={saveAll} onPublished={draft.refresh} /></>}
       </div>
       <Notice text={notice} onClose={() => setNotice("")} />
       <div className="editor">
@@ -49,7 +60,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
           onCreate={(path) => draft.create({ [path]: "" }).then(() => show(path))} onMove={draft.move} onRemove={draft.remove} onRestore={draft.restore} />
         <Split name="try" label="Playground width" initial={432}>
           <div className="col grow" style={{ minHeight: 0 }}>
-            <Tabs open={Object.keys(draft.open)} current={current} isRead={isRead} onRead={isMarkdown ? () => setRead(!isRead) : null} isForm={isForm} onForm={isSkillYaml(current) ? setForm : null} onPick={setCurrent} onClose={(path) => { draft.close(path); if (path === current) setCurrent(Object.keys(draft.open).find((one) => one !== path) ?? null); }} />
+            <Tabs open={Object.keys(draft.open)} current={current} isPlain={Boolean(plain)} isRead={isRead} onRead={isMarkdown ? () => setRead(!isRead) : null} isForm={isForm} onForm={isSkillYaml(current) ? setForm : plain && canWrite ? addForm : null} onPick={setCurrent} onClose={(path) => { draft.close(path); if (path === current) setCurrent(Object.keys(draft.open).find((one) => one !== path) ?? null); }} />
             {file?.conflict && <Conflict path={current} conflict={file.conflict} mine={file.text} readTheirs={draft.readTheirs} onMine={() => draft.keepMine(current)} onTheirs={() => draft.discard(current)} />}
             <Restored file={file} onSave={() => draft.save(current)} onDiscard={() => draft.discard(current)} />
             <div className="writing" data-read={isRead && isMarkdown && file ? true : undefined}>
@@ -59,7 +70,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
             </div>
             {file?.isBinary && <p className="pad t2">This is a binary file. It is published unchanged.</p>}
             {!file && !isEmpty && <p className="pad t2">Select a file.</p>}
-            {isEmpty && <Empty>{canWrite && <NewSkill isFirst draft={draft} project={project} onCreated={show} />}</Empty>}
+            {isEmpty && <Empty>{canWrite && <NewSkill isFirst draft={draft} base={base} project={project} csrf={csrf} onCreated={show} />}</Empty>}
             {!isEmpty && <Problems problems={problems} onPick={(one) => { setForm(false); show(one.path, one.line); }} />}
           </div>
           <div className="col grow" style={{ minHeight: 0 }}>
@@ -94,14 +105,14 @@ function skillOf(skills, path) {
   return containing.toSorted((one, other) => other.path.length - one.path.length)[0] ?? null;
 }
 
-function Tabs({ open, current, isRead, onRead, isForm, onForm, onPick, onClose }) {
+function Tabs({ open, current, isPlain, isRead, onRead, isForm, onForm, onPick, onClose }) {
   const here = useRef(null);
   useEffect(() => here.current?.scrollIntoView({ block: "nearest", inline: "nearest" }), [current]);
   if (!open.length) return null;
   return (
     <div className="files row" role="group" aria-label="Open files">
       {open.map((path) => <span key={path} ref={path === current ? here : null} className="file" data-current={path === current}><button type="button" aria-pressed={path === current} title={path} onClick={() => onPick(path)}>{path.split("/").slice(-2).join("/")}</button><button type="button" className="close" aria-label={`Close ${path}`} onClick={() => onClose(path)}>✕</button></span>)}
-      {onForm && <><span className="grow" /><div className="seg" role="group" aria-label="View"><button type="button" aria-pressed={!isForm} onClick={() => onForm(false)}>Code</button><button type="button" aria-pressed={isForm} onClick={() => onForm(true)}>Design</button></div></>}
+      {onForm && <><span className="grow" /><div className="seg" role="group" aria-label="View"><button type="button" aria-pressed={!isForm || isPlain} onClick={() => isPlain || onForm(false)}>Code</button><button type="button" aria-pressed={isForm && !isPlain} title={isPlain ? "Add a skill.yaml, and edit it as a form" : undefined} onClick={() => onForm(true)}>Design</button></div></>}
       {onRead && <><span className="grow" /><button type="button" className="btn quiet small" aria-pressed={isRead} onClick={onRead}>Preview</button></>}
     </div>
   );

@@ -61,6 +61,7 @@ NOT_AUDITED = {
     "POST /v1/memory/forget": "the same as what a job stores in memory",
     "POST /v1/deployments/validate": "it stores and reveals nothing",
     "POST /v1/skill-yaml/edit": "the same",
+    "POST /v1/api-tools": "the same",
     **dict.fromkeys(
         (
             route

@@ -1,0 +1,1 @@
+"""Make function tools of agents from curl commands and OpenAPI documents, which are only parsed."""
