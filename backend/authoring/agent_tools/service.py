@@ -31,7 +31,7 @@ from backend.skills.skillpacks.tables import Skillpack
 if TYPE_CHECKING:
     from mcp_types import Tool as Offered
 
-MAX_SOURCE_BYTES: Final = 4 << 20
+MAX_SOURCE_BYTES: Final = 1 << 20
 MAX_TOOLS: Final = 256
 _MAX_DESCRIPTION: Final = 500
 _MAX_WAIT_S: Final = 10.0
@@ -78,7 +78,7 @@ async def server_tools(
     hidden = Scrubber(held.values.values())
     try:
         async with asyncio.timeout(_MAX_WAIT_S):
-            await context.web_access.pages.acquire()
+            await context.web_access.servers.acquire()
     except TimeoutError:
         raise McpServerUnavailable(
             "The instance is connecting to many servers now. Try again in a moment."
@@ -86,7 +86,7 @@ async def server_tools(
     try:
         offered = await _offered(context, principal, wanted, held.values, hidden)
     finally:
-        context.web_access.pages.release()
+        context.web_access.servers.release()
     return [_read(one) for one in offered[:MAX_TOOLS]]
 
 

@@ -11,6 +11,8 @@ from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from backend.authoring.api_tools.operations import (
+    MAX_PARAMETERS,
+    MAX_TEXT,
     METHODS,
     Credential,
     Operation,
@@ -23,6 +25,7 @@ from backend.authoring.api_tools.operations import (
     unused,
 )
 
+_MAX_CHARACTERS: Final = 64 << 10
 _WITH_VALUE: Final = {
     **dict.fromkeys(("-X", "--request"), "method"),
     **dict.fromkeys(("-H", "--header"), "header"),
@@ -112,7 +115,7 @@ def operation_of(text: str) -> Operation:
         identifier(f"{method} {last}"),
         method,
         url,
-        f"Calls {method} {url}.",
+        f"Calls {method} {url}."[:MAX_TEXT],
         tuple(arguments.parameters),
         headers,
         tuple(arguments.credentials),
@@ -120,6 +123,8 @@ def operation_of(text: str) -> Operation:
 
 
 def _words(text: str) -> list[str]:
+    if len(text) > _MAX_CHARACTERS:
+        raise SourceInvalid(f"The command is longer than {_MAX_CHARACTERS:,} characters. Shorten it.")
     try:
         words = shlex.split(re.sub(r"\\\r?\n", " ", text.strip()), comments=False)
     except ValueError as error:
@@ -225,6 +230,10 @@ class _Arguments:
 
     def add(self, place: Literal["query", "body", "form"], pairs: list[tuple[str, Any]]) -> None:
         """Make a parameter of each pair, with its value as the default; a credential becomes a secret."""
+        if len(self.parameters) + len(pairs) > MAX_PARAMETERS:
+            raise SourceInvalid(
+                f"The command has more than {MAX_PARAMETERS} parameters. Remove some of them."
+            )
         for key, value in pairs:
             if is_credential(key):
                 secret = secret_name(self._host, key)

@@ -8,6 +8,8 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from backend.authoring.api_tools.operations import (
+    MAX_PARAMETERS,
+    MAX_TEXT,
     METHODS,
     Credential,
     Operation,
@@ -20,12 +22,14 @@ from backend.authoring.api_tools.operations import (
     secret_name,
     unused,
 )
-from backend.skills.manifest.yaml_document import read_document
+from backend.skills.manifest.yaml_document import MAX_DOCUMENT_BYTES, read_document
 
 MAX_OPERATIONS: Final = 200
 _MAX_DEPTH: Final = 4
 _MAX_REFERENCES: Final = 20
-_MAX_DESCRIPTION: Final = 500
+_MAX_SCHEMAS: Final = 1_000
+"""Schemas of one operation that are read; deeper ones are replaced by plain types."""
+_MAX_REFERENCE_CHARACTERS: Final = 300
 _KEPT: Final = ("enum", "default", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
 _TYPES: Final = frozenset({"string", "integer", "number", "boolean", "object", "array"})
 _Json = Mapping[str, Any]
@@ -55,6 +59,10 @@ def _root(text: str) -> _Json:
     try:
         value = json.loads(text, parse_constant=_rejected)
     except (ValueError, RecursionError):
+        if len(text) > MAX_DOCUMENT_BYTES:
+            raise SourceInvalid(
+                f"YAML can have at most {MAX_DOCUMENT_BYTES >> 10} KiB. Write JSON."
+            ) from None
         document = read_document("openapi.yaml", text.encode("utf-8", "replace"))
         if document.problems:
             first = document.problems[0]
@@ -83,12 +91,13 @@ class _Reader:
         self._operation = operation
         self._item = item
         self._parameters: list[Parameter] = []
+        self._schemas_left = _MAX_SCHEMAS
         self.name = identifier(str(operation.get("operationId") or f"{method} {path}"))
 
     def read(self, name: str) -> Operation:
         """Return the operation; its `problem` says why no tool can be made of it."""
         text = str(self._operation.get("summary") or self._operation.get("description") or "")
-        description = " ".join(text.split())[:_MAX_DESCRIPTION] or f"Calls {self._method} {self._path}."
+        description = " ".join(text.split())[:MAX_TEXT] or f"Calls {self._method} {self._path}."
         try:
             url = self._url()
             for one in (*_list(self._item.get("parameters")), *_list(self._operation.get("parameters"))):
@@ -112,8 +121,10 @@ class _Reader:
         return checked_url(base).rstrip("/") + "/" + quoted(self._path.lstrip("/"))
 
     def _add(self, key: str, place: Place, schema: Any, description: Any, *, is_required: bool) -> None:
+        if len(self._parameters) == MAX_PARAMETERS:
+            raise SourceInvalid(f"It has more than {MAX_PARAMETERS} parameters.")
         plain = self._schema(schema)
-        text = " ".join(str(description or plain.get("description") or "").split())[:_MAX_DESCRIPTION]
+        text = " ".join(str(description or plain.get("description") or "").split())[:MAX_TEXT]
         name = unused(identifier(key), (one.name for one in self._parameters))
         described = {**plain, **({"description": text} if text else {})}
         self._parameters.append(Parameter(name, key, place, described, is_required))
@@ -173,7 +184,7 @@ class _Reader:
             reference = _mapping(value).get("$ref")
             if not isinstance(reference, str):
                 return _mapping(value)
-            if not reference.startswith("#/"):
+            if not reference.startswith("#/") or len(reference) > _MAX_REFERENCE_CHARACTERS:
                 raise SourceInvalid(f"The reference {reference[:80]!r} leads out of the document.")
             value = self._root
             for key in reference[2:].split("/"):
@@ -182,6 +193,8 @@ class _Reader:
 
     def _schema(self, value: Any, depth: int = 0) -> dict[str, Any]:
         """Return the part of a schema that tools support; text where there is none."""
+        self._schemas_left -= 1
+        is_shallow = depth >= _MAX_DEPTH or self._schemas_left < 0
         schema = self._resolved(value)
         if "allOf" in schema:
             schema = {
@@ -193,13 +206,13 @@ class _Reader:
         result: dict[str, Any] = {"type": kind}
         result |= {key: schema[key] for key in _KEPT if key in schema}
         if isinstance(schema.get("description"), str):
-            result["description"] = " ".join(schema["description"].split())[:_MAX_DESCRIPTION]
+            result["description"] = " ".join(schema["description"].split())[:MAX_TEXT]
         if kind == "array":
             result["items"] = (
-                self._schema(schema.get("items"), depth + 1) if depth < _MAX_DEPTH else {"type": "string"}
+                {"type": "string"} if is_shallow else self._schema(schema.get("items"), depth + 1)
             )
         if kind == "object":
-            inner = _mapping(schema.get("properties")) if depth < _MAX_DEPTH else {}
+            inner = {} if is_shallow else _mapping(schema.get("properties"))
             result["properties"] = {name: self._schema(one, depth + 1) for name, one in inner.items()}
             needed = [name for name in _list(schema.get("required")) if name in inner]
             result |= {"required": needed} if needed else {}

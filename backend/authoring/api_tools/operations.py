@@ -18,6 +18,10 @@ Place = Literal["path", "query", "header", "body", "form", "whole_body"]
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 READING: Final = frozenset({"GET", "HEAD"})
 MAX_NAME: Final = 60
+MAX_PARAMETERS: Final = 100
+"""Parameters of one operation."""
+MAX_TEXT: Final = 500
+"""Characters of a description."""
 _CREDENTIAL: Final = re.compile(
     r"authorization|cookie|password|passwd|secret|(^|[-_])(api[-_]?key|key|token|auth|sig|signature)($|[-_])"
     r"|apikey|access[-_]?token|appid",

@@ -20,11 +20,13 @@ from backend.core.errors import NotAllowed
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.skills.archives.archive import Archive
 from backend.skills.deployments import service as deployments
+from backend.skills.manifest.functions import MAX_SOURCE_BYTES
 from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.tables import Skillpack
 from backend.storage import Storage
 
 MAX_FILE_BYTES: Final = 4 << 20
+_MAX_PYTHON_FILES: Final = 100
 
 
 class Opened(NamedTuple):
@@ -107,14 +109,15 @@ async def all_files(session: AsyncSession, principal: Principal, pack_id: UUID) 
 async def python_files(
     session: AsyncSession, principal: Principal, pack_id: UUID, prefix: str
 ) -> dict[str, bytes]:
-    """Return the contents of the Python files whose paths start with the prefix, ordered by path."""
+    """Return the contents of the first Python files whose paths start with the prefix, without very large ones."""
     query = visible(DraftFile, principal).where(
         col(DraftFile.skillpack_id) == pack_id,
         col(DraftFile.deleted_at).is_(None),
         col(DraftFile.path).startswith(prefix, autoescape=True),
         col(DraftFile.path).endswith(".py"),
     )
-    rows = (await session.scalars(query.order_by(col(DraftFile.path)))).all()
+    small = query.where(col(DraftFile.size_bytes) <= MAX_SOURCE_BYTES).order_by(col(DraftFile.path))
+    rows = (await session.scalars(small.limit(_MAX_PYTHON_FILES))).all()
     return {row.path: row.content for row in rows}
 
 

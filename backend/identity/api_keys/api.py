@@ -36,9 +36,10 @@ async def list_api_keys(
 
 
 @router.get("/api-keys/scopes", tags=["keys"], summary="List the scopes of keys")
-@permissions.any_caller()
-async def list_scopes() -> ScopesRead:
+@permissions.needs("keys:read", role=Role.ADMIN)
+async def list_scopes(principal: PrincipalDep) -> ScopesRead:
     """List the scopes that API keys can have, and presets for new keys."""
+    principal.require(Role.ADMIN, "keys:read")
     return ScopesRead.all_()
 
 

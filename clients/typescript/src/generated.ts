@@ -189,6 +189,39 @@ export interface ApiKeyUpdate {
   unrestricted?: boolean;
 }
 
+/** An operation of the API. */
+export interface ApiOperationRead {
+  description: string;
+  method: string;
+  name: string;
+  /** Why no tool can be made of it; empty if one can. */
+  problem: string;
+  /** Names of the secrets that provide its credentials. */
+  secrets: string[];
+  url: string;
+}
+
+/** A description of requests to an API. */
+export interface ApiToolsCreate {
+  /** Names of the operations that become tools. Empty: only describe the operations. */
+  operations?: string[];
+  /** A curl command, or an OpenAPI 3 document in JSON or YAML. */
+  source: string;
+  /** Label of the skill. */
+  title?: string;
+}
+
+/** Operations of an API, and the files of a skill with tools that call them. */
+export interface ApiToolsRead {
+  /** Texts by name: `skill.yaml`, `prompt.md` and `tools.py`. Empty if no operations were named. */
+  files: Record<string, string>;
+  /** The hosts that `network` of the skill allows. */
+  hosts: string[];
+  operations: ApiOperationRead[];
+  /** Names of the secrets that the tools need. */
+  secrets: string[];
+}
+
 /** A user decided about a call, or the approval expired. */
 export type ApprovalDecidedEvent = EventRead & {
   payload: {
@@ -3411,6 +3444,30 @@ export interface ScheduleUpdate {
   version?: number | null;
 }
 
+/** A usual selection of scopes for a secret key. */
+export interface ScopePresetRead {
+  description: string;
+  name: string;
+  /** Empty: full access. */
+  scopes: string[];
+  title: string;
+}
+
+/** A scope of API keys. */
+export interface ScopeRead {
+  description: string;
+  name: string;
+  /** Whether publishable keys can have it. */
+  publishable: boolean;
+}
+
+/** The scopes of API keys, and presets of them. */
+export interface ScopesRead {
+  /** The narrowest one first. */
+  presets: ScopePresetRead[];
+  scopes: ScopeRead[];
+}
+
 /** A secret, without its value. */
 export interface SecretRead {
   name: string;
@@ -4915,6 +4972,17 @@ export class Api {
   }
 
   /**
+   * List the scopes of keys
+   *
+   * List the scopes that API keys can have, and presets for new keys.
+   *
+   * A restricted key needs `keys:read`.
+   */
+  listScopes(options: CallOptions = {}): Promise<ScopesRead> {
+    return this.transport.json("GET", "/v1/api-keys/scopes", {}, options);
+  }
+
+  /**
    * Change a key
    *
    * Change the scopes of a key or its limit of requests per minute, up to the limit of the instance.
@@ -4941,6 +5009,24 @@ export class Api {
       key_id: string;
     }, options: CallOptions = {}): Promise<void> {
     return this.transport.nothing("DELETE", `/v1/api-keys/${encodeURIComponent(given.key_id)}`, {}, options);
+  }
+
+  /**
+   * Make tools from a curl command or OpenAPI
+   *
+   * Return the files of an agent whose tools call an API. The text is only parsed: nothing is requested or stored.
+   *
+   * Values of credentials are not in the files: the functions read them from secrets. Write the files with
+   * `PUT /v1/drafts/files/{path}`.
+   *
+   * A restricted key needs `deployments:read`.
+   */
+  makeApiTools(given: {
+      body: ApiToolsCreate;
+    }, options: CallOptions = {}): Promise<ApiToolsRead> {
+    return this.transport.json("POST", "/v1/api-tools", {
+      body: given.body,
+    }, options);
   }
 
   /**

@@ -89,6 +89,7 @@ READ_BY_POST = {
 """Routes that viewers may use although their method is not GET."""
 NOT_FOR_VIEWERS = {
     ("GET", "/v1/api-keys"),
+    ("GET", "/v1/api-keys/scopes"),
     ("GET", "/v1/audit"),
     ("GET", "/v1/instance/health"),
     ("GET", "/v1/instance/projects"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -173,6 +174,31 @@ def test_source_that_cannot_become_tools_is_rejected(source: str, reason: str) -
     with pytest.raises(SourceInvalid) as raised:
         curl.operation_of(source) if source.startswith("curl") else openapi.operations_of(source)
     assert reason in raised.value.detail
+
+
+def test_large_documents_are_read_in_bounded_time() -> None:
+    wide = {
+        "type": "object",
+        "properties": {f"p{n}": {"$ref": "#/components/schemas/Wide"} for n in range(90)},
+    }
+    body = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Wide"}}}}
+    many = [{"name": f"q{n}", "in": "query"} for n in range(20_000)]
+    document = {
+        "openapi": "3.0.0",
+        "servers": [{"url": "https://api.example.org"}],
+        "paths": {
+            "/many": {"get": {"parameters": many}},
+            **{f"/{n}": {"post": {"requestBody": body}} for n in range(50)},
+        },
+        "components": {"schemas": {"Wide": wide}},
+    }
+    start = time.process_time()
+    found = openapi.operations_of(json.dumps(document))
+    assert time.process_time() - start < 5
+    assert "more than 100 parameters" in found[0].problem
+    assert len(found[1].parameters) == 90
+    with pytest.raises(SourceInvalid, match="more than 100 parameters"):
+        curl.operation_of("curl 'https://api.example.org/?" + "a&" * 200 + "'")
 
 
 @settings(max_examples=60, deadline=None)

@@ -19,6 +19,8 @@ MAX_HEAVY: Final = 4
 HEAVY_BYTES: Final = 8 << 20
 MAX_PAGES: Final = 16
 """Concurrent requests for pages."""
+MAX_SERVERS: Final = 8
+"""Concurrent connections to MCP servers whose tools are listed."""
 MAX_READERS: Final = 4
 """Processes that extract the text of pages."""
 MAX_REPORTED: Final = 20
@@ -56,6 +58,7 @@ class WebAccess:
 
     connector: Connector | None = None
     pages: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_PAGES))
+    servers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_SERVERS))
     readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_READERS))
     heavy: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_HEAVY))
     _lookups: WeakValueDictionary[UUID, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
