@@ -258,6 +258,12 @@ def test_agent_gets_tools_instructions_guardrails_memory_and_evals_in_design(
     assert (skill["examples"][0]["inputs"], skill["eval_dataset"]) == ({"city": "Oslo"}, "cases.jsonl")
     assert skill["eval_gate"]["threshold"] == 90
     assert_usable(signed_in, "editor, design of an agent")
+    cases = settled.api.put(f"{base}/weather/cases.jsonl", content=b"{\n", headers={"If-Match": "*"})
+    assert cases.is_success
+    expect(evals.get_by_role("listitem").first).to_contain_text("This line is not JSON")
+    fixed = b'{"inputs": {"city": "Oslo"}}\n'
+    assert settled.api.put(f"{base}/weather/cases.jsonl", content=fixed, headers={"If-Match": "*"}).is_success
+    expect(links.get_by_role("button", name="Evals", exact=True)).to_be_visible()
     signed_in.get_by_role("button", name="Publish draft…").click()
     dialog = signed_in.get_by_role("dialog", name="Publish")
     gate = dialog.get_by_role("region", name="Eval gate")

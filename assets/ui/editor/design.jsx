@@ -7,7 +7,7 @@ import { skillSchema } from "./completion";
 import { Evals, evalPaths, Examples, examplePaths } from "./design_cases";
 import { Fields, pathsIn } from "./design_fields";
 import { Instructions } from "./design_instructions";
-import { Section, SectionLinks } from "./design_parts";
+import { FileProblems, Section, SectionLinks } from "./design_parts";
 import { Guardrails, Memory, memoryPaths, railPaths } from "./design_safety";
 import { toolPaths, Tools } from "./design_tools";
 import { Committed, placed } from "./design_values";
@@ -84,7 +84,9 @@ function Broken({ problems, onCode }) {
 function Sections({ document, path, schema, problems, draft, base, skillpack, project, csrf, canWrite, edit, onCode, onOpen, canUndo, goBack }) {
   const keys = schema.properties, entrypoint = typeof document.entrypoint === "string" ? document.entrypoint : "", kind = KINDS.find(([form]) => form.test(entrypoint))?.[1] ?? "Unknown", isAgent = kind === "Agent";
   const folder = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : "", files = draft.view.files, skill = draft.check.skills.find((one) => one.path === folder && !one.parent_skill);
-  const limits = Object.keys(keys.limits.properties).filter((name) => isAgent || !LIMITS_OF_AGENTS.includes(name)), ofPrompt = isAgent ? problems.filter((one) => one.path === `${folder ? `${folder}/` : ""}${entrypoint}`) : [];
+  const limits = Object.keys(keys.limits.properties).filter((name) => isAgent || !LIMITS_OF_AGENTS.includes(name));
+  const inFolder = problems.filter((one) => one.path !== path && one.path.startsWith(folder ? `${folder}/` : "")), ofPrompt = isAgent ? inFolder.filter((one) => one.path === `${folder ? `${folder}/` : ""}${entrypoint}`) : [];
+  const ofCode = inFolder.filter((one) => one.path.endsWith(".py")), ofCases = inFolder.filter((one) => one.path.endsWith(".jsonl")), codeSection = isAgent ? "Tools" : "Basics";
   const paths = {
     Basics: [["entrypoint"], ["title"], ["description"], ["timeout_s"], ["network"], ["lane"]],
     ...Object.fromEntries(Object.entries(SCHEMAS).map(([key, title]) => [title, [[key], ...pathsIn(document[key], [key])]])),
@@ -94,7 +96,7 @@ function Sections({ document, path, schema, problems, draft, base, skillpack, pr
   };
   const { at, others, countAt } = placed(problems.filter((one) => one.path === path), Object.values(paths).flat()), set = (at) => (value) => edit([value === undefined ? { op: "remove", path: at } : { op: "set", path: at, value }]);
   const counts = Object.fromEntries(Object.entries(paths).map(([title, all]) => [title, all.reduce((sum, one) => sum + countAt(one), 0)])), order = isAgent ? ["Basics", "Inputs", "Outputs", "Instructions", "Tools", "Model", "Limits", "Guardrails", "Memory", "Examples", "Evals"] : Object.keys(paths);
-  counts.Instructions = ofPrompt.length;
+  counts.Instructions = ofPrompt.length; counts[codeSection] += ofCode.length; counts.Evals += ofCases.length;
   const field = (path, own, value, label) => <Committed key={path.join(".")} name={label} schema={{ ...own, title: label }} value={value} error={at(path)} onCommit={set(path)} />;
   const shared = { document, folder, files, skill, skills: draft.check.skills, draft, base, skillpack, project, csrf, canWrite, isAgent, at, edit, onCode, onOpen, revision: draft.view.revision };
   const section = (title, children, error) => <Section key={title} title={title} count={counts[title]} error={error}>{children}</Section>;
@@ -107,6 +109,7 @@ function Sections({ document, path, schema, problems, draft, base, skillpack, pr
         {others.length > 0 && <ul className="note design-problems" data-s="fail" aria-label="Other problems">{others.map((one, index) => <li key={index}>{one.message} {one.line && <button type="button" className="btn quiet small" onClick={() => onCode(one.line)}>Line {one.line}</button>}</li>)}</ul>}
         {section("Basics", (
           <>
+            {!isAgent && <FileProblems problems={ofCode} onOpen={onOpen} />}
             <p><span className="t2">{kind}: </span><span className="mono break">{entrypoint || "no entrypoint"}</span>{at(["entrypoint"]) && <span className="err block" role="alert">{at(["entrypoint"])}</span>}</p>
             {field(["title"], keys.title, document.title, "Title")}
             {field(["description"], { ...keys.description, type: "text" }, document.description, "Description")}
@@ -119,13 +122,13 @@ function Sections({ document, path, schema, problems, draft, base, skillpack, pr
         ))}
         {Object.entries(SCHEMAS).map(([key, title]) => section(title, <Fields schema={document[key]} path={[key]} isResult={key === "output_schema"} at={at} edit={edit} onCode={onCode} />, at([key])))}
         {isAgent && section("Instructions", <Instructions {...shared} problems={ofPrompt} />)}
-        {isAgent && section("Tools", <Tools {...shared} />, at(["tools"]))}
+        {isAgent && section("Tools", <><FileProblems problems={ofCode} onOpen={onOpen} /><Tools {...shared} /></>, at(["tools"]))}
         {isAgent && section("Model", <Model value={document.model} error={at(["model"])} project={project} onCommit={set(["model"])} />)}
         {section("Limits", <div className="three">{limits.map((name) => field(["limits", name], keys.limits.properties[name], document.limits?.[name], LABELS[name] ?? name))}</div>, at(["limits"]))}
         {section("Guardrails", <Guardrails {...shared} />, at(["rails"]))}
         {isAgent && section("Memory", <Memory {...shared} />, at(["memory"]))}
         {section("Examples", <Examples {...shared} />, at(["examples"]))}
-        {section("Evals", <Evals {...shared} />, at(["evals"]))}
+        {section("Evals", <><FileProblems problems={ofCases} onOpen={onOpen} /><Evals {...shared} /></>, at(["evals"]))}
       </fieldset>
     </>
   );

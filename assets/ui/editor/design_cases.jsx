@@ -82,12 +82,12 @@ export function Evals({ document, folder, files, draft, canWrite, at, edit, onCo
         {(one, path) => (
           <>
             <div className="three">
-              <Value {...values} path={[...path, "name"]} label="Name" schema={{ type: "string" }} value={one.name} />
+              <Value {...values} path={[...path, "name"]} label="Name" schema={{ type: "string" }} value={one.name} isRequired />
               <Value {...values} path={[...path, "weight"]} label="Weight" schema={{ type: "number" }} value={one.weight} />
             </div>
             <p className="t2">{KINDS[one.kind] ?? String(one.kind)}{at([...path, "kind"]) && <span className="err block">{at([...path, "kind"])}</span>}</p>
             {one.kind === "check" && <Value {...values} path={[...path, "entrypoint"]} label="Function" schema={{ type: "string", description: "FILE.py:FUNCTION, called with inputs and output." }} value={one.entrypoint} />}
-            {one.kind === "rubric" && <Value {...values} path={[...path, "criteria"]} label="Criteria" schema={{ type: "text" }} value={one.criteria} />}
+            {one.kind === "rubric" && <Value {...values} path={[...path, "criteria"]} label="Criteria" schema={{ type: "text" }} value={one.criteria} isRequired />}
             {one.kind === "exact_match" && <Value {...values} path={[...path, "field"]} label="Compared value" schema={{ type: "string", description: "A path like items[0].name; the whole result if it is empty." }} value={one.field} />}
           </>
         )}
@@ -96,7 +96,7 @@ export function Evals({ document, folder, files, draft, canWrite, at, edit, onCo
       <Check checked={isMapping(gate)} disabled={!dataset} onToggle={(wanted) => edit([wanted ? { op: "set", path: [...EVALS, "gate"], value: { threshold: 90 } } : removedKey(evals, "gate")])}>A version must pass before it becomes active</Check>
       {at(["evals", "gate"]) && <div className="err" role="alert">{at(["evals", "gate"])}</div>}
       {!dataset && <p className="hint">A gate needs cases.</p>}
-      {isMapping(gate) && <div className="three"><Value {...values} path={["evals", "gate", "threshold"]} label="Runs that must pass (%)" schema={{ type: "number", minimum: 0, maximum: 100 }} value={gate.threshold} /><Value {...values} path={["evals", "gate", "repeat"]} label="Runs of each case" schema={{ type: "integer", minimum: 1, maximum: 20 }} value={gate.repeat} /></div>}
+      {isMapping(gate) && <div className="three"><Value {...values} path={["evals", "gate", "threshold"]} label="Runs that must pass (%)" schema={{ type: "number", minimum: 0, maximum: 100 }} value={gate.threshold} isRequired /><Value {...values} path={["evals", "gate", "repeat"]} label="Runs of each case" schema={{ type: "integer", minimum: 1, maximum: 20 }} value={gate.repeat} /></div>}
     </>
   );
 }

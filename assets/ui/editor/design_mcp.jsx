@@ -26,13 +26,13 @@ export function McpServer({ tool, path, at, edit, base, project, csrf, skillpack
   const removeHeader = (name) => edit([{ op: "remove", path: [...path, "headers", ...(names.length > 1 ? [name] : [])] }]);
   return (
     <>
-      <Value {...{ at, edit }} path={[...path, "mcp"]} label="URL of the MCP server" schema={{ type: "string" }} value={tool.mcp} />
+      <Value {...{ at, edit }} path={[...path, "mcp"]} label="URL of the MCP server" schema={{ type: "string" }} value={tool.mcp} isRequired />
       <fieldset className="design-words">
         <legend>Headers</legend>
         {names.map((name) => (
           <div className="row wrap" key={name}>
             <span className="mono">{name}</span>
-            <div className="grow"><Committed name={name} schema={{ type: "string", title: `Value of ${name}` }} isBare value={headers[name]} onCommit={(value) => (value === undefined ? removeHeader(name) : setHeader(name, value))} /></div>
+            <div className="header-value"><Committed name={name} schema={{ type: "string", title: `Value of ${name}` }} isBare value={headers[name]} onCommit={(value) => (value === undefined ? removeHeader(name) : setHeader(name, value))} /></div>
             {secrets.length > 0 && <AddMenu label="Use secret…" options={secrets.map((one) => [one, one])} onPick={(one) => setHeader(name, name.toLowerCase() === "authorization" ? `Bearer \${secret:${one}}` : `\${secret:${one}}`)} />}
             <button type="button" className="btn quiet icon" aria-label={`Remove header ${name}`} onClick={() => removeHeader(name)}>✕</button>
           </div>
@@ -51,17 +51,17 @@ export function McpServer({ tool, path, at, edit, base, project, csrf, skillpack
 
 /** The tools that a server offers, and which of them the agent may use. */
 function Offered({ offered, tool, path, edit }) {
-  const names = offered.map((one) => one.name), chosen = Array.isArray(tool.allow) ? tool.allow : null, isOn = (name) => !chosen || chosen.includes(name), missing = listOf(chosen).filter((name) => !names.includes(name));
+  const names = offered.filter((one) => one.is_usable).map((one) => one.name), chosen = Array.isArray(tool.allow) ? tool.allow : null, isOn = (name) => (chosen ? chosen.includes(name) : names.includes(name)), missing = listOf(chosen).filter((name) => !offered.some((one) => one.name === name));
   const toggle = (name) => (wanted) => edit((document) => {
-    const before = valueAt(document, [...path, "allow"]), allowed = listOf(document.allowed_tools), all = [...names, ...missing];
-    const next = all.filter((one) => (one === name ? wanted : !Array.isArray(before) || before.includes(one))), isAll = names.every((one) => next.includes(one)) && next.length === names.length && !allowed.length;
+    const before = valueAt(document, [...path, "allow"]), allowed = listOf(document.allowed_tools), all = [...offered.map((one) => one.name), ...missing];
+    const next = all.filter((one) => (one === name ? wanted : Array.isArray(before) ? before.includes(one) : names.includes(one))), isAll = names.every((one) => next.includes(one)) && next.length === names.length && !allowed.length;
     const listed = wanted ? [...new Set([...allowed, name])] : allowed.filter((one) => one !== name);
     return [isAll ? { op: "remove", path: [...path, "allow"] } : { op: "set", path: [...path, "allow"], value: next }, ...(allowed.length ? [{ op: "set", path: ["allowed_tools"], value: listed }] : [])];
   });
   return (
     <fieldset className="design-words">
       <legend role="status">{offered.length} {offered.length === 1 ? "tool" : "tools"}</legend>
-      {offered.map((one) => <Check key={one.name} checked={isOn(one.name)} onToggle={toggle(one.name)}><span><span className="mono">{one.name}</span> <span className="t2 break">{one.description}</span> {one.read_only && <span className="tag">reads</span>}{!one.is_usable && <span className="tag" data-s="fail">its schema cannot be used</span>}</span></Check>)}
+      {offered.map((one) => <Check key={one.name} checked={isOn(one.name)} disabled={!one.is_usable && !isOn(one.name)} onToggle={toggle(one.name)}><span><span className="mono">{one.name}</span> <span className="t2 break">{one.description}</span> {one.read_only && <span className="tag">reads</span>}{!one.is_usable && <span className="tag" data-s="fail">its schema cannot be used</span>}</span></Check>)}
       {missing.map((name) => <Check key={name} checked onToggle={toggle(name)}><span><span className="mono">{name}</span> <span className="tag" data-s="wait">not offered now</span></span></Check>)}
     </fieldset>
   );

@@ -52,9 +52,15 @@ export function SectionLinks({ sections }) {
   );
 }
 
+/** Problems in other files of the skill, with links to their lines. */
+export function FileProblems({ problems, onOpen }) {
+  if (!problems.length) return null;
+  return <ul className="note design-problems" data-s="fail">{problems.map((one, index) => <li key={index}>{one.message} <button type="button" className="btn quiet small" onClick={() => onOpen(one.path, one.line)}>{one.path.split("/").at(-1)}{one.line ? `:${one.line}` : ""}</button></li>)}</ul>;
+}
+
 /** A value at a path of the document; an empty one is removed. */
-export function Value({ path, label, name = label, schema, value, labels, at, edit, isBare = false }) {
-  return <Committed name={name} schema={{ ...schema, title: label }} value={value} labels={labels} error={at(path)} isBare={isBare} onCommit={(next) => edit(next === undefined ? [{ op: "remove", path }] : [{ op: "set", path, value: next }])} />;
+export function Value({ path, label, name = label, schema, value, labels, at, edit, isBare = false, isRequired = isBare }) {
+  return <Committed name={name} schema={{ ...schema, title: label }} value={value} labels={labels} error={at(path)} isBare={isBare} isRequired={isRequired} onCommit={(next) => edit(next === undefined ? [{ op: "remove", path }] : [{ op: "set", path, value: next }])} />;
 }
 
 /** The value at a path of the document. */

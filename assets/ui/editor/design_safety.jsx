@@ -37,13 +37,13 @@ function Rail({ rail, path, points, at, edit, onCode }) {
   return (
     <>
       <div className="three">
-        <Value {...values} path={own("name")} label="Name" schema={{ type: "string" }} value={rail.name} />
-        <Value {...values} path={own("action")} label="Action" schema={{ enum: Object.keys(ACTIONS) }} labels={ACTIONS} value={rail.action ?? "block"} />
+        <Value {...values} path={own("name")} label="Name" schema={{ type: "string" }} value={rail.name} isRequired />
+        <Value {...values} path={own("action")} label="Action" schema={{ enum: Object.keys(ACTIONS) }} labels={ACTIONS} value={rail.action ?? "block"} isRequired />
       </div>
       <Words {...values} path={own("on")} label="Checks" options={points} value={rail.on} />
       {test === "pii" && <Words {...values} path={own("pii")} label={label} options={Object.entries(PII)} value={rail.pii} />}
       {test === "words" && <Value {...values} path={own("words")} label={label} schema={{ type: "array", items: { type: "string" } }} value={rail.words} />}
-      {test === "pattern" && <Value {...values} path={own("pattern")} label={label} schema={{ type: "string", description: "RE2 syntax. Matching text does not pass." }} value={rail.pattern} />}
+      {test === "pattern" && <Value {...values} path={own("pattern")} label={label} isRequired schema={{ type: "string", description: "RE2 syntax. Matching text does not pass." }} value={rail.pattern} />}
       {test === "entrypoint" && <Value {...values} path={own("entrypoint")} label={label} schema={{ type: "string", description: "FILE.py:FUNCTION in the folder of the skill." }} value={rail.entrypoint} />}
       {(!test || test === "schema") && <p className="t2">{label}. {at(own("schema"))} <button type="button" className="btn quiet small" onClick={() => onCode()}>Edit in code</button></p>}
       {concernsTools && <Value {...values} path={own("tools")} label="Tools" schema={{ type: "array", items: { type: "string" }, description: "All tools if the list is empty." }} value={rail.tools} />}
@@ -62,7 +62,7 @@ export function Memory({ document, at, edit }) {
       <Check checked={isOn} onToggle={(wanted) => edit([wanted ? { op: "set", path: MEMORY, value: true } : { op: "remove", path: MEMORY }])}>The agent can search and store records in the memory of the project</Check>
       {isOn && (
         <>
-          <Value {...values} path={[...MEMORY, "scope"]} label="Records without a key belong to" schema={{ enum: ["skillpack", "workspace"] }} labels={{ skillpack: "This skillpack", workspace: "The whole project" }} value={memory.scope ?? "skillpack"} />
+          <Value {...values} path={[...MEMORY, "scope"]} label="Records without a key belong to" schema={{ enum: ["skillpack", "workspace"] }} labels={{ skillpack: "This skillpack", workspace: "The whole project" }} value={memory.scope ?? "skillpack"} isRequired />
           <Flag {...values} path={[...MEMORY, "digest"]} label="Give each run the records about its inputs" value={memory.digest} />
           <Flag {...values} path={[...MEMORY, "read_only"]} label="Only read: the agent stores and deletes nothing" value={memory.read_only} />
           {inputs.length > 0 && memory.digest && <Words {...values} path={[...MEMORY, "keys"]} label="Inputs that identify the subject of a run" options={inputs.map((name) => [name, name])} value={memory.keys} />}

@@ -80,7 +80,7 @@ function OneTool(props) {
   const known = tool.entrypoint && found.find((one) => one.path === `${folder ? `${folder}/` : ""}${tool.entrypoint.split(":")[0]}` && one.name === tool.entrypoint.split(":")[1]);
   return (
     <>
-      {tool.mcp === undefined && <Value {...values} edit={([change]) => onRename(change.value)} path={[...path, "name"]} label="Name" schema={{ type: "string" }} value={tool.name} />}
+      {tool.mcp === undefined && <Value {...values} edit={([change]) => onRename(change.value)} path={[...path, "name"]} label="Name" schema={{ type: "string" }} value={tool.name} isRequired />}
       {tool.entrypoint !== undefined && <p className="break"><span className="mono">{known ? known.signature : tool.entrypoint}</span> <button type="button" className="btn quiet small" onClick={() => onOpen(`${folder ? `${folder}/` : ""}${tool.entrypoint.split(":")[0]}`, known?.line)}>Open {tool.entrypoint.split(":")[0]}</button></p>}
       {tool.skill !== undefined && <p className="t2">Runs the skill <span className="mono">{tool.skill}</span> as a subjob, with the inputs of that skill.</p>}
       {["entrypoint", "skill"].map((key) => at([...path, key]) && <div key={key} className="err" role="alert">{at([...path, key])}</div>)}

@@ -6,7 +6,7 @@ const NONE = Symbol("not edited");
 
 /** A field whose value is committed when the user leaves it or presses Enter; a choice is committed immediately. Escape discards the
  *  text. `onCommit(value)` resolves to whether the value was accepted; until then the edited text stays. */
-export function Committed({ name, schema, value, error, isBare = false, labels, onCommit }) {
+export function Committed({ name, schema, value, error, isBare = false, isRequired = isBare, labels, onCommit }) {
   const [edited, setEdited] = useState(NONE), box = useRef(null), isChoice = Boolean(schema.enum) || schema.type === "boolean";
   const commit = async (next) => {
     const cleaned = Array.isArray(next) ? next.filter((one) => one !== "" && one != null) : next;
@@ -23,7 +23,7 @@ export function Committed({ name, schema, value, error, isBare = false, labels, 
   };
   return (
     <div ref={box} className="committed" onBlur={leave} onKeyDown={onKeyDown}>
-      <Field name={name} schema={schema} labels={labels} value={edited === NONE ? value : edited} path="value" errors={error ? { value: error } : {}} context={{}} isRequired={isBare} isBare={isBare} onChange={change} />
+      <Field name={name} schema={schema} labels={labels} value={edited === NONE ? value : edited} path="value" errors={error ? { value: error } : {}} context={{}} isRequired={isRequired} isBare={isBare} onChange={change} />
     </div>
   );
 }
