@@ -117,7 +117,7 @@ def test_field_is_added_in_design_and_the_rest_of_the_text_stays(
     inputs.get_by_role("textbox", name="Description of unit").fill("What a word is")
     inputs.get_by_role("button", name="Move unit up").click()
     expect(inputs.get_by_role("group").first).to_have_accessible_name("Field unit")
-    design.get_by_role("combobox", name="Network").select_option("none")
+    design.get_by_role("combobox", name="Network").select_option("No host")
     description = design.get_by_role("textbox", name="Description", exact=False).first
     description.fill("Counts words")
     signed_in.get_by_role("textbox", name="text").last.fill("Owls hunt")
@@ -467,3 +467,21 @@ def test_curl_command_becomes_an_agent_with_a_tool(signed_in: Page, settled: Any
     written = settled.api.get(f"/v1/skillpacks/{blank}/drafts/files/skills/orders/tools.py").text
     assert "secret('EXAMPLE_TOKEN')" in written
     assert "abc123" not in written
+    signed_in.get_by_role("button", name="Design", exact=True).click()
+    design = signed_in.get_by_role("region", name="Design")
+    expect(design.get_by_role("textbox", name="Hosts 1")).to_have_value("api.example.org")
+    tools = section_of(design, "Tools")
+    tools.get_by_role("button", name="Add from an API…").click()
+    dialog = signed_in.get_by_role("dialog", name="Add tools from an API")
+    source = dialog.get_by_label("curl command or OpenAPI document")
+    source.fill('curl https://mail.example.net/send --json \'{"to": "me"}\'')
+    expect(dialog.get_by_role("checkbox", name="post_send")).to_be_checked()
+    dialog.get_by_role("button", name="Add tools").click()
+    expect(tools.get_by_role("group", name="Tool post_send")).to_contain_text("post_send(to='me')")
+    expect(signed_in.get_by_text("Saved", exact=True)).to_be_visible()
+    [skill] = settled.api.get(f"/v1/skillpacks/{blank}/drafts/check").json()["skills"]
+    assert skill["network"] == ["api.example.org", "mail.example.net"]
+    assert [(one["entrypoint"], one["confirm"]) for one in skill["tools"]] == [
+        ("tools.py:get_orders", False),
+        ("api.py:post_send", True),
+    ]

@@ -115,7 +115,7 @@ function Sections({ document, path, schema, problems, draft, base, skillpack, pr
             {field(["description"], { ...keys.description, type: "text" }, document.description, "Description")}
             <div className="three">
               {field(["timeout_s"], keys.timeout_s, document.timeout_s, "Timeout (seconds)")}
-              {field(["network"], { description: "Hosts that jobs may connect to: public (every public host) or none. Write a list of hosts in the code.", ...(!Array.isArray(document.network) && { enum: ["public", "none"] }) }, document.network, "Network")}
+              <Network value={document.network} at={at} edit={edit} />
               {field(["lane"], { ...keys.lane, type: "string" }, document.lane, "Lane")}
             </div>
           </>
@@ -135,6 +135,19 @@ function Sections({ document, path, schema, problems, draft, base, skillpack, pr
 }
 
 const LABELS = { steps: "Steps", tokens: "Tokens", cost_usd: "Cost (USD)", memory_mb: "Memory (MiB)", output_mb: "Result (MiB)" };
+
+const NETWORKS = { public: "Every public host", none: "No host", hosts: "Only these hosts" };
+
+/** The hosts that jobs may connect to. */
+function Network({ value, at, edit }) {
+  const path = ["network"], isList = Array.isArray(value), error = at(path), choose = (kind) => edit([kind === undefined ? { op: "remove", path } : { op: "set", path, value: kind === "hosts" ? ["api.example.org"] : kind }]);
+  return (
+    <div className="col" style={{ gap: 8 }}>
+      <Committed name="Network" schema={{ title: "Network", enum: Object.keys(NETWORKS), description: "Hosts that jobs may connect to." }} labels={NETWORKS} value={isList ? "hosts" : value ?? "public"} isRequired error={isList ? "" : error} onCommit={choose} />
+      {isList && <Committed name="Hosts" schema={{ title: "Hosts", type: "array", items: { type: "string" } }} value={value} isRequired error={error} onCommit={(hosts) => edit([{ op: "set", path, value: hosts ?? "none" }])} />}
+    </div>
+  );
+}
 
 /** The language model, with the price and the context of each. */
 function Model({ value, error, project, onCommit }) {

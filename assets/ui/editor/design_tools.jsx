@@ -1,10 +1,11 @@
 // The tools of an agent: built-in ones, functions, skills, and MCP servers.
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { callApi } from "../api";
 import { ALWAYS, GROUPS, NAMES } from "./builtin_tools";
 import { Fields } from "./design_fields";
 import { AddMenu, added, Cards, Check, Flag, freeName, isMapping, listOf, removed, Value } from "./design_parts";
 import { McpServer } from "./design_mcp";
+import { FromApi } from "./from_api";
 
 const PATH = ["tools"], ALLOWED = ["allowed_tools"];
 
@@ -52,7 +53,7 @@ function useFunctions({ base, folder, project, revision }) {
 }
 
 /** The menus that add a tool. */
-function Adding({ found, taken, folder, skills, skill, document, onAdd }) {
+function Adding({ found, taken, folder, skills, skill, document, onAdd, ...rest }) {
   const inFolder = (one) => `${one.path.slice(folder ? folder.length + 1 : 0)}:${one.name}`, own = new Set(listOf(document.tools).filter(isMapping).map((tool) => tool.entrypoint));
   const functions = found.filter((one) => !own.has(inFolder(one))), others = skills.filter((one) => one.name !== skill?.name && (!one.parent_skill || one.parent_skill === skill?.name));
   const ofFunction = (text) => {
@@ -68,9 +69,57 @@ function Adding({ found, taken, folder, skills, skill, document, onAdd }) {
       <AddMenu label={functions.length ? "Add function…" : "No functions to add"} options={functions.map((one) => [inFolder(one), `${one.signature} · ${inFolder(one).split(":")[0]}`])} onPick={ofFunction} />
       <AddMenu label={others.length ? "Add skill…" : "No other skills to add"} options={others.map((one) => [one.name, one.title ? `${one.title} (${one.name})` : one.name])} onPick={ofSkill} />
       <button type="button" className="btn" onClick={() => onAdd({ mcp: "https://mcp.example.org/mcp" })}>Add MCP server</button>
+      <AddFromApi {...rest} folder={folder} taken={taken} />
       {!taken.includes("python") && <button type="button" className="btn" onClick={() => onAdd({ builtin: "python" })}>Add Python kernel</button>}
     </div>
   );
+}
+
+/** A dialog that adds tools for the operations of an API, with their functions in a new file. */
+function AddFromApi({ project, csrf, folder, files, draft, taken, edit }) {
+  const dialog = useRef(null), [isOpen, setOpen] = useState(false), [api, setApi] = useState({ source: "", operations: [] }), [failure, setFailure] = useState("");
+  const open = () => { setFailure(""); setOpen(true); dialog.current.showModal(); };
+  const add = async (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    if (!api.operations.length) { setFailure("Paste a curl command or an OpenAPI document, and select at least one operation."); return; }
+    const prefix = folder ? `${folder}/` : "", names = files.filter((one) => !one.is_deleted).map((one) => one.path), file = `${freeName("api", names.filter((path) => path.startsWith(prefix) && path.endsWith(".py")).map((path) => path.slice(prefix.length, -3)))}.py`;
+    try {
+      const made = await callApi("POST", "/v1/api-tools", { project, csrf, json: { ...api, file } }), clash = made.tools.find((tool) => taken.includes(tool.name));
+      if (clash) { setFailure(`The skill already has a tool ${clash.name}. Rename it first, or do not select this operation.`); return; }
+      await draft.create({ [`${prefix}${file}`]: made.files[file] });
+      if (await addAll(edit, made)) dialog.current.close(); else setFailure("The tools cannot be added to this skill.yaml in the form. Add them in the code.");
+    } catch (error) { setFailure(error.detail ?? "The request failed. Try again."); }
+  };
+  return (
+    <>
+      <button type="button" className="btn" onClick={open}>Add from an API…</button>
+      <dialog className="dlg broad" ref={dialog} aria-label="Add tools from an API" onClose={() => setOpen(false)}>
+        <form className="in-dlg" onSubmit={add}>
+          <h2>Add tools from an API</h2>
+          {isOpen && <FromApi project={project} csrf={csrf} onChange={setApi} />}
+          {failure && <div className="note" data-s="fail" role="alert">{failure}</div>}
+          <div className="acts"><button type="button" className="btn" onClick={() => dialog.current.close()}>Cancel</button><button className="btn pri">Add tools</button></div>
+        </form>
+      </dialog>
+    </>
+  );
+}
+
+const MAX_ADDED = 15; // of one request
+const appended = (path, list, values) => (Array.isArray(list) ? values.map((value, index) => ({ op: "set", path: [...path, list.length + index], value })) : [{ op: "set", path, value: values }]);
+
+/** Add tools, allow them where tools are listed, and allow their hosts where hosts are. Resolves to whether all of it was written. */
+async function addAll(edit, { tools, hosts }) {
+  for (let start = 0; start < tools.length; start += MAX_ADDED) {
+    const some = tools.slice(start, start + MAX_ADDED), names = some.map((tool) => tool.name);
+    if (!await edit((document) => appended(PATH, document.tools, some))) return false;
+    if (!await edit((document) => (listOf(document.allowed_tools).length ? appended(ALLOWED, document.allowed_tools, names) : []))) return false;
+  }
+  return edit(({ network }) => {
+    const missing = hosts.filter((host) => !listOf(network).includes(host));
+    return missing.length && (Array.isArray(network) || network === "none") ? appended(["network"], network, missing) : [];
+  });
 }
 
 function OneTool(props) {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -31,6 +31,8 @@ class ApiToolsCreate(RequestBody):
     """Names of the operations that become tools. Empty: only describe the operations."""
     title: Text = Field(default="API", min_length=1, max_length=200)
     """Label of the skill."""
+    file: Text = Field(default=code.FILE, pattern=r"^[a-z][a-z0-9_]{0,40}\.py$")
+    """Name of the Python file with the functions."""
 
 
 class ApiOperationRead(Schema):
@@ -51,7 +53,9 @@ class ApiToolsRead(Schema):
 
     operations: list[ApiOperationRead]
     files: dict[str, str]
-    """Texts by name: `skill.yaml`, `prompt.md` and `tools.py`. Empty if no operations were named."""
+    """Texts by name: `skill.yaml`, `prompt.md` and the Python file. Empty if no operations were named."""
+    tools: list[dict[str, Any]]
+    """The entries of `tools` in the `skill.yaml`, to add them to another skill with the Python file."""
     hosts: list[str]
     """The hosts that `network` of the skill allows."""
     secrets: list[str]
@@ -78,7 +82,8 @@ def _made(body: ApiToolsCreate) -> ApiToolsRead:
     chosen = _chosen(found, body.operations)
     return ApiToolsRead(
         operations=[_read(one) for one in found],
-        files=code.files_of(chosen, body.title) if chosen else {},
+        files=code.files_of(chosen, body.title, body.file) if chosen else {},
+        tools=[code.tool_of(one, body.file) for one in chosen],
         hosts=sorted({one.host for one in chosen}),
         secrets=sorted({name for one in chosen for name in one.secrets}),
     )

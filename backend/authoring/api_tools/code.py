@@ -71,13 +71,13 @@ _RESULT: Final = {
 }
 
 
-def files_of(operations: Sequence[Operation], title: str) -> dict[str, str]:
-    """Return the files of an agent with the operations as tools, by name."""
+def files_of(operations: Sequence[Operation], title: str, file: str = FILE) -> dict[str, str]:
+    """Return the files of an agent with the operations as tools, by name; `file` has their functions."""
     hosts = sorted({one.host for one in operations})
     return {
-        "skill.yaml": _skill_yaml(operations, title, hosts),
+        "skill.yaml": _skill_yaml(operations, title, hosts, file),
         "prompt.md": _prompt(operations, title, hosts),
-        FILE: tools_py(operations),
+        file: tools_py(operations),
     }
 
 
@@ -86,7 +86,7 @@ def tools_py(operations: Sequence[Operation]) -> str:
     return _HEAD + "".join(f"\n\n{_function(one)}" for one in operations) + _CALL
 
 
-def tool_of(operation: Operation) -> dict[str, Any]:
+def tool_of(operation: Operation, file: str = FILE) -> dict[str, Any]:
     """Return the entry of an operation in `tools`. Requests that may change something need an approval."""
     needed = [one.name for one in operation.parameters if one.is_required]
     schema = {
@@ -98,14 +98,14 @@ def tool_of(operation: Operation) -> dict[str, Any]:
     return {
         "name": operation.name,
         "description": operation.description,
-        "entrypoint": f"{FILE}:{operation.name}",
+        "entrypoint": f"{file}:{operation.name}",
         "input_schema": schema,
         "output_schema": _RESULT,
         flag: True,
     }
 
 
-def _skill_yaml(operations: Sequence[Operation], title: str, hosts: Sequence[str]) -> str:
+def _skill_yaml(operations: Sequence[Operation], title: str, hosts: Sequence[str], file: str) -> str:
     changes = any(one.method not in READING for one in operations)
     document = {
         "entrypoint": "prompt.md",
@@ -121,7 +121,7 @@ def _skill_yaml(operations: Sequence[Operation], title: str, hosts: Sequence[str
         "network": list(hosts),
         # Commands could call the functions without the approval that their tools need.
         **({"disable_bash": True} if changes else {}),
-        "tools": [tool_of(one) for one in operations],
+        "tools": [tool_of(one, file) for one in operations],
     }
     written: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
     return written

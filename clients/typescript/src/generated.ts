@@ -203,6 +203,8 @@ export interface ApiOperationRead {
 
 /** A description of requests to an API. */
 export interface ApiToolsCreate {
+  /** Name of the Python file with the functions. */
+  file?: string;
   /** Names of the operations that become tools. Empty: only describe the operations. */
   operations?: string[];
   /** A curl command, or an OpenAPI 3 document in JSON or YAML. */
@@ -213,13 +215,15 @@ export interface ApiToolsCreate {
 
 /** Operations of an API, and the files of a skill with tools that call them. */
 export interface ApiToolsRead {
-  /** Texts by name: `skill.yaml`, `prompt.md` and `tools.py`. Empty if no operations were named. */
+  /** Texts by name: `skill.yaml`, `prompt.md` and the Python file. Empty if no operations were named. */
   files: Record<string, string>;
   /** The hosts that `network` of the skill allows. */
   hosts: string[];
   operations: ApiOperationRead[];
   /** Names of the secrets that the tools need. */
   secrets: string[];
+  /** The entries of `tools` in the `skill.yaml`, to add them to another skill with the Python file. */
+  tools: Record<string, unknown>[];
 }
 
 /** A user decided about a call, or the approval expired. */
