@@ -22,7 +22,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from puras.secret import secret
+from puras import secret
 
 TIMEOUT_S = 30
 MAX_BYTES = 1_000_000

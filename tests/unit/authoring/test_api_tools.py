@@ -96,9 +96,9 @@ def serving() -> Iterator[str]:
 def module_of(source: str, host: str, base: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Return the names of the generated file, which calls a server of the test instead of the host."""
     namespace: dict[str, Any] = {}
-    kit = types.ModuleType("puras.secret")
+    kit = types.ModuleType("puras")
     kit.secret = lambda name: f"value of {name}"  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "puras.secret", kit)
+    monkeypatch.setitem(sys.modules, "puras", kit)
     exec(compile(source.replace(host, base), "tools.py", "exec"), namespace)
     return namespace
 
