@@ -258,18 +258,17 @@ def test_agent_gets_tools_instructions_guardrails_memory_and_evals_in_design(
     assert (skill["examples"][0]["inputs"], skill["eval_dataset"]) == ({"city": "Oslo"}, "cases.jsonl")
     assert skill["eval_gate"]["threshold"] == 90
     assert_usable(signed_in, "editor, design of an agent")
-    cases = settled.api.put(f"{base}/weather/cases.jsonl", content=b"{\n", headers={"If-Match": "*"})
-    assert cases.is_success
-    expect(evals.get_by_role("listitem").first).to_contain_text("This line is not JSON")
-    fixed = b'{"inputs": {"city": "Oslo"}}\n'
-    assert settled.api.put(f"{base}/weather/cases.jsonl", content=fixed, headers={"If-Match": "*"}).is_success
-    expect(links.get_by_role("button", name="Evals", exact=True)).to_be_visible()
+    only_reads = memory.get_by_role("checkbox", name="Only read")
+    for is_broken, cases in ((True, b"{\n"), (False, b'{"inputs": {"city": "Oslo"}}\n')):
+        put = settled.api.put(f"{base}/weather/cases.jsonl", content=cases, headers={"If-Match": "*"})
+        assert put.is_success
+        only_reads.set_checked(is_broken)  # the page validates the draft after each save
+        expect(evals.get_by_text("This line is not JSON")).to_have_count(int(is_broken))
     signed_in.get_by_role("button", name="Publish draft…").click()
     dialog = signed_in.get_by_role("dialog", name="Publish")
     gate = dialog.get_by_role("region", name="Eval gate")
     expect(gate).to_contain_text("90 % of its runs must pass; each case runs once. No suite has run yet.")
     expect(dialog.get_by_role("button", name="Publish and run gate")).to_be_enabled()
-    assert_usable(signed_in, "editor, publish with a gate")
     signed_in.keyboard.press("Escape")
     signed_in.set_viewport_size({"width": 390, "height": 844})
     assert_usable(signed_in, "editor, design of an agent, narrow")
