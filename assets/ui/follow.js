@@ -14,7 +14,8 @@ export function follow(src, { onEvents, onState }) {
   const subscriber = { onEvents, onState };
   stream.subscribers.add(subscriber);
   clearTimeout(stream.leaving);
-  if (stream.events.length) onEvents?.(stream.events);
+  const soFar = stream.reply.text ? [...stream.events, { type: "delta", ...stream.reply, restart: true }] : stream.events;
+  if (soFar.length) onEvents?.(soFar);
   onState?.(stream.state);
   return () => {
     stream.subscribers.delete(subscriber);
@@ -24,7 +25,7 @@ export function follow(src, { onEvents, onState }) {
 
 function start(src) {
   const [project, job] = src.split("/");
-  const stream = { subscribers: new Set(), events: [], fresh: [], seq: 0, frame: 0, state: { phase: "connecting" } };
+  const stream = { subscribers: new Set(), events: [], fresh: [], reply: { step: 0, text: "" }, seq: 0, frame: 0, state: { phase: "connecting" } };
   stream.leave = followJob(src, { project, job, after: () => stream.seq, onMessage: (kind, body) => receive(stream, kind, body) });
   streams.set(src, stream);
   return stream;
@@ -62,7 +63,14 @@ function flush(stream) {
   const fresh = stream.fresh.splice(0);
   if (!fresh.length) return;
   stream.events = stream.events.concat(fresh.filter((event) => event.id));
+  stream.reply = fresh.reduce(replyAfter, stream.reply);
   stream.subscribers.forEach((subscriber) => subscriber.onEvents?.(fresh));
+}
+
+/** Return the reply that is being written, `{step, text}`, after an event or a delta. */
+export function replyAfter(reply, one) {
+  if (one.type === "delta") return { step: one.step, text: (one.restart || one.step !== reply.step ? "" : reply.text) + (one.text ?? "") };
+  return one.type === "model_response" && one.payload.step >= reply.step ? { step: one.payload.step, text: "" } : reply;
 }
 
 function setState(stream, state) {

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from "react";
-import { follow } from "./follow";
+import { follow, replyAfter } from "./follow";
 
 /** The events of a job, and the state of its connection. */
 export function useEvents(src) {
@@ -18,15 +18,10 @@ export function useReply(src, onText) {
   call.current = onText;
   useEffect(() => {
     if (!src) return undefined;
-    const reply = { step: 0, text: "" };
+    let reply = { step: 0, text: "" };
     return follow(src, { onEvents: (fresh) => {
-      for (const one of fresh) {
-        if (one.type === "delta") {
-          reply.text = (one.restart || one.step !== reply.step ? "" : reply.text) + (one.text ?? "");
-          reply.step = one.step;
-        } else if (one.type === "model_response") Object.assign(reply, { step: one.payload.step, text: "" });
-      }
-      call.current?.({ ...reply });
+      reply = fresh.reduce(replyAfter, reply);
+      call.current?.(reply);
     } });
   }, [src]);
 }

@@ -24,7 +24,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from backend.core import logs
+from backend.core import logs, partial_replies
 from backend.core.metrics.instruments import MESSAGES_SENT, REDIS_FAILURES
 from backend.core.version import version
 
@@ -116,18 +116,27 @@ class CancelCall:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A part of a reply in progress; it is not stored, so only current subscribers receive it."""
+    """A part of a reply in progress. The text so far is kept until the reply is complete, but no event has it."""
 
     job_id: UUID
     step: int
     text: str
     is_restart: bool = False
     """Whether the reply starts again: its earlier parts are not valid any more."""
+    is_last: bool = False
+    """Whether the reply is complete, or was aborted."""
+    reply: str = ""
+    """Differs from that of all other replies, also of the same step."""
+    offset: int = 0
+    """The number of characters of the reply before this part."""
+    after_bytes: int = 0
+    """The same in bytes of UTF-8."""
 
     def as_body(self) -> str:
-        """Return the part in the form that followers receive."""
+        """Return the part in the form that processes with followers receive."""
         fields = {"job_id": str(self.job_id), "step": self.step, "text": self.text}
-        return json.dumps({**fields, "restart": True} if self.is_restart else fields)
+        position = {"reply": self.reply, "offset": self.offset}
+        return json.dumps({**fields, **position, **({"restart": True} if self.is_restart else {})})
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,9 +348,20 @@ def _add(pipeline: Pipeline, message: Message) -> None:
         case CancelCall(job_id):
             pipeline.publish(CANCEL_CHANNEL, str(job_id))
             MESSAGES_SENT.labels("cancel").inc()
-        case Delta(job_id):
-            pipeline.publish(DELTA_CHANNEL, f"{job_id} {message.as_body()}")
-            MESSAGES_SENT.labels("delta").inc()
+        case Delta():
+            _add_delta(pipeline, message)
+
+
+def _add_delta(pipeline: Pipeline, delta: Delta) -> None:
+    """Add a part of a reply to a batch: it is kept before it is sent, so that who joins later does not miss it."""
+    if delta.is_restart or delta.is_last:
+        partial_replies.discard(pipeline, delta.job_id)
+    elif delta.text:
+        part = partial_replies.PartialReply(delta.step, delta.reply, delta.text)
+        partial_replies.add(pipeline, delta.job_id, part, after_bytes=delta.after_bytes)
+    if delta.is_restart or delta.text:
+        pipeline.publish(DELTA_CHANNEL, f"{delta.job_id} {delta.as_body()}")
+        MESSAGES_SENT.labels("delta").inc()
 
 
 def _add_report(pipeline: Pipeline, report: FreeWorker) -> None:

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from backend.core import background_tasks, logs
+from backend.core import background_tasks, logs, partial_replies
 from backend.core.notifications import CANCEL_CHANNEL, DELTA_CHANNEL, LAST, WAKE_CHANNEL, WORK_CHANNEL
 
 log = logs.get(__name__)
@@ -117,6 +117,10 @@ class WakeUpListener:
             subscriptions.discard(subscription)
             if not subscriptions:
                 del self._subscriptions[job]
+
+    async def partial_reply(self, job_id: UUID) -> partial_replies.PartialReply | None:
+        """Return the text so far of the reply that a job is receiving; none if it is not available."""
+        return await partial_replies.read(self._redis, job_id)
 
     async def _listen(self) -> None:
         while True:

@@ -243,6 +243,8 @@ def test_double_click_sends_once_and_a_lost_connection_repeats_no_text(
     expect(owner.get_by_text("Connection lost. Reconnecting…")).to_be_visible(timeout=WITHIN_MS)
     expect(owner.get_by_text("Connection lost. Reconnecting…")).to_have_count(0, timeout=WITHIN_MS)
     assert live.inner_text() == shown
+    owner.reload()
+    expect(live).to_have_text(shown.strip(), timeout=WITHIN_MS)
     model.resume.set()
     expect(log.locator("[aria-busy=true]")).to_have_count(0, timeout=WITHIN_MS)
     assert log.inner_text().count("An order is packed within a day.") == STORY.count("An order is")

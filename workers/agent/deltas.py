@@ -1,12 +1,12 @@
-"""Send the text of a reply to followers of the job as it arrives, without storing it."""
+"""Send the text of a reply to followers of the job as it arrives, without storing it in an event."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from backend.core import notifications
+from backend.core import notifications, partial_replies
 from backend.data.secrets.scrub import Scrubber
 
 EVERY_S: Final = 0.03
@@ -25,6 +25,9 @@ class Deltas:
         self._text = scrubber.stream()
         self._pending: list[str] = []
         self._sent: list[str] = []
+        self._reply = uuid4().hex
+        self._offset = 0
+        self._after_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -48,14 +51,16 @@ class Deltas:
         self._text = self._scrubber.stream()
         self._pending.clear()
         self._sent.clear()
-        notifications.send_now(notifications.Delta(self._job_id, self._step, "", is_restart=True))
+        self._reply, self._offset, self._after_bytes = uuid4().hex, 0, 0
+        restart = notifications.Delta(self._job_id, self._step, "", is_restart=True, reply=self._reply)
+        notifications.send_now(restart)
 
     def end(self) -> None:
         """Send the rest: the reply is complete, or was aborted."""
         if self._timer is not None:
             self._timer.cancel()
         self._pending.append(self._text.end())
-        self._send()
+        self._send(is_last=True)
 
     def _send_later(self) -> None:
         self._timer = None
@@ -63,8 +68,20 @@ class Deltas:
             self._send()
             self._timer = asyncio.get_running_loop().call_later(EVERY_S, self._send_later)
 
-    def _send(self) -> None:
+    def _send(self, *, is_last: bool = False) -> None:
         text = "".join(self._pending)
         self._pending.clear()
-        if text and not self._is_silent:
-            notifications.send_now(notifications.Delta(self._job_id, self._step, text))
+        if self._is_silent or not (text or (is_last and self._offset)):
+            return
+        part = notifications.Delta(
+            self._job_id,
+            self._step,
+            text,
+            is_last=is_last,
+            reply=self._reply,
+            offset=self._offset,
+            after_bytes=self._after_bytes,
+        )
+        self._offset += len(text)
+        self._after_bytes += len(partial_replies.encoded(text))
+        notifications.send_now(part)

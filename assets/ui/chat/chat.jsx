@@ -7,7 +7,7 @@ import { Line, useFollowing } from "../stream";
 import { followSession } from "./session_stream";
 import { Sessions } from "./sessions";
 import { Turn } from "./turn";
-import { isLive, withFrame, withGap } from "./turns";
+import { isLive, withFrame } from "./turns";
 
 /** The conversations with one agent: their list, and the one that is open. Its ID is in the URL. */
 export function Chat({ project, csrf, skill, canWrite }) {
@@ -41,7 +41,7 @@ function Conversation({ project, csrf, skill, canWrite, session, problem, compos
     setTurns([]);
     setState({ phase: "connecting" });
     if (!session) return undefined;
-    return followSession(project, session, { onState: setState, onItem: (_, event, data) => setTurns((before) => withFrame(before, event, data)), onLost: () => setTurns(withGap) });
+    return followSession(project, session, { onState: setState, onItem: (_, event, data) => setTurns((before) => withFrame(before, event, data)) });
   }, [project, session]);
   useEffect(() => {
     if (!session) { setFacts(null); return undefined; }

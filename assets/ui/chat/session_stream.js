@@ -4,9 +4,8 @@ import { toSignIn } from "../sign_in";
 const RETRY_MS = 1000, MAX_RETRY_MS = 10_000;
 
 /** Follow a session. `onItem(id, event, data)` gets each frame once, in order; `onState({phase, detail})` the state of the connection:
- *  `live`, `retrying` or `refused`. `onLost()` is called when frames without an ID, the pieces of a reply, may be missing. Returns a function
- *  that stops. */
-export function followSession(project, session, { onItem, onState, onLost }) {
+ *  `live`, `retrying` or `refused`. Returns a function that stops. */
+export function followSession(project, session, { onItem, onState }) {
   const leaving = new AbortController();
   let last = "", delayMs = RETRY_MS;
   const run = async () => {
@@ -32,7 +31,6 @@ export function followSession(project, session, { onItem, onState, onLost }) {
         if (leaving.signal.aborted) return;
       }
       onState({ phase: "retrying" });
-      onLost();
       await new Promise((done) => setTimeout(done, delayMs));
       delayMs = Math.min(delayMs * 2, MAX_RETRY_MS);
     }

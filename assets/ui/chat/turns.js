@@ -8,23 +8,15 @@ export const isLive = (turn) => turn.reply === null;
 /** Return the turns after one more frame; the others are the same objects. */
 export function withFrame(turns, event, data) {
   const at = turns.findIndex((turn) => turn.number === data.turn);
-  if (event === "message" && data.role === "user" && at < 0) return [...turns, { number: data.turn, jobId: data.job_id, message: data, reply: null, status: data.status, steps: [], live: "", liveStep: 0, hasGap: false, lostStep: 0, approvals: 0, isSimulated: false }];
+  if (event === "message" && data.role === "user" && at < 0) return [...turns, { number: data.turn, jobId: data.job_id, message: data, reply: null, status: data.status, steps: [], live: "", liveStep: 0, approvals: 0, isSimulated: false }];
   if (at < 0) return turns;
   const changed = [...turns];
   changed[at] = event === "message" ? { ...turns[at], reply: data.role === "assistant" ? data : turns[at].reply, status: data.status, live: "" } : event === "delta" ? withDelta(turns[at], data) : withEvent(turns[at], event, data.payload);
   return changed;
 }
 
-/** Return the turns after a lost connection. Pieces of the reply that is being written may be missing: the text so far stays, and the rest
- *  appears with the event of the complete reply. */
-export const withGap = (turns) => turns.map((turn) => (isLive(turn) && turn.status === "running" ? { ...turn, hasGap: true } : turn));
-
-function withDelta(turn, { step, text, restart }) {
-  if (turn.hasGap && !restart) return { ...turn, hasGap: false, lostStep: step };
-  if (step === turn.lostStep && !restart) return turn;
-  if (restart) return { ...turn, live: text ?? "", liveStep: step, hasGap: false, lostStep: 0 };
-  return { ...turn, live: (step !== turn.liveStep ? "" : turn.live) + (text ?? ""), liveStep: step };
-}
+/** Add a part of the reply that is being written. The first one of a connection has the whole text so far. */
+const withDelta = (turn, { step, text, restart }) => ({ ...turn, live: (restart || step !== turn.liveStep ? "" : turn.live) + (text ?? ""), liveStep: step });
 
 function withEvent(turn, type, payload) {
   const next = { ...turn, status: STATUS[type] ?? turn.status };
@@ -32,8 +24,7 @@ function withEvent(turn, type, payload) {
   if (type === "model_response") {
     const text = (payload.blocks ?? []).filter((block) => block.type === "text").map((block) => block.text).join("");
     next.steps = [...turn.steps.filter((step) => step.step !== payload.step), { step: payload.step, text, calls: [] }];
-    next.live = "";
-    next.liveStep = payload.step;
+    if (turn.liveStep <= payload.step) Object.assign(next, { live: "", liveStep: payload.step });
   }
   if (type === "tool_use" && payload.name !== "set_output" && turn.steps.length) next.steps = inLast(turn.steps, (calls) => [...calls, { ...payload, state: "" }]);
   if (type === "tool_result") next.steps = turn.steps.map((step) => ({ ...step, calls: step.calls.map((call) => (call.tool_use_id === payload.tool_use_id ? { ...call, state: payload.ok === false ? "fail" : "ok" } : call)) }));

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from backend.core.db.connections import DatabaseUnavailable
@@ -13,6 +14,7 @@ from backend.core.db.engine import Database
 from backend.core.metrics.instruments import STREAM_FOLLOWERS
 from backend.core.wakeups import Subscription, WakeUpListener
 from backend.execution.events.append import TERMINAL_TYPES
+from backend.execution.events.live_reply import LiveReply
 from backend.execution.events.queries import EventCursor, read_after
 from backend.execution.events.schemas import EventRead
 from backend.execution.events.tables import JobEvent
@@ -27,7 +29,10 @@ END = b"event: end\ndata: {}\n\n"
 
 @dataclass(frozen=True, slots=True)
 class DeltaRead:
-    """A piece of a reply while it is generated: `{"job_id", "step", "text"}` as JSON. It can be lost."""
+    """A piece of a reply while it is generated: `{"job_id", "step", "text"}` as JSON.
+
+    With `"restart": true`, the text replaces all earlier pieces of the reply.
+    """
 
     body: str
 
@@ -37,34 +42,41 @@ async def follow(
 ) -> AsyncGenerator[EventRead | DeltaRead | None, None]:
     """Iterate over the events of a job with numbers above `after`, in order and without gaps, until the last one.
 
-    Between them come pieces of the replies that a model generates. None is returned when nothing happened for a while,
-    so that the caller can send a heartbeat. No connection is held while waiting, and an unavailable database is treated
-    as one without new events.
+    Between them come pieces of the replies that a model generates; the first one has the whole text so far. None is
+    returned when nothing happened for a while, so that the caller can send a heartbeat. No connection is held while
+    waiting, and an unavailable database is treated as one without new events.
     """
+    live = LiveReply(partial(wakeups.partial_reply, job_id), job_id, is_resumed=after > 0)
     with wakeups.subscribe(job_id) as subscription:
         while True:
             page = await _page(database, job_id, after=after)
             for event in page:
                 after = event.seq
+                live.note(event)
                 yield EventRead.of(event)
                 if event.type in TERMINAL_TYPES:
                     return
             if len(page) < PAGE:
                 if not page:
                     yield None
-                async for delta in _until_news(subscription):
+                async for delta in _until_news(subscription, live):
                     yield delta
 
 
-async def _until_news(subscription: Subscription) -> AsyncIterator[DeltaRead]:
-    """Iterate over pieces of replies until there may be another event."""
+async def _until_news(subscription: Subscription, live: LiveReply) -> AsyncIterator[DeltaRead]:
+    """Iterate over pieces of replies until there may be another event, which is returned before further pieces."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + REREAD_S
+    if not live.is_joined:
+        for body in await live.join():
+            yield DeltaRead(body)
     while (remaining_s := deadline - loop.time()) > 0:
+        for body in await live.take(subscription.deltas()):
+            yield DeltaRead(body)
         await subscription.wait(remaining_s)
-        for delta in subscription.deltas():
-            yield DeltaRead(delta)
         if subscription.has_news():
+            for body in await live.take(subscription.deltas(), has_news=True):
+                yield DeltaRead(body)
             return
 
 

@@ -43,9 +43,10 @@ _STREAM: dict[int | str, dict[str, Any]] = {
         "description": "One frame per event, with an `EventRead` as data; `JobEvent` describes the known types. A "
         "comment every 15 seconds keeps the connection alive; `event: end` is the last frame. When the caller loses "
         "the permission to read the job, the last frame is `event: error` with `{code, detail}`. While a model "
-        "replies, `event: delta` frames without an ID contain the new text: `{job_id, step, text}`, with "
-        "`restart: true` when the reply starts again. A frame that a client misses is not sent again: the event "
-        "`model_response` has the whole reply.",
+        "replies, `event: delta` frames without an ID contain the new text: `{job_id, step, text}`. With "
+        "`restart: true`, the text replaces the earlier parts of the reply: a client that connects during a reply "
+        "first receives the whole text so far, and a broken reply starts again. The event `model_response` has the "
+        "whole reply.",
         "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _FRAMES}},
     }
 }

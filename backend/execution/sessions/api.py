@@ -52,8 +52,9 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "For each turn: `event: message` with the message (`MessageRead`), the events of its job as in "
         "`GET /v1/jobs/{id}/stream` with the number of the `turn`, and `event: message` with the reply. While a model "
-        "replies, `event: delta` frames without an ID contain the new text. A comment every 15 seconds keeps the "
-        "connection alive. With `follow=false` the last frame is `event: end`.",
+        "replies, `event: delta` frames without an ID contain the new text. With `restart: true`, it replaces the "
+        "earlier parts of the reply: a client that connects during a reply first receives the whole text so far. A "
+        "comment every 15 seconds keeps the connection alive. With `follow=false` the last frame is `event: end`.",
         "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _FRAMES}},
     }
 }

@@ -59,7 +59,9 @@ class LiveText:
         if step < self._step or (step == self._step and self._is_complete):
             return  # it arrived after the whole reply
         self._enter(step)
-        if is_restart:
+        if is_restart and self._sent and text.startswith(self._sent):
+            text = text[len(self._sent) :]  # the whole text so far, after parts of it were lost
+        elif is_restart:
             self.restart()
         if text:
             yield self._piece(text)

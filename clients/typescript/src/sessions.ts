@@ -21,7 +21,8 @@ export interface SessionJobEvent {
   event: EventRead;
 }
 
-/** A part of a reply while the model writes it. A delta can be missed. */
+/** A part of a reply while the model writes it. With `restart`, `text` replaces the earlier parts: the first delta after a connection
+ *  during the reply has the whole text so far. */
 export interface SessionDelta {
   type: "delta";
   turn: number;
@@ -73,8 +74,14 @@ export class Sessions {
     const { onText, signal, ...rest } = options;
     const sent = await this.send(sessionId, content, rest);
     const following: SessionStreamOptions = { after: `${sent.turn - 1}.end`, ...(signal ? { signal } : {}) };
+    let [step, written] = [0, ""]; // a delta with `restart` repeats what was passed on before a disconnect
     for await (const item of this.stream(sessionId, following)) {
-      if (item.type === "delta" && item.job_id === sent.job_id) onText?.(item.text);
+      if (item.type === "delta" && item.job_id === sent.job_id) {
+        const before: string = item.step === step ? written : "";
+        const rest = item.restart && item.text.startsWith(before) ? item.text.slice(before.length) : item.text;
+        [step, written] = [item.step, item.restart ? item.text : before + item.text];
+        if (rest) onText?.(rest);
+      }
       if (item.type === "message" && item.message.id === sent.job_id) return item.message;
     }
     throw new PurasAPIError("The stream has ended before the turn.", null, "no_response");

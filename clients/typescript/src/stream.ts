@@ -2,7 +2,8 @@ import { PurasAPIError } from "./errors.js";
 import type { EventRead } from "./generated.js";
 import { pause, rejection, type Transport } from "./transport.js";
 
-/** A part of a reply while the model writes it. A delta can be missed. */
+/** A part of a reply while the model writes it. With `restart: true` in the payload, its text replaces the earlier parts: the first
+ *  delta after a connection during the reply has the whole text so far. */
 export interface Delta {
   type: "delta";
   job_id: string;

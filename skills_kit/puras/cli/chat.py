@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from puras.cli import exits, inputs, printing
 from puras.cli.exits import UsageProblem
+from puras.cli.live_text import LiveText
 from puras.cli.session import Session, command
 from puras.client import ChatMessage, Client
 
@@ -58,6 +59,7 @@ def _chat(arguments: Namespace, session: Session) -> int:
         printing.say(printing.colored(f"session {found['id']} with {printing.plain(found['skill'])}", "dim"))
     code = exits.OK
     try:
+        talk.join(None if arguments.message else found["running_job_id"])
         for message in arguments.message or _lines():
             code = talk.turn(message)
     except KeyboardInterrupt:
@@ -87,10 +89,20 @@ class _Talk:
         self._is_in_line = False
         self._position = ""
         """The ID of the last frame."""
-        self._written = ""
-        """The text of the reply that is being written, as far as it was printed."""
-        self._has_gap = False
-        """Pieces of that text were missed, so further pieces cannot be printed after it."""
+        self._live = LiveText()
+
+    def join(self, job_id: str | None) -> None:
+        """Print the reply of the turn that runs, if one does: the text so far, and the rest as it is written.
+
+        Raises:
+            KeyboardInterrupt: The user pressed Ctrl-C. The turn continues.
+        """
+        if job_id is None or self._as_json:
+            return
+        asked = [one for one in self._client.sessions.messages(self._id) if one["job_id"] == job_id]
+        if asked:
+            self._position = f"{asked[0]['turn'] - 1}.end"
+            self._print_end(self._reply(job_id))
 
     def turn(self, message: str) -> int:
         """Send a message, print the reply, and return the exit code of the turn.
@@ -100,14 +112,13 @@ class _Talk:
         """
         sent = self._client.sessions.send(self._id, message, inputs=self._inputs)
         self._inputs, self._position = {}, f"{sent['turn'] - 1}.end"
-        self._written, self._has_gap = "", False
+        self._live.clear()
         try:
             reply = self._reply(sent["job_id"])
         except KeyboardInterrupt:
             self._end_line()
             printing.say("Canceling the reply. Press Ctrl-C again to leave.")
             self._client.sessions.cancel(self._id)
-            self._has_gap = True
             reply = self._reply(sent["job_id"])
         if self._as_json:
             printing.answer_line(reply)
@@ -123,7 +134,7 @@ class _Talk:
                 if event["type"] == "message" and payload["id"] == job_id:
                     reply: ChatMessage = payload
                     if not self._as_json:
-                        self._write(_missing(reply, self._written))
+                        self._write(_missing(reply, self._live.text))
                     return reply
                 if self._as_json:
                     continue
@@ -138,20 +149,18 @@ class _Talk:
 
     def _write_piece(self, payload: Any) -> None:
         """Write a piece of the text that the model is writing."""
-        if payload.get("restart"):
+        text, is_new_line = self._live.rest(payload)
+        if is_new_line:
             self._end_line()
-            self._written, self._has_gap = "", False
-        if not self._has_gap:
-            self._written += payload["text"]
-            self._write(payload["text"])
+        self._write(text)
 
     def _write_rest(self, payload: Any) -> None:
         """Write what no piece has contained of a text that is complete."""
         blocks = payload.get("blocks") or []
         text = "".join(block.get("text", "") for block in blocks if block.get("type") == "text")
-        if text.startswith(self._written):
-            self._write(text[len(self._written) :])
-        self._written, self._has_gap = "", False
+        if text.startswith(self._live.text):
+            self._write(text[len(self._live.text) :])
+        self._live.clear()
 
     def _write(self, text: str) -> None:
         if not text:

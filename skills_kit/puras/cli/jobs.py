@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from puras.cli import approvals, exits, inputs, local, printing, waterfall
 from puras.cli.exits import UsageProblem
+from puras.cli.live_text import LiveText
 from puras.cli.session import Session, command, of_a_skillpack
 from puras.client import Client, Job, JobTimeout
 from puras.client.messages import new_key
@@ -308,12 +309,14 @@ def _logs(arguments: Namespace, session: Session) -> int:
         events = client.events(arguments.job_id)
         session.show(events, lambda: printing.answers(map(printing.event, events)))
         return exits.OK
+    live = LiveText()
     with client.stream(arguments.job_id, deltas=arguments.deltas) as stream:
         for event in stream:
             if session.as_json:
                 printing.answer_line(event)
             elif event["type"] == "delta":
-                sys.stdout.write(printing.plain_lines(event["payload"].get("text", "")))
+                text, is_new_line = live.rest(event["payload"])
+                sys.stdout.write("\n" * is_new_line + printing.plain_lines(text))
             else:
                 printing.answer(printing.event(event))
             sys.stdout.flush()

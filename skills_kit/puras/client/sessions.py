@@ -127,8 +127,9 @@ class Sessions:
     def stream(self, session_id: str, *, after: str = "", follow: bool = True) -> SessionStream:
         """Return the messages and events of all turns as they happen, after the event with the ID `after`.
 
-        Text that a model writes arrives as events of the type `delta`. After a disconnect, the stream continues.
-        Without `follow`, it ends when no turn runs.
+        Text that a model writes arrives as events of the type `delta`. With `restart` in the payload, its text replaces
+        the earlier ones: the first delta after a connection during a reply has the whole text so far. After a
+        disconnect, the stream continues. Without `follow`, it ends when no turn runs.
         """
         path = f"{_path(session_id)}/stream?follow={str(follow).lower()}"
         return SessionStream(self._transport, path, after)

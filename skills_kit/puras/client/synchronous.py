@@ -175,7 +175,8 @@ class Client(Routes):
         """Return the events as they happen, after the number `after`, until the end of the job, each exactly once.
 
         After a disconnect, the stream continues. With `deltas`, the stream also returns the text of a model while it is
-        written, as events of type `delta` without a number. A delta can be missed.
+        written, as events of type `delta` without a number. With `restart`, its text replaces the earlier ones: the
+        first delta after a connection during the reply has the whole text so far.
         """
         return EventStream(self._transport, _segment(job_id), after=after, deltas=deltas)
 

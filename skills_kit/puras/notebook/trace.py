@@ -55,7 +55,7 @@ class Trace:
     def add(self, kind: str, payload: Mapping[str, Any]) -> None:
         """Add an event."""
         if kind == "delta":
-            self.reply = "" if payload.get("restart") else self.reply + str(payload.get("text", ""))
+            self.reply = ("" if payload.get("restart") else self.reply) + str(payload.get("text", ""))
             return
         if kind == "model_response":
             self.reply = ""

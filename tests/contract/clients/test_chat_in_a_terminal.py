@@ -103,12 +103,17 @@ def test_interrupt_cancels_the_reply_and_a_second_one_leaves(place: Place, tmp_p
         assert "· nap" not in shown, "the reply was printed again"
         chat.type(b"Hello again\n")
         chat.until("· nap")
+        [session] = client.sessions.list()
+        with shell(variables, "chat", "--session", session["id"]) as joined:
+            joined.until("· nap")  # the turn that runs
+            joined.type(INTERRUPT)
+            joined.until("puras chat --session ")
+        assert client.sessions.get(session["id"])["running_job_id"] is not None
         chat.type(INTERRUPT)
         chat.until("Canceling the reply")
         chat.type(INTERRUPT)
         chat.until("puras chat --session ")
         assert chat.process.wait(30) in (1, 130)
-    [session] = client.sessions.list()
     assert [one["role"] for one in client.sessions.messages(session["id"])][:3] == [
         "user",
         "assistant",

@@ -32,6 +32,21 @@ async def whole(place: Place, session_id: str, last_id: str = "") -> list[tuple[
         return [frame async for frame in frames_of(response)]
 
 
+async def shown_reply(place: Place, session_id: str) -> str:
+    """Follow a session from now on, and return the live text that its page shows before the complete reply."""
+    shown = ""
+    async with (
+        client_of(place) as client,
+        client.stream("GET", f"/v1/sessions/{session_id}/stream") as response,
+    ):
+        async for _, event, data in frames_of(response):
+            if event == "delta":
+                shown = data["text"] if data.get("restart") else shown + data["text"]
+            if event == "model_response":
+                break
+    return shown
+
+
 async def test_stream_has_every_turn_and_continues_after_any_frame(place: Place) -> None:
     place.upstream.script = [says("One."), says("Two.")]
     chat = await started(place.agents)
@@ -52,7 +67,8 @@ async def test_stream_has_every_turn_and_continues_after_any_frame(place: Place)
 
 
 async def test_open_stream_shows_text_while_it_is_written_and_later_messages(place: Place) -> None:
-    reply = says("Owls fly at night, and no mouse hears them. " * 10).but(hold_after=5)
+    text = "Owls fly at night, and no mouse hears them. " * 10
+    reply = says(text).but(hold_after=5)
     place.upstream.script = [reply, says("Two.")]
     chat = await started(place.agents)
     events: list[str] = []
@@ -68,6 +84,8 @@ async def test_open_stream_shows_text_while_it_is_written_and_later_messages(pla
             if event == "delta":
                 assert data["turn"] == 1
                 break
+        joined = asyncio.create_task(shown_reply(place, chat.id))
+        await asyncio.sleep(0.3)
         await chat.send("Question 2")
         reply.release.set()
         async for frame_id, event, data in frames:
@@ -75,6 +93,7 @@ async def test_open_stream_shows_text_while_it_is_written_and_later_messages(pla
             if frame_id == "2.end":
                 assert said(data) == "Two."
                 break
+        assert (await joined) == text, "who joins in the middle sees the beginning"
     assert events.count("message") == 4
 
 

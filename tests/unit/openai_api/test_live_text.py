@@ -65,3 +65,11 @@ def test_text_blocks_of_a_reply_are_not_sent_twice() -> None:
         Piece(1, "Two."),
     ]
     assert [*live.answer("One.\n\nTwo.")] == []
+
+
+def test_whole_text_after_lost_deltas_continues_the_segment() -> None:
+    live = LiveText()
+    assert [*live.delta(1, "Owls "), *live.delta(1, "Owls fly", is_restart=True)] == [
+        Piece(1, "Owls "),
+        Piece(1, "fly"),
+    ]
