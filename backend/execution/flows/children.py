@@ -20,8 +20,8 @@ from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.execution.events.append import as_payload
 from backend.execution.events.types import QueuedEvent, SubagentStartEvent
 from backend.execution.flows.state import Start
-from backend.execution.jobs import transitions
-from backend.execution.jobs.subjobs import approvals
+from backend.execution.jobs import guardrails, transitions
+from backend.execution.jobs.subjobs import approvals, inputs
 from backend.execution.jobs.subjobs.subagents import ABOVE, MAX_DEPTH, TooDeep
 from backend.execution.jobs.subjobs.target import Callee, resolve_callee, resolve_step
 from backend.execution.jobs.tables import Job
@@ -66,7 +66,8 @@ async def start_child(
     Raises:
         FlowNotRunning: The attempt is not the running one any more.
         Missing: The skill or the version does not exist.
-        Invalid: The inputs are not valid, or the skill runs in a lane that the project may not use.
+        Invalid: The inputs are not valid, a guardrail blocks them, or the skill runs in a lane that the project may not
+            use.
         TooDeep: The chain of calls has the maximum length.
         PaymentRequired: A budget or the cap of the flow is used up.
     """
@@ -78,13 +79,7 @@ async def start_child(
         callee = await resolve_callee(session, principal, caller, step.skill, version=step.version)
     else:
         callee = await resolve_step(session, caller, step.id)
-    checked = callee.skill.inputs.check(start.inputs)
-    if checked.problems:
-        first = checked.problems[0]
-        raise Invalid(
-            f"The inputs are not valid for the skill {callee.skill.name!r}: {first.path}: {first.message}",
-            checked.problems,
-        )
+    checked = await inputs.check(caller, callee, start.inputs, start.prompt)
     lane, depth = await _lane(session, caller, callee), await _depth(session, caller)
     await budgets.check(
         session,
@@ -99,7 +94,12 @@ async def start_child(
         session, principal, caller, callee, version=step.version, step=0, tool_use_id=""
     )
     values = _values(prices, principal, caller, callee, start, child_id=new_id, lane=lane, depth=depth)
-    more = {"inputs": json.dumps(checked.value), "approval": approval, "share": share}
+    more = {
+        "inputs": json.dumps(checked.inputs),
+        "prompt": checked.prompt,
+        "approval": approval,
+        "share": share,
+    }
     row = await transitions.submit_step(session, {**values, **more})
     if row is None:
         raise FlowNotRunning
@@ -111,6 +111,7 @@ async def start_child(
         notifications.note(session, notifications.EventNotification(caller.id, row.event_seq))
         transactional.note(session, JOBS_SUBMITTED.labels(lane))
         transactional.note(session, EVENTS_APPENDED, 2)
+        await guardrails.record_decisions(session, caller.project_id, new_id, checked.events)
     return new_id
 
 
@@ -147,7 +148,6 @@ def _values(
         "skill_name": skill.name,
         "type": skill.type,
         "model": callee.model,
-        "prompt": start.prompt,
         "lane": lane,
         "not_before": now() + timedelta(seconds=start.delay_s) if start.delay_s else None,
         "cap_micros": prices.cap_micros(skill, JobLimits()),

@@ -14,7 +14,7 @@ from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.execution.events.guardrail_events import rail_events
 from backend.skills.guardrails.errors import RailBlocked
 from backend.skills.guardrails.evaluation import judge, rails_at
-from backend.skills.manifest.types import Skill
+from backend.skills.manifest.types import Rail, Skill
 
 _APPEND = text(f"""
 with job as (
@@ -38,7 +38,7 @@ async def check_inputs(skill: Skill, inputs: dict[str, Any]) -> CheckedInputs:
     Raises:
         RailBlocked: A guardrail blocks the inputs, or the redacted inputs are not valid for the skill any more.
     """
-    rails = [rail for rail in rails_at(skill.rails, "input") if rail.action != "approve"]
+    rails = _rails(skill)
     if not rails:
         return CheckedInputs(inputs, [])
     judgement = await judge(rails, inputs)
@@ -49,6 +49,26 @@ async def check_inputs(skill: Skill, inputs: dict[str, Any]) -> CheckedInputs:
         raise RailBlocked(redacted[0], "input")
     events_of_decisions = [NewEvent(event) for event in rail_events(judgement.decided, "input")]
     return CheckedInputs(judgement.value, events_of_decisions)
+
+
+async def check_prompt(skill: Skill, prompt: str | None) -> tuple[str | None, list[NewEvent]]:
+    """Apply the input guardrails of the skill that an agent is derived from to its prompt; return the redacted prompt.
+
+    Raises:
+        RailBlocked: A guardrail blocks the prompt.
+    """
+    rails = [] if prompt is None else _rails(skill)
+    if not rails:
+        return prompt, []
+    judgement = await judge(rails, prompt)
+    if judgement.blocked is not None:
+        raise RailBlocked(judgement.blocked.rail, "input")
+    return judgement.value, [NewEvent(event) for event in rail_events(judgement.decided, "input")]
+
+
+def _rails(skill: Skill) -> list[Rail]:
+    """Return the guardrails to apply before a job exists: an approval follows in a worker."""
+    return [rail for rail in rails_at(skill.rails, "input") if rail.action != "approve"]
 
 
 async def record_decisions(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from backend.skills.manifest.types import Skill
+from backend.skills.manifest.types import Rail, Skill
 
 _NOT_TAKEN_OVER: Final[dict[str, Any]] = {
     "title": None,
@@ -26,8 +26,16 @@ def derive_skill(base: Skill, **own: Any) -> Skill:
     """Return a skill that is like another one, except for how that one is described.
 
     Args:
-        base: The other skill. The new one has its packages, network, secrets, guardrails, limits and lane.
+        base: The other skill. The new one has its packages, network, secrets, guardrails, limits and lane. A guardrail
+            with a schema of the inputs is not applied: it describes the inputs of the other skill.
         own: The values of the fields that differ.
     """
     taken_over = {field: getattr(base, field) for field in Skill.model_fields}  # without its compiled schemas
-    return Skill(**{**taken_over, **_NOT_TAKEN_OVER, **own})
+    rails = tuple(map(_without_schema_of_inputs, base.rails))
+    return Skill(**{**taken_over, **_NOT_TAKEN_OVER, "rails": rails, **own})
+
+
+def _without_schema_of_inputs(rail: Rail) -> Rail:
+    if rail.expected_schema is None:
+        return rail
+    return rail.model_copy(update={"on": tuple(point for point in rail.on if point != "input")})

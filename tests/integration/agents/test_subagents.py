@@ -180,6 +180,28 @@ async def test_agent_receives_errors_of_failed_invalid_and_unknown_calls(agents:
     assert json.loads(described["content"])["required"] == ["question"]
 
 
+async def test_guardrails_of_the_called_skill_check_its_inputs(agents: Agents) -> None:
+    await with_subagents(agents)
+    guarded = (
+        OTHER
+        + "rails: [{name: hide, on: input, action: redact, pii: email}, {name: barns, on: input, words: [barn]}]\n"
+    )
+    await agents.project.pushed({**two_skills(), "skills/answer/skill.yaml": guarded.encode()})
+    agents.upstream.script = [
+        calls_subagent(question="Who lives in the Barn?"),
+        calls_subagent(question="Who is ada@example.org?"),
+        submit_result(),
+        submit_result(),
+    ]
+    job = await agents.run()
+    assert job["status"] == "succeeded"
+    assert "did not pass the guardrail 'barns'" in str(agents.upstream.bodies[1]["messages"][-1])
+    (child,) = await children(agents, job["id"])
+    assert child["inputs"] == {"question": "Who is [redacted]?"}
+    (decision,) = await agents.payloads(child["id"], "rail")
+    assert (decision["rail"], decision["action"]) == ("hide", "redact")
+
+
 async def test_skill_as_tool_has_its_own_inputs_and_can_need_approval(
     agents: Agents,
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from backend.execution.approvals import service as approvals
 from backend.identity.auth.principal import Principal, Role
 from tests.doubles.messages import MessagesServer, calls, says
-from tests.integration.flows.conftest import Flows, worker
+from tests.integration.flows.conftest import TALLY, Flows, worker
 
 TOOLS = b"""\
 from puras import step
@@ -98,6 +98,38 @@ async def test_prompts_and_functions_of_steps_are_jobs(flows: Flows, upstream: M
         replayed = await http.post(f"/v1/jobs/{one['id']}/replay")
         assert (replayed.status_code, replayed.json()["code"]) == (409, "flow_step_not_replayed")
         assert f"/v1/jobs/{job['id']}/replay" in replayed.json()["detail"]
+
+
+async def test_guardrails_check_the_inputs_of_steps(flows: Flows, upstream: MessagesServer) -> None:
+    rails = "rails: [{name: hide, on: input, action: redact, pii: email}, {name: barns, on: input, words: [barn]}]\n"
+    shape = """\
+rails:
+  - {name: shape, on: input, schema: {type: object, required: [texts]}}
+  - {name: hay, on: input, words: [hay]}
+"""
+    steps = """\
+steps:
+  - {id: first, skill: tally, inputs: {words: "${{ inputs.texts[0] }}"}}
+  - {id: ask, prompt: "Judge ${{ inputs.texts[1] }}", output_schema: {type: object, properties: {ok: {type: boolean}}}}
+"""
+    tally = {"skills/tally/skill.yaml": (TALLY + rails).encode()}
+    await flows.push(steps, tally, keys=shape)
+    upstream.script = [says(calls("set_output", ok=True))]
+    async with worker(flows.instance, upstream=upstream):
+        passed = await flows.run("ada@example.org writes", "it")
+        blocked = await flows.run("The barn", "it")
+        # What a step puts into a prompt is checked even if no input of the flow contains it.
+        await flows.push(
+            steps.replace("${{ inputs.texts[1] }}", "h${{ inputs.texts[1] }}"), tally, keys=shape
+        )
+        blocked_prompt = await flows.run("a", "ay")
+    assert (passed["status"], passed["error"]) == ("succeeded", None)
+    counted = (await flows.children(passed["id"]))[0]
+    assert counted["inputs"] == {"words": "[redacted] writes"}
+    assert [one["rail"] for one in await flows.events(counted["id"], "rail")] == ["hide"]
+    assert "The step 'first' failed with rail_blocked: These inputs did not pass the guardrail" in blocked["error"]
+    assert await flows.children(blocked["id"]) == []
+    assert "The step 'ask' failed with rail_blocked" in blocked_prompt["error"]
 
 
 async def test_failed_function_is_repeated_and_names_its_job(flows: Flows) -> None:

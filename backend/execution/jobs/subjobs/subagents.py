@@ -18,9 +18,9 @@ from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.execution.events.append import as_payload
 from backend.execution.events.types import OMITTED, QueuedEvent, SubagentStartEvent
-from backend.execution.jobs import transitions
+from backend.execution.jobs import guardrails, transitions
 from backend.execution.jobs.schemas import JobRead
-from backend.execution.jobs.subjobs import approvals
+from backend.execution.jobs.subjobs import approvals, inputs
 from backend.execution.jobs.subjobs.target import Callee, resolve_callee
 from backend.execution.jobs.tables import Job
 from backend.execution.jobs.until_ended import until_ended
@@ -220,13 +220,7 @@ async def _insert(
     depth: int,
     approval: approvals.Approval,
 ) -> None:
-    checked = callee.skill.inputs.check(request.inputs)
-    if checked.problems:
-        first = checked.problems[0]
-        raise Invalid(
-            f"The inputs are not valid for the skill {callee.skill.name!r}: {first.path}: {first.message}",
-            checked.problems,
-        )
+    checked = await inputs.check(caller, callee, request.inputs, request.prompt)
     queued = QueuedEvent(skill=callee.skill.name, version=callee.version, source="subagent")
     details = (
         ("tool_use_id",) if caller.publisher_id else ("label", "tool_use_id")
@@ -251,8 +245,8 @@ async def _insert(
         "skill_name": callee.skill.name,
         "type": callee.skill.type,
         "model": callee.model,
-        "prompt": request.prompt,
-        "inputs": json.dumps(checked.value),
+        "prompt": checked.prompt,
+        "inputs": json.dumps(checked.inputs),
         "share": request.share,
         "cap_micros": PriceList.of(context.settings).cap_micros(callee.skill, JobLimits()),
         "who": principal.label,
@@ -272,3 +266,4 @@ async def _insert(
         notifications.note(session, notifications.EventNotification(caller.id, row.event_seq))
         transactional.note(session, JOBS_SUBMITTED.labels(row.lane))
         transactional.note(session, EVENTS_APPENDED, 2)
+        await guardrails.record_decisions(session, caller.project_id, child_id, checked.events)
