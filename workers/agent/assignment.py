@@ -68,7 +68,7 @@ def for_agent(
     own_limits = job_attempt.limits
     cap_micros = max(0, job_attempt.reserved_micros - job_attempt.price_micros)
     cost_cap = cost_cap_of(job_attempt, skill)
-    if session_left_micros is not None and session_left_micros < cap_micros:
+    if session_left_micros is not None and session_left_micros <= cap_micros:
         cap_micros, cost_cap = session_left_micros, SESSION_LIMIT
     return AgentAssignment(
         **shared,

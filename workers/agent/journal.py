@@ -66,6 +66,8 @@ class Journal:
     def __init__(self, database: Database, job_attempt: JobAttempt, recorder: BufferedRecorder) -> None:
         self._database = database
         self._job_attempt = job_attempt
+        self.reserved_micros = job_attempt.reserved_micros
+        """The reservation of the attempt; `Attempt.lower_reservation` changes it."""
         self.recorder = recorder
         """Stores events between two entries in order."""
         self._stored: dict[tuple[int, int], StoredEntry] = {}
@@ -298,9 +300,7 @@ class Journal:
         retry = DatabaseRetry("journal not read yet", job_id=str(job_attempt.job_id))
         while True:
             async with retry, self._database.reading() as session:
-                read = await service.read(
-                    session, job_attempt.job_id, reserved_micros=job_attempt.reserved_micros
-                )
+                read = await service.read(session, job_attempt.job_id, reserved_micros=self.reserved_micros)
                 self._decisions = await decisions(
                     session, project_id=job_attempt.project_id, job_id=job_attempt.job_id
                 )
@@ -316,7 +316,7 @@ class Journal:
                         session,
                         job_id=job_attempt.job_id,
                         attempt=job_attempt.attempt,
-                        reserved_micros=job_attempt.reserved_micros,
+                        reserved_micros=self.reserved_micros,
                         writing=writing,
                     )
                 if spent is None:

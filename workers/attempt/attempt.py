@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from enum import Enum
 from typing import Final
 
@@ -111,6 +112,11 @@ class Attempt:
     def leave(self) -> None:
         """Let an agent requeue its run before its next step, since this worker drains; functions continue."""
         self.leaving.set()
+
+    def lower_reservation(self, reserved_micros: int) -> None:
+        """Take note that a part of the reservation of the claim was released."""
+        self.job_attempt = replace(self.job_attempt, reserved_micros=reserved_micros)
+        self.journal.reserved_micros = reserved_micros
 
     def error_text(self, text: str) -> str:
         """Return an error as it may be stored: redacted, and shortened."""

@@ -20,9 +20,9 @@ from backend.data.drive.usage import Usage
 from backend.data.secrets import service as secrets
 from backend.data.secrets.service import JobSecrets
 from backend.evals.case_of_job import EVAL, Case, case_of
+from backend.execution.jobs import reservations
 from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.execution.jobs.errors import ApiKeyEnded
-from backend.execution.jobs.reservations import limit_error
 from backend.execution.jobs.subjobs import approvals
 from backend.execution.sessions import cost as session_cost
 from backend.identity.auth import job_tokens
@@ -81,7 +81,7 @@ async def prepare(attempt: Attempt) -> Prepared:
         if job_attempt.key_ended:
             raise ApiKeyEnded(job_attempt.key_ended)
         if job_attempt.lowered_by and job_attempt.reserved_micros == 0:
-            raise limit_error(job_attempt.lowered_by)
+            raise reservations.limit_error(job_attempt.lowered_by)
         retry = DatabaseRetry("not prepared yet", job_id=str(job_attempt.job_id))
         while True:
             async with retry:
@@ -98,6 +98,7 @@ def release_drive(attempt: Attempt, prepared: Prepared | None) -> None:
 async def _gather(attempt: Attempt) -> Prepared:
     context, job_attempt = attempt.context, attempt.job_attempt
     read = await _read(context, job_attempt)
+    await _lower_reservation(attempt, read.session_left_micros)
     skill = read.deployed.skill
     bundle_dir = await _bundle(context, context.settings.home / "bundles", read.deployed.sha256)
     uid = sandbox_uid(job_attempt.project_number)
@@ -168,6 +169,23 @@ async def _session_left(session: AnySession, context: AppContext, job_attempt: J
     if found is None:
         return None
     return found.left_micros() if job_attempt.attempt == 1 else found.limit_micros - found.spent_micros
+
+
+async def _lower_reservation(attempt: Attempt, session_left_micros: int | None) -> None:
+    """Reserve no more than the session of a turn may still cost: what the turn buys and calls is paid from that."""
+    job_attempt = attempt.job_attempt
+    if session_left_micros is None or session_left_micros >= job_attempt.reserved_micros:
+        return
+    async with attempt.context.database.transaction() as session:
+        lowered = await reservations.lower(
+            session,
+            project_id=job_attempt.project_id,
+            job_id=job_attempt.job_id,
+            attempt=job_attempt.attempt,
+            max_cost_micros=max(0, session_left_micros),
+        )
+    if lowered is not None:
+        attempt.lower_reservation(lowered)
 
 
 def _of_type(attempt: Attempt, assignment: Assignment, read: _Read) -> Assignment:

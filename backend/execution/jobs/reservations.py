@@ -45,6 +45,21 @@ update jobs j set reserved_micros = held.micros from held where j.id = :job_id
 returning j.reserved_micros, held.is_too_small
 """)
 
+_LOWER = text("""
+with job as (
+  select id, project_id, reserved_micros,
+         greatest(:micros + price_micros, price_micros + used_micros + called_used_micros) as wanted
+  from jobs
+  where id = :job_id and project_id = :project_id and attempt = :attempt and status = 'running' for update
+), wallet as (
+  update wallets w set reserved_micros = w.reserved_micros - (job.reserved_micros - job.wanted)
+  from job where w.project_id = job.project_id and job.wanted < job.reserved_micros
+)
+update jobs j set reserved_micros = job.wanted from job
+where j.id = job.id and job.wanted < job.reserved_micros
+returning j.reserved_micros
+""")
+
 _RELEASE = text("""
 with job as (
   select id, project_id, reserved_micros from jobs
@@ -101,6 +116,19 @@ async def reserve(session: AnySession, started: Sequence[Any]) -> dict[UUID, Res
     """
     capped = sorted((row for row in started if row.cap_micros), key=lambda row: row.project_id)
     return {row.id: await _reserve(session, row) for row in capped}
+
+
+async def lower(
+    session: AnySession, *, project_id: UUID, job_id: UUID, attempt: int, max_cost_micros: int
+) -> int | None:
+    """Release what an attempt may not use of its reservation: the job, with its subjobs, may only cost that much.
+
+    Returns:
+        The reservation; none if it is that low already.
+    """
+    values = {"project_id": project_id, "job_id": job_id, "attempt": attempt, "micros": max_cost_micros}
+    lowered: int | None = (await session.execute(_LOWER, values)).scalar_one_or_none()
+    return lowered
 
 
 async def _reserve(session: AnySession, row: Any) -> Reserved:

@@ -27,6 +27,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 OTHER = SKILL.replace("topic", "question")
 REPLY = {"input_tokens": 20, "output_tokens": 2}
 REPLY_MICROS = 36
+CHAIN = {
+    "skills/chain/skill.yaml": b"""entrypoint: flow.yaml
+limits: {cost_usd: 2}
+input_schema: {type: object}
+output_schema: {type: object}
+""",
+    "skills/chain/flow.yaml": b"steps: [{id: ask, skill: answer, inputs: {question: who?}}]\n",
+}
 
 
 def two_skills(more: str = "") -> dict[str, bytes]:
@@ -335,10 +343,11 @@ async def test_subskills_can_be_called_only_by_parent_and_siblings(agents: Agent
 
 async def test_job_token_calls_are_idempotent_by_key(agents: Agents) -> None:
     await with_subagents(agents)
+    await agents.project.pushed({**two_skills(), **CHAIN})
     tool = CountingTool(gate=asyncio.Event())
     agents.tools = [tool]
     agents.upstream.script = [says(calls("look"), **REPLY), submit_result(), submit_result()]
-    job_id = await agents.submit()
+    job_id = await agents.submit(limits={"cost_usd": 0.5})
     http = agents.project.http
     async with agents.running_worker():
         await asyncio.wait_for(tool.started.wait(), 10)
@@ -354,6 +363,8 @@ async def test_job_token_calls_are_idempotent_by_key(agents: Agents) -> None:
         answers = [(await http.post(invoke, json=body, headers=headers)).json() for _ in range(2)]
         rejected = await http.post(invoke, json=body)
         too_deep = await _called_from_deep(agents, job_id, headers)
+        chain = {"target": "chain", "key": "flow", "timeout": 0}
+        flow = (await http.post(invoke, json=chain, headers=headers)).json()
         assert tool.gate is not None
         tool.gate.set()
         await agents.wait_for_end(job_id)
@@ -361,7 +372,10 @@ async def test_job_token_calls_are_idempotent_by_key(agents: Agents) -> None:
     assert answers[0]["job_id"] == answers[1]["job_id"]
     assert rejected.status_code == 403
     assert (too_deep.status_code, too_deep.json()["code"]) == (409, "subagents_too_deep")
-    assert len(await children(agents, job_id)) == 1
+    assert len(await children(agents, job_id)) == 2
+    cap = text("select cap_micros from jobs where id = :id")
+    async with agents.instance.database.transaction() as session:
+        assert await session.scalar(cap, {"id": flow["job_id"]}) == 500_000 - 2 * REPLY_MICROS
     assert await is_ledger_consistent(agents)
 
 

@@ -127,7 +127,10 @@ steps:
     counted = (await flows.children(passed["id"]))[0]
     assert counted["inputs"] == {"words": "[redacted] writes"}
     assert [one["rail"] for one in await flows.events(counted["id"], "rail")] == ["hide"]
-    assert "The step 'first' failed with rail_blocked: These inputs did not pass the guardrail" in blocked["error"]
+    assert (
+        "The step 'first' failed with rail_blocked: These inputs did not pass the guardrail"
+        in blocked["error"]
+    )
     assert await flows.children(blocked["id"]) == []
     assert "The step 'ask' failed with rail_blocked" in blocked_prompt["error"]
 

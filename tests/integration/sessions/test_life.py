@@ -18,11 +18,13 @@ from backend.administration.retention import sweep as retention
 from backend.administration.retention.rules import Rules
 from backend.execution.sessions.removal import remove_deleted
 from backend.identity.auth.principal import Principal, Role
+from backend.money.ledger import audit
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import Agents, CountingTool
 from tests.integration.openai_api.conftest import BUNDLE, TALKER
 from tests.integration.sessions.conftest import Chat, said, started
 from tests.integration.sessions.test_turns import texts
+from workers.agent.tools.subagents import Callers, RunSubagent
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -142,6 +144,34 @@ async def test_queued_turns_stay_within_the_cost_of_the_session(working: Agents)
     await http.patch(limits, json={"session_usd": 10})
     await chat.send("4")
     assert said((await chat.when_idle())[-1]) == "Four."
+
+
+async def test_subagents_of_a_queued_turn_stay_within_the_cost_of_the_session(working: Agents) -> None:
+    gate = asyncio.Event()
+    tool: Any = CountingTool(gate=gate)
+    working.tools = [tool, RunSubagent(Callers(working.instance))]
+    limits = f"/v1/projects/{working.project.id}/limits"
+    await working.project.http.patch(limits, json={"session_usd": 1})
+    working.upstream.script = [
+        says(calls("look", at="owls")),
+        says("One.", output_tokens=100_000),
+        says(calls("run_subagent", target="grade", inputs={"topic": "owls"})),
+        says(calls("set_output", summary="Owls.", score=1)),
+        says("Two."),
+    ]
+    chat = await started(working)
+    await chat.send("1")
+    await tool.started.wait()
+    second = await chat.send("2")
+    gate.set()
+    messages = await chat.when_idle()
+    assert said(messages[-1]) == "Two."
+    jobs = (await working.project.http.get("/v1/jobs")).json()
+    [child] = [one["id"] for one in jobs if one["parent_job_id"] == second["job_id"]]
+    [start] = await working.payloads(child, "agent_start")
+    assert start["limits"]["cap_micros"] < 1_000_000 - messages[1]["cost_micros"]
+    async with working.instance.database.transaction() as session:
+        assert await audit.check_ledger(session) == []
 
 
 async def test_messages_that_guardrails_block_do_not_end_the_session(working: Agents) -> None:

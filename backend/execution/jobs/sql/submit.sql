@@ -133,7 +133,9 @@ exists (select from taken) as is_accepted, w.has_room as is_ready, w.balance_mic
 not exists (select from taken) and (w.balance_micros > 0 or cast(:cap_micros as bigint) = 0) as is_full
 
 -- name: submit_subjob
--- Submit the job of a call that a running job makes, once for each id, and record the call in the caller's events.
+-- Submit the job of a call that a running job makes, once for each id, and record the call in the caller's events. The
+-- steps of a flow are paid from the wallet, so a flow may cost only what is left of the caller's money, beyond what the
+-- other flows that it has called may cost.
 with parent as (
   select * from jobs where project_id = :project_id and id = :parent_id and attempt = :attempt and status = 'running'
   for update
@@ -142,7 +144,9 @@ with parent as (
     p.reserved_micros - p.price_micros - p.used_micros - p.called_used_micros + coalesce((
       select sum(c.reserved_micros) from jobs c where c.parent_job_id = p.id and c.finished_at is null
     ), 0)
-  ) / :share)) as micros from parent p
+  ) / :share) - case when :share = 1 and :type = 'flow' then coalesce((
+    select sum(c.cap_micros) from jobs c where c.parent_job_id = p.id and c.finished_at is null and c.type = 'flow'
+  ), 0) else 0 end) as micros from parent p
 ), child as (
   insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, model, prompt,
                     parent_job_id, status, inputs, lane, priority, source, metadata, limits, cap_micros,
@@ -150,7 +154,7 @@ with parent as (
                     listing_id, listing, listing_version, publisher_id, approval, started_by_agent)
   select :id, p.project_id, :skillpack_id, cast(:deployment_id as uuid), cast(:version as int), :skill_name, :type,
          cast(:model as text), cast(:prompt as text), p.id, 'queued', cast(:inputs as json), p.lane, p.priority,
-         'subagent', cast(:metadata as jsonb), '{}', least(:cap_micros, case when :share > 1 then shared.micros end),
+         'subagent', cast(:metadata as jsonb), '{}', least(:cap_micros, case when :share > 1 or :type = 'flow' then shared.micros end),
          p.forgivable_micros, 1, cast(:who as text), p.api_key_id, p.request_id, p.traceparent, clock_timestamp(),
          p.listing_id, p.listing, p.listing_version, p.publisher_id, :approval,
          p.started_by_agent or p.source = :agent_source
