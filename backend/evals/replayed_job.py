@@ -29,15 +29,15 @@ with suites as materialized (
 select distinct on (r.case_id) r.case_id, r.job_id
 from suites s join eval_runs r on r.suite_id = s.id and r.project_id = :project_id
 where r.job_id is not null and r.case_id = any(:cases)
-  and (cast(:key_id as uuid) is null
-       or exists (select from jobs j where j.id = r.job_id and j.api_key_id = cast(:key_id as uuid)))
+  and (cast(:key_ids as uuid[]) is null
+       or exists (select from jobs j where j.id = r.job_id and j.api_key_id = any(cast(:key_ids as uuid[]))))
   and exists (select from journal_entries e where e.job_id = r.job_id and e.kind = 'reply')
 order by r.case_id, s.created_at desc, r.number desc
 """)
 _HAS_REPLIES: Final = text("""
 select j.id from jobs j
 where j.id = any(:jobs) and j.project_id = :project_id
-  and (cast(:key_id as uuid) is null or j.api_key_id = cast(:key_id as uuid))
+  and (cast(:key_ids as uuid[]) is null or j.api_key_id = any(cast(:key_ids as uuid[])))
   and exists (select from journal_entries e where e.job_id = j.id and e.kind = 'reply')
 """)
 
@@ -56,9 +56,9 @@ async def recordings_of(
     Raises:
         NothingRecorded: Some cases have no recording.
     """
-    key_id = principal.id if principal is not None and principal.sees_own_jobs_only else None
+    key_ids = principal.own_key_ids if principal is not None and principal.sees_own_jobs_only else None
     values = {
-        "key_id": key_id,
+        "key_ids": key_ids,
         "project_id": target.project_id,
         "skillpack_id": target.skillpack_id,
         "skill": target.skill.name,
@@ -72,7 +72,7 @@ async def recordings_of(
         for case in cases
         if case.case_id not in found and case.source_job_id is not None
     }
-    source_values = {"key_id": key_id, "project_id": target.project_id, "jobs": list(source_jobs.values())}
+    source_values = {"key_ids": key_ids, "project_id": target.project_id, "jobs": list(source_jobs.values())}
     replayable = {row.id for row in (await session.execute(_HAS_REPLIES, source_values)).all()}
     found |= {case_id: job_id for case_id, job_id in source_jobs.items() if job_id in replayable}
     missing = [case.case_id for case in cases if case.case_id not in found]

@@ -104,8 +104,8 @@ class ApiKey(SQLModel, table=True):
     created_by: str = Field(default="", max_length=200)
     """Label of its creator, see `Principal.label`."""
     first_key_id: UUID | None = None
-    """For a key that replaces another one: the first of the keys that have replaced each other, whose sessions all of
-    them see. Without a foreign key, because it names the owner of sessions."""
+    """For a key that replaces another one or was replaced: the first of these keys, which see the sessions and jobs of
+    each other. Without a foreign key, because it names the owner of sessions."""
 
 
 class AuditRow(SQLModel, table=True):

@@ -186,7 +186,7 @@ def _is_written_by(
 ) -> bool:
     """Return whether the principal uploaded the file, or jobs that it may read wrote it."""
     if writer is not None and writer.get("kind") == "key":
-        return bool(writer.get("id") == str(principal.id))
+        return writer.get("id") in [str(key_id) for key_id in principal.own_key_ids]
     jobs = _writing_jobs(writer)
     return bool(jobs) and all(job_id in own_jobs for job_id in jobs)
 

@@ -28,7 +28,14 @@ from backend.execution.jobs.queue_reason import (
 from backend.execution.jobs.schemas import JobRead
 from backend.execution.jobs.tables import Feedback, Job
 from backend.execution.worker_registry.service import LEASE
-from backend.identity.auth.principal import Kind, Principal, Role, placeholder_principal, visible
+from backend.identity.auth.principal import (
+    Kind,
+    Principal,
+    Role,
+    placeholder_principal,
+    placeholder_values,
+    visible,
+)
 from backend.money.admission import can_reserve
 
 _SIMULATED: Final = "rehearsal"
@@ -86,7 +93,7 @@ async def get_job(session: AnySession, principal: Principal, job_id: UUID) -> Jo
         JobNotFound: The principal can see no such job.
     """
     principal.require(Role.VIEWER, "jobs:read_own")
-    values = {"job_id": job_id, "project_id": principal.project_id, "principal_id": principal.id}
+    values = {"job_id": job_id, **placeholder_values(principal)}
     query = _one_job(principal.kind, sees_own_only=principal.sees_own_jobs_only)
     row = (await session.execute(query, values)).one_or_none()
     if row is None:

@@ -243,14 +243,14 @@ class Job(SQLModel, table=True):
     def restrict(cls, query: Select[Any], principal: Principal) -> Select[Any]:
         """Return the query without the jobs that the principal may not see.
 
-        A publishable or restricted key sees only the jobs that it submitted itself, unless it has the scope
-        `jobs:read`. A job sees only its own row and its subjobs. A publishable key, which many users share, sees no
-        turns of sessions: each of these belongs to one user.
+        A publishable or restricted key sees only the jobs that it submitted itself, and those of the keys that it
+        replaces or that replace it, unless it has the scope `jobs:read`. A job sees only its own row and its subjobs. A
+        publishable key, which many users share, sees no turns of sessions: each of these belongs to one user.
         """
         if principal.kind == "publishable_key":
-            return query.where(col(cls.api_key_id) == principal.id, col(cls.session_id).is_(None))
+            return query.where(principal.owns(col(cls.api_key_id)), col(cls.session_id).is_(None))
         if principal.sees_own_jobs_only:
-            return query.where(col(cls.api_key_id) == principal.id)
+            return query.where(principal.owns(col(cls.api_key_id)))
         if principal.kind == "job":
             return query.where((col(cls.id) == principal.id) | (col(cls.parent_job_id) == principal.id))
         return query

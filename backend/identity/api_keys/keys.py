@@ -71,7 +71,7 @@ async def create(
     """Create a key of the project. Without a principal the operator creates it; without quotas none is checked.
 
     `max_requests_per_minute` is the limit of all keys; the limit of one key must not be higher. A key that replaces
-    another one sees the sessions of that key, which stays valid until it is revoked.
+    another one sees the jobs and sessions of that key, which stays valid until it is revoked.
 
     Raises:
         NotAllowed: The principal is itself a restricted key, which could extend its permissions.
@@ -103,7 +103,7 @@ async def create(
         requests_per_minute=limits.requests_per_minute,
         expires_at=limits.expires_at,
         created_by=by.label if principal else OPERATOR_LABEL,
-        first_key_id=None if replaced is None else replaced.first_key_id or replaced.id,
+        first_key_id=None if replaced is None else replaced.first_key_id,
     )
     session.add(key)
     await session.flush()
@@ -209,6 +209,7 @@ async def _replaced(session: AsyncSession, by: Principal, key_id: UUID, kind: Ke
     if key.kind != kind:
         message = f"This key is {key.kind}. A {kind} key can only replace a {kind} key."
         raise Invalid(message, [Problem("replaces", message)])
+    key.first_key_id = key.first_key_id or key.id
     return key
 
 

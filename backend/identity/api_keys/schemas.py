@@ -85,8 +85,8 @@ class ApiKeyCreate(RequestBody):
     """Maximum requests per minute, if lower than the limit of all keys."""
     expires_at: AwareDatetime | None = None
     replaces: UUID | None = None
-    """ID of a key of the same kind, valid or revoked, which this one replaces: it sees the sessions of that key and of
-    its end users. Revoke the old key when your servers use the new one."""
+    """ID of a key of the same kind, valid or revoked, which this one replaces: it sees the jobs and sessions of that
+    key and of its end users. Revoke the old key when your servers use the new one."""
 
 
 class ApiKeyUpdate(RequestBody):

@@ -12,7 +12,7 @@ import re
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import Row, Select, bindparam, literal_column, select
 from sqlmodel import col
 
 from backend.config.quotas import REQUESTS
@@ -69,6 +69,10 @@ _COLUMNS: Final[tuple[Any, ...]] = (
     col(ApiKey.revoked_at),
     col(ApiKey.requests_per_minute),
     col(ApiKey.first_key_id),
+    literal_column("""case when api_keys.first_key_id is not null then array(
+      select k.id from api_keys k
+      where k.project_id = api_keys.project_id and k.first_key_id = api_keys.first_key_id
+    ) end""").label("key_ids"),
     col(Project.limits).label("project_limits"),
     col(Project.own_limits).label("own_project_limits"),
 )
@@ -130,6 +134,7 @@ def _principal(key: Row[*tuple[Any, ...]], prefix: str) -> Principal:
             key.own_project_limits.get(REQUESTS),
         ),
         first_key_id=key.first_key_id,
+        key_ids=tuple(key.key_ids or ()),
     )
 
 

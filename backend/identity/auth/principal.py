@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, cast
 from uuid import UUID
 
-from sqlalchemy import Select, Uuid, bindparam, select
+from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, bindparam, select
 
 from backend.core.errors import NotAllowed
 
@@ -67,7 +67,9 @@ class Principal:
     rates: Rates = field(default_factory=Rates)
     """Rate limits of the key and its project."""
     first_key_id: UUID | None = None
-    """For a key that replaces another one: the first of the keys that have replaced each other."""
+    """For a key that replaces another one or was replaced: the first of the keys that have replaced each other."""
+    key_ids: Any = ()
+    """The IDs of these keys, with its own; empty: there are no others."""
     is_operator: bool = False
     is_agent: bool = False
     """Whether the request comes through the MCP server, so that an agent decides on it."""
@@ -84,6 +86,18 @@ class Principal:
     def session_owner_id(self) -> UUID:
         """Return the ID by which the sessions of a key are found, also by the keys that replace it."""
         return self.first_key_id or self.id
+
+    @property
+    def own_key_ids(self) -> list[UUID]:
+        """Return the IDs of the keys whose jobs count as those of this key."""
+        return [*self.key_ids] or [self.id]
+
+    def owns(self, key_id: Any) -> ColumnElement[bool]:
+        """Return the condition that a column names this key, or one that has replaced it or that it replaces."""
+        condition: ColumnElement[bool] = key_id == self.id
+        if isinstance(self.key_ids, tuple):
+            return condition if not self.key_ids else cast(ColumnElement[bool], key_id.in_(self.key_ids))
+        return cast(ColumnElement[bool], key_id == any_(self.key_ids))
 
     def require(self, role: Role, *scopes: str) -> None:
         """Check that the principal has the role and, if it is limited to scopes, all of these.
@@ -120,7 +134,7 @@ def _missing(kind: Kind, scope: str) -> NotAllowed:
 def placeholder_principal(kind: Kind, *, sees_own_only: bool) -> Principal:
     """Return a placeholder for principals of a kind, to build a query with `visible` once and keep it prepared.
 
-    Execute the query with the values `principal_id` and `project_id`.
+    Execute the query with the values of `placeholder_values`.
     """
     return Principal(
         kind=kind,
@@ -129,7 +143,17 @@ def placeholder_principal(kind: Kind, *, sees_own_only: bool) -> Principal:
         label="",
         role=Role.VIEWER,
         scopes=frozenset() if sees_own_only else None,
+        key_ids=bindparam("principal_key_ids", type_=ARRAY(Uuid)),
     )
+
+
+def placeholder_values(principal: Principal) -> dict[str, Any]:
+    """Return the values of the parameters of a query that was built for a placeholder."""
+    return {
+        "project_id": principal.project_id,
+        "principal_id": principal.id,
+        "principal_key_ids": principal.own_key_ids,
+    }
 
 
 class Restricted(Protocol):

@@ -117,8 +117,8 @@ export interface ApiKeyCreate {
   kind?: "secret" | "publishable";
   name?: string;
   /**
-   * ID of a key of the same kind, valid or revoked, which this one replaces: it sees the sessions of that key and of
-   * its end users. Revoke the old key when your servers use the new one.
+   * ID of a key of the same kind, valid or revoked, which this one replaces: it sees the jobs and sessions of that
+   * key and of its end users. Revoke the old key when your servers use the new one.
    */
   replaces?: string | null;
   /** Maximum requests per minute, if lower than the limit of all keys. */

@@ -130,6 +130,35 @@ async def test_restricted_key_changes_only_its_own_jobs(
     assert cancelled.json()["status"] == "cancelled"
 
 
+async def test_key_that_replaces_another_one_sees_its_jobs(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    tenant, others = await _tenant(database)
+    limits = NARROWINGS["allowlist"]
+    owner = await _key(database, tenant, Limits())
+    old = await _key(database, tenant, limits)
+    job_id = await _submit(client, old)
+    replaced = (await client.get("/v1/api-keys", headers=owner)).json()[0]["id"]
+    new = []
+    for _ in range(2):  # the second one replaces the first one
+        body = {"skill_allowlist": ["echo"], "replaces": replaced}
+        created = (await client.post("/v1/api-keys", json=body, headers=owner)).json()
+        new.append({"Authorization": f"Bearer {created['key']}"})
+        replaced = created["id"]
+    newest_id = await _submit(client, new[1])
+    stranger = await _key(database, tenant, limits)
+    for headers in (old, *new):
+        listed = (await client.get("/v1/jobs", headers=headers)).json()
+        assert {job["id"] for job in listed} == {job_id, newest_id}
+        for one in (job_id, newest_id):
+            assert (await client.get(f"/v1/jobs/{one}", headers=headers)).status_code == 200
+            assert (await client.get(f"/v1/jobs/{one}/events", headers=headers)).status_code == 200
+        assert (await client.get(f"/v1/jobs/{others}", headers=headers)).status_code == 404
+    assert (await client.get(f"/v1/jobs/{job_id}", headers=stranger)).status_code == 404
+    assert (await client.get("/v1/jobs", headers=stranger)).json() == []
+    assert (await client.post(f"/v1/jobs/{job_id}/cancel", headers=new[1])).json()["status"] == "cancelled"
+
+
 async def test_scope_for_all_jobs_shows_jobs_of_other_keys(
     client: httpx.AsyncClient, database: Database
 ) -> None:

@@ -16,7 +16,13 @@ from backend.core.db.engine import AnySession
 from backend.data.drive import access
 from backend.data.drive.access import JobFilter, OwnJob
 from backend.execution.jobs.tables import Job
-from backend.identity.auth.principal import Kind, Principal, placeholder_principal, visible
+from backend.identity.auth.principal import (
+    Kind,
+    Principal,
+    placeholder_principal,
+    placeholder_values,
+    visible,
+)
 
 MAX_SEARCHED_JOBS: Final = 1_000
 """For a file without a recorded writer: how many of the newest jobs of a key are searched for it."""
@@ -24,7 +30,7 @@ MAX_SEARCHED_JOBS: Final = 1_000
 
 async def find(session: AnySession, principal: Principal, job_filter: JobFilter) -> Sequence[OwnJob]:
     """Return the jobs that the principal submitted, and their subjobs; see `FindOwnJobs`."""
-    values = {"project_id": principal.project_id, "principal_id": principal.id, "wanted": job_filter.values}
+    values = {**placeholder_values(principal), "wanted": job_filter.values}
     rows: Sequence[Any] = (await session.execute(_query(principal.kind, job_filter.by), values)).all()
     return rows
 
