@@ -129,7 +129,9 @@ def _check_retries(retries: Retries, section: Section) -> Retries:
     """Report too many retries, and warn of settings that are probably not intended."""
     _check_ceilings(retries, section)
     value = section.value
-    if retries.max == value.get("max") and "on" not in value:
+    if section.reading.is_flow:
+        _check_retries_of_flow(retries, section)
+    elif retries.max == value.get("max") and "on" not in value:
         message = "Only jobs whose worker was lost are retried. Add 'on: [error, timeout]' to retry others."
         section.warn("max", message)
     backoff = value.get("backoff")
@@ -137,6 +139,23 @@ def _check_retries(retries: Retries, section: Section) -> Retries:
         start = retries.backoff.model_copy(update={"initial_s": 1.0})
         return retries.model_copy(update={"backoff": start})
     return retries
+
+
+def _check_retries_of_flow(retries: Retries, section: Section) -> None:
+    """Reject retries that would repeat nothing: the failures of steps are stored, and a failed flow is undone."""
+    repeated = [reason for reason in retries.on if reason != "worker_lost"]
+    if repeated and "on" in section.value:
+        section.error(
+            "on",
+            f"A flow is not retried on {repeated[0]!r}: its finished steps are stored. Write 'retries' in the steps of "
+            "the flow.yaml that are to be repeated, and remove it here.",
+        )
+    elif "max" in section.value and "on" not in section.value:
+        section.warn(
+            "max",
+            "This is how often a flow continues after its worker was lost. To repeat failed steps, write 'retries' in "
+            "the flow.yaml.",
+        )
 
 
 add_rules(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -332,6 +333,20 @@ def test_keys_of_agents_are_rejected() -> None:
     skill = b"entrypoint: flow.yaml\nmodel: claude/sonnet\ninput_schema: {}\noutput_schema: {}\n"
     found = problems(steps(SUM), more={"skills/post/skill.yaml": skill})
     assert any("'model' is only for agents, and this skill is a flow." in one for one in found), found
+
+
+def test_retries_of_a_flow_name_those_of_its_steps() -> None:
+    skill = "entrypoint: flow.yaml\ninput_schema: {}\noutput_schema: {}\n"
+    flow = f"steps: [{SUM}]\n"
+
+    def found(retries: str, of: Callable[..., list[str]]) -> list[str]:
+        return of(flow, more={"skills/post/skill.yaml": (skill + f"retries: {retries}\n").encode()})
+
+    [message] = found("{max: 2, on: [worker_lost, error]}", problems)
+    assert "A flow is not retried on 'error'" in message
+    assert "'retries' in the steps of the flow.yaml" in message
+    assert any("To repeat failed steps" in one for one in found("{max: 2}", warnings))
+    assert not any("retr" in one for one in found("{max: 2, on: [worker_lost]}", warnings))
 
 
 def test_large_flow_is_checked_in_time() -> None:
