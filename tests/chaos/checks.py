@@ -75,7 +75,7 @@ def assert_ended_once(client: Client, job: Job) -> None:
     assert [event["type"] for event in events if event["type"] in ENDS] == [job["status"]]
     assert events[-1]["type"] == job["status"]
     starts = [event["payload"]["attempt"] for event in events if event["type"] == "started"]
-    assert starts == list(range(1, job["attempt"] + 1))
+    assert sorted(set(starts)) == list(range(1, job["attempt"] + 1))
 
 
 def assert_paid_once(run_query: RunQuery, jobs: Sequence[Job]) -> None:

@@ -140,6 +140,7 @@ def view(values: dict[str, Any], *, to_job: bool = False) -> JobRead:
         if values["parent_job_id"] is not None:
             values |= _HIDDEN
     values["started_at"] = values.pop("first_started_at") or values["started_at"]
+    values["attempt"] -= values.pop("continuations")
     bill = values.pop("bill")
     subjobs = {name: values.pop(f"called_{name}") for name in _WITH_SUBJOBS}
     totals = {name: values[name] + amount for name, amount in subjobs.items()}
@@ -253,7 +254,7 @@ _WITH_SUBJOBS = ("cost_micros", "used_micros", "forgiven_micros")
 STORED: Final = (
     *(name for name in JobRead.model_fields if name not in _COMPUTED),
     *(f"called_{name}" for name in _WITH_SUBJOBS),
-    *("bill", "metadata", "publisher_id", "first_started_at"),
+    *("bill", "metadata", "publisher_id", "first_started_at", "continuations"),
 )
 """Columns of the table that the API shows, or from which it computes what it shows."""
 _COLUMNS: tuple[Any, ...] = (

@@ -135,7 +135,8 @@ class JobRead(Answer):
     error_code: ErrorCode | None
     """The error code, for programs."""
     attempt: int
-    """Number of attempts."""
+    """Number of attempts: 1, and one more after each lost worker, retry or return to the queue. A job that continues
+    after a wait, such as a flow after a step, is in the same attempt."""
     steps: int
     """For an agent: the number of replies of the model so far."""
     usage: dict[str, Any]

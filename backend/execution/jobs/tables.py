@@ -137,6 +137,10 @@ class Job(SQLModel, table=True):
     error_code: str | None = Field(default=None, max_length=64)
     attempt: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     """The number of claims of the job, which is the fencing token."""
+    continuations: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    """How many of the claims continued the job after a wait. Users see them as parts of one attempt."""
+    is_continued: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    """Whether the next claim continues the job after a wait."""
     losses: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     """The number of lost worker processes of the job."""
     losses_alone: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})

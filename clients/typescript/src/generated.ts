@@ -1487,7 +1487,10 @@ export interface JobLimits {
 
 /** A job. */
 export interface JobRead {
-  /** Number of attempts. */
+  /**
+   * Number of attempts: 1, and one more after each lost worker, retry or return to the queue. A job that continues
+   * after a wait, such as a flow after a step, is in the same attempt.
+   */
   attempt: number;
   /** For a subjob: the job whose bill includes it. It costs nothing until that job ends. */
   billed_to_job_id: string | null;
@@ -3770,7 +3773,7 @@ export interface SpanRead {
 /** A worker claimed the job and started an attempt. */
 export type StartedEvent = EventRead & {
   payload: {
-    /** Number of the attempt, from 1. */
+    /** Number of the attempt, from 1. A job that continues after a wait is in the same attempt. */
     attempt: number;
     /** ID of the worker process. */
     worker: string;

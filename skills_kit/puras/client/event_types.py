@@ -37,7 +37,7 @@ class StartedPayload(TypedDict):
     """A worker claimed the job and started an attempt."""
 
     attempt: int
-    """Number of the attempt, from 1."""
+    """Number of the attempt, from 1. A job that continues after a wait is in the same attempt."""
     worker: str
     """ID of the worker process."""
 

@@ -72,7 +72,7 @@ async def test_approved_call_is_made_once_as_shown_without_repeated_costs(
     response = await decide(agents, approval, "approve", reason="fine")
     assert (response.status_code, response.json()["status"]) == (200, "approved")
     job = await finish_job(agents, job_id)
-    assert (job["status"], job["attempt"], job["result"]) == ("succeeded", 2, DONE)
+    assert (job["status"], job["attempt"], job["result"]) == ("succeeded", 1, DONE)
     assert ([call.input for call in gated.calls], len(free.calls)) == ([{"at": "a barn"}], 1)
     assert agents.upstream.asked == 2
     types = [event["type"] for event in await agents.events(job_id)]

@@ -129,7 +129,7 @@ async def test_amounts_of_complete_skill_add_up_to_the_micro(agents: Agents, fal
     approval = await approve(agents, job_id)
     async with sandboxed_worker(agents, models_for(agents)):
         job = await agents.wait_for_end(job_id)
-    assert (job["status"], job["steps"], job["attempt"], len(fal_server.orders)) == ("succeeded", 4, 2, 1), (
+    assert (job["status"], job["steps"], job["attempt"], len(fal_server.orders)) == ("succeeded", 4, 1, 1), (
         job["error"]
     )
     assert job["result"]["words"] == 4

@@ -26,7 +26,7 @@ class StartedEvent(Event):
 
     type: ClassVar[Literal["started"]] = "started"
     attempt: int
-    """Number of the attempt, from 1."""
+    """Number of the attempt, from 1. A job that continues after a wait is in the same attempt."""
     worker: str
     """ID of the worker process."""
 

@@ -55,19 +55,20 @@ picked as (
   from taken having count(*) > 0
 ), started as (
   update jobs j
-  set status = 'running', attempt = j.attempt + 1, worker_id = :worker_id, started_at = clock_timestamp(),
+  set status = 'running', attempt = j.attempt + 1, continuations = j.continuations + j.is_continued::int,
+      is_continued = false, worker_id = :worker_id, started_at = clock_timestamp(),
       first_started_at = coalesce(j.first_started_at, clock_timestamp()), event_seq = j.event_seq + 1
   from taken t where j.id = t.job_id and j.status = 'queued'
   returning {attempt_columns}, t.stamp, t.due_at
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select id, event_seq, clock_timestamp(), 'started',
-         jsonb_build_object('attempt', attempt, 'worker', cast(:worker_id as text)) from started
+         jsonb_build_object('attempt', attempt - continuations, 'worker', cast(:worker_id as text)) from started
 )
 
 -- part: attempt_columns
 -- Columns of a job that its attempt needs.
-id, attempt, project_id, skillpack_id, deployment_id, skill_name, type, inputs, limits,
+id, attempt, continuations, project_id, skillpack_id, deployment_id, skill_name, type, inputs, limits,
             cap_micros, retries, event_seq, created_at, request_id, traceparent, model,
             prompt, parent_job_id, is_step, source, listing_id, listing, listing_version, publisher_id, price_micros,
             earning_micros, approval, api_key_id, input_versions, session_id
@@ -112,14 +113,15 @@ with parent as (
   from child where p.id = :parent_id and child.amount > 0 returning 1
 ), started as (
   update jobs j
-  set status = 'running', attempt = j.attempt + 1, worker_id = :worker_id, started_at = clock_timestamp(),
+  set status = 'running', attempt = j.attempt + 1, continuations = j.continuations + j.is_continued::int,
+      is_continued = false, worker_id = :worker_id, started_at = clock_timestamp(),
       first_started_at = coalesce(j.first_started_at, clock_timestamp()), event_seq = j.event_seq + 1, reserved_micros = child.amount
   from child where j.id = child.id and (select count(*) from lent) >= 0
   returning j.*
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select id, event_seq, clock_timestamp(), 'started',
-         jsonb_build_object('attempt', attempt, 'worker', cast(:worker_id as text)) from started
+         jsonb_build_object('attempt', attempt - continuations, 'worker', cast(:worker_id as text)) from started
 )
 select s.*, p.number as project_number, 0 as stamp, s.created_at as due_at,
        {secrets_stamp} as secrets_stamp,

@@ -72,7 +72,7 @@ select project_id, event_seq, cancel_requested_at from waiting
 -- after each of them.
 with job as (
   update jobs j
-  set event_seq = event_seq + :count,
+  set event_seq = event_seq + :count, is_continued = true,
       status = case when type <> 'flow' and exists (
                  select from approvals a
                  where a.project_id = :project_id and a.job_id = :job_id and a.status = 'pending'
@@ -129,7 +129,7 @@ select project_id, event_seq, cancel_requested_at from waiting
 -- Put the waiting job of a flow back into the queue if a job of a step has ended, an approval was decided, or a time or
 -- an event has come.
 with job as (
-  update jobs j set status = 'queued'
+  update jobs j set status = 'queued', is_continued = true
   where j.id = :job_id and j.project_id = :project_id and j.status = 'waiting' and j.type = 'flow' and (
     exists (
       select from flow_steps s join jobs c on c.id = s.child_job_id
@@ -192,7 +192,7 @@ with due as (
   )
   order by j.created_at, j.id for update
 ), job as (
-  update jobs j set status = 'queued' from due where j.id = due.id
+  update jobs j set status = 'queued', is_continued = true from due where j.id = due.id
   returning j.id, j.project_id, j.lane, j.priority, j.created_at, j.cap_micros, j.losses,
             j.parent_job_id is null or j.is_step as has_slot
 ), wait as (
