@@ -18,7 +18,7 @@ _COLUMNS: Final = """
 r.number, r.case_id, r.round, r.tags, r.inputs, r.expected, r.has_expected, r.error as refusal,
 r.submitted_at is not null as is_submitted, j.id as job_id, j.status, j.eval_score, j.eval_results, j.result, j.error,
 coalesce(j.cost_micros + j.called_cost_micros, 0) as cost_micros,
-cast(extract(epoch from j.finished_at - j.started_at) * 1000 as int) as latency_ms
+cast(extract(epoch from j.finished_at - coalesce(j.first_started_at, j.started_at)) * 1000 as bigint) as latency_ms
 """
 _RUNS: Final = text(f"""
 select {_COLUMNS} from eval_runs r left join jobs j on j.id = r.job_id and j.project_id = r.project_id

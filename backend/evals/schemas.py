@@ -119,7 +119,7 @@ class Numbers(Schema):
     total_cost_micros: int = 0
     mean_cost_micros: int | None = None
     mean_latency_ms: int | None = None
-    """From the start of a job to its end."""
+    """From the start of the first attempt of a job to its end, including waits."""
     label: str = ""
     """`rehearsal` or `recording` if no language model replied in some of the runs."""
     graders: list[GraderNumbers] = Field(default=[])

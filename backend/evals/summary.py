@@ -16,8 +16,8 @@ from backend.evals.schemas import GraderNumbers, Numbers
 
 _RUNS: Final = text("""
 select r.case_id, r.error, r.submitted_at is not null as is_submitted, j.id as job_id, j.status, j.eval_score,
-       j.eval_results, j.cost_micros + j.called_cost_micros as cost_micros, j.started_at, j.finished_at,
-       j.usage ->> 'label' as label
+       j.eval_results, j.cost_micros + j.called_cost_micros as cost_micros,
+       coalesce(j.first_started_at, j.started_at) as started_at, j.finished_at, j.usage ->> 'label' as label
 from eval_runs r left join jobs j on j.id = r.job_id and j.project_id = r.project_id
 where r.suite_id = :suite_id and r.project_id = :project_id
 order by r.number
@@ -37,6 +37,7 @@ class RunState:
     eval_results: dict[str, Any] | None
     cost_micros: int | None
     started_at: datetime | None
+    """When the first attempt started."""
     finished_at: datetime | None
     label: str | None
 
@@ -63,7 +64,7 @@ class RunState:
 
     @property
     def latency_ms(self) -> int | None:
-        """The time from the start of its job to its end."""
+        """The time from the start of its job to its end, as the page of the job shows it: waits are included."""
         if self.started_at is None or self.finished_at is None:
             return None
         return round((self.finished_at - self.started_at).total_seconds() * 1000)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import func, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -109,8 +109,10 @@ async def read(
         col(Job.created_at) >= since,
     )
     columns: list[Any] = [
-        *(Job.id, Job.type, Job.deployment_version, Job.status, Job.error_code, Job.cost_micros),
-        *(Job.eval_score, Job.started_at, Job.finished_at),
+        *(Job.id, Job.type, Job.deployment_version, Job.status, Job.error_code),
+        (col(Job.cost_micros) + col(Job.called_cost_micros)).label("cost_micros"),
+        *(Job.eval_score, func.coalesce(col(Job.first_started_at), col(Job.started_at)).label("started_at")),
+        Job.finished_at,
     ]
     query = query.order_by(col(Job.created_at).desc()).limit(MAX_JOBS + 1)
     rows = (await session.execute(query.with_only_columns(*columns))).all()

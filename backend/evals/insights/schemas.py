@@ -83,7 +83,7 @@ class VersionNumbers(Schema):
     """Costs and durations are those of runs that succeeded."""
     cost_p95_micros: int | None
     duration_p50_ms: int | None
-    """From the start of the last attempt to the end."""
+    """From the start of the first attempt to the end, including waits, as the page of a job shows it."""
     duration_p95_ms: int | None
 
 

@@ -4021,7 +4021,7 @@ export interface SuiteRead {
   /** `rehearsal` or `recording` if no language model replied in some of the runs. */
   label?: string;
   mean_cost_micros?: number | null;
-  /** From the start of a job to its end. */
+  /** From the start of the first attempt of a job to its end, including waits. */
   mean_latency_ms?: number | null;
   /** 0 to 100. */
   mean_score?: number | null;
@@ -4279,7 +4279,7 @@ export interface VersionNumbers {
   /** Costs and durations are those of runs that succeeded. */
   cost_p50_micros: number | null;
   cost_p95_micros: number | null;
-  /** From the start of the last attempt to the end. */
+  /** From the start of the first attempt to the end, including waits, as the page of a job shows it. */
   duration_p50_ms: number | null;
   duration_p95_ms: number | null;
   failed: number;

@@ -116,6 +116,13 @@ async def test_suite_continues_after_worker_loss_and_compares_versions(agents: A
     assert len(jobs) == 8
     assert {job["metadata"]["case_id"] for job in jobs} == {"two", "case-2", "case-3", "wrong"}
 
+    # The jobs waited for 30 days: their last attempts started long after the first ones.
+    waited = "update jobs set first_started_at = first_started_at - interval '30 days' where project_id = :id"
+    async with agents.instance.database.transaction() as session:
+        await session.execute(text(waited), {"id": agents.project.id})
+    [first] = await get(agents, f"/v1/evals/{suite['id']}/cases?limit=1")
+    assert first["latency_ms"] >= 30 * 86_400_000
+
     await agents.project.pushed(WORSE)
     await run_suite(agents)
     compared = await get(agents, f"{EVALS}/diff?skill=double&base=2&head=3")

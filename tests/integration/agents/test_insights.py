@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import Agents, CountingTool, Served
@@ -77,6 +78,15 @@ async def test_insights_report_failures_costs_and_cache_misses(agents: Agents, s
     (look,) = page["tools"]
     assert (look["name"], look["calls"], look["errors"]) == ("look", 10, 5)
     assert [step["step"] for step in page["steps"]] == [3, 2, 4, 1]
+
+    # A job that waited: its last attempt started long after the first one.
+    earlier = text(
+        "update jobs set first_started_at = first_started_at - interval '1 hour' where project_id = :id"
+    )
+    async with agents.instance.database.transaction() as session:
+        await session.execute(earlier, {"id": agents.project.id})
+    (version,) = (await get_insights(agents))["versions"]
+    assert version["duration_p50_ms"] >= 3_600_000
 
     later = await get_insights(agents, since="2999-01-01T00:00:00Z")
     assert later["jobs_analyzed"] == 0
