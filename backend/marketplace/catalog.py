@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import text
@@ -11,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.paging import Page, Slice
 from backend.identity.auth.principal import Principal, Role
+from backend.marketplace import reach
 from backend.marketplace.errors import ListingNotFound
 from backend.marketplace.schemas import (
     Access,
@@ -25,7 +25,7 @@ from backend.money.pricing import PriceList
 from backend.skills.deployments import manifests
 from backend.skills.job_limits import JobLimits
 from backend.skills.manifest import job_ceilings
-from backend.skills.manifest.types import Skill
+from backend.skills.manifest.types import Manifest, Skill
 from backend.skills.skillpacks.service import as_id
 
 _ROWS: Final = """
@@ -159,7 +159,8 @@ async def _row(session: AsyncSession, principal: Principal, ref: str) -> Any:
 async def _listing_read(
     session: AsyncSession, principal: Principal, row: Any, prices: PriceList
 ) -> ListingRead:
-    skill = await _skill(session, row.deployment_id, row.skill_name)
+    manifest, skill = await _skill(session, row.deployment_id, row.skill_name)
+    reached = reach.reached_by(manifest, skill)
     is_own = row.project_id == principal.project_id
     price = 0 if is_own else row.price_micros
     return ListingRead(
@@ -177,20 +178,20 @@ async def _listing_read(
         access=Access(
             inputs=_INPUTS,
             drive=_DRIVE,
-            network=skill.network,
-            servers=sorted({urlsplit(tool.mcp).hostname or "" for tool in skill.tools if tool.mcp}),
+            network=reach.network_of(reached),
+            servers=reach.servers_of(reached),
             secrets=_SECRETS,
         ),
         deployment_version=row.deployment_version if is_own else None,
     )
 
 
-async def _skill(session: AsyncSession, deployment_id: UUID, name: str) -> Skill:
+async def _skill(session: AsyncSession, deployment_id: UUID, name: str) -> tuple[Manifest, Skill]:
     stored = (await manifests.of(session, (deployment_id,))).get(deployment_id)
     skill = stored.manifest.find(name) if stored is not None else None
-    if skill is None:
+    if stored is None or skill is None:
         raise ListingNotFound(name)
-    return skill
+    return stored.manifest, skill
 
 
 def _summary(row: Any, principal: Principal) -> dict[str, Any]:

@@ -114,9 +114,10 @@ class Access(_Read):
     inputs: str
     drive: str
     network: Literal["none", "public"] | list[str]
-    """Hosts to which the code may send the data that it receives."""
+    """Hosts to which the code may send the data that it receives: those of the skill, and of all skills of its bundle
+    that it may call."""
     servers: list[str]
-    """MCP servers that its agent uses."""
+    """MCP servers that its agents use."""
     secrets: str
 
 

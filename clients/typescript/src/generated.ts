@@ -7,10 +7,13 @@ import { escapedPath, newKey } from "./transport.js";
 export interface Access {
   drive: string;
   inputs: string;
-  /** Hosts to which the code may send the data that it receives. */
+  /**
+   * Hosts to which the code may send the data that it receives: those of the skill, and of all skills of its bundle
+   * that it may call.
+   */
   network: "none" | "public" | string[];
   secrets: string;
-  /** MCP servers that its agent uses. */
+  /** MCP servers that its agents use. */
   servers: string[];
 }
 

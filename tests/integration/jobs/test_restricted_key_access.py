@@ -146,7 +146,7 @@ async def test_key_that_replaces_another_one_sees_its_jobs(
         new.append({"Authorization": f"Bearer {created['key']}"})
         replaced = created["id"]
     newest_id = await _submit(client, new[1])
-    stranger = await _key(database, tenant, limits)
+    other_key = await _key(database, tenant, limits)
     for headers in (old, *new):
         listed = (await client.get("/v1/jobs", headers=headers)).json()
         assert {job["id"] for job in listed} == {job_id, newest_id}
@@ -154,8 +154,8 @@ async def test_key_that_replaces_another_one_sees_its_jobs(
             assert (await client.get(f"/v1/jobs/{one}", headers=headers)).status_code == 200
             assert (await client.get(f"/v1/jobs/{one}/events", headers=headers)).status_code == 200
         assert (await client.get(f"/v1/jobs/{others}", headers=headers)).status_code == 404
-    assert (await client.get(f"/v1/jobs/{job_id}", headers=stranger)).status_code == 404
-    assert (await client.get("/v1/jobs", headers=stranger)).json() == []
+    assert (await client.get(f"/v1/jobs/{job_id}", headers=other_key)).status_code == 404
+    assert (await client.get("/v1/jobs", headers=other_key)).json() == []
     assert (await client.post(f"/v1/jobs/{job_id}/cancel", headers=new[1])).json()["status"] == "cancelled"
 
 
