@@ -9,11 +9,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from backend.administration.retention import sweep as retention
+from backend.administration.retention.rules import Rules
 from backend.execution.sessions import advance as sessions
 from backend.execution.sessions import turns
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import Agents, CountingTool
 from tests.integration.agents.test_interruptions import lose_worker
+from tests.integration.openai_api.conftest import BUNDLE
 from tests.integration.sessions.conftest import said, started
 from tests.integration.sessions.test_turns import texts
 from workers.attempt import persist
@@ -146,3 +149,53 @@ async def test_advance_at_any_time_changes_nothing(working: Agents) -> None:
     assert (await working.get(sent["job_id"]))["status"] == "queued"
     gate.set()
     assert [said(one) for one in (await chat.when_idle())[1::2]] == ["One.", "Two."]
+
+
+DAY_PASSES = (
+    "update agent_sessions set created_at = created_at - interval '1 day', updated_at = updated_at - interval '1 day'",
+    "update session_turns set created_at = created_at - interval '1 day', ended_at = ended_at - interval '1 day'",
+    "update jobs set created_at = created_at - interval '1 day', started_at = started_at - interval '1 day', "
+    "first_started_at = first_started_at - interval '1 day', "
+    "finished_at = finished_at - interval '1 day'",
+)
+DAYS = 8
+
+
+async def test_conversation_lasts_longer_than_a_week(pushed: Agents) -> None:
+    """Each day another worker, on the fourth another version and a lost worker; retention runs with its defaults."""
+    database = pushed.instance.database
+    gate = asyncio.Event()
+    tool: Any = CountingTool(gate=gate)
+    pushed.tools = [tool]
+    pushed.upstream.script = [
+        *(says(f"Reply {day}.") for day in range(4)),
+        says(calls("look", at="owls")),
+        *(says(f"Reply {day}.") for day in range(4, DAYS)),
+    ]
+    chat = await started(pushed)
+    for day in range(DAYS):
+        if day == 4:
+            await pushed.project.pushed(BUNDLE)
+        async with pushed.running_worker() as worker:
+            await chat.send(f"Question {day}")
+            if day == 4:
+                await tool.started.wait()
+                await lose_worker(pushed, worker)
+                gate.set()
+            await chat.when_idle()
+        async with database.transaction() as session:
+            for statement in DAY_PASSES:
+                await session.execute(text(f"{statement} where project_id = :id"), {"id": pushed.project.id})
+        while await retention.sweep(database, Rules.of(pushed.instance.settings), may_continue=lambda: True):
+            pass
+
+    messages = await chat.messages()
+    assert [said(one) for one in messages[::2]] == [f"Question {day}" for day in range(DAYS)]
+    assert [said(one) for one in messages[1::2]] == [f"Reply {day}." for day in range(DAYS)]
+    last = pushed.upstream.bodies[-1]["messages"]
+    assert "Question 0" in texts(last[0])
+    assert "Reply 6." in str(last)
+    jobs = [await pushed.get(one["job_id"]) for one in messages[::2]]
+    assert [job["attempt"] for job in jobs] == [2 if day == 4 else 1 for day in range(DAYS)]
+    assert jobs[0]["deployment_version"] < jobs[-1]["deployment_version"]
+    assert (await chat.read())["cost_micros"] == sum(job["cost_micros"] for job in jobs) > 0
