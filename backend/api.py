@@ -10,6 +10,7 @@ from backend.administration.projects.limits_api import router as limits
 from backend.authoring.agent_tools.api import router as agent_tools
 from backend.authoring.api_tools.api import router as api_tools
 from backend.authoring.drafts.api import router as drafts
+from backend.authoring.flow_yaml.api import router as flow_yaml
 from backend.authoring.notebooks.api import router as notebooks
 from backend.authoring.skill_yaml.api import router as skill_yaml
 from backend.core.http.lazy_routes import include
@@ -78,6 +79,7 @@ include(
     skill_yaml,
     agent_tools,
     api_tools,
+    flow_yaml,
     notebooks,
     deployments,
     findings,

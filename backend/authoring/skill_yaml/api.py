@@ -16,6 +16,7 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import PrincipalDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
+from backend.skills.manifest.yaml_document import Document
 from backend.skills.manifest.yaml_edits import read
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["drafts"])
@@ -63,11 +64,15 @@ async def edit_skill_yaml(body: SkillYamlEdit, principal: PrincipalDep) -> Skill
 
 def _edited(text: str, edits: Sequence[AnyEdit]) -> SkillYamlRead:
     text = apply_edits(text, edits)
-    found = read(text)
+    document, problems = described(read(text), "A skill.yaml must be a mapping of keys like 'entrypoint:'.")
+    return SkillYamlRead(text=text, document=document, problems=problems)
+
+
+def described(found: Document, advice: str) -> tuple[dict[str, Any] | None, list[SyntaxProblemRead]]:
+    """Return the values of a text; None, and why, if it is not a mapping in valid YAML."""
     problems = [
         SyntaxProblemRead(message=one.message, line=one.line, column=one.column) for one in found.problems
     ]
     if not problems and not isinstance(found.value, dict | None):
-        message = "A skill.yaml must be a mapping of keys like 'entrypoint:'."
-        problems.append(SyntaxProblemRead(message=message, line=1, column=1))
-    return SkillYamlRead(text=text, document=None if problems else found.value or {}, problems=problems)
+        problems.append(SyntaxProblemRead(message=advice, line=1, column=1))
+    return (None if problems else found.value or {}), problems

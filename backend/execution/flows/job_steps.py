@@ -19,7 +19,9 @@ from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.tables import Job
 from backend.execution.steps.schemas import MAX_LISTED_RESULT_BYTES, ElementCounts, JobStepRead, StepStatus
 from backend.skills.deployments.active import load_deployed_skill
+from backend.skills.flows.references import steps_read_by
 from backend.skills.flows.types import Flow, Step
+from backend.skills.schemas.messages import spelled
 
 _WAITS: Final = frozenset({"approval", "wait"})
 """Kinds of steps that run no job and wait for something else."""
@@ -74,6 +76,17 @@ class _Place(NamedTuple):
     step: Step
     position: int
     parent: str | None
+    block: str | None
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        """Return what the entries of the step and of its elements have in common."""
+        return {
+            "title": self.step.title,
+            "position": self.position,
+            "parent": self.parent,
+            "block": self.block,
+        }
 
 
 class _Reading(NamedTuple):
@@ -117,9 +130,14 @@ async def _places(session: AsyncSession, job: Job) -> dict[str, _Place]:
     except Missing:
         return {}
     flow = Flow.model_validate(skill.flow)
-    parents = {one.id: step.id for step in flow.walk() for _, block in step.blocks for one in block}
+    parents = {
+        one.id: (step.id, spelled(path[:2] if len(path) > 1 else path, ""))
+        for step in flow.walk()
+        for path, block in step.blocks
+        for one in block
+    }
     return {
-        step.id: _Place(step, position, parents.get(step.id))
+        step.id: _Place(step, position, *parents.get(step.id, (None, None)))
         for position, step in enumerate(flow.walk(), start=1)
     }
 
@@ -147,7 +165,7 @@ def _step(
     reading: _Reading, place: _Place, row: Any, counts: Sequence[Any], inner: Sequence[JobStepRead]
 ) -> JobStepRead:
     """Return a step; steps with elements or inner steps have started with the first of these."""
-    shared: dict[str, Any] = {"title": place.step.title, "position": place.position, "parent": place.parent}
+    shared = {**place.shared, "reads": steps_read_by(place.step)}
     elements = _element_counts(reading.job, row, counts) if place.step.for_each is not None else None
     starts = [one.started_at for one in [*counts, *inner] if one.started_at is not None]
     earlier = sum(micros for (step, _), micros in reading.earlier_micros.items() if step == place.step.id)
@@ -208,17 +226,7 @@ async def _elements(
         "statuses": None if status is None else _stored_statuses(job, status),
     }
     rows = await _rows(session, job, _ELEMENTS, is_whole=False, **values)
-    views = [
-        _view(
-            reading,
-            row,
-            position=place.position,
-            title=place.step.title,
-            parent=place.parent,
-            item=row.item,
-        )
-        for row in rows
-    ]
+    views = [_view(reading, row, **place.shared, item=row.item) for row in rows]
     return page.slice(views, lambda view: (view.item,))
 
 

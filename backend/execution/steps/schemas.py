@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
+from pydantic import Field
+
 from backend.core.attribute_docstrings import Schema
 
 MAX_LISTED_RESULT_BYTES: Final = 64 << 10
@@ -51,6 +53,10 @@ class JobStepRead(Schema):
     """`pending`: a flow has not reached the step."""
     parent: str | None = None
     """Of a flow: ID of the `switch` or `parallel` that contains the step."""
+    block: str | None = None
+    """Of a flow: the part of `parent` that contains the step, such as `switch[0]`, `default` or `parallel[1]`."""
+    reads: list[str] = Field(default_factory=list)
+    """Of a flow: IDs of the steps whose results the step reads."""
     branch: str = ""
     """The branch of `parallel` that ran a durable step; empty for the function itself, and for flows."""
     position: int

@@ -6,7 +6,7 @@ are inserted as text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -68,6 +68,22 @@ def read_template(text: str) -> Template:
     if at < len(text):
         parts.append(text[at:])
     return Template(tuple(parts))
+
+
+def replace_sources(text: str, change: Callable[[str], str]) -> str:
+    """Return the text with each expression replaced by `change` of it; the same text if one is not closed."""
+    parts: list[str] = []
+    at = 0
+    while (start := text.find(OPENING, at)) >= 0:
+        start += len(OPENING)
+        try:
+            _, end = _source(text, start)
+        except ExpressionError:
+            return text
+        inner = end - len(CLOSING)
+        parts += [text[at:start], change(text[start:inner]), CLOSING]
+        at = end
+    return "".join(parts) + text[at:]
 
 
 def _source(text: str, start: int) -> tuple[str, int]:

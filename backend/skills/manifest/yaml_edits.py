@@ -14,18 +14,24 @@ from typing import Any, Final
 
 from backend.core.errors import Invalid
 from backend.skills.manifest.yaml_document import Document, read_document
-from backend.skills.manifest.yaml_text import EditableText, NotEditable, Step
+from backend.skills.manifest.yaml_text import EditableText, NotEditable, Step, WrittenItem
+from backend.skills.schemas.messages import Path
 
 FILE: Final = "skill.yaml"
 _BOM: Final = "\ufeff"
 
 
-def read(text: str) -> Document:
-    """Parse the text; problems are returned."""
-    return read_document(FILE, text.encode("utf-8", "surrogatepass"))
+def read(text: str, file: str = FILE) -> Document:
+    """Parse the text; problems are returned and name the file."""
+    return read_document(file, text.encode("utf-8", "surrogatepass"))
 
 
-def apply_step(text: str, step: Step, *, order: Sequence[str] = ()) -> str:
+def written_item(text: str, path: Path) -> WrittenItem | None:
+    """Return the lines of a list item; None if they contain other values too."""
+    return EditableText(text.removeprefix(_BOM)).item(path)
+
+
+def apply_step(text: str, step: Step, *, order: Sequence[str] = (), file: str = FILE) -> str:
     """Return the text with a change; the same text if it changes nothing.
 
     `order` is the usual order of the keys of the document, at which new keys are inserted.
@@ -34,7 +40,7 @@ def apply_step(text: str, step: Step, *, order: Sequence[str] = ()) -> str:
         Invalid: The text is not valid YAML.
         NotEditable: The document has no such value, or the text cannot be changed safely.
     """
-    document = read(text)
+    document = read(text, file)
     if document.problems:
         first = document.problems[0]
         raise Invalid(f"{first.path}:{first.line or 1}: {first.message}", document.problems)
@@ -61,13 +67,17 @@ def _same(one: Any, other: Any) -> bool:
 
 def _with_parents(root: Mapping[str, Any], step: Step) -> Step:
     """Return a step that also creates the missing parents of its value."""
-    if step.action != "set":
+    if step.action not in ("set", "insert"):
         return step
     at: Any = root
     for length, key in enumerate(step.path[:-1], 1):
         at = at.get(key) if isinstance(at, dict) else at[key] if _is_item(at, key) else None
         if at is None:
             value = step.value
+            if step.action == "insert":
+                if length != len(step.path) - 1:
+                    raise NotEditable(step.path, "there is no such list.")
+                return Step("set", step.path[:length], [value])
             for name in reversed(step.path[length:]):
                 value = {str(name): value}
             return Step("set", step.path[:length], value)
@@ -122,7 +132,9 @@ def _change_list(items: list[Any], index: int, step: Step) -> int:
         items[index] = step.value
     elif step.action == "set" and index == len(items):
         items.append(step.value)
-    elif step.action == "remove" and 0 <= index < len(items):
+    elif step.action == "insert" and 0 <= index <= len(items):
+        items.insert(index, step.value)
+    elif step.action in ("remove", "cut") and 0 <= index < len(items):
         del items[index]
     else:
         raise NotEditable(step.path, "there is no such item.")

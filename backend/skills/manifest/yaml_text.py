@@ -36,14 +36,25 @@ class NotEditable(Invalid):
 class Step(NamedTuple):
     """One change of a document.
 
-    `set` creates mappings that are missing; an index after the last item of a list appends an item. `rename` and
-    `move` change a key of a mapping: its name, or its position.
+    `set` creates mappings that are missing; an index after the last item of a list appends an item. `insert` adds an
+    item to a list before the one at an index. `cut` removes an item with the comments above it. `rename` and `move`
+    change a key of a mapping: its name, or its position.
     """
 
-    action: Literal["set", "remove", "rename", "move"]
+    action: Literal["set", "insert", "remove", "cut", "rename", "move"]
     path: Path
     value: Any = None
     """The new value, name or position."""
+    written: WrittenItem | None = None
+    """Of `insert`: the item as it is written elsewhere, whose notation and comments it gets."""
+
+
+class WrittenItem(NamedTuple):
+    """The lines of a list item, with the comments above it."""
+
+    text: str
+    column: int
+    """The column of its dash."""
 
 
 class EditableText:
@@ -66,7 +77,9 @@ class EditableText:
             chain.append(_child(chain[-1], key)[1])
         if step.action == "set":
             return self._set(step, chain, index)
-        if step.action == "remove":
+        if step.action == "insert":
+            return self._insert_item(step, chain, index)
+        if step.action in ("remove", "cut"):
             return self._remove(step, chain, index)
         pairs = _pairs(chain[-1])
         if step.action == "rename":
@@ -75,6 +88,25 @@ class EditableText:
         if _is_flow(chain):
             return self._move_in_flow(pairs, index, target)
         return self._move_in_block(step, chain[-1], index, target)
+
+    def item(self, path: Path) -> WrittenItem | None:
+        """Return the lines of a list item; None if it shares lines with other values."""
+        node = self._root
+        chain: list[yaml.Node] = []
+        for key in path:
+            if node is None:
+                return None
+            chain.append(node)
+            node = _child(node, key)[1]
+        if not chain or node is None or _is_flow(chain) or not isinstance(chain[-1], yaml.SequenceNode):
+            return None
+        start = self._line_start(self._at(node.start_mark))
+        if self._text[start : self._at(node.start_mark)].strip() != "-":
+            return None
+        column = chain[-1].start_mark.column
+        return WrittenItem(
+            self._text[self._comments_start(start) : self._block_end(node, column)], int(column)
+        )
 
     def _set(self, step: Step, chain: Sequence[yaml.Node], index: int) -> str:
         parent, key = chain[-1], step.path[-1]
@@ -97,6 +129,8 @@ class EditableText:
             return self._replace(outer, _child(chain[-2], outer.path[-1]), is_flow=_is_flow(chain[:-1]))
         if _is_flow(chain):
             return self._remove_in_flow(pairs, index)
+        if step.action == "cut":
+            return self._cut(step, parent, index)
         return self._remove_in_block(step, parent, index)
 
     # Insert
@@ -135,6 +169,7 @@ class EditableText:
         else:
             siblings = [value for _, value in pairs if isinstance(value, yaml.MappingNode)]
             as_flow = bool(siblings) and bool(siblings[-1].flow_style) and len(step.path) > 1
+            as_flow = as_flow and not _is_list_of_mappings(step.value)
             line = self._entry(str(step.path[-1]), step.value, column, as_flow=as_flow)
         if index == 0:
             start = self._line_start(self._start(pairs[0]))
@@ -143,6 +178,64 @@ class EditableText:
             return self._text[:start] + line + self._newline + self._text[start:]
         end = self._block_end(pairs[index - 1][1], column)
         return self._text[:end] + self._newline + line + self._text[end:]
+
+    def _insert_item(self, step: Step, chain: Sequence[yaml.Node], index: int) -> str:
+        """Insert an item in a list before the one at `index`."""
+        parent = chain[-1]
+        pairs = _pairs(parent)
+        if not pairs and not _is_flow(chain[:-1]):
+            return self._fill_list(step, _child(chain[-2], step.path[-2]))
+        if _is_flow(chain):
+            return self._insert_in_flow(parent, pairs, index, index, step.value)
+        column = int(parent.start_mark.column)
+        gap = self._newline * (2 if self._are_apart(pairs, column) else 1)
+        written = self._step_item(step, column)
+        if index:
+            end = self._block_end(pairs[index - 1][1], column)
+            return self._text[:end] + gap + written + self._text[end:]
+        first = self._line_start(self._start(pairs[0]))
+        if self._text[first : self._start(pairs[0])].strip() != "-":
+            raise NotEditable(step.path, "the line contains another value.")
+        first = self._comments_start(first)
+        return self._text[:first] + written + gap + self._text[first:]
+
+    def _fill_list(self, step: Step, pair: _Pair) -> str:
+        """Write the first item of a list that is written as `[]`."""
+        key, node = pair
+        if key is None:
+            raise NotEditable(step.path, "its list is an item of another list.")
+        end = self._end(node)
+        comment = self._text[end : self._line_end(end)].rstrip()
+        item = self._step_item(step, self._column(key) + _INDENT)
+        after = self._after_colon(key)
+        return self._text[:after] + comment + self._newline + item + self._text[self._line_end(end) :]
+
+    def _are_apart(self, pairs: Sequence[_Pair], column: int) -> bool:
+        """Return whether an empty line separates the items of a list."""
+        if len(pairs) == 1:
+            return False
+        end = self._block_end(pairs[0][1], column)
+        return not self._text[self._next_line(end) : self._line_end(self._next_line(end))].strip()
+
+    def _step_item(self, step: Step, column: int) -> str:
+        """Return the lines of a list item, without the last line break."""
+        if step.written is None:
+            return self._list_item(step.value, column)
+        text, former = step.written
+        lines = _LINE_BREAK.split(text)
+        if column < former:
+            lines = [re.sub(rf"^ {{0,{former - column}}}", "", line) for line in lines]
+        else:
+            lines = [" " * (column - former) + line if line else line for line in lines]
+        return self._newline.join(lines)
+
+    def _list_item(self, value: Any, column: int) -> str:
+        """Return the lines of a list item in the usual notation."""
+        if not isinstance(value, dict) or not value:
+            return " " * column + "- " + _flow(value)
+        inner = column + len("- ")
+        entries = self._newline.join(self._entry(name, one, inner) for name, one in value.items())
+        return " " * column + "- " + entries[inner:]
 
     # Replace
 
@@ -175,7 +268,7 @@ class EditableText:
             if not self._text[after:start].strip():
                 block = self._value(step.value, self._column(key), comment)
                 return self._text[:after] + block + self._text[line_end:]
-        rendered = _flow(step.value)
+        rendered = _flow(step.value) if is_flow or key is None else _inline(step.value)
         if isinstance(step.value, str) and isinstance(node, yaml.ScalarNode):
             rendered = _quoted_like(node, step.value, rendered)
         gap = "" if start and self._text[start - 1].isspace() else " "
@@ -211,6 +304,22 @@ class EditableText:
                 raise NotEditable(step.path, "the line contains another value.")
             return self._text[:start] + self._text[self._start(pairs[1]) :]
         return self._text[:line] + self._text[self._next_line(end) :]
+
+    def _cut(self, step: Step, parent: yaml.Node, index: int) -> str:
+        """Remove a list item with the comments above it, and with an empty line that separates it."""
+        pairs, column = _pairs(parent), int(parent.start_mark.column)
+        line = self._line_start(self._start(pairs[index]))
+        if self._text[line : self._start(pairs[index])].strip() != "-":
+            raise NotEditable(step.path, "the line contains another value.")
+        start = self._comments_start(line)
+        end = self._next_line(self._block_end(pairs[index][1], column))
+        if index + 1 < len(pairs):
+            while end < len(self._text) and not self._text[end : self._line_end(end)].strip():
+                end = self._next_line(end)
+        elif self._are_apart(pairs, column):
+            start = len(self._text[:start].rstrip())
+            start = self._next_line(start)
+        return self._text[:start] + self._text[end:]
 
     # Move
 
@@ -337,14 +446,14 @@ class EditableText:
             lines = value.removesuffix("\n").split("\n")
             block = self._newline.join(" " * inner + line if line else "" for line in lines)
             return f" {indicator}{comment}{self._newline}{block}"
-        return f" {_flow(value)}{comment}"
+        return f" {_inline(value)}{comment}"
 
     def _item(self, value: dict[str, Any], column: int) -> str:
         """Return the lines of a mapping in a list, with short collections in one line."""
         inner = column + _INDENT
         entries = (
             self._entry(name, one, inner, as_flow=inner + len(name) + len(_flow(one)) < _LINE_CHARACTERS)
-            if isinstance(one, dict | list)
+            if isinstance(one, dict | list) and not _is_list_of_mappings(one)
             else self._entry(name, one, inner)
             for name, one in value.items()
         )
@@ -438,6 +547,17 @@ def _flow(value: Any) -> str:
         allow_unicode=True,
     )
     return written.strip()[1:-1]
+
+
+def _inline(value: Any) -> str:
+    """Return a value in one line, for a key that is not in brackets. There, fewer texts need quotes."""
+    if not isinstance(value, str):
+        return _flow(value)
+    written = yaml.dump(
+        {"k": value}, Dumper=_Dumper, default_flow_style=False, width=float("inf"), allow_unicode=True
+    )
+    text = written.removeprefix("k:").strip()
+    return _flow(value) if "\n" in text else text
 
 
 def _quoted_like(node: yaml.ScalarNode, value: str, rendered: str) -> str:

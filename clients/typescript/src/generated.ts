@@ -1243,6 +1243,35 @@ export interface Findings {
   versions: VersionNumbers[];
 }
 
+/** An expression that reads the result of a step, or the inputs of the flow. */
+export interface FlowReferenceRead {
+  /** Keys and indexes of the text with the expression, outermost first. */
+  keys: (string | number)[];
+  /** ID of the step that reads it; `null`: the `output` of the flow. */
+  reader: string | null;
+  /** ID of the step that is read; `null`: the inputs of the flow. */
+  step: string | null;
+}
+
+/** Body of an edit. */
+export interface FlowYamlEdit {
+  /** Changes in this order. Without any, the response only describes the text. */
+  edits?: (InsertStep | RemoveStep | MoveStep | RenameStep | SetValue | RemoveValue | AddField | RenameField | RemoveField | MoveField | RequireField)[];
+  /** The text of the file. */
+  text: string;
+}
+
+/** The text after the edits, its values, and what its steps read. */
+export interface FlowYamlRead {
+  /** The values; `null` if the text is not a mapping in valid YAML. */
+  document: Record<string, unknown> | null;
+  /** Why the text is not valid YAML. Values are not validated: `drafts/check` does that. */
+  problems: SyntaxProblemRead[];
+  /** What the expressions read. Expressions that are not valid are left out. */
+  references: FlowReferenceRead[];
+  text: string;
+}
+
 /** A folder to create. */
 export interface FolderCreate {
   /** Path from the root of the drive. Missing parent folders are created. */
@@ -1400,6 +1429,17 @@ export interface InputTokensDetails {
   cache_write_tokens: number;
   /** Tokens that were read from the cache. */
   cached_tokens: number;
+}
+
+/** Insert a step. A list that does not exist is created. */
+export interface InsertStep {
+  /** The position of the step: 0 is the first. */
+  index: number;
+  op: "insert_step";
+  /** Keys and indexes of the list: `["steps"]`, or `["steps", 1, "parallel", 0, "steps"]`. */
+  path: (string | number)[];
+  /** The step. */
+  value: Record<string, JsonValue>;
 }
 
 /** An invitation of a user into the project. */
@@ -1612,6 +1652,8 @@ export interface JobRead {
 export interface JobStepRead {
   /** The attempt of the job that stored a durable step; 0: it was copied from another job. */
   attempt?: number | null;
+  /** Of a flow: the part of `parent` that contains the step, such as `switch[0]`, `default` or `parallel[1]`. */
+  block?: string | null;
   /** The branch of `parallel` that ran a durable step; empty for the function itself, and for flows. */
   branch?: string;
   /** The newest job of the step of a flow. Of a copied step, that of the original flow. */
@@ -1649,6 +1691,8 @@ export interface JobStepRead {
   parent?: string | null;
   /** Number of the step in the flow or in the branch, from 1. */
   position: number;
+  /** Of a flow: IDs of the steps whose results the step reads. */
+  reads?: string[];
   /** The result; of a wait for an event, the event, or `null` after its time limit. */
   result: unknown;
   /** When the step started. A copied step has the times of the original one. */
@@ -2574,6 +2618,17 @@ export interface MoveField {
   schema_path: (string | number)[];
 }
 
+/** Move a step with the comments above it, also into or out of a case or branch. */
+export interface MoveStep {
+  /** The position in this list, without the moved step: 0 is the first. */
+  index: number;
+  op: "move_step";
+  /** Keys and indexes of the step. */
+  path: (string | number)[];
+  /** Keys and indexes of the list that contains it afterwards. The path counts the step at its old position. */
+  to: (string | number)[];
+}
+
 /** The total network traffic of the job; recorded at its end, if there was any. */
 export type NetworkEvent = EventRead & {
   payload: {
@@ -3094,6 +3149,13 @@ export interface RemoveField {
   schema_path: (string | number)[];
 }
 
+/** Remove a step, or a case or branch, with the comments above it. An empty `default` is removed as a whole. */
+export interface RemoveStep {
+  op: "remove_step";
+  /** Keys and indexes of the step. */
+  path: (string | number)[];
+}
+
 /** Remove a key or an item with its value; nothing if there is none. */
 export interface RemoveValue {
   op: "remove";
@@ -3109,6 +3171,15 @@ export interface RenameField {
   /** Keys and indexes of the schema that contains the field: `["input_schema"]`, or of an object inside it. */
   schema_path: (string | number)[];
   /** The new name. */
+  to: string;
+}
+
+/** Change the ID of a step, and of each expression that reads its result. */
+export interface RenameStep {
+  op: "rename_step";
+  /** Keys and indexes of the step. */
+  path: (string | number)[];
+  /** The new ID. */
   to: string;
 }
 
@@ -6129,6 +6200,24 @@ export class Api {
       body: EventCreate;
     }, options: CallOptions = {}): Promise<Response> {
     return this.transport.response("POST", "/v1/events", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Edit the text of a flow.yaml
+   *
+   * Return the text with the edits. Comments, the order of keys, and everything that no edit concerns are unchanged.
+   *
+   * Nothing is stored: write the text with `PUT /v1/drafts/files/{path}`. An edit that changes nothing returns the same
+   * text. A moved step keeps its notation and comments; a renamed one is also renamed in the expressions that read it.
+   *
+   * A restricted key needs `deployments:read`.
+   */
+  editFlowYaml(given: {
+      body: FlowYamlEdit;
+    }, options: CallOptions = {}): Promise<FlowYamlRead> {
+    return this.transport.json("POST", "/v1/flow-yaml/edit", {
       body: given.body,
     }, options);
   }

@@ -62,6 +62,7 @@ NOT_AUDITED = {
     "POST /v1/deployments/validate": "it stores and reveals nothing",
     "POST /v1/skill-yaml/edit": "the same",
     "POST /v1/api-tools": "the same",
+    "POST /v1/flow-yaml/edit": "the same",
     **dict.fromkeys(
         (
             route

@@ -85,6 +85,7 @@ READ_BY_POST = {
     ("POST", "/v1/memory/search"),
     ("POST", "/v1/skill-yaml/edit"),
     ("POST", "/v1/api-tools"),
+    ("POST", "/v1/flow-yaml/edit"),
 }
 """Routes that viewers may use although their method is not GET."""
 NOT_FOR_VIEWERS = {

@@ -322,7 +322,7 @@ def test_list_of_mappings_is_written_in_lines() -> None:
     lines = [
         "+tools:",
         "+  - name: count",
-        "+    entrypoint: 'tools.py:count'",
+        "+    entrypoint: tools.py:count",
         "+    input_schema: {type: object, properties: {}}",
     ]
     assert changes(text, first) == lines
