@@ -2,8 +2,9 @@ import { useEffect, useRef, useState } from "react";
 
 const STEP = 24, MIN_WIDTH = 220; // px
 
-/** Two panes side by side. The user moves the divider with the pointer or the arrow keys; the browser stores its position. */
-export function Split({ name, label, initial = 372, children }) {
+/** Two panes side by side. The user moves the divider with the pointer or the arrow keys; the browser stores its position. With
+ *  `isClosed`, only the first pane is shown. */
+export function Split({ name, label, initial = 372, isClosed = false, children }) {
   const [main, side] = children, box = useRef(null), [width, setWidth] = useState(initial);
   useEffect(() => { const kept = Number(localStorage.getItem(`pane:${name}`)); if (kept) setWidth(kept); }, [name]);
   const keep = (wanted) => {
@@ -25,10 +26,10 @@ export function Split({ name, label, initial = 372, children }) {
     keep(width + by);
   };
   return (
-    <div className="split" ref={box} style={{ "--side": `${width}px` }}>
+    <div className="split" ref={box} data-closed={isClosed || undefined} style={{ "--side": `${width}px` }}>
       <div className="col" style={{ minHeight: 0 }}>{main}</div>
-      <div className="split-bar" role="separator" aria-orientation="vertical" aria-label={label} tabIndex={0} aria-valuenow={width} aria-valuemin={MIN_WIDTH} aria-valuemax={2000} onPointerDown={drag} onKeyDown={onKeyDown} />
-      <div className="col" style={{ minHeight: 0 }}>{side}</div>
+      <div className="split-bar" hidden={isClosed} role="separator" aria-orientation="vertical" aria-label={label} tabIndex={0} aria-valuenow={width} aria-valuemin={MIN_WIDTH} aria-valuemax={2000} onPointerDown={drag} onKeyDown={onKeyDown} />
+      <div className="col" hidden={isClosed} style={{ minHeight: 0 }}>{side}</div>
     </div>
   );
 }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import reflex as rx
 
 from studio.actions import watched
+
+_REACT_FLOW: Final = "@xyflow/react@12.12.1"
+"""The library of the canvas, which pages load when it is opened."""
 
 
 def _no_arguments() -> list[Any]:
@@ -250,6 +253,7 @@ class Editor(rx.Component):
         "@codemirror/state@6.7.6",
         "@codemirror/view@6.43.15",
         "@lezer/highlight@1.2.5",
+        _REACT_FLOW,
     ]
     project: rx.Var[str]
     csrf: rx.Var[str]
@@ -315,6 +319,7 @@ class FlowSteps(rx.Component):
 
     library = "$/public/ui/flow/steps.jsx"
     tag = "FlowSteps"
+    lib_dependencies: list[str] = [_REACT_FLOW]
     src: rx.Var[str]
     csrf: rx.Var[str]
     can_fork: rx.Var[bool]

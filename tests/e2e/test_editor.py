@@ -167,7 +167,7 @@ output_schema: {type: object, properties: {report: {type: text}}}
 DESIGNED = b"""tools:
   - name: count
     description: Count words.
-    entrypoint: 'tools.py:count'
+    entrypoint: tools.py:count
     input_schema: {type: object, properties: {text: {type: string}}, required: [text]}
     output_schema: {type: object, properties: {}}
     confirm: true

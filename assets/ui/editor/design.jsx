@@ -1,8 +1,7 @@
 // The form for a skill.yaml. It is loaded when the user opens it.
-//
-// Every change is an edit of the text by the API, which leaves the rest of the text as it is. The text of the editor stays the only state.
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useState } from "react";
 import { callApi } from "../api";
+import { Broken } from "./broken";
 import { skillSchema } from "./completion";
 import { Evals, evalPaths, Examples, examplePaths } from "./design_cases";
 import { Fields, pathsIn } from "./design_fields";
@@ -11,6 +10,7 @@ import { FileProblems, Section, SectionLinks } from "./design_parts";
 import { Guardrails, Memory, memoryPaths, railPaths } from "./design_safety";
 import { toolPaths, Tools } from "./design_tools";
 import { Committed, placed } from "./design_values";
+import { useYamlEdits } from "./yaml_edits";
 
 const SCHEMAS = { input_schema: "Inputs", output_schema: "Outputs" };
 const KINDS = [[/\.md$/i, "Agent"], [/\.ya?ml$/i, "Flow"], [/\.py(:|$)/, "Function"]];
@@ -18,70 +18,24 @@ const LIMITS_OF_AGENTS = ["steps", "tokens"];
 const MICROS = 1e6;
 
 /** The form of the text of the skill.yaml at `path`. `replace(text)` writes the text of the editor, `onPending(promise)` gets each edit in
- *  progress, `onCode(line)` opens the text, `onOpen(path, line)` another file. `problems` are those that the validator found in the draft. */
-export default function Design({ path, text, problems, draft, base, skillpack, project, csrf, canWrite, replace, onPending, onCode, onOpen }) {
-  const [found, setFound] = useState(null), [failure, setFailure] = useState(""), [schema, setSchema] = useState(null), [undo, setUndo] = useState([]);
-  const latest = useRef(text), parsed = useRef(null), queue = useRef(Promise.resolve());
-  latest.current = text;
-  const describe = (read) => { parsed.current = read.document; setFound(read); };
-  const send = (edits) => callApi("POST", "/v1/skill-yaml/edit", { project, csrf, json: { text: latest.current, edits } });
+ *  progress, `onCode(line)` opens the text, `onOpen(path, line)` another file, `onFlow(path)` the canvas of
+ *  a flow. `problems` are those that the validator found in the draft. */
+export default function Design({ path, text, problems, draft, base, skillpack, project, csrf, canWrite, replace, onPending, onCode, onOpen, onFlow }) {
+  const [schema, setSchema] = useState(null), { found, failure, edit, undo } = useYamlEdits("/v1/skill-yaml/edit", { text, project, csrf, replace, onPending });
   useEffect(() => { skillSchema().then(setSchema); }, []);
-  useEffect(() => {
-    if (found?.text === text) return undefined;
-    let isOutdated = false;
-    send([]).then((read) => isOutdated || describe({ ...read, text }), (error) => isOutdated || setFailure(messageOf(error)));
-    return () => { isOutdated = true; };
-  }, [text]);
-  const write = (next) => { latest.current = next; replace(next); };
-  const apply = async (edits) => {
-    try {
-      let before, result;
-      do { // the text may change while an edit is in progress
-        before = latest.current;
-        result = await send(typeof edits === "function" ? edits(parsed.current) : edits);
-      } while (latest.current !== before);
-      const after = result.text.replaceAll(/\r\n?/g, "\n"); // as the code editor stores it
-      if (result.text !== before) {
-        describe({ ...result, text: after });
-        setUndo((all) => [...all, { before, after }]);
-        write(after);
-      }
-      setFailure("");
-      return true;
-    } catch (error) {
-      setFailure(messageOf(error));
-      return false;
-    }
-  };
-  // A function gets the document after the edits before it, which may not be shown yet.
-  const edit = (edits) => { queue.current = queue.current.then(() => apply(edits)); onPending(queue.current); return queue.current; };
-  const last = undo.at(-1), canUndo = canWrite && last?.after === text;
-  const goBack = () => { setUndo(undo.slice(0, -1)); write(last.before); };
+  const canUndo = canWrite && Boolean(undo), goBack = () => undo?.();
   if (!found || !schema) return failure ? <div className="note line-note" data-s="fail" role="alert">{failure}</div> : <p className="skeleton pad">Loading form…</p>;
   return (
     <div className="scroll design" tabIndex={0} role="region" aria-label="Design">
       {failure && <div className="note row wrap" data-s="fail" role="alert"><span className="grow">{failure}</span><button type="button" className="btn small" onClick={() => onCode()}>Open code</button></div>}
       {found.document
-        ? <Sections {...{ document: found.document, path, schema, problems, draft, base, skillpack, project, csrf, canWrite, edit, onCode, onOpen, canUndo, goBack }} />
+        ? <Sections {...{ document: found.document, path, schema, problems, draft, base, skillpack, project, csrf, canWrite, edit, onCode, onOpen, onFlow, canUndo, goBack }} />
         : <Broken problems={found.problems} onCode={onCode} />}
     </div>
   );
 }
 
-const messageOf = (error) => error.detail ?? "The request failed. Try again.";
-
-/** A text that is not valid YAML. */
-function Broken({ problems, onCode }) {
-  return (
-    <div className="col" style={{ gap: 10 }}>
-      <h2>The text cannot be shown as a form</h2>
-      <ul>{problems.map((one, index) => <li key={index}>{one.line ? `Line ${one.line}: ` : ""}{one.message}</li>)}</ul>
-      <div><button type="button" className="btn pri" onClick={() => onCode(problems[0]?.line)}>Open code</button></div>
-    </div>
-  );
-}
-
-function Sections({ document, path, schema, problems, draft, base, skillpack, project, csrf, canWrite, edit, onCode, onOpen, canUndo, goBack }) {
+function Sections({ document, path, schema, problems, draft, base, skillpack, project, csrf, canWrite, edit, onCode, onOpen, onFlow, canUndo, goBack }) {
   const keys = schema.properties, entrypoint = typeof document.entrypoint === "string" ? document.entrypoint : "", kind = KINDS.find(([form]) => form.test(entrypoint))?.[1] ?? "Unknown", isAgent = kind === "Agent";
   const folder = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : "", files = draft.view.files, skill = draft.check.skills.find((one) => one.path === folder && !one.parent_skill);
   const limits = Object.keys(keys.limits.properties).filter((name) => isAgent || !LIMITS_OF_AGENTS.includes(name));
@@ -110,7 +64,7 @@ function Sections({ document, path, schema, problems, draft, base, skillpack, pr
         {section("Basics", (
           <>
             {!isAgent && <FileProblems problems={ofCode} onOpen={onOpen} />}
-            <p><span className="t2">{kind}: </span><span className="mono break">{entrypoint || "no entrypoint"}</span>{at(["entrypoint"]) && <span className="err block" role="alert">{at(["entrypoint"])}</span>}</p>
+            <p><span className="t2">{kind}: </span><span className="mono break">{entrypoint || "no entrypoint"}</span> {kind === "Flow" && <button type="button" className="btn small" onClick={() => onFlow(entrypoint)}>Open canvas</button>}{at(["entrypoint"]) && <span className="err block" role="alert">{at(["entrypoint"])}</span>}</p>
             {field(["title"], keys.title, document.title, "Title")}
             {field(["description"], { ...keys.description, type: "text" }, document.description, "Description")}
             <div className="three">

@@ -13,12 +13,13 @@ import { Tree } from "./tree";
 import { Try } from "./try";
 
 const Design = lazy(() => import("./design"));
+const Canvas = lazy(() => import("../canvas/canvas"));
 
 /** The editor of a skillpack's draft: files, code with its problems, and a form to run the skill of the open file. */
 export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) {
   const base = `/v1/skillpacks/${skillpack}/drafts`, [notice, setNotice] = useState(""), [current, setCurrent] = useState(null);
   const [isRead, setRead] = useState(false), draft = useDraft({ base, project, csrf, user, onError: setNotice, isShown }), goTo = useRef(null);
-  const [isForm, setForm] = useState(false), replace = useRef(null), pending = useRef(Promise.resolve());
+  const [isForm, setForm] = useState(false), [isTrying, setTrying] = useState(false), replace = useRef(null), pending = useRef(Promise.resolve());
   const files = draft.view?.files ?? [], file = draft.open[current];
   const problems = useMemo(() => [...draft.check.problems.map((one) => ({ ...one, severity: "error" })), ...draft.check.warnings.map((one) => ({ ...one, severity: "warning" }))], [draft.check]);
   const skill = skillOf(draft.check.skills, current), isEmpty = files.every((one) => one.is_deleted);
@@ -33,7 +34,8 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
   }, [draft.view?.revision === undefined, files.length]);
   useEffect(() => { if (current && draft.view && !files.some((one) => one.path === current && !one.is_deleted) && !isUnsaved(file)) setCurrent(null); }, [draft.view]);
   if (!draft.view) return <><Notice text={notice} onClose={() => setNotice("")} />{!notice && <p className="skeleton">Loading draft…</p>}</>;
-  const isDesign = isForm && isSkillYaml(current) && file && !file.isBinary, saveAll = async () => { await pending.current; await draft.saveAll(); };
+  const isText = file && !file.isBinary, isDesign = isForm && isSkillYaml(current) && isText, isCanvas = isForm && isFlow(current, draft.check.skills) && isText, saveAll = async () => { await pending.current; await draft.saveAll(); };
+  const ofText = { text: file?.text, problems: problems.filter((one) => one.path === current), project, csrf, canWrite, replace: (text) => replace.current(text), onPending: (work) => { pending.current = work; } };
   const openCode = (line) => { setForm(false); setTimeout(() => goTo.current?.(line ?? 1), 50); };
   const plain = draft.check.skills.find((one) => one.origin === "agent_skill" && one.path && `${one.path}/SKILL.md` === current);
   const addForm = async () => {
@@ -45,6 +47,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
       await show(Object.keys(made)[0]);
     } catch (error) { setNotice(error.detail ?? "The request failed. Try again."); }
   };
+  const openNew = (path) => { if (isFlow(path, [])) setForm(true); return show(path); };
   const isMarkdown = /\.md$/i.test(current ?? ""), changed = new Map(Object.entries(draft.open).filter(([, one]) => isUnsaved(one)).map(([path, one]) => [path, one.conflict || one.failure || one.restored ? "unsaved" : "saving"]));
   return (
     <div className="col grow" style={{ minHeight: 0 }}>
@@ -52,25 +55,26 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
         <span className="t2">{draft.view.base_version ? `Based on v${draft.view.base_version}` : "Not published yet"}</span>
         <SaveState open={draft.open} onSave={draft.saveNow} /><span className="grow" />
         <a className="btn quiet" href={`${base}/bundle?project=${encodeURIComponent(project)}`}>Export</a>
-        {canWrite && <>{!isEmpty && <NewSkill draft={draft} base={base} project={project} csrf={csrf} onCreated={show} />}<Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={saveAll} onPublished={draft.refresh} /></>}
+        {canWrite && <>{!isEmpty && <NewSkill draft={draft} base={base} project={project} csrf={csrf} onCreated={openNew} />}<Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={saveAll} onPublished={draft.refresh} /></>}
       </div>
       <Notice text={notice} onClose={() => setNotice("")} />
       <div className="editor">
         <Tree files={files} current={current} changed={changed} problems={new Set(draft.check.problems.map((one) => one.path))} canWrite={canWrite} onOpen={show}
           onCreate={(path) => draft.create({ [path]: "" }).then(() => show(path))} onMove={draft.move} onRemove={draft.remove} onRestore={draft.restore} />
-        <Split name="try" label="Playground width" initial={432}>
+        <Split name="try" label="Playground width" initial={432} isClosed={Boolean(isCanvas) && !isTrying}>
           <div className="col grow" style={{ minHeight: 0 }}>
-            <Tabs open={Object.keys(draft.open)} current={current} isPlain={Boolean(plain)} isRead={isRead} onRead={isMarkdown ? () => setRead(!isRead) : null} isForm={isForm} onForm={isSkillYaml(current) ? setForm : plain && canWrite ? addForm : null} onPick={setCurrent} onClose={(path) => { draft.close(path); if (path === current) setCurrent(Object.keys(draft.open).find((one) => one !== path) ?? null); }} />
+            <Tabs open={Object.keys(draft.open)} current={current} isPlain={Boolean(plain)} isRead={isRead} onRead={isMarkdown ? () => setRead(!isRead) : null} isForm={isForm} form={isFlow(current, draft.check.skills) ? "Canvas" : "Design"} onForm={isSkillYaml(current) || isFlow(current, draft.check.skills) ? setForm : plain && canWrite ? addForm : null} isTrying={isTrying} onTry={isCanvas ? () => setTrying(!isTrying) : null} onPick={setCurrent} onClose={(path) => { draft.close(path); if (path === current) setCurrent(Object.keys(draft.open).find((one) => one !== path) ?? null); }} />
             {file?.conflict && <Conflict path={current} conflict={file.conflict} mine={file.text} readTheirs={draft.readTheirs} onMine={() => draft.keepMine(current)} onTheirs={() => draft.discard(current)} />}
             <Restored file={file} onSave={() => draft.save(current)} onDiscard={() => draft.discard(current)} />
             <div className="writing" data-read={isRead && isMarkdown && file ? true : undefined}>
-              {file && !file.isBinary && <Code path={current} isHidden={Boolean(isDesign)} doc={file.text} rev={file.rev} readOnly={!canWrite} diagnostics={problems.filter((one) => one.path === current)} onEdit={(text) => draft.edit(current, text)} onSave={draft.saveNow} onReady={(go, write) => { goTo.current = go; replace.current = write; }} />}
-              {isDesign && <Suspense fallback={<p className="skeleton pad">Loading form…</p>}><Design key={`${current} ${file.rev}`} path={current} text={file.text} problems={problems} draft={draft} base={base} skillpack={skillpack} project={project} csrf={csrf} canWrite={canWrite} replace={(text) => replace.current(text)} onPending={(work) => { pending.current = work; }} onCode={openCode} onOpen={(path, line) => { setForm(false); show(path, line); }} /></Suspense>}
+              {file && !file.isBinary && <Code path={current} isHidden={Boolean(isDesign || isCanvas)} doc={file.text} rev={file.rev} readOnly={!canWrite} diagnostics={problems.filter((one) => one.path === current)} onEdit={(text) => draft.edit(current, text)} onSave={draft.saveNow} onReady={(go, write) => { goTo.current = go; replace.current = write; }} />}
+              {isDesign && <Suspense fallback={<p className="skeleton pad">Loading form…</p>}><Design key={`${current} ${file.rev}`} {...ofText} path={current} problems={problems} draft={draft} base={base} skillpack={skillpack} onCode={openCode} onOpen={(path, line) => { setForm(false); show(path, line); }} onFlow={(path) => show(`${folderOf(current)}/${path}`)} /></Suspense>}
+              {isCanvas && <Suspense fallback={<p className="skeleton pad">Loading canvas…</p>}><Canvas key={`${current} ${file.rev}`} {...ofText} path={current} draft={draft} onCode={openCode} onInputs={show} /></Suspense>}
               {file && isRead && isMarkdown && !file.isBinary && <Preview text={file.text} />}
             </div>
             {file?.isBinary && <p className="pad t2">This is a binary file. It is published unchanged.</p>}
             {!file && !isEmpty && <p className="pad t2">Select a file.</p>}
-            {isEmpty && <Empty>{canWrite && <NewSkill isFirst draft={draft} base={base} project={project} csrf={csrf} onCreated={show} />}</Empty>}
+            {isEmpty && <Empty>{canWrite && <NewSkill isFirst draft={draft} base={base} project={project} csrf={csrf} onCreated={openNew} />}</Empty>}
             {!isEmpty && <Problems problems={problems} onPick={(one) => { setForm(false); show(one.path, one.line); }} />}
           </div>
           <div className="col grow" style={{ minHeight: 0 }}>
@@ -84,6 +88,8 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
 }
 
 const isSkillYaml = (path) => /(^|\/)skill\.yaml$/.test(path ?? "");
+const isFlow = (path, skills) => /(^|\/)flow\.ya?ml$/.test(path ?? "") || (/\.ya?ml$/.test(path ?? "") && skills.some((one) => `${one.path}/${one.entrypoint}` === path));
+const folderOf = (path) => path.slice(0, path.lastIndexOf("/"));
 const isShown = (path) => !path.endsWith(".ipynb"); // the notebook page restores these
 
 /** The empty state of a draft. */
@@ -105,14 +111,15 @@ function skillOf(skills, path) {
   return containing.toSorted((one, other) => other.path.length - one.path.length)[0] ?? null;
 }
 
-function Tabs({ open, current, isPlain, isRead, onRead, isForm, onForm, onPick, onClose }) {
+function Tabs({ open, current, isPlain, isRead, onRead, isForm, form, onForm, isTrying, onTry, onPick, onClose }) {
   const here = useRef(null);
   useEffect(() => here.current?.scrollIntoView({ block: "nearest", inline: "nearest" }), [current]);
   if (!open.length) return null;
   return (
     <div className="files row" role="group" aria-label="Open files">
       {open.map((path) => <span key={path} ref={path === current ? here : null} className="file" data-current={path === current}><button type="button" aria-pressed={path === current} title={path} onClick={() => onPick(path)}>{path.split("/").slice(-2).join("/")}</button><button type="button" className="close" aria-label={`Close ${path}`} onClick={() => onClose(path)}>✕</button></span>)}
-      {onForm && <><span className="grow" /><div className="seg" role="group" aria-label="View"><button type="button" aria-pressed={!isForm || isPlain} onClick={() => isPlain || onForm(false)}>Code</button><button type="button" aria-pressed={isForm && !isPlain} title={isPlain ? "Add a skill.yaml, and edit it as a form" : undefined} onClick={() => onForm(true)}>Design</button></div></>}
+      {onForm && <><span className="grow" /><div className="seg" role="group" aria-label="View"><button type="button" aria-pressed={!isForm || isPlain} onClick={() => isPlain || onForm(false)}>Code</button><button type="button" aria-pressed={isForm && !isPlain} title={isPlain ? "Add a skill.yaml, and edit it as a form" : undefined} onClick={() => onForm(true)}>{form}</button></div></>}
+      {onTry && <button type="button" className="btn quiet small" aria-pressed={isTrying} onClick={onTry}>Try</button>}
       {onRead && <><span className="grow" /><button type="button" className="btn quiet small" aria-pressed={isRead} onClick={onRead}>Preview</button></>}
     </div>
   );

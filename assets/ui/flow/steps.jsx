@@ -1,30 +1,39 @@
-import { useCallback, useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
 import { Link } from "react-router";
 import { callApi, list } from "../api";
-import { duration, shortId, usd } from "../format";
+import { shortId, usd } from "../format";
 import { Line, useEvents, useNow } from "../stream";
 import { Json } from "../value";
 import { RunFromHere } from "./run_from_here";
+import { countsOf, Status, took, WORDS } from "./step_facts";
 
+const JobCanvas = lazy(() => import("../canvas/job_canvas"));
 const PAGE = 50, MAX_STEPS = 200, PAUSE_MS = 1_500; // while a flow runs, its steps are loaded at most this often
-const WORDS = { pending: "Not started", running: "Running", waiting: "Waiting", succeeded: "Succeeded", failed: "Failed", skipped: "Skipped", cancelled: "Canceled" };
-const SHAPES = { pending: "queued", skipped: "cancelled" }; // the shape of another status
 const HAS_RESULT = new Set(["skill", "prompt", "python", "approval", "wait"]);
 
 /** The steps of a flow, updated live. Elements of a step are loaded page by page when it is opened. */
 export function FlowSteps({ src, csrf, isOver, canFork }) {
   const [project, job] = src.split("/"), [events, state] = useEvents(src), { steps, failure } = useSteps(project, job, events.length, isOver);
-  const now = useNow(!isOver, 1_000), [open, setOpen] = useState(null);
+  const now = useNow(!isOver, 1_000), [open, setOpen] = useState(null), [isCanvas, setCanvas] = useState(false);
   if (failure) return <div className="note" data-s="fail" role="alert">{failure}</div>;
   if (!steps) return <p className="skeleton">Loading steps…</p>;
-  const depths = depthsOf(steps);
+  const depths = depthsOf(steps), more = (step) => canFork && <RunFromHere step={step} steps={steps} project={project} csrf={csrf} job={job} />;
+  const views = <div className="seg" role="group" aria-label="View"><button type="button" aria-pressed={!isCanvas} onClick={() => setCanvas(false)}>List</button><button type="button" aria-pressed={isCanvas} onClick={() => setCanvas(true)}>Canvas</button></div>;
+  if (isCanvas) {
+    return (
+      <div className="col grow" style={{ minHeight: 0 }}>
+        <div className="row wrap flow-views">{views}<Line state={state} /></div>
+        <Suspense fallback={<p className="skeleton pad">Loading canvas…</p>}><JobCanvas steps={steps} now={now} detailsOf={(step) => <Details step={step} project={project} job={job} version={events.length}>{more(step)}</Details>} /></Suspense>
+      </div>
+    );
+  }
   return (
     <div className="scroll grow pad" tabIndex={0} role="region" aria-label="Steps">
-      <Line state={state} />
+      <div className="row wrap flow-views">{views}<Line state={state} /></div>
       <ul className="runs flow-steps" aria-label="Steps of the flow">
         {steps.map((step) => (
           <Step key={step.name} step={step} depth={depths.get(step.name)} now={now} isOpen={open === step.name} onToggle={() => setOpen(open === step.name ? null : step.name)} project={project} job={job} version={events.length}>
-            {canFork && <RunFromHere step={step} steps={steps} project={project} csrf={csrf} job={job} />}
+            {more(step)}
           </Step>
         ))}
       </ul>
@@ -70,38 +79,30 @@ function Step({ step, depth, now, isOpen, onToggle, project, job, version, child
         <span className="num">{step.cost_micros ? usd(step.cost_micros) : ""}</span>
       </button>
       {step.error && <p className="fail-text break flow-error">{step.error}</p>}
-      {isOpen && (
-        <div className="opened">
-          <div className="row wrap">
-            <span className="mono t2">{step.name}</span>
-            {step.child_job_id && <Link to={`/p/${project}/jobs/${step.child_job_id}`}>Open job {shortId(step.child_job_id)}</Link>}
-            {step.tries > 1 && <span className="t3">{step.tries} tries</span>}
-            <span className="grow" />
-            {children}
-          </div>
-          {step.elements && <Elements step={step} project={project} job={job} version={version} />}
-          {!step.elements && step.status === "succeeded" && HAS_RESULT.has(step.kind) && <Result step={step} />}
-        </div>
-      )}
+      {isOpen && <div className="opened"><Details {...{ step, project, job, version }}>{children}</Details></div>}
     </li>
   );
 }
 
-function Status({ status }) {
-  return <span className="st" data-s={SHAPES[status] ?? status}><b><i />{WORDS[status]}</b></span>;
+/** The job and the result of a step. */
+function Details({ step, project, job, version, children }) {
+  return (
+    <>
+      <div className="row wrap">
+        <span className="mono t2">{step.name}</span>
+        {step.child_job_id && <Link to={`/p/${project}/jobs/${step.child_job_id}`}>Open job {shortId(step.child_job_id)}</Link>}
+        {step.tries > 1 && <span className="t3">{step.tries} tries</span>}
+        <span className="grow" />
+        {children}
+      </div>
+      {step.elements && <Elements step={step} project={project} job={job} version={version} />}
+      {!step.elements && step.status === "succeeded" && HAS_RESULT.has(step.kind) && <Result step={step} />}
+    </>
+  );
 }
 
 function Result({ step }) {
   return step.has_long_result ? <p className="t2">The result is too large to show here. Open the job of the step to see it.</p> : <Json value={step.result} />;
-}
-
-const countsOf = ({ total, ...counts }) => [total == null ? "" : `${total.toLocaleString("en")} ${total === 1 ? "element" : "elements"}`, ...Object.entries(counts).filter(([, count]) => count).map(([status, count]) => `${count.toLocaleString("en")} ${WORDS[status].toLowerCase()}`)].filter(Boolean).join(", ");
-
-/** The duration of a step, up to now while it runs. A copied step has the one of the original. */
-function took({ status, started_at: start, finished_at: end }, now) {
-  if (!start || status === "skipped" || status === "pending") return "";
-  if (!end && status !== "running" && status !== "waiting") return "";
-  return duration((end ? Date.parse(end) : now) - Date.parse(start));
 }
 
 /** The elements of a step, failed ones first: pages of them with one status, or of all. */

@@ -331,9 +331,9 @@ def test_list_of_mappings_is_written_in_lines() -> None:
         first, {"op": "set", "path": ["tools", 1], "value": {"mcp": "https://a.example/mcp"}}, header
     )
     assert changes(first, second) == [
-        "+  - mcp: 'https://a.example/mcp'",
+        "+  - mcp: https://a.example/mcp",
         "+    headers:",
-        "+      Authorization: 'Bearer ${secret:A}'",
+        "+      Authorization: Bearer ${secret:A}",
     ]
     assert edited(second, {"op": "remove", "path": ["tools", 1]}) == first
     assert edited(first, {"op": "remove", "path": ["tools"]}) == text

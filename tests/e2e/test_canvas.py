@@ -1,0 +1,181 @@
+"""The canvas of flows: a flow is built without typing YAML, run, and its steps are changed in place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from backend.skills.archives.pack import pack_files
+from tests.e2e.test_accessibility import assert_usable
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+TALLY = {
+    "skills/tally/main.py": b"def run(words):\n    return {'total': len(words.split())}\n",
+    "skills/tally/skill.yaml": b"""entrypoint: main.py:run
+input_schema: {type: object, properties: {words: {type: string}}, required: [words]}
+output_schema: {type: object, properties: {total: {type: integer}}}
+""",
+}
+FLOW = """\
+# Counts texts.
+steps:
+  # Each text is counted.
+  - id: count   # one job for each
+    for_each: ${{ inputs.items }}
+    skill: tally
+    inputs: {words: "${{ item }}"}
+  - id: choice
+    switch:
+      - when: ${{ size(steps.count) > 3 }}
+        steps:
+          - id: sign
+            approval: {message: "Publish?"}
+    default:
+      - id: rest
+        wait: {duration: 1s}
+  - id: note
+    emit: {type: counted, data: {n: "${{ size(steps.count) }}"}}
+output:
+  results: ${{ steps.count }}   # all of them
+"""
+SKILL = b"""entrypoint: flow.yaml
+input_schema: {type: object, properties: {items: {type: array, items: {type: string}}}, required: [items]}
+output_schema: {type: object, properties: {results: {type: array}}}
+"""
+
+
+@pytest.fixture
+def pack(settled: Any, request: pytest.FixtureRequest) -> str:
+    """Create a skillpack with a function in its draft, and return the slug."""
+    slug = request.node.name.removeprefix("test_")[:40].replace("_", "-")
+    assert settled.api.post("/v1/skillpacks", json={"slug": slug, "name": slug}).status_code == 201
+    bundle = {"bundle": ("pack.zip", pack_files(TALLY))}
+    assert settled.api.post(f"/v1/skillpacks/{slug}/drafts/import", files=bundle).is_success
+    return slug
+
+
+def node(canvas: Locator, name: str) -> Locator:
+    """Return a node of the canvas by the start of its label."""
+    return canvas.locator(f'.react-flow__node[aria-label^="{name}"]')
+
+
+def drag(page: Page, moved: Locator, target: Locator) -> None:
+    """Drag a node below the head of a case."""
+    start, end = moved.bounding_box(), target.bounding_box()
+    assert start
+    assert end
+    page.mouse.move(start["x"] + 40, start["y"] + 12)
+    page.mouse.down()
+    page.mouse.move(end["x"] + 40, end["y"] + 60, steps=6)
+    page.mouse.up()
+
+
+def test_flow_is_built_on_the_canvas_and_run(signed_in: Page, settled: Any, pack: str) -> None:
+    signed_in.goto(f"{settled.url}/editor?skillpack={pack}")
+    signed_in.get_by_role("button", name="New skill…").click()
+    signed_in.get_by_role("textbox", name="Name").fill("Count texts")
+    signed_in.get_by_role("radio", name="Flow Steps").check()
+    signed_in.get_by_role("button", name="Create skill").click()
+    canvas = signed_in.get_by_role("region", name="Canvas", exact=True)
+    canvas.get_by_role("button", name="For each").click()
+    each = node(canvas, "each_tally,")
+    each.hover()
+    each.get_by_role("button", name="Add step after each_tally").click()
+    canvas.get_by_role("list", name="Kinds of steps").get_by_role("button", name="Approval").click()
+    expect(node(canvas, "approve,")).to_be_visible()
+    canvas.get_by_role("textbox", name="Message").fill("Return the results?")
+    canvas.get_by_role("button", name="Fit", exact=True).click()
+    expect(node(canvas, "Result")).to_be_visible()
+    each.locator(".cv-out").drag_to(node(canvas, "Result").locator(".cv-in"))
+    expect(canvas.get_by_role("combobox", name="Value")).to_be_visible()
+    canvas.get_by_role("button", name="Connect", exact=True).click()
+    expect(signed_in.get_by_text("No problems")).to_be_visible()
+    stored = settled.api.get(f"/v1/skillpacks/{pack}/drafts/files/skills/count-texts/flow.yaml").text
+    assert stored == (
+        "steps:\n"
+        "  - id: each_tally\n"
+        "    for_each: ${{ inputs.items }}\n"
+        "    skill: tally\n"
+        "    inputs:\n"
+        "      words: ${{ item }}\n"
+        "  - id: approve\n"
+        "    approval:\n"
+        "      message: Return the results?\n"
+        "output:\n"
+        "  results: ${{ steps.each_tally }}\n"
+    )
+    signed_in.get_by_role("button", name="Try", exact=True).click()
+    for text in ("Owls hunt", "at night"):
+        signed_in.get_by_role("button", name="Add to items").click()
+        signed_in.get_by_role("textbox", name="items").last.fill(text)
+    signed_in.get_by_role("button", name="Run", exact=False).last.click()
+    signed_in.get_by_role("link", name="Open the job").click()
+    signed_in.get_by_role("button", name="Canvas", exact=True).click()
+    canvas = signed_in.get_by_role("region", name="Canvas", exact=True)
+    expect(node(canvas, "each_tally,")).to_contain_text("2 elements, 2 succeeded")
+    expect(node(canvas, "approve,")).to_contain_text("Waiting")
+    signed_in.get_by_role("button", name="Approve").first.click()
+    expect(node(canvas, "approve,")).to_contain_text("Succeeded")
+    node(canvas, "each_tally,").focus()
+    signed_in.keyboard.press("Enter")
+    expect(canvas.get_by_role("list", name="Elements of each_tally")).to_contain_text('"total":2')
+    assert_usable(signed_in, "job, canvas")
+
+
+def test_steps_are_changed_on_the_canvas_and_the_rest_of_the_text_stays(
+    signed_in: Page, settled: Any, pack: str
+) -> None:
+    base = f"/v1/skillpacks/{pack}/drafts/files/skills/counting"
+    assert settled.api.put(f"{base}/skill.yaml", content=SKILL).is_success
+    assert settled.api.put(f"{base}/flow.yaml", content=FLOW.encode()).is_success
+    signed_in.goto(f"{settled.url}/editor?skillpack={pack}&file=skills/counting/flow.yaml")
+    signed_in.get_by_role("button", name="Canvas", exact=True).click()
+    canvas = signed_in.get_by_role("region", name="Canvas", exact=True)
+    expect(node(canvas, "count,")).to_be_visible()
+    assert_usable(signed_in, "editor, canvas")
+
+    node(canvas, "note,").focus()
+    signed_in.keyboard.press("Enter")
+    expect(canvas.get_by_role("textbox", name="ID")).to_have_value("note")
+    signed_in.keyboard.press("Alt+ArrowUp")
+    undo = canvas.get_by_role("button", name="Undo")
+    expect(undo).to_be_enabled()
+    signed_in.keyboard.press("ArrowUp")
+    expect(node(canvas, "count,")).to_be_focused()
+    identifier = canvas.get_by_role("textbox", name="ID")
+    identifier.fill("counted")
+    identifier.press("Enter")
+    expect(node(canvas, "counted,")).to_be_visible()
+    expect(canvas.get_by_role("heading", name="counted")).to_be_visible()
+    node(canvas, "rest,").click()
+    signed_in.keyboard.press("Control+c")
+    signed_in.keyboard.press("Control+v")
+    expect(node(canvas, "rest_2,")).to_be_visible()
+    node(canvas, "sign,").focus()
+    signed_in.keyboard.press("Enter")
+    signed_in.keyboard.press("Delete")
+    expect(node(canvas, "sign,")).to_have_count(0)
+    expect(signed_in.get_by_role("list", name="Problems")).to_contain_text("'steps' is required")
+    drag(signed_in, node(canvas, "rest_2,"), canvas.get_by_text("If size(steps.counted) > 3"))
+    expect(signed_in.get_by_text("No problems")).to_be_visible()
+    note = '  - id: note\n    emit: {type: counted, data: {n: "${{ size(steps.counted) }}"}}\n'
+    changed = (
+        FLOW.replace("  - id: choice", note + "  - id: choice")
+        .replace('  - id: note\n    emit: {type: counted, data: {n: "${{ size(steps.count) }}"}}\n', "")
+        .replace("steps.count)", "steps.counted)")
+        .replace("steps.count }", "steps.counted }")
+        .replace("id: count ", "id: counted ")
+        .replace(
+            '          - id: sign\n            approval: {message: "Publish?"}\n',
+            "          - id: rest_2\n            wait:\n              duration: 1s\n",
+        )
+    )
+    stored = settled.api.get(f"{base}/flow.yaml").text
+    assert stored == changed
+    while undo.is_enabled():
+        undo.click()
+    expect(node(canvas, "sign,")).to_be_visible()
+    signed_in.set_viewport_size({"width": 390, "height": 844})
+    assert_usable(signed_in, "editor, canvas, narrow")
