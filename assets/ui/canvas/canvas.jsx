@@ -101,7 +101,7 @@ function Stage({ document, references, failure, edit, undo, redo, facts, packs, 
         {failure && <div className="note line-note" data-s="fail" role="alert">{failure}</div>}
         <div className="canvas-stage" onDragOver={(event) => { if (canWrite && event.dataTransfer.types.includes("application/x-puras-step")) { event.preventDefault(); setDrop(slotOf(event)); } }} onDragLeave={() => setDrop(null)}
           onDrop={(event) => { const value = event.dataTransfer.getData("application/x-puras-step"); if (!value) return; event.preventDefault(); const { block, index } = slotOf(event), { kind, skill } = JSON.parse(value); setDrop(null); add(kind, skill, { path: block.path, index }); }}>
-          <Graph label="Steps of the flow" actions={actions} nodes={nodes} edges={edges} drop={drop} nodesDraggable={canWrite} nodesConnectable={canWrite} onNodesChange={onNodesChange} onPaneClick={() => choose(null)}
+          <Graph label="Steps of the flow" actions={actions} shape={layout.nodes} nodes={nodes} edges={edges} drop={drop} nodesDraggable={canWrite} nodesConnectable={canWrite} onNodesChange={onNodesChange} onPaneClick={() => choose(null)}
             onNodeDrag={(event, node) => setDrop(slotOf(event, tree.byId.get(node.id)))} onNodeDragStop={onDragStop} isValidConnection={({ source, target }) => source !== target && target !== "inputs"} onConnect={({ source, target }) => { setChosen(new Set([target])); setAdding(null); setLink({ from: source, to: target }); }} />
         </div>
       </div>

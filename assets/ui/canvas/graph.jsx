@@ -1,10 +1,13 @@
 // The drawing of a flow with React Flow: nodes, edges, minimap and zoom. The editor and the page of a job use it.
-import { Background, Controls, Handle, MiniMap, Position, ReactFlow, ReactFlowProvider, ViewportPortal } from "@xyflow/react";
+import { Background, Controls, Handle, Position, ReactFlow, ReactFlowProvider, useStore, ViewportPortal } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
 import { createContext, memo, useContext } from "react";
 import "./canvas.css";
 import { layoutOf } from "./layout";
+import { Minimap } from "./minimap";
 import { KIND_LABELS, summaryOf } from "./model";
+
+const FAR = 0.55; // below this zoom, texts other than titles cannot be read
 
 /** What nodes show and do apart from their data: `{onAdd, onRemoveBlock, onAddBlock, statusOf, canWrite}`. It changes rarely. */
 export const Actions = createContext({});
@@ -56,26 +59,30 @@ export function pairsOf(tree, references) {
   return [...pairs.values()];
 }
 
-const Dots = memo(function Dots({ type }) {
+/** The dots of a node that connections start and end at. Lines need none of their own. */
+function Dots({ type }) {
   return (
     <>
-      <Handle type="target" id="target top" position={Position.Top} isConnectable={false} />
-      <Handle type="source" id="source bottom" position={Position.Bottom} isConnectable={false} />
       {type !== "inputs" && <Handle type="target" id="target right" position={Position.Right} className="cv-in" />}
       {type !== "output" && <Handle type="source" id="source right" position={Position.Right} className="cv-out" />}
     </>
   );
-});
+}
+
+const isFar = ({ transform }) => transform[2] < FAR;
 
 const StepNode = memo(function StepNode({ id, data: { entry } }) {
-  return <><Dots /><Face entry={entry} /><After id={id} label={entry.name} /></>;
+  const { canWrite } = useContext(Actions), far = useStore(isFar);
+  if (far) return <Title entry={entry} />;
+  return <>{canWrite && <Dots />}<Face entry={entry} /><After id={id} label={entry.name} /></>;
 });
 
 const GroupNode = memo(function GroupNode({ id, data: { entry } }) {
-  const { onAddBlock, canWrite } = useContext(Actions);
+  const { onAddBlock, canWrite } = useContext(Actions), far = useStore(isFar);
+  if (far) return <div className="cv-head"><Title entry={entry} /></div>;
   return (
     <>
-      <Dots />
+      {canWrite && <Dots />}
       <div className="cv-head"><Face entry={entry} />{canWrite && <button type="button" className="btn small nodrag" onClick={() => onAddBlock(entry)}>{entry.kind === "switch" ? "Add case" : "Add branch"}</button>}</div>
       <After id={id} label={entry.name} />
     </>
@@ -83,7 +90,8 @@ const GroupNode = memo(function GroupNode({ id, data: { entry } }) {
 });
 
 const BlockNode = memo(function BlockNode({ data: { block } }) {
-  const { onAdd, onRemoveBlock, canWrite } = useContext(Actions);
+  const { onAdd, onRemoveBlock, canWrite } = useContext(Actions), far = useStore(isFar);
+  if (far) return null;
   return (
     <div className="cv-block-head">
       <span className="cut grow" title={block.label}>{block.label}</span>
@@ -94,8 +102,15 @@ const BlockNode = memo(function BlockNode({ data: { block } }) {
 });
 
 const EndNode = memo(function EndNode({ id }) {
-  return <><Dots type={id} /><span className="strong">{KIND_LABELS[id]}</span>{id === "inputs" && <After id={id} label="the inputs" />}</>;
+  const { canWrite } = useContext(Actions);
+  return <>{canWrite && <Dots type={id} />}<span className="strong">{KIND_LABELS[id]}</span>{id === "inputs" && <After id={id} label="the inputs" />}</>;
 });
+
+/** What is shown of a step from far away. */
+function Title({ entry }) {
+  const { detailOf } = useContext(Actions);
+  return <div className="cv-far" data-kind={entry.kind}><span className="cut">{entry.step.title ?? entry.name}</span>{detailOf?.(entry)?.badge}</div>;
+}
 
 /** A button below a node that adds a step after it. */
 function After({ id, label }) {
@@ -114,20 +129,17 @@ function Face({ entry }) {
   );
 }
 
-// The colors of nodes in the minimap, in which inner nodes are drawn over outer ones.
-const COLORS = { group: "var(--line-2)", block: "var(--bg-sunk)" };
-const colorOf = ({ type }) => COLORS[type] ?? "var(--line-ctl)";
 const NODES = { step: StepNode, group: GroupNode, block: BlockNode, end: EndNode };
 
-/** The drawing. `drop` is the place at which a dragged step would be inserted. */
-export function Graph({ label, actions, nodes, edges, drop, children, ...more }) {
+/** The drawing. `shape` are the nodes without selection, for the minimap, and `drop` is the place at which a dragged step would be inserted. */
+export function Graph({ label, actions, shape, nodes, edges, drop, children, ...more }) {
   return (
     <Actions.Provider value={actions}>
       <ReactFlow aria-label={label} nodes={nodes} edges={edges} nodeTypes={NODES} onlyRenderVisibleElements disableKeyboardA11y deleteKeyCode={null} elevateNodesOnSelect={false} minZoom={0.05} maxZoom={1.6}
         fitView fitViewOptions={{ padding: 0.15, maxZoom: 1, minZoom: 0.4 }} zoomOnDoubleClick={false} edgesFocusable={false} connectionRadius={30} {...more}>
         <Background gap={20} size={1} />
         <Controls showInteractive={false} position="bottom-left" />
-        <MiniMap style={{ width: 160, height: 110 }} nodeColor={colorOf} pannable zoomable position="bottom-right" ariaLabel="Minimap" nodeStrokeWidth={2} />
+        <Minimap nodes={shape} />
         {drop && <ViewportPortal><div className="cv-drop" style={{ transform: `translate(${drop.x}px, ${drop.y - 1}px)`, width: drop.width }} /></ViewportPortal>}
         {children}
       </ReactFlow>

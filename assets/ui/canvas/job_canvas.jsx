@@ -27,7 +27,7 @@ export default function JobCanvas({ steps, now, detailsOf }) {
   return (
     <div className="canvas-box">
       <div className="canvas-view" role="region" aria-label="Canvas" onKeyDown={onKeyDown}>
-        <div className="canvas-stage"><ReactFlowProvider><Graph label="Steps of the flow" actions={actions} nodes={nodes} edges={edges} nodesDraggable={false} nodesConnectable={false} onNodesChange={onNodesChange} onPaneClick={() => setChosen(null)} /></ReactFlowProvider></div>
+        <div className="canvas-stage"><ReactFlowProvider><Graph label="Steps of the flow" actions={actions} shape={base.nodes} nodes={nodes} edges={edges} nodesDraggable={false} nodesConnectable={false} onNodesChange={onNodesChange} onPaneClick={() => setChosen(null)} /></ReactFlowProvider></div>
         {step && (
           <div className="canvas-side" role="region" aria-label="Step" tabIndex={0}>
             <div className="row wrap"><h2 className="grow">{step.title ?? step.name}</h2><button type="button" className="btn quiet small" onClick={() => setChosen(null)}>Close</button></div>
