@@ -6,7 +6,7 @@ import { Broken } from "../editor/broken";
 import { useYamlEdits } from "../editor/yaml_edits";
 import { drawn, edgesOf, Graph, pairsOf, ReactFlowProvider } from "./graph";
 import { slotAt } from "./layout";
-import { copiesOf, KIND_LABELS, namesAt, newStep, treeOf, walk } from "./model";
+import { copiesOf, KIND_LABELS, namesAt, newStep, rebased, treeOf, walk } from "./model";
 import { ConnectForm, InputsView, Palette, ResultForm, StepForm } from "./panel";
 import { useSkills } from "./skills";
 
@@ -38,8 +38,9 @@ function useOtherSkills(project) {
 
 let copied = []; // for the buttons; the clipboard of the browser has the same
 
-function Stage({ document, references, failure, edit, undo, redo, facts, packs, problems, canWrite, onCode, onInputs }) {
+function Stage({ document, references, failure, edit: send, undo, redo, facts, packs, problems, canWrite, onCode, onInputs }) {
   const tree = useMemo(() => treeOf(document), [document]), flow = useReactFlow(), box = useRef(null);
+  const edit = (edits) => send((newest) => (newest === document ? edits : rebased(edits, tree, newest)));
   const [chosen, setChosen] = useState(NONE), [adding, setAdding] = useState(null), [link, setLink] = useState(null), [moved, setMoved] = useState(null), [drop, setDrop] = useState(null);
   const layout = useMemo(() => drawn(tree, { canDrag: canWrite, labelOf }), [tree, canWrite]), taken = useMemo(() => new Set([...walk(tree.root.steps)].map(({ name }) => name)), [tree]);
   const nodes = useNodes(layout.nodes, chosen, moved), pairs = useMemo(() => pairsOf(tree, references), [tree, references]), edges = useMemo(() => edgesOf(tree, pairs, { chosen }), [tree, pairs, chosen]);

@@ -7,7 +7,7 @@ import { layoutOf } from "./layout";
 import { Minimap } from "./minimap";
 import { KIND_LABELS, summaryOf } from "./model";
 
-const FAR = 0.55; // below this zoom, texts other than titles cannot be read
+const FAR = 0.3, FAR_OF_MANY = 0.55, MANY = 150; // below this zoom, only titles are drawn
 
 /** What nodes show and do apart from their data: `{onAdd, onRemoveBlock, onAddBlock, statusOf, canWrite}`. It changes rarely. */
 export const Actions = createContext({});
@@ -59,30 +59,32 @@ export function pairsOf(tree, references) {
   return [...pairs.values()];
 }
 
-/** The dots of a node that connections start and end at. Lines need none of their own. */
-function Dots({ type }) {
+/** The ends of lines, which React Flow measures, and the dots with which users connect nodes. */
+function Dots({ type, canConnect }) {
   return (
     <>
-      {type !== "inputs" && <Handle type="target" id="target right" position={Position.Right} className="cv-in" />}
-      {type !== "output" && <Handle type="source" id="source right" position={Position.Right} className="cv-out" />}
+      <i className="cv-end target" data-handleid="target top" data-handlepos="top" />
+      <i className="cv-end source" data-handleid="source bottom" data-handlepos="bottom" />
+      {type !== "inputs" && (canConnect ? <Handle type="target" id="target right" position={Position.Right} className="cv-in" /> : <i className="cv-end cv-in target" data-handleid="target right" data-handlepos="right" />)}
+      {type !== "output" && (canConnect ? <Handle type="source" id="source right" position={Position.Right} className="cv-out" /> : <i className="cv-end cv-out source" data-handleid="source right" data-handlepos="right" />)}
     </>
   );
 }
 
-const isFar = ({ transform }) => transform[2] < FAR;
+const isFar = ({ transform, nodes }) => transform[2] < (nodes.length > MANY ? FAR_OF_MANY : FAR);
 
 const StepNode = memo(function StepNode({ id, data: { entry } }) {
   const { canWrite } = useContext(Actions), far = useStore(isFar);
-  if (far) return <Title entry={entry} />;
-  return <>{canWrite && <Dots />}<Face entry={entry} /><After id={id} label={entry.name} /></>;
+  if (far) return <><Dots /><Title entry={entry} /></>;
+  return <><Dots canConnect={canWrite} /><Face entry={entry} /><After id={id} label={entry.name} /></>;
 });
 
 const GroupNode = memo(function GroupNode({ id, data: { entry } }) {
   const { onAddBlock, canWrite } = useContext(Actions), far = useStore(isFar);
-  if (far) return <div className="cv-head"><Title entry={entry} /></div>;
+  if (far) return <><Dots /><div className="cv-head"><Title entry={entry} /></div></>;
   return (
     <>
-      {canWrite && <Dots />}
+      <Dots canConnect={canWrite} />
       <div className="cv-head"><Face entry={entry} />{canWrite && <button type="button" className="btn small nodrag" onClick={() => onAddBlock(entry)}>{entry.kind === "switch" ? "Add case" : "Add branch"}</button>}</div>
       <After id={id} label={entry.name} />
     </>
@@ -103,7 +105,7 @@ const BlockNode = memo(function BlockNode({ data: { block } }) {
 
 const EndNode = memo(function EndNode({ id }) {
   const { canWrite } = useContext(Actions);
-  return <>{canWrite && <Dots type={id} />}<span className="strong">{KIND_LABELS[id]}</span>{id === "inputs" && <After id={id} label="the inputs" />}</>;
+  return <><Dots type={id} canConnect={canWrite} /><span className="strong">{KIND_LABELS[id]}</span>{id === "inputs" && <After id={id} label="the inputs" />}</>;
 });
 
 /** What is shown of a step from far away. */
@@ -123,7 +125,7 @@ function Face({ entry }) {
   return (
     <div className="cv-face" data-kind={kind} data-each={isEach || undefined}>
       <div className="row"><i className="cv-dot" aria-hidden="true" /><span className="strong cut grow">{step.title ?? (name || "Step without an ID")}</span>{isEach && <span className="tag">for each</span>}{detail?.badge}</div>
-      <div className="row t2"><span className="cut grow"><span className="t3">{KIND_LABELS[kind] ?? "Empty step"}</span> <span className="mono">{summaryOf(entry)}</span></span></div>
+      <div className="row t2"><span className="cut grow"><span className="t3">{KIND_LABELS[kind] ?? "Empty step"}</span> <span className="mono" title={detail?.data}>{detail?.data ?? summaryOf(entry)}</span></span></div>
       {detail?.line}
     </div>
   );

@@ -46,7 +46,7 @@ const labelOf = (step) => `${step.title ?? step.name}, ${KIND_LABELS[step.kind] 
 function detailOf(step, now) {
   if (!step) return null;
   const data = step.elements ? countsOf(step.elements) : step.error ?? (step.result == null ? "" : JSON.stringify(step.result).slice(0, 80));
-  return { line: <div className="cv-run"><Status status={step.status} /><span className="cut grow" title={data}>{data}</span><span className="num">{took(step, now)}</span><span className="num">{step.cost_micros ? usd(step.cost_micros) : ""}</span></div> };
+  return { data, line: <div className="cv-run"><Status status={step.status} /><span className="grow" /><span className="num">{took(step, now)}</span><span className="num">{step.cost_micros ? usd(step.cost_micros) : ""}</span></div> };
 }
 
 /** The tree of the steps of a job, as that of a flow.yaml. */

@@ -50,6 +50,25 @@ export function* walk(steps) {
   }
 }
 
+/** The edits of a flow whose steps were those of `tree`, for its newest values: earlier edits may have moved the steps meanwhile. Edits of
+ *  steps that no longer exist are left out. */
+export function rebased(edits, tree, document) {
+  const newest = treeOf(document), entries = [...walk(tree.root.steps)];
+  const follow = (path) => {
+    const inner = entries.filter((one) => one.path.length <= path.length && one.path.every((key, index) => path[index] === key)).at(-1);
+    if (!inner) return path;
+    const now = newest.byId.get(inner.id);
+    return now ? [...now.path, ...path.slice(inner.path.length)] : null;
+  };
+  const sizeOf = (path) => path.reduce((value, key) => value?.[key], document)?.length ?? 0;
+  return edits.flatMap((edit) => {
+    const at = Object.fromEntries(["path", "to", "schema_path"].filter((key) => Array.isArray(edit[key])).map((key) => [key, follow(edit[key])]));
+    if (Object.values(at).includes(null)) return [];
+    const list = { insert_step: at.path, move_step: at.to }[edit.op], isInside = edit.op === "move_step" && at.path.slice(0, -1).join(".") === at.to.join(".");
+    return [{ ...edit, ...at, ...(list && edits.length === 1 && { index: Math.min(edit.index, sizeOf(list) - (isInside ? 1 : 0)) }) }];
+  });
+}
+
 /** One line about what a step does. */
 export function summaryOf({ step, kind }) {
   const value = step[kind];

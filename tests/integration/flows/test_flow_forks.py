@@ -218,6 +218,10 @@ async def test_steps_and_duration_of_a_waiting_flow(flows: Flows) -> None:
     assert [step["name"] for step in [*pages.json(), *last.json()]] == ["a", "sign", "each", "z"]
     assert "next" not in last.links
 
+    assert [(one["block"], one["reads"]) for one in [*pages.json(), *last.json()]] == [
+        *((None, []), (None, ["a"]), (None, []), (None, ["a"])),
+    ]
+
     cancelled_id = await flows.submit("a b")
     await flows.project.http.post(f"/v1/jobs/{cancelled_id}/cancel")
     assert {step["status"] for step in await steps(flows, cancelled_id)} == {"pending"}
