@@ -5,8 +5,9 @@ import { callApi } from "../api";
 import { Broken } from "../editor/broken";
 import { useYamlEdits } from "../editor/yaml_edits";
 import { drawn, edgesOf, Graph, pairsOf, ReactFlowProvider } from "./graph";
+import { Guard } from "./guard";
 import { slotAt } from "./layout";
-import { copiesOf, KIND_LABELS, namesAt, newStep, rebased, treeOf, walk } from "./model";
+import { copiesOf, KIND_LABELS, namesAt, newStep, rebased, titleOf, treeOf, walk } from "./model";
 import { ConnectForm, InputsView, Palette, ResultForm, StepForm } from "./panel";
 import { useSkills } from "./skills";
 
@@ -106,17 +107,17 @@ function Stage({ document, references, failure, edit: send, undo, redo, facts, p
             onNodeDrag={(event, node) => setDrop(slotOf(event, tree.byId.get(node.id)))} onNodeDragStop={onDragStop} isValidConnection={({ source, target }) => source !== target && target !== "inputs"} onConnect={({ source, target }) => { setChosen(new Set([target])); setAdding(null); setLink({ from: source, to: target }); }} />
         </div>
       </div>
-      <div className="canvas-side" role="region" aria-label="Properties" tabIndex={0}>
+      <div className="canvas-side" role="region" aria-label="Properties" tabIndex={0}><Guard key={only} onCode={onCode}>
         {link ? <ConnectForm key={`${link.from} ${link.to}`} {...link} {...{ tree, facts, document, edit }} onDone={() => setLink(null)} />
           : adding || !only ? (canWrite ? <Palette place={adding} skills={[...facts.skills]} onAdd={add} onCancel={() => setAdding(null)} /> : <p className="t2">Select a step.</p>)
             : entry ? <StepForm key={entry.id} {...{ tree, entry, facts, problems, canWrite, edit, onCode, packs }} onRenamed={(id) => choose(`s:${id}`)} />
               : only === "output" ? <ResultForm {...{ document, tree, facts, problems, canWrite, edit }} /> : <InputsView schema={facts.inputs} onEdit={onInputs} />}
-      </div>
+      </Guard></div>
     </div></div>
   );
 }
 
-const labelOf = (entry, id) => (entry ? `${entry.step.title ?? entry.name}, ${KIND_LABELS[entry.kind] ?? "empty step"}` : KIND_LABELS[id]);
+const labelOf = (entry, id) => (entry ? `${titleOf(entry)}, ${KIND_LABELS[entry.kind] ?? "empty step"}` : KIND_LABELS[id]);
 
 /** The nodes with the selection and the position of a dragged one. Unchanged nodes stay the same objects. */
 function useNodes(nodes, chosen, moved) {

@@ -5,7 +5,7 @@ import { createContext, memo, useContext } from "react";
 import "./canvas.css";
 import { layoutOf } from "./layout";
 import { Minimap } from "./minimap";
-import { KIND_LABELS, summaryOf } from "./model";
+import { KIND_LABELS, summaryOf, titleOf } from "./model";
 
 const FAR = 0.3, FAR_OF_MANY = 0.55, MANY = 150; // below this zoom, only titles are drawn
 
@@ -111,7 +111,7 @@ const EndNode = memo(function EndNode({ id }) {
 /** What is shown of a step from far away. */
 function Title({ entry }) {
   const { detailOf } = useContext(Actions);
-  return <div className="cv-far" data-kind={entry.kind}><span className="cut">{entry.step.title ?? entry.name}</span>{detailOf?.(entry)?.badge}</div>;
+  return <div className="cv-far" data-kind={entry.kind}><span className="cut">{titleOf(entry)}</span>{detailOf?.(entry)?.badge}</div>;
 }
 
 /** A button below a node that adds a step after it. */
@@ -121,10 +121,10 @@ function After({ id, label }) {
 }
 
 function Face({ entry }) {
-  const { step, kind, name } = entry, { detailOf } = useContext(Actions), isEach = step.for_each !== undefined, detail = detailOf?.(entry);
+  const { step, kind } = entry, { detailOf } = useContext(Actions), isEach = step.for_each !== undefined, detail = detailOf?.(entry);
   return (
     <div className="cv-face" data-kind={kind} data-each={isEach || undefined}>
-      <div className="row"><i className="cv-dot" aria-hidden="true" /><span className="strong cut grow">{step.title ?? (name || "Step without an ID")}</span>{isEach && <span className="tag">for each</span>}{detail?.badge}</div>
+      <div className="row"><i className="cv-dot" aria-hidden="true" /><span className="strong cut grow">{titleOf(entry)}</span>{isEach && <span className="tag">for each</span>}{detail?.badge}</div>
       <div className="row t2"><span className="cut grow"><span className="t3">{KIND_LABELS[kind] ?? "Empty step"}</span> <span className="mono" title={detail?.data}>{detail?.data ?? summaryOf(entry)}</span></span></div>
       {detail?.line}
     </div>

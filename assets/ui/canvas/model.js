@@ -11,6 +11,9 @@ export const isList = (schema) => schema?.type === "array";
 export const kindOf = (step) => KINDS.find((kind) => kind in step) ?? "unknown";
 export const asExpression = (source) => `\${{ ${source} }}`;
 
+/** The label of a step. */
+export const titleOf = ({ step, name }) => (typeof step.title === "string" && step.title) || name || "Step without an ID";
+
 /** The tree of a flow.yaml: `{steps, byId}`. Each entry has its step, node ID, path, blocks, and the entries around it. */
 export function treeOf(document) {
   const byId = new Map();

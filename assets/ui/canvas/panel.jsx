@@ -3,7 +3,7 @@ import { useId, useState } from "react";
 import { Fields, pathsIn } from "../editor/design_fields";
 import { Committed, placed } from "../editor/design_values";
 import { Expression } from "./expression";
-import { CALLS, compatible, isObject, KIND_LABELS, KINDS, namesAt, readersOf } from "./model";
+import { CALLS, compatible, isObject, KIND_LABELS, KINDS, namesAt, readersOf, titleOf } from "./model";
 
 const KIND_HINTS = { for_each: "Runs a skill for each element of a list", skill: "Runs a skill", prompt: "Runs an agent for one task", python: "Calls a function of the folder", switch: "Runs the first case whose condition is true", parallel: "Runs branches at the same time", approval: "Waits for a decision of a user", wait: "Waits for a time or an event", emit: "Sends an event" };
 const ON_ERROR = { enum: ["fail", "continue"], title: "After a failure" };
@@ -38,7 +38,7 @@ export function StepForm({ tree, entry, facts, problems, canWrite, edit, onCode,
   return (
     <fieldset className="col whole sf" disabled={!canWrite} style={{ border: 0, padding: 0, margin: 0, gap: 12 }}>
       <legend className="hidden-label">Step {entry.name}</legend>
-      <div className="row"><h2 className="grow">{step.title ?? (entry.name || "Step without an ID")}</h2><span className="tag">{KIND_LABELS[kind] ?? "Empty"}</span></div>
+      <div className="row"><h2 className="grow">{titleOf(entry)}</h2><span className="tag">{KIND_LABELS[kind] ?? "Empty"}</span></div>
       {others.length > 0 && <ul className="note design-problems" data-s="fail" aria-label="Problems of the step" style={{ margin: 0 }}>{others.map((one, index) => <li key={index}>{one.message}</li>)}</ul>}
       {kind === "skill" && <SkillField value={step.skill} error={at([...path, "skill"])} facts={facts} packs={packs} onCommit={set(["skill"])} />}
       {fields.map(draw)}
@@ -150,7 +150,7 @@ export function ConnectForm({ from, to, tree, facts, document, edit, onDone }) {
   const values = names.filter(({ source }) => source === prefix || source.startsWith(from === "inputs" ? prefix : `${prefix}.`));
   const readers = target ? readersOf(target, facts) : Object.entries(facts.outputs?.properties ?? {}).map(([name, schema]) => ({ keys: ["output", name], label: `Result ${name}`, schema, isSet: document.output?.[name] !== undefined }));
   const best = bestOf(values, readers), [value, setValue] = useState(best.value), [reader, setReader] = useState(best.reader);
-  const label = target ? target.step.title ?? target.name : "Result";
+  const label = target ? titleOf(target) : "Result";
   if (!values.length || !readers.length) return <><p className="note" role="alert" data-s="fail">{values.length ? `${label} has no part that reads a value.` : `${label} cannot read this result: it runs before it, or in another branch. Move one of them first.`}</p><div><button type="button" className="btn" onClick={onDone}>Close</button></div></>;
   const connect = async () => {
     const { keys, isText } = readers[reader], expression = `\${{ ${values[value].source} }}`, former = isText ? valueAt(document, keys) : "";

@@ -70,7 +70,7 @@ export function Code({ path, label = path, doc, rev, diagnostics = [], readOnly 
 }
 
 function placed(doc, { line = 1, column = 1, message, severity = "error" }) {
-  const at = doc.line(Math.max(1, Math.min(doc.lines, line))), from = Math.min(at.to, at.from + column - 1);
+  const at = doc.line(Math.max(1, Math.min(doc.lines, line))), from = Math.max(at.from, Math.min(at.to, at.from + column - 1));
   return { from, to: at.to, severity, message };
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal, TypeAlias
@@ -22,12 +24,14 @@ from backend.authoring.skill_yaml.edits import (
 )
 from backend.core.schemas import RequestBody
 from backend.skills.flows.references import renamed, texts_in
-from backend.skills.manifest.yaml_edits import apply_step, read, written_item
+from backend.skills.manifest.yaml_edits import apply_step, read, with_scalars, written_item
 from backend.skills.manifest.yaml_text import NotEditable, Step
 from backend.skills.schemas.messages import Path
 
 FILE: Final = "flow.yaml"
 _ORDER: Final = ("steps", "output")
+_MAX_REWRITTEN: Final = 20
+"""Maximum texts that are changed one after the other, since each change parses the document."""
 
 _Place: TypeAlias = Annotated[PathOf, Field(min_length=1)]
 
@@ -115,12 +119,26 @@ class RenameStep(StepEdit):
         """Return the text with the new ID."""
         before = _value_at(text, (*self.path, "id"))
         text = _with(text, Step("set", (*self.path, "id"), self.to))
-        if not isinstance(before, str):
-            return text
-        for path, value in list(texts_in(read(text, FILE).value)):
-            if (changed := renamed(value, before, self.to)) != value:
-                text = _with(text, Step("set", path, changed))
-        return text
+        return _with_renamed(text, before, self.to) if isinstance(before, str) else text
+
+
+def _with_renamed(text: str, before: str, after: str) -> str:
+    """Return the text in which the expressions read a step by its new ID."""
+    document = read(text, FILE).value
+    changed = {
+        path: new for path, value in texts_in(document) if (new := renamed(value, before, after)) != value
+    }
+    expected = copy.deepcopy(document)
+    for path, new in changed.items():
+        functools.reduce(lambda value, key: value[key], path[:-1], expected)[path[-1]] = new
+    result = with_scalars(text, lambda scalar: renamed(scalar, before, after)) if changed else text
+    if read(result, FILE).value == expected:
+        return result
+    if len(changed) > _MAX_REWRITTEN:
+        raise NotEditable(("steps",), "expressions that read it have an unusual notation.")
+    for path, new in changed.items():  # such as expressions with quotes that are escaped
+        text = _with(text, Step("set", path, new))
+    return text
 
 
 AnyFlowEdit: TypeAlias = Annotated[

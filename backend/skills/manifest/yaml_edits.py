@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from backend.core.errors import Invalid
@@ -29,6 +29,12 @@ def read(text: str, file: str = FILE) -> Document:
 def written_item(text: str, path: Path) -> WrittenItem | None:
     """Return the lines of a list item; None if they contain other values too."""
     return EditableText(text.removeprefix(_BOM)).item(path)
+
+
+def with_scalars(text: str, change: Callable[[str], str]) -> str:
+    """Return the text after `change` of the characters of each text in it. The result is not validated."""
+    bom = _BOM if text.startswith(_BOM) else ""
+    return bom + EditableText(text.removeprefix(_BOM)).with_scalars(change)
 
 
 def apply_step(text: str, step: Step, *, order: Sequence[str] = (), file: str = FILE) -> str:

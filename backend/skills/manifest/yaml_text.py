@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import yaml
@@ -88,6 +88,16 @@ class EditableText:
         if _is_flow(chain):
             return self._move_in_flow(pairs, index, target)
         return self._move_in_block(step, chain[-1], index, target)
+
+    def with_scalars(self, change: Callable[[str], str]) -> str:
+        """Return the text after `change` of the characters of each text, number and constant in it."""
+        scalars = [node for node in _walk(self._root) if isinstance(node, yaml.ScalarNode)]
+        parts: list[str] = []
+        at = 0
+        for start, end in sorted({(self._at(node.start_mark), self._end(node)) for node in scalars}):
+            parts += [self._text[at:start], change(self._text[start:end])]
+            at = end
+        return "".join(parts) + self._text[at:]
 
     def item(self, path: Path) -> WrittenItem | None:
         """Return the lines of a list item; None if it shares lines with other values."""

@@ -203,6 +203,27 @@ def test_impossible_edits_are_rejected(edit: dict[str, Any], message: str) -> No
         edited(FLOW, edit)
 
 
+def test_renamed_step_is_renamed_in_each_notation() -> None:
+    readers = {
+        "plain": "${{ steps.a.n }}",
+        "quoted": '"${{ steps.a[\'x\'] + \\"steps.a\\" }}"',
+        "single": "'${{ steps.a + ''steps.a'' }}'",
+        "lines": ">-\n      ${{ steps.a\n      + b.steps.a }}",
+    }
+    lines = [f"    {name}: {value}" for name, value in readers.items()]
+    text = "\n".join(["steps:", "  - id: a", "    skill: b", "output:", *lines, ""])
+    rename = {"op": "rename_step", "path": ["steps", 0], "to": "new"}
+    assert read(edited(text, rename)).value["output"] == {
+        "plain": "${{ steps.new.n }}",
+        "quoted": "${{ steps.new['x'] + \"steps.a\" }}",
+        "single": "${{ steps.new + 'steps.a' }}",
+        "lines": "${{ steps.new + b.steps.a }}",
+    }
+    many = "".join(f"  n{number}: ${{{{ steps.a }}}}\n" for number in range(2_000))
+    text = f"steps:\n  - id: a\n    skill: b\noutput:\n{many}"
+    assert edited(text, rename) == text.replace("steps.a", "steps.new").replace("id: a", "id: new")
+
+
 def test_references_name_reader_and_source() -> None:
     found = {(one.step, one.reader) for one in _edited(FLOW, []).references}
     assert found == {(None, "each"), ("each", "choice"), ("each", "sign"), ("each", None)}
