@@ -1,18 +1,24 @@
-import { useMemo, useState } from "react";
+import { lazy, Suspense, useMemo, useState } from "react";
+import { callsOf } from "./agent_tools";
 import { usd } from "./format";
+import { spansOf } from "./spans";
 import { Line, useEvents, useFollowing, useReply } from "./stream";
 import { Json } from "./value";
 
+const AgentGraph = lazy(() => import("./canvas/agent_graph"));
 const MARKS = { pending: "○", in_progress: "◐", completed: "●" };
 
 /** The conversation of an agent with its tools, updated live. */
 export function Transcript({ src }) {
   const [events, state] = useEvents(src), [reply, setReply] = useState({ step: 0, text: "" });
   useReply(src, setReply);
-  const turns = useMemo(() => turnsOf(events), [events]), scroller = useFollowing(turns.length + reply.text.length);
+  const turns = useMemo(() => turnsOf(events), [events]), scroller = useFollowing(turns.length + reply.text.length), [isGraph, setGraph] = useState(false);
+  const views = turns.length > 0 && <div className="row wrap flow-views"><div className="seg" role="group" aria-label="View"><button type="button" aria-pressed={!isGraph} onClick={() => setGraph(false)}>Conversation</button><button type="button" aria-pressed={isGraph} onClick={() => setGraph(true)}>Graph</button></div></div>;
+  if (isGraph) return <div className="col grow" style={{ minHeight: 0 }}><Line state={state} />{views}<Calls events={events} /></div>;
   return (
     <div className="col grow" style={{ minHeight: 0 }}>
       <Line state={state} />
+      {views}
       <div className="scroll grow transcript" {...scroller} tabIndex={0} role="log" aria-label="Transcript">
         {turns.map((turn) => <Turn key={turn.step} turn={turn} />)}
         {reply.text && <article className="turn"><header><span className="strong">Step {reply.step}</span><span className="spin" aria-hidden="true" /><span className="t3">replying</span></header><p className="said">{reply.text}</p></article>}
@@ -20,6 +26,12 @@ export function Transcript({ src }) {
       </div>
     </div>
   );
+}
+
+/** The model and the tools that the agent has called, with counts and cost. */
+function Calls({ events }) {
+  const spans = useMemo(() => spansOf(events), [events]), { model, tools } = useMemo(() => callsOf(spans), [spans]);
+  return <Suspense fallback={<p className="skeleton pad">Loading graph…</p>}><AgentGraph name={spans[0]?.name || "Agent"} model={model} tools={tools} /></Suspense>;
 }
 
 /** Replies with their tool calls and the results. */

@@ -338,10 +338,11 @@ class Waterfall(rx.Component):
 
 
 class Transcript(rx.Component):
-    """The live conversation of an agent with its tools."""
+    """The live conversation of an agent with its tools, or a graph of what it has called."""
 
     library = "$/public/ui/transcript.jsx"
     tag = "Transcript"
+    lib_dependencies: list[str] = [_REACT_FLOW]
     src: rx.Var[str]
 
 

@@ -81,6 +81,14 @@ def test_agent_with_a_tool_is_created_run_and_published(signed_in: Page, settled
     body = {"skill": "count-words", "inputs": {"text": "Owls hunt at night."}}
     job = settled.api.post("/v1/jobs", params={"skillpack": blank, "wait": "true"}, json=body).json()
     assert (job["status"], job["deployment_version"]) == ("succeeded", 1)
+    dialog.press("Escape")
+    signed_in.get_by_role("button", name="Design", exact=True).click()
+    signed_in.get_by_role("button", name="Show graph").click()
+    graph = signed_in.get_by_role("region", name="Graph", exact=True)
+    expect(graph.get_by_role("group", name="count_words, Function")).to_be_visible()
+    signed_in.goto(f"{settled.url}/jobs/{job['id']}?tab=transcript")
+    signed_in.get_by_role("button", name="Graph", exact=True).click()
+    expect(graph.get_by_role("group", name="count_words, Tool, 1 call")).to_be_visible()
 
 
 COUNTING = b"""entrypoint: main.py:run  # the function

@@ -3,7 +3,7 @@ import { Background, Controls, Handle, Position, ReactFlow, ReactFlowProvider, u
 import "@xyflow/react/dist/base.css";
 import { createContext, memo, useContext } from "react";
 import "./canvas.css";
-import { layoutOf } from "./layout";
+import { layoutOf, STEP } from "./layout";
 import { Minimap } from "./minimap";
 import { KIND_LABELS, summaryOf, titleOf } from "./model";
 
@@ -22,15 +22,20 @@ const handlesOf = ({ type, width, height }) => {
   ];
 };
 
+/** A node of React Flow. */
+export function nodeOf({ x, y, entry, block, ...node }, more) {
+  const size = { width: node.width ?? STEP.width, height: node.height ?? STEP.height }, own = { ...node, ...size };
+  return { ...own, position: { x, y }, handles: handlesOf(own), measured: size, data: { entry, block }, ...more };
+}
+
 /** The nodes of a tree for React Flow, and the places of its blocks. */
 export function drawn(tree, { hasEnds = true, canDrag = false, labelOf }) {
   const { nodes, slots } = layoutOf(tree.root, { hasEnds });
   return {
     slots,
-    nodes: nodes.map(({ x, y, entry, block, ...node }) => ({
-      ...node, position: { x, y }, handles: handlesOf(node), measured: { width: node.width, height: node.height }, data: { entry, block },
-      draggable: canDrag && Boolean(entry), selectable: node.type !== "block", focusable: node.type !== "block", connectable: node.type !== "block", dragHandle: node.type === "group" ? ".cv-head" : undefined,
-      ariaLabel: labelOf(entry, node.id),
+    nodes: nodes.map((node) => nodeOf(node, {
+      draggable: canDrag && Boolean(node.entry), selectable: node.type !== "block", focusable: node.type !== "block", connectable: node.type !== "block",
+      dragHandle: node.type === "group" ? ".cv-head" : undefined, ariaLabel: labelOf(node.entry, node.id),
     })),
   };
 }

@@ -1,7 +1,7 @@
 // The steps of a flow as a tree, the names that their expressions can read, and new steps.
 
 export const KINDS = ["skill", "prompt", "python", "switch", "parallel", "approval", "wait", "emit"];
-export const KIND_LABELS = { skill: "Skill", prompt: "Prompt", python: "Function", switch: "Switch", parallel: "Parallel", approval: "Approval", wait: "Wait", emit: "Emit event", inputs: "Inputs", output: "Result" };
+export const KIND_LABELS = { skill: "Skill", prompt: "Prompt", python: "Function", switch: "Switch", parallel: "Parallel", approval: "Approval", wait: "Wait", emit: "Emit event", inputs: "Inputs", output: "Result", agent: "Agent", mcp: "MCP server", builtin: "Built-in tool", tool: "Tool" };
 export const CALLS = new Set(["skill", "prompt", "python"]);
 const MAX_FIELD_DEPTH = 2;
 const LONE = /^\s*\$\{\{\s*([A-Za-z_][\w.]*)\s*\}\}\s*$/;

@@ -1,5 +1,6 @@
 // The form for a skill.yaml. It is loaded when the user opens it.
-import { useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useState } from "react";
+import { toolsOfSkill } from "../agent_tools";
 import { callApi } from "../api";
 import { Broken } from "./broken";
 import { skillSchema } from "./completion";
@@ -12,6 +13,7 @@ import { toolPaths, Tools } from "./design_tools";
 import { Committed, placed } from "./design_values";
 import { useYamlEdits } from "./yaml_edits";
 
+const AgentGraph = lazy(() => import("../canvas/agent_graph"));
 const SCHEMAS = { input_schema: "Inputs", output_schema: "Outputs" };
 const KINDS = [[/\.md$/i, "Agent"], [/\.ya?ml$/i, "Flow"], [/\.py(:|$)/, "Function"]];
 const LIMITS_OF_AGENTS = ["steps", "tokens"];
@@ -76,7 +78,7 @@ function Sections({ document, path, schema, problems, draft, base, skillpack, pr
         ))}
         {Object.entries(SCHEMAS).map(([key, title]) => section(title, <Fields schema={document[key]} path={[key]} isResult={key === "output_schema"} at={at} edit={edit} onCode={onCode} />, at([key])))}
         {isAgent && section("Instructions", <Instructions {...shared} problems={ofPrompt} />)}
-        {isAgent && section("Tools", <><FileProblems problems={ofCode} onOpen={onOpen} /><Tools {...shared} /></>, at(["tools"]))}
+        {isAgent && section("Tools", <><FileProblems problems={ofCode} onOpen={onOpen} /><Tools {...shared} /><ToolGraph document={document} /></>, at(["tools"]))}
         {isAgent && section("Model", <Model value={document.model} error={at(["model"])} project={project} onCommit={set(["model"])} />)}
         {section("Limits", <div className="three">{limits.map((name) => field(["limits", name], keys.limits.properties[name], document.limits?.[name], LABELS[name] ?? name))}</div>, at(["limits"]))}
         {section("Guardrails", <Guardrails {...shared} />, at(["rails"]))}
@@ -100,6 +102,18 @@ function Network({ value, at, edit }) {
       <Committed name="Network" schema={{ title: "Network", enum: Object.keys(NETWORKS), description: "Hosts that jobs may connect to." }} labels={NETWORKS} value={isList ? "hosts" : value ?? "public"} isRequired error={isList ? "" : error} onCommit={choose} />
       {isList && <Committed name="Hosts" schema={{ title: "Hosts", type: "array", items: { type: "string" } }} value={value} isRequired error={error} onCommit={(hosts) => edit([{ op: "set", path, value: hosts ?? "none" }])} />}
     </div>
+  );
+}
+
+/** The tools of an agent as a graph. */
+function ToolGraph({ document }) {
+  const [isShown, setShown] = useState(false), tools = useMemo(() => toolsOfSkill(document), [document]), model = useMemo(() => ({ name: typeof document.model === "string" ? document.model : "" }), [document]);
+  if (!tools.length) return null;
+  return (
+    <>
+      <div><button type="button" className="btn small" aria-expanded={isShown} onClick={() => setShown(!isShown)}>{isShown ? "Hide graph" : "Show graph"}</button></div>
+      {isShown && <div className="design-graph"><Suspense fallback={<p className="skeleton pad">Loading graph…</p>}><AgentGraph name={typeof document.title === "string" ? document.title : "Agent"} model={model} tools={tools} columns={2} /></Suspense></div>}
+    </>
   );
 }
 
