@@ -23,8 +23,8 @@ export default function Canvas(props) {
  *  progress, `onCode(line)` opens the text, `onInputs(path)` the form of the skill. */
 function FlowCanvas({ text, path, problems, draft, project, csrf, canWrite, replace, onPending, onCode, onInputs }) {
   const { found, failure, edit, undo, redo } = useYamlEdits("/v1/flow-yaml/edit", { text, project, csrf, replace, onPending });
-  const { own, skills } = useSkills({ draft, path, project, csrf }), packs = useOtherSkills(project);
-  if (!found) return failure ? <div className="note line-note" data-s="fail" role="alert">{failure}</div> : <p className="skeleton pad">Loading canvas…</p>;
+  const { isLoaded, own, skills } = useSkills({ draft, path, project, csrf }), packs = useOtherSkills(project);
+  if (!found || !isLoaded) return failure ? <div className="note line-note" data-s="fail" role="alert">{failure}</div> : <p className="skeleton pad">Loading canvas…</p>;
   if (!found.document) return <div className="scroll design" tabIndex={0} role="region" aria-label="Canvas"><Broken problems={found.problems} onCode={onCode} /></div>;
   const facts = { inputs: own?.input_schema, outputs: own?.output_schema, skills };
   return <Stage {...{ document: found.document, references: found.references, failure, edit, undo, redo, facts, packs, problems, canWrite, onCode }} onInputs={own ? () => onInputs(`${own.path}/skill.yaml`) : null} />;

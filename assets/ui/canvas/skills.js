@@ -5,17 +5,17 @@ import { callApi } from "../api";
 const MAX_READ = 60;
 const known = new Map(); // path and revision of a skill.yaml → its values
 
-/** `{own, skills}`: the skill whose entrypoint is the flow at `path`, and the other skills by name. */
+/** `{isLoaded, own, skills}`: the skill whose entrypoint is the flow at `path`, and the other skills by name. */
 export function useSkills({ draft, path, project, csrf }) {
   const files = draft.view.files.filter((one) => !one.is_deleted && /^skills\/[^/]+\/skill\.yaml$/.test(one.path)).slice(0, MAX_READ), key = files.map((one) => `${one.path} ${one.revision}`).join("\n");
-  const [all, setAll] = useState([]), checked = draft.check.isStale ? [] : draft.check.skills;
+  const [all, setAll] = useState(null), checked = draft.check.isStale ? [] : draft.check.skills;
   useEffect(() => {
     let isOutdated = false;
     Promise.all(files.map((one) => readSkill(one, { draft, project, csrf }))).then((found) => isOutdated || setAll(found.filter(Boolean)));
     return () => { isOutdated = true; };
   }, [key]);
-  const found = checked.length ? checked.filter((one) => !one.parent_skill) : all, own = found.find((one) => `${one.path}/${one.entrypoint}` === path);
-  return { own, skills: new Map(found.filter((one) => one !== own).map((one) => [one.name, one])) };
+  const found = checked.length ? checked.filter((one) => !one.parent_skill) : all ?? [], own = found.find((one) => `${one.path}/${one.entrypoint}` === path);
+  return { isLoaded: checked.length > 0 || all !== null, own, skills: new Map(found.filter((one) => one !== own).map((one) => [one.name, one])) };
 }
 
 async function readSkill({ path, revision }, { draft, project, csrf }) {
