@@ -44,6 +44,7 @@ from backend.integrations.webhooks.api import router as webhooks
 from backend.marketplace.api import router as marketplace
 from backend.money.budgets.api import router as budgets
 from backend.publishing.api import router as deployments
+from backend.publishing.environments_api import router as environments
 from backend.publishing.skills_api import router as skills
 from backend.sign_in.sessions_api import router as sessions
 from backend.skills.skillpacks.api import router as skillpacks
@@ -82,6 +83,7 @@ include(
     flow_yaml,
     notebooks,
     deployments,
+    environments,
     findings,
     skills,
     ledger,

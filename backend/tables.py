@@ -6,7 +6,7 @@ from backend.core.db.engine import metadata
 from backend.core.process_metrics.tables import ProcessMetrics
 from backend.data.drive.tables import DriveFile, DriveUpload, DriveUsage
 from backend.data.memory.tables import MemoryChange, MemoryRecord, MemoryUsage, MemoryVector
-from backend.data.secrets.tables import Secret
+from backend.data.secrets.tables import EnvironmentSecret, Secret
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite
 from backend.execution.approvals.tables import Approval
 from backend.execution.events.tables import JobEvent
@@ -35,9 +35,9 @@ from backend.integrations.media.tables import MediaCall
 from backend.integrations.providers.tables import ProviderKey, ProviderPrice
 from backend.marketplace.tables import Listing, ListingCaller, ListingVersion
 from backend.money.budgets.tables import Budget
-from backend.money.ledger.tables import DailySpending, LedgerEntry, UsageEvent, Wallet
+from backend.money.ledger.tables import DailySpending, EnvironmentSpending, LedgerEntry, UsageEvent, Wallet
 from backend.skills.deployments.tables import Deployment
-from backend.skills.skillpacks.tables import Skillpack
+from backend.skills.skillpacks.tables import EnvironmentVersion, Skillpack
 
 __all__ = [
     "Admission",
@@ -53,6 +53,9 @@ __all__ = [
     "DriveFile",
     "DriveUpload",
     "DriveUsage",
+    "EnvironmentSecret",
+    "EnvironmentSpending",
+    "EnvironmentVersion",
     "EvalCase",
     "EvalRun",
     "EvalSuite",

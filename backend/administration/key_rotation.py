@@ -13,7 +13,7 @@ from sqlmodel import col
 from backend.core.db.engine import Database
 from backend.core.vault.errors import SecretUnreadable
 from backend.core.vault.vault import Vault
-from backend.data.secrets.tables import Secret
+from backend.data.secrets.tables import EnvironmentSecret, Secret
 from backend.identity.idempotency.tables import IdempotencyKey
 from backend.identity.webhook_outbox.tables import Webhook
 from backend.integrations.providers.tables import ProviderKey
@@ -42,6 +42,7 @@ async def reencrypt(database: Database, vault: Vault) -> Rotated:
     result = Rotated()
     rotate_secret, rotate_webhook = partial(_rotate_secret, vault), partial(_rotate_webhook, vault)
     await _rotate(database, select(Secret), [col(Secret.id)], rotate_secret, result)
+    await _rotate(database, select(EnvironmentSecret), [col(EnvironmentSecret.id)], rotate_secret, result)
     await _rotate(
         database,
         select(ProviderKey),
@@ -54,7 +55,7 @@ async def reencrypt(database: Database, vault: Vault) -> Rotated:
     return result
 
 
-def _rotate_secret(vault: Vault, row: Secret | ProviderKey) -> None:
+def _rotate_secret(vault: Vault, row: Secret | EnvironmentSecret | ProviderKey) -> None:
     row.ciphertext = vault.rotate(row.ciphertext)
 
 

@@ -66,7 +66,11 @@ async def save(
         )
         raise Invalid(f"The job cannot become a case: {message}", [Problem("job_id", message)])
     job_secrets = await secrets.for_job(
-        session, vault, project_id=principal.project_id, skillpack_id=job.skillpack_id
+        session,
+        vault,
+        project_id=principal.project_id,
+        skillpack_id=job.skillpack_id,
+        environment=job.environment,
     )
     scrub = Scrubber(job_secrets.values.values()).scrub
     turn = await turns.of_job(session, principal.project_id, job_id)

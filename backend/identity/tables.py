@@ -12,6 +12,7 @@ from sqlmodel import Field, SQLModel
 
 from backend.core.clock import now
 from backend.core.db.engine import Timestamp
+from backend.identity.environments import ENVIRONMENTS, PRODUCTION, Environment, environment_column
 
 
 class User(SQLModel, table=True):
@@ -81,6 +82,7 @@ class ApiKey(SQLModel, table=True):
         CheckConstraint("kind in ('secret', 'publishable')", name="kind"),
         CheckConstraint("daily_cap_micros >= 0", name="daily_cap_micros"),
         CheckConstraint("requests_per_minute > 0", name="requests_per_minute"),
+        CheckConstraint(f"environment in {ENVIRONMENTS}", name="environment"),
     )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
@@ -103,6 +105,7 @@ class ApiKey(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     created_by: str = Field(default="", max_length=200)
     """Label of its creator, see `Principal.label`."""
+    environment: Environment = Field(default=PRODUCTION, sa_column=environment_column())
     first_key_id: UUID | None = None
     """For a key that replaces another one or was replaced: the first of these keys, which see the sessions and jobs of
     each other. Without a foreign key, because it names the owner of sessions."""

@@ -18,6 +18,7 @@ from backend.core.names import MAX_NAME, is_name
 from backend.core.schemas import unstorable
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
+from backend.identity.environments import PRODUCTION
 from backend.marketplace import listing_versions
 from backend.marketplace.errors import (
     ListingInUse,
@@ -52,7 +53,12 @@ async def create(session: AsyncSession, principal: Principal, request: ListingCr
     principal.require(Role.ADMIN, WRITE)
     _check(request.slug, request.marketing)
     found = await resolve_skill(
-        session, principal, skill=request.skill, skillpack=request.skillpack, version=request.version
+        session,
+        principal,
+        skill=request.skill,
+        skillpack=request.skillpack,
+        version=request.version,
+        environment=PRODUCTION,
     )
     counted = visible(Listing, principal).with_only_columns(func.count())
     if (await session.execute(counted)).scalar_one() >= MAX_LISTINGS:
@@ -137,6 +143,7 @@ async def add_version(
         skill=listing.skill_name,
         skillpack=str(listing.skillpack_id),
         version=request.version,
+        environment=PRODUCTION,
     )
     deployment = await _deployment(session, principal, found.deployment_id)
     version = await listing_versions.add_version(session, principal, listing, deployment, notes=request.notes)
@@ -210,7 +217,11 @@ async def _set_status(session: AsyncSession, principal: Principal, listing: List
 async def _follow_now(session: AsyncSession, principal: Principal, listing: Listing) -> None:
     """Add the active version to a listing that starts to follow."""
     found = await resolve_skill(
-        session, principal, skill=listing.skill_name, skillpack=str(listing.skillpack_id)
+        session,
+        principal,
+        skill=listing.skill_name,
+        skillpack=str(listing.skillpack_id),
+        environment=PRODUCTION,
     )
     await listing_versions.follow(
         session, principal, await _deployment(session, principal, found.deployment_id)

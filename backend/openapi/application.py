@@ -45,6 +45,7 @@ TAGS: Final = {
     "jobs": "Submit, follow, cancel, replay and rate jobs. A job is one run of one skill.",
     "openai": "Call skills with the SDKs of OpenAI: the base URL is `/v1/openai`, and `model` is a skill.",
     "deployments": "Push and activate versions of a skillpack. A version never changes.",
+    "environments": "Development, staging and production: what is active in each, promotions and rollbacks.",
     "skillpacks": "Series of versions in a project; most projects need only the default skillpack.",
     "secrets": "Values that jobs get as environment variables; the API never returns them.",
     "drive": "The files of the project; a job accesses them in `./drive`.",

@@ -10,6 +10,7 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
+from backend.identity.environments import Environment
 from backend.identity.idempotency import service as idempotency
 from backend.identity.idempotency.dependencies import IdempotencyKeyHeader, IdempotentRequest
 from backend.publishing import push, stats, versions
@@ -21,7 +22,7 @@ from backend.publishing.schemas import (
     ValidationRead,
 )
 from backend.skills.archives.archive import MAX_ZIPPED_BYTES
-from backend.skills.deployments import files, service
+from backend.skills.deployments import environments, files, service
 from backend.skills.deployments.diff import diff
 from backend.skills.deployments.errors import NothingActive
 from backend.skills.deployments.pull_links import MAX_TTL_S, MIN_TTL_S, Pulled, pull_link
@@ -34,6 +35,10 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["deployments"])
 
 SkillpackRef = str | None
 """ID or slug, in the path below `/skillpacks` or as a query parameter. Default: the project's default skillpack."""
+
+EnvironmentQuery = Annotated[
+    Environment | None, Query(description="Default: that of the API key; for users `production`.")
+]
 
 Bundle = Annotated[UploadFile, File(description="ZIP archive of the project's folder, at most 64 MiB.")]
 
@@ -48,7 +53,12 @@ class _Pushed:
         activate: Annotated[
             Literal["true", "false", "1", "0"], Form(description="Whether new jobs use it immediately.")
         ] = "true",
+        environment: Annotated[
+            Environment | None,
+            Form(description="Where it becomes active. Default: that of the key, or `production`."),
+        ] = None,
     ) -> None:
+        self.environment = environment
         self.bundle = bundle
         self.notes = notes
         self.is_activating = activate in ("true", "1")
@@ -79,7 +89,8 @@ async def push_deployment(
     principal.require(Role.DEVELOPER, "deployments:write")
     data = await pushed.bundle.read()
     target = f"{request.url.path}?{request.url.query}"
-    form = f"{pushed.notes}\n{pushed.is_activating}\n".encode()
+    environment = f"{pushed.environment}\n" if pushed.environment else ""
+    form = f"{pushed.notes}\n{pushed.is_activating}\n{environment}".encode()
     idempotent = IdempotentRequest(
         idempotency_key, idempotency.fingerprint("POST", target, form + data), context.vault
     )
@@ -92,6 +103,7 @@ async def push_deployment(
             notes=pushed.notes,
             activate=pushed.is_activating,
             skillpack=skillpack,
+            environment=pushed.environment,
             storage=context.storage,
             quotas=context.settings.quotas,
         )
@@ -137,10 +149,12 @@ async def list_deployments(
 @router.get("/skillpacks/{skillpack}/deployments/pull")
 @permissions.needs("deployments:read")
 async def pull_deployment(
+    *,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
     skillpack: SkillpackRef = None,
+    environment: EnvironmentQuery = None,
     ttl: Annotated[
         int, Query(ge=MIN_TTL_S, le=MAX_TTL_S, description="Seconds until the URL expires.")
     ] = 600,
@@ -148,9 +162,11 @@ async def pull_deployment(
     """Return a temporary URL of the active version's bundle, which works without an API key."""
     principal.require(Role.VIEWER, "deployments:read")
     pack = await skillpacks.get(session, principal, skillpack)
-    if pack.active_deployment_id is None:
-        raise NothingActive(pack.slug)
-    active = await service.get(session, principal, str(pack.active_deployment_id))
+    environment = environment or principal.environment
+    active_id = (await environments.active_in(session, principal, pack, environment)).active_id
+    if active_id is None:
+        raise NothingActive(pack.slug, environment)
+    active = await service.get(session, principal, str(active_id))
     await service.record_revealed(session, principal, "deployment.pull_signed", active, ttl_s=ttl)
     url = pull_link(context.vault, context.settings.url, Pulled(principal.project_id, active.id), ttl_s=ttl)
     return PullLinkRead(
@@ -182,13 +198,17 @@ async def activate_deployment(
     principal: PrincipalDep,
     session: SessionDep,
     skillpack: SkillpackRef = None,
+    environment: EnvironmentQuery = None,
     force: Annotated[bool, Query(description="Skip the gates of its skills; for admins.")] = False,
 ) -> DeploymentRead:
-    """Make a version the active one, newer or older. Running jobs keep theirs.
+    """Make a version the active one of an environment, newer or older. Running jobs keep theirs.
 
-    A version whose skills have gates stays inactive until their suites have passed: `gate` has the state.
+    In production, a version whose skills have gates stays inactive until their suites have passed: `gate` has the
+    state.
     """
-    activated = await versions.activate(session, principal, deployment, skillpack=skillpack, force=force)
+    activated = await versions.activate(
+        session, principal, deployment, skillpack=skillpack, environment=environment, force=force
+    )
     return DeploymentRead.of(activated, await skillpacks.get(session, principal, str(activated.skillpack_id)))
 
 

@@ -16,12 +16,13 @@ from backend.core.errors import Invalid, Problem
 from backend.evals import gates
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
+from backend.identity.environments import PRODUCTION, Environment
 from backend.identity.limits.quota_check import require_quota
 from backend.marketplace import listing_versions
 from backend.marketplace.activation import make_active
 from backend.skills.archives.archive import Archive
 from backend.skills.bundles.read import ReadBundle, read_bundle
-from backend.skills.deployments import manifests, schema_changes
+from backend.skills.deployments import environments, manifests, schema_changes
 from backend.skills.deployments.sweep import bundle_key
 from backend.skills.deployments.tables import Deployment
 from backend.skills.deployments.target import lock_target
@@ -43,10 +44,13 @@ async def push(
     notes: str = "",
     activate: bool = True,
     skillpack: str | None = None,
+    environment: Environment | None = None,
     storage: Storage,
     quotas: Quotas | None = None,
 ) -> Deployment:
     """Store the bundle as the next version of the skillpack, and activate it if requested.
+
+    It becomes active in the environment, by default in that of the principal.
 
     Without a skillpack, it is the one that the puras.yaml of the bundle names, which is created if necessary.
 
@@ -60,20 +64,24 @@ async def push(
         QuotaReached: The quota of versions and drafts is used up.
     """
     principal.require(Role.DEVELOPER, "deployments:write")
+    environment = environment or principal.environment
+    principal.require_environment(environment)
     read = await _check_and_store(session, bundle, notes, storage)
     pack = await lock_target(session, principal, read, skillpack=skillpack, quotas=quotas)
     await require_quota(session, principal, Quota.DEPLOYMENTS, quotas, _stored_deployments(principal, pack))
-    warnings = [*read.warnings, *await _breaking_changes(session, pack, read.manifest)]
+    before = await _active(session, principal, pack, environment)
+    warnings = [*read.warnings, *_breaking_changes(before, read.manifest)]
     pack.last_version += 1
     deployment = _row(principal, pack, read, notes=notes, warnings=warnings)
     deployment.version = pack.last_version
     session.add(deployment)
     await session.flush()
-    is_active = activate and not await gates.start(session, principal, deployment)
-    if activate:
+    is_gated = environment == PRODUCTION
+    is_active = activate and not (is_gated and await gates.start(session, principal, deployment))
+    if activate and is_gated:
         await gates.supersede(session, pack, by=deployment)
     if is_active:
-        await make_active(session, pack, deployment)
+        await make_active(session, principal, pack, deployment, environment)
     _update_titles(pack, read.manifest)
     await session.flush()
     await audit.record(
@@ -84,8 +92,9 @@ async def push(
         deployment_id=str(deployment.id),
         sha256=read.sha256,
         is_active=is_active,
+        **({} if environment == PRODUCTION else {"environment": environment}),
     )
-    if is_active:
+    if is_active and environment == PRODUCTION:
         await listing_versions.follow(session, principal, deployment)
     return deployment
 
@@ -143,7 +152,7 @@ async def validate(
     """
     principal.require(Role.VIEWER, "deployments:read")
     pack = await skillpacks.get(session, principal, skillpack)
-    active = await _active(session, pack)
+    active = await _active(session, principal, pack, principal.environment)
     read = await asyncio.to_thread(read_bundle, bundle)
     return read, schema_changes.removed_skills(active, read.manifest) if active else []
 
@@ -209,9 +218,8 @@ def _row(
     )
 
 
-async def _breaking_changes(session: AsyncSession, pack: Skillpack, manifest: Manifest) -> list[Problem]:
+def _breaking_changes(active: Manifest | None, manifest: Manifest) -> list[Problem]:
     """Return a warning for every change that breaks callers of the active version."""
-    active = await _active(session, pack)
     if active is None:
         return []
     removed = schema_changes.removed_skills(active, manifest)
@@ -223,11 +231,13 @@ async def _breaking_changes(session: AsyncSession, pack: Skillpack, manifest: Ma
     return [*schema_changes.removal_warnings(removed), *breaking[:50]]
 
 
-async def _active(session: AsyncSession, pack: Skillpack) -> Manifest | None:
-    if pack.active_deployment_id is None:
+async def _active(
+    session: AsyncSession, principal: Principal, pack: Skillpack, environment: Environment
+) -> Manifest | None:
+    active_id = (await environments.active_in(session, principal, pack, environment)).active_id
+    if active_id is None:
         return None
-    stored = await manifests.of(session, (pack.active_deployment_id,))
-    return stored[pack.active_deployment_id].manifest
+    return (await manifests.of(session, (active_id,)))[active_id].manifest
 
 
 def _update_titles(pack: Skillpack, manifest: Manifest) -> None:

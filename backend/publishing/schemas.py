@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import UUID
+
+from pydantic import Field, model_validator
 
 from backend.core.attribute_docstrings import Schema
 from backend.core.errors import Problem
+from backend.core.schemas import RequestBody
 from backend.evals.gates import GateRead
+from backend.identity.environments import Environment
+from backend.publishing.promotion import ActiveIn, Promotion
 from backend.publishing.stats import ListedVersion
 from backend.skills.bundles.read import ReadBundle
 from backend.skills.deployments import schema_changes
@@ -85,6 +90,8 @@ class ListedDeployment(DeploymentSummary):
     """Jobs that have not ended. They keep this version."""
     scores: list[SkillScoreRead]
     """Scores by skill; empty if none of its suites has finished."""
+    environments: list[Environment]
+    """The environments in which the version is active."""
 
     @classmethod
     def of_listed(cls, listed: ListedVersion) -> ListedDeployment:
@@ -99,6 +106,7 @@ class ListedDeployment(DeploymentSummary):
             gated_skills=[skill["name"] for skill in skills if skill.get("eval_gate")],
             live_jobs=listed.stats.live_jobs,
             scores=[SkillScoreRead(**score._asdict()) for score in listed.stats.scores],
+            environments=list(listed.stats.environments),
         )
 
 
@@ -210,6 +218,81 @@ class DiffRead(Schema):
             is_breaking=diff.is_breaking,
             files=[FileChangeRead.of(file) for file in diff.files],
             skills=[SkillChangeRead.of(change) for change in diff.changes],
+        )
+
+
+class EnvironmentRead(Schema):
+    """An environment with the active version of a skillpack."""
+
+    environment: Environment
+    active: DeploymentSummary | None
+    """`null`: no version is active, so that jobs of this environment need a version."""
+    previous: DeploymentSummary | None
+    """The version that a rollback activates."""
+
+    @classmethod
+    def of(cls, found: ActiveIn, skillpack: Skillpack) -> EnvironmentRead:
+        """Return the response for an environment of that skillpack."""
+        return cls(
+            environment=found.environment,
+            active=found.active and DeploymentSummary.of(found.active, skillpack),
+            previous=found.previous and DeploymentSummary.of(found.previous, skillpack),
+        )
+
+
+class PromotionCreate(RequestBody):
+    """A promotion to an environment."""
+
+    source: Environment | None = None
+    """The environment whose active version is promoted. Default: `development` for `staging`, `staging` for
+    `production`, `production` for `development`."""
+    deployment: str | None = Field(default=None, min_length=1, max_length=100)
+    """ID or number of a version, instead of `source`."""
+    version: int | None = Field(default=None, ge=1, le=2**31 - 1)
+    """The version that you have reviewed. If another one is active in `source` meanwhile, nothing is promoted."""
+
+    @model_validator(mode="after")
+    def _is_from_one(self) -> Self:
+        if self.source is not None and self.deployment is not None:
+            raise ValueError("Set either `source` (an environment) or `deployment` (a version)")
+        return self
+
+
+class PromotionCheckRead(Schema):
+    """A check of a promotion."""
+
+    name: Literal["gate", "compatibility", "secrets"]
+    state: Literal["passed", "warning", "pending"]
+    """`pending`: the promotion starts it, and the version becomes active when it has passed."""
+    message: str
+
+
+class PromotionRead(Schema):
+    """The changes that a promotion would make."""
+
+    environment: Environment
+    source: Environment | None
+    head: DeploymentSummary
+    """The version that would become active."""
+    base: DeploymentSummary | None
+    """The version that is active now."""
+    is_active: bool
+    """Whether the version is active in the environment already, so that there is nothing to promote."""
+    diff: DiffRead | None
+    """`null`: no version is active in the environment."""
+    checks: list[PromotionCheckRead]
+
+    @classmethod
+    def of(cls, found: Promotion, skillpack: Skillpack) -> PromotionRead:
+        """Return the response for a promotion of that skillpack."""
+        return cls(
+            environment=found.environment,
+            source=found.source,
+            head=DeploymentSummary.of(found.head, skillpack),
+            base=found.base and DeploymentSummary.of(found.base, skillpack),
+            is_active=found.base is not None and found.base.id == found.head.id,
+            diff=found.diff and DiffRead.of(found.diff, skillpack),
+            checks=[PromotionCheckRead(**check._asdict()) for check in found.checks],
         )
 
 

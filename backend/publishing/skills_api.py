@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
+from backend.publishing.api import EnvironmentQuery
 from backend.publishing.schemas import EmbedRead, SkillRead, SkillSummary, detail_of_skill
 from backend.skills.deployments import files, service
 from backend.skills.deployments.files import PromptRead
@@ -18,14 +19,18 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["skills"])
 
 @router.get("/skills")
 @permissions.needs("skills:read")
-async def list_skills(principal: PrincipalDep, session: SessionDep) -> list[SkillSummary]:
-    """List every skill of the active versions, those of the default skillpack first."""
-    return [SkillSummary.of(active) for active in await service.active_skills(session, principal)]
+async def list_skills(
+    principal: PrincipalDep, session: SessionDep, environment: EnvironmentQuery = None
+) -> list[SkillSummary]:
+    """List every skill of the active versions of an environment, those of the default skillpack first."""
+    found = await service.active_skills(session, principal, environment)
+    return [SkillSummary.of(active) for active in found]
 
 
 @router.get("/skills/{name:path}")
 @permissions.needs("skills:read")
 async def get_skill(
+    *,
     name: str,
     principal: PrincipalDep,
     session: SessionDep,
@@ -33,9 +38,12 @@ async def get_skill(
         str | None, Query(description="ID or slug, if several skillpacks have the skill.")
     ] = None,
     version: Annotated[int | None, Query(ge=1, description="Without one the active version.")] = None,
+    environment: EnvironmentQuery = None,
 ) -> SkillRead:
     """Return one skill: schemas, examples, limits. The name may include the skillpack: `skillpack/skill`."""
-    found = await service.get_skill(session, principal, name, skillpack=skillpack, version=version)
+    found = await service.get_skill(
+        session, principal, name, skillpack=skillpack, version=version, environment=environment
+    )
     return SkillRead(
         full_name=found.full_name,
         skillpack=found.skillpack_slug,

@@ -16,7 +16,8 @@ from backend.evals.schemas import Numbers
 from backend.evals.tables import EvalSuite
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal, visible
-from backend.skills.deployments import service
+from backend.identity.environments import Environment
+from backend.skills.deployments import environments, service
 from backend.skills.deployments.tables import Deployment
 from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.tables import Skillpack
@@ -38,6 +39,8 @@ class VersionStats(NamedTuple):
     live_jobs: int
     """Jobs that have not ended, including those of other projects that run it as a listing."""
     scores: Sequence[SkillScore]
+    environments: Sequence[Environment]
+    """Where it is active."""
 
 
 class ListedVersion(NamedTuple):
@@ -65,8 +68,18 @@ async def list_versions(
     ids = [deployment.id for deployment in found]
     live = await _live_jobs(session, principal, ids)
     scores = await _scores(session, principal, ids)
+    active = (await environments.all_active(session, principal, pack)).items()
     return [
-        ListedVersion(one, pack, VersionStats(live.get(one.id, 0), scores.get(one.id, ()))) for one in found
+        ListedVersion(
+            one,
+            pack,
+            VersionStats(
+                live.get(one.id, 0),
+                scores.get(one.id, ()),
+                [name for name, version in active if version.active_id == one.id],
+            ),
+        )
+        for one in found
     ]
 
 

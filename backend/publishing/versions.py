@@ -13,8 +13,10 @@ from backend.evals import gates
 from backend.execution.jobs.tables import Job
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role
+from backend.identity.environments import PRODUCTION, Environment
 from backend.marketplace import listing_versions
 from backend.marketplace.activation import switch
+from backend.skills.deployments import environments
 from backend.skills.deployments.errors import (
     DeploymentActive,
     DeploymentInUse,
@@ -34,21 +36,28 @@ async def activate(
     ref: str,
     *,
     skillpack: str | None = None,
+    environment: Environment | None = None,
     force: bool = False,
 ) -> Deployment:
-    """Make a version the one that new jobs use; existing jobs keep theirs.
+    """Make a version the one that new jobs of an environment use; existing jobs keep theirs.
 
-    A version whose skills have gates becomes active after their suites have passed; an admin can skip them.
+    The default is the environment of the principal. In production, a version whose skills have gates becomes active
+    after their suites have passed; an admin can skip them.
 
     Raises:
         DeploymentNotFound: It does not exist.
         DraftNotActivatable: It is a draft.
-        NotAllowed: The principal may not activate it, or not without its gates.
+        NotAllowed: The principal may not activate it, not in this environment, or not without its gates.
     """
     principal.require(Role.DEVELOPER, "deployments:write")
+    environment = environment or principal.environment
+    principal.require_environment(environment)
     deployment, pack = await _lock(session, principal, ref, skillpack)
     if deployment.kind == "draft":
         raise DraftNotActivatable
+    if environment != PRODUCTION:
+        await switch(session, principal, pack, deployment, environment=environment)
+        return deployment
     await gates.supersede(session, pack, by=deployment)
     if force:
         principal.require(Role.ADMIN, "deployments:write")
@@ -67,14 +76,17 @@ async def delete(
 
     Raises:
         DeploymentNotFound: It does not exist.
-        DeploymentActive: It is the active version.
+        DeploymentActive: It is the active version of an environment.
+        NotAllowed: The principal is a key of development or staging.
         DeploymentInUse: Jobs of it have not ended, including those of other projects that run it as a listing.
         DeploymentListed: A listing of the marketplace runs it.
     """
     principal.require(Role.DEVELOPER, "deployments:write")
+    principal.require_environment(None)  # all environments can use the version
     deployment, pack = await _lock(session, principal, ref, skillpack)
-    if pack.active_deployment_id == deployment.id:
-        raise DeploymentActive(deployment.version)
+    for environment, active in (await environments.all_active(session, principal, pack)).items():
+        if active.active_id == deployment.id:
+            raise DeploymentActive(deployment.version, environment)
     listing = await listing_versions.listing_on(session, principal, deployment.id)
     if listing is not None:
         raise DeploymentListed(deployment.version, listing)

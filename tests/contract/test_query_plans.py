@@ -200,6 +200,7 @@ async def _read_everything(watch: Watch, world: World) -> None:
         "token": "x",
         "analysis": uuid4(),
         "step": 1,
+        "environment": "staging",
     }
     for path in world.paths:
         try:
@@ -227,9 +228,11 @@ async def _list_jobs_by(watch: Watch, world: World) -> None:
         "source=studio",
         "source=none",
     ]
+    filters += ["environment=production", "environment=staging", "environment=development"]
     filters += ["version=1", "version=10", f"since={since}", "q=nothing", "limit=200"]
     for one in filters:
         await _get(watch, world, f"/v1/jobs?{one}")
+    await _get(watch, world, "/v1/skills?environment=staging", step="GET /v1/skills")
     for one in ("q=word3500", "q=title 35", "skill=skill-3"):
         await _get(watch, world, f"/v1/sessions?{one}", step="GET /v1/sessions, filtered")
     await _get(watch, world, "/v1/sessions?q=wor", step="GET /v1/sessions?q=")
@@ -325,7 +328,11 @@ async def _work(watch: Watch, world: World) -> None:
     with watch.step("the secrets of a job"):
         async with database.read_session() as session:
             await secrets.for_job(
-                session, instance.vault, project_id=filled.project_id, skillpack_id=filled.skillpack_id
+                session,
+                instance.vault,
+                project_id=filled.project_id,
+                skillpack_id=filled.skillpack_id,
+                environment="staging",
             )
     with watch.step("append events"):
         async with database.transaction() as session:

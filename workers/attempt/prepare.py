@@ -51,7 +51,7 @@ USAGE_S = 5.0
 """The time for which the usage of a drive is cached: a job may be rejected for this time after space was
 freed."""
 _usage_cache: dict[UUID, tuple[float, Usage]] = {}
-_secrets_cache: dict[tuple[UUID, UUID, str], JobSecrets] = {}
+_secrets_cache: dict[tuple[UUID, UUID, str, str], JobSecrets] = {}
 
 TOKEN_SLACK = timedelta(minutes=5)
 """A job's token outlives its time limit by this, so that its last call is not cut off."""
@@ -282,11 +282,16 @@ async def _usage(session: AnySession, context: AppContext, job_attempt: JobAttem
 
 async def _secrets(session: AnySession, context: AppContext, job_attempt: JobAttempt) -> JobSecrets:
     """Return the job's secrets; they are read again only when the claim shows that one has changed."""
-    key = (job_attempt.owner_id, job_attempt.skillpack_id, job_attempt.secrets_stamp)
+    environment = job_attempt.secrets_environment
+    key = (job_attempt.owner_id, job_attempt.skillpack_id, environment, job_attempt.secrets_stamp)
     cached = _secrets_cache.get(key)
     if cached is None:
         cached = await secrets.for_job(
-            session, context.vault, project_id=job_attempt.owner_id, skillpack_id=job_attempt.skillpack_id
+            session,
+            context.vault,
+            project_id=job_attempt.owner_id,
+            skillpack_id=job_attempt.skillpack_id,
+            environment=environment,
         )
         _secrets_cache[key] = cached
         if len(_secrets_cache) > MAX_CACHED:

@@ -14,6 +14,7 @@ from backend.data.memory.queries import EXPORTED_RECORDS
 EXPORTED: Final = (
     ExportedTable("projects", condition="id = :project_id"),
     ExportedTable("skillpacks"),
+    ExportedTable("environment_versions"),
     ExportedTable("deployments", page=SMALL_PAGE_ROWS),
     ExportedTable("drafts"),
     ExportedTable("draft_files", page=SMALL_PAGE_ROWS),
@@ -61,6 +62,7 @@ EXPORTED: Final = (
     ExportedTable("memory_changes"),
     ExportedTable("usage_events"),
     ExportedTable("daily_spending"),
+    ExportedTable("environment_spending"),
     ExportedTable("budgets"),
     ExportedTable("listings"),
     ExportedTable("listing_versions"),
@@ -70,6 +72,7 @@ EXPORTED: Final = (
     ExportedTable("invitations", hidden=frozenset({"token_hash"})),
     ExportedTable("api_keys", hidden=frozenset({"secret_hash"})),
     ExportedTable("secrets", hidden=frozenset({"ciphertext"})),
+    ExportedTable("environment_secrets", hidden=frozenset({"ciphertext"})),
     ExportedTable("provider_keys", hidden=frozenset({"ciphertext"})),
     ExportedTable("provider_prices"),
     ExportedTable("webhooks", hidden=frozenset({"ciphertext", "previous_ciphertext"})),

@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from backend.config.quotas import Quota
 from backend.data.memory.tables import MemoryUsage
-from backend.data.secrets.tables import Secret
+from backend.data.secrets.service import stored_secrets
 from backend.execution.jobs.tables import Admission, QueuedJob
 from backend.execution.sessions.tables import AgentSession
 from backend.identity.auth.principal import Principal, visible
@@ -28,6 +28,7 @@ async def usage(session: AsyncSession, principal: Principal) -> dict[Quota, int]
         visible(Member, principal).with_only_columns(col(Member.user_id)).union_all(invited).subquery()
     )
     deployments = visible(Deployment, principal).where(col(Deployment.deleted_at).is_(None))
+    secrets = stored_secrets(principal).subquery()
     later_jobs = _count(visible(QueuedJob, principal).where(col(QueuedJob.is_later)))
     counted = {
         Quota.QUEUED_JOBS: visible(Admission, principal)
@@ -37,7 +38,7 @@ async def usage(session: AsyncSession, principal: Principal) -> dict[Quota, int]
         Quota.DEPLOYMENTS: _count_of_largest_group(deployments, col(Deployment.skillpack_id)),
         Quota.API_KEYS: _count(visible(ApiKey, principal).where(col(ApiKey.revoked_at).is_(None))),
         Quota.MEMBERS: select(func.count()).select_from(members_and_invitations).scalar_subquery(),
-        Quota.SECRETS: _count_of_largest_group(visible(Secret, principal), col(Secret.skillpack_id)),
+        Quota.SECRETS: _count_of_largest_group(select(secrets), secrets.c.skillpack_id),
         Quota.SKILLPACKS: _count(visible(Skillpack, principal)),
         Quota.MEMORY_RECORDS: _memory(principal, col(MemoryUsage.records)),
         Quota.MEMORY_MB: _memory(principal, (col(MemoryUsage.bytes) + _MIB - 1) / _MIB),

@@ -7,7 +7,7 @@ import hashlib
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, File, Header, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Header, Query, Request, Response, UploadFile
 
 from backend.authoring.drafts import examples, publishing, reading, templates, writing
 from backend.authoring.drafts.schemas import (
@@ -30,6 +30,7 @@ from backend.identity.auth import audit, permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
+from backend.identity.environments import Environment
 from backend.identity.idempotency.dependencies import IdempotencyDep
 from backend.money.pricing import PriceList
 from backend.publishing.api import zip_response
@@ -229,10 +230,19 @@ async def check_draft(principal: PrincipalDep, session: SessionDep, pack: PackDe
 @router.get("/skillpacks/{skillpack}/drafts/diff")
 @permissions.needs("deployments:read")
 async def diff_draft(
-    principal: PrincipalDep, session: SessionDep, context: ContextDep, pack: PackDep
+    principal: PrincipalDep,
+    session: SessionDep,
+    context: ContextDep,
+    pack: PackDep,
+    *,
+    environment: Annotated[
+        Environment | None, Query(description="Default: that of the key; for users `production`.")
+    ] = None,
 ) -> PendingChangesRead:
-    """Return what publishing the draft would change in comparison with the active version."""
-    found = await publishing.pending_changes(session, principal, pack, storage=context.storage)
+    """Return what publishing the draft would change in comparison with the active version of an environment."""
+    found = await publishing.pending_changes(
+        session, principal, pack, environment=environment, storage=context.storage
+    )
     return PendingChangesRead(
         base_version=found.base_version,
         revision=found.revision,
@@ -320,6 +330,7 @@ async def publish_draft(
             pack,
             notes=body.notes,
             activate=body.activate,
+            environment=body.environment,
             expected=publishing.ExpectedState(body.revision, body.active_version),
             storage=context.storage,
             quotas=context.settings.quotas,

@@ -15,10 +15,11 @@ from backend.config.quotas import Quotas
 from backend.core.errors import Problem
 from backend.execution.jobs.submit import JobSpec, Submitted, submit
 from backend.identity.auth.principal import Principal, Role
+from backend.identity.environments import Environment
 from backend.publishing import push
 from backend.skills.archives.pack import pack_files, unnamed_notebooks
 from backend.skills.bundles.read import ReadBundle, read_bundle
-from backend.skills.deployments import manifests, schema_changes
+from backend.skills.deployments import environments, manifests, schema_changes
 from backend.skills.deployments import service as deployments
 from backend.skills.deployments.diff import FileChange, file_changes
 from backend.skills.deployments.schema_changes import Change
@@ -113,16 +114,24 @@ async def check(session: AsyncSession, principal: Principal, pack: Skillpack) ->
 
 
 async def pending_changes(
-    session: AsyncSession, principal: Principal, pack: Skillpack, *, storage: Storage
+    session: AsyncSession,
+    principal: Principal,
+    pack: Skillpack,
+    *,
+    environment: Environment | None = None,
+    storage: Storage,
 ) -> PendingChanges:
-    """Return how the draft differs from the active version, or from an empty one."""
+    """Return how the draft differs from the active version of an environment, or from an empty one."""
     # Read before the files: a change between the two makes a publish of this revision fail instead of succeed.
     revision = (await reading.open_draft(session, principal, pack)).draft.revision
     head, excluded_files = await version_bundle(session, principal, pack)
-    if pack.active_deployment_id is None:
+    active_id = (
+        await environments.active_in(session, principal, pack, environment or principal.environment)
+    ).active_id
+    if active_id is None:
         files = await asyncio.to_thread(file_changes, pack_files({}), head)
         return PendingChanges(None, revision, files, (), excluded_files)
-    active = await deployments.get(session, principal, str(pack.active_deployment_id))
+    active = await deployments.get(session, principal, str(active_id))
     base = await storage.get_bundle(active.sha256)
     files = await asyncio.to_thread(file_changes, base, head)
     checked = await check(session, principal, pack)
@@ -210,6 +219,7 @@ async def publish(
     *,
     notes: str = "",
     activate: bool = True,
+    environment: Environment | None = None,
     expected: ExpectedState = NO_EXPECTATION,
     storage: Storage,
     quotas: Quotas | None = None,
@@ -220,8 +230,9 @@ async def publish(
         BundleInvalid: The draft has problems; the error lists all of them.
         DraftChanged, ActiveVersionChanged: The state differs from the expected one.
     """
+    environment = environment or principal.environment
     if expected != NO_EXPECTATION:
-        await _require_expected(session, principal, pack, expected)
+        await _require_expected(session, principal, pack, expected, environment)
     bundle = (await version_bundle(session, principal, pack)).bundle
     deployment = await push.push(
         session,
@@ -230,6 +241,7 @@ async def publish(
         notes=notes,
         activate=activate,
         skillpack=str(pack.id),
+        environment=environment,
         storage=storage,
         quotas=quotas,
     )
@@ -238,7 +250,11 @@ async def publish(
 
 
 async def _require_expected(
-    session: AsyncSession, principal: Principal, pack: Skillpack, expected: ExpectedState
+    session: AsyncSession,
+    principal: Principal,
+    pack: Skillpack,
+    expected: ExpectedState,
+    environment: Environment,
 ) -> None:
     """Lock the skillpack and the draft until the transaction ends, and require the expected state."""
     locked = await skillpacks.lock(session, principal, str(pack.id))
@@ -248,7 +264,8 @@ async def _require_expected(
     if expected.active_version is None:
         return
     active = None
-    if locked.active_deployment_id is not None:
-        active = await deployments.get(session, principal, str(locked.active_deployment_id))
+    active_id = (await environments.active_in(session, principal, locked, environment)).active_id
+    if active_id is not None:
+        active = await deployments.get(session, principal, str(active_id))
     if (0 if active is None else active.version) != expected.active_version:
         raise ActiveVersionChanged(active)

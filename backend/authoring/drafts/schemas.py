@@ -14,6 +14,7 @@ from backend.core.attribute_docstrings import Schema
 from backend.core.errors import Problem
 from backend.core.schemas import DEPRECATED, Text
 from backend.execution.jobs.schemas import MAX_NAME, JobCreate
+from backend.identity.environments import Environment
 from backend.publishing.schemas import FileChangeRead, SkillChangeRead
 from backend.skills.bundles.inline_skills import MAX_PROMPT_CHARACTERS
 
@@ -151,6 +152,8 @@ class DraftPublish(Schema):
     """Release notes."""
     activate: bool = True
     """Whether new jobs use it immediately."""
+    environment: Environment | None = None
+    """The environment in which it becomes active. Default: that of the API key; for users `production`."""
     revision: int | None = Field(default=None, ge=0, le=2**31 - 1)
     """The `revision` of the reviewed diff. If the draft was changed since, nothing is published. `null`: publish the
     current state."""

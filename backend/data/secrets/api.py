@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 
 from backend.data.secrets import service
 from backend.data.secrets.schemas import SecretRead, SecretUpdate
@@ -14,6 +14,7 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
+from backend.identity.environments import Environment
 from backend.skills.skillpacks import service as skillpacks
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["secrets"])
@@ -37,6 +38,9 @@ async def _skillpack_id(skillpack: str, principal: PrincipalDep, session: Sessio
     return (await skillpacks.get(session, principal, skillpack)).id
 
 
+EnvironmentQuery = Annotated[
+    Environment | None, Query(description="Values of this environment. Default: the shared ones.")
+]
 SkillpackIdDep = Annotated[UUID, Depends(_skillpack_id)]
 """The ID of the skillpack that the path names by ID or slug."""
 
@@ -48,22 +52,35 @@ async def put_secret(
 ) -> SecretRead:
     """Set a secret of the whole project. Jobs that start from now on receive it."""
     quotas = context.settings.quotas
-    at = await service.put(session, context.vault, principal, name=body.name, value=body.value, quotas=quotas)
-    return SecretRead(name=body.name, updated_at=at)
+    environment = body.environment or principal.confined_to
+    at = await service.put(
+        session,
+        context.vault,
+        principal,
+        name=body.name,
+        value=body.value,
+        environment=environment,
+        quotas=quotas,
+    )
+    return SecretRead(name=body.name, environment=environment, updated_at=at)
 
 
 @router.get("/secrets", response_model=list[SecretRead])
 @permissions.needs("secrets:read", role=Role.DEVELOPER)
-async def list_secrets(principal: ReaderDep, session: SessionDep) -> Sequence[object]:
+async def list_secrets(
+    principal: ReaderDep, session: SessionDep, environment: EnvironmentQuery = None
+) -> Sequence[object]:
     """List the names of the project's secrets. Values are never returned."""
-    return await service.names(session, principal)
+    return await service.names(session, principal, environment=environment)
 
 
 @router.delete("/secrets/{name}", status_code=204)
 @permissions.needs("secrets:write", role=Role.DEVELOPER)
-async def delete_secret(name: str, principal: WriterDep, session: SessionDep) -> None:
+async def delete_secret(
+    name: str, principal: WriterDep, session: SessionDep, environment: EnvironmentQuery = None
+) -> None:
     """Delete a secret of the project."""
-    await service.delete(session, principal, name)
+    await service.delete(session, principal, name, environment=environment or principal.confined_to)
 
 
 @router.put("/skillpacks/{skillpack}/secrets")
@@ -76,6 +93,7 @@ async def put_skillpack_secret(
     context: ContextDep,
 ) -> SecretRead:
     """Set a secret of one skillpack. It overrides one of the same name of the project."""
+    environment = body.environment or principal.confined_to
     at = await service.put(
         session,
         context.vault,
@@ -83,24 +101,38 @@ async def put_skillpack_secret(
         name=body.name,
         value=body.value,
         skillpack_id=skillpack_id,
+        environment=environment,
         quotas=context.settings.quotas,
     )
-    return SecretRead(name=body.name, updated_at=at)
+    return SecretRead(name=body.name, environment=environment, updated_at=at)
 
 
 @router.get("/skillpacks/{skillpack}/secrets", response_model=list[SecretRead])
 @permissions.needs("secrets:read", role=Role.DEVELOPER)
 async def list_skillpack_secrets(
-    principal: ReaderDep, skillpack_id: SkillpackIdDep, session: SessionDep
+    principal: ReaderDep,
+    skillpack_id: SkillpackIdDep,
+    session: SessionDep,
+    environment: EnvironmentQuery = None,
 ) -> Sequence[object]:
     """List the names of the secrets of one skillpack."""
-    return await service.names(session, principal, skillpack_id=skillpack_id)
+    return await service.names(session, principal, skillpack_id=skillpack_id, environment=environment)
 
 
 @router.delete("/skillpacks/{skillpack}/secrets/{name}", status_code=204)
 @permissions.needs("secrets:write", role=Role.DEVELOPER)
 async def delete_skillpack_secret(
-    name: str, principal: WriterDep, skillpack_id: SkillpackIdDep, session: SessionDep
+    name: str,
+    principal: WriterDep,
+    skillpack_id: SkillpackIdDep,
+    session: SessionDep,
+    environment: EnvironmentQuery = None,
 ) -> None:
     """Delete a secret of one skillpack."""
-    await service.delete(session, principal, name, skillpack_id=skillpack_id)
+    await service.delete(
+        session,
+        principal,
+        name,
+        skillpack_id=skillpack_id,
+        environment=environment or principal.confined_to,
+    )

@@ -87,6 +87,7 @@ async def start_child(
         skillpack_id=callee.skillpack_id,
         skill_name=callee.skill.name,
         api_key_id=caller.api_key_id,
+        environment=caller.environment,
         caller=budgets.Caller(caller.skillpack_id, caller.skill_name),
     )
     new_id = child_id(caller.id, step.id, start.item, start.tries)

@@ -34,6 +34,7 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
+from backend.identity.environments import Environment
 from backend.identity.idempotency.dependencies import REPLAYED_HEADER, IdempotencyDep, IdempotentRequest
 from backend.money.pricing import PriceList
 
@@ -193,9 +194,10 @@ async def list_jobs(
     session_id: Annotated[
         UUID | None, Query(description="ID of the session whose turns the jobs are.")
     ] = None,
+    environment: Environment | None = None,
 ) -> list[JobRead]:
     """List the jobs of the project, newest first."""
-    filters = replace(filters, session_id=session_id)
+    filters = replace(filters, session_id=session_id, environment=environment)
     jobs = await queries.list_jobs(
         session, principal, filters=filters, limit=page.limit + 1, below=page.time_position()
     )

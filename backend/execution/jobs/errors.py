@@ -173,6 +173,18 @@ class RunAtNotOnKey(NotAllowed):
     )
 
 
+class EnvironmentNotOnKey(NotAllowed):
+    """The key or the job belongs to another environment than the one that the request names."""
+
+    code = "environment_not_on_key"
+    message = (
+        "This key runs jobs in the environment {own!r} only, and the request is for {requested!r}. Use a key of "
+        "{requested!r}, or omit the environment."
+    )
+    requested: str
+    own: str
+
+
 class PromptNotOnKey(NotAllowed):
     """The key is limited to named skills."""
 

@@ -26,7 +26,7 @@ from backend.execution.jobs.queue_reason import (
     waits_text,
 )
 from backend.execution.jobs.schemas import JobRead
-from backend.execution.jobs.tables import Feedback, Job
+from backend.execution.jobs.tables import Feedback, Job, in_environment
 from backend.execution.worker_registry.service import LEASE
 from backend.identity.auth.principal import (
     Kind,
@@ -36,6 +36,7 @@ from backend.identity.auth.principal import (
     placeholder_values,
     visible,
 )
+from backend.identity.environments import Environment
 from backend.money.admission import can_reserve
 
 _SIMULATED: Final = "rehearsal"
@@ -67,6 +68,7 @@ class JobFilter:
     """Including subjobs."""
     min_seconds: float | None = None
     """From the start to the end, or until now."""
+    environment: Environment | None = None
     text: str | None = None
     """A part of the ID, the name of the skill, the error or the metadata."""
 
@@ -94,7 +96,9 @@ async def get_job(session: AnySession, principal: Principal, job_id: UUID) -> Jo
     """
     principal.require(Role.VIEWER, "jobs:read_own")
     values = {"job_id": job_id, **placeholder_values(principal)}
-    query = _one_job(principal.kind, sees_own_only=principal.sees_own_jobs_only)
+    query = _one_job(
+        principal.kind, sees_own_only=principal.sees_own_jobs_only, environment=principal.environment
+    )
     row = (await session.execute(query, values)).one_or_none()
     if row is None:
         raise JobNotFound(job_id)
@@ -195,9 +199,9 @@ _FEEDBACK = (
 
 
 @lru_cache
-def _one_job(kind: Kind, *, sees_own_only: bool) -> Select[*tuple[Any, ...]]:
+def _one_job(kind: Kind, *, sees_own_only: bool, environment: Environment) -> Select[*tuple[Any, ...]]:
     """Return the query of one job for a kind of principal, built once so that its statement stays prepared."""
-    anyone = placeholder_principal(kind, sees_own_only=sees_own_only)
+    anyone = placeholder_principal(kind, sees_own_only=sees_own_only, environment=environment)
     query = visible(Job, anyone).where(col(Job.id) == bindparam("job_id", type_=Uuid))
     return query.with_only_columns(*_COLUMNS)
 
@@ -274,6 +278,8 @@ def _conditions(filters: JobFilter) -> list[Any]:
         Job.api_key_id: filters.key,
     }
     conditions: list[Any] = [column == value for column, value in equal.items() if value is not None]
+    if filters.environment is not None:
+        conditions.append(in_environment(filters.environment))
     if filters.since is not None:
         conditions.append(col(Job.created_at) >= filters.since)
     if filters.until is not None:

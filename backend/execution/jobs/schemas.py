@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, computed_field, model_validator
 from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import DEPRECATED, ErrorCode, Text
 from backend.execution.jobs.status import Status
+from backend.identity.environments import Environment
 from backend.skills.bundles.inline_skills import MAX_PROMPT_CHARACTERS
 from backend.skills.job_limits import JobLimits
 
@@ -45,6 +46,9 @@ class JobCreate(Schema):
     """The earliest time at which the job starts, at most 365 days ahead. Publishable keys cannot set it."""
     metadata: dict[str, Any] = Field(default_factory=dict)
     """Metadata of your choice, returned with the job."""
+    environment: Environment | None = None
+    """The environment whose active version and secrets the job uses. An API key can only name its own, which is the
+    default; for users, the default is `production`."""
 
     @model_validator(mode="after")
     def _is_for_one(self) -> Self:
@@ -163,6 +167,8 @@ class JobRead(Answer):
     """The origin of the job: `api`, `studio`, `cli`, `replay`, or a label of the caller."""
     priority: int
     lane: str
+    environment: Environment
+    """The environment whose active version, secrets and budgets apply to the job."""
     limits: dict[str, Any]
     """The limits that the request set."""
     metadata: dict[str, Any]

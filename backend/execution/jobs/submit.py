@@ -29,6 +29,7 @@ from backend.execution.jobs.access import inputs as input_access
 from backend.execution.jobs.access import recordings
 from backend.execution.jobs.attempts import direct_start
 from backend.execution.jobs.errors import (
+    EnvironmentNotOnKey,
     KeyCapReached,
     LaneNotGranted,
     PromptNotOnKey,
@@ -44,6 +45,7 @@ from backend.execution.journal import turns
 from backend.identity.auth import skill_allowlist
 from backend.identity.auth.errors import SkillNotOnKey
 from backend.identity.auth.principal import Principal, Role
+from backend.identity.environments import Environment
 from backend.marketplace import offers
 from backend.marketplace.offers import NO_LISTING, Offer
 from backend.money import admission
@@ -78,6 +80,8 @@ class JobSpec:
     """The job or suite that this job is made from was started by an agent outside of this instance."""
     session_id: UUID | None = None
     """The session whose turn the job is."""
+    environment: Environment | None = None
+    """That of the session, the schedule or the repeated job. None: that of the request, or of the principal."""
     is_held: bool = False
     """The job waits until `admission.release_held`: the turn before it has not ended."""
     parent_job_id: UUID | None = None
@@ -136,8 +140,9 @@ def _skill_label(request: JobCreate) -> str:
 
 async def _submit(session: AnySession, principal: Principal, spec: JobSpec) -> Submitted:
     principal.require(Role.DEVELOPER, "jobs:submit")
+    environment = environment_of(principal, spec.environment or spec.request.environment)
     offer = await _find_offer(session, principal, spec)
-    resolved = await _resolve(session, principal, spec) if offer is None else offer.resolved
+    resolved = await _resolve(session, principal, spec, environment) if offer is None else offer.resolved
     if not (spec.has_stored_limits or spec.is_kernel):
         check_limits(resolved.skill, spec.request.limits, price_micros=offer.price_micros if offer else 0)
     await recordings.check(session, principal, spec.request.model)
@@ -167,8 +172,9 @@ async def _submit(session: AnySession, principal: Principal, spec: JobSpec) -> S
             skillpack_id=resolved.skillpack_id,
             skill_name=resolved.skill.name,
             api_key_id=_key_of(principal),
+            environment=environment,
         )
-    resolution = _Resolved(resolved, inputs, file_versions, lane, offer)
+    resolution = _Resolved(resolved, inputs, file_versions, lane, offer, environment)
     submitted = await _insert(session, principal, spec, resolution)
     if turn is not None:
         await turns.store(session, spec.job_id, turn)
@@ -189,8 +195,24 @@ async def _find_offer(session: AnySession, principal: Principal, spec: JobSpec) 
     return offer
 
 
-async def _resolve(session: AnySession, principal: Principal, spec: JobSpec) -> ResolvedSkill:
+def environment_of(principal: Principal, requested: Environment | None) -> Environment:
+    """Return the environment of a job: the requested one for users, otherwise that of the principal.
+
+    Raises:
+        EnvironmentNotOnKey: The principal is a key or a job of another environment.
+    """
+    if requested is None or requested == principal.environment:
+        return principal.environment
+    if principal.kind in ("user", "system"):
+        return requested
+    raise EnvironmentNotOnKey(requested, principal.environment)
+
+
+async def _resolve(
+    session: AnySession, principal: Principal, spec: JobSpec, environment: Environment
+) -> ResolvedSkill:
     selection: Any = {
+        "environment": environment,
         "skillpack": spec.skillpack,
         "version": spec.version,
         "deployment_id": spec.deployment_id,
@@ -244,6 +266,7 @@ class _Resolved(NamedTuple):
     file_versions: Versions | None
     lane: str
     offer: Offer | None
+    environment: Environment
 
 
 def _shown_version(resolution: _Resolved) -> int | None:
@@ -255,7 +278,7 @@ def _shown_version(resolution: _Resolved) -> int | None:
 async def _insert(
     session: AnySession, principal: Principal, spec: JobSpec, resolution: _Resolved
 ) -> Submitted:
-    resolved, inputs, file_versions, lane, offer = resolution
+    resolved, inputs, file_versions, lane, offer, environment = resolution
     request, skill = spec.request, resolved.skill
     cap = spec.prices.cap_micros(skill, request.limits)
     if (
@@ -278,6 +301,7 @@ async def _insert(
         "replay_of": spec.replay_of,
         "session_id": spec.session_id,
         "inputs": json.dumps(inputs),
+        "environment": environment,
         "lane": lane,
         "priority": request.priority,
         "source": request.source,

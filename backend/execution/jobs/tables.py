@@ -6,13 +6,24 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, Select, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ColumnElement,
+    Index,
+    Select,
+    String,
+    UniqueConstraint,
+    literal_column,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, TEXT
 from sqlmodel import Column, Field, SQLModel, col
 
 from backend.core.clock import now
 from backend.core.db.engine import Timestamp
 from backend.identity.auth.principal import Principal
+from backend.identity.environments import PRODUCTION, Environment, environment_column
 
 APPROVALS = ("none", "needed", "given")
 BILLS = ("own", "owed", "folded")
@@ -81,6 +92,15 @@ class Job(SQLModel, table=True):
             text("id DESC"),
             postgresql_where=text("session_id is not null"),
         ),
+        # Without the jobs of production, so that their submission does not write to it.
+        Index(
+            "ix_jobs_project_id_environment_created_at",
+            "project_id",
+            "environment",
+            text("created_at DESC"),
+            text("id DESC"),
+            postgresql_where=text("environment <> 'production'"),
+        ),
         Index("ix_jobs_project_id_owed", "project_id", postgresql_where=text("bill = 'owed'")),
         Index(
             "ix_jobs_project_id_interrupted",
@@ -120,6 +140,8 @@ class Job(SQLModel, table=True):
     replay_of: UUID | None = None
     session_id: UUID | None = None
     """The session whose turn the job is."""
+    environment: Environment = Field(default=PRODUCTION, sa_column=environment_column())
+    """The environment of the key, the session, the schedule or the calling job; it never changes."""
     approval: str = Field(default="none", max_length=8, sa_column_kwargs={"server_default": "none"})
     """`needed`: the job starts only after a user has approved it; `given`: the call that started it was approved."""
     started_by_agent: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
@@ -249,8 +271,11 @@ class Job(SQLModel, table=True):
 
         A publishable or restricted key sees only the jobs that it submitted itself, and those of the keys that it
         replaces or that replace it, unless it has the scope `jobs:read`. A job sees only its own row and its subjobs. A
-        publishable key, which many users share, sees no turns of sessions: each of these belongs to one user.
+        publishable key, which many users share, sees no turns of sessions: each of these belongs to one user. A key
+        of development or staging sees only the jobs of its environment.
         """
+        if principal.confined_to is not None:
+            query = query.where(in_environment(principal.confined_to))
         if principal.kind == "publishable_key":
             return query.where(principal.owns(col(cls.api_key_id)), col(cls.session_id).is_(None))
         if principal.sees_own_jobs_only:
@@ -258,6 +283,11 @@ class Job(SQLModel, table=True):
         if principal.kind == "job":
             return query.where((col(cls.id) == principal.id) | (col(cls.parent_job_id) == principal.id))
         return query
+
+
+def in_environment(environment: Environment) -> ColumnElement[bool]:
+    """Return the condition for the jobs of an environment, as a constant, which the index without production needs."""
+    return col(Job.environment) == literal_column(f"'{environment}'", String)
 
 
 class QueuedJob(SQLModel, table=True):

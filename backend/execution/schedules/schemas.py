@@ -16,6 +16,7 @@ from backend.execution.schedules import calendar
 from backend.execution.schedules.calendar import Clock
 from backend.execution.schedules.cron import MAX_CHARACTERS
 from backend.execution.schedules.misfires import Missed
+from backend.identity.environments import Environment
 from backend.marketplace.schemas import MAX_PRICE_MICROS
 from backend.skills.job_limits import JobLimits
 
@@ -47,6 +48,8 @@ class ScheduleCreate(RequestBody):
     """ID or slug. Default: the default skillpack, otherwise the only one that has the skill."""
     version: int | None = Field(default=None, ge=1, le=LAST_VERSION)
     """Default: the version that is active when the job is submitted; for a listing, its newest version."""
+    environment: Environment | None = None
+    """The environment of its jobs. Default: that of the API key; for users `production`. It cannot change."""
     inputs: dict[str, Any] = Field(default_factory=dict)
     """Validated against the skill's `input_schema` now, and again when the job is submitted."""
     cron: str = Field(min_length=1, max_length=MAX_CHARACTERS)
@@ -168,6 +171,7 @@ class ScheduleRead(Answer):
     max_price_micros: int | None
     """The maximum price of a run of the listing."""
     version: int | None
+    environment: Environment
     inputs: dict[str, Any]
     cron: str
     time_zone: str

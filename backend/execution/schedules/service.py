@@ -14,6 +14,7 @@ from sqlmodel import col
 
 from backend.core.clock import now
 from backend.core.errors import Invalid, Problem
+from backend.execution.jobs.submit import environment_of
 from backend.execution.schedules import calendar, cron, target
 from backend.execution.schedules.cron import BadCron
 from backend.execution.schedules.errors import (
@@ -28,6 +29,7 @@ from backend.execution.schedules.schemas import ScheduleCreate, ScheduleUpdate
 from backend.execution.schedules.tables import Schedule
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
+from backend.identity.environments import PRODUCTION
 from backend.skills.job_limits import JobLimits
 
 MAX_SCHEDULES: Final = 200
@@ -36,6 +38,7 @@ _NOT_COPIED: Final = {
     "skill",
     "skillpack",
     "listing_id",
+    "environment",
     "max_price_micros",
     "most_price_micros",
     "limits",
@@ -57,7 +60,8 @@ async def create(session: AsyncSession, principal: Principal, body: ScheduleCrea
         TooManySchedules: The project has the maximum number of schedules.
     """
     _require_writer(principal)
-    target_now = await target.requested(session, principal, body)
+    environment = environment_of(principal, body.environment)
+    target_now = await target.requested(session, principal, body, environment)
     counted = visible(Schedule, principal).with_only_columns(func.count())
     if (await session.execute(counted)).scalar_one() >= MAX_SCHEDULES:
         raise TooManySchedules(MAX_SCHEDULES)
@@ -71,6 +75,7 @@ async def create(session: AsyncSession, principal: Principal, body: ScheduleCrea
         job_metadata=body.metadata,
         started_by_agent=principal.is_agent,
         created_by=principal.label,
+        environment=environment,
         **body.model_dump(exclude=_NOT_COPIED),
     )
     await target.check_inputs(session, principal, schedule)
@@ -78,6 +83,8 @@ async def create(session: AsyncSession, principal: Principal, body: ScheduleCrea
     session.add(schedule)
     await _flush(session, schedule.name)
     details = {"name": schedule.name, "skill": schedule.skill_name, "cron": schedule.cron}
+    if environment != PRODUCTION:
+        details["environment"] = environment
     if schedule.listing:
         details["listing"] = schedule.listing
     await _record(session, principal, "schedule.created", schedule, time_zone=schedule.time_zone, **details)

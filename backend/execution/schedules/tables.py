@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, Select, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSON
-from sqlmodel import Column, Field, SQLModel
+from sqlmodel import Column, Field, SQLModel, col
 
 from backend.core.clock import now
 from backend.core.db.engine import Timestamp
+from backend.identity.auth.principal import Principal
+from backend.identity.environments import PRODUCTION, Environment, environment_column
 
 OVERLAPS = ("skip", "queue", "cancel_previous", "allow")
 MISSED = ("skip", "run_once")
@@ -55,6 +57,8 @@ class Schedule(SQLModel, table=True):
     enabled: bool = True
     next_at: datetime | None = Field(default=None, sa_type=Timestamp)
     """The next due time; null while the schedule is off."""
+    environment: Environment = Field(default=PRODUCTION, sa_column=environment_column())
+    """The environment of all jobs."""
     input_key_id: UUID | None = None
     """The API key that set the inputs. Each run checks again which files of the drive the key may read."""
     started_by_agent: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
@@ -62,6 +66,13 @@ class Schedule(SQLModel, table=True):
     created_by: str = Field(default="", max_length=200)
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     updated_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+
+    @classmethod
+    def restrict(cls, query: Select[Any], principal: Principal) -> Select[Any]:
+        """Return the query without the schedules of environments that a key of another one cannot see."""
+        if principal.confined_to is None:
+            return query
+        return query.where(col(cls.environment) == principal.confined_to)
 
 
 class ScheduleRun(SQLModel, table=True):

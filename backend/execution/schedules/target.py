@@ -15,6 +15,7 @@ from backend.execution.schedules.schemas import ScheduleCreate
 from backend.execution.schedules.tables import Schedule
 from backend.identity.auth import key_authentication
 from backend.identity.auth.principal import Principal, Role
+from backend.identity.environments import Environment
 from backend.marketplace import offers
 from backend.money.pricing import PriceList
 from backend.skills.deployments.active import resolve_skill
@@ -32,7 +33,9 @@ class Target(NamedTuple):
     price_micros: int = 0
 
 
-async def requested(session: AnySession, principal: Principal, body: ScheduleCreate) -> Target:
+async def requested(
+    session: AnySession, principal: Principal, body: ScheduleCreate, environment: Environment
+) -> Target:
     """Return the target of a new schedule.
 
     Raises:
@@ -44,7 +47,14 @@ async def requested(session: AnySession, principal: Principal, body: ScheduleCre
             session, principal, body.listing_id, version=body.version, skillpack=body.skillpack
         )
     assert body.skill is not None, "a schedule names a skill or a listing"  # noqa: S101 - the schema holds it
-    return await _skill_target(session, principal, body.skill, skillpack=body.skillpack, version=body.version)
+    return await _skill_target(
+        session,
+        principal,
+        body.skill,
+        skillpack=body.skillpack,
+        version=body.version,
+        environment=environment,
+    )
 
 
 async def current(session: AnySession, principal: Principal, schedule: Schedule) -> Target:
@@ -57,7 +67,12 @@ async def current(session: AnySession, principal: Principal, schedule: Schedule)
         return await _listing_target(session, principal, schedule.listing, version=schedule.version)
     pack = str(schedule.skillpack_id)
     return await _skill_target(
-        session, principal, schedule.skill_name, skillpack=pack, version=schedule.version
+        session,
+        principal,
+        schedule.skill_name,
+        skillpack=pack,
+        version=schedule.version,
+        environment=schedule.environment,
     )
 
 
@@ -96,6 +111,7 @@ async def job_spec(
         job_request(schedule, **metadata),
         skillpack=None if schedule.listing else str(schedule.skillpack_id),
         version=schedule.version,
+        environment=schedule.environment,
         has_stored_limits=True,
         started_by_agent=schedule.started_by_agent,
         reader=await _reader(session, schedule),
@@ -144,9 +160,17 @@ async def check_inputs(
 
 
 async def _skill_target(
-    session: AnySession, principal: Principal, skill: str, *, skillpack: str | None, version: int | None
+    session: AnySession,
+    principal: Principal,
+    skill: str,
+    *,
+    skillpack: str | None,
+    version: int | None,
+    environment: Environment,
 ) -> Target:
-    resolved = await resolve_skill(session, principal, skill=skill, skillpack=skillpack, version=version)
+    resolved = await resolve_skill(
+        session, principal, skill=skill, skillpack=skillpack, version=version, environment=environment
+    )
     return Target(resolved.skill, resolved.skillpack_id)
 
 

@@ -27,6 +27,7 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
+from backend.identity.environments import Environment
 from backend.identity.idempotency.dependencies import IdempotencyDep
 
 router = APIRouter(route_class=AuthorizedRoute, prefix="/sessions", tags=["sessions"])
@@ -97,9 +98,10 @@ async def list_agent_sessions(
             description="Words, or their beginnings, of the title or of a message with its reply.",
         ),
     ] = None,
+    environment: Environment | None = None,
 ) -> Sequence[AgentSessionRead]:
     """List the sessions of the project that the caller can see, those with the newest messages first."""
-    filters = SessionFilter(skill, end_user, q)
+    filters = SessionFilter(skill, end_user, q, environment)
     found = await service.list_page(session, principal, caller_user, filters, page)
     rows = linked(request, response, found)
     return await service.read(session, rows)

@@ -73,7 +73,13 @@ async def _end_user(
             raise EndUserRequired
         return None
     async with context.database.reading() as session:
-        key = await secrets.value_of(session, context.vault, project_id=principal.project_id, name=SECRET)
+        key = await secrets.value_of(
+            session,
+            context.vault,
+            project_id=principal.project_id,
+            name=SECRET,
+            environment=principal.environment,
+        )
     return verified(token, key)
 
 

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import ErrorCode, RequestBody
+from backend.identity.environments import Environment
 
 WhileRunning = Literal["queue", "interrupt", "reject"]
 TurnStatus = Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled"]
@@ -27,6 +28,8 @@ class SessionCreate(RequestBody):
     """The version that all turns run. Default: each turn runs the version that is active when its message is sent."""
     title: str | None = Field(default=None, min_length=1, max_length=200)
     """Default: the beginning of the first message."""
+    environment: Environment | None = None
+    """The environment of all turns. Default: that of the API key; for users `production`."""
     metadata: dict[str, Any] = Field(default_factory=dict)
     """Metadata of your choice, returned with the session and with the job of each turn."""
 
@@ -112,6 +115,8 @@ class AgentSessionRead(Schema):
     """Name of the agent: `support`, or `skillpack/support`."""
     version: int | None
     """The version that all turns run; `null`: each turn runs the version that is active when its message is sent."""
+    environment: Environment
+    """The environment of all turns."""
     title: str
     """Empty until the first message."""
     metadata: dict[str, Any]

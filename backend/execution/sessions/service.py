@@ -15,7 +15,7 @@ from backend.core.clock import now
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import Invalid, NotAllowed, Problem
 from backend.execution.jobs import cancel as cancellation
-from backend.execution.jobs.submit import check_name
+from backend.execution.jobs.submit import check_name, environment_of
 from backend.execution.jobs.validation import MAX_METADATA_BYTES
 from backend.execution.sessions import advance
 from backend.execution.sessions.errors import SessionNotFound, SkillNotAgentic
@@ -25,6 +25,7 @@ from backend.execution.sessions.tables import AgentSession
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.auth.principal import visible as visible_rows
+from backend.identity.environments import Environment
 from backend.skills.deployments.active import ResolvedSkill, resolve_skill
 from backend.skills.skillpacks.tables import full_name
 
@@ -51,6 +52,7 @@ class SessionFilter:
     end_user: str | None = None
     text: str | None = None
     """Beginnings of words of the title, or of a message with its reply."""
+    environment: Environment | None = None
 
 
 def visible(principal: Principal, end_user: str | None) -> Select[Any]:
@@ -75,7 +77,10 @@ async def create(
         raise NotAllowed("A running job cannot have sessions. Call other agents as subagents.")
     _check_metadata(request.metadata)
     check_name(principal, request.skill, None)
-    resolved = await resolve_agent(session, principal, request.skill, version=request.version)
+    environment = environment_of(principal, request.environment)
+    resolved = await resolve_agent(
+        session, principal, request.skill, version=request.version, environment=environment
+    )
     created = AgentSession(
         project_id=principal.project_id,
         skillpack_id=resolved.skillpack_id,
@@ -86,6 +91,7 @@ async def create(
         end_user=end_user,
         api_key_id=principal.session_owner_id if principal.kind.endswith("_key") else None,
         created_by=principal.label,
+        environment=environment,
     )
     session.add(created)
     await session.flush()
@@ -102,6 +108,7 @@ async def resolve_agent(
     *,
     skillpack: str | None = None,
     version: int | None = None,
+    environment: Environment | None = None,
 ) -> ResolvedSkill:
     """Return the agent of that name, as a job would run it.
 
@@ -111,7 +118,13 @@ async def resolve_agent(
         SkillNotAgentic: The skill is a function.
     """
     resolved = await resolve_skill(
-        session, principal, skill=skill, skillpack=skillpack, version=version, is_for_run=True
+        session,
+        principal,
+        skill=skill,
+        skillpack=skillpack,
+        version=version,
+        environment=environment,
+        is_for_run=True,
     )
     if not resolved.skill.is_agentic:
         raise SkillNotAgentic(resolved.full_name)
@@ -158,6 +171,8 @@ async def list_page(
     query = visible(principal, end_user)
     if filters.skill is not None:
         query = query.where(col(AgentSession.skill_name) == filters.skill.rpartition("/")[2])
+    if filters.environment is not None:
+        query = query.where(col(AgentSession.environment) == filters.environment)
     if filters.end_user is not None:
         query = query.where(col(AgentSession.end_user) == filters.end_user)
     if filters.text:
@@ -242,6 +257,7 @@ def _view(row: AgentSession, facts: Any) -> AgentSessionRead:
         id=row.id,
         skill=full_name(row.skill_name, slug, is_default=bool(facts.is_default)),
         version=row.version,
+        environment=row.environment,
         title=row.title,
         metadata=row.session_metadata,
         end_user=row.end_user,

@@ -13,6 +13,7 @@ from sqlmodel import Column, Field, SQLModel, col
 from backend.core.clock import now
 from backend.core.db.engine import Timestamp
 from backend.identity.auth.principal import Principal
+from backend.identity.environments import PRODUCTION, Environment, environment_column
 
 # Both expressions have the form in which PostgreSQL returns them, so that Alembic can compare them.
 _OF_PROJECT: Final = "array_to_tsvector(ARRAY['project:'::text || project_id::text])"
@@ -58,6 +59,8 @@ class AgentSession(SQLModel, table=True):
     """The user of an application, from a signed token."""
     api_key_id: UUID | None = None
     """`Principal.session_owner_id` of the key that created it."""
+    environment: Environment = Field(default=PRODUCTION, sa_column=environment_column())
+    """The environment of all turns."""
     created_by: str = Field(default="", max_length=200)
     """`Principal.label` of the caller that created it."""
     message_count: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
@@ -80,6 +83,8 @@ class AgentSession(SQLModel, table=True):
         publishable key, these are sessions of end users; the service compares the user. A running job sees none.
         """
         query = query.where(col(cls.deleted_at).is_(None))
+        if principal.confined_to is not None:
+            query = query.where(col(cls.environment) == principal.confined_to)
         if principal.kind == "job":
             return query.where(false())
         if principal.sees_own_jobs_only:

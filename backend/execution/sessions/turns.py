@@ -84,7 +84,12 @@ async def send(
         await cancellation.cancel_by(session, running[0], actor=principal.label)
         running = await advance.settle(session, chat.project_id, chat.id)
     resolved = await service.resolve_agent(
-        session, principal, chat.skill_name, skillpack=str(chat.skillpack_id), version=chat.version
+        session,
+        principal,
+        chat.skill_name,
+        skillpack=str(chat.skillpack_id),
+        version=chat.version,
+        environment=chat.environment,
     )
     turn = SessionTurn(
         project_id=chat.project_id,
@@ -112,6 +117,7 @@ async def send(
         version=chat.version,
         job_id=turn.job_id,
         session_id=chat.id,
+        environment=chat.environment,
         is_held=bool(running),
         turn=Turn(accepts_text=True, message=filled.message, session=(str(chat.id), turn.number)),
         prices=prices,

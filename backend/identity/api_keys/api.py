@@ -71,6 +71,7 @@ async def create_api_key(
             project_id=principal.project_id,
             kind=body.kind,
             name=body.name,
+            environment=body.environment,
             limits=limits,
             replaces=body.replaces,
             quotas=context.settings.quotas,

@@ -27,6 +27,7 @@ from backend.identity.auth.errors import KeyNotFound, KeyWouldBeUnrestricted
 from backend.identity.auth.key_authentication import LABEL, hash_secret, scopes_of
 from backend.identity.auth.principal import Principal, visible
 from backend.identity.auth.scopes import KeyKind, possible
+from backend.identity.environments import PRODUCTION, PROJECT_WIDE, Environment
 from backend.identity.limits.errors import LimitAboveCeiling
 from backend.identity.limits.quota_check import require_quota
 from backend.identity.tables import ApiKey
@@ -63,6 +64,7 @@ async def create(
     project_id: UUID,
     kind: KeyKind = "secret",
     name: str = "",
+    environment: Environment = PRODUCTION,
     limits: Limits | None = None,
     replaces: UUID | None = None,
     quotas: Quotas | None = None,
@@ -76,19 +78,21 @@ async def create(
     Raises:
         NotAllowed: The principal is itself a restricted key, which could extend its permissions.
         KeyNotFound: The project has no key to replace with this ID.
-        Invalid: A scope does not exist or is not for this kind of key, or the expiry is in the past.
+        Invalid: A scope does not exist or is not for this kind of key or this environment, the expiry is in the past,
+            or the key to replace belongs to another environment.
         LimitAboveCeiling: The key's limit of requests is above that of all keys.
         QuotaReached: The project has the maximum number of keys.
     """
     by = principal or operator(project_id)
     limits = limits or Limits()
     _reject_restricted(by)
-    _check(kind, limits)
+    by.require_environment(environment)
+    _check(kind, limits, environment)
     _check_rate(limits.requests_per_minute, max_requests_per_minute)
     await require_quota(
         session, by, Quota.API_KEYS, quotas, visible(ApiKey, by).where(col(ApiKey.revoked_at).is_(None))
     )
-    replaced = None if replaces is None else await _replaced(session, by, replaces, kind)
+    replaced = None if replaces is None else await _replaced(session, by, replaces, kind, environment)
     kind_prefix = "live" if kind == "secret" else "pub"
     prefix, secret = _random(8), _random(32)
     key = ApiKey(
@@ -103,11 +107,14 @@ async def create(
         requests_per_minute=limits.requests_per_minute,
         expires_at=limits.expires_at,
         created_by=by.label if principal else OPERATOR_LABEL,
+        environment=environment,
         first_key_id=None if replaced is None else replaced.first_key_id,
     )
     session.add(key)
     await session.flush()
     facts = {} if replaced is None else {"replaces": f"{LABEL}{replaced.prefix}"}
+    if environment != PRODUCTION:
+        facts["environment"] = environment
     await audit.record(
         session, by, "api_key.created", f"key:{prefix}", kind=kind, name=key.name, scopes=key.scopes, **facts
     )
@@ -169,7 +176,8 @@ async def change(
     key = await _locked(session, principal, key_id)
     details: dict[str, Any] = {}
     if changes.scopes is not None:
-        problems = _unknown("publishable" if key.kind == "publishable" else "secret", changes.scopes)
+        kind: KeyKind = "publishable" if key.kind == "publishable" else "secret"
+        problems = _unknown(kind, changes.scopes) + _project_wide(key.environment, changes.scopes)
         if problems:
             raise Invalid("The key cannot have these scopes.", problems)
         was_restricted = scopes_of(key) is not None
@@ -204,10 +212,15 @@ async def _locked(session: AsyncSession, principal: Principal, key_id: UUID) -> 
     return key
 
 
-async def _replaced(session: AsyncSession, by: Principal, key_id: UUID, kind: KeyKind) -> ApiKey:
+async def _replaced(
+    session: AsyncSession, by: Principal, key_id: UUID, kind: KeyKind, environment: Environment
+) -> ApiKey:
     key = await _locked(session, by, key_id)
     if key.kind != kind:
         message = f"This key is {key.kind}. A {kind} key can only replace a {kind} key."
+        raise Invalid(message, [Problem("replaces", message)])
+    if key.environment != environment:
+        message = f"This key belongs to {key.environment}. A key of {environment} cannot replace it."
         raise Invalid(message, [Problem("replaces", message)])
     key.first_key_id = key.first_key_id or key.id
     return key
@@ -223,8 +236,8 @@ def _reject_restricted(principal: Principal) -> None:
         )
 
 
-def _check(kind: KeyKind, limits: Limits) -> None:
-    problems = _unknown(kind, limits.scopes)
+def _check(kind: KeyKind, limits: Limits, environment: Environment) -> None:
+    problems = _unknown(kind, limits.scopes) + _project_wide(environment, limits.scopes)
     problems += skill_allowlist.problems(limits.skill_allowlist)
     if limits.expires_at is not None and limits.expires_at <= now():
         problems.append(Problem("expires_at", "The expiry is in the past. Use a time in the future."))
@@ -249,6 +262,19 @@ def _unknown(kind: KeyKind, scopes: Sequence[str]) -> list[Problem]:
         )
         for at, scope in enumerate(scopes)
         if scope not in known
+    ]
+
+
+def _project_wide(environment: str, scopes: Sequence[str]) -> list[Problem]:
+    """Return a problem for each scope with which a key of development or staging could change production."""
+    if environment == PRODUCTION:
+        return []
+    return [
+        Problem(
+            f"scopes[{at}]", f"Only a key of production can have {scope!r}, since all environments share it."
+        )
+        for at, scope in enumerate(scopes)
+        if scope in PROJECT_WIDE
     ]
 
 

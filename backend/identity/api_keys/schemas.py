@@ -14,6 +14,7 @@ from backend.identity.api_keys import keys
 from backend.identity.auth.key_authentication import scopes_of
 from backend.identity.auth.schemas import ReadModel
 from backend.identity.auth.scopes import OF_PUBLISHABLE, PRESETS, SCOPES, KeyKind
+from backend.identity.environments import PRODUCTION, Environment
 from backend.identity.tables import ApiKey
 
 MAX_MICROS = 2**53
@@ -71,6 +72,9 @@ class ApiKeyCreate(RequestBody):
     kind: KeyKind = "secret"
     """`secret` for servers; `publishable` for browsers, which may submit and read their own jobs."""
     name: str = Field(default="", max_length=200)
+    environment: Environment = PRODUCTION
+    """The environment of its jobs. A key of `development` or `staging` cannot change what all environments share, such
+    as members or webhooks."""
     scopes: ScopeNames = Field(default_factory=list)
     """Permissions of the key. Empty: everything that the kind can do, unless the key has a list of skills, a daily cap
     or an expiry; then `jobs:submit`, `jobs:read_own` and `jobs:write`."""
@@ -120,6 +124,7 @@ class ApiKeyRead(ReadModel):
     id: UUID
     kind: KeyKind
     name: str
+    environment: Environment
     prefix: str
     scopes: list[str]
     """Scopes that were set for the key."""

@@ -112,7 +112,8 @@ async def _signed_in(reader: AnySession, presented: Credentials) -> SignedIn:
 async def _job(reader: AnySession, vault: Vault, token: str, durable_step: str | None) -> Principal:
     claims = job_tokens.verify(vault, token)
     values = {"job_id": claims.job_id, "project_id": claims.project_id, "attempt": claims.attempt}
-    if (await reader.execute(_FIND_RUNNING_JOB, values)).first() is None:
+    job = (await reader.execute(_FIND_RUNNING_JOB, values)).first()
+    if job is None:
         raise InvalidJobToken("The job of this token no longer runs, or another attempt of it runs.")
     return Principal(
         kind="job",
@@ -121,11 +122,12 @@ async def _job(reader: AnySession, vault: Vault, token: str, durable_step: str |
         label=f"job:{claims.job_id}",
         role=Role.DEVELOPER,
         scopes=OF_JOBS,
+        environment=job.environment,
         facts={"attempt": claims.attempt, "durable_step": step_place(durable_step)},
     )
 
 
 _FIND_RUNNING_JOB: Final = text("""
-    select id from jobs
+    select environment from jobs
     where id = :job_id and project_id = :project_id and attempt = :attempt and status = 'running'
 """)

@@ -20,7 +20,8 @@ from backend.core.clock import now
 from backend.core.db.engine import AnySession
 from backend.identity.auth.errors import InvalidKey
 from backend.identity.auth.principal import Kind, Principal, Rates, Role
-from backend.identity.auth.scopes import KeyKind, effective
+from backend.identity.auth.scopes import KeyKind, effective, possible
+from backend.identity.environments import PRODUCTION, PROJECT_WIDE
 from backend.identity.tables import ApiKey, Project
 
 LABEL: Final = "key:"
@@ -73,6 +74,7 @@ _COLUMNS: Final[tuple[Any, ...]] = (
       select k.id from api_keys k
       where k.project_id = api_keys.project_id and k.first_key_id = api_keys.first_key_id
     ) end""").label("key_ids"),
+    col(ApiKey.environment),
     col(Project.limits).label("project_limits"),
     col(Project.own_limits).label("own_project_limits"),
 )
@@ -114,7 +116,10 @@ def scopes_of(key: ApiKey | Row[*tuple[Any, ...]]) -> frozenset[str] | None:
         bool(key.skill_allowlist) or key.daily_cap_micros is not None or key.expires_at is not None
     )
     kind: KeyKind = "publishable" if key.kind == "publishable" else "secret"
-    return effective(kind, key.scopes, is_restricted=is_restricted)
+    scopes = effective(kind, key.scopes, is_restricted=is_restricted)
+    if key.environment == PRODUCTION:
+        return scopes
+    return (possible(kind) if scopes is None else scopes) - PROJECT_WIDE
 
 
 def _principal(key: Row[*tuple[Any, ...]], prefix: str) -> Principal:
@@ -133,6 +138,7 @@ def _principal(key: Row[*tuple[Any, ...]], prefix: str) -> Principal:
             key.project_limits.get(REQUESTS),
             key.own_project_limits.get(REQUESTS),
         ),
+        environment=key.environment,
         first_key_id=key.first_key_id,
         key_ids=tuple(key.key_ids or ()),
     )

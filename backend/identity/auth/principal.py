@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, bindparam, select
 
 from backend.core.errors import NotAllowed
+from backend.identity.environments import PRODUCTION, Environment
 
 
 class Role(IntEnum):
@@ -66,6 +67,8 @@ class Principal:
     """When a key expires; work that it starts must not continue after that."""
     rates: Rates = field(default_factory=Rates)
     """Rate limits of the key and its project."""
+    environment: Environment = PRODUCTION
+    """Where it acts unless a request names another environment."""
     first_key_id: UUID | None = None
     """For a key that replaces another one or was replaced: the first of the keys that have replaced each other."""
     key_ids: Any = ()
@@ -83,6 +86,15 @@ class Principal:
         return self.kind == "secret_key" and self.scopes is not None and "jobs:read" not in self.scopes
 
     @property
+    def confined_to(self) -> Environment | None:
+        """Return the environment that a key of development or staging cannot leave; None: no limit.
+
+        A key of production can administer the other environments, as it could administer the project before it had any.
+        """
+        is_confined = self.kind.endswith("_key") and self.environment != PRODUCTION
+        return self.environment if is_confined else None
+
+    @property
     def session_owner_id(self) -> UUID:
         """Return the ID by which the sessions of a key are found, also by the keys that replace it."""
         return self.first_key_id or self.id
@@ -98,6 +110,20 @@ class Principal:
         if isinstance(self.key_ids, tuple):
             return condition if not self.key_ids else cast(ColumnElement[bool], key_id.in_(self.key_ids))
         return cast(ColumnElement[bool], key_id == any_(self.key_ids))
+
+    def require_environment(self, environment: Environment | None) -> None:
+        """Check that the principal may change something of an environment, or of all of them (None).
+
+        Raises:
+            NotAllowed: It is a key of another environment that is not production.
+        """
+        if self.confined_to not in (None, environment):
+            name = "all environments" if environment is None else f"the environment {environment!r}"
+            raise NotAllowed(
+                f"This API key belongs to the environment {self.environment!r} and cannot change anything of {name}. "
+                f"Name {self.environment!r}, or use a key of production.",
+                environment=environment,
+            )
 
     def require(self, role: Role, *scopes: str) -> None:
         """Check that the principal has the role and, if it is limited to scopes, all of these.
@@ -131,7 +157,9 @@ def _missing(kind: Kind, scope: str) -> NotAllowed:
     )
 
 
-def placeholder_principal(kind: Kind, *, sees_own_only: bool) -> Principal:
+def placeholder_principal(
+    kind: Kind, *, sees_own_only: bool, environment: Environment = PRODUCTION
+) -> Principal:
     """Return a placeholder for principals of a kind, to build a query with `visible` once and keep it prepared.
 
     Execute the query with the values of `placeholder_values`.
@@ -144,6 +172,7 @@ def placeholder_principal(kind: Kind, *, sees_own_only: bool) -> Principal:
         role=Role.VIEWER,
         scopes=frozenset() if sees_own_only else None,
         key_ids=bindparam("principal_key_ids", type_=ARRAY(Uuid)),
+        environment=environment,
     )
 
 

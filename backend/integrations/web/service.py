@@ -193,7 +193,11 @@ async def _record_refusals(
         if pack is None:
             return
         job_secrets = await secrets.for_job(
-            session, context.vault, project_id=principal.project_id, skillpack_id=pack
+            session,
+            context.vault,
+            project_id=principal.project_id,
+            skillpack_id=pack,
+            environment=principal.environment,
         )
         scrub = Scrubber(job_secrets.values.values()).scrub
         events = [NewEvent(NetworkRefusedEvent(**scrub(facts))) for facts in recorded]

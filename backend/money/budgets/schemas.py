@@ -10,9 +10,10 @@ from pydantic import Field
 
 from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import RequestBody
+from backend.identity.environments import Environment
 from backend.money.budgets.usage import resets_at
 
-Scope = Literal["project", "skillpack", "skill", "key"]
+Scope = Literal["project", "environment", "skillpack", "skill", "key"]
 Window = Literal["day", "month", "rolling30", "total"]
 MAX_USD = 1_000_000_000
 
@@ -30,6 +31,8 @@ class BudgetCreate(RequestBody):
     """For the scope `skill`: its name."""
     api_key_id: UUID | None = None
     """For the scope `key`: its ID."""
+    environment: Environment | None = None
+    """For the scope `environment`: its name."""
     window: Window
     """`day` and `month` start at midnight UTC; `rolling30` is today and the 29 days before; `total` never resets."""
     limit_usd: float = Field(ge=0.000001, le=MAX_USD)
@@ -59,6 +62,7 @@ class BudgetRead(Schema):
     skillpack_id: UUID | None
     skill: str | None
     api_key_id: UUID | None
+    environment: Environment | None = None
     window: Window
     limit_micros: int
     limit_usd: float
@@ -86,9 +90,10 @@ class BudgetRead(Schema):
     @classmethod
     def of(cls, row: Any) -> Self:
         """Return the response for a row with the usage of a budget."""
-        own = ("id", "name", "scope", "skillpack_id", "api_key_id", "limit_micros", "alert_pct", "enforce")
+        own = ("id", "name", "scope", "skillpack_id", "api_key_id", "environment")
+        limits = ("limit_micros", "alert_pct", "enforce")
         counted = ("spent_micros", "reserved_micros", "forgiven_micros", "used_micros", "alerted_on")
-        values = {name: getattr(row, name) for name in (*own, *counted, "created_by", "created_at")}
+        values = {name: getattr(row, name) for name in (*own, *limits, *counted, "created_by", "created_at")}
         return cls(
             **values,
             skill=row.skill_name,

@@ -28,9 +28,16 @@ MAX_BUDGETS: Final = 50
 
 _ALL = text(f"{STANDING} order by b.name")
 _ONE = text(f"{STANDING} and b.id = :budget_id")
-_NEEDS: Final = {"project": (), "skillpack": (), "skill": ("skill",), "key": ("api_key_id",)}
+_NEEDS: Final = {
+    "project": (),
+    "environment": ("environment",),
+    "skillpack": (),
+    "skill": ("skill",),
+    "key": ("api_key_id",),
+}
 _TAKES: Final = {
     "project": (),
+    "environment": ("environment",),
     "skillpack": ("skillpack",),
     "skill": ("skillpack", "skill"),
     "key": ("api_key_id",),
@@ -137,7 +144,7 @@ def _check_scope(body: BudgetCreate) -> None:
     ]
     problems += [
         Problem(name, f"A budget of the scope {body.scope!r} does not have this field. Omit it.")
-        for name in ("skillpack", "skill", "api_key_id")
+        for name in ("environment", "skillpack", "skill", "api_key_id")
         if getattr(body, name) is not None and name not in _TAKES[body.scope]
     ]
     if problems:
@@ -145,6 +152,8 @@ def _check_scope(body: BudgetCreate) -> None:
 
 
 async def _scoped(session: AsyncSession, principal: Principal, body: BudgetCreate) -> dict[str, Any]:
+    if body.scope == "environment":
+        return {"environment": body.environment}
     if body.scope == "skillpack":
         return {"skillpack_id": (await skillpacks.get(session, principal, body.skillpack)).id}
     if body.scope == "skill":

@@ -12,7 +12,7 @@ from sqlmodel import Field, SQLModel
 from backend.core.clock import now
 from backend.core.db.engine import Timestamp
 
-SCOPES: Final = ("project", "skillpack", "skill", "key")
+SCOPES: Final = ("project", "environment", "skillpack", "skill", "key")
 PERIODS: Final = ("day", "month", "rolling30", "total")
 
 
@@ -23,6 +23,7 @@ class Budget(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("project_id", "name"),
         CheckConstraint(f"scope in {SCOPES}", name="scope"),
+        CheckConstraint("(scope = 'environment') = (environment is not null)", name="environment"),
         CheckConstraint(f"period in {PERIODS}", name="period"),
         CheckConstraint("limit_micros > 0", name="limit_micros"),
         CheckConstraint("alert_pct between 1 and 100", name="alert_pct"),
@@ -38,6 +39,8 @@ class Budget(SQLModel, table=True):
     """For the scope `skill`."""
     api_key_id: UUID | None = None
     """For the scope `key`."""
+    environment: str | None = Field(default=None, max_length=16)
+    """For the scope `environment`."""
     period: str = Field(max_length=16)
     """The field `window` of the API; `window` is a keyword in SQL."""
     limit_micros: int = Field(sa_type=BigInteger)

@@ -42,34 +42,50 @@ left join lateral (
     and (b.api_key_id is null or d.api_key_id = b.api_key_id)
 ) s on true
 left join lateral (
+  select sum(case when e.environment = b.environment then e.spent_micros else -e.spent_micros end) as spent,
+         sum(case when e.environment = b.environment then e.forgiven_micros else -e.forgiven_micros end) as forgiven
+  from environment_spending e
+  where b.environment is not null and e.project_id = b.project_id and e.day >= win.since
+    and b.environment in ('production', e.environment)
+) e on true
+left join lateral (
   select sum(j.micros) as reserved from (
-    select skillpack_id, skill_name, api_key_id, greatest(0, reserved_micros - called_used_micros) as micros from jobs
+    select skillpack_id, skill_name, api_key_id, environment,
+           greatest(0, reserved_micros - called_used_micros) as micros
+    from jobs
     where project_id = b.project_id and status = 'running' and reserved_micros > 0
     union all
-    select skillpack_id, skill_name, api_key_id,
+    select skillpack_id, skill_name, api_key_id, environment,
            case when reserved_micros > 0 then greatest(0, reserved_micros - called_used_micros)
            else least(used_micros, cap_micros) end
     from jobs where project_id = b.project_id and status in ('queued', 'waiting') and attempt > 0
     union all
-    select skillpack_id, skill_name, api_key_id, greatest(0, used_micros - over_lent_micros) from jobs
+    select skillpack_id, skill_name, api_key_id, environment, greatest(0, used_micros - over_lent_micros) from jobs
     where project_id = b.project_id and bill = 'owed'
   ) j
   where (b.skillpack_id is null or j.skillpack_id = b.skillpack_id)
     and (b.skill_name is null or split_part(j.skill_name, ':', 1) = b.skill_name)
     and (b.api_key_id is null or j.api_key_id = b.api_key_id)
+    and (b.environment is null or j.environment = b.environment)
 ) r on true
 """
 """SQL that adds the usage to the rows of `b`: limits with a scope and a period. The time is that of the
 statement, not of its transaction: a transaction that started before midnight may get the wallet's lock after
 it."""
-_USED_MICROS: Final = (
-    "cast(coalesce(s.spent, 0) + coalesce(s.forgiven, 0) + coalesce(r.reserved, 0) as bigint)"
+# A budget of production counts all spending without that of the other environments, one of these only its own.
+_SPENT: Final = (
+    "(case when b.environment <> 'production' then 0 else coalesce(s.spent, 0) end + coalesce(e.spent, 0))"
 )
+_FORGIVEN: Final = (
+    "(case when b.environment <> 'production' then 0 else coalesce(s.forgiven, 0) end "
+    "+ coalesce(e.forgiven, 0))"
+)
+_USED_MICROS: Final = f"cast({_SPENT} + {_FORGIVEN} + coalesce(r.reserved, 0) as bigint)"
 
 STANDING: Final = f"""
-select b.id, b.project_id, b.name, b.scope, b.skillpack_id, b.skill_name, b.api_key_id, b.period, b.limit_micros,
-       b.alert_pct, b.enforce, b.alerted_on, b.created_by, b.created_at, win.since,
-       coalesce(s.spent, 0) as spent_micros, coalesce(s.forgiven, 0) as forgiven_micros,
+select b.id, b.project_id, b.name, b.scope, b.skillpack_id, b.skill_name, b.api_key_id, b.environment, b.period,
+       b.limit_micros, b.alert_pct, b.enforce, b.alerted_on, b.created_by, b.created_at, win.since,
+       {_SPENT} as spent_micros, {_FORGIVEN} as forgiven_micros,
        coalesce(r.reserved, 0) as reserved_micros, {_USED_MICROS} as used_micros
 from budgets b {_USED}
 where b.project_id = :project_id
@@ -81,6 +97,7 @@ select * from (
   {STANDING} and b.enforce and (b.skillpack_id is null or b.skillpack_id = :skillpack_id)
     and (b.skill_name is null or b.skill_name = :skill_name)
     and (b.api_key_id is null or b.api_key_id = cast(:api_key_id as uuid))
+    and (b.environment is null or b.environment = :environment)
     and not (
       :is_called and (b.skillpack_id is null or b.skillpack_id = cast(:caller_skillpack_id as uuid))
       and (b.skill_name is null or b.skill_name = cast(:caller_skill_name as text))
@@ -93,7 +110,7 @@ _USED_BY_KEY = text(f"""
 select {_USED_MICROS} as used_micros, win.since
 from (
   select cast(:project_id as uuid) as project_id, cast(null as uuid) as skillpack_id, cast(null as text) as skill_name,
-         cast(:api_key_id as uuid) as api_key_id, 'day' as period
+         cast(:api_key_id as uuid) as api_key_id, cast(null as text) as environment, 'day' as period
 ) b {_USED}
 """)  # noqa: S608 - interpolated values are constants
 
@@ -102,16 +119,19 @@ def _lowering(*, status: str, back: str, unless: str = "false") -> str:
     """Return SQL that lowers a reservation; `unless` excludes limits `b`, and `back` returns the money."""
     return f"""
 with job as (
-  select id, project_id, skillpack_id, skill_name, api_key_id, parent_job_id, reserved_micros, called_used_micros
+  select id, project_id, skillpack_id, skill_name, api_key_id, environment, parent_job_id, reserved_micros,
+         called_used_micros
   from jobs where id = :job_id and project_id = :project_id and attempt = :attempt and {status} for update
 ), limits as (
-  select 'budget' as kind, b.name, b.limit_micros, b.period, b.project_id, b.skillpack_id, b.skill_name, b.api_key_id
+  select 'budget' as kind, b.name, b.limit_micros, b.period, b.project_id, b.skillpack_id, b.skill_name, b.api_key_id,
+         b.environment
   from budgets b, job
   where b.project_id = :project_id and b.enforce and (b.skillpack_id is null or b.skillpack_id = job.skillpack_id)
     and (b.skill_name is null or b.skill_name = split_part(job.skill_name, ':', 1))
     and (b.api_key_id is null or b.api_key_id = job.api_key_id)
+    and (b.environment is null or b.environment = job.environment)
   union all
-  select 'key_cap', k.prefix, k.daily_cap_micros, 'day', k.project_id, null, null, k.id
+  select 'key_cap', k.prefix, k.daily_cap_micros, 'day', k.project_id, null, null, k.id, null
   from api_keys k, job
   where k.id = job.api_key_id and k.project_id = :project_id and k.daily_cap_micros is not null
 ), fullest as (
@@ -226,6 +246,7 @@ async def check(
     skillpack_id: UUID,
     skill_name: str,
     api_key_id: UUID | None,
+    environment: str,
     caller: Caller | None = None,
 ) -> None:
     """Reject a job if an enforced budget that counts it is used up.
@@ -242,6 +263,7 @@ async def check(
             0
         ],  # an agent that a skill defines by a prompt counts as the skill
         "api_key_id": api_key_id,
+        "environment": environment,
         "is_called": caller is not None,
         "caller_skillpack_id": caller and caller.skillpack_id,
         "caller_skill_name": caller and caller.skill_name.partition(":")[0],

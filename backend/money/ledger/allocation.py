@@ -38,10 +38,11 @@ class Part(NamedTuple):
 
 _SHARE: Final = text(f"""
 with recursive tree as (
-  select id, array[id] as path, skillpack_id, skill_name, coalesce(api_key_id, '{NO_KEY}') as api_key_id
+  select id, array[id] as path, skillpack_id, skill_name, coalesce(api_key_id, '{NO_KEY}') as api_key_id, environment
   from jobs where id = :job_id and project_id = :project_id
   union all
-  select c.id, t.path || c.id, c.skillpack_id, c.skill_name, coalesce(c.api_key_id, '{NO_KEY}')
+  select c.id, t.path || c.id, c.skillpack_id, c.skill_name, coalesce(c.api_key_id, '{NO_KEY}'),
+         c.environment
   from tree t join jobs c on c.parent_job_id = t.id where c.bill = 'owed'
 ), line as (
   select u.id, u.job_id, u.billed_micros - u.waived_micros as billed_micros,
@@ -75,6 +76,14 @@ with recursive tree as (
          sum(forgiven)
   from tree join own on own.id = tree.id group by 3, 4, 5 having sum(charged + forgiven) > 0
   on conflict (project_id, day, skillpack_id, skill_name, api_key_id) do update
+  set spent_micros = d.spent_micros + excluded.spent_micros,
+      forgiven_micros = d.forgiven_micros + excluded.forgiven_micros
+), daily_of_environment as (
+  insert into environment_spending as d (project_id, day, environment, spent_micros, forgiven_micros)
+  select :project_id, cast(:day as date), environment, sum(charged), sum(forgiven)
+  from tree join own on own.id = tree.id where environment <> 'production'
+  group by 3 having sum(charged + forgiven) > 0
+  on conflict (project_id, day, environment) do update
   set spent_micros = d.spent_micros + excluded.spent_micros,
       forgiven_micros = d.forgiven_micros + excluded.forgiven_micros
 ), settled as (

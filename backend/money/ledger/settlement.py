@@ -72,7 +72,8 @@ NO_BILL: Final = Bill()
 _SETTLE = text(f"""
 with job as (
   select id, project_id, skillpack_id, skill_name, coalesce(api_key_id, '{NO_KEY}') as api_key_id,
-         used_micros + called_used_micros as used_micros, called_used_micros, reserved_micros, forgivable_micros
+         used_micros + called_used_micros as used_micros, called_used_micros, reserved_micros, forgivable_micros,
+         environment
   from jobs where id = :job_id
 ), wallet as (
   select w.project_id,
@@ -107,6 +108,13 @@ with job as (
   select project_id, day, skillpack_id, split_part(skill_name, ':', 1), api_key_id, payable_micros - forgiven, forgiven
   from bill where payable_micros > 0 and not is_shared
   on conflict (project_id, day, skillpack_id, skill_name, api_key_id) do update
+  set spent_micros = d.spent_micros + excluded.spent_micros,
+      forgiven_micros = d.forgiven_micros + excluded.forgiven_micros
+), daily_of_environment as (
+  insert into environment_spending as d (project_id, day, environment, spent_micros, forgiven_micros)
+  select project_id, day, environment, payable_micros - forgiven, forgiven
+  from bill where payable_micros > 0 and not is_shared and environment <> 'production'
+  on conflict (project_id, day, environment) do update
   set spent_micros = d.spent_micros + excluded.spent_micros,
       forgiven_micros = d.forgiven_micros + excluded.forgiven_micros
 )

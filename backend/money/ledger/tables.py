@@ -126,3 +126,18 @@ class DailySpending(SQLModel, table=True):
     """The key that submitted the jobs; `NO_KEY`: none."""
     spent_micros: int = Field(sa_type=BigInteger)
     forgiven_micros: int = Field(sa_type=BigInteger)
+
+
+class EnvironmentSpending(SQLModel, table=True):
+    """The part of the daily spending of a project that is for jobs of an environment other than production.
+
+    What remains of `DailySpending` is for production, so that the jobs of production need no row here.
+    """
+
+    __tablename__: ClassVar[str] = "environment_spending"
+
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE", primary_key=True)
+    day: date = Field(primary_key=True)
+    environment: str = Field(max_length=16, primary_key=True)
+    spent_micros: int = Field(sa_type=BigInteger)
+    forgiven_micros: int = Field(sa_type=BigInteger)

@@ -57,7 +57,7 @@ SPARE_BYTES: Final = 64 * 1024 * 1024
 """Space that stays free on the disk of the backup."""
 _BLOCK_SWEEP: Final = "select pg_advisory_xact_lock_shared(%s)"
 _REVISION: Final = "select version_num from alembic_version"
-_SECRETS: Final = "select count(*) from secrets"
+_SECRETS: Final = "select (select count(*) from secrets) + (select count(*) from environment_secrets)"
 _BUNDLES: Final = """
 select sha256, max(size_bytes)::bigint from deployments d
 where deleted_at is null or exists (select from jobs j where j.deployment_id = d.id and j.finished_at is null)

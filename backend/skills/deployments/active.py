@@ -16,6 +16,7 @@ from backend.core.db.engine import AnySession
 from backend.identity.auth import skill_allowlist
 from backend.identity.auth.errors import SkillNotOnKey
 from backend.identity.auth.principal import Principal
+from backend.identity.environments import PRODUCTION, Environment
 from backend.skills.bundles import inline_skills
 from backend.skills.deployments import manifests
 from backend.skills.deployments.errors import (
@@ -70,6 +71,14 @@ class DeployedSkill(NamedTuple):
     """All skills of the version."""
 
 
+class _Pin(NamedTuple):
+    """What decides the version: a number, a deployment, or else the environment."""
+
+    version: int | None
+    deployment_id: UUID | None
+    environment: Environment
+
+
 class _Wanted(NamedTuple):
     """The parts of a requested skill name."""
 
@@ -87,13 +96,15 @@ async def resolve_skill(
     skillpack: str | None = None,
     version: int | None = None,
     deployment_id: UUID | None = None,
+    environment: Environment | None = None,
     is_for_run: bool = False,
 ) -> ResolvedSkill:
     """Return the skill of that name.
 
     It is searched in the named skillpack, else in the default one, else in the only one that has it. The name
     may be full: `skillpack/skill` or `project/skillpack/skill`. A version number refers to that skillpack;
-    without one, the active version is used. A deployment ID selects that deployment. For a run
+    without one, the active version of the environment is used, which is by default that of the principal. A deployment
+    ID selects that deployment. For a run
     (`is_for_run`), only the skills that the list of the key allows are considered.
 
     Raises:
@@ -106,7 +117,8 @@ async def resolve_skill(
         SkillpackNotFound: the skillpack does not exist.
     """
     wanted = _taken_apart(skill, skillpack)
-    rows = await _candidates(session, principal, wanted, version=version, deployment_id=deployment_id)
+    pin = _Pin(version, deployment_id, environment or principal.environment)
+    rows = await _candidates(session, principal, wanted, pin)
     name = wanted.text
     if len(wanted.parts) > 1:
         rows, name = _narrowed(rows, wanted)
@@ -114,7 +126,7 @@ async def resolve_skill(
         pinned = deployment_id or version
         rows = _allowed(principal, rows, wanted, name, pinned=str(pinned) if pinned else None)
     if not rows:
-        await _explain_nothing(session, principal, wanted, version=version, deployment_id=deployment_id)
+        await _explain_nothing(session, principal, wanted, pin)
     return await _chosen(session, principal, rows, name)
 
 
@@ -126,6 +138,7 @@ async def resolve_prompt(
     skillpack: str | None = None,
     version: int | None = None,
     deployment_id: UUID | None = None,
+    environment: Environment | None = None,
 ) -> ResolvedSkill:
     """Return the base of an inline prompt or a notebook kernel.
 
@@ -141,10 +154,11 @@ async def resolve_prompt(
         row = (await session.execute(_DEFAULT_SKILLPACK, values)).one()
         return _prompt(name, row, inline_skills.NO_SKILLS, None)
     wanted = _taken_apart(name, skillpack)
-    rows = await _candidates(session, principal, wanted, version=version, deployment_id=deployment_id)
+    pin = _Pin(version, deployment_id, environment or principal.environment)
+    rows = await _candidates(session, principal, wanted, pin)
     rows = [row for row in rows if skillpack is not None or row.is_default]
     if not rows:
-        await _explain_nothing(session, principal, wanted, version=version, deployment_id=deployment_id)
+        await _explain_nothing(session, principal, wanted, pin)
     known = (await manifests.of(session, [rows[0].deployment_id]))[rows[0].deployment_id]
     return _prompt(name, rows[0], known.manifest, known.sha256)
 
@@ -203,15 +217,9 @@ def _taken_apart(skill: str, skillpack: str | None) -> _Wanted:
     return _Wanted(skill, parts, slug or None, workspace or None)
 
 
-async def _candidates(
-    session: AnySession,
-    principal: Principal,
-    wanted: _Wanted,
-    *,
-    version: int | None,
-    deployment_id: UUID | None,
-) -> Sequence[Any]:
+async def _candidates(session: AnySession, principal: Principal, wanted: _Wanted, pin: _Pin) -> Sequence[Any]:
     """Return one row per skillpack that may have the skill, the default one first."""
+    version, deployment_id, environment = pin
     if version is not None and not 0 < version <= MAX_VERSION:
         raise DeploymentNotFound(str(version))
     skillpack_id = skillpacks.as_id(wanted.skillpack) if wanted.skillpack else None
@@ -222,6 +230,8 @@ async def _candidates(
         "slug": wanted.skillpack if skillpack_id is None else None,
         "workspace": wanted.workspace,
     }
+    if version is None and deployment_id is None and environment != PRODUCTION:
+        values["environment"] = environment
     given = {name: value for name, value in values.items() if value is not None}
     rows: Sequence[Any] = (
         await session.execute(_query(frozenset(given)), {**given, "project_id": principal.project_id})
@@ -234,6 +244,9 @@ _CONDITIONS: Final = {
     "version": "d.version = :version",
     "skillpack_id": "p.id = :skillpack_id",
     "slug": "p.slug = :slug",
+    "environment": """d.id = (select v.active_deployment_id from environment_versions v
+                             where v.project_id = p.project_id and v.skillpack_id = p.id
+                               and v.environment = :environment)""",
     "workspace": """exists (select from projects w where w.id = p.project_id
                             and :workspace in (w.slug, cast(w.id as text)))""",
 }
@@ -253,7 +266,7 @@ _SKILLPACK: Final = text("""
 @lru_cache(maxsize=32)
 def _query(given: frozenset[str]) -> TextClause:
     conditions = [condition for name, condition in _CONDITIONS.items() if name in given]
-    if not {"deployment_id", "version"} & given:
+    if not {"deployment_id", "version", "environment"} & given:
         conditions.append("d.id = p.active_deployment_id")
     return text(f"""
         select p.id as skillpack_id, p.slug, p.is_default, d.id as deployment_id, d.version,
@@ -327,20 +340,13 @@ def _may_list(principal: Principal) -> bool:
     return principal.kind == "job" or principal.scopes is None or "skills:read" in principal.scopes
 
 
-async def _explain_nothing(
-    session: AnySession,
-    principal: Principal,
-    wanted: _Wanted,
-    *,
-    version: int | None,
-    deployment_id: UUID | None,
-) -> None:
-    if deployment_id is not None or version is not None:
-        raise DeploymentNotFound(str(deployment_id or version))
+async def _explain_nothing(session: AnySession, principal: Principal, wanted: _Wanted, pin: _Pin) -> None:
+    if pin.deployment_id is not None or pin.version is not None:
+        raise DeploymentNotFound(str(pin.deployment_id or pin.version))
     if wanted.workspace is not None:
         raise SkillNotFound(wanted.text, ())
     if wanted.skillpack is not None:
         values = {"project_id": principal.project_id, "ref": wanted.skillpack}
         if (await session.execute(_SKILLPACK, values)).first() is None:
             raise SkillpackNotFound(wanted.skillpack)
-    raise NothingActive(wanted.skillpack)
+    raise NothingActive(wanted.skillpack, pin.environment)

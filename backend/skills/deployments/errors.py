@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from backend.core.errors import Conflict, Missing, field
 from backend.core.names import suggestion
+from backend.identity.environments import PRODUCTION
 
 
 class DeploymentNotFound(Missing):
@@ -40,10 +41,16 @@ class NothingActive(Missing):
 
     code = "nothing_active"
     skillpack: str | None = field(in_body=False)
+    environment: str = field(default=PRODUCTION, in_body=False)
 
     def describe(self) -> str:
         """Return the message."""
         of = f"The skillpack {self.skillpack!r}" if self.skillpack else "The project"
+        if self.environment != PRODUCTION:
+            return (
+                f"{of} has no active version in the environment {self.environment!r}. Promote or activate a version "
+                "there."
+            )
         return f"{of} has no active deployment. Push a bundle, or activate a version."
 
 
@@ -96,11 +103,12 @@ class SkillpackMismatch(Conflict):
 
 
 class DeploymentActive(Conflict):
-    """The active version cannot be deleted."""
+    """The active version of an environment cannot be deleted."""
 
     code = "deployment_active"
-    message = "Version {version} is the active one. Activate another version, then delete this one."
+    message = "Version {version} is the active one in {environment}. Activate another version there, then delete it."
     version: int | None = field(in_body=False)
+    environment: str = field(default=PRODUCTION, in_body=False)
 
 
 class DeploymentInUse(Conflict):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -10,7 +12,8 @@ from sqlmodel import col
 from backend.identity.auth import audit
 from backend.identity.auth.errors import KeyNotLimited
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.skills.deployments import manifests
+from backend.identity.environments import Environment
+from backend.skills.deployments import environments, manifests
 from backend.skills.deployments.active import MAX_VERSION, ResolvedSkill, resolve_skill
 from backend.skills.deployments.errors import DeploymentNotFound
 from backend.skills.deployments.tables import Deployment
@@ -77,6 +80,16 @@ async def get(
     return found
 
 
+async def by_ids(
+    session: AsyncSession, principal: Principal, ids: Sequence[UUID]
+) -> dict[UUID | None, Deployment]:
+    """Return the deployments with these IDs that are not deleted."""
+    query = visible(Deployment, principal).where(
+        col(Deployment.id).in_(ids), col(Deployment.deleted_at).is_(None)
+    )
+    return {one.id: one for one in (await session.scalars(query)).all()}
+
+
 async def record_revealed(
     session: AsyncSession, principal: Principal, action: str, deployment: Deployment, **facts: object
 ) -> None:
@@ -85,15 +98,15 @@ async def record_revealed(
     await audit.record(session, principal, action, target, deployment_id=str(deployment.id), **facts)
 
 
-async def active_skills(session: AsyncSession, principal: Principal) -> list[ActiveSkill]:
-    """Return every skill that a job can name now.
+async def active_skills(
+    session: AsyncSession, principal: Principal, environment: Environment | None = None
+) -> list[ActiveSkill]:
+    """Return every skill that a job can name now, in the environment, by default in that of the principal.
 
     Those of the default skillpack come first; each skillpack is sorted by name.
     """
     principal.require(Role.VIEWER, "skills:read")
-    query = visible(Skillpack, principal).join(
-        Deployment, col(Deployment.id) == col(Skillpack.active_deployment_id)
-    )
+    query = environments.with_active(visible(Skillpack, principal), environment or principal.environment)
     rows = await session.execute(
         query.add_columns(Deployment).order_by(col(Skillpack.is_default).desc(), col(Skillpack.slug))
     )
@@ -113,6 +126,7 @@ async def get_skill(
     *,
     skillpack: str | None = None,
     version: int | None = None,
+    environment: Environment | None = None,
 ) -> ResolvedSkill:
     """Return one skill with its schemas, as a new job would use it.
 
@@ -120,7 +134,9 @@ async def get_skill(
         SkillNotFound: it does not exist.
     """
     principal.require(Role.VIEWER, "skills:read")
-    return await resolve_skill(session, principal, skill=name, skillpack=skillpack, version=version)
+    return await resolve_skill(
+        session, principal, skill=name, skillpack=skillpack, version=version, environment=environment
+    )
 
 
 async def get_embeddable(session: AsyncSession, principal: Principal, name: str) -> ResolvedSkill:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, Uuid, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, Uuid, text
 from sqlmodel import Column, Field, SQLModel
 
 from backend.core.clock import now
@@ -52,3 +52,24 @@ class Skillpack(SQLModel, table=True):
     last_version: int = 0
     """Number of the newest version; the next push uses the next number."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+
+
+class EnvironmentVersion(SQLModel, table=True):
+    """The active version of a skillpack in development or staging. That of production is in `Skillpack`."""
+
+    __tablename__: ClassVar[str] = "environment_versions"
+    __table_args__ = (
+        CheckConstraint("environment in ('development', 'staging')", name="environment"),
+        Index("ix_environment_versions_project_id", "project_id"),
+    )
+
+    skillpack_id: UUID = Field(foreign_key="skillpacks.id", ondelete="CASCADE", primary_key=True)
+    environment: str = Field(max_length=16, primary_key=True)
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
+    active_deployment_id: UUID = Field(foreign_key="deployments.id", ondelete="CASCADE")
+    previous_deployment_id: UUID | None = Field(
+        default=None, foreign_key="deployments.id", ondelete="SET NULL"
+    )
+    """The deployment that was active before: the target of a rollback."""
+    activated_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+    activated_by: str = Field(default="", max_length=200)

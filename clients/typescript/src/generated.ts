@@ -68,6 +68,8 @@ export interface AgentSessionRead {
   created_by: string;
   /** The user of your application, from the signed token. */
   end_user: string | null;
+  /** The environment of all turns. */
+  environment: "development" | "staging" | "production";
   id: string;
   /** Number of messages that were sent. */
   message_count: number;
@@ -115,6 +117,11 @@ export type AgentStartEvent = EventRead & ({
 export interface ApiKeyCreate {
   /** Maximum micro-dollars that its jobs may spend per day. */
   daily_cap_micros?: number | null;
+  /**
+   * The environment of its jobs. A key of `development` or `staging` cannot change what all environments share, such
+   * as members or webhooks.
+   */
+  environment?: "development" | "staging" | "production";
   expires_at?: string | null;
   /** `secret` for servers; `publishable` for browsers, which may submit and read their own jobs. */
   kind?: "secret" | "publishable";
@@ -145,6 +152,7 @@ export interface ApiKeyCreated {
   daily_cap_micros: number | null;
   /** Scopes that apply, with those that they include; `null`: everything that its kind can do. */
   effective_scopes: string[] | null;
+  environment: "development" | "staging" | "production";
   expires_at: string | null;
   id: string;
   key: string;
@@ -166,6 +174,7 @@ export interface ApiKeyRead {
   daily_cap_micros: number | null;
   /** Scopes that apply, with those that they include; `null`: everything that its kind can do. */
   effective_scopes: string[] | null;
+  environment: "development" | "staging" | "production";
   expires_at: string | null;
   id: string;
   kind: "secret" | "publishable";
@@ -362,11 +371,13 @@ export interface BudgetCreate {
   api_key_id?: string | null;
   /** True: reject jobs when the budget is used up; false: only alert. */
   enforce?: boolean;
+  /** For the scope `environment`: its name. */
+  environment?: "development" | "staging" | "production" | null;
   limit_usd: number;
   /** The name of the budget. Errors of rejected jobs contain it. */
   name: string;
   /** Which jobs the budget counts. */
-  scope?: "project" | "skillpack" | "skill" | "key";
+  scope?: "project" | "environment" | "skillpack" | "skill" | "key";
   /** For the scope `skill`: its name. */
   skill?: string | null;
   /** For the scopes `skillpack` and `skill`: ID or slug. Default: the default skillpack, or the one with the skill. */
@@ -384,6 +395,7 @@ export interface BudgetRead {
   created_at: string;
   created_by: string;
   enforce: boolean;
+  environment?: "development" | "staging" | "production" | null;
   /** Used by failed and canceled jobs and not charged. */
   forgiven_micros: number;
   id: string;
@@ -395,7 +407,7 @@ export interface BudgetRead {
   reserved_micros: number;
   /** When the window ends; for `rolling30`, when today is no longer part of it. Null for `total`. */
   resets_at: string | null;
-  scope: "project" | "skillpack" | "skill" | "key";
+  scope: "project" | "environment" | "skillpack" | "skill" | "key";
   /** First day of the window (UTC); null for `total`. */
   since: string | null;
   skill: string | null;
@@ -898,6 +910,8 @@ export interface DraftPublish {
    * `null`: any version may be active.
    */
   active_version?: number | null;
+  /** The environment in which it becomes active. Default: that of the API key; for users `production`. */
+  environment?: "development" | "staging" | "production" | null;
   /** Release notes. */
   notes?: string;
   /**
@@ -931,6 +945,11 @@ export interface DraftReset {
 
 /** Body of a run of the draft: that of a job, and overrides for this run. */
 export interface DraftRunCreate {
+  /**
+   * The environment whose active version and secrets the job uses. An API key can only name its own, which is the
+   * default; for users, the default is `production`.
+   */
+  environment?: "development" | "staging" | "production" | null;
   /** Texts by path that override those files in this run. They are not stored in the draft. */
   files?: Record<string, string>;
   /** Validated against the skill's `input_schema`, whose defaults are filled in. A prompt accepts any inputs. */
@@ -1064,6 +1083,15 @@ export type EnvironmentEvent = EventRead & {
   };
   type: "environment";
 };
+
+/** An environment with the active version of a skillpack. */
+export interface EnvironmentRead {
+  /** `null`: no version is active, so that jobs of this environment need a version. */
+  active: DeploymentSummary | null;
+  environment: "development" | "staging" | "production";
+  /** The version that a rollback activates. */
+  previous: DeploymentSummary | null;
+}
 
 /** One run of one case of a suite. */
 export interface EvalRunRead {
@@ -1484,6 +1512,11 @@ export interface JobActivityRead {
 
 /** Body of `POST /v1/jobs`. */
 export interface JobCreate {
+  /**
+   * The environment whose active version and secrets the job uses. An API key can only name its own, which is the
+   * default; for users, the default is `production`.
+   */
+  environment?: "development" | "staging" | "production" | null;
   /** Validated against the skill's `input_schema`, whose defaults are filled in. A prompt accepts any inputs. */
   inputs?: Record<string, unknown>;
   /** Group of workers that runs the job. Default: the lane of the skill, otherwise `default`. */
@@ -1550,6 +1583,8 @@ export interface JobRead {
   deployment_id: string | null;
   /** `null` for a draft, and for a run of another project's listing, which has `listing_version`. */
   deployment_version: number | null;
+  /** The environment whose active version, secrets and budgets apply to the job. */
+  environment: "development" | "staging" | "production";
   /** The error message, for users. */
   error: string | null;
   /** The error code, for programs. */
@@ -1864,6 +1899,8 @@ export interface LimitsUpdate {
 export interface ListedDeployment {
   created_at: string;
   created_by: string;
+  /** The environments in which the version is active. */
+  environments: ("development" | "staging" | "production")[];
   /** The state of the gates of its skills. `null`: no activation was requested yet. */
   gate: GateRead | null;
   /** Skills whose suites must pass before the version becomes active. */
@@ -2921,6 +2958,42 @@ export interface ProjectUpdate {
   slug?: string | null;
 }
 
+/** A check of a promotion. */
+export interface PromotionCheckRead {
+  message: string;
+  name: "gate" | "compatibility" | "secrets";
+  /** `pending`: the promotion starts it, and the version becomes active when it has passed. */
+  state: "passed" | "warning" | "pending";
+}
+
+/** A promotion to an environment. */
+export interface PromotionCreate {
+  /** ID or number of a version, instead of `source`. */
+  deployment?: string | null;
+  /**
+   * The environment whose active version is promoted. Default: `development` for `staging`, `staging` for
+   * `production`, `production` for `development`.
+   */
+  source?: "development" | "staging" | "production" | null;
+  /** The version that you have reviewed. If another one is active in `source` meanwhile, nothing is promoted. */
+  version?: number | null;
+}
+
+/** The changes that a promotion would make. */
+export interface PromotionRead {
+  /** The version that is active now. */
+  base: DeploymentSummary | null;
+  checks: PromotionCheckRead[];
+  /** `null`: no version is active in the environment. */
+  diff: DiffRead | null;
+  environment: "development" | "staging" | "production";
+  /** The version that would become active. */
+  head: DeploymentSummary;
+  /** Whether the version is active in the environment already, so that there is nothing to promote. */
+  is_active: boolean;
+  source: "development" | "staging" | "production" | null;
+}
+
 /** The prompt of an agent. */
 export interface PromptRead {
   /** Path in the bundle, by which `files` of a draft run replaces the prompt. */
@@ -2999,6 +3072,8 @@ export interface PushDeploymentForm {
   activate?: "true" | "false" | "1" | "0";
   /** ZIP archive of the project's folder, at most 64 MiB. */
   bundle: Blob;
+  /** Where it becomes active. Default: that of the key, or `production`. */
+  environment?: "development" | "staging" | "production" | null;
   /** Release notes. */
   notes?: string;
 }
@@ -3381,6 +3456,8 @@ export interface ScheduleCreate {
   /** Minute, hour, day of the month, month, day of the week: `30 9 * * mon-fri`; or an alias such as `@daily`. */
   cron: string;
   enabled?: boolean;
+  /** The environment of its jobs. Default: that of the API key; for users `production`. It cannot change. */
+  environment?: "development" | "staging" | "production" | null;
   /** Validated against the skill's `input_schema` now, and again when the job is submitted. */
   inputs?: Record<string, unknown>;
   /** Limits of each job, below those of the skill. */
@@ -3419,6 +3496,7 @@ export interface ScheduleDetailRead {
   created_by: string;
   cron: string;
   enabled: boolean;
+  environment: "development" | "staging" | "production";
   id: string;
   inputs: Record<string, unknown>;
   /** The last ten runs, newest first. */
@@ -3460,6 +3538,7 @@ export interface ScheduleRead {
   created_by: string;
   cron: string;
   enabled: boolean;
+  environment: "development" | "staging" | "production";
   id: string;
   inputs: Record<string, unknown>;
   limits: Record<string, unknown>;
@@ -3551,6 +3630,8 @@ export interface ScopesRead {
 
 /** A secret, without its value. */
 export interface SecretRead {
+  /** `null`: the value is for all environments that have none of their own. */
+  environment?: "development" | "staging" | "production" | null;
   name: string;
   updated_at: string;
 }
@@ -3563,6 +3644,11 @@ export interface SecretRotation {
 
 /** A secret to set. */
 export interface SecretUpdate {
+  /**
+   * The environment whose jobs receive this value. Default: all that have no value of their own; for a key of
+   * `development` or `staging`, its environment.
+   */
+  environment?: "development" | "staging" | "production" | null;
   /** Name of the environment variable: capital letters, digits and `_`. */
   name: string;
   /** At most 64 KiB; never returned. */
@@ -3571,6 +3657,8 @@ export interface SecretUpdate {
 
 /** Body of `POST /v1/sessions`. */
 export interface SessionCreate {
+  /** The environment of all turns. Default: that of the API key; for users `production`. */
+  environment?: "development" | "staging" | "production" | null;
   /** Metadata of your choice, returned with the session and with the job of each turn. */
   metadata?: Record<string, unknown>;
   /** Name of an agent: `support`, or `skillpack/support`. */
@@ -5348,11 +5436,13 @@ export class Api {
    */
   pullDeployment(given: {
       skillpack?: string | null;
+      /** Default: that of the API key; for users `production`. */
+      environment?: "development" | "staging" | "production" | null;
       /** Seconds until the URL expires. */
       ttl?: number;
     } = {}, options: CallOptions = {}): Promise<PullLinkRead> {
     return this.transport.json("GET", "/v1/deployments/pull", {
-      query: { skillpack: given.skillpack, ttl: given.ttl },
+      query: { skillpack: given.skillpack, environment: given.environment, ttl: given.ttl },
     }, options);
   }
 
@@ -5409,20 +5499,23 @@ export class Api {
   /**
    * Activate deployment
    *
-   * Make a version the active one, newer or older. Running jobs keep theirs.
+   * Make a version the active one of an environment, newer or older. Running jobs keep theirs.
    *
-   * A version whose skills have gates stays inactive until their suites have passed: `gate` has the state.
+   * In production, a version whose skills have gates stays inactive until their suites have passed: `gate` has the
+   * state.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
   activateDeployment(given: {
       deployment: string;
       skillpack?: string | null;
+      /** Default: that of the API key; for users `production`. */
+      environment?: "development" | "staging" | "production" | null;
       /** Skip the gates of its skills; for admins. */
       force?: boolean;
     }, options: CallOptions = {}): Promise<DeploymentRead> {
     return this.transport.json("POST", `/v1/deployments/${encodeURIComponent(given.deployment)}/activate`, {
-      query: { skillpack: given.skillpack, force: given.force },
+      query: { skillpack: given.skillpack, environment: given.environment, force: given.force },
     }, options);
   }
 
@@ -5552,15 +5645,17 @@ export class Api {
   /**
    * Diff draft
    *
-   * Return what publishing the draft would change in comparison with the active version.
+   * Return what publishing the draft would change in comparison with the active version of an environment.
    *
    * A restricted key needs `deployments:read`.
    */
   diffDraft(given: {
+      /** Default: that of the key; for users `production`. */
+      environment?: "development" | "staging" | "production" | null;
       skillpack?: string | null;
     } = {}, options: CallOptions = {}): Promise<PendingChangesRead> {
     return this.transport.json("GET", "/v1/drafts/diff", {
-      query: { skillpack: given.skillpack },
+      query: { environment: given.environment, skillpack: given.skillpack },
     }, options);
   }
 
@@ -6073,6 +6168,88 @@ export class Api {
   }
 
   /**
+   * List environments
+   *
+   * List the environments with the active version of a skillpack in each.
+   *
+   * A restricted key needs `deployments:read`.
+   */
+  listEnvironments(given: {
+      skillpack?: string | null;
+    } = {}, options: CallOptions = {}): Promise<EnvironmentRead[]> {
+    return this.transport.json("GET", "/v1/environments", {
+      query: { skillpack: given.skillpack },
+    }, options);
+  }
+
+  /**
+   * Review promotion
+   *
+   * Return what a promotion to this environment would change, and the state of its checks. Nothing changes.
+   *
+   * A restricted key needs `deployments:read`.
+   */
+  reviewPromotion(given: {
+      environment: "development" | "staging" | "production";
+      skillpack?: string | null;
+      /** Default: `development` for `staging`, `staging` for `production`. */
+      source?: "development" | "staging" | "production" | null;
+      /** ID or number of a version, instead of what is active in `source`. */
+      deployment?: string | null;
+    }, options: CallOptions = {}): Promise<PromotionRead> {
+    return this.transport.json("GET", `/v1/environments/${encodeURIComponent(given.environment)}/promotion`, {
+      query: { skillpack: given.skillpack, source: given.source, deployment: given.deployment },
+    }, options);
+  }
+
+  /**
+   * Promote deployment
+   *
+   * Make the version that is active in another environment the active one of this environment.
+   *
+   * Running jobs keep theirs. In production, a version whose skills have gates stays inactive until their suites have
+   * passed: `gate` has the state.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  promoteDeployment(given: {
+      environment: "development" | "staging" | "production";
+      skillpack?: string | null;
+      /** Skip the gates of production; for admins. */
+      force?: boolean;
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: PromotionCreate;
+    }, options: CallOptions = {}): Promise<DeploymentRead> {
+    return this.transport.json("POST", `/v1/environments/${encodeURIComponent(given.environment)}/promotion`, {
+      query: { skillpack: given.skillpack, force: given.force },
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Roll back environment
+   *
+   * Make the version the active one again that was active in this environment before. Running jobs keep theirs.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  rollBackEnvironment(given: {
+      environment: "development" | "staging" | "production";
+      skillpack?: string | null;
+      /** Skip the gates of production; for admins. */
+      force?: boolean;
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+    }, options: CallOptions = {}): Promise<DeploymentRead> {
+    return this.transport.json("POST", `/v1/environments/${encodeURIComponent(given.environment)}/rollback`, {
+      query: { skillpack: given.skillpack, force: given.force },
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
    * List saved cases
    *
    * List saved cases, newest first. Cases of a dataset are in its bundle.
@@ -6371,6 +6548,7 @@ export class Api {
   listJobs(given: {
       /** ID of the session whose turns the jobs are. */
       session_id?: string | null;
+      environment?: "development" | "staging" | "production" | null;
       /** Maximum rows per page. */
       limit?: number;
       /** Cursor from the `Link` header of the previous page. */
@@ -6391,7 +6569,7 @@ export class Api {
       q?: string | null;
     } = {}, options: CallOptions = {}): Promise<JobRead[]> {
     return this.transport.json("GET", "/v1/jobs", {
-      query: { session_id: given.session_id, limit: given.limit, cursor: given.cursor, status: given.status, skill: given.skill, source: given.source, version: given.version, since: given.since, until: given.until, key: given.key, min_cost_usd: given.min_cost_usd, min_seconds: given.min_seconds, q: given.q },
+      query: { session_id: given.session_id, environment: given.environment, limit: given.limit, cursor: given.cursor, status: given.status, skill: given.skill, source: given.source, version: given.version, since: given.since, until: given.until, key: given.key, min_cost_usd: given.min_cost_usd, min_seconds: given.min_seconds, q: given.q },
     }, options);
   }
 
@@ -7736,8 +7914,13 @@ export class Api {
    *
    * A restricted key needs `secrets:read`.
    */
-  listSecrets(options: CallOptions = {}): Promise<SecretRead[]> {
-    return this.transport.json("GET", "/v1/secrets", {}, options);
+  listSecrets(given: {
+      /** Values of this environment. Default: the shared ones. */
+      environment?: "development" | "staging" | "production" | null;
+    } = {}, options: CallOptions = {}): Promise<SecretRead[]> {
+    return this.transport.json("GET", "/v1/secrets", {
+      query: { environment: given.environment },
+    }, options);
   }
 
   /**
@@ -7764,8 +7947,12 @@ export class Api {
    */
   deleteSecret(given: {
       name: string;
+      /** Values of this environment. Default: the shared ones. */
+      environment?: "development" | "staging" | "production" | null;
     }, options: CallOptions = {}): Promise<void> {
-    return this.transport.nothing("DELETE", `/v1/secrets/${encodeURIComponent(given.name)}`, {}, options);
+    return this.transport.nothing("DELETE", `/v1/secrets/${encodeURIComponent(given.name)}`, {
+      query: { environment: given.environment },
+    }, options);
   }
 
   /**
@@ -7782,6 +7969,7 @@ export class Api {
       end_user?: string | null;
       /** Words, or their beginnings, of the title or of a message with its reply. */
       q?: string | null;
+      environment?: "development" | "staging" | "production" | null;
       /** Maximum rows per page. */
       limit?: number;
       /** Cursor from the `Link` header of the previous page. */
@@ -7790,7 +7978,7 @@ export class Api {
       xPurasEndUser?: string | null;
     } = {}, options: CallOptions = {}): Promise<AgentSessionRead[]> {
     return this.transport.json("GET", "/v1/sessions", {
-      query: { skill: given.skill, end_user: given.end_user, q: given.q, limit: given.limit, cursor: given.cursor },
+      query: { skill: given.skill, end_user: given.end_user, q: given.q, environment: given.environment, limit: given.limit, cursor: given.cursor },
       headers: { "X-Puras-End-User": given.xPurasEndUser },
     }, options);
   }
@@ -8066,11 +8254,13 @@ export class Api {
    */
   pullDeploymentOfSkillpack(given: {
       skillpack: string;
+      /** Default: that of the API key; for users `production`. */
+      environment?: "development" | "staging" | "production" | null;
       /** Seconds until the URL expires. */
       ttl?: number;
     }, options: CallOptions = {}): Promise<PullLinkRead> {
     return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/deployments/pull`, {
-      query: { ttl: given.ttl },
+      query: { environment: given.environment, ttl: given.ttl },
     }, options);
   }
 
@@ -8105,20 +8295,23 @@ export class Api {
   /**
    * Activate deployment
    *
-   * Make a version the active one, newer or older. Running jobs keep theirs.
+   * Make a version the active one of an environment, newer or older. Running jobs keep theirs.
    *
-   * A version whose skills have gates stays inactive until their suites have passed: `gate` has the state.
+   * In production, a version whose skills have gates stays inactive until their suites have passed: `gate` has the
+   * state.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
   activateDeploymentOfSkillpack(given: {
       deployment: string;
       skillpack: string;
+      /** Default: that of the API key; for users `production`. */
+      environment?: "development" | "staging" | "production" | null;
       /** Skip the gates of its skills; for admins. */
       force?: boolean;
     }, options: CallOptions = {}): Promise<DeploymentRead> {
     return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/deployments/${encodeURIComponent(given.deployment)}/activate`, {
-      query: { force: given.force },
+      query: { environment: given.environment, force: given.force },
     }, options);
   }
 
@@ -8211,14 +8404,18 @@ export class Api {
   /**
    * Diff draft
    *
-   * Return what publishing the draft would change in comparison with the active version.
+   * Return what publishing the draft would change in comparison with the active version of an environment.
    *
    * A restricted key needs `deployments:read`.
    */
   diffDraftOfSkillpack(given: {
       skillpack: string;
+      /** Default: that of the key; for users `production`. */
+      environment?: "development" | "staging" | "production" | null;
     }, options: CallOptions = {}): Promise<PendingChangesRead> {
-    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/diff`, {}, options);
+    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/diff`, {
+      query: { environment: given.environment },
+    }, options);
   }
 
   /**
@@ -8432,6 +8629,86 @@ export class Api {
   }
 
   /**
+   * List environments
+   *
+   * List the environments with the active version of a skillpack in each.
+   *
+   * A restricted key needs `deployments:read`.
+   */
+  listEnvironmentsOfSkillpack(given: {
+      skillpack: string;
+    }, options: CallOptions = {}): Promise<EnvironmentRead[]> {
+    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/environments`, {}, options);
+  }
+
+  /**
+   * Review promotion
+   *
+   * Return what a promotion to this environment would change, and the state of its checks. Nothing changes.
+   *
+   * A restricted key needs `deployments:read`.
+   */
+  reviewPromotionOfSkillpack(given: {
+      environment: "development" | "staging" | "production";
+      skillpack: string;
+      /** Default: `development` for `staging`, `staging` for `production`. */
+      source?: "development" | "staging" | "production" | null;
+      /** ID or number of a version, instead of what is active in `source`. */
+      deployment?: string | null;
+    }, options: CallOptions = {}): Promise<PromotionRead> {
+    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/environments/${encodeURIComponent(given.environment)}/promotion`, {
+      query: { source: given.source, deployment: given.deployment },
+    }, options);
+  }
+
+  /**
+   * Promote deployment
+   *
+   * Make the version that is active in another environment the active one of this environment.
+   *
+   * Running jobs keep theirs. In production, a version whose skills have gates stays inactive until their suites have
+   * passed: `gate` has the state.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  promoteDeploymentOfSkillpack(given: {
+      environment: "development" | "staging" | "production";
+      skillpack: string;
+      /** Skip the gates of production; for admins. */
+      force?: boolean;
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: PromotionCreate;
+    }, options: CallOptions = {}): Promise<DeploymentRead> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/environments/${encodeURIComponent(given.environment)}/promotion`, {
+      query: { force: given.force },
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Roll back environment
+   *
+   * Make the version the active one again that was active in this environment before. Running jobs keep theirs.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  rollBackEnvironmentOfSkillpack(given: {
+      environment: "development" | "staging" | "production";
+      skillpack: string;
+      /** Skip the gates of production; for admins. */
+      force?: boolean;
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+    }, options: CallOptions = {}): Promise<DeploymentRead> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/environments/${encodeURIComponent(given.environment)}/rollback`, {
+      query: { force: given.force },
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
    * List suites
    *
    * List the suites of a skillpack, newest first.
@@ -8567,8 +8844,12 @@ export class Api {
    */
   listSkillpackSecrets(given: {
       skillpack: string;
+      /** Values of this environment. Default: the shared ones. */
+      environment?: "development" | "staging" | "production" | null;
     }, options: CallOptions = {}): Promise<SecretRead[]> {
-    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/secrets`, {}, options);
+    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/secrets`, {
+      query: { environment: given.environment },
+    }, options);
   }
 
   /**
@@ -8597,19 +8878,28 @@ export class Api {
   deleteSkillpackSecret(given: {
       name: string;
       skillpack: string;
+      /** Values of this environment. Default: the shared ones. */
+      environment?: "development" | "staging" | "production" | null;
     }, options: CallOptions = {}): Promise<void> {
-    return this.transport.nothing("DELETE", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/secrets/${encodeURIComponent(given.name)}`, {}, options);
+    return this.transport.nothing("DELETE", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/secrets/${encodeURIComponent(given.name)}`, {
+      query: { environment: given.environment },
+    }, options);
   }
 
   /**
    * List skills
    *
-   * List every skill of the active versions, those of the default skillpack first.
+   * List every skill of the active versions of an environment, those of the default skillpack first.
    *
    * A restricted key needs `skills:read`.
    */
-  listSkills(options: CallOptions = {}): Promise<SkillSummary[]> {
-    return this.transport.json("GET", "/v1/skills", {}, options);
+  listSkills(given: {
+      /** Default: that of the API key; for users `production`. */
+      environment?: "development" | "staging" | "production" | null;
+    } = {}, options: CallOptions = {}): Promise<SkillSummary[]> {
+    return this.transport.json("GET", "/v1/skills", {
+      query: { environment: given.environment },
+    }, options);
   }
 
   /**
@@ -8625,9 +8915,11 @@ export class Api {
       skillpack?: string | null;
       /** Without one the active version. */
       version?: number | null;
+      /** Default: that of the API key; for users `production`. */
+      environment?: "development" | "staging" | "production" | null;
     }, options: CallOptions = {}): Promise<SkillRead> {
     return this.transport.json("GET", `/v1/skills/${encodeURIComponent(given.name)}`, {
-      query: { skillpack: given.skillpack, version: given.version },
+      query: { skillpack: given.skillpack, version: given.version, environment: given.environment },
     }, options);
   }
 

@@ -93,6 +93,13 @@ _STATEMENTS: Final = (
     f"""insert into secrets (id, project_id, name, ciphertext, updated_at, updated_by)
         select gen_random_uuid(), {_id("project", "n")}, 'SECRET_' || k, 'x', now(), 'x'
         from generate_series(2, {PROJECTS}) n, generate_series(1, 4) k""",
+    f"""insert into environment_secrets (id, project_id, environment, name, ciphertext, updated_at, updated_by)
+        select gen_random_uuid(), {_id("project", "n")}, 'staging', 'SECRET_' || k, 'x', now(), 'x'
+        from generate_series(1, {PROJECTS}) n, generate_series(1, 4) k""",
+    f"""insert into environment_versions (skillpack_id, environment, project_id, active_deployment_id, activated_at,
+                                          activated_by)
+        select {_id("pack", "n * 10")}, e, {_id("project", "n")}, {_id("deployment", "n * 100 + 1")}, now(), 'x'
+        from generate_series(1, {PROJECTS}) n, unnest(array['development', 'staging']) e""",
     f"""insert into workers (id, host, pid, lanes, capacity, running, sandbox_layers, started_at, beat_at, stopping)
         select {_id("worker", "n")}, 'h', n, '{{default}}', 8, 0, '{{}}', now(), now() + interval '1 hour', false
         from generate_series(1, 4) n""",
@@ -165,10 +172,16 @@ _STATEMENTS: Final = (
                                     forgiven_micros)
         select {_id("project", "p")}, current_date - d, {_id("pack", "p * 10")}, 'skill-' || s, {_id("key", "p")}, 10, 1
         from generate_series(1, {PROJECTS}) p, generate_series(0, 59) d, generate_series(1, 7) s""",
+    f"""insert into environment_spending (project_id, day, environment, spent_micros, forgiven_micros)
+        select {_id("project", "p")}, current_date - d, e, 10, 1
+        from generate_series(1, {PROJECTS}) p, generate_series(0, 59) d, unnest(array['development', 'staging']) e""",
+    "update jobs set environment = 'staging' where source = 'studio'",
     f"""insert into budgets (id, project_id, name, scope, period, limit_micros, alert_pct, enforce, created_by,
-                             created_at)
-        select {_id("budget", "p * 10 + b")}, {_id("project", "p")}, 'Budget ' || b, 'project',
-               (array['day', 'month', 'rolling30', 'total'])[b], 1000000000, 80, true, 'x', now()
+                             created_at, environment)
+        select {_id("budget", "p * 10 + b")}, {_id("project", "p")}, 'Budget ' || b,
+               case b when 1 then 'environment' else 'project' end,
+               (array['day', 'month', 'rolling30', 'total'])[b], 1000000000, 80, true, 'x', now(),
+               case b when 1 then 'production' end
         from generate_series(1, {PROJECTS}) p, generate_series(1, 4) b""",
     f"""insert into provider_keys (project_id, family, ciphertext, updated_at, updated_by)
         select {_id("project", "p")}, 'family' || f, 'x', now(), 'x'

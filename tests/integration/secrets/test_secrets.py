@@ -30,10 +30,16 @@ async def add_skillpack(instance: AppContext, project: Project, slug: str) -> Sk
     return skillpack
 
 
-async def secrets_of(instance: AppContext, project: Project, skillpack: Skillpack) -> JobSecrets:
+async def secrets_of(
+    instance: AppContext, project: Project, skillpack: Skillpack, environment: str = "production"
+) -> JobSecrets:
     async with instance.database.transaction() as session:
         return await service.for_job(
-            session, instance.vault, project_id=project.id, skillpack_id=skillpack.id
+            session,
+            instance.vault,
+            project_id=project.id,
+            skillpack_id=skillpack.id,
+            environment=environment,
         )
 
 
@@ -45,7 +51,7 @@ async def test_a_secret_is_set_listed_replaced_and_deleted(client: httpx.AsyncCl
     assert second.json()["updated_at"] > first.json()["updated_at"]
     listed = await client.get("/v1/secrets", headers=headers)
     assert listed.json() == [second.json()]
-    assert set(second.json()) == {"name", "updated_at"}
+    assert set(second.json()) == {"name", "environment", "updated_at"}
     assert (await client.delete("/v1/secrets/API_TOKEN", headers=headers)).status_code == 204
     gone = await client.delete("/v1/secrets/API_TOKEN", headers=headers)
     assert (gone.status_code, gone.json()["code"]) == (404, "secret_not_found")
@@ -162,3 +168,33 @@ async def test_scopes_roles_and_key_kinds_are_enforced(client: httpx.AsyncClient
     for headers, expected in ((publishable, 403), (reader, 403), ({}, 401)):
         assert (await put(client, headers, "A", "value")).status_code == expected
         assert (await client.delete("/v1/secrets/A", headers=headers)).status_code == expected
+
+
+async def test_value_of_an_environment_replaces_every_shared_one_there(
+    client: httpx.AsyncClient, world: World, instance: AppContext
+) -> None:
+    project = await world.project("Acme")
+    headers = await world.key(project)
+    pack = await add_skillpack(instance, project, "images")
+    for path, environment, value in (
+        ("/v1/secrets", None, "shared"),
+        ("/v1/skillpacks/images/secrets", None, "shared-of-images"),
+        ("/v1/secrets", "staging", "of-staging"),
+    ):
+        body = {"name": "TOKEN", "value": value, "environment": environment}
+        assert (await client.put(path, json=body, headers=headers)).json()["environment"] == environment
+    found = {
+        name: await secrets_of(instance, project, pack, name)
+        for name in ("development", "staging", "production")
+    }
+    assert {name: one.values["TOKEN"] for name, one in found.items()} == {
+        "development": "shared-of-images",
+        "staging": "of-staging",
+        "production": "shared-of-images",
+    }
+    assert found["staging"].version != found["production"].version
+    of_staging = await client.get("/v1/secrets", params={"environment": "staging"}, headers=headers)
+    assert [(one["name"], one["environment"]) for one in of_staging.json()] == [("TOKEN", "staging")]
+    query = {"environment": "staging"}
+    assert (await client.delete("/v1/secrets/TOKEN", params=query, headers=headers)).status_code == 204
+    assert (await secrets_of(instance, project, pack, "staging")).values["TOKEN"] == "shared-of-images"

@@ -79,6 +79,7 @@ async def replay_spec(
         return JobSpec(
             request,
             version=listing_version,
+            environment=job.environment,
             replay_of=job.id,
             has_stored_limits=True,
             started_by_agent=is_by_agent,
@@ -90,6 +91,7 @@ async def replay_spec(
         version=version,
         deployment_id=None if version is not None else job.deployment_id,
         turn=await turns.of_job(session, job.project_id, job.id) if job.type == "agentic" else None,
+        environment=job.environment,
         replay_of=job.id,
         has_stored_limits=True,
         started_by_agent=is_by_agent,

@@ -71,7 +71,7 @@ picked as (
 id, attempt, continuations, project_id, skillpack_id, deployment_id, skill_name, type, inputs, limits,
             cap_micros, retries, event_seq, created_at, request_id, traceparent, model,
             prompt, parent_job_id, is_step, source, listing_id, listing, listing_version, publisher_id, price_micros,
-            earning_micros, approval, api_key_id, input_versions, session_id
+            earning_micros, approval, api_key_id, input_versions, session_id, environment
 
 -- part: claimed_columns
 -- Return the started jobs with the facts of their projects.
@@ -86,6 +86,8 @@ order by s.stamp
 -- part: secrets_stamp
 -- Return a text that changes whenever a secret of the project that owns the code of the started job `s` does.
 (select count(*) || ' ' || coalesce(max(x.updated_at), 'epoch') from secrets x
+where x.project_id = coalesce(s.publisher_id, s.project_id)) || (
+select case when count(*) = 0 then '' else ' ' || count(*) || ' ' || max(x.updated_at) end from environment_secrets x
 where x.project_id = coalesce(s.publisher_id, s.project_id))
 
 -- part: key_ended

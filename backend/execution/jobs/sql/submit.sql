@@ -113,7 +113,7 @@ id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, typ
                     parent_job_id, replay_of, inputs, lane, priority, source, metadata, limits, cap_micros,
                     forgivable_micros, prompt, submitted_by, api_key_id, request_id, traceparent, created_at,
                     listing_id, listing, listing_version, publisher_id, price_micros, earning_micros, approval,
-                    started_by_agent, input_versions, session_id
+                    started_by_agent, input_versions, session_id, environment
 
 -- part: job_values
 -- The values of `job_columns`.
@@ -125,7 +125,7 @@ id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, typ
          :traceparent, cast(:created_at as timestamptz),
          cast(:listing_id as uuid), :listing, cast(:listing_version as int), cast(:publisher_id as uuid),
          :price_micros, :earning_micros, :approval, :started_by_agent, cast(:input_versions as jsonb),
-         cast(:session_id as uuid)
+         cast(:session_id as uuid), :environment
 
 -- part: submit_result
 -- Return whether the job was accepted, and why not.
@@ -151,13 +151,14 @@ with parent as (
   insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, model, prompt,
                     parent_job_id, status, inputs, lane, priority, source, metadata, limits, cap_micros,
                     forgivable_micros, event_seq, submitted_by, api_key_id, request_id, traceparent, created_at,
-                    listing_id, listing, listing_version, publisher_id, approval, started_by_agent)
+                    listing_id, listing, listing_version, publisher_id, approval, started_by_agent,
+                    environment)
   select :id, p.project_id, :skillpack_id, cast(:deployment_id as uuid), cast(:version as int), :skill_name, :type,
          cast(:model as text), cast(:prompt as text), p.id, 'queued', cast(:inputs as json), p.lane, p.priority,
          'subagent', cast(:metadata as jsonb), '{}', least(:cap_micros, case when :share > 1 or :type = 'flow' then shared.micros end),
          p.forgivable_micros, 1, cast(:who as text), p.api_key_id, p.request_id, p.traceparent, clock_timestamp(),
          p.listing_id, p.listing, p.listing_version, p.publisher_id, :approval,
-         p.started_by_agent or p.source = :agent_source
+         p.started_by_agent or p.source = :agent_source, p.environment
   from parent p, shared
   on conflict (id) do nothing
   returning id, created_at
@@ -186,13 +187,14 @@ with parent as (
   insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, model, prompt,
                     parent_job_id, is_step, status, inputs, lane, priority, source, metadata, limits, cap_micros,
                     forgivable_micros, event_seq, submitted_by, api_key_id, request_id, traceparent, created_at,
-                    listing_id, listing, listing_version, publisher_id, approval, started_by_agent)
+                    listing_id, listing, listing_version, publisher_id, approval, started_by_agent,
+                    environment)
   select :id, p.project_id, :skillpack_id, cast(:deployment_id as uuid), cast(:version as int), :skill_name, :type,
          cast(:model as text), cast(:prompt as text), p.id, true, 'queued', cast(:inputs as json), :lane, p.priority,
          'flow', cast(:metadata as jsonb), '{}', least(:cap_micros, greatest(least(1, remaining.micros), remaining.micros / :share)),
          p.forgivable_micros, 1, cast(:who as text), p.api_key_id, p.request_id, p.traceparent, clock_timestamp(),
          p.listing_id, p.listing, p.listing_version, p.publisher_id, :approval,
-         p.started_by_agent or p.source = :agent_source
+         p.started_by_agent or p.source = :agent_source, p.environment
   from parent p, remaining where :cap_micros = 0 or remaining.micros > 0
   on conflict (id) do nothing
   returning id, project_id, lane, priority, created_at, cap_micros

@@ -203,6 +203,7 @@ async def _check(session: AnySession, caller: Job, callee: Callee) -> int:
         skillpack_id=callee.skillpack_id,
         skill_name=callee.skill.name,
         api_key_id=caller.api_key_id,
+        environment=caller.environment,
         caller=budgets.Caller(caller.skillpack_id, caller.skill_name),
     )
     return int(depth)

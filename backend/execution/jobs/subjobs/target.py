@@ -85,7 +85,9 @@ async def resolve_callee(
     if caller.publisher_id is not None:
         raise ListingNotCallable.of_caller(target)
     callable_skills.check_name(target)
-    found = await resolve_skill(session, principal, skill=target, version=version)
+    found = await resolve_skill(
+        session, principal, skill=target, version=version, environment=caller.environment
+    )
     callable_skills.check_found(target, found)
     return Callee(found.skill, found.skillpack_id, found.deployment_id, found.version)
 
