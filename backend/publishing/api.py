@@ -13,7 +13,7 @@ from backend.identity.auth.principal import Role
 from backend.identity.environments import Environment
 from backend.identity.idempotency import service as idempotency
 from backend.identity.idempotency.dependencies import IdempotencyKeyHeader, IdempotentRequest
-from backend.publishing import push, stats, versions
+from backend.publishing import push, stats, versions, views
 from backend.publishing.schemas import (
     DeploymentRead,
     DiffRead,
@@ -107,9 +107,7 @@ async def push_deployment(
             storage=context.storage,
             quotas=context.settings.quotas,
         )
-        return DeploymentRead.of(
-            deployment, await skillpacks.get(session, principal, str(deployment.skillpack_id))
-        )
+        return await views.read(session, principal, deployment)
 
     return await idempotent.run(session, principal, create)
 
@@ -186,7 +184,7 @@ async def get_deployment(
 ) -> DeploymentRead:
     """Return one version by ID or number."""
     found = await service.get(session, principal, deployment, skillpack=skillpack)
-    return DeploymentRead.of(found, await skillpacks.get(session, principal, str(found.skillpack_id)))
+    return await views.read(session, principal, found)
 
 
 @router.post("/deployments/{deployment}/activate")
@@ -209,7 +207,7 @@ async def activate_deployment(
     activated = await versions.activate(
         session, principal, deployment, skillpack=skillpack, environment=environment, force=force
     )
-    return DeploymentRead.of(activated, await skillpacks.get(session, principal, str(activated.skillpack_id)))
+    return await views.read(session, principal, activated)
 
 
 @router.delete("/deployments/{deployment}", status_code=204)

@@ -12,7 +12,7 @@ from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.environments import Environment
 from backend.identity.idempotency.dependencies import IdempotencyDep
-from backend.publishing import promotion
+from backend.publishing import promotion, views
 from backend.publishing.api import SkillpackRef
 from backend.publishing.promotion import Source
 from backend.publishing.schemas import DeploymentRead, EnvironmentRead, PromotionCreate, PromotionRead
@@ -93,8 +93,7 @@ async def promote_deployment(
             expected_version=body.version,
             force=force,
         )
-        pack = await skillpacks.get(session, principal, str(promoted.skillpack_id))
-        return DeploymentRead.of(promoted, pack)
+        return await views.read(session, principal, promoted)
 
     return await idempotent.run(session, principal, promote, status=200)
 
@@ -115,6 +114,6 @@ async def roll_back_environment(
 
     async def roll_back() -> DeploymentRead:
         found = await promotion.roll_back(session, principal, environment, skillpack=skillpack, force=force)
-        return DeploymentRead.of(found, await skillpacks.get(session, principal, str(found.skillpack_id)))
+        return await views.read(session, principal, found)
 
     return await idempotent.run(session, principal, roll_back, status=200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID
@@ -54,6 +55,7 @@ class DeploymentSummary(Schema):
     version: int | None
     """`null` for a draft."""
     is_active: bool
+    """Whether it is active in production."""
     size_bytes: int
     sha256: str
     """SHA-256 of the ZIP archive."""
@@ -117,15 +119,20 @@ class DeploymentRead(DeploymentSummary):
     warnings: list[ProblemRead]
     removed_skills: list[str]
     """Skills of the version that was active at the push that this version lacks."""
+    environments: list[Environment]
+    """The environments in which the version is active."""
 
     @classmethod
-    def of(cls, deployment: Deployment, skillpack: Skillpack) -> DeploymentRead:
-        """Return the response for a deployment of that skillpack."""
+    def of_active(
+        cls, deployment: Deployment, skillpack: Skillpack, environments: Iterable[Environment]
+    ) -> DeploymentRead:
+        """Return the response for a deployment of that skillpack that is active in these environments."""
         return cls(
             **_summary(deployment, skillpack),
             manifest=Manifest.model_validate(deployment.manifest),
             warnings=[ProblemRead.model_validate(warning) for warning in deployment.warnings],
             removed_skills=schema_changes.removed_in(deployment.warnings),
+            environments=list(environments),
         )
 
 

@@ -68,7 +68,7 @@ async def list_versions(
     ids = [deployment.id for deployment in found]
     live = await _live_jobs(session, principal, ids)
     scores = await _scores(session, principal, ids)
-    active = (await environments.all_active(session, principal, pack)).items()
+    active = await environments.all_active(session, principal, pack)
     return [
         ListedVersion(
             one,
@@ -76,7 +76,7 @@ async def list_versions(
             VersionStats(
                 live.get(one.id, 0),
                 scores.get(one.id, ()),
-                [name for name, version in active if version.active_id == one.id],
+                environments.names_of(active, one),
             ),
         )
         for one in found

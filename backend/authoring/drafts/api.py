@@ -33,6 +33,7 @@ from backend.identity.auth.principal import Role
 from backend.identity.environments import Environment
 from backend.identity.idempotency.dependencies import IdempotencyDep
 from backend.money.pricing import PriceList
+from backend.publishing import views
 from backend.publishing.api import zip_response
 from backend.publishing.schemas import DeploymentRead, FileChangeRead, SkillChangeRead
 from backend.skills.archives.archive import MAX_ZIPPED_BYTES
@@ -335,6 +336,6 @@ async def publish_draft(
             storage=context.storage,
             quotas=context.settings.quotas,
         )
-        return DeploymentRead.of(deployment, pack)
+        return await views.read(session, principal, deployment)
 
     return await idempotent.run(session, principal, create)

@@ -5,6 +5,7 @@ That of production is in the row of the skillpack, where the statement that subm
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -44,6 +45,11 @@ async def active_in(
 ) -> ActiveVersion:
     """Return the active version of one environment of a skillpack."""
     return (await all_active(session, principal, pack))[environment]
+
+
+def names_of(active: Mapping[Environment, ActiveVersion], deployment: Deployment) -> list[Environment]:
+    """Return the environments in which the deployment is active."""
+    return [name for name, version in active.items() if version.active_id == deployment.id]
 
 
 async def set_active(

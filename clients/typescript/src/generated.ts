@@ -781,9 +781,12 @@ export interface Deltas {
 export interface DeploymentRead {
   created_at: string;
   created_by: string;
+  /** The environments in which the version is active. */
+  environments: ("development" | "staging" | "production")[];
   /** The state of the gates of its skills. `null`: no activation was requested yet. */
   gate: GateRead | null;
   id: string;
+  /** Whether it is active in production. */
   is_active: boolean;
   manifest: Manifest;
   notes: string;
@@ -810,6 +813,7 @@ export interface DeploymentSummary {
   /** The state of the gates of its skills. `null`: no activation was requested yet. */
   gate: GateRead | null;
   id: string;
+  /** Whether it is active in production. */
   is_active: boolean;
   notes: string;
   project_id: string;
@@ -1906,6 +1910,7 @@ export interface ListedDeployment {
   /** Skills whose suites must pass before the version becomes active. */
   gated_skills: string[];
   id: string;
+  /** Whether it is active in production. */
   is_active: boolean;
   /** Jobs that have not ended. They keep this version. */
   live_jobs: number;

@@ -60,6 +60,46 @@ class Deployments(Shape):
     """Pass it as `offset` for older versions; null: there are none."""
 
 
+class EnvironmentLine(Shape):
+    """An environment of the project."""
+
+    environment: str
+    active: Deployment | None
+    """Null: no version is active there."""
+    previous: Deployment | None
+
+
+class Environments(Shape):
+    """Development, staging and production."""
+
+    environments: list[EnvironmentLine]
+
+
+class PromotionCheck(Shape):
+    """A check of a promotion."""
+
+    name: str
+    state: str
+    """`passed`, `warning`, or `pending`: the promotion starts it."""
+    message: str
+
+
+class Promotion(Shape):
+    """What a promotion would change."""
+
+    environment: str
+    source: str | None
+    head: Deployment
+    """The version that would become active."""
+    base: Deployment | None
+    """The version that is active now."""
+    is_active: bool
+    """Whether there is nothing to promote."""
+    diff: dict[str, Any] | None
+    """Changed skills and files; null: no version is active."""
+    checks: list[PromotionCheck]
+
+
 class SkillLine(Shape):
     """A skill that can be run."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -11,7 +11,17 @@ from puras_mcp import bundles, places
 from puras_mcp.api import segment
 from puras_mcp.offer import ADD, READ, REMOVE, SET, Offer
 from puras_mcp.paging import by_offset
-from puras_mcp.shapes import Checked, Deployment, Deployments, Done, Problem, Pushed
+from puras_mcp.shapes import (
+    Checked,
+    Deployment,
+    Deployments,
+    Done,
+    EnvironmentLine,
+    Environments,
+    Problem,
+    Promotion,
+    Pushed,
+)
 from puras_mcp.tools.about import Limit, Offset, Skillpack
 from puras_mcp.world import Call, api_of
 
@@ -33,7 +43,24 @@ PushedTo = Annotated[
     ),
 ]
 Notes = Annotated[str, Field(description="Release notes of the version.")]
+Environment = Annotated[
+    Literal["", "development", "staging", "production"],
+    Field(description="Where it becomes active; empty: the environment of the API key, usually production."),
+]
+Target = Annotated[
+    Literal["development", "staging", "production"],
+    Field(description="The environment that gets the version."),
+]
+Source = Annotated[
+    Literal["", "development", "staging", "production"],
+    Field(
+        description="The environment to promote from; empty: development for staging, staging for production."
+    ),
+]
 Activate = Annotated[bool, Field(description="Activate the version, so that new jobs use it.")]
+Version = Annotated[
+    int, Field(description="The `head` version that `review_promotion` has shown; another one is rejected.")
+]
 DeploymentId = Annotated[str, Field(description="ID or version number, from `list_deployments`.")]
 
 
@@ -95,16 +122,48 @@ async def list_deployments(
 
 
 async def activate_deployment(
-    call: Call, deployment_id: DeploymentId, skillpack: Skillpack = ""
+    call: Call, deployment_id: DeploymentId, skillpack: Skillpack = "", environment: Environment = ""
 ) -> Deployment:
     """Activate a version, so that new jobs use it. Use it also to return to an older version."""
     found = await api_of(call).send(
         "POST",
         f"/v1/deployments/{segment(deployment_id)}/activate",
-        query={"skillpack": skillpack},
+        query={"skillpack": skillpack, "environment": environment},
         repeatable=True,
     )
     return Deployment(**found)
+
+
+async def list_environments(call: Call, skillpack: Skillpack = "") -> Environments:
+    """List development, staging and production, each with its active version."""
+    found = await api_of(call).get("/v1/environments", skillpack=skillpack)
+    return Environments(environments=[EnvironmentLine(**one) for one in found])
+
+
+async def review_promotion(
+    call: Call, environment: Target, source: Source = "", skillpack: Skillpack = ""
+) -> Promotion:
+    """Show what a promotion of a version to an environment would change. Nothing changes.
+
+    Show the changes and the checks to the user before you call `promote_deployment`.
+    """
+    path = f"/v1/environments/{environment}/promotion"
+    return Promotion(**await api_of(call).get(path, source=source, skillpack=skillpack))
+
+
+async def promote_deployment(
+    call: Call, environment: Target, version: Version, source: Source = "", skillpack: Skillpack = ""
+) -> Deployment:
+    """Make the version that is active in `source` the active one of `environment`, without a new build.
+
+    Call `review_promotion` first, and ask the user for confirmation if `environment` is production.
+    """
+    body: dict[str, Any] = {"version": version}
+    if source:
+        body["source"] = source
+    path = f"/v1/environments/{environment}/promotion"
+    query = {"skillpack": skillpack}
+    return Deployment(**await api_of(call).send("POST", path, query=query, body=body, creates=True))
 
 
 async def delete_deployment(call: Call, deployment_id: DeploymentId, skillpack: Skillpack = "") -> Done:
@@ -150,6 +209,9 @@ def _problems(found: list[dict[str, Any]]) -> list[Problem]:
 _BOTH = (
     Offer(list_deployments, "List versions", READ),
     Offer(activate_deployment, "Activate a version", SET),
+    Offer(list_environments, "List environments", READ),
+    Offer(review_promotion, "Review a promotion", READ),
+    Offer(promote_deployment, "Promote a version", SET),
     Offer(delete_deployment, "Delete a version", REMOVE),
 )
 LOCAL = (Offer(validate, "Check skills", READ), Offer(push, "Deploy skills", ADD), *_BOTH)

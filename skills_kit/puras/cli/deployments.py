@@ -11,13 +11,21 @@ from urllib.parse import quote
 from puras import bundles
 from puras.cli import exits, printing
 from puras.cli.exits import UsageProblem
-from puras.cli.session import Session, command, confirmed, of_a_skillpack, pack_of
-from puras.client import NotFound, PurasAPIError
+from puras.cli.session import (
+    Session,
+    command,
+    confirmed,
+    of_a_skillpack,
+    of_an_environment,
+    pack_of,
+)
+from puras.client import Conflict, NotFound, PurasAPIError
 from puras.client.files import counted
 from puras.client.forms import bundle
 from puras.client.messages import new_key
 
 _GATE_S: Final = 1.0
+_DEFAULT_ENVIRONMENT: Final = "where it becomes active; default: the environment of the key"
 _FORBIDDEN: Final = 403
 _INVALID: Final = 422
 
@@ -41,6 +49,7 @@ def add(commands: Any) -> None:
     )
     deploy.add_argument("path", nargs="?", default=".", help="the folder; default: the current folder")
     of_a_skillpack(deploy)
+    of_an_environment(deploy, _DEFAULT_ENVIRONMENT)
     deploy.add_argument("--no-activate", action="store_true", help="store the version without activating it")
     deploy.add_argument("--notes", help="release notes of the version")
     deploy.add_argument(
@@ -71,6 +80,8 @@ def add(commands: Any) -> None:
             parser.add_argument(
                 "version", nargs=many, help="number or ID" + ("; default: the active version" if many else "")
             )
+        if name in ("activate", "rollback"):
+            of_an_environment(parser, _DEFAULT_ENVIRONMENT if name == "activate" else "default: production")
         if name == "activate":
             parser.add_argument(
                 "--force", action="store_true", help="activate although the eval gate has not passed"
@@ -103,9 +114,12 @@ def _deploy(arguments: Namespace, session: Session) -> int:
     slug = arguments.skillpack or (pack.slug if pack else None)
     if slug:
         _ensure_skillpack(session, slug, (pack.title if pack else None) or slug)
-    if not arguments.yes and not arguments.no_activate:
+    is_of_production = arguments.environment in (None, "production")
+    if not arguments.yes and not arguments.no_activate and is_of_production:
         _confirm_removal(session, content, slug)
     fields = {"activate": "false" if arguments.no_activate else "true"}
+    if arguments.environment:
+        fields["environment"] = arguments.environment
     if arguments.notes:
         fields["notes"] = arguments.notes
     body = bundle(content, **fields)
@@ -178,7 +192,10 @@ def _print_deployed(response: Any) -> None:
     if response.get("removed_skills"):
         printing.say(f"Removed skills: {', '.join(map(printing.plain, response['removed_skills']))}")
     names = [skill["name"] for skill in response["manifest"]["skills"]]
+    places = response.get("environments") or []
     state = "active" if response["is_active"] else "not active"
+    if places and not response["is_active"]:
+        state = f"active in {' and '.join(places)}"
     if _is_rejected(response):
         state = f"not active: {printing.plain(response['gate']['reason']).removesuffix('.')}"
     elif (response.get("gate") or {}).get("state") == "gating":
@@ -199,7 +216,7 @@ def _deployments(arguments: Namespace, session: Session) -> int:
     rows = [
         (
             f"v{one['version']}",
-            "active" if one["is_active"] else "",
+            _state(one),
             one["created_at"][:16].replace("T", " "),
             printing.size(one["size_bytes"]),
             one["created_by"],
@@ -212,30 +229,47 @@ def _deployments(arguments: Namespace, session: Session) -> int:
     return exits.OK
 
 
+def _state(version: Any) -> str:
+    """Return where a version is active; only `active` for production, the only environment of many projects."""
+    others = [name for name in version.get("environments") or () if name != "production"]
+    return ", ".join([*(["active"] if version["is_active"] else []), *others])
+
+
 def _activate(arguments: Namespace, session: Session) -> int:
-    return _make_active(session, arguments.version.removeprefix("v"), force=arguments.force)
+    version = quote(arguments.version.removeprefix("v"), safe="")
+    query = {"force": arguments.force or None, "environment": arguments.environment}
+    response = session.client.request(
+        "POST", session.route(f"/deployments/{version}/activate"), query=query, is_repeatable=True
+    )
+    session.show(response, lambda: print_activated(response, arguments.environment))
+    return exits.OK
 
 
 def _rollback(arguments: Namespace, session: Session) -> int:
-    pack = session.client.request("GET", f"/v1/skillpacks/{quote(session.skillpack or 'default', safe='')}")
-    previous = pack["previous_deployment_id"]
-    if previous is None:
-        raise UsageProblem("There is no previously active version. Select one with: puras activate VERSION")
-    return _make_active(session, previous, force=False)
-
-
-def _make_active(session: Session, version: str, *, force: bool) -> int:
-    path = session.route(f"/deployments/{quote(version, safe='')}/activate")
-    response = session.client.request("POST", path, query={"force": force or None}, is_repeatable=True)
-
-    def text() -> None:
-        if response["is_active"]:
-            printing.answer(f"Activated v{response['version']} of {printing.plain(response['skillpack'])}.")
-        else:
-            printing.answer(f"v{response['version']} becomes active when the suites of its gate pass.")
-
-    session.show(response, text)
+    environment = arguments.environment or "production"
+    path = session.route(f"/environments/{environment}/rollback")
+    try:
+        response = session.client.request("POST", path, idempotency_key=new_key())
+    except Conflict as error:
+        if error.code != "nothing_before":
+            raise
+        raise UsageProblem(
+            "There is no previously active version. Select one with: puras activate VERSION"
+        ) from error
+    session.show(response, lambda: print_activated(response, arguments.environment))
     return exits.OK
+
+
+def print_activated(response: Any, environment: str | None) -> None:
+    """Print that a version has become active, or when it becomes active."""
+    places = response.get("environments") or []
+    if environment in places or (environment is None and (response["is_active"] or places)):
+        where = f" in {environment}" if environment else ""
+        printing.answer(
+            f"Activated v{response['version']} of {printing.plain(response['skillpack'])}{where}."
+        )
+    else:
+        printing.answer(f"v{response['version']} becomes active when the suites of its gate pass.")
 
 
 def _pull(arguments: Namespace, session: Session) -> int:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from puras.cli import approvals, exits, inputs, local, printing, waterfall
 from puras.cli.exits import UsageProblem
 from puras.cli.live_text import LiveText
-from puras.cli.session import Session, command, of_a_skillpack
+from puras.cli.session import Session, command, of_a_skillpack, of_an_environment
 from puras.client import Client, Job, JobTimeout
 from puras.client.messages import new_key
 from puras.client.shapes import ENDS
@@ -33,6 +33,7 @@ def add(commands: Any) -> None:
     )
     jobs.add_argument("--skill", help="only jobs of this skill")
     jobs.add_argument("--source", help="only jobs from this source, for example api, cli or schedule")
+    of_an_environment(jobs, "only jobs of this environment")
     jobs.add_argument(
         "--since", metavar="TIME", help="only jobs created after this time, for example 2026-05-01T12:00:00Z"
     )
@@ -259,6 +260,7 @@ def _jobs(arguments: Namespace, session: Session) -> int:
         "status": arguments.status,
         "skill": arguments.skill,
         "source": arguments.source,
+        "environment": arguments.environment,
         "since": arguments.since,
         "q": arguments.search,
         "limit": max(1, min(arguments.limit, 200)),

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from puras.cli import exits, printing
 from puras.cli.exits import UsageProblem
-from puras.cli.session import Session, command, confirmed, group
+from puras.cli.session import Session, command, confirmed, group, of_an_environment
 
 
 def add(commands: Any) -> None:
@@ -37,6 +37,9 @@ def add(commands: Any) -> None:
             metavar="SLUG",
             help="only for this skillpack, where it replaces a secret of the project with the same name",
         )
+        of_an_environment(
+            parser, "the value of this environment; default: the shared value, or the environment of the key"
+        )
 
 
 def _set(arguments: Namespace, session: Session) -> int:
@@ -45,7 +48,10 @@ def _set(arguments: Namespace, session: Session) -> int:
         value = getpass(f"Value of {name}: ") if sys.stdin.isatty() else sys.stdin.read().removesuffix("\n")
     if not value:
         raise UsageProblem(f"The value of {name} is empty. Pass it as NAME=VALUE, or write it to stdin.")
-    saved = session.client.request("PUT", _route(arguments), body={"name": name, "value": value})
+    body = {"name": name, "value": value}
+    if arguments.environment:
+        body["environment"] = arguments.environment
+    saved = session.client.request("PUT", _route(arguments), body=body)
     session.show(
         saved, lambda: printing.answer(f"Saved the secret {printing.plain(saved['name'])}. New jobs use it.")
     )
@@ -53,7 +59,7 @@ def _set(arguments: Namespace, session: Session) -> int:
 
 
 def _list(arguments: Namespace, session: Session) -> int:
-    found = session.client.request("GET", _route(arguments))
+    found = session.client.request("GET", _route(arguments), query={"environment": arguments.environment})
     rows = [(one["name"], one["updated_at"][:16].replace("T", " ")) for one in found]
     session.show(found, lambda: printing.table(("NAME", "UPDATED"), rows))
     return exits.OK
@@ -61,7 +67,8 @@ def _list(arguments: Namespace, session: Session) -> int:
 
 def _delete(arguments: Namespace, session: Session) -> int:
     confirmed(f"Delete the secret {arguments.name}?", yes=arguments.yes)
-    session.client.request("DELETE", f"{_route(arguments)}/{quote(arguments.name, safe='')}")
+    path = f"{_route(arguments)}/{quote(arguments.name, safe='')}"
+    session.client.request("DELETE", path, query={"environment": arguments.environment})
     session.show(
         {"deleted": arguments.name},
         lambda: printing.answer(f"Deleted the secret {printing.plain(arguments.name)}."),

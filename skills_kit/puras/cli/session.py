@@ -120,6 +120,11 @@ def of_a_skillpack(parser: ArgumentParser) -> None:
     )
 
 
+def of_an_environment(parser: ArgumentParser, purpose: str) -> None:
+    """Add the option that selects an environment."""
+    parser.add_argument("--environment", choices=("development", "staging", "production"), help=purpose)
+
+
 def pack_of(folder: Path) -> Pack | None:
     """Return the nearest puras.yaml, in the folder or above it."""
     for place in (folder.resolve(), *folder.resolve().parents):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from puras.client.asynchronous import AsyncClient
 from puras.client.batch import BudgetExceeded, MapResult
+from puras.client.environments import AsyncEnvironments, Environments
 from puras.client.errors import (
     Conflict,
     Invalid,
@@ -27,11 +28,13 @@ from puras.client.sessions import AsyncSessions, Sessions, SessionStream
 from puras.client.shapes import (
     ChatMessage,
     ChatSession,
+    EnvironmentState,
     Event,
     Feedback,
     Job,
     JobOptions,
     JobStep,
+    Promotion,
     SessionEvent,
 )
 from puras.client.streams import EventStream
@@ -40,12 +43,15 @@ from puras.renamed import renamed_names
 
 __all__ = [
     "AsyncClient",
+    "AsyncEnvironments",
     "AsyncSessions",
     "BudgetExceeded",
     "ChatMessage",
     "ChatSession",
     "Client",
     "Conflict",
+    "EnvironmentState",
+    "Environments",
     "Event",
     "EventStream",
     "Feedback",
@@ -62,6 +68,7 @@ __all__ = [
     "NotSignedIn",
     "PaymentRequired",
     "Problem",
+    "Promotion",
     "PurasAPIError",
     "ServerError",
     "SessionEvent",

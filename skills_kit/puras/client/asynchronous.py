@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
 from puras.client.batch import MapResult
+from puras.client.environments import AsyncEnvironments
 from puras.client.sessions import AsyncSessions
 from puras.client.shapes import Event, Feedback, Job, JobOptions, JobStep, ProjectEvent
 from puras.client.synchronous import Client
@@ -59,6 +60,11 @@ class AsyncClient:
     def sessions(self) -> AsyncSessions:
         """Conversations with agents."""
         return AsyncSessions(self._client.sessions, self._in_thread)
+
+    @property
+    def environments(self) -> AsyncEnvironments:
+        """What is active in development, staging and production; promotions and rollbacks."""
+        return AsyncEnvironments(self._client.environments, self._in_thread)
 
     async def run(
         self,

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from puras.client.errors import TurnError
 from puras.client.messages import new_key
 from puras.client.routes import Routes
-from puras.client.shapes import ChatMessage, ChatSession, SentMessage, SessionEvent
+from puras.client.shapes import ChatMessage, ChatSession, Environment, SentMessage, SessionEvent
 from puras.client.streams import Frame, FrameStream
 from puras.client.transport import Transport
 
@@ -62,6 +62,7 @@ class Sessions:
         skill: str,
         *,
         version: int | None = None,
+        environment: Environment | None = None,
         title: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
@@ -71,7 +72,13 @@ class Sessions:
         Raises:
             PurasAPIError: The server rejected the request or did not respond.
         """
-        values = {"skill": skill, "version": version, "title": title, "metadata": metadata}
+        values = {
+            "skill": skill,
+            "version": version,
+            "environment": environment,
+            "title": title,
+            "metadata": metadata,
+        }
         body = {name: value for name, value in values.items() if value is not None}
         key = idempotency_key or new_key()
         created: ChatSession = self._client.request("POST", "/v1/sessions", body=body, idempotency_key=key)

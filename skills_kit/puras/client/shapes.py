@@ -18,6 +18,43 @@ def label_text(label: str) -> str:
     return "simulated" if label == _SIMULATED else label
 
 
+Environment = Literal["development", "staging", "production"]
+
+
+class EnvironmentState(TypedDict):
+    """An environment with the active version of a skillpack. Responses can have more fields."""
+
+    environment: Environment
+    active: dict[str, Any] | None
+    """The active version, with its `version` and `id`; None if there is none."""
+    previous: dict[str, Any] | None
+    """The version that a rollback activates."""
+
+
+class PromotionCheck(TypedDict):
+    """A check of a promotion. Responses can have more fields."""
+
+    name: str
+    state: Literal["passed", "warning", "pending"]
+    message: str
+
+
+class Promotion(TypedDict):
+    """What a promotion would change. Responses can have more fields."""
+
+    environment: Environment
+    source: Environment | None
+    head: dict[str, Any]
+    """The version that would become active."""
+    base: dict[str, Any] | None
+    """The version that is active now."""
+    is_active: bool
+    """Whether there is nothing to promote."""
+    diff: dict[str, Any] | None
+    """The changed files and skills; None if no version is active."""
+    checks: list[PromotionCheck]
+
+
 class Job(TypedDict):
     """A job. Responses can have more fields."""
 
@@ -48,6 +85,7 @@ class Job(TypedDict):
     cost_usd: NotRequired[float]
     eval_score: NotRequired[int | None]
     source: NotRequired[str]
+    environment: NotRequired[Environment]
     metadata: NotRequired[dict[str, Any]]
     created_at: NotRequired[str]
     started_at: NotRequired[str | None]
@@ -185,5 +223,7 @@ class JobOptions(TypedDict, total=False):
     """Your own data, which is stored with the job."""
     source: str
     """Your own name for the source of the job."""
+    environment: Environment
+    """An API key can only name its own, which is the default."""
     listing_id: str
     """A marketplace listing instead of a skill."""

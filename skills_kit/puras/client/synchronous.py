@@ -8,6 +8,7 @@ from typing import Any, Final, Unpack
 from urllib.parse import quote
 
 from puras.client.batch import Batch
+from puras.client.environments import Environments
 from puras.client.errors import JobError, JobTimeout
 from puras.client.messages import Body, Request, new_key
 from puras.client.routes import Routes
@@ -34,6 +35,11 @@ class Client(Routes):
     def sessions(self) -> Sessions:
         """Conversations with agents."""
         return Sessions(self, self._transport)
+
+    @property
+    def environments(self) -> Environments:
+        """What is active in development, staging and production; promotions and rollbacks."""
+        return Environments(self, self.skillpack)
 
     def run(
         self,

@@ -95,7 +95,7 @@ _STATEMENTS: Final = (
         from generate_series(2, {PROJECTS}) n, generate_series(1, 4) k""",
     f"""insert into environment_secrets (id, project_id, environment, name, ciphertext, updated_at, updated_by)
         select gen_random_uuid(), {_id("project", "n")}, 'staging', 'SECRET_' || k, 'x', now(), 'x'
-        from generate_series(1, {PROJECTS}) n, generate_series(1, 4) k""",
+        from generate_series(2, {PROJECTS}) n, generate_series(1, 4) k""",
     f"""insert into environment_versions (skillpack_id, environment, project_id, active_deployment_id, activated_at,
                                           activated_by)
         select {_id("pack", "n * 10")}, e, {_id("project", "n")}, {_id("deployment", "n * 100 + 1")}, now(), 'x'
