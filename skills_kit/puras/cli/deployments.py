@@ -26,6 +26,7 @@ from puras.client.messages import new_key
 
 _GATE_S: Final = 1.0
 _DEFAULT_ENVIRONMENT: Final = "where it becomes active; default: the environment of the key"
+_NOTHING_BEFORE: Final = "There is no previously active version. Select one with: puras activate VERSION"
 _FORBIDDEN: Final = 403
 _INVALID: Final = 422
 
@@ -250,14 +251,26 @@ def _rollback(arguments: Namespace, session: Session) -> int:
     path = session.route(f"/environments/{environment}/rollback")
     try:
         response = session.client.request("POST", path, idempotency_key=new_key())
+    except NotFound:
+        if arguments.environment:
+            raise
+        response = _rollback_without_environments(session)
     except Conflict as error:
         if error.code != "nothing_before":
             raise
-        raise UsageProblem(
-            "There is no previously active version. Select one with: puras activate VERSION"
-        ) from error
+        raise UsageProblem(_NOTHING_BEFORE) from error
     session.show(response, lambda: print_activated(response, arguments.environment))
     return exits.OK
+
+
+def _rollback_without_environments(session: Session) -> Any:
+    """Roll back on an instance of a release that has no environments."""
+    pack = session.client.request("GET", f"/v1/skillpacks/{quote(session.skillpack or 'default', safe='')}")
+    previous = pack["previous_deployment_id"]
+    if previous is None:
+        raise UsageProblem(_NOTHING_BEFORE)
+    path = session.route(f"/deployments/{quote(previous, safe='')}/activate")
+    return session.client.request("POST", path, is_repeatable=True)
 
 
 def print_activated(response: Any, environment: str | None) -> None:

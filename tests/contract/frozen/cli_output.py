@@ -28,6 +28,8 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "deployments": (),
     "activate": ("3",),
     "rollback": (),
+    "environments": (),
+    "promote": ("production", "--yes"),
     "pull": ("3", "--out", "pulled"),
     "skills": (),
     "skillpacks": (),
