@@ -22,6 +22,7 @@ class JobFacts:
     skill: str = ""
     """The full name of the skill."""
     version: str = ""
+    environment: str = "production"
     attempt: int = 0
     submitted_by: str = ""
     source: str = ""
@@ -55,6 +56,7 @@ def facts_of(job: JobRead, skill: str = "") -> JobFacts:
         error_code=job.error_code or "",
         skill=skill or job.skill_name,
         version=version_of(job),
+        environment=job.environment,
         attempt=job.attempt,
         submitted_by=job.submitted_by,
         source=job.source,

@@ -51,7 +51,7 @@ _PAGES = [
         "/p/[project]/deployments",
         "Deployments",
         deployments.page,
-        [Shell.enter, deployments.Deployments.load],
+        [Shell.enter, deployments.Deployments.load, deployments.Environments.load],
     ),
     ("/p/[project]/evals", "Evals", evals.page, [Shell.enter, evals.Evals.load, evals.Evals.write]),
     ("/p/[project]/jobs", "Jobs", jobs.page, [Shell.enter, jobs.Jobs.load]),

@@ -50,9 +50,8 @@ def blank(settled: Any, request: pytest.FixtureRequest) -> str:
     return slug
 
 
-def push(settled: Any, pack: str, files: dict[str, bytes], *, notes: str = "", activate: str = "true") -> Any:
+def push(settled: Any, pack: str, files: dict[str, bytes], **form: str) -> Any:
     where = f"/v1/skillpacks/{pack}/deployments"
-    form = {"notes": notes, "activate": activate}
     pushed = settled.api.post(where, files={"bundle": ("skills.zip", pack_files(files))}, data=form)
     assert pushed.status_code == 201, pushed.text
     return pushed.json()
@@ -188,3 +187,38 @@ def test_viewer_reads_versions_and_cannot_change_them(
     signed_in.get_by_role("row").filter(has_text="v1").get_by_role("button", name="Compare").click()
     expect(signed_in.get_by_role("heading", name="From v2 to v1")).to_be_visible()
     assert active_version(settled, blank) == 2
+
+
+def test_version_of_development_is_reviewed_promoted_and_run_by_a_key_of_staging(
+    signed_in: Page, settled: Any, blank: str
+) -> None:
+    push(settled, blank, DOUBLE)
+    changed = {**DOUBLE, "skills/double/main.py": b"import puras\n\ndef run(n):\n    return {'n': 3 * n}\n"}
+    push(settled, blank, changed, notes="three times", environment="development")
+    signed_in.goto(f"{settled.url}/deployments?skillpack={blank}")
+    strip = signed_in.get_by_role("list").filter(has_text="Development")
+    expect(strip.get_by_role("listitem").filter(has_text="Development")).to_contain_text("v2")
+    expect(strip.get_by_role("listitem").filter(has_text="Staging")).to_contain_text("No active version")
+    expect(signed_in.get_by_role("row").filter(has_text="three times")).to_contain_text("development")
+
+    strip.get_by_role("button", name="Promote a version to Staging").click()
+    expect(signed_in.get_by_role("heading", name="Promote to Staging")).to_be_visible()
+    expect(signed_in.get_by_text("No version is active in this environment yet.")).to_be_visible()
+    signed_in.get_by_role("button", name="Activate v2 in Staging").click()
+    expect(signed_in.get_by_text("v2 is active in staging. Running jobs keep their version.")).to_be_visible()
+
+    strip.get_by_role("button", name="Promote a version to Production").click()
+    expect(signed_in.get_by_role("combobox", name="Version")).to_have_value("staging")
+    expect(signed_in.get_by_role("list", name="Checks")).to_contain_text("No change breaks callers")
+    expect(signed_in.get_by_role("button", name=re.compile("main.py"))).to_be_visible()
+    signed_in.get_by_role("button", name="Cancel").click()
+    assert active_version(settled, blank) == 1
+
+    key = settled.api.post("/v1/api-keys", json={"environment": "staging"}).json()["key"]
+    headers = {"Authorization": f"Bearer {key}"}
+    job = settled.api.post(
+        "/v1/jobs?wait=true", json={"skill": f"{blank}/double", "inputs": {"n": 2}}, headers=headers
+    ).json()
+    assert (job["status"], job["result"], job["environment"]) == ("succeeded", {"n": 6}, "staging")
+    signed_in.goto(f"{settled.url}/jobs/{job['id']}")
+    expect(signed_in.get_by_role("region", name="Job", exact=True)).to_contain_text("staging")

@@ -3,6 +3,7 @@ import { callApi } from "../api";
 import { COSTS, DURATIONS, STATES } from "./filters";
 
 const SOURCES = ["api", "studio", "cli", "mcp", "schedule", "replay", "fork", "continue", "eval", "subagent"];
+const ENVIRONMENTS = ["production", "staging", "development"];
 const SEARCH_AFTER_MS = 300;
 
 /** The filters of the list. `onFilter(change)` gets the changed filters. */
@@ -13,7 +14,7 @@ export function Filters({ project, filters, isPicking, canWrite, onFilter, onPic
     Promise.all([callApi("GET", "/v1/skills", { project }).catch(none), callApi("GET", "/v1/deployments?limit=50", { project }).catch(none), callApi("GET", "/v1/api-keys?limit=100", { project }).catch(none)])
       .then(([skills, versions, keys]) => setChoices({ skills: [...new Set(skills.map((one) => one.name))], versions, keys }));
   }, [project]);
-  const isNarrow = ["version", "source", "key", "min_seconds", "min_cost_usd", "since"].some((name) => filters[name]);
+  const isNarrow = ["version", "source", "environment", "key", "min_seconds", "min_cost_usd", "since"].some((name) => filters[name]);
   return (
     <div className="job-bar col" style={{ gap: 8 }}>
       <div className="row wrap">
@@ -30,6 +31,7 @@ export function Filters({ project, filters, isPicking, canWrite, onFilter, onPic
         <div className="row wrap">
           <Choice label="Version" none="Any version" value={filters.version} options={choices.versions.map((one) => [String(one.version), `v${one.version}`])} onPick={(version) => onFilter({ version })} />
           <Choice label="Source" none="Any source" value={filters.source} options={SOURCES.map((name) => [name, name])} onPick={(source) => onFilter({ source })} />
+          <Choice label="Environment" none="Any environment" value={filters.environment} options={ENVIRONMENTS.map((name) => [name, name])} onPick={(environment) => onFilter({ environment })} />
           {choices.keys.length > 0 && <Choice label="API key" none="Any API key" value={filters.key} options={choices.keys.map((one) => [one.id, one.name || one.prefix])} onPick={(key) => onFilter({ key })} />}
           <Choice label="Duration" none="Any duration" value={filters.min_seconds} options={Object.entries(DURATIONS)} onPick={(seconds) => onFilter({ min_seconds: seconds })} />
           <Choice label="Cost" none="Any cost" value={filters.min_cost_usd} options={Object.entries(COSTS)} onPick={(cost) => onFilter({ min_cost_usd: cost })} />

@@ -4,7 +4,7 @@ import { SimulatedTag } from "../simulated";
 import { Ago, Elapsed } from "../time";
 import { STATES } from "./filters";
 
-const COLUMNS = [["Status", "28%"], ["Job", "10%"], ["Skill", "17%"], ["Version", "8%"], ["Source", "8%"], ["Duration", "9%", "num"], ["Cost", "10%", "num"], ["Submitted", "10%", "num"]];
+const COLUMNS = [["Status", "23%"], ["Job", "10%"], ["Skill", "17%"], ["Version", "13%"], ["Source", "8%"], ["Duration", "9%", "num"], ["Cost", "10%", "num"], ["Submitted", "10%", "num"]];
 
 /** The table of jobs. */
 export function Rows({ rows, named, project, isPicking, picked, onToggle, onAll }) {
@@ -29,7 +29,7 @@ function Row({ job, skill, project, isPicking, isPicked, onToggle }) {
       <td><span className="st" data-s={job.status}><b><i />{STATES[job.status]}</b><em className="cut" title={reason}>{reason}</em></span><SimulatedTag job={job} /></td>
       <td><Link className="mono whole" to={`/p/${project}/jobs/${job.id}`} title={job.id}>{shortId(job.id)}</Link></td>
       <td title={skill}>{skill}</td>
-      <td><span className="tag">{version}</span></td>
+      <td><span className="row" style={{ gap: 4 }}><span className="tag">{version}</span>{job.environment !== "production" && <span className="tag">{job.environment}</span>}</span></td>
       <td className="t2" title={job.source}>{job.source}</td>
       <td className="num t2"><Elapsed start={job.started_at ?? ""} end={job.finished_at ?? ""} /></td>
       <td className="num" title={job.finished_at ? usd(job.cost_micros) : undefined}>{job.finished_at ? usd(job.cost_micros) : ""}</td>

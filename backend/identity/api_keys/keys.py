@@ -24,7 +24,7 @@ from backend.core.errors import Invalid, NotAllowed, Problem
 from backend.identity.auth import audit, skill_allowlist
 from backend.identity.auth.actors import OPERATOR_LABEL, operator
 from backend.identity.auth.errors import KeyNotFound, KeyWouldBeUnrestricted
-from backend.identity.auth.key_authentication import LABEL, hash_secret, scopes_of
+from backend.identity.auth.key_authentication import LABEL, hash_secret, own_scopes_of
 from backend.identity.auth.principal import Principal, visible
 from backend.identity.auth.scopes import KeyKind, possible
 from backend.identity.environments import PRODUCTION, PROJECT_WIDE, Environment
@@ -180,9 +180,9 @@ async def change(
         problems = _unknown(kind, changes.scopes) + _project_wide(key.environment, changes.scopes)
         if problems:
             raise Invalid("The key cannot have these scopes.", problems)
-        was_restricted = scopes_of(key) is not None
+        was_restricted = own_scopes_of(key) is not None
         details["scopes_before"], key.scopes = key.scopes, sorted(set(changes.scopes))
-        if was_restricted and scopes_of(key) is None and not changes.is_unrestricted:
+        if was_restricted and own_scopes_of(key) is None and not changes.is_unrestricted:
             raise KeyWouldBeUnrestricted
         details["scopes"] = key.scopes
     if changes.requests_per_minute is not None or changes.is_rate_reset:

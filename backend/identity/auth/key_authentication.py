@@ -112,14 +112,20 @@ async def find_principal(session: AnySession, *, key_id: UUID, project_id: UUID)
 
 def scopes_of(key: ApiKey | Row[*tuple[Any, ...]]) -> frozenset[str] | None:
     """Return the effective scopes of the key; `None`: no restriction."""
+    scopes = own_scopes_of(key)
+    if key.environment == PRODUCTION:
+        return scopes
+    kind: KeyKind = "publishable" if key.kind == "publishable" else "secret"
+    return (possible(kind) if scopes is None else scopes) - PROJECT_WIDE
+
+
+def own_scopes_of(key: ApiKey | Row[*tuple[Any, ...]]) -> frozenset[str] | None:
+    """Return the scopes of the key without the restriction of its environment; `None`: no restriction."""
     is_restricted = (
         bool(key.skill_allowlist) or key.daily_cap_micros is not None or key.expires_at is not None
     )
     kind: KeyKind = "publishable" if key.kind == "publishable" else "secret"
-    scopes = effective(kind, key.scopes, is_restricted=is_restricted)
-    if key.environment == PRODUCTION:
-        return scopes
-    return (possible(kind) if scopes is None else scopes) - PROJECT_WIDE
+    return effective(kind, key.scopes, is_restricted=is_restricted)
 
 
 def _principal(key: Row[*tuple[Any, ...]], prefix: str) -> Principal:

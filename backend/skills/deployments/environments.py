@@ -93,6 +93,7 @@ def with_active(query: Select[Any], environment: Environment) -> Select[Any]:
         return query.join(Deployment, col(Deployment.id) == col(Skillpack.active_deployment_id))
     return query.join(
         EnvironmentVersion,
-        (col(EnvironmentVersion.skillpack_id) == col(Skillpack.id))
+        (col(EnvironmentVersion.project_id) == col(Skillpack.project_id))
+        & (col(EnvironmentVersion.skillpack_id) == col(Skillpack.id))
         & (col(EnvironmentVersion.environment) == environment),
     ).join(Deployment, col(Deployment.id) == col(EnvironmentVersion.active_deployment_id))

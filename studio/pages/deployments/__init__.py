@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from studio.pages.deployments.environments import Environments
 from studio.pages.deployments.page import page
 from studio.pages.deployments.versions import Deployments
 
-__all__ = ["Deployments", "page"]
+__all__ = ["Deployments", "Environments", "page"]

@@ -10,6 +10,8 @@ from studio.components.elements import button, empty, link, link_button, note, t
 from studio.components.live import Ago, Confirm, Pulse
 from studio.components.snippets import from_code
 from studio.components.versions import Check, Comparison, Gate
+from studio.pages.deployments import environments
+from studio.pages.deployments.environments import Environments
 from studio.pages.deployments.versions import Deployments, VersionRow
 from studio.shell import Crumb, Shell, shell
 from studio.skillpacks import pack_choice
@@ -34,13 +36,17 @@ def page() -> rx.Component:
         "deployments",
         [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Deployments")],
         rx.el.h1("Deployments", class_name="hidden-label"),
-        Pulse.create(seconds=REFRESH_S, on_tick=Deployments.refresh),
+        Pulse.create(seconds=REFRESH_S, on_tick=[Deployments.refresh, Environments.refresh]),
         rx.cond(
             Deployments.is_loaded,
             rx.cond(
                 Deployments.base != "",
                 _comparison(),
-                rx.cond(Deployments.rows.length() > 0, rx.fragment(_head(), _list()), _none_yet()),
+                rx.cond(
+                    Environments.review.environment != "",
+                    environments.review(),
+                    rx.cond(Deployments.rows.length() > 0, rx.fragment(_head(), _list()), _none_yet()),
+                ),
             ),
             rx.el.p("Loading…", class_name="skeleton"),
         ),
@@ -56,9 +62,10 @@ def _head() -> rx.Component:
             rx.cond(
                 active.id != "",
                 rx.el.span(
-                    rx.el.span(active.version, " is active. ", class_name="strong"), Deployments.running_jobs
+                    rx.el.span(active.version, " is active in production. ", class_name="strong"),
+                    Deployments.running_jobs,
                 ),
-                rx.el.span("No version is active, so no jobs can be submitted.", class_name="strong"),
+                rx.el.span("No version is active in production.", class_name="strong"),
             ),
             rx.el.span(class_name="grow"),
             rx.cond(Deployments.selected.length() > 0, _selection()),
@@ -74,6 +81,7 @@ def _head() -> rx.Component:
             ),
             class_name="row wrap",
         ),
+        environments.strip(),
         rx.cond(Deployments.message != "", note(Deployments.message, state="ok")),
         rx.cond(
             Deployments.gate_of != "",
@@ -133,8 +141,9 @@ def _row(row: rx.Var[VersionRow]) -> rx.Component:
             rx.el.div(
                 tag(row.version),
                 rx.cond(row.is_active, tag("active", state="ok")),
+                rx.foreach(row.environments, tag),
                 rx.cond(row.gate != "", _gate_tag(row)),
-                class_name="row",
+                class_name="row wrap",
             )
         ),
         rx.el.td(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -30,6 +30,8 @@ class VersionRow:
     number: str = ""
     version: str = ""
     is_active: bool = False
+    environments: list[str] = field(default_factory=list)
+    """The environments in which it is active, without production."""
     notes: str = ""
     skills: str = ""
     created_by: str = ""
@@ -199,6 +201,7 @@ class Deployments(rx.State):
             number=str(one.version),
             version=f"v{one.version}",
             is_active=one.is_active,
+            environments=[name for name in one.environments if name != "production"],
             notes=one.notes,
             skills=", ".join(one.skills),
             created_by=one.created_by,

@@ -29,6 +29,7 @@ def head() -> rx.Component:
         rx.el.div(
             rx.el.h1(job.skill, class_name="cut"),
             tag(job.version),
+            rx.cond(job.environment != "production", tag(job.environment)),
             status(job.status, job.reason, is_big=True),
             rx.cond(job.simulation != "", tag("Simulated", state="wait")),
             rx.el.div(class_name="grow"),

@@ -9,6 +9,7 @@ from typing import Any, Final
 import reflex as rx
 
 from backend.identity.auth import scopes
+from studio import environments
 from studio.components.elements import field, form_end
 
 SCOPE: Final = "scope:"
@@ -88,6 +89,14 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str], existing: Any) ->
             hint="A publishable key can only submit jobs and read its own jobs.",
             value=KeyForm.kind,
             on_change=KeyForm.pick_kind,
+        ),
+        field(
+            "Environment",
+            "environment",
+            rx.el.select,
+            *environments.options(),
+            hint="Jobs of the key run the active version of this environment with its secrets. A key of development or "
+            "staging cannot change production.",
         ),
         _presets(),
         rx.el.details(

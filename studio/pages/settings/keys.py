@@ -16,10 +16,12 @@ from backend.identity.api_keys.schemas import ApiKeyCreate, ApiKeyUpdate
 from backend.identity.auth import key_authentication
 from backend.identity.auth.errors import KeyWouldBeUnrestricted
 from backend.identity.auth.principal import Role
+from backend.identity.environments import PRODUCTION
 from backend.identity.tables import ApiKey
 from studio import session, share_page
 from studio.components.elements import button, framed_table, section, tag
 from studio.components.live import Ago, Confirm, Copy
+from studio.environments import NAMES
 from studio.formatting import usd
 from studio.forms import end_of_day, micros, number, parsed, said, text
 from studio.pages.settings.for_roles import for_admins
@@ -36,6 +38,8 @@ class KeyRow:
     name: str
     prefix: str
     kind: str
+    environment: str
+    """Its environment as text; empty for production."""
     restrictions: str
     """The restrictions as text; empty if there are none."""
     ended: str
@@ -46,7 +50,7 @@ class KeyRow:
     """The scopes that are selected in the form."""
 
 
-NO_KEY = KeyRow("", "", "", "", "", "", "", "", [])
+NO_KEY = KeyRow("", "", "", "", "", "", "", "", "", [])
 
 
 class Keys(rx.State):
@@ -123,6 +127,7 @@ class Keys(rx.State):
                     project_id=act.principal.project_id,
                     kind=body.kind,
                     name=body.name,
+                    environment=body.environment,
                     limits=_limits(body),
                     replaces=body.replaces,
                     quotas=session.context().settings.quotas,
@@ -161,6 +166,7 @@ def _body(typed: dict[str, Any]) -> ApiKeyCreate:
     values = {
         "kind": text(typed, "kind"),
         "name": text(typed, "name"),
+        "environment": text(typed, "environment"),
         "scopes": _scopes(typed),
         "skill_allowlist": text(typed, "skill_allowlist").replace(",", " ").split(),
         "daily_cap_micros": micros(typed, "daily_cap"),
@@ -199,6 +205,7 @@ def _row(key: ApiKey) -> KeyRow:
         name=key.name,
         prefix=f"puras_{'live' if key.kind == 'secret' else 'pub'}_{key.prefix}",
         kind=key.kind,
+        environment="" if key.environment == PRODUCTION else NAMES[key.environment],
         restrictions=_restrictions(key),
         ended="revoked" if key.revoked_at else "expired" if is_expired else "",
         last_used_at=key.last_used_at.isoformat() if key.last_used_at else "",
@@ -219,7 +226,7 @@ def _shown_scopes(key: ApiKey) -> list[str]:
 
 def _restrictions(key: ApiKey) -> str:
     """Return the restrictions of a key, such as `jobs:read · skills thumbnail · $2.00 per day`."""
-    scopes = _shown_scopes(key) or sorted(key_authentication.scopes_of(key) or ())
+    scopes = _shown_scopes(key) or sorted(key_authentication.own_scopes_of(key) or ())
     parts = [
         ", ".join(scopes),
         f"skills {', '.join(key.skill_allowlist)}" if key.skill_allowlist else "",
@@ -302,6 +309,7 @@ def _key(row: rx.Var[KeyRow]) -> rx.Component:
         rx.el.td(
             rx.el.span(
                 rx.el.span(row.prefix + ".…", class_name="mono cut", title=row.prefix),
+                rx.cond(row.environment != "", tag(row.environment)),
                 rx.cond(row.ended != "", tag(row.ended)),
                 class_name="row",
             )

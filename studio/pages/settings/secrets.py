@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import reflex as rx
 
 from backend.core.errors import Conflict, Invalid, Missing
 from backend.data.secrets import service
 from backend.data.secrets.schemas import SecretUpdate
-from backend.data.secrets.tables import Secret
+from backend.data.secrets.tables import EnvironmentSecret, Secret
 from backend.identity.auth.principal import Role
+from backend.identity.environments import ENVIRONMENTS, Environment
 from backend.skills.skillpacks import service as skillpacks
-from studio import session
+from studio import environments, session
 from studio.author_names import name_keys
-from studio.components.elements import button, field, framed_table, note, section
+from studio.components.elements import button, field, framed_table, note, section, tag
 from studio.components.live import Ago, Confirm, Submit
 from studio.forms import parsed, said, text
 from studio.pages.settings.for_roles import for_developers
@@ -30,6 +31,8 @@ class SecretRow:
     name: str
     skillpack: str
     """The slug of the skillpack to which the secret belongs; empty for a secret of the project."""
+    environment: str
+    """The environment whose jobs receive the value; empty for all without a value of their own."""
     updated_at: str
     updated_by: str
 
@@ -45,6 +48,8 @@ class Secrets(rx.State):
     """The name of the secret that gets a new value; empty for a new secret."""
     skillpack: str = ""
     """The skillpack of the secret in the form; empty for the project."""
+    environment: str = ""
+    """The environment of the secret that gets a new value."""
     problem: str = ""
     notice: str = ""
     is_loaded: bool = False
@@ -59,12 +64,13 @@ class Secrets(rx.State):
     @rx.event
     def begin(self):
         """Show the form for a new secret."""
-        self.is_writing, self.rotated, self.skillpack, self.problem, self.notice = True, "", "", "", ""
+        self.is_writing, self.rotated, self.skillpack, self.environment = True, "", "", ""
+        self.problem = self.notice = ""
 
     @rx.event
-    def rotate(self, name: str, skillpack: str):
+    def rotate(self, name: str, skillpack: str, environment: str):
         """Show the form for a new value of a secret."""
-        self.is_writing, self.rotated, self.skillpack = True, name, skillpack
+        self.is_writing, self.rotated, self.skillpack, self.environment = True, name, skillpack, environment
         self.problem = self.notice = ""
 
     @rx.event
@@ -79,8 +85,10 @@ class Secrets(rx.State):
         context = session.context()
         name = self.rotated or text(typed, "name").upper()
         skillpack = self.skillpack if self.rotated else text(typed, "skillpack")
+        environment = self.environment if self.rotated else text(typed, "environment")
+        values = {"name": name, "value": str(typed.get("value") or ""), "environment": environment or None}
         try:
-            body = parsed(SecretUpdate, {"name": name, "value": str(typed.get("value") or "")})
+            body = parsed(SecretUpdate, values)
             async with session.acting(self, self.project) as act:
                 act.principal.require(Role.DEVELOPER, "secrets:write")
                 await service.put(
@@ -90,6 +98,7 @@ class Secrets(rx.State):
                     name=body.name,
                     value=body.value,
                     skillpack_id=await _skillpack_id(act, skillpack),
+                    environment=body.environment,
                     quotas=context.settings.quotas,
                 )
         except (Conflict, Invalid, Missing) as refused:
@@ -100,13 +109,19 @@ class Secrets(rx.State):
         await self._read()
 
     @rx.event
-    async def delete(self, name: str, skillpack: str):
+    async def delete(self, name: str, skillpack: str, environment: str):
         """Delete a secret."""
         self.notice = ""
         async with session.acting(self, self.project) as act:
             act.principal.require(Role.DEVELOPER, "secrets:write")
             skillpack_id = await _skillpack_id(act, skillpack)
-            await service.delete(act.session, act.principal, name, skillpack_id=skillpack_id)
+            await service.delete(
+                act.session,
+                act.principal,
+                name,
+                skillpack_id=skillpack_id,
+                environment=cast("Environment | None", environment or None),
+            )
         await self._read()
 
     async def _read(self) -> None:
@@ -114,21 +129,26 @@ class Secrets(rx.State):
             if act.principal.role < Role.DEVELOPER:
                 return
             packs = await skillpacks.list_(act.session, act.principal)
-            rows = [_row(one, "") for one in await service.names(act.session, act.principal)]
-            for pack in packs:
-                own = await service.names(act.session, act.principal, skillpack_id=pack.id)
-                rows += [_row(one, pack.slug) for one in own]
+            owners = [("", None), *((pack.slug, pack.id) for pack in packs)]
+            rows = [
+                _row(one, slug, environment or "")
+                for slug, skillpack_id in owners
+                for environment in (None, *ENVIRONMENTS)
+                for one in await service.names(
+                    act.session, act.principal, skillpack_id=skillpack_id, environment=environment
+                )
+            ]
             await name_keys(act, rows, "updated_by")
         self.skillpacks = [pack.slug for pack in packs]
-        self.rows = sorted(rows, key=lambda row: (row.name, row.skillpack))
+        self.rows = sorted(rows, key=lambda row: (row.name, row.skillpack, row.environment))
 
 
 async def _skillpack_id(act: Act, slug: str) -> Any:
     return (await skillpacks.get(act.session, act.principal, slug)).id if slug else None
 
 
-def _row(secret: Secret, skillpack: str) -> SecretRow:
-    return SecretRow(secret.name, skillpack, secret.updated_at.isoformat(), secret.updated_by)
+def _row(secret: Secret | EnvironmentSecret, skillpack: str, environment: str) -> SecretRow:
+    return SecretRow(secret.name, skillpack, environment, secret.updated_at.isoformat(), secret.updated_by)
 
 
 def pane() -> rx.Component:
@@ -181,6 +201,14 @@ def _form() -> rx.Component:
                     ),
                     hint="A secret of a skillpack takes precedence over a secret of the project with the same name.",
                 ),
+                field(
+                    "Environment",
+                    "environment",
+                    rx.el.select,
+                    rx.el.option("All without a value of their own", value=""),
+                    *environments.options(),
+                    hint="A value of an environment takes precedence over every shared value with the same name.",
+                ),
             ),
         ),
         field(
@@ -203,16 +231,17 @@ def _form() -> rx.Component:
             class_name="row",
         ),
         on_submit=Secrets.put,
-        key=Secrets.rotated + Secrets.skillpack,
+        key=Secrets.rotated + Secrets.skillpack + Secrets.environment,
         class_name="form",
     )
 
 
 def _list() -> rx.Component:
     columns = [
-        ("Name", "30%", ""),
-        ("Available to", "20%", ""),
-        ("Updated by", "20%", ""),
+        ("Name", "26%", ""),
+        ("Available to", "17%", ""),
+        ("Environment", "13%", ""),
+        ("Updated by", "15%", ""),
         ("Updated", "11%", "num"),
         (rx.el.span("Actions", class_name="hidden-label"), "19%", "num"),
     ]
@@ -225,6 +254,7 @@ def _secret(row: rx.Var[SecretRow]) -> rx.Component:
         rx.el.td(
             rx.cond(row.skillpack != "", "Only skillpack " + row.skillpack, "Whole project"), class_name="t2"
         ),
+        rx.el.td(rx.cond(row.environment != "", tag(row.environment), rx.el.span("All", class_name="t2"))),
         rx.el.td(row.updated_by, class_name="t2", title=row.updated_by),
         rx.el.td(Ago.create(moment=row.updated_at), class_name="num t3"),
         rx.el.td(
@@ -232,7 +262,7 @@ def _secret(row: rx.Var[SecretRow]) -> rx.Component:
                 button(
                     "Rotate",
                     kind="small",
-                    on_click=Secrets.rotate(row.name, row.skillpack),
+                    on_click=Secrets.rotate(row.name, row.skillpack, row.environment),
                     aria_label="Rotate " + row.name,
                 ),
                 Confirm.create(
@@ -241,11 +271,11 @@ def _secret(row: rx.Var[SecretRow]) -> rx.Component:
                     title="Delete " + row.name + "?",
                     text="Jobs that start from now on do not receive the secret. Its value cannot be restored.",
                     confirm="Delete secret",
-                    on_confirm=Secrets.delete(row.name, row.skillpack),
+                    on_confirm=Secrets.delete(row.name, row.skillpack, row.environment),
                 ),
                 class_name="row acts",
             ),
             class_name="num",
         ),
-        key=row.name + row.skillpack,
+        key=row.name + row.skillpack + row.environment,
     )

@@ -11,10 +11,12 @@ from backend.identity.api_keys import keys
 from backend.skills.skillpacks import service as skillpacks
 from studio import session
 from studio.components.elements import field, form_end
+from studio.environments import NAMES
 from studio.skills import active_skills
 
 SCOPES: Final = {
     "project": "Whole project",
+    "environment": "One environment",
     "skillpack": "One skillpack",
     "skill": "One skill",
     "key": "One API key",
@@ -59,7 +61,9 @@ class BudgetForm(rx.State):
         """Select the scope, and load the options for its target."""
         self.scope = scope if scope in SCOPES else "project"
         async with session.acting(self, self.project) as act:
-            if self.scope == "skillpack":
+            if self.scope == "environment":
+                found = list(NAMES.items())
+            elif self.scope == "skillpack":
                 packs = await skillpacks.list_(act.session, act.principal)
                 found = [(pack.slug, pack.slug) for pack in packs]
             elif self.scope == "skill":

@@ -128,7 +128,12 @@ def _body(typed: dict[str, Any]) -> dict[str, Any]:
 def _scoped(typed: dict[str, Any]) -> dict[str, Any]:
     """Return the scope and its target as part of a request body."""
     scope, target = text(typed, "scope"), text(typed, "target")
-    field = {"skillpack": "skillpack", "skill": "skill", "key": "api_key_id"}.get(scope)
+    field = {
+        "environment": "environment",
+        "skillpack": "skillpack",
+        "skill": "skill",
+        "key": "api_key_id",
+    }.get(scope)
     return {"scope": scope, field: target} if field else {"scope": scope}
 
 
@@ -155,6 +160,8 @@ def _row(budget: BudgetRead) -> BudgetRow:
 def _scope(budget: BudgetRead) -> str:
     if budget.scope == "skill":
         return f"Skill {budget.skill}"
+    if budget.scope == "environment":
+        return f"Environment {budget.environment}"
     return {"project": "Whole project", "skillpack": "One skillpack", "key": "One API key"}[budget.scope]
 
 
