@@ -72,6 +72,7 @@ SECTIONS: Final = (
             "guides/openai-sdk",
             "guides/embed",
             "guides/deploy-from-ci",
+            "guides/environments",
             "guides/schedules",
             "guides/webhooks",
             "guides/credit",

@@ -264,6 +264,13 @@ def _requests(scene: Scene) -> Iterator[AuditedRequest]:
         one = "deployments/{deployment}"
         at = f"{base}/deployments/{ids['first'] if base == '/v1' else 1}"
         yield AuditedRequest(f"POST {where}/{one}/activate", f"{at}/activate", "deployment.activated")
+        one_environment = f"{where}/environments/{{environment}}"
+        for version in ("1", "2"):
+            promoted = {"json": {"deployment": version}}
+            path = f"{base}/environments/staging/promotion"
+            yield AuditedRequest(f"POST {one_environment}/promotion", path, "deployment.activated", promoted)
+        path = f"{base}/environments/staging/rollback"
+        yield AuditedRequest(f"POST {one_environment}/rollback", path, "deployment.activated")
         yield AuditedRequest(f"GET {where}/{one}/bundle", f"{at}/bundle", "deployment.downloaded")
         yield AuditedRequest(
             f"GET {where}/deployments/pull", f"{base}/deployments/pull", "deployment.pull_signed"
