@@ -87,6 +87,19 @@ def _budgets(reader: Reader) -> None:
     assert key["daily_cap_micros"] == 5_000_000
 
 
+def _environments(reader: Reader) -> None:
+    reader.run(["puras", "init", "my-skills"])
+    reader.folder /= "my-skills"
+    reader.run(["puras", "deploy", "--yes"])
+    reader.client.environments.promote("staging", deployment=1)
+    reader.shell()
+    found = {one["environment"]: one["active"]["version"] for one in reader.get("/v1/environments")}
+    assert found == {"development": 2, "staging": 1, "production": 2}
+    reader.run(["puras", "deploy", "--environment", "development"])
+    assert reader.python().startswith("3 ")
+    assert "production 3" in _typescript(reader)
+
+
 GUIDES_OF_CALLERS: Final[dict[str, Callable[[Reader], None]]] = {
     "guides/call-from-an-app": _app,
     "guides/openai-sdk": _openai,
@@ -94,5 +107,6 @@ GUIDES_OF_CALLERS: Final[dict[str, Callable[[Reader], None]]] = {
     "guides/conversations": _conversations,
     "guides/deploy-from-ci": _ci,
     "guides/budgets": _budgets,
+    "guides/environments": _environments,
 }
 """Guides by page."""
