@@ -3,24 +3,26 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { callApi, read } from "../api";
 
 export const DRAFT = "draft";
+export const PRODUCTION = "production";
 
-/** `{versions, models, active, skills, load, reload}`; `skills` maps a version (empty: the active one) to the skill, or to an
- *  error. */
-export function useChoices({ project, skill, skillpack, canWrite }) {
+/** `{versions, models, active, environments, skills, load, reload}`; `skills` maps a version (empty: the active one of the
+ *  environment) to the skill, or to an error. */
+export function useChoices({ project, skill, skillpack, environment, canWrite }) {
   const [versions, setVersions] = useState([]), [models, setModels] = useState([]), [skills, setSkills] = useState({}), requested = useRef(new Set());
   const load = useCallback((version) => {
     if (requested.current.has(version)) return;
     requested.current.add(version);
-    const found = version === DRAFT ? ofDraft(project, skillpack, skill) : callApi("GET", `/v1/skills/${path(skill)}?skillpack=${skillpack}${version && `&version=${version}`}`, { project });
+    const found = version === DRAFT ? ofDraft(project, skillpack, skill) : callApi("GET", `/v1/skills/${path(skill)}?skillpack=${skillpack}${version ? `&version=${version}` : `&environment=${environment}`}`, { project });
     found.then((one) => setSkills((known) => ({ ...known, [version]: one })), (failure) => setSkills((known) => ({ ...known, [version]: { failure: failure.detail } })));
-  }, [project, skill, skillpack]);
+  }, [project, skill, skillpack, environment]);
   const reload = useCallback((version) => { requested.current.delete(version); load(version); }, [load]);
   useEffect(() => {
     callApi("GET", `/v1/skillpacks/${skillpack}/deployments?limit=100`, { project }).then(setVersions, () => {});
     if (canWrite) modelsOf(project).then(setModels, () => {});
-    load("");
-  }, [project, skillpack, canWrite, load]);
-  return { versions, models, skills, load, reload, active: versions.find((one) => one.is_active)?.version };
+    reload("");
+  }, [project, skillpack, canWrite, reload]);
+  const environments = [...new Set([PRODUCTION, environment, ...versions.flatMap((one) => one.environments)])];
+  return { versions, models, environments, skills, load, reload, active: versions.find((one) => one.environments.includes(environment))?.version };
 }
 
 /** The available language models: `[{slug, hasKey}]`. */
@@ -45,8 +47,8 @@ export async function promptOf({ project, skill, skillpack, version }) {
 }
 
 /** Submit a job with the options of a column; resolves to the ID of the job. */
-export async function submit(column, { project, csrf, skill, skillpack, active, inputs }) {
-  const body = { skill, inputs, source: "studio", ...(column.model && { model: column.model }) }, session = { project, csrf, slot: column.key };
+export async function submit(column, { project, csrf, skill, skillpack, environment, active, inputs }) {
+  const body = { skill, inputs, source: "studio", ...(environment !== PRODUCTION && { environment }), ...(column.model && { model: column.model }) }, session = { project, csrf, slot: column.key };
   const isOther = column.version === DRAFT || column.prompt;
   if (!isOther) return (await callApi("POST", `/v1/jobs?skillpack=${skillpack}${column.version && `&version=${column.version}`}`, { ...session, json: body })).id;
   const version = column.version === DRAFT ? {} : { version: Number(column.version || active) };

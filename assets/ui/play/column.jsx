@@ -48,7 +48,7 @@ function Version({ column, choices, canWrite, number, onChange }) {
   return (
     <select className="in" aria-label={`Version of column ${number}`} value={column.version} onChange={(event) => onChange({ version: event.target.value, prompt: null, ...RESET })}>
       <option value="">{choices.active ? `v${choices.active} (active)` : "Active version"}</option>
-      {choices.versions.filter((one) => !one.is_active || column.version === String(one.version)).map((one) => <option key={one.id} value={one.version}>{`v${one.version}${one.notes ? ` · ${one.notes.slice(0, 40)}` : ""}`}</option>)}
+      {choices.versions.filter((one) => one.version !== choices.active || column.version === String(one.version)).map((one) => <option key={one.id} value={one.version}>{`v${one.version}${one.notes ? ` · ${one.notes.slice(0, 40)}` : ""}`}</option>)}
       {canWrite && <option value={DRAFT}>Draft</option>}
     </select>
   );

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { callApi } from "../api";
 import { SchemaForm } from "../form";
 import { MAX_COLUMNS, readUrl, writeUrl } from "./url_state";
-import { submit, useChoices } from "./choices";
+import { PRODUCTION, submit, useChoices } from "./choices";
 import { Column } from "./column";
 import { differing } from "./differ";
 import { InputsInNotebook } from "./notebook";
@@ -14,11 +14,21 @@ const ATTACHMENTS = { type: "array", title: "Attachments", description: "Files t
 let made = 0;
 const column = (facts) => ({ version: "", model: "", job: "", prompt: null, refusal: null, ...facts, key: (made += 1) });
 
+const ENVIRONMENTS = new Set(["development", "staging", PRODUCTION]);
+const environmentOfUrl = () => { const name = new URLSearchParams(location.search).get("environment"); return ENVIRONMENTS.has(name) ? name : PRODUCTION; };
+
+function writeEnvironment(name) {
+  const url = new URL(location.href);
+  if (name === PRODUCTION) url.searchParams.delete("environment"); else url.searchParams.set("environment", name);
+  history.replaceState(history.state, "", url);
+}
+
 /** A skill with one form, run in up to four columns side by side, each with its own version, model or prompt. */
 export function Playground({ project, csrf, skill, skillpack, fullName, canWrite }) {
   const [columns, setColumns] = useState([]), [form, setForm] = useState({ value: {}, rev: 0 }), [errors, setErrors] = useState({}), [problem, setProblem] = useState("");
   const [view, setView] = useState("result"), [ended, setEnded] = useState({}), inputs = useRef({}), started = useRef({}), session = { project, csrf };
-  const choices = useChoices({ project, skill, skillpack, canWrite }), first = choices.skills[columns[0]?.version ?? ""];
+  const [environment, setEnvironment] = useState(environmentOfUrl);
+  const choices = useChoices({ project, skill, skillpack, environment, canWrite }), first = choices.skills[columns[0]?.version ?? ""];
   const fill = (value) => { inputs.current = value; setForm((before) => ({ value, rev: before.rev + 1 })); setErrors({}); };
 
   useEffect(() => {
@@ -43,7 +53,7 @@ export function Playground({ project, csrf, skill, skillpack, fullName, canWrite
     change(one.key, { job: "", refusal: null });
     setProblem("");
     try {
-      const job = await submit(one, { ...session, skill, skillpack, active: choices.active, inputs: inputs.current });
+      const job = await submit(one, { ...session, skill, skillpack, environment, active: choices.active, inputs: inputs.current });
       change(one.key, { job });
     } catch (refusal) { refuse(one.key, refusal); }
     started.current[one.key] = false;
@@ -75,6 +85,7 @@ export function Playground({ project, csrf, skill, skillpack, fullName, canWrite
       <section aria-label="Run">
         <div className="pane-head" style={{ fontWeight: 400 }}>
           <div className="seg" role="tablist" aria-label="View">{VIEWS.map(([id, label]) => <button key={id} type="button" role="tab" aria-selected={view === id} tabIndex={view === id ? 0 : -1} onClick={() => setView(id)} onKeyDown={(event) => turn(event, setView)}>{label}</button>)}</div>
+          {choices.environments.length > 1 && <select className="in" style={{ maxWidth: 130 }} aria-label="Environment" value={environment} onChange={(event) => { setEnvironment(event.target.value); writeEnvironment(event.target.value); fill(inputs.current); }}>{choices.environments.map((name) => <option key={name} value={name}>{name}</option>)}</select>}
           <button type="button" className="btn" disabled={columns.length >= MAX_COLUMNS} title={columns.length >= MAX_COLUMNS ? "At most 4 columns" : "Add a column"} onClick={() => setColumns((before) => [...before, column({ version: before.at(-1).version, model: before.at(-1).model })])}>Compare…</button>
           {results.length > 1 && <span className="t2 cut" role="status">{marks.size ? `${marks.size} ${marks.size === 1 ? "value differs" : "values differ"}` : "The results are identical"}</span>}
           <div className="row keep">

@@ -141,9 +141,8 @@ def _row(row: rx.Var[VersionRow]) -> rx.Component:
             rx.el.div(
                 tag(row.version),
                 rx.cond(row.is_active, tag("active", state="ok")),
-                rx.foreach(row.environments, tag),
                 rx.cond(row.gate != "", _gate_tag(row)),
-                class_name="row wrap",
+                class_name="row",
             )
         ),
         rx.el.td(

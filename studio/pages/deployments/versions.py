@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import reflex as rx
 
+from backend.identity.environments import PRODUCTION
 from backend.publishing import stats
 from backend.publishing import versions as publishing
 from backend.publishing.schemas import ListedDeployment
@@ -30,10 +31,9 @@ class VersionRow:
     number: str = ""
     version: str = ""
     is_active: bool = False
-    environments: list[str] = field(default_factory=list)
-    """The environments in which it is active, without production."""
     notes: str = ""
     skills: str = ""
+    """The names of its skills, and the environments in which it is active, without production."""
     created_by: str = ""
     created_at: str = ""
     size: str = ""
@@ -201,9 +201,8 @@ class Deployments(rx.State):
             number=str(one.version),
             version=f"v{one.version}",
             is_active=one.is_active,
-            environments=[name for name in one.environments if name != "production"],
             notes=one.notes,
-            skills=", ".join(one.skills),
+            skills=_skills(one),
             created_by=one.created_by,
             created_at=one.created_at.isoformat(),
             size=size(one.size_bytes),
@@ -225,6 +224,11 @@ class Deployments(rx.State):
             {name: value for name, value in query.items() if name != "skillpack" or not is_default}
         )
         return rx.redirect(f"/p/{self.project}/deployments{'?' + encoded if encoded else ''}", replace=True)
+
+
+def _skills(one: ListedDeployment) -> str:
+    active = [name for name in one.environments if name != PRODUCTION]
+    return ", ".join(one.skills) + (f" · active in {' and '.join(active)}" if active else "")
 
 
 def _number(text: str) -> str:

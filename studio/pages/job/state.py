@@ -13,6 +13,7 @@ from backend.execution.jobs.errors import JobNotFound
 from backend.execution.jobs.forks.replay import replay
 from backend.execution.jobs.queries import get_job, get_row
 from backend.execution.jobs.schemas import JobRead
+from backend.identity.environments import PRODUCTION
 from backend.money.pricing import PriceList
 from backend.skills.deployments import service as deployments
 from backend.usage import queries as ledger
@@ -182,13 +183,18 @@ class JobPage(rx.State):
             return
         try:
             now = await deployments.get_skill(
-                act.session, act.principal, job.skill_name, skillpack=str(job.skillpack_id)
+                act.session,
+                act.principal,
+                job.skill_name,
+                skillpack=str(job.skillpack_id),
+                environment=job.environment,
             )
         except Missing:
             return
         self.newest = now.version if now.version and now.version != job.deployment_version else 0
         pack = "" if now.is_default else f"skillpack={now.skillpack_slug}&"
-        self.play = f"/p/{self.project}/play/{job.skill_name}?{pack}from={job.id}"
+        environment = "" if job.environment == PRODUCTION else f"environment={job.environment}&"
+        self.play = f"/p/{self.project}/play/{job.skill_name}?{pack}{environment}from={job.id}"
 
     def _first_tab(self) -> str:
         return "result" if self.facts.status == "succeeded" else self.tabs[0]["id"]

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import reflex as rx
 
+from studio import environments
 from studio.components.elements import field, form_end, note
 from studio.pages.settings import schedule_limits
 from studio.pages.settings.schedule_form import CATCH_UP_S, MAX_CHARACTERS, ScheduleForm
@@ -46,6 +47,7 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
             _subject(),
             rx.el.p("Runs ", rx.el.span(ScheduleForm.skill, class_name="mono strong"), ".", class_name="t2"),
         ),
+        rx.cond(is_new & ~ScheduleForm.is_listing, _environment()),
         rx.cond(ScheduleForm.is_listing, _max_price()),
         _when(),
         field(
@@ -92,6 +94,16 @@ def _subject() -> rx.Component:
         value=ScheduleForm.skill,
         on_change=ScheduleForm.pick_skill,
         required=True,
+    )
+
+
+def _environment() -> rx.Component:
+    return field(
+        "Environment",
+        "environment",
+        rx.el.select,
+        *environments.options(),
+        hint="The jobs run the active version of this environment with its secrets.",
     )
 
 

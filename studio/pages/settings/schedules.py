@@ -15,6 +15,7 @@ from backend.execution.schedules.dispatcher import JobDefaults
 from backend.execution.schedules.schemas import ScheduleCreate, ScheduleUpdate
 from backend.execution.schedules.tables import Schedule
 from backend.identity.auth.principal import Role
+from backend.identity.environments import PRODUCTION
 from backend.money.pricing import PriceList
 from studio import session
 from studio.components.elements import button, note, section, tag
@@ -36,6 +37,8 @@ class ScheduleRow:
     id: str
     name: str
     skill: str
+    environment: str
+    """Empty for production."""
     cron: str
     zone: str
     next_at: str
@@ -93,7 +96,9 @@ class Schedules(rx.State):
                     changes = parsed(ScheduleUpdate, body)
                     await service.update(act.session, act.principal, UUID(schedule_id), changes)
                 else:
-                    create = parsed(ScheduleCreate, {**body, **_subject(text(typed, "skill"))})
+                    subject = _subject(text(typed, "skill"))
+                    environment = text(typed, "environment") or None
+                    create = parsed(ScheduleCreate, {**body, **subject, "environment": environment})
                     await service.create(act.session, act.principal, create)
         except (Conflict, Invalid, Missing) as refused:
             self.problem = said(refused)
@@ -179,6 +184,7 @@ def _row(schedule: Schedule, names: JobNames) -> ScheduleRow:
         id=str(schedule.id),
         name=schedule.name,
         skill=(schedule.listing or names.called(schedule.skill_name, schedule.skillpack_id)) + version,
+        environment="" if schedule.environment == PRODUCTION else schedule.environment,
         cron=schedule.cron,
         zone=schedule.time_zone,
         next_at=local_time(schedule.next_at, schedule.time_zone) if schedule.next_at else "",
@@ -242,6 +248,7 @@ def _schedule(row: rx.Var[ScheduleRow]) -> rx.Component:
         rx.el.p(
             "Runs ",
             rx.el.span(row.skill, class_name="mono"),
+            rx.cond(row.environment != "", rx.fragment(" in ", row.environment)),
             " at ",
             rx.el.span(row.cron, class_name="mono"),
             " in time zone ",
