@@ -15,6 +15,7 @@ from uuid import UUID
 
 from backend.execution.approvals.types import ApprovalRequest
 from backend.execution.events.types import JobEvent
+from backend.identity.environments import PRODUCTION, Environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,8 @@ class Assignment:
     """`none`, `public` or a list of hosts, as the skill declares it."""
     requests: RequestHandler | None = None
     """Stores the durable steps of a function."""
+    environment: Environment = PRODUCTION
+    """The environment of the job, whose jobs receive the events that it sends."""
 
 
 @dataclass(frozen=True, slots=True)

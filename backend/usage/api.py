@@ -65,7 +65,9 @@ async def export_ledger(principal: PrincipalDep, context: ContextDep) -> Streami
     )
 
 
-@router.get("/usage", summary="Usage by day, skill, model, key, version or listing", tags=["money"])
+@router.get(
+    "/usage", summary="Usage by day, skill, model, key, version, listing or environment", tags=["money"]
+)
 @permissions.needs("billing:read")
 async def get_usage(
     request: Request,
@@ -77,7 +79,7 @@ async def get_usage(
         str,
         Query(
             max_length=100,
-            description="One or more of day, skill, model, key, version, listing, with commas.",
+            description="One or more of day, skill, model, key, version, listing, environment, with commas.",
         ),
     ] = "day",
     since: Annotated[AwareDatetime | None, Query(description="Default: 30 days before `until`.")] = None,

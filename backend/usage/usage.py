@@ -1,4 +1,4 @@
-"""Report spending by day, skill, model, key, version or listing, added up from jobs or from their calls."""
+"""Report spending by day, skill, model, key, version, listing or environment, added up from jobs or their calls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from backend.identity.auth.principal import Principal, Role, visible
 from backend.money.ledger.tables import UsageEvent
 from backend.usage.schemas import UsageRow
 
-Group = Literal["day", "skill", "model", "key", "version", "listing"]
+Group = Literal["day", "skill", "model", "key", "version", "listing", "environment"]
 GROUPS: Final[tuple[Group, ...]] = get_args(Group)
 TOKENS: Final = ("input_tokens", "output_tokens", "cache_write_tokens", "cache_read_tokens")
 DEFAULT_PERIOD: Final = timedelta(days=30)
@@ -29,6 +29,7 @@ _OF_JOBS: Final[dict[str, Any]] = {
     "skill": Job.skill_name,
     "key": func.coalesce(Job.submitted_by, ""),
     "listing": Job.listing,
+    "environment": Job.environment,
     "version": func.coalesce(cast(Job.deployment_version, Text), "draft"),
 }
 _OF_CALLS: Final[dict[str, Any]] = {

@@ -114,6 +114,7 @@ async def _gather(attempt: Attempt) -> Prepared:
         job_id=job_attempt.job_id,
         attempt=job_attempt.attempt,
         project_id=job_attempt.project_id,
+        environment=job_attempt.environment,
         deployment_id=job_attempt.deployment_id,
         skill_name=skill.name,
         entrypoint=Entrypoint(skill.path, skill.file, skill.function),

@@ -48,6 +48,7 @@ class FlowRunner:
             flow=assignment.flow,
             job_id=assignment.job_id,
             project_id=assignment.project_id,
+            environment=assignment.environment,
             attempt=assignment.attempt,
             skill_name=assignment.skill_name,
             inputs=assignment.inputs,

@@ -207,6 +207,7 @@ class JobSteps:
             await project_events.send(
                 session,
                 project_id=self._job_attempt.project_id,
+                environment=self._job_attempt.environment,
                 event_id=event_id,
                 event_type=step.name,
                 data=data,

@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, Index, Select, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlmodel import Column, Field, SQLModel
+from sqlmodel import Column, Field, SQLModel, col
 
 from backend.core.clock import now
 from backend.core.db.engine import Timestamp
+from backend.execution.jobs.tables import Job
+from backend.identity.auth.principal import Principal, visible
 
 CELL_STATUSES = ("queued", "running", "ok", "error", "interrupted", "dropped")
 
@@ -46,6 +48,11 @@ class NotebookKernel(SQLModel, table=True):
     """Counts the changes of the kernel and its cells."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
 
+    @classmethod
+    def restrict(cls, query: Select[Any], principal: Principal) -> Select[Any]:
+        """Return the query without the kernels whose jobs the principal may not see, since it could run code there."""
+        return query if principal.confined_to is None else query.where(_is_visible(col(cls.id), principal))
+
 
 class NotebookCell(SQLModel, table=True):
     """One run of one cell."""
@@ -77,3 +84,17 @@ class NotebookCell(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     started_at: datetime | None = Field(default=None, sa_type=Timestamp)
     ended_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+    @classmethod
+    def restrict(cls, query: Select[Any], principal: Principal) -> Select[Any]:
+        """Return the query without the cells of kernels that the principal may not see."""
+        return (
+            query
+            if principal.confined_to is None
+            else query.where(_is_visible(col(cls.kernel_id), principal))
+        )
+
+
+def _is_visible(job_id: Any, principal: Principal) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = job_id.in_(visible(Job, principal).with_only_columns(col(Job.id)))
+    return found

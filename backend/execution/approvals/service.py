@@ -84,7 +84,7 @@ async def list_approvals(
 def _visible_approvals(principal: Principal) -> Select[Any]:
     """Return the query of the approvals of visible jobs: an approval shows the arguments of its job's calls."""
     query = visible(Approval, principal)
-    if principal.sees_own_jobs_only or principal.kind == "job":
+    if principal.sees_own_jobs_only or principal.confined_to is not None or principal.kind == "job":
         jobs = visible(Job, principal).with_only_columns(col(Job.id))
         query = query.where(col(Approval.job_id).in_(jobs))
     return query

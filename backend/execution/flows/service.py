@@ -41,6 +41,7 @@ from backend.execution.jobs.cancel import cancel_by
 from backend.execution.waits import project_events
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.auth.scopes import OF_JOBS
+from backend.identity.environments import Environment
 from backend.money import admission
 from backend.money.pricing import PriceList
 from backend.skills.flows.types import Flow
@@ -104,6 +105,7 @@ class RunningFlow:
     flow: Flow
     job_id: UUID
     project_id: UUID
+    environment: Environment
     attempt: int
     skill_name: str
     inputs: Mapping[str, Any]
@@ -189,6 +191,7 @@ async def _send(
         sent = await project_events.send(
             session,
             project_id=running.project_id,
+            environment=running.environment,
             event_id=emit.id,
             event_type=emit.type,
             data=emit.data,

@@ -9,6 +9,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Query, Request, Response
 
 from backend.core.http.paging import PageDep, linked
+from backend.execution.jobs.submit import environment_of
 from backend.execution.waits import project_events
 from backend.execution.waits.schemas import EventCreate, ProjectEventRead
 from backend.identity.auth import audit, permissions
@@ -34,9 +35,11 @@ async def send_event(
     A wait receives events that arrive after its job was submitted, also before the wait starts. With an `id`, the
     request can be repeated: the event is stored once.
     """
+    environment = environment_of(principal, body.environment)
     sent = await project_events.send(
         session,
         project_id=principal.project_id,
+        environment=environment,
         event_id=body.id if body.id is not None else str(uuid4()),
         event_type=body.type,
         data=body.data,
@@ -47,7 +50,12 @@ async def send_event(
     else:
         response.status_code = 200
     return ProjectEventRead(
-        id=sent.id, type=sent.type, data=sent.data, sent_by=sent.sent_by, received_at=sent.received_at
+        id=sent.id,
+        type=sent.type,
+        data=sent.data,
+        sent_by=sent.sent_by,
+        environment=environment,
+        received_at=sent.received_at,
     )
 
 
@@ -71,7 +79,12 @@ async def list_events(
     found = page.slice(rows, lambda row: (row.seq,))
     return [
         ProjectEventRead(
-            id=row.id, type=row.type, data=row.data, sent_by=row.sent_by, received_at=row.received_at
+            id=row.id,
+            type=row.type,
+            data=row.data,
+            sent_by=row.sent_by,
+            environment=row.environment,
+            received_at=row.received_at,
         )
         for row in linked(request, response, found)
     ]

@@ -18,6 +18,7 @@ from backend.execution.waits.errors import EventIdUsed, EventTooLarge
 from backend.execution.waits.matching import fits, lock_key
 from backend.execution.waits.tables import ProjectEvent
 from backend.identity.auth.principal import Principal, visible
+from backend.identity.environments import Environment
 
 MAX_DATA_BYTES: Final = 64 << 10
 """Maximum size of the data of an event, as JSON."""
@@ -42,14 +43,15 @@ class Sent:
 _LOCK_TYPE = text("select pg_advisory_xact_lock(:key)")
 
 _INSERT = text("""
-insert into project_events (project_id, id, type, data, sent_by, received_at)
-values (:project_id, :id, :type, cast(:data as jsonb), :sent_by, clock_timestamp())
+insert into project_events (project_id, id, type, data, sent_by, received_at, environment)
+values (:project_id, :id, :type, cast(:data as jsonb), :sent_by, clock_timestamp(), :environment)
 on conflict (project_id, id) do nothing
 returning seq, received_at
 """)
 
 _STORED = text("""
-select seq, id, type, data, sent_by, received_at, type = :type and data = cast(:data as jsonb) as is_equal
+select seq, id, type, data, sent_by, received_at,
+       type = :type and data = cast(:data as jsonb) and environment = :environment as is_equal
 from project_events where project_id = :project_id and id = :id
 """)
 
@@ -61,7 +63,7 @@ and (w.wake_at is null or w.wake_at > clock_timestamp()) and not (cast(:seq as b
 # A job that is locked is about to change; the sweep resumes it if that does not.
 _SUSPENDED = text(f"""
 select j.id from jobs j
-where j.project_id = :project_id and j.status = 'waiting' and j.id in (
+where j.project_id = :project_id and j.status = 'waiting' and j.environment = :environment and j.id in (
   select w.job_id from job_waits w
   where w.project_id = :project_id and w.is_suspended and {_OPEN} and {fits("w.match", "cast(:data as jsonb)")}
 )
@@ -71,13 +73,23 @@ order by j.created_at, j.id limit :limit for update skip locked
 _END_WAITS = text(f"""
 update job_waits w set event_seq = :seq, wake_at = clock_timestamp()
 where w.project_id = :project_id and {_OPEN} and {fits("w.match", "cast(:data as jsonb)")}
+  and exists (select from jobs j where j.id = w.job_id and j.environment = :environment)
 """)  # noqa: S608 - the interpolated values are constants
 
 
 async def send(
-    session: AsyncSession, *, project_id: UUID, event_id: str, event_type: str, data: Any, sent_by: str
+    session: AsyncSession,
+    *,
+    project_id: UUID,
+    environment: Environment,
+    event_id: str,
+    event_type: str,
+    data: Any,
+    sent_by: str,
 ) -> Sent:
-    """Store an event, and let the jobs continue that wait for it; an event with the same ID is stored once.
+    """Store an event, and let the jobs of its environment continue that wait for it.
+
+    An event with the same ID is stored once.
 
     Raises:
         EventTooLarge: The data is larger than `MAX_DATA_BYTES`.
@@ -87,7 +99,8 @@ async def send(
     if len(written) > MAX_DATA_BYTES:
         raise EventTooLarge(len(written), MAX_DATA_BYTES)
     await session.execute(_LOCK_TYPE, {"key": lock_key(project_id, event_type)})
-    values = {"project_id": project_id, "id": event_id, "type": event_type, "data": written}
+    scope = {"project_id": project_id, "environment": environment}
+    values = {**scope, "id": event_id, "type": event_type, "data": written}
     row = (await session.execute(_INSERT, {**values, "sent_by": sent_by})).one_or_none()
     if row is None:
         stored = (await session.execute(_STORED, values)).one()
@@ -102,7 +115,7 @@ async def send(
             stored.received_at,
             is_new=False,
         )
-    search = {"project_id": project_id, "type": event_type, "data": written, "seq": row.seq}
+    search = {**scope, "type": event_type, "data": written, "seq": row.seq}
     suspended = await session.execute(_SUSPENDED, {**search, "limit": service.MAX_RESUMED})
     job_ids = list(suspended.scalars().all())
     await session.execute(_END_WAITS, search)

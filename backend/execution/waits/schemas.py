@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import Text
 from backend.execution.waits.project_events import MAX_ID_CHARACTERS, MAX_TYPE_CHARACTERS
+from backend.identity.environments import Environment
 
 
 class EventCreate(Schema):
@@ -23,6 +24,8 @@ class EventCreate(Schema):
     """JSON data, up to 64 KiB."""
     id: Text | None = Field(default=None, min_length=1, max_length=MAX_ID_CHARACTERS)
     """An ID of the sender: a second event with it is not stored. Default: a new ID."""
+    environment: Environment | None = None
+    """The environment whose jobs receive it. Default: that of the API key; for users `production`."""
 
 
 class ProjectEventRead(Schema):
@@ -36,5 +39,7 @@ class ProjectEventRead(Schema):
     """The data of the event."""
     sent_by: str
     """The user, the API key or the job (`job:ID`) that sent the event."""
+    environment: Environment
+    """The environment whose jobs receive the event."""
     received_at: datetime
     """The time at which the instance received the event."""

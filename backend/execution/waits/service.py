@@ -103,7 +103,7 @@ with wait as (
 select (
   select e.seq from project_events e join jobs j on j.project_id = e.project_id
   where j.id = :job_id and e.project_id = (select project_id from wait) and e.type = :event_type
-    and e.received_at >= j.created_at and not e.seq = any(cast(:skipped as bigint[]))
+    and e.environment = j.environment and e.received_at >= j.created_at and not e.seq = any(cast(:skipped as bigint[]))
     and {fits("cast(:match as jsonb)", "e.data")}
   order by e.received_at, e.seq limit 1
 ) as event_seq

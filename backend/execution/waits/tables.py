@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, Select, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlmodel import Column, Field, SQLModel
+from sqlmodel import Column, Field, SQLModel, col
 
 from backend.core.db.engine import Timestamp
+from backend.identity.auth.principal import Principal
+from backend.identity.environments import PRODUCTION, Environment, environment_column
 
 KINDS = ("time", "event")
 
@@ -37,7 +39,16 @@ class ProjectEvent(SQLModel, table=True):
     data: Any = Field(default=None, sa_column=Column(JSONB, nullable=False))
     sent_by: str = Field(max_length=200)
     """The user, the API key or the job that sent the event."""
+    environment: Environment = Field(default=PRODUCTION, sa_column=environment_column())
+    """Only jobs of this environment receive it."""
     received_at: datetime = Field(sa_type=Timestamp)
+
+    @classmethod
+    def restrict(cls, query: Select[Any], principal: Principal) -> Select[Any]:
+        """Return the query without the events of environments that a key of another one cannot see."""
+        if principal.confined_to is None:
+            return query
+        return query.where(col(cls.environment) == principal.confined_to)
 
 
 class JobWait(SQLModel, table=True):

@@ -14,7 +14,7 @@ down_revision = "0053_first_minutes"
 branch_labels = None
 depends_on = None
 
-_TABLES = ("api_keys", "jobs", "agent_sessions", "schedules")
+_TABLES = ("api_keys", "jobs", "agent_sessions", "schedules", "project_events")
 _NAMES = "('development', 'staging', 'production')"
 _SCOPES = "('project', 'environment', 'skillpack', 'skill', 'key')"
 _FORMER_SCOPES = "('project', 'skillpack', 'skill', 'key')"

@@ -1139,6 +1139,8 @@ export type EvalsEvent = EventRead & ({
 export interface EventCreate {
   /** JSON data, up to 64 KiB. */
   data?: unknown;
+  /** The environment whose jobs receive it. Default: that of the API key; for users `production`. */
+  environment?: "development" | "staging" | "production" | null;
   /** An ID of the sender: a second event with it is not stored. Default: a new ID. */
   id?: string | null;
   /** The type, such as `invoice.paid`. Waits name it. */
@@ -2924,6 +2926,8 @@ export interface ProjectDetail {
 export interface ProjectEventRead {
   /** The data of the event. */
   data: unknown;
+  /** The environment whose jobs receive the event. */
+  environment: "development" | "staging" | "production";
   /** The ID of the event in the project. */
   id: string;
   /** The time at which the instance received the event. */
@@ -9022,14 +9026,14 @@ export class Api {
   }
 
   /**
-   * Usage by day, skill, model, key, version or listing
+   * Usage by day, skill, model, key, version, listing or environment
    *
    * Report the cost of the jobs that ended in a period. Grouped by model, report that of its calls.
    *
    * A restricted key needs `billing:read`.
    */
   getUsage(given: {
-      /** One or more of day, skill, model, key, version, listing, with commas. */
+      /** One or more of day, skill, model, key, version, listing, environment, with commas. */
       group_by?: string;
       /** Default: 30 days before `until`. */
       since?: string | null;

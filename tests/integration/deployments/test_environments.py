@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from backend.authoring.notebooks.tables import NotebookKernel
 from backend.core.db.engine import Database
 from backend.identity.api_keys import keys
 from backend.identity.environments import Environment
@@ -153,7 +155,7 @@ async def test_gate_is_for_production_only(acme: Keys) -> None:
     assert (await active(acme))["production"] == (None, None)
 
 
-async def test_key_of_development_cannot_reach_other_environments(acme: Keys) -> None:
+async def test_key_of_development_cannot_reach_other_environments(acme: Keys, database: Database) -> None:
     await push(acme.production, BUNDLE)
     await push(acme.development, BUNDLE)
     job = (await acme.production.post("/v1/jobs", json=JOB)).json()
@@ -195,6 +197,21 @@ async def test_key_of_development_cannot_reach_other_environments(acme: Keys) ->
     assert {name: response.status_code for name, response in rejected.items()} == dict.fromkeys(rejected, 403)
     assert rejected["submit"].json()["code"] == "environment_not_on_key"
     assert "use a key of production" in rejected["activate"].json()["detail"].lower()
+
+    event = {"type": "paid", "id": "one"}
+    sent = (await client.post("/v1/events", json=event)).json()
+    assert sent["environment"] == "development"
+    assert code_of(await acme.production.post("/v1/events", json=event)) == (409, "event_id_used")
+    await acme.production.post("/v1/events", json={"type": "paid", "id": "two"})
+    assert [one["id"] for one in (await client.get("/v1/events")).json()] == ["one"]
+    assert [one["id"] for one in (await acme.production.get("/v1/events")).json()] == ["two", "one"]
+    kernel = {"id": job["id"], "project_id": acme.project.id, "skillpack_id": job["skillpack_id"]}
+    async with database.transaction() as session:
+        session.add(
+            NotebookKernel(**{name: UUID(str(value)) for name, value in kernel.items()}, path="a", owner="x")
+        )
+    assert (await client.get(f"/v1/notebooks/kernels/{job['id']}")).status_code == 404
+    assert (await acme.production.get(f"/v1/notebooks/kernels/{job['id']}")).status_code == 200
 
     own_secret = (await client.put("/v1/secrets", json={"name": "TOKEN", "value": "x"})).json()
     assert own_secret["environment"] == "development"

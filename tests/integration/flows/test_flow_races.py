@@ -59,7 +59,14 @@ async def claimed(database: Database, worker_id: UUID) -> list[JobAttempt]:
 def running(job: JobAttempt, flow: dict[str, Any]) -> RunningFlow:
     """Return the attempt of a flow."""
     return RunningFlow(
-        Flow.model_validate(flow), job.job_id, job.project_id, job.attempt, "post", job.inputs, 60.0
+        Flow.model_validate(flow),
+        job.job_id,
+        job.project_id,
+        "production",
+        job.attempt,
+        "post",
+        job.inputs,
+        60.0,
     )
 
 
@@ -162,7 +169,13 @@ async def test_event_is_received_while_the_flow_leaves_its_worker(
 
     async def receive(session: AsyncSession) -> None:
         await project_events.send(
-            session, project_id=tenant.project_id, event_id="e", event_type="paid", data=1, sent_by="user:x"
+            session,
+            project_id=tenant.project_id,
+            environment="production",
+            event_id="e",
+            event_type="paid",
+            data=1,
+            sent_by="user:x",
         )
 
     one, other = (leave, receive) if first == "the flow" else (receive, leave)
@@ -212,7 +225,13 @@ async def test_ends_of_a_job_an_approval_and_a_wait_queue_the_flow_once(database
     async def receive() -> None:
         async with database.transaction() as session:
             await project_events.send(
-                session, project_id=tenant.project_id, event_id="e", event_type="paid", data=1, sent_by="x"
+                session,
+                project_id=tenant.project_id,
+                environment="production",
+                event_id="e",
+                event_type="paid",
+                data=1,
+                sent_by="x",
             )
 
     async def end_child() -> None:

@@ -19,7 +19,7 @@ from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.execution.jobs import transitions
 from backend.execution.jobs.reservations import NONE, Reserved, reserve
 from backend.execution.jobs.transitions import QUARANTINE_THRESHOLD
-from backend.identity.environments import PRODUCTION
+from backend.identity.environments import PRODUCTION, Environment
 from backend.money.budgets.usage import Limit
 
 KeyEnd = Literal["revoked", "expired"]
@@ -77,7 +77,7 @@ class JobAttempt:
     """The project that owns the code and the secrets, if it is another one. Its caller sees little of them."""
     session_id: UUID | None = None
     """The session whose turn the job is."""
-    environment: str = PRODUCTION
+    environment: Environment = PRODUCTION
     input_versions: dict[str, str] | None = None
     """For files that the inputs name: the only version that may be read, where that is limited."""
     price_micros: int = 0
@@ -94,7 +94,7 @@ class JobAttempt:
         return self.publisher_id or self.project_id
 
     @property
-    def secrets_environment(self) -> str:
+    def secrets_environment(self) -> Environment:
         """Return the environment whose secrets the job receives; a listing runs in production."""
         return self.environment if self.publisher_id is None else PRODUCTION
 
