@@ -20,7 +20,7 @@ from backend.administration.retention.rules import Rules
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.data.drive.tables import DriveFile, DriveUpload, DriveUsage
-from backend.data.secrets.tables import Secret
+from backend.data.secrets.tables import EnvironmentSecret, Secret
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite
 from backend.execution.events.tables import JobEvent
 from backend.execution.flows.tables import FlowStep
@@ -43,8 +43,9 @@ from backend.identity.webhook_outbox.tables import Webhook
 from backend.integrations.providers.tables import ProviderKey, ProviderPrice
 from backend.money.budgets.tables import Budget
 from backend.money.ledger import audit
-from backend.money.ledger.tables import NO_KEY, DailySpending, LedgerEntry, Wallet
+from backend.money.ledger.tables import NO_KEY, DailySpending, EnvironmentSpending, LedgerEntry, Wallet
 from backend.skills.deployments.tables import Deployment
+from backend.skills.skillpacks.tables import EnvironmentVersion
 from backend.storage.local import LocalStorage
 from backend.storage.removal import remove
 from backend.tables import metadata
@@ -276,6 +277,14 @@ async def create_full_project(database: Database, *, running: int = 0, queued: i
         )
         session.add(
             Budget(project_id=tenant.project_id, name="Small", scope="project", period="day", limit_micros=1)
+        )
+        of_staging = {"project_id": tenant.project_id, "environment": "staging"}
+        session.add(EnvironmentSecret(**of_staging, name="TOKEN", ciphertext="enc:v1:x"))
+        session.add(EnvironmentSpending(**of_staging, day=now().date(), spent_micros=1, forgiven_micros=0))
+        session.add(
+            EnvironmentVersion(
+                **of_staging, skillpack_id=tenant.skillpack_id, active_deployment_id=tenant.deployment_id
+            )
         )
         session.add(
             DailySpending(
