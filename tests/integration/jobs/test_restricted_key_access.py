@@ -24,7 +24,7 @@ from backend.identity.api_keys.keys import KeyKind, Limits
 from backend.identity.auth import key_authentication
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.tables import ApiKey
-from backend.skills.skillpacks.tables import Skillpack
+from backend.skills.skillpacks.tables import EnvironmentVersion, Skillpack
 from tests.factories.tenants import Tenant, make_deployment, make_job, make_skill, make_tenant
 from tests.integration.auth.conftest import client, world
 
@@ -106,6 +106,29 @@ async def test_restricted_key_reads_only_its_own_jobs(
     assert [job["id"] for job in (await client.get("/v1/jobs", headers=headers)).json()] == [own]
     bars = (await client.get("/v1/jobs/activity", headers=headers)).json()
     assert sum(bar["jobs"] for bar in bars) == 1
+
+
+async def test_key_of_staging_reads_and_changes_only_jobs_of_staging(
+    client: httpx.AsyncClient, database: Database, instance: AppContext
+) -> None:
+    tenant, others = await _tenant(database)
+    async with database.transaction() as session:
+        pack = {"project_id": tenant.project_id, "skillpack_id": tenant.skillpack_id}
+        active = {"environment": "staging", "active_deployment_id": tenant.deployment_id}
+        session.add(EnvironmentVersion(**pack, **active))
+        created = await keys.create(session, None, project_id=tenant.project_id, environment="staging")
+    headers = {"Authorization": f"Bearer {created.plaintext}"}
+    own = await _submit(client, headers)
+    for path in READS:
+        response = await client.get(path.format(job=others), headers=headers)
+        assert (response.status_code, response.json()["code"]) == (404, "job_not_found"), path
+    for action, body in WRITES:
+        response = await client.post(f"/v1/jobs/{others}/{action}", json=body, headers=headers)
+        assert (response.status_code, response.json()["code"]) == (404, "job_not_found"), action
+    bars = (await client.get("/v1/jobs/activity", headers=headers)).json()
+    assert sum(bar["jobs"] for bar in bars) == 1
+    subjob = await _create_subjob(instance, tenant, UUID(own))
+    assert (await client.get(f"/v1/jobs/{subjob}", headers=headers)).json()["environment"] == "staging"
 
 
 @pytest.mark.parametrize("narrowing", NARROWINGS)

@@ -25,6 +25,7 @@ from backend.money import admission
 from backend.money.budgets import service as budgets
 from backend.money.budgets.schemas import BudgetCreate
 from backend.money.ledger import audit
+from backend.skills.skillpacks.tables import EnvironmentVersion
 from backend.usage import queries
 from tests.factories.tenants import Tenant
 from tests.integration.ledger.money import (
@@ -195,9 +196,9 @@ async def test_cancelled_interrupted_job_pays_within_every_limit(
 CALLS = text("""
 insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, parent_job_id,
                   status, inputs, lane, priority, source, cap_micros, forgivable_micros, event_seq, submitted_by,
-                  created_at, api_key_id)
+                  created_at, api_key_id, environment)
 select :id, project_id, skillpack_id, deployment_id, deployment_version, 'other', type, id, 'queued', inputs, lane,
-       priority, 'subagent', 1000, forgivable_micros, 1, 'job', clock_timestamp(), api_key_id
+       priority, 'subagent', 1000, forgivable_micros, 1, 'job', clock_timestamp(), api_key_id, environment
 from jobs where id = :caller
 """)
 
@@ -285,3 +286,33 @@ async def test_nested_subjob_without_a_reservation_pays_nothing(
         assert await ended(database, job, "succeeded", [call(used)] if used else [])
     assert await paid(database, below.job_id) == (30, 0, 0)
     assert await paid(database, caller.job_id) == (1_000, 1_000, 0)
+
+
+async def test_budget_of_an_environment_counts_its_jobs_with_their_subjobs(database: Database) -> None:
+    tenant = await tenant_of(database)
+    staging = replace(tenant, principal=replace(tenant.principal, environment="staging"))
+    async with database.transaction() as session:
+        session.add(
+            EnvironmentVersion(
+                project_id=tenant.project_id,
+                skillpack_id=tenant.skillpack_id,
+                environment="staging",
+                active_deployment_id=tenant.deployment_id,
+            )
+        )
+    await budget(database, tenant, 1_200, scope="environment", environment="staging")
+    await budget(database, tenant, 5_000, name="Rest", scope="environment", environment="production")
+    caller = await running(database, staging)
+    child = await claim_child(database, caller, await worker_of(database, caller))
+    assert (caller.environment, child.environment) == ("staging", "staging")
+    assert await ended(database, child, "succeeded", [call(200)])
+    assert await ended(database, caller, "succeeded", [call(500)])
+    await spent(database, tenant, 900)
+    limited = await running(database, staging)
+    assert (limited.reserved_micros, limited.lowered_by and limited.lowered_by.name) == (500, "Small")
+    assert (await running(database, tenant)).reserved_micros == 1_000
+    async with database.transaction() as session:
+        found = {one.name: one for one in await budgets.list_all(session, tenant.principal)}
+    assert (found["Small"].spent_micros, found["Small"].reserved_micros) == (700, 500)
+    assert (found["Rest"].spent_micros, found["Rest"].reserved_micros) == (900, 1_000)
+    assert await total(database, tenant) == 1_600
