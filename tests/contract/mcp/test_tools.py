@@ -14,6 +14,7 @@ from tests.contract.mcp.conftest import SKILL, Project, call, refusal
 
 NAMES = {
     *("configure", "show_config", "push", "list_deployments", "activate_deployment", "delete_deployment"),
+    *("list_environments", "review_promotion", "promote_deployment"),
     *("submit_job", "get_job", "list_jobs", "tail_job", "cancel_job", "list_skills", "get_skill", "validate"),
     *(
         "set_secret",
@@ -56,6 +57,18 @@ async def test_the_hosted_server_has_all_tools_except_configure(
 ) -> None:
     async with project.over_http() as client:
         assert {tool.name for tool in (await client.list_tools()).tools} == NAMES - {"configure"}
+
+
+async def test_a_version_is_reviewed_and_promoted(project: Project) -> None:
+    async with project.over_http() as client:
+        version = (await call(client, "list_deployments"))["deployments"][0]["version"]
+        target = {"environment": "staging", "source": "production"}
+        review = await call(client, "review_promotion", **target)
+        assert (review["head"]["version"], review["base"]) == (version, None)
+        await refusal(client, "promote_deployment", **target, version=version + 1)
+        assert (await call(client, "promote_deployment", **target, version=version))["version"] == version
+        found = (await call(client, "list_environments"))["environments"]
+        assert [one["active"] and one["active"]["version"] for one in found] == [None, version, version]
 
 
 async def test_a_key_is_saved_only_for_its_owner_and_its_prefix_shown(project: Project) -> None:
