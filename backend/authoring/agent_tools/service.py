@@ -71,7 +71,11 @@ async def server_tools(
     async with context.database.transaction() as session:
         pack = await reading.get_or_create(session, principal, skillpack, storage=context.storage)
         held = await secrets.for_job(
-            session, context.vault, project_id=principal.project_id, skillpack_id=pack.id
+            session,
+            context.vault,
+            project_id=principal.project_id,
+            skillpack_id=pack.id,
+            environment=principal.environment,
         )
         # The request carries secrets to the server, so that it is recorded like a change.
         await audit.record(session, principal, "mcp_server.listed", pack.slug, url=_without_query(wanted.url))

@@ -1,7 +1,7 @@
 """Environments of projects: development and staging next to production, to which everything that exists belongs.
 
-Revision: 0054_environments
-After: 0053_first_minutes
+Revision: 0056_environments
+After: 0055_continuations
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0054_environments"
-down_revision = "0053_first_minutes"
+revision = "0056_environments"
+down_revision = "0055_continuations"
 branch_labels = None
 depends_on = None
 
