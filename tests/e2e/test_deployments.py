@@ -168,7 +168,7 @@ def test_editor_publishes_through_the_gate(signed_in: Page, settled: Any, blank:
     expect(dialog.get_by_role("region", name="Lines of skills/double/skill.yaml")).to_contain_text(
         "threshold"
     )
-    dialog.get_by_role("button", name="Publish and activate").click()
+    dialog.get_by_role("button", name="Publish and run gate").click()
     expect(dialog).to_contain_text("Version 2 is published and active", timeout=GATE_WITHIN_MS)
     expect(dialog).to_contain_text("v2 passed its gate")
     assert active_version(settled, blank) == 2
