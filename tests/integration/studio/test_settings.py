@@ -52,7 +52,7 @@ async def test_forged_events_that_a_page_does_not_offer_are_rejected(database: D
     for rejected in (
         General.save.fn(page, {"name": "Mine", "slug": "mine", "concurrency_limit": "7"}),
         General.delete.fn(page),
-        Keys.create.fn(page, {"kind": "secret", "name": "mine"}),
+        Keys.create.fn(page, {"kind": "secret", "environment": "production"}),
         Keys.revoke.fn(page, str(uuid4())),
         Invitations.withdraw.fn(page, str(uuid4())),
     ):
@@ -85,7 +85,7 @@ async def test_an_invalid_value_is_reported_with_the_name_of_its_field(database:
         ({"kind": "secret", "requests_per_minute": "-1"}, "Requests per minute:"),
         ({"kind": "publishable", "scope:drive:read": "on"}, "cannot have the scope 'drive:read'"),
     ):
-        await Keys.create.fn(page, form)
+        await Keys.create.fn(page, {"environment": "production", **form})
         assert message in page.problem
 
 
