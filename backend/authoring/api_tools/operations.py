@@ -27,7 +27,8 @@ _CREDENTIAL: Final = re.compile(
     r"|apikey|access[-_]?token|appid",
     re.IGNORECASE,
 )
-_RESERVED: Final = frozenset({"secret", "json", "urllib", "base64"})
+_RESERVED: Final = frozenset({"secret", "json", "urllib", "base64", "str", "dict", "isinstance"})
+"""Names that the generated functions use."""
 
 
 class SourceInvalid(Invalid):

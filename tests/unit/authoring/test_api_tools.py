@@ -201,6 +201,56 @@ def test_large_documents_are_read_in_bounded_time() -> None:
         curl.operation_of("curl 'https://api.example.org/?" + "a&" * 200 + "'")
 
 
+def test_repeated_parts_of_a_document_do_not_multiply() -> None:
+    long = {"enum": ["e" * 20_000], "default": "d" * 20_000, "description": "t " * 10_000}
+    schemas = {
+        "Long": {"type": "string", **long},
+        "Wide": {"properties": {f"p{n}": {"$ref": "#/components/schemas/Long"} for n in range(90)}},
+        "Huge": {"properties": {f"p{n}": {} for n in range(20_000)}, "required": ["p1"] * 50_000},
+    }
+    doubled = {f"v{n}": {"default": f"{{v{n + 1}}}" * 2} for n in range(18)}
+    secrets = {f"s{n}": {"type": "http", "scheme": "bearer"} for n in range(500)}
+
+    def body(schema: Any) -> Any:
+        return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
+
+    document = {
+        "openapi": "3.0.0",
+        "servers": [{"url": "https://api.example.org"}],
+        "paths": {
+            "/doubled": {"get": {"servers": [{"url": "https://{v0}.example.org", "variables": doubled}]}},
+            "/secrets": {"get": {"security": [{name: [] for name in secrets}]}},
+            "/name": {"get": {"parameters": [{"name": "n" * 300, "in": "query"}]}},
+            "/huge": {"post": body({"properties": {"one": {"$ref": "#/components/schemas/Huge"}}})},
+            **{f"/{n}": {"post": body({"$ref": "#/components/schemas/Wide"})} for n in range(20)},
+        },
+        "components": {"schemas": schemas, "securitySchemes": secrets},
+    }
+    start = time.process_time()
+    found = openapi.operations_of(json.dumps(document))
+    problems = ("not the URL", "more than 10 credentials", "more than 200 characters")
+    assert [text in one.problem for text, one in zip(problems, found, strict=False)] == [True] * 3
+    assert max(len(one.url) for one in found) < 2_000
+    assert len(found[3].parameters[0].schema["properties"]) < 1_000
+    files = code.files_of([one for one in found if not one.problem], "API")
+    assert sum(map(len, files.values())) < 2_000_000
+    assert time.process_time() - start < 10
+
+
+@pytest.mark.parametrize(
+    "schema", [{"type": {}}, {"type": [[]]}, {"properties": {"a": {}}, "required": [[], "a"]}, {"allOf": [7]}]
+)
+def test_schemas_of_unexpected_types_are_read(schema: Any) -> None:
+    parameters = [{"name": "str", "in": "query", "schema": schema, "description": ["no text"]}]
+    document = {
+        "openapi": "3.0.0",
+        "servers": [{"url": "https://api.example.org"}],
+        "paths": {"/": {"get": {"parameters": parameters}}},
+    }
+    [operation] = openapi.operations_of(json.dumps(document))
+    assert [one.name for one in operation.parameters] == ["str_"], "the generated code calls str()"
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=20))
 def test_no_text_of_a_source_becomes_code(summary: str, key: str, path: str) -> None:
