@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from backend.skills.flows.cel.budget import Budget, EvaluationError
 from backend.skills.flows.cel.evaluate import evaluate
-from backend.skills.flows.cel.parser import parse
+from backend.skills.flows.cel.parser import MAX_CACHED, MAX_CACHED_CHARACTERS, parse
 from backend.skills.flows.cel.syntax import ExpressionError, Node
 from backend.skills.flows.cel.values import text_of
 
@@ -49,13 +49,16 @@ class Template:
         return found[0] if len(found) == 1 and isinstance(found[0], Expression) else None
 
 
-@lru_cache(maxsize=4_096)
 def read_template(text: str) -> Template:
     """Return the parts of a text.
 
     Raises:
         ExpressionError: an expression is not closed, or not valid.
     """
+    return _read_once(text) if len(text) <= MAX_CACHED_CHARACTERS else _read(text)
+
+
+def _read(text: str) -> Template:
     parts: list[str | Expression] = []
     at = 0
     while (start := text.find(OPENING, at)) >= 0:
@@ -68,6 +71,9 @@ def read_template(text: str) -> Template:
     if at < len(text):
         parts.append(text[at:])
     return Template(tuple(parts))
+
+
+_read_once: Final = lru_cache(maxsize=MAX_CACHED)(_read)
 
 
 def replace_sources(text: str, change: Callable[[str], str]) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from backend.skills.flows.cel.budget import BudgetExceededError, EvaluationError
+from backend.skills.flows.cel.parser import parse
+from backend.skills.flows.templates import read_template
 from tests.unit.flows.expressions import value_of
 
 
@@ -149,3 +151,10 @@ def test_evaluation_is_bounded(text: str) -> None:
     with pytest.raises(BudgetExceededError):
         value_of(text, inputs=variables)
     assert time.process_time() - started < 3
+
+
+def test_trees_of_long_texts_are_not_kept_in_memory() -> None:
+    for count, is_kept in ((10, True), (1_000, False)):
+        text = f"[{', '.join(['1'] * count)}]"
+        assert (parse(text) is parse(text)) == is_kept
+        assert (read_template(f"${{{{ {text} }}}}") is read_template(f"${{{{ {text} }}}}")) == is_kept

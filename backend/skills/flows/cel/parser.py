@@ -27,6 +27,9 @@ from backend.skills.flows.cel.syntax import (
 from backend.skills.flows.cel.tokens import Token, tokens_of
 
 MAX_INTEGER: Final = (1 << 63) - 1
+MAX_CACHED: Final = 2_048
+MAX_CACHED_CHARACTERS: Final = 300
+"""Longer expressions are parsed each time: a tree takes 100 times the memory of its text, which tenants choose."""
 RESERVED: Final = frozenset(
     ("as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let")
 ) | {"loop", "package", "namespace", "null", "return", "true", "var", "void", "while"}
@@ -37,18 +40,24 @@ _RELATIONS: Final = frozenset({"<", "<=", ">=", ">", "==", "!=", "in"})
 _WORDS: Final = {"true": True, "false": False, "null": None}
 
 
-@lru_cache(maxsize=4_096)
 def parse(text: str) -> Node:
     """Return the syntax tree of an expression.
 
     Raises:
         ExpressionError: the text is not a valid expression.
     """
+    return _parsed_once(text) if len(text) <= MAX_CACHED_CHARACTERS else _parsed(text)
+
+
+def _parsed(text: str) -> Node:
     parser = _Parser(tokens_of(text))
     node = parser.expression(0)
     parser.expect_end()
     _check_depth(node)
     return node
+
+
+_parsed_once: Final = lru_cache(maxsize=MAX_CACHED)(_parsed)
 
 
 def _check_depth(node: Node) -> None:
