@@ -30,8 +30,8 @@ from backend.skills.schemas.messages import Path
 
 FILE: Final = "flow.yaml"
 _ORDER: Final = ("steps", "output")
-_MAX_REWRITTEN: Final = 20
-"""Maximum texts that are changed one after the other, since each change parses the document."""
+_MAX_PARSED_CHARACTERS: Final = 128 << 10
+"""Maximum length of the document times the texts that are changed one after the other: each change parses it."""
 
 _Place: TypeAlias = Annotated[PathOf, Field(min_length=1)]
 
@@ -134,7 +134,7 @@ def _with_renamed(text: str, before: str, after: str) -> str:
     result = with_scalars(text, lambda scalar: renamed(scalar, before, after)) if changed else text
     if read(result, FILE).value == expected:
         return result
-    if len(changed) > _MAX_REWRITTEN:
+    if len(changed) * len(text) > _MAX_PARSED_CHARACTERS:
         raise NotEditable(("steps",), "expressions that read it have an unusual notation.")
     for path, new in changed.items():  # such as expressions with quotes that are escaped
         text = _with(text, Step("set", path, new))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -222,6 +223,19 @@ def test_renamed_step_is_renamed_in_each_notation() -> None:
     many = "".join(f"  n{number}: ${{{{ steps.a }}}}\n" for number in range(2_000))
     text = f"steps:\n  - id: a\n    skill: b\noutput:\n{many}"
     assert edited(text, rename) == text.replace("steps.a", "steps.new").replace("id: a", "id: new")
+
+
+def test_renaming_parses_a_long_document_a_few_times_only() -> None:
+    steps = "".join(
+        f'  - {{id: s{n}, emit: {{type: "${{{{ steps.a + \\"steps.a\\" }}}}"}}}}\n' for n in range(19)
+    )
+    text = f"steps:\n  - {{id: a, emit: {{type: x}}}}\n{steps}"
+    rename = {"op": "rename_step", "path": ["steps", 0], "to": "b"}
+    assert edited(text, rename).count("steps.b") == 19
+    start = time.process_time()
+    with pytest.raises(NotEditable, match="unusual notation"):
+        edited(f"{text}pad: [{'1, ' * 20_000}]\n", rename)
+    assert time.process_time() - start < 4
 
 
 def test_references_name_reader_and_source() -> None:
