@@ -91,7 +91,7 @@ async def server_tools(
         offered = await _offered(context, principal, wanted, held.values, hidden)
     finally:
         context.web_access.servers.release()
-    return [_read(one) for one in offered[:MAX_TOOLS]]
+    return await asyncio.to_thread(_described, offered, hidden)
 
 
 def _check(wanted: McpServerConnect) -> None:
@@ -124,13 +124,13 @@ async def _offered(
     # The client of MCP takes most of a second to import, and most processes never need it.
     from backend.integrations.mcp_servers.connection import Connection, ServerUnavailable
     from backend.integrations.mcp_servers.credentials import filled
-    from backend.integrations.mcp_servers.offered import rule_for, without_secrets
+    from backend.integrations.mcp_servers.offered import rule_for
 
     connector = context.web_access.connector_of(principal.project_id)
     egress = RunEgress(rule_for(wanted.url), _NotRecorded(), connector, context.web_access.heavy)
     connection = Connection(wanted.url, egress, credentials=filled(wanted.headers, values))
     try:
-        return without_secrets(await connection.listed(), hidden)
+        return (await connection.listed())[:MAX_TOOLS]
     except ServerUnavailable as error:
         detail = hidden.scrub(str(error))
         raise McpServerUnavailable(f"{detail[:1].upper()}{detail[1:]}.") from None
@@ -143,6 +143,13 @@ class _NotRecorded:
 
     def refused(self, facts: dict[str, Any]) -> None:
         """Do nothing."""
+
+
+def _described(offered: list[Offered], hidden: Scrubber) -> list[McpToolRead]:
+    """Return what a server offers; large schemas take so long that this must not run in the event loop."""
+    from backend.integrations.mcp_servers.offered import without_secrets
+
+    return [_read(one) for one in without_secrets(offered, hidden)]
 
 
 def _read(offered: Offered) -> McpToolRead:

@@ -6,6 +6,7 @@ import ast
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from backend.skills.manifest.functions import MAX_SOURCE_BYTES
@@ -41,7 +42,7 @@ def signatures(content: bytes) -> list[Signature]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about escapes in the author's code
             tree = ast.parse(content)
-            return [_signature(one) for one in _functions(tree)][:MAX_FUNCTIONS]
+            return [_signature(one) for one in islice(_functions(tree), MAX_FUNCTIONS)]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
 
