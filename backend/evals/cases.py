@@ -43,12 +43,14 @@ async def save(
 
     Raises:
         JobNotFound: It does not exist, or the principal may not see it.
+        NotAllowed: The principal is a key of development or staging.
         NotFinished: The job has not ended.
         Invalid: The expected value cannot be stored, or the job does not run a skill of the project.
         CaseIdTaken: The skill has a case with this ID.
         TooManyCases: The skill has the maximum number of cases.
     """
     principal.require(Role.DEVELOPER, "evals:write")
+    principal.require_environment(None)  # the gates of production run all cases
     job = await get_row(session, principal, job_id)
     if job.status not in TERMINAL:
         raise NotFinished(
@@ -131,8 +133,10 @@ async def delete(session: AsyncSession, principal: Principal, case_id: UUID) -> 
 
     Raises:
         CaseNotFound: It does not exist, or the principal may not see it.
+        NotAllowed: The principal is a key of development or staging.
     """
     principal.require(Role.DEVELOPER, "evals:write")
+    principal.require_environment(None)
     query = visible(EvalCase, principal).where(col(EvalCase.id) == case_id)
     case: EvalCase | None = (await session.scalars(query)).one_or_none()
     if case is None:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core.db.paging import Page, Slice
 from backend.evals import suites
 from backend.evals.schemas import EvalRunRead, RunOutcome
+from backend.evals.tables import EvalSuite
 from backend.identity.auth.principal import Principal
 
 _COLUMNS: Final = """
@@ -20,15 +21,19 @@ r.submitted_at is not null as is_submitted, j.id as job_id, j.status, j.eval_sco
 coalesce(j.cost_micros + j.called_cost_micros, 0) as cost_micros,
 cast(extract(epoch from j.finished_at - coalesce(j.first_started_at, j.started_at)) * 1000 as bigint) as latency_ms
 """
+_SOURCE: Final = """
+eval_runs r left join jobs j on j.id = r.job_id and j.project_id = r.project_id
+  and (cast(:confined_to as text) is null or j.environment = cast(:confined_to as text))
+"""
 _RUNS: Final = text(f"""
-select {_COLUMNS} from eval_runs r left join jobs j on j.id = r.job_id and j.project_id = r.project_id
+select {_COLUMNS} from {_SOURCE}
 where r.suite_id = :suite_id and r.project_id = :project_id and r.number > :after
 order by r.number limit :limit
-""")  # noqa: S608 - the one interpolated value is a constant
+""")  # noqa: S608 - the interpolated values are constants
 _RUNS_OF_CASES: Final = text(f"""
-select {_COLUMNS} from eval_runs r left join jobs j on j.id = r.job_id and j.project_id = r.project_id
+select {_COLUMNS} from {_SOURCE}
 where r.suite_id = :suite_id and r.project_id = :project_id and r.case_id = any(:cases)
-""")  # noqa: S608 - the one interpolated value is a constant
+""")  # noqa: S608 - the interpolated values are constants
 
 
 async def list_some(
@@ -36,11 +41,13 @@ async def list_some(
 ) -> Slice[EvalRunRead]:
     """Return the runs in the order of submission; with a base, each with the same run of that suite.
 
+    A key of development or staging sees no results of jobs of other environments.
+
     Raises:
         EvalNotFound: The suite or the base does not exist.
     """
     suite = await suites.get(session, principal, suite_id)
-    values = {"suite_id": suite.id, "project_id": suite.project_id}
+    values = _values(principal, suite)
     page_values = {**values, "after": page.number() or 0, "limit": page.limit + 1}
     rows = (await session.execute(_RUNS, page_values)).all()
     found = page.slice(rows, lambda row: (row.number,))
@@ -51,12 +58,16 @@ async def list_some(
     return Slice(runs, found.next_cursor)
 
 
+def _values(principal: Principal, suite: EvalSuite) -> dict[str, Any]:
+    return {"suite_id": suite.id, "project_id": suite.project_id, "confined_to": principal.confined_to}
+
+
 async def _others(
     session: AsyncSession, principal: Principal, base: UUID, rows: Sequence[Any]
 ) -> dict[tuple[str, int], RunOutcome]:
     suite = await suites.get(session, principal, base)
     cases = list({row.case_id for row in rows})
-    values = {"suite_id": suite.id, "project_id": suite.project_id, "cases": cases}
+    values = {**_values(principal, suite), "cases": cases}
     found = (await session.execute(_RUNS_OF_CASES, values)).all()
     return {(row.case_id, row.round): RunOutcome(**_outcome(row)) for row in found}
 

@@ -23,6 +23,8 @@ from backend.evals.tables import EvalSuite
 from backend.execution.jobs.access import recordings
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
+from backend.identity.environments import PRODUCTION, Environment
+from backend.identity.tables import ApiKey
 from backend.skills.manifest.types import Skill
 from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.recordings import recorded_job
@@ -130,9 +132,11 @@ async def cancel(session: AsyncSession, principal: Principal, suite_id: UUID) ->
 
     Raises:
         EvalNotFound: It does not exist, or the principal may not see it.
+        NotAllowed: The principal is a key of another environment.
     """
     principal.require(Role.DEVELOPER, "evals:write")
-    await get(session, principal, suite_id)
+    found = await get(session, principal, suite_id)
+    principal.require_environment(await _environment_of(session, principal, found))
     query = visible(EvalSuite, principal).where(col(EvalSuite.id) == suite_id)
     suite: EvalSuite = (await session.scalars(query.with_for_update())).one()
     await session.refresh(suite)
@@ -147,9 +151,11 @@ async def create_baseline(session: AsyncSession, principal: Principal, suite_id:
 
     Raises:
         EvalNotFound: It does not exist, or the principal may not see it.
+        NotAllowed: The principal is a key of development or staging.
         NotFinished: It has not succeeded.
     """
     principal.require(Role.DEVELOPER, "evals:write")
+    principal.require_environment(PRODUCTION)  # its gates compare versions with the baseline
     suite = await get(session, principal, suite_id)
     if suite.status != "succeeded":
         raise NotFinished(
@@ -163,6 +169,13 @@ async def create_baseline(session: AsyncSession, principal: Principal, suite_id:
     fields = {"skill": suite.skill_name, "version": suite.deployment_version}
     await audit.record(session, principal, "eval.baseline_set", f"eval:{suite_id}", **fields)
     return await view(session, suite)
+
+
+async def _environment_of(session: AsyncSession, principal: Principal, suite: EvalSuite) -> Environment:
+    """Return the environment of the jobs of a suite: that of the key that started it."""
+    key = visible(ApiKey, principal).where(col(ApiKey.id) == suite.actor_id)
+    environment: Environment | None = await session.scalar(key.with_only_columns(col(ApiKey.environment)))
+    return environment or PRODUCTION
 
 
 async def view(session: AsyncSession, suite: EvalSuite) -> SuiteRead:

@@ -29,11 +29,12 @@ PROJECT_WIDE: Final = frozenset(
         "members:write",
         "project:write",
         "providers:write",
+        "webhooks:read",
         "webhooks:write",
     }
 )
 """Scopes of what all environments share. Only keys of production have them: with each of them, a key of another
-environment could change production."""
+environment could change production, or read deliveries about its jobs."""
 
 
 def environment_column() -> Column[Any]:

@@ -334,6 +334,7 @@ async def _report_failure(
         "project_id": str(schedule.project_id),
         "name": schedule.name,
         "skill": schedule.skill_name,
+        "environment": schedule.environment,
         "due_at": due_run.due_at.isoformat(),
         "outcome": result.outcome,
         "code": result.code,

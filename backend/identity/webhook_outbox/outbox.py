@@ -43,7 +43,8 @@ where w.enabled and (w.events = '{{}}' or f.event = any(w.events))
 
 JOB_DATA: Final = """json_build_object(
   'job_id', id, 'project_id', project_id, 'skill', skill_name, 'status', status, 'error_code', error_code,
-  'source', source, 'parent_job_id', parent_job_id, 'session_id', session_id, 'metadata', metadata
+  'source', source, 'parent_job_id', parent_job_id, 'session_id', session_id, 'metadata', metadata,
+  'environment', environment
 )"""
 """Data of a row of `jobs`: enough for the receiver to read the job, and no more."""
 

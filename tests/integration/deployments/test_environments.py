@@ -193,6 +193,7 @@ async def test_key_of_development_cannot_reach_other_environments(acme: Keys, da
         "key": await client.post("/v1/api-keys", json={"environment": "development"}),
         "member": await client.post(f"/v1/projects/{acme.project.id}/members", json=member),
         "webhook": await client.post("/v1/webhooks", json={"url": "https://example.org"}),
+        "deliveries": await client.get("/v1/webhooks"),
     }
     assert {name: response.status_code for name, response in rejected.items()} == dict.fromkeys(rejected, 403)
     assert rejected["submit"].json()["code"] == "environment_not_on_key"
@@ -218,6 +219,29 @@ async def test_key_of_development_cannot_reach_other_environments(acme: Keys, da
     assert (await acme.production.get("/v1/secrets")).json() == []
     scoped = {"environment": "staging", "scopes": ["members:write"]}
     assert (await acme.production.post("/v1/api-keys", json=scoped)).status_code == 422
+
+
+async def test_key_of_staging_cannot_change_what_gates_of_production_run(acme: Keys) -> None:
+    evals = "/v1/skillpacks/default/evals"
+    await push(acme.production, GATED, environment="staging")
+    suites = [
+        (await client.post(evals, json={"skill": "double", "version": 1})).json()["id"]
+        for client in (acme.production, acme.staging)
+    ]
+    client, (of_production, own) = acme.staging, suites
+    rejected = {
+        "cancel": await client.post(f"/v1/evals/{of_production}/cancel"),
+        "baseline": await client.post(f"/v1/evals/{own}/baseline"),
+        "case": await client.post(f"/v1/jobs/{of_production}/eval-case"),
+        "delete": await client.delete(f"/v1/eval-cases/{of_production}"),
+    }
+    assert {name: response.status_code for name, response in rejected.items()} == dict.fromkeys(rejected, 403)
+    for reader, expected in ((client, ["gone", "queued"]), (acme.production, ["queued", "queued"])):
+        runs = [(await reader.get(f"/v1/evals/{suite}/cases")).json()[0] for suite in suites]
+        assert [run["status"] for run in runs] == expected
+        assert [run["job_id"] is None for run in runs] == [status == "gone" for status in expected]
+    assert (await client.post(f"/v1/evals/{own}/cancel")).json()["status"] == "cancelled"
+    assert (await acme.production.post(f"/v1/evals/{of_production}/cancel")).json()["status"] == "cancelled"
 
 
 async def test_budget_of_an_environment_counts_only_its_jobs(acme: Keys, database: Database) -> None:

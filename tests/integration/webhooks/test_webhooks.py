@@ -97,6 +97,7 @@ async def test_each_event_contains_its_fields(hooks: Hooks) -> None:
         ("job.waiting", waiting, "waiting"),
         ("job.cancelled", waiting, "cancelled"),
     ]
+    assert {one["data"]["environment"] for one in sent} == {"production"}
     assert sent[0]["data"]["version"] == pushed["version"]
     assert sent[0]["data"]["previous_deployment_id"] is not None
 

@@ -7,7 +7,7 @@ with ended as (
                   cancel_requested_at = now(), event_seq = event_seq + 1
   where id = :job_id and status in ('queued', 'waiting')
   returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id, is_step,
-            session_id, metadata
+            session_id, metadata, environment
 ), delivery as ({deliveries_of_ended_roots}
 ), queue_entry as (
   delete from job_queue q using ended where q.job_id = ended.id returning q.stamp
@@ -33,7 +33,7 @@ with ended as (
                   cancel_requested_at = now(), event_seq = event_seq + 1
   where project_id = :project_id and status in ('queued', 'waiting')
   returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id,
-            session_id, metadata
+            session_id, metadata, environment
 ), delivery as ({deliveries_of_ended_roots}
 ), queue_entry as (
   delete from job_queue q using ended where q.job_id = ended.id returning q.stamp

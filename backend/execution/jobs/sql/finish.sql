@@ -17,7 +17,7 @@ with ended as (
   update jobs set {result_columns}
   where id = :job_id and attempt = :attempt and status = 'running'
   returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id,
-            session_id, metadata, {ended_row} as ended_row
+            session_id, metadata, environment, {ended_row} as ended_row
 ), delivery as ({deliveries_of_ended}), {admit_next}
 
 -- name: finish_subjob

@@ -43,7 +43,7 @@ with locked as (
   set status = 'waiting', worker_id = null, started_at = null, reserved_micros = 0, event_seq = j.event_seq + :count
   from locked where j.id = locked.id
   returning j.id, j.project_id, j.event_seq, j.cancel_requested_at, j.parent_job_id, locked.reserved_micros,
-            j.skill_name, j.status, j.error_code, j.source, j.session_id, j.metadata,
+            j.skill_name, j.status, j.error_code, j.source, j.session_id, j.metadata, j.environment,
             j.parent_job_id is null or j.is_step as has_slot
 ), delivery as ({deliveries_of_waiting}
 ), approval as (
