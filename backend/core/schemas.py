@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, NamedTuple
 
 from pydantic import AfterValidator, ConfigDict, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
@@ -60,20 +60,35 @@ class RequestBody(Schema):
 
 def unstorable(body: Any) -> str | None:
     """Return a message about the first part of a JSON value that PostgreSQL cannot store; `None` if there is none."""
-    rest: list[tuple[str, Any, int]] = [("", body, 0)]
+    rest: list[tuple[_Place | None, Any, int]] = [(None, body, 0)]
     while rest:
-        path, value, depth = rest.pop()
+        place, value, depth = rest.pop()
         if depth > MAX_DEPTH:
-            return f"{path.lstrip('.')[:_MAX_SHOWN]}… contains values more than {MAX_DEPTH} levels deep"
+            return f"{_path_of(place)[:_MAX_SHOWN]}… contains values more than {MAX_DEPTH} levels deep"
         if isinstance(value, dict):
-            rest.extend((f"{path}.{name}", part, depth + 1) for name, part in value.items())
+            rest.extend((_Place(place, name), part, depth + 1) for name, part in value.items())
             value = "\n".join(name for name in value if isinstance(name, str))
         elif isinstance(value, list):
-            rest.extend((f"{path}[{at}]", part, depth + 1) for at, part in enumerate(value))
+            rest.extend((_Place(place, at), part, depth + 1) for at, part in enumerate(value))
         why = _obstacle(value)
         if why:
-            return f"{path.lstrip('.') or 'The body'} contains {why}"
+            return f"{_path_of(place) or 'The body'} contains {why}"
     return None
+
+
+class _Place(NamedTuple):
+    """The place of a value. Its path is written only for a message: a long name may contain very many values."""
+
+    outer: _Place | None
+    key: str | int
+
+
+def _path_of(place: _Place | None) -> str:
+    parts: list[str] = []
+    while place is not None:
+        parts.append(f"[{place.key}]" if isinstance(place.key, int) else f".{place.key}")
+        place = place.outer
+    return "".join(reversed(parts)).lstrip(".")
 
 
 def _obstacle(value: Any) -> str | None:

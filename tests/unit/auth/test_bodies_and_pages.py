@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -59,6 +60,16 @@ def test_deep_body_is_checked_without_recursion_error() -> None:
 def test_body_has_a_maximum_depth() -> None:
     assert unstorable(nested(64)) is None
     assert unstorable({"a": nested(64)}) is not None
+
+
+def test_long_name_with_many_values_takes_little_memory() -> None:
+    body = {"a" * 20_000: [0] * 20_000}
+    tracemalloc.start()
+    try:
+        assert unstorable(body) is None
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_untrusted_value_is_flattened_only_where_it_is_too_deep() -> None:
