@@ -24,6 +24,7 @@ from backend.authoring.api_tools.operations import (
     secret_name,
     unused,
 )
+from backend.core.schemas import unstorable
 
 _MAX_CHARACTERS: Final = 64 << 10
 _WITH_VALUE: Final = {
@@ -212,6 +213,8 @@ def _body(command: _Command) -> tuple[list[tuple[str, Any]], Literal["body", "fo
             raise SourceInvalid("The body of the command is not valid JSON.") from None
         if not isinstance(value, dict):
             raise SourceInvalid("The JSON of the body must be an object.")
+        if problem := unstorable(value):
+            raise SourceInvalid(f"The body cannot be used: {problem[:MAX_TEXT]}.")
         return list(value.items()), "body"
     return list(parse_qsl(text, keep_blank_values=True)), "form"
 

@@ -24,6 +24,7 @@ from backend.authoring.api_tools.operations import (
     secret_name,
     unused,
 )
+from backend.core.schemas import unstorable
 from backend.skills.manifest.yaml_document import MAX_DOCUMENT_BYTES, read_document
 
 MAX_OPERATIONS: Final = 200
@@ -84,6 +85,8 @@ def _root(text: str) -> _Json:
         value = document.value
     if not isinstance(value, dict):
         raise SourceInvalid("The text is neither a curl command nor an OpenAPI 3 document.")
+    if problem := unstorable(value):
+        raise SourceInvalid(f"The document cannot be used: {problem[:MAX_TEXT]}.")
     return value
 
 

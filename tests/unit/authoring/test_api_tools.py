@@ -168,6 +168,8 @@ def test_operations_of_an_openapi_document_become_tools(monkeypatch: pytest.Monk
         ("openapi: 3.0.0", "no operations"),
         ("{", "not valid YAML"),
         ("[]", "neither"),
+        (r'{"openapi": "\ud800"}', "lone surrogate"),
+        (r"""curl https://a.example --json '{"a": 1e999}'""", "infinity"),
     ],
 )
 def test_source_that_cannot_become_tools_is_rejected(source: str, reason: str) -> None:
