@@ -28,6 +28,8 @@ log = logs.get(__name__)
 ServersUnavailable: Final = (*connections.DatabaseUnavailable, RedisAway, RedisSlow)
 """Errors that are raised when PostgreSQL or Redis is unavailable or too slow."""
 
+MAX_PROBLEMS: Final = 100
+"""Maximum problems in a response; a body of 8 MiB can have 800,000."""
 _CODES: Final = {
     400: "malformed",
     404: "not_found",
@@ -130,9 +132,9 @@ def _of_validation(error: RequestValidationError) -> PurasError:
         if one["type"] == "json_invalid":
             reason = one.get("ctx", {}).get("error", "it cannot be parsed")
             return Malformed(f"The body is not JSON: {reason} at character {one['loc'][-1]}.")
-    problems = [Problem(_path(one["loc"]), _problem_message(one)) for one in found]
+    problems = [Problem(_path(one["loc"]), _problem_message(one)) for one in found[:MAX_PROBLEMS]]
     first = problems[0]
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
     return Invalid(f"{first.path}: {first.message}{more}", problems)
 
 

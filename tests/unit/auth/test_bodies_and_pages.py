@@ -8,11 +8,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from fastapi.exceptions import RequestValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from backend.core.db.paging import Page, cursor_of
+from backend.core.errors import Invalid
+from backend.core.http.exception_handlers import MAX_PROBLEMS, as_puras_error
 from backend.core.jsonb import TOO_DEEP, flattened
 from backend.core.schemas import RequestBody, unstorable
 
@@ -70,6 +73,16 @@ def test_long_name_with_many_values_takes_little_memory() -> None:
         assert tracemalloc.get_traced_memory()[1] < 10_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_response_contains_the_first_of_very_many_problems() -> None:
+    with pytest.raises(ValidationError) as raised:
+        Inputs.model_validate({"inputs": {}, **{f"x{number}": 1 for number in range(1_200)}})
+    locations = [{**one, "loc": ("body", *one["loc"])} for one in raised.value.errors()]
+    found = as_puras_error(RequestValidationError(locations))
+    assert isinstance(found, Invalid)
+    assert len(found.problems) == MAX_PROBLEMS
+    assert found.detail == "x0: The field is unknown. Check its spelling, or remove it. (and 1,199 more)"
 
 
 def test_untrusted_value_is_flattened_only_where_it_is_too_deep() -> None:
