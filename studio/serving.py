@@ -130,7 +130,7 @@ def compose(options: Settings) -> tuple[Gateway, FastAPI]:
                 Route(docs_build.URL_PATH, to_documentation),
                 Route(f"/{llms_txt.NAME}", documentation.index_for_models),
                 Route(embed_script.URL_PATH, embed_script.EmbedScript().respond),
-                Route(share_page.URL_PATH, share_page.respond),
+                Route(share_page.URL_PATH, share_page.SharePage(options.public_url or "").respond),
                 Mount(docs_build.URL_PATH, app=documentation),
                 Mount("/", app=_pages(options.public_url or "")),
             ]

@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from studio.files import ALWAYS
+from studio import embed_script
+from studio.files import ALWAYS, sources_in
 
 URL_PATH: Final = "/share"
 _STYLE: Final = """
@@ -57,9 +58,18 @@ def link(origin: str, skill: str, key: str) -> str:
     return f"{origin}{URL_PATH}#{urlencode({'skill': skill, 'key': key}, safe='/')}"
 
 
-async def respond(_: Request) -> Response:
-    """Return the page, which is the same for all links."""
-    return Response(_PAGE, headers=_HEADERS)
+class SharePage:
+    """The route of the page, which is the same for all links."""
+
+    def __init__(self, public_url: str) -> None:
+        self._public_host = urlsplit(public_url).netloc
+
+    async def respond(self, request: Request) -> Response:
+        """Return the page with a policy that allows only its own script and `/embed.js`."""
+        script = sources_in(
+            embed_script.URL_PATH.strip("/"), request.headers.get("host", ""), self._public_host
+        )
+        return Response(_PAGE, headers={**_HEADERS, "Content-Security-Policy": _POLICY.format(script=script)})
 
 
 def _hash(text: str) -> str:
@@ -71,6 +81,8 @@ _HEADERS: Final = {
     "Content-Type": "text/html; charset=utf-8",
     "Cache-Control": "public, max-age=300",
     "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": f"default-src 'none'; script-src {_hash(_SCRIPT)} 'self'; style-src {_hash(_STYLE)}; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 }
+_POLICY: Final = (
+    f"default-src 'none'; script-src {_hash(_SCRIPT)} {{script}}; style-src {_hash(_STYLE)}; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
