@@ -1,17 +1,9 @@
 import { useId, useState } from "react";
 import { FileField } from "./file_field";
+import { typeOf } from "./schema_types";
 
 const FILES = new Set(["image", "video", "audio", "file"]);
 const INPUT_TYPES = { email: "email", uri: "url", url: "url", date: "date", time: "time" };
-
-/** The type of a schema; the first one that is not null if the schema has several. */
-export const typeOf = (schema) => {
-  const type = Array.isArray(schema.type) ? schema.type.find((name) => name !== "null") : schema.type;
-  if (type) return type;
-  if (schema.properties) return "object";
-  if (schema.items) return "array";
-  return schema.enum ? "string" : "any";
-};
 
 /** The initial value of a field. */
 export const startOf = (schema) => {

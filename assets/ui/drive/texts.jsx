@@ -1,3 +1,4 @@
+import { rowsOf } from "../csv";
 import { Json } from "../value";
 
 const MAX_ROWS = 200, MAX_COLUMNS = 40, MAX_JSON = 200_000;
@@ -7,7 +8,7 @@ const SEPARATORS = { "text/csv": ",", "text/tab-separated-values": "\t" };
 export function TextPreview({ text, isWhole, mime }) {
   const rest = !isWhole && <p className="t3">Only the beginning is shown. Download the file for the rest.</p>;
   if (text === "") return <p className="t2">The file is empty.</p>;
-  if (mime in SEPARATORS) return <>{<Sheet rows={rowsOf(text, SEPARATORS[mime])} isWhole={isWhole} />}{rest}</>;
+  if (mime in SEPARATORS) return <>{<Sheet rows={rowsOf(text, SEPARATORS[mime], MAX_ROWS + 2)} isWhole={isWhole} />}{rest}</>;
   const value = isWhole && /json$/.test(mime) && text.length < MAX_JSON ? parsed(text) : undefined;
   if (value !== undefined) return <Json value={value} />;
   return <><pre className="code fold" tabIndex={0}>{text}</pre>{rest}</>;
@@ -29,24 +30,4 @@ function Sheet({ rows, isWhole }) {
       <p className="t3">{shown.length < body.length || !isWhole ? `The first ${shown.length.toLocaleString()} rows` : `${body.length.toLocaleString()} ${body.length === 1 ? "row" : "rows"}`}, {columns.toLocaleString()} {columns === 1 ? "column" : "columns"}</p>
     </>
   );
-}
-
-/** The rows of a text with separators; quoted fields may contain separators, line ends and doubled quotes. */
-export function rowsOf(text, separator, maxRows = MAX_ROWS + 2) {
-  const rows = [];
-  let row = [], field = "", isQuoted = false;
-  const end = () => { row.push(field); field = ""; };
-  for (let at = text.charCodeAt(0) === 0xfeff ? 1 : 0; at < text.length && rows.length < maxRows; at += 1) {
-    const one = text[at];
-    if (isQuoted) {
-      if (one !== '"') field += one;
-      else if (text[at + 1] === '"') { field += one; at += 1; }
-      else isQuoted = false;
-    } else if (one === '"' && field === "") isQuoted = true;
-    else if (one === separator) end();
-    else if (one === "\n") { end(); rows.push(row); row = []; }
-    else if (one !== "\r") field += one;
-  }
-  if (field || row.length) { end(); rows.push(row); }
-  return rows;
 }

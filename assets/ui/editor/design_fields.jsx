@@ -1,6 +1,6 @@
 // The fields of an input or output schema.
 import { useEffect, useRef } from "react";
-import { typeOf } from "../fields";
+import { typeOf } from "../schema_types";
 import { Committed } from "./design_values";
 
 const TYPES = ["string", "text", "integer", "number", "boolean", "object", "array", "image", "video", "audio", "file", "color"];
