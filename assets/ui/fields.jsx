@@ -1,4 +1,5 @@
-import { useId, useState } from "react";
+import { useId, useRef, useState } from "react";
+import { canBeRows, elementsOf } from "./csv";
 import { FileField } from "./file_field";
 import { typeOf } from "./schema_types";
 
@@ -63,6 +64,7 @@ function ListField(props) {
           onClick={() => onChange([...items, startOf(schema.items) ?? (typeOf(schema.items) === "object" ? {} : "")])}>+ Add</button>
       </legend>
       <Hint schema={schema} error={errors[path]} />
+      {context.project && canBeRows(schema.items) && <Rows label={label} schema={schema.items} onFill={onChange} />}
       {items.map((item, index) => (
         <div className="item" key={index}>
           <Field name={`${label} ${index + 1}`} schema={schema.items} value={item} path={`${path}[${index}]`} errors={errors} context={context} isRequired isBare={typeOf(schema.items) !== "object"} onChange={(next) => replace(index, next)} />
@@ -70,6 +72,24 @@ function ListField(props) {
         </div>
       ))}
     </fieldset>
+  );
+}
+
+/** A button that fills a list from the rows of a CSV file. */
+function Rows({ label, schema, onFill }) {
+  const file = useRef(null), [failure, setFailure] = useState("");
+  const fill = async (event) => {
+    const [one] = event.target.files, text = await one?.text();
+    event.target.value = "";
+    setFailure("");
+    try { if (one) onFill(elementsOf(text, schema)); } catch (error) { setFailure(error.message); }
+  };
+  return (
+    <div className="col" style={{ gap: 5 }}>
+      <div><button type="button" className="btn small" aria-label={`Fill ${label} from a CSV file`} onClick={() => file.current.click()}>Fill from CSV…</button></div>
+      <input ref={file} type="file" accept=".csv,.tsv,.txt,text/csv" hidden aria-label={`CSV file for ${label}`} onChange={fill} />
+      {failure && <div className="err" role="alert">{failure}</div>}
+    </div>
   );
 }
 
