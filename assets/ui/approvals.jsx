@@ -1,8 +1,20 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useAction } from "./action";
 import { callApi } from "./api";
 import { Properties, startOf } from "./fields";
 import { Json } from "./value";
+
+/** The approvals that a job waits for. They are read again whenever `changes` is another number. */
+export function PendingApprovals({ job, changes, project, csrf, canWrite, onError }) {
+  const [pending, setPending] = useState([]);
+  useEffect(() => {
+    let isGone = false;
+    callApi("GET", `/v1/approvals?job_id=${job}&status=pending`, { project }).then((found) => isGone || setPending(found), (error) => onError(error.detail));
+    return () => { isGone = true; };
+  }, [job, changes, project]);
+  const onDecided = (id) => setPending((before) => before.filter((one) => one.id !== id));
+  return pending.length > 0 && <Approvals approvals={pending} project={project} csrf={csrf} canWrite={canWrite} onDecided={onDecided} onError={onError} />;
+}
 
 /** The pending approvals of one job, with their buttons; `onDecided` is called with the ID of a decided one. */
 export function Approvals({ approvals, project, csrf, canWrite, onDecided, onError }) {

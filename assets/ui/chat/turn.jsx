@@ -1,6 +1,4 @@
-import { useEffect, useState } from "react";
-import { callApi } from "../api";
-import { Approvals } from "../approvals";
+import { PendingApprovals } from "../approvals";
 import { usd } from "../format";
 import { Markdown } from "../markdown";
 import { Json } from "../value";
@@ -23,7 +21,7 @@ export function Turn({ turn, project, csrf, canWrite, onError }) {
         {turn.isSimulated && <span className="tag" title="No language model ran.">simulated</span>}
         {stepsBefore(turn).map((step) => <Step key={step.step} step={step} />)}
         {turn.live && <p className="as-written">{turn.live}</p>}
-        {turn.status === "waiting" && <PendingCalls turn={turn} project={project} csrf={csrf} canWrite={canWrite} onError={onError} />}
+        {turn.status === "waiting" && <PendingApprovals job={turn.jobId} changes={turn.approvals} project={project} csrf={csrf} canWrite={canWrite} onError={onError} />}
         {turn.reply && <Reply turn={turn} />}
         <footer className="row wrap t3">
           {isLive(turn) && <><span className="spin" aria-hidden="true" /><span>{WAITS[turn.status]}</span></>}
@@ -59,16 +57,4 @@ function Reply({ turn }) {
       {reply.status !== "succeeded" && <p className="note" data-s={reply.status === "failed" ? "fail" : ""} role={reply.status === "failed" ? "alert" : "status"}>{ENDS[reply.status]}{reply.error ? `: ${reply.error}` : ""}</p>}
     </>
   );
-}
-
-/** The calls that the turn waits for, with their buttons. */
-function PendingCalls({ turn, project, csrf, canWrite, onError }) {
-  const [pending, setPending] = useState([]);
-  useEffect(() => {
-    let isGone = false;
-    callApi("GET", `/v1/approvals?job_id=${turn.jobId}&status=pending`, { project }).then((found) => isGone || setPending(found), (error) => onError(error.detail));
-    return () => { isGone = true; };
-  }, [turn.jobId, turn.approvals, project]);
-  const onDecided = (id) => setPending((before) => before.filter((one) => one.id !== id));
-  return <Approvals approvals={pending} project={project} csrf={csrf} canWrite={canWrite} onDecided={onDecided} onError={onError} />;
 }

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "react";
 import { callApi } from "../api";
+import { PendingApprovals } from "../approvals";
 import { EventList } from "../events";
 import { SchemaForm } from "../form";
 import { LiveCost } from "../live";
@@ -14,7 +15,7 @@ const STATES = { succeeded: "Succeeded", failed: "Failed", cancelled: "Canceled"
 
 /** Runs a skill of the draft in its current state, and shows the run live. */
 export function Try(props) {
-  return props.skill ? <TrySkill key={props.skill.name} {...props} /> : <p className="pad t2">Open a file of a skill to run the skill here.</p>;
+  return props.skill ? <TrySkill key={props.skill.name} {...props} /> : <p className="pad t2">{props.hasProblems ? "Skills can run here once the draft has no problems." : "Open a file of a skill to run the skill here."}</p>;
 }
 
 /** The form and the run of one skill. Each skill has a form of its own. */
@@ -48,22 +49,24 @@ function TrySkill({ skill, base, project, csrf, canWrite, beforeRun }) {
         <SchemaForm schema={skill.input_schema} value={example.inputs} rev={`${skill.name}${example.at}`} errors={errors} project={project} csrf={csrf} canRun={canWrite} busy={isBusy} onRun={run} />
       </div>
       {problem && <div className="note line-note" data-s="fail" role="alert">{problem}</div>}
-      {job && <Run key={job} job={job} project={project} schema={skill.output_schema} />}
+      {job && <Run key={job} {...{ job, project, csrf, canWrite }} schema={skill.output_schema} />}
     </div>
   );
 }
 
-function Run({ job, project, schema }) {
-  const src = `${project}/${job}`, [events] = useEvents(src), [ended, setEnded] = useState(null), last = events.at(-1)?.type;
-  const isOver = last in STATES;
+function Run({ job, project, csrf, canWrite, schema }) {
+  const src = `${project}/${job}`, [events] = useEvents(src), [ended, setEnded] = useState(null), [failure, setFailure] = useState(""), last = events.at(-1)?.type;
+  const isOver = last in STATES, countOf = (type) => events.filter((event) => event.type === type).length, asked = countOf("approval_required"), decided = countOf("approval_decided");
   useEffect(() => { if (isOver) callApi("GET", `/v1/jobs/${job}`, { project }).then(setEnded, () => {}); }, [isOver, job, project]);
   const word = STATES[last];
   return (
     <div className="col grow trying" style={{ minHeight: 0 }}>
       <div className="pane-head" style={{ fontWeight: 400 }}>
-        <span className="strong" role="status">{isOver ? word : "Running"}</span><LiveCost src={src} charged={ended ? `$${ended.cost_usd}` : ""} isOver={Boolean(ended)} />
+        <span className="strong" role="status">{isOver ? word : asked > decided ? "Awaiting approval" : "Running"}</span><LiveCost src={src} charged={ended ? `$${ended.cost_usd}` : ""} isOver={Boolean(ended)} />
         <span className="grow" /><a href={`/p/${project}/jobs/${job}`}>Open the job</a>
       </div>
+      {!isOver && asked > decided && <PendingApprovals job={job} changes={asked + decided} {...{ project, csrf, canWrite }} onError={setFailure} />}
+      {failure && <div className="note line-note" data-s="fail" role="alert">{failure}</div>}
       <Simulated job={ended} />
       {ended?.error && <div className="note line-note" data-s="fail" role="alert">{ended.error}</div>}
       {ended?.status === "succeeded" && <div className="pad scroll" tabIndex={0} role="region" aria-label="Result" style={{ flex: "0 1 50%" }}><Value value={ended.result} schema={schema} project={project} outputs={ended.outputs} /></div>}
