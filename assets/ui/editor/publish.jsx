@@ -4,12 +4,14 @@ import { callApi, read } from "../api";
 import { Removed } from "../bundle";
 import { Copy } from "../controls";
 import { useNames } from "../names";
+import { PRODUCTION } from "../play/choices";
 import { codeOf } from "../play/code";
 import { Changes } from "../versions/changes";
 import { encoded } from "../versions/comparison";
 import { Gate } from "../versions/gate";
 
 const ONLY_SKILL = "skill", OWN_SCOPES = "";
+const ENVIRONMENTS = { production: "Production", staging: "Staging", development: "Development" };
 
 /** Codes of errors after which the dialog loads the changes again: another user changed the draft or the active version. */
 const MAX_SHOWN = 8;
@@ -17,32 +19,38 @@ const OUTDATED = new Set(["draft_changed", "active_version_changed"]);
 
 /** A dialog that shows the changes of a draft, publishes it, and shows the gate of the new version. */
 export function Publish({ base, project, csrf, skillpack, problems, skill, canManage, beforeOpen, onPublished, label = "Publish draft…" }) {
-  const dialog = useRef(null), [pending, setPending] = useState(null), [check, setCheck] = useState(null), [notes, setNotes] = useState(""), [failure, setFailure] = useState(""), [made, setMade] = useState(null), [isBusy, setBusy] = useState(false);
+  const dialog = useRef(null), [pending, setPending] = useState(null), [check, setCheck] = useState(null), [notes, setNotes] = useState(""), [failure, setFailure] = useState(""), [made, setMade] = useState(null), [isBusy, setBusy] = useState(false), [environment, setEnvironment] = useState(PRODUCTION);
+  const readChanges = (one) => callApi("GET", `${base}/diff?environment=${one}`, { project });
   const open = async () => {
     setFailure(""); setMade(null); setPending(null); setCheck(null); setNotes("");
     dialog.current.showModal();
     try {
       await beforeOpen();
-      const [changes, checked] = await Promise.all(["diff", "check"].map((path) => callApi("GET", `${base}/${path}`, { project })));
+      const [changes, checked] = await Promise.all([readChanges(environment), callApi("GET", `${base}/check`, { project })]);
       setPending(changes); setCheck(checked);
     } catch (error) { setFailure(error.detail); }
+  };
+  const pick = async (one) => {
+    setEnvironment(one); setFailure(""); setPending(null); setBusy(true);
+    try { setPending(await readChanges(one)); } catch (error) { setFailure(error.detail); }
+    setBusy(false);
   };
   const publish = async (activate) => {
     setBusy(true); setFailure("");
     const seen = pending ? { revision: pending.revision, active_version: pending.base_version ?? 0 } : {};
-    try { setMade(await callApi("POST", `${base}/publish`, { project, csrf, json: { notes, activate, ...seen } })); onPublished(); } catch (error) {
+    try { const version = await callApi("POST", `${base}/publish`, { project, csrf, json: { notes, activate, environment, ...seen } }); setMade({ ...version, isActive: version.is_active || (activate && !isProduction) }); onPublished(); } catch (error) {
       setFailure(error.detail);
-      if (OUTDATED.has(error.code)) await callApi("GET", `${base}/diff`, { project }).then(setPending, () => {});
+      if (OUTDATED.has(error.code)) await readChanges(environment).then(setPending, () => {});
     }
     setBusy(false);
   };
-  const isNothing = pending && !pending.files.length, found = check?.problems ?? problems, gated = check?.skills.filter((one) => one.eval_gate && !one.parent_skill) ?? [];
+  const isNothing = pending && !pending.files.length, found = check?.problems ?? problems, isProduction = environment === PRODUCTION, gated = isProduction ? check?.skills.filter((one) => one.eval_gate && !one.parent_skill) ?? [] : [];
   return (
     <>
       <button type="button" className="btn pri" onClick={open}>{label}</button>
       <dialog className="dlg wide-dlg" ref={dialog} aria-label="Publish draft" onClick={(event) => event.target === dialog.current && dialog.current.close()} onClose={() => setMade(null)}>
         <div className="in-dlg">
-          {made ? <Published made={made} skill={skill} project={project} csrf={csrf} skillpack={skillpack} canManage={canManage} /> : (
+          {made ? <Published made={made} environment={environment} skill={skill} project={project} csrf={csrf} skillpack={skillpack} canManage={canManage} /> : (
             <>
               <h2>Publish draft</h2>
               {!pending && !failure && <p className="t3">Comparing with the active version…</p>}
@@ -53,6 +61,10 @@ export function Publish({ base, project, csrf, skillpack, problems, skill, canMa
               {check && <Checks check={check} />}
               {check && gated.length > 0 && <Gates skills={gated} project={project} skillpack={skillpack} />}
               <label className="col" style={{ gap: 4 }}><span className="strong">Release notes</span><textarea className="in" rows={2} maxLength={4000} placeholder="What changed in this version?" value={notes} onChange={(event) => setNotes(event.target.value)} /></label>
+              <div className="col" style={{ gap: 4 }}>
+                <label className="row"><span className="strong">Environment</span><select className="in fit" value={environment} disabled={isBusy} onChange={(event) => pick(event.target.value)}>{Object.entries(ENVIRONMENTS).map(([one, title]) => <option key={one} value={one}>{title}</option>)}</select></label>
+                <p className="t3">{environment === PRODUCTION ? "New jobs use the version as soon as it is active. To try it first, activate it in development or staging." : "The version becomes active there only. Promote it to production afterwards, on the page Deployments."}</p>
+              </div>
             </>
           )}
           {failure && <div className="note" data-s="fail" role="alert">{failure}</div>}
@@ -106,26 +118,32 @@ function bothOf(file, { base, skillpack, version, project }) {
   return Promise.all([one(file.base_bytes, `/v1/skillpacks/${skillpack}/deployments/${version}`), one(file.head_bytes, base)]);
 }
 
-function Published({ made, skill, project, csrf, skillpack, canManage }) {
-  const [settled, setSettled] = useState(made.gate?.state ?? ""), [key, setKey] = useState(""), isActive = made.is_active || settled === "passed", isGating = settled === "gating";
+function Published({ made, environment, skill, project, csrf, skillpack, canManage }) {
+  const [settled, setSettled] = useState(made.gate?.state ?? ""), [key, setKey] = useState(""), isActive = made.isActive || settled === "passed", isGating = settled === "gating";
+  const deployments = <Link to={`/p/${project}/deployments?skillpack=${skillpack}`}>Deployments</Link>;
   const named = useNames(project), name = named({ skill_name: skill?.name ?? "…", skillpack_id: made.skillpack_id });
   const { curl } = codeOf({ origin: location.origin, skill: name, inputs: skill?.examples?.[0]?.inputs ?? {} }), code = key ? `export PURAS_API_KEY=${key}\n${curl}` : curl;
   return (
     <>
       <h2>Version {made.version} is published{isActive ? " and active" : ""}</h2>
       {made.gate && <Gate project={project} csrf={csrf} skillpack={skillpack} deployment={made.id} canWrite canManage={canManage} onSettled={setSettled} />}
-      {!made.gate && <p className="t2">{isActive ? "New jobs use this version. Running jobs keep their version." : "New jobs use the active version until you activate this one."}</p>}
-      {isGating && <p className="t2">You can close this dialog: the gate continues to run, and <Link to={`/p/${project}/deployments?skillpack=${skillpack}`}>Deployments</Link> shows its result.</p>}
+      {!made.gate && <p className="t2">{textOf(isActive, environment)} {(!isActive || environment !== PRODUCTION) && <>To {isActive ? "promote" : "activate"} it, open {deployments}.</>}</p>}
+      {isGating && <p className="t2">You can close this dialog: the gate continues to run, and {deployments} shows its result.</p>}
       {skill && isActive && <div className="copied"><div className="copy"><Copy text={code} /></div><pre className="code fold" tabIndex={0}>{code}</pre></div>}
       {skill && isActive && !key && <p className="t3">The environment variable PURAS_API_KEY must contain an API key.</p>}
-      {skill && isActive && !key && (canManage ? <NewKey skill={name} project={project} csrf={csrf} onCreated={setKey} /> : <p className="t3">An admin of the project creates API keys.</p>)}
+      {skill && isActive && !key && (canManage ? <NewKey skill={name} environment={environment} project={project} csrf={csrf} onCreated={setKey} /> : <p className="t3">An admin of the project creates API keys.</p>)}
       {key && <div className="note" data-s="ok" role="status">API key created. Copy it now: it is shown only once. <Link to={`/p/${project}/settings/keys`}>View all keys</Link></div>}
     </>
   );
 }
 
-/** A form that creates an API key: for this skill only, with the scopes of a preset, or with single ones. */
-function NewKey({ skill, project, csrf, onCreated }) {
+function textOf(isActive, environment) {
+  if (!isActive) return "New jobs use the active version until you activate this one.";
+  return environment === PRODUCTION ? "New jobs use this version. Running jobs keep their version." : `New jobs of ${environment} use this version. Production does not change.`;
+}
+
+/** A form that creates an API key, in the environment of the version: for this skill only, with the scopes of a preset, or with single ones. */
+function NewKey({ skill, environment, project, csrf, onCreated }) {
   const [known, setKnown] = useState({ scopes: [], presets: [] }), [preset, setPreset] = useState(ONLY_SKILL), [scopes, setScopes] = useState([]), [failure, setFailure] = useState(""), [isBusy, setBusy] = useState(false), hint = useId();
   useEffect(() => { callApi("GET", "/v1/api-keys/scopes", { project }).then(setKnown, (error) => setFailure(error.detail)); }, [project]);
   const chosen = known.presets.find((one) => one.name === preset), pick = (name) => { setPreset(name); setScopes(known.presets.find((one) => one.name === name)?.scopes ?? scopes); };
@@ -134,7 +152,7 @@ function NewKey({ skill, project, csrf, onCreated }) {
     event.preventDefault();
     setBusy(true); setFailure("");
     const permissions = preset === ONLY_SKILL ? { skill_allowlist: [skill] } : { scopes };
-    try { onCreated((await callApi("POST", "/v1/api-keys", { project, csrf, json: { name: `For ${skill}`, ...permissions } })).key); } catch (error) { setFailure(error.detail); setBusy(false); }
+    try { onCreated((await callApi("POST", "/v1/api-keys", { project, csrf, json: { name: `For ${skill}`, environment, ...permissions } })).key); } catch (error) { setFailure(error.detail); setBusy(false); }
   };
   const toggle = (name) => { setPreset(OWN_SCOPES); setScopes(scopes.includes(name) ? scopes.filter((one) => one !== name) : [...scopes, name]); };
   return (
