@@ -1,9 +1,11 @@
 // The fields of an input or output schema.
 import { useEffect, useRef } from "react";
 import { typeOf } from "../schema_types";
+import { Check } from "./design_parts";
 import { Committed } from "./design_values";
 
 const TYPES = ["string", "text", "integer", "number", "boolean", "object", "array", "image", "video", "audio", "file", "color"];
+const TYPE_LABELS = { string: "string (one line)", text: "text (several lines)", integer: "integer (whole number)", boolean: "boolean (yes or no)", object: "object (fields)", array: "array (list)" };
 const MAX_LEVEL = 2; // below, the fields of objects are edited in the code
 const TEXT = ["minLength", "maxLength", "pattern", "format"], NUMBER = ["minimum", "maximum"], LIST = ["minItems", "maxItems"];
 const KEYWORDS = { string: TEXT, text: TEXT, integer: NUMBER, number: NUMBER, array: [...LIST, "items", "uniqueItems"], object: ["properties", "required", "additionalProperties"] };
@@ -23,8 +25,9 @@ export function pathsIn(schema, path, level = 0) {
   });
 }
 
-/** The fields of the schema at `path` of the document. Results must contain every field of a schema without `required`. */
-export function Fields({ schema, path, isResult, level = 0, at, edit, onCode }) {
+/** The fields of the schema at `path` of the document. `owner` is the name of the field that contains them. Results must contain every field of
+ *  a schema without `required`. */
+export function Fields({ schema, path, owner, isResult, level = 0, at, edit, onCode }) {
   const box = useRef(null), focus = useRef(null), fields = Object.entries(schema?.properties ?? {}), names = fields.map(([name]) => name);
   useEffect(() => { // moved and new fields keep the focus
     const row = focus.current && box.current.querySelector(`:scope > ol > [data-name=${JSON.stringify(focus.current.name)}]`);
@@ -47,12 +50,10 @@ export function Fields({ schema, path, isResult, level = 0, at, edit, onCode }) 
           </li>
         ))}
       </ol>
-      <button type="button" className="btn small add" onClick={add}>{level ? `Add field to ${labelOf(path)}` : "Add field"}</button>
+      <button type="button" className="btn small add" onClick={add}>{owner ? `Add field to ${owner}` : "Add field"}</button>
     </div>
   );
 }
-
-const labelOf = (path) => path.filter((key) => key !== "properties" && key !== "items").at(-1);
 
 function unused(names) {
   for (let count = 1; ; count += 1) {
@@ -68,8 +69,8 @@ function OneField({ name, field: given, path, isResult, level, at, edit, onCode,
     <div className="design-field" role="group" aria-label={`Field ${name}`}>
       <div className="design-row">
         <Committed name={name} schema={{ type: "string", title: `Name of ${name}` }} value={name} isBare onCommit={onRename} />
-        {canEdit ? <Committed name={name} schema={{ enum: TYPES, title: `Type of ${name}` }} value={field.type} isBare onCommit={(type) => edit(toType(field, path, type))} /> : <span className="t2">{String(typeOf(field))}</span>}
-        <label className="check"><input type="checkbox" checked={isRequired} aria-label={`${name} is required`} onChange={(event) => onRequire(event.target.checked)} />Required</label>
+        {canEdit ? <Committed name={name} schema={{ enum: TYPES, title: `Type of ${name}` }} value={field.type} labels={TYPE_LABELS} isBare onCommit={(type) => edit(toType(field, path, type))} /> : <span className="t2">{String(typeOf(field))}</span>}
+        <Check checked={isRequired} name={`${name} is required`} onToggle={onRequire}>Required</Check>
         <span className="row acts">
           <button type="button" className="btn quiet icon" data-up aria-label={`Move ${name} up`} disabled={isFirst} onClick={() => onMove(-1)}>↑</button>
           <button type="button" className="btn quiet icon" data-down aria-label={`Move ${name} down`} disabled={isLast} onClick={() => onMove(1)}>↓</button>
@@ -80,7 +81,7 @@ function OneField({ name, field: given, path, isResult, level, at, edit, onCode,
       {error && <div className="err" role="alert">{error}</div>}
       {canEdit ? <More {...{ name, field, set }} /> : <InCode onCode={onCode}>This field has no single type.</InCode>}
       {field.type === "array" && canEdit && <Items {...{ name, field, path, isResult, level, at, edit, onCode }} />}
-      {field.type === "object" && canEdit && <Inner {...{ schema: field, path, isResult, level, at, edit, onCode }} />}
+      {field.type === "object" && canEdit && <Inner {...{ name, schema: field, path, isResult, level, at, edit, onCode }} />}
     </div>
   );
 }
@@ -107,16 +108,16 @@ function Items({ name, field, path, ...rest }) {
   if (items !== undefined && (items === null || typeof items !== "object" || !isSimple(items))) return <InCode onCode={rest.onCode}>The items have no single type.</InCode>;
   return (
     <>
-      <Committed name={name} schema={{ enum: TYPES.filter((type) => type !== "array"), title: `Type of the items of ${name}` }} value={items?.type} onCommit={(type) => rest.edit(type === undefined ? [{ op: "remove", path: own }] : toType(items ?? {}, own, type))} />
-      {items?.type === "object" && <Inner {...rest} schema={items} path={own} />}
+      <Committed name={name} schema={{ enum: TYPES.filter((type) => type !== "array"), title: `Type of the items of ${name}` }} value={items?.type} labels={TYPE_LABELS} onCommit={(type) => rest.edit(type === undefined ? [{ op: "remove", path: own }] : toType(items ?? {}, own, type))} />
+      {items?.type === "object" && <Inner {...rest} name={name} schema={items} path={own} />}
     </>
   );
 }
 
-function Inner({ level, ...props }) {
+function Inner({ name, level, ...props }) {
   if (level + 1 >= MAX_LEVEL && Object.keys(props.schema.properties ?? {}).length) return <InCode onCode={props.onCode}>The fields of this object are nested too deep for the form.</InCode>;
   if (level + 1 >= MAX_LEVEL) return null;
-  return <div className="design-inner"><Fields {...props} level={level + 1} /></div>;
+  return <div className="design-inner"><Fields {...props} owner={name} level={level + 1} /></div>;
 }
 
 function InCode({ children, onCode }) {

@@ -66,11 +66,11 @@ export function Value({ path, label, name = label, schema, value, labels, at, ed
 /** The value at a path of the document. */
 export const valueAt = (document, path) => path.reduce((value, key) => value?.[key], document);
 
-/** A check box that shows the choice of the user until `onToggle` has written it. */
-export function Check({ checked, disabled = false, children, onToggle }) {
+/** A check box that shows the choice of the user until `onToggle` has written it. `name` replaces its text for screen readers. */
+export function Check({ checked, disabled = false, name, children, onToggle }) {
   const [wanted, setWanted] = useState(null);
   const change = async (event) => { setWanted(event.target.checked); await onToggle(event.target.checked); setWanted(null); };
-  return <label className="check"><input type="checkbox" checked={wanted ?? checked} disabled={disabled} onChange={change} />{children}</label>;
+  return <label className="check"><input type="checkbox" checked={wanted ?? checked} disabled={disabled} aria-label={name} onChange={change} />{children}</label>;
 }
 
 /** A check box for a key that is `true` or missing. */
