@@ -2,7 +2,7 @@
 import { duration, exact, shortId } from "./format";
 import { waitingTitle } from "./spans";
 
-const some = (...parts) => parts.filter((part) => part !== undefined && part !== null && part !== "").join(" · ");
+const some = (...parts) => parts.filter((part) => part !== undefined && part !== null && part !== "" && part !== false).join(" · ");
 const tokens = (p) => (p.input_tokens ?? p.output_tokens) == null ? "" : `${(p.input_tokens ?? 0) + (p.output_tokens ?? 0)} tokens`;
 
 const TEXTS = {
