@@ -38,6 +38,8 @@ def test_agent_with_a_tool_is_created_run_and_published(signed_in: Page, settled
     signed_in.get_by_label("Name").fill("Count words")
     signed_in.get_by_label("Agent with a Python tool").check()
     signed_in.get_by_role("button", name="Create skill").click()
+    expect(signed_in.get_by_role("region", name="Design")).to_be_visible()
+    signed_in.get_by_role("button", name="Code", exact=True).click()
     code = signed_in.get_by_role("textbox", name="skills/count-words/skill.yaml")
     code.click()
     signed_in.keyboard.press("Control+Home")
@@ -467,15 +469,14 @@ def test_curl_command_becomes_an_agent_with_a_tool(signed_in: Page, settled: Any
     expect(dialog).to_contain_text("EXAMPLE_TOKEN")
     assert_usable(signed_in, "editor, new skill from an API")
     dialog.get_by_role("button", name="Create skill").click()
-    expect(signed_in.get_by_role("textbox", name="skills/orders/skill.yaml")).to_contain_text("get_orders")
+    design = signed_in.get_by_role("region", name="Design")
+    expect(design.get_by_role("group", name="Tool get_orders")).to_be_visible()
     expect(signed_in.get_by_text("No problems")).to_be_visible()
     [skill] = settled.api.get(f"/v1/skillpacks/{blank}/drafts/check").json()["skills"]
     assert skill["network"] == ["api.example.org"]
     written = settled.api.get(f"/v1/skillpacks/{blank}/drafts/files/skills/orders/tools.py").text
     assert "secret('EXAMPLE_TOKEN')" in written
     assert "abc123" not in written
-    signed_in.get_by_role("button", name="Design", exact=True).click()
-    design = signed_in.get_by_role("region", name="Design")
     expect(design.get_by_role("textbox", name="Hosts 1")).to_have_value("api.example.org")
     tools = section_of(design, "Tools")
     tools.get_by_role("button", name="Add from an API…").click()

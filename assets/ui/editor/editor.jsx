@@ -47,7 +47,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
       await show(Object.keys(made)[0]);
     } catch (error) { setNotice(error.detail ?? "The request failed. Try again."); }
   };
-  const openNew = (path) => { if (isFlow(path, [])) setForm(true); return show(path); };
+  const openNew = (path, isWrittenHere) => { if (isFlow(path, []) || (isWrittenHere && isSkillYaml(path))) setForm(true); return show(path); };
   const isMarkdown = /\.md$/i.test(current ?? ""), changed = new Map(Object.entries(draft.open).filter(([, one]) => isUnsaved(one)).map(([path, one]) => [path, one.conflict || one.failure || one.restored ? "unsaved" : "saving"]));
   return (
     <div className="col grow" style={{ minHeight: 0 }}>
@@ -79,7 +79,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
           </div>
           <div className="col grow" style={{ minHeight: 0 }}>
             <div className="pane-head"><span className="grow">{skill ? `Try ${skill.name}` : "Try"}</span>{draft.check.isStale && !isEmpty && <span className="tag" title="The form shows the last state of the draft without problems">Last valid state</span>}</div>
-            <Try skill={skill} base={base} project={project} csrf={csrf} canWrite={canWrite} beforeRun={saveAll} />
+            <Try skill={skill} hasProblems={draft.check.problems.length > 0} base={base} project={project} csrf={csrf} canWrite={canWrite} beforeRun={saveAll} />
           </div>
         </Split>
       </div>
@@ -113,7 +113,7 @@ function skillOf(skills, path) {
 
 function Tabs({ open, current, isPlain, isRead, onRead, isForm, form, onForm, isTrying, onTry, onPick, onClose }) {
   const here = useRef(null);
-  useEffect(() => here.current?.scrollIntoView({ block: "nearest", inline: "nearest" }), [current]);
+  useEffect(() => { here.current?.scrollIntoView({ block: "nearest", inline: "nearest" }); }, [current]); // newer browsers return a promise, which is no cleanup
   if (!open.length) return null;
   return (
     <div className="files row" role="group" aria-label="Open files">

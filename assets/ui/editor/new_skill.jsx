@@ -44,7 +44,7 @@ export function NewSkill({ draft, base, project, csrf, isFirst = false, onCreate
       const files = Object.entries(texts).map(([path, text]) => [`skills/${slug}/${path}`, text]);
       dialog.current.close();
       await draft.create(Object.fromEntries(files));
-      onCreated(files[0][0]);
+      onCreated(files[0][0], true);
     } catch (error) { setFailure(error.detail ?? "The request failed. Try again."); }
   };
   const addFiles = async (found) => {
