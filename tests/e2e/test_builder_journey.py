@@ -1,0 +1,253 @@
+"""The way of a user who writes no code: an agent with three tools and a flow are built, tried, published and used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.doubles.messages import MessagesServer, calls, says
+from tests.e2e.conftest import EMAIL, Settled, page_of, settled_instance
+from tests.e2e.test_accessibility import assert_usable
+from tests.e2e.test_canvas import node
+from tests.e2e.test_editor import section_of
+from tests.e2e.test_notebook_page import take_screenshot
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+RUN_WITHIN_MS = 60_000
+REVIEWS = """\
+customer,text
+Ada,Owls hunt at night.
+Grace,"The parcel was late, and wet."
+"""
+
+
+class Model:
+    """A model that counts the words of a review, lets another agent detect its language, and answers it."""
+
+    def __init__(self) -> None:
+        self.tools: set[str] = set()
+        """The tools that the agent with three tools had."""
+
+    def __call__(self, body: dict[str, Any]) -> Any:
+        names, last = {tool["name"] for tool in body["tools"]}, str(body["messages"][-1])
+        if "count_words" not in names:
+            return says(calls("set_output", answer="English"))
+        self.tools |= names
+        if "tool_result" not in last:
+            text = next(
+                (one for one in ("The parcel was late, and wet.", "Owls hunt at night.") if one in last), ""
+            )
+            return says("I look at it.", calls("count_words", text=text), calls("detect_language", text=text))
+        count = re.search(r"words\W+(\d+)", last)
+        assert count, last
+        assert "English" in last, last
+        return says(calls("set_output", answer=f"Thank you for your {count[1]} words in English."))
+
+
+@pytest.fixture
+def model() -> Model:
+    return Model()
+
+
+@pytest.fixture
+def settled(pages: None, model: Model) -> Iterator[Settled]:
+    """Run an instance with the model, which gives new projects a credit."""
+    with MessagesServer(model).running() as upstream:
+        keys = {"ANTHROPIC_BASE_URL": upstream.url, "ANTHROPIC_API_KEY": "sk-of-the-double"}
+        with settled_instance(**keys, PURAS_STARTING_CREDIT_USD="5") as settled:
+            yield settled
+
+
+@pytest.fixture
+def user(browser: Browser, settled: Settled) -> Iterator[Page]:
+    with page_of(browser, settled, EMAIL) as page:
+        page.set_viewport_size({"width": 1280, "height": 800})
+        yield page
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    path = tmp_path / "reviews.csv"
+    path.write_text(REVIEWS, encoding="utf-8")
+    return path
+
+
+def test_agent_with_three_tools_and_a_flow_are_built_and_promoted_without_code(
+    user: Page, settled: Settled, model: Model, reviews: Path
+) -> None:
+    create_project(user, settled)
+    build_helper(user)
+    build_agent(user)
+    try_agent(user, model)
+    build_flow(user)
+    try_flow(user, reviews)
+    publish(user)
+    promote(user)
+    chat(user)
+
+
+def show(page: Page, name: str) -> None:
+    """Take screenshots in both color schemes."""
+    take_screenshot(page, f"journey-{name}-light")
+    page.emulate_media(color_scheme="dark")
+    take_screenshot(page, f"journey-{name}-dark")
+    page.emulate_media(color_scheme="light")
+
+
+def create_project(page: Page, settled: Settled) -> None:
+    page.goto(settled.running.url)
+    page.get_by_role("button", name="New project").click()
+    page.get_by_label("Name").fill("Reviews")
+    page.get_by_role("button", name="Create project").click()
+    page.get_by_role("link", name="Write a skill").click()
+    expect(page.get_by_role("heading", name="No skills yet")).to_be_visible()
+
+
+def create_skill(page: Page, name: str, kind: str) -> None:
+    page.get_by_role("button", name="New skill…").click()
+    dialog = page.get_by_role("dialog", name="New skill")
+    dialog.get_by_label("Name").fill(name)
+    dialog.get_by_role("radio", name=kind).check()
+    dialog.get_by_role("button", name="Create skill").click()
+
+
+def form_of(page: Page, title: str) -> Locator:
+    """Return the form of a skill, which is shown instead of its code."""
+    design = page.get_by_role("region", name="Design")
+    expect(section_of(design, "Basics").get_by_role("textbox", name="Title")).to_have_value(title)
+    expect(page.get_by_role("textbox", name="skills/")).to_have_count(0)
+    return design
+
+
+def write(design: Locator, description: str, instructions: str) -> None:
+    design.get_by_role("textbox", name="Description", exact=False).first.fill(description)
+    section_of(design, "Instructions").get_by_role("textbox").fill(instructions)
+
+
+def build_helper(page: Page) -> None:
+    create_skill(page, "Detect language", "Agent A prompt that can call tools")
+    write(form_of(page, "Detect language"), "Names the language of a text.", "Name the language of the text.")
+    expect(page.get_by_text("No problems")).to_be_visible()
+
+
+def build_agent(page: Page) -> None:
+    create_skill(page, "Answer review", "Agent with a Python tool")
+    design = form_of(page, "Answer review")
+    write(design, "Answers a review.", "Answer the review politely, in its language. Mention its length.")
+    tools = section_of(design, "Tools")
+    expect(tools.get_by_role("group", name="Tool count_words")).to_be_visible()
+    tools.get_by_role("combobox", name="Add skill…").select_option("detect-language")
+    helper = tools.get_by_role("group", name="Tool detect_language")
+    expect(helper.get_by_role("textbox", name="Description for the model")).to_have_value(
+        "Names the language of a text."
+    )
+    tools.get_by_role("button", name="Add MCP server").click()
+    server = tools.get_by_role("group", name="Tool mcp.example.org")
+    server.get_by_role("textbox", name="URL").fill("http://127.0.0.1/mcp")
+    page.keyboard.press("Enter")
+    server = tools.get_by_role("group", name="Tool 127.0.0.1")
+    server.get_by_role("button", name="List its tools").click()
+    # Instances connect to public addresses only. A run continues without a server that cannot be reached.
+    expect(server.get_by_role("alert")).to_contain_text("cannot be reached")
+    show(page, "tools")
+    expect(page.get_by_text("No problems")).to_be_visible()
+
+
+def try_agent(page: Page, model: Model) -> None:
+    page.get_by_role("button", name="First example", exact=True).click()
+    page.get_by_role("button", name="Run", exact=False).last.click()
+    result = page.get_by_role("region", name="Result")
+    expect(result).to_contain_text("Thank you for your 4 words in English.", timeout=RUN_WITHIN_MS)
+    assert {"count_words", "detect_language"} <= model.tools
+    assert any(name.startswith("mcp_") for name in model.tools), model.tools
+    show(page, "agent-tried")
+
+
+def build_flow(page: Page) -> None:
+    create_skill(page, "Answer reviews", "Flow Steps")
+    canvas = page.get_by_role("region", name="Canvas", exact=True)
+    node(canvas, "Inputs").click()
+    canvas.get_by_role("button", name="Edit in Design").click()
+    inputs = section_of(form_of(page, "Answer reviews"), "Inputs")
+    inputs.get_by_role("combobox", name="Type of the items of items").select_option("object (fields)")
+    for name in ("customer", "text"):
+        inputs.get_by_role("button", name="Add field to items").click()
+        field = inputs.get_by_role("textbox", name="Name of field", exact=True)
+        expect(field).to_be_focused()
+        field.fill(name)
+        page.keyboard.press("Enter")
+        expect(inputs.get_by_role("textbox", name=f"Name of {name}", exact=True)).to_be_visible()
+    inputs.get_by_role("checkbox", name="text is required").check()
+    show(page, "flow-inputs")
+    page.get_by_role("button", name="Open canvas").click()
+    canvas.get_by_role("button", name="For each").click()
+    canvas.get_by_role("combobox", name="Insert value into text").select_option("item.text")
+    each = node(canvas, "each_answer_review,")
+    each.hover()
+    each.get_by_role("button", name="Add step after each_answer_review").click()
+    canvas.get_by_role("list", name="Kinds of steps").get_by_role("button", name="Approval").click()
+    canvas.get_by_role("textbox", name="Message").fill("Send these answers?")
+    canvas.get_by_role("button", name="Fit", exact=True).click()
+    node(canvas, "Result").click()
+    canvas.get_by_role("combobox", name="Insert value into results").select_option("steps.each_answer_review")
+    expect(page.get_by_text("No problems")).to_be_visible()
+    show(page, "canvas")
+
+
+def try_flow(page: Page, reviews: Path) -> None:
+    page.get_by_role("button", name="Try", exact=True).click()
+    page.get_by_label("CSV file for items").set_input_files(reviews)
+    expect(page.get_by_role("textbox", name="customer").last).to_have_value("Grace")
+    page.get_by_role("button", name="Run", exact=False).last.click()
+    asked = page.get_by_role("group", name="Calls awaiting approval")
+    expect(asked).to_contain_text("Send these answers?", timeout=RUN_WITHIN_MS)
+    show(page, "approval")
+    assert_usable(page, "editor, run that awaits an approval")
+    asked.get_by_role("button", name="Approve").click()
+    result = page.get_by_role("region", name="Result")
+    for count in (4, 6):
+        expect(result).to_contain_text(f"Thank you for your {count} words in English.", timeout=RUN_WITHIN_MS)
+    show(page, "flow-tried")
+
+
+def publish(page: Page) -> None:
+    page.get_by_role("button", name="Publish draft…").click()
+    dialog = page.get_by_role("dialog", name="Publish draft")
+    expect(dialog.get_by_role("region", name="Checks")).to_contain_text("The draft has no problems")
+    dialog.get_by_label("Environment").select_option("Development")
+    dialog.get_by_label("Release notes").fill("Answers reviews")
+    expect(dialog.get_by_role("button", name="Publish and activate")).to_be_enabled()
+    show(page, "publish")
+    assert_usable(page, "editor, publish to an environment")
+    dialog.get_by_role("button", name="Publish and activate").click()
+    expect(dialog).to_contain_text("New jobs of development use this version.")
+    dialog.get_by_role("link", name="Deployments").click()
+
+
+def promote(page: Page) -> None:
+    strip = page.get_by_role("list").filter(has_text="Development")
+    production = strip.get_by_role("listitem").filter(has_text="Production")
+    expect(production).to_contain_text("No active version")
+    strip.get_by_role("button", name="Promote a version to Production").click()
+    expect(page.get_by_role("combobox", name="Version")).to_have_value("development")
+    show(page, "promote")
+    page.get_by_role("button", name="Activate v1 in Production").click()
+    expect(production).to_contain_text("v1")
+
+
+def chat(page: Page) -> None:
+    page.get_by_role("link", name="Chat", exact=True).click()
+    page.get_by_role("combobox", name="Agent").select_option("answer-review")
+    page.get_by_role("textbox", name="Message", exact=True).fill("The parcel was late, and wet.")
+    page.keyboard.press("Enter")
+    log = page.get_by_role("log", name="Messages")
+    expect(log).to_contain_text("Thank you for your 6 words in English.", timeout=RUN_WITHIN_MS)
+    expect(log).to_contain_text("detect_language")
+    expect(log).to_contain_text("version 1")
+    show(page, "chat")
