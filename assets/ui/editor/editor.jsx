@@ -113,7 +113,7 @@ function skillOf(skills, path) {
 
 function Tabs({ open, current, isPlain, isRead, onRead, isForm, form, onForm, isTrying, onTry, onPick, onClose }) {
   const here = useRef(null);
-  useEffect(() => { here.current?.scrollIntoView({ block: "nearest", inline: "nearest" }); }, [current]); // newer browsers return a promise, which is no cleanup
+  useEffect(() => { here.current?.scrollIntoView({ block: "nearest", inline: "nearest" }); }, [current, open.length]); // newer browsers return a promise, which is no cleanup
   if (!open.length) return null;
   return (
     <div className="files row" role="group" aria-label="Open files">
