@@ -126,7 +126,13 @@ def form_of(page: Page, title: str) -> Locator:
 
 
 def write(design: Locator, description: str, instructions: str) -> None:
-    design.get_by_role("textbox", name="Description", exact=False).first.fill(description)
+    # Other skills copy the stored description when they add this one as a tool.
+    with design.page.expect_response(
+        lambda one: one.request.method == "PUT" and one.url.endswith("/skill.yaml")
+    ):
+        field = design.get_by_role("textbox", name="Description", exact=False).first
+        field.fill(description)
+        field.press("Tab")
     section_of(design, "Instructions").get_by_role("textbox").fill(instructions)
 
 
