@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from backend.skills.archives.pack import pack_files
@@ -103,6 +103,43 @@ input_schema:
 output_schema: {type: object, properties: {words: {type: integer}}}
 x-team: reading  # an unknown key
 """
+
+
+def test_edit_of_a_form_that_arrives_late_is_written_to_its_own_file(
+    signed_in: Page, settled: Any, blank: str
+) -> None:
+    base = f"/v1/skillpacks/{blank}/drafts/files/skills/words"
+    main = b"def run(text):\n    return {'words': len(text.split())}\n"
+    assert settled.api.put(f"{base}/main.py", content=main).is_success
+    assert settled.api.put(
+        f"{base}/skill.yaml", content=COUNTING.replace(b"x-team: reading  # an unknown key\n", b"")
+    ).is_success
+    signed_in.goto(f"{settled.url}/editor?skillpack={blank}")
+    signed_in.get_by_role("button", name="Design", exact=True).click()
+    description = (
+        signed_in.get_by_role("region", name="Design").get_by_role("textbox", name="Description").first
+    )
+    expect(description).to_be_visible()
+    held: list[Route] = []
+    is_held = True
+    signed_in.route(
+        "**/v1/skill-yaml/edit", lambda route: held.append(route) if is_held else route.continue_()
+    )
+    with signed_in.expect_request("**/v1/skill-yaml/edit"):
+        description.fill("Counts late")
+        description.blur()
+    signed_in.get_by_title("skills/words/main.py").first.click()
+    code = signed_in.get_by_role("textbox", name="skills/words/main.py")
+    expect(code).to_contain_text("def run")
+    is_held = False
+    with signed_in.expect_response(
+        lambda one: one.url.endswith("/skill.yaml") and one.request.method == "PUT"
+    ):
+        for route in held:
+            route.continue_()
+    expect(code).to_contain_text("def run")
+    assert b"Counts late" in settled.api.get(f"{base}/skill.yaml").content
+    assert settled.api.get(f"{base}/main.py").content == main
 
 
 def test_field_is_added_in_design_and_the_rest_of_the_text_stays(

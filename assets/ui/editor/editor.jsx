@@ -19,7 +19,8 @@ const Canvas = lazy(() => import("../canvas/canvas"));
 export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) {
   const base = `/v1/skillpacks/${skillpack}/drafts`, [notice, setNotice] = useState(""), [current, setCurrent] = useState(null);
   const [isRead, setRead] = useState(false), draft = useDraft({ base, project, csrf, user, onError: setNotice, isShown }), goTo = useRef(null);
-  const [isForm, setForm] = useState(false), [isTrying, setTrying] = useState(false), replace = useRef(null), pending = useRef(Promise.resolve());
+  const [isForm, setForm] = useState(false), [isTrying, setTrying] = useState(false), replace = useRef(null), pending = useRef(Promise.resolve()), shown = useRef(null);
+  shown.current = current;
   const files = draft.view?.files ?? [], file = draft.open[current];
   const problems = useMemo(() => [...draft.check.problems.map((one) => ({ ...one, severity: "error" })), ...draft.check.warnings.map((one) => ({ ...one, severity: "warning" }))], [draft.check]);
   const skill = skillOf(draft.check.skills, current), isEmpty = files.every((one) => one.is_deleted);
@@ -35,7 +36,8 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
   useEffect(() => { if (current && draft.view && !files.some((one) => one.path === current && !one.is_deleted) && !isUnsaved(file)) setCurrent(null); }, [draft.view]);
   if (!draft.view) return <><Notice text={notice} onClose={() => setNotice("")} />{!notice && <p className="skeleton">Loading draft…</p>}</>;
   const isText = file && !file.isBinary, isDesign = isForm && isSkillYaml(current) && isText, isCanvas = isForm && isFlow(current, draft.check.skills) && isText, saveAll = async () => { await pending.current; await draft.saveAll(); };
-  const ofText = { text: file?.text, problems: problems.filter((one) => one.path === current), project, csrf, canWrite, replace: (text) => replace.current(text), onPending: (work) => { pending.current = work; } };
+  // An edit may arrive when the user has opened another file: it belongs to the file of its form.
+  const ofText = { text: file?.text, problems: problems.filter((one) => one.path === current), project, csrf, canWrite, replace: (text) => (shown.current === current ? replace.current(text) : draft.edit(current, text)), onPending: (work) => { pending.current = work; } };
   const openCode = (line) => { setForm(false); setTimeout(() => goTo.current?.(line ?? 1), 50); };
   const plain = draft.check.skills.find((one) => one.origin === "agent_skill" && one.path && `${one.path}/SKILL.md` === current);
   const addForm = async () => {
