@@ -15,6 +15,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from redis import Redis
 
 from backend import embedded
@@ -26,6 +28,14 @@ from backend.migrations import run as migrations
 # With this variable, as in many containers, each of the hundreds of processes of the tests would recompile all modules.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# Limits of time depend on the load of the host. Examples may share a fixture: the tests empty the database themselves.
+hypothesis_settings.register_profile(
+    "puras",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+hypothesis_settings.load_profile("puras")
 
 
 def pytest_collection() -> None:

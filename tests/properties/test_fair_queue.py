@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID, uuid4
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
@@ -87,9 +87,7 @@ class Model:
             self.ready[job_id] = stamp
 
 
-@settings(
-    max_examples=15 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15 * ROUNDS)
 @given(history=operations, given_projects=projects)
 def test_jobs_start_as_in_the_model_for_any_claiming_worker(
     database_url: str, history: list[tuple[str, int]], given_projects: list[tuple[int, int]]

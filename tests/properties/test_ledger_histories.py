@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
@@ -315,17 +315,13 @@ async def run_history(
         await database.close()
 
 
-@settings(
-    max_examples=20 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20 * ROUNDS)
 @given(history=operations)
 def test_ledger_is_correct_after_any_history(database_url: str, history: list[tuple[str, int]]) -> None:
     asyncio.run(run_history(database_url, history))
 
 
-@settings(
-    max_examples=15 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15 * ROUNDS)
 @given(history=spending_operations, wanted=limits)
 def test_no_budget_and_no_daily_cap_is_exceeded_in_any_history(
     database_url: str, history: list[tuple[str, int]], wanted: list[tuple[str, int]]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
@@ -274,9 +274,7 @@ async def check_ledger(database: Database) -> None:
         await session.execute(text("delete from workers"))
 
 
-@settings(
-    max_examples=20 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20 * ROUNDS)
 @given(history=operations)
 def test_ledger_of_buying_projects_is_correct_after_any_history(
     database_url: str, history: list[tuple[str, int]]

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from cryptography.fernet import Fernet
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.context import AppContext
@@ -117,7 +117,7 @@ async def test_caller_signs_only_for_its_project(drive: Drive) -> None:
         assert response.status_code == status
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=300)
 @given(
     st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: base64.urlsafe_b64encode(raw).decode())
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -274,7 +274,7 @@ def test_setting_each_value_of_an_example_to_itself_changes_nothing(text: str) -
         assert apply_step(text, Step("set", path, copy.deepcopy(at(document, path)))) == text
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 @given(st.data())
 def test_edit_of_an_example_gives_the_expected_document_and_keeps_comments(data: st.DataObject) -> None:
     text = data.draw(st.sampled_from(TEXTS))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -300,7 +300,7 @@ def test_text_stays_the_same_without_a_change(text: str) -> None:
             assert edited(text, {"op": "rename_step", "path": place, "to": step["id"]}) == text
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.data())
 def test_inserted_steps_are_moved_with_their_comments(data: st.DataObject) -> None:
     text = data.draw(st.sampled_from(TEXTS))
