@@ -51,18 +51,7 @@ async def put_secret(
     body: SecretUpdate, principal: WriterDep, session: SessionDep, context: ContextDep
 ) -> SecretRead:
     """Set a secret of the whole project. Jobs that start from now on receive it."""
-    quotas = context.settings.quotas
-    environment = body.environment or principal.confined_to
-    at = await service.put(
-        session,
-        context.vault,
-        principal,
-        name=body.name,
-        value=body.value,
-        environment=environment,
-        quotas=quotas,
-    )
-    return SecretRead(name=body.name, environment=environment, updated_at=at)
+    return await _put(session, context, principal, body)
 
 
 @router.get("/secrets", response_model=list[SecretRead])
@@ -93,18 +82,7 @@ async def put_skillpack_secret(
     context: ContextDep,
 ) -> SecretRead:
     """Set a secret of one skillpack. It overrides one of the same name of the project."""
-    environment = body.environment or principal.confined_to
-    at = await service.put(
-        session,
-        context.vault,
-        principal,
-        name=body.name,
-        value=body.value,
-        skillpack_id=skillpack_id,
-        environment=environment,
-        quotas=context.settings.quotas,
-    )
-    return SecretRead(name=body.name, environment=environment, updated_at=at)
+    return await _put(session, context, principal, body, skillpack_id=skillpack_id)
 
 
 @router.get("/skillpacks/{skillpack}/secrets", response_model=list[SecretRead])
@@ -136,3 +114,26 @@ async def delete_skillpack_secret(
         skillpack_id=skillpack_id,
         environment=environment or principal.confined_to,
     )
+
+
+async def _put(
+    session: SessionDep,
+    context: ContextDep,
+    principal: Principal,
+    body: SecretUpdate,
+    *,
+    skillpack_id: UUID | None = None,
+) -> SecretRead:
+    """Set a secret of the project or of a skillpack, in the environment of the body or of the key."""
+    environment = body.environment or principal.confined_to
+    at = await service.put(
+        session,
+        context.vault,
+        principal,
+        name=body.name,
+        value=body.value,
+        skillpack_id=skillpack_id,
+        environment=environment,
+        quotas=context.settings.quotas,
+    )
+    return SecretRead(name=body.name, environment=environment, updated_at=at)
