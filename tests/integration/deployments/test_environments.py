@@ -78,7 +78,7 @@ async def acme(make_project: Projects, app: FastAPI, database: Database) -> Asyn
 
 
 async def push(client: httpx.AsyncClient, files: dict[str, bytes], **form: str) -> Any:
-    return await Project(None, "", client).pushed(files, **form)  # type: ignore[arg-type]
+    return await Project(None, "", client).pushed(files, **form)  # type: ignore[arg-type]  # the ID is not used
 
 
 def code_of(response: httpx.Response) -> tuple[int, str]:
@@ -180,7 +180,7 @@ async def test_key_of_development_cannot_reach_other_environments(acme: Keys, da
     rejected = {
         "submit": await client.post("/v1/jobs", json={**JOB, "environment": "production"}),
         "publishable": await acme.publishable.post("/v1/jobs", json={**JOB, "environment": "development"}),
-        "push": await Project(None, "", client).push(BUNDLE, environment="production"),  # type: ignore[arg-type]
+        "push": await Project(None, "", client).push(BUNDLE, environment="production"),  # type: ignore[arg-type]  # the ID is not used
         "activate": await client.post("/v1/deployments/2/activate?environment=production"),
         "promote": await client.post("/v1/environments/production/promotion", json={"source": "development"}),
         "roll back": await client.post("/v1/environments/staging/rollback"),
