@@ -61,11 +61,14 @@ async def test_the_hosted_server_has_all_tools_except_configure(
 
 async def test_a_version_is_reviewed_and_promoted(project: Project) -> None:
     async with project.over_http() as client:
-        version = (await call(client, "list_deployments"))["deployments"][0]["version"]
+        newest = (await call(client, "list_deployments"))["deployments"][0]["version"]
+        found = (await call(client, "list_environments"))["environments"]
+        # Other tests of this project activate older versions.
+        version = next(one["active"]["version"] for one in found if one["name"] == "production")
         target = {"environment": "staging", "source": "production"}
         review = await call(client, "review_promotion", **target)
         assert (review["head"]["version"], review["base"]) == (version, None)
-        await refusal(client, "promote_deployment", **target, version=version + 1)
+        await refusal(client, "promote_deployment", **target, version=newest + 1)
         assert (await call(client, "promote_deployment", **target, version=version))["version"] == version
         found = (await call(client, "list_environments"))["environments"]
         assert [one["active"] and one["active"]["version"] for one in found] == [None, version, version]
