@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Annotated, Any, ClassVar, Final, NamedTuple
 
 from pydantic import AfterValidator, ConfigDict, JsonValue, model_validator
@@ -21,12 +22,43 @@ DEPRECATED: Final[dict[str, JsonValue]] = {"deprecated": True}
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _MAX_SHOWN: Final = 60
 """Maximum characters of a path in a message."""
+_MAX_UNKNOWN: Final = 100
+"""Maximum unknown fields that are reported one by one."""
 
 
-class RequestBody(Schema):
+class ClosedSchema(Schema):
+    """Data from outside: unknown fields are rejected, in one error if they are very many."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_before(cls, body: Any) -> Any:
+        cls._require_few_fields(body)
+        return body
+
+    @classmethod
+    def _require_few_fields(cls, body: Any) -> None:
+        """Reject a body with very many unknown fields: an error for each of them takes a multiple of its memory."""
+        if isinstance(body, dict) and len(body) > len(cls.model_fields) + _MAX_UNKNOWN:
+            unknown = [
+                name for name in islice(body, len(cls.model_fields) + 1) if name not in cls.model_fields
+            ]
+            raise PydanticCustomError(
+                "too_many_fields",
+                "{count} fields were sent, of which at least {unknown} are unknown, such as {name}. Remove them",
+                {
+                    "count": len(body),
+                    "unknown": len(body) - len(cls.model_fields),
+                    "name": repr(str(unknown[0])[:_MAX_SHOWN]),
+                },
+            )
+
+
+class RequestBody(ClosedSchema):
     """The body of a request: unknown fields and text that cannot be stored are rejected."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     former_names: ClassVar[Mapping[str, str]] = {}
     """The current name of each renamed field by its former name, which is accepted for one release.
@@ -51,7 +83,8 @@ class RequestBody(Schema):
 
     @model_validator(mode="before")
     @classmethod
-    def _storable(cls, body: Any) -> Any:
+    def _check_before(cls, body: Any) -> Any:
+        cls._require_few_fields(body)
         problem = unstorable(body)
         if problem is not None:
             raise PydanticCustomError("unstorable", "{place}", {"place": problem})

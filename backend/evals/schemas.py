@@ -6,20 +6,18 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, computed_field
+from pydantic import Field, computed_field
 
 from backend.core.attribute_docstrings import Schema
-from backend.core.schemas import DEPRECATED, Text
+from backend.core.schemas import DEPRECATED, ClosedSchema, Text
 from backend.execution.jobs.schemas import MAX_NAME
 
 SuiteStatus = Literal["preparing", "running", "succeeded", "failed", "cancelled"]
 CaseId = Annotated[Text, Field(min_length=1, max_length=200)]
 
 
-class SuiteCreate(Schema):
+class SuiteCreate(ClosedSchema):
     """Body of `POST /v1/skillpacks/{skillpack}/evals`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     skill: Text = Field(min_length=1, max_length=MAX_NAME)
     """The skill whose cases are run."""
@@ -35,10 +33,8 @@ class SuiteCreate(Schema):
     """Another model for an agentic skill. `recording`: replay the replies of each case's earlier run, at no cost."""
 
 
-class CaseCreate(Schema):
+class CaseCreate(ClosedSchema):
     """Body of `POST /v1/jobs/{id}/eval-case`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     expected: Any = None
     """The expected output. Omitted: the job's own result. `null`: nothing is expected."""

@@ -6,20 +6,18 @@ from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from backend.core.attribute_docstrings import Schema
-from backend.core.schemas import Text
+from backend.core.schemas import ClosedSchema, Text
 
 ListingStatus = Literal["draft", "published", "taken_down"]
 MAX_PRICE_MICROS = 1_000_000_000
 """1,000 USD for a run. A higher price is most likely a mistake."""
 
 
-class ListingCreate(Schema):
+class ListingCreate(ClosedSchema):
     """Body of `POST /v1/marketplace/listings`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     slug: Text = Field(min_length=1, max_length=64)
     """Its unique name in the instance: letters, digits, `-`, `_`. It cannot be changed."""
@@ -52,10 +50,8 @@ class ListingCreate(Schema):
         return self
 
 
-class ListingUpdate(Schema):
+class ListingUpdate(ClosedSchema):
     """Body of `PATCH /v1/marketplace/listings/{listing}`. Omitted fields are not changed."""
-
-    model_config = ConfigDict(extra="forbid")
 
     title: Text | None = Field(default=None, min_length=1, max_length=200)
     description: Text | None = Field(default=None, max_length=4000)
@@ -68,10 +64,8 @@ class ListingUpdate(Schema):
     """`published`: other projects see and run it. `taken_down`: no new runs; running ones finish."""
 
 
-class ListingVersionCreate(Schema):
+class ListingVersionCreate(ClosedSchema):
     """Body of `POST /v1/marketplace/listings/{listing}/versions`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     version: int | None = Field(default=None, ge=1, le=2**31 - 1)
     """Version of the skillpack. Default: the active version."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from backend.core.attribute_docstrings import Schema
+from backend.core.schemas import ClosedSchema
 
 
-class JobLimits(Schema):
+class JobLimits(ClosedSchema):
     """Lower limits for one job; those that its skill declares are the maximum."""
-
-    model_config = ConfigDict(extra="forbid")
 
     timeout_s: float | None = Field(default=None, gt=0, le=86_400)
     """Seconds of running time."""

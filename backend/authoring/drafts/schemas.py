@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, computed_field
+from pydantic import Field, computed_field
 
 from backend.authoring.drafts.reading import Opened
 from backend.authoring.drafts.tables import DraftFile
 from backend.core.attribute_docstrings import Schema
 from backend.core.errors import Problem
-from backend.core.schemas import DEPRECATED, Text
+from backend.core.schemas import DEPRECATED, ClosedSchema, Text
 from backend.execution.jobs.schemas import MAX_NAME, JobCreate
 from backend.identity.environments import Environment
 from backend.publishing.schemas import FileChangeRead, SkillChangeRead
@@ -122,20 +122,16 @@ class PendingChangesRead(Schema):
         return self.excluded_files
 
 
-class DraftFileMove(Schema):
+class DraftFileMove(ClosedSchema):
     """Body of a move."""
-
-    model_config = ConfigDict(extra="forbid")
 
     path: Text = Field(min_length=1, max_length=1_024)
     """A file, or a folder with `/` at the end."""
     to: Text = Field(min_length=1, max_length=1_024)
 
 
-class DraftReset(Schema):
+class DraftReset(ClosedSchema):
     """Body of a reset. Exactly one of both is required."""
-
-    model_config = ConfigDict(extra="forbid")
 
     version: int | None = Field(default=None, ge=1, le=2**31 - 1)
     """Start again with the files of this version."""
@@ -143,10 +139,8 @@ class DraftReset(Schema):
     """Start again with a template: `GET /v1/templates` lists them."""
 
 
-class DraftPublish(Schema):
+class DraftPublish(ClosedSchema):
     """Body of a publish."""
-
-    model_config = ConfigDict(extra="forbid")
 
     notes: Text = Field(default="", max_length=4_000)
     """Release notes."""
@@ -174,10 +168,8 @@ class DraftRunCreate(JobCreate):
     """Texts by path that override those files in this run. They are not stored in the draft."""
 
 
-class ExampleCreate(Schema):
+class ExampleCreate(ClosedSchema):
     """Body of a new example."""
-
-    model_config = ConfigDict(extra="forbid")
 
     skill: Text = Field(min_length=1, max_length=MAX_NAME)
     title: Text = Field(min_length=1, max_length=200)

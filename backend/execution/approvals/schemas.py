@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from backend.core.attribute_docstrings import Schema
-from backend.core.schemas import Text
+from backend.core.schemas import ClosedSchema, Text
 from backend.execution.approvals.reviewers import may_decide
 from backend.execution.approvals.tables import Approval
 from backend.identity.auth.principal import Principal
@@ -64,10 +64,8 @@ class ApprovalRead(Schema):
         )
 
 
-class DecisionCreate(Schema):
+class DecisionCreate(ClosedSchema):
     """Body of a rejection."""
-
-    model_config = ConfigDict(extra="forbid")
 
     reason: Text = Field(default="", max_length=2000)
     """The reason. The model receives the reason of a denial."""

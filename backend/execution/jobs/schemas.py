@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, computed_field, model_validator
+from pydantic import Field, computed_field, model_validator
 
 from backend.core.attribute_docstrings import Schema
-from backend.core.schemas import DEPRECATED, ErrorCode, Text
+from backend.core.schemas import DEPRECATED, ClosedSchema, ErrorCode, Text
 from backend.execution.jobs.status import Status
 from backend.identity.environments import Environment
 from backend.skills.bundles.inline_skills import MAX_PROMPT_CHARACTERS
@@ -18,10 +18,8 @@ from backend.skills.job_limits import JobLimits
 MAX_NAME = 200
 
 
-class JobCreate(Schema):
+class JobCreate(ClosedSchema):
     """Body of `POST /v1/jobs`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     skill: Text | None = Field(default=None, min_length=1, max_length=MAX_NAME)
     """Name of the skill: `resize`, or `skillpack/resize`."""
@@ -193,10 +191,8 @@ class JobRead(Answer):
         return self.billed_to_job_id
 
 
-class FeedbackCreate(Schema):
+class FeedbackCreate(ClosedSchema):
     """Body of `POST /v1/jobs/{id}/feedback`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     rating: int = Field(ge=-1, le=1)
     """-1: bad, 0: neither, 1: good."""

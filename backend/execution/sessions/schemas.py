@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, model_validator
 
 from backend.core.attribute_docstrings import Schema
-from backend.core.schemas import ErrorCode, RequestBody
+from backend.core.schemas import ClosedSchema, ErrorCode, RequestBody
 from backend.identity.environments import Environment
 
 WhileRunning = Literal["queue", "interrupt", "reject"]
@@ -44,10 +44,10 @@ class SessionUpdate(RequestBody):
     """The version that later turns run; `null`: the active one."""
 
 
-class ContentBlock(Schema):
+class ContentBlock(ClosedSchema):
     """A part of a message: a text, or a file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     type: Literal["text", "image", "file"]
     """`image` and `file`, such as a PDF, name a file with `drive_path`, `url` or `base64`."""

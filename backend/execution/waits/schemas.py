@@ -5,18 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from backend.core.attribute_docstrings import Schema
-from backend.core.schemas import Text
+from backend.core.schemas import ClosedSchema, Text
 from backend.execution.waits.project_events import MAX_ID_CHARACTERS, MAX_TYPE_CHARACTERS
 from backend.identity.environments import Environment
 
 
-class EventCreate(Schema):
+class EventCreate(ClosedSchema):
     """Body of `POST /v1/events`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     type: Text = Field(min_length=1, max_length=MAX_TYPE_CHARACTERS)
     """The type, such as `invoice.paid`. Waits name it."""

@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from backend.core.attribute_docstrings import Schema
+from backend.core.schemas import ClosedSchema
 from backend.integrations.media.model_families import Kind, Verb
 from backend.storage.paths import MAX_PATH_BYTES
 
 DrivePathText = Annotated[str, Field(min_length=1, max_length=MAX_PATH_BYTES)]
 
 
-class MediaCreate(Schema):
+class MediaCreate(ClosedSchema):
     """One call of a media model."""
-
-    model_config = ConfigDict(extra="forbid")
 
     workspace_id: UUID | None = None
     """Must be the project of the job; may be omitted."""

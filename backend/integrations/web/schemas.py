@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from backend.core.attribute_docstrings import Schema
-from backend.core.schemas import Text
+from backend.core.schemas import ClosedSchema, Text
 
 DEFAULT_CHARACTERS: Final = 20_000
 MAX_CHARACTERS: Final = 200_000
@@ -15,10 +15,8 @@ _Query = Annotated[Text, Field(min_length=1, max_length=500)]
 _Results = Annotated[int, Field(ge=1, le=20)]
 
 
-class WebSearch(Schema):
+class WebSearch(ClosedSchema):
     """A search."""
-
-    model_config = ConfigDict(extra="forbid")
 
     query: _Query
     max_results: _Results = 5
@@ -41,10 +39,8 @@ class WebSearchRead(BaseModel):
     billed_usd: float
 
 
-class WebPageFetch(Schema):
+class WebPageFetch(ClosedSchema):
     """A page to read."""
-
-    model_config = ConfigDict(extra="forbid")
 
     url: Text = Field(min_length=1, max_length=8_000)
     """The whole URL, with `https://`."""

@@ -17,11 +17,16 @@ from backend.core.db.paging import Page, cursor_of
 from backend.core.errors import Invalid
 from backend.core.http.exception_handlers import MAX_PROBLEMS, as_puras_error
 from backend.core.jsonb import TOO_DEEP, flattened
-from backend.core.schemas import RequestBody, unstorable
+from backend.core.schemas import ClosedSchema, RequestBody, unstorable
+from backend.execution.jobs.schemas import JobCreate
 
 
 class Inputs(RequestBody):
     inputs: dict[str, Any]
+
+
+class Numbers(RequestBody):
+    numbers: list[int]
 
 
 @pytest.mark.parametrize(
@@ -77,12 +82,28 @@ def test_long_name_with_many_values_takes_little_memory() -> None:
 
 def test_response_contains_the_first_of_very_many_problems() -> None:
     with pytest.raises(ValidationError) as raised:
-        Inputs.model_validate({"inputs": {}, **{f"x{number}": 1 for number in range(1_200)}})
+        Numbers.model_validate({"numbers": ["x"] * 1_200})
     locations = [{**one, "loc": ("body", *one["loc"])} for one in raised.value.errors()]
     found = as_puras_error(RequestValidationError(locations))
     assert isinstance(found, Invalid)
     assert len(found.problems) == MAX_PROBLEMS
-    assert found.detail == "x0: The field is unknown. Check its spelling, or remove it. (and 1,199 more)"
+    assert found.detail.startswith("numbers[0]: ")
+    assert found.detail.endswith("(and 1,199 more)")
+
+
+@pytest.mark.parametrize("schema", [Inputs, JobCreate])
+def test_very_many_unknown_fields_are_one_problem(schema: type[ClosedSchema]) -> None:
+    known = len(schema.model_fields)
+    body = {f"x{number}": 1 for number in range(known + 101)}
+    with pytest.raises(ValidationError) as raised:
+        schema.model_validate(body)
+    (problem,) = raised.value.errors()
+    assert problem["msg"] == (
+        f"{known + 101} fields were sent, of which at least 101 are unknown, such as 'x0'. Remove them"
+    )
+    with pytest.raises(ValidationError) as raised:
+        schema.model_validate(dict.fromkeys(list(body)[:100], 1))
+    assert sum(one["type"] == "extra_forbidden" for one in raised.value.errors()) == 100
 
 
 def test_untrusted_value_is_flattened_only_where_it_is_too_deep() -> None:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from backend.core.attribute_docstrings import Schema
 from backend.core.errors import Invalid, Problem
-from backend.core.schemas import Text
+from backend.core.schemas import ClosedSchema, Text
 from backend.execution.journal.service import OPENING_STEP, Entry
 
 _SIGNED: Final = frozenset({"thinking", "redacted_thinking"})
@@ -20,14 +19,12 @@ StepNumber = Annotated[int, Field(ge=0, le=10_000)]
 StepId = Annotated[Text, Field(min_length=1, max_length=64)]
 
 
-class Edit(Schema):
+class Edit(ClosedSchema):
     """One change.
 
     It is of a call (`tool_use_id` with `content`, `input` or both), of text (`step` with `text`), or of the result of a
     step of a flow (`step` with `result`).
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     tool_use_id: Text | None = Field(default=None, min_length=1, max_length=200)
     """ID of the call, from the event `tool_use`."""

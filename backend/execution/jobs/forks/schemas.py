@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from backend.core.attribute_docstrings import Schema
-from backend.core.schemas import Text
+from backend.core.schemas import ClosedSchema, Text
 from backend.execution.jobs.forks.edits import Edit, StepId, StepNumber
 
 
-class ForkCreate(Schema):
+class ForkCreate(ClosedSchema):
     """Body of `POST /v1/jobs/{id}/fork`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     step: StepNumber | StepId | None = None
     """The last step to copy, with the results of its calls; 0: the first message only. Of a function, the number of
@@ -32,10 +29,8 @@ class ForkCreate(Schema):
     """The version of the skill that continues, with its own prompt and tools. Default: the deployment of the run."""
 
 
-class ContinuationCreate(Schema):
+class ContinuationCreate(ClosedSchema):
     """Body of `POST /v1/jobs/{id}/continue`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     inputs: dict[str, Any] = Field(default_factory=dict)
     """Inputs to continue with, valid for the skill's `input_schema`."""

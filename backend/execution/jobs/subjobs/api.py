@@ -6,11 +6,11 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from backend.core.attribute_docstrings import Schema
 from backend.core.errors import NotAllowed
-from backend.core.schemas import ErrorCode, Text
+from backend.core.schemas import ClosedSchema, ErrorCode, Text
 from backend.execution.jobs.status import Status
 from backend.execution.jobs.subjobs import subagents
 from backend.execution.jobs.subjobs.subagents import SubagentCall
@@ -27,10 +27,8 @@ MAX_WAIT_S: Final = 50.0
 """Less than the timeout of common proxies. To wait longer, clients repeat the request with the same key."""
 
 
-class SubagentCreate(Schema):
+class SubagentCreate(ClosedSchema):
     """Body of `POST /v1/subagent/invoke`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     target: Text | None = Field(default=None, min_length=1, max_length=400)
     """`skill`, `skillpack/skill`, the short name of a subskill of the caller, or a text file of its folder:
@@ -63,10 +61,8 @@ class SubagentRead(Schema):
     """The usage of the call so far. The caller pays it with its own bill."""
 
 
-class SubagentsDescribe(Schema):
+class SubagentsDescribe(ClosedSchema):
     """Body of `POST /v1/subagent/describe`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     target: Text = Field(min_length=1, max_length=400)
     """As in `POST /v1/subagent/invoke`."""
