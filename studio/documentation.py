@@ -63,7 +63,17 @@ class Documentation(StaticFiles):
             raise HTTPException(404)
         if current := FORMER_NAMES.get(path.strip("/")):
             return RedirectResponse(f"{URL_PATH}/{current}/", 301)
-        return await super().get_response(path, scope)
+        response = await super().get_response(path, scope)
+        if response.status_code == HTTPStatus.NOT_FOUND:
+            return self._not_found(response, scope)
+        return response
+
+    def _not_found(self, response: Response, scope: Scope) -> Response:
+        """Return the 404 page with the headers of the site, which `StaticFiles` does not add to it."""
+        full_path, stat_result = self.lookup_path("404.html")
+        if stat_result is None:
+            return response
+        return self.file_response(full_path, stat_result, scope, HTTPStatus.NOT_FOUND)
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         """Return the path of a file, or of the compressed one in its place."""

@@ -22,7 +22,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     (site / "guide" / "index.html.gz").write_bytes(gzip.compress(PAGE.encode()))
     (site / "theme.js.gz").write_bytes(gzip.compress(b"1"))
     (site / "logo.svg").write_text("<svg/>", encoding="utf-8")
-    (site / "404.html").write_text("Nothing here", encoding="utf-8")
+    (site / "404.html.gz").write_bytes(gzip.compress(b"Nothing here"))
     (site / "script-hashes.json").write_text('{"guide/index.html": ["\'sha256-x\'"]}', encoding="utf-8")
     monkeypatch.setattr(documentation, "SCRIPT_HASHES", site / "script-hashes.json")
     return TestClient(Documentation(site), base_url="http://studio.test")
@@ -47,3 +47,4 @@ def test_unchanged_page_and_other_files_are_sent_as_before(client: TestClient) -
     assert client.get("/logo.svg").text == "<svg/>"
     missing = client.get("/nothing")
     assert (missing.status_code, missing.text) == (404, "Nothing here")
+    assert "studio.test/docs/" in missing.headers["Content-Security-Policy"]
