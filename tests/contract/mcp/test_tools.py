@@ -64,7 +64,7 @@ async def test_a_version_is_reviewed_and_promoted(project: Project) -> None:
         newest = (await call(client, "list_deployments"))["deployments"][0]["version"]
         found = (await call(client, "list_environments"))["environments"]
         # Other tests of this project activate older versions.
-        version = next(one["active"]["version"] for one in found if one["name"] == "production")
+        version = next(one["active"]["version"] for one in found if one["environment"] == "production")
         target = {"environment": "staging", "source": "production"}
         review = await call(client, "review_promotion", **target)
         assert (review["head"]["version"], review["base"]) == (version, None)
