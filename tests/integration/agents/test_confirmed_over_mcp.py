@@ -117,6 +117,23 @@ async def test_older_version_with_unconfirmed_kernel_needs_approval(agents: Agen
     assert (await waiting_or_ended(agents, job_id))["status"] == "waiting"
 
 
+async def test_version_with_fewer_confirmations_than_that_of_staging_needs_approval(agents: Agents) -> None:
+    http = agents.project.http
+    await deploy_pack(agents, confirms="")
+    await deploy_pack(agents)
+    promoted = {"deployment": "3"}
+    response = await http.post("/v1/environments/staging/promotion", json=promoted)
+    assert response.status_code == 200, response.text
+    versions = {one["version"]: one["id"] for one in (await http.get("/v1/deployments")).json()}
+    assert (await http.post(f"/v1/deployments/{versions[2]}/activate")).status_code == 200
+    made = await http.post("/v1/api-keys", json={"name": "agent", "environment": "staging"})
+    of_staging = {"Authorization": f"Bearer {made.json()['key']}"}
+    agents.upstream.script = [submit_result()]
+    for headers, status in ((of_staging, "waiting"), ({}, "succeeded")):
+        job_id = await create(agents, "/v1/jobs?version=2", SUM, headers=MCP | headers)
+        assert (await waiting_or_ended(agents, job_id))["status"] == status
+
+
 @pytest.mark.parametrize("starter", ["agent_with_the_same", "user_with_less"])
 async def test_older_version_starts_if_equally_confirmed_or_for_a_user(agents: Agents, starter: str) -> None:
     await deploy_pack(agents, confirms="" if starter == "user_with_less" else confirms_in_pack())

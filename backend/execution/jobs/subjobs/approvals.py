@@ -44,7 +44,11 @@ select * from chain order by place
 _ACTIVE: Final = text("""
 select active_deployment_id from skillpacks
 where project_id = :project_id and id = :skillpack_id and active_deployment_id is not null
+union
+select active_deployment_id from environment_versions
+where project_id = :project_id and skillpack_id = :skillpack_id and environment = :environment
 """)
+"""The version that is active in production, and the one that is active in the environment of the caller."""
 _OWN_CALL: Final = text("""
 select 1 from approvals
 where project_id = :project_id and job_id = :job_id and step = :step and tool_use_id = :tool_use_id
@@ -88,12 +92,9 @@ async def is_confirmed_in(
 
     It is confirmed in its bundle or in the active version of its skillpack, or its version declares less than that.
     """
-    values = {"project_id": principal.project_id, "skillpack_id": skillpack_id}
-    active = (await session.execute(_ACTIVE, values)).scalar_one_or_none()
-    declared = await _declared_by(session, deployment_id) | await _declared_by(session, active)
-    if skill.effects & declared:
-        return True
-    return bool(await _dropped(session, deployment_id, active))
+    active = await _active(session, principal, skillpack_id)
+    declared = await _declared_by(session, deployment_id, *active)
+    return bool(skill.effects & declared or await _dropped(session, deployment_id, active))
 
 
 async def approval_of(
@@ -159,8 +160,7 @@ async def _is_confirmed(
     if version is None:
         return False
     # An older version that confirms less must not circumvent the newer one.
-    values = {"project_id": principal.project_id, "skillpack_id": callee.skillpack_id}
-    active = (await session.execute(_ACTIVE, values)).scalar_one_or_none()
+    active = await _active(session, principal, callee.skillpack_id)
     return bool(await _dropped(session, callee.deployment_id, active) - declared)
 
 
@@ -184,18 +184,25 @@ async def _declared(chain: Sequence[Any], session: AnySession, skillpack_id: UUI
     return effects
 
 
-async def _dropped(session: AnySession, deployment_id: UUID | None, active: UUID | None) -> Effects:
-    """Return what the active version confirms and the running version does not request approvals for."""
-    if deployment_id is None or active is None or deployment_id == active:
-        return NONE
-    manifests_by_id = await manifests.of(session, {deployment_id, active})
-    if not manifests_by_id.keys() >= {deployment_id, active}:
-        return NONE
-    return confirmed.dropped_by(manifests_by_id[deployment_id].manifest, manifests_by_id[active].manifest)
+async def _active(session: AnySession, principal: Principal, skillpack_id: UUID) -> Sequence[UUID]:
+    values = {"project_id": principal.project_id, "skillpack_id": skillpack_id}
+    found = await session.execute(_ACTIVE, values | {"environment": principal.environment})
+    return [row.active_deployment_id for row in found]
 
 
-async def _declared_by(session: AnySession, deployment_id: UUID | None) -> Effects:
-    if deployment_id is None:
+async def _dropped(session: AnySession, deployment_id: UUID | None, active: Sequence[UUID]) -> Effects:
+    """Return what the active versions confirm and the running version does not request approvals for."""
+    others = set(active) - {deployment_id}
+    if deployment_id is None or not others:
         return NONE
-    manifests_by_id = (await manifests.of(session, (deployment_id,))).get(deployment_id)
-    return NONE if manifests_by_id is None else manifests_by_id.manifest.confirmed
+    found = await manifests.of(session, {deployment_id, *others})
+    if deployment_id not in found:
+        return NONE
+    running = found[deployment_id].manifest
+    dropped = (confirmed.dropped_by(running, found[one].manifest) for one in others & found.keys())
+    return NONE.union(*dropped)
+
+
+async def _declared_by(session: AnySession, *deployment_ids: UUID | None) -> Effects:
+    found = await manifests.of(session, {one for one in deployment_ids if one is not None})
+    return NONE.union(*(one.manifest.confirmed for one in found.values()))
