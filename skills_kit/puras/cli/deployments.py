@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -58,7 +58,7 @@ def add(commands: Any) -> None:
         action="store_true",
         help="do not ask before skills that are missing in the folder are removed",
     )
-    deploy.add_argument("--no-wait", action="store_true", help="do not wait for the eval gate")
+    without_waiting(deploy)
     for name, handler, summary, example in (
         ("deployments", _deployments, "List the versions, newest first.", "puras deployments --limit 5"),
         (
@@ -87,11 +87,18 @@ def add(commands: Any) -> None:
             parser.add_argument(
                 "--force", action="store_true", help="activate although the eval gate has not passed"
             )
+        if name in ("activate", "rollback"):
+            without_waiting(parser)
         if name == "pull":
             parser.add_argument("--out", default=".", help="the folder; default: the current folder")
             parser.add_argument("--force", action="store_true", help="overwrite files that differ")
     command(commands, "skills", _skills, "List the skills that you can run.", "puras skills")
     command(commands, "skillpacks", _skillpacks, "List the skillpacks of the project.", "puras skillpacks")
+
+
+def without_waiting(parser: ArgumentParser) -> None:
+    """Add the option of commands that activate a version."""
+    parser.add_argument("--no-wait", action="store_true", help="do not wait for the eval gate")
 
 
 def _validate(arguments: Namespace, session: Session) -> int:
@@ -180,7 +187,7 @@ def _after_its_gate(session: Session, path: str, response: Any) -> Any:
     while (response.get("gate") or {}).get("state") == "gating":
         if not is_printed:
             printing.say(
-                f"v{response['version']} is stored. Its eval suites are running, and it becomes active when they pass…"
+                f"The eval suites of v{response['version']} are running. It becomes active when they pass…"
             )
             is_printed = True
         time.sleep(_GATE_S)
@@ -242,8 +249,7 @@ def _activate(arguments: Namespace, session: Session) -> int:
     response = session.client.request(
         "POST", session.route(f"/deployments/{version}/activate"), query=query, is_repeatable=True
     )
-    session.show(response, lambda: print_activated(response, arguments.environment))
-    return exits.OK
+    return finish_activation(arguments, session, response, arguments.environment)
 
 
 def _rollback(arguments: Namespace, session: Session) -> int:
@@ -259,8 +265,7 @@ def _rollback(arguments: Namespace, session: Session) -> int:
         if error.code != "nothing_before":
             raise
         raise UsageProblem(_NOTHING_BEFORE) from error
-    session.show(response, lambda: print_activated(response, arguments.environment))
-    return exits.OK
+    return finish_activation(arguments, session, response, arguments.environment)
 
 
 def _rollback_without_environments(session: Session) -> Any:
@@ -273,16 +278,25 @@ def _rollback_without_environments(session: Session) -> Any:
     return session.client.request("POST", path, is_repeatable=True)
 
 
-def print_activated(response: Any, environment: str | None) -> None:
-    """Print that a version has become active, or when it becomes active."""
-    places = response.get("environments") or []
-    if environment in places or (environment is None and (response["is_active"] or places)):
-        where = f" in {environment}" if environment else ""
-        printing.answer(
-            f"Activated v{response['version']} of {printing.plain(response['skillpack'])}{where}."
-        )
-    else:
+def finish_activation(arguments: Namespace, session: Session, response: Any, environment: str | None) -> int:
+    """Wait for the eval gate of an activation if it has one, print its result, and return the exit code."""
+    is_gated = (response.get("gate") or {}).get("state") == "gating"
+    if is_gated and not arguments.no_wait:
+        response = _after_its_gate(session, session.route("/deployments"), response)
+    is_active = not is_gated or response["is_active"]
+    session.show(response, lambda: _print_activated(response, environment, is_active=is_active))
+    return exits.FAILED if is_gated and _is_rejected(response) else exits.OK
+
+
+def _print_activated(response: Any, environment: str | None, *, is_active: bool) -> None:
+    name = f"v{response['version']} of {printing.plain(response['skillpack'])}"
+    gate = response.get("gate") or {}
+    if is_active:
+        printing.answer(f"Activated {name}{f' in {environment}' if environment else ''}.")
+    elif gate.get("state") == "gating":
         printing.answer(f"v{response['version']} becomes active when the suites of its gate pass.")
+    else:
+        printing.answer(f"{name} is not active: {printing.plain(str(gate.get('reason'))).removesuffix('.')}.")
 
 
 def _pull(arguments: Namespace, session: Session) -> int:

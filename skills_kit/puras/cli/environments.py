@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import Any, Final
 
 from puras.cli import exits, printing
-from puras.cli.deployments import print_activated
+from puras.cli.deployments import finish_activation, without_waiting
 from puras.cli.session import Session, command, confirmed, of_a_skillpack
 from puras.client.messages import new_key
 
@@ -50,6 +50,7 @@ def add(commands: Any) -> None:
     promote.add_argument(
         "--force", action="store_true", help="activate although the eval gate has not passed"
     )
+    without_waiting(promote)
 
 
 def _environments(arguments: Namespace, session: Session) -> int:
@@ -72,8 +73,7 @@ def _promote(arguments: Namespace, session: Session) -> int:
     body = {**{name: value for name, value in chosen.items() if value}, "version": review["head"]["version"]}
     query = {"force": arguments.force or None}
     response = session.client.request("POST", path, body=body, query=query, idempotency_key=new_key())
-    session.show(response, lambda: print_activated(response, arguments.target))
-    return exits.OK
+    return finish_activation(arguments, session, response, arguments.target)
 
 
 def _print_review(review: Any) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.clients.conftest import Place, Puras, environment
+from tests.integration.agents.test_eval_gates import GATED, WORST
 
 ROOT = Path(__file__).parents[3]
 
@@ -233,6 +234,24 @@ def test_a_suite_is_run_reported_and_compared(puras: Puras) -> None:
     sides = ("eval-diff", "scored", "--base", better["id"], "--head", failed["id"])
     assert "Regressions" in puras(*sides, code=1).out
     puras("eval-diff", "scored", "--base", failed["id"], "--head", better["id"], "--json")
+
+
+def test_activation_waits_for_its_gate(puras: Puras, tmp_path: Path) -> None:
+    words = ("--skillpack", "gated")
+    for path, content in GATED.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(content)
+    assert "v1 of gated is active" in puras("deploy", *words, cwd=tmp_path).out
+    (tmp_path / "skills/double/main.py").write_bytes(WORST["skills/double/main.py"])
+    puras("deploy", "--no-activate", *words, cwd=tmp_path)
+    waiting = puras("activate", "2", "--no-wait", *words).out
+    assert "v2 becomes active when the suites of its gate pass." in waiting
+    rejected = puras("activate", "2", *words, code=1)
+    assert "The eval suites of v2 are running." in rejected.err
+    assert "v2 of gated is not active: " in rejected.out
+    assert (
+        "Activated v2 of gated in staging." in puras("activate", "2", "--environment", "staging", *words).out
+    )
 
 
 def test_output_of_a_job_cannot_control_the_terminal(puras: Puras, place: Place) -> None:
