@@ -19,6 +19,7 @@ COMMANDS_BY_MODULE: Final[Mapping[str, Mapping[str, str]]] = {
     "maintenance_commands": {
         "migrate": "Migrate the database to the tables of this release, or back to those of an earlier release.",
         "doctor": "Report the problems of this instance and how to fix them; exit code 1 if a check fails.",
+        "support-bundle": "Write a file with versions, settings without secrets, checks and state, to report problems.",
         "setup-link": "Print a new one-time link to create the owner account; earlier links stop working.",
         "prices": "Compare the prices of the model catalog with those of the package genai-prices.",
     },

@@ -1,15 +1,18 @@
-"""Commands that maintain an instance: `migrate`, `doctor`, `setup-link`, `prices`."""
+"""Commands that maintain an instance: `migrate`, `doctor`, `support-bundle`, `setup-link`, `prices`."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from backend import embedded
+from backend.administration.admin import support
 from backend.config import Settings, settings
+from backend.core.errors import PurasError
 from backend.operations import database, doctor, model_prices
 from backend.operations.up.welcome import setup_link
 from backend.sign_in import setup
@@ -20,6 +23,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands to the operator's CLI."""
     app.command()(migrate)
     app.command("doctor")(examine)
+    app.command("support-bundle")(write_support_bundle)
     app.command("setup-link")(new_setup_link)
     app.command("prices")(compare_prices)
 
@@ -54,6 +58,30 @@ def examine(
     report = doctor.examine(settings(), on_supabase=on_supabase, create_buckets=create_buckets, probe=probe)
     typer.echo(report.as_json() if as_json else report.as_text())
     raise typer.Exit(1 if report.has_failed else 0)
+
+
+def write_support_bundle(
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write.")] = Path(support.NAME),
+) -> None:
+    """Write a file with versions, settings without secrets, checks and state, to report problems."""
+    files = asyncio.run(_support_files(settings()))
+    out.write_bytes(support.as_zip(files))
+    typer.echo(f"Written to {out}. It contains no secrets. Read it before you send it.")
+
+
+async def _support_files(options: Settings) -> dict[str, Any]:
+    """Return the files of the bundle; without a database, those that do not need it."""
+    try:
+        async with database.unit_of_work(options) as session:
+            files = await support.collect(session, options)
+    except PurasError as error:
+        files = {
+            "about.json": support.about(),
+            "settings.json": support.shown_settings(options),
+            "database.json": {"error": error.detail},
+        }
+    report = await asyncio.to_thread(doctor.examine, options)
+    return files | {"doctor.json": json.loads(report.as_json())}
 
 
 def compare_prices(

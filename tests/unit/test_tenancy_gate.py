@@ -53,6 +53,7 @@ ALLOWED: dict[str, str] = {
     "backend/administration/retention/memory.py": "deletes old records by the rules of the instance, of every project",
     "backend/administration/retention/months.py": "deletes a month of events that no job of any project needs",
     "backend/administration/retention/rows.py": "deletes old rows by the rules of the instance, of every project",
+    "backend/administration/admin/support.py": "counts failures of every project, without their content, for operators",
     "backend/administration/key_rotation.py": "encrypts the secrets of every project with the newest key",
 }
 

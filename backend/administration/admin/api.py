@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from backend.administration.admin import accounts, health, workers
+from backend.administration.admin import accounts, health, support, workers
 from backend.administration.admin.access import OperatorDep
 from backend.administration.admin.schemas import (
     AdminProjectRead,
@@ -21,7 +21,7 @@ from backend.administration.admin.schemas import (
     WorkerRead,
 )
 from backend.core.http.paging import PageDep, linked
-from backend.identity.auth import permissions
+from backend.identity.auth import audit, permissions
 from backend.identity.auth.dependencies import ContextDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.idempotency.dependencies import IdempotencyDep
@@ -59,6 +59,22 @@ async def list_waiting_jobs(operator: OperatorDep, session: SessionDep) -> Seque
 async def list_health(operator: OperatorDep, context: ContextDep) -> Sequence[StatusTileRead]:
     """For operators: report the state of database, Redis, workers and disk, and its effect on jobs."""
     return await health.tiles(context, operator)
+
+
+@router.get("/support-bundle", summary="Download a support bundle", response_class=Response)
+@permissions.operators_only()
+async def download_support_bundle(
+    operator: OperatorDep, context: ContextDep, session: SessionDep
+) -> Response:
+    """For operators: return a ZIP archive with versions, settings without secrets, and the state of the instance.
+
+    It contains no names and no content of projects.
+    """
+    files = await support.collect(session, context.settings)
+    files["health.json"] = [one.model_dump() for one in await health.tiles(context, operator)]
+    await audit.record_instance(session, operator.label, "support_bundle.downloaded")
+    headers = {"Content-Disposition": f'attachment; filename="{support.NAME}"'}
+    return Response(support.as_zip(files), media_type="application/zip", headers=headers)
 
 
 @router.get("/users", summary="List the users of the instance")

@@ -15,7 +15,7 @@ from backend.core.clock import now
 from backend.core.errors import Missing
 from backend.execution.jobs.queue_reason import reason_summary
 from studio import session
-from studio.components.elements import framed_table, section, tag
+from studio.components.elements import framed_table, section, tag, way_out
 from studio.components.live import Ago, Confirm, Pulse
 from studio.formatting import duration
 from studio.pages.operator import projects, users
@@ -162,7 +162,18 @@ def page() -> rx.Component:
             rx.el.div(
                 rx.el.h1("Admin", class_name="hidden-label"),
                 Pulse.create(seconds=REFRESH_S, on_tick=Operator.refresh),
-                section("Health", _tiles()),
+                section(
+                    "Health",
+                    _tiles(),
+                    actions=[
+                        way_out(
+                            "Download support bundle",
+                            href="/v1/instance/support-bundle",
+                            class_name="btn",
+                            title="Versions, settings without secrets, and the state of the instance",
+                        )
+                    ],
+                ),
                 section("Workers", _workers()),
                 section("Queue", _queue()),
                 projects.listed(),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import socket
+import zipfile
+from pathlib import Path
 
 from backend.embedded import postgres, valkey
 from backend.migrations import run as migrations
@@ -88,7 +91,7 @@ def test_doctor_before_the_first_start_names_the_start_command(up: Up) -> None:
     assert "warn  PostgreSQL: embedded, not running" in result.stdout
 
 
-def test_unreachable_external_database_is_named_without_its_password(up: Up) -> None:
+def test_unreachable_external_database_is_named_without_its_password(up: Up, tmp_path: Path) -> None:
     up.settings = {
         "DATABASE_URL": f"postgresql://ada:topsecret@127.0.0.1:{up.port}/shop",
         "REDIS_URL": f"redis://:topsecret@127.0.0.1:{up.port}",
@@ -99,6 +102,13 @@ def test_unreachable_external_database_is_named_without_its_password(up: Up) -> 
         assert result.returncode == 1
         assert f"127.0.0.1:{up.port}/shop" in output
         assert "topsecret" not in output
+    written = up.run("support-bundle", "--out", str(tmp_path / "support.zip"))
+    assert written.returncode == 0, written.stderr
+    with zipfile.ZipFile(tmp_path / "support.zip") as archive:
+        content = "".join(archive.read(name).decode() for name in archive.namelist())
+        error = json.loads(archive.read("database.json"))["error"]
+    assert f"127.0.0.1:{up.port}/shop" in error
+    assert "topsecret" not in content
     assert re.search(r"^Migrations \.\.\. failed \(\d+\.\d s\)$", result.stdout, re.MULTILINE)
     log = up.home / "up.log"
     assert log.read_text(encoding="utf-8") + f"The logs of this start are in {log}.\n" in result.stderr

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
+import zipfile
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from backend.administration.admin import health
 from backend.administration.admin.health import StatusTileRead
+from backend.administration.admin.support import shown_settings
+from backend.config import Settings
 from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
@@ -27,6 +33,7 @@ ROUTES = (
     ("GET", "/v1/instance/workers"),
     ("GET", "/v1/instance/queue"),
     ("GET", "/v1/instance/health"),
+    ("GET", "/v1/instance/support-bundle"),
     ("GET", "/v1/instance/users"),
     ("POST", "/v1/instance/users"),
     ("POST", f"/v1/instance/users/{UNKNOWN_ID}/password-links"),
@@ -88,6 +95,40 @@ async def test_workers_are_listed_with_their_state_and_can_be_drained(
     assert drained["is_draining"]
     unknown = await operator.post(f"/v1/instance/workers/{uuid4()}/drain")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "worker_not_found")
+
+
+async def test_support_bundle_has_the_state_and_no_secrets(
+    operator: httpx.AsyncClient, database: Database, world: World, instance: AppContext
+) -> None:
+    await world.project("Very Private Name", await world.user("ada@example.org"))
+    await worker(database)
+    response = await operator.get("/v1/instance/support-bundle")
+    assert response.status_code == 200
+    assert response.headers["content-disposition"] == 'attachment; filename="puras-support.zip"'
+    with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
+        texts = {name: archive.read(name).decode() for name in archive.namelist()}
+    files = {name: json.loads(text) for name, text in texts.items() if name.endswith(".json")}
+    assert files["about.json"]["packages"]["fastapi"]
+    assert files["settings.json"].keys() == set(Settings.model_fields)
+    assert files["settings.json"]["database_url"] in ("(set)", None)
+    assert {one["name"] for one in files["database.json"]["tables"]} >= {"jobs", "job_queue"}
+    assert len(files["workers.json"]) == 1
+    assert {one["part"] for one in files["health.json"]} >= {"Database", "Workers"}
+    everything = "".join(texts.values())
+    secrets = [value for value in dict(instance.settings).values() if isinstance(value, SecretStr)]
+    assert not [one for one in secrets if one.get_secret_value() and one.get_secret_value() in everything]
+    assert "Very Private" not in everything
+
+
+def test_credentials_in_urls_are_not_in_the_support_bundle() -> None:
+    shown = shown_settings(
+        Settings(
+            search_url="https://ada:topsecret@example.org/v1?key=topsecret", metrics_token="topsecret" * 2
+        )
+    )
+    assert shown["search_url"] == "https://example.org/v1"
+    assert shown["metrics_token"] == "(set)"
+    assert "topsecret" not in json.dumps(shown, default=str)
 
 
 async def test_credit_is_added_once_per_key_and_is_in_the_audit_log(
