@@ -9,6 +9,7 @@ from typing import Any, Final
 import reflex as rx
 
 from backend.identity.auth import scopes
+from backend.identity.environments import PRODUCTION
 from studio import environments
 from studio.components.elements import field, form_end
 
@@ -32,34 +33,55 @@ class KeyForm(rx.State):
     """The description of the preset."""
     picks: int = 0
     """Counts the selections of presets, which replace the check marks of the scopes."""
+    environment: str = PRODUCTION
 
     @rx.event
     def begin(self):
-        """Offer the options of a secret key."""
-        self.kind, self.areas = "secret", _by_area(scopes.SCOPES)
-        return KeyForm.pick_preset(scopes.PRESETS[0].name)
+        """Offer the options of a secret key of production."""
+        return KeyForm.offer("secret", PRODUCTION)
+
+    @rx.event
+    def pick_kind(self, kind: str):
+        """Offer the options of a kind of key."""
+        return KeyForm.offer(kind, self.environment)
+
+    @rx.event
+    def pick_environment(self, environment: str):
+        """Offer the scopes that keys of an environment can have."""
+        self.environment = environment
+        self.areas = _by_area(self._possible())
+        if self.preset:
+            self._check_preset(self.preset)
+
+    @rx.event
+    def offer(self, kind: str, environment: str):
+        """Offer the scopes that such a key can have, and check those of the narrowest preset."""
+        self.kind, self.environment = kind, environment
+        self.areas = _by_area(self._possible())
+        if kind == "secret":
+            self._check_preset(scopes.PRESETS[0].name)
+        else:
+            self.preset, self.chosen, self.picks = "", [], self.picks + 1
 
     @rx.event
     def pick_preset(self, name: str):
         """Check the scopes of a preset."""
-        preset = next((one for one in scopes.PRESETS if one.name == name), None)
-        self.preset, self.description = name, preset.description if preset else ""
-        if preset:
-            self.chosen, self.picks = list(preset.scopes), self.picks + 1
+        self._check_preset(name)
 
     @rx.event
     def customize(self, _: bool):
         """Show that the scopes are no longer those of a preset."""
         self.preset, self.description = "", "The scopes that are selected below."
 
-    @rx.event
-    def pick_kind(self, kind: str):
-        """Offer the options of a kind of key."""
-        self.kind = kind
-        self.areas = _by_area(scopes.OF_PUBLISHABLE if kind == "publishable" else scopes.SCOPES)
-        self.chosen, self.picks = list(scopes.PRESETS[0].scopes) if kind == "secret" else [], self.picks + 1
-        self.preset = scopes.PRESETS[0].name if kind == "secret" else ""
-        self.description = scopes.PRESETS[0].description
+    def _check_preset(self, name: str) -> None:
+        preset = next((one for one in scopes.PRESETS if one.name == name), None)
+        self.preset, self.description = name, preset.description if preset else ""
+        if preset:
+            possible = self._possible()
+            self.chosen, self.picks = [one for one in preset.scopes if one in possible], self.picks + 1
+
+    def _possible(self) -> frozenset[str]:
+        return scopes.offered("publishable" if self.kind == "publishable" else "secret", self.environment)
 
 
 def _by_area(names: Iterable[str]) -> list[list[list[str]]]:
@@ -95,6 +117,8 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str], existing: Any) ->
             "environment",
             rx.el.select,
             *environments.options(),
+            value=KeyForm.environment,
+            on_change=KeyForm.pick_environment,
             hint="Jobs of the key run the active version of this environment with its secrets. A key of development or "
             "staging cannot change production.",
         ),

@@ -21,7 +21,6 @@ from backend.identity.tables import ApiKey
 from studio import session, share_page
 from studio.components.elements import button, framed_table, section, tag
 from studio.components.live import Ago, Confirm, Copy
-from studio.environments import NAMES
 from studio.formatting import usd
 from studio.forms import end_of_day, micros, number, parsed, said, text
 from studio.pages.settings.for_roles import for_admins
@@ -39,7 +38,6 @@ class KeyRow:
     prefix: str
     kind: str
     environment: str
-    """Its environment as text; empty for production."""
     restrictions: str
     """The restrictions as text; empty if there are none."""
     ended: str
@@ -50,7 +48,7 @@ class KeyRow:
     """The scopes that are selected in the form."""
 
 
-NO_KEY = KeyRow("", "", "", "", "", "", "", "", "", [])
+NO_KEY = KeyRow("", "", "", "", PRODUCTION, "", "", "", "", [])
 
 
 class Keys(rx.State):
@@ -91,7 +89,7 @@ class Keys(rx.State):
         """Show the form for the scopes of a key."""
         self.is_making, self.problem = False, ""
         self.changed = next(row for row in self.rows if row.id == key_id)
-        return KeyForm.pick_kind(self.changed.kind)
+        return KeyForm.offer(self.changed.kind, self.changed.environment)
 
     @rx.event
     async def save_scopes(self, typed: dict[str, Any]):
@@ -205,7 +203,7 @@ def _row(key: ApiKey) -> KeyRow:
         name=key.name,
         prefix=f"puras_{'live' if key.kind == 'secret' else 'pub'}_{key.prefix}",
         kind=key.kind,
-        environment="" if key.environment == PRODUCTION else NAMES[key.environment],
+        environment=key.environment,
         restrictions=_restrictions(key),
         ended="revoked" if key.revoked_at else "expired" if is_expired else "",
         last_used_at=key.last_used_at.isoformat() if key.last_used_at else "",
@@ -309,7 +307,7 @@ def _key(row: rx.Var[KeyRow]) -> rx.Component:
         rx.el.td(
             rx.el.span(
                 rx.el.span(row.prefix + ".…", class_name="mono cut", title=row.prefix),
-                rx.cond(row.environment != "", tag(row.environment)),
+                rx.cond(row.environment != PRODUCTION, tag(row.environment)),
                 rx.cond(row.ended != "", tag(row.ended)),
                 class_name="row",
             )

@@ -125,6 +125,7 @@ async def test_key_of_staging_reads_and_changes_only_jobs_of_staging(
     for action, body in WRITES:
         response = await client.post(f"/v1/jobs/{others}/{action}", json=body, headers=headers)
         assert (response.status_code, response.json()["code"]) == (404, "job_not_found"), action
+    assert (await client.get("/v1/audit", headers=headers)).status_code == 403
     bars = (await client.get("/v1/jobs/activity", headers=headers)).json()
     assert sum(bar["jobs"] for bar in bars) == 1
     subjob = await _create_subjob(instance, tenant, UUID(own))
