@@ -36,6 +36,7 @@ from backend.execution.waits.api import router as project_events
 from backend.identity.api_keys.api import router as api_keys
 from backend.identity.auth.api import router as auth
 from backend.identity.auth.permissions import AuthorizedRoute
+from backend.integrations.alerts.api import router as alerts
 from backend.integrations.media.api import router as media
 from backend.integrations.openai_api.api import router as openai_routes
 from backend.integrations.providers.api import router as providers
@@ -99,6 +100,7 @@ include(
     secrets,
     providers,
     webhooks,
+    alerts,
     schedules,
     project_events,
     operators,

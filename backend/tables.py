@@ -31,6 +31,7 @@ from backend.identity.tables import (
     User,
 )
 from backend.identity.webhook_outbox.tables import Webhook, WebhookDelivery
+from backend.integrations.alerts.tables import AlertRule
 from backend.integrations.media.tables import MediaCall
 from backend.integrations.providers.tables import ProviderKey, ProviderPrice
 from backend.marketplace.tables import Listing, ListingCaller, ListingVersion
@@ -42,6 +43,7 @@ from backend.skills.skillpacks.tables import EnvironmentVersion, Skillpack
 __all__ = [
     "Admission",
     "AgentSession",
+    "AlertRule",
     "ApiKey",
     "Approval",
     "AuditRow",

@@ -13,6 +13,7 @@ SETTINGS: Final = {
     "secrets": "Secrets",
     "providers": "Model providers",
     "webhooks": "Webhooks",
+    "alerts": "Alerts",
     "schedules": "Schedules",
     "limits": "Limits and usage",
     "audit": "Audit log",

@@ -18,9 +18,9 @@ from backend.data.memory.embedding import Embedder
 from backend.execution.schedules import dispatcher as schedules
 from backend.execution.schedules.dispatcher import JobDefaults
 from backend.identity.limits import service as limits
-from backend.integrations.webhooks.addresses import Receivers
+from backend.integrations.alerts import evaluation as alerts
+from backend.integrations.webhooks.channels import Channels
 from backend.integrations.webhooks.dispatch import Dispatcher
-from backend.integrations.webhooks.sending import Sender
 from backend.money.pricing import PriceList
 
 
@@ -31,6 +31,7 @@ def tasks_until_drain(context: AppContext) -> list[PeriodicTask]:
         housekeeping.periodic_task(database, context.storage, Rules.of(settings)),
         limits.periodic_task(database, concurrency=settings.project_concurrency),
         schedules.periodic_task(database, JobDefaults(PriceList.of(settings), settings.max_queued_jobs)),
+        alerts.periodic_task(database),
     ]
     embedder = Embedder.of(settings)
     if embedder is not None:
@@ -40,8 +41,7 @@ def tasks_until_drain(context: AppContext) -> list[PeriodicTask]:
 
 def tasks_until_exit(context: AppContext) -> list[PeriodicTask]:
     """Return the tasks that a process stops after its last job, since they may report the end of that job."""
-    sender = Sender.to_public(Receivers.of(context.settings))
-    return [Dispatcher(context.database, context.vault, sender).periodic_task()]
+    return [Dispatcher(context.database, Channels.of(context)).periodic_task()]
 
 
 def start(tasks: Iterable[PeriodicTask]) -> list[asyncio.Task[None]]:

@@ -12,6 +12,7 @@ from pydantic import AliasChoices, ValidationError
 
 from backend.config.limits import Limits
 from backend.config.locations import Locations
+from backend.config.mail import Mail
 from backend.config.memory import Memory
 from backend.config.models import Models
 from backend.config.retention import Retention
@@ -30,7 +31,7 @@ class BadSettings(Invalid):
         return f"Settings are invalid. {' '.join(self.messages)} See docs/reference/settings.md."
 
 
-class Settings(Retention, Memory, Models, Notebooks, Jobs, Limits, Workers, Locations):
+class Settings(Retention, Mail, Memory, Models, Notebooks, Jobs, Limits, Workers, Locations):
     """All settings of an instance; `docs/reference/settings.md` is generated from this class, the last group first."""
 
 

@@ -75,6 +75,7 @@ SECTIONS: Final = (
             "guides/environments",
             "guides/schedules",
             "guides/webhooks",
+            "guides/alerts",
             "guides/credit",
             "guides/budgets",
             "troubleshooting",

@@ -23,6 +23,9 @@ SOURCES: Final[dict[Environment, Environment]] = {
 """The environment from which a version is promoted, unless another one is named."""
 PROJECT_WIDE: Final = frozenset(
     {
+        "alerts:read",
+        "alerts:write",
+        "audit:read",
         "budgets:write",
         "keys:write",
         "marketplace:write",
@@ -34,7 +37,7 @@ PROJECT_WIDE: Final = frozenset(
     }
 )
 """Scopes of what all environments share. Only keys of production have them: with each of them, a key of another
-environment could change production, or read deliveries about its jobs."""
+environment could change production, or read what its users did and which deliveries its jobs caused."""
 
 
 def environment_column() -> Column[Any]:

@@ -57,6 +57,8 @@ from backend.execution.worker_registry import service as worker_registry
 from backend.identity.api_keys import keys
 from backend.identity.auth import membership
 from backend.identity.auth.actors import SignedIn, operator
+from backend.integrations.alerts.evaluation import evaluate_due
+from backend.integrations.webhooks.channels import Channels
 from backend.integrations.webhooks.dispatch import Dispatcher
 from backend.integrations.webhooks.sending import Sender
 from backend.money import admission
@@ -185,6 +187,7 @@ async def _read_everything(watch: Watch, world: World) -> None:
         "job_id": filled.job_id,
         "budget_id": filled.budget_id,
         "webhook_id": filled.webhook_id,
+        "alert_id": filled.alert_id,
         "delivery_id": filled.delivery_id,
         "listing": filled.listing_id,
         "schedule_id": filled.schedule_id,
@@ -426,6 +429,8 @@ async def _run_periodic_work(watch: Watch, world: World) -> None:
     with watch.step("waits that have ended"):
         await waits.resume_due(database)
         assert await waits.next_due_s(database)
+    with watch.step("alerts that are due"):
+        assert await evaluate_due(database) == 4
     await _send_webhooks(watch, world)
     await _schedules(watch, world)
 
@@ -433,7 +438,9 @@ async def _run_periodic_work(watch: Watch, world: World) -> None:
 async def _send_webhooks(watch: Watch, world: World) -> None:
     """Send webhooks to a transport that always fails; only the statements matter."""
     sender = Sender(lambda: httpx.MockTransport(lambda _: httpx.Response(500)))
-    dispatcher = Dispatcher(world.instance.database, world.instance.vault, sender)
+    dispatcher = Dispatcher(
+        world.instance.database, Channels(world.instance.database, world.instance.vault, sender)
+    )
     with watch.step("send webhooks"):
         assert await dispatcher.send_due() > 20
         await dispatcher.settled()

@@ -149,6 +149,7 @@ def test_tabs_and_forms_are_accessible(signed_in: Page, settled: Any) -> None:
     for section, button in (
         ("secrets", "New secret"),
         ("webhooks", "New webhook"),
+        ("alerts", "New alert"),
         ("schedules", "New schedule"),
     ):
         signed_in.goto(f"{settled.url}/settings/{section}")

@@ -170,9 +170,10 @@ def test_viewer_sees_required_roles_and_no_content(viewer: Page, settled: Any) -
         expect(viewer.get_by_text("your role is viewer")).to_be_visible()
         expect(viewer.get_by_role("main").get_by_role("button")).to_have_count(0)
         assert "HIDDEN_NAME" not in viewer.content()
-    viewer.goto(f"{settled.url}/settings/schedules")
-    expect(viewer.get_by_text("No schedules yet.")).to_be_visible()
-    expect(viewer.get_by_role("main").get_by_role("button")).to_have_count(0)
+    for section in ("schedules", "alerts"):
+        viewer.goto(f"{settled.url}/settings/{section}")
+        expect(viewer.get_by_text(f"No {section} yet.")).to_be_visible()
+        expect(viewer.get_by_role("main").get_by_role("button")).to_have_count(0)
 
 
 def test_unknown_section_shows_an_error(signed_in: Page, settled: Any) -> None:
@@ -229,6 +230,52 @@ def test_webhook_is_created_fails_and_is_redelivered(signed_in: Page, settled: A
         hook.get_by_role("button", name="Delete").click()
         signed_in.get_by_role("button", name="Delete webhook").click()
         expect(hook).to_have_count(0)
+
+
+def test_alert_is_raised_and_sent_to_a_chat(signed_in: Page, settled: Any) -> None:
+    job = settled.api.post("/v1/jobs?wait=30", json={"skill": "count", "inputs": {"seconds": 0}}).json()
+    assert job["status"] == "succeeded"
+    with receiver(settled.running.hook_port) as received:
+        signed_in.goto(f"{settled.url}/settings/webhooks")
+        signed_in.get_by_role("button", name="New webhook").click()
+        signed_in.get_by_label("Send to").select_option("email")
+        signed_in.get_by_label("Address").fill("ada@example.org")
+        signed_in.get_by_role("button", name="Create webhook").click()
+        expect(signed_in.get_by_role("alert")).to_contain_text("PURAS_SMTP_URL")
+        signed_in.get_by_label("Send to").select_option("slack")
+        signed_in.get_by_label("URL").fill(f"http://127.0.0.1:{settled.running.hook_port}/chat")
+        signed_in.get_by_label("alert.raised").check()
+        signed_in.get_by_role("button", name="Create webhook").click()
+        hook = signed_in.get_by_role("list", name="Webhooks").get_by_role("listitem")
+        expect(hook.get_by_text("chat", exact=True)).to_be_visible()
+        expect(signed_in.get_by_text(re.compile("^whsec_"))).to_have_count(0)
+        signed_in.goto(f"{settled.url}/settings/alerts")
+        signed_in.get_by_role("button", name="New alert").click()
+        signed_in.get_by_label("Name").fill("Count is slow")
+        signed_in.get_by_label("Metric").select_option("latency_p95")
+        signed_in.get_by_label("Threshold").fill("0.0001")
+        signed_in.get_by_label("Minimum number of jobs").fill("1")
+        signed_in.get_by_role("button", name="Create alert").click()
+        rule = signed_in.get_by_role("list", name="Alerts").get_by_role("listitem")
+        expect(rule.get_by_text("raised")).to_be_visible(timeout=30_000)
+        signed_in.get_by_role("link", name="webhooks", exact=True).click()
+        hook.get_by_role("button", name="Show deliveries").click()
+        log = signed_in.get_by_role("table", name="Deliveries").get_by_role("row")
+        expect(log.nth(1)).to_contain_text("Delivered", timeout=30_000)
+        assert "Alert raised: Count is slow" in received.got[-1][1].decode()
+        hook.get_by_role("button", name="Delete").click()
+        signed_in.get_by_role("button", name="Delete webhook").click()
+        expect(hook).to_have_count(0)
+    signed_in.goto(f"{settled.url}/settings/alerts")
+    rule.get_by_role("button", name="Switch off").click()
+    expect(rule.get_by_text("off", exact=True)).to_be_visible()
+    rule.get_by_role("button", name="Edit").click()
+    signed_in.get_by_label("Name").fill("Count is slower")
+    signed_in.get_by_role("button", name="Save").click()
+    expect(rule.get_by_text("Count is slower")).to_be_visible()
+    rule.get_by_role("button", name="Delete").click()
+    signed_in.get_by_role("button", name="Delete alert").click()
+    expect(signed_in.get_by_text("No alerts yet.")).to_be_visible()
 
 
 def test_schedule_previews_next_runs_and_links_its_jobs(signed_in: Page, settled: Any) -> None:

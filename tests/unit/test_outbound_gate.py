@@ -40,6 +40,7 @@ OPERATOR: Final = {
     "backend/operations/up/welcome.py": "the operator's own command waits for this instance",
     "backend/storage/supabase/bucket.py": "SUPABASE_URL",
     "backend/integrations/web/search.py": "PURAS_SEARCH_URL",
+    "backend/integrations/webhooks/mailer.py": "PURAS_SMTP_URL",
     "workers/llm/selection.py": "endpoints of the catalog; a project's own URL goes through ProjectTransport",
     "workers/sandbox/host/broker.py": "PURAS_API_URL, or this host",
     "workers/sandbox/packages/downloads.py": "the package index of the operator's settings",

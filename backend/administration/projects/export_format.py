@@ -77,6 +77,7 @@ EXPORTED: Final = (
     ExportedTable("provider_prices"),
     ExportedTable("webhooks", hidden=frozenset({"ciphertext", "previous_ciphertext"})),
     ExportedTable("webhook_deliveries"),
+    ExportedTable("alert_rules"),
     ExportedTable("schedules"),
     ExportedTable("schedule_runs"),
     ExportedTable("audit_rows"),

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Final, Literal, NamedTuple
 
+from backend.identity.environments import PRODUCTION, PROJECT_WIDE
+
 KeyKind = Literal["secret", "publishable"]
 
 SCOPES: Final[dict[str, str]] = {
@@ -36,6 +38,8 @@ SCOPES: Final[dict[str, str]] = {
     "budgets:write": "Create, change and delete budgets.",
     "webhooks:read": "Read webhooks and their deliveries.",
     "webhooks:write": "Create, change, test and delete webhooks, which receive events of all jobs.",
+    "alerts:read": "Read alert rules and their state.",
+    "alerts:write": "Create, change and delete alert rules, which measure all jobs.",
     "schedules:read": "Read schedules and their runs.",
     "schedules:write": "Create, change, run and delete schedules.",
     "events:read": "Read the events of the project.",
@@ -76,6 +80,12 @@ _PUBLISHABLE_NAMES: Final = OF_PUBLISHABLE | {"jobs:read"}
 def possible(kind: KeyKind) -> frozenset[str]:
     """Return the scopes that a key of the kind can have."""
     return frozenset(SCOPES) if kind == "secret" else _PUBLISHABLE_NAMES
+
+
+def offered(kind: KeyKind, environment: str) -> frozenset[str]:
+    """Return the scopes that a form offers for a new key of an environment."""
+    names = frozenset(SCOPES) if kind == "secret" else OF_PUBLISHABLE
+    return names if environment == PRODUCTION else names - PROJECT_WIDE
 
 
 def effective(kind: KeyKind, selected: Collection[str], *, is_restricted: bool) -> frozenset[str] | None:

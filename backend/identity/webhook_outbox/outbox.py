@@ -18,6 +18,8 @@ Event = Literal[
     "deployment.activated",
     "budget.alert",
     "schedule.failed",
+    "alert.raised",
+    "alert.resolved",
 ]
 RETRY_PERIOD: Final = "interval '3 days'"
 

@@ -20,11 +20,17 @@ class Webhook(SQLModel, table=True):
     """A URL that receives events of its project."""
 
     __tablename__: ClassVar[str] = "webhooks"
-    __table_args__ = (Index("ix_webhooks_project_id", "project_id", "created_at"),)
+    __table_args__ = (
+        CheckConstraint("format in ('json', 'slack', 'email')", name="format"),
+        Index("ix_webhooks_project_id", "project_id", "created_at"),
+    )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
+    format: str = Field(default="json", max_length=8, sa_column_kwargs={"server_default": "json"})
+    """What is sent: the signed event, a message for a chat, or an e-mail."""
     url: str = Field(max_length=2_000)
+    """The URL of the receiver; `mailto:ADDRESS` for e-mail."""
     description: str = Field(default="", max_length=500)
     events: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(TEXT), nullable=False))
     """Names of events; empty: all events."""

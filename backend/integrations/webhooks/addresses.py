@@ -18,11 +18,14 @@ class Receivers:
     """`host:port` that are allowed without being public."""
     ports: frozenset[int] = USUAL_PORTS
     """Allowed ports of all other hosts, which must be public."""
+    has_mail: bool = False
+    """Whether the instance can send e-mail."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Return the receivers that the settings allow."""
-        return cls(listed(settings.webhook_hosts), USUAL_PORTS | ports_of(settings.webhook_ports))
+        ports = USUAL_PORTS | ports_of(settings.webhook_ports)
+        return cls(listed(settings.webhook_hosts), ports, has_mail=settings.smtp_url is not None)
 
 
 def check(url: str, allowed: Receivers) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import time
 from collections import Counter
 from datetime import timedelta
 from typing import Any, Final
@@ -23,10 +22,9 @@ from backend.core import background_tasks, logs
 from backend.core.background_tasks import PeriodicTask
 from backend.core.db.connections import error_summary
 from backend.core.db.engine import Database
-from backend.core.vault.errors import SecretUnreadable
-from backend.core.vault.vault import Vault
-from backend.integrations.webhooks import outcomes, signing
-from backend.integrations.webhooks.sending import MAX_S, Sender, Sent
+from backend.integrations.webhooks import outcomes
+from backend.integrations.webhooks.channels import Channels
+from backend.integrations.webhooks.sending import MAX_S
 
 log = logs.get(__name__)
 
@@ -53,7 +51,8 @@ with recursive waiting as (
 ), due as (
   select found.id, w.* from waiting
   cross join lateral (
-    select w.id as of_webhook, w.url, w.failing_since, w.ciphertext,
+    select w.id as of_webhook, w.url, w.format, w.failing_since, w.ciphertext, p.name as project_name,
+           p.slug as project_slug,
            case when w.previous_until > now() then w.previous_ciphertext end as previous_ciphertext
     from webhooks w join projects p on p.id = w.project_id
     where w.id = waiting.webhook_id and w.enabled and p.deleted_at is null limit 1
@@ -72,17 +71,16 @@ update webhook_deliveries d
 set attempts = d.attempts + 1, next_at = now() + cast(:lease as interval), attempted_at = now()
 from due where d.id = due.id
 returning d.id, d.webhook_id, d.project_id, d.body, d.attempts, due.url, due.failing_since, due.ciphertext,
-          due.previous_ciphertext
+          due.previous_ciphertext, due.format, due.project_name, due.project_slug
 """)
 
 
 class Dispatcher:
     """Sends deliveries for one process until it is cancelled."""
 
-    def __init__(self, database: Database, vault: Vault, sender: Sender, *, lease: timedelta = LEASE) -> None:
+    def __init__(self, database: Database, channels: Channels, *, lease: timedelta = LEASE) -> None:
         self._database = database
-        self._vault = vault
-        self._sender = sender
+        self._channels = channels
         self._lease = lease
         self._sends: set[asyncio.Task[None]] = set()
         self._open: Counter[UUID] = Counter()
@@ -138,12 +136,12 @@ class Dispatcher:
         for send in list(self._sends):
             send.cancel()
         await asyncio.gather(*self._sends, return_exceptions=True)
-        await self._sender.close()
+        await self._channels.close()
 
     async def _deliver(self, claimed: Any) -> None:
         try:
             with background_tasks.log_and_continue("webhook delivery", delivery_id=str(claimed.id)):
-                sent = await self._send(claimed)
+                sent = await self._channels.send(claimed)
                 try:
                     async with self._recording:
                         await outcomes.record(self._database, claimed, sent)
@@ -157,17 +155,3 @@ class Dispatcher:
             self._open[claimed.webhook_id] -= 1
             self._open += Counter()  # drops webhooks without open sends
             self._has_capacity.set()
-
-    async def _send(self, claimed: Any) -> Sent:
-        body = claimed.body.encode()
-        try:
-            secrets = [
-                self._vault.decrypt(one) for one in (claimed.ciphertext, claimed.previous_ciphertext) if one
-            ]
-        except SecretUnreadable:
-            return Sent(
-                None, None, "Its secret cannot be decrypted with the keys of this instance. Rotate it.", 0
-            )
-        # Sign at the time of sending, since receivers reject requests older than some minutes.
-        headers = signing.headers(secrets, claimed.id, timestamp=int(time.time()), body=body)
-        return await self._sender.send(claimed.url, headers, body)

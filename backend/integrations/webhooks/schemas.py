@@ -24,6 +24,7 @@ def current_status(stored: str) -> str:
     return "failed" if stored == STORED_FAILED else stored
 
 
+WebhookFormat = Literal["json", "slack", "email"]
 Url = Annotated[str, Field(min_length=1, max_length=2_000)]
 Skills = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=50)]
 Events = Annotated[list[Event], Field(max_length=20)]
@@ -34,7 +35,12 @@ class WebhookCreate(RequestBody):
     """A new webhook."""
 
     url: Url
-    """`https://…` or `http://…`, at a public address. Redirects are not followed."""
+    """`https://…` or `http://…`, at a public address. Redirects are not followed. With `format: email`, `mailto:` and
+    the address of a member of the project."""
+    format: WebhookFormat = "json"
+    """`json`: the signed event, for a program. `slack`: a message `{"text": …}` to the incoming webhook of Slack,
+    Mattermost, Discord (`…/slack`) and others. `email`: an e-mail, if the operator has set `PURAS_SMTP_URL`. The format
+    cannot change."""
     description: str = Field(default="", max_length=500)
     events: Events = Field(default_factory=list)
     """Events to send. Empty: all events."""
@@ -71,6 +77,7 @@ class WebhookRead(_Read):
 
     id: UUID
     url: str
+    format: WebhookFormat
     description: str
     events: list[str]
     """Empty: all events."""
@@ -95,7 +102,7 @@ class WebhookSecretRead(WebhookRead):
     """A webhook with its secret, which is shown only once."""
 
     secret: str
-    """`whsec_…`, for `puras.verify_webhook`."""
+    """`whsec_…`, for `puras.verify_webhook`. Only requests with `format: json` are signed."""
 
 
 class DeliveryAttempt(_Read):

@@ -17,7 +17,7 @@ from backend.core.vault.vault import Vault
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.identity.webhook_outbox.tables import Webhook
-from backend.integrations.webhooks import addresses, outcomes, signing
+from backend.integrations.webhooks import addresses, outcomes, recipients, signing
 from backend.integrations.webhooks.addresses import Receivers
 from backend.integrations.webhooks.errors import TooManyWebhooks, WebhookNotFound
 from backend.integrations.webhooks.schemas import SecretRotation, WebhookCreate, WebhookUpdate
@@ -48,7 +48,7 @@ async def create(
         TooManyWebhooks: The project has the maximum number of webhooks.
     """
     principal.require(Role.DEVELOPER, "webhooks:write")
-    addresses.check(request.url, allowed)
+    await _check_address(session, principal, request.format, request.url, allowed)
     counted = visible(Webhook, principal).with_only_columns(func.count())
     if (await session.execute(counted)).scalar_one() >= MAX_WEBHOOKS:
         raise TooManyWebhooks(MAX_WEBHOOKS)
@@ -101,7 +101,7 @@ async def change(
         name: value for name, value in request.model_dump(exclude_unset=True).items() if value is not None
     }
     if "url" in changes or changes.get("enabled"):  # the rules may be stricter than when it was created
-        addresses.check(changes.get("url", webhook.url), allowed)
+        await _check_address(session, principal, webhook.format, changes.get("url", webhook.url), allowed)
     if changes.get("enabled") or "url" in changes:
         webhook.failing_since = None
     if changes.get("enabled"):
@@ -162,6 +162,15 @@ async def lock(session: AsyncSession, principal: Principal, webhook_id: UUID) ->
     return await _get(session, principal, webhook_id, is_locking=True)
 
 
+async def _check_address(
+    session: AsyncSession, principal: Principal, format_: str, url: str, allowed: Receivers
+) -> None:
+    if format_ == "email":
+        await recipients.check(session, principal.project_id, url, allowed)
+    else:
+        addresses.check(url, allowed)
+
+
 async def _get(
     session: AsyncSession, principal: Principal, webhook_id: UUID, *, is_locking: bool = False
 ) -> Webhook:
@@ -182,5 +191,10 @@ async def _record(
 
 def _audit_fields(webhook: Webhook) -> dict[str, Any]:
     """Return the fields for the audit: only the host of the URL, since many URLs contain a token in the path."""
-    settings = {"events": webhook.events, "skills": webhook.skills, "enabled": webhook.enabled}
-    return {"host": urlsplit(webhook.url).hostname, **settings}
+    settings = {
+        "format": webhook.format,
+        "events": webhook.events,
+        "skills": webhook.skills,
+        "enabled": webhook.enabled,
+    }
+    return {"host": urlsplit(webhook.url).hostname or recipients.address_of(webhook.url), **settings}

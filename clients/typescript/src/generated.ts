@@ -113,6 +113,69 @@ export type AgentStartEvent = EventRead & ({
   type: "agent_start";
 });
 
+/** A new alert rule. */
+export interface AlertCreate {
+  enabled?: boolean;
+  /** Only jobs of this environment count. Default: all environments. */
+  environment?: "development" | "staging" | "production" | null;
+  /**
+   * `error_rate`: failed jobs among those that succeeded or failed. `latency_p95`: 95th percentile of the time from
+   * start to end of succeeded jobs. `spend`: cost of ended jobs. `queue_age`: waiting time of the oldest queued job.
+   */
+  metric: "error_rate" | "latency_p95" | "spend" | "queue_age";
+  /** With fewer ended jobs in the window, `error_rate` and `latency_p95` do not raise the alert. */
+  min_jobs?: number;
+  /** Shown in messages: `Nightly report fails`. */
+  name: string;
+  /** Only jobs of this skill count: `report`. Default: all skills. */
+  skill?: string | null;
+  /**
+   * The alert is raised while the value is not below it. Percent for `error_rate`, US dollars for `spend`, seconds
+   * for the others.
+   */
+  threshold: number;
+  /** Jobs that ended within this time count. `queue_age` does not use it. */
+  window_minutes?: number;
+}
+
+/** An alert rule and its state. */
+export interface AlertRead {
+  created_at: string;
+  created_by: string;
+  enabled: boolean;
+  environment: "development" | "staging" | "production" | null;
+  evaluated_at: string | null;
+  id: string;
+  /** The jobs of the last value. */
+  jobs: number;
+  metric: "error_rate" | "latency_p95" | "spend" | "queue_age";
+  min_jobs: number;
+  name: string;
+  skill: string | null;
+  state: "ok" | "raised";
+  /** When the alert was raised or ended last. */
+  state_changed_at: string | null;
+  threshold: number;
+  updated_at: string;
+  /** The last value, in the unit of the threshold. `null`: there are too few jobs, or it was not evaluated yet. */
+  value: number | null;
+  window_minutes: number;
+}
+
+/** Changes of an alert rule, which is then evaluated again. */
+export interface AlertUpdate {
+  /** A rule that is switched off is not evaluated, and its alert ends without an event. */
+  enabled?: boolean | null;
+  /** `null`: all environments. */
+  environment?: "development" | "staging" | "production" | null;
+  min_jobs?: number | null;
+  name?: string | null;
+  /** `null`: all skills. */
+  skill?: string | null;
+  threshold?: number | null;
+  window_minutes?: number | null;
+}
+
 /** A new API key. */
 export interface ApiKeyCreate {
   /** Maximum micro-dollars that its jobs may spend per day. */
@@ -137,7 +200,7 @@ export interface ApiKeyCreate {
    * Permissions of the key. Empty: everything that the kind can do, unless the key has a list of skills, a daily cap
    * or an expiry; then `jobs:submit`, `jobs:read_own` and `jobs:write`.
    */
-  scopes?: ("jobs:submit" | "jobs:read_own" | "jobs:read" | "jobs:write" | "approvals:read" | "approvals:write" | "skills:read" | "deployments:read" | "deployments:write" | "evals:read" | "evals:write" | "drive:read" | "drive:write" | "memory:read" | "memory:write" | "secrets:read" | "secrets:write" | "providers:read" | "providers:write" | "billing:read" | "budgets:read" | "budgets:write" | "webhooks:read" | "webhooks:write" | "schedules:read" | "schedules:write" | "events:read" | "events:send" | "marketplace:read" | "marketplace:write" | "project:read" | "project:write" | "members:read" | "members:write" | "keys:read" | "keys:write" | "audit:read")[];
+  scopes?: ("jobs:submit" | "jobs:read_own" | "jobs:read" | "jobs:write" | "approvals:read" | "approvals:write" | "skills:read" | "deployments:read" | "deployments:write" | "evals:read" | "evals:write" | "drive:read" | "drive:write" | "memory:read" | "memory:write" | "secrets:read" | "secrets:write" | "providers:read" | "providers:write" | "billing:read" | "budgets:read" | "budgets:write" | "webhooks:read" | "webhooks:write" | "alerts:read" | "alerts:write" | "schedules:read" | "schedules:write" | "events:read" | "events:send" | "marketplace:read" | "marketplace:write" | "project:read" | "project:write" | "members:read" | "members:write" | "keys:read" | "keys:write" | "audit:read")[];
   /**
    * Skills that it may run: `skill` of the default skillpack, `skillpack/skill`, or `*\/skill` of all skillpacks;
    * empty: all skills.
@@ -193,7 +256,7 @@ export interface ApiKeyUpdate {
   /** `null`: the limit of all keys. */
   requests_per_minute?: number | null;
   /** Replaces the scopes of the key; empty: as for a new key without scopes. */
-  scopes?: ("jobs:submit" | "jobs:read_own" | "jobs:read" | "jobs:write" | "approvals:read" | "approvals:write" | "skills:read" | "deployments:read" | "deployments:write" | "evals:read" | "evals:write" | "drive:read" | "drive:write" | "memory:read" | "memory:write" | "secrets:read" | "secrets:write" | "providers:read" | "providers:write" | "billing:read" | "budgets:read" | "budgets:write" | "webhooks:read" | "webhooks:write" | "schedules:read" | "schedules:write" | "events:read" | "events:send" | "marketplace:read" | "marketplace:write" | "project:read" | "project:write" | "members:read" | "members:write" | "keys:read" | "keys:write" | "audit:read")[] | null;
+  scopes?: ("jobs:submit" | "jobs:read_own" | "jobs:read" | "jobs:write" | "approvals:read" | "approvals:write" | "skills:read" | "deployments:read" | "deployments:write" | "evals:read" | "evals:write" | "drive:read" | "drive:write" | "memory:read" | "memory:write" | "secrets:read" | "secrets:write" | "providers:read" | "providers:write" | "billing:read" | "budgets:read" | "budgets:write" | "webhooks:read" | "webhooks:write" | "alerts:read" | "alerts:write" | "schedules:read" | "schedules:write" | "events:read" | "events:send" | "marketplace:read" | "marketplace:write" | "project:read" | "project:write" | "members:read" | "members:write" | "keys:read" | "keys:write" | "audit:read")[] | null;
   /**
    * Must be true with an empty list of `scopes` if these were the only restriction of a secret key, since the key
    * gets full access.
@@ -4547,10 +4610,19 @@ export interface WebhookCreate {
   description?: string;
   enabled?: boolean;
   /** Events to send. Empty: all events. */
-  events?: ("job.succeeded" | "job.failed" | "job.cancelled" | "job.waiting" | "deployment.activated" | "budget.alert" | "schedule.failed")[];
+  events?: ("job.succeeded" | "job.failed" | "job.cancelled" | "job.waiting" | "deployment.activated" | "budget.alert" | "schedule.failed" | "alert.raised" | "alert.resolved")[];
+  /**
+   * `json`: the signed event, for a program. `slack`: a message `{"text": …}` to the incoming webhook of Slack,
+   * Mattermost, Discord (`…/slack`) and others. `email`: an e-mail, if the operator has set `PURAS_SMTP_URL`. The format
+   * cannot change.
+   */
+  format?: "json" | "slack" | "email";
   /** Of events about a skill, send only those of these skills. Empty: all skills. */
   skills?: string[];
-  /** `https://…` or `http://…`, at a public address. Redirects are not followed. */
+  /**
+   * `https://…` or `http://…`, at a public address. Redirects are not followed. With `format: email`, `mailto:` and
+   * the address of a member of the project.
+   */
   url: string;
 }
 
@@ -4566,6 +4638,7 @@ export interface WebhookRead {
   events: string[];
   /** The first failure since the last accepted request. */
   failing_since: string | null;
+  format: "json" | "slack" | "email";
   id: string;
   /** Until then, requests are signed with the previous secret, too. */
   previous_secret_expires_at: string | null;
@@ -4588,12 +4661,13 @@ export interface WebhookSecretRead {
   events: string[];
   /** The first failure since the last accepted request. */
   failing_since: string | null;
+  format: "json" | "slack" | "email";
   id: string;
   /** Until then, requests are signed with the previous secret, too. */
   previous_secret_expires_at: string | null;
   /** The former name of `previous_secret_expires_at`. */
   previous_until: string | null;
-  /** `whsec_…`, for `puras.verify_webhook`. */
+  /** `whsec_…`, for `puras.verify_webhook`. Only requests with `format: json` are signed. */
   secret: string;
   skills: string[];
   updated_at: string;
@@ -4604,7 +4678,7 @@ export interface WebhookSecretRead {
 export interface WebhookUpdate {
   description?: string | null;
   enabled?: boolean | null;
-  events?: ("job.succeeded" | "job.failed" | "job.cancelled" | "job.waiting" | "deployment.activated" | "budget.alert" | "schedule.failed")[] | null;
+  events?: ("job.succeeded" | "job.failed" | "job.cancelled" | "job.waiting" | "deployment.activated" | "budget.alert" | "schedule.failed" | "alert.raised" | "alert.resolved")[] | null;
   skills?: string[] | null;
   url?: string | null;
 }
@@ -5111,6 +5185,77 @@ export class Api {
    */
   getSkillSchema(options: CallOptions = {}): Promise<Record<string, unknown>> {
     return this.transport.json("GET", "/schemas/skill.json", {}, options);
+  }
+
+  /**
+   * List the alert rules
+   *
+   * List the alert rules of the project with their state: raised ones first, then the oldest first.
+   *
+   * A restricted key needs `alerts:read`.
+   */
+  listAlerts(options: CallOptions = {}): Promise<AlertRead[]> {
+    return this.transport.json("GET", "/v1/alerts", {}, options);
+  }
+
+  /**
+   * Create an alert rule
+   *
+   * Create an alert rule. Its events are `alert.raised` and `alert.resolved`; webhooks send them.
+   *
+   * A restricted key needs `alerts:write`.
+   */
+  createAlert(given: {
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: AlertCreate;
+    }, options: CallOptions = {}): Promise<AlertRead> {
+    return this.transport.json("POST", "/v1/alerts", {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Read an alert rule
+   *
+   * Return an alert rule and its state.
+   *
+   * A restricted key needs `alerts:read`.
+   */
+  getAlert(given: {
+      alert_id: string;
+    }, options: CallOptions = {}): Promise<AlertRead> {
+    return this.transport.json("GET", `/v1/alerts/${encodeURIComponent(given.alert_id)}`, {}, options);
+  }
+
+  /**
+   * Change an alert rule
+   *
+   * Change the condition, or switch the rule off or on.
+   *
+   * A restricted key needs `alerts:write`.
+   */
+  changeAlert(given: {
+      alert_id: string;
+      body: AlertUpdate;
+    }, options: CallOptions = {}): Promise<AlertRead> {
+    return this.transport.json("PATCH", `/v1/alerts/${encodeURIComponent(given.alert_id)}`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Delete an alert rule
+   *
+   * Delete an alert rule.
+   *
+   * A restricted key needs `alerts:write`.
+   */
+  deleteAlert(given: {
+      alert_id: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/alerts/${encodeURIComponent(given.alert_id)}`, {}, options);
   }
 
   /**
@@ -6470,6 +6615,17 @@ export class Api {
    */
   listWaitingJobs(options: CallOptions = {}): Promise<WaitingJobsRead[]> {
     return this.transport.json("GET", "/v1/instance/queue", {}, options);
+  }
+
+  /**
+   * Download a support bundle
+   *
+   * For operators: return a ZIP archive with versions, settings without secrets, and the state of the instance.
+   *
+   * It contains no names and no content of projects.
+   */
+  downloadSupportBundle(options: CallOptions = {}): Promise<Response> {
+    return this.transport.response("GET", "/v1/instance/support-bundle", {}, options);
   }
 
   /**

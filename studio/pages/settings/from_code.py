@@ -40,6 +40,7 @@ def _texts(section: str, origin: str, skill: SkillView) -> dict[str, str]:
             "daily_cap_micros": 2_000_000,
         },
         "webhooks": {"url": "https://app.example.org/puras", "events": ["job.succeeded", "job.failed"]},
+        "alerts": {"name": "Jobs fail", "metric": "error_rate", "threshold": 10, "window_minutes": 60},
         "schedules": {
             "name": "Every morning",
             "skill": skill.full_name,

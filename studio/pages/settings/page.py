@@ -9,6 +9,7 @@ import reflex as rx
 from studio.command_palette import SETTINGS
 from studio.components.elements import link
 from studio.pages.settings import (
+    alerts,
     audit_log,
     general,
     keys,
@@ -35,6 +36,7 @@ _SECTIONS: Final = {
     "secrets": _Section(secrets.Secrets.load, secrets.pane),
     "providers": _Section(providers.Providers.load, providers.pane),
     "webhooks": _Section(webhooks.Webhooks.load, webhooks.pane),
+    "alerts": _Section(alerts.Alerts.load, alerts.pane),
     "schedules": _Section(schedules.Schedules.load, schedules.pane),
     "limits": _Section(limits.Limits.load, limits.pane),
     "audit": _Section(audit_log.AuditLog.load, audit_log.pane),

@@ -14,23 +14,32 @@ EVENT: Final = "event:"
 """The prefix of the names of the checkboxes of events."""
 
 
+class WebhookForm(rx.State):
+    """The format that is selected in the form."""
+
+    format: str = "json"
+
+    @rx.event
+    def pick_format(self, chosen: str):
+        """Show the fields of a format."""
+        self.format = chosen
+
+
 def form(changed: Any, on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
     """Render the form with the values of `changed`, whose ID is empty for a new webhook."""
     return rx.el.form(
         field(
-            "URL",
-            "url",
-            rx.el.input,
-            hint="An https or http URL on the public internet. Redirects are not followed.",
-            class_name="in mono",
-            type="url",
-            max_length=2_000,
-            default_value=changed.url,
-            placeholder="https://app.example.org/puras",
-            required=True,
-            auto_complete="off",
-            auto_focus=True,
+            "Send to",
+            "format",
+            rx.el.select,
+            rx.el.option("A server: signed JSON", value="json"),
+            rx.el.option("A chat: incoming webhook of Slack, Mattermost, Discord…", value="slack"),
+            rx.el.option("E-mail", value="email"),
+            value=WebhookForm.format,
+            on_change=WebhookForm.pick_format,
+            disabled=changed.id != "",
         ),
+        rx.cond(WebhookForm.format == "email", _address(changed), _url(changed)),
         _events(changed),
         field(
             "Skills",
@@ -60,6 +69,41 @@ def form(changed: Any, on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> 
         on_submit=on_submit,
         key=changed.id,
         class_name="form",
+    )
+
+
+def _url(changed: Any) -> rx.Component:
+    return field(
+        "URL",
+        "url",
+        rx.el.input,
+        hint=rx.cond(
+            WebhookForm.format == "slack",
+            "The URL of the incoming webhook, as the chat shows it. For Discord, add /slack.",
+            "An https or http URL on the public internet. Redirects are not followed.",
+        ),
+        class_name="in mono",
+        type="url",
+        max_length=2_000,
+        default_value=changed.url,
+        placeholder="https://app.example.org/puras",
+        required=True,
+        auto_complete="off",
+    )
+
+
+def _address(changed: Any) -> rx.Component:
+    return field(
+        "Address",
+        "address",
+        rx.el.input,
+        hint="The e-mail address of a member of this project.",
+        type="email",
+        max_length=320,
+        default_value=changed.address,
+        placeholder="name@example.org",
+        required=True,
+        auto_complete="off",
     )
 
 

@@ -11,7 +11,7 @@ import reflex as rx
 from backend.core.errors import Conflict, Invalid
 from backend.identity.auth.principal import Role
 from backend.identity.webhook_outbox.tables import Webhook
-from backend.integrations.webhooks import deliveries, service
+from backend.integrations.webhooks import deliveries, recipients, service
 from backend.integrations.webhooks.addresses import Receivers
 from backend.integrations.webhooks.schemas import SecretRotation, WebhookCreate, WebhookUpdate
 from studio import session
@@ -22,7 +22,7 @@ from studio.pages.settings.deliveries import Deliveries, log_of
 from studio.pages.settings.for_roles import for_developers
 from studio.pages.settings.from_code import none_yet
 from studio.pages.settings.shown_once import shown_once
-from studio.pages.settings.webhook_form import EVENT, form
+from studio.pages.settings.webhook_form import EVENT, WebhookForm, form
 
 REFRESH_S: Final = 3
 
@@ -33,6 +33,9 @@ class WebhookRow:
 
     id: str
     url: str
+    format: str
+    address: str
+    """The recipient of e-mail; empty for other formats."""
     description: str
     events: list[str]
     """The events that are sent; an empty list stands for all events."""
@@ -44,6 +47,9 @@ class WebhookRow:
     """The time until which the previous secret also signs."""
 
 
+NO_WEBHOOK: Final = WebhookRow("", "", "json", "", "", [], "", True, "", "", "")
+
+
 class Webhooks(rx.State):
     """The webhooks of a project."""
 
@@ -51,7 +57,7 @@ class Webhooks(rx.State):
     fresh: str = ""
     """The secret that was created last, until the user dismisses it."""
     is_making: bool = False
-    changed: WebhookRow = WebhookRow("", "", "", [], "", True, "", "", "")
+    changed: WebhookRow = NO_WEBHOOK
     """The webhook in the form; its ID is empty for a new one."""
     problem: str = ""
     is_loaded: bool = False
@@ -77,12 +83,14 @@ class Webhooks(rx.State):
     def begin(self):
         """Show the form for a new webhook."""
         self.is_making, self.problem, self.fresh = True, "", ""
-        self.changed = WebhookRow("", "", "", [], "", True, "", "", "")
+        self.changed = NO_WEBHOOK
+        return WebhookForm.pick_format("json")
 
     @rx.event
     def edit(self, webhook_id: str):
         """Show the form of an existing webhook."""
         self._show_form(webhook_id)
+        return WebhookForm.pick_format(self.changed.format)
 
     @rx.event
     def cancel(self):
@@ -102,11 +110,11 @@ class Webhooks(rx.State):
                     changes, webhook_id = parsed(WebhookUpdate, body), UUID(self.changed.id)
                     await service.change(act.session, act.principal, webhook_id, changes, allowed=allowed)
                 else:
-                    create = parsed(WebhookCreate, body)
+                    create = parsed(WebhookCreate, body | {"format": text(typed, "format")})
                     created = await service.create(
                         act.session, context.vault, act.principal, create, allowed=allowed
                     )
-                    self.fresh = created.secret
+                    self.fresh = created.secret if create.format == "json" else ""
         except (Conflict, Invalid) as refused:
             self.problem, self.fresh = said(refused), ""
             return
@@ -171,8 +179,9 @@ class Webhooks(rx.State):
 
 
 def _body(typed: dict[str, Any]) -> dict[str, Any]:
+    address = text(typed, "address")
     return {
-        "url": text(typed, "url"),
+        "url": f"mailto:{address}" if address else text(typed, "url"),
         "description": text(typed, "description"),
         "events": [name.removeprefix(EVENT) for name in typed if name.startswith(EVENT)],
         "skills": text(typed, "skills").replace(",", " ").split(),
@@ -184,6 +193,8 @@ def _row(webhook: Webhook) -> WebhookRow:
     return WebhookRow(
         id=str(webhook.id),
         url=webhook.url,
+        format=webhook.format,
+        address=recipients.address_of(webhook.url) or "",
         description=webhook.description,
         events=list(webhook.events),
         skills=", ".join(webhook.skills),
@@ -220,9 +231,9 @@ def pane() -> rx.Component:
 
 def _none() -> rx.Component:
     return none_yet(
-        "No webhooks yet. A webhook notifies your server when a job finishes or waits for approval, when a version "
-        "becomes active, and when a budget reaches its alert threshold. Every request is signed, and failed "
-        "deliveries are retried for three days.",
+        "No webhooks yet. A webhook notifies your server, a chat or a member by e-mail when a job finishes or waits "
+        "for approval, when a version becomes active, when an alert is raised, and when a budget reaches its alert "
+        "threshold. Requests to a server are signed, and failed deliveries are retried for three days.",
     )
 
 
@@ -240,7 +251,10 @@ def _webhook(row: rx.Var[WebhookRow]) -> rx.Component:
     is_open = Deliveries.webhook_id == row.id
     return rx.el.li(
         rx.el.div(
-            rx.el.span(row.url, class_name="strong mono cut", title=row.url),
+            rx.el.span(
+                rx.cond(row.address != "", row.address, row.url), class_name="strong mono cut", title=row.url
+            ),
+            rx.match(row.format, ("slack", tag("chat")), ("email", tag("e-mail")), rx.fragment()),
             _state(row),
             rx.el.span(class_name="grow"),
             rx.cond(
@@ -286,6 +300,18 @@ def _state(row: rx.Var[WebhookRow]) -> rx.Component:
     )
 
 
+def _rotation(row: rx.Var[WebhookRow]) -> rx.Component:
+    return Confirm.create(
+        label="Rotate secret",
+        kind="small",
+        title="Create a new signing secret?",
+        text="The new secret is shown once. The previous secret also signs for one day, so that you can update "
+        "your server.",
+        confirm="Create new secret",
+        on_confirm=lambda key: Webhooks.rotate(row.id, key),
+    )
+
+
 def _acts(row: rx.Var[WebhookRow]) -> rx.Component:
     pause = Confirm.create(
         label="Pause",
@@ -300,15 +326,7 @@ def _acts(row: rx.Var[WebhookRow]) -> rx.Component:
         rx.cond(
             row.is_enabled, pause, button("Resume", kind="small", on_click=Webhooks.switch(row.id, True))
         ),
-        Confirm.create(
-            label="Rotate secret",
-            kind="small",
-            title="Create a new signing secret?",
-            text="The new secret is shown once. The previous secret also signs for one day, so that you can update "
-            "your server.",
-            confirm="Create new secret",
-            on_confirm=lambda key: Webhooks.rotate(row.id, key),
-        ),
+        rx.cond(row.format == "json", _rotation(row)),
         Confirm.create(
             label="Delete",
             kind="small danger",

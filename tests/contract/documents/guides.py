@@ -398,6 +398,12 @@ def _webhooks(reader: Reader) -> None:
     reader.python()
 
 
+@guide("guides/alerts")
+def _alerts(reader: Reader) -> None:
+    assert '"state":"ok"' in reader.shell()
+    assert '"format":"slack"' in reader.shell()
+
+
 @guide("guides/schedules")
 def _schedules(reader: Reader) -> None:
     reader.push(skillpacks.function("report", "def run(days):\n    return {'days': days}\n", takes="days"))

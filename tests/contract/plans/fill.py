@@ -33,6 +33,7 @@ class Filled(NamedTuple):
     user_id: UUID
     budget_id: UUID
     webhook_id: UUID
+    alert_id: UUID
     delivery_id: UUID
     listing_id: UUID
     schedule_id: UUID
@@ -216,6 +217,12 @@ _STATEMENTS: Final = (
         select {_id("delivery", "n")}, {_id("webhook", f"{_OF} * 10 + 1")}, {_id("project", _OF)}, 'job.succeeded',
                '{{}}', case when n % 997 = 0 then 'pending' else 'delivered' end, 1, {_AGE}, now(), {_AGE}
         from generate_series(1, 50000) n""",
+    f"""insert into alert_rules (id, project_id, name, metric, threshold, window_minutes, min_jobs, enabled, state,
+                                 jobs, next_at, created_by, created_at, updated_at)
+        select {_id("alert", "p * 10 + a")}, {_id("project", "p")}, 'x',
+               (array['error_rate', 'latency_p95', 'spend', 'queue_age'])[a], 1, 60, 5, true, 'ok', 0,
+               case when p = 1 then now() - interval '1 minute' else now() + interval '1 hour' end, 'x', now(), now()
+        from generate_series(1, {PROJECTS}) p, generate_series(1, 4) a""",
     f"""insert into listings (id, project_id, slug, skillpack_id, skill_name, title, description, words, price_micros,
                               status, follows_active, last_version, created_by, created_at, updated_at, published_at)
         select {_id("listing", "p * 10 + l")}, {_id("project", "p")}, 'listing-' || p || '-' || l,
@@ -342,6 +349,7 @@ def fill(database_url: str) -> Filled:
                 ("user_id", "user", str(PROJECTS)),
                 ("budget_id", "budget", "11"),
                 ("webhook_id", "webhook", "11"),
+                ("alert_id", "alert", "11"),
                 ("listing_id", "listing", "11"),
                 ("delivery_id", "delivery", "995"),
                 ("schedule_id", "schedule", "11"),

@@ -246,6 +246,7 @@ def _requests(scene: Scene) -> Iterator[AuditedRequest]:
     yield AuditedRequest("PATCH /v1/budgets/{budget_id}", one, "budget.changed", {"json": {"enforce": False}})
     yield AuditedRequest("DELETE /v1/budgets/{budget_id}", one, "budget.deleted")
     yield from _webhook_requests(ids)
+    yield from _alert_requests(ids)
     route, one = "/v1/schedules/{schedule_id}", f"/v1/schedules/{ids['schedule']}"
     requested = {"json": {"name": "Daily", "skill": "double", "inputs": {"n": 1}, "cron": "@daily"}}
     yield AuditedRequest("POST /v1/schedules", "/v1/schedules", "schedule.created", requested)
@@ -359,6 +360,14 @@ def _conversation_requests(ids: dict[str, str]) -> Iterator[AuditedRequest]:
     yield AuditedRequest("POST /v1/sessions", "/v1/sessions", "agent_session.created", requested)
     yield AuditedRequest(f"PATCH {route}", one, "agent_session.changed", {"json": {"title": "Owls"}})
     yield AuditedRequest(f"DELETE {route}", one, "agent_session.deleted")
+
+
+def _alert_requests(ids: dict[str, str]) -> Iterator[AuditedRequest]:
+    route, one = "/v1/alerts/{alert_id}", f"/v1/alerts/{ids['alert']}"
+    requested = {"json": {"name": "Spend", "metric": "spend", "threshold": 5}}
+    yield AuditedRequest("POST /v1/alerts", "/v1/alerts", "alert.created", requested)
+    yield AuditedRequest(f"PATCH {route}", one, "alert.changed", {"json": {"threshold": 6}})
+    yield AuditedRequest(f"DELETE {route}", one, "alert.deleted")
 
 
 def _webhook_requests(ids: dict[str, str]) -> Iterator[AuditedRequest]:
@@ -483,6 +492,8 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
     budget = (await owner.post("/v1/budgets", json=requested)).json()
     webhook = (await owner.post("/v1/webhooks", json={"url": "https://example.org/"})).json()
     delivery = (await owner.post(f"/v1/webhooks/{webhook['id']}/test")).json()
+    requested = {"name": "Slow", "metric": "latency_p95", "threshold": 60}
+    alert = (await owner.post("/v1/alerts", json=requested)).json()
     requested = {"name": "Hourly", "skill": "double", "inputs": {"n": 1}, "cron": "@hourly"}
     schedule = (await owner.post("/v1/schedules", json=requested)).json()
     memory = (await owner.post("/v1/memory", json={"kind": "note", "record": {"a": 0}})).json()
@@ -513,6 +524,7 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
         "kernel": (await owner.post("/v1/notebooks/kernels", json={"path": "a.ipynb"})).json()["id"],
         "budget": budget["id"],
         "webhook": webhook["id"],
+        "alert": alert["id"],
         "schedule": schedule["id"],
         "memory": memory["id"],
         "delivery": delivery["id"],

@@ -95,6 +95,7 @@ NOT_FOR_VIEWERS = {
     ("GET", "/v1/instance/health"),
     ("GET", "/v1/instance/projects"),
     ("GET", "/v1/instance/queue"),
+    ("GET", "/v1/instance/support-bundle"),
     ("GET", "/v1/instance/users"),
     ("GET", "/v1/instance/workers"),
     ("GET", "/v1/projects/{project}/export"),

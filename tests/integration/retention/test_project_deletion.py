@@ -40,6 +40,7 @@ from backend.identity.auth.membership import project_of
 from backend.identity.projects.errors import SlugTaken
 from backend.identity.tables import AuditRow, Invitation, Member, Project
 from backend.identity.webhook_outbox.tables import Webhook
+from backend.integrations.alerts.tables import AlertRule
 from backend.integrations.providers.tables import ProviderKey, ProviderPrice
 from backend.money.budgets.tables import Budget
 from backend.money.ledger import audit
@@ -301,6 +302,8 @@ async def create_full_project(database: Database, *, running: int = 0, queued: i
         session.add(hook)
         await session.flush()
         session.add(delivery_of(tenant, hook))
+        condition = {"metric": "spend", "threshold": 5, "window_minutes": 60, "min_jobs": 5}
+        session.add(AlertRule(project_id=tenant.project_id, name="Spend", **condition))
         await store_memory(session, tenant)
         await store_draft_and_listing(session, tenant)
         await schedules.create(

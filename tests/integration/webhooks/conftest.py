@@ -15,7 +15,9 @@ from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.integrations.webhooks.addresses import Receivers
+from backend.integrations.webhooks.channels import Channels
 from backend.integrations.webhooks.dispatch import LEASE, Dispatcher
+from backend.integrations.webhooks.mailer import Mailer
 from backend.integrations.webhooks.sending import Sender
 from backend.money.ledger import service as ledger
 from tests.doubles.receiver import Receiver
@@ -96,7 +98,14 @@ class Hooks:
         """Yield the part of a worker process that sends."""
         allowed = Receivers.of(self.instance.settings)
         sender = Sender(connect, max_s=max_s) if connect else Sender.to_public(allowed, max_s=max_s)
-        dispatcher = Dispatcher(self.database, self.instance.vault, sender, lease=lease)
+        channels = Channels(
+            self.database,
+            self.instance.vault,
+            sender,
+            Mailer.of(self.instance.settings),
+            "https://studio.test",
+        )
+        dispatcher = Dispatcher(self.database, channels, lease=lease)
         try:
             yield dispatcher
         finally:

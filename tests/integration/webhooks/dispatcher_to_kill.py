@@ -12,6 +12,7 @@ from backend.core.db.engine import Database
 from backend.core.net.public_urls import listed
 from backend.core.vault.vault import Vault
 from backend.integrations.webhooks.addresses import Receivers
+from backend.integrations.webhooks.channels import Channels
 from backend.integrations.webhooks.dispatch import Dispatcher
 from backend.integrations.webhooks.sending import Sender
 
@@ -20,7 +21,7 @@ async def _run() -> None:
     database = Database(os.environ["DATABASE_URL"])
     sender = Sender.to_public(Receivers(listed(os.environ["PURAS_WEBHOOK_HOSTS"])))
     vault = Vault.open(Path(sys.argv[1]), None)
-    dispatcher = Dispatcher(database, vault, sender, lease=timedelta(seconds=1))
+    dispatcher = Dispatcher(database, Channels(database, vault, sender), lease=timedelta(seconds=1))
     await dispatcher.periodic_task().repeat()
 
 
