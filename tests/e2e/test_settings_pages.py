@@ -233,7 +233,7 @@ def test_webhook_is_created_fails_and_is_redelivered(signed_in: Page, settled: A
 
 
 def test_alert_is_raised_and_sent_to_a_chat(signed_in: Page, settled: Any) -> None:
-    job = settled.api.post("/v1/jobs?wait=30", json={"skill": "count", "inputs": {"seconds": 0}}).json()
+    job = settled.api.post("/v1/jobs?wait=true", json={"skill": "count", "inputs": {"seconds": 0}}).json()
     assert job["status"] == "succeeded"
     with receiver(settled.running.hook_port) as received:
         signed_in.goto(f"{settled.url}/settings/webhooks")
@@ -272,7 +272,7 @@ def test_alert_is_raised_and_sent_to_a_chat(signed_in: Page, settled: Any) -> No
     rule.get_by_role("button", name="Edit").click()
     signed_in.get_by_label("Name").fill("Count is slower")
     signed_in.get_by_role("button", name="Save").click()
-    expect(rule.get_by_text("Count is slower")).to_be_visible()
+    expect(rule.get_by_text("Count is slower", exact=True)).to_be_visible()
     rule.get_by_role("button", name="Delete").click()
     signed_in.get_by_role("button", name="Delete alert").click()
     expect(signed_in.get_by_text("No alerts yet.")).to_be_visible()

@@ -204,6 +204,8 @@ def _value(rule: AlertRule) -> str:
     """Return the last value as text; it says why there is none."""
     if rule.evaluated_at is None or not rule.enabled:
         return ""
+    if rule.metric == "queue_age" and not rule.jobs:
+        return "no job waits"
     jobs = f"{rule.jobs:,} job{'' if rule.jobs == 1 else 's'}"
     if rule.value is None:
         return f"{jobs}, fewer than {rule.min_jobs}"
@@ -277,7 +279,7 @@ def _rule(row: rx.Var[AlertRow]) -> rx.Component:
             class_name="row wrap",
         ),
         rx.el.p(row.condition, class_name="t2"),
-        rx.cond(row.value != "", rx.el.p("Now: ", row.value, class_name="t3 num")),
+        rx.cond(row.value != "", rx.el.p("Now: ", row.value, class_name="t3")),
         key=row.id,
     )
 
