@@ -39,6 +39,7 @@ def destinations(project: rx.Var[str], is_operator: rx.Var[bool]) -> rx.Var[list
             ("Evals", "g v", "/evals"),
             ("Chat", "g c", "/chat"),
             ("Jobs", "g j", "/jobs"),
+            ("Monitoring", "g t", "/monitoring"),
             ("Drive", "g f", "/drive"),
             ("Memory", "g m", "/memory"),
             ("Marketplace", "g x", "/marketplace"),

@@ -193,6 +193,7 @@ def _sidebar(here: str) -> rx.Component:
         rx.el.div("Run", class_name="cap section"),
         _nav("Chat", "message-square", base + "/chat", is_here=here == "chat"),
         _nav("Jobs", "activity", base + "/jobs", is_here=here == "jobs"),
+        _nav("Monitoring", "chart-spline", base + "/monitoring", is_here=here == "monitoring"),
         rx.el.div("Project", class_name="cap section"),
         _nav("Drive", "folder-open", base + "/drive", is_here=here == "drive"),
         _nav("Memory", "brain", base + "/memory", is_here=here == "memory"),

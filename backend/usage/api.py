@@ -16,13 +16,14 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
+from backend.identity.environments import Environment
 from backend.integrations.media.prices import MediaModelPrice
 from backend.integrations.providers.prices import own_prices
 from backend.money.pricing import PriceList
 from backend.skills.model_catalog import catalog
-from backend.usage import export, queries, usage
+from backend.usage import export, overview, queries, usage
 from backend.usage.model_prices import ModelPrice
-from backend.usage.schemas import Balance, LedgerLine, PricingRead, Receipt, UsageRow
+from backend.usage.schemas import Balance, LedgerLine, OverviewRead, PricingRead, Receipt, UsageRow
 
 router = APIRouter(route_class=AuthorizedRoute)
 
@@ -95,6 +96,26 @@ async def get_usage(
     usage_query = usage.UsageQuery.of(group_by, since, until)
     rows = await usage.usage(session, principal, usage_query, Page(limit, cursor))
     return list(linked(request, response, rows))
+
+
+@router.get("/usage/overview", summary="Jobs over time", tags=["money"])
+@permissions.needs("billing:read", "jobs:read")
+async def get_overview(
+    session: SessionDep,
+    principal: PrincipalDep,
+    *,
+    since: Annotated[AwareDatetime | None, Query(description="Default: 7 days before `until`.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Default: now.")] = None,
+    group_by: Annotated[
+        overview.OverviewGroup | None,
+        Query(description="Also return a series for each of the largest groups."),
+    ] = None,
+    skill: Annotated[str | None, Query(max_length=200, description="Only jobs of this skill.")] = None,
+    environment: Annotated[Environment | None, Query(description="Only jobs of this environment.")] = None,
+) -> OverviewRead:
+    """Add up the jobs that ended in a period of at most 92 days: outcomes, durations, cost and tokens, by time slot."""
+    query = overview.OverviewQuery.of(since, until, skill, environment)
+    return await overview.read(session, principal, query, group_by)
 
 
 @router.get("/pricing", summary="Prices of this instance", tags=["money"])

@@ -91,6 +91,52 @@ class UsageRow(Schema):
     cache_read_tokens: int | None = None
 
 
+class OverviewNumbers(Schema):
+    """The jobs of a period."""
+
+    jobs: int = 0
+    """Jobs that ended."""
+    succeeded: int = 0
+    failed: int = 0
+    p50_s: float | None = None
+    """Median time from the start to the end of the jobs that succeeded, in seconds."""
+    p95_s: float | None = None
+    cost_micros: int = 0
+    input_tokens: int = 0
+    """Tokens that models read, without those from caches."""
+    output_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_read_tokens: int = 0
+
+
+class OverviewPoint(OverviewNumbers):
+    """The jobs that ended in one time slot."""
+
+    starts_at: datetime
+
+
+class OverviewSeries(Schema):
+    """The jobs of one group, or all jobs."""
+
+    name: str
+    """Empty for all jobs."""
+    summary: OverviewNumbers
+    points: list[OverviewPoint]
+    """All slots of the period, the oldest first."""
+
+
+class OverviewRead(Schema):
+    """The jobs of a project over time."""
+
+    since: datetime
+    until: datetime
+    step_s: int
+    """Length of a slot in seconds."""
+    total: OverviewSeries
+    groups: list[OverviewSeries]
+    """The groups with the most jobs, the largest first."""
+
+
 class ReceiptLine(Schema):
     """One line item of a job.
 

@@ -121,13 +121,14 @@ def _calls(principal: Principal, usage_query: UsageQuery) -> Select[Any]:
             func.sum(UsageEvent.billed_micros - UsageEvent.waived_micros).label("cost_micros"),
             func.sum(UsageEvent.waived_micros).label("forgiven_micros"),
             func.count().label("calls"),
-            *(func.sum(_quantity(name)).label(name) for name in TOKENS),
+            *(func.sum(quantity(name)).label(name) for name in TOKENS),
         )
         .group_by(*columns)
     )
 
 
-def _quantity(name: str) -> Any:
+def quantity(name: str) -> Any:
+    """Return the column of a measured quantity of a call."""
     return cast(col(UsageEvent.quantity)[name].astext, BigInteger)
 
 

@@ -93,6 +93,7 @@ def test_studio_pages_are_accessible(signed_in: Page, settled: Any) -> None:
         f"{settled.url}/deployments": lambda: signed_in.get_by_role("table", name="Versions"),
         f"{settled.url}/deployments?base=1&head=1": lambda: signed_in.get_by_text("are identical"),
         f"{settled.url}/evals": lambda: signed_in.get_by_role("heading", name="count has no graders"),
+        f"{settled.url}/monitoring": lambda: signed_in.get_by_role("list", name="Numbers of the period"),
         f"{settled.url}/usage": lambda: signed_in.get_by_role("region", name="Transactions").first,
         f"{settled.url}/settings": lambda: signed_in.get_by_label("Slug"),
         f"{settled.url}/settings/members": lambda: signed_in.get_by_role("table", name="Members"),

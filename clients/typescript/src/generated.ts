@@ -2879,6 +2879,61 @@ export interface OutputTokensDetails {
   reasoning_tokens?: number;
 }
 
+/** The jobs of a period. */
+export interface OverviewNumbers {
+  cache_read_tokens?: number;
+  cache_write_tokens?: number;
+  cost_micros?: number;
+  failed?: number;
+  /** Tokens that models read, without those from caches. */
+  input_tokens?: number;
+  /** Jobs that ended. */
+  jobs?: number;
+  output_tokens?: number;
+  /** Median time from the start to the end of the jobs that succeeded, in seconds. */
+  p50_s?: number | null;
+  p95_s?: number | null;
+  succeeded?: number;
+}
+
+/** The jobs that ended in one time slot. */
+export interface OverviewPoint {
+  cache_read_tokens?: number;
+  cache_write_tokens?: number;
+  cost_micros?: number;
+  failed?: number;
+  /** Tokens that models read, without those from caches. */
+  input_tokens?: number;
+  /** Jobs that ended. */
+  jobs?: number;
+  output_tokens?: number;
+  /** Median time from the start to the end of the jobs that succeeded, in seconds. */
+  p50_s?: number | null;
+  p95_s?: number | null;
+  starts_at: string;
+  succeeded?: number;
+}
+
+/** The jobs of a project over time. */
+export interface OverviewRead {
+  /** The groups with the most jobs, the largest first. */
+  groups: OverviewSeries[];
+  since: string;
+  /** Length of a slot in seconds. */
+  step_s: number;
+  total: OverviewSeries;
+  until: string;
+}
+
+/** The jobs of one group, or all jobs. */
+export interface OverviewSeries {
+  /** Empty for all jobs. */
+  name: string;
+  /** All slots of the period, the oldest first. */
+  points: OverviewPoint[];
+  summary: OverviewNumbers;
+}
+
 /** A one-time link to set a password. */
 export interface PasswordLinkRead {
   email: string;
@@ -9202,6 +9257,30 @@ export class Api {
     } = {}, options: CallOptions = {}): Promise<UsageRow[]> {
     return this.transport.json("GET", "/v1/usage", {
       query: { group_by: given.group_by, since: given.since, until: given.until, limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
+   * Jobs over time
+   *
+   * Add up the jobs that ended in a period of at most 92 days: outcomes, durations, cost and tokens, by time slot.
+   *
+   * A restricted key needs `billing:read` and `jobs:read`.
+   */
+  getOverview(given: {
+      /** Default: 7 days before `until`. */
+      since?: string | null;
+      /** Default: now. */
+      until?: string | null;
+      /** Also return a series for each of the largest groups. */
+      group_by?: "skill" | "version" | "model" | "environment" | null;
+      /** Only jobs of this skill. */
+      skill?: string | null;
+      /** Only jobs of this environment. */
+      environment?: "development" | "staging" | "production" | null;
+    } = {}, options: CallOptions = {}): Promise<OverviewRead> {
+    return this.transport.json("GET", "/v1/usage/overview", {
+      query: { since: given.since, until: given.until, group_by: given.group_by, skill: given.skill, environment: given.environment },
     }, options);
   }
 

@@ -400,8 +400,10 @@ def _webhooks(reader: Reader) -> None:
 
 @guide("guides/alerts")
 def _alerts(reader: Reader) -> None:
-    assert '"state":"ok"' in reader.shell()
-    assert '"format":"slack"' in reader.shell()
+    printed = reader.shell()
+    assert '"groups":[' in printed
+    assert '"state":"ok"' in printed
+    assert '"format":"slack"' in printed
 
 
 @guide("guides/schedules")

@@ -6,8 +6,10 @@ import re
 from datetime import timedelta
 
 import httpx
+import pytest
 import pytest_asyncio
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from backend.core.clock import now
 from backend.core.db.engine import Database
@@ -79,3 +81,55 @@ async def test_usage_is_paginated_and_limited_to_the_requested_period(client: ht
     assert (await client.get("/v1/usage", params={"since": soon, "until": later})).json() == []
     wrong = (await client.get("/v1/usage?group_by=day,week")).json()
     assert (wrong["errors"][0]["path"], "week" in wrong["detail"]) == ("query.group_by", True)
+
+
+async def test_overview_adds_up_outcomes_durations_cost_and_tokens(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    async with database.transaction() as session:
+        await session.execute(
+            text(
+                "update jobs set first_started_at = finished_at - interval '4 seconds' where skill_name = 'echo'"
+            )
+        )
+        await session.execute(
+            text(
+                "update jobs set first_started_at = finished_at - interval '8 seconds' where skill_name = 'other'"
+            )
+        )
+    overview = (await client.get("/v1/usage/overview?group_by=skill")).json()
+    total = overview["total"]
+    summary = total["summary"]
+    assert (summary["jobs"], summary["succeeded"], summary["failed"], summary["cost_micros"]) == (
+        3,
+        2,
+        1,
+        490,
+    )
+    assert (summary["p50_s"], summary["p95_s"]) == (pytest.approx(6), pytest.approx(7.8))
+    assert (summary["input_tokens"], summary["cache_read_tokens"]) == (30, 270)
+    assert overview["step_s"] == 6 * 3_600
+    assert sum(point["jobs"] for point in total["points"]) == 3
+    assert len(total["points"]) in (28, 29)
+    assert total["points"][-1]["jobs"] + total["points"][-2]["jobs"] == 3
+    assert [(one["name"], one["summary"]["jobs"]) for one in overview["groups"]] == [
+        ("other", 2),
+        ("echo", 1),
+    ]
+    assert {len(one["points"]) for one in overview["groups"]} == {len(total["points"])}
+    one = (await client.get("/v1/usage/overview?skill=echo&environment=production")).json()
+    assert (one["total"]["summary"]["jobs"], one["groups"]) == (1, [])
+    none = (await client.get("/v1/usage/overview?environment=staging&group_by=model")).json()
+    assert (none["total"]["summary"]["jobs"], none["total"]["summary"]["p50_s"], none["groups"]) == (
+        0,
+        None,
+        [],
+    )
+    for group in ("version", "model", "environment"):
+        assert len((await client.get(f"/v1/usage/overview?group_by={group}")).json()["groups"]) == 1
+
+
+async def test_overview_rejects_an_empty_or_long_period(client: httpx.AsyncClient) -> None:
+    for since in (now() + timedelta(minutes=1), now() - timedelta(days=93)):
+        response = await client.get("/v1/usage/overview", params={"since": since.isoformat()})
+        assert (response.status_code, response.json()["errors"][0]["path"]) == (422, "query.since")
