@@ -113,7 +113,7 @@ async def get_overview(
     skill: Annotated[str | None, Query(max_length=200, description="Only jobs of this skill.")] = None,
     environment: Annotated[Environment | None, Query(description="Only jobs of this environment.")] = None,
 ) -> OverviewRead:
-    """Add up the jobs that ended in a period of at most 92 days: outcomes, durations, cost and tokens, by time slot."""
+    """Add up the jobs that ended in a period of at most 92 days, and the tokens of its model calls, by time slot."""
     query = overview.OverviewQuery.of(since, until, skill, environment)
     return await overview.read(session, principal, query, group_by)
 

@@ -140,15 +140,13 @@ async def _series(
 ) -> dict[str, OverviewSeries]:
     """Return the series of groups by name."""
     name, jobs = column.label("name"), _jobs(principal, query).where(column.in_(names))
-    calls = jobs.join(UsageEvent, col(UsageEvent.job_id) == col(Job.id)).where(
-        col(UsageEvent.kind) == "model", col(UsageEvent.project_id) == principal.project_id
-    )
-    slot: Any = cast(func.floor(func.extract("epoch", col(Job.finished_at)) / query.step_s), Integer)
+    slot, call_slot = (_slot(moment, query) for moment in (col(Job.finished_at), col(UsageEvent.created_at)))
+    calls = _calls(principal, query).where(column.in_(names))
     numbers: dict[tuple[str, int | None], dict[str, Any]] = defaultdict(dict)
     for statement in (
         jobs.with_only_columns(name, slot.label("slot"), *_OUTCOMES).group_by(name, slot),
         jobs.with_only_columns(name, null().label("slot"), *_OUTCOMES).group_by(name),
-        calls.with_only_columns(name, slot.label("slot"), *_TOKENS).group_by(name, slot),
+        calls.with_only_columns(name, call_slot.label("slot"), *_TOKENS).group_by(name, call_slot),
         calls.with_only_columns(name, null().label("slot"), *_TOKENS).group_by(name),
     ):
         for row in (await session.execute(statement)).mappings():
@@ -173,10 +171,31 @@ def _one_series(
     )
 
 
+def _slot(moment: Any, query: OverviewQuery) -> Any:
+    return cast(func.floor(func.extract("epoch", moment) / query.step_s), Integer)
+
+
 def _jobs(principal: Principal, query: OverviewQuery) -> Select[Any]:
-    found = visible(Job, principal).where(
+    """Return the query for the jobs that ended in the period."""
+    ended = visible(Job, principal).where(
         col(Job.finished_at) >= query.since, col(Job.finished_at) < query.until
     )
+    return _filtered(ended, query)
+
+
+def _calls(principal: Principal, query: OverviewQuery) -> Select[Any]:
+    """Return the query for the model calls of the period, with their jobs."""
+    calls = visible(Job, principal).join(UsageEvent, col(UsageEvent.job_id) == col(Job.id))
+    of_period = calls.where(
+        col(UsageEvent.project_id) == principal.project_id,
+        col(UsageEvent.kind) == "model",
+        col(UsageEvent.created_at) >= query.since,
+        col(UsageEvent.created_at) < query.until,
+    )
+    return _filtered(of_period, query)
+
+
+def _filtered(found: Select[Any], query: OverviewQuery) -> Select[Any]:
     if query.skill is not None:
         found = found.where(col(Job.skill_name) == query.skill)
     if query.environment is not None:

@@ -78,6 +78,8 @@ LARGE_READS: Final = {
     "GET /v1/jobs?limit=": "200 jobs, each on a page of its own and with its ratings",
     "GET /v1/jobs, a later page": "50 queued jobs, each with its place, its window, its wallet and its ratings",
     "GET /v1/usage": "adds up the jobs of the days that it is asked for",
+    "GET /v1/usage/overview": "adds up the jobs and calls of the week that it shows, by index",
+    "alerts that are due": "add up the jobs of their windows and the queue of the project, by index",
     "GET /v1/jobs/activity": "adds up the jobs of the day that it shows, by index; a week at most",
     "GET /v1/deployments": "counts the jobs that have not ended, by index, each on a page of its own",
     "GET /v1/skillpacks/{skillpack}/deployments": "the same",

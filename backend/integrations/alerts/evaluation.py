@@ -30,8 +30,9 @@ MIN_INTERVAL_S: Final = 60
 """Shortest time between two evaluations of a rule. It grows with the window, to 1 % of it."""
 
 _DUE: Final = text("""
-select r.id, r.project_id from alert_rules r join projects p on p.id = r.project_id
-where r.enabled and r.next_at <= now() and p.deleted_at is null
+select r.id, r.project_id from alert_rules r
+where r.enabled and r.next_at <= now()
+  and (select p.deleted_at from projects p where p.id = r.project_id) is null
 order by r.next_at limit :limit
 """)
 _LOCK: Final = text("""
@@ -78,10 +79,19 @@ _MEASURES: Final[dict[Metric, TextClause]] = {
     "queue_age": text("""
 select coalesce(extract(epoch from now() - min(greatest(q.submitted_at, q.not_before))), 0) as value,
        count(*) as jobs
-from job_queue q join jobs on jobs.id = q.job_id and jobs.project_id = q.project_id
-where q.project_id = :project_id and not q.is_later and coalesce(q.not_before <= now(), true)
-  and (cast(:skill as text) is null or jobs.skill_name = :skill)
-  and (cast(:environment as text) is null or jobs.environment = :environment)
+from (
+  select job_id, submitted_at, not_before from job_queue where project_id = :project_id and stamp is not null
+  union all
+  select job_id, submitted_at, not_before from job_queue
+  where project_id = :project_id and stamp is null and not is_later
+) q
+where coalesce(q.not_before <= now(), true)
+  and (cast(:skill as text) is null and cast(:environment as text) is null or exists (
+    select from jobs j
+    where j.id = q.job_id and j.project_id = :project_id
+      and (cast(:skill as text) is null or j.skill_name = :skill)
+      and (cast(:environment as text) is null or j.environment = :environment)
+  ))
 """),
 }
 _WITH_MIN_JOBS: Final = frozenset({"error_rate", "latency_p95"})

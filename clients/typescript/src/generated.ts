@@ -9263,7 +9263,7 @@ export class Api {
   /**
    * Jobs over time
    *
-   * Add up the jobs that ended in a period of at most 92 days: outcomes, durations, cost and tokens, by time slot.
+   * Add up the jobs that ended in a period of at most 92 days, and the tokens of its model calls, by time slot.
    *
    * A restricted key needs `billing:read` and `jobs:read`.
    */
