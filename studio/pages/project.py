@@ -5,6 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from backend.administration.projects import first_steps
+from backend.integrations.alerts import service as alerts
 from backend.skills.deployments import service as deployments
 from studio import session
 from studio.components.elements import link, link_button, note, section, tag
@@ -26,6 +27,8 @@ class Overview(rx.State):
     steps: list[Step] = []
     """The first steps; empty if all were taken, or the user has dismissed them."""
     progress: str = ""
+    raised: str = ""
+    """The names of the alerts that are raised."""
     is_loaded: bool = False
 
     @rx.event
@@ -59,6 +62,8 @@ class Overview(rx.State):
         async with session.acting(self, self.project) as act:
             self.skills = await active_skills(act)
             found = await first_steps.read(act.session, act.principal)
+            rules = await alerts.list_all(act.session, act.principal)
+        self.raised = ", ".join(rule.name for rule in rules if rule.state == "raised")
         self.steps = steps_of(found, self.project, self.skills)
         self.progress = f"{sum(step.is_done for step in self.steps)} of {len(self.steps)}"
         self.texts = of_run(session.context().settings.url, self.skills)
@@ -73,6 +78,7 @@ def page() -> rx.Component:
             Overview.is_loaded,
             rx.el.div(
                 rx.el.h1(Shell.project_name, class_name="hidden-label"),
+                rx.cond(Overview.raised != "", _raised()),
                 rx.cond(
                     Shell.can_write,
                     checklist(Overview.steps, Overview.progress, Overview.dismiss_first_steps),
@@ -92,6 +98,17 @@ def page() -> rx.Component:
             rx.el.p("Loading…", class_name="skeleton"),
         ),
     )
+
+
+def _raised() -> rx.Component:
+    base = "/p/" + Shell.project_slug
+    text = rx.el.div(
+        rx.el.span("Alerts: ", Overview.raised, class_name="grow"),
+        link("Show alerts", href=base + "/settings/alerts"),
+        link("Show monitoring", href=base + "/monitoring"),
+        class_name="row wrap",
+    )
+    return note(text, state="fail")
 
 
 def _first_steps() -> rx.Component:
