@@ -33,6 +33,7 @@ from backend.storage.local import LocalStorage
 from tests.conftest import empty
 from tests.doubles.messages import MessagesServer
 from tests.doubles.openai_api import OpenAIServer
+from tests.factories.worker import working
 from tests.integration.deployments.conftest import Project, Projects
 from workers.agent.assignment import AgentAssignment
 from workers.agent.environment import RunEnvironment
@@ -194,13 +195,8 @@ class Agents:
             lanes=["default"],
             capacity=capacity,
         )
-        await supervisor.join([])
-        running = asyncio.create_task(supervisor.run(drain_s=5))
-        try:
+        async with working(supervisor):
             yield supervisor
-        finally:
-            supervisor.stop()
-            await running
 
     def _list_tools(self, assignment: AgentAssignment, current_model: CurrentModel) -> list[Tool]:
         more = self.environment.tools(assignment, current_model) if self.environment else ()

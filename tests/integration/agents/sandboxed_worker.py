@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from backend.integrations.providers.access import Access
 from backend.skills.model_catalog import catalog
 from tests.doubles.messages import MessagesServer
+from tests.factories.worker import working
 from tests.integration.agents.conftest import MODEL, Agents
 from workers.attempt.grading.graders import Graders
 from workers.llm.selection import Models
@@ -48,12 +48,9 @@ async def sandboxed_worker(agents: Agents, models: Models, *, capacity: int = 1)
         capacity=capacity,
         graders=Graders(agents.instance, functions.runtime, models),
     )
-    await supervisor.join([])
-    running = asyncio.create_task(supervisor.run(drain_s=5))
     try:
-        yield
+        async with working(supervisor):
+            yield
     finally:
-        supervisor.stop()
-        await running
         await functions.close()
         await models.close()

@@ -16,6 +16,7 @@ from backend.context import AppContext
 from backend.money.ledger import service as ledger
 from backend.money.ledger.audit import check_ledger
 from tests.doubles.messages import MessagesServer
+from tests.factories.worker import working
 from tests.integration.agents.sandboxed_worker import models_of
 from tests.integration.deployments.conftest import Project, make_project
 from tests.integration.deployments.conftest import project as acme
@@ -192,22 +193,10 @@ async def worker(
         lanes=["default"],
         capacity=capacity,
     )
-    await supervisor.join([])
-    running = asyncio.create_task(supervisor.run(drain_s=5))
-    waking = asyncio.create_task(_wake(supervisor))
     try:
-        yield supervisor
+        async with working(supervisor):
+            yield supervisor
     finally:
-        waking.cancel()
-        supervisor.stop()
-        await running
         await functions.close()
         if models is not None:
             await models.close()
-
-
-async def _wake(supervisor: Supervisor) -> None:
-    """Replace the messages over Redis, which a process of a worker receives."""
-    while True:
-        supervisor.wake()
-        await asyncio.sleep(0.03)

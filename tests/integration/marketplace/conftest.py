@@ -30,6 +30,7 @@ from backend.skills.model_catalog import catalog
 from backend.storage.local import LocalStorage
 from tests.conftest import empty
 from tests.doubles.messages import MessagesServer, Says
+from tests.factories.worker import working
 from tests.integration.deployments.conftest import Project, Projects
 from workers.drives.staged import staged_drives
 from workers.llm.selection import Models
@@ -259,28 +260,23 @@ async def _worker(instance: AppContext, upstream: MessagesServer, api_base: str)
     }
     drives = staged_drives(instance)
     supervisor = Supervisor(instance, runners, lanes=["default"], capacity=4, drives=drives)
-    await supervisor.join([])
-    running = asyncio.create_task(supervisor.run(drain_s=5))
-    waking = asyncio.create_task(_wake_worker(supervisor, instance.database))
+    beating = asyncio.create_task(_beat(instance.database))
     try:
-        yield
+        async with working(supervisor):
+            yield
     finally:
-        waking.cancel()
-        supervisor.stop()
-        await running
+        beating.cancel()
         await functions.close()
         await models.close()
         await asyncio.to_thread(drives.close)
 
 
-async def _wake_worker(supervisor: Supervisor, database: Database) -> None:
-    """Wake the worker and write its heartbeat, instead of wake-up messages and the heartbeat thread."""
+async def _beat(database: Database) -> None:
+    """Write the heartbeat of the worker, instead of its thread."""
     while True:
         async with database.transaction() as session:
             await session.execute(text("update workers set beat_at = now()"))
-        for _ in range(20):
-            supervisor.wake()
-            await asyncio.sleep(0.05)
+        await asyncio.sleep(1)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

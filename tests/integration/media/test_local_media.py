@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from backend.context import AppContext
+from tests.factories.worker import working
 from tests.integration.deployments.conftest import Project
 from tests.integration.media.conftest import Running
 from workers.drives.staged import staged_drives
@@ -45,17 +46,13 @@ async def run_code(instance: AppContext, project: Project, api_base: str, code: 
     )
     drives = staged_drives(instance)
     supervisor = Supervisor(instance, {"deterministic": runner}, lanes=["default"], capacity=1, drives=drives)
-    await supervisor.join([])
-    running_worker = asyncio.create_task(supervisor.run(drain_s=5))
-    submitted = await project.http.post("/v1/jobs", json={"skill": "paint", "inputs": {"code": code}})
-    async with asyncio.timeout(60):
+    async with working(supervisor), asyncio.timeout(60):
+        submitted = await project.http.post("/v1/jobs", json={"skill": "paint", "inputs": {"code": code}})
         while True:
             job = (await project.http.get(f"/v1/jobs/{submitted.json()['id']}")).json()
             if job["finished_at"] is not None:
                 break
             await asyncio.sleep(0.02)
-    supervisor.stop()
-    await running_worker
     await runner.close()
     if drives is not None:
         await asyncio.to_thread(drives.close)

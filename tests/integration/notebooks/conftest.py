@@ -22,6 +22,7 @@ from backend.embedded import Servers
 from backend.money.ledger import service as ledger
 from backend.storage.local import LocalStorage
 from tests.conftest import empty
+from tests.factories.worker import working
 from tests.integration.deployments.conftest import BUNDLE, Project, Projects
 from workers.heartbeat import Heartbeat
 from workers.runners.deterministic import DeterministicRunner
@@ -171,7 +172,6 @@ async def with_worker(served: Lab, database_url: str) -> AsyncIterator[Lab]:
     instance = replace(served.instance, wakeups=wakeups)
     runners: Any = {"deterministic": functions, "kernel": KernelRunner(instance, functions.runtime)}
     supervisor = Supervisor(instance, runners, lanes=["default"], capacity=16)
-    await supervisor.join([])
     heartbeat = Heartbeat(
         database_url,
         worker_id=lambda: supervisor.worker_id,
@@ -179,12 +179,10 @@ async def with_worker(served: Lab, database_url: str) -> AsyncIterator[Lab]:
         on_expired=lambda _: None,
         on_drain=lambda: None,
     )
-    heartbeat.start()
-    running = asyncio.create_task(supervisor.run(drain_s=5))
-    yield served
-    heartbeat.is_stopping = True
-    supervisor.stop()
-    await running
+    async with working(supervisor):
+        heartbeat.start()
+        yield served
+        heartbeat.is_stopping = True
     await asyncio.to_thread(heartbeat.stop)
     await functions.close()
     await wakeups.close()

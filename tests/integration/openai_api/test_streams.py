@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import CountingTool
 from tests.integration.openai_api.conftest import Place
+from workers.llm.retry_policy import RetryPolicy
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -92,6 +93,7 @@ async def test_structured_results_are_parsed_by_both_accumulators(place: Place) 
 async def test_restarted_reply_is_sent_as_a_text_of_its_own(place: Place) -> None:
     cut = says("Never said to its end. " * 10).but(cut_after=6)
     place.upstream.script = [cut, says(OWLS)]
+    place.agents.retry_policy = RetryPolicy(attempts=2, first_wait_s=0.01)
     async with place.client().responses.stream(model="talk", input="When do owls fly?") as stream:
         response = await stream.get_final_response()
     output: list[Any] = response.output

@@ -19,6 +19,7 @@ from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.execution.jobs.attempts.requeue import requeue
 from backend.money.ledger import service as ledger
+from tests.factories.worker import working
 from tests.integration.deployments.conftest import Project, make_project, project
 from workers.attempt.attempt import EndedBy
 from workers.drives.staged import StagedDrives
@@ -139,14 +140,11 @@ class Functions:
         supervisor = Supervisor(
             self.instance, {"deterministic": runner}, lanes=["default"], capacity=capacity, drives=drives
         )
-        await supervisor.join([])
         self.supervisors.append(supervisor)
-        running = asyncio.create_task(supervisor.run(drain_s=0.5))
         try:
-            yield supervisor
+            async with working(supervisor, drain_s=0.5):
+                yield supervisor
         finally:
-            supervisor.stop()
-            await running
             await runner.close()
 
 
