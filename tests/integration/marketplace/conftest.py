@@ -260,19 +260,19 @@ async def _worker(instance: AppContext, upstream: MessagesServer, api_base: str)
     }
     drives = staged_drives(instance)
     supervisor = Supervisor(instance, runners, lanes=["default"], capacity=4, drives=drives)
-    beating = asyncio.create_task(_beat(instance.database))
+    heartbeat = asyncio.create_task(_send_heartbeats(instance.database))
     try:
         async with working(supervisor):
             yield
     finally:
-        beating.cancel()
+        heartbeat.cancel()
         await functions.close()
         await models.close()
         await asyncio.to_thread(drives.close)
 
 
-async def _beat(database: Database) -> None:
-    """Write the heartbeat of the worker, instead of its thread."""
+async def _send_heartbeats(database: Database) -> None:
+    """Write the heartbeats of the worker, instead of its thread."""
     while True:
         async with database.transaction() as session:
             await session.execute(text("update workers set beat_at = now()"))
