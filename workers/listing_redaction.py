@@ -14,7 +14,7 @@ from backend.execution.events.append import EncodedEvent
 from backend.execution.jobs.attempts.finish import AttemptResult
 
 _VISIBLE_FIELDS: Final[dict[str, frozenset[str] | None]] = {
-    "agent_start": frozenset({"skill", "model", "label", "has_output_schema", "resumed", "limits"}),
+    "agent_start": frozenset({"skill", "model", "label", "has_output_schema", "resumed", "limits", "phases"}),
     "model_response": frozenset(
         {
             *("step", "model", "stop_reason", "input_tokens", "output_tokens", "cache_creation_input_tokens"),
@@ -23,9 +23,9 @@ _VISIBLE_FIELDS: Final[dict[str, frozenset[str] | None]] = {
     ),
     "model_retry": frozenset({"step"}),
     "model_failover": frozenset({"step", "reason"}),
-    "resumed": frozenset({"from_step"}),
+    "resumed": frozenset({"from_step", "phases"}),
     "sandbox": None,
-    "function_start": frozenset({"name"}),
+    "function_start": frozenset({"name", "phases"}),
     "progress": None,
     "limits": None,
     "timeout": None,

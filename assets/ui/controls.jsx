@@ -1,5 +1,6 @@
 import { useEffect, useId, useRef, useState } from "react";
 import { useAction } from "./action";
+import { pushUrl, useBack } from "./history";
 
 const COPY = "M9 9h11v11H9z M5 15H4V4h11v1";
 const DONE = "M5 12l5 5L20 7";
@@ -68,12 +69,18 @@ export function Check({ checked, label, onChange }) {
   return <input type="checkbox" checked={shown} aria-label={label} onChange={() => { setShown(!shown); onChange?.(); }} />;
 }
 
-/** Tabs with arrow keys; `items` is a list of {id, label}. With `param`, the URL names the selected tab, without a navigation. */
+/** Tabs with arrow keys; `items` is a list of {id, label}. With `param`, the URL names the selected tab, without a navigation, and
+ *  Back returns to the tab before. */
 export function Tabs({ items, current, label, param, onPick }) {
+  const first = useRef(current);
   const pick = (id) => {
-    if (param) { const url = new URL(location.href); url.searchParams.set(param, id); history.replaceState(history.state, "", url); }
+    if (param && id !== current) { const url = new URL(location.href); url.searchParams.set(param, id); url.hash = ""; pushUrl(url); }
     onPick?.(id);
   };
+  useBack(() => {
+    const wanted = param && (new URLSearchParams(location.search).get(param) ?? first.current);
+    if (wanted && wanted !== current && items.some(({ id }) => id === wanted)) onPick?.(wanted);
+  });
   const step = (event, index) => {
     const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!move) return;

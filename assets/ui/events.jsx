@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import { follow } from "./follow";
 import { duration, usd } from "./format";
-import { isGone, Line, useEvents, useFollowing } from "./stream";
+import { Line, useEvents, useFollowing } from "./stream";
 import { textOf } from "./event_text";
 import { Json } from "./value";
 
@@ -53,32 +53,6 @@ function Row({ event, start, isOpen, onToggle }) {
     </>
   );
 }
-
-/** The output and the log lines of a job, updated live. */
-export function Logs({ src }) {
-  const [all, state] = useEvents(src), [query, setQuery] = useState(""), [whole, setWhole] = useState(false);
-  const lines = all.filter((event) => event.type === "log"), wanted = query.toLowerCase();
-  const found = wanted ? lines.filter((line) => `${line.payload.text} ${JSON.stringify(line.payload.fields ?? "")}`.toLowerCase().includes(wanted)) : lines;
-  const shown = whole ? found : found.slice(-SHOWN), start = all.length ? Date.parse(all[0].ts) : 0;
-  const scroller = useFollowing(lines.length);
-  return (
-    <div className="col grow" style={{ minHeight: 0 }}>
-      <div className="row" style={{ padding: "8px 16px", borderBottom: "1px solid var(--line)" }}>
-        <input className="in" style={{ maxWidth: 280 }} placeholder="Search logs…" aria-label="Search logs" value={query} onChange={(event) => setQuery(event.target.value)} />
-        {!isGone(state) && <span className="t3 num">{wanted ? `${found.length} of ${lines.length} lines` : `${lines.length} lines`}</span>}
-      </div>
-      <Line state={state} />
-      <div className="scroll grow log" {...scroller} tabIndex={0} role="log" aria-label="Log">
-        {shown.length < found.length && <button type="button" className="btn quiet" style={{ margin: "0 12px 6px" }} onClick={() => setWhole(true)}>Show {found.length - shown.length} earlier lines</button>}
-        {shown.map((line) => <div key={line.id} data-l={line.payload.level ?? line.payload.stream}><span className="t3 num">{duration(Date.parse(line.ts) - start)}</span><span className="t3">{line.payload.level ?? line.payload.stream}</span><span className="line">{line.payload.text}<Fields of={line.payload.fields} /></span></div>)}
-        {!shown.length && state.phase !== "refused" && <p className="t3" style={{ padding: "10px 16px", fontFamily: "var(--sans)" }}>{lines.length ? "No matching lines" : "No output yet"}</p>}
-      </div>
-    </div>
-  );
-}
-
-/** The fields of a log line, such as `page` of `log.info("indexed", page=3)`. */
-const Fields = ({ of: fields = {} }) => Object.entries(fields).map(([name, value]) => <span key={name} className="t3"> {name}=<span className="t2">{typeof value === "string" ? value : JSON.stringify(value)}</span></span>);
 
 const STATE_CHANGES = new Set(["started", "requeued", "waiting", "resumed", "succeeded", "failed", "cancelled"]);
 

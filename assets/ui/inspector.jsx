@@ -2,9 +2,10 @@ import { Link } from "react-router";
 import { Fork } from "./fork";
 import { duration, exact, usd } from "./format";
 import { textOf } from "./event_text";
+import { ModelCall } from "./model_call";
 import { Json } from "./value";
 
-const KINDS = { run: "Job", queue: "Queue", attempt: "Attempt", function: "Function", waiting: "Waiting", step: "Step", durable_step: "Durable step", llm: "Model", tool: "Tool", child: "Skill", ghost: "Journal", mark: "Note" };
+const KINDS = { run: "Job", queue: "Queue", attempt: "Attempt", function: "Function", waiting: "Waiting", step: "Step", durable_step: "Durable step", llm: "Model", tool: "Tool", child: "Skill", phase: "Runtime", ghost: "Journal", mark: "Note" };
 const STATES = { failed: "Failed", lost: "Lost (its later writes are rejected)", replayed: "Replayed from the journal at no cost" };
 const HIDDEN = ["blocks", "input", "preview"]; // shown separately
 
@@ -25,19 +26,13 @@ export function Inspector({ span, events, project, csrf, job, canFork }) {
         {span.cost != null && <><dt>Cost</dt><dd className="plain">{usd(span.cost)}</dd></>}
       </dl>
       {span.job && <p><Link to={`/p/${project}/jobs/${span.job}`}>Open subjob</Link></p>}
-      {span.kind === "llm" && event && <Reply payload={event.payload} />}
+      {span.kind === "llm" && span.step != null && <ModelCall key={span.id} project={project} job={span.of ?? job} step={span.step} payload={event?.payload} />}
       {span.kind === "tool" && event && <Call call={event.payload} result={result?.payload} />}
       {span.logs && <Logs events={events.filter((one) => span.logs.includes(one.id))} />}
       {canFork && span.kind === "step" && event && <Fork key={event.id} project={project} csrf={csrf} job={job} step={event.payload.step} events={events} />}
       {event && !(span.kind === "llm" && span.end == null) && <Facts event={result ?? event} />}
     </div>
   );
-}
-
-function Reply({ payload }) {
-  const words = (payload.blocks ?? []).filter((block) => block.type === "text").map((block) => block.text).join("\n\n");
-  if (payload.blocks_in) return <p className="t2">This reply is too large to show here. It is stored in the job's journal.</p>;
-  return words ? <><h3>Reply</h3><p className="said">{words}</p></> : null;
 }
 
 function Call({ call, result }) {

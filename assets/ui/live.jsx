@@ -6,7 +6,7 @@ const TERMINAL = new Set(["succeeded", "failed", "cancelled"]);
 
 /** The cost of a job so far, from the events of its timeline; the charged cost once the job `isOver`. */
 export function LiveCost({ src, charged, isOver }) {
-  const [events] = useEvents(src);
+  const [events] = useEvents(isOver ? "" : src);
   const used = useMemo(() => events.reduce((sum, { type, payload }) => sum + (type === "subagent_end" ? payload.used_micros ?? 0 : payload.billed_micros ?? 0), 0), [events]);
   const isCharged = isOver || TERMINAL.has(events.at(-1)?.type) || !events.length;
   return <span className="num">{isCharged ? charged : usd(used)}{!isCharged && <span className="t3"> so far</span>}</span>;
@@ -14,7 +14,7 @@ export function LiveCost({ src, charged, isOver }) {
 
 /** Steps and tokens of an agent, updated live; those of the job's row once it `isOver`. None for a function. */
 export function LiveSteps({ src, isOver, steps, tokens }) {
-  const [events] = useEvents(src);
+  const [events] = useEvents(isOver ? "" : src);
   const replies = events.filter((event) => event.type === "model_response"), count = isOver ? steps : replies.length;
   if (!count) return <span className="t3">None</span>;
   const used = isOver ? tokens : replies.reduce((sum, { payload: p }) => sum + (p.input_tokens ?? 0) + (p.output_tokens ?? 0), 0);
@@ -23,7 +23,7 @@ export function LiveSteps({ src, isOver, steps, tokens }) {
 
 /** The progress that a function reports; nothing if it reports none, or once the job has ended. */
 export function LiveProgress({ src, isOver }) {
-  const [events] = useEvents(src);
+  const [events] = useEvents(isOver ? "" : src);
   const progress = events.findLast((event) => event.type === "progress");
   if (!progress || isOver || TERMINAL.has(events.at(-1)?.type)) return null;
   const percent = Math.round(100 * Math.min(1, Math.max(0, progress.payload.fraction ?? 0)));

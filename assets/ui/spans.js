@@ -18,6 +18,15 @@ const CLOSES = {
   ...Object.fromEntries(TERMINAL.map((type) => [type, [...WITHIN_ATTEMPT, "waiting", "queue", "run"]])),
 };
 const WAITING = { sleep: "Sleeping", event: "Awaiting event", steps: "Waiting for steps" };
+/** Durations that an event reports about the parts before it, in their order, as in `phase_spans.py`. */
+const PHASES = { load: "Load environment", guardrails: "Check inputs", packages: "Install packages", sandbox: "Prepare sandbox", tools: "Start tools and MCP servers", files: "Load files of the inputs", store: "Store files", grade: "Grade the result" };
+/** By kind of span, the names of the parts of which no event reports a duration: before, between, and after its children. */
+const GAPS = { attempt: ["Prepare", "Continue the run", "End the attempt"], step: ["Call the model", "Check the calls", "End the step"] };
+const LEAST_GAP_MS = 50;
+/** Codes of failures of model calls. */
+const MODEL_FAILURE = /^(model_|prompt_too_long$|context_full$)/;
+/** Codes of failures because of what the last reply is. */
+const REPLY_FAILURE = /^(refused|truncated|no_output)$/;
 const PARENT = { queue: "run", waiting: "run", attempt: "run", function: "attempt" };
 
 /** The title of an event `waiting`, by what the job waits for. */
@@ -31,6 +40,8 @@ export function spansOf(events, skill = "") {
     take(fold, event, Date.parse(event.ts));
   }
   if (events.length) addOpenReply(fold, Date.parse(events.at(-1).ts), events.at(-1));
+  const children = Map.groupBy(fold.spans, ({ parent }) => parent);
+  fold.spans.push(...fold.spans.flatMap((span) => gapsOf(span, children.get(span.id) ?? [])));
   price(fold.spans);
   return fold.spans;
 }
@@ -44,11 +55,28 @@ function add(fold, event, facts) {
 
 function take(fold, event, at) {
   const { type, payload } = event;
+  if (payload.phases && fold.open.attempt) addPhases(fold, event, at);
   if (CLOSES[type]) close(fold, type, payload, at);
   if (OPENS[type]) begin(fold, event);
   if (type === "requeued") fold.open.queue = add(fold, event, { kind: "queue", name: "Requeued", hint: payload.reason, parent: fold.open.run?.id });
-  if (type === "agent_start") fold.isAgent = true;
+  if (type === "agent_start") Object.assign(fold, { isAgent: true, model: payload.model });
+  if (["agent_start", "function_start", "resumed"].includes(type)) endInstallation(fold, payload, at);
+  if (type !== "failed") fold.last = { event, at };
   READS[type]?.(fold, event, at);
+}
+
+/** The installation of packages, while no event reports its duration. */
+function endInstallation(fold, payload, at) {
+  if (!fold.installing) return;
+  if (payload.phases?.packages) fold.spans.splice(fold.spans.indexOf(fold.installing), 1);
+  else fold.installing.end = at;
+  fold.installing = null;
+}
+
+/** The model call that failed with the job: it has no reply, and so no event. */
+function addFailedCall(fold, payload, at) {
+  const last = fold.spans.findLast((span) => span.kind === "llm"), start = Math.max(fold.open.attempt.start, ...fold.spans.filter(({ kind, end }) => kind !== "run" && kind !== "queue" && end != null).map(({ end }) => end));
+  add(fold, { id: fold.last?.event.id ?? 0 }, { kind: "llm", name: last?.name ?? fold.model ?? "model", hint: payload.code, start: Math.min(start, at), end: at, parent: fold.open.attempt.id, state: "failed", suffix: "-failed", step: (last?.step ?? 0) + 1, event: null });
 }
 
 function begin(fold, event) {
@@ -59,8 +87,38 @@ function begin(fold, event) {
   fold.open[kind] = add(fold, event, { kind, name: payload.attempt ? `${name} ${payload.attempt}` : payload.name ?? title, hint: hint ?? "", parent: parent?.id ?? null });
 }
 
+/** The spans of the durations that an event reports; they lie one after another before the event. */
+function addPhases(fold, event, at) {
+  const { phases } = event.payload, { attempt } = fold.open;
+  let end = at;
+  for (const name of Object.keys(PHASES).toReversed().filter((one) => one in phases)) {
+    const start = Math.max(attempt.start, end - phases[name]);
+    add(fold, event, { kind: "phase", name: PHASES[name], start, end, parent: attempt.id, suffix: `-${name}` });
+    end = start;
+  }
+}
+
+/** Spans for the parts of a span that no child explains. An open span has no last part yet. */
+function gapsOf(span, children) {
+  const names = GAPS[span.kind], found = [];
+  if (!names) return found;
+  let at = span.start, name = names[0];
+  const gap = (start, end) => end - start >= LEAST_GAP_MS && found.push({ hint: "by the runtime", cost: null, tokens: null, state: "", event: null, kind: "phase", name, start, end, parent: span.id, id: `gap-${span.id}-${found.length}` });
+  for (const child of children.filter(({ kind }) => kind !== "mark").toSorted((one, other) => one.start - other.start)) {
+    gap(at, child.start);
+    at = Math.max(at, child.end ?? Infinity);
+    name = names[1];
+  }
+  name = names[2];
+  if (children.length && span.end != null) gap(at, span.end);
+  return found;
+}
+
 function close(fold, type, payload, at) {
   const ending = CLOSES[type].filter((kind) => fold.open[kind]);
+  endInstallation(fold, payload, at);
+  if (type === "failed" && fold.open.attempt && MODEL_FAILURE.test(payload.code ?? "")) addFailedCall(fold, payload, at);
+  if (type === "failed" && REPLY_FAILURE.test(payload.code ?? "")) Object.assign(fold.spans.findLast((span) => span.kind === "llm") ?? {}, { state: "failed" });
   if (ending.includes("attempt")) {
     endStep(fold, at);
     fold.steps.forEach((step) => { step.end = at; });
@@ -81,7 +139,10 @@ const READS = {
     const { payload } = event, start = at - (payload.duration_ms ?? 0);
     endStep(fold, start);
     fold.step = add(fold, event, { kind: "step", name: `Step ${payload.step ?? 0}`, start, parent: (fold.open.attempt ?? fold.open.run)?.id });
-    add(fold, event, { kind: "llm", name: payload.model ?? "model", hint: payload.label ?? (payload.cache_hit ? "from the cache" : ""), start, end: at, parent: fold.step.id, cost: payload.billed_micros ?? null, tokens: tokensOf(payload) });
+    add(fold, event, { kind: "llm", name: payload.model ?? "model", hint: payload.label ?? (payload.cache_hit ? "from the cache" : ""), start, end: at, parent: fold.step.id, cost: payload.billed_micros ?? null, tokens: tokensOf(payload), step: payload.step });
+  },
+  environment(fold, event, at) {
+    fold.installing ??= fold.open.attempt ? add(fold, event, { kind: "phase", name: "Install packages", parent: fold.open.attempt.id, start: at }) : null;
   },
   tool_use: startTool,
   tool_started: startTool,
@@ -181,8 +242,7 @@ function price(spans) {
 
 /** The rows of the tree: `{span, depth, hasChildren}`, without the children of closed rows. */
 export function rowsOf(spans, closed) {
-  const children = new Map(), rows = [];
-  for (const span of spans) children.set(span.parent, [...(children.get(span.parent) ?? []), span]);
+  const children = Map.groupBy(spans, ({ parent }) => parent), rows = [];
   const walk = (parent, depth) => (children.get(parent) ?? []).toSorted((one, other) => one.start - other.start).forEach((span) => {
     rows.push({ span, depth, hasChildren: children.has(span.id) });
     if (!closed.has(span.id)) walk(span.id, depth + 1);

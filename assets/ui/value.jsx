@@ -1,5 +1,10 @@
+import { useState } from "react";
+import { Copy } from "./controls";
 import { size } from "./format";
+import { JsonTree } from "./json_tree";
+import { Markdown } from "./markdown";
 import { step } from "./play/differ";
+import { isTable, RowsTable } from "./rows_table";
 
 const MEDIA = new Set(["image", "video", "audio", "file"]);
 const TOKEN = /("(?:\\.|[^"\\])*")(\s*:)?|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|\b(true|false|null)\b/g;
@@ -53,9 +58,26 @@ function Plain({ value, schema, project, outputs, path, marks }) {
   if (Array.isArray(value)) return <Items {...{ value, schema, project, outputs, path, marks }} />;
   if (typeof value === "object") return <Fields {...{ value, schema, project, outputs, path, marks }} />;
   if (schema.type === "color") return <span className="mono"><i className="swatch" style={{ background: color(value) }} />{value}</span>;
-  if (typeof value === "string") return /^https?:\/\/\S+$/.test(value) ? <ExternalLink url={value} /> : <span className="text">{value === "" ? <span className="t3">Empty text</span> : value}</span>;
+  if (typeof value === "string") return /^https?:\/\/\S+$/.test(value) ? <ExternalLink url={value} /> : <Text value={value} format={schema.format} />;
   return <span className="mono">{String(value)}</span>;
 }
+
+const MARKDOWN = /^(?:#{1,6} |\s*[-*] |\d+\. |```|> |\|.+\|)|\*\*[^*]+\*\*|\[[^\]]+\]\([^)]+\)/m, LONG = 120;
+
+/** A text; Markdown is rendered, and can be shown as it was written. */
+function Text({ value, format }) {
+  const isMarkdown = format === "markdown" || (value.includes("\n") && MARKDOWN.test(value)), [isPlain, setPlain] = useState(false);
+  if (value === "") return <span className="text t3">Empty text</span>;
+  if (value.length < LONG && !isMarkdown) return <span className="text">{value}</span>;
+  return (
+    <div className="text-value">
+      <div className="row text-tools">{isMarkdown && <button type="button" className="btn quiet small" aria-pressed={isPlain} onClick={() => setPlain(!isPlain)}>As text</button>}<Copy text={value} label="Copy text" bare /></div>
+      {isMarkdown && !isPlain ? <div className="prose markdown"><Markdown text={value} /></div> : <span className="text">{value}</span>}
+    </div>
+  );
+}
+
+const hasMedia = (schema) => Object.values(schema?.properties ?? {}).some((field) => MEDIA.has(field?.type));
 
 const color = (text) => (/^#?([0-9a-f]{3}|[0-9a-f]{6})$/i.test(text) ? `#${text.replace("#", "")}` : "transparent");
 
@@ -74,17 +96,19 @@ function Fields({ value, schema, project, outputs, path, marks }) {
 
 function Items({ value, schema, project, outputs, path, marks }) {
   if (!value.length) return <span className="t3">Empty list</span>;
-  if (value.length > 200) return <Json value={value} />;
+  if (isTable(value) && !marks.size && !hasMedia(schema.items)) return <RowsTable rows={value} schema={schema.items} name={path.split(/[./]/).at(-1) || "rows"} />;
+  if (value.length > 200) return <JsonTree value={value} name={path.split(/[./]/).at(-1) || "list"} label="List" />;
   return <ol className="items">{value.map((item, index) => <li key={index}><Shown value={item} schema={schema.items ?? {}} path={step(path, index, value)} {...{ project, outputs, marks }} /></li>)}</ol>;
 }
 
 function Media({ value, kind, project, outputs }) {
-  const source = sourceOf(value, project);
+  const source = sourceOf(value, project), [isBlocked, setBlocked] = useState(false);
   if (!source) return <Json value={value} />;
   const file = outputs.find((output) => output.drive_path === source.path);
   return (
     <figure>
-      {source.isOurs && kind === "image" && <a href={source.url} target="_blank" rel="noreferrer"><img className="media" src={source.url} alt={source.name} /></a>}
+      {isBlocked && <p className="note" role="status">{isSvg(source) ? "This SVG image is not shown, because SVG files can contain scripts. Download it to open it." : "This file cannot be shown here. Download it to open it."}</p>}
+      {source.isOurs && kind === "image" && !isBlocked && <a href={source.url} target="_blank" rel="noreferrer"><img className="media" src={source.url} alt={source.name} onError={() => setBlocked(true)} /></a>}
       {source.isOurs && kind === "video" && <video className="media" src={source.url} controls preload="metadata" />}
       {source.isOurs && kind === "audio" && <audio src={source.url} controls preload="metadata" />}
       <figcaption className="row" style={{ marginTop: 6 }}>
@@ -94,6 +118,8 @@ function Media({ value, kind, project, outputs }) {
     </figure>
   );
 }
+
+const isSvg = ({ url, name }) => /^data:image\/svg|\.svg$/i.test(`${name}`) || url.startsWith("data:image/svg");
 
 /** The source of a file value; null if the value is not a file. URLs of other hosts are linked, never loaded. */
 function sourceOf(value, project) {

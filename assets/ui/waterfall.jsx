@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import { duration, usd } from "./format";
 import { Minimap } from "./minimap";
+import { isFiltered, matching, SpanFilter, useSpanFilter, withParents } from "./span_filter";
 import { rowsOf } from "./spans";
 import { useInSight } from "./stream";
 
@@ -13,10 +14,11 @@ export const colorOf = (span) => COLORS[span.kind] ?? "group";
 const shortTokens = (count) => (count == null ? "" : count >= 1000 ? `${(count / 1000).toFixed(1)}k` : String(count));
 
 /** The spans of a run as a tree next to a time axis; arrow keys move the selection, and `z`, `+`, `-`, `0` zoom. */
-export function Waterfall({ spans, now, selected, onSelect }) {
+export function Waterfall({ spans: all, now, selected, onSelect }) {
+  const [filter, changeFilter] = useSpanFilter(), found = useMemo(() => (isFiltered(filter) ? matching(all, filter, now) : null), [all, filter, now]), spans = useMemo(() => (found ? withParents(all, found) : all), [all, found]);
   const [closed, setClosed] = useState(() => new Set()), [view, setView] = useState(null), list = useRef(null);
   const rows = useMemo(() => rowsOf(spans, closed), [spans, closed]);
-  const from = spans[0]?.start ?? now, total = Math.max(1, (spans[0]?.end ?? now) - from);
+  const from = all[0]?.start ?? now, total = Math.max(1, (all[0]?.end ?? now) - from);
   const [left, right] = view ?? [0, total];
   const [first, last] = useInSight(list, rows.length, ROW);
   const at = rows.findIndex(({ span }) => span.id === selected);
@@ -33,12 +35,16 @@ export function Waterfall({ spans, now, selected, onSelect }) {
     const begin = Math.max(0, Math.min(total - width, middle - (middle - left) * (width / (right - left))));
     setView(width >= total ? null : [begin, begin + width]);
   };
-  const row = rows[at];
+  const row = rows[at], expand = () => setClosed(new Set()), collapse = () => setClosed(new Set(rowsOf(all, new Set()).filter((one) => one.hasChildren && one.depth > 0).map((one) => one.span.id)));
+  const goToMatch = (by) => {
+    const places = rows.flatMap((one, place) => (found?.has(one.span.id) ? [place] : [])), next = by > 0 ? places.find((place) => place > at) ?? places[0] : places.findLast((place) => place < at) ?? places.at(-1);
+    if (next !== undefined) go(next);
+  };
   const keys = {
     ArrowDown: () => go(at + 1), ArrowUp: () => go(at - 1), Home: () => go(0), End: () => go(rows.length - 1), PageDown: () => go(at + PAGE), PageUp: () => go(at - PAGE),
     ArrowRight: () => (row && closed.has(row.span.id) ? fold(row.span.id, true) : go(at + 1)),
     ArrowLeft: () => (row?.hasChildren && !closed.has(row.span.id) ? fold(row.span.id, false) : go(rows.findIndex(({ span }) => span.id === row?.span.parent))),
-    e: () => setClosed(new Set()), w: () => setClosed(new Set(rowsOf(spans, new Set()).filter((one) => one.hasChildren && one.depth > 0).map((one) => one.span.id))),
+    e: expand, w: collapse,
     "+": () => zoom(0.6), "=": () => zoom(0.6), "-": () => zoom(1.6), 0: () => setView(null),
     z: () => row && setView([row.span.start - from, Math.max(row.span.start - from + 20, (row.span.end ?? now) - from)]),
   };
@@ -50,17 +56,18 @@ export function Waterfall({ spans, now, selected, onSelect }) {
   };
   return (
     <div className="wf">
+      <SpanFilter filter={filter} onChange={changeFilter} count={found?.size ?? 0} onGo={goToMatch} onExpand={expand} onCollapse={collapse} />
       <div className="wf-top">
         <div aria-hidden="true">Span</div><div className="num" aria-hidden="true">Tokens</div><div className="num" aria-hidden="true">Cost</div>
         <div className="wf-axis" aria-hidden="true">
-          <Minimap spans={spans} from={from} total={total} now={now} view={view} colorOf={colorOf} onView={setView} />
+          <Minimap spans={all} from={from} total={total} now={now} view={view} colorOf={colorOf} onView={setView} />
           {ticks(left, right).map((tick) => <span key={tick} className="wf-tick" style={{ left: `${((tick - left) / (right - left)) * 100}%` }}>{duration(tick)}</span>)}
         </div>
       </div>
       <div ref={list} className="wf-list" role="tree" tabIndex={0} aria-label="Timeline" aria-activedescendant={row ? domId(row.span) : undefined} onKeyDown={onKeyDown}>
         <div style={{ height: rows.length * ROW, position: "relative" }} role="presentation">
           {rows.slice(first, last).map((one, index) => (
-            <Row key={one.span.id} {...one} top={(first + index) * ROW} isSelected={one.span.id === selected} isClosed={closed.has(one.span.id)} now={now} left={from + left} right={from + right}
+            <Row key={one.span.id} {...one} top={(first + index) * ROW} isSelected={one.span.id === selected} isClosed={closed.has(one.span.id)} isFaint={found !== null && !found.has(one.span.id)} now={now} left={from + left} right={from + right}
               onPick={() => { onSelect(one.span.id); list.current.focus({ preventScroll: true }); }} onFold={() => fold(one.span.id, closed.has(one.span.id))} />
           ))}
         </div>
@@ -68,7 +75,7 @@ export function Waterfall({ spans, now, selected, onSelect }) {
       <div className="wf-foot">
         {LEGEND.map(([color, label]) => <span key={color}><i className="wf-k" data-k={color} />{label}</span>)}
         <span className="grow" />
-        <span className="num">{spans.length.toLocaleString("en")} spans</span>
+        <span className="num">{found ? `${spans.length.toLocaleString("en")} of ` : ""}{all.length.toLocaleString("en")} spans</span>
         <span className="wide-only"><kbd>↑</kbd> <kbd>↓</kbd> move</span><span className="wide-only"><kbd>z</kbd> zoom to span</span><span className="wide-only"><kbd>0</kbd> show all</span>
       </div>
     </div>
@@ -91,12 +98,12 @@ function ticks(left, right) {
   return found;
 }
 
-function Row({ span, depth, hasChildren, top, isSelected, isClosed, now, left, right, onPick, onFold }) {
+function Row({ span, depth, hasChildren, top, isSelected, isClosed, isFaint, now, left, right, onPick, onFold }) {
   const end = span.end ?? now, isLive = span.end == null, width = right - left;
   const from = ((span.start - left) / width) * 100, to = ((end - left) / width) * 100, isOut = end < left || span.start > right, toTheLeft = to > 78, isInside = toTheLeft && from < 22;
   const twist = (event) => { event.stopPropagation(); onFold(); };
   return (
-    <div id={domId(span)} role="treeitem" aria-level={depth + 1} aria-selected={isSelected} aria-expanded={hasChildren ? !isClosed : undefined} className="wf-row" data-state={span.state} style={{ transform: `translateY(${top}px)` }} onClick={onPick}>
+    <div id={domId(span)} role="treeitem" aria-level={depth + 1} aria-selected={isSelected} aria-expanded={hasChildren ? !isClosed : undefined} className="wf-row" data-state={span.state} data-faint={isFaint || undefined} style={{ transform: `translateY(${top}px)` }} onClick={onPick}>
       <div className="wf-name" style={{ paddingLeft: 12 + depth * 16 }}>
         <span className="wf-twist" onClick={hasChildren ? twist : undefined}>{hasChildren && <svg width="8" height="8" viewBox="0 0 8 8" aria-hidden="true" style={{ rotate: isClosed ? "0deg" : "90deg" }}><path d="M2 0l4 4-4 4z" fill="currentColor" /></svg>}</span>
         <span className="wf-k" data-k={colorOf(span)} data-state={span.state} />

@@ -51,6 +51,7 @@ SECTIONS: Final = (
             "guides/conversations",
             "guides/approvals",
             "guides/mcp-servers",
+            "guides/debug-jobs",
             "guides/fork-jobs",
             "guides/files-as-inputs",
             "guides/attachments",

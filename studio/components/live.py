@@ -154,6 +154,24 @@ class Json(rx.Component):
     value: rx.Var[Any]
 
 
+class JsonTree(rx.Component):
+    """JSON as a tree that folds, with search, copy and download; `name` is that of the file."""
+
+    library = "$/public/ui/json_tree.jsx"
+    tag = "JsonTree"
+    value: rx.Var[Any]
+    name: rx.Var[str]
+    label: rx.Var[str]
+
+
+class PageTitle(rx.Component):
+    """An invisible component that sets the title of the page."""
+
+    library = "$/public/ui/page_title.jsx"
+    tag = "PageTitle"
+    text: rx.Var[str]
+
+
 class Value(rx.Component):
     """A value, rendered according to its schema."""
 
@@ -344,6 +362,7 @@ class Transcript(rx.Component):
     tag = "Transcript"
     lib_dependencies: list[str] = [_REACT_FLOW]
     src: rx.Var[str]
+    is_over: rx.Var[bool]
 
 
 class Sandbox(rx.Component):
@@ -387,12 +406,13 @@ class LiveProgress(rx.Component):
 
 
 class Traceback(rx.Component):
-    """The traceback of a failed job; its frames link to the editor of the skillpack."""
+    """The traceback of a failed job, with the source of its frames in the version, and links to the editor."""
 
     library = "$/public/ui/traceback.jsx"
     tag = "Traceback"
     src: rx.Var[str]
     skillpack: rx.Var[str]
+    version: rx.Var[int]
 
 
 class EventsLoaded(rx.Component):
@@ -415,9 +435,11 @@ class EventList(rx.Component):
 class Logs(rx.Component):
     """The live output and log of a job."""
 
-    library = "$/public/ui/events.jsx"
+    library = "$/public/ui/logs.jsx"
     tag = "Logs"
     src: rx.Var[str]
+    is_over: rx.Var[bool]
+    start: rx.Var[str]
 
 
 class Turns(rx.Component):

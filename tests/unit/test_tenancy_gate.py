@@ -44,6 +44,8 @@ ALLOWED: dict[str, str] = {
     "backend/execution/jobs/sql/claim.sql": "a worker serves every project: it claims in the order of fairness",
     "backend/execution/jobs/attempts/recovery.py": "the sweeper takes jobs from dead workers, of every project",
     "backend/execution/jobs/forks/steps.py": "reads the step of the one job that `visible` has returned",
+    "backend/execution/logs/service.py": "reads the log of the one job that `visible` has returned",
+    "backend/execution/model_calls/service.py": "reads the journal of the one job that `visible` has returned",
     "backend/execution/journal/service.py": "reads and writes the steps of the one attempt of its worker",
     "backend/execution/steps/service.py": "reads and writes the steps of the one attempt of its worker",
     "backend/money/ledger/audit.py": "the operator's audit sums up every wallet of the instance",

@@ -21,6 +21,8 @@ from backend.execution.journal.service import (
     CLEARED_PLACE,
     NOTE_PLACE,
     OPENING_STEP,
+    TEXT_PLACE,
+    TOOLS_PLACE,
     VERDICT_PLACE,
     Entry,
     JournalWrite,
@@ -34,7 +36,7 @@ from workers.agent.types import ToolCall, ToolResult
 from workers.agent.usage import model_used, response_event, result_event, use_event
 from workers.db_retry import DatabaseRetry
 from workers.drives.errors import AttemptLost
-from workers.llm.types import Reply, Tokens
+from workers.llm.types import Prompt, Reply, Tokens, ToolSpec
 from workers.recorder import BufferedRecorder
 
 LAST_WRITE_S: Final = 3.0
@@ -60,6 +62,16 @@ class Cleared(NamedTuple):
     """The event that records it."""
 
 
+class Exchange(NamedTuple):
+    """A reply and the request that it replies to."""
+
+    prompt: Prompt
+    """The request, as the model has accepted it."""
+    reply: Reply
+    calls: Sequence[ToolCall]
+    """The tool calls of the reply."""
+
+
 class Journal:
     """The journal of one attempt; writes are rejected once the attempt is not the running one any more."""
 
@@ -81,6 +93,10 @@ class Journal:
         """When the first attempt started the run."""
         self.first_attempt = job_attempt.attempt
         """The number of that attempt."""
+        self._offered: Sequence[ToolSpec] = ()
+        """The tools of the last request."""
+        self._tools: list[dict[str, Any]] | None = None
+        """Their descriptions, if the journal has them."""
 
     async def read(self) -> None:
         """Load what earlier attempts have written.
@@ -96,6 +112,7 @@ class Journal:
         if (OPENING_STEP, 0) in self._stored:
             self.started_at = self._stored[OPENING_STEP, 0].created_at
             self.first_attempt = self._stored[OPENING_STEP, 0].attempt
+        self._tools = self._stored_tools()
         replies = [stored.entry.content for stored in read.entries if stored.entry.kind == "reply"]
         self.elapsed_s = max((float(reply["elapsed_s"]) for reply in replies), default=0.0)
 
@@ -197,18 +214,23 @@ class Journal:
             events=[cleared.event],
         )
 
-    async def store_initial_prompt(self, content: dict[str, Any], start: AgentStartEvent) -> None:
-        """Store the initial prompt."""
+    async def store_initial_prompt(
+        self, content: dict[str, Any], tools: Sequence[ToolSpec], start: AgentStartEvent
+    ) -> None:
+        """Store the initial prompt, with the descriptions of the tools, which each request repeats."""
+        self._offered, self._tools = tools, self._described(tools)
+        content = {**content, "tools": [spec.name for spec in tools], "tool_specs": self._tools}
         await self._store([Entry(OPENING_STEP, 0, "opening", content)], events=[start])
 
     async def store_reply(
-        self, step: int, reply: Reply, calls: Sequence[ToolCall], *, elapsed_s: float, duration_s: float
+        self, step: int, exchange: Exchange, *, elapsed_s: float, duration_s: float
     ) -> None:
-        """Store a reply with its price, and the events of it and of its calls."""
+        """Store a reply with its price, the events of it and of its calls, and what is new in the request."""
+        prompt, reply, calls = exchange
         self._count(reply)
         content = {**asdict(reply), "elapsed_s": round(elapsed_s, 3)}
         events: list[JobEvent] = [
-            response_event(step, reply, duration_s=duration_s),
+            response_event(step, prompt, reply, duration_s=duration_s),
             *(use_event(call, reply) for call in calls),
         ]
         usage: dict[str, Any] = {"model_calls": step, "model": reply.model}
@@ -220,7 +242,10 @@ class Journal:
         if reply.simulated_from:
             usage["simulated_from"] = reply.simulated_from
         await self._store(
-            [Entry(step, 0, "reply", content)], events=events, used=[model_used(reply)], usage=usage
+            [Entry(step, 0, "reply", content), *self._new_in_request(step, prompt)],
+            events=events,
+            used=[model_used(reply)],
+            usage=usage,
         )
 
     async def store_started(self, position: int, call: ToolCall) -> None:
@@ -248,6 +273,32 @@ class Journal:
     async def store_note(self, step: int, text: str) -> None:
         """Store a note that follows the results of a step."""
         await self._store([Entry(step, NOTE_PLACE, "note", {"text": text})])
+
+    def _new_in_request(self, step: int, prompt: Prompt) -> list[Entry]:
+        """Return what the request has in addition to the entries before it, so that it can be shown as it was sent."""
+        entries = []
+        if prompt.tools is not self._offered:
+            described = self._described(prompt.tools)
+            if described != self._tools:
+                entries.append(Entry(step - 1, TOOLS_PLACE, "note", {"tool_specs": described}))
+            self._offered, self._tools = prompt.tools, described
+        text = _text_of_runtime(prompt) if step > 1 else ""
+        if text:
+            entries.append(Entry(step - 1, TEXT_PLACE, "note", {"text": self.recorder.scrubber.scrub(text)}))
+        return entries
+
+    def _described(self, tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
+        described: list[dict[str, Any]] = self.recorder.scrubber.scrub([asdict(spec) for spec in tools])
+        return described
+
+    def _stored_tools(self) -> list[dict[str, Any]] | None:
+        """Return the descriptions of the tools that the last stored request has."""
+        stored = [
+            one.entry.content["tool_specs"]
+            for (_, place), one in sorted(self._stored.items())
+            if place in (0, TOOLS_PLACE) and "tool_specs" in one.entry.content
+        ]
+        return stored[-1] if stored else None
 
     def _first(self, kind: str) -> dict[str, Any] | None:
         stored = self._stored.get((OPENING_STEP, 0))
@@ -322,6 +373,15 @@ class Journal:
                 if spent is None:
                     raise AttemptLost
                 return spent
+
+
+def _text_of_runtime(prompt: Prompt) -> str:
+    """Return the text that follows a reply without tool calls; empty after results, whose note is stored with them."""
+    last = prompt.messages[-1]
+    blocks = last["content"]
+    if last["role"] != "user" or any(block.get("type") == "tool_result" for block in blocks):
+        return ""
+    return "\n\n".join(block["text"] for block in blocks if block.get("type") == "text")
 
 
 async def _complete(work: Coroutine[Any, Any, T]) -> T:

@@ -26,6 +26,7 @@ from workers.agent.assignment import AgentAssignment
 from workers.agent.compaction import Compaction
 from workers.agent.conversation import Conversation, calls_of
 from workers.agent.deltas import Deltas
+from workers.agent.journal import Exchange
 from workers.agent.limits import MAX_OUTPUT_TOKENS, Budget
 from workers.agent.stop_reasons import ContextFull, CostCapped, ModelNotResponding, Refused, WorkerDraining
 from workers.llm.errors import (
@@ -75,6 +76,8 @@ class LLMClient:
         """Removes old results from a conversation that is too long; none until the workspace is open."""
         self.step = 0
         """The current step."""
+        self._sent = Prompt("", (), (), 1)
+        """The last request."""
 
     @property
     def model(self) -> Model:
@@ -143,7 +146,8 @@ class LLMClient:
         reply = await self._assignment.guard.reply(raw_reply, step)
         calls = calls_of(reply, step=step, job=str(self._assignment.job_id))
         duration_s = time.monotonic() - started
-        await journal.store_reply(step, reply, calls, elapsed_s=budget.elapsed_s, duration_s=duration_s)
+        exchange = Exchange(self._sent, reply, calls)
+        await journal.store_reply(step, exchange, elapsed_s=budget.elapsed_s, duration_s=duration_s)
         return reply
 
     def _prompt(
@@ -227,6 +231,7 @@ class LLMClient:
         return Measured(positions[-1] + 1, last.measured)
 
     async def _request_reply(self, step: int, prompt: Prompt) -> Reply:
+        self._sent = prompt
         recorder: BufferedRecorder = self._assignment.journal.recorder
         is_silent = self._assignment.is_listed
         deltas = Deltas(self._assignment.job_id, step, recorder.scrubber, is_silent=is_silent)

@@ -9,7 +9,7 @@ from backend.execution.events.types import OMITTED, ModelResponseEvent, ToolResu
 from backend.money.ledger.service import LineItem
 from workers.agent.conversation import label_of
 from workers.agent.types import ToolCall, ToolResult
-from workers.llm.types import Reply
+from workers.llm.types import Prompt, Reply
 
 MAX_BLOCKS_BYTES: Final = 64_000
 """Larger replies are only in the journal; their event refers to it."""
@@ -17,8 +17,8 @@ MAX_PREVIEW_CHARACTERS: Final = 512
 MAX_INPUT_BYTES: Final = 64_000
 
 
-def response_event(step: int, reply: Reply, *, duration_s: float) -> ModelResponseEvent:
-    """Return the event of a reply."""
+def response_event(step: int, prompt: Prompt, reply: Reply, *, duration_s: float) -> ModelResponseEvent:
+    """Return the event of a reply to a prompt."""
     tokens, blocks = reply.tokens, list(reply.blocks)
     size = len(json.dumps(blocks))
     is_inline = size <= MAX_BLOCKS_BYTES
@@ -36,6 +36,8 @@ def response_event(step: int, reply: Reply, *, duration_s: float) -> ModelRespon
         cleared_input_tokens=reply.cleared_tokens or OMITTED,
         label=reply.label or OMITTED,
         is_estimated=reply.is_estimated or OMITTED,
+        max_tokens=prompt.max_tokens,
+        forced_tool=prompt.forced_tool or OMITTED,
         blocks=blocks if is_inline else OMITTED,
         blocks_bytes=OMITTED if is_inline else size,
         blocks_in=OMITTED if is_inline else f"journal/{step}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
@@ -20,6 +21,7 @@ from backend.execution.jobs.cancel import cancel_by
 from backend.execution.journal import service as journal
 from backend.execution.sessions.advance import advance
 from backend.execution.waits import service as waits
+from workers import phases
 from workers.attempt.attempt import Attempt
 from workers.attempt.types import (
     FAULT,
@@ -47,6 +49,8 @@ async def persist(attempt: Attempt, end: AttemptEnd, *, give_up_s: float = GIVE_
     events = await attempt.recorder.close()
     if isinstance(end, Lost):
         return
+    if isinstance(end, AttemptResult):
+        end = replace(end, phases=phases.take())
     with spans.span("finish"), JOB_FINISH.time():
         for each, its_events in ((end, events), (FAULT, [])):
             try:

@@ -7,6 +7,7 @@ import time
 
 from backend.data.secrets.scrub import Scrubber
 from backend.execution.jobs.attempts.finish import AttemptResult
+from workers import phases
 from workers.attempt.attempt import Attempt
 from workers.attempt.decide import decide, end_of_interrupted, failure_of
 from workers.attempt.grade import grade
@@ -26,6 +27,7 @@ from workers.types import Outcome, Postponed
 async def run_attempt(attempt: Attempt) -> AttemptEnd:
     """Run an attempt, store how it ended and return that. Whatever the skill does, this raises nothing."""
     attempt.has_started = True
+    phases.start()
     if attempt.ended_by is not None:
         end = end_of_interrupted(attempt, ran_s=0.0)
     elif (missing := check_funds(attempt.job_attempt)) is not None:
@@ -42,13 +44,16 @@ async def _run_steps(attempt: Attempt) -> AttemptEnd:
     prepared: Prepared | None = None
     result: AttemptResult | Postponed | Lost
     try:
-        prepared = await prepare(attempt)
+        with phases.measured("load"):
+            prepared = await prepare(attempt)
         attempt.recorder.hide(Scrubber(prepared.assignment.secrets.values()), EventRedactor(prepared.skill))
         recorder = Deletions(attempt.recorder)
         outcome = await fail_on_growth(prepared.overfull_drive, _run_guarded(attempt, prepared, recorder))
         outcome = validate(prepared.skill, outcome)
-        result = await store_files(attempt, prepared, outcome, recorder)
-        result = await grade(attempt, prepared, result)
+        with phases.measured("store"):
+            result = await store_files(attempt, prepared, outcome, recorder)
+        with phases.measured("grade"):
+            result = await grade(attempt, prepared, result)
     except asyncio.CancelledError:
         return end_of_interrupted(attempt, ran_s=time.monotonic() - started)
     except Exception as error:  # noqa: BLE001 - the last resort: a fault of ours ends the job, not the worker
@@ -62,7 +67,8 @@ async def _run_guarded(attempt: Attempt, prepared: Prepared, recorder: Deletions
     """Run the skill, unless an approval or a guardrail on its inputs stops it, and guard what it returns."""
     stopped = await require_approval(attempt, prepared)
     if stopped is None:
-        stopped = await guard_inputs(attempt, prepared, recorder)
+        with phases.measured("guardrails"):
+            stopped = await guard_inputs(attempt, prepared, recorder)
     if stopped is not None:
         return stopped
     outcome = await attempt.runners[attempt.job_attempt.type].run(prepared.assignment, recorder)

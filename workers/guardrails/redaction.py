@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from backend.skills.guardrails.evaluation import rails_at, without
-from backend.skills.manifest.types import Rail, Skill
+from backend.skills.guardrails.records import can_mask, hidden_in_records
+from backend.skills.manifest.types import Skill
 
 _LINE_CHARACTERS: Final = 16_000
 """A longer line is recorded in parts."""
@@ -33,14 +34,12 @@ class EventRedactor:
     """Redacts recorded text of a job as the guardrails of its skill redact or block it in results."""
 
     def __init__(self, skill: Skill) -> None:
-        stopping = [rail for rail in rails_at(skill.rails, "output") if rail.action != "flag"]
-        self._masks = [rail for rail in stopping if _can_mask(rail)]
-        self._withholds = len(self._masks) < len(stopping)
-        """A guardrail can only block, not redact: nothing that may become the result is recorded."""
+        hidden = hidden_in_records(skill.rails)
+        self._masks, self._withholds = list(hidden.masks), hidden.withholds_replies
         self._log_masks = [*self._masks]
         """Guardrails that also apply to the output of tools, which the model does not get either."""
         for rail in rails_at(skill.rails, "retrieval"):
-            if rail.action != "flag" and _can_mask(rail) and rail not in self._masks:
+            if rail.action != "flag" and can_mask(rail) and rail not in self._masks:
                 self._log_masks.append(rail)
 
     @property
@@ -119,10 +118,6 @@ def _start_of_last_lines(text: str, count: int) -> int:
         at = text.rfind("\n", 0, at - 1) + 1
         count -= bool(text[at:].split("\n", 1)[0].strip())
     return at if len(text) - at <= _LINE_CHARACTERS else len(text)
-
-
-def _can_mask(rail: Rail) -> bool:
-    return bool(rail.pattern or rail.pii or rail.words)
 
 
 def _is_plain(name: str, value: Any) -> bool:

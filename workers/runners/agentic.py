@@ -12,6 +12,7 @@ from backend.core.errors import PurasError
 from backend.core.metrics.instruments import JOB_RUN
 from backend.execution.events.types import OMITTED, AgentStartEvent, ResumedEvent
 from backend.execution.journal.turns import KEY as TURN
+from workers import phases
 from workers.agent.assignment import AgentAssignment
 from workers.agent.attachments.staging import Staged
 from workers.agent.compaction import Compaction
@@ -99,7 +100,9 @@ class AgenticRunner:
             if assignment.is_unpaid and model.worst_case_micros(_NOTHING, 1) > 0:
                 raise WalletEmpty
             async with asyncio.timeout(budget.remaining_s) as limit:
+                mark = phases.Mark()
                 async with self._open_workspace(assignment, recorder) as workspace:
+                    mark.add("sandbox")
                     return await self._run_agent(assignment, model, llm_client, workspace)
         except TimeoutError:
             if not limit.expired():
@@ -127,13 +130,16 @@ class AgenticRunner:
     ) -> Any:
         compaction = llm_client.compaction = Compaction(assignment.journal, workspace)
         finish = FinishTool(assignment.skill, ends_with_text=assignment.journal.turn.accepts_text)
+        mark = phases.Mark()
         offered = self._list_tools(assignment, lambda: llm_client.model)
         async with self._open_servers(assignment, model, offered) as more:
+            mark.add("tools")
             every = mocked([*offered, *more], assignment.mocks)
             tools = Toolbox(every, finish, workspace, assignment.journal, assignment.guard)
             staged = Staged(assignment.inputs)
             if self._stage is not None and _needs_inputs(assignment):
-                staged = await self._stage(assignment, model, workspace)
+                with phases.measured("files"):
+                    staged = await self._stage(assignment, model, workspace)
             conversation = await _initial_conversation(assignment, model, finish, tools, staged)
             compaction.earlier_messages = len(conversation.messages) - 1
             return await run_agent(conversation, llm_client, tools, finish, assignment)
@@ -146,7 +152,7 @@ async def _initial_conversation(
     journal = assignment.journal
     stored = journal.initial_prompt
     if stored is not None:
-        journal.recorder.record(ResumedEvent(from_step=journal.last_step))
+        journal.recorder.record(ResumedEvent(from_step=journal.last_step, phases=phases.take()))
         return Conversation(stored["system"], tuple(stored["messages"]))
     body = await asyncio.to_thread(read_body, assignment)
     conversation = open_conversation(assignment, body, finish, tools.specs, staged)
@@ -159,11 +165,11 @@ async def _initial_conversation(
         "model": model.slug,
         "system": conversation.system,
         "messages": list(conversation.messages),
-        "tools": [spec.name for spec in tools.specs],
+        "cache_ttl": assignment.skill.cache_ttl,
     }
     if journal.fork_prompt is not None and TURN in journal.fork_prompt:
         content[TURN] = journal.fork_prompt[TURN]  # for later attempts and forks
-    await journal.store_initial_prompt(content, _start(assignment, model, tools))
+    await journal.store_initial_prompt(content, tools.specs, _start(assignment, model, tools))
     return conversation
 
 
@@ -213,6 +219,7 @@ def _start(assignment: AgentAssignment, model: Model, tools: Toolbox) -> AgentSt
             "cap_micros": budget.cap_micros,
         },
         label=model.label or OMITTED,
+        phases=phases.take(),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from backend.execution.events.types import FunctionStartEvent
+from workers import phases
 from workers.sandbox.egress.proxy import Proxy
 from workers.sandbox.host.assets import Assets
 from workers.sandbox.host.executions.execution import (
@@ -120,5 +121,7 @@ class DeterministicRunner:
     def _announce(self, zygote: Zygote, assignment: Assignment, recorder: Recorder) -> None:
         entry = assignment.entrypoint
         announce_sandbox(self.runtime, assignment, recorder, cold_reason=zygote.cold_reason)
-        start = FunctionStartEvent(name=assignment.skill_name, module=entry.file, func=entry.function)
+        start = FunctionStartEvent(
+            name=assignment.skill_name, module=entry.file, func=entry.function, phases=phases.take()
+        )
         recorder.record(start)

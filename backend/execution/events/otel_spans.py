@@ -9,12 +9,18 @@ from uuid import UUID
 
 from backend.core.tracing import spans
 from backend.core.tracing.spans import Attribute
-from backend.execution.events import agent_spans, step_spans
+from backend.execution.events import agent_spans, phase_spans, step_spans
 from backend.execution.events.append import EncodedEvent, PendingEvent
 from backend.execution.events.schemas import EventRead, SpanRead
 from backend.execution.events.spans import CLOSES, OPENS, fold
 
-EVENT_TYPES: Final = frozenset(OPENS) | frozenset(CLOSES) | agent_spans.TYPES | step_spans.TYPES
+EVENT_TYPES: Final = (
+    frozenset(OPENS)
+    | frozenset(CLOSES)
+    | agent_spans.TYPES
+    | step_spans.TYPES
+    | frozenset({"agent_start", "resumed"})
+)
 """The types of events that spans are derived from."""
 _TRACED_BY_WORKER: Final = frozenset({"run", "queue", "waiting", "attempt"})
 """Kinds of spans that the worker records itself."""
@@ -44,7 +50,7 @@ def export(job_id: UUID, skill_name: str, events: Sequence[PendingEvent], *, par
         for number, event in enumerate(events, start=1)
     ]
     traceparents: dict[str | None, str] = {}
-    views = [view for view in fold(job_id, skill_name, seen) if view.kind not in _TRACED_BY_WORKER]
+    views = [view for view in fold(job_id, skill_name, seen) if not _is_traced_by_worker(view)]
     for view in sorted(views, key=lambda view: view.started_at):  # parents first
         span = spans.record(
             span_name(view),
@@ -56,6 +62,12 @@ def export(job_id: UUID, skill_name: str, events: Sequence[PendingEvent], *, par
         traceparents[view.span_id] = span.traceparent
 
 
+def _is_traced_by_worker(view: SpanRead) -> bool:
+    return view.kind in _TRACED_BY_WORKER or (
+        view.kind == phase_spans.KIND and view.name in phase_spans.TRACED_BY_WORKER
+    )
+
+
 def without_contents(event: EncodedEvent) -> EncodedEvent:
     """Return the event without its contents: replies and results can be large, and are held until the job ends."""
     fields = {name: value for name, value in event.payload.items() if name not in agent_spans.CONTENTS}
@@ -65,6 +77,8 @@ def without_contents(event: EncodedEvent) -> EncodedEvent:
 def span_name(view: SpanRead) -> str:
     """Return the name of a span: the operation with its model or tool, without any content."""
     operation = _OPERATIONS.get(view.kind)
+    if view.kind == phase_spans.KIND:
+        return view.name
     if operation is None:
         return view.kind
     subject = view.attributes.get("model" if view.kind == "llm" else "tool")

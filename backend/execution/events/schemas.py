@@ -38,7 +38,8 @@ class SpanRead(Schema):
     parent_span_id: str | None
     kind: str
     """`run`, `queue`, `attempt`, `environment`, `function`, `durable_step` (of a function), `waiting` (for an
-    approval, a time or an event), and for agents `step`, `llm`, `tool`."""
+    approval, a time or an event), `phase` (preparation and end of an attempt, by the runtime), and for agents `step`,
+    `llm`, `tool`."""
     name: str
     started_at: datetime
     duration_ms: float | None

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from backend.execution.events import agent_spans, step_spans
+from backend.execution.events import agent_spans, phase_spans, step_spans
 from backend.execution.events.agent_spans import Steps, span_id
 from backend.execution.events.append import TERMINAL_TYPES
 from backend.execution.events.schemas import EventRead, SpanRead
@@ -53,6 +53,7 @@ def fold(job_id: UUID, skill_name: str, events: Iterable[EventRead]) -> list[Spa
             root = _Open(span_id(job_id, "run", 1), None, skill_name, event.ts, {"skill": skill_name})
             open_spans["run"] = root
         spans.extend(_within_attempt(event, open_spans, steps, durable_steps))
+        spans.extend(_phases(job_id, event, open_spans))
         closing = [kind for kind in CLOSES.get(event.type, ()) if kind in open_spans]
         if "attempt" in closing:
             spans.extend(steps.end(event.ts))
@@ -70,7 +71,27 @@ def fold(job_id: UUID, skill_name: str, events: Iterable[EventRead]) -> list[Spa
             )
     spans.extend(steps.end(None))
     spans.extend(durable_steps.end(None))
-    return [*spans, *(_view(job_id, kind, span, None) for kind, span in reversed(open_spans.items()))]
+    spans.extend(_view(job_id, kind, span, None) for kind, span in reversed(open_spans.items()))
+    return _explained(spans)
+
+
+def _phases(job_id: UUID, event: EventRead, open_spans: dict[str, _Open]) -> list[SpanRead]:
+    """Return the spans of the durations that an event reports about the attempt."""
+    attempt, run = open_spans.get("attempt"), open_spans.get("run")
+    if not event.payload.get("phases") or run is None:
+        return []
+    if attempt is None:  # the worker, which exports the events of its attempt, traces the attempt itself
+        return phase_spans.measured(job_id, event, parent=run.span_id, not_before=None)
+    return phase_spans.measured(job_id, event, parent=attempt.span_id, not_before=attempt.started_at)
+
+
+def _explained(spans: list[SpanRead]) -> list[SpanRead]:
+    """Return the spans with those of the gaps, each before its parent."""
+    children: dict[str | None, list[SpanRead]] = {}
+    for span in spans:
+        if span.parent_span_id is not None:
+            children.setdefault(span.parent_span_id, []).append(span)
+    return [one for span in spans for one in (*phase_spans.gaps(span, children.get(span.span_id, ())), span)]
 
 
 def _within_attempt(

@@ -30,6 +30,10 @@ NOTE_PLACE = 1_000
 CLEARED_PLACE = 1_001
 """First position of the notes about results that were removed from the conversation after a step: one before the next
 request, one after its model rejected the conversation as too long."""
+TOOLS_PLACE = 1_003
+"""Position of the note with the descriptions of the tools of the next request, if they differ from those before."""
+TEXT_PLACE = 1_004
+"""Position of the note with the text of the runtime that follows a reply without tool calls in the next request."""
 VERDICT_PLACE = 2_000
 """Position of the first grader's verdict, in step 0, because it belongs to no step."""
 

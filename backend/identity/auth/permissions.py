@@ -210,7 +210,8 @@ def _require(caller: Principal, permission: Permission) -> None:
     caller.require(permission.role, *permission.scopes)
     if caller.kind == "publishable_key" and not permission.is_for_publishable:
         raise NotAllowed(
-            "A publishable key cannot list jobs; it can read single jobs by ID. Use a secret key from your server."
+            "A publishable key can read single jobs by ID, but not list jobs or read the input of a model. Use a "
+            "secret key from your server."
         )
 
 

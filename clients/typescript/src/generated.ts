@@ -101,6 +101,8 @@ export type AgentStartEvent = EventRead & ({
     limits: Record<string, unknown>;
     /** Slug of the model. */
     model: string;
+    /** Milliseconds that the preparation took, by part: `load` (secrets, bundle, drive), `guardrails`, `packages`, `sandbox`, `tools` (and MCP servers) and `files` (of the inputs). Parts of less than 10 ms are missing. */
+    phases?: Record<string, number>;
     /** False: a later attempt records `resumed` instead of this event. */
     resumed: boolean;
     /** Name of the skill. */
@@ -517,6 +519,8 @@ export type CancelledEvent = EventRead & ({
     error?: string | null;
     /** The usage that is not charged, in millionths of a dollar; present if it is not zero. */
     forgiven_micros?: number;
+    /** Milliseconds since the end of the skill's code, by part: `store` (files of the result) and `grade`; if the code has not started, of the parts of the preparation. Parts of less than 10 ms are missing. */
+    phases?: Record<string, number>;
     /** The usage of a subjob, in millionths of a dollar, which its parent pays. */
     used_micros?: number;
   };
@@ -1255,6 +1259,8 @@ export type FailedEvent = EventRead & ({
     error: string | null;
     /** The usage that is not charged, in millionths of a dollar; present if it is not zero. */
     forgiven_micros?: number;
+    /** Milliseconds since the end of the skill's code, by part: `store` (files of the result) and `grade`; if the code has not started, of the parts of the preparation. Parts of less than 10 ms are missing. */
+    phases?: Record<string, number>;
     /** The usage of a subjob, in millionths of a dollar, which its parent pays. */
     used_micros?: number;
   };
@@ -1425,6 +1431,8 @@ export type FunctionStartEvent = EventRead & {
     module?: string;
     /** Name of the skill. */
     name: string;
+    /** Milliseconds that the preparation took, by part: `load` (secrets, bundle, drive), `guardrails`, `packages`, `sandbox`, `tools` (and MCP servers) and `files` (of the inputs). Parts of less than 10 ms are missing. */
+    phases?: Record<string, number>;
   };
   type: "function_start";
 };
@@ -2146,6 +2154,28 @@ export type LogEvent = EventRead & {
   type: "log";
 };
 
+/** A page of the log of a job, in order. */
+export interface LogPage {
+  /** Number of entries of the whole log by level; empty on later pages. */
+  counts: Record<string, number>;
+  entries: LogRead[];
+  /** Pass it as `after` for the page after this one; `null`: there is none yet. */
+  next_after: number | null;
+}
+
+/** A piece of the output of a job, or a message of its log. */
+export interface LogRead {
+  /** Additional fields that the skill passed to `puras.log`. */
+  fields: Record<string, unknown>;
+  /** Number of the event within the job. */
+  id: number;
+  /** The level of a message (`debug`, `info`, `warning`, `error`), or `stdout`, `stderr` or `system`. */
+  level: string;
+  /** The text. Printed text may be cut anywhere, and may contain several lines. */
+  text: string;
+  ts: string;
+}
+
 /** All skills of a bundle. */
 export interface Manifest {
   description?: string | null;
@@ -2573,6 +2603,41 @@ export interface Model {
   owned_by: string;
 }
 
+/**
+ * A model call of an agent: its input in the form of the Messages API, and the reply.
+ *
+ * Adapters of other APIs send the same content in another form.
+ */
+export interface ModelCallRead {
+  /** Lifetime of the prompt cache. */
+  cache_ttl: string | null;
+  /** Position of the first one of these messages in the conversation, from 0. */
+  first_message: number;
+  /** The tool that the reply had to call. */
+  forced_tool: string | null;
+  job_id: string;
+  /** Maximum tokens of the reply; `null` if it is not known. */
+  max_tokens: number | null;
+  /** Number of all messages of the conversation. */
+  message_count: number;
+  /** Messages of the conversation: `role`, and `content` as a list of blocks. */
+  messages: Record<string, unknown>[];
+  /** Slug of the model. */
+  model: string | null;
+  /** Differences from the request that was sent, such as parts that are not stored. */
+  notes: string[];
+  /** Characters of long texts and of files that this response omits. The download has them. */
+  omitted_characters: number;
+  /** `null`: the model has not replied to this request, or the request was not sent. */
+  reply: ModelReply | null;
+  /** Number of the reply, from 1. */
+  step: number;
+  /** The system prompt. */
+  system: string;
+  /** The tools that the model could call: `name`, `description`, `input_schema`. */
+  tools: Record<string, unknown>[];
+}
+
 /** A stronger model continues the run, as the skill's `routing` requires. */
 export type ModelEscalatedEvent = EventRead & {
   payload: {
@@ -2652,6 +2717,22 @@ export interface ModelPrice {
   vision: boolean;
 }
 
+/** The reply of a model call. */
+export interface ModelReply {
+  /** When the reply was stored. */
+  at: string;
+  /** The price, in millionths of a dollar. */
+  billed_micros: number;
+  /** Blocks of the reply: `text`, `tool_use`, `thinking`. */
+  blocks: Record<string, unknown>[];
+  /** The replacement of the language model, a simulation or a recording; empty if it is one. */
+  label: string;
+  /** `end_turn`, `tool_use`, `max_tokens` and others. */
+  stop_reason: string | null;
+  /** `input` (not cached), `output`, `cache_write` and `cache_read`. */
+  tokens: Record<string, number>;
+}
+
 /** The model replied. */
 export type ModelResponseEvent = EventRead & ({
   payload: {
@@ -2675,12 +2756,16 @@ export type ModelResponseEvent = EventRead & ({
     cleared_input_tokens?: number;
     /** Duration of the model call. */
     duration_ms: number;
+    /** The tool that the reply had to call, if the request named one. */
+    forced_tool?: string;
     /** Tokens of the prompt that were not cached. */
     input_tokens: number;
     /** True: the server reported no usage, so the tokens and the price are estimated by the length of the texts. */
     is_estimated?: boolean;
     /** The replacement of the language model: a simulation or a recording. */
     label?: string;
+    /** Maximum tokens of the reply in the request. */
+    max_tokens?: number;
     /** Slug of the model. */
     model: string;
     /** Tokens of the reply. */
@@ -3496,6 +3581,8 @@ export type ResumedEvent = EventRead & {
   payload: {
     /** The last step that an earlier attempt completed. */
     from_step: number;
+    /** Milliseconds that the preparation took, by part: `load` (secrets, bundle, drive), `guardrails`, `packages`, `sandbox`, `tools` (and MCP servers) and `files` (of the inputs). Parts of less than 10 ms are missing. */
+    phases?: Record<string, number>;
   };
   type: "resumed";
 };
@@ -4047,7 +4134,8 @@ export interface SpanRead {
   duration_ms: number | null;
   /**
    * `run`, `queue`, `attempt`, `environment`, `function`, `durable_step` (of a function), `waiting` (for an
-   * approval, a time or an event), and for agents `step`, `llm`, `tool`.
+   * approval, a time or an event), `phase` (preparation and end of an attempt, by the runtime), and for agents `step`,
+   * `llm`, `tool`.
    */
   kind: string;
   name: string;
@@ -4247,6 +4335,8 @@ export type SucceededEvent = EventRead & {
     cost_micros?: number;
     /** The usage that is not charged, in millionths of a dollar; present if it is not zero. */
     forgiven_micros?: number;
+    /** Milliseconds since the end of the skill's code, by part: `store` (files of the result) and `grade`; if the code has not started, of the parts of the preparation. Parts of less than 10 ms are missing. */
+    phases?: Record<string, number>;
     /** The usage of a subjob, in millionths of a dollar, which its parent pays; `cost_micros` is missing then. */
     used_micros?: number;
   };
@@ -6980,6 +7070,67 @@ export class Api {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
     }, options);
+  }
+
+  /**
+   * Log of a job
+   *
+   * Read a page of the output and the log of a job. A page of long texts can have fewer entries than the limit.
+   *
+   * A restricted key needs `jobs:read_own`.
+   */
+  readJobLog(given: {
+      job_id: string;
+      /** Only entries with higher numbers: `next_after` of a page. */
+      after?: number;
+      /** Maximum number of entries. */
+      limit?: number;
+      /** Only entries of this level; can be repeated. */
+      level?: string[] | null;
+      /** Return the last entries instead of the first ones. */
+      tail?: boolean;
+    }, options: CallOptions = {}): Promise<LogPage> {
+    return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/logs`, {
+      query: { after: given.after, limit: given.limit, level: given.level, tail: given.tail },
+    }, options);
+  }
+
+  /**
+   * Read a model call
+   *
+   * Read the input of a model call as it was sent, and the reply: by default with the last 20 messages.
+   *
+   * Secrets are redacted. Long texts are cut; `/download` returns everything. Publishable keys may not read it.
+   *
+   * A restricted key needs `jobs:read_own`.
+   */
+  getModelCall(given: {
+      job_id: string;
+      /** Number of the reply, from 1 on. */
+      step: number;
+      /** Only messages before this position: `first_message` of the page after it. */
+      before?: number | null;
+      /** Maximum number of messages. */
+      limit?: number;
+    }, options: CallOptions = {}): Promise<ModelCallRead> {
+    return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/model-calls/${encodeURIComponent(given.step)}`, {
+      query: { before: given.before, limit: given.limit },
+    }, options);
+  }
+
+  /**
+   * Download a model call
+   *
+   * Download the whole input of a model call and the reply as a JSON file.
+   *
+   * A restricted key needs `jobs:read_own`.
+   */
+  downloadModelCall(given: {
+      job_id: string;
+      /** Number of the reply, from 1 on. */
+      step: number;
+    }, options: CallOptions = {}): Promise<ModelCallRead> {
+    return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/model-calls/${encodeURIComponent(given.step)}/download`, {}, options);
   }
 
   /**

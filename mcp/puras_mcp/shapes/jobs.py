@@ -148,6 +148,28 @@ class Span(Shape):
     attributes: Any
 
 
+class ModelCall(Shape):
+    """The input of a model call, as it was sent, and the reply."""
+
+    model: str | None
+    max_tokens: int | None
+    system: str
+    """The system prompt."""
+    tools: Any
+    """The tools that the model could call."""
+    messages: Any
+    """The last messages of the conversation; long texts in them are shortened."""
+    first_message: int
+    """Position of the first one of them. If it is not 0, pass it as `before` for earlier messages."""
+    message_count: int
+    reply: Any
+    """null: the model has not replied."""
+    notes: list[str]
+    """Differences from the request that was sent."""
+    cuts: list[Cut] = Field(default_factory=list)
+    """Shortened values."""
+
+
 class Spans(Shape):
     """Steps of a job, by start time."""
 

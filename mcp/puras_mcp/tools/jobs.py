@@ -11,13 +11,14 @@ from puras_mcp.api import Api, segment
 from puras_mcp.cutting import fit, part
 from puras_mcp.offer import READ, REMOVE, RUN, Offer
 from puras_mcp.paging import by_cursor
-from puras_mcp.shapes import Approval, Job, JobDetail, Jobs, SentEvent, Span, Spans, Step, Steps
+from puras_mcp.shapes import Approval, Job, JobDetail, Jobs, ModelCall, SentEvent, Span, Spans, Step, Steps
 from puras_mcp.tools.about import Cursor, JobId, Limit, SkillName, Skillpack, Version
 from puras_mcp.world import Call, api_of
 
 MAX_WAIT_S = 55
 """Maximum wait of a request to the instance; most clients abort a call after 60 s."""
 MAX_SPANS = 50
+MAX_MESSAGES = 10
 _ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 Wait = Annotated[bool, Field(description="Wait for the result, up to `timeout` seconds.")]
@@ -196,6 +197,30 @@ async def get_spans(
     )
 
 
+async def get_model_call(
+    call: Call,
+    job_id: JobId,
+    step: Annotated[int, Field(description="Number of the reply, from 1: `step` of a model span.", ge=1)],
+    before: Annotated[
+        int | None,
+        Field(
+            description="`first_message` of the previous response, for earlier messages; null: the last ones."
+        ),
+    ] = None,
+) -> ModelCall:
+    """Read the exact input of a model call (system prompt, tools, messages) and the reply, to find why it went wrong.
+
+    `get_spans` returns the model calls of a job with the numbers of their steps.
+    """
+    path = f"/v1/jobs/{segment(job_id)}/model-calls/{step}"
+    found = await api_of(call).get(path, before=before, limit=MAX_MESSAGES)
+    contents = {name: found[name] for name in ("system", "tools", "messages", "reply")}
+    fitted = fit(contents, "")
+    return ModelCall(
+        **{**found, **(fitted.value if isinstance(fitted.value, dict) else {}), "cuts": fitted.cuts}
+    )
+
+
 async def approve(
     call: Call,
     approval_id: Annotated[str, Field(description="ID of the approval, from `approvals` of `get_job`.")],
@@ -294,6 +319,7 @@ LOCAL = HOSTED = (
     Offer(fork_job, "Fork a job", RUN),
     Offer(get_steps, "Read the steps of a flow or a function", READ),
     Offer(get_spans, "Read the spans of a job", READ),
+    Offer(get_model_call, "Read a model call", READ),
     Offer(approve, "Approve or reject a call", RUN),
     Offer(send_event, "Send an event", RUN),
 )

@@ -1,4 +1,4 @@
-"""The commands for jobs: `run`, `jobs`, `job`, `logs`, `spans`, `steps`, `cancel`, `replay`, `fork` and `feedback`."""
+"""The commands for jobs, such as `run`, `jobs`, `job`, `logs`, `spans`, `model-call`, `steps`, `replay` and `fork`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from puras.cli import approvals, exits, inputs, local, printing, waterfall
+from puras.cli import approvals, exits, inputs, local, model_calls, printing, waterfall
 from puras.cli.exits import UsageProblem
 from puras.cli.live_text import LiveText
 from puras.cli.session import Session, command, of_a_skillpack, of_an_environment
@@ -49,6 +49,13 @@ def add(commands: Any) -> None:
     )
     spans = command(
         commands, "spans", _spans, "Show the time of each part of a job as a waterfall.", "puras spans JOB_ID"
+    )
+    model_call = command(
+        commands,
+        "model-call",
+        _model_call,
+        "Print the input of a model call as it was sent, and the reply.",
+        "puras model-call JOB_ID 2",
     )
     steps = command(
         commands,
@@ -115,8 +122,9 @@ def add(commands: Any) -> None:
     thumb.add_argument("--down", dest="rating", action="store_const", const=-1, help="bad result")
     feedback.add_argument("-c", "--comment", help="reason for the rating")
     feedback.add_argument("--end-user", metavar="ID", help="ID of the user of your app who gave the rating")
-    for parser in (job, logs, spans, steps, cancel, replay, fork, feedback):
+    for parser in (job, logs, spans, model_call, steps, cancel, replay, fork, feedback):
         parser.add_argument("job_id", help="ID of the job")
+    model_call.add_argument("step", type=int, help="number of the step of the agent, from 1")
 
 
 def _add_run(commands: Any) -> None:
@@ -329,6 +337,12 @@ def _spans(arguments: Namespace, session: Session) -> int:
     path = f"/v1/jobs/{quote(arguments.job_id, safe='')}/spans"
     spans = session.client.request("GET", path)
     session.show(spans, lambda: printing.answers(waterfall.lines(spans)))
+    return exits.OK
+
+
+def _model_call(arguments: Namespace, session: Session) -> int:
+    call = session.client.model_call(arguments.job_id, arguments.step)
+    session.show(call, lambda: printing.answers(model_calls.lines(call)))
     return exits.OK
 
 

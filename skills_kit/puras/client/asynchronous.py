@@ -161,6 +161,10 @@ class AsyncClient:
         """See `Client.events`."""
         return await self._in_thread(partial(self._client.events, job_id, after=after))
 
+    async def model_call(self, job_id: str, step: int) -> dict[str, Any]:
+        """See `Client.model_call`."""
+        return await self._in_thread(partial(self._client.model_call, job_id, step))
+
     async def stream(self, job_id: str, *, after: int = 0, deltas: bool = False) -> AsyncIterator[Event]:
         """See `Client.stream`. Leave the loop to disconnect."""
         with self._client.stream(job_id, after=after, deltas=deltas) as events:

@@ -88,6 +88,9 @@ class ResumedPayload(TypedDict):
 
     from_step: int
     """The last step that an earlier attempt completed."""
+    phases: NotRequired[dict[str, float]]
+    """Milliseconds that the preparation took, by part: `load` (secrets, bundle, drive), `guardrails`, `packages`,
+    `sandbox`, `tools` (and MCP servers) and `files` (of the inputs). Parts of less than 10 ms are missing."""
 
 
 class ResumedEvent(_Event):
@@ -146,6 +149,9 @@ class SucceededPayload(TypedDict):
     """The usage that is not charged, in millionths of a dollar; present if it is not zero."""
     used_micros: NotRequired[int]
     """The usage of a subjob, in millionths of a dollar, which its parent pays; `cost_micros` is missing then."""
+    phases: NotRequired[dict[str, float]]
+    """Milliseconds since the end of the skill's code, by part: `store` (files of the result) and `grade`; if the code
+    has not started, of the parts of the preparation. Parts of less than 10 ms are missing."""
 
 
 class SucceededEvent(_Event):
@@ -168,6 +174,9 @@ class FailedPayload(TypedDict):
     """The usage that is not charged, in millionths of a dollar; present if it is not zero."""
     used_micros: NotRequired[int]
     """The usage of a subjob, in millionths of a dollar, which its parent pays."""
+    phases: NotRequired[dict[str, float]]
+    """Milliseconds since the end of the skill's code, by part: `store` (files of the result) and `grade`; if the code
+    has not started, of the parts of the preparation. Parts of less than 10 ms are missing."""
 
 
 class FailedEvent(_Event):
@@ -192,6 +201,9 @@ class CancelledPayload(TypedDict):
     """The usage that is not charged, in millionths of a dollar; present if it is not zero."""
     used_micros: NotRequired[int]
     """The usage of a subjob, in millionths of a dollar, which its parent pays."""
+    phases: NotRequired[dict[str, float]]
+    """Milliseconds since the end of the skill's code, by part: `store` (files of the result) and `grade`; if the code
+    has not started, of the parts of the preparation. Parts of less than 10 ms are missing."""
 
 
 class CancelledEvent(_Event):
@@ -348,6 +360,9 @@ class FunctionStartPayload(TypedDict):
     """The file, relative to the folder of the skill; missing in runs of a listing of another project."""
     func: NotRequired[str]
     """Name of the function; missing in runs of a listing of another project."""
+    phases: NotRequired[dict[str, float]]
+    """Milliseconds that the preparation took, by part: `load` (secrets, bundle, drive), `guardrails`, `packages`,
+    `sandbox`, `tools` (and MCP servers) and `files` (of the inputs). Parts of less than 10 ms are missing."""
 
 
 class FunctionStartEvent(_Event):
@@ -421,6 +436,9 @@ class AgentStartPayload(TypedDict):
     """ID of the deployment; `null` without one."""
     label: NotRequired[str]
     """The replacement of the language model: a simulation or a recording."""
+    phases: NotRequired[dict[str, float]]
+    """Milliseconds that the preparation took, by part: `load` (secrets, bundle, drive), `guardrails`, `packages`,
+    `sandbox`, `tools` (and MCP servers) and `files` (of the inputs). Parts of less than 10 ms are missing."""
 
 
 class AgentStartEvent(_Event):
@@ -459,6 +477,10 @@ class ModelResponsePayload(TypedDict):
     """The replacement of the language model: a simulation or a recording."""
     is_estimated: NotRequired[bool]
     """True: the server reported no usage, so the tokens and the price are estimated by the length of the texts."""
+    max_tokens: NotRequired[int]
+    """Maximum tokens of the reply in the request."""
+    forced_tool: NotRequired[str]
+    """The tool that the reply had to call, if the request named one."""
     blocks: NotRequired[list[dict[str, Any]]]
     """The reply: blocks of text, of thinking and of calls of tools."""
     blocks_bytes: NotRequired[int]

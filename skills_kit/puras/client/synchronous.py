@@ -177,6 +177,15 @@ class Client(Routes):
             if len(page) < _PAGE:
                 return events
 
+    def model_call(self, job_id: str, step: int) -> dict[str, Any]:
+        """Return the input of a model call of an agent as it was sent, and the reply, with all messages.
+
+        `step` is the number of the reply, from 1 on.
+        """
+        path = f"/v1/jobs/{_segment(job_id)}/model-calls/{int(step)}/download"
+        call: dict[str, Any] = self.request("GET", path)
+        return call
+
     def stream(self, job_id: str, *, after: int = 0, deltas: bool = False) -> EventStream:
         """Return the events as they happen, after the number `after`, until the end of the job, each exactly once.
 

@@ -11,9 +11,10 @@ from studio.components.live import (
     EventList,
     EventsLoaded,
     FlowSteps,
-    Json,
+    JsonTree,
     LiveProgress,
     Logs,
+    PageTitle,
     Pulse,
     Sandbox,
     Tabs,
@@ -43,10 +44,13 @@ def page() -> rx.Component:
                 _watch(),
                 head(),
                 LiveProgress.create(src=JobPage.stream, is_over=JobPage.facts.is_over, key=JobPage.stream),
-                EventsLoaded.create(src=JobPage.stream, total=JobPage.seen),
+                rx.cond(JobPage.needs_events, EventsLoaded.create(src=JobPage.stream, total=JobPage.seen)),
                 rx.cond(JobPage.facts.status == "waiting", approval_bar()),
                 rx.cond(
-                    JobPage.has_traceback, Traceback.create(src=JobPage.stream, skillpack=JobPage.skillpack)
+                    JobPage.has_traceback,
+                    Traceback.create(
+                        src=JobPage.stream, skillpack=JobPage.skillpack, version=JobPage.version
+                    ),
                 ),
                 Tabs.create(
                     items=JobPage.tabs,
@@ -71,7 +75,12 @@ def page() -> rx.Component:
 def _watch() -> rx.Component:
     """Load the job again when its state changes, and periodically while it is queued."""
     return rx.fragment(
-        Turns.create(src=JobPage.stream, after=JobPage.seen, on_turn=JobPage.turn, key=JobPage.stream),
+        rx.cond(
+            JobPage.facts.is_over,
+            None,
+            Turns.create(src=JobPage.stream, after=JobPage.seen, on_turn=JobPage.turn, key=JobPage.stream),
+        ),
+        PageTitle.create(text=JobPage.title),
         rx.cond(JobPage.facts.status == "queued", Pulse.create(seconds=2, on_tick=JobPage.look)),
     )
 
@@ -100,8 +109,16 @@ def _tab() -> rx.Component:
                 key=JobPage.stream,
             ),
         ),
-        ("transcript", Transcript.create(src=JobPage.stream)),
-        ("logs", Logs.create(src=JobPage.stream)),
+        ("transcript", Transcript.create(src=JobPage.stream, is_over=JobPage.facts.is_over)),
+        (
+            "logs",
+            Logs.create(
+                src=JobPage.stream,
+                is_over=JobPage.facts.is_over,
+                start=JobPage.facts.created_at,
+                key=JobPage.stream,
+            ),
+        ),
         ("result", _scroller("Result", _result())),
         (
             "inputs",
@@ -109,7 +126,7 @@ def _tab() -> rx.Component:
                 "Inputs",
                 Value.create(value=JobPage.inputs, schema=JobPage.input_schema, project=Shell.project_slug),
                 rx.el.h2("As JSON", style={"margin": "24px 0 8px"}),
-                Json.create(value=JobPage.inputs),
+                JsonTree.create(value=JobPage.inputs, name="inputs", label="Inputs as JSON"),
             ),
         ),
         ("receipt", _scroller("Receipt", receipt_tab(JobPage.receipt))),
@@ -137,7 +154,7 @@ def _result() -> rx.Component:
             outputs=JobPage.outputs,
         ),
         rx.el.h2("As JSON", style={"margin": "24px 0 8px"}),
-        Json.create(value=JobPage.result["value"]),
+        JsonTree.create(value=JobPage.result["value"], name="result", label="Result as JSON"),
     )
     return rx.cond(JobPage.has_result, shown, none)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import reflex as rx
 
 from backend.core.errors import Missing
+from backend.core.ids import short
 from backend.execution.jobs.cancel import cancel
 from backend.execution.jobs.errors import JobNotFound
 from backend.execution.jobs.forks.replay import replay
@@ -41,6 +42,16 @@ TABS = [
 _MEASURED = ("memory_mb", "timeout_s")
 _TRACED = ("exception", "bad_entrypoint", "bad_result")
 """Error codes of failures with a traceback of the skill's own code."""
+_OF_EVENTS = frozenset({"timeline", "steps", "transcript", "sandbox", "events"})
+"""Tabs that show all events of a job."""
+_STATUS = {
+    "queued": "Queued",
+    "running": "Running",
+    "waiting": "Waiting",
+    "succeeded": "Succeeded",
+    "failed": "Failed",
+    "cancelled": "Canceled",
+}
 _TABS_OF_FUNCTIONS = [tab for tab in TABS if tab is not _TRANSCRIPT]
 _TABS_OF_FLOWS = [{"id": "steps", "label": "Steps"}, *_TABS_OF_FUNCTIONS]
 _TABS = {"agentic": TABS, "flow": _TABS_OF_FLOWS}
@@ -73,15 +84,28 @@ class JobPage(rx.State):
     """URL of the notebook page that opens the job in the draft of its skillpack."""
     skillpack: str = ""
     """Slug of its skillpack in the project; empty for a skill of the marketplace."""
+    version: int = 0
+    """The version of its skillpack; 0 for a draft, and for a skill of the marketplace."""
     has_traceback: bool = False
     tabs: list[dict[str, str]] = TABS
     tab: str = TABS[0]["id"]
     is_loaded: bool = False
 
+    @rx.var
+    def title(self) -> str:
+        """Return the title of the page: the skill, the status, and the last characters of the ID."""
+        return f"{self.facts.skill} · {_STATUS.get(self.facts.status, self.facts.status)} · {short(self.facts.id)}"
+
+    @rx.var
+    def needs_events(self) -> bool:
+        """Return whether the tab or the head shows the events of the job."""
+        return not self.facts.is_over or self.tab in _OF_EVENTS
+
     @rx.event
     async def load(self):
         """Load the job of the URL."""
-        self.reset()
+        if not self.is_loaded or self.job != self.facts.id:
+            self.reset()
         try:
             async with session.acting(self, self.project) as act:
                 await self._read(act)
@@ -161,6 +185,7 @@ class JobPage(rx.State):
         facts = facts_of(job, names.of(job))
         await name_keys(act, [facts], "submitted_by")
         self.facts, self.seen = facts, row.event_seq
+        self.version = job.deployment_version or 0
         self.skillpack = names.slugs.get(job.skillpack_id, "")
         self.has_traceback = job.status == "failed" and job.error_code in _TRACED
         pack = f"skillpack={self.skillpack}&" if self.skillpack else ""

@@ -306,6 +306,15 @@ def _durable_steps(reader: Reader) -> None:
         assert reader.client.wait(job["id"])["result"] == {"imported": 3, "paid_by": "Ada"}
 
 
+@guide("guides/debug-jobs")
+def _debug(reader: Reader) -> None:
+    reader.push(skillpacks.summarize())
+    reader.environment["JOB"] = reader.client.run_job("summarize", {"text": "Owls hunt at night."})["id"]
+    printed = reader.shell()
+    assert '"message_count":1' in printed.replace(" ", "")
+    assert '"entries":' in printed
+
+
 @guide("guides/fork-jobs")
 def _forks(reader: Reader) -> None:
     reader.push(skillpacks.summarize())

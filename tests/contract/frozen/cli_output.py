@@ -38,6 +38,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "job": (ID,),
     "logs": (ID,),
     "spans": (ID,),
+    "model-call": (ID, "1"),
     "steps": (ID, "--status", "failed"),
     "cancel": (ID,),
     "replay": (ID,),

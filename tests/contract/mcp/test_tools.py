@@ -31,6 +31,7 @@ NAMES = {
         "fork_job",
         "get_steps",
         "get_spans",
+        "get_model_call",
         "approve",
         "send_event",
         "run_eval",

@@ -34,6 +34,7 @@ OWN_JOBS = {
     ("GET", "/v1/jobs/{job_id}"),
     ("GET", "/v1/jobs/{job_id}/assets/{name}"),
     ("GET", "/v1/jobs/{job_id}/events"),
+    ("GET", "/v1/jobs/{job_id}/logs"),
     ("GET", "/v1/jobs/{job_id}/outputs"),
     ("GET", "/v1/jobs/{job_id}/receipt"),
     ("GET", "/v1/jobs/{job_id}/spans"),
@@ -64,7 +65,13 @@ OWN_SESSIONS = {
 """Routes that restricted keys can use, and publishable keys with the token of a user."""
 WITH_BODY = {route for route in OWN_SESSIONS if route[0] in ("PATCH", "POST") and "cancel" not in route[1]}
 """Of these, the routes that reject an invalid body before they require the token."""
-OWN_LISTS = {("GET", "/v1/jobs"), ("GET", "/v1/jobs/activity"), ("POST", "/v1/jobs/{job_id}/cancel")}
+OWN_LISTS = {
+    ("GET", "/v1/jobs"),
+    ("GET", "/v1/jobs/activity"),
+    ("GET", "/v1/jobs/{job_id}/model-calls/{step}"),
+    ("GET", "/v1/jobs/{job_id}/model-calls/{step}/download"),
+    ("POST", "/v1/jobs/{job_id}/cancel"),
+}
 """Routes that a restricted secret key can also use."""
 FORM = ("GET", "/v1/embeds/{skill}")
 """Rejected for a key with a list of skills that lacks this one, and for a publishable key without a list."""

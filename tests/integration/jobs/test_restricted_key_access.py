@@ -43,10 +43,13 @@ READS = (
     "/v1/jobs/{job}/events",
     "/v1/jobs/{job}/stream",
     "/v1/jobs/{job}/spans",
+    "/v1/jobs/{job}/logs",
     "/v1/jobs/{job}/receipt",
     "/v1/jobs/{job}/outputs",
     "/v1/jobs/{job}/assets/image",
     "/v1/jobs/{job}/steps/1",
+    "/v1/jobs/{job}/model-calls/1",
+    "/v1/jobs/{job}/model-calls/1/download",
 )
 WRITES = (
     ("cancel", None),
@@ -96,7 +99,7 @@ async def test_restricted_key_reads_only_its_own_jobs(
         response = await client.get(path.format(job=others), headers=headers)
         assert (response.status_code, response.json()["code"]) == (404, "job_not_found"), path
         assert "zq7" not in response.text
-    for path in READS[:-3:2]:  # those that respond for a job without an agent, a result and files
+    for path in READS[:-5:2]:  # those that respond for a job without an agent, a result and files
         if "stream" not in path:
             assert (await client.get(path.format(job=own), headers=headers)).status_code == 200, path
 

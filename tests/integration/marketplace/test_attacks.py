@@ -131,8 +131,9 @@ async def test_caller_cannot_read_prompt_or_conversation_of_an_agent(market: Mar
     for path, body in (("fork", {"step": 1}), ("continue", {"inputs": {"question": "?"}})):
         rejected = await market.caller.http.post(f"/v1/jobs/{job['id']}/{path}", json=body)
         assert (rejected.status_code, rejected.json()["code"]) == (409, "content_owned_by_publisher")
-    step = await market.caller.http.get(f"/v1/jobs/{job['id']}/steps/1")
-    assert (step.status_code, step.json()["code"]) == (409, "content_owned_by_publisher")
+    for path in ("steps/1", "model-calls/1", "model-calls/1/download"):
+        step = await market.caller.http.get(f"/v1/jobs/{job['id']}/{path}")
+        assert (step.status_code, step.json()["code"]) == (409, "content_owned_by_publisher")
     replayed = await market.caller.http.post(f"/v1/jobs/{job['id']}/replay", params={"version": 1})
     assert replayed.status_code == 201, replayed.text
     await market.caller.http.post(f"/v1/jobs/{replayed.json()['id']}/cancel")

@@ -39,13 +39,17 @@ NOT_IN_CONTRACT: Final[dict[str, set[str]]] = {
     **{kind: {"durable_step"} for kind in ("log", "media", "subagent_start", "web")},
     "forked": {"edits", "first_step", "inputs", "model", "version"},
     "memory_injected": {"entity_count", "kinds", "memory_ids", "pinned_count"},
-    "model_response": {"blocks_withheld", "is_estimated"},
+    "model_response": {"blocks_withheld", "forced_tool", "is_estimated", "max_tokens"},
     "model_retry": {"model", "of", "reason", "status", "try", "wait_s"},
     "network": {"connections", "received_bytes", "refused", "sent_bytes"},
     "network_refused": {"host", "message", "port", "reason"},
     "rail": {"step", "tool"},
     "waiting": {"until"},
     "tool_use": {"input_withheld"},
+    **{
+        kind: {"phases"}
+        for kind in ("agent_start", "cancelled", "failed", "function_start", "resumed", "succeeded")
+    },
 }
 """Fields of the last release that the scan of its source code did not find. An entry is no longer needed once the next
 release freezes the classes."""

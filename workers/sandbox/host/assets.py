@@ -15,6 +15,7 @@ from typing import Final
 
 from backend.core import background_tasks, logs
 from backend.storage.cache_dir import Bounds, CacheDir
+from workers import phases
 from workers.sandbox.host.zygotes.errors import ZygoteLost
 from workers.sandbox.packages.build_files import remove_leftovers
 from workers.sandbox.packages.environments import Environments
@@ -74,7 +75,8 @@ class Assets:
             if not exists:
                 raise ZygoteLost("The skill's files were just removed from this host. Run the job again.")
             while True:
-                environment = await self._environments.ready(assignment, recorder)
+                with phases.measured("packages"):
+                    environment = await self._environments.ready(assignment, recorder)
                 if environment is None:
                     yield None
                     return

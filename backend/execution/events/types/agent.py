@@ -33,6 +33,9 @@ class AgentStartEvent(Event):
     """ID of the deployment; `null` without one."""
     label: str | Omitted = OMITTED
     """The replacement of the language model: a simulation or a recording."""
+    phases: dict[str, float] | Omitted = OMITTED
+    """Milliseconds that the preparation took, by part: `load` (secrets, bundle, drive), `guardrails`, `packages`,
+    `sandbox`, `tools` (and MCP servers) and `files` (of the inputs). Parts of less than 10 ms are missing."""
 
 
 @event_type
@@ -66,6 +69,10 @@ class ModelResponseEvent(Event):
     """The replacement of the language model: a simulation or a recording."""
     is_estimated: bool | Omitted = OMITTED
     """True: the server reported no usage, so the tokens and the price are estimated by the length of the texts."""
+    max_tokens: int | Omitted = OMITTED
+    """Maximum tokens of the reply in the request."""
+    forced_tool: str | Omitted = OMITTED
+    """The tool that the reply had to call, if the request named one."""
     blocks: list[dict[str, Any]] | Omitted = OMITTED
     """The reply: blocks of text, of thinking and of calls of tools."""
     blocks_bytes: int | Omitted = OMITTED

@@ -44,6 +44,9 @@ class FunctionStartEvent(Event):
     """The file, relative to the folder of the skill; missing in runs of a listing of another project."""
     func: str | Omitted = OMITTED
     """Name of the function; missing in runs of a listing of another project."""
+    phases: dict[str, float] | Omitted = OMITTED
+    """Milliseconds that the preparation took, by part: `load` (secrets, bundle, drive), `guardrails`, `packages`,
+    `sandbox`, `tools` (and MCP servers) and `files` (of the inputs). Parts of less than 10 ms are missing."""
 
 
 @event_type

@@ -62,6 +62,9 @@ class ResumedEvent(Event):
     type: ClassVar[Literal["resumed"]] = "resumed"
     from_step: int
     """The last step that an earlier attempt completed."""
+    phases: dict[str, float] | Omitted = OMITTED
+    """Milliseconds that the preparation took, by part: `load` (secrets, bundle, drive), `guardrails`, `packages`,
+    `sandbox`, `tools` (and MCP servers) and `files` (of the inputs). Parts of less than 10 ms are missing."""
 
 
 @event_type
@@ -106,6 +109,9 @@ class SucceededEvent(Event):
     used_micros: int | Omitted = OMITTED
     """The usage of a subjob, in millionths of a dollar, which its parent pays; `cost_micros` is missing
     then."""
+    phases: dict[str, float] | Omitted = OMITTED
+    """Milliseconds since the end of the skill's code, by part: `store` (files of the result) and `grade`; if the code
+    has not started, of the parts of the preparation. Parts of less than 10 ms are missing."""
 
 
 @event_type
@@ -123,6 +129,9 @@ class FailedEvent(Event):
     """The usage that is not charged, in millionths of a dollar; present if it is not zero."""
     used_micros: int | Omitted = OMITTED
     """The usage of a subjob, in millionths of a dollar, which its parent pays."""
+    phases: dict[str, float] | Omitted = OMITTED
+    """Milliseconds since the end of the skill's code, by part: `store` (files of the result) and `grade`; if the code
+    has not started, of the parts of the preparation. Parts of less than 10 ms are missing."""
 
 
 @event_type
@@ -142,6 +151,9 @@ class CancelledEvent(Event):
     """The usage that is not charged, in millionths of a dollar; present if it is not zero."""
     used_micros: int | Omitted = OMITTED
     """The usage of a subjob, in millionths of a dollar, which its parent pays."""
+    phases: dict[str, float] | Omitted = OMITTED
+    """Milliseconds since the end of the skill's code, by part: `store` (files of the result) and `grade`; if the code
+    has not started, of the parts of the preparation. Parts of less than 10 ms are missing."""
 
 
 EndEvent = SucceededEvent | FailedEvent | CancelledEvent

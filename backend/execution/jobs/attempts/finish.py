@@ -14,7 +14,7 @@ from backend.core.metrics import transactional
 from backend.core.metrics.instruments import BILLED, EVENTS_APPENDED, JOBS_FINISHED
 from backend.core.notifications import EventNotification
 from backend.execution.events.append import NewEvent, PendingEvent, as_rows
-from backend.execution.events.types import CancelledEvent, FailedEvent, SucceededEvent
+from backend.execution.events.types import OMITTED, CancelledEvent, FailedEvent, Omitted, SucceededEvent
 from backend.execution.jobs import ended_row, flow_waits, transitions
 from backend.execution.jobs.attempts import subjobs
 from backend.execution.jobs.attempts.claim import JobAttempt
@@ -40,6 +40,8 @@ class AttemptResult:
     """Line items of this attempt."""
     evals: dict[str, Any] | None = None
     """Verdicts of the skill's graders: `{score, passed, graders}`."""
+    phases: dict[str, float] | Omitted = OMITTED
+    """Durations of the parts of the attempt before its end."""
 
 
 _with_webhooks: Final[set[UUID]] = set()
@@ -152,7 +154,7 @@ def is_one_statement(job: JobAttempt, result: AttemptResult) -> bool:
 
 def _last_event(result: AttemptResult, bill: Bill) -> NewEvent:
     if result.status == "succeeded":
-        return NewEvent(SucceededEvent(**bill.as_facts()))
+        return NewEvent(SucceededEvent(**bill.as_facts(), phases=result.phases))
     money: PaidFields = bill.as_facts() if bill.used_micros else {}
     end = FailedEvent if result.status == "failed" else CancelledEvent
-    return NewEvent(end(error=result.error, code=result.error_code, **money))
+    return NewEvent(end(error=result.error, code=result.error_code, phases=result.phases, **money))

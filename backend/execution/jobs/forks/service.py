@@ -33,7 +33,7 @@ from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.submit import JobSpec, submit
 from backend.execution.jobs.tables import Job
 from backend.execution.journal import service as journal
-from backend.execution.journal.service import CLEARED_PLACE, OPENING_STEP, Entry
+from backend.execution.journal.service import CLEARED_PLACE, OPENING_STEP, TOOLS_PLACE, Entry
 from backend.execution.journal.turns import KEY as TURN
 from backend.execution.steps import service as durable_steps
 from backend.identity.auth.principal import Principal
@@ -271,7 +271,9 @@ def _copied_entries(entries: Sequence[Entry], body: ForkCreate, step: int) -> Ed
     copied.entries = [without_signatures(entry) if entry.step > first else entry for entry in copied.entries]
     if body.edits or body.model is not None or body.inputs is not None or body.version is not None:
         copied.entries = [
-            without_token_counts(entry) for entry in copied.entries if entry.place < CLEARED_PLACE
+            without_token_counts(entry)
+            for entry in copied.entries
+            if entry.place < CLEARED_PLACE or (entry.place >= TOOLS_PLACE and entry.step < step)
         ]
     copied.entries[0] = _opening(copied.entries[0], body)
     return copied

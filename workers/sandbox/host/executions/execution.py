@@ -14,6 +14,7 @@ from typing import Any, Final
 from backend.core.metrics.instruments import JOB_RUN, SANDBOX_KILLS, SANDBOX_START
 from backend.core.tracing import spans
 from backend.execution.events.types import OMITTED, LogEvent, SandboxEvent
+from workers import phases
 from workers.sandbox.egress.network_use import NetworkUse
 from workers.sandbox.guest import wire
 from workers.sandbox.host.executions.outcome import Meter, outcome_of
@@ -126,7 +127,9 @@ async def execute(
             with spans.span("sandbox start"):
                 zygote = await runtime.pool.hold(spec)
                 child = await zygote.take(min(_TAKE_S, execution.timeout_s), execution.work)
-            SANDBOX_START.observe(time.monotonic() - requested_at)
+            started_in_s = time.monotonic() - requested_at
+            SANDBOX_START.observe(started_in_s)
+            phases.add("sandbox", started_in_s)
             return await _execute_in(runtime, zygote, child, execution, meter=meter, recorder=recorder)
         except ZygoteLost as error:
             why = f" {error.detail}"

@@ -1,0 +1,19 @@
+import { useEffect, useRef } from "react";
+import { useInSight } from "./stream";
+
+/** Rows of one height, of which only those in sight are in the document. `at` is the row to scroll to, and `row(index)` renders one. */
+export function VirtualRows({ count, rowPx, row, at = null, className = "", label, role, box: given = null, ...rest }) {
+  const own = useRef(null), box = given ?? own, [first, last] = useInSight(box, count, rowPx);
+  useEffect(() => {
+    const element = box.current, top = at * rowPx;
+    if (at == null || !element) return;
+    if (top < element.scrollTop || top + rowPx > element.scrollTop + element.clientHeight) element.scrollTop = Math.max(0, top - element.clientHeight / 2);
+  }, [at, rowPx, count]);
+  return (
+    <div ref={box} className={`virtual ${className}`} tabIndex={0} role={role} aria-label={label} {...rest}>
+      <div style={{ height: count * rowPx }} role="presentation">
+        <div style={{ transform: `translateY(${first * rowPx}px)` }} role="presentation">{Array.from({ length: Math.max(0, last - first) }, (_, index) => row(first + index))}</div>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,1 @@
+"""Read the output and the log of a job, without its other events."""
