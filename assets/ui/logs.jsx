@@ -106,9 +106,10 @@ function useStored(src, isOn) {
   const [project, job] = src.split("/"), [found, setFound] = useState({ entries: [], counts: {}, next: null, isLoading: true, state: { phase: "connecting" } }), running = useRef(null), next = useRef(0);
   const page = useCallback(() => {
     if (next.current === null) return undefined;
-    running.current ??= callApi("GET", `/v1/jobs/${job}/logs?limit=${PAGE}&after=${next.current}`, { project }).then(({ entries, next_after: after, counts }) => {
-      setFound((before) => ({ entries: [...before.entries, ...entries], counts: next.current ? before.counts : counts, next: after, isLoading: false, state: { phase: "ended" } }));
-      next.current = after;
+    const after = next.current;
+    running.current ??= callApi("GET", `/v1/jobs/${job}/logs?limit=${PAGE}&after=${after}`, { project }).then(({ entries, next_after: more, counts }) => {
+      setFound((before) => ({ entries: after ? [...before.entries, ...entries] : entries, counts: after ? before.counts : counts, next: more, isLoading: false, state: { phase: "ended" } }));
+      next.current = more;
     }, (error) => { next.current = null; setFound((before) => ({ ...before, next: null, isLoading: false, state: { phase: "refused", ...error } })); }).finally(() => { running.current = null; });
     return running.current;
   }, [project, job]);

@@ -18,6 +18,7 @@ export function RowsTable({ rows, schema = {}, name = "rows" }) {
     return order ? kept.toSorted((one, other) => (order.isDown ? -1 : 1) * compare(rows[one][order.column], rows[other][order.column])) : kept;
   }, [rows, texts, filter, order]);
   const sort = (column) => setOrder((before) => (before?.column !== column ? { column, isDown: false } : before.isDown ? null : { column, isDown: true }));
+  const isNumber = (column) => typeof rows.find((row) => row[column] != null)?.[column] === "number";
   const titleOf = (column) => schema.properties?.[column]?.title ?? column, state = (column) => (order?.column === column ? (order.isDown ? "descending" : "ascending") : "none");
   return (
     <div className="rows-table" style={{ "--columns": shownColumns.length }}>
@@ -30,7 +31,7 @@ export function RowsTable({ rows, schema = {}, name = "rows" }) {
         <Download text={() => csvOf(shown.map((index) => rows[index]), columns)} name={`${name}.csv`} type="text/csv" label="Download CSV" />
       </div>
       <div className="rows-scroll" role="table" aria-label={name} aria-rowcount={shown.length + 1}>
-        <div className="rows-head" role="row"><span role="columnheader" className="num t3">#</span>{shownColumns.map((column) => <span key={column} role="columnheader" aria-sort={state(column)}><button type="button" onClick={() => sort(column)} title={column}>{titleOf(column)}{order?.column === column && (order.isDown ? " ↓" : " ↑")}</button></span>)}</div>
+        <div className="rows-head" role="row"><span role="columnheader" className="num t3">#</span>{shownColumns.map((column) => <span key={column} role="columnheader" className={isNumber(column) ? "num" : undefined} aria-sort={state(column)}><button type="button" onClick={() => sort(column)} title={column}>{titleOf(column)}{order?.column === column && (order.isDown ? " ↓" : " ↑")}</button></span>)}</div>
         <VirtualRows className="rows-body" role="rowgroup" label="Rows" count={shown.length} rowPx={ROW} row={(place) => {
           const index = shown[place];
           return <div key={index} role="row" aria-rowindex={place + 2} aria-selected={open === index} className="rows-row" onClick={() => setOpen(open === index ? null : index)}><span role="cell" className="num t3">{index + 1}</span>{shownColumns.map((column) => <span key={column} role="cell" className={typeof rows[index][column] === "number" ? "num cut" : "cut"}>{textOf(rows[index][column]).slice(0, MAX_CELL)}</span>)}</div>;

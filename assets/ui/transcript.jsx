@@ -23,7 +23,7 @@ export function Transcript({ src, isOver = false }) {
 }
 
 function Conversation({ src, isOver, events, state, turns, reply, views }) {
-  const [project, job] = src.split("/"), [first] = useModelCall(project, job, 1, turns.length > 0);
+  const [project, job] = src.split("/"), [first, failure] = useModelCall(project, job, 1, turns.length > 0), isReady = first || failure || !turns.length; // what is above the turns must not move them
   const [open, setOpen] = useState(NOTHING), [query, setQuery] = useState(""), calls = useMemo(() => turns.flatMap((turn) => turn.calls.map((call) => call.use.tool_use_id)), [turns]);
   const following = useFollowing(isOver ? 0 : turns.length + reply.text.length), box = following.ref, hasStarted = useRef(false);
   useEffect(() => { if (isOver && !hasStarted.current && box.current) { box.current.scrollTop = 0; hasStarted.current = turns.length > 0; } }, [isOver, turns.length]); // a finished job is read from its start
@@ -48,7 +48,8 @@ function Conversation({ src, isOver, events, state, turns, reply, views }) {
         </nav>}
         <div className="scroll grow transcript" ref={box} onScroll={following.onScroll} tabIndex={0} role="log" aria-label="Transcript">
           {first && <Opening call={first} isOpen={open.has("system") || query !== ""} onFlip={() => flip("system")} />}
-          {turns.map((turn) => <Turn key={turn.step} turn={turn} open={open} isAllOpen={query !== ""} onFlip={flip} />)}
+          {!isReady && <p className="skeleton">Loading transcript…</p>}
+          {isReady && turns.map((turn) => <Turn key={turn.step} turn={turn} open={open} isAllOpen={query !== ""} onFlip={flip} />)}
           {reply.text && <article className="turn"><header><span className="strong">Step {reply.step}</span><span className="spin" aria-hidden="true" /><span className="t3">replying</span></header><p className="said">{reply.text}</p></article>}
           {!turns.length && !reply.text && ["ended", "live"].includes(state.phase) && <p className="t3">{state.phase === "ended" ? "This job made no model calls." : "No model replies yet."}</p>}
         </div>

@@ -67,9 +67,13 @@ class PendingApprovals(rx.State):
     @rx.event
     async def look(self, job_id: str):
         """Load the pending approvals of the job."""
-        self._job = job_id
         async with session.acting(self, self.project) as act:
-            self.calls = await pending_calls(act.session, act.principal, UUID(job_id))
+            await self.read(act, job_id)
+
+    async def read(self, act: session.Act, job_id: str) -> None:
+        """Read the pending approvals of the job."""
+        self._job = job_id
+        self.calls = await pending_calls(act.session, act.principal, UUID(job_id))
 
     @rx.event
     async def approve(self, approval_id: str):

@@ -39,10 +39,14 @@ class Feedback(rx.State):
     @rx.event
     async def look(self, job_id: str):
         """Load the feedback on the job."""
-        self._job, self.is_commenting = job_id, False
         async with session.acting(self, self.project) as act:
-            job = await get_job(act.session, act.principal, UUID(job_id))
-            mine = act.principal.label
+            await self.read(act, job_id)
+
+    async def read(self, act: session.Act, job_id: str) -> None:
+        """Read the feedback on the job."""
+        self._job, self.is_commenting = job_id, False
+        job = await get_job(act.session, act.principal, UUID(job_id))
+        mine = act.principal.label
         known = {str(one["given_by"]): one for one in job.feedback}
         own = known.pop(mine, {"rating": 0, "comment": ""})
         self.rating, self.comment = own["rating"], own["comment"]

@@ -90,6 +90,7 @@ class JobPage(rx.State):
     tabs: list[dict[str, str]] = TABS
     tab: str = TABS[0]["id"]
     is_loaded: bool = False
+    _job: JobRead | None = None
 
     @rx.var
     def title(self) -> str:
@@ -102,13 +103,16 @@ class JobPage(rx.State):
         return not self.facts.is_over or self.tab in _OF_EVENTS
 
     @rx.event
-    async def load(self):
+    async def load(self) -> Any:
         """Load the job of the URL."""
         if not self.is_loaded or self.job != self.facts.id:
             self.reset()
         try:
             async with session.acting(self, self.project) as act:
                 await self._read(act)
+                # With the job, since a part of the page that appears later moves the others.
+                await (await self.get_state(PendingApprovals)).read(act, self.facts.id)
+                await (await self.get_state(Feedback)).read(act, self.facts.id)
         except Missing as missing:
             return Shell.close(missing.detail)
         if self.job != self.facts.id:  # another notation of the ID
@@ -118,8 +122,9 @@ class JobPage(rx.State):
         self.stream = f"{self.project}/{self.facts.id}"
         wanted = self.router.url.query_parameters.get("tab", "")
         self.tab = wanted if any(tab["id"] == wanted for tab in self.tabs) else self._first_tab()
+        self._show_content()
         self.is_loaded = True
-        return [PendingApprovals.look(self.facts.id), Feedback.look(self.facts.id)]
+        return None
 
     @rx.event
     async def look(self):
@@ -138,6 +143,13 @@ class JobPage(rx.State):
     def pick_tab(self, tab: str):
         """Show one tab; the URL names it, without a navigation."""
         self.tab = tab
+        self._show_content()
+
+    def _show_content(self) -> None:
+        """Send the inputs or the result only to their own tabs: they can be large."""
+        job = self._job
+        self.inputs = job.inputs if job is not None and self.tab == "inputs" else {}
+        self.result = {"value": job.result if job is not None and self.tab == "result" else None}
 
     @rx.event
     async def cancel(self):
@@ -195,8 +207,9 @@ class JobPage(rx.State):
         )  # those of a listing are the publisher's
         self.tabs = _TABS.get(job.type, _TABS_OF_FUNCTIONS) if has_steps else _TABS_OF_FUNCTIONS
         self.receipt = receipt_facts(await ledger.receipt(act.session, act.principal, job_id))
-        self.inputs, self.input_schema = job.inputs, written.inputs
-        self.result, self.output_schema = {"value": job.result}, written.outputs
+        self.input_schema, self.output_schema = written.inputs, written.outputs
+        self._job = job
+        self._show_content()
         self.usage, self.limits = job.usage, _narrower(written.limits, job.limits)
         self.outputs, self.has_result = job.outputs, job.status == "succeeded"
         await self._read_skill(act, job)
