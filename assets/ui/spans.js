@@ -25,6 +25,8 @@ const GAPS = { attempt: ["Prepare", "Continue the run", "End the attempt"], step
 const LEAST_GAP_MS = 50;
 /** Codes of failures of model calls. */
 const MODEL_FAILURE = /^(model_|prompt_too_long$|context_full$)/;
+/** Events after which an agent calls its model. */
+const CALLS_MODEL_AFTER = new Set(["agent_start", "resumed", "model_response", "tool_result"]);
 /** Codes of failures because of what the last reply is. */
 const REPLY_FAILURE = /^(refused|truncated|no_output)$/;
 const PARENT = { queue: "run", waiting: "run", attempt: "run", function: "attempt" };
@@ -61,7 +63,7 @@ function take(fold, event, at) {
   if (type === "requeued") fold.open.queue = add(fold, event, { kind: "queue", name: "Requeued", hint: payload.reason, parent: fold.open.run?.id });
   if (type === "agent_start") Object.assign(fold, { isAgent: true, model: payload.model });
   if (["agent_start", "function_start", "resumed"].includes(type)) endInstallation(fold, payload, at);
-  if (type !== "failed") fold.last = { event, at };
+  if (CALLS_MODEL_AFTER.has(type)) Object.assign(fold, { readyAt: at, readyId: event.id });
   READS[type]?.(fold, event, at);
 }
 
@@ -75,8 +77,9 @@ function endInstallation(fold, payload, at) {
 
 /** The model call that failed with the job: it has no reply, and so no event. */
 function addFailedCall(fold, payload, at) {
-  const last = fold.spans.findLast((span) => span.kind === "llm"), start = Math.max(fold.open.attempt.start, ...fold.spans.filter(({ kind, end }) => kind !== "run" && kind !== "queue" && end != null).map(({ end }) => end));
-  add(fold, { id: fold.last?.event.id ?? 0 }, { kind: "llm", name: last?.name ?? fold.model ?? "model", hint: payload.code, start: Math.min(start, at), end: at, parent: fold.open.attempt.id, state: "failed", suffix: "-failed", step: (last?.step ?? 0) + 1, event: null });
+  const last = fold.spans.findLast((span) => span.kind === "llm"), start = Math.max(fold.open.attempt.start, fold.readyAt ?? 0);
+  endStep(fold, start);
+  add(fold, { id: fold.readyId ?? 0 }, { kind: "llm", name: last?.name ?? fold.model ?? "model", hint: payload.code, start, end: at, parent: fold.open.attempt.id, state: "failed", suffix: "-failed", step: (last?.step ?? 0) + 1, event: null });
 }
 
 function begin(fold, event) {

@@ -19,10 +19,11 @@ export function Traceback({ src, skillpack, version = 0 }) {
   }, [project, job]);
   const frames = useMemo(() => framesOf(text ?? ""), [text]);
   if (text === "") return null;
+  if (text === null) return <div className="traceback"><p className="skeleton">Loading traceback…</p></div>;
   return (
-    <div className="traceback" data-loading={text === null || undefined}>
+    <div className="traceback">
       <pre className="code fold" data-s="fail" tabIndex={0} role="region" aria-label="Traceback">
-        {(text ?? "").split("\n").map((line, index) => <Row key={index} line={line} project={project} skillpack={skillpack} />)}
+        {text.split("\n").map((line, index) => <Row key={index} line={line} project={project} skillpack={skillpack} />)}
       </pre>
       {frames.length > 0 && skillpack && <Sources frames={frames} {...{ project, skillpack, version }} />}
     </div>

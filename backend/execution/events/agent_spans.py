@@ -14,6 +14,10 @@ from backend.execution.events.schemas import EventRead, SpanRead
 SUBAGENT_TYPES: Final = frozenset({"subagent_start", "subagent_end"})
 TYPES: Final = frozenset({"model_response", "tool_use", "tool_started", "tool_result"}) | SUBAGENT_TYPES
 """The types of events that the spans are derived from."""
+CALLS_MODEL_AFTER: Final = frozenset({"agent_start", "resumed", "model_response", "tool_result"})
+"""Types of events after which an agent calls its model."""
+_MODEL_FAILURES: Final = ("model_", "prompt_too_long", "context_full")
+"""Starts of the error codes of a model call without a reply."""
 CONTENTS: Final = frozenset({"blocks", "input", "preview", "todos", "media"})
 """Keys with content. Spans do not have them."""
 
@@ -36,6 +40,28 @@ class Steps:
         self._step: _Open | None = None
         self._tools: dict[str, _Open] = {}
         self._called: dict[str, _Open] = {}
+        self._model, self._number = "model", 0
+        self._ready_at: datetime | None = None
+        """When the agent could call its model."""
+
+    def note(self, event: EventRead) -> None:
+        """Note what the next call of the model is, for one that fails and has no event."""
+        if event.type not in CALLS_MODEL_AFTER:
+            return
+        self._ready_at = event.ts
+        if event.type in ("agent_start", "model_response"):
+            self._model = str(event.payload.get("model") or self._model)
+            self._number = int(event.payload.get("step") or 0)
+
+    def failed_call(self, event: EventRead, *, parent: str) -> Iterator[SpanRead]:
+        """Return the span of the model call that failed with the job, if one did."""
+        code = str(event.payload.get("code") or "")
+        if event.type != "failed" or self._ready_at is None or not code.startswith(_MODEL_FAILURES):
+            return
+        yield from self.end(self._ready_at)
+        attributes = {"step": self._number + 1, "model": self._model, "code": code, "ok": False}
+        identity = span_id(self._job_id, "llm", event.id)
+        yield self._view(_Open("llm", identity, parent, self._model, self._ready_at, attributes), event.ts)
 
     def add(self, event: EventRead, *, parent: str | None) -> Iterator[SpanRead]:
         """Process an event and return the spans that it ends. Steps are children of the span `parent`."""

@@ -54,8 +54,10 @@ def fold(job_id: UUID, skill_name: str, events: Iterable[EventRead]) -> list[Spa
             open_spans["run"] = root
         spans.extend(_within_attempt(event, open_spans, steps, durable_steps))
         spans.extend(_phases(job_id, event, open_spans))
+        steps.note(event)
         closing = [kind for kind in CLOSES.get(event.type, ()) if kind in open_spans]
         if "attempt" in closing:
+            spans.extend(steps.failed_call(event, parent=open_spans["attempt"].span_id))
             spans.extend(steps.end(event.ts))
             spans.extend(durable_steps.end(event.ts))
         spans.extend(_view(job_id, kind, open_spans.pop(kind), event) for kind in closing)

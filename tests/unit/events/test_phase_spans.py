@@ -50,6 +50,26 @@ def test_durations_of_an_event_lie_before_it_in_the_order_of_the_parts() -> None
     assert {span.parent_span_id for span in found if span.kind == "phase"} == {attempt.span_id}
 
 
+def test_model_call_that_fails_with_the_job_has_a_span() -> None:
+    found = fold(
+        JOB,
+        "sum",
+        events(
+            (0, "queued", {}),
+            (10, "started", {"attempt": 1}),
+            (20, "agent_start", {"model": "m"}),
+            (500, "model_response", {"step": 1, "model": "m", "duration_ms": 480}),
+            (510, "tool_use", {"name": "look", "tool_use_id": "a"}),
+            (530, "tool_result", {"tool_use_id": "a", "ok": True}),
+            (1100, "failed", {"code": "model_refused"}),
+        ),
+    )
+    assert periods(found) == {}
+    failed = [span for span in found if span.kind == "llm"][-1]
+    assert ((failed.started_at - START).total_seconds(), failed.duration_ms) == (0.53, 570)
+    assert failed.attributes == {"step": 2, "model": "m", "code": "model_refused", "ok": False}
+
+
 def test_no_duration_starts_before_its_attempt() -> None:
     found = fold(
         JOB,
