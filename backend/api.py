@@ -34,6 +34,7 @@ from backend.execution.logs.api import router as logs
 from backend.execution.model_calls.api import router as model_calls
 from backend.execution.schedules.api import router as schedules
 from backend.execution.sessions.api import router as conversations
+from backend.execution.shares.api import router as shares
 from backend.execution.waits.api import router as project_events
 from backend.identity.api_keys.api import router as api_keys
 from backend.identity.auth.api import router as auth
@@ -70,6 +71,7 @@ include(
     forks,
     model_calls,
     logs,
+    shares,
     conversations,
     openai_routes,
     approvals,

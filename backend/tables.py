@@ -15,6 +15,7 @@ from backend.execution.jobs.tables import Admission, Feedback, Job, QueuedJob
 from backend.execution.journal.tables import JournalEntry
 from backend.execution.schedules.tables import Schedule, ScheduleRun
 from backend.execution.sessions.tables import AgentSession, SessionTurn
+from backend.execution.shares.tables import JobShare
 from backend.execution.steps.tables import JobStep
 from backend.execution.waits.tables import JobWait, ProjectEvent
 from backend.execution.worker_registry.tables import Worker
@@ -67,6 +68,7 @@ __all__ = [
     "Invitation",
     "Job",
     "JobEvent",
+    "JobShare",
     "JobStep",
     "JobWait",
     "JournalEntry",

@@ -164,6 +164,16 @@ class JsonTree(rx.Component):
     label: rx.Var[str]
 
 
+class ShareJob(rx.Component):
+    """A button with a dialog that creates, lists and revokes links to a job."""
+
+    library = "$/public/ui/share_job.jsx"
+    tag = "ShareJob"
+    project: rx.Var[str]
+    job: rx.Var[str]
+    csrf: rx.Var[str]
+
+
 class PageTitle(rx.Component):
     """An invisible component that sets the title of the page."""
 

@@ -125,6 +125,27 @@ def test_failed_job_shows_the_source_of_its_cause(signed_in: Page, settled: Any,
     expect(signed_in.locator(".cm-line.cm-activeLine")).to_contain_text('row.get("price", 0)')
 
 
+def test_shared_job_is_shown_without_signing_in(signed_in: Page, settled: Any, debugged: str) -> None:
+    job_id = run(settled, "many", {"count": 8})
+    signed_in.goto(f"{settled.url}/jobs/{job_id}?tab=inputs")
+    signed_in.get_by_role("button", name="Share…").click()
+    dialog = signed_in.get_by_role("dialog", name="Share this job")
+    dialog.get_by_role("button", name="Create link").click()
+    link = dialog.get_by_label("Link", exact=True).input_value()
+    assert link.startswith(f"{settled.running.url}/shared-job#")
+    stranger = signed_in.context.browser.new_context().new_page()  # type: ignore[union-attr]
+    stranger.goto(link)
+    expect(stranger.get_by_role("heading", name="many")).to_be_visible()
+    expect(stranger.get_by_role("region", name="Result")).to_contain_text("Owl 3")
+    expect(stranger.get_by_role("list", name="Timeline")).to_contain_text("attempt 1")
+    expect(stranger.locator("body")).not_to_contain_text("count")
+    dialog.get_by_role("button", name="Revoke").click()
+    expect(dialog.get_by_role("button", name="Revoke")).to_have_count(0)
+    stranger.reload()
+    expect(stranger.get_by_role("alert")).to_contain_text("has expired or was revoked")
+    stranger.context.close()
+
+
 def test_agent_shows_what_its_model_received(signed_in: Page, settled: Any, debugged: str) -> None:
     job_id = run(settled, "ask", {"question": "Are there **owls**?"}, wait=False)
     signed_in.add_init_script(SHIFTS)

@@ -49,6 +49,7 @@ EXPORTED: Final = (
     ExportedTable("notebook_kernels"),
     ExportedTable("notebook_cells", page=SMALL_PAGE_ROWS),
     ExportedTable("approvals"),
+    ExportedTable("job_shares", hidden=frozenset({"token_hash"})),
     ExportedTable("eval_suites"),
     ExportedTable("eval_runs", page=SMALL_PAGE_ROWS),
     ExportedTable("eval_cases", page=SMALL_PAGE_ROWS),

@@ -28,8 +28,8 @@ from backend.identity.auth.rate_limits import requests
 from backend.identity.auth.rate_limits.requests import Policy
 
 AUTHENTICATED_PREFIX: Final = "/v1/"
-SELF_AUTHENTICATED_PREFIXES: Final = ("/v1/drive/signed/",)
-"""Routes whose path contains the credential."""
+SELF_AUTHENTICATED_PREFIXES: Final = ("/v1/drive/signed/", "/v1/shared-job")
+"""Routes whose path contains the credential, or that check the token of a link."""
 UPLOAD_DISCOVERY_PREFIX: Final = "/v1/drive/uploads"
 """Clients query the supported upload protocol here with OPTIONS, before they send a key."""
 RECHECK_INTERVAL_S: Final = 5.0

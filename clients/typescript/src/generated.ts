@@ -1760,6 +1760,34 @@ export interface JobRead {
   workspace_id: string;
 }
 
+/** A link to create. */
+export interface JobShareCreate {
+  /** Hours until the link expires. */
+  expires_in_hours?: number;
+}
+
+/** A new link. */
+export interface JobShareCreated {
+  created_at: string;
+  /** The user or the API key that created it. */
+  created_by: string;
+  expires_at: string;
+  id: string;
+  job_id: string;
+  /** URL of the page. It is returned only here: the instance stores only a hash of its secret part. */
+  url: string;
+}
+
+/** A link that shares a job, without its secret part. */
+export interface JobShareRead {
+  created_at: string;
+  /** The user or the API key that created it. */
+  created_by: string;
+  expires_at: string;
+  id: string;
+  job_id: string;
+}
+
 /** A step of a flow, an element of one, or a durable step of a function. */
 export interface JobStepRead {
   /** The attempt of the job that stored a durable step; 0: it was copied from another job. */
@@ -3920,6 +3948,35 @@ export interface SetValue {
   /** Keys and indexes of the value, outermost first. */
   path: (string | number)[];
   value: JsonValue;
+}
+
+/** What a link shows of a job: never its inputs, its log, its events or the input of its models. */
+export interface SharedJobRead {
+  created_at: string;
+  error: string | null;
+  /** When the link expires. */
+  expires_at: string;
+  finished_at: string | null;
+  job_id: string;
+  /** The result of a succeeded job; `null` otherwise. */
+  result: unknown;
+  skill_name: string;
+  /** At most 500 spans. */
+  spans: SharedSpan[];
+  started_at: string | null;
+  status: string;
+}
+
+/** A part of the time of a shared job. */
+export interface SharedSpan {
+  duration_ms: number | null;
+  kind: string;
+  name: string;
+  /** `false`: it failed; `null`: unknown. */
+  ok: boolean | null;
+  parent_span_id: string | null;
+  span_id: string;
+  started_at: string;
 }
 
 /** A file to create a URL for. */
@@ -7184,6 +7241,54 @@ export class Api {
   }
 
   /**
+   * List the links of a job
+   *
+   * List the links of a job that have not expired, newest first, without their secret parts.
+   *
+   * A restricted key needs `jobs:write`.
+   */
+  listJobShares(given: {
+      job_id: string;
+    }, options: CallOptions = {}): Promise<JobShareRead[]> {
+    return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/shares`, {}, options);
+  }
+
+  /**
+   * Share a job
+   *
+   * Create a link to a page that shows status, spans and result of a job, to everyone who has it, until it expires.
+   *
+   * The page never shows inputs, log, events or secrets. A result can contain parts of the inputs.
+   *
+   * A restricted key needs `jobs:write`.
+   */
+  shareJob(given: {
+      job_id: string;
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: JobShareCreate;
+    }, options: CallOptions = {}): Promise<JobShareCreated> {
+    return this.transport.json("POST", `/v1/jobs/${encodeURIComponent(given.job_id)}/shares`, {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Revoke a link of a job
+   *
+   * Revoke a link. It stops working immediately.
+   *
+   * A restricted key needs `jobs:write`.
+   */
+  revokeJobShare(given: {
+      job_id: string;
+      share_id: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/jobs/${encodeURIComponent(given.job_id)}/shares/${encodeURIComponent(given.share_id)}`, {}, options);
+  }
+
+  /**
    * Spans of a job
    *
    * List the spans of a job. `parent_span_id` forms the tree.
@@ -8512,6 +8617,20 @@ export class Api {
     return this.transport.response("GET", `/v1/sessions/${encodeURIComponent(given.session_id)}/stream`, {
       query: { follow: given.follow, after: given.after },
       headers: { "Last-Event-ID": given.lastEventID, "X-Puras-End-User": given.xPurasEndUser },
+    }, options);
+  }
+
+  /**
+   * Read a shared job
+   *
+   * Read what a link shows of a job. It needs no credentials but the token of the link.
+   */
+  readSharedJob(given: {
+      /** The part of the link after `#`. */
+      xPurasShare?: string;
+    } = {}, options: CallOptions = {}): Promise<SharedJobRead> {
+    return this.transport.json("GET", "/v1/shared-job", {
+      headers: { "X-Puras-Share": given.xPurasShare },
     }, options);
   }
 

@@ -1,4 +1,4 @@
-"""The command `puras share`: a link to a page that runs one skill for everyone who has it."""
+"""The commands `puras share` and `puras share-job`: links to pages that run a skill or show a job."""
 
 from __future__ import annotations
 
@@ -32,6 +32,23 @@ def add(commands: Any) -> None:
         help="what all runs with the link may cost per day (default: %(default)s)",
     )
     share.add_argument("--name", help="the name of the key in the list of keys (default: Link to SKILL)")
+    job = command(
+        commands,
+        "share-job",
+        _share_job,
+        "Create a link to a page that shows status, timeline and result of a job, without its inputs.",
+        "puras share-job JOB_ID --hours 24",
+    )
+    job.add_argument("job_id", help="ID of the job")
+    job.add_argument(
+        "--hours",
+        type=int,
+        default=72,
+        help="hours until the link expires; default: %(default)s, maximum: 720",
+    )
+    action = job.add_mutually_exclusive_group()
+    action.add_argument("--list", action="store_true", help="list the links of the job instead")
+    action.add_argument("--revoke", metavar="ID", help="revoke a link instead")
 
 
 def _share(arguments: Namespace, session: Session) -> int:
@@ -48,6 +65,29 @@ def _share(arguments: Namespace, session: Session) -> int:
     shared = {"url": url, "skill": skill, "key_id": key["id"], "daily_cap_micros": key["daily_cap_micros"]}
     session.show(shared, lambda: _print(url, arguments.daily_cap))
     return exits.OK
+
+
+def _share_job(arguments: Namespace, session: Session) -> int:
+    client = session.client
+    path = f"/v1/jobs/{quote(arguments.job_id, safe='')}/shares"
+    if arguments.revoke:
+        client.request("DELETE", f"{path}/{quote(arguments.revoke, safe='')}")
+        session.show({"revoked": arguments.revoke}, lambda: printing.say("The link does not work any more."))
+    elif arguments.list:
+        shares = client.request("GET", path)
+        rows = [(one["id"], one["created_by"], one["expires_at"]) for one in shares]
+        session.show(shares, lambda: printing.table(("LINK", "CREATED BY", "EXPIRES"), rows))
+    else:
+        shared = client.request("POST", path, body={"expires_in_hours": arguments.hours})
+        session.show(shared, lambda: _print_job(shared))
+    return exits.OK
+
+
+def _print_job(shared: dict[str, Any]) -> None:
+    printing.answer(printing.plain(shared["url"]))
+    printing.say(
+        f"Everyone with this link can read status, timeline and result of the job until {shared['expires_at']}."
+    )
 
 
 def _micros(usd: str) -> int:

@@ -15,7 +15,7 @@ from studio.components.elements import (
     status,
     tag,
 )
-from studio.components.live import Ago, Confirm, Elapsed, LiveCost, LiveSteps
+from studio.components.live import Ago, Confirm, Elapsed, LiveCost, LiveSteps, ShareJob
 from studio.job_facts import JobFacts
 from studio.pages.job.feedback import feedback_bar
 from studio.pages.job.state import JobPage
@@ -126,6 +126,11 @@ def _actions() -> rx.Component:
         rx.cond(
             Shell.can_write,
             rx.fragment(
+                rx.cond(
+                    job.is_kernel,
+                    rx.fragment(),
+                    ShareJob.create(project=Shell.project_slug, job=job.id, csrf=Shell.csrf),
+                ),
                 rx.cond(
                     job.is_over & ~job.is_kernel,
                     link_button(

@@ -39,6 +39,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "logs": (ID,),
     "spans": (ID,),
     "model-call": (ID, "1"),
+    "share-job": (ID, "--hours", "1"),
     "steps": (ID, "--status", "failed"),
     "cancel": (ID,),
     "replay": (ID,),

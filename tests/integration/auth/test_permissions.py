@@ -25,6 +25,7 @@ Routes = Set[tuple[str, str]]
 OPEN = {
     ("GET", "/v1/drive/signed/{token}/{name}"),
     ("HEAD", "/v1/drive/signed/{token}/{name}"),
+    ("GET", "/v1/shared-job"),
     ("OPTIONS", "/v1/drive/uploads"),
     ("OPTIONS", "/v1/drive/uploads/{upload_id}"),
 }
@@ -71,6 +72,9 @@ OWN_LISTS = {
     ("GET", "/v1/jobs/{job_id}/model-calls/{step}"),
     ("GET", "/v1/jobs/{job_id}/model-calls/{step}/download"),
     ("POST", "/v1/jobs/{job_id}/cancel"),
+    ("DELETE", "/v1/jobs/{job_id}/shares/{share_id}"),
+    ("GET", "/v1/jobs/{job_id}/shares"),
+    ("POST", "/v1/jobs/{job_id}/shares"),
 }
 """Routes that a restricted secret key can also use."""
 FORM = ("GET", "/v1/embeds/{skill}")
@@ -105,6 +109,7 @@ NOT_FOR_VIEWERS = {
     ("GET", "/v1/instance/support-bundle"),
     ("GET", "/v1/instance/users"),
     ("GET", "/v1/instance/workers"),
+    ("GET", "/v1/jobs/{job_id}/shares"),
     ("GET", "/v1/projects/{project}/export"),
     ("GET", "/v1/projects/{project}/invitations"),
     ("GET", "/v1/providers"),
