@@ -107,7 +107,7 @@ function gapsOf(span, children) {
   if (!names) return found;
   let at = span.start, name = names[0];
   const gap = (start, end) => end - start >= LEAST_GAP_MS && found.push({ hint: "by the runtime", cost: null, tokens: null, state: "", event: null, kind: "phase", name, start, end, parent: span.id, id: `gap-${span.id}-${found.length}` });
-  for (const child of children.filter(({ kind }) => kind !== "mark").toSorted((one, other) => one.start - other.start)) {
+  for (const child of children.filter(({ kind }) => kind !== "mark" && kind !== "ghost").toSorted((one, other) => one.start - other.start)) {
     gap(at, child.start);
     at = Math.max(at, child.end ?? Infinity);
     name = names[1];

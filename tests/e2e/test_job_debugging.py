@@ -45,7 +45,7 @@ def run(count):
         else:
             log.info(f"indexed {number}")
     rows = [{"id": number, "name": f"Owl {number}", "weight": number * 2} for number in range(count // 2)]
-    return {"rows": rows, "report": "# Owls\\n\\nThere are **many**.", "picture": "data:image/svg+xml,<svg"}
+    return {"rows": rows, "report": "# Owls\\n\\nThere are **many**.", "image": "data:image/svg+xml,<svg"}
 """
 ASK = b"""
 entrypoint: prompt.md
@@ -69,7 +69,7 @@ output_schema:
   properties:
     rows: {type: array, items: {type: object}}
     report: {type: string, format: markdown}
-    picture: {type: image}
+    image: {type: image}
 """,
     "skills/many/main.py": MANY,
     "skills/ask/skill.yaml": ASK,
@@ -133,17 +133,17 @@ def test_shared_job_is_shown_without_signing_in(signed_in: Page, settled: Any, d
     dialog.get_by_role("button", name="Create link").click()
     link = dialog.get_by_label("Link", exact=True).input_value()
     assert link.startswith(f"{settled.running.url}/shared-job#")
-    stranger = signed_in.context.browser.new_context().new_page()  # type: ignore[union-attr]
-    stranger.goto(link)
-    expect(stranger.get_by_role("heading", name="many")).to_be_visible()
-    expect(stranger.get_by_role("region", name="Result")).to_contain_text("Owl 3")
-    expect(stranger.get_by_role("list", name="Timeline")).to_contain_text("attempt 1")
-    expect(stranger.locator("body")).not_to_contain_text("count")
+    visitor = signed_in.context.browser.new_context().new_page()  # type: ignore[union-attr]
+    visitor.goto(link)
+    expect(visitor.get_by_role("heading", name="many")).to_be_visible()
+    expect(visitor.get_by_role("region", name="Result")).to_contain_text("Owl 3")
+    expect(visitor.get_by_role("list", name="Timeline")).to_contain_text("attempt 1")
+    expect(visitor.locator("body")).not_to_contain_text("count")
     dialog.get_by_role("button", name="Revoke").click()
     expect(dialog.get_by_role("button", name="Revoke")).to_have_count(0)
-    stranger.reload()
-    expect(stranger.get_by_role("alert")).to_contain_text("has expired or was revoked")
-    stranger.context.close()
+    visitor.reload()
+    expect(visitor.get_by_role("alert")).to_contain_text("has expired or was revoked")
+    visitor.context.close()
 
 
 def test_agent_shows_what_its_model_received(signed_in: Page, settled: Any, debugged: str) -> None:

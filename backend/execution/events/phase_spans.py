@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -30,6 +30,33 @@ GAPS: Final = {
 }
 """By kind of span, the names of the parts that no event reports: before, between, and after its children."""
 LEAST_GAP: Final = timedelta(milliseconds=50)
+STARTS: Final = frozenset({"agent_start", "function_start", "resumed"})
+"""Types of events that end the preparation."""
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+
+class Installation:
+    """Derives the span of the installation of packages, while no event reports its duration."""
+
+    def __init__(self, job_id: UUID) -> None:
+        self._job_id = job_id
+        self._open: tuple[str, str, datetime] | None = None
+
+    def add(self, event: EventRead, *, attempt: str | None, is_end: bool) -> Iterator[SpanRead]:
+        """Process an event of an attempt, and return the span that it ends."""
+        if event.type == "environment" and attempt is not None and self._open is None:
+            self._open = (span_id(self._job_id, KIND, event.id), attempt, event.ts)
+        elif (event.type in STARTS or is_end) and self._open is not None:
+            if "packages" not in (event.payload.get("phases") or {}):
+                yield from self.end(event.ts)
+            self._open = None
+
+    def end(self, at: datetime | None) -> Iterator[SpanRead]:
+        """Return the open span, ended at a time; None: it has not ended."""
+        if self._open is not None:
+            identity, parent, started_at = self._open
+            span = _span(self._job_id, identity, parent, NAMES["packages"], (started_at, at or started_at))
+            yield span if at is not None else span.model_copy(update={"duration_ms": None})
 
 
 def measured(job_id: UUID, event: EventRead, *, parent: str, not_before: datetime | None) -> list[SpanRead]:
@@ -49,24 +76,24 @@ def measured(job_id: UUID, event: EventRead, *, parent: str, not_before: datetim
 def gaps(span: SpanRead, children: Iterable[SpanRead]) -> Iterator[SpanRead]:
     """Yield spans for the parts of a span that no child explains, if they are long enough to be noticed."""
     names = GAPS.get(span.kind)
-    if names is None or span.duration_ms is None:
+    if names is None:
         return
-    at, end = span.started_at, span.started_at + timedelta(milliseconds=span.duration_ms)
+    at, end = span.started_at, _end_of(span)
     name = names[0]
     spans = sorted(children, key=lambda one: one.started_at)
-    for number, (start, until) in enumerate(_periods(spans, end)):
-        if start - at >= LEAST_GAP:
-            yield _gap(span, number, name, (at, start))
-        at, name = max(at, until), names[1]
-    if spans and end - at >= LEAST_GAP:
+    for number, child in enumerate(spans):
+        if child.started_at - at >= LEAST_GAP:
+            yield _gap(span, number, name, (at, child.started_at))
+        at, name = max(at, _end_of(child)), names[1]
+    if spans and span.duration_ms is not None and end - at >= LEAST_GAP:
         yield _gap(span, len(spans), names[2], (at, end))
 
 
-def _periods(spans: Sequence[SpanRead], end: datetime) -> Iterator[tuple[datetime, datetime]]:
-    for one in spans:
-        duration = one.duration_ms
-        until = end if duration is None else one.started_at + timedelta(milliseconds=duration)
-        yield one.started_at, until
+def _end_of(span: SpanRead) -> datetime:
+    """Return the end of a span; the end of time while it has none."""
+    if span.duration_ms is None:
+        return _NEVER
+    return span.started_at + timedelta(milliseconds=span.duration_ms)
 
 
 def _gap(span: SpanRead, number: int, name: str, period: tuple[datetime, datetime]) -> SpanRead:

@@ -11,6 +11,7 @@ from uuid import UUID
 from backend.execution.events import agent_spans, phase_spans, step_spans
 from backend.execution.events.agent_spans import Steps, span_id
 from backend.execution.events.append import TERMINAL_TYPES
+from backend.execution.events.phase_spans import Installation
 from backend.execution.events.schemas import EventRead, SpanRead
 from backend.execution.events.step_spans import DurableSteps
 
@@ -47,7 +48,7 @@ def fold(job_id: UUID, skill_name: str, events: Iterable[EventRead]) -> list[Spa
     """Return the spans of the events, children before parents, open ones last."""
     spans: list[SpanRead] = []
     open_spans: dict[str, _Open] = {}
-    steps, durable_steps = Steps(job_id), DurableSteps(job_id)
+    steps, durable_steps, installation = Steps(job_id), DurableSteps(job_id), Installation(job_id)
     for event in events:
         if not open_spans and not spans:
             root = _Open(span_id(job_id, "run", 1), None, skill_name, event.ts, {"skill": skill_name})
@@ -56,6 +57,10 @@ def fold(job_id: UUID, skill_name: str, events: Iterable[EventRead]) -> list[Spa
         spans.extend(_phases(job_id, event, open_spans))
         steps.note(event)
         closing = [kind for kind in CLOSES.get(event.type, ()) if kind in open_spans]
+        attempt = open_spans.get("attempt")
+        spans.extend(
+            installation.add(event, attempt=attempt and attempt.span_id, is_end="attempt" in closing)
+        )
         if "attempt" in closing:
             spans.extend(steps.failed_call(event, parent=open_spans["attempt"].span_id))
             spans.extend(steps.end(event.ts))
@@ -73,6 +78,7 @@ def fold(job_id: UUID, skill_name: str, events: Iterable[EventRead]) -> list[Spa
             )
     spans.extend(steps.end(None))
     spans.extend(durable_steps.end(None))
+    spans.extend(installation.end(None))
     spans.extend(_view(job_id, kind, span, None) for kind, span in reversed(open_spans.items()))
     return _explained(spans)
 

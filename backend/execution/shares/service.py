@@ -136,7 +136,8 @@ async def open_shared(session: AsyncSession, vault: Vault, token: str) -> Shared
     """
     if not token or len(token) > MAX_TOKEN_CHARACTERS:
         raise ShareEnded
-    query = select(JobShare).where(col(JobShare.token_hash) == _hash(token), col(JobShare.expires_at) > now())
+    valid = (col(JobShare.token_hash) == _hash(token), col(JobShare.expires_at) > now())
+    query = select(JobShare).where(*valid)
     share = (await session.scalars(query)).one_or_none()
     if share is None:
         raise ShareEnded

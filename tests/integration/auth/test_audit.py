@@ -299,6 +299,9 @@ def _requests(scene: Scene) -> Iterator[AuditedRequest]:
     yield AuditedRequest(f"DELETE {route}", at, "provider_price.deleted")
     yield AuditedRequest("DELETE /v1/providers/{family}", "/v1/providers/claude", "provider_key.deleted")
     job = f"/v1/jobs/{ids['job']}"
+    yield AuditedRequest("POST /v1/jobs/{job_id}/shares", f"{job}/shares", "job.shared", {"json": {}})
+    revoked = f"{job}/shares/{ids['share']}"
+    yield AuditedRequest("DELETE /v1/jobs/{job_id}/shares/{share_id}", revoked, "job.share_revoked")
     yield AuditedRequest("POST /v1/jobs/{job_id}/replay", f"{job}/replay", "job.replay_asked")
     yield AuditedRequest(
         "POST /v1/jobs/{job_id}/feedback", f"{job}/feedback", "job.rated", {"json": {"rating": 1}}
@@ -520,6 +523,7 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
         "other project": str(other.id),
         "first": first["id"],
         "job": job["id"],
+        "share": (await owner.post(f"/v1/jobs/{job['id']}/shares", json={})).json()["id"],
         "key": key["id"],
         "kernel": (await owner.post("/v1/notebooks/kernels", json={"path": "a.ipynb"})).json()["id"],
         "budget": budget["id"],

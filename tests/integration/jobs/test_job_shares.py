@@ -90,8 +90,8 @@ async def test_viewers_and_other_projects_cannot_share(
 ) -> None:
     job_id, headers = await prepared(database, client)
     project = await world.project("Other")
-    stranger = await world.key(project)
-    rejected = await client.post(f"/v1/jobs/{job_id}/shares", json={}, headers=stranger)
+    other_key = await world.key(project)
+    rejected = await client.post(f"/v1/jobs/{job_id}/shares", json={}, headers=other_key)
     assert (rejected.status_code, rejected.json()["code"]) == (404, "job_not_found")
     viewer = await world.user("viewer@example.org")
     await world.member(project, viewer, Role.VIEWER)

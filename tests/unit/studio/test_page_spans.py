@@ -117,6 +117,17 @@ HISTORIES: Final[dict[str, list[tuple[str, dict[str, Any]]]]] = {
         ("started", {"attempt": 2, "worker": "v"}),
         ("failed", {"error": "The worker process was lost.", "code": "worker_lost"}),
     ],
+    "measured parts": [
+        ("queued", {"skill": "triage"}),
+        STARTED,
+        ("environment", {"log": "Installed 1 package"}),
+        ("agent_start", {"model": "m", "phases": {"packages": 60.0, "load": 20.0, "tools": 15.0}}),
+        reply(1, 30),
+        call("lookup", "a", 1),
+        result("lookup", "a", 1),
+        ("failed", {"code": "model_overloaded", "phases": {"store": 12.0}}),
+    ],
+    "an installation that runs": [("queued", {"skill": "triage"}), STARTED, ("environment", {"log": "…"})],
     "one that still runs": [("queued", {"skill": "triage"}), STARTED, reply(1, 30), call("lookup", "a", 1)],
 }
 
