@@ -59,7 +59,7 @@ def fold(job_id: UUID, skill_name: str, events: Iterable[EventRead]) -> list[Spa
         closing = [kind for kind in CLOSES.get(event.type, ()) if kind in open_spans]
         attempt = open_spans.get("attempt")
         spans.extend(
-            installation.add(event, attempt=attempt and attempt.span_id, is_end="attempt" in closing)
+            installation.add(event, attempt=attempt.span_id if attempt else None, is_end="attempt" in closing)
         )
         if "attempt" in closing:
             spans.extend(steps.failed_call(event, parent=open_spans["attempt"].span_id))

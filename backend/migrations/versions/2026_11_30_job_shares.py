@@ -1,7 +1,7 @@
 """Links that share a job for a limited time.
 
 Revision: 0060_job_shares
-After: 0056_environments
+After: 0057_alert_rules
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0060_job_shares"
-down_revision = "0056_environments"
+down_revision = "0057_alert_rules"
 branch_labels = None
 depends_on = None
 
