@@ -26,23 +26,29 @@ update jobs set status = 'succeeded', finished_at = now(), result = cast(:result
 """
 
 
-async def prepared(database: Database, client: httpx.AsyncClient) -> tuple[str, Headers]:
-    """Return a succeeded job with a secret in its result, and a key of its project."""
+async def submitted_job(database: Database, client: httpx.AsyncClient) -> tuple[str, Headers]:
+    """Return a queued job, and a key of its project."""
     async with database.transaction() as session:
         tenant = await make_tenant(session, make_skill())
         created = await keys.create(
             session, None, project_id=tenant.project_id, kind="secret", limits=Limits()
         )
     headers = {"Authorization": f"Bearer {created.plaintext}"}
-    stored = await client.put("/v1/secrets", json={"name": "TOKEN", "value": SECRET}, headers=headers)
-    assert stored.is_success, stored.text
     body = {"skill": "echo", "inputs": {"word": "hidden-input"}}
     submitted = await client.post("/v1/jobs", json=body, headers=headers)
     assert submitted.status_code == 201, submitted.text
-    async with database.transaction() as session:
-        values = {"id": submitted.json()["id"], "result": f'{{"answer": "owl", "key": "{SECRET}"}}'}
-        await session.execute(text(ENDED), values)
     return submitted.json()["id"], headers
+
+
+async def prepared(database: Database, client: httpx.AsyncClient) -> tuple[str, Headers]:
+    """Return a succeeded job with a secret in its result, and a key of its project."""
+    job_id, headers = await submitted_job(database, client)
+    stored = await client.put("/v1/secrets", json={"name": "TOKEN", "value": SECRET}, headers=headers)
+    assert stored.is_success, stored.text
+    async with database.transaction() as session:
+        values = {"id": job_id, "result": f'{{"answer": "owl", "key": "{SECRET}"}}'}
+        await session.execute(text(ENDED), values)
+    return job_id, headers
 
 
 async def read(client: httpx.AsyncClient, url: str) -> httpx.Response:
