@@ -45,6 +45,7 @@ _MAY_BE_IDLE: Final = text("set local idle_in_transaction_session_timeout = 0")
 _EXPIRED_SESSIONS: Final = text("delete from sessions where expires_at < now()")
 _EXPIRED_LINKS: Final = text("delete from setup_links where expires_at < now() - interval '7 days'")
 _EXPIRED_INVITATIONS: Final = text("delete from invitations where expires_at < now()")
+_EXPIRED_SHARES: Final = text("delete from job_shares where expires_at < now()")
 _EXPIRED_RESETS: Final = text("delete from password_resets where expires_at < now()")
 
 # One lookup for each wait: a join would read all jobs.
@@ -102,5 +103,6 @@ async def delete_expired(session: AsyncSession, storage: Storage) -> None:
     await session.execute(_EXPIRED_LINKS)
     await session.execute(_EXPIRED_RESETS)
     await session.execute(_EXPIRED_INVITATIONS)
+    await session.execute(_EXPIRED_SHARES)
     await session.execute(_WAITS_OF_ENDED_JOBS)
     await deployments.sweep(session, storage)

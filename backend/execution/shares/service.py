@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -74,14 +74,7 @@ async def create(
     job = await get_row(session, principal, job_id)
     if job.publisher_id is not None:
         raise ContentOwnedByPublisher(job_id, job.listing)
-    await session.execute(
-        delete(JobShare).where(
-            col(JobShare.project_id) == principal.project_id,
-            col(JobShare.job_id) == job_id,
-            col(JobShare.expires_at) <= now(),
-        )
-    )
-    links = visible(JobShare, principal).where(col(JobShare.job_id) == job_id).subquery()
+    links = _open_links(principal, job_id).subquery()
     if (await session.scalar(select(func.count()).select_from(links)) or 0) >= MAX_LINKS:
         raise TooManyShares(job_id, MAX_LINKS)
     token = tokens.token_urlsafe(32)
@@ -105,10 +98,14 @@ async def list_(session: AsyncSession, principal: Principal, job_id: UUID) -> Se
     """
     principal.require(Role.DEVELOPER, "jobs:write")
     await get_row(session, principal, job_id)
-    query = visible(JobShare, principal).where(
-        col(JobShare.job_id) == job_id, col(JobShare.expires_at) > now()
-    )
+    query = _open_links(principal, job_id)
     return (await session.scalars(query.order_by(col(JobShare.created_at).desc()))).all()
+
+
+def _open_links(principal: Principal, job_id: UUID) -> Select[Any]:
+    """Return the query of the links of a job that have not expired."""
+    of_job = visible(JobShare, principal).where(col(JobShare.job_id) == job_id)
+    return of_job.where(col(JobShare.expires_at) > now())
 
 
 async def revoke(session: AsyncSession, principal: Principal, job_id: UUID, share_id: UUID) -> None:

@@ -21,6 +21,7 @@ class JobShare(SQLModel, table=True):
         UniqueConstraint("token_hash"),
         Index("ix_job_shares_job_id", "job_id"),
         Index("ix_job_shares_project_id", "project_id"),
+        Index("ix_job_shares_expires_at", "expires_at"),
     )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)

@@ -38,6 +38,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_job_shares_job_id", "job_shares", ["job_id"])
     op.create_index("ix_job_shares_project_id", "job_shares", ["project_id"])
+    op.create_index("ix_job_shares_expires_at", "job_shares", ["expires_at"])
 
 
 def downgrade() -> None:
