@@ -28,7 +28,7 @@ MAX_REQUESTS: Final = 60
 
 
 @router.post("/jobs/{job_id}/shares", status_code=201, summary="Share a job", response_model=JobShareCreated)
-@permissions.needs("jobs:write", role=Role.DEVELOPER)
+@permissions.needs("jobs:read", "jobs:write", role=Role.DEVELOPER)
 async def share_job(
     job_id: UUID,
     body: JobShareCreate,
@@ -56,14 +56,14 @@ async def _create(
 
 
 @router.get("/jobs/{job_id}/shares", summary="List the links of a job")
-@permissions.needs("jobs:write", role=Role.DEVELOPER)
+@permissions.needs("jobs:read", "jobs:write", role=Role.DEVELOPER)
 async def list_job_shares(job_id: UUID, principal: PrincipalDep, session: SessionDep) -> list[JobShareRead]:
     """List the links of a job that have not expired, newest first, without their secret parts."""
     return [JobShareRead.of(share) for share in await service.list_(session, principal, job_id)]
 
 
 @router.delete("/jobs/{job_id}/shares/{share_id}", status_code=204, summary="Revoke a link of a job")
-@permissions.needs("jobs:write", role=Role.DEVELOPER)
+@permissions.needs("jobs:read", "jobs:write", role=Role.DEVELOPER)
 async def revoke_job_share(
     job_id: UUID, share_id: UUID, principal: PrincipalDep, session: SessionDep
 ) -> None:

@@ -27,6 +27,7 @@ from backend.execution.shares.schemas import JobShareCreate, SharedJobRead, Shar
 from backend.execution.shares.tables import JobShare
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
+from backend.identity.tables import Project
 from backend.marketplace.errors import ContentOwnedByPublisher
 
 MAX_LINKS: Final = 20
@@ -70,7 +71,7 @@ async def create(
         ContentOwnedByPublisher: The job runs a listing of another project.
         TooManyShares: The job has the maximum number of links.
     """
-    principal.require(Role.DEVELOPER, "jobs:write")
+    principal.require(Role.DEVELOPER, "jobs:read", "jobs:write")
     job = await get_row(session, principal, job_id)
     if job.publisher_id is not None:
         raise ContentOwnedByPublisher(job_id, job.listing)
@@ -96,7 +97,7 @@ async def list_(session: AsyncSession, principal: Principal, job_id: UUID) -> Se
     Raises:
         JobNotFound: The principal can see no such job.
     """
-    principal.require(Role.DEVELOPER, "jobs:write")
+    principal.require(Role.DEVELOPER, "jobs:read", "jobs:write")
     await get_row(session, principal, job_id)
     query = _open_links(principal, job_id)
     return (await session.scalars(query.order_by(col(JobShare.created_at).desc()))).all()
@@ -115,7 +116,7 @@ async def revoke(session: AsyncSession, principal: Principal, job_id: UUID, shar
         JobNotFound: The principal can see no such job.
         ShareNotFound: The job has no such link.
     """
-    principal.require(Role.DEVELOPER, "jobs:write")
+    principal.require(Role.DEVELOPER, "jobs:read", "jobs:write")
     await get_row(session, principal, job_id)
     query = visible(JobShare, principal).where(col(JobShare.job_id) == job_id, col(JobShare.id) == share_id)
     share = (await session.scalars(query)).one_or_none()
@@ -133,8 +134,12 @@ async def open_shared(session: AsyncSession, vault: Vault, token: str) -> Shared
     """
     if not token or len(token) > MAX_TOKEN_CHARACTERS:
         raise ShareEnded
-    valid = (col(JobShare.token_hash) == _hash(token), col(JobShare.expires_at) > now())
-    query = select(JobShare).where(*valid)
+    valid = (
+        col(JobShare.token_hash) == _hash(token),
+        col(JobShare.expires_at) > now(),
+        col(Project.deleted_at).is_(None),
+    )
+    query = select(JobShare).join(Project, col(Project.id) == col(JobShare.project_id)).where(*valid)
     share = (await session.scalars(query)).one_or_none()
     if share is None:
         raise ShareEnded

@@ -17,7 +17,7 @@ SCOPES: Final[dict[str, str]] = {
     "jobs:submit": "Run the skills that the key may run, replay and fork its jobs, rate results.",
     "jobs:read_own": "Read the jobs that the key submitted: status, result, files, events, receipt.",
     "jobs:read": "Read all jobs of the project and insights about them.",
-    "jobs:write": "Cancel and share the jobs that the key can read.",
+    "jobs:write": "Cancel the jobs that the key can read; with `jobs:read`, share them by a link.",
     "approvals:read": "Read the calls that await approval, of the jobs that the key may read.",
     "approvals:write": "Approve and reject calls of the jobs that the key may read.",
     "skills:read": "List skills and read their input and output schemas.",

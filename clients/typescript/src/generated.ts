@@ -7245,7 +7245,7 @@ export class Api {
    *
    * List the links of a job that have not expired, newest first, without their secret parts.
    *
-   * A restricted key needs `jobs:write`.
+   * A restricted key needs `jobs:read` and `jobs:write`.
    */
   listJobShares(given: {
       job_id: string;
@@ -7260,7 +7260,7 @@ export class Api {
    *
    * The page never shows inputs, log, events or secrets. A result can contain parts of the inputs.
    *
-   * A restricted key needs `jobs:write`.
+   * A restricted key needs `jobs:read` and `jobs:write`.
    */
   shareJob(given: {
       job_id: string;
@@ -7279,7 +7279,7 @@ export class Api {
    *
    * Revoke a link. It stops working immediately.
    *
-   * A restricted key needs `jobs:write`.
+   * A restricted key needs `jobs:read` and `jobs:write`.
    */
   revokeJobShare(given: {
       job_id: string;

@@ -72,9 +72,6 @@ OWN_LISTS = {
     ("GET", "/v1/jobs/{job_id}/model-calls/{step}"),
     ("GET", "/v1/jobs/{job_id}/model-calls/{step}/download"),
     ("POST", "/v1/jobs/{job_id}/cancel"),
-    ("DELETE", "/v1/jobs/{job_id}/shares/{share_id}"),
-    ("GET", "/v1/jobs/{job_id}/shares"),
-    ("POST", "/v1/jobs/{job_id}/shares"),
 }
 """Routes that a restricted secret key can also use."""
 FORM = ("GET", "/v1/embeds/{skill}")

@@ -114,6 +114,14 @@ async def test_viewers_and_other_projects_cannot_share(
         assert invalid.status_code == 422
 
 
+async def test_links_end_with_their_project(client: httpx.AsyncClient, database: Database) -> None:
+    job_id, headers = await prepared(database, client)
+    created = (await client.post(f"/v1/jobs/{job_id}/shares", json={}, headers=headers)).json()
+    async with database.transaction() as session:
+        await session.execute(text("update projects set deleted_at = now()"))
+    assert (await read(client, created["url"])).json()["code"] == "share_ended"
+
+
 async def test_number_of_links_and_requests_is_limited(client: httpx.AsyncClient, database: Database) -> None:
     job_id, headers = await prepared(database, client)
     for _ in range(MAX_LINKS):
