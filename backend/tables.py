@@ -12,6 +12,7 @@ from backend.execution.approvals.tables import Approval
 from backend.execution.events.tables import JobEvent
 from backend.execution.flows.tables import FlowStep
 from backend.execution.jobs.tables import Admission, Feedback, Job, QueuedJob
+from backend.execution.jobs.views.tables import JobView
 from backend.execution.journal.tables import JournalEntry
 from backend.execution.schedules.tables import Schedule, ScheduleRun
 from backend.execution.sessions.tables import AgentSession, SessionTurn
@@ -70,6 +71,7 @@ __all__ = [
     "JobEvent",
     "JobShare",
     "JobStep",
+    "JobView",
     "JobWait",
     "JournalEntry",
     "LedgerEntry",

@@ -168,7 +168,7 @@ async def _turn(grown: SizedDatabase, projects: Sequence[UUID]) -> dict[str, lis
         took["finish"].append(time.perf_counter() - began)
         began = time.perf_counter()
         async with grown.database.transaction() as read:
-            await queries.list_jobs(read, principal, filters=JobFilter(), limit=26, below=None)
+            await queries.list_jobs(read, principal, filters=JobFilter(), limit=26)
         took["list"].append(time.perf_counter() - began)
     return took
 

@@ -3,7 +3,8 @@
 A browser opens at most six HTTP connections per origin across all of its tabs, so that with one stream per job the
 seventh tab would not load. The limit for sockets is separate and in the hundreds. A page sends
 `{"follow": KEY, "project", "job", "after"}` and `{"leave": KEY}`, and receives lists of `[KEY, KIND, BODY]`; the kind
-is `event`, `delta`, `end`, `refused` or `away`.
+is `event`, `delta`, `end`, `refused` or `away`. Without `job`, it follows the list of the jobs of the project: each
+`event` means that the list may have changed.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from backend.core.metrics.instruments import STREAM_FOLLOWERS
 from backend.execution.events.follow import DeltaRead, follow
 from backend.execution.events.queries import MAX_SEQ, EventCursor
 from backend.execution.jobs.access.events import event_cursor
+from backend.identity.auth.principal import Role
 from studio import session
 
 log = logs.get(__name__)
@@ -36,6 +38,12 @@ MAX_WAITING: Final = 500
 """Maximum number of entries that wait for a slow page; its streams pause until the page has received some."""
 RECHECK_INTERVAL_S: Final = 5.0
 """Seconds between two checks whether the user may still read the job."""
+MIN_LIST_INTERVAL_S: Final = 1.0
+"""Minimum seconds between two events of a list."""
+LIST_RECHECK_S: Final = 10.0
+"""A list is read again after this time also without a change: the reason why a job waits changes without an event."""
+LIST_POLL_S: Final = 2.0
+"""The same while no notifications arrive."""
 MAX_CHARACTERS: Final = 1_000
 """Maximum length of one message of a page."""
 INVALID_MESSAGE: Final = 1008
@@ -46,7 +54,7 @@ class _Follow(BaseModel):
 
     follow: Annotated[str, Field(min_length=1, max_length=200)]
     project: Annotated[str, Field(max_length=200)]
-    job: UUID
+    job: UUID | None = None
     after: Annotated[int, Field(ge=0, le=MAX_SEQ)] = 0
 
 
@@ -102,7 +110,8 @@ class _Page:
         if isinstance(request, _Follow):
             if len(self._tasks) >= MAX_FOLLOWED:
                 return False
-            task = asyncio.create_task(self._follow(request), name=f"a page follows job {request.job}")
+            what = f"job {request.job}" if request.job else "a list of jobs"
+            task = asyncio.create_task(self._follow(request), name=f"a page follows {what}")
             self._tasks[key] = task
         return True
 
@@ -117,7 +126,10 @@ class _Page:
         key = request.follow
         try:
             with STREAM_FOLLOWERS.track_inprogress():
-                await self._stream(request)
+                if request.job is None:
+                    await self._stream_list(request)
+                else:
+                    await self._stream(request, request.job)
             await self.outbox.put(key, "end", "null")
         except (*ServersUnavailable, Unavailable):
             await self.outbox.put(key, "away", "null")
@@ -125,16 +137,34 @@ class _Page:
             body = json.dumps({"code": refused.code, "detail": refused.detail})
             await self.outbox.put(key, "refused", body)
         except Exception:
-            log.exception("following a job failed", job_id=str(request.job))
+            log.exception("following failed", job_id=request.job and str(request.job))
             await self.outbox.put(key, "away", "null")
 
-    async def _stream(self, request: _Follow) -> None:
-        cursor = await self._cursor(request, request.after)
+    async def _stream_list(self, request: _Follow) -> None:
+        """Report changes of the list of jobs, until the page leaves or its user has no access any more."""
+        context = session.context()
+        project_id = await self._project(request)
+        with context.wakeups.subscribe(project_id) as subscription:
+            while True:
+                await self.outbox.put(request.follow, "event", "null")
+                await asyncio.sleep(MIN_LIST_INTERVAL_S)
+                await subscription.wait(LIST_RECHECK_S if context.wakeups.is_listening else LIST_POLL_S)
+                with contextlib.suppress(*ServersUnavailable):
+                    await self._project(request)
+
+    async def _project(self, request: _Follow) -> UUID:
+        """Return the project, after a check that the user may list its jobs."""
+        async with session.acting_by(self._cookie, request.project) as act:
+            act.principal.require(Role.VIEWER, "jobs:read_own")
+            return act.principal.project_id
+
+    async def _stream(self, request: _Follow, job_id: UUID) -> None:
+        cursor = await self._cursor(request, job_id, request.after)
         if cursor.is_end:
             return
         context = session.context()
         checked_at = time.monotonic()
-        async for item in follow(context.database, context.wakeups, request.job, after=cursor.after):
+        async for item in follow(context.database, context.wakeups, job_id, after=cursor.after):
             if isinstance(item, DeltaRead):
                 await self.outbox.put(request.follow, "delta", item.body)
             elif item is not None:
@@ -143,12 +173,12 @@ class _Page:
                 checked_at = time.monotonic()
                 # A user keeps access while the database is unavailable.
                 with contextlib.suppress(*ServersUnavailable):
-                    await self._cursor(request, 0)
+                    await self._cursor(request, job_id, 0)
 
-    async def _cursor(self, request: _Follow, after: int) -> EventCursor:
+    async def _cursor(self, request: _Follow, job_id: UUID, after: int) -> EventCursor:
         """Return the position in the events of the job, after a check that the user may read the job."""
         async with session.acting_by(self._cookie, request.project) as act:
-            return await event_cursor(act.session, act.principal, request.job, after=after)
+            return await event_cursor(act.session, act.principal, job_id, after=after)
 
 
 class _Outbox:

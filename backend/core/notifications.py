@@ -43,7 +43,7 @@ return 0
 WAKE_CHANNEL = "puras:wake"
 """Pub/sub channel of new events, each `<job ID> <seq of its newest event>`, followed by ` end` for the last event.
 
-The row of an ended job may follow."""
+The row of an ended job may follow. If the status of the job has changed, `@<project ID>` follows the number."""
 LAST = "end"
 CANCEL_CHANNEL = "puras:cancel"
 """Pub/sub channel of the IDs of jobs to cancel."""
@@ -105,6 +105,8 @@ class EventNotification:
     """Whether the job has ended."""
     row: str = ""
     """The row of the ended job, for the request that waits for it; empty: it reads the database."""
+    project_id: UUID | None = None
+    """The project of the job, if its status has changed, for those who follow the list of jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,8 +344,9 @@ def _add(pipeline: Pipeline, message: Message) -> None:
         case StartedJob(slot, lane, job):
             pipeline.publish(f"{WORK_CHANNEL}{slot.process}", f"{lane} {slot.worker_id} {job}")
             MESSAGES_SENT.labels("started_job").inc()
-        case EventNotification(job_id, seq, is_last, row):
-            pipeline.publish(WAKE_CHANNEL, f"{job_id} {seq} {LAST if is_last else ''} {row}")
+        case EventNotification(job_id, seq, is_last, row, project_id):
+            project = "" if project_id is None else f"@{project_id}"
+            pipeline.publish(WAKE_CHANNEL, f"{job_id} {seq}{project} {LAST if is_last else ''} {row}")
             MESSAGES_SENT.labels("wake_up").inc()
         case CancelCall(job_id):
             pipeline.publish(CANCEL_CHANNEL, str(job_id))

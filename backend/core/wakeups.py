@@ -93,6 +93,8 @@ class WakeUpListener:
         self._on_work = on_work
         self._subscriptions: defaultdict[str, set[Subscription]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
+        self.is_listening = False
+        """Whether messages arrive. While they do not, followers read the database."""
 
     def start(self) -> None:
         """Start listening in the background."""
@@ -107,7 +109,10 @@ class WakeUpListener:
 
     @contextlib.contextmanager
     def subscribe(self, job_id: UUID, *, only_end: bool = False) -> Iterator[Subscription]:
-        """Subscribe to all events of the job, or only to its last; subscribe before you read the database."""
+        """Subscribe to all events of the job, or only to its last; subscribe before you read the database.
+
+        With the ID of a project, subscribe to the changes of the status of its jobs.
+        """
         subscription, job = Subscription(only_end=only_end), str(job_id)
         self._subscriptions[job].add(subscription)
         try:
@@ -145,13 +150,21 @@ class WakeUpListener:
                 channels.append(f"{WORK_CHANNEL}{self.process}")
             async with asyncio.timeout(MAX_SILENCE_S) as silence:
                 await subscription.subscribe(*channels)
-                async with _running(_ping(subscription)):
+                async with _running(_ping(subscription)), self._listening():
                     async for message in subscription.listen():
                         silence.reschedule(asyncio.get_running_loop().time() + MAX_SILENCE_S)
                         if message["type"] == "message":
                             self._dispatch(message["channel"].decode(), message["data"])
                         elif message["type"] == "subscribe":  # also after the library has connected again
                             self._notify_all()
+
+    @contextlib.asynccontextmanager
+    async def _listening(self) -> AsyncIterator[None]:
+        self.is_listening = True
+        try:
+            yield
+        finally:
+            self.is_listening = False
 
     def _notify_all(self) -> None:
         for subscriptions in self._subscriptions.values():
@@ -169,12 +182,15 @@ class WakeUpListener:
         if self._on_work is not None and channel.startswith(WORK_CHANNEL):
             self._on_work(job, rest)
             return
-        for subscription in self._subscriptions.get(job, ()):
-            if channel == DELTA_CHANNEL:
+        if channel == DELTA_CHANNEL:
+            for subscription in self._subscriptions.get(job, ()):
                 subscription.add_delta(rest)
-            else:
-                _, last, row = f"{rest}  ".split(" ", 2)
-                subscription.notify(is_last=last == LAST, row=row.strip())
+            return
+        position, last, row = f"{rest}  ".split(" ", 2)
+        for subscription in self._subscriptions.get(job, ()):
+            subscription.notify(is_last=last == LAST, row=row.strip())
+        for subscription in self._subscriptions.get(position.partition("@")[2], ()):
+            subscription.notify(is_last=False)
 
 
 @contextlib.asynccontextmanager

@@ -47,6 +47,7 @@ from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.attempts.recovery import recover_unreceived, sweep
 from backend.execution.jobs.attempts.requeue import requeue
 from backend.execution.jobs.attempts.subjobs import cancel_orphans, claim_subjob, parents_of_queued
+from backend.execution.jobs.sorting import SORTS
 from backend.execution.journal import service as journal
 from backend.execution.journal.service import Entry, JournalWrite
 from backend.execution.schedules.dispatcher import JobDefaults, fire_due
@@ -83,6 +84,7 @@ LARGE_READS: Final = {
     "GET /v1/jobs/activity": "adds up the jobs of the day that it shows, by index; a week at most",
     "GET /v1/deployments": "counts the jobs that have not ended, by index, each on a page of its own",
     "GET /v1/skillpacks/{skillpack}/deployments": "the same",
+    "GET /v1/jobs?sort=": "50 jobs, each on a page of its own",
     "GET /v1/jobs?q=": "searches the text of every job of the project, newest first",
     "GET /v1/sessions?q=": "every session of the project has a word with this beginning",
     "GET /v1/skills/{name}/findings": "200 jobs of a skill of which 4,000 were submitted at the same moment",
@@ -241,6 +243,10 @@ async def _list_jobs_by(watch: Watch, world: World) -> None:
     for one in ("q=word3500", "q=title 35", "skill=skill-3"):
         await _get(watch, world, f"/v1/sessions?{one}", step="GET /v1/sessions, filtered")
     await _get(watch, world, "/v1/sessions?q=wor", step="GET /v1/sessions?q=")
+    for sort in SORTS:
+        await _get(watch, world, f"/v1/jobs?sort={sort}&limit=50")
+        first = await world.client.get(f"/v1/jobs?sort={sort}&limit=50")
+        await _get(watch, world, first.links["next"]["url"], step="GET /v1/jobs?sort=, a later page")
     first = await world.client.get("/v1/jobs?limit=50")
     await _get(watch, world, first.links["next"]["url"], step="GET /v1/jobs, a later page")
     first = await world.client.get("/v1/billing/ledger?limit=50")

@@ -58,6 +58,14 @@ class Page:
         """Return the texts after which the page starts, for lists ordered by several names; `None` for the first."""
         return self._parse(lambda *at: _as_many(at, count))
 
+    def position(self, read: Callable[[str, str, str], Position]) -> Position | None:
+        """Return the position after which the page starts, for lists in several orders; `None` for the first page.
+
+        Args:
+            read: Return the position of the three texts of a cursor; it raises `ValueError` for another list.
+        """
+        return self._parse(lambda *at: read(*_as_many(at, 3)))
+
     def slice(self, rows: Sequence[Row], position_of: Callable[[Row], tuple[Any, ...]]) -> Slice[Row]:
         """Return the page made of `rows`, of which the query has fetched one more than `limit`."""
         if len(rows) <= self.limit:

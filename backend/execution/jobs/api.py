@@ -11,7 +11,6 @@ from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from backend.context import AppContext
-from backend.core.db.paging import TimePosition
 from backend.core.http.paging import PageDep, linked
 from backend.execution.jobs import cancel as cancellation
 from backend.execution.jobs import feedback as ratings
@@ -19,6 +18,7 @@ from backend.execution.jobs import outputs, queries
 from backend.execution.jobs.forks.replay import replay_spec
 from backend.execution.jobs.queries import JobFilter
 from backend.execution.jobs.schemas import FeedbackCreate, FeedbackRead, JobCreate, JobRead, OutputRead
+from backend.execution.jobs.sorting import NEWEST_FIRST, JobSort, cursor_position, parse_position
 from backend.execution.jobs.status import Status
 from backend.execution.jobs.submit import JobSpec
 from backend.execution.jobs.submit_once import submit_once
@@ -195,13 +195,25 @@ async def list_jobs(
         UUID | None, Query(description="ID of the session whose turns the jobs are.")
     ] = None,
     environment: Environment | None = None,
+    sort: Annotated[
+        JobSort,
+        Query(
+            description="`-` for descending. Jobs that have not ended are last in a list by duration or cost. A list "
+            "by status has the newest jobs of each status first."
+        ),
+    ] = NEWEST_FIRST,
 ) -> list[JobRead]:
-    """List the jobs of the project, newest first."""
+    """List the jobs of the project, newest first unless `sort` names another order."""
     filters = replace(filters, session_id=session_id, environment=environment)
     jobs = await queries.list_jobs(
-        session, principal, filters=filters, limit=page.limit + 1, below=page.time_position()
+        session,
+        principal,
+        filters=filters,
+        limit=page.limit + 1,
+        sort=sort,
+        after=parse_position(sort, page),
     )
-    listed = linked(request, response, page.slice(jobs, lambda job: TimePosition(job.created_at, job.id)))
+    listed = linked(request, response, page.slice(jobs, lambda job: cursor_position(sort, job)))
     return await outputs.with_signed_outputs(context, principal, listed)
 
 

@@ -135,7 +135,10 @@ async def _cancel_queued(session: AsyncSession, job_id: UUID, *, actor: str) -> 
     await events.record_end(session, job_id)
     if row.is_step and row.parent_job_id is not None:
         await flow_waits.resume(session, row.project_id, row.parent_job_id)
-    notifications.note(session, notifications.EventNotification(job_id, row.event_seq, is_last=True))
+    notifications.note(
+        session,
+        notifications.EventNotification(job_id, row.event_seq, is_last=True, project_id=row.project_id),
+    )
     transactional.note(session, JOBS_FINISHED.labels("cancelled", "cancelled"))
     transactional.note(session, EVENTS_APPENDED)
     await admission.admit(session, row.project_id)
@@ -174,7 +177,11 @@ async def cancel_all(session: AsyncSession, project_id: UUID, *, actor: str) -> 
         session, project_id=project_id, actor=actor, error=f"Cancelled by {actor}."
     )
     notifications.note(
-        session, *(notifications.EventNotification(row.id, row.event_seq, is_last=True) for row in ended)
+        session,
+        *(
+            notifications.EventNotification(row.id, row.event_seq, is_last=True, project_id=project_id)
+            for row in ended
+        ),
     )
     transactional.note(session, JOBS_FINISHED.labels("cancelled", "cancelled"), len(ended))
     transactional.note(session, EVENTS_APPENDED, len(ended))

@@ -60,7 +60,7 @@ async def suspend(
     row = await transitions.suspend_flow(session, job_id=job_id, attempt=attempt, events=all_events)
     if row is None:
         return None
-    notifications.note(session, notifications.EventNotification(job_id, row.event_seq))
+    notifications.note(session, notifications.EventNotification(job_id, row.event_seq, project_id=project_id))
     transactional.note(session, EVENTS_APPENDED, len(all_events))
     await resume(session, project_id, job_id)
     await admission.admit(session, project_id)

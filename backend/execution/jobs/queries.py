@@ -9,12 +9,11 @@ from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, Uuid, and_, bindparam, func, literal_column, or_, select, text, tuple_
+from sqlalchemy import Select, Uuid, and_, bindparam, func, literal_column, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core.db.engine import AnySession
-from backend.core.db.paging import TimePosition
 from backend.core.errors import NotAllowed
 from backend.execution.jobs.errors import JobNotFound
 from backend.execution.jobs.queue_reason import (
@@ -26,6 +25,7 @@ from backend.execution.jobs.queue_reason import (
     waits_text,
 )
 from backend.execution.jobs.schemas import JobRead
+from backend.execution.jobs.sorting import NEWEST_FIRST, JobPosition, JobSort, groups_of
 from backend.execution.jobs.tables import Feedback, Job, in_environment
 from backend.execution.worker_registry.service import LEASE
 from backend.identity.auth.principal import (
@@ -111,9 +111,18 @@ async def list_jobs(
     *,
     filters: JobFilter,
     limit: int,
-    below: TimePosition | None = None,
+    sort: JobSort = NEWEST_FIRST,
+    after: JobPosition | None = None,
 ) -> list[JobRead]:
-    """Return the jobs of the project that the principal can see, newest first.
+    """Return the jobs of the project that the principal can see, in the requested order.
+
+    Args:
+        session: The unit of work.
+        principal: The caller.
+        filters: The conditions that the jobs meet.
+        limit: The maximum number of jobs.
+        sort: The order; without one, newest first.
+        after: The position of the last job of the previous page, in the same order.
 
     Raises:
         NotAllowed: The principal is a publishable key. Many users share it, and must not see each other's jobs.
@@ -123,11 +132,13 @@ async def list_jobs(
         raise NotAllowed(
             "A publishable key cannot list jobs; it can read jobs by ID. Use a secret key from your server."
         )
-    query = visible(Job, principal).where(*_conditions(filters))
-    if below is not None:
-        query = query.where(tuple_(col(Job.created_at), col(Job.id)) < (below.at, below.id))
-    query = query.order_by(col(Job.created_at).desc(), col(Job.id).desc()).limit(limit)
-    rows = (await session.execute(query.with_only_columns(*_COLUMNS))).all()
+    query = visible(Job, principal).where(*_conditions(filters)).with_only_columns(*_COLUMNS)
+    rows: list[Any] = []
+    for group in groups_of(sort, status=filters.status, after=after):
+        page = group.restrict(query).limit(limit - len(rows))
+        rows += (await session.execute(page)).all()
+        if len(rows) >= limit:
+            break
     return [view(row._asdict()) for row in rows]
 
 

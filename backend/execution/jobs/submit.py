@@ -330,6 +330,8 @@ async def _insert(
         raise WalletEmpty(row_result.balance_micros, row_result.reserved_micros)
     transactional.note(session, JOBS_SUBMITTED.labels(lane))
     transactional.note(session, EVENTS_APPENDED)
+    changed = notifications.EventNotification(spec.job_id, 1, project_id=principal.project_id)
+    notifications.note(session, changed)
     return Submitted(spec.job_id, row_result.is_ready)
 
 

@@ -77,6 +77,21 @@ class Job(SQLModel, table=True):
             "finished_at",
             postgresql_where=text("finished_at is not null"),
         ),
+        # The orders of a list. Jobs that have not ended are in neither, so that only the end of a job writes to them.
+        Index(
+            "ix_jobs_project_id_cost",
+            "project_id",
+            text("(cost_micros + called_cost_micros) DESC"),
+            text("id DESC"),
+            postgresql_where=text("finished_at is not null"),
+        ),
+        Index(
+            "ix_jobs_project_id_duration",
+            "project_id",
+            text("(finished_at - coalesce(first_started_at, started_at, finished_at)) DESC"),
+            text("id DESC"),
+            postgresql_where=text("finished_at is not null"),
+        ),
         Index("ix_jobs_worker_id_running", "worker_id", postgresql_where=text("status = 'running'")),
         Index("ix_jobs_deployment_id_live", "deployment_id", postgresql_where=text("finished_at is null")),
         Index("ix_jobs_parent_job_id", "parent_job_id", postgresql_where=text("parent_job_id is not null")),

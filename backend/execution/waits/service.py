@@ -224,7 +224,7 @@ async def suspend(
     row = await transitions.suspend(session, job_id=job_id, attempt=attempt, events=all_events)
     if row is None:
         return False
-    notifications.note(session, notifications.EventNotification(job_id, row.event_seq))
+    notifications.note(session, notifications.EventNotification(job_id, row.event_seq, project_id=project_id))
     transactional.note(session, EVENTS_APPENDED, len(all_events))
     if row.cancel_requested_at is not None:  # requested while it ran: its worker cannot end it any more
         await cancel_by(session, job_id, actor="a request while it ran")

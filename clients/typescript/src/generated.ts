@@ -1847,6 +1847,39 @@ export interface JobStepRead {
   wake_at?: string | null;
 }
 
+/** The filters of a view. They have the names and values of the query of `GET /v1/jobs`. */
+export interface JobViewFilters {
+  environment?: "development" | "staging" | "production" | null;
+  key?: string | null;
+  min_cost_usd?: number | null;
+  min_seconds?: number | null;
+  q?: string | null;
+  since?: string | null;
+  skill?: string | null;
+  source?: string | null;
+  status?: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled" | null;
+  until?: string | null;
+  version?: number | null;
+}
+
+/** A saved view of the list of jobs. */
+export interface JobViewRead {
+  /** The columns in their order; null: those that the user has chosen in the browser. */
+  columns: ("job" | "skill" | "version" | "environment" | "source" | "model" | "submitted_by" | "attempt" | "duration" | "cost" | "created_at")[] | null;
+  filters: JobViewFilters;
+  name: string;
+  sort: "created_at" | "-created_at" | "duration" | "-duration" | "cost" | "-cost" | "status" | "-status";
+  updated_at: string;
+}
+
+/** Body of `PUT /v1/job-views/{name}`. */
+export interface JobViewUpdate {
+  /** The columns in their order; null: those that the user has chosen in the browser. */
+  columns?: ("job" | "skill" | "version" | "environment" | "source" | "model" | "submitted_by" | "attempt" | "duration" | "cost" | "created_at")[] | null;
+  filters?: JobViewFilters;
+  sort?: "created_at" | "-created_at" | "duration" | "-duration" | "cost" | "-cost" | "status" | "-status";
+}
+
 /** A schema that the result must be valid for. */
 export interface JsonSchemaFormat {
   name?: string | null;
@@ -6906,9 +6939,51 @@ export class Api {
   }
 
   /**
+   * List saved views of jobs
+   *
+   * List the views of the list of jobs that the user has saved in this project, sorted by name.
+   *
+   * A restricted key needs `jobs:read`.
+   */
+  listJobViews(options: CallOptions = {}): Promise<JobViewRead[]> {
+    return this.transport.json("GET", "/v1/job-views", {}, options);
+  }
+
+  /**
+   * Save a view of jobs
+   *
+   * Save filters, order and columns of the list of jobs under a name. A view of the same name is replaced.
+   *
+   * Other users do not see it. To share a view, share the URL of the page.
+   *
+   * A restricted key needs `jobs:read`.
+   */
+  putJobView(given: {
+      name: string;
+      body: JobViewUpdate;
+    }, options: CallOptions = {}): Promise<JobViewRead> {
+    return this.transport.json("PUT", `/v1/job-views/${encodeURIComponent(given.name)}`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Delete a saved view of jobs
+   *
+   * Delete a saved view of the user.
+   *
+   * A restricted key needs `jobs:read`.
+   */
+  deleteJobView(given: {
+      name: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/job-views/${encodeURIComponent(given.name)}`, {}, options);
+  }
+
+  /**
    * List jobs
    *
-   * List the jobs of the project, newest first.
+   * List the jobs of the project, newest first unless `sort` names another order.
    *
    * A restricted key needs `jobs:read_own`.
    */
@@ -6916,6 +6991,8 @@ export class Api {
       /** ID of the session whose turns the jobs are. */
       session_id?: string | null;
       environment?: "development" | "staging" | "production" | null;
+      /** `-` for descending. Jobs that have not ended are last in a list by duration or cost. A list by status has the newest jobs of each status first. */
+      sort?: "created_at" | "-created_at" | "duration" | "-duration" | "cost" | "-cost" | "status" | "-status";
       /** Maximum rows per page. */
       limit?: number;
       /** Cursor from the `Link` header of the previous page. */
@@ -6936,7 +7013,7 @@ export class Api {
       q?: string | null;
     } = {}, options: CallOptions = {}): Promise<JobRead[]> {
     return this.transport.json("GET", "/v1/jobs", {
-      query: { session_id: given.session_id, environment: given.environment, limit: given.limit, cursor: given.cursor, status: given.status, skill: given.skill, source: given.source, version: given.version, since: given.since, until: given.until, key: given.key, min_cost_usd: given.min_cost_usd, min_seconds: given.min_seconds, q: given.q },
+      query: { session_id: given.session_id, environment: given.environment, sort: given.sort, limit: given.limit, cursor: given.cursor, status: given.status, skill: given.skill, source: given.source, version: given.version, since: given.since, until: given.until, key: given.key, min_cost_usd: given.min_cost_usd, min_seconds: given.min_seconds, q: given.q },
     }, options);
   }
 

@@ -23,6 +23,7 @@ _ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 Wait = Annotated[bool, Field(description="Wait for the result, up to `timeout` seconds.")]
 Timeout = Annotated[int, Field(description="Maximum seconds to wait.", ge=0, le=MAX_WAIT_S)]
+Sort = Literal["created_at", "-created_at", "duration", "-duration", "cost", "-cost", "status", "-status"]
 Status = Literal["", "queued", "running", "waiting", "succeeded", "failed", "cancelled"]
 
 
@@ -83,10 +84,16 @@ async def list_jobs(
     limit: Limit = 25,
     skill: Annotated[str, Field(description="Only jobs of this skill; empty: all.")] = "",
     cursor: Cursor = "",
+    sort: Annotated[
+        Sort,
+        Field(
+            description="The order; `-` for descending. By cost or duration, jobs that have not ended are last."
+        ),
+    ] = "-created_at",
 ) -> Jobs:
-    """List jobs, newest first, without inputs and results. Use `get_job` to read these."""
+    """List jobs without inputs and results, newest first by default. Use `get_job` to read these."""
     page = await by_cursor(
-        api_of(call), "/v1/jobs", Job, limit=limit, status=status, skill=skill, cursor=cursor
+        api_of(call), "/v1/jobs", Job, limit=limit, status=status, skill=skill, cursor=cursor, sort=sort
     )
     return Jobs(jobs=page.entries, next_cursor=page.next_cursor)
 

@@ -19,6 +19,9 @@ from puras.client.shapes import ENDS
 
 _QUIET: Final = frozenset({"queued", "started", "succeeded", "sandbox", "function_start"})
 """Events that `run` does not print, since its last line has the same information."""
+_SORTS: Final = tuple(
+    f"{sign}{name}" for name in ("created_at", "duration", "cost", "status") for sign in ("", "-")
+)
 
 
 def add(commands: Any) -> None:
@@ -39,6 +42,12 @@ def add(commands: Any) -> None:
     )
     jobs.add_argument(
         "-q", "--search", metavar="TEXT", help="only jobs with this text in ID, skill, error or metadata"
+    )
+    jobs.add_argument(
+        "--sort",
+        choices=_SORTS,
+        metavar="ORDER",
+        help="created_at, duration, cost or status; with - before it descending (--sort=-cost); default: newest first",
     )
     jobs.add_argument("--limit", type=int, default=25, help="maximum number of jobs; default: %(default)s")
     job = command(commands, "job", _job, "Show the status, cost and result of a job.", "puras job JOB_ID")
@@ -271,6 +280,7 @@ def _jobs(arguments: Namespace, session: Session) -> int:
         "environment": arguments.environment,
         "since": arguments.since,
         "q": arguments.search,
+        "sort": arguments.sort,
         "limit": max(1, min(arguments.limit, 200)),
     }
     jobs = list(session.client.pages("/v1/jobs", query=query, max_entries=arguments.limit))

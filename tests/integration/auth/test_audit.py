@@ -79,6 +79,8 @@ NOT_AUDITED = {
     ),
     "POST /v1/drafts/mcp-tools": "audited as `mcp_server.listed`; tests/integration/web has a server to connect to",
     "POST /v1/skillpacks/{skillpack}/drafts/mcp-tools": "the same",
+    "PUT /v1/job-views/{name}": "a personal setting that changes nothing for other users",
+    "DELETE /v1/job-views/{name}": "the same",
     "POST /v1/notebooks/kernels": "a kernel is a job, whose own row contains who submitted it",
     "POST /v1/notebooks/kernels/{kernel_id}/cells": "the rows of the kernel and of its cells contain it",
     "POST /v1/notebooks/kernels/{kernel_id}/interrupt": "the same",

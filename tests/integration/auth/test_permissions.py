@@ -94,6 +94,8 @@ READ_BY_POST = {
     ("POST", "/v1/skill-yaml/edit"),
     ("POST", "/v1/api-tools"),
     ("POST", "/v1/flow-yaml/edit"),
+    ("PUT", "/v1/job-views/{name}"),
+    ("DELETE", "/v1/job-views/{name}"),
 }
 """Routes that viewers may use although their method is not GET."""
 NOT_FOR_VIEWERS = {

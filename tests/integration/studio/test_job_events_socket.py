@@ -16,7 +16,9 @@ from sqlalchemy import delete
 from sqlmodel import col
 
 from backend.context import AppContext
+from backend.core import notifications
 from backend.core.db.engine import Database
+from backend.core.notifications import RedisNotifier
 from backend.execution.jobs.cancel import cancel
 from backend.identity.auth.accounts import sessions, users
 from backend.identity.auth.last_use import LastUse
@@ -51,6 +53,9 @@ class BrowserSocket:
 
     async def follow(self, project: str, job_id: UUID, *, key: str = "k", after: int = 0) -> None:
         await self.send(json.dumps({"follow": key, "project": project, "job": str(job_id), "after": after}))
+
+    async def follow_list(self, project: str) -> None:
+        await self.send(json.dumps({"follow": "list", "project": project}))
 
     async def receive(self) -> list[Any]:
         """Return the next entry: key, kind and body."""
@@ -160,6 +165,53 @@ async def test_a_job_of_another_project_is_not_found(scene: Scene) -> None:
     job_id = await scene.job()
     async with connect(await sign_in(scene.database, "eve")) as page:
         await page.follow(scene.slug, job_id)
+        _, kind, body = await page.receive()
+    assert (kind, body["code"]) == ("refused", "project_not_found")
+
+
+@pytest_asyncio.fixture
+async def listening(instance: AppContext, redis_url: str) -> AsyncIterator[None]:
+    """Send and receive notifications, as the processes of an instance do."""
+    notifier = RedisNotifier(redis_url)
+    notifications.use(notifier)
+    instance.wakeups.start()
+    async with asyncio.timeout(WITHIN_S):
+        while not instance.wakeups.is_listening:  # noqa: ASYNC110 - the listener has a flag only
+            await asyncio.sleep(0.01)
+    yield
+    await instance.wakeups.close()
+    notifications.use(None)
+    await notifier.aclose()
+
+
+@pytest.mark.usefixtures("listening")
+async def test_a_page_is_notified_of_changes_of_the_list_of_jobs(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.following.MIN_LIST_INTERVAL_S", 0.01)
+    monkeypatch.setattr("studio.following.LIST_RECHECK_S", 60.0)
+    async with connect(scene.token) as page:
+        await page.follow_list(scene.slug)
+        assert await page.receive() == ["list", "event", None]
+        job_id = await scene.job()
+        assert await page.receive() == ["list", "event", None]
+        await scene.cancel(job_id)
+        assert await page.receive() == ["list", "event", None]
+
+
+async def test_a_page_reads_the_list_again_while_no_notifications_arrive(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.following.MIN_LIST_INTERVAL_S", 0.01)
+    monkeypatch.setattr("studio.following.LIST_POLL_S", 0.05)
+    async with connect(scene.token) as page:
+        await page.follow_list(scene.slug)
+        assert [(await page.receive())[1] for _ in range(3)] == ["event"] * 3
+
+
+async def test_a_list_of_another_project_is_not_found(scene: Scene) -> None:
+    async with connect(await sign_in(scene.database, "eve")) as page:
+        await page.follow_list(scene.slug)
         _, kind, body = await page.receive()
     assert (kind, body["code"]) == ("refused", "project_not_found")
 

@@ -191,7 +191,10 @@ async def _started(session: AnySession, rows_found: Sequence[Any]) -> list[JobAt
     rows = [
         row for row in rows_found if row.id is not None
     ]  # one row without an ID means that no job was claimed
-    notifications.note(session, *(notifications.EventNotification(row.id, row.event_seq) for row in rows))
+    notifications.note(
+        session,
+        *(notifications.EventNotification(row.id, row.event_seq, project_id=row.project_id) for row in rows),
+    )
     transactional.note(session, EVENTS_APPENDED, len(rows))
     reserved = await reserve(session, rows)
     return [

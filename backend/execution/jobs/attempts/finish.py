@@ -104,7 +104,10 @@ async def finish(
         await _notify_parent(session, job, job.parent_job_id)
     await sales.count(session, job, succeeded=succeeded)
     sent = ended_row.sendable(row.ended_row)
-    notifications.note(session, EventNotification(job.job_id, row.event_seq, is_last=True, row=sent))
+    notifications.note(
+        session,
+        EventNotification(job.job_id, row.event_seq, is_last=True, row=sent, project_id=job.project_id),
+    )
     if row.next_lane is not None:
         notifications.note(session, notifications.WorkerWakeup(row.next_lane))
     elif row.is_room_left:

@@ -47,7 +47,9 @@ async def requeue(
     )
     if row is None:
         return False
-    notifications.note(session, notifications.EventNotification(job_id, row.event_seq))
+    notifications.note(
+        session, notifications.EventNotification(job_id, row.event_seq, project_id=row.project_id)
+    )
     label = (
         "worker_lost" if is_lost else "retry" if is_retry else "drain" if reason == "drain" else "postponed"
     )

@@ -76,7 +76,9 @@ async def claim_subjob(session: AnySession, *, worker_id: UUID, parent_id: UUID)
     row = await transitions.claim_subjob(session, worker_id=worker_id, parent_id=parent_id)
     if row is None:
         return None
-    notifications.note(session, notifications.EventNotification(row.id, row.event_seq))
+    notifications.note(
+        session, notifications.EventNotification(row.id, row.event_seq, project_id=row.project_id)
+    )
     transactional.note(session, EVENTS_APPENDED)
     return attempt_of(row, reserved=await _lent(session, row))
 

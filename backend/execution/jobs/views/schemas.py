@@ -1,0 +1,69 @@
+"""Request and response bodies of saved views."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from backend.core.attribute_docstrings import Schema
+from backend.core.schemas import RequestBody
+from backend.execution.jobs.sorting import NEWEST_FIRST, JobSort
+from backend.execution.jobs.status import Status
+from backend.identity.environments import Environment
+
+JobColumn = Literal[
+    "job",
+    "skill",
+    "version",
+    "environment",
+    "source",
+    "model",
+    "submitted_by",
+    "attempt",
+    "duration",
+    "cost",
+    "created_at",
+]
+"""A column of the list next to the status, which is always shown."""
+MAX_NAME_CHARACTERS = 80
+
+_Text = Annotated[str, Field(max_length=200)]
+
+
+class JobViewFilters(RequestBody):
+    """The filters of a view. They have the names and values of the query of `GET /v1/jobs`."""
+
+    status: Status | None = None
+    skill: _Text | None = None
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    source: _Text | None = None
+    environment: Environment | None = None
+    key: UUID | None = None
+    min_seconds: Annotated[float, Field(ge=0, le=366 * 86_400)] | None = None
+    min_cost_usd: Annotated[float, Field(ge=0, le=1_000_000)] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    q: _Text | None = None
+
+
+class JobViewUpdate(RequestBody):
+    """Body of `PUT /v1/job-views/{name}`."""
+
+    filters: JobViewFilters = Field(default_factory=JobViewFilters)
+    sort: JobSort = NEWEST_FIRST
+    columns: list[JobColumn] | None = Field(default=None, max_length=20)
+    """The columns in their order; null: those that the user has chosen in the browser."""
+
+
+class JobViewRead(Schema):
+    """A saved view of the list of jobs."""
+
+    name: str
+    filters: JobViewFilters
+    sort: JobSort
+    columns: list[JobColumn] | None
+    """The columns in their order; null: those that the user has chosen in the browser."""
+    updated_at: datetime
