@@ -23,12 +23,13 @@ test-fast: check ## Run the checks, the unit tests, and a test of each important
 		tests/integration/jobs/test_queue.py tests/integration/ledger/test_receipts.py \
 		tests/integration/auth/test_gate.py tests/integration/sandbox/test_runner_failures.py
 
-check: environment ## Check format, lint, spelling, types and imports
+check: environment ## Check format, lint, spelling, types (of Python and TypeScript) and imports
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/codespell $(TEXTS)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/typescript.py
 
 audit: environment ## Check the lock file, licenses and known vulnerabilities of all dependencies
 	$(BIN)/python .ci/audit.py

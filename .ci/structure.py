@@ -97,6 +97,7 @@ class Report(NamedTuple):
     status_writers: list[str]
     packages: list[Folder]
     folders: list[Folder]
+    javascript_lines: int
 
 
 class Limits(NamedTuple):
@@ -104,6 +105,14 @@ class Limits(NamedTuple):
 
     largest_cycle: Mapping[str, int]
     upward: Sequence[Pair]
+    javascript_lines: int = 0
+    """Lines of the widgets that are not TypeScript yet (docs/decisions/0026)."""
+
+
+def javascript_lines(root: Path = ROOT) -> int:
+    """Return the number of lines of JavaScript in assets/ui."""
+    files = [one for one in (root / "assets" / "ui").rglob("*") if one.suffix in (".js", ".jsx")]
+    return sum(one.read_text(encoding="utf-8").count("\n") for one in files)
 
 
 # Imports.
@@ -266,6 +275,7 @@ def measure(root: Path = ROOT) -> Report:
         status_writers(root),
         packages,
         folders,
+        javascript_lines(root),
     )
 
 
@@ -309,12 +319,13 @@ def read_limits(path: Path) -> Limits:
     """Read `allowed.toml`."""
     read = tomllib.loads(path.read_text(encoding="utf-8"))
     pairs = (line.partition(" -> ") for line in read["upward_imports"])
-    return Limits(read["largest_cycle"], [(a, b) for a, _, b in pairs])
+    return Limits(read["largest_cycle"], [(a, b) for a, _, b in pairs], read["javascript_lines"])
 
 
 def limits_of(report: Report) -> Limits:
     """Return the state of the report as the limits."""
-    return Limits({package: largest(groups) for package, groups in report.cycles.items()}, report.upward)
+    cycles = {package: largest(groups) for package, groups in report.cycles.items()}
+    return Limits(cycles, report.upward, report.javascript_lines)
 
 
 def largest(groups: Sequence[Sequence[str]]) -> int:
@@ -329,7 +340,9 @@ def allowed_text(limits: Limits) -> str:
     return (
         "# Violations of the target structure that exist today. The lists only shrink: docs/decisions/0014.\n"
         "# Rewrite with `.venv/bin/python .ci/structure.py --write-allowed`, and review what was added.\n"
-        f"upward_imports = {_toml_list(imports)}\n\n[largest_cycle]\n{cycles}"
+        f"upward_imports = {_toml_list(imports)}\n\n"
+        "# Lines in .js and .jsx files of assets/ui, which `tsc` does not check: docs/decisions/0026.\n"
+        f"javascript_lines = {limits.javascript_lines}\n\n[largest_cycle]\n{cycles}"
     )
 
 

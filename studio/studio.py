@@ -55,7 +55,12 @@ _PAGES = [
         [Shell.enter, deployments.Deployments.load, deployments.Environments.load],
     ),
     ("/p/[project]/evals", "Evals", evals.page, [Shell.enter, evals.Evals.load, evals.Evals.write]),
-    ("/p/[project]/jobs", "Jobs", jobs.page, [Shell.enter, jobs.Jobs.load]),
+    (
+        "/p/[project]/jobs",
+        "Jobs",
+        jobs.page,
+        [Shell.enter, jobs.Jobs.load, jobs.Day.load, jobs.Comparison.load, jobs.Views.load],
+    ),
     ("/p/[project]/jobs/[job]", "Job", job.page, [Shell.enter, job.JobPage.load]),
     ("/p/[project]/marketplace", "Marketplace", marketplace.page, [Shell.enter, marketplace.Market.load]),
     (

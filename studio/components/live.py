@@ -27,7 +27,7 @@ def _two(value: rx.Var[Any], key: rx.Var[str]) -> list[rx.Var[Any]]:
 class Ago(rx.Component):
     """The time since a timestamp, with the exact timestamp as its title."""
 
-    library = "$/public/ui/time.jsx"
+    library = "$/public/ui/time.tsx"
     tag = "Ago"
     moment: rx.Var[str]
 
@@ -35,7 +35,7 @@ class Ago(rx.Component):
 class Elapsed(rx.Component):
     """The time from `start` to `end`; it is updated every second while `end` is empty."""
 
-    library = "$/public/ui/time.jsx"
+    library = "$/public/ui/time.tsx"
     tag = "Elapsed"
     start: rx.Var[str]
     end: rx.Var[str]
@@ -44,7 +44,7 @@ class Elapsed(rx.Component):
 class Pulse(rx.Component):
     """A timer that calls `on_tick` every `seconds` seconds while the page is visible."""
 
-    library = "$/public/ui/time.jsx"
+    library = "$/public/ui/time.tsx"
     tag = "Pulse"
     seconds: rx.Var[float]
     on_tick: rx.EventHandler[_no_arguments]
@@ -53,7 +53,7 @@ class Pulse(rx.Component):
 class Copy(rx.Component):
     """A button that copies a text to the clipboard."""
 
-    library = "$/public/ui/controls.jsx"
+    library = "$/public/ui/controls.tsx"
     tag = "Copy"
     text: rx.Var[str]
     label: rx.Var[str]
@@ -66,7 +66,7 @@ class Confirm(rx.Component):
     `keys` is the keyboard shortcut of the button; `on_confirm` receives the action key.
     """
 
-    library = "$/public/ui/controls.jsx"
+    library = "$/public/ui/controls.tsx"
     tag = "Confirm"
     label: rx.Var[str]
     title: rx.Var[str]
@@ -89,7 +89,7 @@ class Confirm(rx.Component):
 class Action(rx.Component):
     """A button for an action that changes something, busy while in progress; `on_act` receives the action key."""
 
-    library = "$/public/ui/action.jsx"
+    library = "$/public/ui/action.tsx"
     tag = "Action"
     label: rx.Var[str]
     kind: rx.Var[str]
@@ -111,7 +111,7 @@ class Action(rx.Component):
 class Submit(rx.Component):
     """The submit button of a form, busy while the action of the form is in progress."""
 
-    library = "$/public/ui/action.jsx"
+    library = "$/public/ui/action.tsx"
     tag = "Submit"
     label: rx.Var[str]
     kind: rx.Var[str]
@@ -124,10 +124,20 @@ class Submit(rx.Component):
         return super().create(*children, **watched(), **props)
 
 
+class Check(rx.Component):
+    """A checkbox that shows a change immediately, before the server confirms it."""
+
+    library = "$/public/ui/controls.tsx"
+    tag = "Check"
+    checked: rx.Var[bool]
+    label: rx.Var[str]
+    on_change: rx.EventHandler[_no_arguments]
+
+
 class Tabs(rx.Component):
     """Tabs with arrow keys; `items` are `{id, label}`. If `param` is set, the URL contains the selected tab."""
 
-    library = "$/public/ui/controls.jsx"
+    library = "$/public/ui/controls.tsx"
     tag = "Tabs"
     items: rx.Var[list[dict[str, str]]]
     current: rx.Var[str]
@@ -139,7 +149,7 @@ class Tabs(rx.Component):
 class Split(rx.Component):
     """Two panes with a movable separator; its position is stored in the browser under `name`."""
 
-    library = "$/public/ui/split.jsx"
+    library = "$/public/ui/split.tsx"
     tag = "Split"
     name: rx.Var[str]
     label: rx.Var[str]
@@ -229,20 +239,10 @@ class ApprovalForm(_SubmittedForm):
     on_approve: rx.EventHandler[_two]
 
 
-class JobList(rx.Component):
-    """The live list of the jobs of a project, with filters that are stored in the URL."""
-
-    library = "$/public/ui/jobs/list.jsx"
-    tag = "JobList"
-    project: rx.Var[str]
-    csrf: rx.Var[str]
-    can_write: rx.Var[bool]
-
-
 class Chat(rx.Component):
     """The conversations with one agent, and the one that is open."""
 
-    library = "$/public/ui/chat/chat.jsx"
+    library = "$/public/ui/chat/chat.tsx"
     tag = "Chat"
     project: rx.Var[str]
     csrf: rx.Var[str]
@@ -303,7 +303,7 @@ class Notebook(Editor):
 class Drive(rx.Component):
     """The files of a project; the URL contains the open folder and the open file."""
 
-    library = "$/public/ui/drive/drive.jsx"
+    library = "$/public/ui/drive/drive.tsx"
     tag = "Drive"
     lib_dependencies: list[str] = ["pdfjs-dist@6.5.438"]
     project: rx.Var[str]

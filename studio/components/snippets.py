@@ -8,7 +8,7 @@ import reflex as rx
 class Languages(rx.Component):
     """Tabs with the languages, above the snippet of the selected one."""
 
-    library = "$/public/ui/snippets.jsx"
+    library = "$/public/ui/snippets.tsx"
     tag = "Snippets"
     texts: rx.Var[dict[str, str]]
 

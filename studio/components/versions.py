@@ -7,28 +7,14 @@ from typing import Any
 import reflex as rx
 
 
-def _none() -> list[Any]:
-    return []
-
-
 def _one(state: rx.Var[Any]) -> list[rx.Var[Any]]:
     return [state]
-
-
-class Check(rx.Component):
-    """A checkbox that shows a change immediately, before the server confirms it."""
-
-    library = "$/public/ui/controls.jsx"
-    tag = "Check"
-    checked: rx.Var[bool]
-    label: rx.Var[str]
-    on_change: rx.EventHandler[_none]
 
 
 class Diff(rx.Component):
     """The differences between two texts, with unchanged lines collapsed. None stands for a missing text."""
 
-    library = "$/public/ui/versions/diff.jsx"
+    library = "$/public/ui/versions/diff.tsx"
     tag = "Diff"
     before: rx.Var[str | None]
     after: rx.Var[str | None]
@@ -38,7 +24,7 @@ class Diff(rx.Component):
 class Comparison(rx.Component):
     """The changes from version `base` to `head`: breaking changes, other changes, and the differences of files."""
 
-    library = "$/public/ui/versions/comparison.jsx"
+    library = "$/public/ui/versions/comparison.tsx"
     tag = "Comparison"
     project: rx.Var[str]
     skillpack: rx.Var[str]
@@ -49,7 +35,7 @@ class Comparison(rx.Component):
 class Gate(rx.Component):
     """The live state of the eval gates of a version; `on_settled` receives the final state."""
 
-    library = "$/public/ui/versions/gate.jsx"
+    library = "$/public/ui/versions/gate.tsx"
     tag = "Gate"
     project: rx.Var[str]
     csrf: rx.Var[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -72,7 +73,7 @@ def test_bar_filters_the_list_to_its_half_hour(signed_in: Page, settled: Any) ->
     bars.first.click()
     bars.last.click()
     expect(row(signed_in, job_id)).to_be_visible()
-    assert "since=" in signed_in.url
+    expect(signed_in).to_have_url(re.compile("since="))
 
 
 def test_selected_jobs_are_cancelled_with_the_keyboard(signed_in: Page, settled: Any) -> None:
@@ -108,3 +109,68 @@ def test_selected_jobs_are_replayed(signed_in: Page, settled: Any) -> None:
     dialog.get_by_role("button", name="Done").click()
     newest = settled.api.get("/v1/jobs", params={"source": "replay", "limit": 1}).json()[0]
     assert newest["replay_of"] == job_id
+
+
+def test_columns_are_sorted_and_back_undoes_the_last_change(signed_in: Page, settled: Any) -> None:
+    slow, quick = ended(settled, seconds=2, source="order"), ended(settled, source="order")
+    signed_in.goto(f"{settled.url}/jobs?source=order")
+    table = signed_in.get_by_role("table", name="Jobs")
+    links = table.get_by_role("link")
+    expect(links).to_have_text([quick[-8:], slow[-8:]])
+    header = table.get_by_role("columnheader", name="Duration")
+    header.get_by_role("button").click()
+    expect(links).to_have_text([slow[-8:], quick[-8:]])
+    expect(header).to_have_attribute("aria-sort", "descending")
+    assert signed_in.url.endswith("?source=order&sort=-duration")
+    signed_in.get_by_label("Status", exact=True).get_by_role("button", name="Failed").click()
+    expect(signed_in.get_by_text("No jobs match these filters.")).to_be_visible()
+    signed_in.go_back()
+    expect(links).to_have_text([slow[-8:], quick[-8:]])
+    signed_in.go_back()
+    expect(links).to_have_text([quick[-8:], slow[-8:]])
+    links.first.click()
+    expect(signed_in).to_have_url(f"{settled.url}/jobs/{quick}")
+    signed_in.go_back()
+    expect(links).to_have_text([quick[-8:], slow[-8:]])
+
+
+def test_two_jobs_are_compared(signed_in: Page, settled: Any) -> None:
+    jobs = [ended(settled, seconds=seconds, source="pair") for seconds in (0, 1)]
+    signed_in.goto(f"{settled.url}/jobs?source=pair")
+    expect(row(signed_in, jobs[0])).to_be_visible()
+    for _ in jobs:
+        signed_in.keyboard.press("j")
+        signed_in.keyboard.press("x")
+    signed_in.get_by_role("button", name="Compare").click()
+    lines = signed_in.get_by_role("table", name="Comparison of two jobs")
+    seconds = lines.get_by_role("row").filter(has=signed_in.get_by_role("rowheader", name="seconds"))
+    expect(seconds).to_have_attribute("data-differs", "true")
+    expect(seconds.get_by_role("cell")).to_have_text(["1", "0"])
+    assert "compare=" in signed_in.url
+    signed_in.get_by_label("Differences only").check()
+    expect(lines.get_by_role("rowheader", name="Skill", exact=True)).to_have_count(0)
+    signed_in.go_back()
+    expect(row(signed_in, jobs[1])).to_be_visible()
+
+
+def test_views_and_columns_are_stored(signed_in: Page, settled: Any) -> None:
+    job_id = ended(settled, source="view")
+    signed_in.goto(f"{settled.url}/jobs?source=view&sort=-cost")
+    expect(row(signed_in, job_id)).to_be_visible()
+    signed_in.get_by_role("button", name="Columns").click()
+    signed_in.get_by_label("Attempt").check()
+    head = signed_in.get_by_role("columnheader", name="Attempt")
+    expect(head).to_be_visible()
+    signed_in.keyboard.press("Escape")
+    signed_in.get_by_role("button", name="Views").click()
+    signed_in.get_by_label("Name of the view").fill("Costly")
+    signed_in.get_by_role("button", name="Save view").click()
+    expect(signed_in.get_by_role("button", name="Costly", exact=True)).to_be_visible()
+    signed_in.goto(f"{settled.url}/jobs")
+    expect(head).to_be_visible()
+    signed_in.get_by_role("button", name="Views").click()
+    signed_in.get_by_role("button", name="Costly", exact=True).click()
+    expect(signed_in).to_have_url(re.compile("source=view&sort=-cost&columns=.*attempt"))
+    expect(row(signed_in, job_id)).to_be_visible()
+    signed_in.get_by_role("button", name="Delete view Costly").click()
+    expect(signed_in.get_by_role("button", name="Costly", exact=True)).to_have_count(0)

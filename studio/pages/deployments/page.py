@@ -7,9 +7,9 @@ from typing import Any, Final
 import reflex as rx
 
 from studio.components.elements import button, empty, link, link_button, note, table, tag, way_out
-from studio.components.live import Ago, Confirm, Pulse
+from studio.components.live import Ago, Check, Confirm, Pulse
 from studio.components.snippets import from_code
-from studio.components.versions import Check, Comparison, Gate
+from studio.components.versions import Comparison, Gate
 from studio.pages.deployments import environments
 from studio.pages.deployments.environments import Environments
 from studio.pages.deployments.versions import Deployments, VersionRow

@@ -44,6 +44,17 @@ def stale_entries(recorded: Limits, measured: Limits) -> list[str]:
     ]
 
 
+def more_javascript(recorded: Limits, measured: Limits) -> list[str]:
+    """Return whether there is more JavaScript than recorded."""
+    lines, limit = measured.javascript_lines, recorded.javascript_lines
+    if lines <= limit:
+        return []
+    return [
+        f"assets/ui has {lines:,} lines of JavaScript; {ALLOWED} allows {limit:,}. Write new widgets in TypeScript "
+        "(.ts, .tsx), or convert the files that you extend (docs/decisions/0026)."
+    ]
+
+
 def status_writers(paths: Iterable[str]) -> list[str]:
     """Return the files that write `jobs.status` and do not own it."""
     return [
@@ -60,7 +71,9 @@ def unmapped_entries(unmapped: Iterable[str]) -> list[str]:
 
 def hints(recorded: Limits, measured: Limits) -> list[str]:
     """Return the cycles that have become smaller than recorded; these are not failures."""
-    return [
+    fewer = recorded.javascript_lines - measured.javascript_lines
+    javascript = [f"assets/ui has {fewer:,} fewer lines of JavaScript. Run `{COMMAND} --write-allowed`."]
+    return (javascript if fewer > 0 else []) + [
         f"largest_cycle of {package} has fallen from {size} to {measured.largest_cycle.get(package, 1)}. Lower the "
         f"number in {ALLOWED}, or run `{COMMAND} --write-allowed`."
         for package, size in recorded.largest_cycle.items()

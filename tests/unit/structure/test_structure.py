@@ -54,6 +54,10 @@ def test_no_stale_entries(recorded: Limits, measured: Limits) -> None:
     fail_with(checks.stale_entries(recorded, measured))
 
 
+def test_javascript_does_not_grow(recorded: Limits, measured: Limits) -> None:
+    fail_with(checks.more_javascript(recorded, measured))
+
+
 def test_only_the_owner_writes_job_status(report: Report) -> None:
     fail_with(checks.status_writers(report.status_writers))
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from backend.core.release_files import ROOT
 from rxconfig import BUN
 
-MODULE: Final = ROOT / "assets" / "ui" / "versions" / "lines.js"
+MODULE: Final = ROOT / "assets" / "ui" / "versions" / "lines.ts"
 SCRIPT: Final = """
 const { compareLines, folded } = await import(process.argv[1]);
 const pairs = JSON.parse(await Bun.stdin.text());

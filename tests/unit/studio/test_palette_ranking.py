@@ -11,7 +11,7 @@ import pytest
 from backend.core.release_files import ROOT
 from rxconfig import BUN
 
-MODULE: Final = ROOT / "assets" / "ui" / "ranking.js"
+MODULE: Final = ROOT / "assets" / "ui" / "ranking.ts"
 SCRIPT: Final = """
 const { fitting } = await import(process.argv[1]);
 const { commands, words } = JSON.parse(await Bun.stdin.text());

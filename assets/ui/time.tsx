@@ -1,0 +1,44 @@
+import { useEffect, useRef, useState } from "react";
+import { ago, duration, exact } from "./format";
+
+/** Renders again every `everyMs` while `on`. */
+const useTick = (everyMs: number, on = true) => {
+  const [, render] = useState(0);
+  useEffect(() => {
+    if (!on) return undefined;
+    const timer = setInterval(() => { if (!document.hidden) render((n) => n + 1); }, everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs, on]);
+};
+
+/** The relative time of a timestamp (ISO 8601), with the exact time on hover. Empty for none. */
+export function Ago({ moment }: { moment: string | null | undefined }) {
+  const [ready, setReady] = useState(false);
+  useEffect(() => setReady(true), []);
+  const at = Date.parse(moment ?? "");
+  useTick(at > Date.now() - 60_000 ? 1000 : 20_000, ready && Boolean(moment));
+  if (!moment) return null;
+  return <time dateTime={moment} title={ready ? exact(at) : undefined}>{ready ? ago(at) : ""}</time>;
+}
+
+/** Time from `start` to `end`, or to now while there is no end. Empty before the start. */
+export function Elapsed({ start, end }: { start: string; end: string }) {
+  const [ready, setReady] = useState(false);
+  useEffect(() => setReady(true), []);
+  useTick(100, ready && Boolean(start) && !end);
+  if (!ready || !start) return null;
+  return <span className="num">{duration((end ? Date.parse(end) : Date.now()) - Date.parse(start))}</span>;
+}
+
+/** Calls `onTick` every `seconds` while the page is visible, and once when it becomes visible again. */
+export function Pulse({ seconds, onTick }: { seconds: number; onTick?: () => void }) {
+  const call = useRef(onTick);
+  call.current = onTick;
+  useEffect(() => {
+    const update = () => { if (!document.hidden) call.current?.(); };
+    const timer = setInterval(update, seconds * 1000);
+    document.addEventListener("visibilitychange", update);
+    return () => { clearInterval(timer); document.removeEventListener("visibilitychange", update); };
+  }, [seconds]);
+  return null;
+}

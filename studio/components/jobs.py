@@ -1,0 +1,86 @@
+"""Wrappers of the widgets of the list of jobs in `assets/ui/jobs`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+
+def _none() -> list[Any]:
+    return []
+
+
+def _one(value: rx.Var[Any]) -> list[rx.Var[Any]]:
+    return [value]
+
+
+def _two(first: rx.Var[str], second: rx.Var[str]) -> list[rx.Var[Any]]:
+    return [first, second]
+
+
+class UrlQuery(rx.Component):
+    """An invisible component that writes `query` to the URL; a new entry of the history if `entries` has changed."""
+
+    library = "$/public/ui/url_query.tsx"
+    tag = "UrlQuery"
+    query: rx.Var[str]
+    entries: rx.Var[int]
+
+
+class Modal(rx.Component):
+    """A dialog that is open while it is on the page; the element with `data-first` gets the focus."""
+
+    library = "$/public/ui/modal.tsx"
+    tag = "Modal"
+    label: rx.Var[str]
+    broad: rx.Var[bool]
+    on_close: rx.EventHandler[_none]
+
+
+class Menu(rx.Component):
+    """A button that opens a panel with the children, which closes when the user clicks elsewhere."""
+
+    library = "$/public/ui/menu.tsx"
+    tag = "Menu"
+    label: rx.Var[str]
+    on_open: rx.EventHandler[_none]
+
+
+class SearchField(rx.Component):
+    """A search field that reports what the user has typed after a short pause."""
+
+    library = "$/public/ui/search_field.tsx"
+    tag = "SearchField"
+    value: rx.Var[str]
+    label: rx.Var[str]
+    placeholder: rx.Var[str]
+    on_search: rx.EventHandler[_one]
+
+
+class DayBars(rx.Component):
+    """A bar for each half hour of a day; `since` is the start of the selected one."""
+
+    library = "$/public/ui/jobs/bars.tsx"
+    tag = "DayBars"
+    bars: rx.Var[list[Any]]
+    since: rx.Var[str]
+    on_pick: rx.EventHandler[_two]
+
+
+class LiveRows(rx.Component):
+    """The region of the rows: it follows the list of jobs, holds the rows still, and handles the keys of rows.
+
+    `on_change` receives whether the rows are held, because the pointer or the focus is on them.
+    """
+
+    library = "$/public/ui/jobs/live_rows.tsx"
+    tag = "LiveRows"
+    project: rx.Var[str]
+    fresh: rx.Var[int]
+    is_picking: rx.Var[bool]
+    can_write: rx.Var[bool]
+    on_change: rx.EventHandler[_one]
+    on_toggle: rx.EventHandler[_one]
+    on_act: rx.EventHandler[_two]
+    on_leave: rx.EventHandler[_none]

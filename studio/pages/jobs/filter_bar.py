@@ -1,0 +1,152 @@
+"""The filters of the list of jobs."""
+
+from __future__ import annotations
+
+from typing import Any, Final, get_args
+
+import reflex as rx
+
+from backend.identity.environments import Environment
+from studio.components.jobs import Menu, SearchField
+from studio.components.live import Ago, Check
+from studio.pages.jobs import views
+from studio.pages.jobs.state import Choice, Jobs
+from studio.pages.jobs.table import LABELS
+from studio.shell import Shell
+from studio.theme import STATUS_WORDS
+
+_SOURCES: Final = (
+    *("api", "studio", "cli", "mcp", "schedule", "replay", "fork", "continue", "eval", "subagent"),
+)
+_DURATIONS: Final = {"1": "over 1 s", "10": "over 10 s", "60": "over 1 min", "600": "over 10 min"}
+_COSTS: Final = {"0.001": "over $0.001", "0.01": "over $0.01", "0.1": "over $0.10", "1": "over $1"}
+_NARROWING: Final = ("version", "source", "environment", "key", "min_seconds", "min_cost_usd", "since")
+
+
+def filter_bar() -> rx.Component:
+    """Render the filters, the views and the choice of the columns."""
+    return rx.el.div(
+        rx.el.div(
+            _statuses(),
+            _select("skill", "Skill", "All skills", Jobs.skills),
+            SearchField.create(
+                value=Jobs.filters["q"],
+                label="Search jobs",
+                placeholder="Search by ID, skill or error…",
+                on_search=Jobs.search,
+            ),
+            rx.el.span(class_name="grow"),
+            views.menu(),
+            _columns(),
+            rx.cond(Shell.can_write, _picking()),
+            class_name="row wrap",
+        ),
+        _more(),
+        class_name="job-bar col",
+        style={"gap": "8px"},
+    )
+
+
+def _statuses() -> rx.Component:
+    states = {"": "All", **STATUS_WORDS}
+    return rx.el.div(
+        *[
+            rx.el.button(
+                word,
+                type="button",
+                on_click=Jobs.set_filter("status", state),
+                custom_attrs={"aria-pressed": rx.cond(Jobs.filters["status"] == state, "true", "false")},
+            )
+            for state, word in states.items()
+        ],
+        class_name="seg",
+        role="group",
+        aria_label="Status",
+    )
+
+
+def _picking() -> rx.Component:
+    return rx.el.button(
+        rx.cond(Jobs.is_picking, "Done selecting", "Select…"),
+        rx.el.kbd("x"),
+        type="button",
+        class_name="btn quiet",
+        on_click=Jobs.toggle_picking,
+        custom_attrs={"aria-pressed": rx.cond(Jobs.is_picking, "true", "false")},
+    )
+
+
+def _more() -> rx.Component:
+    is_narrow: Any = False
+    for name in _NARROWING:
+        is_narrow = (Jobs.filters[name] != "") | is_narrow
+    return rx.el.details(
+        rx.el.summary("More filters"),
+        rx.el.div(
+            _select("version", "Version", "Any version", Jobs.versions),
+            _select("source", "Source", "Any source", {one: one for one in _SOURCES}),
+            _select(
+                "environment", "Environment", "Any environment", {one: one for one in get_args(Environment)}
+            ),
+            rx.cond(Jobs.keys.length() > 0, _select("key", "API key", "Any API key", Jobs.keys)),
+            _select("min_seconds", "Duration", "Any duration", _DURATIONS),
+            _select("min_cost_usd", "Cost", "Any cost", _COSTS),
+            rx.cond(Jobs.filters["since"] != "", _period()),
+            class_name="row wrap",
+        ),
+        open=rx.cond(is_narrow, True, rx.Var("undefined")),
+        class_name="more-filters",
+    )
+
+
+def _period() -> rx.Component:
+    return rx.el.button(
+        "Submitted ",
+        Ago.create(moment=Jobs.filters["since"]),
+        ", 30 min ✕",
+        type="button",
+        class_name="chip",
+        on_click=Jobs.pick_period("", ""),
+    )
+
+
+def _select(name: str, label: str, none: str, options: Any) -> rx.Component:
+    """Render a filter; `options` are labels by value, texts, or choices."""
+    value = Jobs.filters[name]
+    if isinstance(options, dict):
+        is_known: Any = rx.Var.create(list(options)).contains(value)
+        shown = [rx.el.option(word, value=one) for one, word in options.items()]
+    else:
+        is_known = False
+        shown = [rx.foreach(options, _option)]
+    return rx.el.select(
+        rx.el.option(none, value=""),
+        rx.cond((value != "") & ~rx.Var.create(is_known), rx.el.option(value, value=value, hidden=True)),
+        *shown,
+        value=value,
+        on_change=lambda text: Jobs.set_filter(name, text),
+        aria_label=label,
+        class_name="in",
+    )
+
+
+def _option(one: Any) -> rx.Component:
+    if one._var_type is Choice:
+        return rx.el.option(one.label, value=one.value)
+    return rx.el.option(one, value=one)
+
+
+def _columns() -> rx.Component:
+    return Menu.create(
+        *[
+            rx.el.label(
+                Check.create(
+                    checked=Jobs.columns.contains(name), label=label, on_change=Jobs.toggle_column(name)
+                ),
+                label,
+                class_name="row",
+            )
+            for name, label in LABELS.items()
+        ],
+        label="Columns",
+    )

@@ -1,0 +1,93 @@
+"""The page: the last day, the filters and the rows, or the comparison, or the first steps of a new project."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import reflex as rx
+
+from studio.components.elements import button, empty, link_button
+from studio.components.jobs import LiveRows, UrlQuery
+from studio.components.live import Pulse
+from studio.components.snippets import from_code
+from studio.pages.jobs import bulk
+from studio.pages.jobs.bars import day
+from studio.pages.jobs.compare import comparison
+from studio.pages.jobs.filter_bar import filter_bar
+from studio.pages.jobs.state import Jobs
+from studio.pages.jobs.table import table
+from studio.shell import Crumb, Shell, shell
+
+REFRESH_S: Final = 2.0
+"""Seconds between two checks whether the first job has been submitted."""
+
+
+def page() -> rx.Component:
+    """Render the list of jobs, or the empty state."""
+    return shell(
+        "jobs",
+        [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Jobs")],
+        rx.el.h1("Jobs", class_name="hidden-label"),
+        UrlQuery.create(query=Jobs.query, entries=Jobs.entries),
+        rx.cond(
+            Jobs.is_loaded,
+            rx.cond(
+                Jobs.compared.length() > 0,
+                comparison(),
+                rx.cond(Jobs.has_jobs, _list(), _none_yet()),
+            ),
+            rx.el.p("Loading…", class_name="skeleton"),
+        ),
+    )
+
+
+def _list() -> rx.Component:
+    return rx.el.div(
+        day(),
+        rx.cond(Jobs.picked.length() > 0, bulk.selection_bar(), filter_bar()),
+        LiveRows.create(
+            rx.cond(Jobs.rows.length() > 0, table()),
+            rx.cond(Jobs.is_reading, rx.el.p("Loading…", class_name="skeleton")),
+            rx.cond((Jobs.rows.length() == 0) & ~Jobs.is_reading, _none_match()),
+            rx.cond(Jobs.has_more, rx.el.div(button("Show more", on_click=Jobs.more), class_name="pad")),
+            project=Shell.project_slug,
+            fresh=Jobs.fresh,
+            is_picking=Jobs.is_picking,
+            can_write=Shell.can_write,
+            on_change=Jobs.refresh,
+            on_toggle=Jobs.toggle,
+            on_act=bulk.Bulk.begin,
+            on_leave=Jobs.leave,
+        ),
+        bulk.dialog(),
+        class_name="col grow",
+        style={"min_height": "0"},
+    )
+
+
+def _none_match() -> rx.Component:
+    return rx.el.div(
+        rx.el.div("No jobs match these filters.", class_name="strong"),
+        button("Show all jobs", kind="quiet", on_click=Jobs.clear),
+        class_name="col none-match",
+    )
+
+
+def _none_yet() -> rx.Component:
+    base = "/p/" + Shell.project_slug
+    return empty(
+        "activity",
+        "No jobs yet",
+        "A job is one execution of a skill. It records its version, its cost and all of its steps, and it continues "
+        "on another worker if its worker is lost.",
+        Pulse.create(seconds=REFRESH_S, on_tick=Jobs.refresh(False)),
+        rx.el.div(
+            rx.cond(
+                Jobs.has_skills,
+                link_button("Run a skill", href=base, icon="play", kind="pri"),
+                link_button("Publish your first skills", href=base, icon="upload", kind="pri"),
+            ),
+            class_name="row",
+        ),
+        from_code(Jobs.texts),
+    )

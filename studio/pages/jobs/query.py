@@ -1,0 +1,130 @@
+"""What the URL of the list of jobs contains: filters, order, columns, and the jobs that are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final, cast, get_args
+from urllib.parse import urlencode
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from backend.execution.jobs.queries import JobFilter
+from backend.execution.jobs.sorting import NEWEST_FIRST, SORTS, JobSort
+from backend.execution.jobs.views.schemas import JobColumn, JobViewFilters, JobViewRead
+
+FILTERS: Final[Sequence[str]] = tuple(JobViewFilters.model_fields)
+COLUMNS: Final[Sequence[JobColumn]] = get_args(JobColumn)
+DEFAULT_COLUMNS: Final[Sequence[JobColumn]] = (
+    "job",
+    "skill",
+    "version",
+    "source",
+    "submitted_by",
+    "duration",
+    "cost",
+    "created_at",
+)
+COMPARED_JOBS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class JobQuery:
+    """The part of the URL after `?`."""
+
+    filters: Mapping[str, str] = field(default_factory=dict)
+    """Texts by name, without empty ones."""
+    sort: JobSort = NEWEST_FIRST
+    columns: tuple[JobColumn, ...] = ()
+    """Empty: those that the user has chosen in this browser."""
+    compared: tuple[str, ...] = ()
+    """The IDs of the jobs that are compared."""
+
+    @classmethod
+    def parse(cls, parameters: Mapping[str, str]) -> JobQuery:
+        """Return the query of a URL without its invalid parts."""
+        filters = {name: parameters[name] for name in FILTERS if parameters.get(name)}
+        sort = parameters.get("sort", "")
+        compared = tuple(filter(_is_id, parameters.get("compare", "").split(",")))
+        return cls(
+            {name: text for name, text in filters.items() if is_valid(name, text)},
+            cast(JobSort, sort) if sort in SORTS else NEWEST_FIRST,
+            parse_columns(parameters.get("columns", "")),
+            compared if len(compared) == COMPARED_JOBS else (),
+        )
+
+    @classmethod
+    def of_view(cls, view: JobViewRead) -> JobQuery:
+        """Return the query that opens a saved view."""
+        filters = view.filters.model_dump(mode="json", exclude_none=True)
+        columns = tuple(one for one in COLUMNS if one in (view.columns or ()))
+        return cls({name: _text(filters[name]) for name in FILTERS if name in filters}, view.sort, columns)
+
+    def with_filters(self, change: Mapping[str, str]) -> JobQuery:
+        """Return the query with changed filters; an empty text removes a filter."""
+        changed = {**self.filters, **change}
+        return replace(self, filters={name: changed[name] for name in FILTERS if changed.get(name)})
+
+    def encode(self) -> str:
+        """Return the query as text for a URL, without what is the default."""
+        parts = dict(self.filters)
+        if self.sort != NEWEST_FIRST:
+            parts["sort"] = self.sort
+        if self.columns:
+            parts["columns"] = ",".join(self.columns)
+        if self.compared:
+            parts["compare"] = ",".join(self.compared)
+        return urlencode(parts, safe=",")
+
+    def view_filters(self) -> JobViewFilters:
+        """Return the filters with their types."""
+        return JobViewFilters.model_validate(dict(self.filters))
+
+    def job_filter(self) -> JobFilter:
+        """Return the conditions of the list."""
+        typed = self.view_filters()
+        cost = typed.min_cost_usd
+        return JobFilter(
+            status=typed.status,
+            skill=typed.skill,
+            source=typed.source,
+            version=typed.version,
+            since=typed.since,
+            until=typed.until,
+            key=typed.key,
+            min_cost_micros=None if cost is None else round(cost * 1e6),
+            min_seconds=typed.min_seconds,
+            environment=typed.environment,
+            text=typed.q,
+        )
+
+
+def parse_columns(text: str) -> tuple[JobColumn, ...]:
+    """Return the known columns of a list of names, in the order of the table."""
+    names = set(text.split(","))
+    return tuple(one for one in COLUMNS if one in names)
+
+
+def is_valid(name: str, text: str) -> bool:
+    """Return whether a text is a value of a filter."""
+    try:
+        JobViewFilters.model_validate({name: text})
+    except ValidationError:
+        return False
+    return name not in ("since", "until") or datetime.fromisoformat(text).tzinfo is not None
+
+
+def _text(value: Any) -> str:
+    """Return a value as the URL has it: `1` instead of `1.0`."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _is_id(text: str) -> bool:
+    parse: Callable[[str], UUID] = UUID
+    try:
+        parse(text)
+    except ValueError:
+        return False
+    return True
