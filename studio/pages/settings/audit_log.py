@@ -54,6 +54,8 @@ class EntryRow:
 
     id: str
     actor: str
+    label: str
+    """The actor as the filter expects it."""
     action: str
     target: str
     facts: str
@@ -106,7 +108,7 @@ class AuditLog(rx.State):
             page = Page(_PAGE_ROWS, self.next_cursor or None)
             found = await audit.list_rows(act.session, act.principal, filters, page)
             rows = [_row(one) for one in found.items]
-            await name_keys(act, rows, "actor")
+            await name_keys(act, rows, "actor", is_short=True)
         self.rows = [*self.rows, *rows]
         self.next_cursor = (found.next_cursor or "") if len(self.rows) < _MAX_ROWS else ""
 
@@ -126,6 +128,7 @@ def _row(row: AuditRow) -> EntryRow:
     return EntryRow(
         id=str(row.id),
         actor=row.actor,
+        label=row.actor,
         action=row.action,
         target=row.target,
         facts=facts[:_MAX_FACTS_CHARACTERS],
@@ -205,7 +208,7 @@ def _list() -> rx.Component:
 
 def _entry(row: rx.Var[EntryRow]) -> rx.Component:
     return rx.el.tr(
-        rx.el.td(row.actor, title=row.actor),
+        rx.el.td(row.actor, title=row.label),
         rx.el.td(row.action, class_name="mono", title=row.action),
         rx.el.td(row.target, class_name="mono t2", title=row.target),
         rx.el.td(row.facts, class_name="t2", title=row.facts),
