@@ -32,7 +32,7 @@ def filter_bar() -> rx.Component:
             SearchField.create(
                 value=Jobs.filters["q"],
                 label="Search jobs",
-                placeholder="Search by ID, skill or error…",
+                placeholder="ID, skill or error…",
                 on_search=Jobs.search,
             ),
             rx.el.span(class_name="grow"),
