@@ -30,9 +30,9 @@ from backend.execution.jobs.api import router as jobs
 from backend.execution.jobs.events_api import router as events
 from backend.execution.jobs.forks.api import router as forks
 from backend.execution.jobs.subjobs.api import router as subagents
+from backend.execution.jobs.views.api import router as job_views
 from backend.execution.logs.api import router as logs
 from backend.execution.model_calls.api import router as model_calls
-from backend.execution.jobs.views.api import router as job_views
 from backend.execution.schedules.api import router as schedules
 from backend.execution.sessions.api import router as conversations
 from backend.execution.shares.api import router as shares
