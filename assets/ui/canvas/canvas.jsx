@@ -7,12 +7,13 @@ import { useYamlEdits } from "../editor/yaml_edits";
 import { drawn, edgesOf, Graph, pairsOf, ReactFlowProvider } from "./graph";
 import { Guard } from "./guard";
 import { slotAt } from "./layout";
-import { copiesOf, KIND_LABELS, namesAt, newStep, rebased, titleOf, treeOf, walk } from "./model";
+import { copiesOf, isObject, KIND_LABELS, namesAt, newStep, rebased, titleOf, treeOf, walk } from "./model";
 import { ConnectForm, InputsView, Palette, ResultForm, StepForm } from "./panel";
 import { useSkills } from "./skills";
 
 const ONCE = 20; // edits in one request
-const NONE = new Set();
+const PLACES = "x-canvas", NUDGE = 20, MOVED = 8, MAX_OFFSET = 100_000, COLUMN = 40; // pixels
+const NONE = new Set(), NO_OFFSETS = {};
 const isTyping = (event) => /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
 
 export default function Canvas(props) {
@@ -43,7 +44,7 @@ function Stage({ document, references, failure, edit: send, undo, redo, facts, p
   const tree = useMemo(() => treeOf(document), [document]), flow = useReactFlow(), box = useRef(null);
   const edit = (edits) => send((newest) => (newest === document ? edits : rebased(edits, tree, newest)));
   const [chosen, setChosen] = useState(NONE), [adding, setAdding] = useState(null), [link, setLink] = useState(null), [moved, setMoved] = useState(null), [drop, setDrop] = useState(null);
-  const layout = useMemo(() => drawn(tree, { canDrag: canWrite, labelOf }), [tree, canWrite]), taken = useMemo(() => new Set([...walk(tree.root.steps)].map(({ name }) => name)), [tree]);
+  const offsets = isObject(document[PLACES]) ? document[PLACES] : NO_OFFSETS, layout = useMemo(() => drawn(tree, { canDrag: canWrite, labelOf, offsets }), [tree, canWrite, offsets]), taken = useMemo(() => new Set([...walk(tree.root.steps)].map(({ name }) => name)), [tree]);
   const nodes = useNodes(layout.nodes, chosen, moved), pairs = useMemo(() => pairsOf(tree, references), [tree, references]), edges = useMemo(() => edgesOf(tree, pairs, { chosen }), [tree, pairs, chosen]);
   const only = chosen.size === 1 ? [...chosen][0] : null, entry = tree.byId.get(only), place = adding ?? placeAfter(tree, only);
   const choose = useCallback((id) => { setChosen(id ? new Set([id]) : NONE); setAdding(null); setLink(null); }, []);
@@ -59,12 +60,15 @@ function Stage({ document, references, failure, edit: send, undo, redo, facts, p
   const copy = () => { copied = outer().map(({ step }) => step); return copied; };
   const paste = (values = copied) => values.length && insert(place, copiesOf(values, taken));
   const move = (by) => { if (entry) edit([{ op: "move_step", path: entry.path, to: entry.block.path, index: Math.max(0, Math.min(entry.block.steps.length - 1, entry.index + by)) }]); };
+  const shift = (one, by) => one?.name && !one.block.owner && edit([{ op: "set", path: [PLACES, one.name], value: by.map((pixels, index) => Math.round(Math.max(-MAX_OFFSET, Math.min(MAX_OFFSET, (offsets[one.name]?.[index] ?? 0) + pixels)))) }]);
+  const tidyUp = () => edit([{ op: "remove", path: [PLACES] }]);
   const stepTo = (by) => { const all = ["inputs", ...[...walk(tree.root.steps)].map(({ id }) => id), "output"], at = all.indexOf(only); focus(all[Math.max(0, Math.min(all.length - 1, at < 0 ? 0 : at + by))]); };
   const onKeyDown = (event) => {
     if (isTyping(event)) return;
     const isCommand = event.ctrlKey || event.metaKey, key = event.key.toLowerCase();
     const onNode = event.target.classList?.contains("react-flow__node") ? event.target.dataset.id : null;
-    const does = isCommand ? { z: event.shiftKey ? redo : undo, y: redo, d: canWrite && (() => { copy(); paste(); }), a: () => setChosen(new Set(tree.byId.keys())) }[key]
+    const nudge = event.shiftKey && !isCommand && canWrite && entry && { arrowleft: [-NUDGE, 0], arrowright: [NUDGE, 0], arrowup: [0, -NUDGE], arrowdown: [0, NUDGE] }[key];
+    const does = nudge ? () => shift(entry, nudge) : isCommand ? { z: event.shiftKey ? redo : undo, y: redo, d: canWrite && (() => { copy(); paste(); }), a: () => setChosen(new Set(tree.byId.keys())) }[key]
       : { arrowdown: () => (event.altKey ? canWrite && move(1) : stepTo(1)), arrowup: () => (event.altKey ? canWrite && move(-1) : stepTo(-1)), delete: canWrite && remove, backspace: canWrite && remove, insert: canWrite && (() => setAdding(place)), escape: () => choose(null), ...((onNode && { enter: () => (onNode === only ? box.current.querySelector(".canvas-side :is(input, textarea, select)")?.focus() : choose(onNode)), " ": () => choose(onNode) }) || {}) }[key];
     if (does) { event.preventDefault(); does(); }
   };
@@ -76,6 +80,13 @@ function Stage({ document, references, failure, edit: send, undo, redo, facts, p
     if (event.type === "cut" && canWrite) remove();
   };
   const slotOf = (event, one) => slotAt(layout.slots, flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }), one);
+  // Where a dragged step would be inserted; null if it stays in its order, so that only its place changes.
+  const reorderOf = (event, one) => {
+    const slot = slotOf(event, one), { x } = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY });
+    if (!one || one.block.owner || slot.block.owner) return slot;
+    const isOutside = x < slot.x - COLUMN || x > slot.x + slot.width + COLUMN;
+    return isOutside || slot.index === one.index ? null : slot;
+  };
   const actions = useMemo(() => ({ canWrite, placeAfter: (id) => placeAfter(tree, id), onAdd: (at) => { setAdding(at); setLink(null); }, onRemoveBlock: (block) => edit([{ op: "remove_step", path: block.parts }]),
     onAddBlock: ({ path, kind, step }) => edit([{ op: "insert_step", path: [...path, kind], index: step[kind].length, value: kind === "switch" ? { when: true, steps: [] } : { steps: [] } }]), detailOf: (one) => ({ badge: badgeOf(one, problems) }) }), [tree, problems, canWrite]);
   const onNodesChange = (changes) => {
@@ -83,11 +94,11 @@ function Stage({ document, references, failure, edit: send, undo, redo, facts, p
     if (picks.length) { setAdding(null); setLink(null); setChosen((before) => { const next = new Set(before); for (const { id, selected } of picks) if (selected) next.add(id); else next.delete(id); return next; }); }
     if (place_?.position) setMoved({ id: place_.id, position: place_.position });
   };
-  const onDragStop = (event, node) => {
-    const one = tree.byId.get(node.id), slot = drop && slotOf(event, one);
-    setMoved(null);
+  const onDragStop = async (event, node) => {
+    const one = tree.byId.get(node.id), slot = reorderOf(event, one), from = layout.nodes.find(({ id }) => id === node.id)?.position, by = from && [node.position.x - from.x, node.position.y - from.y];
     setDrop(null);
-    if (slot && one) edit([{ op: "move_step", path: one.path, to: slot.block.path, index: slot.index }]);
+    if (one && by && Math.hypot(...by) >= MOVED) await (slot ? edit([{ op: "move_step", path: one.path, to: slot.block.path, index: slot.index }]) : shift(one, by));
+    setMoved(null);
   };
   return (
     <div className="canvas-box"><div className="canvas" ref={box} role="region" aria-label="Canvas" onKeyDown={onKeyDown} onCopy={onClip} onCut={onClip} onPaste={onClip}>
@@ -98,13 +109,14 @@ function Stage({ document, references, failure, edit: send, undo, redo, facts, p
             <button type="button" className="btn quiet small" disabled={!outer().length} onClick={copy}>Copy</button><button type="button" className="btn quiet small" onClick={() => paste()}>Paste</button>
             <button type="button" className="btn quiet small" disabled={!entry || entry.index === 0} onClick={() => move(-1)}>Move up</button><button type="button" className="btn quiet small" disabled={!entry || entry.index === entry.block.steps.length - 1} onClick={() => move(1)}>Move down</button>
             <button type="button" className="btn quiet small" disabled={!outer().length} onClick={remove}>Delete</button></>}
-          <span className="grow" /><button type="button" className="btn quiet small" onClick={() => flow.fitView({ padding: 0.15, maxZoom: 1 })}>Fit</button>
+          <span className="grow" />{canWrite && <button type="button" className="btn quiet small" disabled={offsets === NO_OFFSETS} title="Arrange all steps automatically" onClick={tidyUp}>Tidy up</button>}<button type="button" className="btn quiet small" onClick={() => flow.fitView({ padding: 0.15, maxZoom: 1 })}>Fit</button>
         </div>
         {failure && <div className="note line-note" data-s="fail" role="alert">{failure}</div>}
+        {!tree.root.steps.length && <p className="t2 canvas-hint" role="note">No steps yet. {canWrite ? "Choose the first one in the list, or drag it to the canvas." : ""}</p>}
         <div className="canvas-stage" onDragOver={(event) => { if (canWrite && event.dataTransfer.types.includes("application/x-puras-step")) { event.preventDefault(); setDrop(slotOf(event)); } }} onDragLeave={() => setDrop(null)}
           onDrop={(event) => { const value = event.dataTransfer.getData("application/x-puras-step"); if (!value) return; event.preventDefault(); const { block, index } = slotOf(event), { kind, skill } = JSON.parse(value); setDrop(null); add(kind, skill, { path: block.path, index }); }}>
           <Graph label="Steps of the flow" actions={actions} shape={layout.nodes} nodes={nodes} edges={edges} drop={drop} nodesDraggable={canWrite} nodesConnectable={canWrite} onNodesChange={onNodesChange} onPaneClick={() => choose(null)}
-            onNodeDrag={(event, node) => setDrop(slotOf(event, tree.byId.get(node.id)))} onNodeDragStop={onDragStop} isValidConnection={({ source, target }) => source !== target && target !== "inputs"} onConnect={({ source, target }) => { setChosen(new Set([target])); setAdding(null); setLink({ from: source, to: target }); }} />
+            onNodeDrag={(event, node) => setDrop(reorderOf(event, tree.byId.get(node.id)))} onNodeDragStop={onDragStop} isValidConnection={({ source, target }) => source !== target && target !== "inputs"} onConnect={({ source, target }) => { setChosen(new Set([target])); setAdding(null); setLink({ from: source, to: target }); }} />
         </div>
       </div>
       <div className="canvas-side" role="region" aria-label="Properties" tabIndex={0}><Guard key={only} onCode={onCode}>

@@ -28,17 +28,25 @@ export function nodeOf({ x, y, entry, block, ...node }, more) {
   return { ...own, position: { x, y }, handles: handlesOf(own), measured: size, data: { entry, block }, ...more };
 }
 
-/** The nodes of a tree for React Flow, and the places of its blocks. */
-export function drawn(tree, { hasEnds = true, canDrag = false, labelOf }) {
+/** The nodes of a tree for React Flow, and the places of its blocks. `offsets` are the distances of steps from their automatic places. */
+export function drawn(tree, { hasEnds = true, canDrag = false, labelOf, offsets = {} }) {
   const { nodes, slots } = layoutOf(tree.root, { hasEnds });
   return {
     slots,
-    nodes: nodes.map((node) => nodeOf(node, {
+    nodes: nodes.map((node) => nodeOf(shifted(node, offsets), {
       draggable: canDrag && Boolean(node.entry), selectable: node.type !== "block", focusable: node.type !== "block", connectable: node.type !== "block",
       dragHandle: node.type === "group" ? ".cv-head" : undefined, ariaLabel: labelOf(node.entry, node.id),
     })),
   };
 }
+
+/** A node at the place to which the user has dragged it. Only steps outside of blocks have such a place. */
+function shifted(node, offsets) {
+  const offset = node.entry && !node.entry.block.owner ? offsets[node.entry.name] : null;
+  return isOffset(offset) ? { ...node, x: node.x + offset[0], y: node.y + offset[1] } : node;
+}
+
+const isOffset = (value) => Array.isArray(value) && value.length === 2 && value.every(Number.isInteger);
 
 /** The edges of a tree: from each step to the next one, and from each step to those that read its result. */
 export function edgesOf(tree, references, { hasEnds = true, chosen } = {}) {

@@ -24,12 +24,13 @@ from backend.authoring.skill_yaml.edits import (
 )
 from backend.core.schemas import RequestBody
 from backend.skills.flows.references import renamed, texts_in
+from backend.skills.flows.types import CANVAS
 from backend.skills.manifest.yaml_edits import apply_step, read, with_scalars, written_item
 from backend.skills.manifest.yaml_text import NotEditable, Step
 from backend.skills.schemas.messages import Path
 
 FILE: Final = "flow.yaml"
-_ORDER: Final = ("steps", "output")
+_ORDER: Final = ("steps", "output", CANVAS)
 _MAX_PARSED_CHARACTERS: Final = 128 << 10
 """Maximum length of the document times the texts that are changed one after the other: each change parses it."""
 
@@ -61,7 +62,10 @@ class InsertStep(StepEdit):
 
 
 class RemoveStep(StepEdit):
-    """Remove a step, or a case or branch, with the comments above it. An empty `default` is removed as a whole."""
+    """Remove a step, or a case or branch, with the comments above it. An empty `default` is removed as a whole.
+
+    Its place on the canvas is removed too.
+    """
 
     op: Literal["remove_step"]
     path: _Place
@@ -70,6 +74,7 @@ class RemoveStep(StepEdit):
     def apply(self, text: str) -> str:
         """Return the text without the step."""
         path = tuple(self.path)
+        text = _without_place(text, _value_at(text, (*path, "id")))
         siblings = _value_at(text, path[:-1])
         if path[-2:-1] == ("default",) and siblings is not None and len(siblings) == 1:
             return _with(text, Step("remove", path[:-1]))
@@ -77,7 +82,10 @@ class RemoveStep(StepEdit):
 
 
 class MoveStep(StepEdit):
-    """Move a step with the comments above it, also into or out of a case or branch."""
+    """Move a step with the comments above it, also into or out of a case or branch.
+
+    The canvas then shows it at its automatic place.
+    """
 
     op: Literal["move_step"]
     path: _Place
@@ -97,6 +105,7 @@ class MoveStep(StepEdit):
         value = _value_at(text, path)
         if value is None:
             raise NotEditable(path, "there is no such step.")
+        text = _without_place(text, value.get("id") if isinstance(value, dict) else None)
         written = written_item(text, path)
         remaining = RemoveStep(op="remove_step", path=list(path)).apply(text)
         target = Step("insert", (*_without(to, path), self.index), value, written)
@@ -119,7 +128,19 @@ class RenameStep(StepEdit):
         """Return the text with the new ID."""
         before = _value_at(text, (*self.path, "id"))
         text = _with(text, Step("set", (*self.path, "id"), self.to))
+        if before == self.to:
+            return text
+        if isinstance(before, str) and _value_at(text, (CANVAS, before)) is not None:
+            text = _with(_without_place(text, self.to), Step("rename", (CANVAS, before), self.to))
         return _with_renamed(text, before, self.to) if isinstance(before, str) else text
+
+
+def _without_place(text: str, step: Any) -> str:
+    """Return the text without the place of a step on the canvas."""
+    places = _value_at(text, (CANVAS,))
+    if not isinstance(places, dict) or not isinstance(step, str) or step not in places:
+        return text
+    return _with(text, Step("remove", (CANVAS,) if len(places) == 1 else (CANVAS, step)))
 
 
 def _with_renamed(text: str, before: str, after: str) -> str:

@@ -35,7 +35,20 @@ _DURATION_SCHEMA: Final = {
 }
 _ID_PATTERN: Final = "^[A-Za-z_][A-Za-z0-9_]*$"
 _EXPRESSION: Final = {"type": "string", "pattern": r"\$\{\{"}
+CANVAS: Final = "x-canvas"
+"""The key with the places of steps on the canvas."""
+MAX_CANVAS_OFFSET: Final = 100_000
+_CANVAS_SCHEMA: Final = {
+    "type": "object",
+    "additionalProperties": {
+        "type": "array",
+        "items": {"type": "integer", "minimum": -MAX_CANVAS_OFFSET, "maximum": MAX_CANVAS_OFFSET},
+        "minItems": 2,
+        "maxItems": 2,
+    },
+}
 _STEPS: Final = {"type": "array", "items": {"$ref": "#/$defs/step"}, "minItems": 1}
+_STEPS_OF_FLOW: Final = {"type": "array", "items": {"$ref": "#/$defs/step"}}
 
 
 def seconds_of(value: Any) -> float | None:
@@ -96,6 +109,28 @@ def _identifier(section: Section, key: str, value: str) -> str:
             "expressions can name it.",
         )
     return value
+
+
+def _canvas(section: Section, key: str) -> dict[str, list[int]] | None:
+    value = section.raw(key)
+    if value is None:
+        return None
+    if isinstance(value, dict) and all(isinstance(one, str) and _is_offset(at) for one, at in value.items()):
+        return value
+    section.error(
+        key,
+        f"{key!r} must map IDs of steps to their places on the canvas, such as 'load: [320, -40]', not {shown(value)}. "
+        "Remove it to arrange the steps automatically.",
+    )
+    return None
+
+
+def _is_offset(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(type(one) is int and abs(one) <= MAX_CANVAS_OFFSET for one in value)
+    )
 
 
 _Condition = Annotated[
@@ -199,6 +234,14 @@ class Compensation(Part):
 def _steps(section: Section, key: str) -> tuple[Step, ...]:
     if section.raw(key) == []:
         section.error(key, f"{key!r} is empty. Add a step, or remove it.")
+    return read_parts(Step, section, key)
+
+
+def _steps_of_flow(section: Section, key: str) -> tuple[Step, ...]:
+    value = section.raw(key)
+    if value in (None, "") or (value == [] and section.raw("output") is None):
+        section.error(key, f"{key!r} is required. Add a list of steps.")
+        return ()
     return read_parts(Step, section, key)
 
 
@@ -366,10 +409,15 @@ class Flow(Part):
 
     noun = "A flow"
 
-    steps: Annotated[tuple[Step, ...], Key(read=_steps, schema=_STEPS, advice="Add a list of steps.")]
-    """Steps, one after the other."""
+    steps: Annotated[tuple[Step, ...], Key(read=_steps_of_flow, schema=_STEPS_OF_FLOW)] = ()
+    """Steps, one after the other. The list is required; with an `output` it may be empty."""
     output: Any = None
     """Result of the flow, with expressions; by default the result of the last step."""
+    canvas: Annotated[dict[str, list[int]] | None, Key(name=CANVAS, read=_canvas, schema=_CANVAS_SCHEMA)] = (
+        Field(default=None, exclude=True)
+    )
+    """Where the canvas of the editor shows steps: by ID, the pixels to the right of and below their automatic place.
+    Jobs do not use it."""
 
     def walk(self) -> Iterator[Step]:
         """Yield all steps in their order, outer ones before inner ones."""

@@ -174,8 +174,7 @@ class EditableText:
     def _insert_in_block(self, step: Step, parent: yaml.Node, pairs: Sequence[_Pair], index: int) -> str:
         column = parent.start_mark.column if pairs[0][0] is None else self._column(pairs[0][0])
         if pairs[0][0] is None:
-            as_flow = _is_flow([pairs[-1][1]]) or not _is_mapping(step.value)
-            line = f"{' ' * column}- {_flow(step.value)}" if as_flow else self._item(step.value, column)
+            line = self._item(step.value, column, sibling=pairs[-1][1])
         else:
             siblings = [value for _, value in pairs if isinstance(value, yaml.MappingNode)]
             as_flow = bool(siblings) and bool(siblings[-1].flow_style) and len(step.path) > 1
@@ -199,7 +198,7 @@ class EditableText:
             return self._insert_in_flow(parent, pairs, index, index, step.value)
         column = int(parent.start_mark.column)
         gap = self._newline * (2 if self._are_apart(pairs, column) else 1)
-        written = self._step_item(step, column)
+        written = self._step_item(step, column, sibling=pairs[max(0, index - 1)][1])
         if index:
             end = self._block_end(pairs[index - 1][1], column)
             return self._text[:end] + gap + written + self._text[end:]
@@ -227,10 +226,10 @@ class EditableText:
         end = self._block_end(pairs[0][1], column)
         return not self._text[self._next_line(end) : self._line_end(self._next_line(end))].strip()
 
-    def _step_item(self, step: Step, column: int) -> str:
+    def _step_item(self, step: Step, column: int, sibling: yaml.Node | None = None) -> str:
         """Return the lines of a list item, without the last line break."""
         if step.written is None:
-            return self._list_item(step.value, column)
+            return self._item(step.value, column, sibling=sibling)
         text, former = step.written
         lines = _LINE_BREAK.split(text)
         if column < former:
@@ -238,14 +237,6 @@ class EditableText:
         else:
             lines = [" " * (column - former) + line if line else line for line in lines]
         return self._newline.join(lines)
-
-    def _list_item(self, value: Any, column: int) -> str:
-        """Return the lines of a list item in the usual notation."""
-        if not isinstance(value, dict) or not value:
-            return " " * column + "- " + _flow(value)
-        inner = column + len("- ")
-        entries = self._newline.join(self._entry(name, one, inner) for name, one in value.items())
-        return " " * column + "- " + entries[inner:]
 
     # Replace
 
@@ -458,13 +449,17 @@ class EditableText:
             return f" {indicator}{comment}{self._newline}{block}"
         return f" {_inline(value)}{comment}"
 
-    def _item(self, value: dict[str, Any], column: int) -> str:
-        """Return the lines of a mapping in a list, with short collections in one line."""
+    def _item(self, value: Any, column: int, *, sibling: yaml.Node | None = None) -> str:
+        """Return the lines of a list item, without the last line break.
+
+        A mapping has one line for each key, unless the item next to it, the `sibling`, is written in brackets. Short
+        collections in it are in one line, except those with expressions, which would need quotes there.
+        """
+        if not _is_mapping(value) or (sibling is not None and _is_flow([sibling])):
+            return f"{' ' * column}- {_flow(value)}"
         inner = column + _INDENT
         entries = (
-            self._entry(name, one, inner, as_flow=inner + len(name) + len(_flow(one)) < _LINE_CHARACTERS)
-            if isinstance(one, dict | list) and not _is_list_of_mappings(one)
-            else self._entry(name, one, inner)
+            self._entry(name, one, inner, as_flow=_is_short(one, inner + len(name)))
             for name, one in value.items()
         )
         return f"{' ' * column}- {self._newline.join(entries).lstrip(' ')}"
@@ -476,6 +471,14 @@ def _is_mapping(value: Any) -> bool:
 
 def _is_list_of_mappings(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(map(_is_mapping, value))
+
+
+def _is_short(value: Any, column: int) -> bool:
+    """Return whether a collection is written in one line after the key that ends in this column."""
+    if not isinstance(value, dict | list) or _is_list_of_mappings(value):
+        return False
+    line = _flow(value)
+    return column + len(line) < _LINE_CHARACTERS and "${{" not in line
 
 
 def _needs_lines(value: Any, replaced: yaml.Node) -> bool:

@@ -229,12 +229,23 @@ def test_impossible_edits_are_rejected(text: str, edit: dict[str, Any], message:
 
 def examples() -> Iterator[str]:
     """Yield the text of each skill.yaml of the templates, the documentation and the tests."""
-    for folder in ("skills_kit/templates", "tests/journeys", "docs", "notebooks", "tests/chaos"):
+    for folder in ("skills_kit", "tests", "docs", "notebooks", "benchmarks", "backend"):
         for path in sorted((ROOT / folder).rglob("skill.y*ml")):
             yield path.read_text(encoding="utf-8")
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        for part in page.read_text(encoding="utf-8").split("```yaml\n")[1:]:
+            text = part.partition("```")[0]
+            if text.startswith("entrypoint:"):
+                yield text
 
 
-TEXTS = [*examples(), COMMENTED]
+TEXTS = [
+    *examples(),
+    COMMENTED,
+    COMMENTED.replace("\n", "\r\n"),
+    "\ufeff" + COMMENTED,
+    COMMENTED.rstrip("\n"),
+]
 JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -270,6 +281,7 @@ def test_there_are_examples() -> None:
 @pytest.mark.parametrize("text", TEXTS)
 def test_setting_each_value_of_an_example_to_itself_changes_nothing(text: str) -> None:
     document = read(text).value
+    assert edited(text) == text
     for path in paths_of(document):
         assert apply_step(text, Step("set", path, copy.deepcopy(at(document, path)))) == text
 

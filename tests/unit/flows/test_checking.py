@@ -104,7 +104,7 @@ def test_type(text: str, kind: str) -> None:
         ("-rows[0].name", "'-' is not defined for text."),
         (
             "row.price == 1.0",
-            "row.price may be missing, and the flow fails then. Write has(row.price) ? row.price : ….",
+            "row.price may be missing, and the flow fails then. Write has(row.price) ? row.price : 0.",
         ),
     ],
 )

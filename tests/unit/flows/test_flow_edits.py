@@ -73,10 +73,10 @@ SIGN: list[str | int] = ["steps", 1, "switch", 0, "steps"]
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
-        (insert(["steps"], 3), ["+", "+  - id: rest", "+    wait:", "+      duration: 2s"]),
-        (insert(["steps"], 0), ["+  - id: rest", "+    wait:", "+      duration: 2s", "+"]),
-        (insert(["steps"], 1), ["+", "+  - id: rest", "+    wait:", "+      duration: 2s"]),
-        (insert(SIGN, 1), ["+          - id: rest", "+            wait:", "+              duration: 2s"]),
+        (insert(["steps"], 3), ["+", "+  - {id: rest, wait: {duration: 2s}}"]),
+        (insert(["steps"], 0), ["+  - id: rest", "+    wait: {duration: 2s}", "+"]),
+        (insert(["steps"], 1), ["+", "+  - id: rest", "+    wait: {duration: 2s}"]),
+        (insert(SIGN, 1), ["+          - id: rest", "+            wait: {duration: 2s}"]),
         (
             insert(["steps", 1, "switch", 1, "steps"], 0),
             [
@@ -90,8 +90,7 @@ SIGN: list[str | int] = ["steps", 1, "switch", 0, "steps"]
                 "-    default: []",
                 "+    default:",
                 "+      - id: rest",
-                "+        wait:",
-                "+          duration: 2s",
+                "+        wait: {duration: 2s}",
             ],
         ),
         (
@@ -119,8 +118,7 @@ SIGN: list[str | int] = ["steps", 1, "switch", 0, "steps"]
                 "-    default: []",
                 "+    default:",
                 "+      - id: note",
-                "+        emit:",
-                "+          type: posted",
+                "+        emit: {type: posted}",
             ],
         ),
         (
@@ -187,6 +185,23 @@ def test_branches_are_written_as_lines() -> None:
     assert edited(text, insert(["steps", 0, "parallel", 1, "steps"], 0, {"id": "b", "skill": "c"})) == (
         "steps:\n  - id: a\n    parallel:\n      - steps: []\n      - steps:\n          - id: b\n            skill: c\n"
     )
+
+
+PLACED = "steps:\n  - id: a\n    skill: b\n  - id: c\n    skill: d\nx-canvas:\n  a: [320, -40]\n  c: [0, 8]\n"
+
+
+def test_places_on_the_canvas_follow_their_steps() -> None:
+    text = PLACED.partition("x-canvas")[0]
+    one = edited(text, {"op": "set", "path": ["x-canvas", "a"], "value": [320, -40]})
+    assert edited(one, {"op": "set", "path": ["x-canvas", "c"], "value": [0, 8]}) == PLACED
+    renamed = edited(PLACED, {"op": "rename_step", "path": ["steps", 0], "to": "first"})
+    assert read(renamed).value["x-canvas"] == {"first": [320, -40], "c": [0, 8]}
+    removed = edited(PLACED, {"op": "remove_step", "path": ["steps", 0]})
+    assert read(removed).value["x-canvas"] == {"c": [0, 8]}
+    assert edited(removed, {"op": "remove_step", "path": ["steps", 0]}) == "steps: []\n"
+    moved = edited(PLACED, move(["steps", 0], ["steps"], 1))
+    assert read(moved).value["x-canvas"] == {"c": [0, 8]}
+    assert edited(PLACED, {"op": "remove", "path": ["x-canvas"]}) == text
 
 
 @pytest.mark.parametrize(
@@ -257,7 +272,7 @@ def examples() -> Iterator[str]:
                 yield text
 
 
-TEXTS = [*examples(), FLOW]
+TEXTS = [*examples(), FLOW, PLACED, FLOW.replace("\n", "\r\n"), "\ufeff" + FLOW, FLOW.rstrip("\n")]
 
 
 def lists_of_steps(value: Any) -> Iterator[tuple[str | int, ...]]:

@@ -26,6 +26,19 @@ def test_example_is_valid() -> None:
     assert flow.model_dump(mode="json") == skill.flow
 
 
+def test_flow_without_steps_returns_its_output() -> None:
+    found = read("steps: []\noutput: {n: 1, first: 2}\n", output=NUMBERS)
+    assert found.warnings == ()
+
+
+def test_places_on_the_canvas_are_not_part_of_the_flow() -> None:
+    found = read(EXAMPLE + "x-canvas: {each: [320, -40], gone: [0, 0]}\n", output=NUMBERS)
+    assert found.warnings == ()
+    skill = found.manifest.find("post")
+    assert skill is not None
+    assert skill.flow == read(EXAMPLE, output=NUMBERS).manifest.find("post").flow  # type: ignore[union-attr]
+
+
 def test_all_kinds_of_steps_are_read() -> None:
     text = """\
 steps:
@@ -139,6 +152,15 @@ def test_error_in_the_example(old: str, new: str, said: str) -> None:
         ("[]", "1: The file must be a mapping with 'steps:', not a list of 0."),
         ("steps: []", "1: 'steps' is"),
         ("output: 1", "'steps' is required."),
+        ("steps: []", "1: 'steps' is required."),
+        (
+            steps("{id: a, skill: tally, inputs: {words: x}}") + "x-canvas: {a: [1]}\n",
+            "'x-canvas' must map IDs",
+        ),
+        (
+            steps("{id: a, skill: tally, inputs: {words: x}}") + "x-canvas: {a: [1, 1.5]}\n",
+            "such as 'load: [320, -40]'",
+        ),
         ("steps: {a: 1}", "'steps' must be a list of steps"),
         (steps("{id: a}"), "2: The step does nothing. Add one of skill, prompt"),
         (steps("{skill: tally}"), "2: 'id' is required. Add a short name"),

@@ -35,6 +35,8 @@ from backend.skills.flows.cel.types import (
 
 MAX_FINDINGS: Final = 20
 _ARITHMETIC: Final = frozenset({"_+_", "_-_", "_*_", "_/_", "_%_"})
+_EMPTY: Final = {"list": "[]", "string": "''", "int": "0", "double": "0.0", "number": "0", "bool": "false"}
+"""The value that the advice for a missing field names, by its type."""
 _ORDER: Final = frozenset({"_<_", "_<=_", "_>_", "_>=_"})
 
 
@@ -160,18 +162,22 @@ class _Checking:
             return self._error(node.at, reason)
         if name in operand.fields:
             if name in operand.optional:
-                self._require_present(name, node)
+                self._require_present(name, node, operand.fields[name])
             return operand.fields[name]
         if operand.item is not None:
             return operand.item
         return self._missing(operand, name, node)
 
-    def _require_present(self, name: str, node: Select | Index) -> None:
+    def _require_present(self, name: str, node: Select | Index, kind: Type) -> None:
         """Warn of a field that may be missing, unless a condition has checked it."""
         path = path_of(node)
         if path is None or path not in self._present:
             shown = path or name
-            fix = f"Write has({shown}) ? {shown} : …" if isinstance(node, Select) else "Check it first"
+            fix = (
+                f"Write has({shown}) ? {shown} : {_EMPTY.get(kind.kind, '…')}"
+                if isinstance(node, Select)
+                else "Check it first"
+            )
             self._warn(node.at, f"{shown} may be missing, and the flow fails then. {fix}.")
 
     def _missing(self, operand: Type, name: str, node: Select | Index) -> Type:
