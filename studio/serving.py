@@ -28,7 +28,7 @@ from backend.docs_site import llms_txt
 from backend.operations.checks.pages import require_pages
 from backend.operations.checks.startable import require_startable
 from backend.operations.locks import listen, serving_lock
-from studio import embed_script, session, share_page, shared_job_page
+from studio import embed_script, font, session, share_page, shared_job_page
 from studio.documentation import Documentation, to_documentation
 from studio.events import PageEvents
 from studio.files import Pages
@@ -130,6 +130,7 @@ def compose(options: Settings) -> tuple[Gateway, FastAPI]:
                 Route(docs_build.URL_PATH, to_documentation),
                 Route(f"/{llms_txt.NAME}", documentation.index_for_models),
                 Route(embed_script.URL_PATH, embed_script.EmbedScript().respond),
+                Route(font.URL_PATH, font.respond),
                 Route(share_page.URL_PATH, share_page.SharePage(options.public_url or "").respond),
                 Route(shared_job_page.URL_PATH, shared_job_page.respond),
                 Mount(docs_build.URL_PATH, app=documentation),

@@ -17,8 +17,8 @@ _CSS_HASH: Final = b64encode(hashlib.sha256(_CSS.encode()).digest()).decode()
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_CSS_HASH}'; form-action 'self'; frame-ancestors 'none'; "
-        "base-uri 'none'"
+        f"default-src 'none'; style-src 'sha256-{_CSS_HASH}'; font-src 'self'; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
     ),
     "Referrer-Policy": "same-origin",  # the set-up link is a secret; with no-referrer, forms would send Origin: null
 }

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.context import AppContext
 from backend.core.errors import PurasError
 from backend.core.http.client_ip import address_of
+from backend.core.http.exception_handlers import offer_sign_in
 from backend.identity.auth import audit
 from backend.identity.auth.accounts import sessions, users
 from backend.identity.auth.accounts.sessions import NewSession
@@ -35,6 +36,7 @@ from backend.sign_in.browser import (
 MAX_BODY_BYTES: Final = 64 * 1024
 
 router = APIRouter(include_in_schema=False, max_body_size=MAX_BODY_BYTES)
+offer_sign_in("/sign-in")
 
 
 class SignInForm(BaseModel):

@@ -8,20 +8,33 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote, urlencode
 
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from redis.exceptions import ConnectionError as RedisAway
 from redis.exceptions import TimeoutError as RedisSlow
 from sqlalchemy import exc as database_errors
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
 from structlog.contextvars import get_contextvars
 
 from backend.core import logs
 from backend.core.db import connections
-from backend.core.errors import Conflict, Invalid, Malformed, Problem, PurasError, Unavailable, Unsupported
+from backend.core.errors import (
+    Conflict,
+    Invalid,
+    Malformed,
+    NotSignedIn,
+    Problem,
+    PurasError,
+    Unavailable,
+    Unsupported,
+)
 
 log = logs.get(__name__)
 
@@ -55,15 +68,24 @@ class Formatted(NamedTuple):
     headers: dict[str, str]
 
 
+_NOT_STORED: Final = {"Cache-Control": "no-store"}
+
 ErrorFormat = Callable[[int, Mapping[str, Any]], Formatted]
 """Converts the status and the body of an error."""
 _formats: dict[str, ErrorFormat] = {}
 """Formats of other APIs, by the start of the paths that use them."""
+_sign_in_forms: list[str] = []
+"""The path of the sign-in form, if the instance has one."""
 
 
 def format_errors(prefix: str, error_format: ErrorFormat) -> None:
     """Use another format for the errors of all paths that start with the prefix, whichever layer raises them."""
     _formats[prefix] = error_format
+
+
+def offer_sign_in(path: str) -> None:
+    """Redirect users who open a URL of the API in a browser without a session to this form, which returns there."""
+    _sign_in_forms[:] = [path]
 
 
 def formatted(status: int, body: dict[str, Any], path: str) -> Formatted:
@@ -90,13 +112,35 @@ def response_to(error: Exception, method: str, path: str) -> JSONResponse:
     return _json(known.status, known.as_body(), _headers(known), path)
 
 
-async def _handle(request: Request, error: Exception) -> JSONResponse:
+def to_sign_in(error: Exception, scope: Scope) -> Response | None:
+    """Return a redirect to the sign-in form for a user who opened a URL in a browser without a session; else None."""
+    if not isinstance(error, NotSignedIn) or not _sign_in_forms or not _is_navigation(scope):
+        return None
+    query = scope["query_string"].decode("latin-1")
+    target = quote(scope["path"], safe="/") + (f"?{query}" if query else "")
+    return RedirectResponse(f"{_sign_in_forms[0]}?{urlencode({'next': target})}", 303, _NOT_STORED)
+
+
+async def _handle(request: Request, error: Exception) -> Response:
+    if (redirect := to_sign_in(error, request.scope)) is not None:
+        return redirect
     if isinstance(error, RequestValidationError) and _is_not_json(request, error):
         kind = request.headers.get("content-type") or "nothing"
         error = Unsupported(
             f"The body must be JSON: send the header 'Content-Type: application/json' instead of {kind!r}."
         )
     return response_to(error, request.method, request.url.path)
+
+
+def _is_navigation(scope: Scope) -> bool:
+    """Return whether a user opens the URL in a browser: programs and scripts of pages do not send these headers."""
+    headers = Headers(scope=scope)
+    return (
+        scope["method"] == "GET"
+        and headers.get("sec-fetch-mode") == "navigate"
+        and headers.get("sec-fetch-dest") == "document"
+        and "authorization" not in headers
+    )
 
 
 def _is_not_json(request: Request, error: RequestValidationError) -> bool:

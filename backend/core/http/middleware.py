@@ -20,7 +20,7 @@ from backend.core import logs
 from backend.core.errors import Malformed, PurasError, TooLarge
 from backend.core.http import destinations
 from backend.core.http.client_ip import Network, client_address
-from backend.core.http.exception_handlers import response_to
+from backend.core.http.exception_handlers import response_to, to_sign_in
 
 log = logs.get(__name__)
 
@@ -103,7 +103,9 @@ class Boundary:
         except ClientDisconnect:
             pass  # the client has disconnected, or already has a response
         except Exception as error:
-            response = response_to(error, scope["method"], _loggable(scope["path"]))
+            response = to_sign_in(error, scope) or response_to(
+                error, scope["method"], _loggable(scope["path"])
+            )
             if sender.status:
                 raise  # part of a response is sent: only a broken connection shows that the rest is missing
             await response(scope, receive, sender)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import httpx
@@ -47,6 +48,18 @@ async def test_every_v1_route_returns_401_without_valid_credentials(
     assert response.headers["WWW-Authenticate"] == "Bearer"
     assert response.json()["detail"].endswith((".", "!"))
     assert response.json()["request_id"] == response.headers["X-Request-Id"]
+
+
+async def test_url_that_a_user_opens_without_a_session_leads_to_the_sign_in_form(
+    client: httpx.AsyncClient,
+) -> None:
+    url = "/v1/drive/files/a%20b.txt?project=atelier"
+    opened = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    response = await client.get(url, headers=opened)
+    assert response.status_code == 303
+    assert parse_qs(urlsplit(response.headers["location"]).query) == {"next": [url]}
+    for headers in ({}, {"Sec-Fetch-Mode": "cors"}, {**opened, "Authorization": "Bearer puras_live_x"}):
+        assert (await client.get(url, headers=headers)).status_code == 401
 
 
 async def test_body_is_not_read_before_authentication(app: FastAPI) -> None:
