@@ -48,6 +48,10 @@ class Locations(Group):
     webhook_hosts: str | None = None
     """Comma-separated `host:port` of private servers that webhooks may call; all other IP addresses must be public."""
 
+    mcp_hosts: str | None = None
+    """Comma-separated `host:port` of private MCP servers that the agents of all projects may use; all others must be
+    public. Ports are part of the entry, such as `tools.internal:80`."""
+
     webhook_ports: str | None = None
     """Comma-separated ports (`8443,9000`) of public servers that webhooks may call in addition to 80 and 443."""
 

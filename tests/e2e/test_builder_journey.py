@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import uvicorn
+from mcp.server.mcpserver import MCPServer
+from mcp_types import ToolAnnotations
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.doubles.messages import MessagesServer, calls, says
@@ -28,7 +35,10 @@ Grace,"The parcel was late, and wet."
 
 
 class Model:
-    """A model that counts the words of a review, lets another agent detect its language, and answers it."""
+    """A model that answers a review.
+
+    It counts the words, lets another agent detect the language, and looks up the customer on an MCP server.
+    """
 
     def __init__(self) -> None:
         self.tools: set[str] = set()
@@ -43,10 +53,16 @@ class Model:
             text = next(
                 (one for one in ("The parcel was late, and wet.", "Owls hunt at night.") if one in last), ""
             )
-            return says("I look at it.", calls("count_words", text=text), calls("detect_language", text=text))
+            return says(
+                "I look at it.",
+                calls("count_words", text=text),
+                calls("detect_language", text=text),
+                calls("orders_of", customer="Ada"),
+            )
         count = re.search(r"words\W+(\d+)", last)
         assert count, last
         assert "English" in last, last
+        assert "Ada has 3 orders" in last, last
         return says(calls("set_output", answer=f"Thank you for your {count[1]} words in English."))
 
 
@@ -55,12 +71,62 @@ def model() -> Model:
     return Model()
 
 
+def shop() -> MCPServer:
+    """Return an MCP server with a tool that reads, and one that changes something."""
+    made = MCPServer("shop")
+
+    @made.tool(
+        description="Returns the number of orders of a customer.",
+        annotations=ToolAnnotations(read_only_hint=True),
+    )
+    def orders_of(customer: str) -> str:
+        return f"{customer} has 3 orders"
+
+    @made.tool(description="Cancels an order.")
+    def cancel_order(number: int) -> str:
+        raise AssertionError("no test cancels an order")
+
+    return made
+
+
+@contextmanager
+def serving(server: MCPServer) -> Iterator[int]:
+    """Run an MCP server on a port of this host until the end of the context."""
+    config = uvicorn.Config(
+        server.streamable_http_app(), host="127.0.0.1", port=0, log_level="critical", ws="none"
+    )
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 10
+        while not running.started:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        yield running.servers[0].sockets[0].getsockname()[1]
+    finally:
+        running.should_exit = running.force_exit = True
+        thread.join()
+
+
 @pytest.fixture
-def settled(pages: None, model: Model) -> Iterator[Settled]:
-    """Run an instance with the model, which gives new projects a credit."""
+def mcp_url() -> Iterator[str]:
+    """Run an MCP server, and return its URL."""
+    with serving(shop()) as port:
+        yield f"http://127.0.0.1:{port}/mcp"
+
+
+@pytest.fixture
+def settled(pages: None, model: Model, mcp_url: str) -> Iterator[Settled]:
+    """Run an instance with the model, which gives new projects a credit, and may use the MCP server."""
     with MessagesServer(model).running() as upstream:
-        keys = {"ANTHROPIC_BASE_URL": upstream.url, "ANTHROPIC_API_KEY": "sk-of-the-double"}
-        with settled_instance(**keys, PURAS_STARTING_CREDIT_USD="5") as settled:
+        settings = {
+            "ANTHROPIC_BASE_URL": upstream.url,
+            "ANTHROPIC_API_KEY": "sk-of-the-double",
+            "PURAS_STARTING_CREDIT_USD": "5",
+            "PURAS_MCP_HOSTS": urlsplit(mcp_url).netloc,
+        }
+        with settled_instance(**settings) as settled:
             yield settled
 
 
@@ -79,11 +145,11 @@ def reviews(tmp_path: Path) -> Path:
 
 
 def test_agent_with_three_tools_and_a_flow_are_built_and_promoted_without_code(
-    user: Page, settled: Settled, model: Model, reviews: Path
+    user: Page, settled: Settled, model: Model, mcp_url: str, reviews: Path
 ) -> None:
     create_project(user, settled)
     build_helper(user)
-    build_agent(user)
+    build_agent(user, mcp_url)
     try_agent(user, model)
     build_flow(user)
     try_flow(user, reviews)
@@ -142,7 +208,7 @@ def build_helper(page: Page) -> None:
     expect(page.get_by_text("No problems")).to_be_visible()
 
 
-def build_agent(page: Page) -> None:
+def build_agent(page: Page, mcp_url: str) -> None:
     create_skill(page, "Answer review", "Agent with a Python tool")
     design = form_of(page, "Answer review")
     write(design, "Answers a review.", "Answer the review politely, in its language. Mention its length.")
@@ -155,23 +221,28 @@ def build_agent(page: Page) -> None:
     )
     tools.get_by_role("button", name="Add MCP server").click()
     server = tools.get_by_role("group", name="Tool mcp.example.org")
-    server.get_by_role("textbox", name="URL").fill("http://127.0.0.1/mcp")
+    server.get_by_role("textbox", name="URL").fill(mcp_url)
     page.keyboard.press("Enter")
-    server = tools.get_by_role("group", name="Tool 127.0.0.1")
+    server = tools.get_by_role("group", name=f"Tool {urlsplit(mcp_url).netloc}")
     server.get_by_role("button", name="List its tools").click()
-    # Instances connect to public addresses only. A run continues without a server that cannot be reached.
-    expect(server.get_by_role("alert")).to_contain_text("cannot be reached")
+    expect(server).to_contain_text("Returns the number of orders of a customer.")
+    expect(server).to_contain_text("cancel_order")
     show(page, "tools")
     expect(page.get_by_text("No problems")).to_be_visible()
 
 
 def try_agent(page: Page, model: Model) -> None:
+    design = page.get_by_role("region", name="Design")
+    cost = section_of(design, "Limits").get_by_role("status", name="Cost of a run")
+    expect(cost).to_contain_text("Estimated from the prompt of about")
+    expect(cost).to_contain_text("limit $0.25")
     page.get_by_role("button", name="First example", exact=True).click()
     page.get_by_role("button", name="Run", exact=False).last.click()
     result = page.get_by_role("region", name="Result")
     expect(result).to_contain_text("Thank you for your 4 words in English.", timeout=RUN_WITHIN_MS)
     assert {"count_words", "detect_language"} <= model.tools
-    assert any(name.startswith("mcp_") for name in model.tools), model.tools
+    assert {"orders_of", "cancel_order"} <= model.tools
+    expect(cost).to_contain_text("From 1 job.")
     show(page, "agent-tried")
 
 
@@ -226,6 +297,7 @@ def publish(page: Page) -> None:
     page.get_by_role("button", name="Publish draft…").click()
     dialog = page.get_by_role("dialog", name="Publish draft")
     expect(dialog.get_by_role("region", name="Checks")).to_contain_text("The draft has no problems")
+    expect(dialog.get_by_role("region", name="Cost of a run")).to_contain_text("answer-review")
     dialog.get_by_label("Environment").select_option("Development")
     dialog.get_by_label("Release notes").fill("Answers reviews")
     expect(dialog.get_by_role("button", name="Publish and activate")).to_be_enabled()

@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 from backend.context import AppContext
 from backend.core.net.egress.connector import LOOKUPS_PER_TENANT, Connector
 from backend.core.net.egress.rules import Rule
+from backend.core.net.public_urls import listed
 from backend.data.drive.signing import signed_url
 from backend.integrations.web.search import Endpoint
 from backend.storage.paths import parse_drive_path
@@ -96,6 +97,7 @@ class RunEnvironment:
             secrets=assignment.secrets,
             confirmed=assignment.confirmed,
             own_url=self._context.settings.url,
+            private_hosts=listed(self._context.settings.mcp_hosts),
         ) as tools:
             yield tools
 

@@ -15,6 +15,7 @@ from backend.authoring.drafts import reading
 from backend.context import AppContext
 from backend.core.errors import Invalid, Problem
 from backend.core.net.egress.run_egress import RunEgress
+from backend.core.net.public_urls import listed
 from backend.data.secrets import service as secrets
 from backend.data.secrets.scrub import Scrubber
 from backend.identity.auth import audit
@@ -126,8 +127,10 @@ async def _offered(
     from backend.integrations.mcp_servers.credentials import filled
     from backend.integrations.mcp_servers.offered import rule_for
 
-    connector = context.web_access.connector_of(principal.project_id)
-    egress = RunEgress(rule_for(wanted.url), _NotRecorded(), connector, context.web_access.heavy)
+    private_hosts = listed(context.settings.mcp_hosts)
+    connector = context.web_access.connector_of(principal.project_id).allowing(private_hosts)
+    rule = rule_for(wanted.url, private_hosts)
+    egress = RunEgress(rule, _NotRecorded(), connector, context.web_access.heavy)
     connection = Connection(wanted.url, egress, credentials=filled(wanted.headers, values))
     try:
         return (await connection.listed())[:MAX_TOOLS]

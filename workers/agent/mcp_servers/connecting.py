@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -39,11 +39,12 @@ async def server_tools(
     secrets: Mapping[str, str] = MappingProxyType({}),
     confirmed: Effects = NONE,
     own_url: str = "",
+    private_hosts: Collection[str] = (),
 ) -> AsyncIterator[list[Tool]]:
     """Provide the tools of all servers of the skill; no tool gets a name in `taken`.
 
     `confirmed` contains the effects that need an approval in this run. `own_url` is the URL of this instance: with its
-    MCP server, an agent could run skills, push bundles and decide approvals.
+    MCP server, an agent could run skills, push bundles and decide approvals. `private_hosts` are those of the operator.
     """
     hidden = Scrubber(secrets.values())
     network_use = NetworkUse(recorder)
@@ -52,7 +53,9 @@ async def server_tools(
             section,
             Connection(
                 section.mcp,
-                RunEgress(rule_for(section.mcp), network_use, connector),
+                RunEgress(
+                    rule_for(section.mcp, private_hosts), network_use, connector.allowing(private_hosts)
+                ),
                 credentials=filled(section.headers, secrets),
             ),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Literal, NamedTuple
 
@@ -49,11 +49,20 @@ class Connector:
         check_address: AddressCheck = rejection_reason,
         *,
         lookups: asyncio.Semaphore | None = None,
+        private_hosts: Collection[str] = (),
     ) -> None:
+        """Take the operator's exceptions: `private_hosts` are `host:port` pairs whose addresses are not checked."""
         self._resolve = resolve or resolve_by_system
         self._rejection_reason = check_address
         self._lookups = lookups or asyncio.Semaphore(LOOKUPS_PER_TENANT)
+        self._private_hosts = frozenset(private_hosts)
         self._pending: set[asyncio.Task[list[str]]] = set()
+
+    def allowing(self, private_hosts: Collection[str]) -> Connector:
+        """Return a connector with the same limits that also connects to these private hosts."""
+        return Connector(
+            self._resolve, self._rejection_reason, lookups=self._lookups, private_hosts=private_hosts
+        )
 
     def screen(self, target: Target) -> None:
         """Check that a list of hosts could contain the target.
@@ -61,6 +70,8 @@ class Connector:
         Raises:
             EgressDenied: The target is an address that is not public, or a name that no public host has.
         """
+        if self._is_private(target):
+            return
         if target.is_address:
             self._check_address(target, target.host)
         elif "." not in target.host:
@@ -131,10 +142,19 @@ class Connector:
         async with self._lookups:
             return await self._resolve(target.host, target.port)
 
+    def _is_private(self, target: Target) -> bool:
+        """Return whether the operator allows the target, whatever its addresses are."""
+        return host_and_port(target.host, target.port) in self._private_hosts
+
     def _check_address(self, target: Target, address: str) -> None:
         reason = self._rejection_reason(address)
-        if reason is not None:
+        if reason is not None and not self._is_private(target):
             raise EgressDenied(reason, f"{target.host} {_REASONS[reason]}")
+
+
+def host_and_port(host: str, port: int) -> str:
+    """Return a destination as the operator lists it, such as `tools.internal:8080` or `[fd00::1]:8080`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def resolve_by_system(host: str, port: int) -> list[str]:
