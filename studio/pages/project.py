@@ -73,22 +73,32 @@ def page() -> rx.Component:
     """Render the skills and the form that publishes a version."""
     return shell(
         "project",
-        [Crumb("Projects", "/"), Crumb(Shell.project_name)],
+        [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Skills")],
         rx.cond(
             Overview.is_loaded,
             rx.el.div(
-                rx.el.h1(Shell.project_name, class_name="hidden-label"),
+                rx.el.h1("Skills", class_name="hidden-label"),
                 rx.cond(Overview.raised != "", _raised()),
                 rx.cond(
                     Shell.can_write,
                     checklist(Overview.steps, Overview.progress, Overview.dismiss_first_steps),
                 ),
+                _published(),
                 rx.cond(
                     Overview.skills.length() > 0,
                     section("Skills", rx.el.div(rx.foreach(Overview.skills, _skill), class_name="cards")),
                     _first_steps(),
                 ),
-                rx.cond(Shell.can_write, section("Publish", _publish())),
+                rx.cond(
+                    Shell.can_write,
+                    rx.cond(
+                        Overview.skills.length() > 0,
+                        rx.el.details(
+                            rx.el.summary("Publish from a ZIP file"), _publish(), class_name="publish-more"
+                        ),
+                        section("Publish", _publish()),
+                    ),
+                ),
                 rx.cond(
                     Shell.can_write | (Overview.skills.length() > 0),
                     section("From your code", snippets(Overview.texts)),
@@ -158,16 +168,18 @@ def _skill(skill: rx.Var[SkillView]) -> rx.Component:
 
 
 def _publish() -> rx.Component:
-    return rx.fragment(
-        BundleDrop.create(project=Shell.project_slug, csrf=Shell.csrf, on_published=Overview.show_published),
-        rx.cond(
-            Overview.published != "",
-            note(
-                Overview.published,
-                " ",
-                link("View all versions", href="/p/" + Shell.project_slug + "/deployments"),
-                state="ok",
-                style={"margin_top": "10px"},
-            ),
+    return BundleDrop.create(
+        project=Shell.project_slug, csrf=Shell.csrf, on_published=Overview.show_published
+    )
+
+
+def _published() -> rx.Component:
+    return rx.cond(
+        Overview.published != "",
+        note(
+            Overview.published,
+            " ",
+            link("View all versions", href="/p/" + Shell.project_slug + "/deployments"),
+            state="ok",
         ),
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from backend.skills.archives.pack import pack_files
 
@@ -41,6 +42,18 @@ async () => {
 """
 ONLY_COLORS: dict[str, Any] = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 """In the other color scheme only the colors of a page differ."""
+MAX_LAYOUT_SHIFT = 0.05
+RECORD_SHIFTS = """
+window.layoutShifts = [];
+new PerformanceObserver((list) => {
+  for (const one of list.getEntries()) {
+    if (one.hadRecentInput) continue;
+    const moved = one.sources.map(({node}) => (node?.outerHTML ?? node?.textContent ?? "").slice(0, 120));
+    window.layoutShifts.push({value: Math.round(one.value * 1e4) / 1e4, moved});
+  }
+}).observe({type: "layout-shift", buffered: true});
+"""
+"""Records the elements that move without an input of the user, and how much of the page they cover."""
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 
 
@@ -79,7 +92,7 @@ def test_studio_pages_are_accessible(signed_in: Page, settled: Any) -> None:
     settled.api.post(f"/v1/jobs/{cancelled}/cancel")
     pages = {
         f"{settled.running.url}/": lambda: signed_in.get_by_role("link", name="Atelier"),
-        settled.url: lambda: signed_in.get_by_label("Bundle"),
+        settled.url: lambda: signed_in.get_by_text("Publish from a ZIP file"),
         f"{settled.url}/jobs": lambda: signed_in.get_by_role("table", name="Jobs"),
         f"{settled.url}/jobs?status=failed&source=unknown": lambda: signed_in.get_by_text(
             "No jobs match these filters."
@@ -107,10 +120,7 @@ def test_studio_pages_are_accessible(signed_in: Page, settled: Any) -> None:
         f"{settled.running.url}/account": lambda: signed_in.get_by_role("table", name="Sessions"),
         f"{settled.running.url}/no/such/page": lambda: signed_in.get_by_role("heading").first,
     }
-    for url, sign in pages.items():
-        signed_in.goto(url)
-        expect(sign()).to_be_visible()
-        assert_usable(signed_in, url)
+    assert_all_usable_and_stable(signed_in, pages)
 
 
 def test_pages_with_project_content_are_accessible(signed_in: Page, settled: Any) -> None:
@@ -126,11 +136,10 @@ def test_pages_with_project_content_are_accessible(signed_in: Page, settled: Any
         f"{settled.url}/marketplace": lambda: signed_in.get_by_role("tab", name="All listings"),
         f"{settled.url}/marketplace?tab=own": lambda: signed_in.get_by_text("Listings of this project"),
         f"{settled.url}/api": lambda: signed_in.get_by_role("region", name="Input fields"),
+        f"{settled.url}/chat": lambda: signed_in.get_by_role("heading", name="No agents yet"),
+        f"{settled.url}/notebook": lambda: signed_in.get_by_role("heading").last,
     }
-    for url, sign in pages.items():
-        signed_in.goto(url)
-        expect(sign()).to_be_visible()
-        assert_usable(signed_in, url)
+    assert_all_usable_and_stable(signed_in, pages)
 
 
 def test_tabs_and_forms_are_accessible(signed_in: Page, settled: Any) -> None:
@@ -231,6 +240,20 @@ def submit(settled: Any, seconds: int) -> str:
     answer = settled.api.post("/v1/jobs", json={"skill": "count", "inputs": {"seconds": seconds}})
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
+
+
+def assert_all_usable_and_stable(page: Page, pages: Mapping[str, Callable[[], Locator]]) -> None:
+    """Open each page, wait for an element of it, and check that it is usable and that nothing has jumped meanwhile."""
+    page.add_init_script(RECORD_SHIFTS)
+    unstable = []
+    for url, element in pages.items():
+        page.goto(url)
+        expect(element()).to_be_visible()
+        assert_usable(page, url)
+        shifts = page.evaluate("window.layoutShifts")
+        if sum(one["value"] for one in shifts) >= MAX_LAYOUT_SHIFT:
+            unstable.append(f"{url}: {shifts}")
+    assert not unstable, "\n".join(unstable)
 
 
 def assert_usable(page: Page, description: str) -> None:

@@ -85,7 +85,7 @@ def complete_first_steps(page: Page, settled: Any, slug: str) -> None:
     called = httpx.post(f"{settled.running.url}/v1/jobs", json=body, headers=headers)
     assert called.status_code == 201, called.text
     page.reload()
-    expect(page.get_by_label("Bundle")).to_be_visible()
+    expect(page.get_by_text("Publish from a ZIP file")).to_be_visible()
     expect(steps).to_have_count(0)
 
 
@@ -93,5 +93,5 @@ def dismiss_first_steps(page: Page) -> None:
     first_steps(page).get_by_role("button", name="Dismiss").click()
     expect(first_steps(page)).to_have_count(0)
     page.reload()
-    expect(page.get_by_label("Bundle")).to_be_visible()
+    expect(page.get_by_text("Publish from a ZIP file")).to_be_visible()
     expect(first_steps(page)).to_have_count(0)

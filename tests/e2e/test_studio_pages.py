@@ -26,6 +26,7 @@ def test_invalid_bundle_shows_every_problem_with_its_line(
     skill = b"entrypont: main.py:run\ninput_schema: {type: object}\noutput_schema: {type: objct}\n"
     bundle.write_bytes(pack_files({"skills/bad/skill.yaml": skill, "skills/bad/main.py": b"def run(): ..."}))
     signed_in.goto(settled.url)
+    signed_in.get_by_text("Publish from a ZIP file").click()
     signed_in.get_by_label("Bundle").set_input_files(bundle)
     alert = signed_in.get_by_role("alert")
     expect(alert.get_by_role("listitem").first).to_be_visible()

@@ -51,7 +51,7 @@ export function Code({ path, label = path, doc, rev, diagnostics = [], readOnly 
       state: EditorState.create({ doc, extensions: [
         keymap.of([{ key: "Shift-Enter", run: runs(true) }, { key: "Mod-Enter", run: runs(false) }]),
         COLORS, basicSetup, THEME, EditorView.lineWrapping, lintGutter(), language.of([]), EditorState.readOnly.of(readOnly),
-        EditorView.contentAttributes.of({ "aria-label": label }),
+        EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
         keymap.of([{ key: "Mod-s", preventDefault: true, run: () => { calls.current.onSave?.(); return true; } }, { key: "Escape", run: (editor) => { editor.contentDOM.blur(); calls.current.onLeave?.(); return true; } }]),
         ...(isSkill ? [autocompletion({ override: [completeSkill] })] : []),
         EditorView.updateListener.of((update) => update.docChanged && calls.current.onEdit?.(update.state.doc.toString())),

@@ -19,7 +19,7 @@ export function Conflict({ path, conflict, mine, readTheirs, onMine, onTheirs })
   );
   return (
     <div className="note line-note row wrap" data-s="wait" role="alert">
-      <span className="grow">{conflict.updated_by ? <>{conflict.updated_by} {conflict.is_deleted ? "deleted" : "changed"} this file {ago(Date.parse(conflict.updated_at))}.</> : "This file was deleted in the meantime."} Your text is not saved yet.</span>
+      <span className="say">{conflict.updated_by ? <>{conflict.updated_by} {conflict.is_deleted ? "deleted" : "changed"} this file {ago(Date.parse(conflict.updated_at))}.</> : "This file was deleted in the meantime."} Your text is not saved yet.</span>
       <button type="button" className="btn" onClick={compare}>Compare</button>{choices}
       <dialog className="dlg wide-dlg" ref={dialog} aria-label="Compare texts" onClick={(event) => event.target === dialog.current && dialog.current.close()}>
         <div className="in-dlg">

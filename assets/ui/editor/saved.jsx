@@ -26,7 +26,7 @@ export function Restored({ file, onSave, onDiscard }) {
   if (!file?.restored || file.conflict) return null;
   return (
     <div className="note line-note row wrap" data-s="wait" role="status">
-      <span className="grow">This file has unsaved text ({ago(file.restored)}), which was restored from this browser.</span>
+      <span className="say">This file has unsaved text ({ago(file.restored)}), which was restored from this browser.</span>
       <button type="button" className="btn" onClick={onSave}>Save</button>
       <button type="button" className="btn" onClick={onDiscard}>Discard</button>
     </div>

@@ -19,13 +19,13 @@ from studio.skillpacks import pack_choice
 REFRESH_S: Final = 3.0
 _COLUMNS: Final[list[tuple[Any, str, str]]] = [
     (rx.el.span("Compare", class_name="hidden-label"), "36px", ""),
-    ("Version", "14%", ""),
-    ("Release notes", "31%", ""),
-    ("Published by", "14%", ""),
-    ("Published", "12%", "num"),
-    ("Size", "9%", "num"),
-    ("Eval", "6%", "num"),
-    ("Active jobs", "7%", "num"),
+    ("Version", "13%", ""),
+    ("Release notes", "", ""),
+    ("Published by", "13%", ""),
+    ("Published", "108px", "num"),
+    ("Size", "76px", "num"),
+    ("Eval", "60px", "num"),
+    ("Active jobs", "100px", "num"),
     (rx.el.span("Actions", class_name="hidden-label"), "224px", "num"),
 ]
 
