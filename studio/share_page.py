@@ -1,4 +1,4 @@
-"""Serve `/share`, a page that shows one skill to everyone who has its link.
+"""Serve `/share`, a page that shows one skill to everyone who has its link: a form, and a chat if the key allows it.
 
 The link names the skill and a publishable key behind `#`, which browsers do not send: no server log contains the key.
 Revoking the key ends the link.
@@ -29,6 +29,7 @@ const link = new URLSearchParams(location.hash.slice(1));
 const script = document.createElement("script");
 script.dataset.skill = link.get("skill") ?? "";
 script.dataset.key = link.get("key") ?? "";
+script.dataset.mode = "both";
 script.src = "/embed.js";
 addEventListener("hashchange", () => location.reload());
 addEventListener("DOMContentLoaded", () => {

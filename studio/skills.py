@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
 
+from backend.identity.environments import Environment
 from backend.skills.deployments import service as deployments
 from backend.skills.deployments.active import load_deployed_skill
 from backend.skills.manifest import job_ceilings
@@ -61,9 +62,9 @@ class Written(NamedTuple):
     """Limits of a job (`memory_mb`, `timeout_s`); a limit is missing if that of the instance applies."""
 
 
-async def active_skills(act: Act) -> list[SkillView]:
-    """Return all skills of the active versions."""
-    found = await deployments.active_skills(act.session, act.principal)
+async def active_skills(act: Act, environment: Environment | None = None) -> list[SkillView]:
+    """Return all skills of the versions that are active in an environment, by default in production."""
+    found = await deployments.active_skills(act.session, act.principal, environment)
     return [_view(one.skill, one.deployment.version, one.skillpack) for one in found]
 
 

@@ -5,8 +5,9 @@ import { JsonControl, Properties, startOf } from "./fields";
 /** A form made from an input schema, with a view of the same inputs as raw JSON.
  *
  *  `value` is read again whenever `rev` changes; `errors` maps JSON paths to the messages of the API. `onRun(value, key)` gets
- *  the current inputs and the key of the action; `onChange(value)` is called whenever the inputs change. */
-export function SchemaForm({ schema, value, rev, errors = {}, project, csrf, canRun, busy, label = "Run", settled, onSettle, onChange, onRun }) {
+ *  the current inputs and the key of the action; `onChange(value)` is called whenever the inputs change. `note` is shown
+ *  next to the button. */
+export function SchemaForm({ schema, value, rev, errors = {}, project, csrf, canRun, busy, label = "Run", note = null, settled, onSettle, onChange, onRun }) {
   const [begin, isSending] = useAction({ settled, onSettle });
   const [inputs, setInputs] = useState({}), [isRaw, setRaw] = useState(false), [broken, setBroken] = useState(""), [keys, setKeys] = useState("Ctrl ↵");
   useEffect(() => { if (/Mac|iP(hone|ad)/.test(navigator.platform)) setKeys("⌘↵"); }, []);
@@ -33,7 +34,7 @@ export function SchemaForm({ schema, value, rev, errors = {}, project, csrf, can
       </div>
       <div className="run-bar">
         <button type="submit" className="btn pri" disabled={isBlocked}>{busy || isSending ? <span className="spin" /> : <svg viewBox="0 0 24 24" fill="currentColor" aria-hidden="true"><path d="M7 4l13 8-13 8z" /></svg>}{busy ? "Running" : label}<kbd>{keys}</kbd></button>
-        <span className="grow t3">{!canRun && "Viewers cannot run skills. Ask a project admin for the developer role."}</span><button type="button" className="btn quiet" onClick={() => setInputs(startOf({ ...schema, type: "object" }) ?? {})}>Clear</button>
+        <span className="grow t3">{canRun ? note : "Viewers cannot run skills. Ask a project admin for the developer role."}</span><button type="button" className="btn quiet" onClick={() => setInputs(startOf({ ...schema, type: "object" }) ?? {})}>Clear</button>
       </div>
     </form>
   );

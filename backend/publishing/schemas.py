@@ -13,6 +13,9 @@ from backend.core.attribute_docstrings import Schema
 from backend.core.errors import Problem
 from backend.core.schemas import RequestBody
 from backend.evals.gates import GateRead
+from backend.execution.sessions.inputs import is_filled_by_text
+from backend.identity.auth.principal import Principal
+from backend.identity.auth.scopes import ANONYMOUS_SESSIONS
 from backend.identity.environments import Environment
 from backend.publishing.promotion import ActiveIn, Promotion
 from backend.publishing.stats import ListedVersion
@@ -363,12 +366,15 @@ class EmbedRead(Schema):
     description: str
     is_agentic: bool
     """Whether sessions with the skill are possible."""
+    allows_visitors: bool = False
+    """Whether the key allows sessions of visitors without a signed user, and the text of a message fills all required
+    inputs."""
     input_schema: dict[str, Any]
     """The schema as its author wrote it, in the dialect of skill.yaml."""
 
     @classmethod
-    def of(cls, found: ResolvedSkill) -> EmbedRead:
-        """Return the response for a skill."""
+    def of(cls, found: ResolvedSkill, principal: Principal) -> EmbedRead:
+        """Return the response for a skill and the key of the page."""
         skill = found.skill
         return cls(
             name=skill.name,
@@ -376,6 +382,9 @@ class EmbedRead(Schema):
             title=skill.title,
             description=skill.description,
             is_agentic=skill.is_agentic,
+            allows_visitors=skill.is_agentic
+            and ANONYMOUS_SESSIONS in (principal.scopes or ())
+            and is_filled_by_text(skill),
             input_schema=skill.input_schema,
         )
 

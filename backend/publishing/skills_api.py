@@ -61,7 +61,7 @@ async def get_embed(skill: str, principal: PrincipalDep, session: SessionDep) ->
 
     A publishable key needs a list of skills that names the skill.
     """
-    return EmbedRead.of(await service.get_embeddable(session, principal, skill))
+    return EmbedRead.of(await service.get_embeddable(session, principal, skill), principal)
 
 
 @router.get("/skillpacks/{skillpack}/prompts/{skill:path}", summary="Read the prompt of an agent")

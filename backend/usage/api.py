@@ -20,8 +20,10 @@ from backend.identity.environments import Environment
 from backend.integrations.media.prices import MediaModelPrice
 from backend.integrations.providers.prices import own_prices
 from backend.money.pricing import PriceList
+from backend.skills.deployments import files, service
 from backend.skills.model_catalog import catalog
-from backend.usage import export, overview, queries, usage
+from backend.usage import estimates, export, overview, queries, usage
+from backend.usage.estimates import CostEstimateRead, SkillForEstimate
 from backend.usage.model_prices import ModelPrice
 from backend.usage.schemas import Balance, LedgerLine, OverviewRead, PricingRead, Receipt, UsageRow
 
@@ -135,6 +137,40 @@ async def get_pricing(session: SessionDep, context: ContextDep, principal: Princ
             catalog.current(), prices.text_margin_pct, await own_prices(session, principal)
         ),
         media=MediaModelPrice.all(prices.margin_pct),
+    )
+
+
+@router.get("/cost-estimates/{skill:path}", summary="Estimate the cost of a run", tags=["money"])
+@permissions.needs("skills:read", "jobs:read_own")
+async def get_cost_estimate(
+    skill: str,
+    session: SessionDep,
+    context: ContextDep,
+    principal: PrincipalDep,
+    *,
+    skillpack: Annotated[
+        str | None, Query(description="ID or slug, if several skillpacks have the skill.")
+    ] = None,
+    version: Annotated[int | None, Query(ge=1, description="Without one the active version.")] = None,
+    environment: Annotated[
+        Environment | None, Query(description="Default: that of the API key; for users `production`.")
+    ] = None,
+) -> CostEstimateRead:
+    """Estimate what one run of a skill costs: from its recent jobs, otherwise from its prompt and one reply.
+
+    Images, searches and subjobs are included only in the costs of jobs.
+    """
+    found = await service.get_skill(
+        session, principal, skill, skillpack=skillpack, version=version, environment=environment
+    )
+    is_agent = found.skill.is_agentic
+    prompt = (await files.prompt_of(found, storage=context.storage)).text if is_agent else ""
+    return await estimates.estimate(
+        session,
+        principal,
+        SkillForEstimate(found.skill, found.full_name, found.skillpack_id, prompt),
+        prices=PriceList.of(context.settings),
+        default_model=context.settings.default_model,
     )
 
 

@@ -248,6 +248,8 @@ class Chat(rx.Component):
     csrf: rx.Var[str]
     skill: rx.Var[str]
     """The full name of the agent."""
+    environment: rx.Var[str]
+    """The environment of new conversations, and of those in the list."""
     can_write: rx.Var[bool]
 
 

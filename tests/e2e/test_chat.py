@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from backend.skills.archives.pack import pack_files
+from studio import share_page
 from tests.doubles.messages import MessagesServer, calls, says
 from tests.e2e.conftest import EMAIL, Settled, page_of, settled_instance
 from tests.e2e.test_accessibility import assert_usable
@@ -179,6 +181,67 @@ def test_page_of_another_origin_holds_a_conversation(
     model.resume.set()
     (session,) = chatting.api.get("/v1/sessions", params={"end_user": "user-42"}).json()
     assert session["title"] == "Where is my order?"
+
+
+def test_shared_link_of_an_agent_has_a_form_and_a_chat(browser: Browser, chatting: Settled) -> None:
+    body = {
+        "kind": "publishable",
+        "name": "link",
+        "skill_allowlist": ["support"],
+        "scopes": ["sessions:anonymous"],
+    }
+    key = chatting.api.post("/v1/api-keys", json=body).json()["key"]
+    with contextlib.closing(browser.new_context(reduced_motion="reduce")) as context:
+        page = context.new_page()
+        page.goto(share_page.link(chatting.running.url, "support", key))
+        expect(page.get_by_role("button", name="Run")).to_be_visible()
+        page.get_by_role("button", name="Chat").click()
+        entry = page.get_by_role("textbox", name="Message")
+        entry.fill("Where is my order?")
+        entry.press("Enter")
+        log = page.get_by_role("log", name="Messages")
+        expect(log).to_contain_text("Your order arrives **tomorrow**", timeout=WITHIN_MS)
+        assert_accessible(page)
+        page.get_by_role("button", name="Form").click()
+        expect(page.get_by_label("question")).to_be_visible()
+        take_screenshot(page, "share-form")
+        page.get_by_role("button", name="Chat").click()
+        expect(log).to_contain_text("tomorrow")
+        take_screenshot(page, "share-chat")
+    sessions = chatting.api.get("/v1/sessions").json()
+    assert any(str(one["end_user"]).startswith("visitor:") for one in sessions)
+
+
+def test_agents_of_other_environments_and_of_the_draft_are_talked_to(owner: Page, chatting: Settled) -> None:
+    staged = {
+        name.replace("support", "staged"): content for name, content in SKILLS.items() if "support" in name
+    }
+    pushed = chatting.api.post(
+        "/v1/deployments",
+        files={"bundle": ("agents.zip", pack_files({**SKILLS, **staged}))},
+        data={"environment": "staging"},
+    )
+    assert pushed.status_code == 201, pushed.text
+    owner.goto(f"{chatting.url}/chat")
+    owner.get_by_role("combobox", name="Environment").select_option("staging")
+    owner.get_by_role("combobox", name="Agent").select_option("staged")
+    expect(owner.get_by_text("start a conversation with staged")).to_be_visible()
+    owner.get_by_role("textbox", name="Message", exact=True).fill("Where is my order?")
+    owner.keyboard.press("Enter")
+    log = owner.get_by_role("log", name="Messages")
+    expect(log).to_contain_text("tomorrow", timeout=WITHIN_MS)
+    expect(owner.locator(".chat-head").get_by_text("staging")).to_be_visible()
+    show(owner, "environment")
+
+    owner.goto(f"{chatting.url}/editor?file=skills/support/skill.yaml")
+    owner.get_by_role("group", name="How to try").get_by_role("button", name="Chat").click()
+    owner.get_by_role("textbox", name="Message", exact=True).fill("Where is my order?")
+    owner.keyboard.press("Enter")
+    expect(log).to_contain_text("tomorrow", timeout=WITHIN_MS)
+    expect(owner.locator(".chat-head").get_by_text("draft", exact=True)).to_be_visible()
+    show(owner, "draft")
+    drafts = [one for one in chatting.api.get("/v1/sessions").json() if one["is_draft"]]
+    assert [one["skill"] for one in drafts] == ["support"]
 
 
 def test_conversations_are_found_renamed_and_deleted(owner: Page, chatting: Settled) -> None:

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type RefObject, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, type RefObject, useEffect, useMemo, useRef, useState } from "react";
 import type { AgentSessionRead } from "../../../clients/typescript/src/generated";
 import { type ApiError, callApi, newKey } from "../api";
 import { Confirm } from "../controls";
@@ -18,8 +18,12 @@ interface Who {
   canWrite: boolean;
 }
 
-/** The conversations with one agent: their list, and the one that is open. Its ID is in the URL. */
-export function Chat({ project, csrf, skill, canWrite }: Who) {
+interface ChatProps extends Who {
+  environment: string;
+}
+
+/** The conversations with one agent in an environment: their list, and the one that is open. Its ID is in the URL. */
+export function Chat({ project, csrf, skill, environment, canWrite }: ChatProps) {
   const [session, setSession] = useState(() => new URLSearchParams(location.search).get("session") ?? ""), [stamp, setStamp] = useState(0), [problem, setProblem] = useState(""), composer = useRef<HTMLTextAreaElement>(null);
   const open = (id: string) => {
     const url = new URL(location.href);
@@ -34,16 +38,24 @@ export function Chat({ project, csrf, skill, canWrite }: Who) {
     addEventListener("popstate", onBack);
     return () => removeEventListener("popstate", onBack);
   }, []);
-  const reload = () => setStamp((before) => before + 1);
+  const reload = () => setStamp((before) => before + 1), start = useMemo(() => ({ path: "/v1/sessions", json: { skill, environment } }), [skill, environment]);
   return (
     <div className="chat" data-open={Boolean(session) || undefined}>
-      <Sessions {...{ project, skill, stamp, canWrite }} current={session} onOpen={open} onNew={() => open("")} onError={setProblem} />
-      <Conversation key={project + skill} {...{ project, csrf, skill, canWrite, session, problem, composer }} onOpen={open} onChanged={reload} onProblem={setProblem} />
+      <Sessions {...{ project, skill, environment, stamp, canWrite }} current={session} onOpen={open} onNew={() => open("")} onError={setProblem} />
+      <Conversation key={project + skill + environment} {...{ project, csrf, skill, start, canWrite, session, problem, composer }} onOpen={open} onChanged={reload} onProblem={setProblem} />
     </div>
   );
 }
 
+/** The request that creates a session with the first message, and what to wait for before it. */
+export interface SessionStart {
+  path: string;
+  json: unknown;
+  before?: () => Promise<unknown>;
+}
+
 interface ConversationProps extends Who {
+  start: SessionStart;
   session: string;
   problem: string;
   composer: RefObject<HTMLTextAreaElement | null>;
@@ -52,7 +64,8 @@ interface ConversationProps extends Who {
   onProblem: (problem: string) => void;
 }
 
-function Conversation({ project, csrf, skill, canWrite, session, problem, composer, onOpen, onChanged, onProblem }: ConversationProps) {
+/** The messages of a session, and the field for the next one. */
+export function Conversation({ project, csrf, skill, start, canWrite, session, problem, composer, onOpen, onChanged, onProblem }: ConversationProps) {
   const [turns, setTurns] = useState<TurnOfSession[]>([]), [state, setState] = useState<StreamState>({ phase: "connecting" }), [facts, setFacts] = useState<AgentSessionRead | null>(null);
   const written = turns.at(-1)?.live.length ?? 0, ended = turns.filter((turn) => turn.reply).length, scroller = useFollowing(`${turns.length} ${written} ${ended}`);
   useEffect(() => {
@@ -75,6 +88,8 @@ function Conversation({ project, csrf, skill, canWrite, session, problem, compos
       {session && facts && <header className="row chat-head">
         <button type="button" className="btn quiet small chat-back" onClick={() => onOpen("")}>All</button>
         <h2 className="cut grow">{facts.title || "New conversation"}</h2>
+        {facts.is_draft && <span className="tag" title="All turns run the draft as it was when the conversation started">draft</span>}
+        {facts.environment && facts.environment !== "production" && <span className="tag">{facts.environment}</span>}
         <span className="t3 num">{usd(facts.cost_micros)}</span>
         {canWrite && <Rename title={facts.title} onRename={async (title) => { setFacts(await callApi("PATCH", `/v1/sessions/${session}`, { project, csrf, json: { title } })); onChanged(); }} />}
         {canWrite && <Confirm label="Delete" kind="quiet small" title="Delete this conversation?" text="Its messages and jobs are deleted. This cannot be undone." confirm="Delete" onConfirm={remove} />}
@@ -85,7 +100,7 @@ function Conversation({ project, csrf, skill, canWrite, session, problem, compos
         <ol>{turns.map((turn) => <Turn key={turn.number} {...{ turn, project, csrf, canWrite }} onError={onProblem} />)}</ol>
       </div>
       {problem && <div className="note line-note" data-s="fail" role="alert">{problem}</div>}
-      {canWrite && <Composer {...{ project, csrf, skill, session, turns, act, onOpen }} field={composer} />}
+      {canWrite && <Composer {...{ project, csrf, start, session, turns, act, onOpen }} field={composer} />}
     </section>
   );
 }
@@ -102,7 +117,8 @@ function Rename({ title, onRename }: { title: string; onRename: (title: string) 
 /** Run a request, and show its error. */
 type Act = <Result>(call: () => Promise<Result>) => Promise<Result | null>;
 
-interface ComposerProps extends Omit<Who, "canWrite"> {
+interface ComposerProps extends Omit<Who, "canWrite" | "skill"> {
+  start: SessionStart;
   session: string;
   turns: TurnOfSession[];
   act: Act;
@@ -111,7 +127,7 @@ interface ComposerProps extends Omit<Who, "canWrite"> {
 }
 
 /** The field for the next message. Enter sends it, and Shift+Enter starts a new line. */
-function Composer({ project, csrf, skill, session, turns, act, onOpen, field }: ComposerProps) {
+function Composer({ project, csrf, start, session, turns, act, onOpen, field }: ComposerProps) {
   const [text, setText] = useState(""), [inputs, setInputs] = useState(""), [hasInputs, setHasInputs] = useState(false), [isBusy, setBusy] = useState(false);
   const running = turns.find(isLive), isSending = useRef(false), slot = useRef(""), created = useRef("");
   const send = (whileRunning: "queue" | "interrupt") => act(async () => {
@@ -122,7 +138,8 @@ function Composer({ project, csrf, skill, session, turns, act, onOpen, field }: 
     isSending.current = true; // a second click can come before the button is disabled
     slot.current ||= newKey(); // after a lost connection, the same message is the same request
     try {
-      const id = session || created.current || (await callApi<AgentSessionRead>("POST", "/v1/sessions", { project, csrf, slot: slot.current, json: { skill } })).id;
+      if (!session) await start.before?.();
+      const id = session || created.current || (await callApi<AgentSessionRead>("POST", start.path, { project, csrf, slot: slot.current, json: start.json })).id;
       created.current = session ? "" : id;
       try {
         await callApi("POST", `/v1/sessions/${id}/messages`, { project, csrf, slot: slot.current, json: { content: text, inputs: given, while_running: whileRunning } });

@@ -8,6 +8,7 @@ const PAGE = 30, DEBOUNCE_MS = 300;
 interface Props {
   project: string;
   skill: string;
+  environment: string;
   current: string;
   /** It changes when the list is to be loaded again. */
   stamp: number;
@@ -18,14 +19,14 @@ interface Props {
 }
 
 /** The conversations with one agent, with a search. */
-export function Sessions({ project, skill, current, stamp, canWrite, onOpen, onNew, onError }: Props) {
+export function Sessions({ project, skill, environment, current, stamp, canWrite, onOpen, onNew, onError }: Props) {
   const [rows, setRows] = useState<AgentSessionRead[] | null>(null), [next, setNext] = useState<string | null>(null), [query, setQuery] = useState("");
   useEffect(() => {
     let isGone = false;
-    const search = new URLSearchParams({ skill, limit: String(PAGE), ...(query ? { q: query } : {}) });
+    const search = new URLSearchParams({ skill, environment, limit: String(PAGE), ...(query ? { q: query } : {}) });
     const timer = setTimeout(() => list<AgentSessionRead>(`/v1/sessions?${search}`, { project }).then((page) => { if (!isGone) { setRows(page.rows.filter((row) => row.skill === skill)); setNext(page.next); } }, (error: ApiError) => onError(error.detail)), rows === null ? 0 : DEBOUNCE_MS);
     return () => { isGone = true; clearTimeout(timer); };
-  }, [project, skill, query, stamp]);
+  }, [project, skill, environment, query, stamp]);
   const more = async () => {
     if (!next) return;
     try { const page = await list<AgentSessionRead>(next, { project }); setRows((before) => [...(before ?? []), ...page.rows.filter((row) => row.skill === skill)]); setNext(page.next); } catch (error) { onError((error as ApiError).detail); }
@@ -41,7 +42,7 @@ export function Sessions({ project, skill, current, stamp, canWrite, onOpen, onN
           <li key={row.id}>
             <button type="button" className="chat-row" aria-current={row.id === current ? "true" : undefined} onClick={() => onOpen(row.id)}>
               <span className="cut">{row.title || "New conversation"}</span>
-              <span className="t3 row">{row.running_job_id && <span className="spin" aria-label="A turn is running" role="img" />}<Ago moment={row.updated_at} /></span>
+              <span className="t3 row">{row.is_draft && <span className="tag">draft</span>}{row.running_job_id && <span className="spin" aria-label="A turn is running" role="img" />}<Ago moment={row.updated_at} /></span>
             </button>
           </li>
         ))}

@@ -2,6 +2,7 @@
 import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import { toolsOfSkill } from "../agent_tools";
 import { callApi } from "../api";
+import { Estimate, estimateUrl } from "../estimate";
 import { Broken } from "./broken";
 import { skillSchema } from "./completion";
 import { Evals, evalPaths, Examples, examplePaths } from "./design_cases";
@@ -80,7 +81,7 @@ function Sections({ document, path, schema, problems, draft, base, skillpack, pr
         {isAgent && section("Instructions", <Instructions {...shared} problems={ofPrompt} />)}
         {isAgent && section("Tools", <><FileProblems problems={ofCode} onOpen={onOpen} /><Tools {...shared} /><ToolGraph document={document} /></>, at(["tools"]))}
         {isAgent && section("Model", <Model value={document.model} error={at(["model"])} project={project} onCommit={set(["model"])} />)}
-        {section("Limits", <div className="three">{limits.map((name) => field(["limits", name], keys.limits.properties[name], document.limits?.[name], LABELS[name] ?? name))}</div>, at(["limits"]))}
+        {section("Limits", <><div className="three">{limits.map((name) => field(["limits", name], keys.limits.properties[name], document.limits?.[name], LABELS[name] ?? name))}</div>{skill && <Estimate url={estimateUrl(base, skill.name)} project={project} stamp={draft.view.revision} />}</>, at(["limits"]))}
         {section("Guardrails", <Guardrails {...shared} />, at(["rails"]))}
         {isAgent && section("Memory", <Memory {...shared} />, at(["memory"]))}
         {section("Examples", <Examples {...shared} />, at(["examples"]))}

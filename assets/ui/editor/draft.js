@@ -26,7 +26,7 @@ export function useDraft({ base, project, csrf, user, onError, isShown }) {
       files.findEntry = async (path) => entryOf(await refresh(), path);
     }
     setView((before) => (before?.revision > fresh.revision ? before : fresh));
-    setCheck((before) => (checked.skills.length || !checked.problems.length ? checked : { ...checked, skills: before.skills, isStale: true }));
+    setCheck((before) => (before.revision > checked.revision ? before : checked.skills.length || !checked.problems.length ? checked : { ...checked, skills: before.skills, isStale: true }));
     return fresh;
   }, [files, project, csrf]);
   files.onSaved = () => inBackground(refresh);

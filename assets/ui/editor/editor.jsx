@@ -81,7 +81,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
           </div>
           <div className="col grow" style={{ minHeight: 0 }}>
             <div className="pane-head"><span className="grow">{skill ? `Try ${skill.name}` : "Try"}</span>{draft.check.isStale && !isEmpty && <span className="tag" title="The form shows the last state of the draft without problems">Last valid state</span>}</div>
-            <Try skill={skill} hasProblems={draft.check.problems.length > 0} base={base} project={project} csrf={csrf} canWrite={canWrite} beforeRun={saveAll} />
+            <Try skill={skill} hasProblems={draft.check.problems.length > 0} base={base} revision={draft.view.revision} project={project} csrf={csrf} canWrite={canWrite} beforeRun={saveAll} />
           </div>
         </Split>
       </div>
@@ -119,10 +119,10 @@ function Tabs({ open, current, isPlain, isRead, onRead, isForm, form, onForm, is
   if (!open.length) return null;
   return (
     <div className="files row" role="group" aria-label="Open files">
-      {open.map((path) => <span key={path} ref={path === current ? here : null} className="file" data-current={path === current}><button type="button" aria-pressed={path === current} title={path} onClick={() => onPick(path)}>{path.split("/").slice(-2).join("/")}</button><button type="button" className="close" aria-label={`Close ${path}`} onClick={() => onClose(path)}>✕</button></span>)}
-      {onForm && <><span className="grow" /><div className="seg" role="group" aria-label="View"><button type="button" aria-pressed={!isForm || isPlain} onClick={() => isPlain || onForm(false)}>Code</button><button type="button" aria-pressed={isForm && !isPlain} title={isPlain ? "Add a skill.yaml, and edit it as a form" : undefined} onClick={() => onForm(true)}>{form}</button></div></>}
+      <div className="files-open">{open.map((path) => <span key={path} ref={path === current ? here : null} className="file" data-current={path === current}><button type="button" aria-pressed={path === current} title={path} onClick={() => onPick(path)}>{path.split("/").slice(-2).join("/")}</button><button type="button" className="close" aria-label={`Close ${path}`} onClick={() => onClose(path)}>✕</button></span>)}</div>
+      {onForm && <div className="seg" role="group" aria-label="View"><button type="button" aria-pressed={!isForm || isPlain} onClick={() => isPlain || onForm(false)}>Code</button><button type="button" aria-pressed={isForm && !isPlain} title={isPlain ? "Add a skill.yaml, and edit it as a form" : undefined} onClick={() => onForm(true)}>{form}</button></div>}
       {onTry && <button type="button" className="btn quiet small" aria-pressed={isTrying} onClick={onTry}>Try</button>}
-      {onRead && <><span className="grow" /><button type="button" className="btn quiet small" aria-pressed={isRead} onClick={onRead}>Preview</button></>}
+      {onRead && <button type="button" className="btn quiet small" aria-pressed={isRead} onClick={onRead}>Preview</button>}
     </div>
   );
 }

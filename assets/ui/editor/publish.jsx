@@ -3,6 +3,7 @@ import { Link } from "react-router";
 import { callApi, read } from "../api";
 import { Removed } from "../bundle";
 import { Copy } from "../controls";
+import { amountOf, estimateUrl, useEstimate } from "../estimate";
 import { useNames } from "../names";
 import { PRODUCTION } from "../play/choices";
 import { codeOf } from "../play/code";
@@ -59,6 +60,7 @@ export function Publish({ base, project, csrf, skillpack, problems, skill, canMa
               {pending && !isNothing && <Changes skills={pending.skills} files={pending.files} read={(file) => bothOf(file, { base, skillpack, version: pending.base_version, project })} />}
               {pending?.left_out.length > 0 && <p className="t2">Not included: {pending.left_out.map((path, index) => <span key={path}>{index > 0 && ", "}<span className="mono">{path}</span></span>)}. A notebook is published only if a file of its skill references it.</p>}
               {check && <Checks check={check} />}
+              {pending && check?.skills.length > 0 && <Costs skills={check.skills.filter((one) => !one.parent_skill)} base={base} project={project} revision={pending.revision} />}
               {check && gated.length > 0 && <Gates skills={gated} project={project} skillpack={skillpack} />}
               <label className="col" style={{ gap: 4 }}><span className="strong">Release notes</span><textarea className="in" rows={2} maxLength={4000} placeholder="What changed in this version?" value={notes} onChange={(event) => setNotes(event.target.value)} /></label>
               <div className="col" style={{ gap: 4 }}>
@@ -89,6 +91,21 @@ function Checks({ check }) {
       {problems.length + warnings.length > 0 && <ul className="against">{[...problems, ...warnings].slice(0, MAX_SHOWN).map(line)}{problems.length + warnings.length > MAX_SHOWN && <li className="t3">and {problems.length + warnings.length - MAX_SHOWN} more</li>}</ul>}
     </section>
   );
+}
+
+/** The expected cost of one run of each skill. */
+function Costs({ skills, base, project, revision }) {
+  return (
+    <section aria-label="Cost of a run" className="col" style={{ gap: 4 }}>
+      <h3>Cost of a run</h3>
+      <ul className="against">{skills.slice(0, MAX_SHOWN).map(({ name }) => <CostOf key={name} {...{ name, base, project, revision }} />)}{skills.length > MAX_SHOWN && <li className="t3">and {skills.length - MAX_SHOWN} more skills</li>}</ul>
+    </section>
+  );
+}
+
+function CostOf({ name, base, project, revision }) {
+  const found = useEstimate(estimateUrl(base, name), { project, stamp: revision });
+  return <li><span className="strong">{name}</span> {found ? <><span className="num">{amountOf(found)}</span>{found.basis !== "free" && <span className="t3"> {found.explanation}</span>}</> : <span className="t3">…</span>}</li>;
 }
 
 /** The gates that a version has to pass before it becomes active, with the last suite of each skill. */

@@ -1,6 +1,7 @@
-import { useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { callApi } from "../api";
 import { PendingApprovals } from "../approvals";
+import { Estimate, estimateUrl } from "../estimate";
 import { EventList } from "../events";
 import { SchemaForm } from "../form";
 import { LiveCost } from "../live";
@@ -10,18 +11,28 @@ import { Simulated } from "../simulated";
 import { useEvents } from "../stream";
 import { Value } from "../value";
 
+const DraftChat = lazy(() => import("../chat/draft_chat"));
 const INPUTS = "inputs.";
 const STATES = { succeeded: "Succeeded", failed: "Failed", cancelled: "Canceled" };
 
 /** Runs a skill of the draft in its current state, and shows the run live. */
 export function Try(props) {
-  return props.skill ? <TrySkill key={props.skill.name} {...props} /> : <p className="pad t2">{props.hasProblems ? "Skills can run here once the draft has no problems." : "Open a file of a skill to run the skill here."}</p>;
+  const [isChat, setChat] = useState(false), { skill } = props;
+  if (skill?.is_agentic) {
+    return (
+      <>
+        <div className="row chips"><div className="seg" role="group" aria-label="How to try"><button type="button" aria-pressed={!isChat} onClick={() => setChat(false)}>Job</button><button type="button" aria-pressed={isChat} onClick={() => setChat(true)}>Chat</button></div></div>
+        {isChat ? <Suspense fallback={<p className="skeleton pad">Loading chat…</p>}><DraftChat key={skill.name} {...props} /></Suspense> : <TrySkill key={skill.name} {...props} />}
+      </>
+    );
+  }
+  return skill ? <TrySkill key={skill.name} {...props} /> : <p className="pad t2">{props.hasProblems ? "Skills can run here once the draft has no problems." : "Open a file of a skill to run the skill here."}</p>;
 }
 
 /** The form and the run of one skill. Each skill has a form of its own. */
-function TrySkill({ skill, base, project, csrf, canWrite, beforeRun }) {
+function TrySkill({ skill, base, revision, project, csrf, canWrite, beforeRun }) {
   const [errors, setErrors] = useState({}), [problem, setProblem] = useState(""), [job, setJob] = useState(""), [example, setExample] = useState({ at: 0, inputs: {} });
-  const [model, setModel] = useState(""), [models, setModels] = useState([]), isAgent = Boolean(skill.is_agentic), [isBusy, setBusy] = useState(false), lock = useRef(false);
+  const [model, setModel] = useState(""), [models, setModels] = useState([]), isAgent = Boolean(skill.is_agentic), [isBusy, setBusy] = useState(false), [ended, setEnded] = useState(0), lock = useRef(false);
   useEffect(() => { if (isAgent) modelsOf(project).then(setModels, () => {}); }, [project, isAgent]);
   const run = async (inputs) => {
     if (lock.current) return;
@@ -46,18 +57,18 @@ function TrySkill({ skill, base, project, csrf, canWrite, beforeRun }) {
       {(skill.examples ?? []).length > 0 && <div className="row wrap chips">{skill.examples.map((one, index) => <button key={index} type="button" className="chip cut" onClick={() => setExample((before) => ({ at: before.at + 1, inputs: one.inputs }))}>{one.title || `Example ${index + 1}`}</button>)}</div>}
       {isAgent && <div className="row chips"><Model label="Model" model={model} models={models} own={skill.model} onPick={setModel} /></div>}
       <div className="col" style={{ minHeight: 0, flex: job ? "0 1 45%" : "1" }}>
-        <SchemaForm schema={skill.input_schema} value={example.inputs} rev={`${skill.name}${example.at}`} errors={errors} project={project} csrf={csrf} canRun={canWrite} busy={isBusy} onRun={run} />
+        <SchemaForm schema={skill.input_schema} value={example.inputs} rev={`${skill.name}${example.at}`} errors={errors} project={project} csrf={csrf} canRun={canWrite} busy={isBusy} note={<Estimate isShort url={model ? "" : estimateUrl(base, skill.name)} project={project} stamp={`${revision} ${ended}`} />} onRun={run} />
       </div>
       {problem && <div className="note line-note" data-s="fail" role="alert">{problem}</div>}
-      {job && <Run key={job} {...{ job, project, csrf, canWrite }} schema={skill.output_schema} />}
+      {job && <Run key={job} {...{ job, project, csrf, canWrite }} schema={skill.output_schema} onEnded={() => setEnded((before) => before + 1)} />}
     </div>
   );
 }
 
-function Run({ job, project, csrf, canWrite, schema }) {
+function Run({ job, project, csrf, canWrite, schema, onEnded }) {
   const src = `${project}/${job}`, [events] = useEvents(src), [ended, setEnded] = useState(null), [failure, setFailure] = useState(""), last = events.at(-1)?.type;
   const isOver = last in STATES, countOf = (type) => events.filter((event) => event.type === type).length, asked = countOf("approval_required"), decided = countOf("approval_decided");
-  useEffect(() => { if (isOver) callApi("GET", `/v1/jobs/${job}`, { project }).then(setEnded, () => {}); }, [isOver, job, project]);
+  useEffect(() => { if (isOver) callApi("GET", `/v1/jobs/${job}`, { project }).then((found) => { setEnded(found); onEnded(); }, () => {}); }, [isOver, job, project]);
   const word = STATES[last];
   return (
     <div className="col grow trying" style={{ minHeight: 0 }}>

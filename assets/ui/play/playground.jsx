@@ -1,8 +1,9 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import { callApi } from "../api";
+import { Estimate, estimateUrl } from "../estimate";
 import { SchemaForm } from "../form";
 import { MAX_COLUMNS, readUrl, writeUrl } from "./url_state";
-import { PRODUCTION, submit, useChoices } from "./choices";
+import { DRAFT, path, PRODUCTION, submit, useChoices } from "./choices";
 import { Column } from "./column";
 import { differing } from "./differ";
 import { InputsInNotebook } from "./notebook";
@@ -80,7 +81,7 @@ export function Playground({ project, csrf, skill, skillpack, fullName, canWrite
     <div className="play">
       <section aria-label="Inputs">
         <Head skill={first} name={fullName} problem={problem || first.failure} onPick={fill} />
-        {!first.failure && <SchemaForm schema={schemaOf(first)} value={form.value} rev={form.rev} errors={errors} project={project} csrf={csrf} canRun={canWrite} busy={isBusy} label={isMany ? "Run all" : "Run"} onChange={(value) => { inputs.current = value; }} onRun={runAll} />}
+        {!first.failure && <SchemaForm schema={schemaOf(first)} value={form.value} rev={form.rev} errors={errors} project={project} csrf={csrf} canRun={canWrite} busy={isBusy} label={isMany ? "Run all" : "Run"} note={isMany ? null : <Estimate isShort url={estimateOf(columns[0], { skill, skillpack, environment })} project={project} stamp={Object.keys(ended).length} />} onChange={(value) => { inputs.current = value; }} onRun={runAll} />}
       </section>
       <section aria-label="Run">
         <div className="pane-head" style={{ fontWeight: 400 }}>
@@ -102,6 +103,13 @@ export function Playground({ project, csrf, skill, skillpack, fullName, canWrite
       </section>
     </div>
   );
+}
+
+/** The URL of the estimate for a column; none if the column has a model or a prompt of its own. */
+function estimateOf({ version, model, prompt }, { skill, skillpack, environment }) {
+  if (model || prompt) return "";
+  if (version === DRAFT) return estimateUrl(`/v1/skillpacks/${skillpack}/drafts`, skill);
+  return `/v1/cost-estimates/${path(skill)}?skillpack=${skillpack}${version ? `&version=${version}` : `&environment=${environment}`}`;
 }
 
 /** The input schema of a skill; an agent also accepts attachments if its schema does not declare them. */

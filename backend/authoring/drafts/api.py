@@ -19,13 +19,16 @@ from backend.authoring.drafts.schemas import (
     DraftRead,
     DraftReset,
     DraftRunCreate,
+    DraftSessionCreate,
     ExampleCreate,
     PendingChangesRead,
     TemplateRead,
 )
 from backend.core.attribute_docstrings import Schema
 from backend.core.errors import Invalid, Problem
+from backend.execution.jobs.schemas import MAX_NAME
 from backend.execution.jobs.submit import JobSpec
+from backend.execution.sessions.schemas import AgentSessionRead, SessionCreate
 from backend.identity.auth import audit, permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
@@ -39,6 +42,8 @@ from backend.publishing.schemas import DeploymentRead, FileChangeRead, SkillChan
 from backend.skills.archives.archive import MAX_ZIPPED_BYTES
 from backend.skills.deployments import service as deployments
 from backend.skills.skillpacks.tables import Skillpack
+from backend.usage import estimates
+from backend.usage.estimates import CostEstimateRead
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["drafts"])
 
@@ -220,10 +225,37 @@ async def check_draft(principal: PrincipalDep, session: SessionDep, pack: PackDe
     if checked.manifest is not None:
         skills = [skill.model_dump(mode="json") for skill in checked.manifest.skills]
     return DraftCheckRead(
+        revision=checked.revision,
         problems=[DraftProblemRead.of(one) for one in checked.problems],
         warnings=[DraftProblemRead.of(one) for one in checked.warnings],
         skills=skills,
         excluded_files=list(checked.excluded_files),
+    )
+
+
+@router.get("/drafts/cost-estimate", summary="Estimate the cost of a run of the draft")
+@router.get(
+    "/skillpacks/{skillpack}/drafts/cost-estimate",
+    summary="Estimate the cost of a run of a skillpack's draft",
+)
+@permissions.needs("deployments:read", "jobs:read_own")
+async def estimate_draft_cost(
+    principal: PrincipalDep,
+    session: SessionDep,
+    context: ContextDep,
+    pack: PackDep,
+    *,
+    skill: Annotated[
+        str, Query(min_length=1, max_length=MAX_NAME, description="Name of the skill in the draft.")
+    ],
+) -> CostEstimateRead:
+    """Estimate what one run of a skill of the draft costs, as `GET /v1/cost-estimates/{skill}` does for versions."""
+    return await estimates.estimate(
+        session,
+        principal,
+        await publishing.skill_for_estimate(session, principal, pack, skill),
+        prices=PriceList.of(context.settings),
+        default_model=context.settings.default_model,
     )
 
 
@@ -286,6 +318,38 @@ async def run_draft(
             session, principal, pack, spec, overrides=overrides, storage=context.storage, quotas=quotas
         )
         return DraftRunRead(job_id=submitted.job_id)
+
+    return await idempotent.run(session, principal, create)
+
+
+@router.post("/drafts/sessions", status_code=201, response_model=AgentSessionRead)
+@router.post("/skillpacks/{skillpack}/drafts/sessions", status_code=201, response_model=AgentSessionRead)
+@permissions.needs(
+    "deployments:write", "deployments:read", "jobs:submit", "jobs:read_own", role=Role.DEVELOPER
+)
+async def start_draft_session(
+    *,
+    body: DraftSessionCreate,
+    principal: PrincipalDep,
+    session: SessionDep,
+    context: ContextDep,
+    idempotent: IdempotencyDep,
+    pack: PackDep,
+) -> Response:
+    """Start a session with an agent of the draft, whose turns run the draft as it is now. Nothing is published.
+
+    The state of the draft is kept for seven days. Later changes of the draft need a new session.
+    """
+
+    async def create() -> AgentSessionRead:
+        return await publishing.start_session(
+            session,
+            principal,
+            pack,
+            SessionCreate(**body.model_dump()),
+            storage=context.storage,
+            quotas=context.settings.quotas,
+        )
 
     return await idempotent.run(session, principal, create)
 

@@ -14,6 +14,8 @@ from backend.authoring.drafts.errors import ActiveVersionChanged, DraftChanged, 
 from backend.config.quotas import Quotas
 from backend.core.errors import Problem
 from backend.execution.jobs.submit import JobSpec, Submitted, submit
+from backend.execution.sessions import service as sessions
+from backend.execution.sessions.schemas import AgentSessionRead, SessionCreate
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.environments import Environment
 from backend.publishing import push
@@ -22,13 +24,16 @@ from backend.skills.bundles.read import ReadBundle, read_bundle
 from backend.skills.deployments import environments, manifests, schema_changes
 from backend.skills.deployments import service as deployments
 from backend.skills.deployments.diff import FileChange, file_changes
+from backend.skills.deployments.errors import SkillNotFound
+from backend.skills.deployments.files import prompt_in
 from backend.skills.deployments.schema_changes import Change
 from backend.skills.deployments.tables import Deployment
 from backend.skills.manifest.findings import BundleInvalid
 from backend.skills.manifest.types import Manifest
 from backend.skills.skillpacks import service as skillpacks
-from backend.skills.skillpacks.tables import Skillpack
+from backend.skills.skillpacks.tables import Skillpack, full_name
 from backend.storage import Storage
+from backend.usage.estimates import SkillForEstimate
 
 
 class Checked(NamedTuple):
@@ -40,6 +45,8 @@ class Checked(NamedTuple):
     """None if there are problems."""
     excluded_files: Sequence[str]
     """Notebooks of the draft that a version would not contain."""
+    revision: int = 0
+    """Revision of the draft; not newer than the files."""
 
 
 class PendingChanges(NamedTuple):
@@ -105,12 +112,31 @@ async def version_bundle(session: AsyncSession, principal: Principal, pack: Skil
 
 async def check(session: AsyncSession, principal: Principal, pack: Skillpack) -> Checked:
     """Return all problems of the draft; none of its code is executed."""
+    revision = await reading.revision_of(session, principal, pack)  # before the files, which may be newer
     bundle, excluded_files = await version_bundle(session, principal, pack)
     try:
         read: ReadBundle = await asyncio.to_thread(read_bundle, bundle)
     except BundleInvalid as error:
-        return Checked(error.problems, error.warnings, None, excluded_files)
-    return Checked((), read.warnings, read.manifest, excluded_files)
+        return Checked(error.problems, error.warnings, None, excluded_files, revision)
+    return Checked((), read.warnings, read.manifest, excluded_files, revision)
+
+
+async def skill_for_estimate(
+    session: AsyncSession, principal: Principal, pack: Skillpack, name: str
+) -> SkillForEstimate:
+    """Return a skill of the draft with its prompt.
+
+    Raises:
+        BundleInvalid: The draft has problems; the error lists all of them.
+        SkillNotFound: The draft has no such skill.
+    """
+    bundle = (await version_bundle(session, principal, pack)).bundle
+    read: ReadBundle = await asyncio.to_thread(read_bundle, bundle)
+    skill = next((one for one in read.manifest.skills if one.name == name), None)
+    if skill is None:
+        raise SkillNotFound(name, [one.name for one in read.manifest.skills])
+    text = prompt_in(read.archive, skill).text if skill.is_agentic else ""
+    return SkillForEstimate(skill, full_name(name, pack.slug, is_default=pack.is_default), pack.id, text)
 
 
 async def pending_changes(
@@ -123,7 +149,7 @@ async def pending_changes(
 ) -> PendingChanges:
     """Return how the draft differs from the active version of an environment, or from an empty one."""
     # Read before the files: a change between the two makes a publish of this revision fail instead of succeed.
-    revision = (await reading.open_draft(session, principal, pack)).draft.revision
+    revision = await reading.revision_of(session, principal, pack)
     head, excluded_files = await version_bundle(session, principal, pack)
     active_id = (
         await environments.active_in(session, principal, pack, environment or principal.environment)
@@ -167,6 +193,31 @@ async def run(
     )
     resolved_spec = replace(spec, skillpack=str(draft.skillpack_id), version=None, deployment_id=draft.id)
     return await submit(session, principal, resolved_spec)
+
+
+async def start_session(
+    session: AsyncSession,
+    principal: Principal,
+    pack: Skillpack,
+    request: SessionCreate,
+    *,
+    storage: Storage,
+    quotas: Quotas | None = None,
+) -> AgentSessionRead:
+    """Start a session whose turns run the draft as it is now. Nothing is published.
+
+    Raises:
+        BundleInvalid: The draft has problems; the error lists all of them.
+        Everything that `sessions.service.create` raises.
+    """
+    bundle = (await version_bundle(session, principal, pack)).bundle
+    stored = await push.push_draft(
+        session, principal, bundle=bundle, skillpack=str(pack.id), storage=storage, quotas=quotas
+    )
+    draft = sessions.DraftOfSession(pack.id, stored.id)
+    created = await sessions.create(session, principal, None, request, draft=draft)
+    [read] = await sessions.read(session, [created])
+    return read
 
 
 async def publish_template(

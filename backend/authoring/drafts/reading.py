@@ -84,6 +84,13 @@ async def open_draft(session: AsyncSession, principal: Principal, pack: Skillpac
     return Opened(pack, draft, files, base)
 
 
+async def revision_of(session: AsyncSession, principal: Principal, pack: Skillpack) -> int:
+    """Return the revision of a draft."""
+    principal.require(Role.VIEWER, "deployments:read")
+    query = visible(Draft, principal).where(col(Draft.skillpack_id) == pack.id)
+    return int((await session.scalars(query.with_only_columns(col(Draft.revision)))).one())
+
+
 async def read_file(session: AsyncSession, principal: Principal, pack: Skillpack, path: str) -> DraftFile:
     """Return a file with its content.
 

@@ -86,6 +86,8 @@ class DraftProblemRead(Schema):
 class DraftCheckRead(Schema):
     """The problems and warnings of publishing the draft."""
 
+    revision: int
+    """Revision of the draft; not newer than the checked files."""
     problems: list[DraftProblemRead]
     warnings: list[DraftProblemRead]
     skills: list[dict[str, Any]]
@@ -166,6 +168,19 @@ class DraftRunCreate(JobCreate):
     """Run the files of this version instead of the draft's."""
     files: dict[str, FileText] = Field(default_factory=dict, max_length=20)
     """Texts by path that override those files in this run. They are not stored in the draft."""
+
+
+class DraftSessionCreate(ClosedSchema):
+    """Body of a session with an agent of the draft."""
+
+    skill: Text = Field(min_length=1, max_length=MAX_NAME)
+    """Name of the agent in the draft."""
+    title: Text | None = Field(default=None, min_length=1, max_length=200)
+    """Default: the beginning of the first message."""
+    environment: Environment | None = None
+    """The environment whose secrets the turns use. Default: that of the API key; for users `production`."""
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    """Metadata of your choice, returned with the session and with the job of each turn."""
 
 
 class ExampleCreate(ClosedSchema):

@@ -55,6 +55,17 @@ class SkillNotAgentic(Invalid):
         )
 
 
+class DraftOfSessionDeleted(Conflict):
+    """The stored state of the draft that the session runs is deleted."""
+
+    code = "draft_of_session_deleted"
+    message = (
+        "This session runs the draft as it was when the session was created. That state is kept for seven days, and is "
+        "deleted. Start a new session."
+    )
+    session_id: UUID
+
+
 class SessionNotFound(Missing):
     """The session does not exist, or the caller may not see it."""
 
@@ -108,6 +119,16 @@ class SessionCostReached(PaymentRequired):
             f"The session has cost {dollars(self.used_micros)}; the limit of the project is "
             f"{dollars(self.limit_micros)}. Start a new session, or ask an admin to raise the limit `session_usd`."
         )
+
+
+class AnonymousSessionsNotAllowed(NotAllowed):
+    """A visitor without a signed user uses a key that does not allow it."""
+
+    code = "anonymous_sessions_not_allowed"
+    message = (
+        "This API key does not allow conversations of anonymous visitors. Create a publishable key with the scope "
+        "`sessions:anonymous`, or let your server sign a token for the user."
+    )
 
 
 class EndUserRequired(NotAllowed):

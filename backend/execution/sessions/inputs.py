@@ -108,6 +108,11 @@ def missing_inputs(skill: Skill, inputs: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def is_filled_by_text(skill: Skill) -> bool:
+    """Return whether the text of a message fills all required inputs of a skill, so that a chat needs nothing else."""
+    return set(missing_inputs(skill, {})) <= {text_input(skill.input_schema)}
+
+
 def text_input(input_schema: Schema) -> str | None:
     """Return the input that the text of the user fills: the only required text, otherwise the only optional one."""
     properties, required = _properties(input_schema), _required(input_schema)

@@ -115,6 +115,8 @@ class AgentSessionRead(Schema):
     """Name of the agent: `support`, or `skillpack/support`."""
     version: int | None
     """The version that all turns run; `null`: each turn runs the version that is active when its message is sent."""
+    is_draft: bool = False
+    """Whether all turns run the draft of the skillpack, as it was when the session was created."""
     environment: Environment
     """The environment of all turns."""
     title: str

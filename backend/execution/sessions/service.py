@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Select, text, tuple_
@@ -61,10 +61,22 @@ def visible(principal: Principal, end_user: str | None) -> Select[Any]:
     return query if end_user is None else query.where(col(AgentSession.end_user) == end_user)
 
 
+class DraftOfSession(NamedTuple):
+    """The stored state of a draft that all turns of a session run."""
+
+    skillpack_id: UUID
+    deployment_id: UUID
+
+
 async def create(
-    session: AsyncSession, principal: Principal, end_user: str | None, request: SessionCreate
+    session: AsyncSession,
+    principal: Principal,
+    end_user: str | None,
+    request: SessionCreate,
+    *,
+    draft: DraftOfSession | None = None,
 ) -> AgentSession:
-    """Create a session with an agent.
+    """Create a session with an agent, of a version or of a draft.
 
     Raises:
         NotAllowed: The caller may not run the skill.
@@ -79,13 +91,20 @@ async def create(
     check_name(principal, request.skill, None)
     environment = environment_of(principal, request.environment)
     resolved = await resolve_agent(
-        session, principal, request.skill, version=request.version, environment=environment
+        session,
+        principal,
+        request.skill,
+        skillpack=None if draft is None else str(draft.skillpack_id),
+        version=request.version,
+        deployment_id=None if draft is None else draft.deployment_id,
+        environment=environment,
     )
     created = AgentSession(
         project_id=principal.project_id,
         skillpack_id=resolved.skillpack_id,
         skill_name=resolved.skill.name,
         version=request.version,
+        deployment_id=None if draft is None else draft.deployment_id,
         title=(request.title or "").strip(),
         session_metadata=request.metadata,
         end_user=end_user,
@@ -108,6 +127,7 @@ async def resolve_agent(
     *,
     skillpack: str | None = None,
     version: int | None = None,
+    deployment_id: UUID | None = None,
     environment: Environment | None = None,
 ) -> ResolvedSkill:
     """Return the agent of that name, as a job would run it.
@@ -123,6 +143,7 @@ async def resolve_agent(
         skill=skill,
         skillpack=skillpack,
         version=version,
+        deployment_id=deployment_id,
         environment=environment,
         is_for_run=True,
     )
@@ -223,7 +244,7 @@ async def update(
                 skillpack=str(found.skillpack_id),
                 version=request.version,
             )
-        found.version = request.version
+        found.version, found.deployment_id = request.version, None
     await session.flush()
     changed = sorted(request.model_fields_set)
     await audit.record(session, principal, "agent_session.changed", f"session:{found.id}", changed=changed)
@@ -257,6 +278,7 @@ def _view(row: AgentSession, facts: Any) -> AgentSessionRead:
         id=row.id,
         skill=full_name(row.skill_name, slug, is_default=bool(facts.is_default)),
         version=row.version,
+        is_draft=row.deployment_id is not None,
         environment=row.environment,
         title=row.title,
         metadata=row.session_metadata,

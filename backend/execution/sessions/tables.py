@@ -50,6 +50,8 @@ class AgentSession(SQLModel, table=True):
     """Name of the agent in its skillpack."""
     version: int | None = None
     """The version that every turn runs; none: the version that is active when a message is sent."""
+    deployment_id: UUID | None = None
+    """The stored state of the draft that every turn runs instead; none for other sessions."""
     title: str = Field(default="", max_length=200)
     """Empty until the first message."""
     session_metadata: dict[str, Any] = Field(

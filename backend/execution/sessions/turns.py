@@ -21,6 +21,7 @@ from backend.execution.journal import turns
 from backend.execution.journal.turns import Turn
 from backend.execution.sessions import advance, cost, service
 from backend.execution.sessions.errors import (
+    DraftOfSessionDeleted,
     InputsMissing,
     SessionBusy,
     SessionFull,
@@ -35,6 +36,8 @@ from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, visible
 from backend.identity.limits import quota_check
 from backend.money.pricing import PriceList
+from backend.skills.deployments.active import ResolvedSkill
+from backend.skills.deployments.errors import DeploymentNotFound
 from backend.skills.job_limits import JobLimits
 from backend.skills.manifest.types import Skill
 from backend.skills.schemas.value_schemas import ATTACHMENTS
@@ -65,6 +68,7 @@ async def send(
 
     Raises:
         SessionNotFound: The caller can see no such session.
+        DraftOfSessionDeleted: It is a session of a draft whose stored state is deleted.
         SessionBusy: A turn runs, and the request rejects the message then.
         TooManyQueuedMessages: Too many messages wait already.
         SessionFull: The session has the maximum number of messages.
@@ -83,14 +87,7 @@ async def send(
     if running and request.while_running == "interrupt":
         await cancellation.cancel_by(session, running[0], actor=principal.label)
         running = await advance.settle(session, chat.project_id, chat.id)
-    resolved = await service.resolve_agent(
-        session,
-        principal,
-        chat.skill_name,
-        skillpack=str(chat.skillpack_id),
-        version=chat.version,
-        environment=chat.environment,
-    )
+    resolved = await _resolve(session, principal, chat)
     turn = SessionTurn(
         project_id=chat.project_id,
         session_id=chat.id,
@@ -115,6 +112,7 @@ async def send(
         ),
         skillpack=str(chat.skillpack_id),
         version=chat.version,
+        deployment_id=chat.deployment_id,
         job_id=turn.job_id,
         session_id=chat.id,
         environment=chat.environment,
@@ -136,6 +134,23 @@ async def send(
         await advance.release_next(session, chat.project_id, chat.id)
     notifications.note(session, notifications.EventNotification(chat.id, turn.number))
     return MessageSent(message_id=turn.id, job_id=turn.job_id, turn=turn.number)
+
+
+async def _resolve(session: AsyncSession, principal: Principal, chat: AgentSession) -> ResolvedSkill:
+    try:
+        return await service.resolve_agent(
+            session,
+            principal,
+            chat.skill_name,
+            skillpack=str(chat.skillpack_id),
+            version=chat.version,
+            deployment_id=chat.deployment_id,
+            environment=chat.environment,
+        )
+    except DeploymentNotFound:
+        if chat.deployment_id is None:
+            raise
+        raise DraftOfSessionDeleted(chat.id) from None
 
 
 async def cancel(

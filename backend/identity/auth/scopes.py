@@ -17,6 +17,8 @@ SCOPES: Final[dict[str, str]] = {
     "jobs:submit": "Run the skills that the key may run, replay and fork its jobs, rate results.",
     "jobs:read_own": "Read the jobs that the key submitted: status, result, files, events, receipt.",
     "jobs:read": "Read all jobs of the project and insights about them.",
+    "sessions:anonymous": "Publishable keys only: let visitors without a signed user chat with the agents of the key, "
+    "as the page of a shared link does.",
     "jobs:write": "Cancel the jobs that the key can read; with `jobs:read`, share them by a link.",
     "approvals:read": "Read the calls that await approval, of the jobs that the key may read.",
     "approvals:write": "Approve and reject calls of the jobs that the key may read.",
@@ -56,7 +58,11 @@ SCOPES: Final[dict[str, str]] = {
 }
 """Every scope with its description."""
 
+ANONYMOUS_SESSIONS: Final = "sessions:anonymous"
+"""The scope with which visitors without a signed user have sessions."""
+
 INCLUDED: Final[dict[str, frozenset[str]]] = {
+    ANONYMOUS_SESSIONS: frozenset({"jobs:submit", "jobs:read_own"}),
     "jobs:read": frozenset({"jobs:read_own"}),
     "deployments:read": frozenset({"skills:read"}),
 }
@@ -65,8 +71,14 @@ INCLUDED: Final[dict[str, frozenset[str]]] = {
 RESTRICTED: Final = frozenset({"jobs:submit", "jobs:read_own", "jobs:write"})
 """Scopes of a restricted secret key without scopes of its own: run skills, read and cancel its own jobs."""
 
-OF_PUBLISHABLE: Final = frozenset({"jobs:submit", "jobs:read_own"})
-"""Scopes of a publishable key."""
+DEFAULT_OF_PUBLISHABLE: Final = frozenset({"jobs:submit", "jobs:read_own"})
+"""Scopes of a publishable key without scopes of its own."""
+
+OF_PUBLISHABLE: Final = DEFAULT_OF_PUBLISHABLE | {ANONYMOUS_SESSIONS}
+"""Scopes that a publishable key can have."""
+
+OF_SECRET: Final = frozenset(SCOPES) - {ANONYMOUS_SESSIONS}
+"""Scopes that a secret key can have."""
 
 OF_JOBS: Final = frozenset(
     {"drive:read", "drive:write", "jobs:read_own", "jobs:submit", "memory:read", "memory:write"}
@@ -79,12 +91,12 @@ _PUBLISHABLE_NAMES: Final = OF_PUBLISHABLE | {"jobs:read"}
 
 def possible(kind: KeyKind) -> frozenset[str]:
     """Return the scopes that a key of the kind can have."""
-    return frozenset(SCOPES) if kind == "secret" else _PUBLISHABLE_NAMES
+    return OF_SECRET if kind == "secret" else _PUBLISHABLE_NAMES
 
 
 def offered(kind: KeyKind, environment: str) -> frozenset[str]:
     """Return the scopes that a form offers for a new key of an environment."""
-    names = frozenset(SCOPES) if kind == "secret" else OF_PUBLISHABLE
+    names = OF_SECRET if kind == "secret" else OF_PUBLISHABLE
     return names if environment == PRODUCTION else names - PROJECT_WIDE
 
 
@@ -97,9 +109,9 @@ def effective(kind: KeyKind, selected: Collection[str], *, is_restricted: bool) 
         is_restricted: Whether it has a list of skills, a daily cap or an expiry.
     """
     if kind == "publishable":
-        return with_included(selected) & OF_PUBLISHABLE if selected else OF_PUBLISHABLE
+        return with_included(selected) & OF_PUBLISHABLE if selected else DEFAULT_OF_PUBLISHABLE
     if selected:
-        return with_included(selected) & SCOPES.keys()
+        return with_included(selected) & OF_SECRET
     return RESTRICTED if is_restricted else None
 
 

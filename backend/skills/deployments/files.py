@@ -11,7 +11,9 @@ from backend.core.errors import Invalid, Problem
 from backend.identity.auth.principal import Principal, Role
 from backend.skills.archives.archive import Archive
 from backend.skills.deployments import service
+from backend.skills.deployments.active import ResolvedSkill
 from backend.skills.deployments.errors import DeploymentFileNotFound
+from backend.skills.manifest.types import Skill
 from backend.storage import Storage
 
 
@@ -66,11 +68,20 @@ async def read_prompt(
     if not found.skill.is_agentic:
         message = f"The skill {skill!r} is not an agent and has no prompt. Edit its files instead."
         raise Invalid(message, [Problem("skill", message)])
+    return await prompt_of(found, storage=storage)
+
+
+async def prompt_of(found: ResolvedSkill, *, storage: Storage) -> PromptRead:
+    """Return the prompt of an agent that the caller may read."""
     assert found.sha256 is not None  # noqa: S101 - every skill of a version has a bundle
     bundle = await storage.get_bundle(found.sha256)
-    path = "/".join(part for part in (found.skill.path, found.skill.file) if part)
-    content = await asyncio.to_thread(lambda: Archive(bundle).read(path))
-    return PromptRead(path=path, text=content.decode("utf-8", "replace"))
+    return await asyncio.to_thread(prompt_in, Archive(bundle), found.skill)
+
+
+def prompt_in(archive: Archive, skill: Skill) -> PromptRead:
+    """Return the prompt of an agent in its bundle."""
+    path = "/".join(part for part in (skill.path, skill.file) if part)
+    return PromptRead(path=path, text=archive.read(path).decode("utf-8", "replace"))
 
 
 def _one(bundle: bytes, path: str) -> bytes | None:

@@ -6,6 +6,7 @@ import { element } from "./dom.js";
 import { showForm } from "./form.js";
 import { textOf } from "./problems.js";
 import { STYLE } from "./style.js";
+import { showViews } from "./views.js";
 
 const TIMEOUT_MS = 60_000;
 const PUBLISHABLE_KEY = /^puras_pub_[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}$/;
@@ -14,7 +15,7 @@ const PUBLISHABLE_KEY = /^puras_pub_[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}$/;
 interface Options {
   skill: string;
   key: string;
-  mode: "form" | "chat";
+  mode: "form" | "chat" | "both";
 }
 
 const script = document.currentScript;
@@ -53,13 +54,26 @@ async function show(widget: HTMLElement, script: HTMLScriptElement, host: HTMLEl
     element("p", { class: "muted description", part: "description" }, skill.description),
   ];
   widget.replaceChildren(...head);
-  if (mode === "form") {
-    showForm(widget, skill, transport, (job) => {
+  const withForm = (root: ParentNode): void =>
+    showForm(root, skill, transport, (job) => {
       host.dispatchEvent(new CustomEvent("puras-result", { bubbles: true, detail: { job_id: job.id, result: job.result } }));
     });
+  const endUser = script.dataset.endUser || !skill.allows_visitors ? (): string => endUserOf(script) : visitor();
+  if (mode === "form" || (mode === "both" && !(skill.is_agentic && (script.dataset.endUser || skill.allows_visitors)))) {
+    withForm(widget);
+  } else if (mode === "chat") {
+    endUser();
+    showChat(widget, skill, transport, endUser);
   } else {
-    showChat(widget, skill, transport, () => endUserOf(script));
+    showViews(widget, { Form: withForm, Chat: (root) => showChat(root, skill, transport, endUser) });
   }
+}
+
+/** Return a function with the ID of this visitor: random, known to this page only, and forgotten when it is left. */
+function visitor(): () => string {
+  const bytes = crypto.getRandomValues(new Uint8Array(24));
+  const id = `visitor:${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+  return () => id;
 }
 
 function optionsOf({ dataset }: HTMLScriptElement): Options {
@@ -75,8 +89,9 @@ function optionsOf({ dataset }: HTMLScriptElement): Options {
   if (!PUBLISHABLE_KEY.test(key)) {
     throw new Error("data-key is not a publishable key. It looks like puras_pub_xxxxxxxx.…, with the part after the dot.");
   }
-  if (mode !== "form" && mode !== "chat") throw new Error(`data-mode="${mode}" does not exist. Use "form" or "chat".`);
-  if (mode === "chat") endUserOf({ dataset });
+  if (mode !== "form" && mode !== "chat" && mode !== "both") {
+    throw new Error(`data-mode="${mode}" does not exist. Use "form", "chat" or "both".`);
+  }
   return { skill, key, mode };
 }
 

@@ -37,6 +37,9 @@ input[type=checkbox] { width: 18px; height: 18px; accent-color: var(--accent); }
 [aria-invalid=true] { border-color: var(--problem) !important; }
 button { padding: 8px 18px; font-weight: 600; cursor: pointer; border: 1px solid var(--accent); background: var(--accent); color: var(--on-accent); }
 button.plain { background: none; color: var(--text); border-color: var(--border); }
+.views { margin-bottom: 14px; gap: 6px; }
+.views button { padding: 4px 14px; }
+button.plain[aria-pressed=true] { border-color: var(--accent); box-shadow: inset 0 0 0 1px var(--accent); }
 button[aria-disabled=true] { cursor: progress; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 progress { width: 100%; accent-color: var(--accent); }

@@ -71,6 +71,8 @@ export interface AgentSessionRead {
   /** The environment of all turns. */
   environment: "development" | "staging" | "production";
   id: string;
+  /** Whether all turns run the draft of the skillpack, as it was when the session was created. */
+  is_draft?: boolean;
   /** Number of messages that were sent. */
   message_count: number;
   metadata: Record<string, unknown>;
@@ -202,7 +204,7 @@ export interface ApiKeyCreate {
    * Permissions of the key. Empty: everything that the kind can do, unless the key has a list of skills, a daily cap
    * or an expiry; then `jobs:submit`, `jobs:read_own` and `jobs:write`.
    */
-  scopes?: ("jobs:submit" | "jobs:read_own" | "jobs:read" | "jobs:write" | "approvals:read" | "approvals:write" | "skills:read" | "deployments:read" | "deployments:write" | "evals:read" | "evals:write" | "drive:read" | "drive:write" | "memory:read" | "memory:write" | "secrets:read" | "secrets:write" | "providers:read" | "providers:write" | "billing:read" | "budgets:read" | "budgets:write" | "webhooks:read" | "webhooks:write" | "alerts:read" | "alerts:write" | "schedules:read" | "schedules:write" | "events:read" | "events:send" | "marketplace:read" | "marketplace:write" | "project:read" | "project:write" | "members:read" | "members:write" | "keys:read" | "keys:write" | "audit:read")[];
+  scopes?: ("jobs:submit" | "jobs:read_own" | "jobs:read" | "sessions:anonymous" | "jobs:write" | "approvals:read" | "approvals:write" | "skills:read" | "deployments:read" | "deployments:write" | "evals:read" | "evals:write" | "drive:read" | "drive:write" | "memory:read" | "memory:write" | "secrets:read" | "secrets:write" | "providers:read" | "providers:write" | "billing:read" | "budgets:read" | "budgets:write" | "webhooks:read" | "webhooks:write" | "alerts:read" | "alerts:write" | "schedules:read" | "schedules:write" | "events:read" | "events:send" | "marketplace:read" | "marketplace:write" | "project:read" | "project:write" | "members:read" | "members:write" | "keys:read" | "keys:write" | "audit:read")[];
   /**
    * Skills that it may run: `skill` of the default skillpack, `skillpack/skill`, or `*\/skill` of all skillpacks;
    * empty: all skills.
@@ -258,7 +260,7 @@ export interface ApiKeyUpdate {
   /** `null`: the limit of all keys. */
   requests_per_minute?: number | null;
   /** Replaces the scopes of the key; empty: as for a new key without scopes. */
-  scopes?: ("jobs:submit" | "jobs:read_own" | "jobs:read" | "jobs:write" | "approvals:read" | "approvals:write" | "skills:read" | "deployments:read" | "deployments:write" | "evals:read" | "evals:write" | "drive:read" | "drive:write" | "memory:read" | "memory:write" | "secrets:read" | "secrets:write" | "providers:read" | "providers:write" | "billing:read" | "budgets:read" | "budgets:write" | "webhooks:read" | "webhooks:write" | "alerts:read" | "alerts:write" | "schedules:read" | "schedules:write" | "events:read" | "events:send" | "marketplace:read" | "marketplace:write" | "project:read" | "project:write" | "members:read" | "members:write" | "keys:read" | "keys:write" | "audit:read")[] | null;
+  scopes?: ("jobs:submit" | "jobs:read_own" | "jobs:read" | "sessions:anonymous" | "jobs:write" | "approvals:read" | "approvals:write" | "skills:read" | "deployments:read" | "deployments:write" | "evals:read" | "evals:write" | "drive:read" | "drive:write" | "memory:read" | "memory:write" | "secrets:read" | "secrets:write" | "providers:read" | "providers:write" | "billing:read" | "budgets:read" | "budgets:write" | "webhooks:read" | "webhooks:write" | "alerts:read" | "alerts:write" | "schedules:read" | "schedules:write" | "events:read" | "events:send" | "marketplace:read" | "marketplace:write" | "project:read" | "project:write" | "members:read" | "members:write" | "keys:read" | "keys:write" | "audit:read")[] | null;
   /**
    * Must be true with an empty list of `scopes` if these were the only restriction of a secret key, since the key
    * gets full access.
@@ -780,6 +782,35 @@ export type CostCappedEvent = EventRead & {
   type: "cost_capped";
 };
 
+/** The expected cost of one run of a skill. */
+export interface CostEstimateRead {
+  /**
+   * `jobs`: the recent jobs of the skill. `prompt`: the length of the prompt and one reply. `free`: runs cost
+   * nothing. `unknown`: no job has succeeded yet, and the cost does not depend on a prompt.
+   */
+  basis: "jobs" | "prompt" | "free" | "unknown";
+  /** The median of the jobs, or the price of the prompt and the reply, in millionths of a dollar. `null`: unknown. */
+  expected_micros: number | null;
+  /** The basis as text. */
+  explanation: string;
+  /** The number of jobs on which the estimate is based. */
+  jobs: number;
+  /** The limit of one run, which is reserved when it starts. */
+  max_micros: number;
+  /** The language model of an agent; `null` for other skills. */
+  model: string | null;
+  /** 95 percent of the jobs cost at most this; `null` without jobs. */
+  p95_micros: number | null;
+  /**
+   * About how many tokens the first prompt has: instructions, tools without those of MCP servers, and the inputs of
+   * the first example. `null` for skills that are not agents.
+   */
+  prompt_tokens: number | null;
+  /** The assumed length of the reply; `null` unless the basis is `prompt`. */
+  reply_tokens: number | null;
+  skill: string;
+}
+
 /** Body of a rejection. */
 export interface DecisionCreate {
   /** The reason. The model receives the reason of a denial. */
@@ -921,6 +952,8 @@ export interface DraftCheckRead {
   /** The former name of `excluded_files`. Removed in 0.3. */
   left_out: string[];
   problems: DraftProblemRead[];
+  /** Revision of the draft; not newer than the checked files. */
+  revision: number;
   /** From the manifest; empty while there are problems. */
   skills: Record<string, unknown>[];
   warnings: DraftProblemRead[];
@@ -1057,6 +1090,18 @@ export interface DraftRunRead {
   job_id: string;
 }
 
+/** Body of a session with an agent of the draft. */
+export interface DraftSessionCreate {
+  /** The environment whose secrets the turns use. Default: that of the API key; for users `production`. */
+  environment?: "development" | "staging" | "production" | null;
+  /** Metadata of your choice, returned with the session and with the job of each turn. */
+  metadata?: Record<string, unknown>;
+  /** Name of the agent in the draft. */
+  skill: string;
+  /** Default: the beginning of the first message. */
+  title?: string | null;
+}
+
 /** The skill deleted a file or folder of the drive. */
 export type DriveDeletedEvent = EventRead & {
   payload: {
@@ -1135,6 +1180,11 @@ export interface ElementCounts {
 
 /** The parts of a skill that a form or a chat in a page needs. */
 export interface EmbedRead {
+  /**
+   * Whether the key allows sessions of visitors without a signed user, and the text of a message fills all required
+   * inputs.
+   */
+  allows_visitors?: boolean;
   description: string;
   /** The name for jobs and sessions. */
   full_name: string;
@@ -2871,7 +2921,11 @@ export interface MoveField {
   schema_path: (string | number)[];
 }
 
-/** Move a step with the comments above it, also into or out of a case or branch. */
+/**
+ * Move a step with the comments above it, also into or out of a case or branch.
+ *
+ * The canvas then shows it at its automatic place.
+ */
 export interface MoveStep {
   /** The position in this list, without the moved step: 0 is the first. */
   index: number;
@@ -3497,7 +3551,11 @@ export interface RemoveField {
   schema_path: (string | number)[];
 }
 
-/** Remove a step, or a case or branch, with the comments above it. An empty `default` is removed as a whole. */
+/**
+ * Remove a step, or a case or branch, with the comments above it. An empty `default` is removed as a whole.
+ *
+ * Its place on the canvas is removed too.
+ */
 export interface RemoveStep {
   op: "remove_step";
   /** Keys and indexes of the step. */
@@ -5779,6 +5837,29 @@ export class Api {
   }
 
   /**
+   * Estimate the cost of a run
+   *
+   * Estimate what one run of a skill costs: from its recent jobs, otherwise from its prompt and one reply.
+   *
+   * Images, searches and subjobs are included only in the costs of jobs.
+   *
+   * A restricted key needs `skills:read` and `jobs:read_own`.
+   */
+  getCostEstimate(given: {
+      skill: string;
+      /** ID or slug, if several skillpacks have the skill. */
+      skillpack?: string | null;
+      /** Without one the active version. */
+      version?: number | null;
+      /** Default: that of the API key; for users `production`. */
+      environment?: "development" | "staging" | "production" | null;
+    }, options: CallOptions = {}): Promise<CostEstimateRead> {
+    return this.transport.json("GET", `/v1/cost-estimates/${encodeURIComponent(given.skill)}`, {
+      query: { skillpack: given.skillpack, version: given.version, environment: given.environment },
+    }, options);
+  }
+
+  /**
    * List deployments
    *
    * List the versions of a skillpack, newest first, each with its unfinished jobs and its scores.
@@ -6032,6 +6113,23 @@ export class Api {
   }
 
   /**
+   * Estimate the cost of a run of the draft
+   *
+   * Estimate what one run of a skill of the draft costs, as `GET /v1/cost-estimates/{skill}` does for versions.
+   *
+   * A restricted key needs `deployments:read` and `jobs:read_own`.
+   */
+  estimateDraftCost(given: {
+      /** Name of the skill in the draft. */
+      skill: string;
+      skillpack?: string | null;
+    }, options: CallOptions = {}): Promise<CostEstimateRead> {
+    return this.transport.json("GET", "/v1/drafts/cost-estimate", {
+      query: { skill: given.skill, skillpack: given.skillpack },
+    }, options);
+  }
+
+  /**
    * Diff draft
    *
    * Return what publishing the draft would change in comparison with the active version of an environment.
@@ -6265,6 +6363,28 @@ export class Api {
       body: DraftRunCreate;
     }, options: CallOptions = {}): Promise<DraftRunRead> {
     return this.transport.json("POST", "/v1/drafts/run", {
+      query: { skillpack: given.skillpack },
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Start draft session
+   *
+   * Start a session with an agent of the draft, whose turns run the draft as it is now. Nothing is published.
+   *
+   * The state of the draft is kept for seven days. Later changes of the draft need a new session.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read` and `jobs:submit` and `jobs:read_own`.
+   */
+  startDraftSession(given: {
+      skillpack?: string | null;
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: DraftSessionCreate;
+    }, options: CallOptions = {}): Promise<AgentSessionRead> {
+    return this.transport.json("POST", "/v1/drafts/sessions", {
       query: { skillpack: given.skillpack },
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -8527,7 +8647,7 @@ export class Api {
       limit?: number;
       /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
-      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
+      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. With the scope `sessions:anonymous` also `visitor:` and 22 to 64 random letters and digits, which the browser chooses. */
       xPurasEndUser?: string | null;
     } = {}, options: CallOptions = {}): Promise<AgentSessionRead[]> {
     return this.transport.json("GET", "/v1/sessions", {
@@ -8544,7 +8664,7 @@ export class Api {
    * A restricted key needs `jobs:submit` and `jobs:read_own`.
    */
   createAgentSession(given: {
-      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
+      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. With the scope `sessions:anonymous` also `visitor:` and 22 to 64 random letters and digits, which the browser chooses. */
       xPurasEndUser?: string | null;
       /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
@@ -8566,7 +8686,7 @@ export class Api {
    */
   getAgentSession(given: {
       session_id: string;
-      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
+      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. With the scope `sessions:anonymous` also `visitor:` and 22 to 64 random letters and digits, which the browser chooses. */
       xPurasEndUser?: string | null;
     }, options: CallOptions = {}): Promise<AgentSessionRead> {
     return this.transport.json("GET", `/v1/sessions/${encodeURIComponent(given.session_id)}`, {
@@ -8583,7 +8703,7 @@ export class Api {
    */
   updateAgentSession(given: {
       session_id: string;
-      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
+      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. With the scope `sessions:anonymous` also `visitor:` and 22 to 64 random letters and digits, which the browser chooses. */
       xPurasEndUser?: string | null;
       body: SessionUpdate;
     }, options: CallOptions = {}): Promise<AgentSessionRead> {
@@ -8602,7 +8722,7 @@ export class Api {
    */
   deleteAgentSession(given: {
       session_id: string;
-      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
+      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. With the scope `sessions:anonymous` also `visitor:` and 22 to 64 random letters and digits, which the browser chooses. */
       xPurasEndUser?: string | null;
     }, options: CallOptions = {}): Promise<void> {
     return this.transport.nothing("DELETE", `/v1/sessions/${encodeURIComponent(given.session_id)}`, {
@@ -8619,7 +8739,7 @@ export class Api {
    */
   cancelSessionTurn(given: {
       session_id: string;
-      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
+      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. With the scope `sessions:anonymous` also `visitor:` and 22 to 64 random letters and digits, which the browser chooses. */
       xPurasEndUser?: string | null;
     }, options: CallOptions = {}): Promise<AgentSessionRead> {
     return this.transport.json("POST", `/v1/sessions/${encodeURIComponent(given.session_id)}/cancel`, {
@@ -8642,7 +8762,7 @@ export class Api {
       limit?: number;
       /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
-      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
+      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. With the scope `sessions:anonymous` also `visitor:` and 22 to 64 random letters and digits, which the browser chooses. */
       xPurasEndUser?: string | null;
     }, options: CallOptions = {}): Promise<MessageRead[]> {
     return this.transport.json("GET", `/v1/sessions/${encodeURIComponent(given.session_id)}/messages`, {
@@ -8660,7 +8780,7 @@ export class Api {
    */
   sendSessionMessage(given: {
       session_id: string;
-      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
+      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. With the scope `sessions:anonymous` also `visitor:` and 22 to 64 random letters and digits, which the browser chooses. */
       xPurasEndUser?: string | null;
       /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
@@ -8688,7 +8808,7 @@ export class Api {
       after?: string | null;
       /** Takes precedence over `after`. */
       lastEventID?: string | null;
-      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. */
+      /** A JSON Web Token that names the user of your application, signed by your server. Required with a publishable key. The request then sees the sessions of this user only. With the scope `sessions:anonymous` also `visitor:` and 22 to 64 random letters and digits, which the browser chooses. */
       xPurasEndUser?: string | null;
     }, options: CallOptions = {}): Promise<Response> {
     return this.transport.response("GET", `/v1/sessions/${encodeURIComponent(given.session_id)}/stream`, {
@@ -8969,6 +9089,23 @@ export class Api {
   }
 
   /**
+   * Estimate the cost of a run of a skillpack's draft
+   *
+   * Estimate what one run of a skill of the draft costs, as `GET /v1/cost-estimates/{skill}` does for versions.
+   *
+   * A restricted key needs `deployments:read` and `jobs:read_own`.
+   */
+  estimateDraftCostOfSkillpack(given: {
+      skillpack: string;
+      /** Name of the skill in the draft. */
+      skill: string;
+    }, options: CallOptions = {}): Promise<CostEstimateRead> {
+    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/cost-estimate`, {
+      query: { skill: given.skill },
+    }, options);
+  }
+
+  /**
    * Diff draft
    *
    * Return what publishing the draft would change in comparison with the active version of an environment.
@@ -9190,6 +9327,27 @@ export class Api {
       body: DraftRunCreate;
     }, options: CallOptions = {}): Promise<DraftRunRead> {
     return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/run`, {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Start draft session
+   *
+   * Start a session with an agent of the draft, whose turns run the draft as it is now. Nothing is published.
+   *
+   * The state of the draft is kept for seven days. Later changes of the draft need a new session.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read` and `jobs:submit` and `jobs:read_own`.
+   */
+  startDraftSessionOfSkillpack(given: {
+      skillpack: string;
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: DraftSessionCreate;
+    }, options: CallOptions = {}): Promise<AgentSessionRead> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/sessions`, {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
     }, options);

@@ -11,8 +11,9 @@ from typing import Any, Final
 from puras.cli import exits, inputs, printing
 from puras.cli.exits import UsageProblem
 from puras.cli.live_text import LiveText
-from puras.cli.session import Session, command
+from puras.cli.session import Session, command, of_a_skillpack, of_an_environment
 from puras.client import ChatMessage, Client
+from puras.client.messages import new_key
 
 _PROMPT: Final = "> "
 _QUIT: Final = frozenset({"/exit", "/quit"})
@@ -44,16 +45,20 @@ def add(commands: Any) -> None:
         help="one input of the first message",
     )
     chat.add_argument("--version", type=int, help="number of the version; default: the active version")
+    chat.add_argument(
+        "--draft",
+        action="store_true",
+        help="talk to the agent of the draft, as it is now; nothing is published",
+    )
+    of_a_skillpack(chat)
+    of_an_environment(chat, "the environment of a new session; default: that of the key")
 
 
 def _chat(arguments: Namespace, session: Session) -> int:
     if not arguments.session and not arguments.skill:
         raise UsageProblem("Name an agent, or a session to continue with --session ID.")
     client = session.client
-    if arguments.session:
-        found = client.sessions.get(arguments.session)
-    else:
-        found = client.sessions.create(arguments.skill, version=arguments.version)
+    found = client.sessions.get(arguments.session) if arguments.session else _created(arguments, session)
     talk = _Talk(client, found["id"], as_json=session.as_json, inputs=inputs.pairs(arguments.input))
     if not session.as_json:
         printing.say(printing.colored(f"session {found['id']} with {printing.plain(found['skill'])}", "dim"))
@@ -76,6 +81,23 @@ def _chat(arguments: Namespace, session: Session) -> int:
             )
         )
     return code
+
+
+def _created(arguments: Namespace, session: Session) -> Any:
+    """Create a session with an agent of a version, or of the draft."""
+    skill: str = arguments.skill
+    if not arguments.draft:
+        is_full = "/" in skill or not arguments.skillpack
+        return session.client.sessions.create(
+            skill if is_full else f"{arguments.skillpack}/{skill}",
+            version=arguments.version,
+            environment=arguments.environment,
+        )
+    if arguments.version is not None:
+        raise UsageProblem("--draft and --version exclude each other.")
+    path, name = session.of_draft(skill, "/sessions")
+    body = {"skill": name, "environment": arguments.environment}
+    return session.client.request("POST", path, body=body, idempotency_key=new_key())
 
 
 class _Talk:

@@ -16,6 +16,7 @@ from puras.cli import (
     deployments,
     drive,
     environments,
+    estimates,
     evals,
     events,
     exits,
@@ -81,6 +82,7 @@ def parser() -> ArgumentParser:
         drive,
         secrets,
         prices,
+        estimates,
         sharing,
         evals,
     ):

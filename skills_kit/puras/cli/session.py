@@ -68,6 +68,13 @@ class Session:
         """Return the route of a path, such as `/deployments`, for the skillpack or the default skillpack."""
         return f"/v1/skillpacks/{quote(self.skillpack, safe='')}{path}" if self.skillpack else f"/v1{path}"
 
+    def of_draft(self, skill: str, path: str) -> tuple[str, str]:
+        """Return the route of a path of the draft that has the skill, and the name of the skill there."""
+        pack, _, name = skill.rpartition("/")
+        return (
+            f"/v1/skillpacks/{quote(pack, safe='')}/drafts{path}" if pack else self.route(f"/drafts{path}")
+        ), name
+
     def show(self, value: object, text: Callable[[], object]) -> None:
         """Print the value as JSON with `--json`; otherwise call `text`."""
         if self.as_json:

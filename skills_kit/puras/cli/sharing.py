@@ -12,6 +12,8 @@ from puras.cli.exits import UsageProblem
 from puras.cli.session import Session, command
 
 _DEFAULT_DAILY_CAP: Final = "1"
+_VISITORS: Final = "sessions:anonymous"
+"""The scope with which visitors of the page chat without a signed user."""
 _MICROS_PER_USD: Final = 1_000_000
 
 
@@ -30,6 +32,9 @@ def add(commands: Any) -> None:
         metavar="USD",
         default=_DEFAULT_DAILY_CAP,
         help="what all runs with the link may cost per day (default: %(default)s)",
+    )
+    share.add_argument(
+        "--form-only", action="store_true", help="for an agent: the page has a form, and no chat"
     )
     share.add_argument("--name", help="the name of the key in the list of keys (default: Link to SKILL)")
     job = command(
@@ -53,17 +58,25 @@ def add(commands: Any) -> None:
 
 def _share(arguments: Namespace, session: Session) -> int:
     client = session.client
-    skill = client.request("GET", f"/v1/embeds/{quote(arguments.skill)}")["full_name"]
+    found = client.request("GET", f"/v1/embeds/{quote(arguments.skill)}")
+    skill, has_chat = found["full_name"], found["is_agentic"] and not arguments.form_only
     body = {
         "kind": "publishable",
         "name": arguments.name or f"Link to {skill}",
         "skill_allowlist": [skill],
         "daily_cap_micros": _micros(arguments.daily_cap),
+        **({"scopes": [_VISITORS]} if has_chat else {}),
     }
     key = client.request("POST", "/v1/api-keys", body=body)
     url = f"{client.api_base}/share#{urlencode({'skill': skill, 'key': key['key']}, safe='/')}"
-    shared = {"url": url, "skill": skill, "key_id": key["id"], "daily_cap_micros": key["daily_cap_micros"]}
-    session.show(shared, lambda: _print(url, arguments.daily_cap))
+    shared = {
+        "url": url,
+        "skill": skill,
+        "has_chat": has_chat,
+        "key_id": key["id"],
+        "daily_cap_micros": key["daily_cap_micros"],
+    }
+    session.show(shared, lambda: _print(url, arguments.daily_cap, has_chat=has_chat))
     return exits.OK
 
 
@@ -100,9 +113,10 @@ def _micros(usd: str) -> int:
     return int(micros)
 
 
-def _print(url: str, daily_cap: str) -> None:
+def _print(url: str, daily_cap: str, *, has_chat: bool) -> None:
     printing.answer(printing.plain(url))
     printing.say(
-        f"Everyone with this link can run the skill, for at most ${daily_cap} per day in all. "
+        f"Everyone with this link can run {'and chat with ' if has_chat else ''}the skill, for at most "
+        f"${daily_cap} per day in all. "
         "To end it, revoke its key in the settings of the project."
     )

@@ -28,6 +28,7 @@ from puras.client.sessions import AsyncSessions, Sessions, SessionStream
 from puras.client.shapes import (
     ChatMessage,
     ChatSession,
+    CostEstimate,
     EnvironmentState,
     Event,
     Feedback,
@@ -50,6 +51,7 @@ __all__ = [
     "ChatSession",
     "Client",
     "Conflict",
+    "CostEstimate",
     "EnvironmentState",
     "Environments",
     "Event",

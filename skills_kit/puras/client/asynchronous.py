@@ -13,7 +13,16 @@ from typing import Any, TypeVar, Unpack
 from puras.client.batch import MapResult
 from puras.client.environments import AsyncEnvironments
 from puras.client.sessions import AsyncSessions
-from puras.client.shapes import Event, Feedback, Job, JobOptions, JobStep, ProjectEvent
+from puras.client.shapes import (
+    CostEstimate,
+    Environment,
+    Event,
+    Feedback,
+    Job,
+    JobOptions,
+    JobStep,
+    ProjectEvent,
+)
 from puras.client.synchronous import Client
 from puras.client.transport import PAUSES_S
 from puras.renamed import renamed_parameters
@@ -213,6 +222,14 @@ class AsyncClient:
     ) -> ProjectEvent:
         """See `Client.send_event`."""
         return await self._in_thread(partial(self._client.send_event, event_type, data, event_id=event_id))
+
+    async def estimate(
+        self, skill: str, *, version: int | None = None, environment: Environment | None = None
+    ) -> CostEstimate:
+        """Return the expected cost of one run of a skill, from its recent jobs or from its prompt."""
+        return await self._in_thread(
+            lambda: self._client.estimate(skill, version=version, environment=environment)
+        )
 
     async def feedback(
         self, job_id: str, *, rating: int, comment: str | None = None, end_user_id: str | None = None

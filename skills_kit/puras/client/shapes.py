@@ -154,6 +154,9 @@ class ChatSession(TypedDict):
     """Millionths of a dollar, of all turns."""
     running_job_id: str | None
     end_user: NotRequired[str | None]
+    environment: NotRequired[Environment]
+    is_draft: NotRequired[bool]
+    """All turns run the draft as it was when the session was created."""
     created_at: NotRequired[str]
     updated_at: NotRequired[str]
 
@@ -196,6 +199,27 @@ class SessionEvent(TypedDict):
     job_id: str
     payload: dict[str, Any]
     """Of a message: the `ChatMessage`."""
+
+
+class CostEstimate(TypedDict):
+    """The expected cost of one run of a skill."""
+
+    skill: str
+    basis: Literal["jobs", "prompt", "free", "unknown"]
+    """Its recent jobs, or the length of its prompt."""
+    explanation: str
+    """The basis as text."""
+    expected_micros: int | None
+    """In millionths of a dollar, like the others; None if unknown."""
+    p95_micros: int | None
+    """95 percent of the jobs cost at most this; None without jobs."""
+    max_micros: int
+    """The limit of one run."""
+    jobs: int
+    """The number of jobs on which the estimate is based."""
+    model: str | None
+    prompt_tokens: int | None
+    reply_tokens: int | None
 
 
 class Feedback(TypedDict):

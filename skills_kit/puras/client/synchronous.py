@@ -13,7 +13,17 @@ from puras.client.errors import JobError, JobTimeout
 from puras.client.messages import Body, Request, new_key
 from puras.client.routes import Routes
 from puras.client.sessions import Sessions
-from puras.client.shapes import ENDS, Event, Feedback, Job, JobOptions, JobStep, ProjectEvent
+from puras.client.shapes import (
+    ENDS,
+    CostEstimate,
+    Environment,
+    Event,
+    Feedback,
+    Job,
+    JobOptions,
+    JobStep,
+    ProjectEvent,
+)
 from puras.client.streams import EventStream
 from puras.renamed import renamed_parameters
 
@@ -268,6 +278,18 @@ class Client(Routes):
         body = {"type": event_type, "data": data, "id": new_key() if event_id is None else event_id}
         sent: ProjectEvent = self.request("POST", "/v1/events", body=body, is_repeatable=True)
         return sent
+
+    def estimate(
+        self, skill: str, *, version: int | None = None, environment: Environment | None = None
+    ) -> CostEstimate:
+        """Return the expected cost of one run of a skill, from its recent jobs or from its prompt.
+
+        Raises:
+            PurasAPIError: The server rejected the request or did not respond.
+        """
+        query = {"skillpack": self.skillpack, "version": version, "environment": environment}
+        found: CostEstimate = self.request("GET", f"/v1/cost-estimates/{quote(skill)}", query=query)
+        return found
 
     def feedback(
         self, job_id: str, *, rating: int, comment: str | None = None, end_user_id: str | None = None

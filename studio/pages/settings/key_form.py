@@ -81,7 +81,8 @@ class KeyForm(rx.State):
             self.chosen, self.picks = [one for one in preset.scopes if one in possible], self.picks + 1
 
     def _possible(self) -> frozenset[str]:
-        return scopes.offered("publishable" if self.kind == "publishable" else "secret", self.environment)
+        offered = scopes.offered("publishable" if self.kind == "publishable" else "secret", self.environment)
+        return offered - {scopes.ANONYMOUS_SESSIONS}
 
 
 def _by_area(names: Iterable[str]) -> list[list[list[str]]]:
@@ -123,6 +124,7 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str], existing: Any) ->
             "staging cannot change production.",
         ),
         _presets(),
+        rx.cond(KeyForm.kind == "publishable", _visitors([])),
         rx.el.details(
             rx.el.summary("Advanced: single scopes"),
             _scopes(KeyForm.chosen, on_change=KeyForm.customize),
@@ -203,6 +205,7 @@ def scopes_form(changed: Any, on_submit: Any, on_cancel: Any, problem: rx.Var[st
     """Return the form for the scopes of the key `changed`."""
     return rx.el.form(
         _scopes(changed.scopes),
+        rx.cond(changed.kind == "publishable", _visitors(changed.scopes)),
         rx.cond(
             changed.kind == "secret",
             rx.el.label(
@@ -215,6 +218,19 @@ def scopes_form(changed: Any, on_submit: Any, on_cancel: Any, problem: rx.Var[st
         on_submit=on_submit,
         key=changed.id,
         class_name="form",
+    )
+
+
+def _visitors(given: Any) -> rx.Component:
+    """Return the check box with which the page of a shared link offers a chat."""
+    return rx.el.label(
+        rx.el.input(
+            type="checkbox",
+            name=SCOPE + scopes.ANONYMOUS_SESSIONS,
+            default_checked=rx.Var.create(given).contains(scopes.ANONYMOUS_SESSIONS),
+        ),
+        "Visitors may chat with agents, without signing in",
+        class_name="check",
     )
 
 

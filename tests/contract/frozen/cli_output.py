@@ -57,6 +57,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "secrets ls": (),
     "secrets rm": ("TOKEN", "--yes"),
     "prices ls": (),
+    "estimate": ("tally",),
     "prices set": ("claude/haiku-5-5", "--input", "1", "--output", "5"),
     "prices rm": ("claude/haiku-5-5", "--yes"),
     "share": ("tally", "--daily-cap", "2"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from backend.usage.prompt_size import BUILT_IN_BYTES, BYTES_PER_TOKEN
 from tests.doubles.messages import Says, calls, says
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import SKILL, Agents, bundle
@@ -78,6 +80,38 @@ async def test_allowed_tools_excludes_all_others_except_set_output(
     received = agents.upstream.bodies[1]["messages"][-1]["content"]
     assert [one["is_error"] for one in received] == [True, True]
     assert not await file_was_created(agents)
+
+
+async def test_estimate_of_the_prompt_is_close_to_the_prompt_of_a_run(agents: Agents) -> None:
+    agents.upstream.script = [submit_result()]
+    job = await run(agents, CLASHING)
+    estimated = await agents.project.http.get("/v1/cost-estimates/sum")
+    assert estimated.json()["basis"] == "jobs", estimated.text
+    assert estimated.json()["expected_micros"] == job["cost_micros"]
+    assert estimated.json()["explanation"] == "From 1 job."
+    body = agents.upstream.bodies[0]
+    sent = sum(len(json.dumps(body[key])) for key in ("system", "messages", "tools"))
+    assert estimated.json()["prompt_tokens"] * BYTES_PER_TOKEN == pytest.approx(sent, rel=0.15)
+    tools = {one["name"]: len(json.dumps(one)) for one in body["tools"]}
+    assert {name: tools.get(name) for name in BUILT_IN_BYTES if name in tools} == {
+        name: pytest.approx(size, rel=0.15) for name, size in BUILT_IN_BYTES.items() if name in tools
+    }
+
+
+async def test_estimate_without_jobs_names_its_basis(agents: Agents) -> None:
+    await push(agents, "")
+    http = agents.project.http
+    estimated = (await http.get("/v1/cost-estimates/answer")).json()
+    assert (estimated["basis"], estimated["jobs"], estimated["p95_micros"]) == ("prompt", 0, None)
+    assert "one reply of 500 tokens" in estimated["explanation"]
+    assert 0 < estimated["expected_micros"] < estimated["max_micros"]
+    await http.get("/v1/drafts")
+    prompt = "/v1/drafts/files/skills/answer/prompt.md"
+    await http.put(prompt, content=b"You answer at length. " * 1_000, headers={"If-Match": "*"})
+    longer = (await http.get("/v1/drafts/cost-estimate?skill=answer")).json()
+    assert longer["prompt_tokens"] - estimated["prompt_tokens"] == pytest.approx(5_500, abs=50)
+    assert longer["expected_micros"] > estimated["expected_micros"]
+    assert (await http.get("/v1/drafts/cost-estimate?skill=none")).status_code == 404
 
 
 async def test_tool_limit_counts_calls_and_reports_the_exhausted_tool(agents: Agents) -> None:

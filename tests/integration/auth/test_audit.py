@@ -77,6 +77,8 @@ NOT_AUDITED = {
         ),
         "the file of the draft records who wrote, deleted or moved it last; publishing is audited",
     ),
+    "POST /v1/drafts/sessions": "audited as `agent_session.created`, which the route of other sessions shows",
+    "POST /v1/skillpacks/{skillpack}/drafts/sessions": "the same",
     "POST /v1/drafts/mcp-tools": "audited as `mcp_server.listed`; tests/integration/web has a server to connect to",
     "POST /v1/skillpacks/{skillpack}/drafts/mcp-tools": "the same",
     "PUT /v1/job-views/{name}": "a personal setting that changes nothing for other users",

@@ -39,7 +39,15 @@ async def test_publishable_key_reads_only_the_forms_of_its_skills(project: Any, 
     status, form = await read("double", of_double)
     assert (status, form["full_name"], form["is_agentic"]) == (200, "double", False)
     assert form["input_schema"]["properties"] == {"n": {"type": "integer"}}
-    assert set(form) == {"name", "full_name", "title", "description", "is_agentic", "input_schema"}
+    assert set(form) == {
+        "name",
+        "full_name",
+        "title",
+        "description",
+        "is_agentic",
+        "allows_visitors",
+        "input_schema",
+    }
     for skill in (
         "other",
         "work/double",

@@ -132,6 +132,22 @@ async def test_problems_have_lines_and_the_messages_of_a_push(project: Any) -> N
     assert (refused.status_code, refused.json()["code"]) == (422, "bundle_invalid")
 
 
+async def test_check_names_the_revision_that_it_concerns(project: Any) -> None:
+    first = (await project.http.get("/v1/drafts/check")).json()["revision"]
+    written = await project.http.put(f"{FILES}/skills/double/notes.md", content=b"why")
+    assert (
+        (await project.http.get("/v1/drafts/check")).json()["revision"] == written.json()["revision"] > first
+    )
+
+
+async def test_estimate_of_a_function_without_a_price_is_nothing(project: Any) -> None:
+    found = (await project.http.get("/v1/drafts/cost-estimate?skill=double")).json()
+    assert (found["basis"], found["expected_micros"], found["max_micros"]) == ("free", 0, 0)
+    await project.http.put(YAML, content=b"entrypoint: [", headers={"If-Match": "*"})
+    broken = await project.http.get("/v1/drafts/cost-estimate?skill=double")
+    assert (broken.status_code, broken.json()["code"]) == (422, "bundle_invalid")
+
+
 async def test_draft_runs_as_a_job_without_a_version_number(project: Any) -> None:
     await project.http.get("/v1/drafts")
     await project.http.put(MAIN, content=b"def run(n):\n    return {'n': 3 * n}\n", headers={"If-Match": "*"})

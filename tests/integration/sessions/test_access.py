@@ -172,6 +172,36 @@ async def test_publishable_key_opens_sessions_with_its_skills_only(
     assert response.status_code == 403
 
 
+async def test_visitors_without_a_signed_user_see_their_own_sessions_only(working: Agents) -> None:
+    http = working.project.http
+    fields = {"kind": "publishable", "skill_allowlist": ["default/talk"]}
+    plain = await key_of(working, **fields)
+    key = await key_of(working, **fields, scopes=["sessions:anonymous"])
+    ada, bob = ({"X-Puras-End-User": f"visitor:{letter * 22}"} for letter in "ab")
+    working.upstream.script = [says("One.")]
+    chat = await opened(working, {**key, **ada})
+    await chat.send("Question 1")
+    assert [said(one) for one in await chat.when_idle()] == ["Question 1", "One."]
+    assert await statuses(chat, {**key, **bob}) == {404}
+    end_user = (await chat.read())["end_user"]
+    assert end_user.startswith("visitor:")
+    assert "a" * 22 not in end_user
+    for headers, status, code in (
+        ({**plain, **ada}, 403, "anonymous_sessions_not_allowed"),
+        (ada, 403, "anonymous_sessions_not_allowed"),
+        ({**key, "X-Puras-End-User": "visitor:short"}, 401, "end_user_invalid"),
+        (key, 403, "end_user_required"),
+        ({**key, "X-Puras-End-User": token("visitor:" + "a" * 22)}, 401, "end_user_invalid"),
+    ):
+        rejected = await http.post("/v1/sessions", json={"skill": "talk"}, headers=headers)
+        assert (rejected.status_code, rejected.json()["code"]) == (status, code)
+    embed = "/v1/embeds/talk"
+    assert (await http.get(embed, headers=key)).json()["allows_visitors"] is True
+    assert (await http.get(embed, headers=plain)).json()["allows_visitors"] is False
+    secret = await http.post("/v1/api-keys", json={"name": "a", "scopes": ["sessions:anonymous"]})
+    assert secret.status_code == 422, secret.text
+
+
 async def test_key_that_replaces_another_one_sees_its_sessions(
     working: Agents, served: Served, browser: dict[str, str]
 ) -> None:

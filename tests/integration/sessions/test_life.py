@@ -97,6 +97,53 @@ async def test_turns_run_the_active_version_unless_the_session_pins_one(working:
     assert missing.status_code == 404
 
 
+async def test_session_of_a_draft_runs_the_draft_as_it_was_and_publishes_nothing(working: Agents) -> None:
+    working.upstream.script = [says("1."), says("2.")]
+    http, prompt = working.project.http, "/v1/drafts/files/skills/talk/prompt.md"
+    versions = len((await http.get("/v1/deployments")).json())
+    await http.get("/v1/drafts")
+    await http.put(prompt, content=b"You answer in rhymes.", headers={"If-Match": "*"})
+    created = await http.post("/v1/drafts/sessions", json={"skill": "talk"})
+    assert created.status_code == 201, created.text
+    chat = Chat(http, created.json()["id"], {})
+    await http.put(prompt, content=b"You answer in prose.", headers={"If-Match": "*"})
+    for number, content in enumerate(("1", "2")):
+        await chat.send(content)
+        await chat.when_idle()
+        assert "in rhymes" in json.dumps(working.upstream.bodies[number]["system"])
+    read = await chat.read()
+    assert (read["is_draft"], read["version"], read["skill"]) == (True, None, "talk")
+    assert (await chat.messages())[0]["version"] is None
+    assert len((await http.get("/v1/deployments")).json()) == versions
+    async with working.instance.database.transaction() as session:
+        await session.execute(
+            text("update deployments set deleted_at = now() where project_id = :id and kind = 'draft'"),
+            {"id": working.project.id},
+        )
+    expired = await http.post(f"/v1/sessions/{chat.id}/messages", json={"content": "3"})
+    assert (expired.status_code, expired.json()["code"]) == (409, "draft_of_session_deleted")
+    missing = await http.post("/v1/drafts/sessions", json={"skill": "double"})
+    assert (missing.status_code, missing.json()["code"]) == (422, "skill_not_agentic")
+
+
+async def test_sessions_of_another_environment_run_what_is_active_there(working: Agents) -> None:
+    working.upstream.script = [says("1.")]
+    other = {**BUNDLE, "skills/talk/prompt.md": b"You answer in staging."}
+    await working.project.pushed(other, environment="staging")
+    chat = Chat(working.project.http, "", {})
+    created = await working.project.http.post(
+        "/v1/sessions", json={"skill": "talk", "environment": "production"}
+    )
+    assert created.json()["environment"] == "production", chat
+    key = await working.project.http.post("/v1/api-keys", json={"name": "s", "environment": "staging"})
+    headers = {"Authorization": f"Bearer {key.json()['key']}"}
+    staged = await working.project.http.post("/v1/sessions", json={"skill": "talk"}, headers=headers)
+    chat = Chat(working.project.http, staged.json()["id"], headers)
+    await chat.send("1")
+    await chat.when_idle()
+    assert "in staging" in json.dumps(working.upstream.bodies[0]["system"])
+
+
 async def test_limits_of_messages_and_cost(working: Agents) -> None:
     working.upstream.script = [says("One."), says("Two.")]
     chat = await started(working)

@@ -1,0 +1,19 @@
+// A conversation with an agent of the draft, in the editor. It is loaded when the user opens it.
+import { useRef, useState } from "react";
+import { callApi } from "../api";
+import { Conversation } from "./chat";
+
+/** Each conversation runs the draft as it was at its first message; nothing is published. `beforeRun()` saves the open files. */
+export default function DraftChat({ skill, base, revision, project, csrf, canWrite, beforeRun }) {
+  const [session, setSession] = useState(""), [problem, setProblem] = useState(""), [started, setStarted] = useState(0), composer = useRef(null);
+  const before = async () => { await beforeRun(); setStarted((await callApi("GET", base, { project })).revision); };
+  const open = (id) => { setSession(id); setProblem(""); if (!id) composer.current?.focus(); };
+  const again = <button type="button" className="btn quiet small" onClick={() => open("")}>New chat</button>;
+  return (
+    <div className="chat chat-single">
+      {session && revision > started ? <div className="note line-note row wrap" data-s="wait" role="status"><span className="grow">The draft was changed since this conversation started.</span>{again}</div>
+        : <div className="row chat-again"><span className="t3 grow">Runs the draft as it is at the first message. Nothing is published.</span>{session && again}</div>}
+      <Conversation {...{ project, csrf, canWrite, session, problem, composer }} start={{ path: `${base}/sessions`, json: { skill: skill.name }, before }} skill={`${skill.name} (draft)`} onOpen={open} onChanged={() => {}} onProblem={setProblem} />
+    </div>
+  );
+}
