@@ -1,7 +1,7 @@
 """Links that share a job for a limited time.
 
 Revision: 0060_job_shares
-After: 0057_alert_rules
+After: 0059_job_views
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0060_job_shares"
-down_revision = "0057_alert_rules"
+down_revision = "0059_job_views"
 branch_labels = None
 depends_on = None
 
