@@ -9,6 +9,7 @@ from backend.administration.projects.api import router as projects
 from backend.administration.projects.limits_api import router as limits
 from backend.authoring.agent_tools.api import router as agent_tools
 from backend.authoring.api_tools.api import router as api_tools
+from backend.authoring.assistant.api import router as assistant
 from backend.authoring.drafts.api import router as drafts
 from backend.authoring.flow_yaml.api import router as flow_yaml
 from backend.authoring.notebooks.api import router as notebooks
@@ -86,6 +87,7 @@ include(
     skillpacks,
     hindsight,
     drafts,
+    assistant,
     skill_yaml,
     agent_tools,
     api_tools,

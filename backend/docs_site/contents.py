@@ -61,6 +61,7 @@ SECTIONS: Final = (
             "guides/evals",
             "guides/models",
             "guides/working-copy",
+            "guides/assistant",
             "guides/notebooks",
             "guides/marketplace",
             "guides/migrate-from-puras",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import Select, text
@@ -26,6 +27,7 @@ from backend.skills.deployments import environments, manifests, schema_changes
 from backend.skills.deployments.sweep import bundle_key
 from backend.skills.deployments.tables import Deployment
 from backend.skills.deployments.target import lock_target
+from backend.skills.manifest.derived import confined
 from backend.skills.manifest.types import Manifest
 from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.tables import Skillpack
@@ -117,6 +119,27 @@ async def push_draft(
     """
     principal.require(Role.DEVELOPER, "deployments:write")
     read = await _check_and_store(session, bundle, "", storage)
+    return await _draft(session, principal, read, skillpack=skillpack, quotas=quotas)
+
+
+async def push_trial(
+    session: AsyncSession,
+    principal: Principal,
+    *,
+    bundle: bytes,
+    skillpack: str,
+    storage: Storage,
+    quotas: Quotas | None = None,
+) -> Deployment:
+    """Store the bundle as a draft whose skills run without secrets, internet and drive.
+
+    Raises:
+        BundleInvalid: The bundle has problems; the error lists all of them, and nothing is stored.
+        QuotaReached: The quota of versions and drafts is used up.
+    """
+    principal.require(Role.DEVELOPER, "deployments:write")
+    read = await _check_and_store(session, bundle, "", storage)
+    read = replace(read, manifest=confined(read.manifest))
     return await _draft(session, principal, read, skillpack=skillpack, quotas=quotas)
 
 

@@ -43,6 +43,8 @@ class AgentAssignment(Assignment):
     """Lets this worker claim the subjobs of the run, which use its slot."""
     guard: Guard = field(repr=False)
     """The guardrails of its skill."""
+    has_own_copy: bool = False
+    """Its files are a copy that a later attempt has too, instead of a work folder and the drive."""
     is_unpaid: bool
     """Nothing could be reserved: a run that is not free waits for credit."""
 

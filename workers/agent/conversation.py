@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,13 +32,30 @@ class Conversation:
 
 def calls_of(reply: Reply, *, step: int, job: str) -> list[ToolCall]:
     """Return the tool calls of a reply, in their order, without their labels."""
-    blocks = [block for block in reply.blocks if block.get("type") == "tool_use"]
+    return calls_in(reply.blocks, step=step, job=job)
+
+
+def calls_in(blocks: Iterable[Block], *, step: int, job: str) -> list[ToolCall]:
+    """Return the tool calls of the blocks of a reply, in their order, without their labels."""
     return [
         ToolCall(
             block["id"], block["name"], _without_label(block.get("input")), step, job, label_of(block) or ""
         )
         for block in blocks
+        if block.get("type") == "tool_use"
     ]
+
+
+def succeeded_calls(messages: Iterable[Message], *, job: str) -> list[ToolCall]:
+    """Return the tool calls of a conversation whose results are no errors, in order."""
+    contents = [content for message in messages if isinstance(content := message["content"], list)]
+    blocks = [block for content in contents for block in content]
+    succeeded = {
+        block["tool_use_id"]
+        for block in blocks
+        if block.get("type") == "tool_result" and not block.get("is_error")
+    }
+    return [call for call in calls_in(blocks, step=0, job=job) if call.id in succeeded]
 
 
 def label_of(block: Block) -> str | None:

@@ -71,7 +71,7 @@ class RunEnvironment:
         journal = assignment.journal
         egress = internet_tools(
             egress_of(assignment.skill, journal.recorder, self._connector_of(assignment), self._heavy),
-            None if assignment.is_listed else self._drive(assignment),
+            None if assignment.is_listed or assignment.skill.is_trial else self._drive(assignment),
             self._engine or claude_search(current_model),
             lambda: assignment.budget.cap_micros - journal.spent_micros,
         )

@@ -32,6 +32,7 @@ from backend.execution.journal.turns import KEY as TURN
 from backend.execution.journal.turns import Turn
 from backend.execution.sessions.history import earlier_turns
 from backend.money.ledger.service import LineItem
+from workers.agent.conversation import calls_in, succeeded_calls
 from workers.agent.types import ToolCall, ToolResult
 from workers.agent.usage import model_used, response_event, result_event, use_event
 from workers.db_retry import DatabaseRetry
@@ -180,6 +181,21 @@ class Journal:
             for number, call in enumerate(calls, start=1):
                 if call["name"] == tool and self.result(step, number) is not None:
                     found.append(call["input"])
+        return found
+
+    def finished_calls(self) -> list[ToolCall]:
+        """Return the successful calls of earlier attempts, and of the runs that this one continues, in order."""
+        job = str(self._job_attempt.job_id)
+        opening = self.initial_prompt or self.fork_prompt or {}
+        found = succeeded_calls(opening.get("messages", ()), job=job)
+        for (step, position), stored in sorted(self._stored.items()):
+            if position != 0 or stored.entry.kind != "reply":
+                continue
+            calls = calls_in(stored.entry.content["blocks"], step=step, job=job)
+            for number, call in enumerate(calls, start=1):
+                result = self.result(step, number)
+                if result is not None and result.ok:
+                    found.append(call)
         return found
 
     def was_started(self, step: int, position: int) -> bool:

@@ -133,6 +133,8 @@ async def _note(step: int, assignment: AgentAssignment) -> list[Block]:
     """Return the note for the first results after an interruption; it is the same whenever the run is repeated."""
     journal = assignment.journal
     text = journal.note(step)
+    if assignment.has_own_copy:  # nothing is lost
+        return []
     if text is None and step == journal.last_step and assignment.attempt > journal.first_attempt:
         text = MOVED.format(unless="" if assignment.has_staged_drive else " unless they are in ./drive")
         await journal.store_note(step, text)

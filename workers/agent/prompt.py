@@ -88,7 +88,12 @@ def open_conversation(
     """Return the initial conversation."""
     turn = assignment.journal.turn
     system = system_prompt(
-        assignment.skill, body, finish, has_tools=len(tools) > 1, has_user=turn.is_conversation
+        assignment.skill,
+        body,
+        finish,
+        has_tools=len(tools) > 1,
+        has_folder=not assignment.has_own_copy,
+        has_user=turn.is_conversation,
     )
     section = conversation_section(turn, finish)
     return Conversation(
@@ -122,14 +127,21 @@ def read_text(assignment: AgentAssignment, file: str) -> str:
 
 
 def system_prompt(
-    skill: Skill, body: str, finish: FinishTool, *, has_tools: bool, has_user: bool = False
+    skill: Skill,
+    body: str,
+    finish: FinishTool,
+    *,
+    has_tools: bool,
+    has_folder: bool = True,
+    has_user: bool = False,
 ) -> str:
     """Return the system prompt: the skill's own text, then that of the platform."""
     result = RESULT
     if finish.accepts_text:
         result += TEXT_RESULT.format(field=finish.text_field) if finish.text_field else TEXT_ONLY
     where = WHERE.format(user=USER_OF_TURN if has_user else NO_USER)
-    parts = [body, where, *([TOOLS, FOLDER] if has_tools else []), _inputs(skill), DATA, result]
+    tools = [TOOLS, *([FOLDER] if has_folder else [])] if has_tools else []
+    parts = [body, where, *tools, _inputs(skill), DATA, result]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -27,6 +27,7 @@ from backend.execution.jobs.subjobs import approvals
 from backend.execution.sessions import cost as session_cost
 from backend.identity.auth import job_tokens
 from backend.money.pricing import PriceList
+from backend.skills.assistant.skill import ASSISTANT
 from backend.skills.bundles.inline_skills import NOTEBOOK
 from backend.skills.deployments.active import DeployedSkill, load_deployed_skill
 from backend.skills.deployments.unpacked import ensure_empty, ensure_unpacked
@@ -35,6 +36,7 @@ from backend.skills.manifest.job_ceilings import JobCeilings
 from backend.skills.manifest.types import Skill
 from backend.storage.sandbox_uids import sandbox_uid
 from workers.agent.assignment import for_agent
+from workers.agent.assistant.assignment import for_assistant
 from workers.attempt.attempt import Attempt
 from workers.attempt.types import Prepared
 from workers.db_retry import DatabaseRetry
@@ -126,13 +128,14 @@ async def _gather(attempt: Attempt) -> Prepared:
         drive_dir=drive_dir,
         has_staged_drive=staged_drive is not None,
         sandbox_uid=uid,
-        secrets=read.secrets.values,
-        secrets_version=read.secrets.version,
-        token=_token(context, job_attempt, limits),
+        secrets={} if skill.is_trial else read.secrets.values,
+        secrets_version="" if skill.is_trial else read.secrets.version,
+        token="" if skill.is_trial else _token(context, job_attempt, limits),
         is_listed=job_attempt.publisher_id is not None,
         network=skill.network,
     )
-    return Prepared(skill, _of_type(attempt, assignment, read), staged_drive, overfull_drive, read.case)
+    of_type = await _of_type(attempt, assignment, read)
+    return Prepared(skill, of_type, staged_drive, overfull_drive, read.case)
 
 
 async def _read(context: AppContext, job_attempt: JobAttempt) -> _Read:
@@ -189,7 +192,7 @@ async def _lower_reservation(attempt: Attempt, session_left_micros: int | None) 
         attempt.lower_reservation(lowered)
 
 
-def _of_type(attempt: Attempt, assignment: Assignment, read: _Read) -> Assignment:
+async def _of_type(attempt: Attempt, assignment: Assignment, read: _Read) -> Assignment:
     """Return the assignment with what only agents and kernels need."""
     job_attempt, skill = attempt.job_attempt, read.deployed.skill
     if skill.name == NOTEBOOK:
@@ -199,7 +202,7 @@ def _of_type(attempt: Attempt, assignment: Assignment, read: _Read) -> Assignmen
         return for_flow(assignment, skill)
     if not skill.is_agentic:
         return replace(assignment, requests=JobSteps(attempt.context.database, job_attempt, attempt.recorder))
-    return for_agent(
+    agent = for_agent(
         assignment,
         read.deployed.manifest,
         job_attempt,
@@ -211,6 +214,10 @@ def _of_type(attempt: Attempt, assignment: Assignment, read: _Read) -> Assignmen
         confirmed=read.confirmed,
         session_left_micros=read.session_left_micros,
     )
+    if skill.name != ASSISTANT:
+        return agent
+    storage, sha256 = attempt.context.storage, read.deployed.sha256
+    return await for_assistant(agent, storage, sha256, skillpack_id=job_attempt.skillpack_id)
 
 
 def _token(context: AppContext, job_attempt: JobAttempt, limits: RunLimits) -> str:
@@ -251,7 +258,8 @@ async def _drive(
     uid: int | None,
     limits: RunLimits,
 ) -> tuple[Path, StagedDrive | None]:
-    live = None if job_attempt.publisher_id else context.storage.drive_dir(job_attempt.project_id, uid)
+    is_apart = job_attempt.publisher_id is not None or skill.is_trial
+    live = None if is_apart else context.storage.drive_dir(job_attempt.project_id, uid)
     if live is not None:
         return live, None
     if drives is None:

@@ -124,6 +124,8 @@ async def _store(
     deadline = time.monotonic() + GIVE_UP_S
     while True:
         try:
+            if prepared.skill.is_trial:  # its drive is not that of the project
+                return value, []
             value = await _store_changes(attempt, prepared, value, recorder)
             files = await output_files(
                 attempt.context.storage, attempt.job_attempt.project_id, prepared.skill, value

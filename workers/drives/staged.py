@@ -6,7 +6,8 @@ appears in the storage, the database confirms that the attempt is still the runn
 cancelled or lost changes nothing. Of two jobs that write the same file, the one that ends last wins.
 
 A run of a listing of another project always has a staged drive: it contains the files that the caller's inputs name,
-and its results go to a separate folder in the caller's drive.
+and its results go to a separate folder in the caller's drive. A run of an assistant's copy has an empty one, which
+is not stored.
 """
 
 from __future__ import annotations
@@ -159,7 +160,7 @@ class StagedDrives:
         )
         drive = StagedDrive(self._folders.make(owner_uid), job_attempt.project_id, max_bytes, owner_uid, base)
         try:
-            entries = await self._named(job_attempt, skill)
+            entries = {} if skill.is_trial else await self._named(job_attempt, skill)
             total = sum(entry.size_bytes for entry in entries.values())
             if total > max_bytes:
                 raise InputFilesTooLarge(total, max_bytes)

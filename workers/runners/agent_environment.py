@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
+from backend.authoring.assistant.errors import AssistantNeedsModel
 from backend.context import AppContext
 from workers.agent.assignment import AgentAssignment
+from workers.agent.assistant.assignment import AssistantAssignment
+from workers.agent.assistant.proposal import proposal
+from workers.agent.assistant.tools import assistant_tools
 from workers.agent.environment import RunEnvironment
 from workers.agent.tools import workspace_tools
 from workers.agent.tools.python_kernel import NAME as PYTHON
@@ -19,6 +24,7 @@ from workers.agent.workspace.workspace import open_workspace
 from workers.db_retry import DatabaseRetry
 from workers.llm.resolution import find_model, open_models
 from workers.llm.selection import Models
+from workers.llm.simulated import SimulatedModel
 from workers.llm.types import CurrentModel, Model
 from workers.runners.agentic import AgenticRunner
 from workers.sandbox.host.executions.staged_drive import DRIVE_GONE
@@ -39,7 +45,7 @@ def agentic_runner(context: AppContext, runtime: SandboxRuntime, models: Models)
         retry = DatabaseRetry("model not found yet", job_id=str(assignment.job_id))
         while True:
             async with retry:
-                return await find_model(
+                model = await find_model(
                     context,
                     models,
                     project_id=assignment.project_id,
@@ -48,6 +54,7 @@ def agentic_runner(context: AppContext, runtime: SandboxRuntime, models: Models)
                     slug=slug,
                     is_listed=assignment.is_listed,
                 )
+                return _required(assignment, model)
 
     @asynccontextmanager
     async def workspace_of(assignment: AgentAssignment, recorder: Recorder) -> AsyncIterator[Workspace]:
@@ -62,6 +69,8 @@ def agentic_runner(context: AppContext, runtime: SandboxRuntime, models: Models)
     environment = RunEnvironment(context)
 
     def list_tools(assignment: AgentAssignment, current_model: CurrentModel) -> list[Tool]:
+        if isinstance(assignment, AssistantAssignment):
+            return assistant_tools(context, assignment)
         confirmed, entry = assignment.confirmed, current_model().entry
         workspace_tools_of_skill = workspace_tools(
             assignment.skill, vision=entry.vision, pdf=entry.pdf, confirmed=confirmed
@@ -78,8 +87,21 @@ def agentic_runner(context: AppContext, runtime: SandboxRuntime, models: Models)
         list_tools,
         open_servers=environment.servers,
         stage=environment.stage,
+        complete=_complete,
         on_close=models.close,
     )
+
+
+def _required(assignment: AgentAssignment, model: Model) -> Model:
+    """Return the model; the simulation cannot be the assistant."""
+    if isinstance(assignment, AssistantAssignment) and isinstance(model, SimulatedModel):
+        raise AssistantNeedsModel
+    return model
+
+
+async def _complete(assignment: AgentAssignment, value: Any) -> Any:
+    """Return the result of a run, with what the model has submitted."""
+    return await proposal(assignment, value) if isinstance(assignment, AssistantAssignment) else value
 
 
 def built_in_first(tools: Sequence[Tool]) -> list[Tool]:

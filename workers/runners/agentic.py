@@ -39,6 +39,8 @@ OpenServers = Callable[[AgentAssignment, Model, Sequence[Tool]], AbstractAsyncCo
 """Opens the tools of MCP servers, in addition to those tools, for the duration of the run."""
 Stage = Callable[[AgentAssignment, Model, Workspace], Awaitable[Staged]]
 """Stages the files of the inputs."""
+Complete = Callable[[AgentAssignment, Any], Awaitable[Any]]
+"""Returns the result of a run, with what the model has submitted."""
 _NOTHING: Final = Prompt("", (), (), 1)
 """The shortest prompt, to determine whether a model is free."""
 
@@ -54,6 +56,7 @@ class AgenticRunner:
         *,
         open_servers: OpenServers | None = None,
         stage: Stage | None = None,
+        complete: Complete | None = None,
         on_close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._open_model = open_model
@@ -61,6 +64,7 @@ class AgenticRunner:
         self._list_tools = list_tools
         self._open_servers = open_servers or (lambda *_: nullcontext(()))
         self._stage = stage
+        self._complete = complete
         self._on_close = on_close
 
     async def run(self, assignment: Assignment, recorder: Recorder) -> Outcome | Postponed:
@@ -142,7 +146,8 @@ class AgenticRunner:
                     staged = await self._stage(assignment, model, workspace)
             conversation = await _initial_conversation(assignment, model, finish, tools, staged)
             compaction.earlier_messages = len(conversation.messages) - 1
-            return await run_agent(conversation, llm_client, tools, finish, assignment)
+            value = await run_agent(conversation, llm_client, tools, finish, assignment)
+            return value if self._complete is None else await self._complete(assignment, value)
 
 
 async def _initial_conversation(

@@ -1,4 +1,5 @@
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
+import { askedByUrl } from "../assistant/asked";
 import { Split } from "../split";
 import { skillYamls } from "./agent_skills";
 import { Code } from "./code";
@@ -14,12 +15,14 @@ import { Try } from "./try";
 
 const Design = lazy(() => import("./design"));
 const Canvas = lazy(() => import("../canvas/canvas"));
+const Assistant = lazy(() => import("../assistant/assistant"));
 
 /** The editor of a skillpack's draft: files, code with its problems, and a form to run the skill of the open file. */
 export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) {
   const base = `/v1/skillpacks/${skillpack}/drafts`, [notice, setNotice] = useState(""), [current, setCurrent] = useState(null);
   const [isRead, setRead] = useState(false), draft = useDraft({ base, project, csrf, user, onError: setNotice, isShown }), goTo = useRef(null);
   const [isForm, setForm] = useState(false), [isTrying, setTrying] = useState(false), replace = useRef(null), pending = useRef(Promise.resolve()), shown = useRef(null);
+  const [asked, setAsked] = useState(askedByUrl), [isAssisted, setAssisted] = useState(Boolean(asked) && canWrite), ask = (task) => { setAsked(task); setAssisted(true); };
   shown.current = current;
   const files = draft.view?.files ?? [], file = draft.open[current];
   const problems = useMemo(() => [...draft.check.problems.map((one) => ({ ...one, severity: "error" })), ...draft.check.warnings.map((one) => ({ ...one, severity: "warning" }))], [draft.check]);
@@ -36,8 +39,9 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
   useEffect(() => { if (current && draft.view && !files.some((one) => one.path === current && !one.is_deleted) && !isUnsaved(file)) setCurrent(null); }, [draft.view]);
   if (!draft.view) return <><Notice text={notice} onClose={() => setNotice("")} />{!notice && <p className="skeleton">Loading draft…</p>}</>;
   const isText = file && !file.isBinary, isDesign = isForm && isSkillYaml(current) && isText, isCanvas = isForm && isFlow(current, draft.check.skills) && isText, saveAll = async () => { await pending.current; await draft.saveAll(); };
+  const write = (path, text) => (shown.current === path ? replace.current(text) : draft.edit(path, text));
   // An edit may arrive when the user has opened another file: it belongs to the file of its form.
-  const ofText = { text: file?.text, problems: problems.filter((one) => one.path === current), project, csrf, canWrite, replace: (text) => (shown.current === current ? replace.current(text) : draft.edit(current, text)), onPending: (work) => { pending.current = work; } };
+  const ofText = { text: file?.text, problems: problems.filter((one) => one.path === current), project, csrf, canWrite, replace: (text) => write(current, text), onPending: (work) => { pending.current = work; } };
   const openCode = (line) => { setForm(false); setTimeout(() => goTo.current?.(line ?? 1), 50); };
   const plain = draft.check.skills.find((one) => one.origin === "agent_skill" && one.path && `${one.path}/SKILL.md` === current);
   const addForm = async () => {
@@ -57,13 +61,13 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
         <span className="t2">{draft.view.base_version ? `Based on v${draft.view.base_version}` : "Not published yet"}</span>
         <SaveState open={draft.open} onSave={draft.saveNow} /><span className="grow" />
         <a className="btn quiet" href={`${base}/bundle?project=${encodeURIComponent(project)}`}>Export</a>
-        {canWrite && <>{!isEmpty && <NewSkill draft={draft} base={base} project={project} csrf={csrf} onCreated={openNew} />}<Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={saveAll} onPublished={draft.refresh} /></>}
+        {canWrite && <>{!isEmpty && <NewSkill draft={draft} base={base} project={project} csrf={csrf} onCreated={openNew} onDescribe={ask} />}<button type="button" className="btn" aria-pressed={isAssisted} onClick={() => setAssisted(!isAssisted)}>Assistant</button><Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={saveAll} onPublished={draft.refresh} /></>}
       </div>
       <Notice text={notice} onClose={() => setNotice("")} />
       <div className="editor">
         <Tree files={files} current={current} changed={changed} problems={new Set(draft.check.problems.map((one) => one.path))} canWrite={canWrite} onOpen={show}
           onCreate={(path) => draft.create({ [path]: "" }).then(() => show(path))} onMove={draft.move} onRemove={draft.remove} onRestore={draft.restore} />
-        <Split name="try" label="Playground width" initial={432} isClosed={Boolean(isCanvas) && !isTrying}>
+        <Split name="try" label="Playground width" initial={432} isClosed={Boolean(isCanvas) && !isTrying && !isAssisted}>
           <div className="col grow" style={{ minHeight: 0 }}>
             <Tabs open={Object.keys(draft.open)} current={current} isPlain={Boolean(plain)} isRead={isRead} onRead={isMarkdown ? () => setRead(!isRead) : null} isForm={isForm} form={isFlow(current, draft.check.skills) ? "Canvas" : "Design"} onForm={isSkillYaml(current) || isFlow(current, draft.check.skills) ? setForm : plain && canWrite ? addForm : null} isTrying={isTrying} onTry={isCanvas ? () => setTrying(!isTrying) : null} onPick={setCurrent} onClose={(path) => { draft.close(path); if (path === current) setCurrent(Object.keys(draft.open).find((one) => one !== path) ?? null); }} />
             {file?.conflict && <Conflict path={current} conflict={file.conflict} mine={file.text} readTheirs={draft.readTheirs} onMine={() => draft.keepMine(current)} onTheirs={() => draft.discard(current)} />}
@@ -76,12 +80,14 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
             </div>
             {file?.isBinary && <p className="pad t2">This is a binary file. It is published unchanged.</p>}
             {!file && !isEmpty && <p className="pad t2">Select a file.</p>}
-            {isEmpty && <Empty>{canWrite && <NewSkill isFirst draft={draft} base={base} project={project} csrf={csrf} onCreated={openNew} />}</Empty>}
+            {isEmpty && <Empty>{canWrite && <NewSkill isFirst draft={draft} base={base} project={project} csrf={csrf} onCreated={openNew} onDescribe={ask} />}</Empty>}
             {!isEmpty && <Problems problems={problems} onPick={(one) => { setForm(false); show(one.path, one.line); }} />}
           </div>
           <div className="col grow" style={{ minHeight: 0 }}>
-            <div className="pane-head"><span className="grow">{skill ? `Try ${skill.name}` : "Try"}</span>{draft.check.isStale && !isEmpty && <span className="tag" title="The form shows the last state of the draft without problems">Last valid state</span>}</div>
-            <Try skill={skill} hasProblems={draft.check.problems.length > 0} base={base} revision={draft.view.revision} project={project} csrf={csrf} canWrite={canWrite} beforeRun={saveAll} />
+            {isAssisted && <><div className="pane-head"><span className="grow">Assistant</span><button type="button" className="btn quiet small" onClick={() => setAssisted(false)}>Close</button></div>
+              <Suspense fallback={<p className="skeleton pad">Loading the assistant…</p>}><Assistant {...{ base, project, csrf, skillpack, skill, asked, draft, write }} file={current} problem={problems.find((one) => one.path === current) ?? problems[0]} beforeRun={saveAll} /></Suspense></>}
+            {!isAssisted && <><div className="pane-head"><span className="grow">{skill ? `Try ${skill.name}` : "Try"}</span>{draft.check.isStale && !isEmpty && <span className="tag" title="The form shows the last state of the draft without problems">Last valid state</span>}</div>
+            <Try skill={skill} hasProblems={draft.check.problems.length > 0} base={base} revision={draft.view.revision} project={project} csrf={csrf} canWrite={canWrite} beforeRun={saveAll} /></>}
           </div>
         </Split>
       </div>

@@ -73,10 +73,15 @@ async def make_api_tools(body: ApiToolsCreate, principal: PrincipalDep) -> ApiTo
     `PUT /v1/drafts/files/{path}`.
     """
     principal.require(Role.VIEWER, "deployments:read")
-    return await asyncio.to_thread(_made, body)
+    return await asyncio.to_thread(make_tools, body)
 
 
-def _made(body: ApiToolsCreate) -> ApiToolsRead:
+def make_tools(body: ApiToolsCreate) -> ApiToolsRead:
+    """Return the operations of an API, and the files of the named ones.
+
+    Raises:
+        SourceInvalid: The text is not such a description, or has no such operation.
+    """
     source = body.source.strip()
     found = [curl.operation_of(source)] if source.startswith("curl") else openapi.operations_of(source)
     chosen = _chosen(found, body.operations)

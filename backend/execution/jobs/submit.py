@@ -51,6 +51,7 @@ from backend.marketplace.offers import NO_LISTING, Offer
 from backend.money import admission
 from backend.money.budgets import usage as budgets
 from backend.money.pricing import PriceList
+from backend.skills.assistant.skill import ASSISTANT
 from backend.skills.bundles.inline_skills import INLINE, NOTEBOOK
 from backend.skills.deployments.active import ResolvedSkill, resolve_prompt, resolve_skill
 from backend.skills.manifest.types import Skill
@@ -222,6 +223,11 @@ async def _resolve(
             raise PromptNotOnKey(principal.skill_allowlist)
         name = NOTEBOOK if spec.is_kernel else INLINE
         return await resolve_prompt(session, principal, name=name, **selection)
+    if spec.request.skill == ASSISTANT and spec.deployment_id is not None:
+        principal.require(Role.DEVELOPER, "deployments:write")
+        if principal.skill_allowlist:
+            raise PromptNotOnKey(principal.skill_allowlist)
+        return await resolve_prompt(session, principal, name=ASSISTANT, **selection)
     check_name(principal, spec.request.skill, spec.skillpack)
     return await resolve_skill(session, principal, skill=spec.request.skill, is_for_run=True, **selection)
 

@@ -10,6 +10,7 @@ import posixpath
 from typing import Final
 
 from backend.core.errors import Invalid
+from backend.skills.assistant.skill import ASSISTANT, assistant_skill
 from backend.skills.manifest.derived import derive_skill
 from backend.skills.manifest.types import Manifest, Retries, Skill
 from backend.skills.schemas.schema_dialect import Schema
@@ -67,12 +68,14 @@ def entry_of(base: Skill | None, target: str) -> str:
 
 
 def agent_of(name: str, manifest: Manifest) -> Skill | None:
-    """Return the agent of that name, or the kernel.
+    """Return the agent of that name, the kernel, or the assistant.
 
     Return None if it is not such a name, or its skill does not exist.
     """
     if name == NOTEBOOK:
         return _KERNEL
+    if name == ASSISTANT:
+        return assistant_skill()
     base_name, _, entry = name.rpartition(":")
     if entry != INLINE and not (base_name and is_text(entry)):
         return None

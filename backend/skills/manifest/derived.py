@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from backend.skills.manifest.types import Rail, Skill
+from backend.skills.manifest.types import Manifest, Rail, Skill
 
 _NOT_TAKEN_OVER: Final[dict[str, Any]] = {
     "title": None,
@@ -33,6 +33,19 @@ def derive_skill(base: Skill, **own: Any) -> Skill:
     taken_over = {field: getattr(base, field) for field in Skill.model_fields}  # without its compiled schemas
     rails = tuple(map(_without_schema_of_inputs, base.rails))
     return Skill(**{**taken_over, **_NOT_TAKEN_OVER, "rails": rails, **own})
+
+
+def confined(manifest: Manifest) -> Manifest:
+    """Return the manifest of files that no user has read: their code reaches nothing outside of its sandbox."""
+    return manifest.model_copy(update={"skills": tuple(map(_confined, manifest.skills))})
+
+
+def _confined(skill: Skill) -> Skill:
+    taken_over = {field: getattr(skill, field) for field in Skill.model_fields}
+    tools = tuple(tool for tool in skill.tools if not tool.mcp)
+    return Skill(
+        **{**taken_over, "tools": tools, "network": "none", "memory": None, "lane": None, "is_trial": True}
+    )
 
 
 def _without_schema_of_inputs(rail: Rail) -> Rail:

@@ -404,6 +404,8 @@ class Skill(SkillKeys):
     """Path of the cases, relative to the folder of the skill."""
     eval_mocks: dict[str, Any] = Field(default_factory=dict)
     eval_gate: Gate | None = None
+    is_trial: bool = False
+    """It runs without secrets, internet, drive and token, since no user has read its code."""
 
     @property
     def file(self) -> str:

@@ -387,12 +387,36 @@ export interface ApproveCreate {
   reason?: string;
 }
 
+/** Body of a start of the assistant. */
+export interface AssistantCreate {
+  /** Maximum cost of the job, including the runs that it starts. */
+  budget_usd: number;
+  /** The file that the task is about. */
+  file?: string | null;
+  /** A job that the task is about. It must run a skill of the skillpack. */
+  job_id?: string | null;
+  /** The language model. Default: that of the instance. */
+  model?: string | null;
+  /** A problem of the draft that the task is about. */
+  problem?: string | null;
+  /** The skill that the task is about. */
+  skill?: string | null;
+  /** What it should do: `build a skill that…`, `fix this problem`, `explain this failure`. */
+  task: string;
+}
+
 /** The answer. */
 export interface AssistantMessage {
   /** A text, or the result of the skill as JSON. */
   content: string;
   refusal?: null;
   role?: "assistant";
+}
+
+/** The job of the assistant. */
+export interface AssistantRead {
+  /** `GET /v1/jobs/{id}` returns the proposal as its `result`. */
+  job_id: string;
 }
 
 /** An audit entry. */
@@ -4120,6 +4144,8 @@ export interface Skill {
   /** Inputs of a job. */
   input_schema: Record<string, unknown>;
   is_agentic: boolean;
+  /** It runs without secrets, internet, drive and token, since no user has read its code. */
+  is_trial?: boolean;
   /** Group of workers that run its jobs. */
   lane?: string | null;
   /** Limits of one job. */
@@ -6079,6 +6105,28 @@ export class Api {
     } = {}, options: CallOptions = {}): Promise<DraftRead> {
     return this.transport.json("GET", "/v1/drafts", {
       query: { skillpack: given.skillpack },
+    }, options);
+  }
+
+  /**
+   * Start assistant
+   *
+   * Start the assistant: a job that works on a copy of the draft. Its result is a proposal of changes.
+   *
+   * The job costs at most `budget_usd`. Cancel it with `POST /v1/jobs/{id}/cancel`.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read` and `jobs:submit` and `jobs:read`.
+   */
+  startAssistant(given: {
+      skillpack?: string | null;
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: AssistantCreate;
+    }, options: CallOptions = {}): Promise<AssistantRead> {
+    return this.transport.json("POST", "/v1/drafts/assistant", {
+      query: { skillpack: given.skillpack },
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
     }, options);
   }
 
@@ -9060,6 +9108,27 @@ export class Api {
       skillpack: string;
     }, options: CallOptions = {}): Promise<DraftRead> {
     return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts`, {}, options);
+  }
+
+  /**
+   * Start assistant
+   *
+   * Start the assistant: a job that works on a copy of the draft. Its result is a proposal of changes.
+   *
+   * The job costs at most `budget_usd`. Cancel it with `POST /v1/jobs/{id}/cancel`.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read` and `jobs:submit` and `jobs:read`.
+   */
+  startAssistantOfSkillpack(given: {
+      skillpack: string;
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: AssistantCreate;
+    }, options: CallOptions = {}): Promise<AssistantRead> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/assistant`, {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
   }
 
   /**

@@ -63,8 +63,27 @@ def head() -> rx.Component:
                 style={"margin_top": "12px"},
             ),
         ),
+        rx.cond((job.status == "failed") & (JobPage.assistant != "") & Shell.can_write, _assistant()),
         class_name="head",
         aria_label="Job",
+    )
+
+
+def _assistant() -> rx.Component:
+    """Render the links that open the editor with the assistant."""
+    return rx.el.div(
+        link_button(
+            "Explain this failure",
+            href=JobPage.assistant + "&assistant=explain",
+            title="Ask the assistant in the editor",
+        ),
+        link_button(
+            "Fix this",
+            href=JobPage.assistant + "&assistant=fix",
+            title="Let the assistant propose a change of the draft",
+        ),
+        class_name="row wrap",
+        style={"gap": "6px", "margin_top": "8px"},
     )
 
 

@@ -82,6 +82,8 @@ class JobPage(rx.State):
     """URL of the playground with the job's inputs; empty if the skill is not available there."""
     notebook: str = ""
     """URL of the notebook page that opens the job in the draft of its skillpack."""
+    assistant: str = ""
+    """URL of the editor that names the job; empty if the assistant cannot work on its skill."""
     skillpack: str = ""
     """Slug of its skillpack in the project; empty for a skill of the marketplace."""
     version: int = 0
@@ -202,6 +204,8 @@ class JobPage(rx.State):
         self.has_traceback = job.status == "failed" and job.error_code in _TRACED
         pack = f"skillpack={self.skillpack}&" if self.skillpack else ""
         self.notebook = f"/p/{self.project}/notebook?{pack}job={job.id}"
+        is_own = job.listing_id is None and not job.skill_name.startswith("@")
+        self.assistant = f"/p/{self.project}/editor?{pack}job={job.id}" if is_own else ""
         has_steps = (
             job.type == "agentic" or row.publisher_id is None
         )  # those of a listing are the publisher's

@@ -357,6 +357,8 @@ def _draft_requests(where: str, base: str, bundle: dict[str, Any]) -> Iterator[A
     yield AuditedRequest(f"GET {route}/bundle", f"{base}/bundle", "draft.downloaded")
     run = {"json": {"skill": "double", "inputs": {"n": 1}}}
     yield AuditedRequest(f"POST {route}/run", f"{base}/run", "draft.stored", run)
+    task = {"json": {"task": "Explain the draft.", "budget_usd": 0.01}}
+    yield AuditedRequest(f"POST {route}/assistant", f"{base}/assistant", "draft.stored", task)
     unpublished = {"json": {"activate": False}}
     yield AuditedRequest(f"POST {route}/publish", f"{base}/publish", "deployment.pushed", unpublished)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import difflib
 import io
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple, Protocol
 
 from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
@@ -56,13 +57,13 @@ _PATH: Final = {
     "minLength": 1,
     "description": "'notes.md' in the work folder, deleted after the run, or 'drive/report.md', which is kept.",
 }
-_WRITE: Final[dict[str, Any]] = {
+WRITE: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {"path": _PATH, "content": {"type": "string", "description": "The complete text."}},
     "required": ["path", "content"],
     "additionalProperties": False,
 }
-_EDIT: Final[dict[str, Any]] = {
+EDIT: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
         "path": _PATH,
@@ -86,8 +87,8 @@ _EDIT: Final[dict[str, Any]] = {
     "required": ["path", "new_string"],
     "additionalProperties": False,
 }
-_WRITE_ARGUMENTS: Final = Arguments(_WRITE)
-_EDIT_ARGUMENTS: Final = Arguments(_EDIT)
+_WRITE_ARGUMENTS: Final = Arguments(WRITE)
+_EDIT_ARGUMENTS: Final = Arguments(EDIT)
 
 
 class FileWrite:
@@ -96,7 +97,7 @@ class FileWrite:
     spec = spec_of(
         "file_write",
         "Write a text file; an existing file is replaced. Missing folders are created.",
-        _WRITE,
+        WRITE,
     )
     is_read_only = False
     is_idempotent = True
@@ -128,7 +129,7 @@ class FileEdit:
         "file_edit",
         "Change a text file: replace old_string, which must occur exactly once (or set replace_all), or the "
         "lines from start_line to end_line. The result is the diff.",
-        _EDIT,
+        EDIT,
     )
     is_read_only = False
     is_idempotent = False
@@ -144,7 +145,7 @@ class FileEdit:
         arguments = _EDIT_ARGUMENTS.of(call)
         location = file_paths.to_write(arguments["path"], workspace)
         before = _decoded(location, await asyncio.to_thread(disk.read, location))
-        change = _change(arguments)
+        change = change_of(arguments)
         after = change.applied(before, location.display_name)
         if after == before:
             raise ToolError(
@@ -155,6 +156,17 @@ class FileEdit:
             f"Changed {location.display_name}:\n{difference(before, after)}",
             details=_details(location, written),
         )
+
+
+class Change(Protocol):
+    """A change of a text."""
+
+    def applied(self, text: str, shown: str) -> str:
+        """Return the changed text of the file that is shown as `shown`.
+
+        Raises:
+            ToolError: the change does not apply.
+        """
 
 
 class _Replacement(NamedTuple):
@@ -195,8 +207,8 @@ class _Lines(NamedTuple):
         return "".join([*lines[: self.first - 1], new, *lines[self.last :]])
 
 
-def _change(arguments: dict[str, Any]) -> _Replacement | _Lines:
-    """Return the change that the arguments describe: by text or by lines.
+def change_of(arguments: Mapping[str, Any]) -> Change:
+    """Return the change of a text that the arguments describe: by text or by lines.
 
     Raises:
         ToolError: they describe none or both.

@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any, Final
+from uuid import UUID
 
 from backend.context import AppContext
 from backend.execution.jobs.cancel import cancel_by
@@ -101,7 +102,6 @@ class Callers:
             PurasError: the call is invalid.
             ToolError: it did not succeed.
         """
-        who = self.principal(workspace)
         request = SubagentCall(
             target,
             call.idempotency_key,
@@ -115,15 +115,24 @@ class Callers:
         )
         if target is not None and inline_skills.is_text(target):
             await asyncio.to_thread(read_text, _agents(workspace), target)  # a missing text fails here
-        job_id = await subagents.call(self.context, who, request)
-        _agents(workspace).poll_children()
+        job_id = await subagents.call(self.context, self.principal(workspace), request)
         within_s = min(MAX_S, float(arguments.get("timeout") or MAX_S))
+        return _tool_result(await self.wait(workspace, job_id, within_s=within_s))
+
+    async def wait(self, workspace: Workspace, job_id: UUID, *, within_s: float) -> JobRead:
+        """Return a subjob when it has ended.
+
+        Raises:
+            ToolError: it did not end in time, and was canceled.
+        """
+        who = self.principal(workspace)
+        _agents(workspace).poll_children()
         job = await subagents.wait_for_end(self.context, who, job_id, within_s=within_s)
         if job.status not in TERMINAL:
             async with self.context.database.transaction() as session:
                 await cancel_by(session, job_id, actor=who.label)
             raise ToolError(f"{_named(job)} did not end within {within_s:g} s, and was cancelled.")
-        return _tool_result(job)
+        return job
 
     async def needs_approval(
         self, workspace: Workspace, target: str | None, *, version: int | None = None

@@ -21,7 +21,7 @@ from backend.execution.events.types import OMITTED, QueuedEvent, SubagentStartEv
 from backend.execution.jobs import guardrails, transitions
 from backend.execution.jobs.schemas import JobRead
 from backend.execution.jobs.subjobs import approvals, inputs
-from backend.execution.jobs.subjobs.target import Callee, resolve_callee
+from backend.execution.jobs.subjobs.target import Callee, resolve_callee, resolve_stored
 from backend.execution.jobs.tables import Job
 from backend.execution.jobs.until_ended import until_ended
 from backend.identity.auth.principal import Principal, Role, visible
@@ -85,6 +85,8 @@ class SubagentCall:
     """The number of concurrent calls. Each may cost an equal part of what is left, so that none waits for another."""
     step: int = 0
     """Number of the reply in which the model requests the call; 0: code makes it."""
+    deployment_id: UUID | None = None
+    """Run a skill of exactly this deployment, which the caller has stored."""
 
 
 ABOVE: Final = """
@@ -130,9 +132,7 @@ async def call(context: AppContext, principal: Principal, request: SubagentCall)
         if caller is None:
             raise CallerNotRunning
         child_id = uuid5(caller.id, request.key)
-        callee = await resolve_callee(
-            session, principal, caller, request.target, version=request.version, is_by_model=request.step > 0
-        )
+        callee = await _callee_of(session, principal, caller, request)
         depth = await _check(session, caller, callee)
         approval = await approvals.approval_of(
             session,
@@ -155,6 +155,14 @@ async def call(context: AppContext, principal: Principal, request: SubagentCall)
             approval=approval,
         )
     return child_id
+
+
+async def _callee_of(session: AnySession, principal: Principal, caller: Job, request: SubagentCall) -> Callee:
+    if request.deployment_id is not None:
+        return await resolve_stored(session, caller, request.target or "", request.deployment_id)
+    return await resolve_callee(
+        session, principal, caller, request.target, version=request.version, is_by_model=request.step > 0
+    )
 
 
 async def needs_approval(

@@ -19,6 +19,7 @@ from backend.marketplace.errors import ListingNotCallable
 from backend.skills.bundles import inline_skills
 from backend.skills.deployments import manifests
 from backend.skills.deployments.active import resolve_skill
+from backend.skills.deployments.errors import SkillNotFound
 from backend.skills.flows import step_skills
 from backend.skills.manifest.types import Manifest, Skill
 
@@ -84,12 +85,31 @@ async def resolve_callee(
             return Callee(own, caller.skillpack_id, caller.deployment_id, caller.deployment_version)
     if caller.publisher_id is not None:
         raise ListingNotCallable.of_caller(target)
+    if caller_skill is not None and caller_skill.is_trial:
+        raise NotAllowed(
+            f"The assistant runs its copy of the draft, which has no skill {target[:100]!r}. Such a run can call only "
+            "skills of the same draft."
+        )
     callable_skills.check_name(target)
     found = await resolve_skill(
         session, principal, skill=target, version=version, environment=caller.environment
     )
     callable_skills.check_found(target, found)
     return Callee(found.skill, found.skillpack_id, found.deployment_id, found.version)
+
+
+async def resolve_stored(session: AnySession, caller: Job, name: str, deployment_id: UUID) -> Callee:
+    """Return a skill of a deployment that the caller has stored for this call.
+
+    Raises:
+        SkillNotFound: The deployment has no such skill.
+    """
+    known = await manifests.of(session, (deployment_id,))
+    manifest = known[deployment_id].manifest if deployment_id in known else inline_skills.NO_SKILLS
+    skill = manifest.find(name)
+    if skill is None:
+        raise SkillNotFound(name, sorted(one.name for one in manifest.skills))
+    return Callee(skill, caller.skillpack_id, deployment_id, None)
 
 
 async def resolve_step(session: AnySession, caller: Job, step_id: str) -> Callee:

@@ -1,0 +1,89 @@
+import { useEffect, useMemo, useState } from "react";
+import { Markdown } from "../markdown";
+import { Diff } from "../versions/diff";
+import { hasHunk, hunksOf, withHunk } from "./hunks";
+
+const ACTIONS = { create: "New file", change: "Changed", delete: "Deleted" };
+const CHANGED = "The draft has changed here since the assistant started. Ask it again, or make the change yourself.";
+
+/** The proposed changes, to accept or reject for each hunk. `write(path, text)` changes a file of the draft as an edit does. */
+export function Proposal({ result, draft, write }) {
+  const [decided, setDecided] = useState({}), [isBusy, setBusy] = useState(false);
+  const files = useMemo(() => result.files.map((file) => ({ ...file, hunks: file.action === "change" ? hunksOf(file.before, file.after) : [null] })), [result]);
+  const keys = files.flatMap((file) => file.hunks.map((_, index) => `${file.path}#${index}`)), open = keys.filter((key) => !decided[key]);
+  const decide = (key, state) => setDecided((before) => ({ ...before, [key]: state }));
+  const accept = async (file, index) => decide(`${file.path}#${index}`, await applied(file, file.hunks[index], draft, write));
+  const acceptAll = async () => {
+    setBusy(true);
+    for (const file of files) for (const index of file.hunks.keys()) if (!decided[`${file.path}#${index}`]) await accept(file, index);
+    setBusy(false);
+  };
+  return (
+    <div className="col scroll grow proposal" tabIndex={0} role="region" aria-label="Proposal">
+      <div className="pad"><Markdown text={result.summary} /></div>
+      {result.problems?.length > 0 && <div className="note line-note" data-s="wait" role="status">With all changes, the draft has problems: {result.problems.join(" ")}</div>}
+      {files.length > 0 && <div className="row wrap chips"><span className="t2 grow">{files.length === 1 ? "1 file" : `${files.length} files`}, {open.length} of {keys.length} changes to decide</span>
+        <button type="button" className="btn pri small" disabled={isBusy || !open.length} onClick={acceptAll}>Accept all</button>
+        <button type="button" className="btn small" disabled={isBusy || !open.length} onClick={() => open.forEach((key) => decide(key, "Rejected"))}>Reject all</button></div>}
+      {files.map((file) => (
+        <section key={file.path} aria-label={file.path}>
+          <h3 className="row pane-head"><span className="mono break grow">{file.path}</span><span className="tag">{ACTIONS[file.action]}</span></h3>
+          {file.hunks.map((hunk, index) => <Hunk key={index} {...{ file, hunk }} name={file.hunks.length > 1 ? `change ${index + 1} of ${file.path}` : file.path} state={decided[`${file.path}#${index}`]} isBusy={isBusy} onAccept={() => accept(file, index)} onReject={() => decide(`${file.path}#${index}`, "Rejected")} onUndo={() => decide(`${file.path}#${index}`, undefined)} />)}
+        </section>
+      ))}
+    </div>
+  );
+}
+
+function Hunk({ file, hunk, name, state, isBusy, onAccept, onReject, onUndo }) {
+  const [before, after] = hunk ? [around(file.before, hunk, hunk.removed), around(file.before, hunk, hunk.added)] : [file.before, file.after];
+  const hasFailed = state === CHANGED;
+  return (
+    <div className="hunk" data-state={state && !hasFailed ? state : undefined}>
+      <Diff before={before.replace(/\n?$/, "\n")} after={after.replace(/\n?$/, "\n")} label={`Proposed ${name}`} />
+      <div className="row wrap chips">
+        {hunk && <span className="t3 num">from line {hunk.at + 1}</span>}
+        <span className="grow" role="status">{hasFailed ? <span className="break">{CHANGED}</span> : state}</span>
+        {!state && <><button type="button" className="btn small pri" disabled={isBusy} aria-label={`Accept ${name}`} onClick={onAccept}>Accept</button><button type="button" className="btn small" disabled={isBusy} aria-label={`Reject ${name}`} onClick={onReject}>Reject</button></>}
+        {(state === "Rejected" || hasFailed) && <button type="button" className="btn quiet small" aria-label={`Decide again about ${name}`} onClick={onUndo}>{hasFailed ? "Try again" : "Undo"}</button>}
+      </div>
+    </div>
+  );
+}
+
+const CONTEXT = 3;
+
+/** The lines of a hunk with the lines around it. */
+function around(text, hunk, lines) {
+  const all = text.split("\n"), end = hunk.at + hunk.removed.length;
+  return [...all.slice(Math.max(0, hunk.at - CONTEXT), hunk.at), ...lines, ...all.slice(end, end + CONTEXT)].join("\n");
+}
+
+/** Apply a hunk, or the creation or deletion of a file, to the draft; resolves to the state to show. */
+async function applied(file, hunk, draft, write) {
+  const { path, action, before, after } = file, exists = draft.view.files.some((one) => one.path === path && !one.is_deleted);
+  if (!exists) {
+    if (action === "delete") return "Already in the draft";
+    if (action === "change") return CHANGED;
+    await draft.create({ [path]: after });
+    return "Accepted";
+  }
+  const current = await textOf(draft, path);
+  if (action === "create") return current === after ? "Already in the draft" : CHANGED;
+  if (action === "delete") {
+    if (current !== before) return CHANGED;
+    await draft.remove(path);
+    return "Accepted";
+  }
+  const next = withHunk(before, current, hunk);
+  if (next === null) return hasHunk(after, current, hunk) ? "Already in the draft" : CHANGED;
+  await write(path, next);
+  return "Accepted";
+}
+
+/** The text that the user sees: the edited one of an open file. */
+async function textOf(draft, path) {
+  if (!draft.files.open[path]) await draft.load(path);
+  draft.files.collect();
+  return draft.files.open[path]?.text ?? "";
+}

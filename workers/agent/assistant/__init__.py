@@ -1,0 +1,1 @@
+"""Run the assistant of the studio: its copy of a draft, its tools, and its proposal."""
