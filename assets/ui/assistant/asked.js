@@ -8,3 +8,10 @@ export function askedByUrl() {
   const query = new URLSearchParams(globalThis.location?.search ?? ""), task = TASKS[query.get("assistant")], job = query.get("job") ?? "";
   return task ? { task, ...(ID.test(job) && { job_id: job }) } : null;
 }
+
+/** Remove the task from the URL, so that the page shows its run after it is loaded again. */
+export function forgetUrl() {
+  const url = new URL(location.href);
+  ["assistant", "job"].forEach((name) => url.searchParams.delete(name));
+  history.replaceState(history.state, "", url);
+}

@@ -5,9 +5,11 @@ import { LiveCost } from "../live";
 import { modelsOf } from "../play/choices";
 import { Model } from "../play/model";
 import { useEvents } from "../stream";
+import { forgetUrl } from "./asked";
 import { Proposal } from "./proposal";
 
 const SIMULATED = "puras/rehearsal";
+const DEFAULT_FAMILY = "claude/"; // of the default model of an instance, unless its operator names another one
 const DEFAULT_BUDGET = "1.00", MAX_BUDGET = 20; // as in backend/skills/assistant/skill.py
 const STATES = { succeeded: "Proposal ready", failed: "Failed", cancelled: "Stopped" };
 
@@ -17,7 +19,7 @@ export default function Assistant({ base, project, csrf, skillpack, skill, file,
   const [models, setModels] = useState(null), slot = `assistant:${project}/${skillpack}`, [job, setJob] = useState(() => (asked ? "" : sessionStorage.getItem(slot) ?? ""));
   useEffect(() => { modelsOf(project).then(setModels, () => setModels([])); }, [project]);
   useEffect(() => { if (asked) setJob(""); }, [asked]);
-  const show = (id) => { setJob(id); if (id) sessionStorage.setItem(slot, id); else sessionStorage.removeItem(slot); };
+  const show = (id) => { setJob(id); if (id) sessionStorage.setItem(slot, id); else sessionStorage.removeItem(slot); if (id) forgetUrl(); };
   if (models === null) return <p className="skeleton pad">Loading the assistant…</p>;
   const usable = models.filter((one) => one.hasKey && one.slug !== SIMULATED);
   if (!usable.length) return <p className="pad t2">The assistant needs a language model. <a href={`/p/${project}/settings/providers`}>Add an API key of a provider</a>.</p>;
@@ -27,7 +29,7 @@ export default function Assistant({ base, project, csrf, skillpack, skill, file,
 
 /** The form that starts it. */
 function Start({ base, project, csrf, skill, file, problem, asked, models, beforeRun, onStarted }) {
-  const [task, setTask] = useState(asked?.task ?? ""), [context, setContext] = useState(asked ?? {}), [model, setModel] = useState(models[0].slug), [budget, setBudget] = useState(DEFAULT_BUDGET);
+  const [task, setTask] = useState(asked?.task ?? ""), [context, setContext] = useState(asked ?? {}), [model, setModel] = useState(() => (models.some((one) => one.slug.startsWith(DEFAULT_FAMILY)) ? "" : models[0].slug)), [budget, setBudget] = useState(DEFAULT_BUDGET);
   const [isBusy, setBusy] = useState(false), [failure, setFailure] = useState(""), field = useRef(null), usd = Number(budget), isValid = usd > 0 && usd <= MAX_BUDGET;
   useEffect(() => { if (asked) { setTask(asked.task); setContext(asked); } field.current?.focus(); }, [asked]);
   const suggest = (text, more = {}) => { setTask(text); setContext(more); field.current?.focus(); };
@@ -38,7 +40,7 @@ function Start({ base, project, csrf, skill, file, problem, asked, models, befor
     try {
       await beforeRun();
       const named = { ...(skill && { skill: skill.name }), ...(file && { file }), ...(context.problem && { problem: context.problem }), ...(context.job_id && { job_id: context.job_id }) };
-      const made = await callApi("POST", `${base}/assistant`, { project, csrf, json: { task: task.trim(), budget_usd: usd, model, ...named } });
+      const made = await callApi("POST", `${base}/assistant`, { project, csrf, json: { task: task.trim(), budget_usd: usd, ...(model && { model }), ...named } });
       onStarted(made.job_id);
     } catch (error) { setFailure(error.detail ?? "The request failed. Try again."); setBusy(false); }
   };

@@ -37,12 +37,11 @@ export function Proposal({ result, draft, write }) {
 
 function Hunk({ file, hunk, name, state, isBusy, onAccept, onReject, onUndo }) {
   const [before, after] = hunk ? [around(file.before, hunk, hunk.removed), around(file.before, hunk, hunk.added)] : [file.before, file.after];
-  const hasFailed = state === CHANGED;
+  const hasFailed = state === CHANGED, start = hunk ? Math.max(0, hunk.at - CONTEXT) : 0;
   return (
     <div className="hunk" data-state={state && !hasFailed ? state : undefined}>
-      <Diff before={before.replace(/\n?$/, "\n")} after={after.replace(/\n?$/, "\n")} label={`Proposed ${name}`} />
+      <Diff before={before.replace(/\n?$/, "\n")} after={after.replace(/\n?$/, "\n")} label={`Proposed ${name}`} skipped={hunk ? [start, start + hunk.to - hunk.at] : undefined} />
       <div className="row wrap chips">
-        {hunk && <span className="t3 num">from line {hunk.at + 1}</span>}
         <span className="grow" role="status">{hasFailed ? <span className="break">{CHANGED}</span> : state}</span>
         {!state && <><button type="button" className="btn small pri" disabled={isBusy} aria-label={`Accept ${name}`} onClick={onAccept}>Accept</button><button type="button" className="btn small" disabled={isBusy} aria-label={`Reject ${name}`} onClick={onReject}>Reject</button></>}
         {(state === "Rejected" || hasFailed) && <button type="button" className="btn quiet small" aria-label={`Decide again about ${name}`} onClick={onUndo}>{hasFailed ? "Try again" : "Undo"}</button>}
