@@ -54,15 +54,15 @@ def test_all_hunks_in_any_order_are_the_proposed_text() -> None:
         assert set(found["states"]) <= {"applied"}
 
 
-def test_hunks_apply_beside_other_changes_and_not_over_them() -> None:
+def test_hunks_apply_alongside_other_changes_and_not_over_them() -> None:
     case = {"before": BEFORE, "after": AFTER}
-    beside, over, already, end = applied(
+    alongside, over, already, end = applied(
         {**case, "current": f"new\n{BEFORE}"},
         {**case, "current": BEFORE.replace("b\n", "mine\n")},
         {**case, "current": AFTER},
         {"before": "a", "after": "a\n"},
     )
-    assert (beside["text"], beside["states"]) == (f"new\n{AFTER}", ["applied", "applied"])
+    assert (alongside["text"], alongside["states"]) == (f"new\n{AFTER}", ["applied", "applied"])
     assert (over["text"], over["states"]) == (AFTER.replace("B\n", "mine\n"), ["changed", "applied"])
     assert (already["text"], already["states"]) == (AFTER, ["has", "has"])
     assert end["text"] == "a\n"
