@@ -361,6 +361,12 @@ def _drafts(reader: Reader) -> None:
     assert "skills/summarize/prompt.md" in reader.shell()
 
 
+@guide("guides/assistant")
+def _assistant(reader: Reader) -> None:
+    reader.push(skillpacks.summarize())
+    assert "job_id" in reader.shell()
+
+
 @guide("guides/marketplace")
 def _marketplace(reader: Reader) -> None:
     reader.push(skillpacks.SHOUT)
