@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
+from puras.cli.main import main
 
 from tests.doubles.messages import MessagesServer, calls, says
 from tests.e2e.conftest import EMAIL, Settled, page_of, settled_instance
@@ -72,7 +73,7 @@ def test_assistant_is_stopped_and_its_proposal_accepted_in_parts(
     model.is_held = False
     model.release.set()
     user.get_by_role("button", name="New task").click()
-    start_task(user, "Rename the clock.")
+    start_task(user, "Rename the clock, and the note.")
     proposal = user.get_by_role("region", name="Proposal", exact=True)
     expect(proposal.get_by_text("2 of 2 changes to decide")).to_be_visible(timeout=RUN_WITHIN_MS)
     assert_usable(user, "proposal of the assistant")
@@ -96,6 +97,22 @@ def test_failed_job_opens_the_assistant(user: Page, settled: Settled) -> None:
     expect(user.get_by_text(re.compile(r"costs at most \$1\.00"))).to_be_visible()
     user.get_by_label("Budget (USD)").fill("50")
     expect(user.get_by_role("button", name="Start", exact=True)).to_be_disabled()
+
+
+def test_command_applies_the_proposal(
+    settled: Settled, model: Model, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model.is_held = False
+    settled.api.post("/v1/drafts/reset", json={"version": 1}).raise_for_status()
+    monkeypatch.setenv("PURAS_API_BASE", settled.running.url)
+    monkeypatch.setenv("PURAS_API_KEY", settled.api.headers["Authorization"].removeprefix("Bearer "))
+    assert main(["assist", "Rename the clock", "--apply", "--yes"]) == 0
+    printed = capsys.readouterr()
+    assert "-import time\n+import time as clock\n" in printed.out
+    assert "Two changes" in printed.err
+    stored = settled.api.get(f"/v1/drafts/files/{FILE}").text
+    assert "import time as clock\n" in stored
+    assert "plain" in stored
 
 
 def task_of(page: Page) -> Locator:

@@ -277,6 +277,12 @@ GROUPS: Final[dict[str, tuple[JobErrorCode, ...]]] = {
             "The operator installs the [extra](../guides/install.md#add-optional-parts). Or select another model.",
         ),
         JobErrorCode(
+            "assistant_needs_model",
+            "no",
+            "The [assistant](../guides/assistant.md) was started while only the simulation is available.",
+            "Store an API key with `PUT /v1/providers/{family}`, and start it again.",
+        ),
+        JobErrorCode(
             "model_key_missing",
             "error",
             "The project has keys for other models and none for this one.",

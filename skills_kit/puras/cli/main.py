@@ -11,6 +11,7 @@ from puras import __version__
 from puras.cli import (
     account,
     approvals,
+    assistant,
     chat,
     completion,
     deployments,
@@ -76,6 +77,7 @@ def parser() -> ArgumentParser:
         environments,
         jobs,
         chat,
+        assistant,
         approvals,
         events,
         local,

@@ -84,17 +84,22 @@ class Routes:
         body: object = None,
         idempotency_key: str | None = None,
         is_repeatable: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Call any route of the API and return its response.
 
-        A POST is repeated only with an idempotency key, or if `is_repeatable` is set.
+        A POST is repeated only with an idempotency key, or if `is_repeatable` is set. `headers` are sent in addition to
+        those of the client, such as `If-Match`.
 
         Raises:
             PurasAPIError: The server rejected the request or did not respond.
         """
         content = body if isinstance(body, Body) else None if body is None else Body.json(body)
-        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
-        return self._transport.ask(Request(method, path, query or {}, content, headers, is_repeatable)).json()
+        sent = {
+            **(headers or {}),
+            **({"Idempotency-Key": idempotency_key} if idempotency_key is not None else {}),
+        }
+        return self._transport.ask(Request(method, path, query or {}, content, sent, is_repeatable)).json()
 
     def content(self, path: str, *, query: Mapping[str, Any] | None = None) -> bytes:
         """Return the response of a route that is not JSON, such as a bundle.

@@ -25,6 +25,11 @@ _INSTALLS = "installs packages over the network; tests/contract/installed instal
 _SYSTEMD = "changes the services of the host; tests/contract/shipping/test_services.py reads the units"
 _NPM = "needs packages of npm; tests/integration/openai_api/test_node_sdks.py makes the same calls"
 NOT_RUN: Final = (
+    NotRun(
+        "guides/assistant",
+        "puras assist",
+        "needs a model that works on a draft; tests/e2e/test_assistant.py runs the command",
+    ),
     NotRun("README", "make run ", _WHOLE),
     NotRun("tutorials/quickstart", "make run\n", _WHOLE),
     NotRun(

@@ -12,6 +12,7 @@ from typing import Any, Final, get_args
 
 import pytest
 
+from backend.authoring.assistant.errors import AssistantNeedsModel
 from backend.core.errors import PurasError
 from backend.core.extras import ExtraMissing
 from backend.core.vault.errors import SecretUnreadable
@@ -69,6 +70,7 @@ OF_BACKEND: Final[set[type[PurasError]]] = {
         file_errors.DriveGrew,
         file_errors.DriveFileLocked,
     ),
+    AssistantNeedsModel,
     BadProviderKey,
     ExtraMissing,
 }
