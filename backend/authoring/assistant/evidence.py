@@ -69,11 +69,10 @@ async def read_job(
     job: Job | None = await session.scalar(query)
     if job is None:
         raise JobNotFound(job_id)
-    return await report(session, job)
+    return await _report(session, job)
 
 
-async def report(session: AnySession, job: Job) -> str:
-    """Return inputs, result, error and events of a job."""
+async def _report(session: AnySession, job: Job) -> str:
     rows = await read_after(session, job.id, after=max(0, job.event_seq - MAX_EVENTS), limit=MAX_EVENTS)
     parts = [
         f"job: {job.id}",

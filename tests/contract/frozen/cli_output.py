@@ -76,6 +76,7 @@ VARIANTS: Final[dict[str, tuple[str, ...]]] = {
     "no key": ("whoami", "--api-base", "http://127.0.0.1:9", "--json"),
 }
 WITHOUT_JSON: Final = {
+    "assist": "prints the job of the assistant, which needs a model; tests/e2e/test_assistant.py runs the command",
     "chat": "prints one line of JSON for each reply; tests/contract/clients/test_sessions.py reads them",
     "completion": "prints a script",
     "serve": "runs an instance until it is stopped",

@@ -9,7 +9,6 @@ from uuid import UUID
 from backend.authoring.assistant import evidence, trials
 from backend.authoring.assistant.trials import Trial
 from backend.core.errors import PurasError
-from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal, Role
 from backend.skills.manifest.findings import BundleInvalid
 from workers.agent.assistant.assignment import AssistantAssignment
@@ -133,9 +132,11 @@ class RunSkill(_RunTool):
         return ToolResult(marked("run", text), ok=job.status == "succeeded", details=details)
 
     async def _report(self, job_id: UUID) -> str:
+        own = self._assignment
         async with self._callers.context.database.transaction() as session:
-            job = await session.get(Job, job_id)
-            return "The run was deleted." if job is None else await evidence.report(session, job)
+            return await evidence.read_job(
+                session, _reader(own), own.skillpack_id, job_id, environment=own.environment
+            )
 
 
 class ListJobs(_RunTool):
