@@ -75,7 +75,9 @@ class RunEnvironment:
             self._engine or claude_search(current_model),
             lambda: assignment.budget.cap_micros - journal.spent_micros,
         )
-        return [*egress, *media_tools(self._context), *memory_tools(self._context, assignment)]
+        # Media tools fetch URLs, which a trial could use to send what it has read.
+        media = [] if assignment.skill.is_trial else media_tools(self._context)
+        return [*egress, *media, *memory_tools(self._context, assignment)]
 
     @asynccontextmanager
     async def servers(
@@ -107,9 +109,11 @@ class RunEnvironment:
         Raises:
             AttachmentRefused: a file is unavailable, or the model cannot read an attachment.
         """
-        # The submitter of a job names its files: the skill's list of hosts only applies to its code.
+        # The submitter of a job names its files: the skill's list of hosts only applies to its code. A model is the
+        # submitter of a trial.
         network_use = NetworkUse(assignment.journal.recorder)
-        egress = RunEgress(self._inputs_rule, network_use, self._connector_of(assignment), self._heavy)
+        rule = Rule.of(()) if assignment.skill.is_trial else self._inputs_rule
+        egress = RunEgress(rule, network_use, self._connector_of(assignment), self._heavy)
         content_blocks = ContentBlocks(model=model.slug, vision=model.entry.vision, pdf=model.entry.pdf)
         staging = Staging(workspace, egress, self._drive(assignment).sign, content_blocks)
         staged = await staging.stage(assignment.skill.input_schema, assignment.inputs)

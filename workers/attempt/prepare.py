@@ -201,7 +201,9 @@ async def _of_type(attempt: Attempt, assignment: Assignment, read: _Read) -> Ass
     if skill.is_flow:
         return for_flow(assignment, skill)
     if not skill.is_agentic:
-        return replace(assignment, requests=JobSteps(attempt.context.database, job_attempt, attempt.recorder))
+        database, recorder = attempt.context.database, attempt.recorder
+        steps = JobSteps(database, job_attempt, recorder, is_trial=skill.is_trial)
+        return replace(assignment, requests=steps)
     agent = for_agent(
         assignment,
         read.deployed.manifest,

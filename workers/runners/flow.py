@@ -25,12 +25,13 @@ class FlowAssignment(Assignment):
     """One attempt of a flow."""
 
     flow: Flow
+    is_trial: bool
 
 
 def for_flow(assignment: Assignment, skill: Skill) -> FlowAssignment:
     """Return the assignment of a flow, based on that of its job."""
     shared = {one.name: getattr(assignment, one.name) for one in fields(Assignment)}
-    return FlowAssignment(**shared, flow=Flow.model_validate(skill.flow))
+    return FlowAssignment(**shared, flow=Flow.model_validate(skill.flow), is_trial=skill.is_trial)
 
 
 class FlowRunner:
@@ -53,6 +54,7 @@ class FlowRunner:
             skill_name=assignment.skill_name,
             inputs=assignment.inputs,
             approval_timeout_s=self._context.settings.approval_timeout_s,
+            is_trial=assignment.is_trial,
         )
         prices = PriceList.of(self._context.settings)
         retry = DatabaseRetry("flow not advanced yet", job_id=str(assignment.job_id))

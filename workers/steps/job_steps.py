@@ -44,8 +44,17 @@ _MAX_OPEN: Final = 512
 class JobSteps:
     """Answers the requests of one process."""
 
-    def __init__(self, database: Database, job_attempt: JobAttempt, recorder: BufferedRecorder) -> None:
+    def __init__(
+        self,
+        database: Database,
+        job_attempt: JobAttempt,
+        recorder: BufferedRecorder,
+        *,
+        is_trial: bool = False,
+    ) -> None:
+        """Store the steps of an attempt; a trial has no access to the events of the project."""
         self._database = database
+        self._is_trial = is_trial
         self._job_attempt = job_attempt
         self._recorder = recorder
         self._writer = StepWriter(database, job_attempt, recorder)
@@ -270,10 +279,14 @@ class JobSteps:
         return {"result": ended.result}
 
     def _require_own_code(self) -> None:
-        """Reject code of a listing of another project, which has no access to the events of the caller."""
+        """Reject code without access to the events of the project: of a listing of another one, or of a trial."""
         if self._job_attempt.publisher_id is not None:
             raise Rejected(
                 "not_allowed", "The code of a listing cannot send or receive events of the project."
+            )
+        if self._is_trial:
+            raise Rejected(
+                "not_allowed", "A run of the assistant's copy cannot send or receive events of the project."
             )
 
     def _wait_of(self, request: Request, step: StepWrite) -> Wait:

@@ -47,6 +47,7 @@ from backend.money.pricing import PriceList
 from backend.skills.flows.types import Flow
 
 _OF_LISTING: Final = "The code of a listing cannot send or receive events of the project."
+_OF_TRIAL: Final = "A run of the assistant's copy cannot send or receive events of the project."
 
 _LOCK = text("""
 select publisher_id is not null as is_listing from jobs
@@ -110,6 +111,8 @@ class RunningFlow:
     skill_name: str
     inputs: Mapping[str, Any]
     approval_timeout_s: float
+    is_trial: bool = False
+    """No user has read its code."""
 
     @property
     def principal(self) -> Principal:
@@ -185,8 +188,8 @@ async def _send(
 ) -> dict[str, Any]:
     """Send the event of a step, and return the row of the step."""
     step = emit.step
-    if is_listing:
-        return _row(step.id, NO_ITEM, step.kind, "failed", error=_OF_LISTING, error_code=NotAllowed.code)
+    if rejected := _rejection(running, is_listing=is_listing):
+        return _row(step.id, NO_ITEM, step.kind, "failed", error=rejected, error_code=NotAllowed.code)
     try:
         sent = await project_events.send(
             session,
@@ -202,17 +205,25 @@ async def _send(
     return _row(step.id, NO_ITEM, step.kind, "succeeded", result={"id": sent.id})
 
 
+def _rejection(running: RunningFlow, *, is_listing: bool) -> str | None:
+    """Return why the flow has no access to the events of the project; None if it has."""
+    if is_listing:
+        return _OF_LISTING
+    return _OF_TRIAL if running.is_trial else None
+
+
 async def _wait(
     session: AsyncSession, running: RunningFlow, pauses: Sequence[Pause], *, is_listing: bool
 ) -> tuple[list[dict[str, Any]], bool]:
     """Register waits; return the rows of their steps, and whether all of them have to wait."""
     rows: list[dict[str, Any]] = []
     is_settled = True
+    rejected = _rejection(running, is_listing=is_listing)
     await pause_store.lock_types(session, running.project_id, pauses)
     for pause in pauses:
         step = pause.step
-        if is_listing and pause.event_type is not None:
-            row = _row(step.id, NO_ITEM, step.kind, "failed", error=_OF_LISTING, error_code=NotAllowed.code)
+        if rejected and pause.event_type is not None:
+            row = _row(step.id, NO_ITEM, step.kind, "failed", error=rejected, error_code=NotAllowed.code)
             has_more = False
         else:
             event, has_more = await pause_store.settle(session, running.project_id, running.job_id, pause)
