@@ -44,7 +44,7 @@ def _confined(skill: Skill) -> Skill:
     taken_over = {field: getattr(skill, field) for field in Skill.model_fields}
     tools = tuple(tool for tool in skill.tools if not tool.mcp)
     return Skill(
-        **{**taken_over, "tools": tools, "network": "none", "memory": None, "lane": None, "is_trial": True}
+        **{**taken_over, "tools": tools, "network": "none", "memory": None, "lane": None, "origin": "trial"}
     )
 
 

@@ -397,15 +397,19 @@ class Skill(SkillKeys):
     parent_skill: str | None = None
     requirements: str | None = None
     """Path of the `requirements.txt` that applies, relative to the root of the bundle."""
-    origin: Literal["skill_yaml", "agent_skill"] = "skill_yaml"
+    origin: Literal["skill_yaml", "agent_skill", "trial"] = "skill_yaml"
+    """`trial`: a skill of the copy of the assistant. Earlier releases reject it, since they would not confine it."""
     media_kinds: tuple[str, ...] = ()
     evals: tuple[Grader, ...] = ()
     eval_dataset: str | None = None
     """Path of the cases, relative to the folder of the skill."""
     eval_mocks: dict[str, Any] = Field(default_factory=dict)
     eval_gate: Gate | None = None
-    is_trial: bool = False
-    """It runs without secrets, internet, drive and token, since no user has read its code."""
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether it runs without secrets, internet, drive and token, since no user has read its code."""
+        return self.origin == "trial"
 
     @property
     def file(self) -> str:

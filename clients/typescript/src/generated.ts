@@ -4144,8 +4144,6 @@ export interface Skill {
   /** Inputs of a job. */
   input_schema: Record<string, unknown>;
   is_agentic: boolean;
-  /** It runs without secrets, internet, drive and token, since no user has read its code. */
-  is_trial?: boolean;
   /** Group of workers that run its jobs. */
   lane?: string | null;
   /** Limits of one job. */
@@ -4167,7 +4165,8 @@ export interface Skill {
    * `api.example.org`, `*.example.org`, `api.example.org:8443`.
    */
   network?: "none" | "public" | string[];
-  origin?: "skill_yaml" | "agent_skill";
+  /** `trial`: a skill of the copy of the assistant. Earlier releases reject it, since they would not confine it. */
+  origin?: "skill_yaml" | "agent_skill" | "trial";
   /** Result of a job. */
   output_schema: Record<string, unknown>;
   parent_skill?: string | null;
