@@ -9,6 +9,9 @@ export function askedByUrl() {
   return task ? { task, ...(ID.test(job) && { job_id: job }) } : null;
 }
 
+/** The task to fix a problem of the draft. */
+export const toFix = ({ path, line, message }) => ({ task: TASKS.fix, problem: `${path}${line ? `:${line}` : ""}: ${message}` });
+
 /** Remove the task from the URL, so that the page shows its run after it is loaded again. */
 export function forgetUrl() {
   const url = new URL(location.href);

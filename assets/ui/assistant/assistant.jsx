@@ -5,7 +5,7 @@ import { LiveCost } from "../live";
 import { modelsOf } from "../play/choices";
 import { Model } from "../play/model";
 import { useEvents } from "../stream";
-import { forgetUrl } from "./asked";
+import { forgetUrl, toFix } from "./asked";
 import { Proposal } from "./proposal";
 
 const SIMULATED = "puras/rehearsal";
@@ -50,7 +50,7 @@ function Start({ base, project, csrf, skill, file, problem, asked, models, befor
         <textarea ref={field} className="in" rows={5} maxLength={20_000} value={task} placeholder="Build a skill that…" onChange={(event) => setTask(event.target.value)} onKeyDown={(event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) start(event); }} /></label>
       <div className="row wrap" style={{ gap: 6 }} role="group" aria-label="Suggestions">
         <button type="button" className="chip" onClick={() => suggest("Build a skill that ")}>Build a skill that…</button>
-        {problem && <button type="button" className="chip" onClick={() => suggest("Fix this problem.", { problem: `${problem.path}${problem.line ? `:${problem.line}` : ""}: ${problem.message}` })}>Fix this problem</button>}
+        {problem && <button type="button" className="chip" onClick={() => suggest(toFix(problem).task, toFix(problem))}>Fix this problem</button>}
         {skill && <button type="button" className="chip" onClick={() => suggest(`Explain the last failure of ${skill.name}.`)}>Explain the last failure</button>}
         {skill && <button type="button" className="chip" onClick={() => suggest(`Write eval cases for ${skill.name} from its jobs.`)}>Write eval cases from its jobs</button>}
         <button type="button" className="chip" onClick={() => suggest("Make a tool for this API:\n")}>Make a tool for this API</button>

@@ -1,5 +1,5 @@
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
-import { askedByUrl } from "../assistant/asked";
+import { askedByUrl, toFix } from "../assistant/asked";
 import { Split } from "../split";
 import { skillYamls } from "./agent_skills";
 import { Code } from "./code";
@@ -81,7 +81,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
             {file?.isBinary && <p className="pad t2">This is a binary file. It is published unchanged.</p>}
             {!file && !isEmpty && <p className="pad t2">Select a file.</p>}
             {isEmpty && <Empty>{canWrite && <NewSkill isFirst draft={draft} base={base} project={project} csrf={csrf} onCreated={openNew} onDescribe={ask} />}</Empty>}
-            {!isEmpty && <Problems problems={problems} onPick={(one) => { setForm(false); show(one.path, one.line); }} />}
+            {!isEmpty && <Problems problems={problems} onPick={(one) => { setForm(false); show(one.path, one.line); }} onFix={canWrite ? (one) => ask(toFix(one)) : null} />}
           </div>
           <div className="col grow" style={{ minHeight: 0 }}>
             {isAssisted && <><div className="pane-head"><span className="grow">Assistant</span><button type="button" className="btn quiet small" onClick={() => setAssisted(false)}>Close</button></div>
@@ -133,11 +133,11 @@ function Tabs({ open, current, isPlain, isRead, onRead, isForm, form, onForm, is
   );
 }
 
-function Problems({ problems, onPick }) {
+function Problems({ problems, onPick, onFix }) {
   if (!problems.length) return <div className="problem-list ok" role="status">No problems</div>;
   return (
     <ul className="problem-list" aria-label="Problems">
-      {problems.map((one, index) => <li key={index}><button type="button" data-s={one.severity} onClick={() => onPick(one)}><span className="mono">{one.path.split("/").slice(-2).join("/")}{one.line ? `:${one.line}` : ""}</span> {one.message}</button></li>)}
+      {problems.map((one, index) => <li key={index}><button type="button" data-s={one.severity} onClick={() => onPick(one)}><span className="mono">{one.path.split("/").slice(-2).join("/")}{one.line ? `:${one.line}` : ""}</span> {one.message}</button>{onFix && <button type="button" className="btn quiet small fix" aria-label={`Fix problem ${index + 1} with the assistant`} onClick={() => onFix(one)}>Fix</button>}</li>)}
     </ul>
   );
 }
