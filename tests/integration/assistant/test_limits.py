@@ -247,6 +247,11 @@ async def test_job_is_billed_listed_and_continued(assistants: Assistants) -> Non
     later = await assistants.ended(response.json()["id"])
     assert later["status"] == "succeeded", later["error"]
     assert [(one["path"], one["after"]) for one in later["result"]["files"]] == [("a.md", "two\n")]
+    assistants.upstream.restart(says(calls("set_output", summary="Again.")))
+    replayed = await http.post(f"/v1/jobs/{job['id']}/replay")
+    assert replayed.status_code == 201, replayed.text
+    again = await assistants.ended(replayed.json()["id"])
+    assert (again["status"], again["result"]["files"]) == ("succeeded", [])
 
 
 async def test_cancelled_run_ends_its_trial(assistants: Assistants, working: Supervisor) -> None:
