@@ -14,7 +14,7 @@ from workers.attempt.grade import grade
 from workers.attempt.guard import guard_inputs, guard_outputs
 from workers.attempt.persist import persist
 from workers.attempt.prepare import prepare, release_drive
-from workers.attempt.start_conditions import check_funds, require_approval
+from workers.attempt.start_conditions import check_funds, require_approval, without_approvals
 from workers.attempt.store_files import store_files
 from workers.attempt.types import AttemptEnd, Lost, Prepared
 from workers.attempt.validate import validate
@@ -49,7 +49,7 @@ async def _run_steps(attempt: Attempt) -> AttemptEnd:
         attempt.recorder.hide(Scrubber(prepared.assignment.secrets.values()), EventRedactor(prepared.skill))
         recorder = Deletions(attempt.recorder)
         outcome = await fail_on_growth(prepared.overfull_drive, _run_guarded(attempt, prepared, recorder))
-        outcome = validate(prepared.skill, outcome)
+        outcome = validate(prepared.skill, without_approvals(prepared.skill, outcome))
         with phases.measured("store"):
             result = await store_files(attempt, prepared, outcome, recorder)
         with phases.measured("grade"):

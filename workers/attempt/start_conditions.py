@@ -13,10 +13,11 @@ from backend.execution.approvals.types import START, ApprovalRequest
 from backend.execution.approvals.worker import Decision, decisions
 from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.execution.jobs.attempts.finish import AttemptResult
+from backend.skills.manifest.types import Skill
 from workers.attempt.attempt import Attempt
 from workers.attempt.types import Prepared
 from workers.db_retry import DatabaseRetry
-from workers.types import Failure, Measured, Postponed
+from workers.types import Failure, Measured, Outcome, Postponed
 
 WALLET_RETRY_S: Final = 5.0
 TOO_SMALL: Final = (
@@ -68,6 +69,16 @@ async def require_approval(attempt: Attempt, prepared: Prepared) -> Failure | Po
         "that "
         f"confirms less than the active one), and did not start: {why}.",
         Measured(0.0),
+    )
+
+
+def without_approvals(skill: Skill, outcome: Outcome | Postponed) -> Outcome | Postponed:
+    """Return the outcome; a failure if a trial would ask users for an approval of code that they have not read."""
+    if not skill.is_trial or not isinstance(outcome, Postponed) or not outcome.approvals:
+        return outcome
+    tool = outcome.approvals[0].tool
+    return Failure(
+        CODE, f"{tool} needs an approval, for which a run of the assistant's copy cannot ask.", Measured(0.0)
     )
 
 

@@ -47,6 +47,7 @@ from backend.money.pricing import PriceList
 from backend.skills.flows.types import Flow
 
 _OF_LISTING: Final = "The code of a listing cannot send or receive events of the project."
+_UNASKED: Final = "A run of the assistant's copy cannot ask users for an approval."
 _OF_TRIAL: Final = "A run of the assistant's copy cannot send or receive events of the project."
 
 _LOCK = text("""
@@ -170,8 +171,9 @@ async def _advance(
         waiting, is_settled = await _wait(session, running, plan.pauses, is_listing=is_listing)
         stored += waiting
         started = await _start_all(session, prices, running, plan.starts)
-        is_settled = is_settled and all(row["status"] == "running" for row in started)
-        stored += [*started, *[await _ask(session, running, ask) for ask in plan.asks]]
+        asked = [await _ask(session, running, ask) for ask in plan.asks]
+        is_settled = is_settled and all(row["status"] == "running" for row in (*started, *asked))
+        stored += [*started, *asked]
     if stored:
         await session.execute(_STORE, {**key, "rows": storable(stored)})
     if plan.expired:
@@ -314,6 +316,8 @@ async def _start(
 
 async def _ask(session: AsyncSession, running: RunningFlow, ask: Ask) -> dict[str, Any]:
     """Request an approval with its event, and return the row of the step."""
+    if running.is_trial:
+        return _row(ask.step.id, NO_ITEM, ask.step.kind, "failed", error=_UNASKED, error_code=NotAllowed.code)
     approval = ask.step.approval
     expires_after_s = (approval and approval.expires_after_s) or running.approval_timeout_s
     approval_id, expires_at = uuid4(), now() + timedelta(seconds=expires_after_s)

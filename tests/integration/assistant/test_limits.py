@@ -159,6 +159,7 @@ async def test_other_skillpacks_are_out_of_reach(assistants: Assistants) -> None
     body = {"skill": "other/secretive", "inputs": {}}
     other = (await http.post("/v1/jobs", json=body)).json()["id"]
     await assistants.ended(other)
+    approval = "steps: [{id: a, approval: {message: Pay?}}]\noutput: {}\n"
     flow = "steps: [{id: a, skill: other/secretive, inputs: {}}]\noutput: {}\n"
     await assistants.run(
         says(calls("read_job", job_id=other)),
@@ -167,10 +168,13 @@ async def test_other_skillpacks_are_out_of_reach(assistants: Assistants) -> None
             calls("file_write", path="skills/f/flow.yaml", content=flow),
         ),
         says(calls("run_skill", skill="f", inputs={})),
+        says(calls("file_write", path="skills/f/flow.yaml", content=approval)),
+        says(calls("run_skill", skill="f", inputs={})),
         says(calls("set_output", summary="Tried.")),
     )
-    read, _, _, ran = assistants.results()
+    read, _, _, ran, _, asked = assistants.results()
     assert "has no job" in read
+    assert "cannot ask users for an approval" in asked
     assert "can call only skills of the same draft" in ran
     response = await http.post(START, json={"task": "Explain.", "budget_usd": 1, "job_id": other})
     assert (response.status_code, response.json()["code"]) == (404, "job_not_found")
