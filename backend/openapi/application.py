@@ -188,7 +188,8 @@ def _error_statuses(path: str, method: str, operation: dict[str, Any], is_guarde
         400: True,
         401: is_guarded,
         403: is_guarded,
-        404: is_guarded or "{" in path,  # the project that a session names may not be the caller's
+        # The project that a session names may not be the caller's, and a link may have expired.
+        404: is_guarded or "{" in path or "X-Puras-Share" in names,
         409: is_guarded and method in _WRITING,
         413: has_body,
         415: has_body,

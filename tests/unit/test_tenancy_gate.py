@@ -46,7 +46,6 @@ ALLOWED: dict[str, str] = {
     "backend/execution/jobs/forks/steps.py": "reads the step of the one job that `visible` has returned",
     "backend/execution/logs/service.py": "reads the log of the one job that `visible` has returned",
     "backend/execution/model_calls/service.py": "reads the journal of the one job that `visible` has returned",
-    "backend/execution/shares/service.py": "finds a link by the hash of its token, which is the permission",
     "backend/execution/journal/service.py": "reads and writes the steps of the one attempt of its worker",
     "backend/execution/steps/service.py": "reads and writes the steps of the one attempt of its worker",
     "backend/money/ledger/audit.py": "the operator's audit sums up every wallet of the instance",

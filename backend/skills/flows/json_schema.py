@@ -24,5 +24,6 @@ def _schema(models: Catalogue) -> dict[str, Any]:
         "title": "flow.yaml",
         "description": "A flow of Puras Studio.",
         **parts.of(Flow),
+        "anyOf": [{"properties": {"steps": {"minItems": 1}}}, {"required": ["output"]}],
         "$defs": {"schema": dialect_schema(), "step": parts.of(Step)},
     }

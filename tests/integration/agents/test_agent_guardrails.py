@@ -132,7 +132,7 @@ async def test_without_guardrails_text_is_streamed_and_stored(agents: Agents, re
     await agents.project.pushed(bundle())
     agents.tools = [CountingTool(answer=f"{MAIL} lives here")]
     agents.upstream.script = [
-        says(f"I write to {MAIL}.", calls("look", at="x")),
+        says(f"I write to {MAIL}.", calls("look", at="x")).but(pause_s=0.2),  # until the stream is open
         submit_result(f"Write to {MAIL}"),
     ]
     job_id, live, kinds = await follow_run(agents, redis_url)

@@ -22,7 +22,17 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 APIS: tuple[ApiName, ...] = ("messages", "chat", "responses")
 QUICK = RetryPolicy(attempts=3, first_wait_s=0.001, max_backoff_s=0.002)
-_VARYING = {"duration_ms", "tool_use_id", "job_id", "worker_id", "wait_s", "blocks", "attempt_id", "id"}
+_VARYING = {
+    "duration_ms",
+    "phases",
+    "tool_use_id",
+    "job_id",
+    "worker_id",
+    "wait_s",
+    "blocks",
+    "attempt_id",
+    "id",
+}
 
 
 @pytest.fixture(params=APIS)

@@ -27,9 +27,11 @@ from backend.execution.flows.tables import FlowStep
 from backend.execution.jobs.attempts.claim import claim
 from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.tables import Job
+from backend.execution.jobs.views.tables import JobView
 from backend.execution.schedules import service as schedules
 from backend.execution.schedules.schemas import ScheduleCreate
 from backend.execution.sessions.tables import AgentSession, SessionTurn
+from backend.execution.shares.tables import JobShare
 from backend.housekeeping import LOCK, clean_up
 from backend.identity.api_keys import keys
 from backend.identity.auth import key_authentication
@@ -323,6 +325,13 @@ async def create_full_project(database: Database, *, running: int = 0, queued: i
         await finish(session, claimed, AttemptResult("succeeded", result={}), [])
         await store_notebook(session, tenant, claimed.job_id)
         session.add(event_of(tenant))
+        until = now() + timedelta(days=1)
+        share = JobShare(job_id=claimed.job_id, token_hash=uuid4().hex, created_by="test", expires_at=until)
+        share.project_id = tenant.project_id
+        session.add(share)
+        member = select(Member.user_id).where(col(Member.project_id) == tenant.project_id)
+        user_id = (await session.execute(member)).scalar_one()
+        session.add(JobView(project_id=tenant.project_id, user_id=user_id, name="Failed", content={}))
         await store_session_and_flow(session, tenant, claimed.job_id)
     for number in range(running + queued):
         async with database.transaction() as session:
