@@ -109,8 +109,11 @@ async def push_draft(
     skillpack: str | None = None,
     storage: Storage,
     quotas: Quotas | None = None,
+    is_trial: bool = False,
 ) -> Deployment:
     """Store the bundle as a draft, which runs like a version, has no number, and is deleted after seven days.
+
+    With `is_trial`, its skills run without secrets, internet and drive, since no user has read them.
 
     Raises:
         BundleInvalid: The bundle has problems; the error lists all of them, and nothing is stored.
@@ -119,27 +122,8 @@ async def push_draft(
     """
     principal.require(Role.DEVELOPER, "deployments:write")
     read = await _check_and_store(session, bundle, "", storage)
-    return await _draft(session, principal, read, skillpack=skillpack, quotas=quotas)
-
-
-async def push_trial(
-    session: AsyncSession,
-    principal: Principal,
-    *,
-    bundle: bytes,
-    skillpack: str,
-    storage: Storage,
-    quotas: Quotas | None = None,
-) -> Deployment:
-    """Store the bundle as a draft whose skills run without secrets, internet and drive.
-
-    Raises:
-        BundleInvalid: The bundle has problems; the error lists all of them, and nothing is stored.
-        QuotaReached: The quota of versions and drafts is used up.
-    """
-    principal.require(Role.DEVELOPER, "deployments:write")
-    read = await _check_and_store(session, bundle, "", storage)
-    read = replace(read, manifest=confined(read.manifest))
+    if is_trial:
+        read = replace(read, manifest=confined(read.manifest))
     return await _draft(session, principal, read, skillpack=skillpack, quotas=quotas)
 
 

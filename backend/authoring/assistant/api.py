@@ -14,7 +14,6 @@ from backend.identity.auth.dependencies import ContextDep, PrincipalDep, Session
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import IdempotencyDep
-from backend.money.pricing import PriceList
 from backend.skills.assistant.skill import ASSISTANT
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["drafts"])
@@ -37,12 +36,7 @@ async def start_assistant(
     The job costs at most `budget_usd`. Cancel it with `POST /v1/jobs/{id}/cancel`.
     """
     settings = context.settings
-    spec = JobSpec(
-        JobCreate(skill=ASSISTANT),
-        prices=PriceList.of(settings),
-        max_queued=settings.max_queued_jobs,
-        max_later=settings.max_later_jobs,
-    )
+    spec = JobSpec(JobCreate(skill=ASSISTANT)).within(settings)
 
     async def create() -> AssistantRead:
         submitted = await service.start(

@@ -41,13 +41,14 @@ async def start(context: AppContext, principal: Principal, trial: Trial) -> UUID
     async with context.database.transaction() as session:
         if await session.scalar(visible(Job, principal).where(col(Job.id) == job_id)) is not None:
             return job_id
-        stored = await push.push_trial(
+        stored = await push.push_draft(
             session,
             principal,
             bundle=trial.bundle,
             skillpack=str(trial.skillpack_id),
             storage=context.storage,
             quotas=context.settings.quotas,
+            is_trial=True,
         )
         deployment_id = stored.id
     call = SubagentCall(

@@ -304,13 +304,7 @@ async def run_draft(
     the draft.
     """
     overrides = publishing.RunOverrides(body.version, body.files)
-    settings = context.settings
-    spec = JobSpec(
-        body,
-        prices=PriceList.of(context.settings),
-        max_queued=settings.max_queued_jobs,
-        max_later=settings.max_later_jobs,
-    )
+    spec = JobSpec(body).within(context.settings)
 
     async def create() -> DraftRunRead:
         quotas = context.settings.quotas

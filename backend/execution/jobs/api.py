@@ -140,7 +140,6 @@ async def submit_job(
         body,
         skillpack=skillpack_id or skillpack,
         version=version,
-        prices=PriceList.of(context.settings),
     )
     return await _submit(context, principal, spec, idempotent=idempotent, response=response, wait=wait)
 
@@ -175,7 +174,6 @@ async def run_skill(
         JobCreate(skill=name, inputs=inputs),
         skillpack,
         version,
-        prices=PriceList.of(context.settings),
     )
     return await _submit(context, principal, spec, idempotent=idempotent, response=response, wait=wait)
 
@@ -293,8 +291,7 @@ async def _submit(
     response: Response,
     wait: Wait,
 ) -> JobRead:
-    settings = context.settings
-    spec = replace(spec, max_queued=settings.max_queued_jobs, max_later=settings.max_later_jobs)
+    spec = spec.within(context.settings)
     if idempotent.key is None:
         return await submit_and_wait(context, principal, spec, wait)
     job_id = await submit_once(context, principal, spec, idempotent)

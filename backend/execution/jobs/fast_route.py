@@ -27,7 +27,6 @@ from backend.execution.jobs.submit import JobSpec
 from backend.execution.jobs.wait import DEFAULT_WAIT_S, MAX_WAIT_S, Wait, submit_and_wait
 from backend.identity.auth import permissions
 from backend.identity.auth.principal import AGENT_CLIENT, Principal
-from backend.money.pricing import PriceList
 
 PATH: Final = "/v1/jobs"
 MAX_BODY_BYTES: Final = 65_536
@@ -70,12 +69,7 @@ class FastJobRoute:
         scope["route"] = self._route
         context: AppContext = scope["app"].state.context
         settings = context.settings
-        spec = JobSpec(
-            request,
-            prices=PriceList.of(settings),
-            max_queued=settings.max_queued_jobs,
-            max_later=settings.max_later_jobs,
-        )
+        spec = JobSpec(request).within(settings)
         job = await submit_and_wait(context, scope["state"]["principal"], spec, Wait(wait_s, scope))
         return Response(job.model_dump_json(), 201, media_type="application/json")
 

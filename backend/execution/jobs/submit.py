@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
 from structlog.contextvars import get_contextvars
 
+from backend.config import Settings
 from backend.config.quotas import DEFAULTS
 from backend.core import notifications
 from backend.core.clock import now
@@ -96,6 +97,15 @@ class JobSpec:
     """The maximum number of pending jobs, unless the project has its own limit."""
     max_later: int = DEFAULTS.later_jobs
     """The maximum number of jobs that wait for their `run_at`, unless the project has a limit of its own."""
+
+    def within(self, settings: Settings) -> Self:
+        """Return the specification with the prices and limits of the instance."""
+        return replace(
+            self,
+            prices=PriceList.of(settings),
+            max_queued=settings.max_queued_jobs,
+            max_later=settings.max_later_jobs,
+        )
 
 
 @dataclass(frozen=True, slots=True)

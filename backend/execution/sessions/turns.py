@@ -118,10 +118,7 @@ async def send(
         environment=chat.environment,
         is_held=bool(running),
         turn=Turn(accepts_text=True, message=filled.message, session=(str(chat.id), turn.number)),
-        prices=prices,
-        max_queued=settings.max_queued_jobs,
-        max_later=settings.max_later_jobs,
-    )
+    ).within(settings)
     await submit(session, principal, spec)
     await _fill_guarded(session, turn, filled)
     turn.files, turn.version = files, resolved.version

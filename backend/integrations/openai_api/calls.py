@@ -27,7 +27,6 @@ from backend.identity.idempotency.dependencies import REPLAYED_HEADER, Idempoten
 from backend.integrations.openai_api.answers import Answer
 from backend.integrations.openai_api.chat_schemas import SkillCall
 from backend.integrations.openai_api.errors import ModelJobTimeout, error_of
-from backend.money.pricing import PriceList
 from backend.skills.deployments.active import resolve_skill
 from backend.skills.manifest.types import Skill
 
@@ -140,16 +139,12 @@ async def submit_call(
     """
     filled = inputs.fill(answer.skill, messages, body.inputs, accepts_text=not answer.is_json)
     metadata: dict[str, Any] = dict(body.metadata or {})
-    settings = context.settings
     spec = JobSpec(
         JobCreate(skill=body.model, inputs=filled.inputs, source=SOURCE, metadata=metadata),
         turn=replace(filled.turn, trusts_replies=principal.kind != "publishable_key")
         if answer.skill.is_agentic
         else None,
-        prices=PriceList.of(settings),
-        max_queued=settings.max_queued_jobs,
-        max_later=settings.max_later_jobs,
-    )
+    ).within(context.settings)
     job_id = await submit_once(context, principal, spec, idempotent)
     return Call(
         context,
