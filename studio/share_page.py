@@ -6,8 +6,6 @@ Revoking the key ends the link.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
@@ -15,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from studio import embed_script
-from studio.files import ALWAYS, sources_in
+from studio.files import sources_in
+from studio.standalone_page import StandalonePage
 
 URL_PATH: Final = "/share"
 _STYLE: Final = """
@@ -39,19 +38,7 @@ addEventListener("DOMContentLoaded", () => {
   else main.textContent = "This link is not complete. Ask the sender for the whole link.";
 });
 """
-_PAGE: Final = f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>Skill</title>
-<style>{_STYLE}</style>
-<script>{_SCRIPT}</script>
-</head>
-<body><main><noscript>This page needs JavaScript.</noscript></main></body>
-</html>
-"""
+_PAGE: Final = StandalonePage("Skill", _STYLE, _SCRIPT)
 
 
 def link(origin: str, skill: str, key: str) -> str:
@@ -70,20 +57,4 @@ class SharePage:
         script = sources_in(
             embed_script.URL_PATH.strip("/"), request.headers.get("host", ""), self._public_host
         )
-        return Response(_PAGE, headers={**_HEADERS, "Content-Security-Policy": _POLICY.format(script=script)})
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-_HEADERS: Final = {
-    **ALWAYS,
-    "Content-Type": "text/html; charset=utf-8",
-    "Cache-Control": "public, max-age=300",
-    "Referrer-Policy": "no-referrer",
-}
-_POLICY: Final = (
-    f"default-src 'none'; script-src {_hash(_SCRIPT)} {{script}}; style-src {_hash(_STYLE)}; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+        return _PAGE.respond(script)

@@ -6,15 +6,13 @@ it in a header, and writes what it receives as text only.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from backend.execution.shares.api import PAGE_PATH
-from studio.files import ALWAYS
+from studio.standalone_page import StandalonePage
 
 URL_PATH: Final = PAGE_PATH
 _STYLE: Final = """
@@ -115,37 +113,9 @@ async function load() {
 addEventListener("hashchange", load);
 addEventListener("DOMContentLoaded", load);
 """
-_PAGE: Final = f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>Job</title>
-<style>{_STYLE}</style>
-<script>{_SCRIPT}</script>
-</head>
-<body><main><noscript>This page needs JavaScript.</noscript></main></body>
-</html>
-"""
+_PAGE: Final = StandalonePage("Job", _STYLE, _SCRIPT)
 
 
 async def respond(_request: Request) -> Response:
-    """Return the page, which is the same for all links, with a policy that allows only its own script."""
-    return Response(_PAGE, headers=_HEADERS)
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-_HEADERS: Final = {
-    **ALWAYS,
-    "Content-Type": "text/html; charset=utf-8",
-    "Cache-Control": "public, max-age=300",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": (
-        f"default-src 'none'; script-src {_hash(_SCRIPT)}; style-src {_hash(_STYLE)}; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-}
+    """Return the page, which is the same for all links."""
+    return _PAGE.respond()

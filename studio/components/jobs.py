@@ -6,17 +6,7 @@ from typing import Any
 
 import reflex as rx
 
-
-def _none() -> list[Any]:
-    return []
-
-
-def _one(value: rx.Var[Any]) -> list[rx.Var[Any]]:
-    return [value]
-
-
-def _two(first: rx.Var[str], second: rx.Var[str]) -> list[rx.Var[Any]]:
-    return [first, second]
+from studio.components.event_arguments import none, one, two
 
 
 class UrlQuery(rx.Component):
@@ -35,7 +25,7 @@ class Modal(rx.Component):
     tag = "Modal"
     label: rx.Var[str]
     broad: rx.Var[bool]
-    on_close: rx.EventHandler[_none]
+    on_close: rx.EventHandler[none]
 
 
 class Menu(rx.Component):
@@ -44,7 +34,7 @@ class Menu(rx.Component):
     library = "$/public/ui/menu.tsx"
     tag = "Menu"
     label: rx.Var[str]
-    on_open: rx.EventHandler[_none]
+    on_open: rx.EventHandler[none]
 
 
 class SearchField(rx.Component):
@@ -55,7 +45,7 @@ class SearchField(rx.Component):
     value: rx.Var[str]
     label: rx.Var[str]
     placeholder: rx.Var[str]
-    on_search: rx.EventHandler[_one]
+    on_search: rx.EventHandler[one]
 
 
 class DayBars(rx.Component):
@@ -65,7 +55,7 @@ class DayBars(rx.Component):
     tag = "DayBars"
     bars: rx.Var[list[Any]]
     since: rx.Var[str]
-    on_pick: rx.EventHandler[_two]
+    on_pick: rx.EventHandler[two]
 
 
 class LiveRows(rx.Component):
@@ -80,7 +70,7 @@ class LiveRows(rx.Component):
     fresh: rx.Var[int]
     is_picking: rx.Var[bool]
     can_write: rx.Var[bool]
-    on_change: rx.EventHandler[_one]
-    on_toggle: rx.EventHandler[_one]
-    on_act: rx.EventHandler[_two]
-    on_leave: rx.EventHandler[_none]
+    on_change: rx.EventHandler[one]
+    on_toggle: rx.EventHandler[one]
+    on_act: rx.EventHandler[two]
+    on_leave: rx.EventHandler[none]

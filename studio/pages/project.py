@@ -13,11 +13,12 @@ from studio.components.live import BundleDrop
 from studio.components.snippets import snippets
 from studio.first_snippets import of_run
 from studio.pages.first_steps import Step, checklist, steps_of
+from studio.pages.read_on_load import ReadOnLoad
 from studio.shell import Crumb, Shell, shell
 from studio.skills import SkillView, active_skills
 
 
-class Overview(rx.State):
+class Overview(ReadOnLoad, rx.State):
     """The skills of a project."""
 
     skills: list[SkillView] = []
@@ -29,14 +30,6 @@ class Overview(rx.State):
     progress: str = ""
     raised: str = ""
     """The names of the alerts that are raised."""
-    is_loaded: bool = False
-
-    @rx.event
-    async def load(self):
-        """Load the skills of the project."""
-        self.reset()
-        await self._read()
-        self.is_loaded = True
 
     @rx.event
     async def show_published(self, version: int):

@@ -17,6 +17,7 @@ from studio.components.elements import button, field, form_end, link, section, t
 from studio.components.live import Ago, Confirm, Pulse
 from studio.formatting import duration
 from studio.forms import number, parsed, said, text
+from studio.pages.read_on_load import ReadOnLoad
 from studio.pages.settings.from_code import none_yet
 from studio.shell import Shell
 
@@ -61,7 +62,7 @@ class AlertRow:
 NO_RULE: Final = AlertRow("", "", "error_rate", "10", "", "", "60", "5", True, False, "", "", "")
 
 
-class Alerts(rx.State):
+class Alerts(ReadOnLoad, rx.State):
     """The alert rules of a project."""
 
     rows: list[AlertRow] = []
@@ -71,20 +72,6 @@ class Alerts(rx.State):
     metric: str = "error_rate"
     """The metric that is selected in the form."""
     problem: str = ""
-    is_loaded: bool = False
-
-    @rx.event
-    async def load(self):
-        """Load the alert rules."""
-        self.reset()
-        await self._read()
-        self.is_loaded = True
-
-    @rx.event
-    async def refresh(self):
-        """Reload the states while the page is visible."""
-        if self.is_loaded:
-            await self._read()
 
     @rx.event
     def begin(self):

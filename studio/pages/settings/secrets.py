@@ -19,6 +19,7 @@ from studio.author_names import name_keys
 from studio.components.elements import button, field, framed_table, note, section, tag
 from studio.components.live import Ago, Confirm, Submit
 from studio.forms import parsed, said, text
+from studio.pages.read_on_load import ReadOnLoad
 from studio.pages.settings.for_roles import for_developers
 from studio.pages.settings.from_code import none_yet
 from studio.session import Act
@@ -37,7 +38,7 @@ class SecretRow:
     updated_by: str
 
 
-class Secrets(rx.State):
+class Secrets(ReadOnLoad, rx.State):
     """The secrets of a project."""
 
     rows: list[SecretRow] = []
@@ -52,14 +53,6 @@ class Secrets(rx.State):
     """The environment of the secret that gets a new value."""
     problem: str = ""
     notice: str = ""
-    is_loaded: bool = False
-
-    @rx.event
-    async def load(self):
-        """Load the names of the secrets, if the user has the permission."""
-        self.reset()
-        await self._read()
-        self.is_loaded = True
 
     @rx.event
     def begin(self):
