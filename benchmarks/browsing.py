@@ -18,15 +18,17 @@ from benchmarks.instance import Running, environment
 EMAIL, PASSWORD = "measures@example.org", "a long and private password"
 WATCH = """
 window.late = [];
+const seen = new Set();
 new MutationObserver((changes) => {
   const now = Date.now();
   for (const change of changes) for (const added of change.addedNodes) {
-    const stamp = /stamp=(\\d+)/.exec(added.textContent ?? "");
-    if (stamp) window.late.push(now - Number(stamp[1]));
+    const stamp = /\\d+ stamp=(\\d+)/.exec(added.textContent ?? "");
+    if (stamp && !seen.has(stamp[0])) { seen.add(stamp[0]); window.late.push(now - Number(stamp[1])); }
   }
 }).observe(document, { childList: true, subtree: true });
 """
-"""A script that records in `window.late` the delay in milliseconds of each row with a timestamp."""
+"""A script that records in `window.late` the delay in milliseconds of each row with a number and a timestamp, when it
+is drawn for the first time: the virtual list of a log draws rows again when it is scrolled, or the job ends."""
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
