@@ -7,21 +7,10 @@ from typing import Any, Final
 import reflex as rx
 
 from studio.actions import watched
+from studio.components.event_arguments import none, one, two
 
 _REACT_FLOW: Final = "@xyflow/react@12.12.1"
 """The library of the canvas, which pages load when it is opened."""
-
-
-def _no_arguments() -> list[Any]:
-    return []
-
-
-def _one(value: rx.Var[Any]) -> list[rx.Var[Any]]:
-    return [value]
-
-
-def _two(value: rx.Var[Any], key: rx.Var[str]) -> list[rx.Var[Any]]:
-    return [value, key]
 
 
 class Ago(rx.Component):
@@ -47,7 +36,7 @@ class Pulse(rx.Component):
     library = "$/public/ui/time.tsx"
     tag = "Pulse"
     seconds: rx.Var[float]
-    on_tick: rx.EventHandler[_no_arguments]
+    on_tick: rx.EventHandler[none]
 
 
 class Copy(rx.Component):
@@ -77,8 +66,8 @@ class Confirm(rx.Component):
     keys: rx.Var[str]
     disabled: rx.Var[bool]
     settled: rx.Var[str]
-    on_settle: rx.EventHandler[_one]
-    on_confirm: rx.EventHandler[_one]
+    on_settle: rx.EventHandler[one]
+    on_confirm: rx.EventHandler[one]
 
     @classmethod
     def create(cls, *children: Any, **props: Any) -> rx.Component:
@@ -99,8 +88,8 @@ class Action(rx.Component):
     key_label: rx.Var[str]
     disabled: rx.Var[bool]
     settled: rx.Var[str]
-    on_settle: rx.EventHandler[_one]
-    on_act: rx.EventHandler[_one]
+    on_settle: rx.EventHandler[one]
+    on_act: rx.EventHandler[one]
 
     @classmethod
     def create(cls, *children: Any, **props: Any) -> rx.Component:
@@ -116,7 +105,7 @@ class Submit(rx.Component):
     label: rx.Var[str]
     kind: rx.Var[str]
     settled: rx.Var[str]
-    on_settle: rx.EventHandler[_one]
+    on_settle: rx.EventHandler[one]
 
     @classmethod
     def create(cls, *children: Any, **props: Any) -> rx.Component:
@@ -131,7 +120,7 @@ class Check(rx.Component):
     tag = "Check"
     checked: rx.Var[bool]
     label: rx.Var[str]
-    on_change: rx.EventHandler[_no_arguments]
+    on_change: rx.EventHandler[none]
 
 
 class Tabs(rx.Component):
@@ -143,7 +132,7 @@ class Tabs(rx.Component):
     current: rx.Var[str]
     label: rx.Var[str]
     param: rx.Var[str]
-    on_pick: rx.EventHandler[_one]
+    on_pick: rx.EventHandler[one]
 
 
 class Split(rx.Component):
@@ -211,7 +200,7 @@ class _SubmittedForm(rx.Component):
     project: rx.Var[str]
     csrf: rx.Var[str]
     settled: rx.Var[str]
-    on_settle: rx.EventHandler[_one]
+    on_settle: rx.EventHandler[one]
 
     @classmethod
     def create(cls, *children: Any, **props: Any) -> rx.Component:
@@ -228,7 +217,7 @@ class SchemaForm(_SubmittedForm):
     rev: rx.Var[int]
     can_run: rx.Var[bool]
     busy: rx.Var[bool]
-    on_run: rx.EventHandler[_two]
+    on_run: rx.EventHandler[two]
 
 
 class ApprovalForm(_SubmittedForm):
@@ -236,7 +225,7 @@ class ApprovalForm(_SubmittedForm):
 
     library = "$/public/ui/approvals.jsx"
     tag = "ApprovalForm"
-    on_approve: rx.EventHandler[_two]
+    on_approve: rx.EventHandler[two]
 
 
 class Chat(rx.Component):
@@ -292,6 +281,8 @@ class Editor(rx.Component):
     skillpack: rx.Var[str]
     can_write: rx.Var[bool]
     can_manage: rx.Var[bool]
+    has_model: rx.Var[bool]
+    """Whether the project can use a language model, which the assistant needs."""
 
 
 class Notebook(Editor):
@@ -329,7 +320,7 @@ class BundleDrop(rx.Component):
     tag = "BundleDrop"
     project: rx.Var[str]
     csrf: rx.Var[str]
-    on_published: rx.EventHandler[_one]
+    on_published: rx.EventHandler[one]
 
 
 class Timeline(rx.Component):
@@ -364,7 +355,7 @@ class Waterfall(rx.Component):
     spans: rx.Var[list[dict[str, Any]]]
     now: rx.Var[float]
     selected: rx.Var[str]
-    on_select: rx.EventHandler[_one]
+    on_select: rx.EventHandler[one]
 
 
 class Transcript(rx.Component):
@@ -461,7 +452,7 @@ class Turns(rx.Component):
     tag = "Turns"
     src: rx.Var[str]
     after: rx.Var[int]
-    on_turn: rx.EventHandler[_one]
+    on_turn: rx.EventHandler[one]
 
 
 class ToSignIn(rx.Component):

@@ -24,8 +24,12 @@ class OfSkillpack(rx.State, mixin=True):
         self.reset()
         async with session.acting(self, self.project) as act:
             self.packs = await packs_of(act)
+            await self._read_more(act)
         self.slug = chosen(self.packs, self.router.url.query_parameters.get("skillpack", ""))
         self.is_loaded = True
+
+    async def _read_more(self, act: session.Act) -> None:
+        """Read what only this page shows."""
 
     @rx.event
     def pick(self, slug: str):

@@ -128,15 +128,24 @@ def test_flow_is_built_on_the_canvas_and_run(signed_in: Page, settled: Any, pack
     assert_usable(signed_in, "job, canvas")
 
 
+def folder_of(pack: str) -> str:
+    """Return the route of the files of the flow in the draft."""
+    return f"/v1/skillpacks/{pack}/drafts/files/skills/counting"
+
+
+def opened(signed_in: Page, settled: Any, pack: str, text: str = FLOW) -> Locator:
+    """Write a flow to the draft, and return its canvas in the editor."""
+    assert settled.api.put(f"{folder_of(pack)}/skill.yaml", content=SKILL).is_success
+    assert settled.api.put(f"{folder_of(pack)}/flow.yaml", content=text.encode()).is_success
+    signed_in.goto(f"{settled.url}/editor?skillpack={pack}&file=skills/counting/flow.yaml")
+    signed_in.get_by_role("button", name="Canvas", exact=True).click()
+    return signed_in.get_by_role("region", name="Canvas", exact=True)
+
+
 def test_dragged_steps_stay_at_their_places_until_they_are_tidied_up(
     signed_in: Page, settled: Any, pack: str
 ) -> None:
-    base = f"/v1/skillpacks/{pack}/drafts/files/skills/counting"
-    assert settled.api.put(f"{base}/skill.yaml", content=SKILL).is_success
-    assert settled.api.put(f"{base}/flow.yaml", content=FLOW.encode()).is_success
-    signed_in.goto(f"{settled.url}/editor?skillpack={pack}&file=skills/counting/flow.yaml")
-    signed_in.get_by_role("button", name="Canvas", exact=True).click()
-    canvas = signed_in.get_by_role("region", name="Canvas", exact=True)
+    canvas = opened(signed_in, settled, pack)
     note = node(canvas, "note,")
     before = note.bounding_box()
     assert before
@@ -151,7 +160,7 @@ def test_dragged_steps_stay_at_their_places_until_they_are_tidied_up(
     signed_in.keyboard.press("Enter")
     signed_in.keyboard.press("Shift+ArrowRight")
     expect(signed_in.get_by_role("status", name="Save status")).to_have_text("Saved")
-    stored = settled.api.get(f"{base}/flow.yaml").text
+    stored = settled.api.get(f"{folder_of(pack)}/flow.yaml").text
     assert stored.startswith(FLOW)
     assert re.fullmatch(r"x-canvas:\n  note: \[\d+, \d+\]\n", stored.removeprefix(FLOW)), stored
     signed_in.reload()
@@ -163,7 +172,7 @@ def test_dragged_steps_stay_at_their_places_until_they_are_tidied_up(
     tidy.click()
     expect(tidy).to_be_disabled()
     expect(signed_in.get_by_role("status", name="Save status")).to_have_text("Saved")
-    assert settled.api.get(f"{base}/flow.yaml").text == FLOW
+    assert settled.api.get(f"{folder_of(pack)}/flow.yaml").text == FLOW
 
 
 MAX_SCRIPT_MS = 16
@@ -174,12 +183,7 @@ def test_script_of_a_frame_takes_little_time_while_2000_nodes_are_panned(
     signed_in: Page, settled: Any, pack: str
 ) -> None:
     steps = "".join(f"  - {{id: s{number}, emit: {{type: x}}}}\n" for number in range(2_000))
-    base = f"/v1/skillpacks/{pack}/drafts/files/skills/counting"
-    assert settled.api.put(f"{base}/skill.yaml", content=SKILL).is_success
-    assert settled.api.put(f"{base}/flow.yaml", content=f"steps:\n{steps}".encode()).is_success
-    signed_in.goto(f"{settled.url}/editor?skillpack={pack}&file=skills/counting/flow.yaml")
-    signed_in.get_by_role("button", name="Canvas", exact=True).click()
-    canvas = signed_in.get_by_role("region", name="Canvas", exact=True)
+    canvas = opened(signed_in, settled, pack, f"steps:\n{steps}")
     expect(node(canvas, "s1000,")).to_be_visible()
     client = signed_in.context.new_cdp_session(signed_in)
     client.send("Performance.enable")
@@ -212,12 +216,7 @@ def test_script_of_a_frame_takes_little_time_while_2000_nodes_are_panned(
 def test_steps_are_changed_on_the_canvas_and_the_rest_of_the_text_stays(
     signed_in: Page, settled: Any, pack: str
 ) -> None:
-    base = f"/v1/skillpacks/{pack}/drafts/files/skills/counting"
-    assert settled.api.put(f"{base}/skill.yaml", content=SKILL).is_success
-    assert settled.api.put(f"{base}/flow.yaml", content=FLOW.encode()).is_success
-    signed_in.goto(f"{settled.url}/editor?skillpack={pack}&file=skills/counting/flow.yaml")
-    signed_in.get_by_role("button", name="Canvas", exact=True).click()
-    canvas = signed_in.get_by_role("region", name="Canvas", exact=True)
+    canvas = opened(signed_in, settled, pack)
     expect(node(canvas, "count,")).to_be_visible()
     assert_usable(signed_in, "editor, canvas")
 
@@ -257,7 +256,7 @@ def test_steps_are_changed_on_the_canvas_and_the_rest_of_the_text_stays(
             "          - id: rest_2\n            wait: {duration: 1s}\n",
         )
     )
-    stored = settled.api.get(f"{base}/flow.yaml").text
+    stored = settled.api.get(f"{folder_of(pack)}/flow.yaml").text
     assert stored == changed
     while undo.is_enabled():
         undo.click()

@@ -52,6 +52,8 @@ def test_first_load_of_the_builder_is_small(signed_in: Page, settled: Any) -> No
 
 def test_agent_with_a_tool_is_created_run_and_published(signed_in: Page, settled: Any, blank: str) -> None:
     signed_in.goto(f"{settled.url}/editor?skillpack={blank}")
+    expect(signed_in.get_by_role("button", name="New skill…")).to_be_visible()
+    expect(signed_in.get_by_role("button", name="Assistant")).to_have_count(0)  # there is no model
     signed_in.get_by_role("button", name="New skill…").click()
     signed_in.get_by_label("Name").fill("Count words")
     signed_in.get_by_label("Agent with a Python tool").check()

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from backend.skills.archives.pack import pack_files
+from tests.e2e.test_job_page import BOOM
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -22,16 +23,6 @@ window.shifted = 0;
 new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
   if (!entry.hadRecentInput) window.shifted += entry.value;
 })).observe({ type: "layout-shift", buffered: true });
-"""
-BOOM = b"""def price(row):
-    return row["price"]
-
-
-def run():
-    try:
-        price({})
-    except KeyError as missing:
-        raise ValueError("the row has no price") from missing
 """
 MANY = b"""
 from puras import log
@@ -121,6 +112,7 @@ def test_failed_job_shows_the_source_of_its_cause(signed_in: Page, settled: Any,
     assert written.status_code == 200, written.text
     signed_in.reload()
     expect(source.get_by_role("status").first).to_contain_text("The draft differs from v1 in this line.")
+    expect(signed_in.get_by_role("link", name="Explain this failure")).to_have_count(0)  # there is no model
     source.get_by_role("link", name="Open in editor at line 2").click()
     expect(signed_in.locator(".cm-line.cm-activeLine")).to_contain_text('row.get("price", 0)')
 
@@ -133,7 +125,9 @@ def test_shared_job_is_shown_without_signing_in(signed_in: Page, settled: Any, d
     dialog.get_by_role("button", name="Create link").click()
     link = dialog.get_by_label("Link", exact=True).input_value()
     assert link.startswith(f"{settled.running.url}/shared-job#")
-    visitor = signed_in.context.browser.new_context().new_page()  # type: ignore[union-attr]
+    browser = signed_in.context.browser
+    assert browser is not None
+    visitor = browser.new_context().new_page()
     visitor.goto(link)
     expect(visitor.get_by_role("heading", name="many")).to_be_visible()
     expect(visitor.get_by_role("region", name="Result")).to_contain_text("Owl 3")

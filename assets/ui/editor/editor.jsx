@@ -18,11 +18,11 @@ const Canvas = lazy(() => import("../canvas/canvas"));
 const Assistant = lazy(() => import("../assistant/assistant"));
 
 /** The editor of a skillpack's draft: files, code with its problems, and a form to run the skill of the open file. */
-export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) {
+export function Editor({ project, csrf, user, skillpack, canWrite, canManage, hasModel }) {
   const base = `/v1/skillpacks/${skillpack}/drafts`, [notice, setNotice] = useState(""), [current, setCurrent] = useState(null);
   const [isRead, setRead] = useState(false), draft = useDraft({ base, project, csrf, user, onError: setNotice, isShown }), goTo = useRef(null);
   const [isForm, setForm] = useState(false), [isTrying, setTrying] = useState(false), replace = useRef(null), pending = useRef(Promise.resolve()), shown = useRef(null);
-  const [asked, setAsked] = useState(askedByUrl), [isAssisted, setAssisted] = useState(Boolean(asked) && canWrite), ask = (task) => { setAsked(task); setAssisted(true); };
+  const [asked, setAsked] = useState(askedByUrl), [isAssisted, setAssisted] = useState(Boolean(asked) && canWrite), ask = canWrite && hasModel ? (task) => { setAsked(task); setAssisted(true); } : null;
   shown.current = current;
   const files = draft.view?.files ?? [], file = draft.open[current];
   const problems = useMemo(() => [...draft.check.problems.map((one) => ({ ...one, severity: "error" })), ...draft.check.warnings.map((one) => ({ ...one, severity: "warning" }))], [draft.check]);
@@ -61,7 +61,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
         <span className="t2">{draft.view.base_version ? `Based on v${draft.view.base_version}` : "Not published yet"}</span>
         <SaveState open={draft.open} onSave={draft.saveNow} /><span className="grow" />
         <a className="btn quiet" href={`${base}/bundle?project=${encodeURIComponent(project)}`}>Export</a>
-        {canWrite && <>{!isEmpty && <NewSkill draft={draft} base={base} project={project} csrf={csrf} onCreated={openNew} onDescribe={ask} />}<button type="button" className="btn" aria-pressed={isAssisted} onClick={() => setAssisted(!isAssisted)}>Assistant</button><Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={saveAll} onPublished={draft.refresh} /></>}
+        {canWrite && <>{!isEmpty && <NewSkill draft={draft} base={base} project={project} csrf={csrf} onCreated={openNew} onDescribe={ask} />}{ask && <button type="button" className="btn" aria-pressed={isAssisted} onClick={() => setAssisted(!isAssisted)}>Assistant</button>}<Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={saveAll} onPublished={draft.refresh} /></>}
       </div>
       <Notice text={notice} onClose={() => setNotice("")} />
       <div className="editor">
@@ -81,7 +81,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
             {file?.isBinary && <p className="pad t2">This is a binary file. It is published unchanged.</p>}
             {!file && !isEmpty && <p className="pad t2">Select a file.</p>}
             {isEmpty && <Empty>{canWrite && <NewSkill isFirst draft={draft} base={base} project={project} csrf={csrf} onCreated={openNew} onDescribe={ask} />}</Empty>}
-            {!isEmpty && <Problems problems={problems} onPick={(one) => { setForm(false); show(one.path, one.line); }} onFix={canWrite ? (one) => ask(toFix(one)) : null} />}
+            {!isEmpty && <Problems problems={problems} onPick={(one) => { setForm(false); show(one.path, one.line); }} onFix={ask && ((one) => ask(toFix(one)))} />}
           </div>
           <div className="col grow" style={{ minHeight: 0 }}>
             {isAssisted && <><div className="pane-head"><span className="grow">Assistant</span><button type="button" className="btn quiet small" onClick={() => setAssisted(false)}>Close</button></div>

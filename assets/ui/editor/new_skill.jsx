@@ -83,7 +83,7 @@ export function NewSkill({ draft, base, project, csrf, isFirst = false, onCreate
           {failure && <div className="note" data-s="fail" role="alert">{failure}</div>}
           <div className="acts"><button type="button" className="btn" onClick={() => dialog.current.close()}>Cancel</button><button className="btn pri">Create skill</button></div>
           <div className="or"><span className="strong">Or start from</span>
-            <button type="button" className="chip" onClick={() => { dialog.current.close(); onDescribe({ task: name.trim() ? `Build a skill named ${name.trim()} that ` : "Build a skill that " }); }}>A description</button>
+            {onDescribe && <button type="button" className="chip" onClick={() => { dialog.current.close(); onDescribe({ task: name.trim() ? `Build a skill named ${name.trim()} that ` : "Build a skill that " }); }}>A description</button>}
             {templates.map((one) => <button key={one.name} type="button" className="chip" title={one.description} onClick={() => { dialog.current.close(); draft.reset({ template: one.name }); }}>{one.title}: {one.skills.join(", ")}</button>)}
             <button type="button" className="chip" onClick={() => file.current.click()}>ZIP file</button>
             <button type="button" className="chip" onClick={() => folder.current.click()}>Folder</button>

@@ -13,6 +13,7 @@ from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
 from backend.integrations.providers import prices, probing, service
 from backend.integrations.providers.access import access_of
+from backend.integrations.providers.families import list_families
 from backend.integrations.providers.schemas import (
     ProbeRead,
     ProviderKeyUpdate,
@@ -40,9 +41,7 @@ WriterDep = Annotated[Principal, Depends(_writer)]
 
 
 async def _families(session: SessionDep, context: ContextDep, principal: PrincipalDep) -> list[ProviderRead]:
-    models = catalog.current()
-    access = access_of(context.settings, models)
-    return ProviderRead.all_of(models, access, await service.keys(session, context.vault, principal))
+    return await list_families(session, context, principal)
 
 
 FamiliesDep = Annotated[list[ProviderRead], Depends(_families)]

@@ -63,7 +63,7 @@ def head() -> rx.Component:
                 style={"margin_top": "12px"},
             ),
         ),
-        rx.cond((job.status == "failed") & (JobPage.assistant != "") & Shell.can_write, _assistant()),
+        rx.cond(JobPage.assistant != "", _assistant()),
         class_name="head",
         aria_label="Job",
     )

@@ -14,7 +14,9 @@ from backend.execution.jobs.errors import JobNotFound
 from backend.execution.jobs.forks.replay import replay
 from backend.execution.jobs.queries import get_job, get_row
 from backend.execution.jobs.schemas import JobRead
+from backend.identity.auth.principal import Role
 from backend.identity.environments import PRODUCTION
+from backend.integrations.providers.families import has_model, list_families
 from backend.money.pricing import PriceList
 from backend.skills.deployments import service as deployments
 from backend.usage import queries as ledger
@@ -83,7 +85,7 @@ class JobPage(rx.State):
     notebook: str = ""
     """URL of the notebook page that opens the job in the draft of its skillpack."""
     assistant: str = ""
-    """URL of the editor that names the job; empty if the assistant cannot work on its skill."""
+    """URL of the editor that names the failed job; empty if the assistant cannot work on its skill."""
     skillpack: str = ""
     """Slug of its skillpack in the project; empty for a skill of the marketplace."""
     version: int = 0
@@ -205,7 +207,8 @@ class JobPage(rx.State):
         pack = f"skillpack={self.skillpack}&" if self.skillpack else ""
         self.notebook = f"/p/{self.project}/notebook?{pack}job={job.id}"
         is_own = job.listing_id is None and not job.skill_name.startswith("@")
-        self.assistant = f"/p/{self.project}/editor?{pack}job={job.id}" if is_own else ""
+        can_assist = job.status == "failed" and is_own and await _has_assistant(act)
+        self.assistant = f"/p/{self.project}/editor?{pack}job={job.id}" if can_assist else ""
         has_steps = (
             job.type == "agentic" or row.publisher_id is None
         )  # those of a listing are the publisher's
@@ -255,3 +258,10 @@ def _job_id(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise JobNotFound(text) from None
+
+
+async def _has_assistant(act: session.Act) -> bool:
+    """Return whether the user can start the assistant: it writes drafts, with a language model of the project."""
+    if act.principal.role < Role.DEVELOPER:
+        return False
+    return has_model(await list_families(act.session, session.context(), act.principal))

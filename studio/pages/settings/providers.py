@@ -12,6 +12,7 @@ from backend.core.net.public_urls import listed
 from backend.identity.auth.principal import Role
 from backend.integrations.providers import probing, service
 from backend.integrations.providers.access import access_of
+from backend.integrations.providers.families import list_families
 from backend.integrations.providers.schemas import ProviderKeyUpdate, ProviderRead
 from backend.skills.model_catalog import catalog
 from studio import session
@@ -140,12 +141,10 @@ class Providers(rx.State):
         return ProviderPrices.load  # they are deleted with the key
 
     async def _read(self) -> None:
-        context, models = session.context(), catalog.current()
         async with session.acting(self, self.project) as act:
             if act.principal.role < Role.DEVELOPER:
                 return
-            own = await service.keys(act.session, context.vault, act.principal)
-            found = ProviderRead.all_of(models, access_of(context.settings, models), own)
+            found = await list_families(act.session, session.context(), act.principal)
             rows = [_row(one) for one in found]
             await name_keys(act, rows, "updated_by")
         self.rows = rows
