@@ -15,6 +15,7 @@ from studio import session
 from studio.browser_names import browser_in
 from studio.components.elements import facts, framed_table, section, tag, way_out
 from studio.components.live import Ago, Confirm, SignOut
+from studio.pages.read_on_load import ReadOnLoad
 from studio.shell import Crumb, Shell, shell
 
 
@@ -31,7 +32,7 @@ class SessionRow:
     last_seen_at: str
 
 
-class Account(rx.State):
+class Account(ReadOnLoad, rx.State):
     """The account and the sessions of the user."""
 
     name: str = ""
@@ -39,14 +40,6 @@ class Account(rx.State):
     is_operator: bool = False
     rows: list[SessionRow] = []
     others: int = 0
-    is_loaded: bool = False
-
-    @rx.event
-    async def load(self):
-        """Load the user and the sessions."""
-        self.reset()
-        await self._read()
-        self.is_loaded = True
 
     @rx.event
     async def end(self, session_id: str):

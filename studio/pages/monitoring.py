@@ -17,6 +17,7 @@ from studio import environments, session
 from studio.components.elements import empty, framed_table, link, link_button
 from studio.components.live import Pulse
 from studio.formatting import duration, usd
+from studio.pages.read_on_load import ReadOnLoad
 from studio.shell import Crumb, Shell, shell
 
 REFRESH_S: Final = 30
@@ -60,7 +61,7 @@ class Row:
     tokens: str
 
 
-class Monitoring(rx.State):
+class Monitoring(ReadOnLoad, rx.State):
     """The numbers of the selected period."""
 
     period: str = "7d"
@@ -72,24 +73,6 @@ class Monitoring(rx.State):
     """A point of each chart for each time slot."""
     rows: list[Row] = []
     has_jobs: bool = False
-    is_loaded: bool = False
-
-    @rx.event
-    async def load(self):
-        """Load the numbers that the URL selects."""
-        self.reset()
-        chosen = self.router.url.query_parameters
-        self.period = _one_of(chosen.get("period", ""), PERIODS, "7d")
-        self.group = _one_of(chosen.get("by", ""), _GROUPS, "skill")
-        self.environment = _one_of(chosen.get("environment", ""), ENVIRONMENTS, "")
-        await self._read()
-        self.is_loaded = True
-
-    @rx.event
-    async def refresh(self):
-        """Reload the numbers while the page is visible."""
-        if self.is_loaded:
-            await self._read()
 
     @rx.event
     def pick_period(self, period: str):
@@ -110,6 +93,12 @@ class Monitoring(rx.State):
         chosen = {"period": self.period, "by": self.group, "environment": self.environment, **changes}
         query = "&".join(f"{name}={value}" for name, value in chosen.items() if value)
         return rx.redirect(f"/p/{self.project}/monitoring?{query}")
+
+    def _choose(self) -> None:
+        chosen = self.router.url.query_parameters
+        self.period = _one_of(chosen.get("period", ""), PERIODS, "7d")
+        self.group = _one_of(chosen.get("by", ""), _GROUPS, "skill")
+        self.environment = _one_of(chosen.get("environment", ""), ENVIRONMENTS, "")
 
     async def _read(self) -> None:
         until = now()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import reflex as rx
 
 
@@ -14,8 +16,10 @@ class ReadOnLoad(rx.State, mixin=True):
     async def load(self):
         """Read the data for the first time."""
         self.reset()
+        self._choose()
         await self._read()
         self.is_loaded = True
+        return self._following()
 
     @rx.event
     async def refresh(self):
@@ -23,5 +27,13 @@ class ReadOnLoad(rx.State, mixin=True):
         if self.is_loaded:
             await self._read()
 
+    def _choose(self) -> None:
+        """Read from the URL what is shown."""
+
     async def _read(self) -> None:
+        """Read the data."""
         raise NotImplementedError
+
+    def _following(self) -> Any:
+        """Return the events that follow the first read."""
+        return None

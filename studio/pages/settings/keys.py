@@ -23,6 +23,7 @@ from studio.components.elements import button, framed_table, section, tag
 from studio.components.live import Ago, Confirm, Copy
 from studio.formatting import usd
 from studio.forms import end_of_day, micros, number, parsed, said, text
+from studio.pages.read_on_load import ReadOnLoad
 from studio.pages.settings.for_roles import for_admins
 from studio.pages.settings.from_code import none_yet
 from studio.pages.settings.key_form import SCOPE, UNRESTRICTED, KeyForm, form, scopes_form
@@ -51,7 +52,7 @@ class KeyRow:
 NO_KEY = KeyRow("", "", "", "", PRODUCTION, "", "", "", "", [])
 
 
-class Keys(rx.State):
+class Keys(ReadOnLoad, rx.State):
     """The API keys of a project."""
 
     rows: list[KeyRow] = []
@@ -63,15 +64,6 @@ class Keys(rx.State):
     is_making: bool = False
     changed: KeyRow = NO_KEY
     """The key whose scopes are being edited; its ID is empty if there is none."""
-    is_loaded: bool = False
-
-    @rx.event
-    async def load(self):
-        """Load the keys, if the user has the permission."""
-        self.reset()
-        await self._read()
-        self.is_loaded = True
-        return KeyForm.begin
 
     @rx.event
     def open_form(self):
@@ -150,6 +142,9 @@ class Keys(rx.State):
             act.principal.require(Role.ADMIN, "keys:write")
             await keys.revoke(act.session, act.principal, UUID(key_id))
         await self._read()
+
+    def _following(self) -> Any:
+        return KeyForm.begin
 
     async def _read(self) -> None:
         async with session.acting(self, self.project) as act:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import reflex as rx
@@ -17,6 +18,7 @@ from studio import session
 from studio.components.elements import framed_table, note, section, tag
 from studio.components.live import Ago, Confirm
 from studio.forms import parsed, said
+from studio.pages.read_on_load import ReadOnLoad
 from studio.pages.settings.invitations import Invitations, invite
 from studio.shell import Shell
 
@@ -41,22 +43,13 @@ class MemberRow:
     joined_at: str
 
 
-class Members(rx.State):
+class Members(ReadOnLoad, rx.State):
     """The members of a project."""
 
     rows: list[MemberRow] = []
     roles: list[str] = []
     """The roles that the user can assign."""
     problem: str = ""
-    is_loaded: bool = False
-
-    @rx.event
-    async def load(self):
-        """Load the members."""
-        self.reset()
-        await self._read()
-        self.is_loaded = True
-        return Invitations.load
 
     @rx.event
     async def change(self, user_id: str, role: str):
@@ -90,6 +83,9 @@ class Members(rx.State):
             return rx.redirect("/")
         await self._read()
         return None
+
+    def _following(self) -> Any:
+        return Invitations.load
 
     async def _read(self) -> None:
         async with session.acting(self, self.project) as act:

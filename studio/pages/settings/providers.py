@@ -20,6 +20,7 @@ from studio.author_names import name_keys
 from studio.components.elements import button, code, field, note, section, tag
 from studio.components.live import Ago, Confirm, Submit
 from studio.forms import parsed, said, text
+from studio.pages.read_on_load import ReadOnLoad
 from studio.pages.settings.for_roles import for_developers
 from studio.pages.settings.provider_prices import ProviderPrices, add_button, own_prices
 
@@ -51,7 +52,7 @@ class FamilyRow:
     updated_by: str
 
 
-class Providers(rx.State):
+class Providers(ReadOnLoad, rx.State):
     """The model families with the keys of a project."""
 
     rows: list[FamilyRow] = []
@@ -64,15 +65,6 @@ class Providers(rx.State):
     verdict: str = ""
     testing: str = ""
     """The family whose key is being tested; empty if none."""
-    is_loaded: bool = False
-
-    @rx.event
-    async def load(self):
-        """Load the model families, if the user has the permission."""
-        self.reset()
-        await self._read()
-        self.is_loaded = True
-        return ProviderPrices.load
 
     @rx.event
     def begin(self, family: str):
@@ -139,6 +131,9 @@ class Providers(rx.State):
             await service.delete(act.session, act.principal, family)
         await self._read()
         return ProviderPrices.load  # they are deleted with the key
+
+    def _following(self) -> Any:
+        return ProviderPrices.load
 
     async def _read(self) -> None:
         async with session.acting(self, self.project) as act:

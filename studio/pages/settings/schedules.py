@@ -21,6 +21,7 @@ from studio import session
 from studio.components.elements import button, note, section, tag
 from studio.components.live import Confirm
 from studio.forms import micros, number, parsed, said, text
+from studio.pages.read_on_load import ReadOnLoad
 from studio.pages.settings import schedule_limits
 from studio.pages.settings.from_code import none_yet
 from studio.pages.settings.schedule_fields import form
@@ -46,7 +47,7 @@ class ScheduleRow:
     is_enabled: bool
 
 
-class Schedules(rx.State):
+class Schedules(ReadOnLoad, rx.State):
     """The schedules of a project."""
 
     rows: list[ScheduleRow] = []
@@ -54,18 +55,6 @@ class Schedules(rx.State):
     problem: str = ""
     refused: str = ""
     """The reason why a job that the user requested was not submitted."""
-    is_loaded: bool = False
-
-    @rx.event
-    async def load(self):
-        """Load the schedules, and the runs of the schedule in the URL."""
-        self.reset()
-        await self._read()
-        self.is_loaded = True
-        if not self.router.url.query_parameters.get("listing"):
-            return ScheduleRuns.load
-        self.is_making = True
-        return [ScheduleRuns.load, ScheduleForm.begin]
 
     @rx.event
     def begin(self):
@@ -136,6 +125,13 @@ class Schedules(rx.State):
         async with session.acting(self, self.project) as act:
             await service.delete(act.session, act.principal, UUID(schedule_id))
         await self._read()
+
+    def _following(self) -> Any:
+        """Load the runs of the schedule in the URL, and show the form if the URL names a listing."""
+        if not self.router.url.query_parameters.get("listing"):
+            return ScheduleRuns.load
+        self.is_making = True
+        return [ScheduleRuns.load, ScheduleForm.begin]
 
     async def _read(self) -> None:
         async with session.acting(self, self.project) as act:

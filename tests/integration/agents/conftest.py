@@ -33,7 +33,7 @@ from backend.storage.local import LocalStorage
 from tests.conftest import empty
 from tests.doubles.messages import MessagesServer
 from tests.doubles.openai_api import OpenAIServer
-from tests.factories.worker import working
+from tests.factories.worker import woken
 from tests.integration.deployments.conftest import Project, Projects
 from workers.agent.assignment import AgentAssignment
 from workers.agent.environment import RunEnvironment
@@ -195,7 +195,7 @@ class Agents:
             lanes=["default"],
             capacity=capacity,
         )
-        async with working(supervisor):
+        async with woken(supervisor):
             yield supervisor
 
     def _list_tools(self, assignment: AgentAssignment, current_model: CurrentModel) -> list[Tool]:

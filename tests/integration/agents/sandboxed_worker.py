@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from backend.integrations.providers.access import Access
 from backend.skills.model_catalog import catalog
 from tests.doubles.messages import MessagesServer
-from tests.factories.worker import working
+from tests.factories.worker import woken
 from tests.integration.agents.conftest import MODEL, Agents
 from workers.attempt.grading.graders import Graders
 from workers.llm.selection import Models
@@ -49,7 +49,7 @@ async def sandboxed_worker(agents: Agents, models: Models, *, capacity: int = 1)
         graders=Graders(agents.instance, functions.runtime, models),
     )
     try:
-        async with working(supervisor):
+        async with woken(supervisor):
             yield
     finally:
         await functions.close()

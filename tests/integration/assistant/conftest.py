@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import text
 
 from backend.context import AppContext
-from backend.core.db.engine import Database
 from backend.money.ledger import service as ledger
 from backend.skills.model_catalog import catalog
 from tests.doubles.messages import Answer, MessagesServer
+from tests.factories.worker import woken
 from tests.integration.agents.conftest import MODEL, Served, served
 from tests.integration.agents.sandboxed_worker import models_of
 from tests.integration.deployments.conftest import BUNDLE, Project, Projects
@@ -46,30 +45,13 @@ async def worker(instance: AppContext, upstream: MessagesServer) -> AsyncIterato
     drives = staged_drives(instance)
     runners = {"agentic": agents, "deterministic": functions, "flow": FlowRunner(instance)}
     supervisor = Supervisor(instance, runners, lanes=["default"], capacity=4, drives=drives)
-    await supervisor.join([])
-    running = asyncio.create_task(supervisor.run(drain_s=5))
-    waking = asyncio.create_task(_wake(supervisor, instance.database))
     try:
-        yield supervisor
+        async with woken(supervisor, heartbeats=instance.database):
+            yield supervisor
     finally:
-        waking.cancel()
-        supervisor.stop()
-        await running
         await functions.close()
         await models.close()
         await asyncio.to_thread(drives.close)
-
-
-async def _wake(supervisor: Supervisor, database: Database) -> None:
-    """Wake the worker and write its heartbeat, instead of wake-up messages and the heartbeat thread."""
-    while True:
-        async with database.transaction() as session:
-            await session.execute(
-                text("update workers set beat_at = now() where id = :id"), {"id": supervisor.worker_id}
-            )
-        for _ in range(20):
-            supervisor.wake()
-            await asyncio.sleep(0.05)
 
 
 @dataclass

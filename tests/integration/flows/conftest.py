@@ -16,7 +16,7 @@ from backend.context import AppContext
 from backend.money.ledger import service as ledger
 from backend.money.ledger.audit import check_ledger
 from tests.doubles.messages import MessagesServer
-from tests.factories.worker import working
+from tests.factories.worker import woken
 from tests.integration.agents.sandboxed_worker import models_of
 from tests.integration.deployments.conftest import Project, make_project
 from tests.integration.deployments.conftest import project as acme
@@ -194,7 +194,7 @@ async def worker(
         capacity=capacity,
     )
     try:
-        async with working(supervisor):
+        async with woken(supervisor):
             yield supervisor
     finally:
         await functions.close()

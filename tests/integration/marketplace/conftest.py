@@ -14,7 +14,6 @@ import pytest_asyncio
 import uvicorn
 from fastapi import FastAPI
 from redis.asyncio import Redis
-from sqlalchemy import text
 
 from backend.app import create_app, serving
 from backend.config import Settings
@@ -30,7 +29,7 @@ from backend.skills.model_catalog import catalog
 from backend.storage.local import LocalStorage
 from tests.conftest import empty
 from tests.doubles.messages import MessagesServer, Says
-from tests.factories.worker import working
+from tests.factories.worker import woken
 from tests.integration.deployments.conftest import Project, Projects
 from workers.drives.staged import staged_drives
 from workers.llm.selection import Models
@@ -260,23 +259,13 @@ async def _worker(instance: AppContext, upstream: MessagesServer, api_base: str)
     }
     drives = staged_drives(instance)
     supervisor = Supervisor(instance, runners, lanes=["default"], capacity=4, drives=drives)
-    heartbeat = asyncio.create_task(_send_heartbeats(instance.database))
     try:
-        async with working(supervisor):
+        async with woken(supervisor, heartbeats=instance.database):
             yield
     finally:
-        heartbeat.cancel()
         await functions.close()
         await models.close()
         await asyncio.to_thread(drives.close)
-
-
-async def _send_heartbeats(database: Database) -> None:
-    """Write the heartbeats of the worker, instead of its thread."""
-    while True:
-        async with database.transaction() as session:
-            await session.execute(text("update workers set beat_at = now()"))
-        await asyncio.sleep(1)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from backend.context import AppContext
-from tests.factories.worker import working
+from tests.factories.worker import woken
 from tests.integration.deployments.conftest import Project
 from tests.integration.media.conftest import Running
 from workers.drives.staged import staged_drives
@@ -46,7 +46,7 @@ async def run_code(instance: AppContext, project: Project, api_base: str, code: 
     )
     drives = staged_drives(instance)
     supervisor = Supervisor(instance, {"deterministic": runner}, lanes=["default"], capacity=1, drives=drives)
-    async with working(supervisor), asyncio.timeout(60):
+    async with woken(supervisor), asyncio.timeout(60):
         submitted = await project.http.post("/v1/jobs", json={"skill": "paint", "inputs": {"code": code}})
         while True:
             job = (await project.http.get(f"/v1/jobs/{submitted.json()['id']}")).json()

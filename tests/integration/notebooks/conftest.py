@@ -22,7 +22,7 @@ from backend.embedded import Servers
 from backend.money.ledger import service as ledger
 from backend.storage.local import LocalStorage
 from tests.conftest import empty
-from tests.factories.worker import working
+from tests.factories.worker import woken
 from tests.integration.deployments.conftest import BUNDLE, Project, Projects
 from workers.heartbeat import Heartbeat
 from workers.runners.deterministic import DeterministicRunner
@@ -179,7 +179,7 @@ async def with_worker(served: Lab, database_url: str) -> AsyncIterator[Lab]:
         on_expired=lambda _: None,
         on_drain=lambda: None,
     )
-    async with working(supervisor):
+    async with woken(supervisor):
         heartbeat.start()
         yield served
         heartbeat.is_stopping = True

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.money.ledger import service as ledger
-from tests.factories.worker import working
+from tests.factories.worker import woken
 from tests.integration.deployments.conftest import Project, make_project, project
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.host.runtime import SandboxRuntime
@@ -73,7 +73,7 @@ class Jobs:
     async def run(self, input_text: str) -> tuple[Any, list[Any]]:
         """Run a job until it ends or waits, and return it with its events."""
         supervisor = Supervisor(self.instance, {"deterministic": self.runner}, lanes=["default"], capacity=1)
-        async with working(supervisor), asyncio.timeout(60):
+        async with woken(supervisor), asyncio.timeout(60):
             body = {"skill": "guarded", "inputs": {"text": input_text}}
             job_id = (await self.project.http.post("/v1/jobs", json=body)).json()["id"]
             while True:

@@ -19,7 +19,7 @@ from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.execution.jobs.attempts.requeue import requeue
 from backend.money.ledger import service as ledger
-from tests.factories.worker import working
+from tests.factories.worker import woken
 from tests.integration.deployments.conftest import Project, make_project, project
 from workers.attempt.attempt import EndedBy
 from workers.drives.staged import StagedDrives
@@ -142,7 +142,7 @@ class Functions:
         )
         self.supervisors.append(supervisor)
         try:
-            async with working(supervisor, drain_s=0.5):
+            async with woken(supervisor, drain_s=0.5):
                 yield supervisor
         finally:
             await runner.close()
