@@ -332,7 +332,7 @@ def _lines(title: str, colors: dict[str, str]) -> rx.Component:
             data_key=name,
             stroke=color,
             type_="monotone",
-            dot=False,
+            dot={"r": 2},  # a single value has no line
             connect_nulls=True,
             is_animation_active=False,
             stroke_width=2,
