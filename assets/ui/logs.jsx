@@ -4,7 +4,7 @@ import { callApi } from "./api";
 import { Copy } from "./controls";
 import { duration } from "./format";
 import { Download } from "./json_tree";
-import { isGone, Line, useEvents } from "./stream";
+import { isGone, Line, useEvents, useFollowing } from "./stream";
 import { VirtualRows } from "./virtual";
 
 const ROW = 20, PAGE = 500, AHEAD = 200, MAX_LINE = 2_000;
@@ -54,11 +54,10 @@ function Chosen({ line, onClose }) {
 }
 
 function List({ lines, start, log, place, chosen, isFollowing, onPick, pattern }) {
-  const box = useRef(null), pinned = useRef(true);
-  useEffect(() => { if (isFollowing && pinned.current && box.current) box.current.scrollTop = box.current.scrollHeight; }, [lines.length, isFollowing]);
+  const { ref: box, onScroll: follow } = useFollowing(lines.length, isFollowing);
   const onScroll = () => {
+    follow();
     const { scrollHeight, scrollTop, clientHeight } = box.current;
-    pinned.current = scrollHeight - scrollTop - clientHeight < 40;
     if (log.next && scrollHeight - scrollTop - clientHeight < AHEAD * ROW) log.loadMore();
   };
   return <VirtualRows box={box} onScroll={onScroll} className="grow log" role="log" label="Log" count={lines.length} rowPx={ROW} at={place} row={(index) => <Entry key={lines[index].key} line={lines[index]} start={start} isHere={index === place} isChosen={chosen === lines[index].key} onPick={onPick} pattern={pattern} />} />;

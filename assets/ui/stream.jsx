@@ -47,11 +47,16 @@ export function Line({ state }) {
   return null;
 }
 
-/** Scrolls to the newest row until the user scrolls away. */
-export function useFollowing(count) {
-  const box = useRef(null), pinned = useRef(true);
-  useEffect(() => { if (pinned.current && box.current) box.current.scrollTop = box.current.scrollHeight; }, [count]);
-  const onScroll = () => { const b = box.current; pinned.current = b.scrollHeight - b.scrollTop - b.clientHeight < 40; };
+/** Scrolls to the newest row until the user scrolls up. New rows alone, which arrive faster than scroll events, do not end it. */
+export function useFollowing(count, isOn = true) {
+  const box = useRef(null), pinned = useRef(true), before = useRef(0);
+  useEffect(() => { if (isOn && pinned.current && box.current) box.current.scrollTop = box.current.scrollHeight; }, [count, isOn]);
+  const onScroll = () => {
+    const { scrollHeight, scrollTop, clientHeight } = box.current;
+    if (scrollHeight - scrollTop - clientHeight < 40) pinned.current = true;
+    else if (scrollTop < before.current) pinned.current = false;
+    before.current = scrollTop;
+  };
   return { ref: box, onScroll };
 }
 
