@@ -38,6 +38,16 @@ def run(count):
     rows = [{"id": number, "name": f"Owl {number}", "weight": number * 2} for number in range(count // 2)]
     return {"rows": rows, "report": "# Owls\\n\\nThere are **many**.", "image": "data:image/svg+xml,<svg"}
 """
+FAST = b"""
+import time
+
+def run(count):
+    for number in range(count):
+        print("line", number, flush=True)
+        time.sleep(0.002)
+    time.sleep(3)
+    return {}
+"""
 ASK = b"""
 entrypoint: prompt.md
 input_schema: {type: object, properties: {question: {type: text}}, required: [question]}
@@ -63,6 +73,12 @@ output_schema:
     image: {type: image}
 """,
     "skills/many/main.py": MANY,
+    "skills/fast/skill.yaml": b"""
+entrypoint: main.py:run
+input_schema: {type: object, properties: {count: {type: integer}}, required: [count]}
+"""
+    + OBJECT,
+    "skills/fast/main.py": FAST,
     "skills/ask/skill.yaml": ASK,
     "skills/ask/tools.py": b"def lookup(owl):\n    return {'found': True}\n",
     "skills/ask/prompt.md": b"You answer questions about owls.",
@@ -232,3 +248,13 @@ def test_large_result_and_log_are_shown_in_part(signed_in: Page, settled: Any, d
     page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
     paints = page.evaluate("performance.getEntriesByName('first-contentful-paint').map(one => one.startTime)")
     assert paints[0] < MAX_FIRST_PAINT_MS
+
+
+def test_log_is_followed_until_the_user_scrolls_up(signed_in: Page, settled: Any, debugged: str) -> None:
+    job_id = run(settled, "fast", {"count": 1_000}, wait=False)
+    signed_in.goto(f"{settled.url}/jobs/{job_id}?tab=logs")
+    log = signed_in.get_by_role("log", name="Log")
+    expect(log).to_contain_text("line 999", timeout=30_000)
+    log.hover()
+    signed_in.mouse.wheel(0, -4_000)
+    expect(log).not_to_contain_text("line 999")
