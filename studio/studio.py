@@ -54,7 +54,7 @@ _PAGES = [
         deployments.page,
         [Shell.enter, deployments.Deployments.load, deployments.Environments.load],
     ),
-    ("/p/[project]/evals", "Evals", evals.page, [Shell.enter, evals.Evals.load, evals.Evals.write]),
+    ("/p/[project]/evals", "Evals", evals.page, [Shell.enter, evals.Evals.load]),
     (
         "/p/[project]/jobs",
         "Jobs",

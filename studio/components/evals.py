@@ -1,21 +1,30 @@
-"""Wrapper of the JSX in `assets/ui/evals`."""
+"""Wrappers of the widgets of evals."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import reflex as rx
 
+from studio.components.event_arguments import one
 
-class EvalBoard(rx.Component):
-    """The evals of a skillpack: suites by version and model, cases, gates and insights.
 
-    `push` and `suite` are code snippets that publish a version and run a suite.
-    """
+class Trend(rx.Component):
+    """A chart of the mean scores of suites, oldest first; each point has `id`, `version`, `score`, `is_baseline`."""
 
-    library = "$/public/ui/evals/evals.jsx"
-    tag = "Evals"
+    library = "$/public/ui/evals/trend.tsx"
+    tag = "Trend"
+    points: rx.Var[list[Any]]
+
+
+class Approvals(rx.Component):
+    """The pending approvals of a job with their buttons; `on_decided` receives the ID of a decided one."""
+
+    library = "$/public/ui/approvals.jsx"
+    tag = "Approvals"
+    approvals: rx.Var[list[dict[str, Any]]]
     project: rx.Var[str]
     csrf: rx.Var[str]
-    skillpack: rx.Var[str]
     can_write: rx.Var[bool]
-    push: rx.Var[dict[str, str]]
-    suite: rx.Var[dict[str, str]]
+    on_decided: rx.EventHandler[one]
+    on_error: rx.EventHandler[one]

@@ -113,6 +113,47 @@ def test_a_regression_shows_both_outputs_and_the_better_suite_becomes_the_baseli
     assert [one["version"] for one in suites if one["is_baseline"]] == [1]
 
 
+def test_url_names_the_shown_runs_and_back_returns(signed_in: Page, settled: Any, blank: str) -> None:
+    for files in (WITH_CASES, WORSE):
+        push(settled, blank, files)
+        started = settled.api.post(f"/v1/skillpacks/{blank}/evals", json={"skill": "double"})
+        assert started.status_code == 201, started.text
+    page = f"{settled.url}/evals?skillpack={blank}"
+    signed_in.goto(page)
+    matrix = signed_in.get_by_role("table", name="Run matrix")
+    expect(matrix.get_by_text("2 of 2 passed")).to_be_visible(timeout=RUN_WITHIN_MS)
+    expect(matrix.get_by_text("1 of 2 passed")).to_be_visible(timeout=RUN_WITHIN_MS)
+    runs = signed_in.get_by_role("list", name="Runs").get_by_role("listitem")
+    expect(runs).to_contain_text(["three", "four"])
+    signed_in.get_by_label("Sort by").select_option("score")
+    expect(runs).to_contain_text(["four", "three"])
+    signed_in.get_by_role("button", name="Not passed", exact=True).click()
+    expect(runs).to_contain_text(["four"])
+    expect(signed_in).to_have_url(f"{page}&only=not_passed&sort=score")
+    signed_in.reload()
+    expect(runs).to_contain_text(["four"])
+    signed_in.go_back()
+    expect(runs).to_contain_text(["four", "three"])
+    expect(signed_in).to_have_url(f"{page}&sort=score")
+    matrix.get_by_role("button", name=re.compile("2 of 2 passed")).click()
+    expect(signed_in).to_have_url(re.compile("suite="))
+    signed_in.get_by_role("tab", name="Cases").click()
+    expect(signed_in.get_by_role("table", name="Cases")).to_be_visible()
+    signed_in.go_back()
+    expect(signed_in.get_by_role("heading", name="v1", exact=True)).to_be_visible()
+
+
+def test_cases_are_shown_page_by_page(signed_in: Page, settled: Any, blank: str) -> None:
+    lines = [f'{{"id": "case-{at}", "inputs": {{"n": {at}}}}}' for at in range(51)]
+    push(settled, blank, {**WITH_CASES, "skills/double/cases.jsonl": "\n".join(lines).encode()})
+    signed_in.goto(f"{settled.url}/evals?skillpack={blank}&tab=cases")
+    rows = signed_in.get_by_role("table", name="Cases").get_by_role("row")
+    expect(rows).to_have_count(51)  # with the head
+    signed_in.get_by_role("button", name="Show more").click()
+    expect(rows).to_have_count(52)
+    expect(signed_in.get_by_role("button", name="Show more")).to_have_count(0)
+
+
 def test_a_run_that_awaits_approval_is_decided_in_place(signed_in: Page, settled: Any, blank: str) -> None:
     push(settled, blank, ASKING)
     started = settled.api.post(f"/v1/skillpacks/{blank}/evals", json={"skill": "desk"})

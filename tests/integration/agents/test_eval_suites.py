@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
+from backend.core.db.paging import Page, Slice
+from backend.core.errors import Invalid
+from backend.evals.run_list import RunSummary, list_summaries
 from backend.evals.runner import MAX_SUITES_PER_PROJECT
 from backend.identity.api_keys import keys
 from backend.money.ledger import audit
@@ -137,6 +140,7 @@ async def test_suite_continues_after_worker_loss_and_compares_versions(agents: A
     assert [run["case_id"] for run in runs] == ["two", "case-2"]
     assert (runs[1]["expected"], runs[1]["output"], runs[1]["base"]["output"]) == (8, {"n": 9}, {"n": 8})
     assert (runs[1]["passed"], runs[1]["base"]["passed"]) == (False, True)
+    await _assert_short_runs(agents, UUID(compared["head"]["suite_id"]), UUID(suite["id"]))
     await post(agents, f"/v1/evals/{suite['id']}/baseline", status=200)
     repeated = await post(agents, f"/v1/evals/{compared['head']['suite_id']}/baseline", status=200)
     listed = await get(agents, f"{EVALS}?skill=double")
@@ -144,6 +148,37 @@ async def test_suite_continues_after_worker_loss_and_compares_versions(agents: A
         (repeated["id"], True),
         (suite["id"], False),
     ]
+
+
+async def _assert_short_runs(agents: Agents, suite_id: UUID, base: UUID) -> None:
+    """Check the filters, orders and pages of the runs of the page, in a suite with one regression and one failure."""
+    async with agents.instance.database.transaction() as session:
+
+        async def cases_of(limit: int = 10, cursor: str | None = None, **wanted: Any) -> Slice[RunSummary]:
+            page = Page(limit, cursor)
+            return await list_summaries(
+                session, agents.project.principal, suite_id, page, base=base, **wanted
+            )
+
+        def names(found: Slice[RunSummary]) -> list[str]:
+            return [run.case_id for run in found.items]
+
+        everything = await cases_of()
+        assert names(everything) == ["two", "case-2", "case-3", "wrong"]
+        assert [(run.passed, run.is_regressed) for run in everything.items][:2] == [
+            (True, False),
+            (False, True),
+        ]
+        assert names(await cases_of(only="not_passed")) == ["case-2", "wrong"]
+        assert names(await cases_of(only="regressed")) == ["case-2"]
+        by_score = names(await cases_of(sort="score"))
+        assert by_score[:2] == ["case-2", "wrong"]
+        first = await cases_of(2, sort="score")
+        second = await cases_of(2, first.next_cursor, sort="score")
+        assert names(first) + names(second) == by_score
+        assert second.next_cursor is None
+        with pytest.raises(Invalid):
+            await cases_of(2, first.next_cursor, sort="cost")
 
 
 async def _assert_no_recordings_of_other_jobs(agents: Agents, suite_id: str) -> None:

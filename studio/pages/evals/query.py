@@ -1,0 +1,67 @@
+"""What the URL of the page of evals contains: the skill, the tab, the open suite, and how its runs are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Final, Literal, cast, get_args
+from urllib.parse import urlencode
+from uuid import UUID
+
+from backend.evals.run_list import RunFilter, RunSort
+
+Tab = Literal["suites", "cases", "gate", "findings"]
+NO_BASE: Final = "none"
+"""The value of `base` if the suite is not compared; without a value, it is compared with the best known one."""
+DAYS: Final = (1, 7, 30, 90)
+"""Periods of insights."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvalQuery:
+    """The part of the URL after `?`; each field has its default if the URL does not name it."""
+
+    skillpack: str = ""
+    skill: str = ""
+    tab: Tab = "suites"
+    suite: str = ""
+    base: str = ""
+    only: RunFilter = "all"
+    sort: RunSort = "number"
+    days: int = 7
+
+    @classmethod
+    def parse(cls, parameters: Mapping[str, str]) -> EvalQuery:
+        """Return the query of a URL without its invalid parts."""
+        base = parameters.get("base", "")
+        days = parameters.get("days", "")
+        return cls(
+            parameters.get("skillpack", ""),
+            parameters.get("skill", ""),
+            cast(Tab, _one_of(parameters.get("tab", ""), get_args(Tab))),
+            _id(parameters.get("suite", "")),
+            base if base == NO_BASE else _id(base),
+            cast(RunFilter, _one_of(parameters.get("only", ""), get_args(RunFilter))),
+            cast(RunSort, _one_of(parameters.get("sort", ""), get_args(RunSort))),
+            int(days) if days in map(str, DAYS) else cls().days,
+        )
+
+    def encode(self) -> str:
+        """Return the query as text for a URL, without what is the default."""
+        defaults = EvalQuery()
+        names = [one.name for one in fields(self)]
+        return urlencode(
+            {name: getattr(self, name) for name in names if getattr(self, name) != getattr(defaults, name)}
+        )
+
+
+def _one_of(text: str, known: tuple[str, ...]) -> str:
+    """Return the text if it is known, otherwise the first known one, which is the default."""
+    return text if text in known else known[0]
+
+
+def _id(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return ""
