@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 from studio.code_snippets import curl, fetch, mcp, of_route, of_skill, python, terminal
 from studio.skills import SkillView
@@ -63,6 +64,29 @@ def of_suite(origin: str, pack: str, *, is_default: bool, skill: str = ANY_SKILL
         tool="run_eval",
         arguments={"skill": skill, **named},
     )
+
+
+def of_upload(origin: str, folder: str) -> dict[str, str]:
+    """Return the code that uploads a file to a folder of the drive, which is empty or ends with a slash."""
+    name = "photo.jpg"
+    rooted = f"drive/{folder}{name}"
+    path = rooted if folder.startswith("drive/") else folder + name
+    url = f"{origin}/v1/drive/files/{quote(rooted)}"
+    return {
+        "curl": f'curl {url} \\\n  -H "Authorization: Bearer $PURAS_API_KEY" --upload-file {name}',
+        "python": python(
+            origin,
+            f"path = client.upload({json.dumps(name)}, {json.dumps(path, ensure_ascii=False)})",
+            "path",
+        ),
+        "terminal": terminal(origin, "drive", "cp", name, f"drive:{path}"),
+        "typescript": f"""\
+import {{ readFile }} from "node:fs/promises";
+
+{fetch(url, "PUT", f'await readFile("{name}")', media_type="")}
+console.log(await response.json());""",
+        "mcp": mcp(origin, "drive_upload", {"path": f"{folder}hello.txt", "text": "Hello"}),
+    }
 
 
 def of_listing(origin: str, skills: list[SkillView]) -> dict[str, str]:

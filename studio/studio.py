@@ -40,7 +40,7 @@ _PAGES = [
     ("/p/[project]", "Skills", project.page, [Shell.enter, project.Overview.load]),
     ("/p/[project]/api", "API reference", reference.page, [Shell.enter, reference.Reference.load]),
     ("/p/[project]/chat", "Chat", chat.page, [Shell.enter, chat.Chats.load]),
-    ("/p/[project]/drive", "Drive", drive.page, [Shell.enter]),
+    ("/p/[project]/drive", "Drive", drive.page, [Shell.enter, drive.Drive.load]),
     ("/p/[project]/editor", "Editor", editor.page, [Shell.enter, editor.Editing.load]),
     (
         "/p/[project]/notebook",

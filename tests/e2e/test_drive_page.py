@@ -87,6 +87,72 @@ def test_files_are_uploaded_moved_shared_and_deleted(signed_in: Page, settled: A
     assert settled.api.get("/v1/drive?prefix=drive/travel/").json() == []
 
 
+def test_order_filter_and_preview_are_in_the_url_and_back_returns(signed_in: Page, settled: Any) -> None:
+    for name, content in (("alpha.txt", b"a" * 2000), ("beta.txt", b"b"), ("gamma.csv", b"c,d\n")):
+        put(settled, f"order/{name}", content)
+    page = f"{settled.url}/drive?folder=order%2F"
+    signed_in.goto(page)
+    names = signed_in.get_by_role("table", name="Files").get_by_role("link")
+    expect(names).to_have_text(["alpha.txt", "beta.txt", "gamma.csv"])
+    header = signed_in.get_by_role("columnheader", name="Size")
+    header.get_by_role("button").click()
+    header.get_by_role("button").click()
+    expect(names).to_have_text(["beta.txt", "gamma.csv", "alpha.txt"])
+    expect(header).to_have_attribute("aria-sort", "ascending")
+    expect(signed_in).to_have_url(f"{page}&sort=size")
+    signed_in.get_by_label("Filter files").fill("TXT")
+    expect(names).to_have_text(["beta.txt", "alpha.txt"])
+    expect(signed_in).to_have_url(f"{page}&q=TXT&sort=size")
+    row(signed_in, "beta.txt").get_by_role("link").click()
+    expect(signed_in.get_by_role("region", name="Content")).to_have_text("b")
+    signed_in.go_back()
+    expect(signed_in.get_by_role("region", name="Content")).to_have_count(0)
+    signed_in.reload()
+    expect(names).to_have_text(["beta.txt", "alpha.txt"])
+    signed_in.go_back()
+    expect(header).to_have_attribute("aria-sort", "descending")
+    signed_in.get_by_label("Filter files").fill("nothing")
+    expect(signed_in.get_by_text("No files match this filter.")).to_be_visible()
+    signed_in.get_by_role("button", name="Show all files").click()
+    expect(names).to_have_text(["alpha.txt", "gamma.csv", "beta.txt"])
+
+
+def test_selected_files_are_moved_and_deleted_together(signed_in: Page, settled: Any) -> None:
+    for name in ("one.txt", "two.txt", "three.txt", "inner/four.txt"):
+        put(settled, f"many/{name}", b"x")
+    signed_in.goto(f"{settled.url}/drive?folder=many/")
+    signed_in.get_by_role("button", name="Select…").click()
+    for name in ("one.txt", "two.txt"):
+        signed_in.get_by_role("checkbox", name=f"Select {name}").check()
+    signed_in.get_by_role("button", name="Move…").click()
+    dialog = signed_in.get_by_role("dialog", name="Move 2 entries")
+    dialog.get_by_label("Folder").fill("many/inner")
+    dialog.get_by_role("button", name="Move 2 entries").click()
+    expect(dialog).to_contain_text("2 of 2")
+    dialog.get_by_role("button", name="Done").click()
+    expect(row(signed_in, "one.txt")).to_have_count(0)
+    assert settled.api.get("/v1/drive/files/many/inner/one.txt").text == "x"
+    signed_in.get_by_role("button", name="Select…").click()
+    signed_in.get_by_role("checkbox", name="Select all").check()
+    signed_in.get_by_role("button", name="Delete…").first.click()
+    dialog = signed_in.get_by_role("dialog", name="Delete 2 entries?")
+    dialog.get_by_role("button", name="Delete 2 entries").click()
+    dialog.get_by_role("button", name="Done").click()
+    expect(signed_in.get_by_role("heading", name="This folder is empty")).to_be_visible()
+    assert settled.api.get("/v1/drive?prefix=drive/many/").json() == []
+
+
+def test_large_folder_is_shown_page_by_page(signed_in: Page, settled: Any) -> None:
+    for at in range(101):
+        put(settled, f"large/{at:03}.txt", b"x")
+    signed_in.goto(f"{settled.url}/drive?folder=large/")
+    rows = signed_in.get_by_role("table", name="Files").get_by_role("row")
+    expect(rows).to_have_count(101)  # with the head
+    signed_in.get_by_role("button", name="Show more").click()
+    expect(rows).to_have_count(102)
+    expect(signed_in.get_by_role("button", name="Show more")).to_have_count(0)
+
+
 def test_existing_file_is_replaced_only_after_confirmation(
     signed_in: Page, settled: Any, tmp_path: Path
 ) -> None:

@@ -1,10 +1,76 @@
+import { useEffect, useRef, useState } from "react";
+import type { ApiError } from "../api";
 import { size } from "../format";
-import type { Uploads as Queue } from "./upload_queue";
+import { chosen, type DroppedFile, useDropping } from "./dropping";
+import { folderOf, nameOf, pathsIn } from "./files";
+import { type Uploads as Queue, useUploads } from "./upload_queue";
 
 const WORDS: Partial<Record<string, string>> = { waiting: "Waiting", done: "Uploaded" };
+let pick = () => {}; // opens the selection of files; set while the widget below is on the page
 
-/** Uploads with their progress. A failed upload shows its error and can be retried. */
-export function Uploads({ queue }: { queue: Queue }) {
+interface Props {
+  project: string;
+  csrf: string;
+  /** The folder of new uploads: empty, or with a slash at its end. */
+  folder: string;
+  canWrite: boolean;
+  onDone?: () => void;
+}
+
+/** The uploads of a project. Files that are selected, or dropped anywhere on the page, are uploaded to the folder; existing files are
+ *  replaced after a confirmation only. */
+export function Uploads({ project, csrf, folder, canWrite, onDone }: Props) {
+  const queue = useUploads(project, csrf), picker = useRef<HTMLInputElement>(null), [clash, setClash] = useState<DroppedFile[] | null>(null), [failure, setFailure] = useState("");
+  const upload = async (files: DroppedFile[]) => {
+    const wanted = files.map(({ file, path }) => ({ file, path: folder + path }));
+    setFailure("");
+    try {
+      const there = await taken(wanted, project), old = wanted.filter((one) => there.has(one.path));
+      queue.add(wanted.filter((one) => !there.has(one.path)));
+      if (old.length) setClash(old);
+    } catch (error) {
+      setFailure((error as ApiError).detail);
+    }
+  };
+  const isOver = useDropping(canWrite, upload), done = queue.items.filter((one) => one.state === "done").length, before = useRef(done);
+  useEffect(() => { if (done > before.current) onDone?.(); before.current = done; }, [done]);
+  useEffect(() => { pick = () => picker.current?.click(); return () => { pick = () => {}; }; }, []);
+  return (
+    <>
+      {canWrite && <input ref={picker} type="file" multiple hidden aria-label="Files to upload" onChange={(event) => { upload(chosen(event.target.files)); event.target.value = ""; }} />}
+      {failure && <div className="note line-note first" data-s="fail" role="alert">{failure}</div>}
+      {clash && <Clash files={clash} onReplace={() => { queue.add(clash); setClash(null); }} onSkip={() => setClash(null)} />}
+      <List queue={queue} />
+      {isOver && <div className="drop-all" aria-hidden="true"><span>Drop files to upload them to <b>{folder || "the drive"}</b></span></div>}
+    </>
+  );
+}
+
+/** Selects files for the uploads of the page: a button, or the area of an empty folder. */
+export function PickFiles({ kind }: { kind: "button" | "area" }) {
+  if (kind === "button") return <button type="button" className="btn pri" data-key="u" onClick={() => pick()}>Upload…</button>;
+  return <button type="button" className="drop" onClick={() => pick()}><span className="grow"><span className="strong" style={{ color: "var(--t1)" }}>Drop files or folders anywhere on this page</span><br />or select files</span></button>;
+}
+
+/** The wanted paths that already exist. */
+async function taken(wanted: DroppedFile[], project: string) {
+  const folders = [...new Set(wanted.map((one) => folderOf(one.path)))];
+  const there = await Promise.all(folders.map((one) => pathsIn(one, project)));
+  return new Set(there.flatMap((paths) => [...paths]));
+}
+
+function Clash({ files, onReplace, onSkip }: { files: DroppedFile[]; onReplace: () => void; onSkip: () => void }) {
+  const names = files.slice(0, 3).map((one) => nameOf(one.path)).join(", "), isOne = files.length === 1;
+  return (
+    <div className="note line-note row wrap first" data-s="wait" role="alertdialog" aria-label="Files already exist">
+      <span className="grow">{isOne ? `${names} already exists` : `${names}${files.length > 3 ? ` and ${files.length - 3} more` : ""} already exist`} in the drive. Replaced files cannot be restored.</span>
+      <button type="button" className="btn danger" onClick={onReplace}>{isOne ? "Replace file" : "Replace files"}</button><button type="button" className="btn" autoFocus onClick={onSkip}>{isOne ? "Keep existing file" : "Keep existing files"}</button>
+    </div>
+  );
+}
+
+/** The uploads with their progress. A failed upload shows its error and can be retried. */
+function List({ queue }: { queue: Queue }) {
   const { items } = queue;
   if (!items.length) return null;
   const left = items.filter((one) => one.state !== "done").length;

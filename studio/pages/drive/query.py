@@ -1,0 +1,63 @@
+"""What the URL of the drive contains: the folder, the file in the preview, the filter and the order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Final, Literal, cast, get_args
+from urllib.parse import urlencode
+
+DriveSort = Literal["name", "-name", "size", "-size", "modified", "-modified"]
+BY_NAME: Final[DriveSort] = "name"
+_MAX_TEXT: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class DriveQuery:
+    """The part of the URL after `?`."""
+
+    folder: str = ""
+    """Empty for the root, otherwise a path with a slash at its end."""
+    file: str = ""
+    q: str = ""
+    """A part of the names of the shown files and folders."""
+    sort: DriveSort = BY_NAME
+
+    @classmethod
+    def parse(cls, parameters: Mapping[str, str]) -> DriveQuery:
+        """Return the query of a URL without its invalid parts."""
+        folder, sort = parameters.get("folder", ""), parameters.get("sort", "")
+        return cls(
+            with_slash(folder),
+            parameters.get("file", ""),
+            parameters.get("q", "").strip()[:_MAX_TEXT],
+            cast(DriveSort, sort) if sort in get_args(DriveSort) else BY_NAME,
+        )
+
+    def encode(self) -> str:
+        """Return the query as text for a URL, without what is the default."""
+        defaults = DriveQuery()
+        names = [one.name for one in fields(self)]
+        return urlencode(
+            {name: getattr(self, name) for name in names if getattr(self, name) != getattr(defaults, name)}
+        )
+
+
+def with_slash(folder: str) -> str:
+    """Return a path of a folder with a slash at its end; empty for the root."""
+    return f"{folder}/" if folder and not folder.endswith("/") else folder
+
+
+def name_of(path: str) -> str:
+    """Return the last part of a path."""
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def folder_of(path: str) -> str:
+    """Return the folder of a path, with a slash at its end; empty for the root."""
+    return path[: path.rstrip("/").rfind("/") + 1]
+
+
+def rooted(path: str) -> str:
+    """Return the path for the services: the prefix `drive/` is the drive itself, even if a folder has that name."""
+    return f"drive/{path}"

@@ -1,0 +1,164 @@
+"""The content of the open folder as a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from studio.components.elements import button, link
+from studio.components.live import Ago, Check, Confirm
+from studio.pages.drive.listing import FileRow, JobLink
+from studio.pages.drive.moving import Moving
+from studio.pages.drive.state import Drive
+from studio.shell import Shell
+
+_COLUMNS = (
+    ("name", "Name", ""),
+    ("size", "Size", "num size"),
+    ("", "Written by", "by"),
+    ("modified", "Modified", "num when"),
+)
+
+
+def table() -> rx.Component:
+    """Render the rows; a click opens a folder, or the preview of a file."""
+    everything = Check.create(
+        checked=Drive.picked.length() == Drive.rows.length(), label="Select all", on_change=Drive.toggle_all
+    )
+    actions = rx.el.th(rx.el.span("Actions", class_name="hidden-label"), scope="col", class_name="num acts")
+    return rx.el.div(
+        rx.el.table(
+            rx.el.thead(
+                rx.el.tr(
+                    rx.cond(_is_picking(), rx.el.th(everything, scope="col", style={"width": "36px"})),
+                    *[_head(*one) for one in _COLUMNS],
+                    rx.cond(Shell.can_write, actions),
+                )
+            ),
+            rx.el.tbody(rx.foreach(Drive.rows, _row)),
+            class_name="tbl files-table",
+            aria_label="Files",
+        ),
+        rx.cond(Drive.rows.length() == 0, _none_match()),
+        rx.cond(
+            Drive.is_cut,
+            rx.el.p(
+                "The folder is large. Only its first 5,000 entries are sorted and filtered.",
+                class_name="pad t3",
+            ),
+        ),
+        rx.cond(Drive.has_more, rx.el.div(button("Show more", on_click=Drive.more), class_name="pad")),
+        class_name="scroll grow",
+        role="region",
+        tab_index=0,
+        aria_label="Files",
+    )
+
+
+def writer(file: rx.Var[FileRow]) -> rx.Component:
+    """Render the author of a file, with a link for a job. Folders have no author."""
+    unknown = rx.el.span(
+        "Unknown",
+        class_name="t3",
+        title="Several jobs may have written the file, or it was written before authors were recorded.",
+    )
+    jobs = rx.el.span(rx.cond(file.is_one_of, "one of ", ""), rx.foreach(file.jobs, _job))
+    name = rx.el.span(file.writer, class_name="cut", title=file.writer)
+    return rx.cond(
+        file.is_folder,
+        rx.fragment(),
+        rx.cond(file.jobs.length() > 0, jobs, rx.cond(file.writer != "", name, unknown)),
+    )
+
+
+def _job(job: rx.Var[JobLink], index: Any) -> rx.Component:
+    return rx.fragment(
+        rx.cond(index > 0, ", ", ""),
+        link(
+            "job ",
+            job.short_id,
+            href="/p/" + Shell.project_slug + "/jobs/" + job.id,
+            class_name="mono above",
+            title="Job " + job.id,
+        ),
+    )
+
+
+def _is_picking() -> rx.Var[bool]:
+    return Drive.is_picking & Shell.can_write
+
+
+def _head(column: str, label: str, kind: str) -> rx.Component:
+    if not column:
+        return rx.el.th(label, scope="col", class_name=kind)
+    order = rx.match(Drive.sort, (column, "ascending"), (f"-{column}", "descending"), "none")
+    arrow = rx.match(Drive.sort, (column, "↑"), (f"-{column}", "↓"), "")
+    return rx.el.th(
+        rx.el.button(
+            label,
+            rx.el.span(arrow, aria_hidden="true", class_name="arrow"),
+            type="button",
+            class_name="sort",
+            on_click=Drive.sort_by(column),
+        ),
+        scope="col",
+        class_name=kind,
+        custom_attrs={"aria-sort": order},
+    )
+
+
+def _row(row: rx.Var[FileRow]) -> rx.Component:
+    box = Check.create(
+        checked=Drive.picked.contains(row.path),
+        label="Select " + row.name,
+        class_name="above",
+        on_change=Drive.toggle(row.path),
+    )
+    return rx.el.tr(
+        rx.cond(_is_picking(), rx.el.td(box)),
+        rx.el.td(
+            rx.el.span(
+                rx.cond(
+                    row.is_folder,
+                    rx.icon("folder", size=15, color="var(--acc-t)", fill="var(--acc-bg)"),
+                    rx.icon("file", size=15, color="var(--t3)"),
+                ),
+                link(row.name, href=row.href, class_name="whole cut"),
+                class_name="row",
+            ),
+            title=row.name,
+        ),
+        rx.el.td(row.size, class_name="num t2 size"),
+        rx.el.td(writer(row), class_name="t2 by"),
+        rx.el.td(Ago.create(moment=row.modified_at), class_name="num t3 when"),
+        rx.cond(Shell.can_write, rx.el.td(rx.cond(row.is_folder, _actions(row)), class_name="num acts")),
+        key=row.path,
+        custom_attrs={
+            "aria-current": rx.cond((row.path == Drive.path) & ~row.is_folder, "true", rx.Var("undefined")),
+            "data-picked": Drive.picked.contains(row.path),
+        },
+    )
+
+
+def _actions(row: rx.Var[FileRow]) -> rx.Component:
+    return rx.el.span(
+        button("Rename…", kind="small quiet above", on_click=Moving.begin(row.path)),
+        Confirm.create(
+            label="Delete…",
+            kind="small quiet danger",
+            title="Delete " + row.name + " and its contents?",
+            text="Deleted files cannot be restored. Jobs that use them as inputs will fail.",
+            confirm="Delete folder",
+            on_confirm=Drive.delete(row.path),
+        ),
+        class_name="row",
+    )
+
+
+def _none_match() -> rx.Component:
+    return rx.el.div(
+        rx.el.div("No files match this filter.", class_name="strong"),
+        button("Show all files", kind="quiet", on_click=Drive.search("")),
+        class_name="col none-match",
+    )
