@@ -87,6 +87,29 @@ def test_record_is_created_found_edited_and_deleted(signed_in: Page, settled: An
     expect(signed_in.get_by_role("row").filter(has_text="How Acme writes")).to_be_visible()
 
 
+def test_back_undoes_a_filter_and_selected_records_are_deleted(signed_in: Page, settled: Any) -> None:
+    for title, kind in (("Blue paint", "semantic"), ("Red paint", "episodic")):
+        body = {"kind": "paint", "mtype": kind, "title": title, "record": {"a": title}}
+        assert settled.api.post("/v1/memory", json=body).is_success
+    signed_in.goto(f"{settled.url}/memory")
+    blue, red = (signed_in.get_by_role("row").filter(has_text=title) for title in ("Blue paint", "Red paint"))
+    expect(blue).to_be_visible()
+    signed_in.get_by_label("Type").select_option("episodic")
+    expect(blue).to_have_count(0)
+    expect(signed_in).to_have_url(f"{settled.url}/memory?type=episodic")
+    signed_in.go_back()
+    expect(blue).to_be_visible()
+    expect(signed_in.get_by_label("Type")).to_have_value("")
+    signed_in.get_by_role("button", name="Select…").click()
+    for title in ("Blue paint", "Red paint"):
+        signed_in.get_by_role("checkbox", name=f"Select {title}").check()
+    signed_in.get_by_role("button", name="Delete selected…").click()
+    signed_in.get_by_role("button", name="Delete records").click()
+    expect(blue).to_have_count(0)
+    expect(red).to_have_count(0)
+    assert settled.api.get("/v1/memory?kind=paint").json() == []
+
+
 def test_record_with_a_newer_version_is_not_overwritten(signed_in: Page, settled: Any) -> None:
     body = {"kind": "lesson", "entity_key": "glue", "record": {"use": "little"}}
     stored_record = settled.api.post("/v1/memory", json=body).json()

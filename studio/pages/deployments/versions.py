@@ -223,7 +223,7 @@ class Deployments(rx.State):
         encoded = urlencode(
             {name: value for name, value in query.items() if name != "skillpack" or not is_default}
         )
-        return rx.redirect(f"/p/{self.project}/deployments{'?' + encoded if encoded else ''}", replace=True)
+        return rx.redirect(f"/p/{self.project}/deployments{'?' + encoded if encoded else ''}")
 
 
 def _skills(one: ListedDeployment) -> str:

@@ -15,6 +15,7 @@ from backend.marketplace.catalog import ListingFilter
 from backend.marketplace.schemas import ListingSummary
 from studio import session
 from studio.components.elements import button, empty, framed_table, link, section, tag
+from studio.components.jobs import SearchField
 from studio.components.live import Ago, Tabs
 from studio.components.snippets import from_code
 from studio.first_snippets import of_listing
@@ -73,7 +74,7 @@ class Market(rx.State):
     is_creating: bool = False
     has_more: bool = False
     is_loaded: bool = False
-    _limit: int = _ROWS
+    _cursor: str = ""
 
     @rx.event
     async def load(self):
@@ -88,16 +89,16 @@ class Market(rx.State):
 
     @rx.event
     async def more(self):
-        """Show more listings."""
-        self._limit += _ROWS
-        await self._read()
+        """Read the next page of listings."""
+        async with session.acting(self, self.project) as act:
+            self.cards = [*self.cards, *await self._page(act, Page(_ROWS, self._cursor))]
 
     @rx.event
     def search(self, text: str):
         """Search for listings, unless the user has left the page since typing."""
         if not self.router.url.path.rstrip("/").endswith("/marketplace"):
             return None
-        return self._go(q=text.strip(), tab="")
+        return self._go(q=text.strip(), tab="", is_entry=not (self.query and text.strip()))
 
     @rx.event
     def pick_tab(self, tab: str):
@@ -139,9 +140,13 @@ class Market(rx.State):
                 found = await catalog.list_some(act.session, act.principal, page, ListingFilter(is_own=True))
                 await self._read_own(act, list(found.items))
                 return
-            wanted = ListingFilter(self.query or None)
-            found = await catalog.list_some(act.session, act.principal, Page(self._limit), wanted)
-            self.cards, self.has_more = [_card(one) for one in found.items], found.next_cursor is not None
+            self.cards = await self._page(act, Page(_ROWS))
+
+    async def _page(self, act: Act, page: Page) -> list[Card]:
+        found = await catalog.list_some(act.session, act.principal, page, ListingFilter(self.query or None))
+        self._cursor = found.next_cursor or ""
+        self.has_more = bool(self._cursor)
+        return [_card(one) for one in found.items]
 
     async def _read_own(self, act: Act, rows: list[ListingSummary]) -> None:
         earned, shown = 0, []
@@ -162,10 +167,13 @@ class Market(rx.State):
             )
         self.own, self.earned = shown, usd(earned)
 
-    def _go(self, **change: str) -> Any:
+    def _go(self, *, is_entry: bool = True, **change: str) -> Any:
+        """Open the page with another search; Back undoes it if it is an entry of the history."""
         params = {"q": self.query, "tab": "" if self.tab == "offers" else self.tab, **change}
         encoded = urlencode({name: value for name, value in params.items() if value})
-        return rx.redirect(f"/p/{self.project}/marketplace{'?' + encoded if encoded else ''}", replace=True)
+        return rx.redirect(
+            f"/p/{self.project}/marketplace{'?' + encoded if encoded else ''}", replace=not is_entry
+        )
 
 
 def price_of(micros: int) -> str:
@@ -210,14 +218,8 @@ def page() -> rx.Component:
 
 
 def _offers() -> rx.Component:
-    search = rx.el.input(
-        placeholder="Search skills…",
-        aria_label="Search listings",
-        type="search",
-        default_value=Market.query,
-        on_change=Market.search.debounce(350),
-        class_name="in",
-        style={"max_width": "320px"},
+    search = SearchField.create(
+        value=Market.query, label="Search listings", placeholder="Search skills…", on_search=Market.search
     )
     return rx.cond(
         (Market.cards.length() > 0) | (Market.query != ""),

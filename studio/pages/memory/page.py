@@ -5,27 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
+from uuid import UUID
 
 import reflex as rx
 
 from backend.core import ids
 from backend.core.db.paging import Page
-from backend.core.errors import Conflict, Invalid
-from backend.data.memory import queries, search
+from backend.core.errors import Conflict, Invalid, Missing
+from backend.data.memory import deletion, queries, search
 from backend.data.memory import writing as memory
 from backend.data.memory.schemas import MAX_RESULTS, MemoryFilter, MemoryRead, MemorySearch
 from studio import session
 from studio.code_snippets import curl, of_route
 from studio.components.elements import button, empty, link, tag
-from studio.components.live import Ago, Split
+from studio.components.jobs import SearchField
+from studio.components.live import Ago, Check, Confirm, Split
 from studio.components.snippets import from_code
 from studio.forms import said
 from studio.pages.memory import record, record_form
 from studio.pages.memory.record import Record
+from studio.session import Act
 from studio.shell import Crumb, Shell, shell
 
 _ROWS: Final = 50
-_MAX_ROWS: Final = 200
 _STATES: Final = {"live": "Current", "stale": "Stale", "superseded": "Superseded", "forgotten": "Deleted"}
 _TYPES: Final = {
     "": "All types",
@@ -39,6 +41,7 @@ _TYPES: Final = {
 class RecordRow:
     """The fields of a record in the list."""
 
+    id: str
     href: str
     title: str
     summary: str
@@ -66,7 +69,9 @@ class MemoryPage(rx.State):
     is_new: bool = False
     has_more: bool = False
     is_loaded: bool = False
-    _limit: int = _ROWS
+    picked: list[str] = []
+    is_picking: bool = False
+    _cursor: str = ""
 
     @rx.event
     async def load(self):
@@ -83,14 +88,15 @@ class MemoryPage(rx.State):
 
     @rx.event
     async def more(self):
-        """Show more of the list."""
-        self._limit = min(self._limit + _ROWS, _MAX_ROWS)
-        await self._read()
+        """Read the next page of the list."""
+        async with session.acting(self, self.project) as act:
+            found = await self._page(act, Page(_ROWS, self._cursor))
+        self.rows = [*self.rows, *found]
 
     @rx.event
     def search(self, text: str):
         """Search for records."""
-        return self._go(q=text.strip(), state="live", id="")
+        return self._go(q=text.strip(), state="live", id="", is_entry=not (self.query and text.strip()))
 
     @rx.event
     def pick_state(self, state: str):
@@ -101,6 +107,29 @@ class MemoryPage(rx.State):
     def pick_type(self, mtype: str):
         """Show the records of a type; of all types if it is empty."""
         return self._go(type=mtype, id="")
+
+    @rx.event
+    def toggle(self, record_id: str):
+        """Select a record, or deselect it."""
+        others = [one for one in self.picked if one != record_id]
+        self.picked = others if len(others) < len(self.picked) else [*self.picked, record_id]
+
+    @rx.event
+    def toggle_picking(self):
+        """Show the boxes with which records are selected, or hide them."""
+        self.picked, self.is_picking = [], not self.is_picking
+
+    @rx.event
+    async def delete_picked(self):
+        """Delete the selected records."""
+        for record_id in self.picked:
+            try:
+                async with session.acting(self, self.project) as act:
+                    await deletion.forget(act.session, act.principal, UUID(record_id), reason="in the studio")
+            except Missing:
+                pass  # another user has deleted it
+        self.picked, self.is_picking = [], False
+        await self._read()
 
     @rx.event
     def begin(self):
@@ -128,24 +157,30 @@ class MemoryPage(rx.State):
 
     async def _read(self) -> None:
         mtype: Any = self.mtype or None
-        state: Any = self.state
         if self.query:
             async with session.acting(self, self.project) as act:
                 who = act.principal
             wanted = MemorySearch(query=self.query[:4000], mtype=mtype, limit=MAX_RESULTS)
             found = await search.search(session.context(), who, wanted)
-            shown: list[MemoryRead] = list(found.results)
             self.is_semantic, self.has_more = found.is_semantic, False
+            self.rows = [self._row(one) for one in found.results]
         else:
             async with session.acting(self, self.project) as act:
-                which = MemoryFilter(state=state, mtype=mtype)
-                page = await queries.list_some(act.session, act.principal, which, Page(self._limit))
-                shown = [MemoryRead.model_validate(one) for one in page.items]
-            self.has_more = page.next_cursor is not None and self._limit < _MAX_ROWS
-        self.rows = [self._row(one) for one in shown]
+                self.rows = await self._page(act, Page(_ROWS))
+
+    async def _page(self, act: Act, page: Page) -> list[RecordRow]:
+        mtype: Any = self.mtype or None
+        state: Any = self.state
+        found = await queries.list_some(
+            act.session, act.principal, MemoryFilter(state=state, mtype=mtype), page
+        )
+        self._cursor = found.next_cursor or ""
+        self.has_more = bool(self._cursor)
+        return [self._row(MemoryRead.model_validate(one)) for one in found.items]
 
     def _row(self, one: MemoryRead) -> RecordRow:
         return RecordRow(
+            id=str(one.id),
             href=self._address(id=str(one.id)),
             title=one.title or one.entity_key or one.kind,
             summary=one.summary,
@@ -159,8 +194,9 @@ class MemoryPage(rx.State):
             is_current=str(one.id) == self.open_id,
         )
 
-    def _go(self, **change: str) -> Any:
-        return rx.redirect(self._address(**change), replace=True)
+    def _go(self, *, is_entry: bool = True, **change: str) -> Any:
+        """Open the page with another search; Back undoes it if it is an entry of the history."""
+        return rx.redirect(self._address(**change), replace=not is_entry)
 
     def _address(self, **change: str) -> str:
         """Return the URL of the page with another search."""
@@ -240,14 +276,11 @@ def _new() -> rx.Component:
 
 def _filters() -> rx.Component:
     return rx.el.div(
-        rx.el.input(
+        SearchField.create(
+            value=MemoryPage.query,
+            label="Search memory",
             placeholder="Search by key, words or meaning…",
-            aria_label="Search memory",
-            type="search",
-            default_value=MemoryPage.query,
-            on_change=MemoryPage.search.debounce(350),
-            class_name="in",
-            style={"max_width": "300px"},
+            on_search=MemoryPage.search,
         ),
         rx.el.select(
             *[rx.el.option(word, value=name) for name, word in _TYPES.items()],
@@ -264,9 +297,35 @@ def _filters() -> rx.Component:
             class_name="in",
         ),
         rx.el.span(class_name="grow"),
+        rx.cond(
+            Shell.can_write & (MemoryPage.rows.length() > 0) & (MemoryPage.state != "forgotten"), _bulk()
+        ),
         _new_button(),
         class_name="row wrap",
         style={"padding": "8px 16px", "border_bottom": "1px solid var(--line)", "flex": "none"},
+    )
+
+
+def _bulk() -> rx.Component:
+    """Render the button that starts a selection, and the action on the selected records."""
+    count = MemoryPage.picked.length()
+    delete = Confirm.create(
+        label="Delete selected…",
+        kind="danger",
+        title=f"Delete {count} " + rx.cond(count == 1, "record?", "records?"),
+        text="The records can no longer be found. They are listed as deleted for some days, then removed.",
+        confirm="Delete records",
+        on_confirm=MemoryPage.delete_picked,
+    )
+    return rx.fragment(
+        rx.cond(count > 0, delete),
+        rx.el.button(
+            rx.cond(MemoryPage.is_picking, "Done selecting", "Select…"),
+            type="button",
+            class_name="btn quiet",
+            on_click=MemoryPage.toggle_picking,
+            custom_attrs={"aria-pressed": rx.cond(MemoryPage.is_picking, "true", "false")},
+        ),
     )
 
 
@@ -302,11 +361,20 @@ def _list() -> rx.Component:
 def _table() -> rx.Component:
     heads = (("Title", ""), ("Kind", "kind"), ("Key", "key"), ("Written by", "by"), ("Updated", "num when"))
     return rx.el.table(
-        rx.el.thead(rx.el.tr(*[rx.el.th(title, scope="col", class_name=kind) for title, kind in heads])),
+        rx.el.thead(
+            rx.el.tr(
+                rx.cond(MemoryPage.is_picking, rx.el.th(_box_head(), scope="col", style={"width": "36px"})),
+                *[rx.el.th(title, scope="col", class_name=kind) for title, kind in heads],
+            )
+        ),
         rx.el.tbody(rx.foreach(MemoryPage.rows, _row)),
         class_name="tbl records",
         aria_label="Records",
     )
+
+
+def _box_head() -> rx.Component:
+    return rx.el.span("Selected", class_name="hidden-label")
 
 
 def _row(row: rx.Var[RecordRow]) -> rx.Component:
@@ -316,7 +384,14 @@ def _row(row: rx.Var[RecordRow]) -> rx.Component:
         rx.el.span(row.title, class_name="t3 cut"),
         link(row.title, href=row.href, class_name="whole cut"),
     )
+    box = Check.create(
+        checked=MemoryPage.picked.contains(row.id),
+        label="Select " + row.title,
+        class_name="above",
+        on_change=MemoryPage.toggle(row.id),
+    )
     return rx.el.tr(
+        rx.cond(MemoryPage.is_picking, rx.el.td(box)),
         rx.el.td(
             rx.el.span(
                 title,
