@@ -156,7 +156,7 @@ class Json(rx.Component):
 class JsonTree(rx.Component):
     """JSON as a tree that folds, with search, copy and download; `name` is that of the file."""
 
-    library = "$/public/ui/json_tree.jsx"
+    library = "$/public/ui/json_tree.tsx"
     tag = "JsonTree"
     value: rx.Var[Any]
     name: rx.Var[str]
@@ -166,7 +166,7 @@ class JsonTree(rx.Component):
 class ShareJob(rx.Component):
     """A button with a dialog that creates, lists and revokes links to a job."""
 
-    library = "$/public/ui/share_job.jsx"
+    library = "$/public/ui/share_job.tsx"
     tag = "ShareJob"
     project: rx.Var[str]
     job: rx.Var[str]
@@ -176,7 +176,7 @@ class ShareJob(rx.Component):
 class PageTitle(rx.Component):
     """An invisible component that sets the title of the page."""
 
-    library = "$/public/ui/page_title.jsx"
+    library = "$/public/ui/page_title.tsx"
     tag = "PageTitle"
     text: rx.Var[str]
 
@@ -211,7 +211,7 @@ class _SubmittedForm(rx.Component):
 class SchemaForm(_SubmittedForm):
     """A form generated from an input schema, with a view of the raw JSON."""
 
-    library = "$/public/ui/form.jsx"
+    library = "$/public/ui/form.tsx"
     tag = "SchemaForm"
     value: rx.Var[dict[str, Any]]
     rev: rx.Var[int]
@@ -293,17 +293,6 @@ class Notebook(Editor):
     email: rx.Var[str]
 
 
-class Drive(rx.Component):
-    """The files of a project; the URL contains the open folder and the open file."""
-
-    library = "$/public/ui/drive/drive.tsx"
-    tag = "Drive"
-    lib_dependencies: list[str] = ["pdfjs-dist@6.5.438"]
-    project: rx.Var[str]
-    csrf: rx.Var[str]
-    can_write: rx.Var[bool]
-
-
 class Commands(rx.Component):
     """The command palette, the keyboard shortcuts and their list; `places` are `{label, group, keys, href}`."""
 
@@ -316,7 +305,7 @@ class Commands(rx.Component):
 class BundleDrop(rx.Component):
     """The area in which users drop a bundle to publish it."""
 
-    library = "$/public/ui/bundle.jsx"
+    library = "$/public/ui/bundle.tsx"
     tag = "BundleDrop"
     project: rx.Var[str]
     csrf: rx.Var[str]
@@ -326,7 +315,7 @@ class BundleDrop(rx.Component):
 class Timeline(rx.Component):
     """A waterfall of the spans of a job, with an inspector; `src` is `project/job`."""
 
-    library = "$/public/ui/timeline.jsx"
+    library = "$/public/ui/timeline.tsx"
     tag = "Timeline"
     src: rx.Var[str]
     skill: rx.Var[str]
@@ -350,7 +339,7 @@ class FlowSteps(rx.Component):
 class Waterfall(rx.Component):
     """A tree of spans on a time axis; `now` is the end of spans that are still open, in milliseconds."""
 
-    library = "$/public/ui/waterfall.jsx"
+    library = "$/public/ui/waterfall.tsx"
     tag = "Waterfall"
     spans: rx.Var[list[dict[str, Any]]]
     now: rx.Var[float]
@@ -371,7 +360,7 @@ class Transcript(rx.Component):
 class Sandbox(rx.Component):
     """The sandbox of each attempt of a job, with its limits and usage."""
 
-    library = "$/public/ui/sandbox.jsx"
+    library = "$/public/ui/sandbox.tsx"
     tag = "Sandbox"
     src: rx.Var[str]
     usage: rx.Var[dict[str, Any]]
@@ -381,7 +370,7 @@ class Sandbox(rx.Component):
 class LiveCost(rx.Component):
     """The cost of a running job so far, or the amount that a finished job was `charged`."""
 
-    library = "$/public/ui/live.jsx"
+    library = "$/public/ui/live.tsx"
     tag = "LiveCost"
     src: rx.Var[str]
     charged: rx.Var[str]
@@ -391,7 +380,7 @@ class LiveCost(rx.Component):
 class LiveSteps(rx.Component):
     """The number of steps and tokens of an agent so far."""
 
-    library = "$/public/ui/live.jsx"
+    library = "$/public/ui/live.tsx"
     tag = "LiveSteps"
     src: rx.Var[str]
     is_over: rx.Var[bool]
@@ -402,7 +391,7 @@ class LiveSteps(rx.Component):
 class LiveProgress(rx.Component):
     """The progress that a running function reports."""
 
-    library = "$/public/ui/live.jsx"
+    library = "$/public/ui/live.tsx"
     tag = "LiveProgress"
     src: rx.Var[str]
     is_over: rx.Var[bool]
@@ -421,7 +410,7 @@ class Traceback(rx.Component):
 class EventsLoaded(rx.Component):
     """The number of loaded events of a job, until all are loaded."""
 
-    library = "$/public/ui/live.jsx"
+    library = "$/public/ui/live.tsx"
     tag = "EventsLoaded"
     src: rx.Var[str]
     total: rx.Var[int]
@@ -430,7 +419,7 @@ class EventsLoaded(rx.Component):
 class EventList(rx.Component):
     """The live list of the events of a job."""
 
-    library = "$/public/ui/events.jsx"
+    library = "$/public/ui/events.tsx"
     tag = "EventList"
     src: rx.Var[str]
 
@@ -438,7 +427,7 @@ class EventList(rx.Component):
 class Logs(rx.Component):
     """The live output and log of a job."""
 
-    library = "$/public/ui/logs.jsx"
+    library = "$/public/ui/logs.tsx"
     tag = "Logs"
     src: rx.Var[str]
     is_over: rx.Var[bool]
@@ -448,7 +437,7 @@ class Logs(rx.Component):
 class Turns(rx.Component):
     """An invisible component that calls `on_turn` when the status of a job changes after the event `after`."""
 
-    library = "$/public/ui/events.jsx"
+    library = "$/public/ui/events.tsx"
     tag = "Turns"
     src: rx.Var[str]
     after: rx.Var[int]
@@ -458,14 +447,14 @@ class Turns(rx.Component):
 class ToSignIn(rx.Component):
     """A component that navigates to the sign-in form."""
 
-    library = "$/public/ui/leave.jsx"
+    library = "$/public/ui/leave.tsx"
     tag = "ToSignIn"
 
 
 class StaySignedIn(rx.Component):
     """An invisible component that goes to the sign-in form if the connection is `off` because the session ended."""
 
-    library = "$/public/ui/leave.jsx"
+    library = "$/public/ui/leave.tsx"
     tag = "StaySignedIn"
     off: rx.Var[bool]
 
@@ -473,7 +462,7 @@ class StaySignedIn(rx.Component):
 class SignOut(rx.Component):
     """The form that ends the session, as an item of the sidebar or as a `button`; `user` is the ID of the user."""
 
-    library = "$/public/ui/leave.jsx"
+    library = "$/public/ui/leave.tsx"
     tag = "SignOut"
     csrf: rx.Var[str]
     user: rx.Var[str]

@@ -13,7 +13,7 @@ OF_TOOLS = {"details"}
 
 
 def test_displayed_fields_of_the_log_exist() -> None:
-    lines = dict(LINE.findall((UI / "event_text.js").read_text(encoding="utf-8")))
+    lines = dict(LINE.findall((UI / "event_text.ts").read_text(encoding="utf-8")))
     assert {"queued", "waiting", "timeout", "tool_result"} <= set(lines)
     for kind, code in lines.items():
         known = {field.name for field in fields(REGISTRY[kind])}
@@ -23,4 +23,4 @@ def test_displayed_fields_of_the_log_exist() -> None:
 
 def test_running_cost_uses_the_used_amount_of_a_call() -> None:
     assert "used_micros" in {field.name for field in fields(REGISTRY["subagent_end"])}
-    assert 'type === "subagent_end" ? payload.used_micros' in (UI / "live.jsx").read_text(encoding="utf-8")
+    assert 'type === "subagent_end" ? payload.used_micros' in (UI / "live.tsx").read_text(encoding="utf-8")

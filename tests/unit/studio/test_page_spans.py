@@ -161,7 +161,7 @@ def events_of(history: list[tuple[str, dict[str, Any]]]) -> list[EventRead]:
 
 
 def in_the_browser(events: list[EventRead]) -> list[dict[str, Any]]:
-    script = [str(BUN), "-e", SCRIPT, str(ROOT / "assets/ui/spans.js")]
+    script = [str(BUN), "-e", SCRIPT, str(ROOT / "assets/ui/spans.ts")]
     stdin = f"[{','.join(event.model_dump_json() for event in events)}]"
     done = subprocess.run(script, input=stdin, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
@@ -196,7 +196,7 @@ def test_page_and_api_have_the_same_spans(name: str) -> None:
 def test_spans_are_derived_from_existing_events_only() -> None:
     known = {kind.type for kind in get_args(JobEvent)}
     assert {*spans.OPENS, *spans.CLOSES} <= known
-    source = (ROOT / "assets/ui/spans.js").read_text(encoding="utf-8")
+    source = (ROOT / "assets/ui/spans.ts").read_text(encoding="utf-8")
     of_page = {
         key
         for name in ("OPENS", "CLOSES", "READS")
@@ -207,7 +207,8 @@ def test_spans_are_derived_from_existing_events_only() -> None:
 
 
 def _object(source: str, name: str) -> str:
-    return source.partition(f"const {name} = {{")[2].partition("\n};")[0]
+    _, _, after = source.partition(f"const {name}: ")
+    return after.partition(" = {\n")[2].partition("\n};")[0]
 
 
 def test_cost_of_a_span_includes_its_children() -> None:
