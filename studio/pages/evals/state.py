@@ -203,9 +203,15 @@ class Evals(rx.State):
         await self._read(is_first=True)
 
     async def _go(self, query: EvalQuery) -> None:
-        if query != self._shown:
-            self._show(query, is_entry=True)
-            await self._read(is_first=True)
+        before = self._shown
+        if query == before:
+            return
+        self._show(query, is_entry=True)
+        if self.suite.id and replace(query, only=before.only, sort=before.sort) == before:
+            async with session.acting(self, self.project) as act:
+                await self._read_runs(act, waits=self.suite.is_waiting)
+        else:
+            await self._read(is_first=query.skill != before.skill)
 
     def _show(self, query: EvalQuery, *, is_entry: bool) -> None:
         """Show what a query names; rows of another skill or suite are removed."""
