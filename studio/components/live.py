@@ -229,7 +229,10 @@ class ApprovalForm(_SubmittedForm):
 
 
 class Chat(rx.Component):
-    """The conversations with one agent, and the one that is open."""
+    """The open conversation with an agent; a new one is created with its first message.
+
+    `on_open` receives the ID of the conversation to open, `on_changed` is called when its entry in the list may differ.
+    """
 
     library = "$/public/ui/chat/chat.tsx"
     tag = "Chat"
@@ -238,8 +241,14 @@ class Chat(rx.Component):
     skill: rx.Var[str]
     """The full name of the agent."""
     environment: rx.Var[str]
-    """The environment of new conversations, and of those in the list."""
+    """The environment of new conversations."""
     can_write: rx.Var[bool]
+    session: rx.Var[str]
+    """The ID of the conversation; empty for a new one."""
+    started: rx.Var[int]
+    """Increases when the field of the message is to get the focus."""
+    on_open: rx.EventHandler[one]
+    on_changed: rx.EventHandler[none]
 
 
 class Playground(rx.Component):
@@ -350,7 +359,7 @@ class Waterfall(rx.Component):
 class Transcript(rx.Component):
     """The live conversation of an agent with its tools, or a graph of what it has called."""
 
-    library = "$/public/ui/transcript.jsx"
+    library = "$/public/ui/transcript.tsx"
     tag = "Transcript"
     lib_dependencies: list[str] = [_REACT_FLOW]
     src: rx.Var[str]

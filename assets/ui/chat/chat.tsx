@@ -6,7 +6,6 @@ import { Dialog } from "../dialog";
 import { usd } from "../format";
 import { Line, useFollowing } from "../stream";
 import { followSession, type StreamState } from "./session_stream";
-import { Sessions } from "./sessions";
 import { Turn } from "./turn";
 import { isLive, type Turn as TurnOfSession, withFrame } from "./turns";
 
@@ -20,31 +19,22 @@ interface Who {
 
 interface ChatProps extends Who {
   environment: string;
+  /** The ID of the conversation; empty for a new one. */
+  session: string;
+  /** Increases when the field of the message is to get the focus. */
+  started: number;
+  onOpen?: (id: string) => void;
+  onChanged?: () => void;
 }
 
-/** The conversations with one agent in an environment: their list, and the one that is open. Its ID is in the URL. */
-export function Chat({ project, csrf, skill, environment, canWrite }: ChatProps) {
-  const [session, setSession] = useState(() => new URLSearchParams(location.search).get("session") ?? ""), [stamp, setStamp] = useState(0), [problem, setProblem] = useState(""), composer = useRef<HTMLTextAreaElement>(null);
-  const open = (id: string) => {
-    const url = new URL(location.href);
-    if (id) url.searchParams.set("session", id); else url.searchParams.delete("session");
-    history.pushState(history.state, "", url);
-    setProblem("");
-    setSession(id);
-    if (!id) composer.current?.focus();
-  };
-  useEffect(() => {
-    const onBack = () => setSession(new URLSearchParams(location.search).get("session") ?? "");
-    addEventListener("popstate", onBack);
-    return () => removeEventListener("popstate", onBack);
-  }, []);
-  const reload = () => setStamp((before) => before + 1), start = useMemo(() => ({ path: "/v1/sessions", json: { skill, environment } }), [skill, environment]);
-  return (
-    <div className="chat" data-open={Boolean(session) || undefined}>
-      <Sessions {...{ project, skill, environment, stamp, canWrite }} current={session} onOpen={open} onNew={() => open("")} onError={setProblem} />
-      <Conversation key={project + skill + environment} {...{ project, csrf, skill, start, canWrite, session, problem, composer }} onOpen={open} onChanged={reload} onProblem={setProblem} />
-    </div>
-  );
+/** The open conversation with an agent in an environment. */
+export function Chat({ project, csrf, skill, environment, canWrite, session: given, started, onOpen, onChanged }: ChatProps) {
+  const [session, setSession] = useState(given), [problem, setProblem] = useState(""), composer = useRef<HTMLTextAreaElement>(null), seen = useRef(started);
+  useEffect(() => { setSession(given); setProblem(""); }, [given]);
+  useEffect(() => { if (started !== seen.current) composer.current?.focus(); seen.current = started; }, [started]);
+  const open = (id: string) => { setProblem(""); setSession(id); onOpen?.(id); }; // a second message must not wait for the state of the page
+  const start = useMemo(() => ({ path: "/v1/sessions", json: { skill, environment } }), [skill, environment]);
+  return <Conversation {...{ project, csrf, skill, start, canWrite, session, problem, composer }} onOpen={open} onChanged={() => onChanged?.()} onProblem={setProblem} />;
 }
 
 /** The request that creates a session with the first message, and what to wait for before it. */
