@@ -41,7 +41,7 @@ export function Inspector({ span, events, project, csrf, job, canFork }: Props) 
       {span.kind === "llm" && span.step != null && <ModelCall key={span.id} project={project} job={span.of ?? job} step={span.step} payload={event?.payload} />}
       {span.kind === "tool" && event && <Call call={event.payload} result={result?.payload} />}
       {span.logs && <Logs events={events.filter((one) => span.logs?.includes(one.id))} />}
-      {canFork && span.kind === "step" && event && <Fork key={event.id} project={project} csrf={csrf} job={job} step={event.payload.step} events={events} />}
+      {canFork && span.kind === "step" && event && <Fork key={event.id} project={project} csrf={csrf} job={job} step={event.payload.step ?? 0} events={events} />}
       {event && !(span.kind === "llm" && span.end == null) && <Facts event={result ?? event} />}
     </div>
   );
