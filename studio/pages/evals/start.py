@@ -83,7 +83,8 @@ class Start(rx.State):
     @rx.event
     def toggle_version(self, version: str):
         """Select a version, or deselect it."""
-        self.picked = _flipped(self.picked, version)
+        if any(one.number == version for one in self.versions):
+            self.picked = _flipped(self.picked, version)
 
     @rx.event
     def toggle_model(self, model: str):

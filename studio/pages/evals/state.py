@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -121,7 +121,7 @@ class Evals(rx.State):
     @rx.event
     async def pick_tab(self, tab: str):
         """Show another tab."""
-        if tab in Tab.__args__:  # type: ignore[attr-defined]
+        if tab in get_args(Tab):
             await self._go(replace(self._shown, tab=cast(Tab, tab)))
 
     @rx.event
@@ -143,12 +143,14 @@ class Evals(rx.State):
     @rx.event
     async def pick_only(self, only: str):
         """Filter the runs."""
-        await self._go(replace(self._shown, only=cast(RunFilter, only)))
+        if only in get_args(RunFilter):
+            await self._go(replace(self._shown, only=cast(RunFilter, only)))
 
     @rx.event
     async def pick_sort(self, sort: str):
         """Sort the runs."""
-        await self._go(replace(self._shown, sort=cast(RunSort, sort)))
+        if sort in get_args(RunSort):
+            await self._go(replace(self._shown, sort=cast(RunSort, sort)))
 
     @rx.event
     async def more_runs(self):
@@ -162,6 +164,8 @@ class Evals(rx.State):
         """Show the inputs and outputs of a run, or hide them."""
         if number in self.details:
             self.details = {key: one for key, one in self.details.items() if key != number}
+            return
+        if all(run.key != number for run in self.runs):
             return
         async with session.acting(self, self.project) as act:
             base = await suites.get(act.session, act.principal, UUID(self.base)) if self.base else None
