@@ -134,7 +134,9 @@ def test_selected_files_are_moved_and_deleted_together(signed_in: Page, settled:
     assert settled.api.get("/v1/drive/files/many/inner/one.txt").text == "x"
     signed_in.get_by_role("button", name="Select…").click()
     signed_in.get_by_role("checkbox", name="Select all").check()
-    signed_in.get_by_role("button", name="Delete…").first.click()
+    selection = signed_in.get_by_role("group", name="Selected files")
+    expect(selection).to_contain_text("2 selected")
+    selection.get_by_role("button", name="Delete…").click()
     dialog = signed_in.get_by_role("dialog", name="Delete 2 entries?")
     dialog.get_by_role("button", name="Delete 2 entries").click()
     dialog.get_by_role("button", name="Done").click()
