@@ -19,6 +19,7 @@ class JobFacts:
     reason: str = ""
     error: str = ""
     error_code: str = ""
+    error_signature: str = ""
     skill: str = ""
     """The full name of the skill."""
     version: str = ""
@@ -54,6 +55,7 @@ def facts_of(job: JobRead, skill: str = "") -> JobFacts:
         reason="" if job.status == "failed" else reason_of(job),
         error=job.error or "",
         error_code=job.error_code or "",
+        error_signature=job.error_signature or "",
         skill=skill or job.skill_name,
         version=version_of(job),
         environment=job.environment,

@@ -133,6 +133,8 @@ class Failure:
     message: str
     """A message for the author of the skill: what failed, where, and how to fix it."""
     measured: Measured
+    frame: str = ""
+    """The innermost place in the code of the skill, `main.py in run`; empty if none of its code failed."""
 
 
 Outcome = Success | Failure

@@ -74,3 +74,12 @@ class LiveRows(rx.Component):
     on_toggle: rx.EventHandler[one]
     on_act: rx.EventHandler[two]
     on_leave: rx.EventHandler[none]
+
+
+class Spark(rx.Component):
+    """Small bars that show how a number has changed."""
+
+    library = "$/public/ui/spark.tsx"
+    tag = "Spark"
+    values: rx.Var[list[int]]
+    label: rx.Var[str]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 import reflex as rx
 
 from backend.administration.projects import first_steps
+from backend.core.clock import now
+from backend.execution.jobs.failures.queries import FailureFilter
 from backend.integrations.alerts import service as alerts
 from backend.skills.deployments import service as deployments
 from studio import session
@@ -13,9 +18,12 @@ from studio.components.live import BundleDrop
 from studio.components.snippets import snippets
 from studio.first_snippets import of_run
 from studio.pages.first_steps import Step, checklist, steps_of
+from studio.pages.jobs.failures import DEFAULT_FAILURE_DAYS, Cluster, cluster_card, clusters_of
 from studio.pages.read_on_load import ReadOnLoad
 from studio.shell import Crumb, Shell, shell
 from studio.skills import SkillView, active_skills
+
+MAX_FAILURES: Final = 3
 
 
 class Overview(ReadOnLoad, rx.State):
@@ -28,6 +36,8 @@ class Overview(ReadOnLoad, rx.State):
     steps: list[Step] = []
     """The first steps; empty if all were taken, or the user has dismissed them."""
     progress: str = ""
+    failures: list[Cluster] = []
+    """The most frequent errors of the last days."""
     raised: str = ""
     """The names of the alerts that are raised."""
 
@@ -56,6 +66,8 @@ class Overview(ReadOnLoad, rx.State):
             self.skills = await active_skills(act)
             found = await first_steps.read(act.session, act.principal)
             rules = await alerts.list_all(act.session, act.principal)
+            since = now() - timedelta(days=DEFAULT_FAILURE_DAYS)
+            self.failures, _ = await clusters_of(act, FailureFilter(since=since), MAX_FAILURES)
         self.raised = ", ".join(rule.name for rule in rules if rule.state == "raised")
         self.steps = steps_of(found, self.project, self.skills)
         self.progress = f"{sum(step.is_done for step in self.steps)} of {len(self.steps)}"
@@ -82,6 +94,7 @@ def page() -> rx.Component:
                     section("Skills", rx.el.div(rx.foreach(Overview.skills, _skill), class_name="cards")),
                     _first_steps(),
                 ),
+                rx.cond(Overview.failures.length() > 0, _failures()),
                 rx.cond(
                     Shell.can_write,
                     rx.cond(
@@ -112,6 +125,20 @@ def _raised() -> rx.Component:
         class_name="row wrap",
     )
     return note(text, state="fail")
+
+
+def _failures() -> rx.Component:
+    jobs = "/p/" + Shell.project_slug + "/jobs"
+    return section(
+        "Failures",
+        rx.el.ul(rx.foreach(Overview.failures, cluster_card), class_name="clusters"),
+        actions=[
+            link(
+                f"All failures of {DEFAULT_FAILURE_DAYS} days",
+                href=jobs + f"?failures={DEFAULT_FAILURE_DAYS}",
+            )
+        ],
+    )
 
 
 def _first_steps() -> rx.Component:

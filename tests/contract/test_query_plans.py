@@ -237,8 +237,12 @@ async def _list_jobs_by(watch: Watch, world: World) -> None:
     ]
     filters += ["environment=production", "environment=staging", "environment=development"]
     filters += ["version=1", "version=10", f"since={since}", "q=nothing", "limit=200"]
+    filters.append("error_signature=" + "0" * 16)
     for one in filters:
         await _get(watch, world, f"/v1/jobs?{one}")
+    quarter = (now() - timedelta(days=90)).isoformat().replace("+", "%2B")
+    for one in ("skill=skill-3", "version=3&environment=production", f"since={quarter}&limit=100"):
+        await _get(watch, world, f"/v1/jobs/failures?{one}", step="GET /v1/jobs/failures")
     await _get(watch, world, "/v1/skills?environment=staging", step="GET /v1/skills")
     for one in ("q=word3500", "q=title 35", "skill=skill-3"):
         await _get(watch, world, f"/v1/sessions?{one}", step="GET /v1/sessions, filtered")
@@ -464,6 +468,9 @@ async def _send_webhooks(watch: Watch, world: World) -> None:
     with watch.step("old deliveries"):
         async with world.instance.database.transaction() as session:
             assert await rows.remove(session, rows.DELIVERIES, now() - timedelta(days=30))
+    with watch.step("old failure clusters"):
+        async with world.instance.database.transaction() as session:
+            await rows.remove(session, rows.FAILURE_CLUSTERS, now() - timedelta(days=30))
     with watch.step("delete a webhook"):
         response = await world.client.delete(one)
     assert response.status_code == 204

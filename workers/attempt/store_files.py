@@ -101,7 +101,9 @@ async def store_files(
     usage, used = usage_of(outcome.measured), compute_used(attempt, outcome.measured.wall_s)
     if isinstance(outcome, Failure):
         error = attempt.error_text(outcome.message)
-        return AttemptResult("failed", error=error, error_code=outcome.code, usage=usage, used=used)
+        return AttemptResult(
+            "failed", error=error, error_code=outcome.code, usage=usage, used=used, frame=outcome.frame
+        )
     try:
         value, files = await _store(attempt, prepared, outcome.value, recorder)
     except PurasError as problem:

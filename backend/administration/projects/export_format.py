@@ -23,6 +23,7 @@ EXPORTED: Final = (
         page=SMALL_PAGE_ROWS,
         condition="project_id = :project_id and (publisher_id is null or parent_job_id is null)",
     ),
+    ExportedTable("failure_clusters"),
     ExportedTable(
         "job_events",
         page=SMALL_PAGE_ROWS,

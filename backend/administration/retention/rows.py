@@ -122,6 +122,30 @@ JOBS: Final = Kind(
     select count(*) from old
     """),
 )
+FAILURE_CLUSTERS: Final = Kind(
+    "failure clusters",
+    text("""
+    select count(*) from failure_clusters c
+    where c.first_seen_at < :before and not exists (
+      select from jobs j where j.project_id = c.project_id and j.error_signature = c.signature
+    )
+    """),
+    text("""
+    with gone as (
+      delete from failure_clusters c
+      where (c.project_id, c.signature) in (
+        select o.project_id, o.signature from failure_clusters o
+        where o.first_seen_at < :before and not exists (
+          select from jobs j where j.project_id = o.project_id and j.error_signature = o.signature
+        )
+        limit :maximum
+      )
+      returning c.signature
+    )
+    select count(*) from gone
+    """),
+)
+"""Errors of which no job is left."""
 SUITES: Final = Kind(
     "eval suites",
     text("select count(*) from eval_suites where finished_at < :before and not is_baseline"),

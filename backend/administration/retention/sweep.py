@@ -35,6 +35,7 @@ def expiring(rules: Rules) -> Iterator[Expiring]:
         (rows.FLOW_STEPS, rules.events),
         (rows.PROJECT_EVENTS, rules.project_events),
         (rows.JOBS, rules.jobs),
+        (rows.FAILURE_CLUSTERS, rules.jobs),
         (rows.SUITES, rules.jobs),
         (rows.SESSIONS, rules.sessions),
         (rows.AUDIT, rules.audit),

@@ -22,6 +22,7 @@ from backend.execution.jobs.sorting import NEWEST_FIRST, JobSort, cursor_positio
 from backend.execution.jobs.status import Status
 from backend.execution.jobs.submit import JobSpec
 from backend.execution.jobs.submit_once import submit_once
+from backend.execution.jobs.views.schemas import IDS_PATTERN, MAX_IDS
 from backend.execution.jobs.wait import (
     DEFAULT_WAIT_S,
     MAX_WAIT_S,
@@ -113,7 +114,29 @@ async def _filters(
     )
 
 
-FiltersDep = Annotated[JobFilter, Depends(_filters)]
+async def _all_filters(
+    filters: Annotated[JobFilter, Depends(_filters)],
+    *,
+    ids: Annotated[
+        str | None,
+        Query(
+            max_length=37 * MAX_IDS,
+            pattern=IDS_PATTERN,
+            description="IDs of jobs, at most 200, separated by commas.",
+        ),
+    ] = None,
+    error_signature: Annotated[
+        str | None,
+        Query(
+            max_length=16, description="Jobs that failed for the same reason: see `GET /v1/jobs/failures`."
+        ),
+    ] = None,
+) -> JobFilter:
+    selected = None if ids is None else tuple(map(UUID, ids.split(",")))
+    return replace(filters, ids=selected, error_signature=error_signature)
+
+
+FiltersDep = Annotated[JobFilter, Depends(_all_filters)]
 
 
 @router.post("/jobs", status_code=201, summary="Submit a job", responses=_COSTS)

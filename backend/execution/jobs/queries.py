@@ -69,6 +69,9 @@ class JobFilter:
     min_seconds: float | None = None
     """From the start to the end, or until now."""
     environment: Environment | None = None
+    ids: tuple[UUID, ...] | None = None
+    error_signature: str | None = None
+    """The reason for which the jobs failed (`failures`)."""
     text: str | None = None
     """A part of the ID, the name of the skill, the error or the metadata."""
 
@@ -287,8 +290,11 @@ def _conditions(filters: JobFilter) -> list[Any]:
         Job.deployment_version: filters.version,
         Job.session_id: filters.session_id,
         Job.api_key_id: filters.key,
+        Job.error_signature: filters.error_signature,
     }
     conditions: list[Any] = [column == value for column, value in equal.items() if value is not None]
+    if filters.ids is not None:
+        conditions.append(col(Job.id).in_(filters.ids))
     if filters.environment is not None:
         conditions.append(in_environment(filters.environment))
     if filters.since is not None:

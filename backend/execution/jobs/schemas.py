@@ -136,6 +136,8 @@ class JobRead(Answer):
     """The error message, for users."""
     error_code: ErrorCode | None
     """The error code, for programs."""
+    error_signature: str | None = None
+    """For a failed job: what it has in common with jobs that failed for the same reason."""
     attempt: int
     """Number of attempts: 1, and one more after each lost worker, retry or return to the queue. A job that continues
     after a wait, such as a flow after a step, is in the same attempt."""

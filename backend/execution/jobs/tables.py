@@ -92,6 +92,16 @@ class Job(SQLModel, table=True):
             text("id DESC"),
             postgresql_where=text("finished_at is not null"),
         ),
+        # Failed jobs only, with all columns of their clusters, so that a job that succeeds does not write to it.
+        Index(
+            "ix_jobs_project_id_error_signature",
+            "project_id",
+            "error_signature",
+            text("created_at DESC"),
+            text("id DESC"),
+            postgresql_where=text("error_signature is not null"),
+            postgresql_include=["skill_name", "deployment_version", "environment"],
+        ),
         Index("ix_jobs_worker_id_running", "worker_id", postgresql_where=text("status = 'running'")),
         Index("ix_jobs_deployment_id_live", "deployment_id", postgresql_where=text("finished_at is null")),
         Index("ix_jobs_parent_job_id", "parent_job_id", postgresql_where=text("parent_job_id is not null")),
@@ -172,6 +182,8 @@ class Job(SQLModel, table=True):
     """Files of the result: `{name, drive_path, size_bytes, mime}`."""
     error: str | None = None
     error_code: str | None = Field(default=None, max_length=64)
+    error_signature: str | None = Field(default=None, max_length=16)
+    """What failures for the same reason have in common, a key of `failure_clusters`; None for other jobs."""
     attempt: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     """The number of claims of the job, which is the fencing token."""
     continuations: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})

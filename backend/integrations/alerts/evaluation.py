@@ -76,6 +76,15 @@ _MEASURES: Final[dict[Metric, TextClause]] = {
         "coalesce(sum(cost_micros + called_cost_micros), 0) / 1e6",
         "bill = 'own'",
     ),
+    "new_errors": text(f"""
+select count(distinct c.signature) as value, count(*) as jobs
+from failure_clusters c join jobs j on j.project_id = c.project_id and j.error_signature = c.signature
+where c.project_id = :project_id and c.first_seen_at > now() - make_interval(mins => :window_minutes)
+  and j.finished_at > now() - make_interval(mins => :window_minutes)
+  and (cast(:skill as text) is null or j.skill_name = :skill)
+  and (cast(:environment as text) is null or j.environment = :environment)
+  and {_PUBLISHED}
+"""),  # noqa: S608 - the part is a constant of this module
     "queue_age": text("""
 select coalesce(extract(epoch from now() - min(greatest(q.submitted_at, q.not_before))), 0) as value,
        count(*) as jobs

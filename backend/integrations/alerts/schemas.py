@@ -32,10 +32,11 @@ class AlertCreate(RequestBody):
     """Shown in messages: `Nightly report fails`."""
     metric: Metric
     """`error_rate`: failed jobs among those that succeeded or failed. `latency_p95`: 95th percentile of the time from
-    start to end of succeeded jobs. `spend`: cost of ended jobs. `queue_age`: waiting time of the oldest queued job."""
+    start to end of succeeded jobs. `spend`: cost of ended jobs. `queue_age`: waiting time of the oldest queued job.
+    `new_errors`: failure clusters whose first job failed within the window."""
     threshold: Threshold
-    """The alert is raised while the value is not below it. Percent for `error_rate`, US dollars for `spend`, seconds
-    for the others."""
+    """The alert is raised while the value is not below it. Percent for `error_rate`, US dollars for `spend`, a
+    number for `new_errors`, seconds for the others."""
     skill: SkillName | None = None
     """Only jobs of this skill count: `report`. Default: all skills."""
     environment: Environment | None = None

@@ -12,7 +12,7 @@ from sqlmodel import Field, SQLModel
 from backend.core.clock import now
 from backend.core.db.engine import Timestamp
 
-Metric = Literal["error_rate", "latency_p95", "spend", "queue_age"]
+Metric = Literal["error_rate", "latency_p95", "spend", "queue_age", "new_errors"]
 METRICS: Final[tuple[Metric, ...]] = get_args(Metric)
 AlertState = Literal["ok", "raised"]
 
@@ -37,7 +37,7 @@ class AlertRule(SQLModel, table=True):
     environment: str | None = Field(default=None, max_length=16)
     """The environment whose jobs count; None: all environments."""
     threshold: float
-    """Percent for `error_rate`, US dollars for `spend`, seconds for the others."""
+    """Percent for `error_rate`, US dollars for `spend`, clusters for `new_errors`, seconds for the others."""
     window_minutes: int
     min_jobs: int
     """With fewer ended jobs in the window, `error_rate` and `latency_p95` have no value."""

@@ -20,6 +20,7 @@ _METRICS: Final = {
     "error_rate": ("Error rate", "{:.1f} %"),
     "latency_p95": ("95th percentile of the latency", "{:,.1f} s"),
     "spend": ("Spend", "${:,.2f}"),
+    "new_errors": ("New failure clusters", "{:,.0f}"),
     "queue_age": ("Waiting time in the queue", "{:,.0f} s"),
 }
 """The name of each metric of alerts, and the format of its values."""
@@ -73,7 +74,7 @@ def _of_alert(type_: str, data: Mapping[str, Any]) -> tuple[str, list[str], str]
     return (
         f"Alert {'raised' if type_ == 'alert.raised' else 'resolved'}: {data['name']}",
         lines,
-        "/settings/alerts",
+        "/jobs?failures=1" if data["metric"] == "new_errors" else "/settings/alerts",
     )
 
 

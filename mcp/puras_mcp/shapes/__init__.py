@@ -4,6 +4,8 @@ from puras_mcp.shapes.base import Done, Shape
 from puras_mcp.shapes.jobs import (
     Approval,
     Event,
+    FailureCluster,
+    Failures,
     Job,
     JobDetail,
     Jobs,
@@ -65,6 +67,8 @@ __all__ = [
     "EnvironmentLine",
     "Environments",
     "Event",
+    "FailureCluster",
+    "Failures",
     "Job",
     "JobDetail",
     "Jobs",

@@ -80,6 +80,37 @@ class Jobs(Shape):
     """Pass it as `cursor` for older jobs; null: there are none."""
 
 
+class FailureCluster(Shape):
+    """Jobs that failed for the same reason."""
+
+    error_signature: str
+    skill_name: str
+    error_code: str
+    message: str
+    """The error message without what differs from job to job."""
+    frame: str
+    """The innermost place in the code of the skill; empty if none of its code failed."""
+    jobs: int
+    share: float
+    """Of all failed jobs of the period, from 0 to 1."""
+    first_seen_at: str
+    last_seen_at: str
+    first_version: int | None
+    is_new: bool
+    """Whether the error did not occur before the period."""
+    versions: list[int]
+    example_job_id: str
+
+
+class Failures(Shape):
+    """The failed jobs of a period, grouped by their error."""
+
+    since: str
+    failed: int
+    total_clusters: int
+    clusters: list[FailureCluster]
+
+
 class Event(Shape):
     """An event of a job."""
 

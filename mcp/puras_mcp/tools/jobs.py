@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -11,7 +12,19 @@ from puras_mcp.api import Api, segment
 from puras_mcp.cutting import fit, part
 from puras_mcp.offer import READ, REMOVE, RUN, Offer
 from puras_mcp.paging import by_cursor
-from puras_mcp.shapes import Approval, Job, JobDetail, Jobs, ModelCall, SentEvent, Span, Spans, Step, Steps
+from puras_mcp.shapes import (
+    Approval,
+    Failures,
+    Job,
+    JobDetail,
+    Jobs,
+    ModelCall,
+    SentEvent,
+    Span,
+    Spans,
+    Step,
+    Steps,
+)
 from puras_mcp.tools.about import Cursor, JobId, Limit, SkillName, Skillpack, Version
 from puras_mcp.world import Call, api_of
 
@@ -96,6 +109,18 @@ async def list_jobs(
         api_of(call), "/v1/jobs", Job, limit=limit, status=status, skill=skill, cursor=cursor, sort=sort
     )
     return Jobs(jobs=page.entries, next_cursor=page.next_cursor)
+
+
+async def list_failures(
+    call: Call,
+    skill: Annotated[str, Field(description="Only jobs of this skill; empty: all.")] = "",
+    days: Annotated[int, Field(description="The period until now in days.", ge=1, le=90)] = 7,
+    limit: Annotated[int, Field(description="Maximum number of errors.", ge=1, le=50)] = 20,
+) -> Failures:
+    """Group failed jobs by their error, the most frequent first, each with an example for `get_job`."""
+    since = datetime.now(UTC) - timedelta(days=days)
+    found = await api_of(call).get("/v1/jobs/failures", skill=skill, since=since.isoformat(), limit=limit)
+    return Failures(**found)
 
 
 async def cancel_job(call: Call, job_id: JobId) -> JobDetail:
@@ -321,6 +346,7 @@ LOCAL = HOSTED = (
     Offer(submit_job, "Run a skill", RUN),
     Offer(get_job, "Read a job", READ),
     Offer(list_jobs, "List jobs", READ),
+    Offer(list_failures, "List errors of failed jobs", READ),
     Offer(cancel_job, "Cancel a job", REMOVE),
     Offer(replay_job, "Replay a job", RUN),
     Offer(fork_job, "Fork a job", RUN),

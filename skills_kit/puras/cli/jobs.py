@@ -41,6 +41,9 @@ def add(commands: Any) -> None:
         "--since", metavar="TIME", help="only jobs created after this time, for example 2026-05-01T12:00:00Z"
     )
     jobs.add_argument(
+        "--error", metavar="SIGNATURE", help="only jobs with this error signature, from `puras failures`"
+    )
+    jobs.add_argument(
         "-q", "--search", metavar="TEXT", help="only jobs with this text in ID, skill, error or metadata"
     )
     jobs.add_argument(
@@ -279,6 +282,7 @@ def _jobs(arguments: Namespace, session: Session) -> int:
         "source": arguments.source,
         "environment": arguments.environment,
         "since": arguments.since,
+        "error_signature": arguments.error,
         "q": arguments.search,
         "sort": arguments.sort,
         "limit": max(1, min(arguments.limit, 200)),

@@ -17,6 +17,7 @@ from puras.client.shapes import (
     CostEstimate,
     Environment,
     Event,
+    Failures,
     Feedback,
     Job,
     JobOptions,
@@ -229,6 +230,29 @@ class AsyncClient:
         """Return the expected cost of one run of a skill, from its recent jobs or from its prompt."""
         return await self._in_thread(
             lambda: self._client.estimate(skill, version=version, environment=environment)
+        )
+
+    async def failures(
+        self,
+        *,
+        skill: str | None = None,
+        version: int | None = None,
+        environment: Environment | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        limit: int = 20,
+    ) -> Failures:
+        """See `Client.failures`."""
+        return await self._in_thread(
+            partial(
+                self._client.failures,
+                skill=skill,
+                version=version,
+                environment=environment,
+                since=since,
+                until=until,
+                limit=limit,
+            )
         )
 
     async def feedback(

@@ -222,6 +222,42 @@ class CostEstimate(TypedDict):
     reply_tokens: int | None
 
 
+class FailureCluster(TypedDict):
+    """Jobs that failed for the same reason. Responses can have more fields."""
+
+    error_signature: str
+    """The value of `error_signature` of its jobs."""
+    skill_name: str
+    error_code: str
+    message: str
+    """The error message without what differs from job to job."""
+    frame: str
+    """The innermost place in the code of the skill; empty if none of its code failed."""
+    jobs: int
+    share: float
+    """Of all failed jobs of the period, from 0 to 1."""
+    first_seen_at: str
+    last_seen_at: str
+    first_version: int | None
+    is_new: bool
+    """Whether the error did not occur before the period."""
+    versions: list[int]
+    environments: list[Environment]
+    example_job_id: str
+    trend: list[int]
+
+
+class Failures(TypedDict):
+    """The failed jobs of a period, grouped by the reason. Responses can have more fields."""
+
+    since: str
+    until: str
+    failed: int
+    ungrouped: int
+    total_clusters: int
+    clusters: list[FailureCluster]
+
+
 class Feedback(TypedDict):
     """A rating of a job."""
 

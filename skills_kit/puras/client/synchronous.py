@@ -18,6 +18,7 @@ from puras.client.shapes import (
     CostEstimate,
     Environment,
     Event,
+    Failures,
     Feedback,
     Job,
     JobOptions,
@@ -289,6 +290,40 @@ class Client(Routes):
         """
         query = {"skillpack": self.skillpack, "version": version, "environment": environment}
         found: CostEstimate = self.request("GET", f"/v1/cost-estimates/{quote(skill)}", query=query)
+        return found
+
+    def failures(
+        self,
+        *,
+        skill: str | None = None,
+        version: int | None = None,
+        environment: Environment | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        limit: int = 20,
+    ) -> Failures:
+        """Return the failed jobs of a period grouped by their error, the most frequent first.
+
+        Args:
+            skill: Only jobs of this skill.
+            version: Only jobs of this version.
+            environment: Only jobs of this environment.
+            since: Only jobs created after this time, such as `2026-05-01T12:00:00Z`; default: a week before `until`.
+            until: Only jobs created before this time; default: now.
+            limit: The maximum number of clusters, up to 100.
+
+        Raises:
+            PurasAPIError: The server rejected the request or did not respond.
+        """
+        query = {
+            "skill": skill,
+            "version": version,
+            "environment": environment,
+            "since": since,
+            "until": until,
+            "limit": limit,
+        }
+        found: Failures = self.request("GET", "/v1/jobs/failures", query=query)
         return found
 
     def feedback(

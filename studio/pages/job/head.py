@@ -63,24 +63,37 @@ def head() -> rx.Component:
                 style={"margin_top": "12px"},
             ),
         ),
-        rx.cond(JobPage.assistant != "", _assistant()),
+        rx.cond((JobPage.assistant != "") | (job.error_signature != ""), _next_steps(job)),
         class_name="head",
         aria_label="Job",
     )
 
 
-def _assistant() -> rx.Component:
-    """Render the links that open the editor with the assistant."""
+def _next_steps(job: rx.Var[JobFacts]) -> rx.Component:
+    """Render links to the jobs with the same error, and to the editor with the assistant."""
     return rx.el.div(
-        link_button(
-            "Explain this failure",
-            href=JobPage.assistant + "&assistant=explain",
-            title="Ask the assistant in the editor",
+        rx.cond(
+            job.error_signature != "",
+            link_button(
+                "Jobs with this error",
+                href="/p/" + Shell.project_slug + "/jobs?error_signature=" + job.error_signature,
+                title="List the jobs that failed for the same reason",
+            ),
         ),
-        link_button(
-            "Fix this",
-            href=JobPage.assistant + "&assistant=fix",
-            title="Let the assistant propose a change of the draft",
+        rx.cond(
+            JobPage.assistant != "",
+            rx.fragment(
+                link_button(
+                    "Explain this failure",
+                    href=JobPage.assistant + "&assistant=explain",
+                    title="Ask the assistant in the editor",
+                ),
+                link_button(
+                    "Fix this",
+                    href=JobPage.assistant + "&assistant=fix",
+                    title="Let the assistant propose a change of the draft",
+                ),
+            ),
         ),
         class_name="row wrap",
         style={"gap": "6px", "margin_top": "8px"},

@@ -20,11 +20,21 @@ _SOURCES: Final = (
 )
 _DURATIONS: Final = {"1": "over 1 s", "10": "over 10 s", "60": "over 1 min", "600": "over 10 min"}
 _COSTS: Final = {"0.001": "over $0.001", "0.01": "over $0.01", "0.1": "over $0.10", "1": "over $1"}
-_NARROWING: Final = ("version", "source", "environment", "key", "min_seconds", "min_cost_usd", "since")
+_NARROWING: Final = (
+    "version",
+    "source",
+    "environment",
+    "key",
+    "min_seconds",
+    "min_cost_usd",
+    "since",
+    "error_signature",
+    "ids",
+)
 
 
-def filter_bar() -> rx.Component:
-    """Render the filters, the views and the choice of the columns."""
+def filter_bar(*actions: rx.Component) -> rx.Component:
+    """Render the filters, further actions, the views and the choice of the columns."""
     return rx.el.div(
         rx.el.div(
             _statuses(),
@@ -36,6 +46,7 @@ def filter_bar() -> rx.Component:
                 on_search=Jobs.search,
             ),
             rx.el.span(class_name="grow"),
+            *actions,
             views.menu(),
             _columns(),
             rx.cond(Shell.can_write, _picking()),
@@ -92,6 +103,8 @@ def _more() -> rx.Component:
             _select("min_seconds", "Duration", "Any duration", _DURATIONS),
             _select("min_cost_usd", "Cost", "Any cost", _COSTS),
             rx.cond(Jobs.filters["since"] != "", _period()),
+            _removable("error_signature", "Jobs with the same error ✕", "Show jobs with any error"),
+            _removable("ids", "Jobs of a link ✕", "Show all jobs"),
             class_name="row wrap",
         ),
         open=rx.cond(is_narrow, True, rx.Var("undefined")),
@@ -99,11 +112,22 @@ def _more() -> rx.Component:
     )
 
 
+def _removable(name: str, label: str, title: str) -> rx.Component:
+    """Render a filter that only links set, and that a click removes."""
+    return rx.cond(
+        Jobs.filters[name] != "",
+        rx.el.button(
+            label, type="button", class_name="chip", title=title, on_click=Jobs.set_filter(name, "")
+        ),
+    )
+
+
 def _period() -> rx.Component:
     return rx.el.button(
         "Submitted ",
+        rx.cond(Jobs.filters["until"] == "", "since ", ""),
         Ago.create(moment=Jobs.filters["since"]),
-        ", 30 min ✕",
+        rx.cond(Jobs.filters["until"] == "", " ✕", ", 30 min ✕"),
         type="button",
         class_name="chip",
         on_click=Jobs.pick_period("", ""),

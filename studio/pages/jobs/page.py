@@ -13,6 +13,7 @@ from studio.components.snippets import from_code
 from studio.pages.jobs import bulk
 from studio.pages.jobs.bars import day
 from studio.pages.jobs.compare import comparison
+from studio.pages.jobs.failures import DEFAULT_FAILURE_DAYS, Failures, failures
 from studio.pages.jobs.filter_bar import filter_bar
 from studio.pages.jobs.state import Jobs
 from studio.pages.jobs.table import table
@@ -34,7 +35,7 @@ def page() -> rx.Component:
             rx.cond(
                 Jobs.compared.length() > 0,
                 comparison(),
-                rx.cond(Jobs.has_jobs, _list(), _none_yet()),
+                rx.cond(Jobs.has_jobs, rx.cond(Jobs.failure_days > 0, failures(), _list()), _none_yet()),
             ),
             rx.el.p("Loading…", class_name="skeleton"),
         ),
@@ -44,7 +45,19 @@ def page() -> rx.Component:
 def _list() -> rx.Component:
     return rx.el.div(
         day(),
-        rx.cond(Jobs.picked.length() > 0, bulk.selection_bar(), filter_bar()),
+        rx.cond(
+            Jobs.picked.length() > 0,
+            bulk.selection_bar(),
+            filter_bar(
+                button(
+                    "Failures",
+                    icon="circle-alert",
+                    kind="quiet",
+                    title="Failed jobs grouped by their error",
+                    on_click=[Jobs.show_failures(DEFAULT_FAILURE_DAYS), Failures.load],
+                )
+            ),
+        ),
         LiveRows.create(
             rx.cond(Jobs.rows.length() > 0, table()),
             rx.cond(Jobs.is_reading, rx.el.p("Loading…", class_name="skeleton")),

@@ -28,6 +28,8 @@ DEFAULT_COLUMNS: Final[Sequence[JobColumn]] = (
     "created_at",
 )
 COMPARED_JOBS: Final = 2
+FAILURE_DAYS: Final[Sequence[int]] = (1, 7, 30, 90)
+"""The periods of the failures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +43,22 @@ class JobQuery:
     """Empty: those that the user has chosen in this browser."""
     compared: tuple[str, ...] = ()
     """The IDs of the jobs that are compared."""
+    failure_days: int = 0
+    """The period of the failures; 0: the list of jobs is shown."""
 
     @classmethod
     def parse(cls, parameters: Mapping[str, str]) -> JobQuery:
         """Return the query of a URL without its invalid parts."""
         filters = {name: parameters[name] for name in FILTERS if parameters.get(name)}
         sort = parameters.get("sort", "")
+        days = parameters.get("failures", "")
         compared = tuple(filter(_is_id, parameters.get("compare", "").split(",")))
         return cls(
             {name: text for name, text in filters.items() if is_valid(name, text)},
             cast(JobSort, sort) if sort in SORTS else NEWEST_FIRST,
             parse_columns(parameters.get("columns", "")),
             compared if len(compared) == COMPARED_JOBS else (),
+            int(days) if days in map(str, FAILURE_DAYS) else 0,
         )
 
     @classmethod
@@ -76,6 +82,8 @@ class JobQuery:
             parts["columns"] = ",".join(self.columns)
         if self.compared:
             parts["compare"] = ",".join(self.compared)
+        if self.failure_days:
+            parts["failures"] = str(self.failure_days)
         return urlencode(parts, safe=",")
 
     def view_filters(self) -> JobViewFilters:
@@ -97,6 +105,8 @@ class JobQuery:
             min_cost_micros=None if cost is None else round(cost * 1e6),
             min_seconds=typed.min_seconds,
             environment=typed.environment,
+            ids=None if typed.ids is None else tuple(map(UUID, typed.ids.split(","))),
+            error_signature=typed.error_signature,
             text=typed.q,
         )
 

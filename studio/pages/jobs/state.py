@@ -17,7 +17,15 @@ from backend.identity.auth.principal import Role
 from backend.skills.deployments import service as deployments
 from studio import session
 from studio.first_snippets import of_run
-from studio.pages.jobs.query import COLUMNS, DEFAULT_COLUMNS, FILTERS, JobQuery, is_valid, parse_columns
+from studio.pages.jobs.query import (
+    COLUMNS,
+    DEFAULT_COLUMNS,
+    FAILURE_DAYS,
+    FILTERS,
+    JobQuery,
+    is_valid,
+    parse_columns,
+)
 from studio.pages.jobs.rows import JobItem, items_of
 from studio.session import Act
 from studio.skills import active_skills
@@ -49,6 +57,8 @@ class Jobs(rx.State):
     entries: int = 0
     """Increases when the change of the query is one that Back undoes."""
     compared: list[str] = []
+    failure_days: int = 0
+    """The period of the failures that are shown instead of the list; 0: the list."""
     rows: list[JobItem] = []
     fresh: int = 0
     """The number of new jobs above the rows that do not move."""
@@ -130,6 +140,12 @@ class Jobs(rx.State):
             await self._go(replace(self._query(), sort=cast(JobSort, order)))
 
     @rx.event
+    def show_failures(self, days: int):
+        """Show the failures of this number of days; the list of jobs for 0."""
+        if days in (0, *FAILURE_DAYS):
+            self._set_query(replace(self._query(), failure_days=days))
+
+    @rx.event
     async def clear(self):
         """Show all jobs."""
         await self._go(JobQuery(columns=self._query().columns))
@@ -189,6 +205,7 @@ class Jobs(rx.State):
                 "sort": self.sort,
                 "columns": self._url_columns,
                 "compare": ",".join(self.compared),
+                "failures": str(self.failure_days),
             }
         )
 
@@ -202,6 +219,7 @@ class Jobs(rx.State):
         has_stored = bool(query.columns or self.stored_columns)
         self.filters = {**_NO_FILTERS, **query.filters}
         self.sort, self.compared = query.sort, list(query.compared)
+        self.failure_days = query.failure_days
         self._url_columns = ",".join(query.columns)
         self.columns = list(chosen if has_stored else DEFAULT_COLUMNS)
         self.picked, self.is_picking = [], False

@@ -27,6 +27,7 @@ _NAMES: Final[dict[Metric, str]] = {
     "latency_p95": "Latency, 95th percentile (s)",
     "spend": "Spend (USD)",
     "queue_age": "Waiting time in the queue (s)",
+    "new_errors": "New failure clusters (number)",
 }
 _WINDOWS: Final = {
     5: "5 minutes",
@@ -177,6 +178,7 @@ def _condition(rule: AlertRule) -> str:
         "latency_p95": f"95th percentile of the latency ≥ {duration(rule.threshold)} in {window}",
         "spend": f"Spend ≥ ${rule.threshold:,.2f} in {window}",
         "queue_age": f"A job waits ≥ {duration(rule.threshold)} in the queue",
+        "new_errors": f"New failure clusters ≥ {rule.threshold:g} in {window}",
     }[rule.metric]
     return ", ".join(
         [
@@ -201,6 +203,7 @@ def _value(rule: AlertRule) -> str:
         "latency_p95": duration(rule.value),
         "spend": f"${rule.value:,.2f}",
         "queue_age": duration(rule.value),
+        "new_errors": f"{rule.value:.0f}",
     }[rule.metric]
     return f"{shown} ({jobs})"
 

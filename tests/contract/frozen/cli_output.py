@@ -35,6 +35,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "skillpacks": (),
     "run": ("tally", "-i", "upto=3"),
     "jobs": (),
+    "failures": (),
     "job": (ID,),
     "logs": (ID,),
     "spans": (ID,),

@@ -59,6 +59,7 @@ CALLS: Final[dict[str, tuple[str, tuple[Any, ...], dict[str, Any], list[Planned]
     "stream with deltas": ("stream", (ID,), {"after": 1, "deltas": True}, []),
     "cancel": ("cancel", (ID,), {}, []),
     "estimate": ("estimate", ("tally",), {"version": 2, "environment": "staging"}, []),
+    "failures": ("failures", (), {"skill": "tally", "version": 2, "environment": "staging", "limit": 5}, []),
     "feedback": ("feedback", (ID,), {"rating": -1, "comment": "No.", "end_user_id": "ada"}, []),
     "model_call": ("model_call", (ID, 2), {}, [(200, {}, {"step": 2})]),
     "steps": ("steps", (ID, "each"), {"status": "failed"}, [(200, {}, [{"name": "each", "item": 0}])]),

@@ -152,6 +152,11 @@ _STATEMENTS: Final = (
         select gen_random_uuid(), {_id("project", _OF)}, {_id("agent_session", "n")}, k,
                {_id("job", f"n + k * {SESSIONS}")}, 'word' || n, '{{}}', '', 'succeeded', '"x"', {_AGE}, {_AGE}
         from generate_series(1, {SESSIONS}) n, generate_series(1, 5) k""",
+    "update jobs set error_signature = left(md5(left(id::text, 2)), 16) where status = 'failed'",
+    """insert into failure_clusters (project_id, signature, skill_name, error_code, message, frame, first_version,
+                                     first_seen_at)
+        select project_id, error_signature, min(skill_name), 'exception', 'No.', '', 1, min(created_at) from jobs
+        where error_signature is not null group by project_id, error_signature""",
     "update jobs j set session_id = t.session_id from session_turns t where t.job_id = j.id",
     f"""insert into project_events (project_id, id, type, data, sent_by, received_at)
         select {_id("project", _OF)}, 'event-' || n, 'type-' || n % 20, '{{}}', 'x', {_AGE}

@@ -118,6 +118,21 @@ async def test_latency_spend_and_waiting_time_are_measured(hooks: Hooks) -> None
     assert (await evaluated(hooks, age))["state"] == "ok"
 
 
+async def test_new_errors_raise_an_alert_until_the_window_has_passed(hooks: Hooks) -> None:
+    alert = await rule(hooks, name="New", metric="new_errors", threshold=1, window_minutes=5, skill="double")
+    await end_jobs(hooks, "succeeded")
+    assert (await evaluated(hooks, alert))["state"] == "ok"
+    await end_jobs(hooks, "failed", "failed")
+    raised = await evaluated(hooks, alert)
+    assert (raised["state"], raised["value"], raised["jobs"]) == ("raised", 1.0, 2)
+    async with hooks.database.transaction() as session:
+        await session.execute(
+            text("update failure_clusters set first_seen_at = now() - interval '6 minutes'")
+        )
+    await end_jobs(hooks, "failed")  # it is known
+    assert (await evaluated(hooks, alert))["state"] == "ok"
+
+
 async def test_rule_is_changed_switched_off_and_deleted(hooks: Hooks) -> None:
     http = hooks.project.http
     hook = await hooks.make(events=["alert.raised", "alert.resolved"])

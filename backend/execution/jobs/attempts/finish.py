@@ -18,6 +18,8 @@ from backend.execution.events.types import OMITTED, CancelledEvent, FailedEvent,
 from backend.execution.jobs import ended_row, flow_waits, transitions
 from backend.execution.jobs.attempts import subjobs
 from backend.execution.jobs.attempts.claim import JobAttempt
+from backend.execution.jobs.failures import record as failures
+from backend.execution.jobs.failures.signature import Signature, signature_of
 from backend.execution.jobs.subjobs import events as subjob_events
 from backend.marketplace import sales
 from backend.money import admission
@@ -40,6 +42,8 @@ class AttemptResult:
     """Line items of this attempt."""
     evals: dict[str, Any] | None = None
     """Verdicts of the skill's graders: `{score, passed, graders}`."""
+    frame: str = ""
+    """For a failure in the code of the skill: where, `main.py in run`."""
     phases: dict[str, float] | Omitted = OMITTED
     """Durations of the parts of the attempt before its end."""
 
@@ -78,6 +82,7 @@ async def finish(
         if settled is None:
             return False
         bill = settled
+    failure = _signature_of(job, result)
     all_events = [*events, _last_event(result, bill)]
     values = {
         "job_id": job.job_id,
@@ -87,6 +92,7 @@ async def finish(
         "outputs": storable(result.outputs),
         "error": result.error,
         "error_code": result.error_code,
+        "error_signature": failure and failure.key,
         "usage": storable(result.usage),
         "cost_micros": bill.own_charged_micros,
         "forgiven_micros": bill.own_forgiven_micros,
@@ -98,6 +104,7 @@ async def finish(
     row = await _end(session, job, values)
     if row is None:
         return False
+    await failures.record(session, failure, project_id=job.project_id, job_id=job.job_id)
     if not is_free(job, result):
         await settlement.after_settlement(session, job.project_id)
     if job.parent_job_id is not None:
@@ -151,8 +158,16 @@ def is_free(job: JobAttempt, result: AttemptResult) -> bool:
 
 
 def is_one_statement(job: JobAttempt, result: AttemptResult) -> bool:
-    """Return whether the end needs a single statement, since it involves neither money nor another job."""
-    return job.parent_job_id is None and is_free(job, result)
+    """Return whether the end needs a single statement, since it involves no money, no other job and no error."""
+    return job.parent_job_id is None and is_free(job, result) and result.status != "failed"
+
+
+def _signature_of(job: JobAttempt, result: AttemptResult) -> Signature | None:
+    if result.status != "failed":
+        return None
+    # The caller of a listing must not see the files of the publisher.
+    frame = result.frame if job.publisher_id is None else ""
+    return signature_of(skill=job.skill_name, error_code=result.error_code, error=result.error, frame=frame)
 
 
 def _last_event(result: AttemptResult, bill: Bill) -> NewEvent:

@@ -43,7 +43,7 @@ with ended as (
 -- part: result_columns
 -- Store how the attempt has ended.
 status = :status, result = cast(:result as json), outputs = cast(:outputs as jsonb), error = :error,
-error_code = :error_code, usage = usage || cast(:usage as jsonb), cost_micros = :cost_micros,
+error_code = :error_code, error_signature = :error_signature, usage = usage || cast(:usage as jsonb), cost_micros = :cost_micros,
 forgiven_micros = :forgiven_micros, reserved_micros = 0, event_seq = event_seq + :count,
 eval_score = cast(:eval_score as int), eval_results = cast(:eval_results as jsonb),
 finished_at = clock_timestamp()

@@ -30,6 +30,11 @@ JobColumn = Literal[
 """A column of the list next to the status, which is always shown."""
 MAX_NAME_CHARACTERS = 80
 
+MAX_IDS = 200
+_ID = "[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+IDS_PATTERN = f"^{_ID}(?:,{_ID}){{0,{MAX_IDS - 1}}}$"
+"""IDs of jobs, separated by commas."""
+
 _Text = Annotated[str, Field(max_length=200)]
 
 
@@ -46,6 +51,8 @@ class JobViewFilters(RequestBody):
     min_cost_usd: Annotated[float, Field(ge=0, le=1_000_000)] | None = None
     since: datetime | None = None
     until: datetime | None = None
+    ids: Annotated[str, Field(max_length=37 * MAX_IDS, pattern=IDS_PATTERN)] | None = None
+    error_signature: Annotated[str, Field(max_length=16, pattern="^[0-9a-f]*$")] | None = None
     q: _Text | None = None
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from backend.execution.events.types import LogEvent
+from backend.execution.jobs.failures.signature import innermost_frame
 from workers.sandbox.guest import wire
 from workers.sandbox.host.zygotes.exit_status import (
     CLOSED,
@@ -87,9 +88,10 @@ def _outcome_of_response(response: Response, meter: Meter, recorder: Recorder) -
         return Failure(
             "crashed", "The process of the job sent a response that the runner does not know.", measured
         )
-    if isinstance(trace, str) and trace:
-        recorder.record(LogEvent(stream="stderr", text=trace))
-    return Failure(code, message, measured)
+    if not isinstance(trace, str) or not trace:
+        return Failure(code, message, measured)
+    recorder.record(LogEvent(stream="stderr", text=trace))
+    return Failure(code, message, measured, innermost_frame(trace))
 
 
 def _died(process_end: NoResponse, measured: Measured, *, zygote_is_lost: bool) -> Failure:

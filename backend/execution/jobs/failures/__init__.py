@@ -1,0 +1,1 @@
+"""Group failed jobs by the error that they have in common."""

@@ -1,0 +1,184 @@
+"""Failed jobs in clusters: counts, periods, filters, tenancy and the list of the jobs of a cluster."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from backend.administration.retention import rows
+from backend.core.clock import now
+from backend.core.db.engine import Database
+from backend.execution.jobs.attempts.claim import claim
+from backend.execution.jobs.attempts.finish import AttemptResult, finish, is_one_statement
+from backend.identity.api_keys import keys
+from tests.factories.errors import error_of
+from tests.factories.tenants import Tenant, make_job, make_skill, make_tenant
+from tests.integration.auth.conftest import client, world
+
+__all__ = ["client", "world"]
+
+
+class Caller:
+    """A project, and the requests with its key."""
+
+    def __init__(self, database: Database, http: httpx.AsyncClient, tenant: Tenant, key: str) -> None:
+        self.database, self.http, self.tenant = database, http, tenant
+        self.headers = {"Authorization": f"Bearer {key}"}
+
+    async def end(self, result: AttemptResult, skill: str = "echo") -> UUID:
+        """Run a job that ends with this result."""
+        async with self.database.transaction() as session:
+            job_id = await make_job(session, self.tenant, skill)
+        async with self.database.transaction() as session:
+            (attempt,) = await claim(session, worker_id=uuid4(), lane="default", limit=1)
+        unit = self.database.single if is_one_statement(attempt, result) else self.database.transaction
+        async with unit() as session:
+            assert await finish(session, attempt, result)
+        return job_id
+
+    async def fail(
+        self, error: str, *, code: str = "exception", frame: str = "", skill: str = "echo"
+    ) -> UUID:
+        return await self.end(AttemptResult("failed", error=error, error_code=code, frame=frame), skill)
+
+    async def read(self, path: str = "/v1/jobs/failures", **query: Any) -> Any:
+        response = await self.http.get(path, params=query, headers=self.headers)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+
+async def make_caller(database: Database, http: httpx.AsyncClient) -> Caller:
+    async with database.transaction() as session:
+        tenant = await make_tenant(session, make_skill("echo"), make_skill("other"))
+        created = await keys.create(session, None, project_id=tenant.principal.project_id)
+    return Caller(database, http, tenant, created.plaintext)
+
+
+@pytest.fixture
+async def caller(database: Database, client: httpx.AsyncClient) -> Caller:
+    return await make_caller(database, client)
+
+
+async def test_failures_with_the_same_reason_are_one_cluster(caller: Caller) -> None:
+    same = [await caller.fail(f"KeyError: 'row {n}' of {uuid4()}", frame="main.py in run") for n in range(3)]
+    elsewhere = await caller.fail("KeyError: 'x' of 1", frame="main.py in other")
+    await caller.end(AttemptResult("succeeded", result={}))
+    found = await caller.read()
+    assert (found["failed"], found["ungrouped"], found["total_clusters"]) == (4, 0, 2)
+    first = found["clusters"][0]
+    assert (first["jobs"], first["share"], first["skill_name"]) == (3, 0.75, "echo")
+    assert (first["error_code"], first["frame"]) == ("exception", "main.py in run")
+    assert first["message"] == "KeyError: <value> of <id>"
+    assert (first["first_version"], first["versions"], first["is_new"]) == (1, [1], True)
+    assert first["environments"] == ["production"]
+    assert first["example_job_id"] == str(same[-1])
+    assert (sum(first["trend"]), first["trend"][-1]) == (3, 3)
+    listed = await caller.read("/v1/jobs", error_signature=first["error_signature"])
+    assert [one["id"] for one in listed] == [str(one) for one in reversed(same)]
+    assert {one["error_signature"] for one in listed} == {first["error_signature"]}
+    other = await caller.read(f"/v1/jobs/{elsewhere}")
+    assert other["error_signature"] == found["clusters"][1]["error_signature"]
+
+
+async def test_jobs_that_do_not_fail_have_no_signature(caller: Caller) -> None:
+    ended = [
+        await caller.end(AttemptResult("succeeded", result={})),
+        await caller.end(AttemptResult("cancelled", error="Canceled.", error_code="cancelled")),
+    ]
+    for job_id in ended:
+        assert (await caller.read(f"/v1/jobs/{job_id}"))["error_signature"] is None
+    assert (await caller.read())["clusters"] == []
+
+
+async def test_clusters_follow_the_period_and_the_filters(caller: Caller) -> None:
+    old = await caller.fail("Broken.")
+    await caller.fail("Broken.")
+    await caller.fail("Broken.", skill="other")
+    async with caller.database.transaction() as session:
+        values = {"id": old, "at": now() - timedelta(days=20)}
+        await session.execute(
+            text("update jobs set created_at = :at, environment = 'staging' where id = :id"), values
+        )
+        await session.execute(
+            text("update failure_clusters set first_seen_at = :at where skill_name = 'echo'"),
+            {"at": values["at"]},
+        )
+    week = await caller.read(skill="echo")
+    assert (week["failed"], week["clusters"][0]["jobs"], week["clusters"][0]["is_new"]) == (1, 1, False)
+    since = (now() - timedelta(days=30)).isoformat()
+    month = await caller.read(skill="echo", since=since)
+    assert (month["failed"], month["clusters"][0]["is_new"]) == (2, True)
+    assert (await caller.read(since=since, environment="staging"))["failed"] == 1
+    assert (await caller.read(version=2))["failed"] == 0
+    limited = await caller.read(limit=1)
+    assert (len(limited["clusters"]), limited["total_clusters"]) == (1, 2)
+    for query in ({"since": (now() - timedelta(days=92)).isoformat()}, {"until": since, "since": since}):
+        rejected = await caller.http.get("/v1/jobs/failures", params=query, headers=caller.headers)
+        assert rejected.status_code == 422, query
+
+
+async def test_projects_do_not_see_each_others_clusters(
+    caller: Caller, database: Database, client: httpx.AsyncClient
+) -> None:
+    await caller.fail("Broken.")
+    other = await make_caller(database, client)
+    assert (await other.read())["failed"] == 0
+    signature = (await caller.read())["clusters"][0]["error_signature"]
+    assert await other.read("/v1/jobs", error_signature=signature) == []
+    await other.fail("Broken.")
+    mine, theirs = await caller.read(), await other.read()
+    assert mine["clusters"][0]["error_signature"] == theirs["clusters"][0]["error_signature"]
+    assert (mine["clusters"][0]["jobs"], theirs["clusters"][0]["jobs"]) == (1, 1)
+
+
+async def test_publishable_keys_cannot_read_failures(caller: Caller, database: Database) -> None:
+    async with database.transaction() as session:
+        project_id = caller.tenant.principal.project_id
+        created = await keys.create(session, None, project_id=project_id, kind="publishable")
+    headers = {"Authorization": f"Bearer {created.plaintext}"}
+    response = await caller.http.get("/v1/jobs/failures", headers=headers)
+    assert (response.status_code, error_of(response)["code"]) == (403, "not_allowed")
+
+
+@pytest.mark.parametrize(
+    "error",
+    ["<script>alert(1)</script>", "x" * 100_000, "\x00\ud800 \u202e", "'; drop table jobs; --", ""],
+    ids=["script", "long", "characters", "sql", "empty"],
+)
+async def test_hostile_messages_are_grouped(caller: Caller, error: str) -> None:
+    job_id = await caller.end(
+        AttemptResult("failed", error=error.replace("\x00", "").replace("\ud800", ""), error_code="exception")
+    )
+    found = await caller.read()
+    assert found["clusters"][0]["example_job_id"] == str(job_id)
+    assert len(found["clusters"][0]["message"]) <= 300
+
+
+async def test_clusters_without_jobs_expire(caller: Caller) -> None:
+    gone, stays = await caller.fail("Gone."), await caller.fail("Stays.")
+    async with caller.database.transaction() as session:
+        await session.execute(text("update failure_clusters set first_seen_at = now() - interval '99 days'"))
+        await session.execute(text("delete from jobs where id = :id"), {"id": gone})
+        before = now() - timedelta(days=30)
+        assert await rows.count(session, rows.FAILURE_CLUSTERS, before) == 1
+        assert await rows.remove(session, rows.FAILURE_CLUSTERS, before) == 1
+    assert [one["example_job_id"] for one in (await caller.read())["clusters"]] == [str(stays)]
+
+
+async def test_concurrent_failures_of_a_new_error_are_stored_once(caller: Caller) -> None:
+    async with caller.database.transaction() as session:
+        for _ in range(2):
+            await make_job(session, caller.tenant)
+    async with caller.database.transaction() as session:
+        first, second = await claim(session, worker_id=uuid4(), lane="default", limit=2)
+    result = AttemptResult("failed", error="Broken.", error_code="exception")
+    for attempt in (first, second):
+        async with caller.database.transaction() as session:
+            assert await finish(session, attempt, result)
+    found = await caller.read()
+    assert (found["total_clusters"], found["clusters"][0]["jobs"]) == (1, 2)
