@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from backend.evals.insights.queries import Call, RecentJobs, Reply, Run
-from backend.evals.insights.schemas import Finding, Severity, StepNumbers, ToolNumbers, VersionNumbers
+from backend.evals.insights.schemas import (
+    Finding,
+    FindingChart,
+    Severity,
+    StepNumbers,
+    ToolNumbers,
+    VersionNumbers,
+)
 from backend.evals.insights.statistics import RESULT_TOOL, quantile
 
 MAX_SHOWN: Final = 5
@@ -52,7 +59,9 @@ def failures(runs: Sequence[Run]) -> Iterator[Finding]:
                 severity="high" if len(jobs) >= HIGH_FAILURE_SHARE * len(runs) else "medium",
                 title=f"{len(jobs)} of {len(runs)} runs failed with {code!r}.",
                 recommendation=FIXES.get(code, DEFAULT_FIX),
-                job_ids=jobs[:MAX_SHOWN],
+                **_behind(jobs),
+                value=f"{len(jobs) / len(runs):.0%}",
+                chart=_by_version(jobs, runs),
                 details={"error_code": code, "failed": len(jobs), "runs": len(runs)},
             )
 
@@ -71,7 +80,9 @@ def invalid_results(recent: RecentJobs) -> Iterator[Finding]:
         title=f"In {len(affected)} of {agents} runs a result did not match `output_schema`, {len(jobs)} times.",
         recommendation="Describe the fields in `output_schema` or relax it; each invalid result costs a reply. The "
         f"most frequent error: {complaints.most_common(1)[0][0]!r}",
-        job_ids=affected[:MAX_SHOWN],
+        **_behind(affected),
+        value=f"{len(affected) / agents:.0%}",
+        chart=_by_version(affected, recent.runs),
         details={
             "mismatches": len(jobs),
             "misfits": len(jobs),  # the former name, until 0.3
@@ -83,6 +94,7 @@ def invalid_results(recent: RecentJobs) -> Iterator[Finding]:
 def tool_errors(calls: Sequence[Call]) -> Iterator[Finding]:
     """Report tools that return the same error more than once."""
     calls_by_tool = Counter(call.tool for call in calls)
+    failed_by_tool = Counter(call.tool for call in calls if not call.ok)
     same: dict[tuple[str, str], list[UUID]] = defaultdict(list)
     for call in calls:
         if not call.ok and call.tool != RESULT_TOOL:
@@ -95,7 +107,18 @@ def tool_errors(calls: Sequence[Call]) -> Iterator[Finding]:
             severity="high" if len(jobs) >= 0.3 * calls_by_tool[tool] else "medium",
             title=f"{len(jobs)} of {calls_by_tool[tool]} calls of {tool!r} failed with the same error: {message!r}",
             recommendation="Fix the tool, or describe its arguments better: each such call costs a reply.",
-            job_ids=list(dict.fromkeys(jobs))[:MAX_SHOWN],
+            **_behind(jobs),
+            value=f"{len(jobs) / calls_by_tool[tool]:.0%}",
+            chart=FindingChart(
+                unit="calls",
+                labels=["This error", "Other errors", "No error"],
+                values=[
+                    len(jobs),
+                    failed_by_tool[tool] - len(jobs),
+                    calls_by_tool[tool] - failed_by_tool[tool],
+                ],
+                highlighted=0,
+            ),
             details={"tool": tool, "errors": len(jobs), "calls": calls_by_tool[tool]},
         )
 
@@ -104,7 +127,8 @@ def tools(recent: RecentJobs, numbers: Iterable[ToolNumbers]) -> Iterator[Findin
     """Report tools that take much of the time or of the cost."""
     total_ms = sum(run.duration_ms or 0 for run in recent.runs)
     cost = sum(run.cost_micros for run in recent.runs)
-    for tool in numbers:
+    shown = list(numbers)
+    for index, tool in enumerate(shown):
         share = tool.total_ms / total_ms if total_ms else 0.0
         if tool.slowest_job_id and share >= LARGE_SHARE and (tool.p95_ms or 0) >= LONG_MS:
             yield Finding(
@@ -114,7 +138,14 @@ def tools(recent: RecentJobs, numbers: Iterable[ToolNumbers]) -> Iterator[Findin
                 f"{_seconds(tool.p50_ms)}, and one in twenty longer than {_seconds(tool.p95_ms)}.",
                 recommendation="Make the tool faster, have it return less, or mark it `read_only`, so that calls run "
                 "concurrently.",
-                job_ids=_first(tool.slowest_job_id, (c.job_id for c in recent.calls if c.tool == tool.name)),
+                **_behind((tool.slowest_job_id, *(c.job_id for c in recent.calls if c.tool == tool.name))),
+                value=f"{share:.0%}",
+                chart=FindingChart(
+                    unit="seconds",
+                    labels=[one.name for one in shown],
+                    values=[one.total_ms / 1000 for one in shown],
+                    highlighted=index,
+                ),
                 details={"tool": tool.name, "share": round(share, 3), "total_ms": tool.total_ms},
             )
         share = tool.billed_micros / cost if cost else 0.0
@@ -127,7 +158,14 @@ def tools(recent: RecentJobs, numbers: Iterable[ToolNumbers]) -> Iterator[Findin
                 severity="medium",
                 title=f"{tool.name!r} is {share:.0%} of the cost: {_dollars(tool.billed_micros)}, {tool.calls} calls.",
                 recommendation="Choose a cheaper model for it, or limit its calls with `tool_limits`.",
-                job_ids=list(dict.fromkeys(call.job_id for call in costliest))[:MAX_SHOWN],
+                **_behind(call.job_id for call in costliest),
+                value=f"{share:.0%}",
+                chart=FindingChart(
+                    unit="usd",
+                    labels=[one.name for one in shown],
+                    values=[one.billed_micros / 1e6 for one in shown],
+                    highlighted=index,
+                ),
                 details={"tool": tool.name, "share": round(share, 3), "billed_micros": tool.billed_micros},
             )
 
@@ -142,12 +180,20 @@ def expensive_steps(replies: Sequence[Reply], numbers: Sequence[StepNumbers]) ->
     if share < LARGE_SHARE:
         return
     costliest = sorted((one for one in replies if one.step == step.step), key=lambda one: -one.billed_micros)
+    in_order = sorted(numbers, key=lambda one: one.step)
     yield Finding(
         kind="expensive_step",
         severity="medium",
         title=f"Step {step.step} is {share:.0%} of what replies cost: {_dollars(step.mean_billed_micros)} each.",
         recommendation="Check what the step before it added to the conversation, and make that tool return less.",
-        job_ids=list(dict.fromkeys(one.job_id for one in costliest))[:MAX_SHOWN],
+        **_behind(one.job_id for one in costliest),
+        value=f"{share:.0%}",
+        chart=FindingChart(
+            unit="usd",
+            labels=[f"Step {one.step}" for one in in_order],
+            values=[one.billed_micros / 1e6 for one in in_order],
+            highlighted=in_order.index(step),
+        ),
         details={"step": step.step, "share": round(share, 3), "billed_micros": step.billed_micros},
     )
 
@@ -166,7 +212,14 @@ def cache_misses(replies: Sequence[Reply]) -> Iterator[Finding]:
         title=f"Only {cached / prompt:.0%} of {prompt:,} prompt tokens after the first step came from the cache.",
         recommendation="The cache expires if tools or users take longer than five minutes: set `cache_ttl: 1h`. "
         "If no token was ever cached, the endpoint of the model has no cache: choose another model.",
-        job_ids=list(dict.fromkeys(reply.job_id for reply in missed))[:MAX_SHOWN],
+        **_behind(reply.job_id for reply in missed),
+        value=f"{cached / prompt:.0%}",
+        chart=FindingChart(
+            unit="tokens",
+            labels=["From the cache", "Read again"],
+            values=[cached, prompt - cached],
+            highlighted=1,
+        ),
         details={"cache_read_tokens": cached, "prompt_tokens": prompt, "replies": len(later)},
     )
 
@@ -183,7 +236,14 @@ def expensive_runs(runs: Sequence[Run]) -> Iterator[Finding]:
         severity="medium",
         title=f"One run in twenty costs {_dollars(p95)} and more; half of them stay within {_dollars(median)}.",
         recommendation="Compare the inputs of these jobs with those of others, and set `limits.cost_usd`.",
-        job_ids=[run.id for run in costliest[:MAX_SHOWN]],
+        **_behind(run.id for run in costliest if run.cost_micros >= p95),
+        value=_dollars(p95),
+        chart=FindingChart(
+            unit="usd",
+            labels=["Half of the runs", "95 of 100 runs", "Maximum"],
+            values=[median / 1e6, p95 / 1e6, max(costs) / 1e6],
+            highlighted=1,
+        ),
         details={"cost_p50_micros": round(median), "cost_p95_micros": round(p95)},
     )
 
@@ -194,7 +254,9 @@ def newer_version(runs: Sequence[Run], versions: Sequence[VersionNumbers]) -> It
     if len(comparable) < 2:
         return
     new, old = comparable[:2]
-    shown = [run.id for run in runs if run.version == new.version and run.succeeded][:MAX_SHOWN]
+    compared = [run.id for one in (new, old) for run in runs if run.version == one.version and run.succeeded]
+    in_order = comparable[::-1][-MAX_SHOWN:]
+    labels, newest = [f"v{one.version}" for one in in_order], len(in_order) - 1
     versions_compared = {"version": new.version, "before": old.version}
     if _is_worse(new.duration_p50_ms, old.duration_p50_ms):
         yield Finding(
@@ -203,7 +265,14 @@ def newer_version(runs: Sequence[Run], versions: Sequence[VersionNumbers]) -> It
             title=f"v{new.version} takes {_seconds(new.duration_p50_ms)}, v{old.version} took "
             f"{_seconds(old.duration_p50_ms)} (half of the runs).",
             recommendation="Compare the spans of a run of each, and the versions with their diff.",
-            job_ids=shown,
+            **_behind(compared),
+            value=f"× {(new.duration_p50_ms or 0) / (old.duration_p50_ms or 1):.1f}",
+            chart=FindingChart(
+                unit="seconds",
+                labels=labels,
+                values=[(one.duration_p50_ms or 0) / 1000 for one in in_order],
+                highlighted=newest,
+            ),
             details=versions_compared,
         )
     if _is_worse(new.cost_p50_micros, old.cost_p50_micros):
@@ -213,7 +282,14 @@ def newer_version(runs: Sequence[Run], versions: Sequence[VersionNumbers]) -> It
             title=f"v{new.version} costs {_dollars(new.cost_p50_micros or 0)}, v{old.version} cost "
             f"{_dollars(old.cost_p50_micros or 0)} (half of the runs).",
             recommendation="Compare the receipts of a run of each, and the versions with an eval suite.",
-            job_ids=shown,
+            **_behind(compared),
+            value=f"× {(new.cost_p50_micros or 0) / (old.cost_p50_micros or 1):.1f}",
+            chart=FindingChart(
+                unit="usd",
+                labels=labels,
+                values=[(one.cost_p50_micros or 0) / 1e6 for one in in_order],
+                highlighted=newest,
+            ),
             details=versions_compared,
         )
 
@@ -222,8 +298,24 @@ def _is_worse(new: int | None, old: int | None) -> bool:
     return bool(new and old and new >= REGRESSION_FACTOR * old)
 
 
-def _first(job_id: UUID, others: Iterable[UUID]) -> list[UUID]:
-    return list(dict.fromkeys((job_id, *others)))[:MAX_SHOWN]
+def _behind(job_ids: Iterable[UUID]) -> dict[str, Any]:
+    """Return the fields about the jobs of an insight, each job once; the clearest examples come first."""
+    unique = list(dict.fromkeys(job_ids))
+    return {"job_ids": unique[:MAX_SHOWN], "jobs": len(unique), "all_job_ids": unique}
+
+
+def _by_version(job_ids: Iterable[UUID], runs: Sequence[Run]) -> FindingChart:
+    """Return how many of these jobs each version has, oldest first, drafts last."""
+    behind = set(job_ids)
+    counts = {run.version: 0 for run in runs}
+    for run in runs:
+        counts[run.version] += run.id in behind
+    order = sorted(counts, key=lambda version: (version is None, version or 0))
+    return FindingChart(
+        unit="jobs",
+        labels=["Drafts" if version is None else f"v{version}" for version in order],
+        values=[counts[version] for version in order],
+    )
 
 
 def _without_digits(message: str) -> str:

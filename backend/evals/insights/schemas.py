@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, cast
 from uuid import UUID
 
-from pydantic import computed_field
+from pydantic import Field, computed_field
 
 from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import DEPRECATED
@@ -45,6 +45,16 @@ _FORMER_KINDS: Final[dict[Kind, FormerKind]] = {
 Severity = Literal["high", "medium", "low"]
 
 
+class FindingChart(Schema):
+    """A small chart: one bar for each label."""
+
+    unit: Literal["jobs", "seconds", "usd", "tokens", "calls"]
+    labels: list[str]
+    values: list[float]
+    highlighted: int | None = None
+    """The position of the bar that the insight is about."""
+
+
 class Finding(Schema):
     """One insight, and jobs that show it."""
 
@@ -56,6 +66,14 @@ class Finding(Schema):
     """The recommendation."""
     job_ids: list[UUID]
     """Up to five jobs, the clearest examples first."""
+    jobs: int = 0
+    """The number of jobs that the insight is about."""
+    all_job_ids: list[UUID] = Field(default_factory=list)
+    """All of them, in the same order: the filter `ids` of `GET /v1/jobs` lists them."""
+    value: str = ""
+    """The most important number, with its unit: `42 %`."""
+    chart: FindingChart | None = None
+    """The numbers behind the insight."""
     details: dict[str, Any]
 
     @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
