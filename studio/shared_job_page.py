@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from backend.execution.shares.api import PAGE_PATH
+from studio import chart_script
 from studio.standalone_page import StandalonePage
 
 URL_PATH: Final = PAGE_PATH
@@ -91,7 +92,8 @@ function show(job) {
   if (job.error) parts.push(make("h2", "Error"), make("pre", job.error, { class: "failed" }));
   if (job.status === "succeeded") {
     const text = typeof job.result === "string" ? job.result : JSON.stringify(job.result, null, 2);
-    parts.push(make("h2", "Result"), make("pre", text, { tabindex: "0", role: "region", "aria-label": "Result" }));
+    parts.push(make("h2", "Result"), ...chartsIn(job.result).map(drawChart).filter(Boolean));
+    parts.push(make("pre", text, { tabindex: "0", role: "region", "aria-label": "Result" }));
   }
   if (job.spans.length) parts.push(make("h2", "Timeline"), timeline(job.spans));
   parts.push(make("p", `This link expires on ${new Date(job.expires_at).toLocaleString()}.`, { class: "faint" }));
@@ -113,7 +115,7 @@ async function load() {
 addEventListener("hashchange", load);
 addEventListener("DOMContentLoaded", load);
 """
-_PAGE: Final = StandalonePage("Job", _STYLE, _SCRIPT)
+_PAGE: Final = StandalonePage("Job", _STYLE + chart_script.STYLE, chart_script.SCRIPT + _SCRIPT)
 
 
 async def respond(_request: Request) -> Response:

@@ -1,5 +1,6 @@
 import { useMemo, useState } from "react";
 import { Copy } from "./controls";
+import { csvOf } from "./csv_text";
 import { Download, JsonTree } from "./json_tree";
 import { VirtualRows } from "./virtual";
 
@@ -54,13 +55,4 @@ const textOf = (value) => (value === null || value === undefined ? "" : typeof v
 function compare(one, other) {
   if (typeof one === "number" && typeof other === "number") return one - other;
   return textOf(one).localeCompare(textOf(other), undefined, { numeric: true });
-}
-
-/** Rows as CSV. A cell that a spreadsheet could execute starts with an apostrophe. */
-function csvOf(rows, columns) {
-  const cell = (value) => {
-    const text = textOf(value), safe = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-    return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-  };
-  return [columns, ...rows.map((row) => columns.map((column) => row[column]))].map((row) => row.map(cell).join(",")).join("\r\n");
 }

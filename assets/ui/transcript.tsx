@@ -8,6 +8,7 @@ import { type LoadedCall, Message, useModelCall } from "./model_call";
 import { spansOf } from "./spans";
 import { Line, useEvents, useFollowing, useReply } from "./stream";
 import { useTextSearch } from "./text_search";
+import { ToolResult } from "./chart/tool_result";
 import { Json } from "./value";
 
 const AgentGraph = lazy(() => import("./canvas/agent_graph"));
@@ -139,7 +140,7 @@ function Call({ use, result, approval, isOpen, onFlip }: ToolCall & { isOpen: bo
         <span className={ok ? "t3" : "fail-text"}>{result ? (ok ? "done" : "failed") : "running…"}</span>
       </button>
       {todos && <ul className="todos">{todos.map((todo, index) => <li key={index} data-s={todo.status}><span aria-hidden="true">{MARKS[todo.status] ?? "○"}</span> {todo.content}<span className="hidden-label"> ({todo.status})</span></li>)}</ul>}
-      {isOpen && <div className="opened"><Json value={use.input ?? {}} />{result && <pre className="code fold" data-s={ok ? "" : "fail"} tabIndex={0}>{result.preview || "Empty"}</pre>}</div>}
+      {isOpen && <div className="opened"><Json value={use.input ?? {}} />{result && <ToolResult text={result.preview} isOk={ok} />}</div>}
     </div>
   );
 }

@@ -1,10 +1,12 @@
 import { useState } from "react";
+import { ChartValue, TableOrChart } from "./chart/chart_value";
+import { isChart } from "./chart/spec";
 import { Copy } from "./controls";
 import { size } from "./format";
 import { JsonTree } from "./json_tree";
 import { Markdown } from "./markdown";
 import { step } from "./play/differ";
-import { isTable, RowsTable } from "./rows_table";
+import { isTable } from "./rows_table";
 
 const MEDIA = new Set(["image", "video", "audio", "file"]);
 const TOKEN = /("(?:\\.|[^"\\])*")(\s*:)?|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|\b(true|false|null)\b/g;
@@ -56,6 +58,7 @@ function Plain({ value, schema, project, outputs, path, marks }) {
   if (value === null || value === undefined) return <span className="t3">None</span>;
   if (MEDIA.has(schema.type)) return <Media value={value} kind={schema.type} project={project} outputs={outputs} />;
   if (Array.isArray(value)) return <Items {...{ value, schema, project, outputs, path, marks }} />;
+  if (isChart(value) && !marks.size) return <ChartValue value={value} />;
   if (typeof value === "object") return <Fields {...{ value, schema, project, outputs, path, marks }} />;
   if (schema.type === "color") return <span className="mono"><i className="swatch" style={{ background: color(value) }} />{value}</span>;
   if (typeof value === "string") return /^https?:\/\/\S+$/.test(value) ? <ExternalLink url={value} /> : <Text value={value} format={schema.format} />;
@@ -96,7 +99,7 @@ function Fields({ value, schema, project, outputs, path, marks }) {
 
 function Items({ value, schema, project, outputs, path, marks }) {
   if (!value.length) return <span className="t3">Empty list</span>;
-  if (isTable(value) && !marks.size && !hasMedia(schema.items)) return <RowsTable rows={value} schema={schema.items} name={path.split(/[./]/).at(-1) || "rows"} />;
+  if (isTable(value) && !marks.size && !hasMedia(schema.items)) return <TableOrChart rows={value} schema={schema.items} name={path.split(/[./]/).at(-1) || "rows"} />;
   if (value.length > 200) return <JsonTree value={value} name={path.split(/[./]/).at(-1) || "list"} label="List" />;
   return <ol className="items">{value.map((item, index) => <li key={index}><Shown value={item} schema={schema.items ?? {}} path={step(path, index, value)} {...{ project, outputs, marks }} /></li>)}</ol>;
 }

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         subagent,
         web,
     )
+    from puras.charts import Chart, ChartError, chart
     from puras.client import AsyncClient, Client, JobError, JobTimeout, PurasAPIError
     from puras.drive import DriveError, SignedFile
     from puras.durable import (
@@ -71,6 +72,8 @@ __version__ = "0.2.0"
 
 __all__ = [
     "AsyncClient",
+    "Chart",
+    "ChartError",
     "Client",
     "DriveError",
     "Event",
@@ -95,6 +98,7 @@ __all__ = [
     "WebhookError",
     "__version__",
     "attach",
+    "chart",
     "client",
     "drive",
     "durable",
@@ -144,6 +148,9 @@ _MODULES = frozenset(
 )
 _HOMES = {
     "attach": "notebook.runs",
+    "Chart": "charts",
+    "ChartError": "charts",
+    "chart": "charts",
     "AsyncClient": "client",
     "Client": "client",
     "JobError": "client",

@@ -1,4 +1,6 @@
 import { useEffect, useMemo, useState } from "react";
+import { ChartValue } from "../chart/chart_value";
+import { isChart } from "../chart/spec";
 import { Json } from "../value";
 import { Markdown } from "../markdown";
 
@@ -21,7 +23,7 @@ function Output({ output }) {
   if (data["application/vnd.puras.skill+json"]) return null; // shown as a card
   if (typeof data["text/html"] === "string") return <Html html={data["text/html"]} />;
   if (typeof data["text/markdown"] === "string") return <div className="prose markdown nb-markdown"><Markdown text={data["text/markdown"]} /></div>;
-  if (data["application/json"] !== undefined) return <Json value={data["application/json"]} />;
+  if (data["application/json"] !== undefined) return isChart(data["application/json"]) ? <ChartValue value={data["application/json"]} /> : <Json value={data["application/json"]} />;
   return <pre className="nb-text" tabIndex={0}>{plain(data["text/plain"] ?? data["text/latex"])}</pre>;
 }
 
