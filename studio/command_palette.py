@@ -21,12 +21,49 @@ SETTINGS: Final = {
 """The sections of a project's settings, with their labels."""
 
 
+_SINGLE_SETTINGS: Final = (
+    ("Name of the project", "general"),
+    ("Slug of the project", "general"),
+    ("Export the project", "general"),
+    ("Delete the project", "general"),
+    ("Invite a user", "members"),
+    ("Roles of members", "members"),
+    ("Transfer ownership", "members"),
+    ("Create an API key", "keys"),
+    ("Scopes of an API key", "keys"),
+    ("Daily spend limit of an API key", "keys"),
+    ("Publishable keys and origins", "keys"),
+    ("Create a secret", "secrets"),
+    ("Provider keys (bring your own key)", "providers"),
+    ("Prices of models", "providers"),
+    ("Create a webhook", "webhooks"),
+    ("E-mail and chat notifications", "webhooks"),
+    ("Create an alert", "alerts"),
+    ("New error alerts", "alerts"),
+    ("Create a schedule", "schedules"),
+    ("Concurrency limit", "limits"),
+    ("Requests per minute", "limits"),
+    ("Quotas of the project", "limits"),
+)
+"""Settings of a project that are not named like their section."""
+
+
 def destinations(project: rx.Var[str], is_operator: rx.Var[bool]) -> rx.Var[list[dict[str, str]]]:
     """Return the destinations of the command palette: those of the project, if one is open, and the global ones."""
     base = "/p/" + project
     global_ = [
         {"label": "Projects", "group": "Go to", "keys": "g p", "href": "/"},
         {"label": "Your account", "group": "Go to", "keys": "g a", "href": "/account"},
+        *[
+            {"label": label, "group": "Your account", "keys": "", "href": f"/account#{anchor}"}
+            for label, anchor in (
+                ("Theme (light or dark)", "preferences"),
+                ("Time zone", "preferences"),
+                ("E-mail notifications", "preferences"),
+                ("Change password", "password"),
+                ("Active sessions", "sessions"),
+            )
+        ],
         {"label": "Documentation", "group": "Go to", "keys": "g i", "href": "/docs/", "is_other_site": True},
     ]
     in_project = [
@@ -51,6 +88,16 @@ def destinations(project: rx.Var[str], is_operator: rx.Var[bool]) -> rx.Var[list
     settings = [
         {"label": label, "group": "Settings", "keys": "", "href": base + "/settings/" + section}
         for section, label in SETTINGS.items()
+    ]
+    settings += [
+        {
+            "label": label,
+            "group": "Settings",
+            "hint": SETTINGS[section],
+            "keys": "",
+            "href": base + "/settings/" + section,
+        }
+        for label, section in _SINGLE_SETTINGS
     ]
     for_operators = [{"label": "Admin", "group": "Go to", "keys": "g o", "href": "/operator"}]
     none: list[dict[str, str]] = []

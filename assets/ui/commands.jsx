@@ -3,6 +3,7 @@ import { useNavigate } from "react-router";
 import { callApi } from "./api";
 import { shortId } from "./format";
 import { called, namesOf } from "./names";
+import { documentation, MIN_LETTERS } from "./documentation_index";
 import { fitting } from "./ranking";
 
 const SEQUENCE_MS = 900;
@@ -51,8 +52,8 @@ export function Commands({ places, project }) {
   }, [places, project]);
   const [isOpen, setIsOpen] = useState(false);
   const search = async () => {
-    const [projects, skills, jobs, slugs] = await Promise.all([callApi("GET", "/v1/projects", {}).catch(() => []), callApi("GET", "/v1/skills", { project }).catch(() => []), callApi("GET", "/v1/jobs?limit=20", { project }).catch(() => []), namesOf(project)]);
-    setFound([...projects.filter((one) => one.slug !== project).map((one) => ({ label: one.name, group: "Projects", href: `/p/${one.slug}` })), ...skills.map((skill) => ({ label: `Try ${skill.full_name}`, group: "Skills", href: `/p/${project}/play/${skill.name}${skill.full_name === skill.name ? "" : `?skillpack=${skill.skillpack}`}` })), ...jobs.map((job) => ({ label: `${called(job, slugs)} ${shortId(job.id)}`, hint: job.status === "cancelled" ? "canceled" : job.status, group: "Jobs", href: `/p/${project}/jobs/${job.id}` }))]);
+    const [projects, skills, jobs, slugs] = await Promise.all([callApi("GET", "/v1/projects", {}).catch(() => []), callApi("GET", "/v1/skills", { project }).catch(() => []), callApi("GET", "/v1/jobs?limit=50", { project }).catch(() => []), namesOf(project)]);
+    setFound([...projects.filter((one) => one.slug !== project).map((one) => ({ label: one.name, group: "Projects", href: `/p/${one.slug}` })), ...skills.map((skill) => ({ label: `Try ${skill.full_name}`, group: "Skills", href: `/p/${project}/play/${skill.name}${skill.full_name === skill.name ? "" : `?skillpack=${skill.skillpack}`}` })), ...jobs.map((job) => ({ label: `${called(job, slugs)} ${shortId(job.id)}`, hint: job.status === "cancelled" ? "canceled" : job.status, group: "Jobs", also: job.id, href: `/p/${project}/jobs/${job.id}` }))]);
   };
   useEffect(() => { if (isOpen && project) search(); }, [isOpen, project]); // the project may become known while it is open
   return (
@@ -70,10 +71,11 @@ export function Commands({ places, project }) {
 }
 
 function Palette({ commands, project, onRun }) {
-  const [words, setWords] = useState(""), [at, setAt] = useState(0), list = useRef(null);
+  const [words, setWords] = useState(""), [at, setAt] = useState(0), [pages, setPages] = useState([]), list = useRef(null), hasWords = words.trim().length >= MIN_LETTERS;
+  useEffect(() => { if (hasWords) documentation().then(setPages); }, [hasWords]);
   const shown = useMemo(() => {
-    return JOB_ID.test(words.trim()) && project ? [{ label: `Open job ${shortId(words.trim())}`, group: "Jobs", href: `/p/${project}/jobs/${words.trim()}` }] : fitting(commands, words).slice(0, 60);
-  }, [commands, words, project]);
+    return JOB_ID.test(words.trim()) && project ? [{ label: `Open job ${shortId(words.trim())}`, group: "Jobs", href: `/p/${project}/jobs/${words.trim()}` }] : fitting(hasWords ? [...commands, ...pages] : commands, words).slice(0, 60);
+  }, [commands, pages, words, project]);
   useEffect(() => setAt(0), [words]);
   useEffect(() => { list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" }); }, [at]);
   const onKeyDown = (event) => {
@@ -83,9 +85,9 @@ function Palette({ commands, project, onRun }) {
   };
   return (
     <div className="col">
-      <input className="in" autoFocus role="combobox" aria-expanded="true" aria-controls="commands" aria-activedescendant={shown[at] ? `command-${at}` : undefined} aria-label="Search pages, jobs, skills and commands" placeholder="Search pages, jobs, skills and commands…" value={words} onChange={(event) => setWords(event.target.value)} onKeyDown={onKeyDown} />
+      <input className="in" autoFocus role="combobox" aria-expanded="true" aria-controls="commands" aria-activedescendant={shown[at] ? `command-${at}` : undefined} aria-label="Search pages, jobs, skills, settings and documentation" placeholder="Search pages, jobs, skills, settings and documentation…" value={words} onChange={(event) => setWords(event.target.value)} onKeyDown={onKeyDown} />
       <ul ref={list} id="commands" role="listbox" aria-label="Commands">
-        {shown.map((one, index) => <li key={`${one.group} ${one.label} ${index}`} id={`command-${index}`} role="option" aria-selected={index === at} onMouseMove={() => setAt(index)} onClick={() => onRun(one)}><span className="t3 group">{one.group}</span><span className="cut grow">{one.label}</span>{one.hint && <span className="t3">{one.hint}</span>}{one.keys && <Keys keys={one.keys} />}</li>)}
+        {shown.map((one, index) => <li key={`${one.group} ${one.label} ${index}`} id={`command-${index}`} role="option" aria-selected={index === at} onMouseMove={() => setAt(index)} onClick={() => onRun(one)}><span className="t3 group">{one.group}</span><span className="cut grow">{one.label}</span>{one.hint && <span className="t3 cut">{one.hint}</span>}{one.keys && <Keys keys={one.keys} />}</li>)}
         {!shown.length && <li className="t3">No results. Enter a full job ID to open that job.</li>}
       </ul>
     </div>

@@ -19,7 +19,7 @@ from typing import Final
 
 from backend.core.http.content_security_policy import inline_script_hashes
 from backend.core.release_files import DOCS_SITE, ROOT, WEB
-from backend.docs_site import llms_txt, pages
+from backend.docs_site import llms_txt, pages, palette
 from backend.docs_site.contents import NOT_SEARCHED
 
 WORK: Final = WEB / "docs-build"
@@ -88,6 +88,7 @@ def build(site: Path) -> None:
     (built / llms_txt.NAME).write_text(index_for_models(), encoding="utf-8")
     for page in built.rglob("*.html"):
         page.write_text(_LINE_ANCHOR.sub("", page.read_text(encoding="utf-8")), encoding="utf-8")
+    palette.write(built)
     hashes = {
         page.relative_to(built).as_posix(): inline_script_hashes(page.read_text(encoding="utf-8"))
         for page in sorted(built.rglob("*.html"))

@@ -56,6 +56,7 @@ SECTIONS: Final = (
             "guides/files-as-inputs",
             "guides/attachments",
             "guides/media",
+            "guides/charts",
             "guides/memory",
             "guides/guardrails",
             "guides/evals",
