@@ -29,6 +29,7 @@ from backend.execution.flows.steps_api import router as steps
 from backend.execution.jobs.activity_api import router as activity
 from backend.execution.jobs.api import router as jobs
 from backend.execution.jobs.events_api import router as events
+from backend.execution.jobs.failures.api import router as failures
 from backend.execution.jobs.forks.api import router as forks
 from backend.execution.jobs.subjobs.api import router as subagents
 from backend.execution.jobs.views.api import router as job_views
@@ -41,6 +42,7 @@ from backend.execution.waits.api import router as project_events
 from backend.identity.api_keys.api import router as api_keys
 from backend.identity.auth.api import router as auth
 from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.preferences.api import router as preferences
 from backend.integrations.alerts.api import router as alerts
 from backend.integrations.media.api import router as media
 from backend.integrations.openai_api.api import router as openai_routes
@@ -66,6 +68,7 @@ router = APIRouter(
 include(
     router,
     activity,  # before the jobs, whose routes would match `activity` as an ID
+    failures,
     jobs,  # early: routes are tried in order, and these get the most requests
     events,
     steps,
@@ -82,6 +85,7 @@ include(
     auth,
     api_keys,
     sessions,
+    preferences,
     projects,
     limits,
     skillpacks,

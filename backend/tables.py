@@ -11,6 +11,7 @@ from backend.evals.tables import EvalCase, EvalRun, EvalSuite
 from backend.execution.approvals.tables import Approval
 from backend.execution.events.tables import JobEvent
 from backend.execution.flows.tables import FlowStep
+from backend.execution.jobs.failures.tables import FailureCluster
 from backend.execution.jobs.tables import Admission, Feedback, Job, QueuedJob
 from backend.execution.jobs.views.tables import JobView
 from backend.execution.journal.tables import JournalEntry
@@ -21,6 +22,7 @@ from backend.execution.steps.tables import JobStep
 from backend.execution.waits.tables import JobWait, ProjectEvent
 from backend.execution.worker_registry.tables import Worker
 from backend.identity.idempotency.tables import IdempotencyKey
+from backend.identity.preferences.tables import UserPreferences
 from backend.identity.tables import (
     ApiKey,
     AuditRow,
@@ -63,6 +65,7 @@ __all__ = [
     "EvalCase",
     "EvalRun",
     "EvalSuite",
+    "FailureCluster",
     "Feedback",
     "FlowStep",
     "IdempotencyKey",
@@ -102,6 +105,7 @@ __all__ = [
     "Skillpack",
     "UsageEvent",
     "User",
+    "UserPreferences",
     "Wallet",
     "Webhook",
     "WebhookDelivery",

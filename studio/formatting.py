@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _SAMPLES: dict[str, Any] = {
     "string": "…",
@@ -19,6 +21,19 @@ _SAMPLES: dict[str, Any] = {
     "audio": {"drive_path": "uploads/voice.mp3"},
     "file": {"drive_path": "uploads/report.pdf"},
 }
+
+
+def zone_of(name: str) -> tzinfo:
+    """Return a time zone by its name; UTC for an empty or unknown one."""
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+def moment(at: datetime, zone: str) -> str:
+    """Return a time in the time zone of a user, such as `2026-11-30 06:00 CET`."""
+    return f"{at.astimezone(zone_of(zone)):%Y-%m-%d %H:%M %Z}"
 
 
 def usd(micros: int) -> str:

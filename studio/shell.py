@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import reflex as rx
 from reflex.event import EventSpec
+from reflex_base.style import LiteralColorMode, resolved_color_mode, set_color_mode
 from reflex_components_core.core.banner import has_connection_errors
 
 from backend.core import logs
@@ -16,11 +17,14 @@ from backend.identity.auth.actors import SignedIn
 from backend.identity.auth.errors import ProjectNotFound
 from backend.identity.auth.membership import memberships, role_name
 from backend.identity.auth.principal import Role
+from backend.identity.preferences import service as preferences
+from backend.identity.preferences.schemas import PreferencesRead, PreferencesUpdate, Theme
+from backend.identity.preferences.tables import THEMES
 from backend.usage.queries import balance
 from studio import session
 from studio.command_palette import destinations
 from studio.components.elements import button, link, note, way_out
-from studio.components.live import Commands, SignOut, StaySignedIn, ToSignIn
+from studio.components.live import ApplyPreferences, Commands, SignOut, StaySignedIn, ToSignIn
 from studio.formatting import usd
 
 log = logs.get(__name__)
@@ -52,6 +56,11 @@ class Shell(rx.State):
     is_operator: bool = False
     balance: str = ""
     is_wallet_empty: bool = False
+    theme: str = ""
+    """`light`, `dark` or `system`; empty if the user has chosen none."""
+    time_zone: str = ""
+    """The time zone of the user; empty: that of the browser."""
+    has_preferences: bool = False
     is_ready: bool = False
     is_signed_out: bool = False
     closed: str = ""
@@ -68,6 +77,7 @@ class Shell(rx.State):
         self.url_project = ""
         async with session.visiting(self) as visit:
             self._set_user(visit.person)
+            self._set_preferences(await preferences.read(visit.session, visit.person.user_id))
         self.project_slug = self.project_name = ""
         self.is_ready = True
 
@@ -88,12 +98,25 @@ class Shell(rx.State):
                 self.project_slug, self.project_name = project.slug, project.name
                 self._set_role(act.principal.role)
                 wallet = await balance(act.session, act.principal)
+                self._set_preferences(await preferences.read(act.session, act.person.user_id))
         except ProjectNotFound:
             self.closed = f"There is no project {slug!r}, or you are not a member of it."
             return
         self.balance = usd(wallet.available_micros)
         self.is_wallet_empty = wallet.balance_micros <= 0
         self.is_ready = True
+
+    @rx.event
+    async def choose_theme(self, theme: str):
+        """Store the theme of the user."""
+        if theme in THEMES:
+            await self.change_preferences(PreferencesUpdate(theme=cast(Theme, theme)))
+
+    async def change_preferences(self, changes: PreferencesUpdate) -> None:
+        """Store preferences of the user, and apply them to this page."""
+        async with session.visiting(self) as visit:
+            found = await preferences.change(visit.session, visit.person.user_id, changes)
+        self._set_preferences(found)
 
     @rx.event
     def show_error(self, notice: str):
@@ -118,6 +141,9 @@ class Shell(rx.State):
     def _set_user(self, user: SignedIn) -> None:
         self.user_id, self.email, self.csrf = str(user.user_id), user.email, user.csrf_token
         self.is_operator = user.is_operator
+
+    def _set_preferences(self, found: PreferencesRead) -> None:
+        self.theme, self.time_zone, self.has_preferences = found.theme or "", found.time_zone, True
 
     def _set_role(self, role: Role) -> None:
         self.role = role_name(role)
@@ -153,6 +179,12 @@ def shell(here: str, crumbs: list[Crumb], *body: Any, actions: Any = ()) -> rx.C
     )
     return rx.fragment(
         StaySignedIn.create(off=has_connection_errors),
+        ApplyPreferences.create(
+            theme=Shell.theme,
+            time_zone=Shell.time_zone,
+            is_known=Shell.has_preferences,
+            on_theme=set_color_mode(Shell.theme.to(LiteralColorMode)),
+        ),
         rx.el.a("Skip to content", href="#main", class_name="skip"),
         rx.el.div(
             _sidebar(here),
@@ -298,7 +330,10 @@ def _bar(here: str, crumbs: list[Crumb], actions: Any) -> rx.Component:
             type="button",
             class_name="btn quiet icon",
             aria_label="Switch between light and dark",
-            on_click=rx.toggle_color_mode,
+            on_click=[
+                rx.toggle_color_mode,
+                Shell.choose_theme(rx.cond(resolved_color_mode == "light", "dark", "light")),
+            ],
             custom_attrs={"data-key": "t", "data-label": "Switch between light and dark"},
         ),
         class_name="bar",

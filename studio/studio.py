@@ -28,9 +28,15 @@ from studio.pages import (
     usage,
 )
 from studio.shell import Shell, on_error
-from studio.theme import STYLESHEETS
+from studio.theme import STYLESHEETS, theme_script
 
-app = rx.App(stylesheets=list(STYLESHEETS), backend_exception_handler=on_error, toaster=None, app_wraps={})
+app = rx.App(
+    stylesheets=list(STYLESHEETS),
+    backend_exception_handler=on_error,
+    toaster=None,
+    app_wraps={},
+    head_components=[theme_script()],
+)
 
 _PAGES = [
     ("/", "Projects", home.page, [Shell.visit, home.Home.load]),
@@ -59,7 +65,10 @@ _PAGES = [
         "/p/[project]/jobs",
         "Jobs",
         jobs.page,
-        [Shell.enter, jobs.Jobs.load, jobs.Day.load, jobs.Comparison.load, jobs.Views.load],
+        [
+            *(Shell.enter, jobs.Jobs.load, jobs.Day.load, jobs.Comparison.load, jobs.Views.load),
+            jobs.Failures.load,
+        ],
     ),
     ("/p/[project]/jobs/[job]", "Job", job.page, [Shell.enter, job.JobPage.load]),
     ("/p/[project]/marketplace", "Marketplace", marketplace.page, [Shell.enter, marketplace.Market.load]),

@@ -18,6 +18,31 @@ STATUS_WORDS: Final = {
     "cancelled": "Canceled",
 }
 
+# Runs before the first paint. Reflex itself only knows the theme that this browser had last.
+_THEME_SCRIPT: Final = """
+if (typeof document !== 'undefined') {
+  try {
+    const chosen = /puras-preferences=(system|light|dark)%7C/.exec(document.cookie);
+    if (chosen) {
+      const theme = chosen[1], isSystemDark = matchMedia('(prefers-color-scheme: dark)').matches;
+      const shown = theme === 'system' ? (isSystemDark ? 'dark' : 'light') : theme;
+      localStorage.setItem('theme', theme);
+      document.documentElement.classList.remove('light', 'dark');
+      document.documentElement.classList.add(shown);
+      document.documentElement.style.colorScheme = shown;
+    }
+  } catch (error) {
+    // Without storage or cookies, the theme is that of the system.
+  }
+}
+"""
+
+
+def theme_script() -> rx.Component:
+    """Return the script that applies the theme of the user before the page is drawn."""
+    return rx.el.script(_THEME_SCRIPT)
+
+
 _FONTS: Final = ("@fontsource-variable/geist", "@fontsource-variable/geist-mono")
 _FONTS_VERSION: Final = "5.3.0"
 

@@ -1,4 +1,5 @@
 // The formats of money, time and size.
+import { timeZone } from "./preferences_cookie";
 
 /** `$0.0612` of 61200; below a cent the amount is exact. */
 export const usd = (micros: number) => {
@@ -37,5 +38,14 @@ export const ago = (moment: number, now = Date.now()) => {
   return `${Math.floor(seconds / 86_400)} d ago`;
 };
 
-/** A time in the time zone and the locale of the browser. */
-export const exact = (moment: number | string) => new Date(moment).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+/** A time in the time zone of the user, or in that of the browser, and in the locale of the browser. */
+export const exact = (moment: number | string) => new Date(moment).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium", timeZone: timeZone() });
+
+/** The hour and the minute of a time, as `exact` has them. */
+export const clock = (moment: number | string) => new Date(moment).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", timeZone: timeZone() });
+
+/** A time for a tooltip, with its time zone and in UTC. */
+export const exactWithUtc = (moment: number | string) => {
+  const at = new Date(moment), zone = timeZone(), local = at.toLocaleString(undefined, { year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit", timeZoneName: "short", timeZone: zone });
+  return `${local} (${at.toISOString().slice(0, 19).replace("T", " ")} UTC)`;
+};

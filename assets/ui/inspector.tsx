@@ -1,6 +1,6 @@
 import { Link } from "react-router";
 import { Fork } from "./fork";
-import { duration, exact, usd } from "./format";
+import { duration, exact, exactWithUtc, usd } from "./format";
 import { textOf } from "./event_text";
 import type { JobEvent, Payload } from "./job_events";
 import { ModelCall } from "./model_call";
@@ -31,7 +31,7 @@ export function Inspector({ span, events, project, csrf, job, canFork }: Props) 
       <h2 className="break">{span.name}</h2>
       {span.hint && <p className="t2 break">{span.hint}</p>}
       <dl className="kv">
-        <dt>Started</dt><dd>{exact(span.start)}</dd>
+        <dt>Started</dt><dd title={exactWithUtc(span.start)}>{exact(span.start)}</dd>
         <dt>Duration</dt><dd>{span.end == null ? "Running" : duration(span.end - span.start)}</dd>
         {span.state && <><dt>State</dt><dd data-state={span.state}>{STATES[span.state]}</dd></>}
         {span.tokens != null && <><dt>Tokens</dt><dd className="plain">{span.tokens.toLocaleString("en")}</dd></>}

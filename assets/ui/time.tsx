@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "react";
-import { ago, duration, exact } from "./format";
+import { ago, duration, exactWithUtc } from "./format";
 
 /** Renders again every `everyMs` while `on`. */
 const useTick = (everyMs: number, on = true) => {
@@ -18,7 +18,7 @@ export function Ago({ moment }: { moment: string | null | undefined }) {
   const at = Date.parse(moment ?? "");
   useTick(at > Date.now() - 60_000 ? 1000 : 20_000, ready && Boolean(moment));
   if (!moment) return null;
-  return <time dateTime={moment} title={ready ? exact(at) : undefined}>{ready ? ago(at) : ""}</time>;
+  return <time dateTime={moment} title={ready ? exactWithUtc(at) : undefined}>{ready ? ago(at) : ""}</time>;
 }
 
 /** Time from `start` to `end`, or to now while there is no end. Empty before the start. */

@@ -6,7 +6,7 @@ import hmac
 import secrets
 from dataclasses import replace
 from typing import Final, Literal, TypedDict
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from fastapi import Request, Response
 from starlette.responses import RedirectResponse
@@ -18,8 +18,11 @@ from backend.identity.auth.accounts import sessions
 from backend.identity.auth.accounts.sessions import NewSession
 from backend.identity.auth.errors import ForgedRequest
 from backend.identity.auth.rate_limits.sign_ins import Throttle
+from backend.identity.preferences import service as preferences
 from backend.sign_in import forms
 
+PREFERENCES_COOKIE: Final = "puras-preferences"
+_PREFERENCES_COOKIE_S: Final = 365 * 86_400
 _FORM_COOKIE_S: Final = 3600
 
 
@@ -70,13 +73,19 @@ async def closed_link(request: Request, title: str, error: PurasError) -> Respon
     return forms.notice(title, error.detail, status=error.status)
 
 
-def signed_in(context: AppContext, new_session: NewSession, target: str) -> Response:
-    """Set the session cookie and redirect the browser."""
+async def signed_in(context: AppContext, new_session: NewSession, target: str) -> Response:
+    """Set the session cookie and that of the user's preferences, and redirect the browser."""
+    async with context.database.transaction() as session:
+        found = await preferences.read(session, new_session.signed_in.user_id)
     response = redirect(target)
     max_age_s = int(sessions.LIFETIME.total_seconds())
     name = sessions.cookie_name(context.settings.url)
     response.set_cookie(name, new_session.token, max_age=max_age_s, **_cookie_options(context))
     response.delete_cookie(_form_cookie(context), **_cookie_options(context))
+    # Scripts of the studio read it before the first paint and change it, so it is not `httponly`.
+    options: _CookieOptions = {**_cookie_options(context), "httponly": False}
+    value = quote(f"{found.theme or ''}|{found.time_zone}", safe="")
+    response.set_cookie(PREFERENCES_COOKIE, value, max_age=_PREFERENCES_COOKIE_S, **options)
     return response
 
 

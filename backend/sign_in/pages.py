@@ -82,7 +82,7 @@ async def sign_in(request: Request, context: ContextDep, form: Annotated[SignInF
         new_session = await _start_session(request, context, form)
     except PurasError as error:
         return _sign_in_page(request, context, form, error)
-    return signed_in(context, new_session, local(form.next))
+    return await signed_in(context, new_session, local(form.next))
 
 
 @router.get("/setup")
@@ -112,7 +112,7 @@ async def set_up(request: Request, context: ContextDep, form: Annotated[SetupFor
         return await closed_link(request, "Set-up link not valid", error)
     except PurasError as error:
         return _setup_page(request, context, form, error)
-    return signed_in(context, new_session, "/")
+    return await signed_in(context, new_session, "/")
 
 
 @router.post("/sign-out")

@@ -100,7 +100,7 @@ async def reset_password(
         return await closed_link(request, "Link not valid", error)
     except PurasError as error:
         return _reset_page(request, context, form.token, "", error)
-    return signed_in(context, new_session, "/")
+    return await signed_in(context, new_session, "/")
 
 
 async def change_with_throttle(

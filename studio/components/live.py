@@ -468,6 +468,17 @@ class StaySignedIn(rx.Component):
     off: rx.Var[bool]
 
 
+class ApplyPreferences(rx.Component):
+    """An invisible component that applies the theme and the time zone of the user to the page."""
+
+    library = "$/public/ui/apply_preferences.tsx"
+    tag = "ApplyPreferences"
+    theme: rx.Var[str]
+    time_zone: rx.Var[str]
+    is_known: rx.Var[bool]
+    on_theme: rx.EventHandler[none]
+
+
 class SignOut(rx.Component):
     """The form that ends the session, as an item of the sidebar or as a `button`; `user` is the ID of the user."""
 

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, Final
 from uuid import UUID
 
 import reflex as rx
 
+from backend.core.errors import Invalid
 from backend.identity.auth.accounts import sessions
 from backend.identity.auth.errors import SessionNotFound
+from backend.identity.preferences import service as preferences
+from backend.identity.preferences.schemas import PreferencesUpdate, time_zones
 from backend.identity.tables import Session
 from studio import session
 from studio.browser_names import browser_in
-from studio.components.elements import facts, framed_table, section, tag, way_out
-from studio.components.live import Ago, Confirm, SignOut
+from studio.components.elements import facts, framed_table, note, section, tag, way_out
+from studio.components.live import Ago, Check, Confirm, SignOut, Submit
+from studio.forms import parsed, said, text
 from studio.pages.read_on_load import ReadOnLoad
 from studio.shell import Crumb, Shell, shell
+
+_MAIL: Final = {
+    "alerts": "Alerts and budgets",
+    "approvals": "Jobs that wait for an approval",
+    "mentions": "Comments that mention me",
+}
+"""The kinds of e-mail that a user can turn off."""
 
 
 @dataclass
@@ -40,6 +52,33 @@ class Account(ReadOnLoad, rx.State):
     is_operator: bool = False
     rows: list[SessionRow] = []
     others: int = 0
+    zones: list[str] = []
+    """The known time zones."""
+    problem: str = ""
+    """Why the time zone was not stored."""
+    mail: dict[str, bool] = {}
+    """Whether the user receives each kind of e-mail."""
+
+    @rx.event
+    async def choose_zone(self, typed: dict[str, Any]):
+        """Store the time zone of the user."""
+        shell = await self.get_state(Shell)
+        try:
+            changes = parsed(PreferencesUpdate, {"time_zone": text(typed, "time_zone")})
+        except Invalid as refused:
+            self.problem = said(refused)
+            return
+        self.problem = ""
+        await shell.change_preferences(changes)
+
+    @rx.event
+    async def choose_mail(self, kind: str, is_on: bool):
+        """Store whether the user receives a kind of e-mail."""
+        if kind not in _MAIL:
+            return
+        shell = await self.get_state(Shell)
+        await shell.change_preferences(PreferencesUpdate.model_validate({f"email_{kind}": is_on}))
+        self.mail = {**self.mail, kind: is_on}
 
     @rx.event
     async def end(self, session_id: str):
@@ -65,6 +104,9 @@ class Account(ReadOnLoad, rx.State):
             person = visit.person
             self.name, self.is_operator = person.name, person.is_operator
             found = await sessions.list_active(visit.session, person.user_id)
+            mine = await preferences.read(visit.session, person.user_id)
+        self.zones = sorted(time_zones())
+        self.mail = {kind: bool(getattr(mine, f"email_{kind}")) for kind in _MAIL}
         self.rows = [_row(one, is_current=one.id == person.session_id) for one in found]
         self.others = sum(not row.is_current for row in self.rows)
 
@@ -88,7 +130,7 @@ def page() -> rx.Component:
         [Crumb("Projects", "/"), Crumb("Your account")],
         rx.cond(
             Account.is_loaded,
-            rx.el.div(_person(), _password(), _sessions(), class_name="scroll grow column"),
+            rx.el.div(_person(), _preferences(), _password(), _sessions(), class_name="scroll grow column"),
             rx.el.p("Loading…", class_name="skeleton"),
         ),
     )
@@ -105,6 +147,86 @@ def _person() -> rx.Component:
         ),
         rx.cond(Account.name != "", facts(("E-mail", Shell.email))),
         aria_label="User",
+    )
+
+
+def _preferences() -> rx.Component:
+    themes = {"system": "System", "light": "Light", "dark": "Dark"}
+    theme = rx.el.div(
+        *[
+            rx.el.button(
+                word,
+                type="button",
+                on_click=Shell.choose_theme(name),
+                custom_attrs={
+                    "aria-pressed": rx.cond(
+                        (Shell.theme == name) | ((Shell.theme == "") & (name == "system")), "true", "false"
+                    )
+                },
+            )
+            for name, word in themes.items()
+        ],
+        class_name="seg",
+        role="group",
+        aria_label="Theme",
+    )
+    zone = rx.el.form(
+        rx.el.input(
+            name="time_zone",
+            aria_label="Time zone",
+            default_value=Shell.time_zone,
+            placeholder="That of the browser",
+            auto_complete="off",
+            spell_check=False,
+            max_length=64,
+            list="time-zones",
+            key=Shell.time_zone,
+            class_name="in",
+        ),
+        rx.el.datalist(rx.foreach(Account.zones, lambda one: rx.el.option(value=one)), id="time-zones"),
+        Submit.create(label="Save time zone"),
+        on_submit=Account.choose_zone,
+        class_name="row wrap",
+    )
+    mail = rx.el.div(
+        *[
+            rx.el.label(
+                Check.create(
+                    checked=Account.mail[kind],
+                    label=label,
+                    on_change=Account.choose_mail(kind, ~Account.mail[kind]),
+                ),
+                label,
+                class_name="row",
+            )
+            for kind, label in _MAIL.items()
+        ],
+        class_name="col",
+        style={"gap": "6px"},
+    )
+    return rx.el.div(
+        section(
+            "Preferences",
+            rx.el.div(
+                rx.el.h3("Theme"),
+                theme,
+                rx.el.h3("Time zone"),
+                zone,
+                rx.cond(Account.problem != "", note(Account.problem, state="fail")),
+                rx.el.p(
+                    "All times of the studio are in this time zone. The tooltip of a time has UTC as well.",
+                    class_name="t3",
+                ),
+                rx.el.h3("E-mail"),
+                mail,
+                rx.el.p(
+                    "Webhooks with the format e-mail send these messages. Your choice applies to all projects.",
+                    class_name="t3",
+                ),
+                class_name="col preferences",
+            ),
+        ),
+        id="preferences",
     )
 
 

@@ -16,7 +16,7 @@ from backend.usage.schemas import OverviewNumbers, OverviewPoint, OverviewRead
 from studio import environments, session
 from studio.components.elements import empty, framed_table, link, link_button
 from studio.components.live import Pulse
-from studio.formatting import duration, usd
+from studio.formatting import duration, usd, zone_of
 from studio.pages.read_on_load import ReadOnLoad
 from studio.shell import Crumb, Shell, shell
 
@@ -109,7 +109,8 @@ class Monitoring(ReadOnLoad, rx.State):
             found = await overview.read(act.session, act.principal, query, group)
         self.has_jobs = found.total.summary.jobs > 0
         self.tiles = _tiles(found.total.summary)
-        self.points = [_point(one, found.step_s) for one in found.total.points]
+        zone = (await self.get_state(Shell)).time_zone
+        self.points = [_point(one, found.step_s, zone) for one in found.total.points]
         self.rows = _rows(found, f"/p/{self.project}/jobs", self.group)
 
 
@@ -142,9 +143,9 @@ def _seconds(value: float | None) -> str:
     return "–" if value is None else duration(value)
 
 
-def _point(point: OverviewPoint, step_s: int) -> dict[str, Any]:
+def _point(point: OverviewPoint, step_s: int, zone: str) -> dict[str, Any]:
     return {
-        "at": _label(point.starts_at, step_s),
+        "at": _label(point.starts_at, step_s, zone),
         "Succeeded": point.succeeded,
         "Failed": point.failed,
         "Canceled": point.jobs - point.succeeded - point.failed,
@@ -157,10 +158,12 @@ def _point(point: OverviewPoint, step_s: int) -> dict[str, Any]:
     }
 
 
-def _label(starts_at: datetime, step_s: int) -> str:
-    """Return the time of a slot in UTC, with the time of day unless slots are days."""
-    day = f"{starts_at.day} {starts_at:%b}"
-    return day if step_s >= _DAY_S else f"{day} {starts_at:%H:%M}"
+def _label(starts_at: datetime, step_s: int, zone: str) -> str:
+    """Return the time of a slot in the time zone of the user, or the day in UTC, where slots of days start."""
+    if step_s >= _DAY_S:
+        return f"{starts_at.day} {starts_at:%b}"
+    local = starts_at.astimezone(zone_of(zone))
+    return f"{local.day} {local:%b} {local:%H:%M}"
 
 
 def _rows(found: OverviewRead, jobs: str, group: str) -> list[Row]:

@@ -1,4 +1,5 @@
 import { type KeyboardEvent, useState } from "react";
+import { clock } from "../format";
 
 const HALF_HOUR_MS = 30 * 60_000;
 
@@ -14,8 +15,6 @@ interface Props {
   since: string;
   onPick?: (since: string, until: string) => void;
 }
-
-const clock = (moment: string) => new Date(moment).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
 
 /** A bar for each half hour of the last day. A click on a bar selects its period. */
 export function DayBars({ bars, since, onPick }: Props) {

@@ -10,6 +10,7 @@ from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.vault.errors import SecretUnreadable
 from backend.core.vault.vault import Vault
+from backend.identity.preferences.service import wants_mail
 from backend.integrations.webhooks import recipients, signing
 from backend.integrations.webhooks.addresses import Receivers
 from backend.integrations.webhooks.mailer import Mailer
@@ -18,6 +19,8 @@ from backend.integrations.webhooks.sending import Sender, Sent
 
 _NO_MAILER: Final = "This instance cannot send e-mail any more. An operator can set PURAS_SMTP_URL."
 _NO_MEMBER: Final = "The recipient is no longer a member of the project."
+
+_UNWANTED: Final = "Not sent: the recipient has turned off e-mail about such events."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class Channels:
         async with self.database.reading() as session:
             if not await recipients.is_member(session, claimed.project_id, address):
                 return Sent(None, None, _NO_MEMBER, 0)
+            if not await wants_mail(session, address, claimed.event):
+                return Sent(None, _UNWANTED, None, 0)
         return await self.mailer.send(address, message, message_id=str(claimed.id))
 
     async def close(self) -> None:

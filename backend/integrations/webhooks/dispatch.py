@@ -70,7 +70,7 @@ with recursive waiting as (
 update webhook_deliveries d
 set attempts = d.attempts + 1, next_at = now() + cast(:lease as interval), attempted_at = now()
 from due where d.id = due.id
-returning d.id, d.webhook_id, d.project_id, d.body, d.attempts, due.url, due.failing_since, due.ciphertext,
+returning d.id, d.webhook_id, d.project_id, d.event, d.body, d.attempts, due.url, due.failing_since, due.ciphertext,
           due.previous_ciphertext, due.format, due.project_name, due.project_slug
 """)
 

@@ -125,8 +125,9 @@ export interface AlertCreate {
   /**
    * `error_rate`: failed jobs among those that succeeded or failed. `latency_p95`: 95th percentile of the time from
    * start to end of succeeded jobs. `spend`: cost of ended jobs. `queue_age`: waiting time of the oldest queued job.
+   * `new_errors`: failure clusters whose first job failed within the window.
    */
-  metric: "error_rate" | "latency_p95" | "spend" | "queue_age";
+  metric: "error_rate" | "latency_p95" | "spend" | "queue_age" | "new_errors";
   /** With fewer ended jobs in the window, `error_rate` and `latency_p95` do not raise the alert. */
   min_jobs?: number;
   /** Shown in messages: `Nightly report fails`. */
@@ -134,8 +135,8 @@ export interface AlertCreate {
   /** Only jobs of this skill count: `report`. Default: all skills. */
   skill?: string | null;
   /**
-   * The alert is raised while the value is not below it. Percent for `error_rate`, US dollars for `spend`, seconds
-   * for the others.
+   * The alert is raised while the value is not below it. Percent for `error_rate`, US dollars for `spend`, a
+   * number for `new_errors`, seconds for the others.
    */
   threshold: number;
   /** Jobs that ended within this time count. `queue_age` does not use it. */
@@ -152,7 +153,7 @@ export interface AlertRead {
   id: string;
   /** The jobs of the last value. */
   jobs: number;
-  metric: "error_rate" | "latency_p95" | "spend" | "queue_age";
+  metric: "error_rate" | "latency_p95" | "spend" | "queue_age" | "new_errors";
   min_jobs: number;
   name: string;
   skill: string | null;
@@ -1341,6 +1342,49 @@ export type FailedEvent = EventRead & ({
   type: "failed";
 });
 
+/** Jobs that failed for the same reason within the period. */
+export interface FailureClusterRead {
+  environments: ("development" | "staging" | "production")[];
+  error_code: string;
+  /** The filter of `GET /v1/jobs` that returns these jobs. */
+  error_signature: string;
+  /** The newest of the jobs. */
+  example_job_id: string;
+  /** When the first job with this error ended, which may be before the period. */
+  first_seen_at: string;
+  /** The version of the first job with this error; null: a draft, or a run of another project's listing. */
+  first_version: number | null;
+  /** The innermost place in the code of the skill, `main.py in run`; empty if none of its code failed. */
+  frame: string;
+  /** Whether the error did not occur before the period. */
+  is_new: boolean;
+  jobs: number;
+  /** When the newest of the jobs was submitted. */
+  last_seen_at: string;
+  /** The error message, with `<n>`, `<value>`, `<path>` and the like instead of what differs from job to job. */
+  message: string;
+  /** Of all failed jobs of the period, from 0 to 1. */
+  share: number;
+  skill_name: string;
+  /** The jobs in each part of the period; the parts have equal lengths, oldest first. */
+  trend: number[];
+  /** The versions of the jobs, newest first, at most 20. */
+  versions: number[];
+}
+
+/** The failed jobs of a period, grouped by the reason. */
+export interface FailuresRead {
+  /** Those with the most jobs first. */
+  clusters: FailureClusterRead[];
+  /** All failed jobs of the period that match the filters. */
+  failed: number;
+  since: string;
+  total_clusters: number;
+  /** Those that ended before the instance grouped failures. */
+  ungrouped: number;
+  until: string;
+}
+
 /** Body of `POST /v1/jobs/{id}/feedback`. */
 export interface FeedbackCreate {
   comment?: string | null;
@@ -1379,6 +1423,10 @@ export interface FileTransfer {
 
 /** One insight, and jobs that show it. */
 export interface Finding {
+  /** All of them, in the same order: the filter `ids` of `GET /v1/jobs` lists them. */
+  all_job_ids?: string[];
+  /** The numbers behind the insight. */
+  chart?: FindingChart | null;
   details: Record<string, unknown>;
   /** The former name of `details`. Removed in 0.3. */
   facts: Record<string, unknown>;
@@ -1386,12 +1434,25 @@ export interface Finding {
   former_kind: "failures" | "output_misfits" | "tool_errors" | "slow_tool" | "dear_tool" | "dear_step" | "cache_misses" | "dear_runs" | "version_slower" | "version_dearer";
   /** Up to five jobs, the clearest examples first. */
   job_ids: string[];
+  /** The number of jobs that the insight is about. */
+  jobs?: number;
   kind: "failures" | "output_mismatches" | "tool_errors" | "slow_tool" | "expensive_tool" | "expensive_step" | "cache_misses" | "expensive_runs" | "version_slower" | "version_more_expensive";
   /** The recommendation. */
   recommendation: string;
   severity: "high" | "medium" | "low";
   /** The observation with its numbers. */
   title: string;
+  /** The most important number, with its unit: `42 %`. */
+  value?: string;
+}
+
+/** A small chart: one bar for each label. */
+export interface FindingChart {
+  /** The position of the bar that the insight is about. */
+  highlighted?: number | null;
+  labels: string[];
+  unit: "jobs" | "seconds" | "usd" | "tokens" | "calls";
+  values: number[];
 }
 
 /** Insights from the newest jobs of a skill. */
@@ -1740,6 +1801,8 @@ export interface JobRead {
   error: string | null;
   /** The error code, for programs. */
   error_code: string | null;
+  /** For a failed job: what it has in common with jobs that failed for the same reason. */
+  error_signature?: string | null;
   /** 0 to 100, from the skill's evals. */
   eval_score: number | null;
   feedback: {
@@ -1924,6 +1987,8 @@ export interface JobStepRead {
 /** The filters of a view. They have the names and values of the query of `GET /v1/jobs`. */
 export interface JobViewFilters {
   environment?: "development" | "staging" | "production" | null;
+  error_signature?: string | null;
+  ids?: string | null;
   key?: string | null;
   min_cost_usd?: number | null;
   min_seconds?: number | null;
@@ -3181,6 +3246,29 @@ export interface PendingChangesRead {
   revision: number;
   /** Empty while there are problems. */
   skills: SkillChangeRead[];
+}
+
+/** The settings of the signed-in user. */
+export interface PreferencesRead {
+  /** Whether the user receives the e-mail of webhooks about alerts and budgets. */
+  email_alerts?: boolean;
+  /** The same about jobs that wait for an approval. */
+  email_approvals?: boolean;
+  /** The same about comments that mention the user. */
+  email_mentions?: boolean;
+  /** `system`: that of the operating system. `null`: none was chosen, so each browser has its own. */
+  theme?: "system" | "light" | "dark" | null;
+  /** The time zone of all times in the studio; empty: that of the browser. */
+  time_zone?: string;
+}
+
+/** Changes of the settings; fields that are not sent stay as they are. */
+export interface PreferencesUpdate {
+  email_alerts?: boolean | null;
+  email_approvals?: boolean | null;
+  email_mentions?: boolean | null;
+  theme?: "system" | "light" | "dark" | null;
+  time_zone?: string | null;
 }
 
 /** The instance's prices. */
@@ -7164,6 +7252,10 @@ export class Api {
       limit?: number;
       /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
+      /** IDs of jobs, at most 200, separated by commas. */
+      ids?: string | null;
+      /** Jobs that failed for the same reason: see `GET /v1/jobs/failures`. */
+      error_signature?: string | null;
       status?: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled" | null;
       skill?: string | null;
       source?: string | null;
@@ -7180,7 +7272,7 @@ export class Api {
       q?: string | null;
     } = {}, options: CallOptions = {}): Promise<JobRead[]> {
     return this.transport.json("GET", "/v1/jobs", {
-      query: { session_id: given.session_id, environment: given.environment, sort: given.sort, limit: given.limit, cursor: given.cursor, status: given.status, skill: given.skill, source: given.source, version: given.version, since: given.since, until: given.until, key: given.key, min_cost_usd: given.min_cost_usd, min_seconds: given.min_seconds, q: given.q },
+      query: { session_id: given.session_id, environment: given.environment, sort: given.sort, limit: given.limit, cursor: given.cursor, ids: given.ids, error_signature: given.error_signature, status: given.status, skill: given.skill, source: given.source, version: given.version, since: given.since, until: given.until, key: given.key, min_cost_usd: given.min_cost_usd, min_seconds: given.min_seconds, q: given.q },
     }, options);
   }
 
@@ -7228,6 +7320,31 @@ export class Api {
     } = {}, options: CallOptions = {}): Promise<JobActivityRead[]> {
     return this.transport.json("GET", "/v1/jobs/activity", {
       query: { hours: given.hours, bars: given.bars },
+    }, options);
+  }
+
+  /**
+   * Group failed jobs by their error
+   *
+   * Return the failed jobs of at most 90 days, grouped by skill, error code, message and place in the code.
+   *
+   * Numbers, IDs, paths, times and quoted values of messages do not count, so that two runs of the same fault are in the
+   * same cluster. `GET /v1/jobs?error_signature=` lists the jobs of a cluster.
+   *
+   * A restricted key needs `jobs:read_own`.
+   */
+  getFailures(given: {
+      /** Jobs submitted since then. Default: a week before `until`. */
+      since?: string | null;
+      /** Jobs submitted before then. Default: now. */
+      until?: string | null;
+      skill?: string | null;
+      version?: number | null;
+      environment?: "development" | "staging" | "production" | null;
+      limit?: number;
+    } = {}, options: CallOptions = {}): Promise<FailuresRead> {
+    return this.transport.json("GET", "/v1/jobs/failures", {
+      query: { since: given.since, until: given.until, skill: given.skill, version: given.version, environment: given.environment, limit: given.limit },
     }, options);
   }
 
@@ -7752,6 +7869,28 @@ export class Api {
       body: NewPassword;
     }, options: CallOptions = {}): Promise<void> {
     return this.transport.nothing("POST", "/v1/me/password", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Read my preferences
+   *
+   * Return the theme, the time zone and the e-mail choices of the signed-in user.
+   */
+  getPreferences(options: CallOptions = {}): Promise<PreferencesRead> {
+    return this.transport.json("GET", "/v1/me/preferences", {}, options);
+  }
+
+  /**
+   * Change my preferences
+   *
+   * Change the preferences of the signed-in user, which apply in all browsers.
+   */
+  updatePreferences(given: {
+      body: PreferencesUpdate;
+    }, options: CallOptions = {}): Promise<PreferencesRead> {
+    return this.transport.json("PATCH", "/v1/me/preferences", {
       body: given.body,
     }, options);
   }

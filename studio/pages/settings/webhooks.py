@@ -17,12 +17,14 @@ from backend.integrations.webhooks.schemas import SecretRotation, WebhookCreate,
 from studio import session
 from studio.components.elements import action, button, note, section, tag
 from studio.components.live import Ago, Confirm, Pulse
+from studio.formatting import moment
 from studio.forms import parsed, said, text
 from studio.pages.settings.deliveries import Deliveries, log_of
 from studio.pages.settings.for_roles import for_developers
 from studio.pages.settings.from_code import none_yet
 from studio.pages.settings.shown_once import shown_once
 from studio.pages.settings.webhook_form import EVENT, WebhookForm, form
+from studio.shell import Shell
 
 REFRESH_S: Final = 3
 
@@ -173,7 +175,8 @@ class Webhooks(rx.State):
             if act.principal.role < Role.DEVELOPER:
                 return
             found = await service.list_all(act.session, act.principal)
-        rows = [_row(one) for one in found]
+        zone = (await self.get_state(Shell)).time_zone
+        rows = [_row(one, zone) for one in found]
         if rows != self.rows:
             self.rows = rows
 
@@ -188,7 +191,7 @@ def _body(typed: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _row(webhook: Webhook) -> WebhookRow:
+def _row(webhook: Webhook, zone: str) -> WebhookRow:
     until = webhook.previous_until
     return WebhookRow(
         id=str(webhook.id),
@@ -201,7 +204,7 @@ def _row(webhook: Webhook) -> WebhookRow:
         is_enabled=webhook.enabled,
         why_off=webhook.disabled_reason,
         failing_since=webhook.failing_since.isoformat() if webhook.failing_since else "",
-        previous_until=f"{until:%Y-%m-%d %H:%M} UTC" if until else "",
+        previous_until=moment(until, zone) if until else "",
     )
 
 

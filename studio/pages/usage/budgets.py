@@ -14,7 +14,7 @@ from backend.money.budgets.schemas import BudgetCreate, BudgetRead, BudgetUpdate
 from studio import session
 from studio.components.elements import button, note, section, tag
 from studio.components.live import Confirm
-from studio.formatting import usd
+from studio.formatting import moment, usd
 from studio.forms import micros, number, parsed, said, text
 from studio.pages.usage.budget_form import BudgetForm, form
 from studio.shell import Shell
@@ -111,7 +111,8 @@ class Budgets(rx.State):
     async def _read(self) -> None:
         async with session.acting(self, self.project) as act:
             found = await service.list_all(act.session, act.principal)
-        self.rows = [_row(one) for one in found]
+        zone = (await self.get_state(Shell)).time_zone
+        self.rows = [_row(one, zone) for one in found]
 
 
 def _body(typed: dict[str, Any]) -> dict[str, Any]:
@@ -137,7 +138,7 @@ def _scoped(typed: dict[str, Any]) -> dict[str, Any]:
     return {"scope": scope, field: target} if field else {"scope": scope}
 
 
-def _row(budget: BudgetRead) -> BudgetRow:
+def _row(budget: BudgetRead, zone: str) -> BudgetRow:
     percent = 100 * budget.used_micros / budget.limit_micros
     is_near = budget.alert_pct is not None and percent >= budget.alert_pct
     return BudgetRow(
@@ -148,7 +149,7 @@ def _row(budget: BudgetRead) -> BudgetRow:
         limit=usd(budget.limit_micros),
         percent=f"{min(100.0, percent):.0f}%",
         state="fail" if budget.is_reached else "wait" if is_near else "",
-        effect=_effect(budget),
+        effect=_effect(budget, zone),
         parts=_parts(budget),
         window=budget.window,
         limit_usd=f"{budget.limit_micros / 1e6:f}".rstrip("0").rstrip("."),
@@ -165,8 +166,8 @@ def _scope(budget: BudgetRead) -> str:
     return {"project": "Whole project", "skillpack": "One skillpack", "key": "One API key"}[budget.scope]
 
 
-def _effect(budget: BudgetRead) -> str:
-    until = f" until {budget.resets_at:%Y-%m-%d %H:%M} UTC" if budget.resets_at else " until it is raised"
+def _effect(budget: BudgetRead, zone: str) -> str:
+    until = f" until {moment(budget.resets_at, zone)}" if budget.resets_at else " until it is raised"
     if budget.is_reached:
         return (
             f"Jobs are rejected (402 budget_reached){until}."

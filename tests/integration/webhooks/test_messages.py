@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -17,6 +18,9 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from backend.context import AppContext
+from backend.identity.preferences import service as preferences
+from backend.identity.preferences.schemas import PreferencesUpdate
+from backend.identity.webhook_outbox import outbox
 from tests.integration.webhooks.conftest import Hooks
 
 pytestmark = [
@@ -133,6 +137,26 @@ async def test_rejected_email_is_a_failed_attempt(hooks: Hooks, member: str, mai
     await hooks.make_due()
     await hooks.send()
     assert [one["Subject"] for one in mailbox.mails] == ["[Acme] Test of this notification"]
+
+
+async def test_member_who_refuses_a_kind_of_email_gets_the_others(
+    hooks: Hooks, member: str, mailbox: Mailbox
+) -> None:
+    hook = await hooks.make(url=member, format="email", events=["job.failed", "job.waiting"])
+    async with hooks.database.transaction() as session:
+        found = await session.execute(text("select id from users where email = :email"), {"email": ADDRESS})
+        refused = PreferencesUpdate(email_approvals=False)
+        await preferences.change(session, found.scalar_one(), refused)
+        data = {"job_id": str(uuid4()), "skill": "double"}
+        await outbox.record(session, hooks.project.id, "job.waiting", data, skill="double")
+    await hooks.send()
+    (delivery,) = await hooks.deliveries(hook)
+    assert delivery["status"] == "delivered"
+    assert delivery["response"] == "Not sent: the recipient has turned off e-mail about such events."
+    assert mailbox.mails == []
+    await hooks.job("failed")
+    await hooks.send()
+    assert [one["Subject"] for one in mailbox.mails] == ["[Acme] Job failed: double"]
 
 
 async def test_former_member_gets_no_email(hooks: Hooks, member: str, mailbox: Mailbox) -> None:

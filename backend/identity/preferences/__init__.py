@@ -1,0 +1,1 @@
+"""Settings of users: theme, time zone and the e-mail that they receive."""
