@@ -18,7 +18,7 @@ USER = "petra@example.org"
 FIRST_COLORS = """
 window.themes = [];
 new MutationObserver(() => window.themes.push(document.documentElement.className))
-  .observe(document.documentElement, {attributeFilter: ["class"]});
+  .observe(document, {subtree: true, attributeFilter: ["class"]});
 addEventListener("DOMContentLoaded", () => window.themes.push(document.documentElement.className));
 """
 
@@ -66,6 +66,7 @@ def test_palette_finds_settings_errors_and_headings(own_page: Page, settled: Any
     job = settled.api.post("/v1/jobs?wait=true", json={"skill": "count", "inputs": {"seconds": 0}}).json()
     own_page.goto(f"{settled.url}/jobs")
     expect(own_page.get_by_role("table", name="Jobs")).to_be_visible()
+    palette = own_page.get_by_role("dialog", name="Command palette")
     for words, expected in (
         ("daily spend limit", "Daily spend limit of an API key"),
         ("time zone", "Time zone"),
@@ -76,12 +77,12 @@ def test_palette_finds_settings_errors_and_headings(own_page: Page, settled: Any
         (job["id"][:18], f"count {job['id'][-8:]}"),
     ):
         own_page.keyboard.press("Control+k")
-        field = own_page.get_by_role("combobox", name=re.compile("Search pages"))
+        field = palette.get_by_role("combobox", name=re.compile("Search pages"))
         field.fill(words)
-        expect(own_page.get_by_role("option", selected=True)).to_contain_text(expected)
+        expect(palette.get_by_role("option", selected=True)).to_contain_text(expected)
         own_page.keyboard.press("Escape")
     own_page.keyboard.press("Control+k")
     field.fill("wallet_empty")
-    expect(own_page.get_by_role("option", selected=True)).to_contain_text("Errors")
+    expect(palette.get_by_role("option", selected=True)).to_contain_text("Errors")
     own_page.keyboard.press("Enter")
     expect(own_page).to_have_url(re.compile(r"/docs/reference/errors/#402-payment-required"))

@@ -55,7 +55,7 @@ class Cluster:
 
 
 async def clusters_of(act: Act, filters: FailureFilter, limit: int) -> tuple[list[Cluster], str]:
-    """Return the clusters of a period, and a sentence about their number."""
+    """Return the clusters of a period, and a text about their number."""
     found = await read_failures(act.session, act.principal, filters, limit=limit)
     query = {"since": found.since.isoformat()}
     if filters.until is not None:

@@ -43,6 +43,7 @@ evals: {dataset: cases.jsonl, graders: [{name: form, kind: schema}]}
     "skills/talk/prompt.md": b"You talk.",
 }
 NOT_AUDITED = {
+    "PATCH /v1/me/preferences": "it changes only what its user sees and which e-mail they get",
     "POST /v1/jobs": "the row of the job contains its submitter, key and request",
     "POST /v1/skills/{name:path}/run": "the same",
     "POST /v1/openai/chat/completions": "the same",

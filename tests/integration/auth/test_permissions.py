@@ -69,6 +69,7 @@ WITH_BODY = {route for route in OWN_SESSIONS if route[0] in ("PATCH", "POST") an
 OWN_LISTS = {
     ("GET", "/v1/jobs"),
     ("GET", "/v1/jobs/activity"),
+    ("GET", "/v1/jobs/failures"),
     ("GET", "/v1/jobs/{job_id}/model-calls/{step}"),
     ("GET", "/v1/jobs/{job_id}/model-calls/{step}/download"),
     ("POST", "/v1/jobs/{job_id}/cancel"),
@@ -83,6 +84,8 @@ PERSONAL = {
     ("DELETE", "/v1/me/sessions"),
     ("DELETE", "/v1/me/sessions/{session_id}"),
     ("POST", "/v1/me/password"),
+    ("GET", "/v1/me/preferences"),
+    ("PATCH", "/v1/me/preferences"),
 }
 """Routes that a signed-in user can use outside of a project."""
 READ_BY_POST = {

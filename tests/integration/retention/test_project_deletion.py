@@ -27,6 +27,7 @@ from backend.execution.flows.tables import FlowStep
 from backend.execution.jobs.attempts.claim import claim
 from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.tables import Job
+from backend.execution.jobs.failures.tables import FailureCluster
 from backend.execution.jobs.views.tables import JobView
 from backend.execution.schedules import service as schedules
 from backend.execution.schedules.schemas import ScheduleCreate
@@ -331,6 +332,16 @@ async def create_full_project(database: Database, *, running: int = 0, queued: i
         session.add(share)
         member = select(Member.user_id).where(col(Member.project_id) == tenant.project_id)
         user_id = (await session.execute(member)).scalar_one()
+        session.add(
+            FailureCluster(
+                project_id=tenant.project_id,
+                signature="0" * 16,
+                skill_name="echo",
+                error_code="",
+                message="",
+                frame="",
+            )
+        )
         session.add(JobView(project_id=tenant.project_id, user_id=user_id, name="Failed", content={}))
         await store_session_and_flow(session, tenant, claimed.job_id)
     for number in range(running + queued):
