@@ -68,7 +68,6 @@ router = APIRouter(
 include(
     router,
     activity,  # before the jobs, whose routes would match `activity` as an ID
-    failures,
     jobs,  # early: routes are tried in order, and these get the most requests
     events,
     steps,
@@ -78,6 +77,7 @@ include(
     logs,
     shares,
     job_views,
+    failures,
     conversations,
     openai_routes,
     approvals,

@@ -242,7 +242,7 @@ async def _list_jobs_by(watch: Watch, world: World) -> None:
         await _get(watch, world, f"/v1/jobs?{one}")
     quarter = (now() - timedelta(days=90)).isoformat().replace("+", "%2B")
     for one in ("skill=skill-3", "version=3&environment=production", f"since={quarter}&limit=100"):
-        await _get(watch, world, f"/v1/jobs/failures?{one}", step="GET /v1/jobs/failures")
+        await _get(watch, world, f"/v1/job-failures?{one}", step="GET /v1/job-failures")
     await _get(watch, world, "/v1/skills?environment=staging", step="GET /v1/skills")
     for one in ("q=word3500", "q=title 35", "skill=skill-3"):
         await _get(watch, world, f"/v1/sessions?{one}", step="GET /v1/sessions, filtered")

@@ -128,7 +128,7 @@ async def _all_filters(
     error_signature: Annotated[
         str | None,
         Query(
-            max_length=16, description="Jobs that failed for the same reason: see `GET /v1/jobs/failures`."
+            max_length=16, description="Jobs that failed for the same reason: see `GET /v1/job-failures`."
         ),
     ] = None,
 ) -> JobFilter:

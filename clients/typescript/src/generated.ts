@@ -7194,6 +7194,31 @@ export class Api {
   }
 
   /**
+   * Group failed jobs by their error
+   *
+   * Return the failed jobs of at most 90 days, grouped by skill, error code, message and place in the code.
+   *
+   * Numbers, IDs, paths, times and quoted values of messages do not count, so that two runs of the same fault are in the
+   * same cluster. `GET /v1/jobs?error_signature=` lists the jobs of a cluster.
+   *
+   * A restricted key needs `jobs:read_own`.
+   */
+  getFailures(given: {
+      /** Jobs submitted since then. Default: a week before `until`. */
+      since?: string | null;
+      /** Jobs submitted before then. Default: now. */
+      until?: string | null;
+      skill?: string | null;
+      version?: number | null;
+      environment?: "development" | "staging" | "production" | null;
+      limit?: number;
+    } = {}, options: CallOptions = {}): Promise<FailuresRead> {
+    return this.transport.json("GET", "/v1/job-failures", {
+      query: { since: given.since, until: given.until, skill: given.skill, version: given.version, environment: given.environment, limit: given.limit },
+    }, options);
+  }
+
+  /**
    * List saved views of jobs
    *
    * List the views of the list of jobs that the user has saved in this project, sorted by name.
@@ -7254,7 +7279,7 @@ export class Api {
       cursor?: string | null;
       /** IDs of jobs, at most 200, separated by commas. */
       ids?: string | null;
-      /** Jobs that failed for the same reason: see `GET /v1/jobs/failures`. */
+      /** Jobs that failed for the same reason: see `GET /v1/job-failures`. */
       error_signature?: string | null;
       status?: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled" | null;
       skill?: string | null;
@@ -7320,31 +7345,6 @@ export class Api {
     } = {}, options: CallOptions = {}): Promise<JobActivityRead[]> {
     return this.transport.json("GET", "/v1/jobs/activity", {
       query: { hours: given.hours, bars: given.bars },
-    }, options);
-  }
-
-  /**
-   * Group failed jobs by their error
-   *
-   * Return the failed jobs of at most 90 days, grouped by skill, error code, message and place in the code.
-   *
-   * Numbers, IDs, paths, times and quoted values of messages do not count, so that two runs of the same fault are in the
-   * same cluster. `GET /v1/jobs?error_signature=` lists the jobs of a cluster.
-   *
-   * A restricted key needs `jobs:read_own`.
-   */
-  getFailures(given: {
-      /** Jobs submitted since then. Default: a week before `until`. */
-      since?: string | null;
-      /** Jobs submitted before then. Default: now. */
-      until?: string | null;
-      skill?: string | null;
-      version?: number | null;
-      environment?: "development" | "staging" | "production" | null;
-      limit?: number;
-    } = {}, options: CallOptions = {}): Promise<FailuresRead> {
-    return this.transport.json("GET", "/v1/jobs/failures", {
-      query: { since: given.since, until: given.until, skill: given.skill, version: given.version, environment: given.environment, limit: given.limit },
     }, options);
   }
 

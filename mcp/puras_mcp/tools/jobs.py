@@ -119,7 +119,7 @@ async def list_failures(
 ) -> Failures:
     """Group failed jobs by their error, the most frequent first, each with an example for `get_job`."""
     since = datetime.now(UTC) - timedelta(days=days)
-    found = await api_of(call).get("/v1/jobs/failures", skill=skill, since=since.isoformat(), limit=limit)
+    found = await api_of(call).get("/v1/job-failures", skill=skill, since=since.isoformat(), limit=limit)
     return Failures(**found)
 
 

@@ -37,7 +37,7 @@ def _failures(arguments: Namespace, session: Session) -> int:
         "since": arguments.since,
         "limit": max(1, min(arguments.limit, 100)),
     }
-    found = session.client.request("GET", "/v1/jobs/failures", query=query)
+    found = session.client.request("GET", "/v1/job-failures", query=query)
     rows = [
         (
             one["error_signature"],

@@ -323,7 +323,7 @@ class Client(Routes):
             "until": until,
             "limit": limit,
         }
-        found: Failures = self.request("GET", "/v1/jobs/failures", query=query)
+        found: Failures = self.request("GET", "/v1/job-failures", query=query)
         return found
 
     def feedback(

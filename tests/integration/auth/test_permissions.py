@@ -69,7 +69,7 @@ WITH_BODY = {route for route in OWN_SESSIONS if route[0] in ("PATCH", "POST") an
 OWN_LISTS = {
     ("GET", "/v1/jobs"),
     ("GET", "/v1/jobs/activity"),
-    ("GET", "/v1/jobs/failures"),
+    ("GET", "/v1/job-failures"),
     ("GET", "/v1/jobs/{job_id}/model-calls/{step}"),
     ("GET", "/v1/jobs/{job_id}/model-calls/{step}/download"),
     ("POST", "/v1/jobs/{job_id}/cancel"),

@@ -46,7 +46,7 @@ class Caller:
     ) -> UUID:
         return await self.end(AttemptResult("failed", error=error, error_code=code, frame=frame), skill)
 
-    async def read(self, path: str = "/v1/jobs/failures", **query: Any) -> Any:
+    async def read(self, path: str = "/v1/job-failures", **query: Any) -> Any:
         response = await self.http.get(path, params=query, headers=self.headers)
         assert response.status_code == 200, response.text
         return response.json()
@@ -118,7 +118,7 @@ async def test_clusters_follow_the_period_and_the_filters(caller: Caller) -> Non
     limited = await caller.read(limit=1)
     assert (len(limited["clusters"]), limited["total_clusters"]) == (1, 2)
     for query in ({"since": (now() - timedelta(days=92)).isoformat()}, {"until": since, "since": since}):
-        rejected = await caller.http.get("/v1/jobs/failures", params=query, headers=caller.headers)
+        rejected = await caller.http.get("/v1/job-failures", params=query, headers=caller.headers)
         assert rejected.status_code == 422, query
 
 
@@ -141,7 +141,7 @@ async def test_publishable_keys_cannot_read_failures(caller: Caller, database: D
         project_id = caller.tenant.principal.project_id
         created = await keys.create(session, None, project_id=project_id, kind="publishable")
     headers = {"Authorization": f"Bearer {created.plaintext}"}
-    response = await caller.http.get("/v1/jobs/failures", headers=headers)
+    response = await caller.http.get("/v1/job-failures", headers=headers)
     assert (response.status_code, error_of(response)["code"]) == (403, "not_allowed")
 
 

@@ -18,7 +18,7 @@ from backend.identity.environments import Environment
 router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
 
 
-@router.get("/jobs/failures", summary="Group failed jobs by their error")
+@router.get("/job-failures", summary="Group failed jobs by their error")
 @permissions.needs("jobs:read_own", is_for_publishable=False)
 async def get_failures(
     session: SessionDep,
