@@ -117,7 +117,9 @@ def test_charts_of_a_result_have_a_table_and_files(signed_in: Page, settled: Any
     with signed_in.expect_download() as png:
         chart.get_by_role("button", name="Download PNG").click()
     assert png.value.suggested_filename == "Sales and costs.png"
-    assert png.value.path().read_bytes().startswith(b"\x89PNG")
+    image = png.value.path().read_bytes()
+    assert image.startswith(b"\x89PNG")
+    assert int.from_bytes(image[16:20], "big") > 800  # the whole chart, and not only its legend
     with signed_in.expect_download() as csv:
         chart.get_by_role("button", name="Download CSV").click()
     assert csv.value.path().read_text().splitlines()[:2] == ["month,sales,costs", "May,10,0"]

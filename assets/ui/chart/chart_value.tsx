@@ -35,8 +35,7 @@ export function ChartValue({ value }: { value: Row }) {
 function Drawing({ chart }: { chart: Chart }) {
   const box = useRef<HTMLDivElement>(null), [failure, setFailure] = useState(""), name = (chart.title || "chart").replace(/[^\w -]+/g, "_").slice(0, 80);
   const savePng = () => {
-    const svg = box.current?.querySelector("svg");
-    if (svg) pngOf(svg, chart.title).then((png) => save(png, `${name}.png`), () => setFailure("The image could not be made. Download the numbers as CSV."));
+    if (box.current) pngOf(box.current, chart.title, chart.series).then((png) => save(png, `${name}.png`), () => setFailure("The image could not be made. Download the numbers as CSV."));
   };
   const columns = [chart.x, ...chart.series], summary = `${chart.kind} chart of ${chart.series.join(", ")} by ${chart.x}, ${chart.rows.length} ${chart.rows.length === 1 ? "row" : "rows"}`;
   return (

@@ -1,10 +1,7 @@
 import { Area, AreaChart, Bar, BarChart, CartesianGrid, Cell, Legend, Line, LineChart, Pie, PieChart, ResponsiveContainer, Scatter, ScatterChart, Tooltip, XAxis, YAxis } from "recharts";
+import { colorOf, dashOf } from "./colors";
 import type { Chart } from "./spec";
 
-const COLORS = ["var(--acc)", "var(--ok-dot)", "var(--wait-dot)", "var(--fail-dot)", "var(--k-tool, var(--run))", "var(--idle-dot)"];
-const color = (index: number) => COLORS[index % COLORS.length]!;
-// Series after the first six have the same colors with other dashes.
-const dash = (index: number) => ["", "6 3", "2 3", "8 3 2 3"][Math.floor(index / COLORS.length) % 4];
 const FONT = { fontSize: 11, fill: "var(--t2)" }, STILL = { isAnimationActive: false } as const;
 const BOX = { background: "var(--bg-raise)", border: "1px solid var(--line-2)", borderRadius: 6, fontSize: 12, color: "var(--t1)" };
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 });
@@ -23,11 +20,11 @@ function drawn(chart: Chart) {
     <XAxis key="x" dataKey={x} type={xIsNumber && kind !== "bar" ? "number" : "category"} domain={["auto", "auto"]} tick={FONT} tickFormatter={tick} stroke="var(--line-2)" minTickGap={24} name={x} />,
     <YAxis key="y" tick={FONT} tickFormatter={tick} stroke="var(--line-2)" width={52} name={hasLegend ? "" : series[0]} />,
     <Tooltip key="tip" contentStyle={BOX} itemStyle={{ color: "var(--t1)" }} cursor={kind === "bar" ? { fill: "var(--bg-hover)" } : { stroke: "var(--line-2)" }} isAnimationActive={false} />,
-    ...(hasLegend ? [<Legend key="legend" wrapperStyle={{ fontSize: 12 }} formatter={(name: string) => <span style={{ color: "var(--t1)" }}>{name}</span>} />] : []),
+    ...(hasLegend ? [<Legend key="legend" itemSorter={null} wrapperStyle={{ fontSize: 12 }} formatter={(name: string) => <span style={{ color: "var(--t1)" }}>{name}</span>} />] : []),
   ];
-  if (kind === "pie") return <PieChart accessibilityLayer={false}>{shared[3]}<Pie data={rows} dataKey={series[0]!} nameKey={x} {...STILL} label={({ name }: { name?: unknown }) => String(name)} fontSize={11}>{rows.map((row, index) => <Cell key={String(row[x])} fill={color(index)} stroke="var(--bg)" />)}</Pie></PieChart>;
-  if (kind === "scatter") return <ScatterChart {...frame}>{shared}{series.map((name, index) => <Scatter key={name} name={name} data={rows.filter((row) => row[name] !== undefined)} dataKey={name} fill={color(index)} {...STILL} />)}</ScatterChart>;
-  if (kind === "bar") return <BarChart {...frame}>{shared}{series.map((name, index) => <Bar key={name} dataKey={name} fill={color(index)} fillOpacity={dash(index) ? 0.6 : 1} maxBarSize={48} {...STILL} />)}</BarChart>;
-  if (kind === "area") return <AreaChart {...frame}>{shared}{series.map((name, index) => <Area key={name} dataKey={name} stackId="all" type="linear" stroke={color(index)} strokeDasharray={dash(index)} fill={color(index)} fillOpacity={0.25} {...STILL} />)}</AreaChart>;
-  return <LineChart {...frame}>{shared}{series.map((name, index) => <Line key={name} dataKey={name} type="linear" stroke={color(index)} strokeDasharray={dash(index)} strokeWidth={2} dot={rows.length < 60 ? { r: 2 } : false} connectNulls {...STILL} />)}</LineChart>;
+  if (kind === "pie") return <PieChart accessibilityLayer={false}>{shared[3]}<Pie data={rows} dataKey={series[0]!} nameKey={x} {...STILL} label={({ name }: { name?: unknown }) => String(name)} fontSize={11}>{rows.map((row, index) => <Cell key={String(row[x])} fill={colorOf(index)} stroke="var(--bg)" />)}</Pie></PieChart>;
+  if (kind === "scatter") return <ScatterChart {...frame}>{shared}{series.map((name, index) => <Scatter key={name} name={name} data={rows.filter((row) => row[name] !== undefined)} dataKey={name} fill={colorOf(index)} {...STILL} />)}</ScatterChart>;
+  if (kind === "bar") return <BarChart {...frame}>{shared}{series.map((name, index) => <Bar key={name} dataKey={name} fill={colorOf(index)} fillOpacity={dashOf(index) ? 0.6 : 1} maxBarSize={48} {...STILL} />)}</BarChart>;
+  if (kind === "area") return <AreaChart {...frame}>{shared}{series.map((name, index) => <Area key={name} dataKey={name} stackId="all" type="linear" stroke={colorOf(index)} strokeDasharray={dashOf(index)} fill={colorOf(index)} fillOpacity={0.25} {...STILL} />)}</AreaChart>;
+  return <LineChart {...frame}>{shared}{series.map((name, index) => <Line key={name} dataKey={name} type="linear" stroke={colorOf(index)} strokeDasharray={dashOf(index)} strokeWidth={2} dot={rows.length < 60 ? { r: 2 } : false} connectNulls {...STILL} />)}</LineChart>;
 }

@@ -56,7 +56,7 @@ function Card({ insight, project }: { insight: Finding; project: string }) {
       <p className="t2">{insight.recommendation}</p>
       <p className="row wrap t3">
         <Link to={`${jobs}?ids=${(insight.all_job_ids ?? insight.job_ids).join(",")}`}>Show {count}</Link>
-        <span>Examples {insight.job_ids.map((id) => <Link className="mono" key={id} to={`${jobs}/${id}`}>{shortId(id)} </Link>)}</span>
+        <span className="row wrap" style={{ gap: "2px 8px" }}>Examples {insight.job_ids.map((id) => <Link className="mono" key={id} to={`${jobs}/${id}`}>{shortId(id)}</Link>)}</span>
       </p>
     </li>
   );
