@@ -98,6 +98,7 @@ LARGE_READS: Final = {
     "send webhooks": "reads the due deliveries of fifty webhooks, each on pages of its own",
     "old deliveries": "deletes 200, each on a page of its own",
     "old runs of schedules": "the same",
+    "old failure clusters": "checks for each whether a job with its signature is left",
     "search by a common word": "ranks 300 records that contain it, each on a page of its own",
     "housekeeping": "checks all tables, once an hour",
 }

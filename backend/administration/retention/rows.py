@@ -132,15 +132,14 @@ FAILURE_CLUSTERS: Final = Kind(
     """),
     text("""
     with gone as (
-      delete from failure_clusters c
-      where (c.project_id, c.signature) in (
-        select o.project_id, o.signature from failure_clusters o
-        where o.first_seen_at < :before and not exists (
-          select from jobs j where j.project_id = o.project_id and j.error_signature = o.signature
+      delete from failure_clusters where ctid = any(array(
+        select c.ctid from failure_clusters c
+        where c.first_seen_at < :before and not exists (
+          select from jobs j where j.project_id = c.project_id and j.error_signature = c.signature
         )
-        limit :maximum
-      )
-      returning c.signature
+        order by c.first_seen_at limit :maximum
+      ))
+      returning signature
     )
     select count(*) from gone
     """),

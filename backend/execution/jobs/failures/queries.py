@@ -151,7 +151,7 @@ async def _trends(
     part = cast(func.floor(age_s / part_s), Integer)
     query = (
         visible(Job, principal)
-        .where(signature.in_(keys), *conditions)
+        .where(signature.is_not(None), signature.in_(keys), *conditions)
         .with_only_columns(signature, part.label("part"), func.count().label("jobs"))
         .group_by(signature, part)
     )
