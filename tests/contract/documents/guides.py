@@ -401,6 +401,16 @@ def _media(reader: Reader) -> None:
     assert result["poster"] == "out/poster.png"
 
 
+@guide("guides/charts")
+def _charts(reader: Reader) -> None:
+    (code,) = reader.blocks("python")
+    reader.done.append(code)
+    reader.push(skillpacks.function("charted", code.code, takes="months", gives={"overview": "object"}))
+    months = [{"name": "May", "sales": 12, "costs": 3}]
+    chart = reader.client.run("charted", {"months": months})["overview"]
+    assert (chart["$chart"], chart["data"]) == ("bar", [{"month": "May", "sales": 12, "costs": 3}])
+
+
 @guide("reference/skill-yaml")
 def _skill_yaml(reader: Reader) -> None:
     reader.push(reader.files())
