@@ -11,7 +11,14 @@ import reflex as rx
 from backend.core import ids
 from backend.core.clock import now
 from backend.evals.insights import service
-from backend.evals.insights.schemas import Finding, Findings, StepNumbers, ToolNumbers, VersionNumbers
+from backend.evals.insights.schemas import (
+    Finding,
+    FindingChart,
+    Findings,
+    StepNumbers,
+    ToolNumbers,
+    VersionNumbers,
+)
 from studio import session
 from studio.components.elements import link
 from studio.formatting import duration, usd
@@ -38,14 +45,29 @@ class JobLink:
 
 
 @dataclass
+class Bar:
+    """A bar of the chart of an insight."""
+
+    label: str
+    value: str
+    width: str
+    is_highlighted: bool
+
+
+@dataclass
 class Insight:
-    """An insight with its recommendation."""
+    """An insight with its recommendation, its chart, and the jobs behind it."""
 
     severity: str
     mark: str
+    value: str
     title: str
     recommendation: str
-    jobs: list[JobLink]
+    bars: list[Bar]
+    count: str
+    query: str
+    """The filter of the list of jobs that shows all of them."""
+    examples: list[JobLink]
 
 
 @dataclass
@@ -82,14 +104,48 @@ class Insights(rx.State):
             )
         self.insights = [_insight(one) for one in found.findings]
         self.tables = _tables(found)
-        count = f"{found.jobs_analyzed} {'job' if found.jobs_analyzed == 1 else 'jobs'}"
+        count = _counted(found.jobs_analyzed, "job")
         self.jobs = f"{count} (newest {found.max_jobs} only)" if found.is_capped else count
         self.has_jobs, self.is_loaded = found.jobs_analyzed > 0, True
 
 
 def _insight(one: Finding) -> Insight:
-    jobs = [JobLink(str(job_id), ids.short(job_id)) for job_id in one.job_ids]
-    return Insight(one.severity, _MARKS[one.severity], one.title, one.recommendation, jobs)
+    return Insight(
+        severity=one.severity,
+        mark=_MARKS[one.severity],
+        value=one.value,
+        title=one.title,
+        recommendation=one.recommendation,
+        bars=[] if one.chart is None else _bars(one.chart),
+        count=f"Show {_counted(one.jobs, 'job')}",
+        query="ids=" + ",".join(str(job_id) for job_id in one.all_job_ids or one.job_ids),
+        examples=[JobLink(str(job_id), ids.short(job_id)) for job_id in one.job_ids],
+    )
+
+
+def _bars(chart: FindingChart) -> list[Bar]:
+    highest = max(chart.values, default=0) or 1
+    return [
+        Bar(
+            label,
+            _measured(value, chart.unit),
+            f"{100 * value / highest:.1f}%",
+            chart.highlighted in (None, index),
+        )
+        for index, (label, value) in enumerate(zip(chart.labels, chart.values, strict=True))
+    ]
+
+
+def _measured(value: float, unit: str) -> str:
+    if unit == "usd":
+        return usd(round(value * 1e6))
+    if unit == "seconds":
+        return duration(value)
+    return f"{value:,.0f} tokens" if unit == "tokens" else _counted(round(value), unit.removesuffix("s"))
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun if count == 1 else noun + 's'}"
 
 
 def _tables(found: Findings) -> list[Breakdown]:
@@ -143,9 +199,13 @@ def insights_tab() -> rx.Component:
         rx.cond(
             Insights.is_loaded,
             rx.fragment(
-                rx.foreach(Insights.insights, _finding),
                 rx.cond(
-                    Insights.insights.length() == 0,
+                    Insights.insights.length() > 0,
+                    rx.el.ul(
+                        rx.foreach(Insights.insights, _finding),
+                        class_name="findings",
+                        aria_label="Found insights",
+                    ),
                     rx.el.p(
                         rx.cond(
                             Insights.has_jobs, "No insights in this period.", "No jobs ended in this period."
@@ -175,15 +235,30 @@ def _period(days: int) -> rx.Component:
 
 
 def _finding(one: rx.Var[Insight]) -> rx.Component:
-    return rx.el.article(
+    jobs = "/p/" + Shell.project_slug + "/jobs?" + one.query
+    return rx.el.li(
         rx.el.div(
             rx.el.span(one.severity, class_name="tag", custom_attrs={"data-s": one.mark}),
-            rx.el.h3(one.title, class_name="grow"),
+            rx.el.strong(one.value, class_name="finding-value num grow"),
             class_name="row",
         ),
+        rx.el.h3(one.title),
+        rx.cond(one.bars.length() > 0, rx.el.dl(rx.foreach(one.bars, _bar), class_name="finding-bars")),
         rx.el.p(one.recommendation, class_name="t2"),
-        rx.el.p("Jobs ", rx.foreach(one.jobs, _job), class_name="row wrap t3"),
+        rx.el.p(
+            link(one.count, href=jobs),
+            rx.el.span("Examples ", rx.foreach(one.examples, _job)),
+            class_name="row wrap t3",
+        ),
         class_name="finding",
+    )
+
+
+def _bar(bar: rx.Var[Bar]) -> rx.Component:
+    return rx.el.div(
+        rx.el.dt(bar.label, title=bar.label, class_name="cut"),
+        rx.el.dd(rx.el.i(style={"width": bar.width}), rx.el.span(bar.value, class_name="num")),
+        custom_attrs={"data-highlighted": rx.cond(bar.is_highlighted, "true", None)},
     )
 
 
