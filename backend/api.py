@@ -11,8 +11,10 @@ from backend.authoring.agent_tools.api import router as agent_tools
 from backend.authoring.api_tools.api import router as api_tools
 from backend.authoring.assistant.api import router as assistant
 from backend.authoring.drafts.api import router as drafts
+from backend.authoring.drafts.search_api import router as draft_search
 from backend.authoring.flow_yaml.api import router as flow_yaml
 from backend.authoring.notebooks.api import router as notebooks
+from backend.authoring.python_help.api import router as python_help
 from backend.authoring.skill_yaml.api import router as skill_yaml
 from backend.core.http.lazy_routes import include
 from backend.data.drive.api import router as drive
@@ -91,6 +93,8 @@ include(
     skillpacks,
     hindsight,
     drafts,
+    draft_search,
+    python_help,
     assistant,
     skill_yaml,
     agent_tools,

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 from backend import api, config, openapi
 from backend.administration.monitoring import api as metrics
 from backend.administration.monitoring import health
+from backend.authoring.python_help.process import PythonAnalyzer
 from backend.config import Settings
 from backend.context import AppContext
 from backend.core import logs
@@ -95,6 +96,7 @@ async def serving(app: FastAPI, context: AppContext) -> AsyncIterator[None]:
     app.state.last_use = LastUse(context.database)
     app.state.throttle = Throttle(context.redis)
     app.state.rates = RateLimiter(context.redis)
+    app.state.python_analyzer = PythonAnalyzer()
     app.state.open_requests = ConcurrencyLimit(
         context.settings.open_requests, what="requests", setting="PURAS_OPEN_REQUESTS"
     )
@@ -104,5 +106,6 @@ async def serving(app: FastAPI, context: AppContext) -> AsyncIterator[None]:
         yield
     finally:
         await app.state.reporter.close()
+        await app.state.python_analyzer.close()
         await app.state.rates.close()
         await app.state.last_use.close()

@@ -1,15 +1,23 @@
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { askedByUrl, toFix } from "../assistant/asked";
+import { useBack } from "../history";
 import { Split } from "../split";
 import { skillYamls } from "./agent_skills";
-import { Code } from "./code";
 import { Conflict } from "./conflict";
 import { useDraft } from "./draft";
 import { isUnsaved } from "./files";
+import { useKeys } from "./keys";
+import { pathAfter, referencesIn, referring, UpdateReferences } from "./moved";
 import { NewSkill } from "./new_skill";
+import { openFilesOfUrl, showInUrl } from "./open_files";
+import { format, Panes, replaceMatches } from "./panes";
 import { Preview } from "./preview";
 import { Publish } from "./publish";
+import { isPython, usePythonProblems } from "./python_help";
+import { QuickOpen } from "./quick_open";
 import { Restored, SaveState } from "./saved";
+import { SearchFiles } from "./search_files";
+import { symbolsOf } from "./symbols";
 import { Tree } from "./tree";
 import { Try } from "./try";
 
@@ -20,29 +28,74 @@ const Assistant = lazy(() => import("../assistant/assistant"));
 /** The editor of a skillpack's draft: files, code with its problems, and a form to run the skill of the open file. */
 export function Editor({ project, csrf, user, skillpack, canWrite, canManage, hasModel }) {
   const base = `/v1/skillpacks/${skillpack}/drafts`, [notice, setNotice] = useState(""), [current, setCurrent] = useState(null);
-  const [isRead, setRead] = useState(false), draft = useDraft({ base, project, csrf, user, onError: setNotice, isShown }), goTo = useRef(null);
-  const [isForm, setForm] = useState(false), [isTrying, setTrying] = useState(false), replace = useRef(null), pending = useRef(Promise.resolve()), shown = useRef(null);
+  const [isRead, setRead] = useState(false), draft = useDraft({ base, project, csrf, user, onError: setNotice, isShown }), controls = useRef([null, null]);
+  const [isForm, setForm] = useState(false), [isTrying, setTrying] = useState(false), pending = useRef(Promise.resolve()), shown = useRef(null);
   const [asked, setAsked] = useState(askedByUrl), [isAssisted, setAssisted] = useState(Boolean(asked) && canWrite), ask = canWrite && hasModel ? (task) => { setAsked(task); setAssisted(true); } : null;
-  shown.current = current;
+  const [beside, setBeside] = useState(null), [isSecond, setSecond] = useState(false), [quick, setQuick] = useState(null), [isSearching, setSearching] = useState(false), [searches, setSearches] = useState(0);
+  const memory = useRef(new Map()), recent = useRef([]), line = useRef(1), timer = useRef(0), isOpening = useRef(false), caller = { base, project, csrf };
+  shown.current = [current, beside];
   const files = draft.view?.files ?? [], file = draft.open[current];
-  const problems = useMemo(() => [...draft.check.problems.map((one) => ({ ...one, severity: "error" })), ...draft.check.warnings.map((one) => ({ ...one, severity: "warning" }))], [draft.check]);
+  const python = [...usePythonProblems(caller, current, file?.text, canWrite), ...usePythonProblems(caller, beside, draft.open[beside]?.text, canWrite)];
+  const checked = useMemo(() => [...draft.check.problems.map((one) => ({ ...one, severity: "error" })), ...draft.check.warnings.map((one) => ({ ...one, severity: "warning" }))], [draft.check]);
+  const problems = [...checked, ...python.filter((one) => one.code !== "invalid-syntax" || !checked.some((other) => other.path === one.path))];
   const skill = skillOf(draft.check.skills, current), isEmpty = files.every((one) => one.is_deleted);
-  const show = async (path, line) => { setCurrent(path); if (!draft.open[path]) await draft.load(path); if (line) setTimeout(() => goTo.current?.(line), 50); };
+  const exists = (path) => files.some((one) => one.path === path && !one.is_deleted), open = async (path) => { if (path && !draft.files.open[path]) await draft.load(path); };
+  const show = async (path, line, column, isToSecond = isSecond && Boolean(beside) && path !== current) => {
+    if (path !== current) leave(); // the entry of the history has the line that is left
+    if (isToSecond) { await open(path); setBeside(path); setSecond(true); } else setCurrent(path);
+    await open(path);
+    if (line) setTimeout(() => controls.current[isToSecond ? 1 : 0]?.goTo(line, column), 50);
+  };
+  const leave = () => { clearTimeout(timer.current); if (timer.current && !isOpening.current) toUrl(); timer.current = 0; };
+  const showUrl = async () => {
+    clearTimeout(timer.current); timer.current = 0; // the URL is already that of the entry to show
+    const wanted = openFilesOfUrl();
+    for (const path of [...wanted.open, wanted.beside].filter(exists)) await open(path);
+    setBeside(exists(wanted.beside) && wanted.beside !== wanted.file ? wanted.beside : null);
+    if (exists(wanted.file)) await show(wanted.file, wanted.line, 1, false);
+    return exists(wanted.file);
+  };
+  useBack(showUrl);
   useEffect(() => {
-    const query = new URLSearchParams(location.search), file = query.get("file");
-    if (!current && file && files.some((one) => one.path === file && !one.is_deleted)) { show(file, Number(query.get("line")) || 0); return; }
-    const restored = Object.keys(draft.open)[0];
-    if (!current && restored) { setCurrent(restored); return; }
-    const first = files.find((one) => !one.is_deleted && /(^|\/)(skill\.yaml|SKILL\.md)$/.test(one.path));
-    if (!current && first) show(first.path);
+    if (current || !draft.view || isOpening.current) return;
+    isOpening.current = true;
+    (async () => {
+      if (await showUrl()) return;
+      const restored = Object.keys(draft.files.open)[0], first = files.find((one) => !one.is_deleted && /(^|\/)(skill\.yaml|SKILL\.md)$/.test(one.path));
+      if (restored) setCurrent(restored); else if (first) await show(first.path, 0, 1, false);
+    })().finally(() => { isOpening.current = false; });
   }, [draft.view?.revision === undefined, files.length]);
+  const tabs = Object.keys(draft.open), toUrl = () => { if (shown.current[0]) showInUrl({ open: Object.keys(draft.files.open), file: shown.current[0], line: line.current, beside: shown.current[1] ?? "" }); };
+  useEffect(() => { if (current) recent.current = [current, ...recent.current.filter((one) => one !== current)]; }, [current]);
+  useEffect(() => { if (!isOpening.current) toUrl(); }, [current, beside, tabs.join("\n")]);
+  useEffect(() => { if (beside && (beside === current || !draft.open[beside])) { setBeside(null); setSecond(false); } }, [beside, current, tabs.join("\n")]);
+  const onMove = (at) => { line.current = at; clearTimeout(timer.current); timer.current = setTimeout(() => { timer.current = 0; toUrl(); }, 400); };
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const split = () => { const other = [...recent.current, ...tabs].find((one) => one !== current && draft.open[one]); if (beside) { setBeside(null); setSecond(false); } else if (other) { setBeside(other); setSecond(true); } else setQuick({ isToSecond: true }); };
+  const [moved, setMoved] = useState(null);
+  const move = async (from, to) => {
+    const change = { from, to }, before = Object.keys(draft.files.open), fresh = current && pathAfter(current, change), other = beside && pathAfter(beside, change);
+    await draft.move(from, to);
+    if (before.some((path) => draft.files.open[path])) return; // it failed, and the editor shows why
+    for (const path of before) await open(pathAfter(path, change));
+    setCurrent(fresh); setBeside(other);
+    const found = await Promise.all(referring(files.map((one) => one.path).filter(exists).map((one) => pathAfter(one, change)), change).map(async (path) => referencesIn(path, await draft.readTheirs(path).catch(() => ""), change)));
+    if (found.some(Boolean)) setMoved({ move: change, references: found.filter(Boolean) });
+  };
+  const search = () => { setSearching(true); setSearches(searches + 1); };
+  useKeys({ "mod p": () => setQuick({}), "mod shift o": () => setQuick({ initial: "@" }), "mod shift f": search, "mod \\": split });
   useEffect(() => { if (current && draft.view && !files.some((one) => one.path === current && !one.is_deleted) && !isUnsaved(file)) setCurrent(null); }, [draft.view]);
   if (!draft.view) return <><Notice text={notice} onClose={() => setNotice("")} />{!notice && <p className="skeleton">Loading draft…</p>}</>;
-  const isText = file && !file.isBinary, isDesign = isForm && isSkillYaml(current) && isText, isCanvas = isForm && isFlow(current, draft.check.skills) && isText, saveAll = async () => { await pending.current; await draft.saveAll(); };
-  const write = (path, text) => (shown.current === path ? replace.current(text) : draft.edit(path, text));
+  const isText = file && !file.isBinary, isDesign = isForm && isSkillYaml(current) && isText, isCanvas = isForm && isFlow(current, draft.check.skills) && isText, saveAll = async () => { await pending.current; await draft.saveAll(); }, second = beside && beside !== current && draft.open[beside] && isText && !isDesign && !isCanvas;
+  const write = (path, text) => {
+    const pane = shown.current.indexOf(path);
+    if (pane >= 0 && controls.current[pane]?.view.dom.isConnected) return controls.current[pane].replace(text);
+    if (!memory.current.has(path)) memory.current.set(path, draft.files.open[path]?.text ?? "");
+    return draft.edit(path, text);
+  };
   // An edit may arrive when the user has opened another file: it belongs to the file of its form.
   const ofText = { text: file?.text, problems: problems.filter((one) => one.path === current), project, csrf, canWrite, replace: (text) => write(current, text), onPending: (work) => { pending.current = work; } };
-  const openCode = (line) => { setForm(false); setTimeout(() => goTo.current?.(line ?? 1), 50); };
+  const openCode = (line) => { setForm(false); setTimeout(() => controls.current[0]?.goTo(line ?? 1), 50); };
   const plain = draft.check.skills.find((one) => one.origin === "agent_skill" && one.path && `${one.path}/SKILL.md` === current);
   const addForm = async () => {
     try {
@@ -60,28 +113,32 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
       <div className="row editor-bar">
         <span className="t2">{draft.view.base_version ? `Based on v${draft.view.base_version}` : "Not published yet"}</span>
         <SaveState open={draft.open} onSave={draft.saveNow} /><span className="grow" />
+        <button type="button" className="btn quiet" data-key="mod p" onClick={() => setQuick({})}>Open file…</button><button type="button" className="btn quiet" data-key="mod shift f" data-label="Search in files" aria-pressed={isSearching} onClick={() => (isSearching ? setSearching(false) : search())}>Search</button>
         <a className="btn quiet" href={`${base}/bundle?project=${encodeURIComponent(project)}`}>Export</a>
         {canWrite && <>{!isEmpty && <NewSkill draft={draft} base={base} project={project} csrf={csrf} onCreated={openNew} onDescribe={ask} />}{ask && <button type="button" className="btn" aria-pressed={isAssisted} onClick={() => setAssisted(!isAssisted)}>Assistant</button>}<Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={saveAll} onPublished={draft.refresh} /></>}
       </div>
       <Notice text={notice} onClose={() => setNotice("")} />
-      <div className="editor">
-        <Tree files={files} current={current} changed={changed} problems={new Set(draft.check.problems.map((one) => one.path))} canWrite={canWrite} onOpen={show}
-          onCreate={(path) => draft.create({ [path]: "" }).then(() => show(path))} onMove={draft.move} onRemove={draft.remove} onRestore={draft.restore} />
-        <Split name="try" label="Playground width" initial={432} isClosed={Boolean(isCanvas) && !isTrying && !isAssisted}>
-          <div className="col grow" style={{ minHeight: 0 }}>
-            <Tabs open={Object.keys(draft.open)} current={current} isPlain={Boolean(plain)} isRead={isRead} onRead={isMarkdown ? () => setRead(!isRead) : null} isForm={isForm} form={isFlow(current, draft.check.skills) ? "Canvas" : "Design"} onForm={isSkillYaml(current) || isFlow(current, draft.check.skills) ? setForm : plain && canWrite ? addForm : null} isTrying={isTrying} onTry={isCanvas ? () => setTrying(!isTrying) : null} onPick={setCurrent} onClose={(path) => { draft.close(path); if (path === current) setCurrent(Object.keys(draft.open).find((one) => one !== path) ?? null); }} />
+      {quick && <QuickOpen paths={files.filter((one) => !one.is_deleted).map((one) => one.path)} recent={recent.current} current={current} symbols={() => (current && file ? symbolsOf(current, file.text) : [])} initial={quick.initial} onClose={() => setQuick(null)} onOpen={(path, at, isToSecond) => { if (at) setForm(false); show(path, at, 1, isToSecond || quick.isToSecond); }} />}
+      {moved && <UpdateReferences {...moved} onClose={() => setMoved(null)} onUpdate={async () => { for (const { path, text } of moved.references) { await open(path); write(path, text); } await saveAll(); }} />}
+      <div className="editor" data-searching={isSearching || undefined}>
+        {searches > 0 && <SearchFiles {...caller} canWrite={canWrite} revision={draft.view.revision} focus={searches} isHidden={!isSearching} beforeSearch={saveAll} onClose={() => setSearching(false)} onOpen={(path, at, column) => { setForm(false); show(path, at, column); }} onReplace={async (found, matches) => { const isDone = await replaceMatches(draft, found, matches, write); await saveAll().catch(() => {}); return isDone; }} />}
+        <Tree isHidden={isSearching} files={files} current={current} changed={changed} problems={new Set(draft.check.problems.map((one) => one.path))} canWrite={canWrite} onOpen={show}
+          onCreate={(path) => draft.create({ [path]: "" }).then(() => show(path))} onMove={move} onRemove={draft.remove} onRestore={draft.restore} />
+        <Split name="try" label="Playground width" initial={432} isClosed={Boolean(isCanvas || second) && !isTrying && !isAssisted}>
+          <div className="col grow of-writing" style={{ minHeight: 0 }}>
+            <Tabs open={tabs} current={current} beside={beside} onSplit={isDesign || isCanvas ? null : split} onFormat={canWrite && isPython(current) && isText ? () => format(caller, current, () => draft.files.open[current]?.text, write).catch((error) => setNotice(error.detail)).finally(() => controls.current[0]?.view.focus()) : null} isPlain={Boolean(plain)} isRead={isRead} onRead={isMarkdown ? () => setRead(!isRead) : null} isForm={isForm} form={isFlow(current, draft.check.skills) ? "Canvas" : "Design"} onForm={isSkillYaml(current) || isFlow(current, draft.check.skills) ? setForm : plain && canWrite ? addForm : null} isTrying={isTrying} onTry={isCanvas || second ? () => setTrying(!isTrying) : null} onPick={(path) => show(path)} onClose={(path) => { draft.close(path); if (path === current) setCurrent(Object.keys(draft.open).find((one) => one !== path) ?? null); }} />
             {file?.conflict && <Conflict path={current} conflict={file.conflict} mine={file.text} readTheirs={draft.readTheirs} onMine={() => draft.keepMine(current)} onTheirs={() => draft.discard(current)} />}
             <Restored file={file} onSave={() => draft.save(current)} onDiscard={() => draft.discard(current)} />
-            <div className="writing" data-read={isRead && isMarkdown && file ? true : undefined}>
-              {file && !file.isBinary && <Code path={current} isHidden={Boolean(isDesign || isCanvas)} doc={file.text} rev={file.rev} readOnly={!canWrite} diagnostics={problems.filter((one) => one.path === current)} onEdit={(text) => draft.edit(current, text)} onSave={draft.saveNow} onReady={(go, write) => { goTo.current = go; replace.current = write; }} />}
+            <div className="writing" data-read={isRead && isMarkdown && file && !second ? true : undefined} data-split={second ? true : undefined}>
+              {file && !file.isBinary && <Panes caller={caller} draft={draft} path={current} beside={beside} isSecond={isSecond} isHidden={Boolean(isDesign || isCanvas)} canWrite={canWrite} problems={problems} memory={memory.current} controls={controls} saveAll={saveAll} write={write} onOpen={show} onMove={onMove} onShown={(at) => { line.current = at; }} onPane={setSecond} onCloseBeside={() => { setBeside(null); setSecond(false); }} onError={setNotice} />}
               {isDesign && <Suspense fallback={<p className="skeleton pad">Loading form…</p>}><Design key={`${current} ${file.rev}`} {...ofText} path={current} problems={problems} draft={draft} base={base} skillpack={skillpack} onCode={openCode} onOpen={(path, line) => { setForm(false); show(path, line); }} onFlow={(path) => show(`${folderOf(current)}/${path}`)} /></Suspense>}
               {isCanvas && <Suspense fallback={<p className="skeleton pad">Loading canvas…</p>}><Canvas key={`${current} ${file.rev}`} {...ofText} path={current} draft={draft} onCode={openCode} onInputs={show} /></Suspense>}
-              {file && isRead && isMarkdown && !file.isBinary && <Preview text={file.text} />}
+              {file && isRead && isMarkdown && !second && !file.isBinary && <Preview text={file.text} />}
             </div>
             {file?.isBinary && <p className="pad t2">This is a binary file. It is published unchanged.</p>}
             {!file && !isEmpty && <p className="pad t2">Select a file.</p>}
             {isEmpty && <Empty>{canWrite && <NewSkill isFirst draft={draft} base={base} project={project} csrf={csrf} onCreated={openNew} onDescribe={ask} />}</Empty>}
-            {!isEmpty && <Problems problems={problems} onPick={(one) => { setForm(false); show(one.path, one.line); }} onFix={ask && ((one) => ask(toFix(one)))} />}
+            {!isEmpty && <Problems problems={problems} onPick={(one) => { setForm(false); show(one.path, one.line, one.column); }} onFix={ask && ((one) => ask(toFix(one)))} />}
           </div>
           <div className="col grow" style={{ minHeight: 0 }}>
             {isAssisted && <><div className="pane-head"><span className="grow">Assistant</span><button type="button" className="btn quiet small" onClick={() => setAssisted(false)}>Close</button></div>
@@ -119,15 +176,17 @@ function skillOf(skills, path) {
   return containing.toSorted((one, other) => other.path.length - one.path.length)[0] ?? null;
 }
 
-function Tabs({ open, current, isPlain, isRead, onRead, isForm, form, onForm, isTrying, onTry, onPick, onClose }) {
+function Tabs({ open, current, beside, onSplit, onFormat, isPlain, isRead, onRead, isForm, form, onForm, isTrying, onTry, onPick, onClose }) {
   const here = useRef(null);
   useEffect(() => { here.current?.scrollIntoView({ block: "nearest", inline: "nearest" }); }, [current, open.length]); // newer browsers return a promise, which is no cleanup
   if (!open.length) return null;
   return (
     <div className="files row" role="group" aria-label="Open files">
-      <div className="files-open">{open.map((path) => <span key={path} ref={path === current ? here : null} className="file" data-current={path === current}><button type="button" aria-pressed={path === current} title={path} onClick={() => onPick(path)}>{path.split("/").slice(-2).join("/")}</button><button type="button" className="close" aria-label={`Close ${path}`} onClick={() => onClose(path)}>✕</button></span>)}</div>
+      <div className="files-open">{open.map((path) => <span key={path} ref={path === current ? here : null} className="file" data-current={path === current} data-beside={path === beside || undefined}><button type="button" aria-pressed={path === current} title={path} onClick={() => onPick(path)}>{path.split("/").slice(-2).join("/")}</button><button type="button" className="close" aria-label={`Close ${path}`} onClick={() => onClose(path)}>✕</button></span>)}</div>
       {onForm && <div className="seg" role="group" aria-label="View"><button type="button" aria-pressed={!isForm || isPlain} onClick={() => isPlain || onForm(false)}>Code</button><button type="button" aria-pressed={isForm && !isPlain} title={isPlain ? "Add a skill.yaml, and edit it as a form" : undefined} onClick={() => onForm(true)}>{form}</button></div>}
       {onTry && <button type="button" className="btn quiet small" aria-pressed={isTrying} onClick={onTry}>Try</button>}
+      {onFormat && <button type="button" className="btn quiet small" data-key="shift alt f" onClick={onFormat}>Format</button>}
+      {onSplit && <button type="button" className="btn quiet small" data-key="mod \\" data-label="Show two files" aria-pressed={Boolean(beside)} onClick={onSplit}>Split</button>}
       {onRead && <button type="button" className="btn quiet small" aria-pressed={isRead} onClick={onRead}>Preview</button>}
     </div>
   );

@@ -1,14 +1,14 @@
 import { useMemo, useState } from "react";
 
 /** The files of a draft as a tree: folders collapse, files open, and each can be renamed, deleted and restored. */
-export function Tree({ files, current, changed, problems, canWrite, onOpen, onCreate, onMove, onRemove, onRestore }) {
+export function Tree({ isHidden, files, current, changed, problems, canWrite, onOpen, onCreate, onMove, onRemove, onRestore }) {
   const [closed, setClosed] = useState(() => new Set()), [naming, setNaming] = useState(null);
   const rows = useMemo(() => rowsOf(files.filter((file) => !file.is_deleted), closed), [files, closed]);
   const gone = files.filter((file) => file.is_deleted);
   const fold = (path) => setClosed((before) => { const after = new Set(before); if (!after.delete(path)) after.add(path); return after; });
   const folder = current?.includes("/") ? current.slice(0, current.lastIndexOf("/") + 1) : "";
   return (
-    <nav className="tree col" aria-label="Draft files">
+    <nav className="tree col" aria-label="Draft files" hidden={isHidden}>
       <div className="pane-head"><span className="grow">Files</span>{canWrite && <button type="button" className="btn quiet small" onClick={() => setNaming({ from: null, path: folder })}>New file</button>}</div>
       {naming && <Name {...naming} onDone={(path) => { setNaming(null); if (path && path !== naming.from) (naming.from ? onMove(naming.from, path) : onCreate(path)); }} />}
       <ul className="scroll grow">

@@ -117,3 +117,13 @@ class DraftTooLarge(TooLarge):
     """The draft exceeds a size limit."""
 
     code = "draft_too_large"
+
+
+class SearchPatternInvalid(Invalid):
+    """The query is not a valid regular expression."""
+
+    code = "search_pattern_invalid"
+
+    def __init__(self, pattern: str, why: str) -> None:
+        message = f"The regular expression {pattern[:100]!r} is not valid: {why}."
+        super().__init__(message, [Problem("query", message)])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import yaml
 
@@ -100,6 +100,9 @@ def _check_events(text: str) -> None:
             raise _TooMuch(event.start_mark)
 
 
+_UNCLOSED: Final = "found unexpected end of stream"
+
+
 class _TooMuch(yaml.YAMLError):
     """The document exceeds its maximum size."""
 
@@ -110,11 +113,13 @@ class _TooMuch(yaml.YAMLError):
 
 def _syntax_problem(file: str, error: yaml.YAMLError, first_line: int) -> Problem:
     mark = getattr(error, "problem_mark", None)
+    said = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
+    if said == _UNCLOSED:  # the text that was not closed starts where the error must be fixed
+        mark = getattr(error, "context_mark", None) or mark
     place = Place(mark.line + first_line, mark.column + 1) if mark else (None, None)
     if isinstance(error, _TooMuch):
         limits = f"{MAX_DEPTH} levels or has more than {MAX_NODES:,} values"
         return Problem(file, f"The file is nested deeper than {limits}. Shorten it.", *place)
-    said = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
     context = getattr(error, "context", None)
     context = f" ({context})" if context else ""
     return Problem(

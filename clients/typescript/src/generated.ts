@@ -125,9 +125,8 @@ export interface AlertCreate {
   /**
    * `error_rate`: failed jobs among those that succeeded or failed. `latency_p95`: 95th percentile of the time from
    * start to end of succeeded jobs. `spend`: cost of ended jobs. `queue_age`: waiting time of the oldest queued job.
-   * `new_errors`: failure clusters whose first job failed within the window.
    */
-  metric: "error_rate" | "latency_p95" | "spend" | "queue_age" | "new_errors";
+  metric: "error_rate" | "latency_p95" | "spend" | "queue_age";
   /** With fewer ended jobs in the window, `error_rate` and `latency_p95` do not raise the alert. */
   min_jobs?: number;
   /** Shown in messages: `Nightly report fails`. */
@@ -135,8 +134,8 @@ export interface AlertCreate {
   /** Only jobs of this skill count: `report`. Default: all skills. */
   skill?: string | null;
   /**
-   * The alert is raised while the value is not below it. Percent for `error_rate`, US dollars for `spend`, a
-   * number for `new_errors`, seconds for the others.
+   * The alert is raised while the value is not below it. Percent for `error_rate`, US dollars for `spend`, seconds
+   * for the others.
    */
   threshold: number;
   /** Jobs that ended within this time count. `queue_age` does not use it. */
@@ -153,7 +152,7 @@ export interface AlertRead {
   id: string;
   /** The jobs of the last value. */
   jobs: number;
-  metric: "error_rate" | "latency_p95" | "spend" | "queue_age" | "new_errors";
+  metric: "error_rate" | "latency_p95" | "spend" | "queue_age";
   min_jobs: number;
   name: string;
   skill: string | null;
@@ -984,6 +983,14 @@ export interface DraftCheckRead {
   warnings: DraftProblemRead[];
 }
 
+/** The matches of a file. */
+export interface DraftFileMatchesRead {
+  matches: DraftMatchRead[];
+  path: string;
+  /** The revision that was searched: the value for `If-Match` when the file is written. */
+  revision: number;
+}
+
 /** Body of a move. */
 export interface DraftFileMove {
   /** A file, or a folder with `/` at the end. */
@@ -1018,6 +1025,22 @@ export interface DraftFunctionRead {
   path: string;
   /** The function with its parameters and annotations. */
   signature: string;
+}
+
+/** A match. */
+export interface DraftMatchRead {
+  column: number;
+  /** The number of characters before the end of the match in the file. */
+  end: number;
+  /** A part of the line. */
+  excerpt: string;
+  excerpt_end: number;
+  /** Where the match starts in the excerpt. */
+  excerpt_start: number;
+  line: number;
+  replacement: string | null;
+  /** The number of characters before the match in the file. */
+  start: number;
 }
 
 /** A problem, or something that is valid but probably unintended. */
@@ -1113,6 +1136,26 @@ export interface DraftRunCreate {
 /** The job that runs the draft. */
 export interface DraftRunRead {
   job_id: string;
+}
+
+/** A search in the files of a draft. */
+export interface DraftSearch {
+  is_case_sensitive?: boolean;
+  /** The query is a regular expression in the syntax of RE2. `^` and `$` match at lines. */
+  is_regex?: boolean;
+  is_whole_word?: boolean;
+  query: string;
+  /** If it is set, each match has its replacement. `$1` and `$&` are a group and the match of a regular expression. */
+  replacement?: string | null;
+}
+
+/** The matches of a search. */
+export interface DraftSearchRead {
+  files: DraftFileMatchesRead[];
+  /** There are more than 2,000 matches. */
+  is_truncated: boolean;
+  /** Files of more than 1 MiB, which are not searched. */
+  skipped_files: string[];
 }
 
 /** Body of a session with an agent of the draft. */
@@ -1342,49 +1385,6 @@ export type FailedEvent = EventRead & ({
   type: "failed";
 });
 
-/** Jobs that failed for the same reason within the period. */
-export interface FailureClusterRead {
-  environments: ("development" | "staging" | "production")[];
-  error_code: string;
-  /** The filter of `GET /v1/jobs` that returns these jobs. */
-  error_signature: string;
-  /** The newest of the jobs. */
-  example_job_id: string;
-  /** When the first job with this error ended, which may be before the period. */
-  first_seen_at: string;
-  /** The version of the first job with this error; null: a draft, or a run of another project's listing. */
-  first_version: number | null;
-  /** The innermost place in the code of the skill, `main.py in run`; empty if none of its code failed. */
-  frame: string;
-  /** Whether the error did not occur before the period. */
-  is_new: boolean;
-  jobs: number;
-  /** When the newest of the jobs was submitted. */
-  last_seen_at: string;
-  /** The error message, with `<n>`, `<value>`, `<path>` and the like instead of what differs from job to job. */
-  message: string;
-  /** Of all failed jobs of the period, from 0 to 1. */
-  share: number;
-  skill_name: string;
-  /** The jobs in each part of the period; the parts have equal lengths, oldest first. */
-  trend: number[];
-  /** The versions of the jobs, newest first, at most 20. */
-  versions: number[];
-}
-
-/** The failed jobs of a period, grouped by the reason. */
-export interface FailuresRead {
-  /** Those with the most jobs first. */
-  clusters: FailureClusterRead[];
-  /** All failed jobs of the period that match the filters. */
-  failed: number;
-  since: string;
-  total_clusters: number;
-  /** Those that ended before the instance grouped failures. */
-  ungrouped: number;
-  until: string;
-}
-
 /** Body of `POST /v1/jobs/{id}/feedback`. */
 export interface FeedbackCreate {
   comment?: string | null;
@@ -1423,10 +1423,6 @@ export interface FileTransfer {
 
 /** One insight, and jobs that show it. */
 export interface Finding {
-  /** All of them, in the same order: the filter `ids` of `GET /v1/jobs` lists them. */
-  all_job_ids?: string[];
-  /** The numbers behind the insight. */
-  chart?: FindingChart | null;
   details: Record<string, unknown>;
   /** The former name of `details`. Removed in 0.3. */
   facts: Record<string, unknown>;
@@ -1434,25 +1430,12 @@ export interface Finding {
   former_kind: "failures" | "output_misfits" | "tool_errors" | "slow_tool" | "dear_tool" | "dear_step" | "cache_misses" | "dear_runs" | "version_slower" | "version_dearer";
   /** Up to five jobs, the clearest examples first. */
   job_ids: string[];
-  /** The number of jobs that the insight is about. */
-  jobs?: number;
   kind: "failures" | "output_mismatches" | "tool_errors" | "slow_tool" | "expensive_tool" | "expensive_step" | "cache_misses" | "expensive_runs" | "version_slower" | "version_more_expensive";
   /** The recommendation. */
   recommendation: string;
   severity: "high" | "medium" | "low";
   /** The observation with its numbers. */
   title: string;
-  /** The most important number, with its unit: `42 %`. */
-  value?: string;
-}
-
-/** A small chart: one bar for each label. */
-export interface FindingChart {
-  /** The position of the bar that the insight is about. */
-  highlighted?: number | null;
-  labels: string[];
-  unit: "jobs" | "seconds" | "usd" | "tokens" | "calls";
-  values: number[];
 }
 
 /** Insights from the newest jobs of a skill. */
@@ -1801,8 +1784,6 @@ export interface JobRead {
   error: string | null;
   /** The error code, for programs. */
   error_code: string | null;
-  /** For a failed job: what it has in common with jobs that failed for the same reason. */
-  error_signature?: string | null;
   /** 0 to 100, from the skill's evals. */
   eval_score: number | null;
   feedback: {
@@ -1987,8 +1968,6 @@ export interface JobStepRead {
 /** The filters of a view. They have the names and values of the query of `GET /v1/jobs`. */
 export interface JobViewFilters {
   environment?: "development" | "staging" | "production" | null;
-  error_signature?: string | null;
-  ids?: string | null;
   key?: string | null;
   min_cost_usd?: number | null;
   min_seconds?: number | null;
@@ -3248,29 +3227,6 @@ export interface PendingChangesRead {
   skills: SkillChangeRead[];
 }
 
-/** The settings of the signed-in user. */
-export interface PreferencesRead {
-  /** Whether the user receives the e-mail of webhooks about alerts and budgets. */
-  email_alerts?: boolean;
-  /** The same about jobs that wait for an approval. */
-  email_approvals?: boolean;
-  /** The same about comments that mention the user. */
-  email_mentions?: boolean;
-  /** `system`: that of the operating system. `null`: none was chosen, so each browser has its own. */
-  theme?: "system" | "light" | "dark" | null;
-  /** The time zone of all times in the studio; empty: that of the browser. */
-  time_zone?: string;
-}
-
-/** Changes of the settings; fields that are not sent stay as they are. */
-export interface PreferencesUpdate {
-  email_alerts?: boolean | null;
-  email_approvals?: boolean | null;
-  email_mentions?: boolean | null;
-  theme?: "system" | "light" | "dark" | null;
-  time_zone?: string | null;
-}
-
 /** The instance's prices. */
 export interface PricingRead {
   compute_micros_per_second: number;
@@ -3515,6 +3471,130 @@ export interface PushDeploymentForm {
   environment?: "development" | "staging" | "production" | null;
   /** Release notes. */
   notes?: string;
+}
+
+/** A name that fits at a position. */
+export interface PythonCompletionRead {
+  /** The signature and the documentation, shortened; empty for most names after the first ones. */
+  documentation: string;
+  /** `module`, `class`, `instance`, `function`, `param`, `path`, `keyword`, `property` or `statement`. */
+  kind: string;
+  name: string;
+}
+
+/** The names that fit at a position. */
+export interface PythonCompletionsRead {
+  completions: PythonCompletionRead[];
+  /** The number of characters before the position that a name replaces. */
+  prefix: number;
+}
+
+/** A place that defines a name. */
+export interface PythonDefinitionRead {
+  column: number;
+  line: number;
+  module: string;
+  name: string;
+  /** The path in the draft; `null` for the kit and the standard library. */
+  path: string | null;
+  /** The first lines of the definition, if it is not in the draft. */
+  source: string;
+}
+
+/** The places that define the name at a position. */
+export interface PythonDefinitionsRead {
+  definitions: PythonDefinitionRead[];
+}
+
+/** The problems of a Python file. */
+export interface PythonDiagnosticsRead {
+  /** There are more problems. */
+  is_truncated: boolean;
+  problems: PythonProblemRead[];
+}
+
+/** A safe change that solves a problem. */
+export interface PythonFixRead {
+  edits: TextEditRead[];
+  message: string;
+}
+
+/** The formatted text. */
+export interface PythonFormattedRead {
+  text: string;
+}
+
+/** A description of the name at a position. */
+export interface PythonHoverRead {
+  documentation: string;
+  /** The module that defines it. */
+  module: string;
+  /** Empty if there is no name, or nothing is known about it. */
+  signature: string;
+}
+
+/** A place of a name in the draft. */
+export interface PythonPlaceRead {
+  column: number;
+  /** The line. */
+  excerpt: string;
+  line: number;
+  /** The text at the place, which the new name replaces. */
+  name: string;
+  path: string;
+}
+
+/** A position in a Python file. */
+export interface PythonPosition {
+  /** The column of the character after the position, starting at 1. Characters are counted, not bytes. */
+  column: number;
+  /** The line, starting at 1. */
+  line: number;
+  /** Its path in the draft, which ends with `.py`. The draft does not need to contain it. */
+  path?: string;
+  /** The text, which may not be saved yet. */
+  text: string;
+}
+
+/** A problem of a Python file. */
+export interface PythonProblemRead {
+  /** The rule of ruff, for example `F821`; `invalid-syntax` for errors of the syntax. */
+  code: string;
+  column: number;
+  end_column: number;
+  end_line: number;
+  fix: PythonFixRead | null;
+  line: number;
+  message: string;
+  /** `error`: the code fails when the line is executed. */
+  severity: "error" | "warning";
+}
+
+/** A new name for what is at a position. */
+export interface PythonRename {
+  /** The column of the character after the position, starting at 1. Characters are counted, not bytes. */
+  column: number;
+  /** The line, starting at 1. */
+  line: number;
+  new_name: string;
+  /** Its path in the draft, which ends with `.py`. The draft does not need to contain it. */
+  path?: string;
+  /** The text, which may not be saved yet. */
+  text: string;
+}
+
+/** The places that a new name changes. */
+export interface PythonRenameRead {
+  name: string;
+  places: PythonPlaceRead[];
+}
+
+/** A Python file of a draft as it is in the editor. */
+export interface PythonSource {
+  /** Its path in the draft, which ends with `.py`. The draft does not need to contain it. */
+  path?: string;
+  /** The text, which may not be saved yet. */
+  text: string;
 }
 
 /** The job was created and waits for a worker. */
@@ -4705,6 +4785,16 @@ export interface TemplateRead {
 /** Options of the answer. */
 export interface TextConfig {
   format?: TextFormat | null;
+}
+
+/** A replacement in a text. */
+export interface TextEditRead {
+  column: number;
+  /** The column after the last replaced character. */
+  end_column: number;
+  end_line: number;
+  line: number;
+  text: string;
 }
 
 /** The form of the answer. */
@@ -6447,6 +6537,109 @@ export class Api {
   }
 
   /**
+   * Complete Python code
+   *
+   * Return the names that fit at a position.
+   *
+   * They are of the file, of other modules of the draft, of the kit `puras`, and of the standard library.
+   * The code is only parsed.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  completePython(given: {
+      skillpack?: string | null;
+      body: PythonPosition;
+    }, options: CallOptions = {}): Promise<PythonCompletionsRead> {
+    return this.transport.json("POST", "/v1/drafts/python/completions", {
+      query: { skillpack: given.skillpack },
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Find a Python definition
+   *
+   * Return the places that define the name at a position.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  findPythonDefinitions(given: {
+      skillpack?: string | null;
+      body: PythonPosition;
+    }, options: CallOptions = {}): Promise<PythonDefinitionsRead> {
+    return this.transport.json("POST", "/v1/drafts/python/definitions", {
+      query: { skillpack: given.skillpack },
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Check Python code
+   *
+   * Return the problems of a Python file: errors of the syntax, unknown names, unused imports, and others.
+   *
+   * The code is only parsed. Comments `# noqa: CODE` are respected.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  checkPython(given: {
+      body: PythonSource;
+    }, options: CallOptions = {}): Promise<PythonDiagnosticsRead> {
+    return this.transport.json("POST", "/v1/drafts/python/diagnostics", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Format Python code
+   *
+   * Return the text in the format of ruff, which is that of Black. Nothing is stored.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  formatPython(given: {
+      body: PythonSource;
+    }, options: CallOptions = {}): Promise<PythonFormattedRead> {
+    return this.transport.json("POST", "/v1/drafts/python/format", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Describe a Python name
+   *
+   * Return the signature and the documentation of the name at a position.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  hoverPython(given: {
+      skillpack?: string | null;
+      body: PythonPosition;
+    }, options: CallOptions = {}): Promise<PythonHoverRead> {
+    return this.transport.json("POST", "/v1/drafts/python/hover", {
+      query: { skillpack: given.skillpack },
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Rename a Python name
+   *
+   * Return the places of a name in the Python files of the draft that a new name changes. Nothing is stored.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  renamePython(given: {
+      skillpack?: string | null;
+      body: PythonRename;
+    }, options: CallOptions = {}): Promise<PythonRenameRead> {
+    return this.transport.json("POST", "/v1/drafts/python/rename", {
+      query: { skillpack: given.skillpack },
+      body: given.body,
+    }, options);
+  }
+
+  /**
    * Reset draft
    *
    * Start again with the files of a version or a template.
@@ -6501,6 +6694,25 @@ export class Api {
       query: { skillpack: given.skillpack },
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Search the draft
+   *
+   * Return the matches in the text files of the draft, ordered by path. Nothing is replaced.
+   *
+   * To replace, write each file with `PUT /v1/drafts/files/{path}` and the revision that was searched.
+   *
+   * A restricted key needs `deployments:read`.
+   */
+  searchDraft(given: {
+      skillpack?: string | null;
+      body: DraftSearch;
+    }, options: CallOptions = {}): Promise<DraftSearchRead> {
+    return this.transport.json("POST", "/v1/drafts/search", {
+      query: { skillpack: given.skillpack },
+      body: given.body,
     }, options);
   }
 
@@ -7194,31 +7406,6 @@ export class Api {
   }
 
   /**
-   * Group failed jobs by their error
-   *
-   * Return the failed jobs of at most 90 days, grouped by skill, error code, message and place in the code.
-   *
-   * Numbers, IDs, paths, times and quoted values of messages do not count, so that two runs of the same fault are in the
-   * same cluster. `GET /v1/jobs?error_signature=` lists the jobs of a cluster.
-   *
-   * A restricted key needs `jobs:read_own`.
-   */
-  getFailures(given: {
-      /** Jobs submitted since then. Default: a week before `until`. */
-      since?: string | null;
-      /** Jobs submitted before then. Default: now. */
-      until?: string | null;
-      skill?: string | null;
-      version?: number | null;
-      environment?: "development" | "staging" | "production" | null;
-      limit?: number;
-    } = {}, options: CallOptions = {}): Promise<FailuresRead> {
-    return this.transport.json("GET", "/v1/job-failures", {
-      query: { since: given.since, until: given.until, skill: given.skill, version: given.version, environment: given.environment, limit: given.limit },
-    }, options);
-  }
-
-  /**
    * List saved views of jobs
    *
    * List the views of the list of jobs that the user has saved in this project, sorted by name.
@@ -7277,10 +7464,6 @@ export class Api {
       limit?: number;
       /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
-      /** IDs of jobs, at most 200, separated by commas. */
-      ids?: string | null;
-      /** Jobs that failed for the same reason: see `GET /v1/job-failures`. */
-      error_signature?: string | null;
       status?: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled" | null;
       skill?: string | null;
       source?: string | null;
@@ -7297,7 +7480,7 @@ export class Api {
       q?: string | null;
     } = {}, options: CallOptions = {}): Promise<JobRead[]> {
     return this.transport.json("GET", "/v1/jobs", {
-      query: { session_id: given.session_id, environment: given.environment, sort: given.sort, limit: given.limit, cursor: given.cursor, ids: given.ids, error_signature: given.error_signature, status: given.status, skill: given.skill, source: given.source, version: given.version, since: given.since, until: given.until, key: given.key, min_cost_usd: given.min_cost_usd, min_seconds: given.min_seconds, q: given.q },
+      query: { session_id: given.session_id, environment: given.environment, sort: given.sort, limit: given.limit, cursor: given.cursor, status: given.status, skill: given.skill, source: given.source, version: given.version, since: given.since, until: given.until, key: given.key, min_cost_usd: given.min_cost_usd, min_seconds: given.min_seconds, q: given.q },
     }, options);
   }
 
@@ -7869,28 +8052,6 @@ export class Api {
       body: NewPassword;
     }, options: CallOptions = {}): Promise<void> {
     return this.transport.nothing("POST", "/v1/me/password", {
-      body: given.body,
-    }, options);
-  }
-
-  /**
-   * Read my preferences
-   *
-   * Return the theme, the time zone and the e-mail choices of the signed-in user.
-   */
-  getPreferences(options: CallOptions = {}): Promise<PreferencesRead> {
-    return this.transport.json("GET", "/v1/me/preferences", {}, options);
-  }
-
-  /**
-   * Change my preferences
-   *
-   * Change the preferences of the signed-in user, which apply in all browsers.
-   */
-  updatePreferences(given: {
-      body: PreferencesUpdate;
-    }, options: CallOptions = {}): Promise<PreferencesRead> {
-    return this.transport.json("PATCH", "/v1/me/preferences", {
       body: given.body,
     }, options);
   }
@@ -9486,6 +9647,73 @@ export class Api {
   }
 
   /**
+   * Complete Python code of a skillpack
+   *
+   * Return the names that fit at a position.
+   *
+   * They are of the file, of other modules of the draft, of the kit `puras`, and of the standard library.
+   * The code is only parsed.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  completePythonOfSkillpack(given: {
+      skillpack: string;
+      body: PythonPosition;
+    }, options: CallOptions = {}): Promise<PythonCompletionsRead> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/python/completions`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Find a Python definition in a skillpack
+   *
+   * Return the places that define the name at a position.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  findPythonDefinitionsOfSkillpack(given: {
+      skillpack: string;
+      body: PythonPosition;
+    }, options: CallOptions = {}): Promise<PythonDefinitionsRead> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/python/definitions`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Describe a Python name of a skillpack
+   *
+   * Return the signature and the documentation of the name at a position.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  hoverPythonOfSkillpack(given: {
+      skillpack: string;
+      body: PythonPosition;
+    }, options: CallOptions = {}): Promise<PythonHoverRead> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/python/hover`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Rename a Python name in a skillpack
+   *
+   * Return the places of a name in the Python files of the draft that a new name changes. Nothing is stored.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  renamePythonOfSkillpack(given: {
+      skillpack: string;
+      body: PythonRename;
+    }, options: CallOptions = {}): Promise<PythonRenameRead> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/python/rename`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
    * Reset draft
    *
    * Start again with the files of a version or a template.
@@ -9536,6 +9764,24 @@ export class Api {
     return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/run`, {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Search the draft of a skillpack
+   *
+   * Return the matches in the text files of the draft, ordered by path. Nothing is replaced.
+   *
+   * To replace, write each file with `PUT /v1/drafts/files/{path}` and the revision that was searched.
+   *
+   * A restricted key needs `deployments:read`.
+   */
+  searchDraftOfSkillpack(given: {
+      skillpack: string;
+      body: DraftSearch;
+    }, options: CallOptions = {}): Promise<DraftSearchRead> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/search`, {
+      body: given.body,
     }, options);
   }
 

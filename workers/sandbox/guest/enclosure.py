@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from . import confine, filters, privileges
@@ -74,20 +75,29 @@ _MAX_CPU_S: Final = 20
 _MAX_MEMORY_BYTES: Final = 1 << 30
 
 
-def become_reader() -> None:
+def become_reader(
+    readable: Sequence[str] | None = None, *, cpu_s: int = _MAX_CPU_S, memory_bytes: int = _MAX_MEMORY_BYTES
+) -> None:
     """Confine this process to reading what Python needs.
 
     It keeps its user, who may be the only one that can read the libraries that are imported later.
+
+    Args:
+        readable: What it can read. Default: everything that can be imported.
+        cpu_s: Maximum CPU time.
+        memory_bytes: Maximum memory.
     """
     if sys.platform == "linux":
         privileges.no_new_privileges()
         privileges.drop_capabilities()
-    confine.limit({"CPU": _MAX_CPU_S, "DATA": _MAX_MEMORY_BYTES, "FSIZE": 0, "CORE": 1, "NOFILE": 64})
+    confine.limit({"CPU": cpu_s, "DATA": memory_bytes, "FSIZE": 0, "CORE": 1, "NOFILE": 64})
     if sys.platform != "linux":
         return
     abi = confine.landlock_abi()
     if abi:
-        library = confine.open_existing([sys.prefix, sys.base_prefix, *(path for path in sys.path if path)])
+        if readable is None:
+            readable = [sys.prefix, sys.base_prefix, *(path for path in sys.path if path)]
+        library = confine.open_existing(readable)
         confine.landlock(abi, readable=library, writable=[], connect_ports=())
     architecture = ARCHITECTURES.get(platform.machine())
     if architecture is not None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Final
 
-_STANDARD: Final = frozenset(
+STANDARD: Final = frozenset(
     (
         *(
             "array",
@@ -52,12 +52,12 @@ class StandardLibrary:
         name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return where the module is; none for all others."""
-        return PathFinder.find_spec(name, _LIBRARY, target) if name in _STANDARD else None
+        return PathFinder.find_spec(name, _LIBRARY, target) if name in STANDARD else None
 
 
 def import_standard() -> None:
     """Import these modules where each child imports its skill: it may be unable to read the standard library."""
-    for name in _STANDARD:
+    for name in STANDARD:
         __import__(name)
 
 
