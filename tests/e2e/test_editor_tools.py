@@ -32,7 +32,7 @@ description: Greets.
 input_schema: {type: object, properties: {text: {type: string}}}
 output_schema: {type: object, properties: {}}
 """
-PROMPT = b"# Assignment\n\nWrite **one** sentence.\n"
+PROMPT = b"# Assignment\n\nWrite **one** line.\n"
 
 
 @pytest.fixture

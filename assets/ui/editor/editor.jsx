@@ -31,18 +31,18 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
   const [isRead, setRead] = useState(false), draft = useDraft({ base, project, csrf, user, onError: setNotice, isShown }), controls = useRef([null, null]);
   const [isForm, setForm] = useState(false), [isTrying, setTrying] = useState(false), pending = useRef(Promise.resolve()), shown = useRef(null);
   const [asked, setAsked] = useState(askedByUrl), [isAssisted, setAssisted] = useState(Boolean(asked) && canWrite), ask = canWrite && hasModel ? (task) => { setAsked(task); setAssisted(true); } : null;
-  const [beside, setBeside] = useState(null), [isSecond, setSecond] = useState(false), [quick, setQuick] = useState(null), [isSearching, setSearching] = useState(false), [searches, setSearches] = useState(0);
+  const [alongside, setAlongside] = useState(null), [isSecond, setSecond] = useState(false), [quick, setQuick] = useState(null), [isSearching, setSearching] = useState(false), [searches, setSearches] = useState(0);
   const memory = useRef(new Map()), recent = useRef([]), line = useRef(1), timer = useRef(0), isOpening = useRef(false), caller = { base, project, csrf };
-  shown.current = [current, beside];
+  shown.current = [current, alongside];
   const files = draft.view?.files ?? [], file = draft.open[current];
-  const python = [...usePythonProblems(caller, current, file?.text, canWrite), ...usePythonProblems(caller, beside, draft.open[beside]?.text, canWrite)];
+  const python = [...usePythonProblems(caller, current, file?.text, canWrite), ...usePythonProblems(caller, alongside, draft.open[alongside]?.text, canWrite)];
   const checked = useMemo(() => [...draft.check.problems.map((one) => ({ ...one, severity: "error" })), ...draft.check.warnings.map((one) => ({ ...one, severity: "warning" }))], [draft.check]);
   const problems = [...checked, ...python.filter((one) => one.code !== "invalid-syntax" || !checked.some((other) => other.path === one.path))];
   const skill = skillOf(draft.check.skills, current), isEmpty = files.every((one) => one.is_deleted);
   const exists = (path) => files.some((one) => one.path === path && !one.is_deleted), open = async (path) => { if (path && !draft.files.open[path]) await draft.load(path); };
-  const show = async (path, line, column, isToSecond = isSecond && Boolean(beside) && path !== current) => {
+  const show = async (path, line, column, isToSecond = isSecond && Boolean(alongside) && path !== current) => {
     if (path !== current) leave(); // the entry of the history has the line that is left
-    if (isToSecond) { await open(path); setBeside(path); setSecond(true); } else setCurrent(path);
+    if (isToSecond) { await open(path); setAlongside(path); setSecond(true); } else setCurrent(path);
     await open(path);
     if (line) setTimeout(() => controls.current[isToSecond ? 1 : 0]?.goTo(line, column), 50);
   };
@@ -50,8 +50,8 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
   const showUrl = async () => {
     clearTimeout(timer.current); timer.current = 0; // the URL is already that of the entry to show
     const wanted = openFilesOfUrl();
-    for (const path of [...wanted.open, wanted.beside].filter(exists)) await open(path);
-    setBeside(exists(wanted.beside) && wanted.beside !== wanted.file ? wanted.beside : null);
+    for (const path of [...wanted.open, wanted.alongside].filter(exists)) await open(path);
+    setAlongside(exists(wanted.alongside) && wanted.alongside !== wanted.file ? wanted.alongside : null);
     if (exists(wanted.file)) await show(wanted.file, wanted.line, 1, false);
     return exists(wanted.file);
   };
@@ -65,20 +65,20 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
       if (restored) setCurrent(restored); else if (first) await show(first.path, 0, 1, false);
     })().finally(() => { isOpening.current = false; });
   }, [draft.view?.revision === undefined, files.length]);
-  const tabs = Object.keys(draft.open), toUrl = () => { if (shown.current[0]) showInUrl({ open: Object.keys(draft.files.open), file: shown.current[0], line: line.current, beside: shown.current[1] ?? "" }); };
+  const tabs = Object.keys(draft.open), toUrl = () => { if (shown.current[0]) showInUrl({ open: Object.keys(draft.files.open), file: shown.current[0], line: line.current, alongside: shown.current[1] ?? "" }); };
   useEffect(() => { if (current) recent.current = [current, ...recent.current.filter((one) => one !== current)]; }, [current]);
-  useEffect(() => { if (!isOpening.current) toUrl(); }, [current, beside, tabs.join("\n")]);
-  useEffect(() => { if (beside && (beside === current || !draft.open[beside])) { setBeside(null); setSecond(false); } }, [beside, current, tabs.join("\n")]);
+  useEffect(() => { if (!isOpening.current) toUrl(); }, [current, alongside, tabs.join("\n")]);
+  useEffect(() => { if (alongside && (alongside === current || !draft.open[alongside])) { setAlongside(null); setSecond(false); } }, [alongside, current, tabs.join("\n")]);
   const onMove = (at) => { line.current = at; clearTimeout(timer.current); timer.current = setTimeout(() => { timer.current = 0; toUrl(); }, 400); };
   useEffect(() => () => clearTimeout(timer.current), []);
-  const split = () => { const other = [...recent.current, ...tabs].find((one) => one !== current && draft.open[one]); if (beside) { setBeside(null); setSecond(false); } else if (other) { setBeside(other); setSecond(true); } else setQuick({ isToSecond: true }); };
+  const split = () => { const other = [...recent.current, ...tabs].find((one) => one !== current && draft.open[one]); if (alongside) { setAlongside(null); setSecond(false); } else if (other) { setAlongside(other); setSecond(true); } else setQuick({ isToSecond: true }); };
   const [moved, setMoved] = useState(null);
   const move = async (from, to) => {
-    const change = { from, to }, before = Object.keys(draft.files.open), fresh = current && pathAfter(current, change), other = beside && pathAfter(beside, change);
+    const change = { from, to }, before = Object.keys(draft.files.open), fresh = current && pathAfter(current, change), other = alongside && pathAfter(alongside, change);
     await draft.move(from, to);
     if (before.some((path) => draft.files.open[path])) return; // it failed, and the editor shows why
     for (const path of before) await open(pathAfter(path, change));
-    setCurrent(fresh); setBeside(other);
+    setCurrent(fresh); setAlongside(other);
     const found = await Promise.all(referring(files.map((one) => one.path).filter(exists).map((one) => pathAfter(one, change)), change).map(async (path) => referencesIn(path, await draft.readTheirs(path).catch(() => ""), change)));
     if (found.some(Boolean)) setMoved({ move: change, references: found.filter(Boolean) });
   };
@@ -86,7 +86,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
   useKeys({ "mod p": () => setQuick({}), "mod shift o": () => setQuick({ initial: "@" }), "mod shift f": search, "mod \\": split });
   useEffect(() => { if (current && draft.view && !files.some((one) => one.path === current && !one.is_deleted) && !isUnsaved(file)) setCurrent(null); }, [draft.view]);
   if (!draft.view) return <><Notice text={notice} onClose={() => setNotice("")} />{!notice && <p className="skeleton">Loading draft…</p>}</>;
-  const isText = file && !file.isBinary, isDesign = isForm && isSkillYaml(current) && isText, isCanvas = isForm && isFlow(current, draft.check.skills) && isText, saveAll = async () => { await pending.current; await draft.saveAll(); }, second = beside && beside !== current && draft.open[beside] && isText && !isDesign && !isCanvas;
+  const isText = file && !file.isBinary, isDesign = isForm && isSkillYaml(current) && isText, isCanvas = isForm && isFlow(current, draft.check.skills) && isText, saveAll = async () => { await pending.current; await draft.saveAll(); }, second = alongside && alongside !== current && draft.open[alongside] && isText && !isDesign && !isCanvas;
   const write = (path, text) => {
     const pane = shown.current.indexOf(path);
     if (pane >= 0 && controls.current[pane]?.view.dom.isConnected) return controls.current[pane].replace(text);
@@ -126,11 +126,11 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
           onCreate={(path) => draft.create({ [path]: "" }).then(() => show(path))} onMove={move} onRemove={draft.remove} onRestore={draft.restore} />
         <Split name="try" label="Playground width" initial={432} isClosed={Boolean(isCanvas || second) && !isTrying && !isAssisted}>
           <div className="col grow of-writing" style={{ minHeight: 0 }}>
-            <Tabs open={tabs} current={current} beside={beside} onSplit={isDesign || isCanvas ? null : split} onFormat={canWrite && isPython(current) && isText ? () => format(caller, current, () => draft.files.open[current]?.text, write).catch((error) => setNotice(error.detail)).finally(() => controls.current[0]?.view.focus()) : null} isPlain={Boolean(plain)} isRead={isRead} onRead={isMarkdown ? () => setRead(!isRead) : null} isForm={isForm} form={isFlow(current, draft.check.skills) ? "Canvas" : "Design"} onForm={isSkillYaml(current) || isFlow(current, draft.check.skills) ? setForm : plain && canWrite ? addForm : null} isTrying={isTrying} onTry={isCanvas || second ? () => setTrying(!isTrying) : null} onPick={(path) => show(path)} onClose={(path) => { draft.close(path); if (path === current) setCurrent(Object.keys(draft.open).find((one) => one !== path) ?? null); }} />
+            <Tabs open={tabs} current={current} alongside={alongside} onSplit={isDesign || isCanvas ? null : split} onFormat={canWrite && isPython(current) && isText ? () => format(caller, current, () => draft.files.open[current]?.text, write).catch((error) => setNotice(error.detail)).finally(() => controls.current[0]?.view.focus()) : null} isPlain={Boolean(plain)} isRead={isRead} onRead={isMarkdown ? () => setRead(!isRead) : null} isForm={isForm} form={isFlow(current, draft.check.skills) ? "Canvas" : "Design"} onForm={isSkillYaml(current) || isFlow(current, draft.check.skills) ? setForm : plain && canWrite ? addForm : null} isTrying={isTrying} onTry={isCanvas || second ? () => setTrying(!isTrying) : null} onPick={(path) => show(path)} onClose={(path) => { draft.close(path); if (path === current) setCurrent(Object.keys(draft.open).find((one) => one !== path) ?? null); }} />
             {file?.conflict && <Conflict path={current} conflict={file.conflict} mine={file.text} readTheirs={draft.readTheirs} onMine={() => draft.keepMine(current)} onTheirs={() => draft.discard(current)} />}
             <Restored file={file} onSave={() => draft.save(current)} onDiscard={() => draft.discard(current)} />
             <div className="writing" data-read={isRead && isMarkdown && file && !second ? true : undefined} data-split={second ? true : undefined}>
-              {file && !file.isBinary && <Panes caller={caller} draft={draft} path={current} beside={beside} isSecond={isSecond} isHidden={Boolean(isDesign || isCanvas)} canWrite={canWrite} problems={problems} memory={memory.current} controls={controls} saveAll={saveAll} write={write} onOpen={show} onMove={onMove} onShown={(at) => { line.current = at; }} onPane={setSecond} onCloseBeside={() => { setBeside(null); setSecond(false); }} onError={setNotice} />}
+              {file && !file.isBinary && <Panes caller={caller} draft={draft} path={current} alongside={alongside} isSecond={isSecond} isHidden={Boolean(isDesign || isCanvas)} canWrite={canWrite} problems={problems} memory={memory.current} controls={controls} saveAll={saveAll} write={write} onOpen={show} onMove={onMove} onShown={(at) => { line.current = at; }} onPane={setSecond} onCloseAlongside={() => { setAlongside(null); setSecond(false); }} onError={setNotice} />}
               {isDesign && <Suspense fallback={<p className="skeleton pad">Loading form…</p>}><Design key={`${current} ${file.rev}`} {...ofText} path={current} problems={problems} draft={draft} base={base} skillpack={skillpack} onCode={openCode} onOpen={(path, line) => { setForm(false); show(path, line); }} onFlow={(path) => show(`${folderOf(current)}/${path}`)} /></Suspense>}
               {isCanvas && <Suspense fallback={<p className="skeleton pad">Loading canvas…</p>}><Canvas key={`${current} ${file.rev}`} {...ofText} path={current} draft={draft} onCode={openCode} onInputs={show} /></Suspense>}
               {file && isRead && isMarkdown && !second && !file.isBinary && <Preview text={file.text} />}
@@ -176,17 +176,17 @@ function skillOf(skills, path) {
   return containing.toSorted((one, other) => other.path.length - one.path.length)[0] ?? null;
 }
 
-function Tabs({ open, current, beside, onSplit, onFormat, isPlain, isRead, onRead, isForm, form, onForm, isTrying, onTry, onPick, onClose }) {
+function Tabs({ open, current, alongside, onSplit, onFormat, isPlain, isRead, onRead, isForm, form, onForm, isTrying, onTry, onPick, onClose }) {
   const here = useRef(null);
   useEffect(() => { here.current?.scrollIntoView({ block: "nearest", inline: "nearest" }); }, [current, open.length]); // newer browsers return a promise, which is no cleanup
   if (!open.length) return null;
   return (
     <div className="files row" role="group" aria-label="Open files">
-      <div className="files-open">{open.map((path) => <span key={path} ref={path === current ? here : null} className="file" data-current={path === current} data-beside={path === beside || undefined}><button type="button" aria-pressed={path === current} title={path} onClick={() => onPick(path)}>{path.split("/").slice(-2).join("/")}</button><button type="button" className="close" aria-label={`Close ${path}`} onClick={() => onClose(path)}>✕</button></span>)}</div>
+      <div className="files-open">{open.map((path) => <span key={path} ref={path === current ? here : null} className="file" data-current={path === current} data-alongside={path === alongside || undefined}><button type="button" aria-pressed={path === current} title={path} onClick={() => onPick(path)}>{path.split("/").slice(-2).join("/")}</button><button type="button" className="close" aria-label={`Close ${path}`} onClick={() => onClose(path)}>✕</button></span>)}</div>
       {onForm && <div className="seg" role="group" aria-label="View"><button type="button" aria-pressed={!isForm || isPlain} onClick={() => isPlain || onForm(false)}>Code</button><button type="button" aria-pressed={isForm && !isPlain} title={isPlain ? "Add a skill.yaml, and edit it as a form" : undefined} onClick={() => onForm(true)}>{form}</button></div>}
       {onTry && <button type="button" className="btn quiet small" aria-pressed={isTrying} onClick={onTry}>Try</button>}
       {onFormat && <button type="button" className="btn quiet small" data-key="shift alt f" onClick={onFormat}>Format</button>}
-      {onSplit && <button type="button" className="btn quiet small" data-key="mod \\" data-label="Show two files" aria-pressed={Boolean(beside)} onClick={onSplit}>Split</button>}
+      {onSplit && <button type="button" className="btn quiet small" data-key="mod \\" data-label="Show two files" aria-pressed={Boolean(alongside)} onClick={onSplit}>Split</button>}
       {onRead && <button type="button" className="btn quiet small" aria-pressed={isRead} onClick={onRead}>Preview</button>}
     </div>
   );

@@ -33,7 +33,7 @@ interface Props {
   caller: Caller;
   draft: DraftFiles;
   path: string;
-  beside: string | null;
+  alongside: string | null;
   isSecond: boolean;
   isHidden: boolean;
   canWrite: boolean;
@@ -48,12 +48,12 @@ interface Props {
   /** The file is shown, with the cursor in this line. */
   onShown: (line: number) => void;
   onPane: (isSecond: boolean) => void;
-  onCloseBeside: () => void;
+  onCloseAlongside: () => void;
   onError: (message: string) => void;
 }
 
-/** The code of the current file, and of another one beside it. */
-export function Panes({ caller, draft, path, beside, isSecond, isHidden, canWrite, problems, memory, controls, saveAll, write, onOpen, onMove, onShown, onPane, onCloseBeside, onError }: Props) {
+/** The code of the current file, and of another one alongside it. */
+export function Panes({ caller, draft, path, alongside, isSecond, isHidden, canWrite, problems, memory, controls, saveAll, write, onOpen, onMove, onShown, onPane, onCloseAlongside, onError }: Props) {
   const [peek, setPeek] = useState<PythonDefinitionRead | null>(null), [renamed, setRenamed] = useState<Renamed | null>(null), present = useRef({ caller, onOpen, onError });
   present.current = { caller, onOpen, onError };
   const extensionsOf = (name: string) => (canWrite && isPython(name) ? pythonExtensions(name, () => present.current.caller, () => ({
@@ -64,14 +64,14 @@ export function Panes({ caller, draft, path, beside, isSecond, isHidden, canWrit
   })) : []);
   const codeOf = (name: string, index: number) => {
     const file = draft.open[name]!;
-    return <Code path={name} isHidden={!index && isHidden} doc={file.text} rev={file.rev} readOnly={!canWrite} isFollowing={Boolean(beside)} diagnostics={problems.filter((one) => one.path === name)} memory={memory} extensions={extensionsOf(name)} onEdit={(text) => draft.edit(name, text)} onSave={draft.saveNow}
+    return <Code path={name} isHidden={!index && isHidden} doc={file.text} rev={file.rev} readOnly={!canWrite} isFollowing={Boolean(alongside)} diagnostics={problems.filter((one) => one.path === name)} memory={memory} extensions={extensionsOf(name)} onEdit={(text) => draft.edit(name, text)} onSave={draft.saveNow}
       onReady={(ready) => { controls.current[index] = ready; if (!index) onShown(ready.view.state.doc.lineAt(ready.view.state.selection.main.head).number); }} onFocus={() => onPane(Boolean(index))} onMove={(line) => { if (!index) onMove(line); }} />;
   };
-  const second = beside && beside !== path ? draft.open[beside] : null;
+  const second = alongside && alongside !== path ? draft.open[alongside] : null;
   return (
     <>
       {codeOf(path, 0)}
-      {second && !isHidden && <section className="beside col" aria-label="Second file"><div className="pane-head" data-current={isSecond || undefined}><span className="cut grow" title={beside!}>{beside}</span><button type="button" className="btn quiet small" aria-label="Close second file" onClick={onCloseBeside}>✕</button></div>{second.isBinary ? <p className="pad t2">This is a binary file.</p> : codeOf(beside!, 1)}</section>}
+      {second && !isHidden && <section className="alongside col" aria-label="Second file"><div className="pane-head" data-current={isSecond || undefined}><span className="cut grow" title={alongside!}>{alongside}</span><button type="button" className="btn quiet small" aria-label="Close second file" onClick={onCloseAlongside}>✕</button></div>{second.isBinary ? <p className="pad t2">This is a binary file.</p> : codeOf(alongside!, 1)}</section>}
       {peek && <Definition definition={peek} onClose={() => setPeek(null)} />}
       {renamed && <RenameSymbol {...caller} renamed={renamed} beforeSearch={saveAll} onClose={() => setRenamed(null)} onRename={(places, name) => renameIn(draft, places, name, write)} />}
     </>

@@ -22,8 +22,8 @@ interface Props {
   /** The symbols of the current file. */
   symbols: () => FileSymbol[];
   initial?: string;
-  /** `isBeside` opens it in the second pane. */
-  onOpen: (path: string, line: number, isBeside: boolean) => void;
+  /** `isAlongside` opens it in the second pane. */
+  onOpen: (path: string, line: number, isAlongside: boolean) => void;
   onClose: () => void;
 }
 
@@ -32,7 +32,7 @@ export function QuickOpen({ paths, recent, current, symbols, initial = "", onOpe
   const [text, setText] = useState(initial), [picked, setPicked] = useState(0), id = useId();
   const choices = useMemo(() => choicesOf(text, { paths, recent, current, symbols }), [text, paths, recent, current]);
   const here = Math.min(picked, choices.length - 1);
-  const open = (one: Choice | undefined, isBeside: boolean) => { if (!one) return; onClose(); onOpen(one.path, one.line, isBeside); };
+  const open = (one: Choice | undefined, isAlongside: boolean) => { if (!one) return; onClose(); onOpen(one.path, one.line, isAlongside); };
   const onKeyDown = (event: KeyboardEvent) => {
     const by = ({ ArrowDown: 1, ArrowUp: -1 } as Record<string, number>)[event.key];
     if (by && choices.length) { event.preventDefault(); setPicked((here + by + choices.length) % choices.length); }
