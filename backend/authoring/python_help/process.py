@@ -24,7 +24,7 @@ log = logs.get(__name__)
 
 Action = Literal["analyze", "check", "check_init", "format"]
 
-MAX_CPU_S: Final = 4
+MAX_CPU_S: Final = 2
 MAX_MEMORY_MIB: Final = 1_024
 """The limits of one request, which the process enforces."""
 _BYTES: Final[dict[Action, bytes]] = {"analyze": b"a", "check": b"c", "check_init": b"i", "format": b"f"}

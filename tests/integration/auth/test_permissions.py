@@ -97,6 +97,8 @@ READ_BY_POST = {
     ("POST", "/v1/skill-yaml/edit"),
     ("POST", "/v1/api-tools"),
     ("POST", "/v1/flow-yaml/edit"),
+    ("POST", "/v1/drafts/search"),
+    ("POST", "/v1/skillpacks/{skillpack}/drafts/search"),
     ("PUT", "/v1/job-views/{name}"),
     ("DELETE", "/v1/job-views/{name}"),
 }

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import puras
 import pytest
 from fastapi import FastAPI
 
@@ -96,7 +97,8 @@ async def test_format_changes_only_the_layout(project: Any) -> None:
 
 async def test_kit_library_and_own_modules_are_completed(project: Any) -> None:
     await with_helpers(project)
-    assert {"log", "progress", "secret"} <= set(await names(project, "import puras\npuras."))
+    kit = await names(project, "import puras\npuras.")
+    assert {"log", "progress", "secret"} <= set(kit) <= set(puras.__all__)
     assert "loads" in await names(project, "import json\njson.lo")
     assert await names(project, "import helpers\nhelpers.gr") == ["greet"]
     assert "helpers" in await names(project, "import help")
@@ -171,12 +173,10 @@ async def test_large_texts_and_wrong_positions_are_rejected(project: Any) -> Non
 HOSTILE = {
     "nested": "x = " + "(" * 20_000 + ")" * 20_000 + "\nx.",
     "open": "x = " + "[" * 50_000 + "\nx.",
-    "operators": "x = 1" + " + 1" * 50_000 + "\nx.",
     "attributes": "x = a" + ".b" * 60_000 + ".",
     "recursion": "def f(x):\n    return f(f(f(x)))\n\n\nf(f)(f)(f).",
     "cycle": "import main\nfrom main import *\nmain.main.main.main.",
     "classes": "".join(f"class A{i}(A{i + 1}, A{i - 1}): pass\n" for i in range(3_000)) + "A1.",
-    "lines": "def f():\n    pass\n" * 10_000 + "f.",
 }
 
 

@@ -3,17 +3,19 @@
 The files of the bundle are in memory. Jedi finds their modules, the kit and the standard library, and no other package.
 """
 
-# ruff: noqa: PTH118, PTH120
+# ruff: noqa: PTH118, PTH120, PTH123
 # (paths of bundles are names in memory, not files)
 
 from __future__ import annotations
 
+import ast
 import keyword
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
 import jedi
@@ -38,6 +40,7 @@ _MAX_REFERENCES: Final = 2_000
 _KIT: Final = "puras"
 _FIXED: Final = STANDARD | {*sys.builtin_module_names, "abc", "codecs", "io", "os", "site", "stat"}
 """Modules that a job has loaded before it finds those of its skill."""
+_OF_KIT: Final = re.compile(r"(?<![\w.])puras\.\w*$")
 _COMMON: Final = (
     *("json", "re", "os", "pathlib", "datetime", "math", "random", "time", "typing", "collections"),
     *("dataclasses", "csv", "io", "itertools", "functools", "logging"),
@@ -52,6 +55,7 @@ def warm_up(kit: str) -> list[Callable[[], object]]:
     parso.cache._load_from_file_system = lambda *_, **__: None
     parso.cache._save_to_file_system = lambda *_, **__: None
     parso.cache._remove_cache_and_update_lock = lambda *_, **__: None
+    _public_names(kit)
     return [
         partial(_complete_member, "''", kit),
         partial(_complete_member, "import puras\npuras", kit),
@@ -84,7 +88,7 @@ def respond(request: dict[str, Any], kit: str) -> dict[str, Any]:
     if line > len(lines) or column > len(lines[line - 1]):
         return {"error": "position"}
     references._find_project_modules = bundle.modules_except
-    return _ACTIONS[request["action"]](script, line, column, request)
+    return _ACTIONS[request["action"]](script, line, column, request, kit)
 
 
 class Bundle:
@@ -206,8 +210,12 @@ def _library() -> list[str]:
     return [standard, os.path.join(standard, "lib-dynload")]
 
 
-def _completions(script: Any, line: int, column: int, _: object) -> dict[str, Any]:
-    found = script.complete(line, column)[:MAX_COMPLETIONS]
+def _completions(script: Any, line: int, column: int, request: dict[str, Any], kit: str) -> dict[str, Any]:
+    found = script.complete(line, column)
+    if _OF_KIT.search(_before(request["text"], line, column)):
+        public = _public_names(kit)
+        found = [name for name in found if name.name in public]
+    found = found[:MAX_COMPLETIONS]
     until = time.monotonic() + _MAX_DESCRIBING_S
     completions = []
     for index, name in enumerate(found):
@@ -225,14 +233,28 @@ def _completions(script: Any, line: int, column: int, _: object) -> dict[str, An
     }
 
 
+def _before(text: str, line: int, column: int) -> str:
+    return text.split("\n")[line - 1][:column]
+
+
+@cache
+def _public_names(kit: str) -> frozenset[str]:
+    """Return the names that the kit offers, without what it imports for itself."""
+    with open(os.path.join(kit, "__init__.py"), encoding="utf-8") as file:
+        body = ast.parse(file.read()).body
+    targets = ((one.targets[0], one.value) for one in body if isinstance(one, ast.Assign))
+    names = (value for target, value in targets if isinstance(target, ast.Name) and target.id == "__all__")
+    return frozenset(name for value in names for name in ast.literal_eval(value))
+
+
 def _short(name: Any) -> str:
     text: str = name.docstring(fast=True)
     return text[:_MAX_SHORT_DOCUMENTATION]
 
 
-def _hover(script: Any, line: int, column: int, _: object) -> dict[str, Any]:
+def _hover(script: Any, line: int, column: int, _: object, __: str) -> dict[str, Any]:
     names = script.help(line, column)
-    if not names:
+    if not names or names[0].type == "keyword":  # the description of a keyword is its grammar
         return {"signature": "", "documentation": "", "module": ""}
     name = names[0]
     signatures = (
@@ -255,7 +277,7 @@ def _described(script: Any, name: Any, line: int, column: int) -> str:
     return f"{name.name}: {' | '.join(types)}" if types else str(name.description).removeprefix("param ")
 
 
-def _definitions(script: Any, line: int, column: int, _: object) -> dict[str, Any]:
+def _definitions(script: Any, line: int, column: int, _: object, __: str) -> dict[str, Any]:
     names = script.goto(line, column, follow_imports=True, follow_builtin_imports=True)
     return {"definitions": [_place(name) for name in names[:_MAX_DEFINITIONS] if name.line is not None]}
 
@@ -282,7 +304,7 @@ def _path_of(name: Any) -> str | None:
     return path.removeprefix(f"{ROOT}/") if _is_own(path) else None
 
 
-def _rename(script: Any, line: int, column: int, request: dict[str, Any]) -> dict[str, Any]:
+def _rename(script: Any, line: int, column: int, request: dict[str, Any], _: str) -> dict[str, Any]:
     new_name = request["new_name"]
     if not new_name.isidentifier() or keyword.iskeyword(new_name):
         return {"error": "name"}
