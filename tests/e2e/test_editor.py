@@ -355,6 +355,10 @@ def test_conflict_of_two_users_in_one_file_loses_no_text(signed_in: Page, settle
     signed_in.keyboard.type("Mine.")
     conflict = signed_in.get_by_role("alert").filter(has_text="changed this file")
     expect(conflict).to_be_visible()
+    signed_in.set_viewport_size({"width": 1280, "height": 800})
+    message = conflict.locator(".say").bounding_box()
+    assert message
+    assert message["width"] > 150, "the message is readable next to its buttons"
     assert b"Theirs." in settled.api.get(path).content
     conflict.get_by_role("button", name="Compare").click()
     both = signed_in.get_by_role("dialog", name="Compare texts")

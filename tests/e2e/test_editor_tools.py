@@ -32,7 +32,22 @@ description: Greets.
 input_schema: {type: object, properties: {text: {type: string}}}
 output_schema: {type: object, properties: {}}
 """
-PROMPT = b"# Assignment\n\nWrite **one** line.\n"
+PROMPT = b"# Assignment\n\nWrite **one** line.\n" + b"\nMore.\n" * 100  # longer than the page
+
+
+PLACE_OF = """
+word => {
+  const walker = document.createTreeWalker(document.querySelector(".cm-content"), NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const at = node.data.indexOf(word), range = document.createRange();
+    if (at < 0) continue;
+    range.setStart(node, at);
+    range.setEnd(node, at + word.length);
+    const { x, y, width, height } = range.getBoundingClientRect();
+    return [x + width / 2, y + height / 2];
+  }
+}
+"""
 
 
 @pytest.fixture
@@ -128,6 +143,8 @@ def test_python_is_checked_completed_described_and_formatted(
     expect(problems).to_contain_text("hello/main.py:6 Undefined name `missing` (F821)")
     expect(problems).to_contain_text("`os` imported but unused (F401)")
     editor = code(signed_in, "main.py")
+    signed_in.mouse.move(*signed_in.evaluate(PLACE_OF, "greet"))
+    expect(signed_in.locator(".python-hover")).to_contain_text("def greet(name: str) -> str")
     editor.click()
     signed_in.keyboard.press("Control+End")
     signed_in.keyboard.type("import puras\npuras.progr")
