@@ -55,6 +55,7 @@ from backend.marketplace.api import router as marketplace
 from backend.money.budgets.api import router as budgets
 from backend.publishing.api import router as deployments
 from backend.publishing.environments_api import router as environments
+from backend.publishing.prompts.api import router as prompts
 from backend.publishing.skills_api import router as skills
 from backend.sign_in.sessions_api import router as sessions
 from backend.skills.skillpacks.api import router as skillpacks
@@ -104,6 +105,7 @@ include(
     deployments,
     environments,
     findings,
+    prompts,
     skills,
     ledger,
     budgets,

@@ -42,6 +42,7 @@ from backend.marketplace.tables import Listing, ListingCaller, ListingVersion
 from backend.money.budgets.tables import Budget
 from backend.money.ledger.tables import DailySpending, EnvironmentSpending, LedgerEntry, UsageEvent, Wallet
 from backend.skills.deployments.tables import Deployment
+from backend.skills.prompts.tables import DeploymentPrompt, PromptLabel
 from backend.skills.skillpacks.tables import EnvironmentVersion, Skillpack
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "Budget",
     "DailySpending",
     "Deployment",
+    "DeploymentPrompt",
     "Draft",
     "DraftFile",
     "DriveFile",
@@ -93,6 +95,7 @@ __all__ = [
     "ProcessMetrics",
     "Project",
     "ProjectEvent",
+    "PromptLabel",
     "ProviderKey",
     "ProviderPrice",
     "QueuedJob",

@@ -83,6 +83,19 @@ async def list_versions(
     ]
 
 
+async def newest_scores(
+    session: AsyncSession, principal: Principal, ids: Sequence[UUID], skill: str
+) -> dict[UUID, float | None]:
+    """Return the mean score of the newest suite of a skill in each deployment that has one."""
+    found = await _scores(session, principal, ids)
+    return {
+        deployment_id: score.mean_score
+        for deployment_id, scores in found.items()
+        for score in scores
+        if score.skill == skill
+    }
+
+
 async def _live_jobs(session: AsyncSession, principal: Principal, ids: Sequence[UUID]) -> dict[UUID, int]:
     query = (
         select(col(Job.deployment_id), func.count())

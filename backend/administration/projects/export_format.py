@@ -16,6 +16,8 @@ EXPORTED: Final = (
     ExportedTable("skillpacks"),
     ExportedTable("environment_versions"),
     ExportedTable("deployments", page=SMALL_PAGE_ROWS),
+    ExportedTable("deployment_prompts"),
+    ExportedTable("prompt_labels"),
     ExportedTable("drafts"),
     ExportedTable("draft_files", page=SMALL_PAGE_ROWS),
     ExportedTable(

@@ -326,6 +326,10 @@ def _requests(scene: Scene) -> Iterator[AuditedRequest]:
     kernel = f"/v1/notebooks/kernels/{ids['kernel']}"
     yield AuditedRequest("DELETE /v1/notebooks/kernels/{kernel_id}", kernel, "kernel.stopped")
     yield from _eval_requests(ids, job)
+    label, labeled = "/v1/skills/talk/prompts/labels/approved?skillpack=side", {"json": {"number": 1}}
+    where = "/v1/skills/{name:path}/prompts/labels/{label}"
+    yield AuditedRequest(f"PUT {where}", label, "prompt.labeled", labeled)
+    yield AuditedRequest(f"DELETE {where}", label, "prompt.unlabeled")
     file = {"files": {"file": ("a.txt", b"x")}, "data": {"path": "a.txt"}}
     yield AuditedRequest("POST /v1/drive/upload", "/v1/drive/upload", "drive.uploaded", file)
     yield AuditedRequest("POST /v1/drive/sign", "/v1/drive/sign", "drive.signed", {"json": {"path": "a.txt"}})

@@ -15,6 +15,7 @@ from backend.core.clock import now
 from backend.execution.waits.tables import ProjectEvent
 from backend.identity.webhook_outbox.tables import Webhook, WebhookDelivery
 from backend.marketplace.tables import Listing, ListingCaller, ListingVersion
+from backend.skills.prompts.tables import DeploymentPrompt, PromptLabel
 from tests.factories.tenants import Tenant
 
 _MEMORY: Final = (
@@ -53,6 +54,18 @@ async def store_draft_and_listing(session: AsyncSession, tenant: Tenant) -> None
     offered = {"project_id": tenant.project_id, "listing_id": listing.id}
     session.add(ListingVersion(**offered, number=1, deployment_id=tenant.deployment_id, deployment_version=1))
     session.add(ListingCaller(**offered, caller_id=uuid4()))
+
+
+async def store_prompts(session: AsyncSession, tenant: Tenant) -> None:
+    """Store the prompt of a deployment, with a label."""
+    place = {
+        "project_id": tenant.project_id,
+        "skillpack_id": tenant.skillpack_id,
+        "skill_name": "echo",
+        "number": 1,
+    }
+    session.add(DeploymentPrompt(**place, deployment_id=tenant.deployment_id, sha256="0" * 64))
+    session.add(PromptLabel(**place, label="approved"))
 
 
 async def store_notebook(session: AsyncSession, tenant: Tenant, job_id: UUID) -> None:

@@ -60,6 +60,7 @@ from tests.integration.retention.project_rows import (
     store_draft_and_listing,
     store_memory,
     store_notebook,
+    store_prompts,
 )
 
 IMMEDIATELY = Rules(events=None, jobs=None, sessions=None, audit=None, deleted_projects=timedelta(0))
@@ -309,6 +310,7 @@ async def create_full_project(database: Database, *, running: int = 0, queued: i
         session.add(AlertRule(project_id=tenant.project_id, name="Spend", **condition))
         await store_memory(session, tenant)
         await store_draft_and_listing(session, tenant)
+        await store_prompts(session, tenant)
         await schedules.create(
             session, tenant.principal, ScheduleCreate(name="Daily", skill="echo", cron="@daily")
         )
