@@ -101,6 +101,13 @@ class Guard:
             return Verdict(message_of(judgement.blocked.rail, "tool"))
         return Verdict(asks=bool(judgement.asks))
 
+    async def redacted_call(self, call: ToolCall) -> ToolCall:
+        """Return a call whose arguments a user has changed, redacted as a reply of the model is."""
+        if not any(rail.action == "redact" for rail in self._rails):
+            return call
+        block = {"type": "tool_use", "name": call.name, "input": call.input}
+        return replace(call, input=(await self._block(block, call.step))["input"])
+
     async def result(self, call: ToolCall, result: ToolResult, workspace: Workspace) -> ToolResult:
         """Return the part of a tool result that the model may read and that is recorded."""
         names, _ = self._subject(call.name, call.input)

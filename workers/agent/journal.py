@@ -180,7 +180,7 @@ class Journal:
             calls = [block for block in stored.entry.content["blocks"] if block.get("type") == "tool_use"]
             for number, call in enumerate(calls, start=1):
                 if call["name"] == tool and self.result(step, number) is not None:
-                    found.append(call["input"])
+                    found.append(self._arguments_of(step, number, call["input"]))
         return found
 
     def finished_calls(self) -> list[ToolCall]:
@@ -195,8 +195,14 @@ class Journal:
             for number, call in enumerate(calls, start=1):
                 result = self.result(step, number)
                 if result is not None and result.ok:
-                    found.append(call)
+                    found.append(replace(call, input=self._arguments_of(step, number, call.input)))
         return found
+
+    def _arguments_of(self, step: int, position: int, requested: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments of a finished call: those of the reply, unless a user has changed them."""
+        result = self.result(step, position)
+        edited = None if result is None else result.details.get("edited_arguments")
+        return edited if isinstance(edited, dict) else requested
 
     def was_started(self, step: int, position: int) -> bool:
         """Return whether an earlier attempt started a call whose result is unknown."""
@@ -206,6 +212,13 @@ class Journal:
     def decision(self, step: int, position: int) -> Decision | None:
         """Return the decision of a user about a call, if there is one."""
         return self._decisions.get((step, position))
+
+    def as_decided(self, position: int, call: ToolCall) -> ToolCall:
+        """Return the call with the arguments with which a user has approved it."""
+        decision = self.decision(call.step, position)
+        if decision is None or decision.arguments is None or decision.status != "approved":
+            return call
+        return replace(call, input=decision.arguments, is_edited=True)
 
     def note(self, step: int) -> str | None:
         """Return the note that followed the results of the step."""
@@ -267,7 +280,7 @@ class Journal:
     async def store_started(self, position: int, call: ToolCall) -> None:
         """Store that a call starts which must not be made twice."""
         await self._store(
-            [Entry(call.step, position, "started", {"tool_use_id": call.id})],
+            [Entry(call.step, position, "started", _started(call))],
             events=[ToolStartedEvent(tool=call.name, tool_use_id=call.id, step=call.step)],
         )
 
@@ -389,6 +402,11 @@ class Journal:
                 if spent is None:
                     raise AttemptLost
                 return spent
+
+
+def _started(call: ToolCall) -> dict[str, Any]:
+    """Return the entry of a call that starts; the reply has its arguments, unless a user has changed them."""
+    return {"tool_use_id": call.id, **({"edited_arguments": call.input} if call.is_edited else {})}
 
 
 def _text_of_runtime(prompt: Prompt) -> str:

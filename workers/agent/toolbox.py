@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from backend.core import logs
 from backend.core.errors import PurasError
 from backend.execution.approvals.types import ApprovalRequest
 from backend.execution.events.types import ToolStartedEvent
-from workers.agent.conversation import MAX_LABEL_CHARACTERS, result_block
+from workers.agent.conversation import MAX_LABEL_CHARACTERS, result_block, text_blocks
 from workers.agent.finish_tool import NAME as FINISH
 from workers.agent.finish_tool import FinishTool, complaint
 from workers.agent.guardrails import Guard, Verdict
@@ -50,6 +51,11 @@ ANOTHER_EFFECT: Final = (
     "The approval was for a tool of another server, or does not record the server. Check which tools are "
     "available, and call the intended one, which needs a separate approval."
 )
+EDITED: Final = (
+    "Note: a user changed the arguments of this call before approving it. What you read above is the result for "
+    "these arguments, not for yours: {arguments}. Continue from them, and do not repeat the call with your own."
+)
+MAX_SHOWN_ARGUMENTS: Final = 4_000
 DO_NOT_RETRY: Final = (
     "Do not call it again, and do not try to achieve the same in another way. Continue without it, and "
     "state in the result what was not done."
@@ -100,7 +106,9 @@ class Toolbox:
     async def run(self, calls: Sequence[ToolCall]) -> Results:
         """Make the calls: concurrently if all of them allow it, else in order, until a result is accepted."""
         results = Results()
-        positions = self._reply_calls = list(enumerate(calls, start=1))
+        positions = self._reply_calls = [
+            (position, await self._as_decided(position, call)) for position, call in enumerate(calls, start=1)
+        ]
         self._verdicts = await self._verdicts_of(positions)
         if len(calls) > 1 and all(self._is_concurrent(*one) for one in positions):
             await self._run_concurrently(positions, results)
@@ -113,6 +121,13 @@ class Toolbox:
             else:
                 results.blocks.append(result_block(call, await self._result_of(position, call)))
         return results
+
+    async def _as_decided(self, position: int, call: ToolCall) -> ToolCall:
+        """Return the call with the arguments with which a user has approved it."""
+        decided = self._journal.as_decided(position, call)
+        if not decided.is_edited or self._journal.result(call.step, position) is not None:
+            return decided
+        return await self._guard.redacted_call(decided)
 
     async def _run_concurrently(self, positions: Sequence[tuple[int, ToolCall]], results: Results) -> None:
         gate = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
@@ -203,6 +218,8 @@ class Toolbox:
         else:
             await self._announce(position, call, tool)
             result = await self._run_tool(tool, call)
+        if call.is_edited:
+            result = self._with_edit(call, result)
         await self._journal.store_result(Finished(position, call, result))
         return result
 
@@ -230,6 +247,15 @@ class Toolbox:
             call, replace(result, content=scrub(result.content)), self._workspace
         )
         return await shortened(result, call, self._workspace)
+
+    def _with_edit(self, call: ToolCall, result: ToolResult) -> ToolResult:
+        """Return the result with a note for the model, which knows only its own arguments, and the used ones."""
+        used = self._journal.recorder.scrubber.scrub(call.input)
+        written = json.dumps(used, ensure_ascii=False)
+        note = EDITED.format(arguments=_cut(written))
+        content = result.content
+        noted = f"{content}\n\n{note}" if isinstance(content, str) else [*content, *text_blocks(note)]
+        return replace(result, content=noted, details={**result.details, "edited_arguments": used})
 
     def _refusal(self, call: ToolCall, tool: Tool | None, counts: Counter[str]) -> str | None:
         """Return why a call is not made; `counts` contains the calls up to this one, by each name of their tool."""
@@ -278,7 +304,9 @@ class Toolbox:
             is_decided = self._journal.decision(call.step, position) is not None
             if tool is not None and is_gated and refusal is None and not is_decided:
                 effect = _effect(tool, call)
-                approvals.append(ApprovalRequest(call.step, position, call.name, call.id, call.input, effect))
+                schema = tool.spec.input_schema
+                request = ApprovalRequest(call.step, position, call.name, call.id, call.input, effect, schema)
+                approvals.append(request)
         return approvals
 
     def _is_gated(self, position: int, tool: Tool, call: ToolCall) -> bool:
@@ -294,6 +322,10 @@ class Toolbox:
         if tool is None or self._is_gated(position, tool, call):
             return False
         return tool.is_read_only and not tool.runs_alone
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN_ARGUMENTS else f"{text[:MAX_SHOWN_ARGUMENTS]}… (shortened)"
 
 
 def _may_run_again(tool: Tool) -> bool:

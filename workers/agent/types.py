@@ -30,6 +30,8 @@ class ToolCall:
     """The purpose that the model states for users."""
     concurrency: int = 1
     """The number of concurrent calls of the same tool, including this one."""
+    is_edited: bool = False
+    """Whether a user has changed `input` before approving the call; the reply has the arguments of the model."""
 
     @property
     def idempotency_key(self) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from backend.execution.events.types import OMITTED, ModelResponseEvent, ToolResultEvent, ToolUseEvent
 from backend.money.ledger.service import LineItem
@@ -68,8 +69,16 @@ def result_event(call: ToolCall, result: ToolResult) -> ToolResultEvent:
         ok=result.ok,
         preview=_text_of(result)[:MAX_PREVIEW_CHARACTERS],
         billed_micros=sum(one.billed_micros for one in result.used) if result.used else OMITTED,
-        details=result.details,
+        details=_short(result.details),
     )
+
+
+def _short(details: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the details without changed arguments that are long; the approval and the journal have them."""
+    edited = details.get("edited_arguments")
+    if edited is None or len(json.dumps(edited)) <= MAX_INPUT_BYTES:
+        return details
+    return {name: value for name, value in details.items() if name != "edited_arguments"}
 
 
 def model_used(reply: Reply) -> LineItem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
@@ -18,6 +18,15 @@ from backend.skills.schemas.schema_dialect import to_json_schema
 ApprovalStatus = Literal["pending", "approved", "denied", "expired", "cancelled"]
 
 
+class JobOfApproval(NamedTuple):
+    """What an approval shows of its job."""
+
+    skill: str
+    job_type: str
+    environment: str
+    session_id: UUID | None
+
+
 class ApprovalRead(Schema):
     """One call of a tool by an agent, and the decision about it."""
 
@@ -30,7 +39,19 @@ class ApprovalRead(Schema):
     tool: str
     tool_use_id: str
     input: dict[str, Any]
-    """All arguments of the call. Exactly this call is made when it is approved."""
+    """All arguments of the call, as the agent requests it."""
+    input_schema: dict[str, Any] | None = None
+    """JSON Schema of the arguments; null: they cannot be changed."""
+    arguments: dict[str, Any] | None = None
+    """The arguments with which the reviewer has replaced `input`; null: they are not changed."""
+    skill: str = ""
+    """Name of the skill of the job."""
+    job_type: str = ""
+    """`agentic`, `deterministic` or `flow`."""
+    environment: str = ""
+    """The environment of the job."""
+    session_id: UUID | None = None
+    """The session whose turn the job is."""
     status: ApprovalStatus
     reason: str
     """The reason that the user gave."""
@@ -53,13 +74,14 @@ class ApprovalRead(Schema):
     """Whether the caller may decide it, apart from its status."""
 
     @classmethod
-    def of(cls, approval: Approval, principal: Principal) -> Self:
+    def of(cls, approval: Approval, principal: Principal, job: JobOfApproval | None = None) -> Self:
         """Return the response for a caller."""
         schema = approval.form_schema
         return cls.model_validate(approval).model_copy(
             update={
                 "form_json_schema": None if schema is None else to_json_schema({"type": "object", **schema}),
                 "may_decide": may_decide(principal, approval.reviewers),
+                **({} if job is None else job._asdict()),
             }
         )
 
@@ -76,3 +98,6 @@ class ApproveCreate(DecisionCreate):
 
     form: dict[str, Any] | None = None
     """Values for `form_schema`. Required if the schema requires one of them."""
+    arguments: dict[str, Any] | None = None
+    """All arguments with which the call is made instead of `input`, valid for `input_schema`. The agent is notified
+    that a user has changed them."""

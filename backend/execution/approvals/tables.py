@@ -38,7 +38,11 @@ class Approval(SQLModel, table=True):
     tool: str = Field(max_length=200)
     tool_use_id: str = Field(max_length=200)
     input: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    """All arguments of the call. Nothing else runs when it is approved."""
+    """All arguments of the call as the agent requests it."""
+    input_schema: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """JSON Schema of the arguments; null: a reviewer cannot change them."""
+    arguments: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """The arguments with which a reviewer has replaced `input`; null: they are not changed."""
     effect: str | None = Field(default=None, max_length=100)
     """The effect and the target of the call. The worker compares the value before the call; null: not recorded."""
     form_schema: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))

@@ -16,7 +16,7 @@ from backend.core.db.engine import AnySession
 from backend.core.jsonb import storable
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
-from backend.execution.approvals.types import ApprovalRequest
+from backend.execution.approvals.types import EDITED, ApprovalRequest
 from backend.execution.events.append import NewEvent, PendingEvent
 from backend.execution.events.types import OMITTED, ApprovalRequiredEvent, WaitingEvent
 from backend.execution.jobs import transitions
@@ -35,10 +35,12 @@ class Decision(NamedTuple):
     reason: str
     effect: str | None = ""
     """`ApprovalRequest.effect` of the call; None: it was requested by a version that did not record it."""
+    arguments: dict[str, Any] | None = None
+    """The arguments with which a user has replaced those of the call; None: they are not changed."""
 
 
 _DECISIONS = text("""
-select step, place, status, reason, effect from approvals
+select step, place, status, reason, effect, arguments from approvals
 where project_id = :project_id and job_id = :job_id and status <> 'pending'
 """)
 
@@ -85,7 +87,12 @@ async def decisions(
 ) -> dict[tuple[int, int], Decision]:
     """Return the decisions about the calls of a job, by step and position."""
     rows = (await session.execute(_DECISIONS, {"project_id": project_id, "job_id": job_id})).all()
-    return {(row.step, row.place): Decision(row.status, row.reason, row.effect) for row in rows}
+    return {
+        (row.step, row.place): Decision(
+            row.status, row.reason, row.effect and row.effect.removeprefix(EDITED), row.arguments
+        )
+        for row in rows
+    }
 
 
 def _as_row(request: ApprovalRequest) -> dict[str, Any]:
@@ -96,6 +103,7 @@ def _as_row(request: ApprovalRequest) -> dict[str, Any]:
         "tool_use_id": request.tool_use_id,
         "input": request.input,
         "effect": request.effect,
+        "input_schema": request.input_schema,
     }
 
 

@@ -35,6 +35,7 @@ CONTRACT: Final[dict[str, list[str]]] = json.loads(
     (ROOT / "tests/contract/frozen/contracts/events.json").read_text(encoding="utf-8")
 )
 NOT_IN_CONTRACT: Final[dict[str, set[str]]] = {
+    "approval_decided": {"arguments", "changed", "input"},
     "context_compacted": {"cleared", "step", "tokens_after", "tokens_before"},
     **{kind: {"durable_step"} for kind in ("log", "media", "subagent_start", "web")},
     "forked": {"edits", "first_step", "inputs", "model", "version"},

@@ -117,6 +117,12 @@ class ApprovalDecidedEvent(Event):
     """The user or API key that decided."""
     reason: str | Omitted = OMITTED
     """The reason, if one was given."""
+    changed: list[str] | Omitted = OMITTED
+    """Paths of the arguments that the user has changed, if there are any."""
+    input: dict[str, Any] | Omitted = OMITTED
+    """The arguments as the agent requested them, if the user has changed them and they are short."""
+    arguments: dict[str, Any] | Omitted = OMITTED
+    """The arguments with which the call is made instead. The approval has them also if they are long."""
 
 
 StopEvent = LimitsEvent | TimeoutEvent | CostCappedEvent

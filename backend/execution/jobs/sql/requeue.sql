@@ -47,12 +47,13 @@ with locked as (
             j.parent_job_id is null or j.is_step as has_slot
 ), delivery as ({deliveries_of_waiting}
 ), approval as (
-  insert into approvals (id, project_id, job_id, step, place, tool, tool_use_id, input, effect, status, reason,
-                         decided_by, created_at, expires_at)
-  select a.id, w.project_id, w.id, a.step, a.place, a.tool, a.tool_use_id, a.input, a.effect, 'pending', '', '',
-         clock_timestamp(), cast(:expires_at as timestamptz)
+  insert into approvals (id, project_id, job_id, step, place, tool, tool_use_id, input, effect, input_schema, status,
+                         reason, decided_by, created_at, expires_at)
+  select a.id, w.project_id, w.id, a.step, a.place, a.tool, a.tool_use_id, a.input, a.effect, a.input_schema,
+         'pending', '', '', clock_timestamp(), cast(:expires_at as timestamptz)
   from waiting w, json_to_recordset(cast(:wanted as json)) as a(id uuid, step int, place int, tool text,
-                                                               tool_use_id text, input json, effect text)
+                                                               tool_use_id text, input json, effect text,
+                                                               input_schema json)
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select w.id, w.event_seq - :count + e.n, e.ts, e.type, e.payload from waiting w, {event_rows}
