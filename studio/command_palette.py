@@ -70,12 +70,14 @@ def destinations(project: rx.Var[str], is_operator: rx.Var[bool]) -> rx.Var[list
         {"label": label, "group": "Go to", "keys": keys, "href": base + path}
         for label, keys, path in (
             ("Skills", "g k", ""),
+            ("Prompts", "g q", "/prompts"),
             ("Editor", "g e", "/editor"),
             ("Notebook", "g n", "/notebook"),
             ("Deployments", "g d", "/deployments"),
             ("Evals", "g v", "/evals"),
             ("Chat", "g c", "/chat"),
             ("Jobs", "g j", "/jobs"),
+            ("Approvals", "g w", "/approvals"),
             ("Monitoring", "g t", "/monitoring"),
             ("Drive", "g f", "/drive"),
             ("Memory", "g m", "/memory"),

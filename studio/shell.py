@@ -218,6 +218,7 @@ def _sidebar(here: str) -> rx.Component:
     in_project = rx.fragment(
         rx.el.div("Build", class_name="cap section"),
         _nav("Skills", "blocks", base, is_here=here == "project"),
+        _nav("Prompts", "message-square-quote", base + "/prompts", is_here=here == "prompts"),
         _nav("Editor", "file-code-2", base + "/editor", is_here=here == "editor"),
         _nav("Notebook", "notebook-pen", base + "/notebook", is_here=here == "notebook"),
         _nav("Deployments", "rocket", base + "/deployments", is_here=here == "deployments"),
@@ -225,6 +226,7 @@ def _sidebar(here: str) -> rx.Component:
         rx.el.div("Run", class_name="cap section"),
         _nav("Chat", "message-square", base + "/chat", is_here=here == "chat"),
         _nav("Jobs", "activity", base + "/jobs", is_here=here == "jobs"),
+        _nav("Approvals", "shield-check", base + "/approvals", is_here=here == "approvals"),
         _nav("Monitoring", "chart-spline", base + "/monitoring", is_here=here == "monitoring"),
         rx.el.div("Project", class_name="cap section"),
         _nav("Drive", "folder-open", base + "/drive", is_here=here == "drive"),

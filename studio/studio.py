@@ -6,6 +6,7 @@ import reflex as rx
 
 from studio.pages import (
     account,
+    approvals,
     chat,
     deployments,
     drive,
@@ -23,6 +24,7 @@ from studio.pages import (
     operator,
     play,
     project,
+    prompts,
     reference,
     settings,
     usage,
@@ -45,6 +47,7 @@ _PAGES = [
     ("/operator", "Admin", operator.page, [Shell.visit, operator.Operator.load]),
     ("/p/[project]", "Skills", project.page, [Shell.enter, project.Overview.load]),
     ("/p/[project]/api", "API reference", reference.page, [Shell.enter, reference.Reference.load]),
+    ("/p/[project]/approvals", "Approvals", approvals.page, [Shell.enter, approvals.Inbox.load]),
     ("/p/[project]/chat", "Chat", chat.page, [Shell.enter, chat.Chats.load]),
     ("/p/[project]/drive", "Drive", drive.page, [Shell.enter, drive.Drive.load]),
     ("/p/[project]/editor", "Editor", editor.page, [Shell.enter, editor.Editing.load]),
@@ -81,6 +84,7 @@ _PAGES = [
     ("/p/[project]/memory", "Memory", memory.page, [Shell.enter, memory.MemoryPage.load]),
     ("/p/[project]/monitoring", "Monitoring", monitoring.page, [Shell.enter, monitoring.Monitoring.load]),
     ("/p/[project]/play/[skill]", "Playground", play.page, [Shell.enter, play.Play.load]),
+    ("/p/[project]/prompts", "Prompts", prompts.page, [Shell.enter, prompts.Prompts.load]),
     ("/p/[project]/usage", "Usage", usage.page, [Shell.enter, usage.Usage.load]),
     ("/p/[project]/settings", "Settings", settings.page, [Shell.enter, settings.Settings.load]),
     ("/p/[project]/settings/[section]", "Settings", settings.page, [Shell.enter, settings.Settings.load]),

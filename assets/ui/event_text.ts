@@ -35,7 +35,7 @@ const TEXTS: Record<string, (p: Payload) => Text> = {
   tool_started: (p) => ["Tool started", some(p.tool), "tool"],
   tool_result: (p) => [p.ok === false ? "Tool failed" : "Tool result", some(p.tool ?? p.name, p.preview), p.ok === false ? "fail" : "tool"],
   approval_required: (p) => ["Approval required", some(p.tool), "approval"],
-  approval_decided: (p) => ["Approval decided", some(p.decision === "denied" ? "rejected" : p.decision, p.reason), "approval"],
+  approval_decided: (p) => ["Approval decided", some(p.decision === "denied" ? "rejected" : p.decision, p.changed && `changed ${p.changed.join(", ")}`, p.reason), "approval"],
   timeout: (p) => ["Timed out", some(p.limit_s && `after ${duration(p.limit_s * 1000)}`), "fail"],
   cost_capped: () => ["Cost cap reached", "", "fail"],
 };

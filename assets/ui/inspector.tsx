@@ -1,3 +1,4 @@
+import { EditedArguments } from "./approvals/changes";
 import { Link } from "react-router";
 import { Fork } from "./fork";
 import { duration, exact, exactWithUtc, usd } from "./format";
@@ -39,7 +40,7 @@ export function Inspector({ span, events, project, csrf, job, canFork }: Props) 
       </dl>
       {span.job && <p><Link to={`/p/${project}/jobs/${span.job}`}>Open subjob</Link></p>}
       {span.kind === "llm" && span.step != null && <ModelCall key={span.id} project={project} job={span.of ?? job} step={span.step} payload={event?.payload} />}
-      {span.kind === "tool" && event && <Call call={event.payload} result={result?.payload} />}
+      {span.kind === "tool" && event && <Call call={event.payload} result={result?.payload} decision={events.find((one) => one.type === "approval_decided" && one.payload.tool_use_id === event.payload.tool_use_id)?.payload} />}
       {span.logs && <Logs events={events.filter((one) => span.logs?.includes(one.id))} />}
       {canFork && span.kind === "step" && event && <Fork key={event.id} project={project} csrf={csrf} job={job} step={event.payload.step ?? 0} events={events} />}
       {event && !(span.kind === "llm" && span.end == null) && <Facts event={result ?? event} />}
@@ -47,11 +48,12 @@ export function Inspector({ span, events, project, csrf, job, canFork }: Props) 
   );
 }
 
-function Call({ call, result }: { call: Payload; result: Payload | undefined }) {
+function Call({ call, result, decision }: { call: Payload; result: Payload | undefined; decision: Payload | undefined }) {
   return (
     <>
       <h3>Input</h3>
       {call.input === undefined ? <p className="t2">{call.input_bytes ? `${String(call.input_bytes)} bytes, stored in the job's journal` : "None"}</p> : <Json value={call.input} />}
+      {decision?.changed && <EditedArguments decision={decision} />}
       {result && <><h3>{result.ok === false ? "Error" : "Result"}</h3><pre className="code fold" data-s={result.ok === false ? "fail" : ""} tabIndex={0}>{result.preview || "Empty"}</pre></>}
     </>
   );

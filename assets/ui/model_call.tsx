@@ -53,7 +53,7 @@ export function ModelCall({ project, job, step, payload }: { project: string; jo
       {tab !== "output" && !call && !failure && <p className="skeleton">Loading input…</p>}
       {tab === "input" && call && <Input call={call} onEarlier={readEarlier} />}
       {tab === "raw" && call && <JsonTree value={rawOf(call)} name={`model-call-${step}`} label="Model call" />}
-      {tab !== "output" && call && <p className="row wrap"><a href={downloadUrl(project, job, step)} download>Download the whole call</a>{call.omitted_characters > 0 && <span className="t3">{call.omitted_characters.toLocaleString("en")} characters are not shown here.</span>}</p>}
+      {tab !== "output" && call && <p className="row wrap"><a href={downloadUrl(project, job, step)} download>Download the whole call</a><a href={`/p/${project}/prompts?job=${job}`}>Prompt version</a>{call.omitted_characters > 0 && <span className="t3">{call.omitted_characters.toLocaleString("en")} characters are not shown here.</span>}</p>}
     </section>
   );
 }

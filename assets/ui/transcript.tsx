@@ -1,5 +1,6 @@
 import { lazy, type ReactNode, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { callsOf } from "./agent_tools";
+import { EditedArguments } from "./approvals/changes";
 import type { Reply, StreamState } from "./follow";
 import { usd } from "./format";
 import type { JobEvent, Payload } from "./job_events";
@@ -136,10 +137,11 @@ function Call({ use, result, approval, isOpen, onFlip }: ToolCall & { isOpen: bo
     <div className="call" data-s={ok ? "" : "fail"}>
       <button type="button" className="row" aria-expanded={isOpen} onClick={onFlip}>
         <i className="wf-k" data-k="tool" /><span className="mono strong">{use.name}</span><span className="t2 cut grow">{use.label ?? summary(use.input)}</span>
-        {approval && <span className="tag">{approval.decision === "denied" ? "rejected" : approval.decision}</span>}
+        {approval && <span className="tag">{approval.decision === "denied" ? "rejected" : approval.decision}{approval.changed && " with changes"}</span>}
         <span className={ok ? "t3" : "fail-text"}>{result ? (ok ? "done" : "failed") : "running…"}</span>
       </button>
       {todos && <ul className="todos">{todos.map((todo, index) => <li key={index} data-s={todo.status}><span aria-hidden="true">{MARKS[todo.status] ?? "○"}</span> {todo.content}<span className="hidden-label"> ({todo.status})</span></li>)}</ul>}
+      {approval?.changed && <EditedArguments decision={approval} />}
       {isOpen && <div className="opened"><Json value={use.input ?? {}} />{result && <ToolResult text={result.preview} isOk={ok} />}</div>}
     </div>
   );

@@ -60,6 +60,7 @@ SECTIONS: Final = (
             "guides/memory",
             "guides/guardrails",
             "guides/evals",
+            "guides/prompts",
             "guides/models",
             "guides/working-copy",
             "guides/assistant",

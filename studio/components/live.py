@@ -223,9 +223,34 @@ class SchemaForm(_SubmittedForm):
 class ApprovalForm(_SubmittedForm):
     """The values that a reviewer enters for an approval of a flow, with the button that approves it."""
 
-    library = "$/public/ui/approvals.jsx"
+    library = "$/public/ui/approvals.tsx"
     tag = "ApprovalForm"
     on_approve: rx.EventHandler[two]
+
+
+class ArgumentsForm(_SubmittedForm):
+    """The arguments of a call, which a reviewer changes before approving it."""
+
+    library = "$/public/ui/approvals/arguments.tsx"
+    tag = "ArgumentsForm"
+    value: rx.Var[dict[str, Any]]
+    on_approve: rx.EventHandler[two]
+    on_cancel: rx.EventHandler[none]
+
+
+class ApprovalRows(rx.Component):
+    """The region of the pending approvals: it follows the jobs of the project, and handles the keys of approvals."""
+
+    library = "$/public/ui/approvals/inbox.tsx"
+    tag = "ApprovalRows"
+    project: rx.Var[str]
+    can_write: rx.Var[bool]
+    fresh: rx.Var[int]
+    on_change: rx.EventHandler[one]
+    """Receives whether the rows are held, because the pointer or the focus is on them."""
+    on_toggle: rx.EventHandler[one]
+    on_act: rx.EventHandler[two]
+    on_leave: rx.EventHandler[none]
 
 
 class Chat(rx.Component):

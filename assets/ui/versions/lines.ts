@@ -2,7 +2,7 @@
 
 const MAX_EDITS = 2000; // with more, the rest is shown as replaced completely, since single lines are no longer readable
 
-type Kind = "same" | "removed" | "added";
+export type Kind = "same" | "removed" | "added";
 
 export interface ComparedLine {
   kind: Kind;
@@ -19,17 +19,21 @@ export interface Fold {
 
 /** Every line of both texts in order: `{kind: "same" | "removed" | "added", text, before, after}`, numbers from 1. */
 export function compareLines(before: string, after: string): ComparedLine[] {
-  const old = split(before), now = split(after);
-  let head = 0, tail = 0;
-  while (head < old.length && head < now.length && old[head] === now[head]) head += 1;
-  while (tail < old.length - head && tail < now.length - head && old.at(-1 - tail) === now.at(-1 - tail)) tail += 1;
-  const kinds: Kind[] = [...Array<Kind>(head).fill("same"), ...edits(old.slice(head, old.length - tail), now.slice(head, now.length - tail)), ...Array<Kind>(tail).fill("same")];
+  const old = split(before), now = split(after), kinds = compareParts(old, now);
   let at = 0, to = 0;
   return kinds.map((kind): ComparedLine => {
     if (kind === "removed") return { kind, text: old[at] ?? "", before: ++at };
     if (kind === "added") return { kind, text: now[to] ?? "", after: ++to };
     return { kind, text: old[at] ?? "", before: ++at, after: ++to };
   });
+}
+
+/** What happened to each part of both lists, in order: an unchanged part is in both of them. */
+export function compareParts(old: string[], now: string[]): Kind[] {
+  let head = 0, tail = 0;
+  while (head < old.length && head < now.length && old[head] === now[head]) head += 1;
+  while (tail < old.length - head && tail < now.length - head && old.at(-1 - tail) === now.at(-1 - tail)) tail += 1;
+  return [...Array<Kind>(head).fill("same"), ...edits(old.slice(head, old.length - tail), now.slice(head, now.length - tail)), ...Array<Kind>(tail).fill("same")];
 }
 
 /** The lines in pieces: changes with `around` lines of context, and between them `{kind: "fold", lines}`. */

@@ -310,10 +310,16 @@ export type ApprovalDecidedEvent = EventRead & {
   payload: {
     /** ID of the approval. */
     approval_id: string;
+    /** The arguments with which the call is made instead. The approval has them also if they are long. */
+    arguments?: Record<string, unknown>;
     /** The user or API key that decided. */
     by: string;
+    /** Paths of the arguments that the user has changed, if there are any. */
+    changed?: string[];
     /** `approved`, `denied` (rejected) or `expired`. */
     decision: string;
+    /** The arguments as the agent requested them, if the user has changed them and they are short. */
+    input?: Record<string, unknown>;
     /** The reason, if one was given. */
     reason?: string;
     /** Number of the step. */
@@ -328,9 +334,13 @@ export type ApprovalDecidedEvent = EventRead & {
 
 /** One call of a tool by an agent, and the decision about it. */
 export interface ApprovalRead {
+  /** The arguments with which the reviewer has replaced `input`; null: they are not changed. */
+  arguments?: Record<string, unknown> | null;
   created_at: string;
   decided_at: string | null;
   decided_by: string;
+  /** The environment of the job. */
+  environment?: string;
   /** When a pending approval expires, which counts as rejected. */
   expires_at: string;
   /** The values that the reviewer has entered. */
@@ -340,9 +350,13 @@ export interface ApprovalRead {
   /** Schema of the values that the reviewer enters, in the dialect of skill.yaml; null: there is no form. */
   form_schema?: Record<string, unknown> | null;
   id: string;
-  /** All arguments of the call. Exactly this call is made when it is approved. */
+  /** All arguments of the call, as the agent requests it. */
   input: Record<string, unknown>;
+  /** JSON Schema of the arguments; null: they cannot be changed. */
+  input_schema?: Record<string, unknown> | null;
   job_id: string;
+  /** `agentic`, `deterministic` or `flow`. */
+  job_type?: string;
   /** Whether the caller may decide it, apart from its status. */
   may_decide?: boolean;
   /** Text of the step of a flow that requests the approval; null for the call of an agent. */
@@ -351,6 +365,10 @@ export interface ApprovalRead {
   reason: string;
   /** E-mail addresses and roles of those who may decide; empty: everyone who may decide approvals. */
   reviewers?: string[];
+  /** The session whose turn the job is. */
+  session_id?: string | null;
+  /** Name of the skill of the job. */
+  skill?: string;
   status: "pending" | "approved" | "denied" | "expired" | "cancelled";
   /** Number of the reply that requests the call. */
   step: number;
@@ -381,6 +399,11 @@ export type ApprovalRequiredEvent = EventRead & {
 
 /** Body of an approval. */
 export interface ApproveCreate {
+  /**
+   * All arguments with which the call is made instead of `input`, valid for `input_schema`. The agent is notified
+   * that a user has changed them.
+   */
+  arguments?: Record<string, unknown> | null;
   /** Values for `form_schema`. Required if the schema requires one of them. */
   form?: Record<string, unknown> | null;
   /** The reason. The model receives the reason of a denial. */
@@ -983,14 +1006,6 @@ export interface DraftCheckRead {
   warnings: DraftProblemRead[];
 }
 
-/** The matches of a file. */
-export interface DraftFileMatchesRead {
-  matches: DraftMatchRead[];
-  path: string;
-  /** The revision that was searched: the value for `If-Match` when the file is written. */
-  revision: number;
-}
-
 /** Body of a move. */
 export interface DraftFileMove {
   /** A file, or a folder with `/` at the end. */
@@ -1025,22 +1040,6 @@ export interface DraftFunctionRead {
   path: string;
   /** The function with its parameters and annotations. */
   signature: string;
-}
-
-/** A match. */
-export interface DraftMatchRead {
-  column: number;
-  /** The number of characters before the end of the match in the file. */
-  end: number;
-  /** A part of the line. */
-  excerpt: string;
-  excerpt_end: number;
-  /** Where the match starts in the excerpt. */
-  excerpt_start: number;
-  line: number;
-  replacement: string | null;
-  /** The number of characters before the match in the file. */
-  start: number;
 }
 
 /** A problem, or something that is valid but probably unintended. */
@@ -1136,26 +1135,6 @@ export interface DraftRunCreate {
 /** The job that runs the draft. */
 export interface DraftRunRead {
   job_id: string;
-}
-
-/** A search in the files of a draft. */
-export interface DraftSearch {
-  is_case_sensitive?: boolean;
-  /** The query is a regular expression in the syntax of RE2. `^` and `$` match at lines. */
-  is_regex?: boolean;
-  is_whole_word?: boolean;
-  query: string;
-  /** If it is set, each match has its replacement. `$1` and `$&` are a group and the match of a regular expression. */
-  replacement?: string | null;
-}
-
-/** The matches of a search. */
-export interface DraftSearchRead {
-  files: DraftFileMatchesRead[];
-  /** There are more than 2,000 matches. */
-  is_truncated: boolean;
-  /** Files of more than 1 MiB, which are not searched. */
-  skipped_files: string[];
 }
 
 /** Body of a session with an agent of the draft. */
@@ -3389,6 +3368,43 @@ export interface PromotionRead {
   source: "development" | "staging" | "production" | null;
 }
 
+/** A deployment with a version of a prompt. */
+export interface PromptDeployment {
+  /** The environments in which it is active. */
+  active_in: ("development" | "staging" | "production")[];
+  created_at: string;
+  created_by: string;
+  id: string;
+  /** `null` for a draft that was run. */
+  version: number | null;
+}
+
+/** The versions of the prompt of an agent. */
+export interface PromptHistory {
+  /** False: more deployments are still to be read. The next request reads them. */
+  is_complete: boolean;
+  /** The statistics are about jobs that were submitted since then. */
+  since: string;
+  skill: string;
+  skillpack: string;
+  /** Newest first. */
+  versions: PromptVersion[];
+}
+
+/** A label of a version of a prompt. */
+export interface PromptLabelRead {
+  label: string;
+  number: number;
+  updated_at: string;
+  updated_by: string;
+}
+
+/** Body of a request that sets a label. */
+export interface PromptLabelUpdate {
+  /** The version of the prompt that gets the label. Another version of the skill with the label loses it. */
+  number: number;
+}
+
 /** The prompt of an agent. */
 export interface PromptRead {
   /** Path in the bundle, by which `files` of a draft run replaces the prompt. */
@@ -3396,10 +3412,67 @@ export interface PromptRead {
   text: string;
 }
 
+/** The jobs of the skill with a version of its prompt since `since` of the history. */
+export interface PromptStatistics {
+  /** The environments of the jobs. */
+  environments: ("development" | "staging" | "production")[];
+  jobs: number;
+  /** Median cost with subjobs, in millionths of a dollar, without simulated jobs. */
+  p50_cost_micros: number | null;
+  /** Of the jobs that have succeeded or failed; `null` without one. */
+  success_rate_pct: number | null;
+}
+
 /** Details of `prompt_tokens`. */
 export interface PromptTokensDetails {
   /** Tokens that were read from the cache. */
   cached_tokens: number;
+}
+
+/** One distinct text of the prompt of an agent. */
+export interface PromptVersion {
+  /** When the first deployment with it was created. */
+  created_at: string;
+  /** The user or key that created this deployment. */
+  created_by: string;
+  /** The deployments with it, newest first, at most 20. */
+  deployments: PromptDeployment[];
+  /** Mean score of the newest suite of one of the deployments with the model of the skill, from 0 to 100. */
+  eval_score: number | null;
+  /** Whether a bundle with the text is stored. It is not after its deployments are deleted. */
+  is_stored: boolean;
+  labels: string[];
+  /** From 1, in the order in which deployments had the texts first. */
+  number: number;
+  /** SHA-256 of the text. */
+  sha256: string;
+  /** `null` for a key that may not read jobs. */
+  statistics: PromptStatistics | null;
+}
+
+/** One version of the prompt of an agent with its text. */
+export interface PromptVersionText {
+  /** When the first deployment with it was created. */
+  created_at: string;
+  /** The user or key that created this deployment. */
+  created_by: string;
+  /** The deployments with it, newest first, at most 20. */
+  deployments: PromptDeployment[];
+  /** Mean score of the newest suite of one of the deployments with the model of the skill, from 0 to 100. */
+  eval_score: number | null;
+  /** Whether a bundle with the text is stored. It is not after its deployments are deleted. */
+  is_stored: boolean;
+  labels: string[];
+  /** From 1, in the order in which deployments had the texts first. */
+  number: number;
+  /** The file of the bundle; empty if it is not stored. */
+  path: string;
+  /** SHA-256 of the text. */
+  sha256: string;
+  /** `null` for a key that may not read jobs. */
+  statistics: PromptStatistics | null;
+  /** `null` if it is not stored any more. */
+  text: string | null;
 }
 
 /** An API key of the project. */
@@ -3471,130 +3544,6 @@ export interface PushDeploymentForm {
   environment?: "development" | "staging" | "production" | null;
   /** Release notes. */
   notes?: string;
-}
-
-/** A name that fits at a position. */
-export interface PythonCompletionRead {
-  /** The signature and the documentation, shortened; empty for most names after the first ones. */
-  documentation: string;
-  /** `module`, `class`, `instance`, `function`, `param`, `path`, `keyword`, `property` or `statement`. */
-  kind: string;
-  name: string;
-}
-
-/** The names that fit at a position. */
-export interface PythonCompletionsRead {
-  completions: PythonCompletionRead[];
-  /** The number of characters before the position that a name replaces. */
-  prefix: number;
-}
-
-/** A place that defines a name. */
-export interface PythonDefinitionRead {
-  column: number;
-  line: number;
-  module: string;
-  name: string;
-  /** The path in the draft; `null` for the kit and the standard library. */
-  path: string | null;
-  /** The first lines of the definition, if it is not in the draft. */
-  source: string;
-}
-
-/** The places that define the name at a position. */
-export interface PythonDefinitionsRead {
-  definitions: PythonDefinitionRead[];
-}
-
-/** The problems of a Python file. */
-export interface PythonDiagnosticsRead {
-  /** There are more problems. */
-  is_truncated: boolean;
-  problems: PythonProblemRead[];
-}
-
-/** A safe change that solves a problem. */
-export interface PythonFixRead {
-  edits: TextEditRead[];
-  message: string;
-}
-
-/** The formatted text. */
-export interface PythonFormattedRead {
-  text: string;
-}
-
-/** A description of the name at a position. */
-export interface PythonHoverRead {
-  documentation: string;
-  /** The module that defines it. */
-  module: string;
-  /** Empty if there is no name, or nothing is known about it. */
-  signature: string;
-}
-
-/** A place of a name in the draft. */
-export interface PythonPlaceRead {
-  column: number;
-  /** The line. */
-  excerpt: string;
-  line: number;
-  /** The text at the place, which the new name replaces. */
-  name: string;
-  path: string;
-}
-
-/** A position in a Python file. */
-export interface PythonPosition {
-  /** The column of the character after the position, starting at 1. Characters are counted, not bytes. */
-  column: number;
-  /** The line, starting at 1. */
-  line: number;
-  /** Its path in the draft, which ends with `.py`. The draft does not need to contain it. */
-  path?: string;
-  /** The text, which may not be saved yet. */
-  text: string;
-}
-
-/** A problem of a Python file. */
-export interface PythonProblemRead {
-  /** The rule of ruff, for example `F821`; `invalid-syntax` for errors of the syntax. */
-  code: string;
-  column: number;
-  end_column: number;
-  end_line: number;
-  fix: PythonFixRead | null;
-  line: number;
-  message: string;
-  /** `error`: the code fails when the line is executed. */
-  severity: "error" | "warning";
-}
-
-/** A new name for what is at a position. */
-export interface PythonRename {
-  /** The column of the character after the position, starting at 1. Characters are counted, not bytes. */
-  column: number;
-  /** The line, starting at 1. */
-  line: number;
-  new_name: string;
-  /** Its path in the draft, which ends with `.py`. The draft does not need to contain it. */
-  path?: string;
-  /** The text, which may not be saved yet. */
-  text: string;
-}
-
-/** The places that a new name changes. */
-export interface PythonRenameRead {
-  name: string;
-  places: PythonPlaceRead[];
-}
-
-/** A Python file of a draft as it is in the editor. */
-export interface PythonSource {
-  /** Its path in the draft, which ends with `.py`. The draft does not need to contain it. */
-  path?: string;
-  /** The text, which may not be saved yet. */
-  text: string;
 }
 
 /** The job was created and waits for a worker. */
@@ -4787,16 +4736,6 @@ export interface TextConfig {
   format?: TextFormat | null;
 }
 
-/** A replacement in a text. */
-export interface TextEditRead {
-  column: number;
-  /** The column after the last replaced character. */
-  end_column: number;
-  end_line: number;
-  line: number;
-  text: string;
-}
-
 /** The form of the answer. */
 export interface TextFormat {
   name?: string | null;
@@ -5853,19 +5792,39 @@ export class Api {
    *
    * List approvals, newest first; `status=pending` lists those that wait for a decision.
    *
+   * `skill`, `environment` and `session_id` are those of the job. `until` lists those that were requested at or before
+   * a time.
+   *
    * A restricted key needs `approvals:read`.
    */
   listApprovals(given: {
-      status?: "pending" | "approved" | "denied" | "expired" | "cancelled" | null;
-      job_id?: string | null;
       /** Maximum rows per page. */
       limit?: number;
       /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
+      status?: "pending" | "approved" | "denied" | "expired" | "cancelled" | null;
+      job_id?: string | null;
+      skill?: string | null;
+      environment?: "development" | "staging" | "production" | null;
+      session_id?: string | null;
+      until?: string | null;
     } = {}, options: CallOptions = {}): Promise<ApprovalRead[]> {
     return this.transport.json("GET", "/v1/approvals", {
-      query: { status: given.status, job_id: given.job_id, limit: given.limit, cursor: given.cursor },
+      query: { limit: given.limit, cursor: given.cursor, status: given.status, job_id: given.job_id, skill: given.skill, environment: given.environment, session_id: given.session_id, until: given.until },
     }, options);
+  }
+
+  /**
+   * Get an approval
+   *
+   * Return an approval of a job that the caller can see.
+   *
+   * A restricted key needs `approvals:read`.
+   */
+  getApproval(given: {
+      approval_id: string;
+    }, options: CallOptions = {}): Promise<ApprovalRead> {
+    return this.transport.json("GET", `/v1/approvals/${encodeURIComponent(given.approval_id)}`, {}, options);
   }
 
   /**
@@ -5873,7 +5832,8 @@ export class Api {
    *
    * Approve a call, or a step of a flow. The job returns to the queue and makes exactly this call.
    *
-   * Values for the form of a step are validated first; if they are not valid, nothing is decided.
+   * With `arguments`, the call is made with these instead of its own. They, and values for the form of a step, are
+   * validated first; if they are not valid, nothing is decided.
    *
    * A restricted key needs `approvals:write`.
    */
@@ -6537,109 +6497,6 @@ export class Api {
   }
 
   /**
-   * Complete Python code
-   *
-   * Return the names that fit at a position.
-   *
-   * They are of the file, of other modules of the draft, of the kit `puras`, and of the standard library.
-   * The code is only parsed.
-   *
-   * A restricted key needs `deployments:write` and `deployments:read`.
-   */
-  completePython(given: {
-      skillpack?: string | null;
-      body: PythonPosition;
-    }, options: CallOptions = {}): Promise<PythonCompletionsRead> {
-    return this.transport.json("POST", "/v1/drafts/python/completions", {
-      query: { skillpack: given.skillpack },
-      body: given.body,
-    }, options);
-  }
-
-  /**
-   * Find a Python definition
-   *
-   * Return the places that define the name at a position.
-   *
-   * A restricted key needs `deployments:write` and `deployments:read`.
-   */
-  findPythonDefinitions(given: {
-      skillpack?: string | null;
-      body: PythonPosition;
-    }, options: CallOptions = {}): Promise<PythonDefinitionsRead> {
-    return this.transport.json("POST", "/v1/drafts/python/definitions", {
-      query: { skillpack: given.skillpack },
-      body: given.body,
-    }, options);
-  }
-
-  /**
-   * Check Python code
-   *
-   * Return the problems of a Python file: errors of the syntax, unknown names, unused imports, and others.
-   *
-   * The code is only parsed. Comments `# noqa: CODE` are respected.
-   *
-   * A restricted key needs `deployments:write` and `deployments:read`.
-   */
-  checkPython(given: {
-      body: PythonSource;
-    }, options: CallOptions = {}): Promise<PythonDiagnosticsRead> {
-    return this.transport.json("POST", "/v1/drafts/python/diagnostics", {
-      body: given.body,
-    }, options);
-  }
-
-  /**
-   * Format Python code
-   *
-   * Return the text in the format of ruff, which is that of Black. Nothing is stored.
-   *
-   * A restricted key needs `deployments:write` and `deployments:read`.
-   */
-  formatPython(given: {
-      body: PythonSource;
-    }, options: CallOptions = {}): Promise<PythonFormattedRead> {
-    return this.transport.json("POST", "/v1/drafts/python/format", {
-      body: given.body,
-    }, options);
-  }
-
-  /**
-   * Describe a Python name
-   *
-   * Return the signature and the documentation of the name at a position.
-   *
-   * A restricted key needs `deployments:write` and `deployments:read`.
-   */
-  hoverPython(given: {
-      skillpack?: string | null;
-      body: PythonPosition;
-    }, options: CallOptions = {}): Promise<PythonHoverRead> {
-    return this.transport.json("POST", "/v1/drafts/python/hover", {
-      query: { skillpack: given.skillpack },
-      body: given.body,
-    }, options);
-  }
-
-  /**
-   * Rename a Python name
-   *
-   * Return the places of a name in the Python files of the draft that a new name changes. Nothing is stored.
-   *
-   * A restricted key needs `deployments:write` and `deployments:read`.
-   */
-  renamePython(given: {
-      skillpack?: string | null;
-      body: PythonRename;
-    }, options: CallOptions = {}): Promise<PythonRenameRead> {
-    return this.transport.json("POST", "/v1/drafts/python/rename", {
-      query: { skillpack: given.skillpack },
-      body: given.body,
-    }, options);
-  }
-
-  /**
    * Reset draft
    *
    * Start again with the files of a version or a template.
@@ -6694,25 +6551,6 @@ export class Api {
       query: { skillpack: given.skillpack },
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
-    }, options);
-  }
-
-  /**
-   * Search the draft
-   *
-   * Return the matches in the text files of the draft, ordered by path. Nothing is replaced.
-   *
-   * To replace, write each file with `PUT /v1/drafts/files/{path}` and the revision that was searched.
-   *
-   * A restricted key needs `deployments:read`.
-   */
-  searchDraft(given: {
-      skillpack?: string | null;
-      body: DraftSearch;
-    }, options: CallOptions = {}): Promise<DraftSearchRead> {
-    return this.transport.json("POST", "/v1/drafts/search", {
-      query: { skillpack: given.skillpack },
-      body: given.body,
     }, options);
   }
 
@@ -9647,73 +9485,6 @@ export class Api {
   }
 
   /**
-   * Complete Python code of a skillpack
-   *
-   * Return the names that fit at a position.
-   *
-   * They are of the file, of other modules of the draft, of the kit `puras`, and of the standard library.
-   * The code is only parsed.
-   *
-   * A restricted key needs `deployments:write` and `deployments:read`.
-   */
-  completePythonOfSkillpack(given: {
-      skillpack: string;
-      body: PythonPosition;
-    }, options: CallOptions = {}): Promise<PythonCompletionsRead> {
-    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/python/completions`, {
-      body: given.body,
-    }, options);
-  }
-
-  /**
-   * Find a Python definition in a skillpack
-   *
-   * Return the places that define the name at a position.
-   *
-   * A restricted key needs `deployments:write` and `deployments:read`.
-   */
-  findPythonDefinitionsOfSkillpack(given: {
-      skillpack: string;
-      body: PythonPosition;
-    }, options: CallOptions = {}): Promise<PythonDefinitionsRead> {
-    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/python/definitions`, {
-      body: given.body,
-    }, options);
-  }
-
-  /**
-   * Describe a Python name of a skillpack
-   *
-   * Return the signature and the documentation of the name at a position.
-   *
-   * A restricted key needs `deployments:write` and `deployments:read`.
-   */
-  hoverPythonOfSkillpack(given: {
-      skillpack: string;
-      body: PythonPosition;
-    }, options: CallOptions = {}): Promise<PythonHoverRead> {
-    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/python/hover`, {
-      body: given.body,
-    }, options);
-  }
-
-  /**
-   * Rename a Python name in a skillpack
-   *
-   * Return the places of a name in the Python files of the draft that a new name changes. Nothing is stored.
-   *
-   * A restricted key needs `deployments:write` and `deployments:read`.
-   */
-  renamePythonOfSkillpack(given: {
-      skillpack: string;
-      body: PythonRename;
-    }, options: CallOptions = {}): Promise<PythonRenameRead> {
-    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/python/rename`, {
-      body: given.body,
-    }, options);
-  }
-
-  /**
    * Reset draft
    *
    * Start again with the files of a version or a template.
@@ -9764,24 +9535,6 @@ export class Api {
     return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/run`, {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
-    }, options);
-  }
-
-  /**
-   * Search the draft of a skillpack
-   *
-   * Return the matches in the text files of the draft, ordered by path. Nothing is replaced.
-   *
-   * To replace, write each file with `PUT /v1/drafts/files/{path}` and the revision that was searched.
-   *
-   * A restricted key needs `deployments:read`.
-   */
-  searchDraftOfSkillpack(given: {
-      skillpack: string;
-      body: DraftSearch;
-    }, options: CallOptions = {}): Promise<DraftSearchRead> {
-    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/search`, {
-      body: given.body,
     }, options);
   }
 
@@ -10119,6 +9872,83 @@ export class Api {
     }, options: CallOptions = {}): Promise<Findings> {
     return this.transport.json("GET", `/v1/skills/${encodeURIComponent(given.name)}/findings`, {
       query: { skillpack: given.skillpack, since: given.since },
+    }, options);
+  }
+
+  /**
+   * List the versions of the prompt of an agent
+   *
+   * Return each distinct text of the prompt of an agent, newest first, with its deployments, labels and statistics.
+   *
+   * The statistics are about the jobs of the last 30 days. At most 200 versions are listed.
+   *
+   * A restricted key needs `deployments:read`.
+   */
+  listPrompts(given: {
+      name: string;
+      /** ID or slug. With it, the skill is also found if no version with it is active. */
+      skillpack?: string | null;
+    }, options: CallOptions = {}): Promise<PromptHistory> {
+    return this.transport.json("GET", `/v1/skills/${encodeURIComponent(given.name)}/prompts`, {
+      query: { skillpack: given.skillpack },
+    }, options);
+  }
+
+  /**
+   * Label a version of the prompt of an agent
+   *
+   * Give a version a label, such as `approved`. A label is on one version of the skill: another one loses it.
+   *
+   * A restricted key needs `deployments:write`.
+   */
+  putPromptLabel(given: {
+      name: string;
+      /** Up to 40 small letters, digits, `-` and `_`, such as `candidate`. */
+      label: string;
+      /** ID or slug. With it, the skill is also found if no version with it is active. */
+      skillpack?: string | null;
+      body: PromptLabelUpdate;
+    }, options: CallOptions = {}): Promise<PromptLabelRead> {
+    return this.transport.json("PUT", `/v1/skills/${encodeURIComponent(given.name)}/prompts/labels/${encodeURIComponent(given.label)}`, {
+      query: { skillpack: given.skillpack },
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Delete a label of a prompt
+   *
+   * Delete a label. The versions of the prompt stay.
+   *
+   * A restricted key needs `deployments:write`.
+   */
+  deletePromptLabel(given: {
+      name: string;
+      /** Up to 40 small letters, digits, `-` and `_`, such as `candidate`. */
+      label: string;
+      /** ID or slug. With it, the skill is also found if no version with it is active. */
+      skillpack?: string | null;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/skills/${encodeURIComponent(given.name)}/prompts/labels/${encodeURIComponent(given.label)}`, {
+      query: { skillpack: given.skillpack },
+    }, options);
+  }
+
+  /**
+   * Read a version of the prompt of an agent
+   *
+   * Return one version of the prompt with its text.
+   *
+   * A restricted key needs `deployments:read`.
+   */
+  getPromptVersion(given: {
+      name: string;
+      number: number;
+      /** ID or slug. With it, the skill is also found if no version with it is active. */
+      skillpack?: string | null;
+    }, options: CallOptions = {}): Promise<PromptVersionText> {
+    return this.transport.json("GET", `/v1/skills/${encodeURIComponent(given.name)}/prompts/${encodeURIComponent(given.number)}`, {
+      query: { skillpack: given.skillpack },
     }, options);
   }
 

@@ -1,12 +1,17 @@
 import { JobError, JobTimeout } from "./errors.js";
 import {
   Api,
+  type ApprovalRead,
+  type ApproveCreate,
   type EventRead,
   type ForkCreate,
   type JobCreate,
   type JobRead,
   type JobStepRead,
   type ProjectEventRead,
+  type PromptHistory,
+  type PromptLabelRead,
+  type PromptVersionText,
 } from "./generated.js";
 import { Sessions } from "./sessions.js";
 import { type Delta, follow, type StreamOptions } from "./stream.js";
@@ -40,6 +45,16 @@ export interface SubmitOptions extends Omit<JobCreate, "skill" | "inputs">, Call
   waitMs?: number;
   /** The same request with the same key creates one job within 24 hours. Without a key, each call creates a new job. */
   idempotencyKey?: string;
+}
+
+/** Conditions that the approvals of a list meet. */
+export interface ApprovalFilters {
+  status?: ApprovalRead["status"];
+  job_id?: string;
+  /** Name of the skill of the job. */
+  skill?: string;
+  environment?: "development" | "staging" | "production";
+  session_id?: string;
 }
 
 /** Limits of the wait for the end of a job. */
@@ -162,6 +177,53 @@ export class Puras {
     return found;
   }
 
+  /** List approvals, newest first: those that await a decision, unless another `status` is given. */
+  async approvals(filters: ApprovalFilters = {}): Promise<ApprovalRead[]> {
+    const found: ApprovalRead[] = [];
+    let cursor: string | undefined;
+    do {
+      const query = { status: "pending", ...filters, limit: 200, ...(cursor === undefined ? {} : { cursor }) };
+      const response = await this.transport.response("GET", "/v1/approvals", { query });
+      found.push(...((await response.json()) as ApprovalRead[]));
+      cursor = /[?&]cursor=([^&>]+)[^>]*>; rel="next"/.exec(response.headers.get("link") ?? "")?.[1];
+    } while (cursor !== undefined);
+    return found;
+  }
+
+  /**
+   * Approve a call, or a step of a flow. With `arguments`, the call is made with these instead of the ones that the agent
+   * requests; `form` has the values that a step of a flow needs.
+   */
+  async approve(approvalId: string, decision: Partial<ApproveCreate> = {}): Promise<ApprovalRead> {
+    return await this.transport.json("POST", `/v1/approvals/${encodeURIComponent(approvalId)}/approve`, { body: decision });
+  }
+
+  /** Reject a call. The agent receives the reason, and continues without it. */
+  async deny(approvalId: string, reason = ""): Promise<ApprovalRead> {
+    return await this.transport.json("POST", `/v1/approvals/${encodeURIComponent(approvalId)}/deny`, { body: { reason } });
+  }
+
+  /** Return the versions of the prompt of an agent, newest first, with deployments, labels and statistics. */
+  async prompts(skill: string, skillpack = this.skillpack): Promise<PromptHistory> {
+    return await this.transport.json("GET", promptsPath(skill), { query: { skillpack } });
+  }
+
+  /** Return one version of the prompt of an agent with its text. */
+  async prompt(skill: string, number: number, skillpack = this.skillpack): Promise<PromptVersionText> {
+    return await this.transport.json("GET", promptsPath(skill, `/${number}`), { query: { skillpack } });
+  }
+
+  /** Give a version of the prompt a label. Another version of the skill with the label loses it. */
+  async labelPrompt(skill: string, label: string, number: number, skillpack = this.skillpack): Promise<PromptLabelRead> {
+    const path = promptsPath(skill, `/labels/${encodeURIComponent(label)}`);
+    return await this.transport.json("PUT", path, { body: { number }, query: { skillpack }, repeatable: true });
+  }
+
+  /** Delete a label of the prompt of an agent. */
+  async unlabelPrompt(skill: string, label: string, skillpack = this.skillpack): Promise<void> {
+    await this.transport.json("DELETE", promptsPath(skill, `/labels/${encodeURIComponent(label)}`), { query: { skillpack } });
+  }
+
   /**
    * Create a job that starts with the stored steps of another one, which cost nothing. Of a flow, `step` is the ID of the
    * first step that runs again; default: the first one that has failed.
@@ -211,6 +273,10 @@ export class Puras {
     }
     return job;
   }
+}
+
+function promptsPath(skill: string, rest = ""): string {
+  return `/v1/skills/${escapedPath(skill)}/prompts${rest}`;
 }
 
 function jobPath(jobId: string, rest = ""): string {

@@ -19,6 +19,12 @@ class Approval(Shape):
     status: str
     reason: str
     expires_at: str
+    input_schema: dict[str, Any] | None = None
+    """JSON Schema of `input`; null: the arguments cannot be changed."""
+    arguments: dict[str, Any] | None = None
+    """The arguments with which the user has replaced `input`."""
+    skill: str = ""
+    environment: str = ""
     form_json_schema: dict[str, Any] | None = None
     """JSON Schema of the values that the user enters, which `approve` takes as `form`."""
     reviewers: list[str] = Field(default_factory=list)

@@ -111,6 +111,32 @@ class SkillLine(Shape):
     type: str
 
 
+class PromptVersion(Shape):
+    """A version of the prompt of an agent."""
+
+    number: int
+    labels: list[str]
+    created_at: str
+    created_by: str
+    deployments: list[dict[str, Any]]
+    """Deployments with it, newest first: `version`, `active_in` and others."""
+    statistics: dict[str, Any] | None
+    """Jobs, success rate and median cost of the last 30 days."""
+    eval_score: float | None
+    """Mean score of its newest suite, from 0 to 100."""
+    text: str | None = None
+    """The text, if one version was requested."""
+    cuts: list[Cut] = Field(default_factory=list)
+
+
+class Prompts(Shape):
+    """The versions of the prompt of an agent, newest first."""
+
+    skill: str
+    skillpack: str
+    versions: list[PromptVersion]
+
+
 class Skills(Shape):
     """The skills of the active deployments."""
 

@@ -266,13 +266,22 @@ async def approve(
             description="Values that the user has entered for `form_json_schema`, to approve a step of a flow."
         ),
     ] = None,
+    arguments: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description="All arguments of the call, valid for `input_schema`, if the user has changed them. Omit them "
+            "to approve the call as it is."
+        ),
+    ] = None,
 ) -> Approval:
     """Approve or reject a call that an agent's job waits for. Show the user the call first, and follow the decision.
 
-    If approved, the job makes the call with exactly these arguments. If rejected, the job continues without it.
+    If approved, the job makes the call with exactly the arguments of `input`, or with `arguments`, which only the user
+    may change. If rejected, the job continues without it.
     """
     verb = "approve" if decision == "approve" else "deny"
-    values = {"form": form} if form is not None and decision == "approve" else {}
+    given = {"form": form, "arguments": arguments} if decision == "approve" else {}
+    values = {name: value for name, value in given.items() if value is not None}
     found = await api_of(call).send(
         "POST", f"/v1/approvals/{segment(approval_id)}/{verb}", body={"reason": reason, **values}
     )

@@ -10,7 +10,7 @@ from puras_mcp.api import segment
 from puras_mcp.cutting import fit
 from puras_mcp.offer import READ, Offer
 from puras_mcp.paging import by_offset
-from puras_mcp.shapes import Skill, SkillLine, Skills
+from puras_mcp.shapes import Prompts, PromptVersion, Skill, SkillLine, Skills
 from puras_mcp.tools.about import Offset, SkillName, Skillpack, Version
 from puras_mcp.world import Call, api_of
 
@@ -39,8 +39,35 @@ async def get_skill(call: Call, name: SkillName, skillpack: Skillpack = "", vers
     return Skill(**{**found, **long.value, "cuts": long.cuts})
 
 
+async def get_prompts(
+    call: Call,
+    name: SkillName,
+    skillpack: Skillpack = "",
+    number: Annotated[
+        int | None,
+        Field(description="Number of a version, which is returned with its text; null: all versions.", ge=1),
+    ] = None,
+) -> Prompts:
+    """Read the versions of the prompt of an agent: labels, deployments, success rate, cost and eval score.
+
+    With `number`, only this version, with its text, to compare it with another one.
+    """
+    path = f"/v1/skills/{segment(name)}/prompts"
+    if number is None:
+        return Prompts(**await api_of(call).get(path, skillpack=skillpack))
+    found = await api_of(call).get(f"{path}/{number}", skillpack=skillpack)
+    fitted = fit({"text": found["text"]})
+    text = fitted.value["text"] if isinstance(fitted.value, dict) else str(fitted.value)
+    version = PromptVersion(**{**found, "text": text, "cuts": fitted.cuts})
+    return Prompts(skill=name, skillpack=skillpack, versions=[version])
+
+
 def _searchable_text(skill: SkillLine) -> str:
     return f"{skill.name} {skill.title or ''} {skill.description}".lower()
 
 
-LOCAL = HOSTED = (Offer(list_skills, "List skills", READ), Offer(get_skill, "Read a skill", READ))
+LOCAL = HOSTED = (
+    Offer(list_skills, "List skills", READ),
+    Offer(get_skill, "Read a skill", READ),
+    Offer(get_prompts, "Read prompts", READ),
+)

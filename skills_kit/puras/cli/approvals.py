@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from puras.cli import exits, inputs, local, printing
-from puras.cli.session import Session, command
+from puras.cli.session import Session, command, of_an_environment
 from puras.client import Client, Job, JobTimeout
 
 _INTERVAL_S: Final = 2.0
@@ -26,6 +26,9 @@ def add(commands: Any) -> None:
         "puras approvals --job JOB_ID",
     )
     listed.add_argument("--job", metavar="JOB", help="only approvals of this job")
+    listed.add_argument("--skill", help="only approvals of jobs of this skill")
+    listed.add_argument("--session", metavar="SESSION", help="only approvals of turns of this session")
+    of_an_environment(listed, "only approvals of jobs of this environment")
     _of_a_local_instance(listed)
     approve = command(
         commands,
@@ -46,6 +49,19 @@ def add(commands: Any) -> None:
         "--form",
         metavar="JSON",
         help="all values of the form as one JSON object; `@FILE` reads a file, `-` reads stdin",
+    )
+    approve.add_argument(
+        "-a",
+        "--argument",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change one argument of the call, as JSON or text",
+    )
+    approve.add_argument(
+        "--arguments",
+        metavar="JSON",
+        help="all arguments of the call as one JSON object; `@FILE` reads a file, `-` reads stdin",
     )
     deny = command(
         commands,
@@ -102,34 +118,57 @@ def _client(arguments: Namespace, session: Session) -> Client:
     return local.running() if arguments.local else session.client
 
 
-def _pending(client: Client, job_id: str | None) -> list[dict[str, Any]]:
-    query = {"status": "pending", **({"job_id": job_id} if job_id else {})}
+def _pending(client: Client, job_id: str | None, **filters: str | None) -> list[dict[str, Any]]:
+    query = {"status": "pending", "job_id": job_id, **filters}
+    query = {name: value for name, value in query.items() if value}
     found: list[dict[str, Any]] = client.request("GET", "/v1/approvals", query=query)
     return found
 
 
 def _approvals(arguments: Namespace, session: Session) -> int:
-    found = _pending(_client(arguments, session), arguments.job)
+    filters = {
+        "skill": arguments.skill,
+        "environment": arguments.environment,
+        "session_id": arguments.session,
+    }
+    found = _pending(_client(arguments, session), arguments.job, **filters)
     rows = [(one["id"], one["job_id"], one["expires_at"][:19].replace("T", " "), _call(one)) for one in found]
     session.show(found, lambda: printing.table(("APPROVAL", "JOB", "EXPIRES", "CALL"), rows))
     return exits.OK
 
 
 def _approve(arguments: Namespace, session: Session) -> int:
-    form = inputs.read_form(arguments)
-    return _decide("approve", arguments, session, form)
+    values: dict[str, Any] = {}
+    if form := inputs.read_form(arguments):
+        values["form"] = _client(arguments, session).with_files(form)
+    changed = _changed_arguments(arguments, session)
+    if changed is not None:
+        values["arguments"] = changed
+    return _decide("approve", arguments, session, values)
+
+
+def _changed_arguments(arguments: Namespace, session: Session) -> dict[str, Any] | None:
+    """Return all arguments of the call with the changes of the command line; None if there are none."""
+    if arguments.arguments is None and not arguments.argument:
+        return None
+    if arguments.arguments is not None:
+        whole = inputs.json_object(arguments.arguments, "--arguments")
+    else:
+        path = f"/v1/approvals/{quote(arguments.approval, safe='')}"
+        whole = _client(arguments, session).request("GET", path)["input"]
+    return {**whole, **inputs.pairs(arguments.argument)}
 
 
 def _deny(arguments: Namespace, session: Session) -> int:
     return _decide("deny", arguments, session, {})
 
 
-def _decide(verb: str, arguments: Namespace, session: Session, form: dict[str, Any]) -> int:
+def _decide(verb: str, arguments: Namespace, session: Session, values: dict[str, Any]) -> int:
     path = f"/v1/approvals/{quote(arguments.approval, safe='')}/{verb}"
     client, body = _client(arguments, session), {"reason": arguments.reason}
-    more = {"form": client.with_files(form)} if form else {}
-    made = client.request("POST", path, body={**body, **more})
-    session.show(made, lambda: printing.answer(f"{made['status']}: {_call(made)}"))
+    made = client.request("POST", path, body={**body, **values})
+    changed = " with changes" if made.get("arguments") is not None else ""
+    session.show(made, lambda: printing.answer(f"{made['status']}{changed}: {_call(made)}"))
     return exits.OK
 
 
@@ -143,5 +182,6 @@ def _call(approval: dict[str, Any]) -> str:
     message = approval.get("message")
     if message is not None:
         return f"{printing.plain(approval['tool'])}: {printing.shortened(printing.plain(message), 120)}"
-    given = json.dumps(approval["input"], ensure_ascii=False)
+    used = approval.get("arguments")
+    given = json.dumps(approval["input"] if used is None else used, ensure_ascii=False)
     return f"{printing.plain(approval['tool'])}({printing.shortened(given, 120)})"

@@ -22,6 +22,7 @@ _COMMANDS: Final = {
     "GET /v1/secrets": "puras secrets ls",
     "GET /v1/skillpacks": "puras skillpacks",
     "GET /v1/skills": "puras skills",
+    "GET /v1/skills/{skill}/prompts": "puras prompts ls",
     "POST /v1/skillpacks/{skillpack}/evals": "puras eval",
 }
 _LISTS: Final = {

@@ -14,6 +14,7 @@ from puras.client.batch import MapResult
 from puras.client.environments import AsyncEnvironments
 from puras.client.sessions import AsyncSessions
 from puras.client.shapes import (
+    Approval,
     CostEstimate,
     Environment,
     Event,
@@ -185,6 +186,39 @@ class AsyncClient:
         """See `Client.cancel`."""
         return await self._in_thread(partial(self._client.cancel, job_id))
 
+    async def approvals(
+        self,
+        *,
+        status: str | None = "pending",
+        job_id: str | None = None,
+        skill: str | None = None,
+        environment: Environment | None = None,
+        session_id: str | None = None,
+    ) -> list[Approval]:
+        """See `Client.approvals`."""
+        return await self._in_thread(
+            lambda: self._client.approvals(
+                status=status, job_id=job_id, skill=skill, environment=environment, session_id=session_id
+            )
+        )
+
+    async def approve(
+        self,
+        approval_id: str,
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        form: Mapping[str, Any] | None = None,
+        reason: str = "",
+    ) -> Approval:
+        """See `Client.approve`."""
+        return await self._in_thread(
+            lambda: self._client.approve(approval_id, arguments=arguments, form=form, reason=reason)
+        )
+
+    async def deny(self, approval_id: str, *, reason: str = "") -> Approval:
+        """See `Client.deny`."""
+        return await self._in_thread(lambda: self._client.deny(approval_id, reason=reason))
+
     async def steps(
         self, job_id: str, step: str | None = None, *, status: str | None = None
     ) -> list[JobStep]:
@@ -223,6 +257,26 @@ class AsyncClient:
     ) -> ProjectEvent:
         """See `Client.send_event`."""
         return await self._in_thread(partial(self._client.send_event, event_type, data, event_id=event_id))
+
+    async def prompts(self, skill: str, *, skillpack: str | None = None) -> dict[str, Any]:
+        """See `Client.prompts`."""
+        return await self._in_thread(partial(self._client.prompts, skill, skillpack=skillpack))
+
+    async def prompt(self, skill: str, number: int, *, skillpack: str | None = None) -> dict[str, Any]:
+        """See `Client.prompt`."""
+        return await self._in_thread(partial(self._client.prompt, skill, number, skillpack=skillpack))
+
+    async def label_prompt(
+        self, skill: str, label: str, number: int, *, skillpack: str | None = None
+    ) -> dict[str, Any]:
+        """See `Client.label_prompt`."""
+        return await self._in_thread(
+            partial(self._client.label_prompt, skill, label, number, skillpack=skillpack)
+        )
+
+    async def unlabel_prompt(self, skill: str, label: str, *, skillpack: str | None = None) -> None:
+        """See `Client.unlabel_prompt`."""
+        await self._in_thread(partial(self._client.unlabel_prompt, skill, label, skillpack=skillpack))
 
     async def estimate(
         self, skill: str, *, version: int | None = None, environment: Environment | None = None

@@ -848,6 +848,12 @@ class ApprovalDecidedPayload(TypedDict):
     """The user or API key that decided."""
     reason: NotRequired[str]
     """The reason, if one was given."""
+    changed: NotRequired[list[str]]
+    """Paths of the arguments that the user has changed, if there are any."""
+    input: NotRequired[dict[str, Any]]
+    """The arguments as the agent requested them, if the user has changed them and they are short."""
+    arguments: NotRequired[dict[str, Any]]
+    """The arguments with which the call is made instead. The approval has them also if they are long."""
 
 
 class ApprovalDecidedEvent(_Event):

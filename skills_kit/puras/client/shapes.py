@@ -55,6 +55,30 @@ class Promotion(TypedDict):
     checks: list[PromotionCheck]
 
 
+class Approval(TypedDict):
+    """A call of an agent, or a step of a flow, that needs a decision. Responses can have more fields."""
+
+    id: str
+    job_id: str
+    tool: str
+    input: dict[str, Any]
+    """The arguments as the agent requests them."""
+    input_schema: dict[str, Any] | None
+    """JSON Schema of the arguments; None: they cannot be changed."""
+    arguments: dict[str, Any] | None
+    """The arguments with which the reviewer has replaced them."""
+    status: Literal["pending", "approved", "denied", "expired", "cancelled"]
+    reason: str
+    expires_at: str
+    skill: str
+    environment: str
+    session_id: str | None
+    message: str | None
+    """Text of the step of a flow; None for the call of an agent."""
+    form_json_schema: dict[str, Any] | None
+    """JSON Schema of the values that a step of a flow needs."""
+
+
 class Job(TypedDict):
     """A job. Responses can have more fields."""
 

@@ -15,6 +15,7 @@ from puras.client.routes import Routes
 from puras.client.sessions import Sessions
 from puras.client.shapes import (
     ENDS,
+    Approval,
     CostEstimate,
     Environment,
     Event,
@@ -211,6 +212,48 @@ class Client(Routes):
         job: Job = self.request("POST", f"/v1/jobs/{_segment(job_id)}/cancel", is_repeatable=True)
         return job
 
+    def approvals(
+        self,
+        *,
+        status: str | None = "pending",
+        job_id: str | None = None,
+        skill: str | None = None,
+        environment: Environment | None = None,
+        session_id: str | None = None,
+    ) -> list[Approval]:
+        """Return approvals, newest first: those that await a decision, unless another `status` is given."""
+        query = {"job_id": job_id, "skill": skill, "environment": environment, "session_id": session_id}
+        query = {name: value for name, value in {"status": status, **query}.items() if value is not None}
+        return list(self.pages("/v1/approvals", query=query))
+
+    def approve(
+        self,
+        approval_id: str,
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        form: Mapping[str, Any] | None = None,
+        reason: str = "",
+    ) -> Approval:
+        """Approve a call, or a step of a flow.
+
+        With `arguments`, the call is made with these instead of the ones that the agent requests. `form` has the values
+        that a step of a flow needs.
+
+        Raises:
+            PurasAPIError: The values are not valid, and the approval is still pending; or it was decided before.
+        """
+        values = {"arguments": arguments, "form": form}
+        body = {"reason": reason, **{name: dict(one) for name, one in values.items() if one is not None}}
+        decided: Approval = self.request("POST", f"/v1/approvals/{_segment(approval_id)}/approve", body=body)
+        return decided
+
+    def deny(self, approval_id: str, *, reason: str = "") -> Approval:
+        """Reject a call. The agent receives the reason, and continues without it."""
+        decided: Approval = self.request(
+            "POST", f"/v1/approvals/{_segment(approval_id)}/deny", body={"reason": reason}
+        )
+        return decided
+
     def steps(self, job_id: str, step: str | None = None, *, status: str | None = None) -> list[JobStep]:
         """Return the steps of a flow in their order, or the durable steps of a function.
 
@@ -279,6 +322,32 @@ class Client(Routes):
         body = {"type": event_type, "data": data, "id": new_key() if event_id is None else event_id}
         sent: ProjectEvent = self.request("POST", "/v1/events", body=body, is_repeatable=True)
         return sent
+
+    def prompts(self, skill: str, *, skillpack: str | None = None) -> dict[str, Any]:
+        """Return the versions of the prompt of an agent, newest first, with deployments, labels and statistics."""
+        query = _query(skillpack=skillpack or self.skillpack)
+        found: dict[str, Any] = self.request("GET", f"/v1/skills/{quote(skill)}/prompts", query=query)
+        return found
+
+    def prompt(self, skill: str, number: int, *, skillpack: str | None = None) -> dict[str, Any]:
+        """Return one version of the prompt of an agent with its text."""
+        path = f"/v1/skills/{quote(skill)}/prompts/{int(number)}"
+        found: dict[str, Any] = self.request("GET", path, query=_query(skillpack=skillpack or self.skillpack))
+        return found
+
+    def label_prompt(
+        self, skill: str, label: str, number: int, *, skillpack: str | None = None
+    ) -> dict[str, Any]:
+        """Give a version of the prompt a label. Another version of the skill with the label loses it."""
+        path = f"/v1/skills/{quote(skill)}/prompts/labels/{_segment(label)}"
+        query = _query(skillpack=skillpack or self.skillpack)
+        made: dict[str, Any] = self.request("PUT", path, body={"number": number}, query=query)
+        return made
+
+    def unlabel_prompt(self, skill: str, label: str, *, skillpack: str | None = None) -> None:
+        """Delete a label of the prompt of an agent."""
+        path = f"/v1/skills/{quote(skill)}/prompts/labels/{_segment(label)}"
+        self.request("DELETE", path, query=_query(skillpack=skillpack or self.skillpack))
 
     def estimate(
         self, skill: str, *, version: int | None = None, environment: Environment | None = None
@@ -391,6 +460,10 @@ class Client(Routes):
 
     def _read_timeout_s(self, wait_s: float) -> float:
         return max(self._transport.timeout_s, wait_s + 30.0)
+
+
+def _query(**values: str | None) -> dict[str, str]:
+    return {name: value for name, value in values.items() if value}
 
 
 def _segment(text: str) -> str:

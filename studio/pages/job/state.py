@@ -82,6 +82,8 @@ class JobPage(rx.State):
     """The active version if the job has another one, otherwise 0."""
     play: str = ""
     """URL of the playground with the job's inputs; empty if the skill is not available there."""
+    try_draft: str = ""
+    """URL of the playground with this job next to the prompt of the draft; empty if it is not the job of an agent."""
     notebook: str = ""
     """URL of the notebook page that opens the job in the draft of its skillpack."""
     assistant: str = ""
@@ -223,7 +225,7 @@ class JobPage(rx.State):
 
     async def _read_skill(self, act: session.Act, job: JobRead) -> None:
         """Set the active version and the playground URL for the job's inputs."""
-        self.newest, self.play = 0, ""
+        self.newest, self.play, self.try_draft = 0, "", ""
         if job.prompt is not None:
             return
         try:
@@ -239,7 +241,11 @@ class JobPage(rx.State):
         self.newest = now.version if now.version and now.version != job.deployment_version else 0
         pack = "" if now.is_default else f"skillpack={now.skillpack_slug}&"
         environment = "" if job.environment == PRODUCTION else f"environment={job.environment}&"
-        self.play = f"/p/{self.project}/play/{job.skill_name}?{pack}{environment}from={job.id}"
+        play = f"/p/{self.project}/play/{job.skill_name}?{pack}{environment}"
+        self.play = f"{play}from={job.id}"
+        if job.type == "agentic":
+            version = job.deployment_version or ""
+            self.try_draft = f"{play}c={version}~~{job.id}&c=draft~~"
 
     def _first_tab(self) -> str:
         return "result" if self.facts.status == "succeeded" else self.tabs[0]["id"]

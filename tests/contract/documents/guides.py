@@ -239,7 +239,11 @@ def _approvals(reader: Reader) -> None:
     reader.push({**reader.files(), **skillpacks.REFUND_PROMPT})
     for decided in ("ID/approve", "ID/deny", "approve ID", "deny ID"):
         reader.replacements[decided] = decided.replace("ID", skillpacks.submit_for_approval(reader))
-    assert "refund" in reader.shell()
+    for decided in ("CALL/approve", "approve CALL"):
+        reader.replacements[decided] = decided.replace("CALL", skillpacks.submit_for_approval(reader))
+    printed = reader.shell()
+    assert "refund" in printed
+    assert "approved with changes" in printed
     assert not reader.get("/v1/approvals", status="pending")
     skillpacks.submit_for_approval(reader)
     reader.python()
@@ -313,6 +317,15 @@ def _debug(reader: Reader) -> None:
     printed = reader.shell()
     assert '"message_count":1' in printed.replace(" ", "")
     assert '"entries":' in printed
+
+
+@guide("guides/prompts")
+def _prompts(reader: Reader) -> None:
+    reader.push(skillpacks.summarize())
+    printed = reader.shell()
+    assert '"number":1' in printed.replace(" ", "")
+    assert "has the label approved" in printed
+    reader.python()
 
 
 @guide("guides/fork-jobs")

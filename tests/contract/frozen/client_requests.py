@@ -61,6 +61,13 @@ CALLS: Final[dict[str, tuple[str, tuple[Any, ...], dict[str, Any], list[Planned]
     "estimate": ("estimate", ("tally",), {"version": 2, "environment": "staging"}, []),
     "failures": ("failures", (), {"skill": "tally", "version": 2, "environment": "staging", "limit": 5}, []),
     "feedback": ("feedback", (ID,), {"rating": -1, "comment": "No.", "end_user_id": "ada"}, []),
+    "approvals": ("approvals", (), {"skill": "tally", "environment": "staging"}, [(200, {}, [{"id": ID}])]),
+    "approve": ("approve", (ID,), {"arguments": {"upto": 3}, "form": {"n": 1}, "reason": "Fine."}, []),
+    "deny": ("deny", (ID,), {"reason": "No."}, []),
+    "prompts": ("prompts", ("tally",), {"skillpack": "mine"}, [(200, {}, {"versions": []})]),
+    "prompt": ("prompt", ("tally", 2), {}, [(200, {}, {"number": 2, "text": "Sort it."})]),
+    "label_prompt": ("label_prompt", ("tally", "approved", 2), {}, [(200, {}, {"label": "approved"})]),
+    "unlabel_prompt": ("unlabel_prompt", ("tally", "approved"), {}, [(204, {}, None)]),
     "model_call": ("model_call", (ID, 2), {}, [(200, {}, {"step": 2})]),
     "steps": ("steps", (ID, "each"), {"status": "failed"}, [(200, {}, [{"name": "each", "item": 0}])]),
     "fork": (
