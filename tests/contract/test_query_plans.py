@@ -88,6 +88,10 @@ LARGE_READS: Final = {
     "GET /v1/jobs?q=": "searches the text of every job of the project, newest first",
     "GET /v1/sessions?q=": "every session of the project has a word with this beginning",
     "GET /v1/skills/{name}/findings": "200 jobs of a skill of which 4,000 were submitted at the same moment",
+    "GET /v1/approvals?skill=": "the pending approvals of the project, each with its job on a page of its own",
+    "GET /v1/approvals?environment=": "the same",
+    "GET /v1/skills/{name}/prompts": "the newest 2,000 jobs of a skill, each on a page of its own",
+    "GET /v1/skills/{name}/prompts/{number}": "the same",
     "the recent jobs of a skill": "200 jobs, each on a page of its own",
     "the recordings of cases": "every run of the newest 20 suites, once, when a suite begins",
     "the steps of agents": "the events of 200 jobs, each on pages of its own",
@@ -200,6 +204,8 @@ async def _read_everything(watch: Watch, world: World) -> None:
         "suite_id": filled.suite_id,
         "kernel_id": filled.kernel_id,
         "session_id": filled.session_id,
+        "approval_id": filled.approval_id,
+        "number": 1,
         "name": "echo",
         "skill": "echo",
         "model": "echo",
@@ -220,6 +226,8 @@ async def _read_everything(watch: Watch, world: World) -> None:
         await _get(watch, world, address + query, step=f"GET {path}")
     for group in ("day", "skill", "model", "key", "version", "listing", "day,skill", "model,key"):
         await _get(watch, world, f"/v1/usage?group_by={group}")
+    for query in ("status=", "skill=echo&status=", "environment=production&until=2100-01-01T00:00:00Z&status="):
+        await _get(watch, world, f"/v1/approvals?{query}pending")
     for query in ("q=word7", "mine=true", "mine=true&q=word1&status=published"):
         await _get(watch, world, f"/v1/marketplace/listings?{query}")
     first = await world.client.get("/v1/marketplace/listings?limit=50")

@@ -25,6 +25,13 @@ class Approval(SQLModel, table=True):
         CheckConstraint(f"status in {STATUSES}", name="status"),
         UniqueConstraint("job_id", "step", "place"),
         Index("ix_approvals_project_id_created_at", "project_id", text("created_at DESC"), text("id DESC")),
+        Index(
+            "ix_approvals_project_id_created_at_pending",
+            "project_id",
+            text("created_at DESC"),
+            text("id DESC"),
+            postgresql_where=text("status = 'pending'"),
+        ),
         Index("ix_approvals_expires_at_pending", "expires_at", postgresql_where=text("status = 'pending'")),
     )
 

@@ -20,10 +20,17 @@ def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
     op.add_column("approvals", sa.Column("input_schema", sa.JSON(), nullable=True))
     op.add_column("approvals", sa.Column("arguments", sa.JSON(), nullable=True))
+    op.create_index(
+        "ix_approvals_project_id_created_at_pending",
+        "approvals",
+        ["project_id", sa.text("created_at DESC"), sa.text("id DESC")],
+        postgresql_where=sa.text("status = 'pending'"),
+    )
 
 
 def downgrade() -> None:
     """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
+    op.drop_index("ix_approvals_project_id_created_at_pending", "approvals")
     for column in ("arguments", "input_schema"):
         op.drop_column("approvals", column)

@@ -45,7 +45,7 @@ async def list_prompts(
 ) -> PromptHistory:
     """Return each distinct text of the prompt of an agent, newest first, with its deployments, labels and statistics.
 
-    The statistics are about the jobs of the last 30 days. At most 200 versions are listed.
+    The statistics are about the newest 2,000 jobs of the skill in the last 30 days. At most 200 versions are listed.
     """
     return await service.history(session, principal, name, skillpack=skillpack, storage=context.storage)
 

@@ -25,7 +25,7 @@ class PromptDeployment(Schema):
 
 
 class PromptStatistics(Schema):
-    """The jobs of the skill with a version of its prompt since `since` of the history."""
+    """The jobs of the skill with a version of its prompt: of its newest 2,000 jobs since `since` of the history."""
 
     jobs: int
     success_rate_pct: float | None

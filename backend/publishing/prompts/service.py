@@ -47,6 +47,8 @@ from backend.storage import Storage
 
 PERIOD: Final = timedelta(days=30)
 """The period of the statistics."""
+MAX_JOBS: Final = 2_000
+"""The statistics are about the newest jobs of the period, at most this number."""
 MAX_LABELS: Final = 20
 """Maximum number of labels of the prompt of one skill."""
 MAX_VERSIONS: Final = 200
@@ -338,6 +340,8 @@ async def _statistics(
             (col(Job.cost_micros) + col(Job.called_cost_micros)).label("cost"),
             (col(Job.usage)["label"].as_string() == "rehearsal").label("is_simulated"),
         )
+        .order_by(col(Job.created_at).desc())
+        .limit(MAX_JOBS)
         .subquery()
     )
     is_decided = jobs.c.status.in_(("succeeded", "failed"))

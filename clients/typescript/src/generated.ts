@@ -3412,7 +3412,7 @@ export interface PromptRead {
   text: string;
 }
 
-/** The jobs of the skill with a version of its prompt since `since` of the history. */
+/** The jobs of the skill with a version of its prompt: of its newest 2,000 jobs since `since` of the history. */
 export interface PromptStatistics {
   /** The environments of the jobs. */
   environments: ("development" | "staging" | "production")[];
@@ -9880,7 +9880,7 @@ export class Api {
    *
    * Return each distinct text of the prompt of an agent, newest first, with its deployments, labels and statistics.
    *
-   * The statistics are about the jobs of the last 30 days. At most 200 versions are listed.
+   * The statistics are about the newest 2,000 jobs of the skill in the last 30 days. At most 200 versions are listed.
    *
    * A restricted key needs `deployments:read`.
    */

@@ -121,7 +121,7 @@ class PromptVersion(Shape):
     deployments: list[dict[str, Any]]
     """Deployments with it, newest first: `version`, `active_in` and others."""
     statistics: dict[str, Any] | None
-    """Jobs, success rate and median cost of the last 30 days."""
+    """Jobs, success rate and median cost of recent jobs."""
     eval_score: float | None
     """Mean score of its newest suite, from 0 to 100."""
     text: str | None = None

@@ -41,6 +41,7 @@ class Filled(NamedTuple):
     suite_id: UUID
     kernel_id: UUID
     session_id: UUID
+    approval_id: UUID
 
 
 _ID = "md5('{kind}' || {n})::uuid"
@@ -196,9 +197,11 @@ _STATEMENTS: Final = (
         select gen_random_uuid(), {_id("project", "p")}, 'i' || i || '@example.org', 'viewer', p || '-' || i, 'x',
                now(), now() + interval '7 days'
         from generate_series(1, {PROJECTS}) p, generate_series(1, 10) i""",
+    """insert into deployment_prompts (deployment_id, skill_name, project_id, skillpack_id, number, sha256)
+        select id, 'echo', project_id, skillpack_id, 1 + coalesce(version, 0) % 5, repeat('0', 64) from deployments""",
     f"""insert into approvals (id, project_id, job_id, step, place, tool, tool_use_id, input, status, reason,
                                decided_by, created_at, expires_at)
-        select gen_random_uuid(), {_id("project", _OF)}, {_id("job", "n")}, 1, 1, 'send', 't', '{{}}',
+        select {_id("approval", "n")}, {_id("project", _OF)}, {_id("job", "n")}, 1, 1, 'send', 't', '{{}}',
                case when n % 100 = 0 then 'pending' else 'approved' end, '', '', {_AGE}, {_AGE} + interval '30 minutes'
         from generate_series(1, 20000) n""",
     f"""insert into media_calls (job_id, key, fingerprint, attempt, held_micros, renewed_at, created_at)
@@ -362,6 +365,7 @@ def fill(database_url: str) -> Filled:
                 ("suite_id", "suite", "3500"),
                 ("kernel_id", "job", "5"),
                 ("session_id", "agent_session", "3500"),
+                ("approval_id", "approval", "15000"),
             )
         }
         rows = {name: connection.execute(query).fetchone() for name, query in queries.items()}
