@@ -226,7 +226,11 @@ async def _read_everything(watch: Watch, world: World) -> None:
         await _get(watch, world, address + query, step=f"GET {path}")
     for group in ("day", "skill", "model", "key", "version", "listing", "day,skill", "model,key"):
         await _get(watch, world, f"/v1/usage?group_by={group}")
-    for query in ("status=", "skill=echo&status=", "environment=production&until=2100-01-01T00:00:00Z&status="):
+    for query in (
+        "status=",
+        "skill=echo&status=",
+        "environment=production&until=2100-01-01T00:00:00Z&status=",
+    ):
         await _get(watch, world, f"/v1/approvals?{query}pending")
     for query in ("q=word7", "mine=true", "mine=true&q=word1&status=published"):
         await _get(watch, world, f"/v1/marketplace/listings?{query}")
