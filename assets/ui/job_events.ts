@@ -13,6 +13,7 @@ export interface Payload {
   cache_creation_input_tokens?: number | null;
   cache_hit?: boolean;
   cache_read_input_tokens?: number | null;
+  changed?: string[];
   code?: string | null;
   connections?: number;
   cost_micros?: number | null;

@@ -142,7 +142,7 @@ function Call({ use, result, approval, isOpen, onFlip }: ToolCall & { isOpen: bo
       </button>
       {todos && <ul className="todos">{todos.map((todo, index) => <li key={index} data-s={todo.status}><span aria-hidden="true">{MARKS[todo.status] ?? "○"}</span> {todo.content}<span className="hidden-label"> ({todo.status})</span></li>)}</ul>}
       {approval?.changed && <EditedArguments decision={approval} />}
-      {isOpen && <div className="opened"><Json value={use.input ?? {}} />{result && <ToolResult text={result.preview} isOk={ok} />}</div>}
+      {isOpen && <div className="opened"><Json value={use.input ?? {}} />{result && <ToolResult text={result.preview ?? ""} isOk={ok} />}</div>}
     </div>
   );
 }
