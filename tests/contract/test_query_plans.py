@@ -111,6 +111,7 @@ ALLOWED_SCANS: Final = {
     ("the sweeper", "admissions"): "one small row per project, most of them with room",
     ("the sweeper", "wallets"): "the same",
     ("the first steps in a project", "api_keys"): "this project has most of the keys",
+    ("old failure clusters", "failure_clusters"): "one small row per error, and half of them are old here",
     ("housekeeping", "job_events"): "once, before a month gets its own partition",
     ("housekeeping", "invitations"): "once an hour; they expire within a week",
     ("housekeeping", "sessions"): "once an hour; they expire within a month",

@@ -127,9 +127,7 @@ async def _all_filters(
     ] = None,
     error_signature: Annotated[
         str | None,
-        Query(
-            max_length=16, description="Jobs that failed for the same reason: see `GET /v1/job-failures`."
-        ),
+        Query(max_length=16, description="Jobs that failed for the same reason: see `GET /v1/job-failures`."),
     ] = None,
 ) -> JobFilter:
     selected = None if ids is None else tuple(map(UUID, ids.split(",")))

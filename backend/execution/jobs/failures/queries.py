@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Integer, cast, func, select
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by, array
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -65,14 +65,14 @@ async def read_failures(
     if not timedelta(0) < until - since <= timedelta(days=MAX_DAYS, hours=1):
         raise Invalid(f"The period must start before it ends, and have at most {MAX_DAYS} days.")
     conditions = _conditions(filters, since, until)
-    rows = (await session.execute(_groups(principal, conditions).limit(limit))).all()
+    starts = [since + part * (until - since) / PARTS for part in range(PARTS)]
+    rows = (await session.execute(_groups(principal, conditions, starts).limit(limit))).all()
     failed = (await session.execute(_failed(principal, conditions))).scalar_one()
     keys = [row.error_signature for row in rows]
     known = await _clusters(session, principal, keys)
-    trends = await _trends(session, principal, conditions, keys, since=since, until=until)
     grouped = int(rows[0].grouped) if rows else 0
     clusters = [
-        _cluster(row, known[row.error_signature], trends[row.error_signature], failed=failed, since=since)
+        _cluster(row, known[row.error_signature], failed=failed, since=since)
         for row in rows
         if row.error_signature in known
     ]
@@ -102,10 +102,11 @@ def _failed(principal: Principal, conditions: Sequence[Any]) -> Any:
     return query.with_only_columns(func.count())
 
 
-def _groups(principal: Principal, conditions: Sequence[Any]) -> Any:
+def _groups(principal: Principal, conditions: Sequence[Any], starts: Sequence[datetime]) -> Any:
     """Return the query of the clusters, those with the most jobs first."""
     signature = col(Job.error_signature)
     newest = aggregate_order_by(col(Job.id), col(Job.created_at).desc())
+    since_starts = [func.count().filter(col(Job.created_at) >= start) for start in starts]
     query = visible(Job, principal).where(signature.is_not(None), *conditions)
     return (
         query.with_only_columns(
@@ -115,6 +116,7 @@ def _groups(principal: Principal, conditions: Sequence[Any]) -> Any:
             func.array_agg(col(Job.deployment_version).distinct()).label("versions"),
             func.array_agg(col(Job.environment).distinct()).label("environments"),
             func.array_agg(newest)[1].label("example_job_id"),
+            array(since_starts).label("since_starts"),
             func.sum(func.count()).over().label("grouped"),
             func.count().over().label("clusters"),
         )
@@ -134,35 +136,13 @@ async def _clusters(
     return {one.signature: one for one in (await session.execute(query)).scalars()}
 
 
-async def _trends(
-    session: AsyncSession,
-    principal: Principal,
-    conditions: Sequence[Any],
-    keys: Sequence[str],
-    *,
-    since: datetime,
-    until: datetime,
-) -> dict[str, list[int]]:
-    trends = {key: [0] * PARTS for key in keys}
-    if not keys:
-        return trends
-    signature, part_s = col(Job.error_signature), (until - since).total_seconds() / PARTS
-    age_s: Any = func.extract("epoch", col(Job.created_at)) - since.timestamp()
-    part = cast(func.floor(age_s / part_s), Integer)
-    query = (
-        visible(Job, principal)
-        .where(signature.is_not(None), signature.in_(keys), *conditions)
-        .with_only_columns(signature, part.label("part"), func.count().label("jobs"))
-        .group_by(signature, part)
-    )
-    for row in (await session.execute(query)).all():
-        trends[row.error_signature][min(max(row.part, 0), PARTS - 1)] += row.jobs
-    return trends
+def _trend(row: Any) -> list[int]:
+    """Return the jobs of each part from the numbers of jobs since the start of each part."""
+    later = [*row.since_starts[1:], 0]
+    return [since - after for since, after in zip(row.since_starts, later, strict=True)]
 
 
-def _cluster(
-    row: Any, cluster: FailureCluster, trend: list[int], *, failed: int, since: datetime
-) -> FailureClusterRead:
+def _cluster(row: Any, cluster: FailureCluster, *, failed: int, since: datetime) -> FailureClusterRead:
     versions = sorted((one for one in row.versions if one is not None), reverse=True)
     return FailureClusterRead(
         error_signature=cluster.signature,
@@ -179,5 +159,5 @@ def _cluster(
         versions=versions[:MAX_VERSIONS],
         environments=sorted(row.environments),
         example_job_id=row.example_job_id,
-        trend=trend,
+        trend=_trend(row),
     )
