@@ -26,8 +26,8 @@ from backend.execution.events.tables import JobEvent
 from backend.execution.flows.tables import FlowStep
 from backend.execution.jobs.attempts.claim import claim
 from backend.execution.jobs.attempts.finish import AttemptResult, finish
-from backend.execution.jobs.tables import Job
 from backend.execution.jobs.failures.tables import FailureCluster
+from backend.execution.jobs.tables import Job
 from backend.execution.jobs.views.tables import JobView
 from backend.execution.schedules import service as schedules
 from backend.execution.schedules.schemas import ScheduleCreate

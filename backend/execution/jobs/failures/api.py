@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
 
 from backend.execution.jobs.failures import queries
 from backend.execution.jobs.failures.queries import FailureFilter
@@ -25,9 +25,11 @@ async def get_failures(
     principal: PrincipalDep,
     *,
     since: Annotated[
-        datetime | None, Query(description="Jobs submitted since then. Default: a week before `until`.")
+        AwareDatetime | None, Query(description="Jobs submitted since then. Default: a week before `until`.")
     ] = None,
-    until: Annotated[datetime | None, Query(description="Jobs submitted before then. Default: now.")] = None,
+    until: Annotated[
+        AwareDatetime | None, Query(description="Jobs submitted before then. Default: now.")
+    ] = None,
     skill: Annotated[str | None, Query(max_length=200)] = None,
     version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     environment: Environment | None = None,
