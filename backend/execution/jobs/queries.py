@@ -135,7 +135,7 @@ async def list_jobs(
         raise NotAllowed(
             "A publishable key cannot list jobs; it can read jobs by ID. Use a secret key from your server."
         )
-    query = visible(Job, principal).where(*_conditions(filters)).with_only_columns(*_COLUMNS)
+    query = visible(Job, principal).where(*conditions(filters)).with_only_columns(*_COLUMNS)
     rows: list[Any] = []
     for group in groups_of(sort, status=filters.status, after=after):
         page = group.restrict(query).limit(limit - len(rows))
@@ -282,7 +282,8 @@ _COLUMNS: tuple[Any, ...] = (
 )
 
 
-def _conditions(filters: JobFilter) -> list[Any]:
+def conditions(filters: JobFilter) -> list[Any]:
+    """Return the conditions of a filter, for a query of jobs."""
     equal = {
         Job.status: filters.status,
         Job.skill_name: filters.skill,
@@ -292,24 +293,24 @@ def _conditions(filters: JobFilter) -> list[Any]:
         Job.api_key_id: filters.key,
         Job.error_signature: filters.error_signature,
     }
-    conditions: list[Any] = [column == value for column, value in equal.items() if value is not None]
+    found: list[Any] = [column == value for column, value in equal.items() if value is not None]
     if filters.ids is not None:
-        conditions.append(col(Job.id).in_(filters.ids))
+        found.append(col(Job.id).in_(filters.ids))
     if filters.environment is not None:
-        conditions.append(in_environment(filters.environment))
+        found.append(in_environment(filters.environment))
     if filters.since is not None:
-        conditions.append(col(Job.created_at) >= filters.since)
+        found.append(col(Job.created_at) >= filters.since)
     if filters.until is not None:
-        conditions.append(col(Job.created_at) < filters.until)
+        found.append(col(Job.created_at) < filters.until)
     if filters.min_cost_micros is not None:
-        conditions.append(col(Job.cost_micros) + col(Job.called_cost_micros) >= filters.min_cost_micros)
+        found.append(col(Job.cost_micros) + col(Job.called_cost_micros) >= filters.min_cost_micros)
     if filters.min_seconds is not None:
         started_at = func.coalesce(col(Job.first_started_at), col(Job.started_at))
         duration = func.coalesce(col(Job.finished_at), func.now()) - started_at
-        conditions.append(duration >= timedelta(seconds=filters.min_seconds))
+        found.append(duration >= timedelta(seconds=filters.min_seconds))
     if filters.text:
-        conditions.append(_matches(filters.text))
-    return conditions
+        found.append(_matches(filters.text))
+    return found
 
 
 def _matches(substring: str) -> Any:

@@ -92,23 +92,7 @@ class JobQuery:
 
     def job_filter(self) -> JobFilter:
         """Return the conditions of the list."""
-        typed = self.view_filters()
-        cost = typed.min_cost_usd
-        return JobFilter(
-            status=typed.status,
-            skill=typed.skill,
-            source=typed.source,
-            version=typed.version,
-            since=typed.since,
-            until=typed.until,
-            key=typed.key,
-            min_cost_micros=None if cost is None else round(cost * 1e6),
-            min_seconds=typed.min_seconds,
-            environment=typed.environment,
-            ids=None if typed.ids is None else tuple(map(UUID, typed.ids.split(","))),
-            error_signature=typed.error_signature,
-            text=typed.q,
-        )
+        return self.view_filters().job_filter()
 
 
 def parse_columns(text: str) -> tuple[JobColumn, ...]:

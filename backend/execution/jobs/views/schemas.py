@@ -10,6 +10,7 @@ from pydantic import Field
 
 from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import RequestBody
+from backend.execution.jobs.queries import JobFilter
 from backend.execution.jobs.sorting import NEWEST_FIRST, JobSort
 from backend.execution.jobs.status import Status
 from backend.identity.environments import Environment
@@ -54,6 +55,25 @@ class JobViewFilters(RequestBody):
     ids: Annotated[str, Field(max_length=37 * MAX_IDS, pattern=IDS_PATTERN)] | None = None
     error_signature: Annotated[str, Field(max_length=16, pattern="^[0-9a-f]*$")] | None = None
     q: _Text | None = None
+
+    def job_filter(self) -> JobFilter:
+        """Return the conditions of the list."""
+        cost = self.min_cost_usd
+        return JobFilter(
+            status=self.status,
+            skill=self.skill,
+            source=self.source,
+            version=self.version,
+            since=self.since,
+            until=self.until,
+            key=self.key,
+            min_cost_micros=None if cost is None else round(cost * 1e6),
+            min_seconds=self.min_seconds,
+            environment=self.environment,
+            ids=None if self.ids is None else tuple(map(UUID, self.ids.split(","))),
+            error_signature=self.error_signature,
+            text=self.q,
+        )
 
 
 class JobViewUpdate(RequestBody):
