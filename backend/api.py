@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from fastapi.routing import iter_route_contexts
 
 from backend import openapi
+from backend.administration.activity.api import router as project_activity
 from backend.administration.admin.api import router as operators
 from backend.administration.projects.api import router as projects
 from backend.administration.projects.limits_api import router as limits
@@ -24,9 +25,11 @@ from backend.data.memory.api import router as memory
 from backend.data.memory.in_job_api import router as memory_in_jobs
 from backend.data.secrets.api import router as secrets
 from backend.docs_site.api import router as documents
+from backend.evals.annotations.api import router as annotations
 from backend.evals.api import router as evals
 from backend.evals.insights.api import router as findings
 from backend.execution.approvals.api import router as approvals
+from backend.execution.comments.api import router as comments
 from backend.execution.flows.steps_api import router as steps
 from backend.execution.jobs.activity_api import router as activity
 from backend.execution.jobs.api import router as jobs
@@ -79,17 +82,20 @@ include(
     model_calls,
     logs,
     shares,
+    comments,
     job_views,
     failures,
     conversations,
     openai_routes,
     approvals,
     evals,
+    annotations,
     auth,
     api_keys,
     sessions,
     preferences,
     projects,
+    project_activity,
     limits,
     skillpacks,
     hindsight,

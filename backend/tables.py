@@ -7,8 +7,10 @@ from backend.core.process_metrics.tables import ProcessMetrics
 from backend.data.drive.tables import DriveFile, DriveUpload, DriveUsage
 from backend.data.memory.tables import MemoryChange, MemoryRecord, MemoryUsage, MemoryVector
 from backend.data.secrets.tables import EnvironmentSecret, Secret
+from backend.evals.annotations.tables import Annotation, AnnotationItem, AnnotationQueue
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite
 from backend.execution.approvals.tables import Approval
+from backend.execution.comments.tables import JobComment
 from backend.execution.events.tables import JobEvent
 from backend.execution.flows.tables import FlowStep
 from backend.execution.jobs.failures.tables import FailureCluster
@@ -49,6 +51,9 @@ __all__ = [
     "Admission",
     "AgentSession",
     "AlertRule",
+    "Annotation",
+    "AnnotationItem",
+    "AnnotationQueue",
     "ApiKey",
     "Approval",
     "AuditRow",
@@ -73,6 +78,7 @@ __all__ = [
     "IdempotencyKey",
     "Invitation",
     "Job",
+    "JobComment",
     "JobEvent",
     "JobShare",
     "JobStep",

@@ -12,8 +12,8 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
-from uuid import UUID
+from typing import Any, Final, Literal, Protocol
+from uuid import UUID, uuid5
 
 import redis
 from dramatiq import Message as Envelope
@@ -188,6 +188,20 @@ class UnitOfWork(Protocol):
 def note(session: UnitOfWork, *messages: Message) -> None:
     """Enqueue messages to send when the session's unit of work has committed."""
     session.info.setdefault("outbox", []).extend(messages)
+
+
+Topic = Literal["activity", "annotations", "comments"]
+"""What changes in a project or a job without an event of a job."""
+
+
+def topic_id(owner_id: UUID, topic: Topic) -> UUID:
+    """Return the ID under which followers of a topic of a project or a job subscribe."""
+    return uuid5(owner_id, topic)
+
+
+def note_change(session: UnitOfWork, owner_id: UUID, topic: Topic) -> None:
+    """Notify the followers of a topic of a project or a job when the unit of work has committed."""
+    note(session, EventNotification(topic_id(owner_id, topic), 0))
 
 
 async def send_enqueued(session: UnitOfWork) -> None:

@@ -61,6 +61,7 @@ SECTIONS: Final = (
             "guides/guardrails",
             "guides/evals",
             "guides/prompts",
+            "guides/annotation",
             "guides/models",
             "guides/working-copy",
             "guides/assistant",

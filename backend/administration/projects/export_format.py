@@ -53,9 +53,13 @@ EXPORTED: Final = (
     ExportedTable("notebook_cells", page=SMALL_PAGE_ROWS),
     ExportedTable("approvals"),
     ExportedTable("job_shares", hidden=frozenset({"token_hash"})),
+    ExportedTable("job_comments"),
     ExportedTable("eval_suites"),
     ExportedTable("eval_runs", page=SMALL_PAGE_ROWS),
     ExportedTable("eval_cases", page=SMALL_PAGE_ROWS),
+    ExportedTable("annotation_queues"),
+    ExportedTable("annotation_items"),
+    ExportedTable("annotations", page=SMALL_PAGE_ROWS),
     ExportedTable(
         "media_calls",
         hidden=frozenset({"ordered"}),

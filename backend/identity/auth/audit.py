@@ -17,6 +17,7 @@ from structlog.contextvars import get_contextvars
 
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import NotAllowed
+from backend.core.notifications import note_change
 from backend.identity.auth.principal import Principal, visible
 from backend.identity.tables import AuditRow
 
@@ -26,6 +27,7 @@ async def record(
 ) -> None:
     """Record an action in the principal's project; `action` is in the past tense, `facts` must not contain secrets."""
     session.add(_row(principal.label, action, target, facts, project_id=principal.project_id))
+    note_change(session, principal.project_id, "activity")
 
 
 async def record_in(
@@ -33,6 +35,7 @@ async def record_in(
 ) -> None:
     """Record an action in a project, of an actor of whom only the label is known."""
     session.add(_row(actor, action, target, facts, project_id=project_id))
+    note_change(session, project_id, "activity")
 
 
 async def record_instance(

@@ -20,6 +20,7 @@ Event = Literal[
     "schedule.failed",
     "alert.raised",
     "alert.resolved",
+    "comment.mentioned",
 ]
 RETRY_PERIOD: Final = "interval '3 days'"
 

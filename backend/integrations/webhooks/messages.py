@@ -88,6 +88,14 @@ def _of_other(type_: str, data: Mapping[str, Any]) -> tuple[str, list[str], str]
     if type_ == "schedule.failed":
         lines = [f"Due: {data['due_at']}", f"Reason: {data['reason']}"]
         return f"Schedule failed: {data['name']}", lines, "/settings/schedules"
+    if type_ == "comment.mentioned":
+        mentioned = ", ".join(data["mentions"])
+        title = f"{data['by'].removeprefix('user:')} mentions {mentioned} in a comment"
+        return (
+            title,
+            [f"Skill: {data['skill']}"],
+            f"/jobs/{data['job_id']}?tab=comments#comment-{data['comment_id']}",
+        )
     return "Test of this notification", ["Notifications arrive here."], "/settings/webhooks"
 
 

@@ -17,6 +17,22 @@ export interface Access {
   servers: string[];
 }
 
+/** Something that happened in a project. */
+export interface ActivityRead {
+  /** The action in the audit log: `deployment.activated`. */
+  action: string;
+  /** Who did it: `user:<e-mail>`, `key:<prefix>`, `job:<ID>`, or `system`. */
+  actor: string;
+  at: string;
+  category: "publishing" | "jobs" | "comments" | "reviews" | "evals" | "alerts" | "members" | "settings" | "marketplace";
+  /** The ID of its entry in the audit log. */
+  id: number;
+  /** The page of the studio that shows more, below that of the project: `/jobs/<ID>`. Empty: there is none. */
+  path: string;
+  /** What the actor did: `activated support v4`. Names in it come from users: show it as text. */
+  summary: string;
+}
+
 /** Add a field after the existing ones. */
 export interface AddField {
   /** The schema of the field. */
@@ -180,6 +196,152 @@ export interface AlertUpdate {
   window_minutes?: number | null;
 }
 
+/** A reviewed job that cannot become an eval case. */
+export interface AnnotationCaseRejected {
+  code: string;
+  detail: string;
+  job_id: string;
+}
+
+/** Which reviewed jobs become eval cases. */
+export interface AnnotationCasesCreate {
+  /** `next_after` of the previous response, to continue. */
+  after?: number | null;
+  /** Also save jobs without a corrected output, with their own result as the expected output. */
+  include_uncorrected?: boolean;
+  tags?: string[];
+}
+
+/** The result of saving reviewed jobs as eval cases. */
+export interface AnnotationCasesCreated {
+  created: number;
+  /** Number of jobs that are eval cases already. */
+  existing: number;
+  /** Send it as `after` to continue; `null`: all reviewed jobs were read. */
+  next_after: number | null;
+  rejected: AnnotationCaseRejected[];
+  /** Number of jobs without a corrected output, which were left out. */
+  uncorrected: number;
+}
+
+/** Which job to review next. */
+export interface AnnotationClaim {
+  /** The number of the present item: the next one follows it, or is the first if none follows. */
+  after?: number | null;
+}
+
+/** A job in an annotation queue. */
+export interface AnnotationItemRead {
+  added_at: string;
+  /** The user or API key that added it, or `filter`. */
+  added_by: string;
+  /** The reviewer who works on it; `null`: none. */
+  claimed_by: string | null;
+  claimed_until: string | null;
+  completed_at: string | null;
+  completed_by: string | null;
+  id: string;
+  job_id: string;
+  /** The position in the queue: lower numbers are first. */
+  number: number;
+  queue_id: string;
+  status: "pending" | "done" | "skipped";
+}
+
+/** The result of adding jobs to a queue. */
+export interface AnnotationItemsAdded {
+  added: number;
+  already_in_queue: number;
+}
+
+/** Jobs to add to a queue. */
+export interface AnnotationItemsCreate {
+  /** IDs of jobs that have ended. */
+  job_ids: string[];
+}
+
+/** The job that the caller reviews next. */
+export interface AnnotationNext {
+  /** `null`: no job is pending, or other reviewers work on all of them. */
+  item: AnnotationItemRead | null;
+}
+
+/** A review of a job, or of a step of it. */
+export interface AnnotationPut {
+  comment?: string;
+  /** Whether the review of the job is complete. A review of a step completes nothing. */
+  complete?: boolean;
+  /** The output that the job should have had, at most 1 MiB. Omitted: the output is not corrected. */
+  corrected_output?: unknown;
+  /** A value for each criterion of the rubric, by its key: `{"accuracy": 0.8, "polite": true}`. */
+  scores?: Record<string, boolean | number | string>;
+  /** The step that it is about: its number for an agent, its name for a flow or a function. `null`: the whole job. */
+  step?: string | null;
+}
+
+/** A new annotation queue. */
+export interface AnnotationQueueCreate {
+  /**
+   * Ended jobs that match are added: up to 1,000 present ones, the newest first, and all later ones. `null`: jobs are
+   * only added by hand. The fields are those of the query of `GET /v1/jobs`.
+   */
+  filter?: JobViewFilters | null;
+  /** What reviewers should know, as Markdown. */
+  instructions?: string;
+  /** Unique in the project. */
+  name: string;
+  rubric: Criterion[];
+}
+
+/** An annotation queue and its progress. */
+export interface AnnotationQueueRead {
+  /** Number of them that reviewers work on. */
+  claimed: number;
+  created_at: string;
+  created_by: string;
+  done: number;
+  filter: JobViewFilters | null;
+  id: string;
+  instructions: string;
+  name: string;
+  /** Number of jobs that are to be reviewed. */
+  pending: number;
+  rubric: Criterion[];
+  skipped: number;
+  updated_at: string;
+}
+
+/** Changes of an annotation queue. Annotations keep the values of former criteria. */
+export interface AnnotationQueueUpdate {
+  /** `null`: no further jobs are added. Jobs that are in the queue stay there. */
+  filter?: JobViewFilters | null;
+  instructions?: string | null;
+  name?: string | null;
+  rubric?: Criterion[] | null;
+}
+
+/** A review of a job, or of a step of it. */
+export interface AnnotationRead {
+  comment: string;
+  corrected_output: unknown;
+  created_at: string;
+  created_by: string;
+  /** False: the output is not corrected, which differs from a corrected `null`. */
+  has_corrected_output: boolean;
+  id: string;
+  job_id: string;
+  /** The label of each criterion of the queue, by its key. */
+  labels: Record<string, string>;
+  /** The name of the queue; empty: it was deleted. */
+  queue: string;
+  /** `null`: the queue was deleted. */
+  queue_id: string | null;
+  scores: Record<string, unknown>;
+  /** `null`: the whole job. */
+  step: string | null;
+  updated_at: string;
+}
+
 /** A new API key. */
 export interface ApiKeyCreate {
   /** Maximum micro-dollars that its jobs may spend per day. */
@@ -310,16 +472,10 @@ export type ApprovalDecidedEvent = EventRead & {
   payload: {
     /** ID of the approval. */
     approval_id: string;
-    /** The arguments with which the call is made instead. The approval has them also if they are long. */
-    arguments?: Record<string, unknown>;
     /** The user or API key that decided. */
     by: string;
-    /** Paths of the arguments that the user has changed, if there are any. */
-    changed?: string[];
     /** `approved`, `denied` (rejected) or `expired`. */
     decision: string;
-    /** The arguments as the agent requested them, if the user has changed them and they are short. */
-    input?: Record<string, unknown>;
     /** The reason, if one was given. */
     reason?: string;
     /** Number of the step. */
@@ -334,13 +490,9 @@ export type ApprovalDecidedEvent = EventRead & {
 
 /** One call of a tool by an agent, and the decision about it. */
 export interface ApprovalRead {
-  /** The arguments with which the reviewer has replaced `input`; null: they are not changed. */
-  arguments?: Record<string, unknown> | null;
   created_at: string;
   decided_at: string | null;
   decided_by: string;
-  /** The environment of the job. */
-  environment?: string;
   /** When a pending approval expires, which counts as rejected. */
   expires_at: string;
   /** The values that the reviewer has entered. */
@@ -350,13 +502,9 @@ export interface ApprovalRead {
   /** Schema of the values that the reviewer enters, in the dialect of skill.yaml; null: there is no form. */
   form_schema?: Record<string, unknown> | null;
   id: string;
-  /** All arguments of the call, as the agent requests it. */
+  /** All arguments of the call. Exactly this call is made when it is approved. */
   input: Record<string, unknown>;
-  /** JSON Schema of the arguments; null: they cannot be changed. */
-  input_schema?: Record<string, unknown> | null;
   job_id: string;
-  /** `agentic`, `deterministic` or `flow`. */
-  job_type?: string;
   /** Whether the caller may decide it, apart from its status. */
   may_decide?: boolean;
   /** Text of the step of a flow that requests the approval; null for the call of an agent. */
@@ -365,10 +513,6 @@ export interface ApprovalRead {
   reason: string;
   /** E-mail addresses and roles of those who may decide; empty: everyone who may decide approvals. */
   reviewers?: string[];
-  /** The session whose turn the job is. */
-  session_id?: string | null;
-  /** Name of the skill of the job. */
-  skill?: string;
   status: "pending" | "approved" | "denied" | "expired" | "cancelled";
   /** Number of the reply that requests the call. */
   step: number;
@@ -399,11 +543,6 @@ export type ApprovalRequiredEvent = EventRead & {
 
 /** Body of an approval. */
 export interface ApproveCreate {
-  /**
-   * All arguments with which the call is made instead of `input`, valid for `input_schema`. The agent is notified
-   * that a user has changed them.
-   */
-  arguments?: Record<string, unknown> | null;
   /** Values for `form_schema`. Required if the schema requires one of them. */
   form?: Record<string, unknown> | null;
   /** The reason. The model receives the reason of a denial. */
@@ -724,6 +863,35 @@ export interface Choice {
   message: AssistantMessage;
 }
 
+/** A new comment. */
+export interface CommentCreate {
+  /** Markdown. HTML in it is shown as text. `@ada@example.org`, or `@ada`, mentions a member of the project. */
+  body: string;
+  /** The step that it is about: its number for an agent, its name for a flow or a function. `null`: the whole job. */
+  step?: string | null;
+}
+
+/** A comment on a job. */
+export interface CommentRead {
+  /** Markdown, which may contain HTML: render it as text. */
+  body: string;
+  created_at: string;
+  /** The user or the API key that wrote it. */
+  created_by: string;
+  edited_at: string | null;
+  id: string;
+  job_id: string;
+  /** The e-mail addresses of the members that it mentions. */
+  mentions: string[];
+  /** `null`: the whole job. */
+  step: string | null;
+}
+
+/** The new text of a comment. */
+export interface CommentUpdate {
+  body: string;
+}
+
 /** One side of a comparison. */
 export interface ComparedSuite {
   is_baseline: boolean;
@@ -856,6 +1024,22 @@ export interface CostEstimateRead {
   /** The assumed length of the reply; `null` unless the basis is `prompt`. */
   reply_tokens: number | null;
   skill: string;
+}
+
+/** One value of a rubric, which reviewers give for each job. */
+export interface Criterion {
+  /** The possible values of a category; at least two. */
+  categories?: string[];
+  /** How to choose the value. */
+  description?: string;
+  /** Its name in annotations and exports: `accuracy`. */
+  key: string;
+  /** `score`: a number from 0 to 1. `yes_no`: `true` or `false`. `category`: one of `categories`. */
+  kind?: "score" | "yes_no" | "category";
+  /** What reviewers read: `Accuracy`. */
+  label: string;
+  /** Whether a review is incomplete without it. */
+  required?: boolean;
 }
 
 /** Body of a rejection. */
@@ -3368,43 +3552,6 @@ export interface PromotionRead {
   source: "development" | "staging" | "production" | null;
 }
 
-/** A deployment with a version of a prompt. */
-export interface PromptDeployment {
-  /** The environments in which it is active. */
-  active_in: ("development" | "staging" | "production")[];
-  created_at: string;
-  created_by: string;
-  id: string;
-  /** `null` for a draft that was run. */
-  version: number | null;
-}
-
-/** The versions of the prompt of an agent. */
-export interface PromptHistory {
-  /** False: more deployments are still to be read. The next request reads them. */
-  is_complete: boolean;
-  /** The statistics are about jobs that were submitted since then. */
-  since: string;
-  skill: string;
-  skillpack: string;
-  /** Newest first. */
-  versions: PromptVersion[];
-}
-
-/** A label of a version of a prompt. */
-export interface PromptLabelRead {
-  label: string;
-  number: number;
-  updated_at: string;
-  updated_by: string;
-}
-
-/** Body of a request that sets a label. */
-export interface PromptLabelUpdate {
-  /** The version of the prompt that gets the label. Another version of the skill with the label loses it. */
-  number: number;
-}
-
 /** The prompt of an agent. */
 export interface PromptRead {
   /** Path in the bundle, by which `files` of a draft run replaces the prompt. */
@@ -3412,67 +3559,10 @@ export interface PromptRead {
   text: string;
 }
 
-/** The jobs of the skill with a version of its prompt: of its newest 2,000 jobs since `since` of the history. */
-export interface PromptStatistics {
-  /** The environments of the jobs. */
-  environments: ("development" | "staging" | "production")[];
-  jobs: number;
-  /** Median cost with subjobs, in millionths of a dollar, without simulated jobs. */
-  p50_cost_micros: number | null;
-  /** Of the jobs that have succeeded or failed; `null` without one. */
-  success_rate_pct: number | null;
-}
-
 /** Details of `prompt_tokens`. */
 export interface PromptTokensDetails {
   /** Tokens that were read from the cache. */
   cached_tokens: number;
-}
-
-/** One distinct text of the prompt of an agent. */
-export interface PromptVersion {
-  /** When the first deployment with it was created. */
-  created_at: string;
-  /** The user or key that created this deployment. */
-  created_by: string;
-  /** The deployments with it, newest first, at most 20. */
-  deployments: PromptDeployment[];
-  /** Mean score of the newest suite of one of the deployments with the model of the skill, from 0 to 100. */
-  eval_score: number | null;
-  /** Whether a bundle with the text is stored. It is not after its deployments are deleted. */
-  is_stored: boolean;
-  labels: string[];
-  /** From 1, in the order in which deployments had the texts first. */
-  number: number;
-  /** SHA-256 of the text. */
-  sha256: string;
-  /** `null` for a key that may not read jobs. */
-  statistics: PromptStatistics | null;
-}
-
-/** One version of the prompt of an agent with its text. */
-export interface PromptVersionText {
-  /** When the first deployment with it was created. */
-  created_at: string;
-  /** The user or key that created this deployment. */
-  created_by: string;
-  /** The deployments with it, newest first, at most 20. */
-  deployments: PromptDeployment[];
-  /** Mean score of the newest suite of one of the deployments with the model of the skill, from 0 to 100. */
-  eval_score: number | null;
-  /** Whether a bundle with the text is stored. It is not after its deployments are deleted. */
-  is_stored: boolean;
-  labels: string[];
-  /** From 1, in the order in which deployments had the texts first. */
-  number: number;
-  /** The file of the bundle; empty if it is not stored. */
-  path: string;
-  /** SHA-256 of the text. */
-  sha256: string;
-  /** `null` for a key that may not read jobs. */
-  statistics: PromptStatistics | null;
-  /** `null` if it is not stored any more. */
-  text: string | null;
 }
 
 /** An API key of the project. */
@@ -5045,7 +5135,7 @@ export interface WebhookCreate {
   description?: string;
   enabled?: boolean;
   /** Events to send. Empty: all events. */
-  events?: ("job.succeeded" | "job.failed" | "job.cancelled" | "job.waiting" | "deployment.activated" | "budget.alert" | "schedule.failed" | "alert.raised" | "alert.resolved")[];
+  events?: ("job.succeeded" | "job.failed" | "job.cancelled" | "job.waiting" | "deployment.activated" | "budget.alert" | "schedule.failed" | "alert.raised" | "alert.resolved" | "comment.mentioned")[];
   /**
    * `json`: the signed event, for a program. `slack`: a message `{"text": …}` to the incoming webhook of Slack,
    * Mattermost, Discord (`…/slack`) and others. `email`: an e-mail, if the operator has set `PURAS_SMTP_URL`. The format
@@ -5113,7 +5203,7 @@ export interface WebhookSecretRead {
 export interface WebhookUpdate {
   description?: string | null;
   enabled?: boolean | null;
-  events?: ("job.succeeded" | "job.failed" | "job.cancelled" | "job.waiting" | "deployment.activated" | "budget.alert" | "schedule.failed" | "alert.raised" | "alert.resolved")[] | null;
+  events?: ("job.succeeded" | "job.failed" | "job.cancelled" | "job.waiting" | "deployment.activated" | "budget.alert" | "schedule.failed" | "alert.raised" | "alert.resolved" | "comment.mentioned")[] | null;
   skills?: string[] | null;
   url?: string | null;
 }
@@ -5623,6 +5713,31 @@ export class Api {
   }
 
   /**
+   * List the activity of the project
+   *
+   * List what members, keys and jobs did in the project, newest first.
+   *
+   * Every member can read it. What only admins may see elsewhere, such as API keys, is left out for others.
+   *
+   * A restricted key needs `audit:read`.
+   */
+  listActivity(given: {
+      category?: "publishing" | "jobs" | "comments" | "reviews" | "evals" | "alerts" | "members" | "settings" | "marketplace" | null;
+      /** `user:<e-mail>`, `key:<prefix>`, `system`… */
+      actor?: string | null;
+      /** Start time, with a time zone. */
+      since?: string | null;
+      /** Maximum rows per page. */
+      limit?: number;
+      /** Cursor from the `Link` header of the previous page. */
+      cursor?: string | null;
+    } = {}, options: CallOptions = {}): Promise<ActivityRead[]> {
+    return this.transport.json("GET", "/v1/activity", {
+      query: { category: given.category, actor: given.actor, since: given.since, limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
    * List the alert rules
    *
    * List the alert rules of the project with their state: raised ones first, then the oldest first.
@@ -5691,6 +5806,254 @@ export class Api {
       alert_id: string;
     }, options: CallOptions = {}): Promise<void> {
     return this.transport.nothing("DELETE", `/v1/alerts/${encodeURIComponent(given.alert_id)}`, {}, options);
+  }
+
+  /**
+   * List annotation queues
+   *
+   * List the annotation queues of the project by name, with their progress.
+   *
+   * A restricted key needs `evals:read` and `jobs:read`.
+   */
+  listAnnotationQueues(options: CallOptions = {}): Promise<AnnotationQueueRead[]> {
+    return this.transport.json("GET", "/v1/annotation-queues", {}, options);
+  }
+
+  /**
+   * Create an annotation queue
+   *
+   * Create a queue of jobs, which reviewers score with its rubric. A filter adds jobs that have ended.
+   *
+   * A restricted key needs `evals:write` and `evals:read` and `jobs:read`.
+   */
+  createAnnotationQueue(given: {
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: AnnotationQueueCreate;
+    }, options: CallOptions = {}): Promise<AnnotationQueueRead> {
+    return this.transport.json("POST", "/v1/annotation-queues", {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Read an annotation queue
+   *
+   * Return a queue with its progress. Jobs that match its filter and have ended meanwhile are added.
+   *
+   * A restricted key needs `evals:read` and `jobs:read`.
+   */
+  getAnnotationQueue(given: {
+      queue_id: string;
+    }, options: CallOptions = {}): Promise<AnnotationQueueRead> {
+    return this.transport.json("GET", `/v1/annotation-queues/${encodeURIComponent(given.queue_id)}`, {}, options);
+  }
+
+  /**
+   * Change an annotation queue
+   *
+   * Change the name, the instructions, the filter or the rubric of a queue.
+   *
+   * A restricted key needs `evals:write` and `evals:read` and `jobs:read`.
+   */
+  updateAnnotationQueue(given: {
+      queue_id: string;
+      body: AnnotationQueueUpdate;
+    }, options: CallOptions = {}): Promise<AnnotationQueueRead> {
+    return this.transport.json("PATCH", `/v1/annotation-queues/${encodeURIComponent(given.queue_id)}`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Delete an annotation queue
+   *
+   * Delete a queue. The annotations of its jobs remain on the jobs.
+   *
+   * A restricted key needs `evals:write` and `evals:read` and `jobs:read`.
+   */
+  deleteAnnotationQueue(given: {
+      queue_id: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/annotation-queues/${encodeURIComponent(given.queue_id)}`, {}, options);
+  }
+
+  /**
+   * Save reviewed jobs as eval cases
+   *
+   * Save the reviewed jobs of a queue as eval cases of their skills, 100 per request.
+   *
+   * The newest corrected output is the expected one. Secrets are redacted.
+   *
+   * A restricted key needs `evals:write` and `evals:read` and `jobs:read`.
+   */
+  saveAnnotatedCases(given: {
+      queue_id: string;
+      body?: AnnotationCasesCreate | null;
+    }, options: CallOptions = {}): Promise<AnnotationCasesCreated> {
+    return this.transport.json("POST", `/v1/annotation-queues/${encodeURIComponent(given.queue_id)}/eval-cases`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Export the annotations of a queue
+   *
+   * Export the annotations of a queue. The export is audited.
+   *
+   * A restricted key needs `evals:read` and `jobs:read`.
+   */
+  exportAnnotations(given: {
+      queue_id: string;
+      /** `csv`, or `jsonl`: a JSON object per line. */
+      format?: "csv" | "jsonl";
+    }, options: CallOptions = {}): Promise<Response> {
+    return this.transport.response("GET", `/v1/annotation-queues/${encodeURIComponent(given.queue_id)}/export`, {
+      query: { format: given.format },
+    }, options);
+  }
+
+  /**
+   * List the jobs of an annotation queue
+   *
+   * List the jobs of a queue in the order in which they are reviewed.
+   *
+   * A restricted key needs `evals:read` and `jobs:read`.
+   */
+  listAnnotationItems(given: {
+      queue_id: string;
+      status?: "pending" | "done" | "skipped" | null;
+      /** Maximum rows per page. */
+      limit?: number;
+      /** Cursor from the `Link` header of the previous page. */
+      cursor?: string | null;
+    }, options: CallOptions = {}): Promise<AnnotationItemRead[]> {
+    return this.transport.json("GET", `/v1/annotation-queues/${encodeURIComponent(given.queue_id)}/items`, {
+      query: { status: given.status, limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
+   * Add jobs to an annotation queue
+   *
+   * Add jobs that have ended to a queue. Jobs that are in it already are not added again.
+   *
+   * A restricted key needs `evals:write` and `evals:read` and `jobs:read`.
+   */
+  addAnnotationItems(given: {
+      queue_id: string;
+      body: AnnotationItemsCreate;
+    }, options: CallOptions = {}): Promise<AnnotationItemsAdded> {
+    return this.transport.json("POST", `/v1/annotation-queues/${encodeURIComponent(given.queue_id)}/items`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Remove a job from an annotation queue
+   *
+   * Remove a job from a queue. Its annotations remain.
+   *
+   * A restricted key needs `evals:write` and `evals:read` and `jobs:read`.
+   */
+  removeAnnotationItem(given: {
+      queue_id: string;
+      item_id: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/annotation-queues/${encodeURIComponent(given.queue_id)}/items/${encodeURIComponent(given.item_id)}`, {}, options);
+  }
+
+  /**
+   * Annotate a job
+   *
+   * Save the caller's review of a job, or of a step of it. It replaces the earlier one of the same caller.
+   *
+   * A complete review of the whole job marks it as done.
+   *
+   * A restricted key needs `evals:write` and `evals:read` and `jobs:read`.
+   */
+  putAnnotation(given: {
+      queue_id: string;
+      item_id: string;
+      body: AnnotationPut;
+    }, options: CallOptions = {}): Promise<AnnotationRead> {
+    return this.transport.json("PUT", `/v1/annotation-queues/${encodeURIComponent(given.queue_id)}/items/${encodeURIComponent(given.item_id)}/annotation`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Claim a job of an annotation queue
+   *
+   * Claim a job for ten minutes, or extend the claim. Responds 409 while another reviewer works on it.
+   *
+   * A restricted key needs `evals:write` and `evals:read` and `jobs:read`.
+   */
+  claimAnnotationItem(given: {
+      queue_id: string;
+      item_id: string;
+    }, options: CallOptions = {}): Promise<AnnotationItemRead> {
+    return this.transport.json("POST", `/v1/annotation-queues/${encodeURIComponent(given.queue_id)}/items/${encodeURIComponent(given.item_id)}/claim`, {}, options);
+  }
+
+  /**
+   * End a claim
+   *
+   * End the claim of the caller, so that other reviewers get the job.
+   *
+   * A restricted key needs `evals:write` and `evals:read` and `jobs:read`.
+   */
+  releaseAnnotationItem(given: {
+      queue_id: string;
+      item_id: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("POST", `/v1/annotation-queues/${encodeURIComponent(given.queue_id)}/items/${encodeURIComponent(given.item_id)}/release`, {}, options);
+  }
+
+  /**
+   * Skip a job of an annotation queue
+   *
+   * Mark a job as skipped, without a review. It can still be opened and reviewed.
+   *
+   * A restricted key needs `evals:write` and `evals:read` and `jobs:read`.
+   */
+  skipAnnotationItem(given: {
+      queue_id: string;
+      item_id: string;
+    }, options: CallOptions = {}): Promise<AnnotationItemRead> {
+    return this.transport.json("POST", `/v1/annotation-queues/${encodeURIComponent(given.queue_id)}/items/${encodeURIComponent(given.item_id)}/skip`, {}, options);
+  }
+
+  /**
+   * Claim the next job of an annotation queue
+   *
+   * Claim the next pending job for ten minutes, so that no other reviewer gets it.
+   *
+   * A reviewer has at most one job of a queue: a claim of another one ends.
+   *
+   * A restricted key needs `evals:write` and `evals:read` and `jobs:read`.
+   */
+  claimNextAnnotationItem(given: {
+      queue_id: string;
+      body?: AnnotationClaim | null;
+    }, options: CallOptions = {}): Promise<AnnotationNext> {
+    return this.transport.json("POST", `/v1/annotation-queues/${encodeURIComponent(given.queue_id)}/next`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Delete an annotation
+   *
+   * Delete an annotation of the caller. Admins can delete those of other reviewers.
+   *
+   * A restricted key needs `evals:write` and `evals:read` and `jobs:read`.
+   */
+  deleteAnnotation(given: {
+      annotation_id: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/annotations/${encodeURIComponent(given.annotation_id)}`, {}, options);
   }
 
   /**
@@ -5792,39 +6155,19 @@ export class Api {
    *
    * List approvals, newest first; `status=pending` lists those that wait for a decision.
    *
-   * `skill`, `environment` and `session_id` are those of the job. `until` lists those that were requested at or before
-   * a time.
-   *
    * A restricted key needs `approvals:read`.
    */
   listApprovals(given: {
+      status?: "pending" | "approved" | "denied" | "expired" | "cancelled" | null;
+      job_id?: string | null;
       /** Maximum rows per page. */
       limit?: number;
       /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
-      status?: "pending" | "approved" | "denied" | "expired" | "cancelled" | null;
-      job_id?: string | null;
-      skill?: string | null;
-      environment?: "development" | "staging" | "production" | null;
-      session_id?: string | null;
-      until?: string | null;
     } = {}, options: CallOptions = {}): Promise<ApprovalRead[]> {
     return this.transport.json("GET", "/v1/approvals", {
-      query: { limit: given.limit, cursor: given.cursor, status: given.status, job_id: given.job_id, skill: given.skill, environment: given.environment, session_id: given.session_id, until: given.until },
+      query: { status: given.status, job_id: given.job_id, limit: given.limit, cursor: given.cursor },
     }, options);
-  }
-
-  /**
-   * Get an approval
-   *
-   * Return an approval of a job that the caller can see.
-   *
-   * A restricted key needs `approvals:read`.
-   */
-  getApproval(given: {
-      approval_id: string;
-    }, options: CallOptions = {}): Promise<ApprovalRead> {
-    return this.transport.json("GET", `/v1/approvals/${encodeURIComponent(given.approval_id)}`, {}, options);
   }
 
   /**
@@ -5832,8 +6175,7 @@ export class Api {
    *
    * Approve a call, or a step of a flow. The job returns to the queue and makes exactly this call.
    *
-   * With `arguments`, the call is made with these instead of its own. They, and values for the form of a step, are
-   * validated first; if they are not valid, nothing is decided.
+   * Values for the form of a step are validated first; if they are not valid, nothing is decided.
    *
    * A restricted key needs `approvals:write`.
    */
@@ -7389,6 +7731,35 @@ export class Api {
   }
 
   /**
+   * List the annotations of a job
+   *
+   * List the annotations of a job, of all queues and reviewers.
+   *
+   * A restricted key needs `evals:read` and `jobs:read_own`.
+   */
+  listAnnotations(given: {
+      job_id: string;
+    }, options: CallOptions = {}): Promise<AnnotationRead[]> {
+    return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/annotations`, {}, options);
+  }
+
+  /**
+   * Save an annotated job as an eval case
+   *
+   * Save a job as an eval case, with its newest corrected output as the expected one.
+   *
+   * A restricted key needs `evals:write` and `evals:read` and `jobs:read`.
+   */
+  saveAnnotatedCase(given: {
+      job_id: string;
+      body?: AnnotationCasesCreate | null;
+    }, options: CallOptions = {}): Promise<AnnotationCasesCreated> {
+    return this.transport.json("POST", `/v1/jobs/${encodeURIComponent(given.job_id)}/annotations/eval-case`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
    * Download a file of a job's result
    *
    * Redirect to the file with this name.
@@ -7413,6 +7784,75 @@ export class Api {
       job_id: string;
     }, options: CallOptions = {}): Promise<JobRead> {
     return this.transport.json("POST", `/v1/jobs/${encodeURIComponent(given.job_id)}/cancel`, {}, options);
+  }
+
+  /**
+   * List the comments on a job
+   *
+   * List the comments on a job, the oldest first.
+   *
+   * A restricted key needs `jobs:read`.
+   */
+  listJobComments(given: {
+      job_id: string;
+      /** Maximum rows per page. */
+      limit?: number;
+      /** Cursor from the `Link` header of the previous page. */
+      cursor?: string | null;
+    }, options: CallOptions = {}): Promise<CommentRead[]> {
+    return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/comments`, {
+      query: { limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
+   * Comment on a job
+   *
+   * Write a comment on a job, or on a step of it. A mention of a member sends the event `comment.mentioned`.
+   *
+   * A restricted key needs `jobs:submit` and `jobs:read`.
+   */
+  createJobComment(given: {
+      job_id: string;
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: CommentCreate;
+    }, options: CallOptions = {}): Promise<CommentRead> {
+    return this.transport.json("POST", `/v1/jobs/${encodeURIComponent(given.job_id)}/comments`, {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Edit a comment
+   *
+   * Change the text of a comment of the caller.
+   *
+   * A restricted key needs `jobs:submit` and `jobs:read`.
+   */
+  updateJobComment(given: {
+      job_id: string;
+      comment_id: string;
+      body: CommentUpdate;
+    }, options: CallOptions = {}): Promise<CommentRead> {
+    return this.transport.json("PATCH", `/v1/jobs/${encodeURIComponent(given.job_id)}/comments/${encodeURIComponent(given.comment_id)}`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Delete a comment
+   *
+   * Delete a comment of the caller. Admins can delete those of others.
+   *
+   * A restricted key needs `jobs:submit` and `jobs:read`.
+   */
+  deleteJobComment(given: {
+      job_id: string;
+      comment_id: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/jobs/${encodeURIComponent(given.job_id)}/comments/${encodeURIComponent(given.comment_id)}`, {}, options);
   }
 
   /**
@@ -9872,83 +10312,6 @@ export class Api {
     }, options: CallOptions = {}): Promise<Findings> {
     return this.transport.json("GET", `/v1/skills/${encodeURIComponent(given.name)}/findings`, {
       query: { skillpack: given.skillpack, since: given.since },
-    }, options);
-  }
-
-  /**
-   * List the versions of the prompt of an agent
-   *
-   * Return each distinct text of the prompt of an agent, newest first, with its deployments, labels and statistics.
-   *
-   * The statistics are about the newest 2,000 jobs of the skill in the last 30 days. At most 200 versions are listed.
-   *
-   * A restricted key needs `deployments:read`.
-   */
-  listPrompts(given: {
-      name: string;
-      /** ID or slug. With it, the skill is also found if no version with it is active. */
-      skillpack?: string | null;
-    }, options: CallOptions = {}): Promise<PromptHistory> {
-    return this.transport.json("GET", `/v1/skills/${encodeURIComponent(given.name)}/prompts`, {
-      query: { skillpack: given.skillpack },
-    }, options);
-  }
-
-  /**
-   * Label a version of the prompt of an agent
-   *
-   * Give a version a label, such as `approved`. A label is on one version of the skill: another one loses it.
-   *
-   * A restricted key needs `deployments:write`.
-   */
-  putPromptLabel(given: {
-      name: string;
-      /** Up to 40 small letters, digits, `-` and `_`, such as `candidate`. */
-      label: string;
-      /** ID or slug. With it, the skill is also found if no version with it is active. */
-      skillpack?: string | null;
-      body: PromptLabelUpdate;
-    }, options: CallOptions = {}): Promise<PromptLabelRead> {
-    return this.transport.json("PUT", `/v1/skills/${encodeURIComponent(given.name)}/prompts/labels/${encodeURIComponent(given.label)}`, {
-      query: { skillpack: given.skillpack },
-      body: given.body,
-    }, options);
-  }
-
-  /**
-   * Delete a label of a prompt
-   *
-   * Delete a label. The versions of the prompt stay.
-   *
-   * A restricted key needs `deployments:write`.
-   */
-  deletePromptLabel(given: {
-      name: string;
-      /** Up to 40 small letters, digits, `-` and `_`, such as `candidate`. */
-      label: string;
-      /** ID or slug. With it, the skill is also found if no version with it is active. */
-      skillpack?: string | null;
-    }, options: CallOptions = {}): Promise<void> {
-    return this.transport.nothing("DELETE", `/v1/skills/${encodeURIComponent(given.name)}/prompts/labels/${encodeURIComponent(given.label)}`, {
-      query: { skillpack: given.skillpack },
-    }, options);
-  }
-
-  /**
-   * Read a version of the prompt of an agent
-   *
-   * Return one version of the prompt with its text.
-   *
-   * A restricted key needs `deployments:read`.
-   */
-  getPromptVersion(given: {
-      name: string;
-      number: number;
-      /** ID or slug. With it, the skill is also found if no version with it is active. */
-      skillpack?: string | null;
-    }, options: CallOptions = {}): Promise<PromptVersionText> {
-    return this.transport.json("GET", `/v1/skills/${encodeURIComponent(given.name)}/prompts/${encodeURIComponent(given.number)}`, {
-      query: { skillpack: given.skillpack },
     }, options);
   }
 

@@ -1,8 +1,10 @@
 import { JobError, JobTimeout } from "./errors.js";
 import {
+  type ActivityRead,
   Api,
   type ApprovalRead,
   type ApproveCreate,
+  type CommentRead,
   type EventRead,
   type ForkCreate,
   type JobCreate,
@@ -166,28 +168,12 @@ export class Puras {
     options: { step?: string; status?: JobStepRead["status"] } & CallOptions = {},
   ): Promise<JobStepRead[]> {
     const { step, status, ...call } = options;
-    const found: JobStepRead[] = [];
-    let cursor: string | undefined;
-    do {
-      const query = { step, status, limit: 200, cursor };
-      const response = await this.transport.response("GET", jobPath(jobId, "/steps"), { query }, call);
-      found.push(...((await response.json()) as JobStepRead[]));
-      cursor = /[?&]cursor=([^&>]+)[^>]*>; rel="next"/.exec(response.headers.get("link") ?? "")?.[1];
-    } while (cursor !== undefined);
-    return found;
+    return await this.all(jobPath(jobId, "/steps"), { step, status }, undefined, call);
   }
 
   /** List approvals, newest first: those that await a decision, unless another `status` is given. */
   async approvals(filters: ApprovalFilters = {}): Promise<ApprovalRead[]> {
-    const found: ApprovalRead[] = [];
-    let cursor: string | undefined;
-    do {
-      const query = { status: "pending", ...filters, limit: 200, ...(cursor === undefined ? {} : { cursor }) };
-      const response = await this.transport.response("GET", "/v1/approvals", { query });
-      found.push(...((await response.json()) as ApprovalRead[]));
-      cursor = /[?&]cursor=([^&>]+)[^>]*>; rel="next"/.exec(response.headers.get("link") ?? "")?.[1];
-    } while (cursor !== undefined);
-    return found;
+    return await this.all("/v1/approvals", { status: "pending", ...filters });
   }
 
   /**
@@ -248,11 +234,48 @@ export class Puras {
     await this.transport.json("POST", jobPath(jobId, "/feedback"), { body: feedback, repeatable: true });
   }
 
+  /** Return the comments on a job, the oldest first. */
+  async comments(jobId: string): Promise<CommentRead[]> {
+    return await this.all(jobPath(jobId, "/comments"), {});
+  }
+
+  /** Write a comment on a job, or on a step of it, as Markdown. `@name` mentions a member of the project. */
+  async comment(jobId: string, body: string, step: string | null = null): Promise<CommentRead> {
+    const parts = { body: { body, step }, idempotencyKey: newKey() };
+    return await this.transport.json("POST", jobPath(jobId, "/comments"), parts);
+  }
+
+  /** Return what members, keys and jobs did in the project, the newest first. */
+  async activity(
+    filter: { category?: ActivityRead["category"]; actor?: string; maxEntries?: number } = {},
+  ): Promise<ActivityRead[]> {
+    const { maxEntries = 100, ...query } = filter;
+    return await this.all("/v1/activity", query, maxEntries);
+  }
+
   /** Upload a file to the drive of the project, and return its drive path, which can be an input of a job. */
   async upload(content: Blob | Uint8Array | string, path: string): Promise<string> {
     const target = `/v1/drive/files/${escapedPath(path)}`;
     const uploaded = await this.transport.json<{ drive_path: string }>("PUT", target, { body: content });
     return uploaded.drive_path;
+  }
+
+  /** Return all entries of a list, page by page, or at most `maxEntries`. */
+  private async all<T>(
+    path: string,
+    query: Record<string, string | undefined>,
+    maxEntries = Number.POSITIVE_INFINITY,
+    call: CallOptions = {},
+  ): Promise<T[]> {
+    const found: T[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = { ...query, limit: Math.min(200, maxEntries), cursor };
+      const response = await this.transport.response("GET", path, { query: page }, call);
+      found.push(...((await response.json()) as T[]));
+      cursor = /[?&]cursor=([^&>]+)[^>]*>; rel="next"/.exec(response.headers.get("link") ?? "")?.[1];
+    } while (cursor !== undefined && found.length < maxEntries);
+    return found.slice(0, maxEntries);
   }
 
   private async ended(

@@ -27,6 +27,7 @@ from puras.cli import (
     prices,
     printing,
     prompts,
+    reviews,
     secrets,
     sharing,
     starting,
@@ -91,6 +92,7 @@ def parser() -> ArgumentParser:
         estimates,
         sharing,
         evals,
+        reviews,
     ):
         part.add(commands)
     completion.add(commands, parser)

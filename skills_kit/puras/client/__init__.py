@@ -5,6 +5,7 @@ Like the rest of the kit, the client uses only the standard library.
 
 from typing import TYPE_CHECKING
 
+from puras.client.annotation_queues import AnnotationQueues, AsyncAnnotationQueues
 from puras.client.asynchronous import AsyncClient
 from puras.client.batch import BudgetExceeded, MapResult
 from puras.client.environments import AsyncEnvironments, Environments
@@ -45,6 +46,8 @@ from puras.client.synchronous import Client
 from puras.renamed import renamed_names
 
 __all__ = [
+    "AnnotationQueues",
+    "AsyncAnnotationQueues",
     "AsyncClient",
     "AsyncEnvironments",
     "AsyncSessions",

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
+from puras.client.annotation_queues import AsyncAnnotationQueues
 from puras.client.batch import MapResult
 from puras.client.environments import AsyncEnvironments
 from puras.client.sessions import AsyncSessions
@@ -76,6 +77,11 @@ class AsyncClient:
     def environments(self) -> AsyncEnvironments:
         """What is active in development, staging and production; promotions and rollbacks."""
         return AsyncEnvironments(self._client.environments, self._in_thread)
+
+    @property
+    def annotation_queues(self) -> AsyncAnnotationQueues:
+        """Reviews of the results of jobs."""
+        return AsyncAnnotationQueues(self._client.annotation_queues, self._in_thread)
 
     async def run(
         self,
@@ -315,6 +321,22 @@ class AsyncClient:
         """See `Client.feedback`."""
         return await self._in_thread(
             partial(self._client.feedback, job_id, rating=rating, comment=comment, end_user_id=end_user_id)
+        )
+
+    async def comments(self, job_id: str) -> list[dict[str, Any]]:
+        """See `Client.comments`."""
+        return await self._in_thread(partial(self._client.comments, job_id))
+
+    async def comment(self, job_id: str, body: str, *, step: str | None = None) -> dict[str, Any]:
+        """See `Client.comment`."""
+        return await self._in_thread(partial(self._client.comment, job_id, body, step=step))
+
+    async def activity(
+        self, *, category: str | None = None, actor: str | None = None, max_entries: int = 100
+    ) -> list[dict[str, Any]]:
+        """See `Client.activity`."""
+        return await self._in_thread(
+            partial(self._client.activity, category=category, actor=actor, max_entries=max_entries)
         )
 
     @renamed_parameters(budget="budget_usd")

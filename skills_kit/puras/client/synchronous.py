@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Unpack
 from urllib.parse import quote
 
+from puras.client.annotation_queues import AnnotationQueues
 from puras.client.batch import Batch
 from puras.client.environments import Environments
 from puras.client.errors import JobError, JobTimeout
@@ -52,6 +53,11 @@ class Client(Routes):
     def environments(self) -> Environments:
         """What is active in development, staging and production; promotions and rollbacks."""
         return Environments(self, self.skillpack)
+
+    @property
+    def annotation_queues(self) -> AnnotationQueues:
+        """Reviews of the results of jobs."""
+        return AnnotationQueues(self)
 
     def run(
         self,
@@ -404,6 +410,26 @@ class Client(Routes):
         path = f"/v1/jobs/{_segment(job_id)}/feedback"
         stored: Feedback = self.request("POST", path, body=body, is_repeatable=True)
         return stored
+
+    def comments(self, job_id: str) -> list[dict[str, Any]]:
+        """Return the comments on a job, the oldest first."""
+        path = f"/v1/jobs/{_segment(job_id)}/comments"
+        return list(self.pages(path, query={"limit": _STEPS_PAGE}))
+
+    def comment(self, job_id: str, body: str, *, step: str | None = None) -> dict[str, Any]:
+        """Write a comment on a job, or on a step of it, as Markdown. `@name` mentions a member of the project."""
+        path = f"/v1/jobs/{_segment(job_id)}/comments"
+        given = {"body": body, "step": step}
+        written: dict[str, Any] = self.request("POST", path, body=given, idempotency_key=new_key())
+        return written
+
+    def activity(
+        self, *, category: str | None = None, actor: str | None = None, max_entries: int = 100
+    ) -> list[dict[str, Any]]:
+        """Return what members, keys and jobs did in the project, the newest first."""
+        query = {"category": category, "actor": actor, "limit": min(max_entries, _STEPS_PAGE)}
+        query = {name: value for name, value in query.items() if value is not None}
+        return list(self.pages("/v1/activity", query=query, max_entries=max_entries))
 
     @renamed_parameters(budget="budget_usd")
     def map(

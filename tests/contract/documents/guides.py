@@ -444,6 +444,19 @@ def _alerts(reader: Reader) -> None:
     assert '"format":"slack"' in printed
 
 
+@guide("guides/annotation")
+def _annotation(reader: Reader) -> None:
+    reader.push(skillpacks.template("starter"))
+    reader.client.run("greet", {"name": "Ada"})
+    assert "Greetings" in reader.shell(containing="/v1/annotation-queues")
+    reader.python()
+    exported = reader.shell(containing="puras annotations export")
+    assert "by a script" in exported
+    assert "1 saved" in exported
+    assert "The greeting is **too long**." in reader.shell(containing="puras comment ")
+    assert "commented on a job" in reader.shell(containing="puras activity")
+
+
 @guide("guides/schedules")
 def _schedules(reader: Reader) -> None:
     reader.push(skillpacks.function("report", "def run(days):\n    return {'days': days}\n", takes="days"))

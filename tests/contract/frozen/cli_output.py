@@ -70,6 +70,14 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "eval": ("tally",),
     "eval-report": (ID,),
     "eval-diff": ("tally", "--base", "1", "--head", "2"),
+    "annotations ls": (),
+    "annotations create": ("Weekly", "--score", "Quality", "--filter", "skill=tally"),
+    "annotations add": (ID, ID),
+    "annotations export": (ID, "--output", "annotations.jsonl"),
+    "annotations eval-cases": (ID, "--tag", "reviewed"),
+    "comment": (ID, "Wrong order"),
+    "comments": (ID,),
+    "activity": ("--limit", "3"),
     "logout": (),
 }
 """The arguments of one call of each command that prints JSON, in an order in which each can succeed."""

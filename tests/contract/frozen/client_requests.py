@@ -68,6 +68,14 @@ CALLS: Final[dict[str, tuple[str, tuple[Any, ...], dict[str, Any], list[Planned]
     "prompt": ("prompt", ("tally", 2), {}, [(200, {}, {"number": 2, "text": "Sort it."})]),
     "label_prompt": ("label_prompt", ("tally", "approved", 2), {}, [(200, {}, {"label": "approved"})]),
     "unlabel_prompt": ("unlabel_prompt", ("tally", "approved"), {}, [(204, {}, None)]),
+    "comments": ("comments", (ID,), {}, [(200, {}, [{"id": ID, "body": "Look"}])]),
+    "comment": ("comment", (ID, "Look"), {"step": "2"}, [(201, {}, {"id": ID})]),
+    "activity": (
+        "activity",
+        (),
+        {"category": "jobs", "max_entries": 5},
+        [(200, {}, [{"id": 1, "summary": "canceled a job"}])],
+    ),
     "model_call": ("model_call", (ID, 2), {}, [(200, {}, {"step": 2})]),
     "steps": ("steps", (ID, "each"), {"status": "failed"}, [(200, {}, [{"name": "each", "item": 0}])]),
     "fork": (

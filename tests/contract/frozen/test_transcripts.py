@@ -31,7 +31,15 @@ def test_the_asynchronous_client_sends_and_returns_the_same(name: str) -> None:
 
 
 def test_every_command_that_prints_json_is_called() -> None:
-    groups = {"puras", "puras drive", "puras events", "puras prices", "puras prompts", "puras secrets"}
+    groups = {
+        "puras",
+        "puras annotations",
+        "puras drive",
+        "puras events",
+        "puras prices",
+        "puras prompts",
+        "puras secrets",
+    }
     commands = {words.removeprefix("puras ") for words in cli() if words.startswith("puras ")} - {
         words.removeprefix("puras ") for words in groups
     }

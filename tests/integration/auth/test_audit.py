@@ -82,6 +82,9 @@ NOT_AUDITED = {
     "POST /v1/skillpacks/{skillpack}/drafts/sessions": "the same",
     "POST /v1/drafts/mcp-tools": "audited as `mcp_server.listed`; tests/integration/web has a server to connect to",
     "POST /v1/skillpacks/{skillpack}/drafts/mcp-tools": "the same",
+    "POST /v1/annotation-queues/{queue_id}/next": "a claim of ten minutes; the review that follows is audited",
+    "POST /v1/annotation-queues/{queue_id}/items/{item_id}/claim": "the same",
+    "POST /v1/annotation-queues/{queue_id}/items/{item_id}/release": "the end of such a claim",
     "PUT /v1/job-views/{name}": "a personal setting that changes nothing for other users",
     "DELETE /v1/job-views/{name}": "the same",
     "POST /v1/notebooks/kernels": "a kernel is a job, whose own row contains who submitted it",
@@ -307,6 +310,7 @@ def _requests(scene: Scene) -> Iterator[AuditedRequest]:
     yield AuditedRequest("POST /v1/jobs/{job_id}/shares", f"{job}/shares", "job.shared", {"json": {}})
     revoked = f"{job}/shares/{ids['share']}"
     yield AuditedRequest("DELETE /v1/jobs/{job_id}/shares/{share_id}", revoked, "job.share_revoked")
+    yield from _comment_requests(ids, job)
     yield AuditedRequest("POST /v1/jobs/{job_id}/replay", f"{job}/replay", "job.replay_asked")
     yield AuditedRequest(
         "POST /v1/jobs/{job_id}/feedback", f"{job}/feedback", "job.rated", {"json": {"rating": 1}}
@@ -330,6 +334,7 @@ def _requests(scene: Scene) -> Iterator[AuditedRequest]:
     where = "/v1/skills/{name:path}/prompts/labels/{label}"
     yield AuditedRequest(f"PUT {where}", label, "prompt.labeled", labeled)
     yield AuditedRequest(f"DELETE {where}", label, "prompt.unlabeled")
+    yield from _annotation_requests(ids)
     file = {"files": {"file": ("a.txt", b"x")}, "data": {"path": "a.txt"}}
     yield AuditedRequest("POST /v1/drive/upload", "/v1/drive/upload", "drive.uploaded", file)
     yield AuditedRequest("POST /v1/drive/sign", "/v1/drive/sign", "drive.signed", {"json": {"path": "a.txt"}})
@@ -408,6 +413,40 @@ def _eval_requests(ids: dict[str, str], job: str) -> Iterator[AuditedRequest]:
     )
     yield AuditedRequest("POST /v1/jobs/{job_id}/eval-case", f"{job}/eval-case", "eval_case.kept")
     yield AuditedRequest("DELETE /v1/eval-cases/{case_id}", f"/v1/eval-cases/{case}", "eval_case.deleted")
+
+
+def _annotation_requests(ids: dict[str, str]) -> Iterator[AuditedRequest]:
+    """Yield the requests about a queue whose jobs have ended."""
+    route, base = "/v1/annotation-queues", f"/v1/annotation-queues/{ids['queue']}"
+    one, items = f"{route}/{{queue_id}}", f"{route}/{{queue_id}}/items"
+    rubric = [{"key": "good", "label": "Good", "kind": "yes_no"}]
+    made = {"json": {"name": "More", "rubric": rubric}}
+    yield AuditedRequest(f"POST {route}", route, "annotation_queue.created", made)
+    yield AuditedRequest(f"PATCH {one}", base, "annotation_queue.changed", {"json": {"name": "Other"}})
+    added = {"json": {"job_ids": [ids["job"]]}}
+    yield AuditedRequest(f"POST {items}", f"{base}/items", "annotation_queue.jobs_added", added)
+    first, second = (f"{base}/items/{item}" for item in ids["items"].split())
+    skip = f"POST {items}/{{item_id}}/skip"
+    yield AuditedRequest(skip, f"{first}/skip", "annotation.skipped")
+    review = {"json": {"scores": {"good": True}, "corrected_output": 1}}
+    put = f"PUT {items}/{{item_id}}/annotation"
+    yield AuditedRequest(put, f"{first}/annotation", "annotation.reviewed", review)
+    yield AuditedRequest(f"DELETE {items}/{{item_id}}", second, "annotation_queue.job_removed")
+    yield AuditedRequest(f"POST {one}/eval-cases", f"{base}/eval-cases", "eval_case.kept")
+    saved = {"json": {"include_uncorrected": True}}
+    case = "POST /v1/jobs/{job_id}/annotations/eval-case"
+    yield AuditedRequest(case, f"/v1/jobs/{ids['reviewed']}/annotations/eval-case", "eval_case.kept", saved)
+    deleted = f"/v1/annotations/{ids['annotation']}"
+    yield AuditedRequest("DELETE /v1/annotations/{annotation_id}", deleted, "annotation.deleted")
+    yield AuditedRequest(f"DELETE {one}", base, "annotation_queue.deleted")
+
+
+def _comment_requests(ids: dict[str, str], job: str) -> Iterator[AuditedRequest]:
+    route, one = "/v1/jobs/{job_id}/comments", f"{job}/comments/{ids['comment']}"
+    written = {"json": {"body": "Look"}}
+    yield AuditedRequest(f"POST {route}", f"{job}/comments", "comment.created", written)
+    yield AuditedRequest(f"PATCH {route}/{{comment_id}}", one, "comment.changed", written)
+    yield AuditedRequest(f"DELETE {route}/{{comment_id}}", one, "comment.deleted")
 
 
 def _upload_requests(ids: dict[str, str]) -> Iterator[AuditedRequest]:
@@ -535,6 +574,8 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
         "first": first["id"],
         "job": job["id"],
         "share": (await owner.post(f"/v1/jobs/{job['id']}/shares", json={})).json()["id"],
+        "comment": (await owner.post(f"/v1/jobs/{job['id']}/comments", json={"body": "x"})).json()["id"],
+        **await _annotated(owner),
         "key": key["id"],
         "kernel": (await owner.post("/v1/notebooks/kernels", json={"path": "a.ipynb"})).json()["id"],
         "budget": budget["id"],
@@ -550,6 +591,28 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
         "join": joining.json()["link"].partition("token=")[2],
     }
     return Scene(owner, anonymous, project, ids)
+
+
+async def _annotated(owner: httpx.AsyncClient) -> dict[str, str]:
+    """Create a queue with four jobs that have ended, of which the last one is annotated."""
+    jobs = []
+    for number in range(4):
+        submitted = await owner.post("/v1/jobs", json={"skill": "double", "inputs": {"n": number}})
+        jobs.append(submitted.json()["id"])
+        await owner.post(f"/v1/jobs/{jobs[-1]}/cancel")
+    rubric = [{"key": "good", "label": "Good", "kind": "yes_no"}]
+    queue = (await owner.post("/v1/annotation-queues", json={"name": "Queue", "rubric": rubric})).json()["id"]
+    base = f"/v1/annotation-queues/{queue}"
+    await owner.post(f"{base}/items", json={"job_ids": jobs[:3]})
+    items = [one["id"] for one in (await owner.get(f"{base}/items")).json()]
+    review = {"scores": {"good": False}}
+    saved = await owner.put(f"{base}/items/{items[2]}/annotation", json=review)
+    return {
+        "queue": queue,
+        "items": " ".join(items[:2]),
+        "reviewed": jobs[3],
+        "annotation": saved.json()["id"],
+    }
 
 
 async def _worker(database: Database) -> str:

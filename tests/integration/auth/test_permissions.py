@@ -91,6 +91,9 @@ PERSONAL = {
 READ_BY_POST = {
     ("POST", "/v1/deployments/validate"),
     ("POST", "/v1/drive/sign"),
+    ("POST", "/v1/jobs/{job_id}/comments"),
+    ("PATCH", "/v1/jobs/{job_id}/comments/{comment_id}"),
+    ("DELETE", "/v1/jobs/{job_id}/comments/{comment_id}"),
     ("POST", "/v1/jobs/{job_id}/feedback"),
     ("POST", "/v1/memory/get"),
     ("POST", "/v1/memory/search"),

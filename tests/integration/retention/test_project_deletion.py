@@ -21,7 +21,9 @@ from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.data.drive.tables import DriveFile, DriveUpload, DriveUsage
 from backend.data.secrets.tables import EnvironmentSecret, Secret
+from backend.evals.annotations.tables import Annotation, AnnotationItem, AnnotationQueue
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite
+from backend.execution.comments.tables import JobComment
 from backend.execution.events.tables import JobEvent
 from backend.execution.flows.tables import FlowStep
 from backend.execution.jobs.attempts.claim import claim
@@ -346,12 +348,26 @@ async def create_full_project(database: Database, *, running: int = 0, queued: i
         )
         session.add(JobView(project_id=tenant.project_id, user_id=user_id, name="Failed", content={}))
         await store_session_and_flow(session, tenant, claimed.job_id)
+        await store_reviews(session, tenant, claimed.job_id)
     for number in range(running + queued):
         async with database.transaction() as session:
             await make_job(session, tenant)
             if number < running:
                 await claim(session, worker_id=uuid4(), lane="default", limit=1)
     return tenant
+
+
+async def store_reviews(session: AsyncSession, tenant: Tenant, job_id: UUID) -> None:
+    """Store a comment on that job, and a queue in which it is annotated."""
+    of_project = {"project_id": tenant.project_id, "created_by": "test"}
+    session.add(JobComment(**of_project, job_id=job_id, body="Look"))
+    queue = AnnotationQueue(**of_project, name="Queue", rubric=[])
+    session.add(queue)
+    await session.flush()
+    session.add(
+        AnnotationItem(project_id=tenant.project_id, queue_id=queue.id, job_id=job_id, added_by="test")
+    )
+    session.add(Annotation(**of_project, queue_id=queue.id, job_id=job_id, scores={}))
 
 
 async def store_session_and_flow(session: AsyncSession, tenant: Tenant, job_id: UUID) -> None:
