@@ -4,7 +4,8 @@ A browser opens at most six HTTP connections per origin across all of its tabs, 
 seventh tab would not load. The limit for sockets is separate and in the hundreds. A page sends
 `{"follow": KEY, "project", "job", "after"}` and `{"leave": KEY}`, and receives lists of `[KEY, KIND, BODY]`; the kind
 is `event`, `delta`, `end`, `refused` or `away`. Without `job`, it follows the list of the jobs of the project: each
-`event` means that the list may have changed.
+`event` means that the list may have changed. With a `topic`, it follows what else changes in the project, such as its
+activity, or on the job, such as its comments.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from backend.core import logs
 from backend.core.errors import PurasError, Unavailable
 from backend.core.http.exception_handlers import ServersUnavailable
 from backend.core.metrics.instruments import STREAM_FOLLOWERS
+from backend.core.notifications import Topic, topic_id
 from backend.execution.events.follow import DeltaRead, follow
 from backend.execution.events.queries import MAX_SEQ, EventCursor
 from backend.execution.jobs.access.events import event_cursor
+from backend.execution.jobs.queries import get_row
 from backend.identity.auth.principal import Role
 from studio import session
 
@@ -56,6 +59,7 @@ class _Follow(BaseModel):
     project: Annotated[str, Field(max_length=200)]
     job: UUID | None = None
     after: Annotated[int, Field(ge=0, le=MAX_SEQ)] = 0
+    topic: Topic | None = None
 
 
 class _Leave(BaseModel):
@@ -126,7 +130,7 @@ class _Page:
         key = request.follow
         try:
             with STREAM_FOLLOWERS.track_inprogress():
-                if request.job is None:
+                if request.job is None or request.topic is not None:
                     await self._stream_list(request)
                 else:
                     await self._stream(request, request.job)
@@ -141,20 +145,23 @@ class _Page:
             await self.outbox.put(key, "away", "null")
 
     async def _stream_list(self, request: _Follow) -> None:
-        """Report changes of the list of jobs, until the page leaves or its user has no access any more."""
+        """Report changes of the list of jobs or of a topic, until the page leaves or its user loses access."""
         context = session.context()
-        project_id = await self._project(request)
-        with context.wakeups.subscribe(project_id) as subscription:
+        owner_id = await self._owner(request)
+        followed = owner_id if request.topic is None else topic_id(owner_id, request.topic)
+        with context.wakeups.subscribe(followed) as subscription:
             while True:
                 await self.outbox.put(request.follow, "event", "null")
                 await asyncio.sleep(MIN_LIST_INTERVAL_S)
                 await subscription.wait(LIST_RECHECK_S if context.wakeups.is_listening else LIST_POLL_S)
                 with contextlib.suppress(*ServersUnavailable):
-                    await self._project(request)
+                    await self._owner(request)
 
-    async def _project(self, request: _Follow) -> UUID:
-        """Return the project, after a check that the user may list its jobs."""
+    async def _owner(self, request: _Follow) -> UUID:
+        """Return the project or the job, after a check that the user may read it."""
         async with session.acting_by(self._cookie, request.project) as act:
+            if request.job is not None:
+                return (await get_row(act.session, act.principal, request.job)).id
             act.principal.require(Role.VIEWER, "jobs:read_own")
             return act.principal.project_id
 

@@ -6,6 +6,8 @@ import reflex as rx
 
 from studio.pages import (
     account,
+    activity,
+    annotation,
     approvals,
     chat,
     deployments,
@@ -46,6 +48,19 @@ _PAGES = [
     ("/account", "Your account", account.page, [Shell.visit, account.Account.load]),
     ("/operator", "Admin", operator.page, [Shell.visit, operator.Operator.load]),
     ("/p/[project]", "Skills", project.page, [Shell.enter, project.Overview.load]),
+    ("/p/[project]/activity", "Activity", activity.page, [Shell.enter, activity.Activity.load]),
+    (
+        "/p/[project]/annotation",
+        "Annotation queues",
+        annotation.queues_page,
+        [Shell.enter, annotation.Queues.load],
+    ),
+    (
+        "/p/[project]/annotation/[annotation_queue]",
+        "Review",
+        annotation.review_page,
+        [Shell.enter, annotation.Review.load],
+    ),
     ("/p/[project]/api", "API reference", reference.page, [Shell.enter, reference.Reference.load]),
     ("/p/[project]/approvals", "Approvals", approvals.page, [Shell.enter, approvals.Inbox.load]),
     ("/p/[project]/chat", "Chat", chat.page, [Shell.enter, chat.Chats.load]),

@@ -16,10 +16,11 @@ export interface Refusal {
   detail: string;
 }
 
-/** A followed job, or the list of the jobs of a project if it has no `job`. The body of a message depends on its kind. */
+/** A followed job, the list of the jobs of a project if it has no `job`, or a topic of either. The body of a message depends on its kind. */
 export interface Followed {
   project: string;
   job?: string;
+  topic?: string;
   /** The number of the newest event that has been received. */
   after?: () => number;
   onMessage: (kind: Kind, body?: any) => void;
@@ -47,6 +48,10 @@ export function followJob(key: string, stream: Followed): () => void {
 export const followJobs = (project: string, onChange: () => void) =>
   followJob(`jobs of ${project}`, { project, onMessage: (kind) => { if (kind === "event") onChange(); } });
 
+/** Call `onChange` when what a topic names may have changed on a job, or in the project if there is no job. Returns a function that stops. */
+export const followTopic = (project: string, topic: string, job: string, onChange: () => void) =>
+  followJob(`${topic} of ${project}/${job}`, { project, topic, ...(job && { job }), onMessage: (kind) => { if (kind === "event") onChange(); } });
+
 function open() {
   clearTimeout(retrying);
   if (socket || !followed.size || document.hidden) return;
@@ -65,7 +70,7 @@ const notifyAll = (kind: Kind, body?: Refusal) => [...followed.values()].forEach
 
 function subscribe(key: string, stream: Followed) {
   stream.onMessage("open");
-  send({ follow: key, project: stream.project, ...(stream.job && { job: stream.job, after: stream.after?.() ?? 0 }) });
+  send({ follow: key, project: stream.project, ...(stream.job && { job: stream.job, after: stream.after?.() ?? 0 }), ...(stream.topic && { topic: stream.topic }) });
 }
 
 function send(message: object) {

@@ -25,6 +25,7 @@ from studio.components.live import (
     Value,
 )
 from studio.pages.job.approval_bar import approval_bar
+from studio.pages.job.comments import comments_tab, watch_comments
 from studio.pages.job.head import head
 from studio.pages.job.receipt import receipt_tab
 from studio.pages.job.state import JobPage
@@ -81,6 +82,7 @@ def _watch() -> rx.Component:
             Turns.create(src=JobPage.stream, after=JobPage.seen, on_turn=JobPage.turn, key=JobPage.stream),
         ),
         PageTitle.create(text=JobPage.title),
+        watch_comments(Shell.project_slug, JobPage.count_comments),
         rx.cond(JobPage.facts.status == "queued", Pulse.create(seconds=2, on_tick=JobPage.look)),
     )
 
@@ -132,6 +134,7 @@ def _tab() -> rx.Component:
         ("receipt", _scroller("Receipt", receipt_tab(JobPage.receipt))),
         ("sandbox", Sandbox.create(src=JobPage.stream, usage=JobPage.usage, most=JobPage.limits)),
         ("events", EventList.create(src=JobPage.stream)),
+        ("comments", _scroller("Comments", comments_tab())),
         rx.fragment(),
     )
 

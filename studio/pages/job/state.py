@@ -23,7 +23,9 @@ from backend.usage import queries as ledger
 from studio import session
 from studio.author_names import name_keys
 from studio.job_facts import JobFacts, facts_of
+from studio.pages.job.annotations import Annotations
 from studio.pages.job.approval_bar import PendingApprovals
+from studio.pages.job.comments import Comments
 from studio.pages.job.feedback import Feedback
 from studio.pages.job.receipt import ReceiptFacts, receipt_facts
 from studio.shell import Shell
@@ -40,6 +42,7 @@ TABS = [
     {"id": "receipt", "label": "Receipt"},
     {"id": "sandbox", "label": "Sandbox"},
     {"id": "events", "label": "Events"},
+    {"id": "comments", "label": "Comments"},
 ]
 _MEASURED = ("memory_mb", "timeout_s")
 _TRACED = ("exception", "bad_entrypoint", "bad_result")
@@ -96,6 +99,8 @@ class JobPage(rx.State):
     tabs: list[dict[str, str]] = TABS
     tab: str = TABS[0]["id"]
     is_loaded: bool = False
+    _comments: int = 0
+    """The number of comments and annotations."""
     _job: JobRead | None = None
 
     @rx.var
@@ -119,6 +124,10 @@ class JobPage(rx.State):
                 # With the job, since a part of the page that appears later moves the others.
                 await (await self.get_state(PendingApprovals)).read(act, self.facts.id)
                 await (await self.get_state(Feedback)).read(act, self.facts.id)
+                await (await self.get_state(Annotations)).read(act, self.facts.id)
+                await (await self.get_state(Comments)).read(act, self.facts.id)
+                await (await self.get_state(Comments)).read_steps(act, self.facts.id)
+                await self._count()
         except Missing as missing:
             return Shell.close(missing.detail)
         if self.job != self.facts.id:  # another notation of the ID
@@ -144,6 +153,16 @@ class JobPage(rx.State):
         async with session.acting(self, self.project) as act:
             await self._read(act)
         return PendingApprovals.look(self.facts.id)
+
+    @rx.event
+    async def count_comments(self):
+        """Show the number of comments and annotations in the label of their tab."""
+        await self._count()
+
+    async def _count(self) -> None:
+        comments, annotations = await self.get_state(Comments), await self.get_state(Annotations)
+        self._comments = len(comments.rows) + len(annotations.rows)
+        self.tabs = _with_count(self.tabs, self._comments)
 
     @rx.event
     def pick_tab(self, tab: str):
@@ -214,7 +233,8 @@ class JobPage(rx.State):
         has_steps = (
             job.type == "agentic" or row.publisher_id is None
         )  # those of a listing are the publisher's
-        self.tabs = _TABS.get(job.type, _TABS_OF_FUNCTIONS) if has_steps else _TABS_OF_FUNCTIONS
+        tabs = _TABS.get(job.type, _TABS_OF_FUNCTIONS) if has_steps else _TABS_OF_FUNCTIONS
+        self.tabs = _with_count(tabs, self._comments)
         self.receipt = receipt_facts(await ledger.receipt(act.session, act.principal, job_id))
         self.input_schema, self.output_schema = written.inputs, written.outputs
         self._job = job
@@ -249,6 +269,12 @@ class JobPage(rx.State):
 
     def _first_tab(self) -> str:
         return "result" if self.facts.status == "succeeded" else self.tabs[0]["id"]
+
+
+def _with_count(tabs: list[dict[str, str]], comments: int) -> list[dict[str, str]]:
+    """Return the tabs, with the number of comments and annotations in the label of their tab."""
+    label = f"Comments ({comments})" if comments else "Comments"
+    return [{**tab, "label": label} if tab["id"] == "comments" else tab for tab in tabs]
 
 
 def _narrower(declared: dict[str, float], requested: dict[str, Any]) -> dict[str, float]:

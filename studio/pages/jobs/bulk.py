@@ -15,6 +15,7 @@ from backend.money.pricing import PriceList
 from studio import session
 from studio.components.elements import button, note
 from studio.components.jobs import Modal
+from studio.pages.jobs import add_to_queue
 from studio.pages.jobs.compare import Comparison
 from studio.pages.jobs.state import Jobs
 from studio.session import Act
@@ -129,6 +130,7 @@ def selection_bar() -> rx.Component:
             title="Select two jobs to compare them",
             on_click=[Jobs.compare, Comparison.load],
         ),
+        add_to_queue.menu(),
         rx.el.span(class_name="grow"),
         button("Clear selection", kind="quiet", on_click=Jobs.leave),
         class_name="job-bar row wrap",

@@ -42,6 +42,7 @@ class Filled(NamedTuple):
     kernel_id: UUID
     session_id: UUID
     approval_id: UUID
+    queue_id: UUID
 
 
 _ID = "md5('{kind}' || {n})::uuid"
@@ -207,7 +208,9 @@ _STATEMENTS: Final = (
     f"""insert into media_calls (job_id, key, fingerprint, attempt, held_micros, renewed_at, created_at)
         select {_id("job", "n")}, 'k', 'x', 1, 0, {_AGE}, {_AGE} from generate_series(1, 20000) n""",
     f"""insert into audit_rows (project_id, actor, action, target, facts, request_id, at)
-        select {_id("project", _OF)}, 'x', 'api_key.created', '', '{{}}', '', {_AGE}
+        select {_id("project", _OF)}, 'x',
+               (array['api_key.created', 'event.sent', 'drive.uploaded', 'job.cancelled', 'job.rated', 'secret.set',
+                      'comment.created', 'memory.put'])[1 + n % 8], '', '{{}}', '', {_AGE}
         from generate_series(1, 20000) n""",
     f"""insert into idempotency_keys (scope, key, fingerprint, job_id, created_at)
         select 'secret_key:' || n % 50, 'key-' || n, 'x', {_id("job", "n")}, now() - interval '1 second' * n
@@ -215,6 +218,24 @@ _STATEMENTS: Final = (
     f"""insert into feedback (id, project_id, job_id, given_by, rating, comment, created_at, updated_at)
         select gen_random_uuid(), {_id("project", _OF)}, {_id("job", "n")}, 'x', 1, '', now(), now()
         from generate_series(1, 20000) n""",
+    f"""insert into job_comments (id, project_id, job_id, step, body, mentions, created_by, created_at)
+        select gen_random_uuid(), {_id("project", _OF)}, {_id("job", "n")}, '', 'Look', '[]', 'x', {_AGE}
+        from generate_series(1, 20000) n""",
+    f"""insert into annotation_queues (id, project_id, name, instructions, filter, rubric, filled_until, created_by,
+                                       created_at, updated_at)
+        select {_id("queue", "p * 10 + q")}, {_id("project", "p")}, 'Queue ' || q, '',
+               case when q = 1 then '{{"skill": "skill-3"}}'::jsonb end,
+               '[{{"key": "good", "label": "Good", "kind": "yes_no"}}]', now(), 'x', now(), now()
+        from generate_series(1, {PROJECTS}) p, generate_series(1, 3) q""",
+    f"""insert into annotation_items (id, project_id, queue_id, job_id, status, added_by, added_at)
+        select gen_random_uuid(), {_id("project", _OF)}, {_id("queue", f"{_OF} * 10 + 1 + n % 3")}, {_id("job", "n")},
+               case when n % 10 < 5 then 'pending' else 'done' end, 'filter', {_AGE}
+        from generate_series(1, 40000) n""",
+    f"""insert into annotations (id, project_id, job_id, queue_id, step, scores, comment, created_by, created_at,
+                                 updated_at)
+        select gen_random_uuid(), {_id("project", _OF)}, {_id("job", "n")}, {_id("queue", f"{_OF} * 10 + 1 + n % 3")},
+               '', '{{"good": true}}', '', 'x', {_AGE}, {_AGE}
+        from generate_series(1, 40000) n""",
     f"""insert into webhooks (id, project_id, url, description, events, skills, enabled, disabled_reason, ciphertext,
                               created_by, created_at, updated_at)
         select {_id("webhook", "p * 10 + w")}, {_id("project", "p")}, 'https://example.org/', '', '{{}}', '{{}}', true,
@@ -366,6 +387,7 @@ def fill(database_url: str) -> Filled:
                 ("kernel_id", "job", "5"),
                 ("session_id", "agent_session", "3500"),
                 ("approval_id", "approval", "15000"),
+                ("queue_id", "queue", "11"),
             )
         }
         rows = {name: connection.execute(query).fetchone() for name, query in queries.items()}
