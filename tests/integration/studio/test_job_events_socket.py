@@ -19,6 +19,8 @@ from backend.context import AppContext
 from backend.core import notifications
 from backend.core.db.engine import Database
 from backend.core.notifications import RedisNotifier
+from backend.execution.comments import service as comments
+from backend.execution.comments.schemas import CommentCreate
 from backend.execution.jobs.cancel import cancel
 from backend.identity.auth.accounts import sessions, users
 from backend.identity.auth.last_use import LastUse
@@ -56,6 +58,9 @@ class BrowserSocket:
 
     async def follow_list(self, project: str) -> None:
         await self.send(json.dumps({"follow": "list", "project": project}))
+
+    async def follow_topic(self, project: str, topic: str, job: UUID | str) -> None:
+        await self.send(json.dumps({"follow": "topic", "project": project, "topic": topic, "job": str(job)}))
 
     async def receive(self) -> list[Any]:
         """Return the next entry: key, kind and body."""
@@ -207,6 +212,24 @@ async def test_a_page_reads_the_list_again_while_no_notifications_arrive(
     async with connect(scene.token) as page:
         await page.follow_list(scene.slug)
         assert [(await page.receive())[1] for _ in range(3)] == ["event"] * 3
+
+
+@pytest.mark.usefixtures("listening")
+async def test_a_page_is_notified_of_comments_on_a_job_that_its_user_can_read(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.following.MIN_LIST_INTERVAL_S", 0.01)
+    monkeypatch.setattr("studio.following.LIST_RECHECK_S", 60.0)
+    job_id = await scene.job()
+    async with connect(scene.token) as page:
+        await page.follow_topic(scene.slug, "comments", job_id)
+        assert await page.receive() == ["topic", "event", None]
+        async with scene.database.transaction() as unit:
+            await comments.create(unit, scene.tenant.principal, job_id, CommentCreate(body="Look"))
+        assert await page.receive() == ["topic", "event", None]
+    async with connect(scene.token) as page:
+        await page.follow_topic(scene.slug, "comments", uuid4())
+        assert (await page.receive())[2]["code"] == "job_not_found"
 
 
 async def test_a_list_of_another_project_is_not_found(scene: Scene) -> None:
