@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BindParameter, Integer, bindparam, text
+from sqlalchemy import BigInteger, BindParameter, Boolean, Integer, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -20,19 +20,23 @@ from backend.skills.deployments.tables import Deployment
 
 _ROWS: Final = """
 select r.id, r.actor, r.action, r.target, r.facts, r.at from audit_rows r
-where r.project_id = :project_id and r.id < :before and r.at >= :since
+where r.project_id = :project_id and r.id < :before and (not :has_since or r.at >= :since)
 """
-_MAXIMUM: Final[BindParameter[int]] = bindparam("maximum", type_=Integer, literal_execute=True)
-"""A constant of the statement: PostgreSQL otherwise plans to read a tenth of all entries."""
+# Constants of the statements: PostgreSQL otherwise plans to read a part of all entries.
+_CONSTANTS: Final[tuple[BindParameter[Any], ...]] = (
+    bindparam("maximum", type_=Integer, literal_execute=True),
+    bindparam("before", type_=BigInteger, literal_execute=True),
+    bindparam("has_since", type_=Boolean, literal_execute=True),
+)
 # One short read of an index for each action, however many other entries the log has.
 _OF_ANYONE: Final = text(f"""
 select found.* from unnest(cast(:actions as text[])) wanted(action) cross join lateral (
   {_ROWS} and r.action = wanted.action order by r.id desc limit :maximum
 ) found order by found.id desc limit :maximum
-""").bindparams(_MAXIMUM)  # noqa: S608 - constants
+""").bindparams(*_CONSTANTS)  # noqa: S608 - constants
 _OF_ACTOR: Final = text(f"""
 {_ROWS} and r.actor = :actor and r.action = any(cast(:actions as text[])) order by r.id desc limit :maximum
-""").bindparams(_MAXIMUM)
+""").bindparams(*_CONSTANTS)
 _NEWEST: Final = 2**63 - 1
 _EVER: Final = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
@@ -60,6 +64,7 @@ async def list_activity(
     values = {
         "project_id": principal.project_id,
         "before": _NEWEST if before is None else before,
+        "has_since": filters.since is not None,
         "since": filters.since or _EVER,
         "actions": actions,
         "maximum": page.limit + 1,

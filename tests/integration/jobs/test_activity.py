@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import httpx
 from sqlalchemy import text
 
 from backend.administration.activity.summaries import KINDS, Entry
+from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.identity.auth.principal import Role
 from tests.integration.auth.conftest import World, client, world
@@ -50,6 +53,13 @@ async def test_activity_of_members_and_jobs(
     assert [one["action"] for one in only] == ["comment.created"]
     by_operator = (await client.get("/v1/activity?actor=operator", headers=headers)).json()
     assert {one["actor"] for one in by_operator} == {"operator"}
+    for hours, count in ((-1, len(summaries)), (1, 0)):
+        since = {"since": (now() + timedelta(hours=hours)).isoformat(), "actor": by_operator[0]["actor"]}
+        found = (await client.get("/v1/activity", params=since, headers=headers)).json()
+        assert len(found) == (len(by_operator) if count else 0)
+        del since["actor"]
+        found = (await client.get("/v1/activity", params=since, headers=headers)).json()
+        assert len(found) == count
     _, others = await tenant_of(database)
     assert not any(
         "Weekly" in one["summary"] for one in (await client.get("/v1/activity", headers=others)).json()
