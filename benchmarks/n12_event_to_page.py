@@ -74,8 +74,8 @@ def measure(_rounds: int) -> Measurement:
             ),
         ),
         {"p50_ms": percentile(late_ms, 0.5), "p95_ms": p95_ms, "lines": len(late_ms)},
-        f"The page follows the end of the log in a virtual list. Lines that more than a screen of newer ones pushes out "
-        f"before they are drawn have no delay: {len(late_ms):,} of {sent:,} lines were drawn",
+        "The page follows the end of the log in a virtual list. Lines that more than a screen of newer ones pushes "
+        f"out before they are drawn have no delay: {len(late_ms):,} of {sent:,} lines were drawn",
     )
 
 

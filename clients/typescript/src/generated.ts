@@ -141,8 +141,9 @@ export interface AlertCreate {
   /**
    * `error_rate`: failed jobs among those that succeeded or failed. `latency_p95`: 95th percentile of the time from
    * start to end of succeeded jobs. `spend`: cost of ended jobs. `queue_age`: waiting time of the oldest queued job.
+   * `new_errors`: failure clusters whose first job failed within the window.
    */
-  metric: "error_rate" | "latency_p95" | "spend" | "queue_age";
+  metric: "error_rate" | "latency_p95" | "spend" | "queue_age" | "new_errors";
   /** With fewer ended jobs in the window, `error_rate` and `latency_p95` do not raise the alert. */
   min_jobs?: number;
   /** Shown in messages: `Nightly report fails`. */
@@ -150,8 +151,8 @@ export interface AlertCreate {
   /** Only jobs of this skill count: `report`. Default: all skills. */
   skill?: string | null;
   /**
-   * The alert is raised while the value is not below it. Percent for `error_rate`, US dollars for `spend`, seconds
-   * for the others.
+   * The alert is raised while the value is not below it. Percent for `error_rate`, US dollars for `spend`, a
+   * number for `new_errors`, seconds for the others.
    */
   threshold: number;
   /** Jobs that ended within this time count. `queue_age` does not use it. */
@@ -168,7 +169,7 @@ export interface AlertRead {
   id: string;
   /** The jobs of the last value. */
   jobs: number;
-  metric: "error_rate" | "latency_p95" | "spend" | "queue_age";
+  metric: "error_rate" | "latency_p95" | "spend" | "queue_age" | "new_errors";
   min_jobs: number;
   name: string;
   skill: string | null;
@@ -472,10 +473,16 @@ export type ApprovalDecidedEvent = EventRead & {
   payload: {
     /** ID of the approval. */
     approval_id: string;
+    /** The arguments with which the call is made instead. The approval has them also if they are long. */
+    arguments?: Record<string, unknown>;
     /** The user or API key that decided. */
     by: string;
+    /** Paths of the arguments that the user has changed, if there are any. */
+    changed?: string[];
     /** `approved`, `denied` (rejected) or `expired`. */
     decision: string;
+    /** The arguments as the agent requested them, if the user has changed them and they are short. */
+    input?: Record<string, unknown>;
     /** The reason, if one was given. */
     reason?: string;
     /** Number of the step. */
@@ -490,9 +497,13 @@ export type ApprovalDecidedEvent = EventRead & {
 
 /** One call of a tool by an agent, and the decision about it. */
 export interface ApprovalRead {
+  /** The arguments with which the reviewer has replaced `input`; null: they are not changed. */
+  arguments?: Record<string, unknown> | null;
   created_at: string;
   decided_at: string | null;
   decided_by: string;
+  /** The environment of the job. */
+  environment?: string;
   /** When a pending approval expires, which counts as rejected. */
   expires_at: string;
   /** The values that the reviewer has entered. */
@@ -502,9 +513,13 @@ export interface ApprovalRead {
   /** Schema of the values that the reviewer enters, in the dialect of skill.yaml; null: there is no form. */
   form_schema?: Record<string, unknown> | null;
   id: string;
-  /** All arguments of the call. Exactly this call is made when it is approved. */
+  /** All arguments of the call, as the agent requests it. */
   input: Record<string, unknown>;
+  /** JSON Schema of the arguments; null: they cannot be changed. */
+  input_schema?: Record<string, unknown> | null;
   job_id: string;
+  /** `agentic`, `deterministic` or `flow`. */
+  job_type?: string;
   /** Whether the caller may decide it, apart from its status. */
   may_decide?: boolean;
   /** Text of the step of a flow that requests the approval; null for the call of an agent. */
@@ -513,6 +528,10 @@ export interface ApprovalRead {
   reason: string;
   /** E-mail addresses and roles of those who may decide; empty: everyone who may decide approvals. */
   reviewers?: string[];
+  /** The session whose turn the job is. */
+  session_id?: string | null;
+  /** Name of the skill of the job. */
+  skill?: string;
   status: "pending" | "approved" | "denied" | "expired" | "cancelled";
   /** Number of the reply that requests the call. */
   step: number;
@@ -543,6 +562,11 @@ export type ApprovalRequiredEvent = EventRead & {
 
 /** Body of an approval. */
 export interface ApproveCreate {
+  /**
+   * All arguments with which the call is made instead of `input`, valid for `input_schema`. The agent is notified
+   * that a user has changed them.
+   */
+  arguments?: Record<string, unknown> | null;
   /** Values for `form_schema`. Required if the schema requires one of them. */
   form?: Record<string, unknown> | null;
   /** The reason. The model receives the reason of a denial. */
@@ -1190,6 +1214,14 @@ export interface DraftCheckRead {
   warnings: DraftProblemRead[];
 }
 
+/** The matches of a file. */
+export interface DraftFileMatchesRead {
+  matches: DraftMatchRead[];
+  path: string;
+  /** The revision that was searched: the value for `If-Match` when the file is written. */
+  revision: number;
+}
+
 /** Body of a move. */
 export interface DraftFileMove {
   /** A file, or a folder with `/` at the end. */
@@ -1224,6 +1256,22 @@ export interface DraftFunctionRead {
   path: string;
   /** The function with its parameters and annotations. */
   signature: string;
+}
+
+/** A match. */
+export interface DraftMatchRead {
+  column: number;
+  /** The number of characters before the end of the match in the file. */
+  end: number;
+  /** A part of the line. */
+  excerpt: string;
+  excerpt_end: number;
+  /** Where the match starts in the excerpt. */
+  excerpt_start: number;
+  line: number;
+  replacement: string | null;
+  /** The number of characters before the match in the file. */
+  start: number;
 }
 
 /** A problem, or something that is valid but probably unintended. */
@@ -1319,6 +1367,26 @@ export interface DraftRunCreate {
 /** The job that runs the draft. */
 export interface DraftRunRead {
   job_id: string;
+}
+
+/** A search in the files of a draft. */
+export interface DraftSearch {
+  is_case_sensitive?: boolean;
+  /** The query is a regular expression in the syntax of RE2. `^` and `$` match at lines. */
+  is_regex?: boolean;
+  is_whole_word?: boolean;
+  query: string;
+  /** If it is set, each match has its replacement. `$1` and `$&` are a group and the match of a regular expression. */
+  replacement?: string | null;
+}
+
+/** The matches of a search. */
+export interface DraftSearchRead {
+  files: DraftFileMatchesRead[];
+  /** There are more than 2,000 matches. */
+  is_truncated: boolean;
+  /** Files of more than 1 MiB, which are not searched. */
+  skipped_files: string[];
 }
 
 /** Body of a session with an agent of the draft. */
@@ -1548,6 +1616,49 @@ export type FailedEvent = EventRead & ({
   type: "failed";
 });
 
+/** Jobs that failed for the same reason within the period. */
+export interface FailureClusterRead {
+  environments: ("development" | "staging" | "production")[];
+  error_code: string;
+  /** The filter of `GET /v1/jobs` that returns these jobs. */
+  error_signature: string;
+  /** The newest of the jobs. */
+  example_job_id: string;
+  /** When the first job with this error ended, which may be before the period. */
+  first_seen_at: string;
+  /** The version of the first job with this error; null: a draft, or a run of another project's listing. */
+  first_version: number | null;
+  /** The innermost place in the code of the skill, `main.py in run`; empty if none of its code failed. */
+  frame: string;
+  /** Whether the error did not occur before the period. */
+  is_new: boolean;
+  jobs: number;
+  /** When the newest of the jobs was submitted. */
+  last_seen_at: string;
+  /** The error message, with `<n>`, `<value>`, `<path>` and the like instead of what differs from job to job. */
+  message: string;
+  /** Of all failed jobs of the period, from 0 to 1. */
+  share: number;
+  skill_name: string;
+  /** The jobs in each part of the period; the parts have equal lengths, oldest first. */
+  trend: number[];
+  /** The versions of the jobs, newest first, at most 20. */
+  versions: number[];
+}
+
+/** The failed jobs of a period, grouped by the reason. */
+export interface FailuresRead {
+  /** Those with the most jobs first. */
+  clusters: FailureClusterRead[];
+  /** All failed jobs of the period that match the filters. */
+  failed: number;
+  since: string;
+  total_clusters: number;
+  /** Those that ended before the instance grouped failures. */
+  ungrouped: number;
+  until: string;
+}
+
 /** Body of `POST /v1/jobs/{id}/feedback`. */
 export interface FeedbackCreate {
   comment?: string | null;
@@ -1586,6 +1697,10 @@ export interface FileTransfer {
 
 /** One insight, and jobs that show it. */
 export interface Finding {
+  /** All of them, in the same order: the filter `ids` of `GET /v1/jobs` lists them. */
+  all_job_ids?: string[];
+  /** The numbers behind the insight. */
+  chart?: FindingChart | null;
   details: Record<string, unknown>;
   /** The former name of `details`. Removed in 0.3. */
   facts: Record<string, unknown>;
@@ -1593,12 +1708,25 @@ export interface Finding {
   former_kind: "failures" | "output_misfits" | "tool_errors" | "slow_tool" | "dear_tool" | "dear_step" | "cache_misses" | "dear_runs" | "version_slower" | "version_dearer";
   /** Up to five jobs, the clearest examples first. */
   job_ids: string[];
+  /** The number of jobs that the insight is about. */
+  jobs?: number;
   kind: "failures" | "output_mismatches" | "tool_errors" | "slow_tool" | "expensive_tool" | "expensive_step" | "cache_misses" | "expensive_runs" | "version_slower" | "version_more_expensive";
   /** The recommendation. */
   recommendation: string;
   severity: "high" | "medium" | "low";
   /** The observation with its numbers. */
   title: string;
+  /** The most important number, with its unit: `42 %`. */
+  value?: string;
+}
+
+/** A small chart: one bar for each label. */
+export interface FindingChart {
+  /** The position of the bar that the insight is about. */
+  highlighted?: number | null;
+  labels: string[];
+  unit: "jobs" | "seconds" | "usd" | "tokens" | "calls";
+  values: number[];
 }
 
 /** Insights from the newest jobs of a skill. */
@@ -1947,6 +2075,8 @@ export interface JobRead {
   error: string | null;
   /** The error code, for programs. */
   error_code: string | null;
+  /** For a failed job: what it has in common with jobs that failed for the same reason. */
+  error_signature?: string | null;
   /** 0 to 100, from the skill's evals. */
   eval_score: number | null;
   feedback: {
@@ -2131,6 +2261,8 @@ export interface JobStepRead {
 /** The filters of a view. They have the names and values of the query of `GET /v1/jobs`. */
 export interface JobViewFilters {
   environment?: "development" | "staging" | "production" | null;
+  error_signature?: string | null;
+  ids?: string | null;
   key?: string | null;
   min_cost_usd?: number | null;
   min_seconds?: number | null;
@@ -3390,6 +3522,29 @@ export interface PendingChangesRead {
   skills: SkillChangeRead[];
 }
 
+/** The settings of the signed-in user. */
+export interface PreferencesRead {
+  /** Whether the user receives the e-mail of webhooks about alerts and budgets. */
+  email_alerts?: boolean;
+  /** The same about jobs that wait for an approval. */
+  email_approvals?: boolean;
+  /** The same about comments that mention the user. */
+  email_mentions?: boolean;
+  /** `system`: that of the operating system. `null`: none was chosen, so each browser has its own. */
+  theme?: "system" | "light" | "dark" | null;
+  /** The time zone of all times in the studio; empty: that of the browser. */
+  time_zone?: string;
+}
+
+/** Changes of the settings; fields that are not sent stay as they are. */
+export interface PreferencesUpdate {
+  email_alerts?: boolean | null;
+  email_approvals?: boolean | null;
+  email_mentions?: boolean | null;
+  theme?: "system" | "light" | "dark" | null;
+  time_zone?: string | null;
+}
+
 /** The instance's prices. */
 export interface PricingRead {
   compute_micros_per_second: number;
@@ -3552,6 +3707,43 @@ export interface PromotionRead {
   source: "development" | "staging" | "production" | null;
 }
 
+/** A deployment with a version of a prompt. */
+export interface PromptDeployment {
+  /** The environments in which it is active. */
+  active_in: ("development" | "staging" | "production")[];
+  created_at: string;
+  created_by: string;
+  id: string;
+  /** `null` for a draft that was run. */
+  version: number | null;
+}
+
+/** The versions of the prompt of an agent. */
+export interface PromptHistory {
+  /** False: more deployments are still to be read. The next request reads them. */
+  is_complete: boolean;
+  /** The statistics are about jobs that were submitted since then. */
+  since: string;
+  skill: string;
+  skillpack: string;
+  /** Newest first. */
+  versions: PromptVersion[];
+}
+
+/** A label of a version of a prompt. */
+export interface PromptLabelRead {
+  label: string;
+  number: number;
+  updated_at: string;
+  updated_by: string;
+}
+
+/** Body of a request that sets a label. */
+export interface PromptLabelUpdate {
+  /** The version of the prompt that gets the label. Another version of the skill with the label loses it. */
+  number: number;
+}
+
 /** The prompt of an agent. */
 export interface PromptRead {
   /** Path in the bundle, by which `files` of a draft run replaces the prompt. */
@@ -3559,10 +3751,67 @@ export interface PromptRead {
   text: string;
 }
 
+/** The jobs of the skill with a version of its prompt: of its newest 2,000 jobs since `since` of the history. */
+export interface PromptStatistics {
+  /** The environments of the jobs. */
+  environments: ("development" | "staging" | "production")[];
+  jobs: number;
+  /** Median cost with subjobs, in millionths of a dollar, without simulated jobs. */
+  p50_cost_micros: number | null;
+  /** Of the jobs that have succeeded or failed; `null` without one. */
+  success_rate_pct: number | null;
+}
+
 /** Details of `prompt_tokens`. */
 export interface PromptTokensDetails {
   /** Tokens that were read from the cache. */
   cached_tokens: number;
+}
+
+/** One distinct text of the prompt of an agent. */
+export interface PromptVersion {
+  /** When the first deployment with it was created. */
+  created_at: string;
+  /** The user or key that created this deployment. */
+  created_by: string;
+  /** The deployments with it, newest first, at most 20. */
+  deployments: PromptDeployment[];
+  /** Mean score of the newest suite of one of the deployments with the model of the skill, from 0 to 100. */
+  eval_score: number | null;
+  /** Whether a bundle with the text is stored. It is not after its deployments are deleted. */
+  is_stored: boolean;
+  labels: string[];
+  /** From 1, in the order in which deployments had the texts first. */
+  number: number;
+  /** SHA-256 of the text. */
+  sha256: string;
+  /** `null` for a key that may not read jobs. */
+  statistics: PromptStatistics | null;
+}
+
+/** One version of the prompt of an agent with its text. */
+export interface PromptVersionText {
+  /** When the first deployment with it was created. */
+  created_at: string;
+  /** The user or key that created this deployment. */
+  created_by: string;
+  /** The deployments with it, newest first, at most 20. */
+  deployments: PromptDeployment[];
+  /** Mean score of the newest suite of one of the deployments with the model of the skill, from 0 to 100. */
+  eval_score: number | null;
+  /** Whether a bundle with the text is stored. It is not after its deployments are deleted. */
+  is_stored: boolean;
+  labels: string[];
+  /** From 1, in the order in which deployments had the texts first. */
+  number: number;
+  /** The file of the bundle; empty if it is not stored. */
+  path: string;
+  /** SHA-256 of the text. */
+  sha256: string;
+  /** `null` for a key that may not read jobs. */
+  statistics: PromptStatistics | null;
+  /** `null` if it is not stored any more. */
+  text: string | null;
 }
 
 /** An API key of the project. */
@@ -3634,6 +3883,130 @@ export interface PushDeploymentForm {
   environment?: "development" | "staging" | "production" | null;
   /** Release notes. */
   notes?: string;
+}
+
+/** A name that fits at a position. */
+export interface PythonCompletionRead {
+  /** The signature and the documentation, shortened; empty for most names after the first ones. */
+  documentation: string;
+  /** `module`, `class`, `instance`, `function`, `param`, `path`, `keyword`, `property` or `statement`. */
+  kind: string;
+  name: string;
+}
+
+/** The names that fit at a position. */
+export interface PythonCompletionsRead {
+  completions: PythonCompletionRead[];
+  /** The number of characters before the position that a name replaces. */
+  prefix: number;
+}
+
+/** A place that defines a name. */
+export interface PythonDefinitionRead {
+  column: number;
+  line: number;
+  module: string;
+  name: string;
+  /** The path in the draft; `null` for the kit and the standard library. */
+  path: string | null;
+  /** The first lines of the definition, if it is not in the draft. */
+  source: string;
+}
+
+/** The places that define the name at a position. */
+export interface PythonDefinitionsRead {
+  definitions: PythonDefinitionRead[];
+}
+
+/** The problems of a Python file. */
+export interface PythonDiagnosticsRead {
+  /** There are more problems. */
+  is_truncated: boolean;
+  problems: PythonProblemRead[];
+}
+
+/** A safe change that solves a problem. */
+export interface PythonFixRead {
+  edits: TextEditRead[];
+  message: string;
+}
+
+/** The formatted text. */
+export interface PythonFormattedRead {
+  text: string;
+}
+
+/** A description of the name at a position. */
+export interface PythonHoverRead {
+  documentation: string;
+  /** The module that defines it. */
+  module: string;
+  /** Empty if there is no name, or nothing is known about it. */
+  signature: string;
+}
+
+/** A place of a name in the draft. */
+export interface PythonPlaceRead {
+  column: number;
+  /** The line. */
+  excerpt: string;
+  line: number;
+  /** The text at the place, which the new name replaces. */
+  name: string;
+  path: string;
+}
+
+/** A position in a Python file. */
+export interface PythonPosition {
+  /** The column of the character after the position, starting at 1. Characters are counted, not bytes. */
+  column: number;
+  /** The line, starting at 1. */
+  line: number;
+  /** Its path in the draft, which ends with `.py`. The draft does not need to contain it. */
+  path?: string;
+  /** The text, which may not be saved yet. */
+  text: string;
+}
+
+/** A problem of a Python file. */
+export interface PythonProblemRead {
+  /** The rule of ruff, for example `F821`; `invalid-syntax` for errors of the syntax. */
+  code: string;
+  column: number;
+  end_column: number;
+  end_line: number;
+  fix: PythonFixRead | null;
+  line: number;
+  message: string;
+  /** `error`: the code fails when the line is executed. */
+  severity: "error" | "warning";
+}
+
+/** A new name for what is at a position. */
+export interface PythonRename {
+  /** The column of the character after the position, starting at 1. Characters are counted, not bytes. */
+  column: number;
+  /** The line, starting at 1. */
+  line: number;
+  new_name: string;
+  /** Its path in the draft, which ends with `.py`. The draft does not need to contain it. */
+  path?: string;
+  /** The text, which may not be saved yet. */
+  text: string;
+}
+
+/** The places that a new name changes. */
+export interface PythonRenameRead {
+  name: string;
+  places: PythonPlaceRead[];
+}
+
+/** A Python file of a draft as it is in the editor. */
+export interface PythonSource {
+  /** Its path in the draft, which ends with `.py`. The draft does not need to contain it. */
+  path?: string;
+  /** The text, which may not be saved yet. */
+  text: string;
 }
 
 /** The job was created and waits for a worker. */
@@ -4824,6 +5197,16 @@ export interface TemplateRead {
 /** Options of the answer. */
 export interface TextConfig {
   format?: TextFormat | null;
+}
+
+/** A replacement in a text. */
+export interface TextEditRead {
+  column: number;
+  /** The column after the last replaced character. */
+  end_column: number;
+  end_line: number;
+  line: number;
+  text: string;
 }
 
 /** The form of the answer. */
@@ -6155,19 +6538,39 @@ export class Api {
    *
    * List approvals, newest first; `status=pending` lists those that wait for a decision.
    *
+   * `skill`, `environment` and `session_id` are those of the job. `until` lists those that were requested at or before
+   * a time.
+   *
    * A restricted key needs `approvals:read`.
    */
   listApprovals(given: {
-      status?: "pending" | "approved" | "denied" | "expired" | "cancelled" | null;
-      job_id?: string | null;
       /** Maximum rows per page. */
       limit?: number;
       /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
+      status?: "pending" | "approved" | "denied" | "expired" | "cancelled" | null;
+      job_id?: string | null;
+      skill?: string | null;
+      environment?: "development" | "staging" | "production" | null;
+      session_id?: string | null;
+      until?: string | null;
     } = {}, options: CallOptions = {}): Promise<ApprovalRead[]> {
     return this.transport.json("GET", "/v1/approvals", {
-      query: { status: given.status, job_id: given.job_id, limit: given.limit, cursor: given.cursor },
+      query: { limit: given.limit, cursor: given.cursor, status: given.status, job_id: given.job_id, skill: given.skill, environment: given.environment, session_id: given.session_id, until: given.until },
     }, options);
+  }
+
+  /**
+   * Get an approval
+   *
+   * Return an approval of a job that the caller can see.
+   *
+   * A restricted key needs `approvals:read`.
+   */
+  getApproval(given: {
+      approval_id: string;
+    }, options: CallOptions = {}): Promise<ApprovalRead> {
+    return this.transport.json("GET", `/v1/approvals/${encodeURIComponent(given.approval_id)}`, {}, options);
   }
 
   /**
@@ -6175,7 +6578,8 @@ export class Api {
    *
    * Approve a call, or a step of a flow. The job returns to the queue and makes exactly this call.
    *
-   * Values for the form of a step are validated first; if they are not valid, nothing is decided.
+   * With `arguments`, the call is made with these instead of its own. They, and values for the form of a step, are
+   * validated first; if they are not valid, nothing is decided.
    *
    * A restricted key needs `approvals:write`.
    */
@@ -6839,6 +7243,109 @@ export class Api {
   }
 
   /**
+   * Complete Python code
+   *
+   * Return the names that fit at a position.
+   *
+   * They are of the file, of other modules of the draft, of the kit `puras`, and of the standard library.
+   * The code is only parsed.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  completePython(given: {
+      skillpack?: string | null;
+      body: PythonPosition;
+    }, options: CallOptions = {}): Promise<PythonCompletionsRead> {
+    return this.transport.json("POST", "/v1/drafts/python/completions", {
+      query: { skillpack: given.skillpack },
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Find a Python definition
+   *
+   * Return the places that define the name at a position.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  findPythonDefinitions(given: {
+      skillpack?: string | null;
+      body: PythonPosition;
+    }, options: CallOptions = {}): Promise<PythonDefinitionsRead> {
+    return this.transport.json("POST", "/v1/drafts/python/definitions", {
+      query: { skillpack: given.skillpack },
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Check Python code
+   *
+   * Return the problems of a Python file: errors of the syntax, unknown names, unused imports, and others.
+   *
+   * The code is only parsed. Comments `# noqa: CODE` are respected.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  checkPython(given: {
+      body: PythonSource;
+    }, options: CallOptions = {}): Promise<PythonDiagnosticsRead> {
+    return this.transport.json("POST", "/v1/drafts/python/diagnostics", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Format Python code
+   *
+   * Return the text in the format of ruff, which is that of Black. Nothing is stored.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  formatPython(given: {
+      body: PythonSource;
+    }, options: CallOptions = {}): Promise<PythonFormattedRead> {
+    return this.transport.json("POST", "/v1/drafts/python/format", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Describe a Python name
+   *
+   * Return the signature and the documentation of the name at a position.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  hoverPython(given: {
+      skillpack?: string | null;
+      body: PythonPosition;
+    }, options: CallOptions = {}): Promise<PythonHoverRead> {
+    return this.transport.json("POST", "/v1/drafts/python/hover", {
+      query: { skillpack: given.skillpack },
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Rename a Python name
+   *
+   * Return the places of a name in the Python files of the draft that a new name changes. Nothing is stored.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  renamePython(given: {
+      skillpack?: string | null;
+      body: PythonRename;
+    }, options: CallOptions = {}): Promise<PythonRenameRead> {
+    return this.transport.json("POST", "/v1/drafts/python/rename", {
+      query: { skillpack: given.skillpack },
+      body: given.body,
+    }, options);
+  }
+
+  /**
    * Reset draft
    *
    * Start again with the files of a version or a template.
@@ -6893,6 +7400,25 @@ export class Api {
       query: { skillpack: given.skillpack },
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Search the draft
+   *
+   * Return the matches in the text files of the draft, ordered by path. Nothing is replaced.
+   *
+   * To replace, write each file with `PUT /v1/drafts/files/{path}` and the revision that was searched.
+   *
+   * A restricted key needs `deployments:read`.
+   */
+  searchDraft(given: {
+      skillpack?: string | null;
+      body: DraftSearch;
+    }, options: CallOptions = {}): Promise<DraftSearchRead> {
+    return this.transport.json("POST", "/v1/drafts/search", {
+      query: { skillpack: given.skillpack },
+      body: given.body,
     }, options);
   }
 
@@ -7586,6 +8112,31 @@ export class Api {
   }
 
   /**
+   * Group failed jobs by their error
+   *
+   * Return the failed jobs of at most 90 days, grouped by skill, error code, message and place in the code.
+   *
+   * Numbers, IDs, paths, times and quoted values of messages do not count, so that two runs of the same fault are in the
+   * same cluster. `GET /v1/jobs?error_signature=` lists the jobs of a cluster.
+   *
+   * A restricted key needs `jobs:read_own`.
+   */
+  getFailures(given: {
+      /** Jobs submitted since then. Default: a week before `until`. */
+      since?: string | null;
+      /** Jobs submitted before then. Default: now. */
+      until?: string | null;
+      skill?: string | null;
+      version?: number | null;
+      environment?: "development" | "staging" | "production" | null;
+      limit?: number;
+    } = {}, options: CallOptions = {}): Promise<FailuresRead> {
+    return this.transport.json("GET", "/v1/job-failures", {
+      query: { since: given.since, until: given.until, skill: given.skill, version: given.version, environment: given.environment, limit: given.limit },
+    }, options);
+  }
+
+  /**
    * List saved views of jobs
    *
    * List the views of the list of jobs that the user has saved in this project, sorted by name.
@@ -7644,6 +8195,10 @@ export class Api {
       limit?: number;
       /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
+      /** IDs of jobs, at most 200, separated by commas. */
+      ids?: string | null;
+      /** Jobs that failed for the same reason: see `GET /v1/job-failures`. */
+      error_signature?: string | null;
       status?: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled" | null;
       skill?: string | null;
       source?: string | null;
@@ -7660,7 +8215,7 @@ export class Api {
       q?: string | null;
     } = {}, options: CallOptions = {}): Promise<JobRead[]> {
     return this.transport.json("GET", "/v1/jobs", {
-      query: { session_id: given.session_id, environment: given.environment, sort: given.sort, limit: given.limit, cursor: given.cursor, status: given.status, skill: given.skill, source: given.source, version: given.version, since: given.since, until: given.until, key: given.key, min_cost_usd: given.min_cost_usd, min_seconds: given.min_seconds, q: given.q },
+      query: { session_id: given.session_id, environment: given.environment, sort: given.sort, limit: given.limit, cursor: given.cursor, ids: given.ids, error_signature: given.error_signature, status: given.status, skill: given.skill, source: given.source, version: given.version, since: given.since, until: given.until, key: given.key, min_cost_usd: given.min_cost_usd, min_seconds: given.min_seconds, q: given.q },
     }, options);
   }
 
@@ -8330,6 +8885,28 @@ export class Api {
       body: NewPassword;
     }, options: CallOptions = {}): Promise<void> {
     return this.transport.nothing("POST", "/v1/me/password", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Read my preferences
+   *
+   * Return the theme, the time zone and the e-mail choices of the signed-in user.
+   */
+  getPreferences(options: CallOptions = {}): Promise<PreferencesRead> {
+    return this.transport.json("GET", "/v1/me/preferences", {}, options);
+  }
+
+  /**
+   * Change my preferences
+   *
+   * Change the preferences of the signed-in user, which apply in all browsers.
+   */
+  updatePreferences(given: {
+      body: PreferencesUpdate;
+    }, options: CallOptions = {}): Promise<PreferencesRead> {
+    return this.transport.json("PATCH", "/v1/me/preferences", {
       body: given.body,
     }, options);
   }
@@ -9925,6 +10502,73 @@ export class Api {
   }
 
   /**
+   * Complete Python code of a skillpack
+   *
+   * Return the names that fit at a position.
+   *
+   * They are of the file, of other modules of the draft, of the kit `puras`, and of the standard library.
+   * The code is only parsed.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  completePythonOfSkillpack(given: {
+      skillpack: string;
+      body: PythonPosition;
+    }, options: CallOptions = {}): Promise<PythonCompletionsRead> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/python/completions`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Find a Python definition in a skillpack
+   *
+   * Return the places that define the name at a position.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  findPythonDefinitionsOfSkillpack(given: {
+      skillpack: string;
+      body: PythonPosition;
+    }, options: CallOptions = {}): Promise<PythonDefinitionsRead> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/python/definitions`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Describe a Python name of a skillpack
+   *
+   * Return the signature and the documentation of the name at a position.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  hoverPythonOfSkillpack(given: {
+      skillpack: string;
+      body: PythonPosition;
+    }, options: CallOptions = {}): Promise<PythonHoverRead> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/python/hover`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Rename a Python name in a skillpack
+   *
+   * Return the places of a name in the Python files of the draft that a new name changes. Nothing is stored.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
+   */
+  renamePythonOfSkillpack(given: {
+      skillpack: string;
+      body: PythonRename;
+    }, options: CallOptions = {}): Promise<PythonRenameRead> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/python/rename`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
    * Reset draft
    *
    * Start again with the files of a version or a template.
@@ -9975,6 +10619,24 @@ export class Api {
     return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/run`, {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Search the draft of a skillpack
+   *
+   * Return the matches in the text files of the draft, ordered by path. Nothing is replaced.
+   *
+   * To replace, write each file with `PUT /v1/drafts/files/{path}` and the revision that was searched.
+   *
+   * A restricted key needs `deployments:read`.
+   */
+  searchDraftOfSkillpack(given: {
+      skillpack: string;
+      body: DraftSearch;
+    }, options: CallOptions = {}): Promise<DraftSearchRead> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/search`, {
+      body: given.body,
     }, options);
   }
 
@@ -10312,6 +10974,83 @@ export class Api {
     }, options: CallOptions = {}): Promise<Findings> {
     return this.transport.json("GET", `/v1/skills/${encodeURIComponent(given.name)}/findings`, {
       query: { skillpack: given.skillpack, since: given.since },
+    }, options);
+  }
+
+  /**
+   * List the versions of the prompt of an agent
+   *
+   * Return each distinct text of the prompt of an agent, newest first, with its deployments, labels and statistics.
+   *
+   * The statistics are about the newest 2,000 jobs of the skill in the last 30 days. At most 200 versions are listed.
+   *
+   * A restricted key needs `deployments:read`.
+   */
+  listPrompts(given: {
+      name: string;
+      /** ID or slug. With it, the skill is also found if no version with it is active. */
+      skillpack?: string | null;
+    }, options: CallOptions = {}): Promise<PromptHistory> {
+    return this.transport.json("GET", `/v1/skills/${encodeURIComponent(given.name)}/prompts`, {
+      query: { skillpack: given.skillpack },
+    }, options);
+  }
+
+  /**
+   * Label a version of the prompt of an agent
+   *
+   * Give a version a label, such as `approved`. A label is on one version of the skill: another one loses it.
+   *
+   * A restricted key needs `deployments:write`.
+   */
+  putPromptLabel(given: {
+      name: string;
+      /** Up to 40 small letters, digits, `-` and `_`, such as `candidate`. */
+      label: string;
+      /** ID or slug. With it, the skill is also found if no version with it is active. */
+      skillpack?: string | null;
+      body: PromptLabelUpdate;
+    }, options: CallOptions = {}): Promise<PromptLabelRead> {
+    return this.transport.json("PUT", `/v1/skills/${encodeURIComponent(given.name)}/prompts/labels/${encodeURIComponent(given.label)}`, {
+      query: { skillpack: given.skillpack },
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Delete a label of a prompt
+   *
+   * Delete a label. The versions of the prompt stay.
+   *
+   * A restricted key needs `deployments:write`.
+   */
+  deletePromptLabel(given: {
+      name: string;
+      /** Up to 40 small letters, digits, `-` and `_`, such as `candidate`. */
+      label: string;
+      /** ID or slug. With it, the skill is also found if no version with it is active. */
+      skillpack?: string | null;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/skills/${encodeURIComponent(given.name)}/prompts/labels/${encodeURIComponent(given.label)}`, {
+      query: { skillpack: given.skillpack },
+    }, options);
+  }
+
+  /**
+   * Read a version of the prompt of an agent
+   *
+   * Return one version of the prompt with its text.
+   *
+   * A restricted key needs `deployments:read`.
+   */
+  getPromptVersion(given: {
+      name: string;
+      number: number;
+      /** ID or slug. With it, the skill is also found if no version with it is active. */
+      skillpack?: string | null;
+    }, options: CallOptions = {}): Promise<PromptVersionText> {
+    return this.transport.json("GET", `/v1/skills/${encodeURIComponent(given.name)}/prompts/${encodeURIComponent(given.number)}`, {
+      query: { skillpack: given.skillpack },
     }, options);
   }
 
