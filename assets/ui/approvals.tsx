@@ -92,7 +92,7 @@ interface ApprovalFormProps extends Watched {
 /** The form of an approval; `onApprove(values, key)` gets the entered values, and `errors` maps paths in them to messages. */
 export function ApprovalForm({ schema, errors = {}, project, csrf, settled, onSettle, onApprove }: ApprovalFormProps) {
   const [begin, isSending] = useAction({ settled, onSettle });
-  const [values, setValues] = useState<Values>(() => startOf({ ...schema, type: "object" }) ?? {});
+  const [values, setValues] = useState<Values>(() => (startOf({ ...schema, type: "object" }) ?? {}) as Values);
   const submit = (event: FormEvent) => { event.preventDefault(); begin(`approve ${JSON.stringify(values)}`, (key) => onApprove?.(values, key)); };
   return (
     <form className="col approval-form" noValidate aria-label="Values for the approval" onSubmit={submit}>

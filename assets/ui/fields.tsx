@@ -63,7 +63,7 @@ const ordered = ({ properties = {}, required = [] }: Schema) => {
 };
 
 /** The fields of an object; a cleared field is omitted, so that its default applies. */
-export function Properties({ schema, value, path, errors, context, onChange }: Omit<FieldProps, "name">) {
+export function Properties({ schema, value, path, errors, context, onChange }: Omit<FieldProps, "name" | "onChange"> & { onChange: (value: Values) => void }) {
   const held = isPlainObject(value) ? value : {};
   return ordered(schema).map((name) => (
     <Field key={name} name={name} schema={schema.properties?.[name] ?? {}} value={held[name]} path={path ? `${path}.${name}` : name} errors={errors} context={context}

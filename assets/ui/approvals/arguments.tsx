@@ -34,7 +34,7 @@ export function ArgumentsForm({ schema, value, errors = {}, project, csrf, settl
       </div>}
       <div className="sf">
         {isRaw
-          ? <JsonControl value={values} rows={8} attributes={{ "aria-label": "Arguments as JSON", "aria-invalid": isBroken }} onChange={(next: Values | undefined) => setValues(next ?? {})} onBroken={setBroken} />
+          ? <JsonControl value={values} rows={8} attributes={{ "aria-label": "Arguments as JSON", "aria-invalid": isBroken }} onChange={(next) => setValues((next ?? {}) as Values)} onBroken={setBroken} />
           : <Properties schema={schema} value={values} path="" errors={errors} context={{ project, csrf }} onChange={setValues} />}
       </div>
       {isBroken && <div className="err" role="alert">Invalid JSON: {broken}</div>}
