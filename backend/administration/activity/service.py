@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, BindParameter, Boolean, Integer, bindparam, text
+from sqlalchemy import BigInteger, BindParameter, Boolean, Integer, Uuid, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -24,6 +24,7 @@ where r.project_id = :project_id and r.id < :before and (not :has_since or r.at 
 """
 # Constants of the statements: PostgreSQL otherwise plans to read a part of all entries.
 _CONSTANTS: Final[tuple[BindParameter[Any], ...]] = (
+    bindparam("project_id", type_=Uuid, literal_execute=True),
     bindparam("maximum", type_=Integer, literal_execute=True),
     bindparam("before", type_=BigInteger, literal_execute=True),
     bindparam("has_since", type_=Boolean, literal_execute=True),
