@@ -28,7 +28,6 @@ _SINGLE_SETTINGS: Final = (
     ("Delete the project", "general"),
     ("Invite a user", "members"),
     ("Roles of members", "members"),
-    ("Transfer ownership", "members"),
     ("Create an API key", "keys"),
     ("Scopes of an API key", "keys"),
     ("Daily spend limit of an API key", "keys"),
