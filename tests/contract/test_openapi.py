@@ -80,7 +80,9 @@ USER_OPERATIONS = {
     "create_project",
     "end_other_sessions",
     "end_session",
+    "get_preferences",
     "list_sessions",
+    "update_preferences",
 }
 """Operations that no API key may call."""
 
