@@ -32,7 +32,7 @@ class HashTarget(rx.Component):
 class Markdown(rx.Component):
     """Rendered Markdown. HTML in it is shown as text, and nothing that it references is loaded."""
 
-    library = "$/public/ui/markdown.jsx"
+    library = "$/public/ui/markdown.tsx"
     tag = "Markdown"
     text: rx.Var[str]
 

@@ -20,7 +20,7 @@ class Trend(rx.Component):
 class Approvals(rx.Component):
     """The pending approvals of a job with their buttons; `on_decided` receives the ID of a decided one."""
 
-    library = "$/public/ui/approvals.jsx"
+    library = "$/public/ui/approvals.tsx"
     tag = "Approvals"
     approvals: rx.Var[list[dict[str, Any]]]
     project: rx.Var[str]

@@ -216,11 +216,11 @@ def test_page_of_a_project_waits_for_its_project_after_the_admin_page(signed_in:
     expect(signed_in.get_by_role("table", name="Workers")).to_be_visible()
     release = _hold_messages_after_the_state(signed_in)
     signed_in.on("request", lambda request: requests.append(request.url) if "/v1/" in request.url else None)
-    signed_in.goto(f"{settled.running.url}/p/{settled.slug}/drive")
+    signed_in.goto(f"{settled.running.url}/p/{settled.slug}/editor")
     signed_in.wait_for_timeout(2_000)
     assert requests == []
     expect(signed_in.get_by_role("main")).to_have_text("Loading…")
-    with signed_in.expect_response(re.compile("/v1/drive")) as response:
+    with signed_in.expect_response(re.compile("/v1/drafts")) as response:
         release()
     assert response.value.status == 200
 

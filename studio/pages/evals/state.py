@@ -17,6 +17,7 @@ from backend.evals.run_list import RunFilter, RunSort, list_summaries
 from backend.evals.schemas import SuiteCreate, SuiteRead
 from backend.execution.approvals import service as approvals
 from backend.execution.approvals.schemas import ApprovalRead
+from backend.execution.approvals.service import ApprovalFilter
 from studio import session
 from studio.first_snippets import ANY_SKILL, of_push, of_suite
 from studio.pages.evals import suite_items as items
@@ -331,9 +332,8 @@ class Evals(rx.State):
         self._set(runs=[*runs, *rest], has_more_runs=bool(self._cursor))
         pending: dict[str, list[dict[str, Any]]] = {}
         if waits:
-            some = await approvals.list_approvals(
-                act.session, act.principal, Page(_MAX_SUITES), status="pending"
-            )
+            pending_only = ApprovalFilter(status="pending")
+            some = await approvals.list_approvals(act.session, act.principal, Page(_MAX_SUITES), pending_only)
             jobs = {run.job_id for run in self.runs}
             for one in some.items:
                 if str(one.job_id) in jobs:
