@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from backend.core.errors import NotOffered, field
 
-Name = Literal["media", "notebooks", "bedrock", "vertex"]
+Name = Literal["editor", "media", "notebooks", "bedrock", "vertex"]
 
 
 class Extra(NamedTuple):
@@ -21,6 +21,7 @@ class Extra(NamedTuple):
 
 
 EXTRAS: Final[Mapping[Name, Extra]] = {
+    "editor": Extra(("ruff", "jedi"), "help with Python code in the editor"),
     "media": Extra(("imageio_ffmpeg", "espeakng_loader"), "local speech and videos"),
     "notebooks": Extra(
         ("ipykernel", "jupyter_client"), "kernels of notebooks and the tool `python` of agents"

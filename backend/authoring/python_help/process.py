@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Final, Literal
 from uuid import UUID
 
-from ruff import find_ruff_bin  # type: ignore[import-untyped]  # the package ships no types
-
 from backend.authoring.python_help.errors import PythonHelpBusy, PythonHelpUnavailable
 from backend.core import logs, release_files
 
@@ -196,5 +194,8 @@ def _library() -> list[str]:
 
 
 def _ruff() -> str:
+    # An extra of the installation.
+    from ruff import find_ruff_bin  # type: ignore[import-untyped]  # the package ships no types
+
     program: str = find_ruff_bin()
     return os.path.realpath(program)

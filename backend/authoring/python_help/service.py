@@ -27,6 +27,7 @@ from backend.authoring.python_help.schemas import (
     PythonSource,
     TextEditRead,
 )
+from backend.core import extras
 from backend.identity.auth.principal import Principal
 from backend.skills.skillpacks.tables import Skillpack
 
@@ -104,6 +105,7 @@ class PythonHelp:
         return response
 
     async def _ask(self, action: Action, content: bytes) -> bytes:
+        extras.require("editor")
         return await self.analyzer.ask(self.principal.project_id, action, content)
 
 
