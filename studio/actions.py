@@ -14,7 +14,7 @@ class Actions(rx.State):
     """The key of that action. The browser shows the action as busy until then."""
 
     @rx.event
-    def settle(self, key: str):
+    def settle(self, key: str) -> None:
         """Report the end of an action; the page sends this after the action's own event."""
         self.settled = key
 

@@ -135,7 +135,7 @@ print({shown})"""
 def openai(origin: str, skill: SkillView, inputs: Mapping[str, Any]) -> str:
     """Return a call of the SDK of OpenAI, whose message is the text input of the skill, or all inputs as JSON."""
     name = text_input(skill.input_schema)
-    if name in inputs:
+    if name is not None and name in inputs:
         content, more = str(inputs[name]), {key: value for key, value in inputs.items() if key != name}
     else:
         content, more = json.dumps(inputs, ensure_ascii=False), {}

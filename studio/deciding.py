@@ -9,6 +9,7 @@ from uuid import UUID
 
 import reflex as rx
 
+from backend.core.db.engine import AsyncSession
 from backend.core.errors import Invalid, Missing
 from backend.execution.approvals import servers
 from backend.execution.approvals import service as approvals
@@ -54,7 +55,7 @@ class PendingCall:
     may_decide: bool
 
 
-class Deciding(rx.State, mixin=True):
+class Deciding(rx.State, mixin=True):  # type: ignore[call-arg]  # Reflex is Any to mypy
     """A state with pending approvals that the user decides."""
 
     reason: str = ""
@@ -68,48 +69,48 @@ class Deciding(rx.State, mixin=True):
     """Messages by path in the values of the form or the arguments."""
 
     @rx.event
-    async def approve(self, approval_id: str):
+    async def approve(self, approval_id: str) -> None:
         """Approve a call as it is."""
         await self._decide(approval_id, "approved")
 
     @rx.event
-    async def approve_with(self, approval_id: str, values: dict[str, Any]):
+    async def approve_with(self, approval_id: str, values: dict[str, Any]) -> None:
         """Approve a step of a flow with the values of its form."""
         await self._try(approval_id, form=values)
 
     @rx.event
-    async def approve_changed(self, approval_id: str, arguments: dict[str, Any]):
+    async def approve_changed(self, approval_id: str, arguments: dict[str, Any]) -> None:
         """Approve a call with other arguments."""
         await self._try(approval_id, arguments=arguments)
 
     @rx.event
-    def start_edit(self, approval_id: str):
+    def start_edit(self, approval_id: str) -> None:
         """Show the form for the arguments of a call."""
         self.editing, self.rejecting = approval_id, ""
         self.wrong, self.errors = "", {}
 
     @rx.event
-    def cancel_edit(self):
+    def cancel_edit(self) -> None:
         """Hide the form for the arguments."""
         self.editing = ""
 
     @rx.event
-    def start_rejection(self, approval_id: str):
+    def start_rejection(self, approval_id: str) -> None:
         """Show the form for the reason of a rejection."""
         self.rejecting, self.reason, self.editing = approval_id, "", ""
 
     @rx.event
-    def change_reason(self, reason: str):
+    def change_reason(self, reason: str) -> None:
         """Set the reason, which is sent to the agent."""
         self.reason = reason
 
     @rx.event
-    def cancel_rejection(self):
+    def cancel_rejection(self) -> None:
         """Hide the form for the reason."""
         self.rejecting = ""
 
     @rx.event
-    async def reject(self):
+    async def reject(self) -> None:
         """Reject the call."""
         await self._decide(self.rejecting, "denied", reason=self.reason)
 
@@ -140,13 +141,15 @@ class Deciding(rx.State, mixin=True):
         raise NotImplementedError
 
 
-async def pending_calls(act: session.Act, found: Sequence[Approval]) -> list[PendingCall]:
+async def pending_calls(
+    database_session: AsyncSession, principal: Principal, found: Sequence[Approval]
+) -> list[PendingCall]:
     """Return pending approvals as they are shown."""
     skills: dict[UUID, Skill | None] = {}
     for one in found:
         if (one.effect or "").startswith(servers.PREFIX) and one.job_id not in skills:
-            skills[one.job_id] = await _skill_of(act.session, act.principal, one.job_id)
-    return [_pending_call(one, skills.get(one.job_id), act.principal) for one in found]
+            skills[one.job_id] = await _skill_of(database_session, principal, one.job_id)
+    return [_pending_call(one, skills.get(one.job_id), principal) for one in found]
 
 
 def _pending_call(one: Approval, skill: Skill | None, principal: Principal) -> PendingCall:

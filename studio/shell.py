@@ -26,6 +26,7 @@ from studio.command_palette import destinations
 from studio.components.elements import button, link, note, way_out
 from studio.components.live import ApplyPreferences, Commands, SignOut, StaySignedIn, ToSignIn
 from studio.formatting import usd
+from studio.typing_of_reflex import AsyncUpdates, as_var
 
 log = logs.get(__name__)
 
@@ -71,7 +72,7 @@ class Shell(rx.State):
     """The slug or ID in the URL of the project that was opened last."""
 
     @rx.event
-    async def visit(self):
+    async def visit(self) -> None:
         """Load the user on a page that does not belong to a project."""
         self._begin()
         self.url_project = ""
@@ -82,7 +83,7 @@ class Shell(rx.State):
         self.is_ready = True
 
     @rx.event
-    async def enter(self):
+    async def enter(self) -> AsyncUpdates:
         """Load the user and the project of the URL."""
         self._begin()
         slug: str = self.project
@@ -107,7 +108,7 @@ class Shell(rx.State):
         self.is_ready = True
 
     @rx.event
-    async def choose_theme(self, theme: str):
+    async def choose_theme(self, theme: str) -> None:
         """Store the theme of the user."""
         if theme in THEMES:
             await self.change_preferences(PreferencesUpdate(theme=cast(Theme, theme)))
@@ -119,22 +120,22 @@ class Shell(rx.State):
         self._set_preferences(found)
 
     @rx.event
-    def show_error(self, notice: str):
+    def show_error(self, notice: str) -> None:
         """Show an error, unless the page already shows why it has no content."""
         self.notice = "" if self.closed else notice
 
     @rx.event
-    def close(self, reason: str):
+    def close(self, reason: str) -> None:
         """Show why the page cannot be opened."""
         self.closed = reason
 
     @rx.event
-    def dismiss(self):
+    def dismiss(self) -> None:
         """Hide the notice."""
         self.notice = ""
 
     @rx.event
-    def leave(self):
+    def leave(self) -> None:
         """Go to the sign-in form, since the session has ended."""
         self.is_signed_out = True
 
@@ -183,7 +184,7 @@ def shell(here: str, crumbs: list[Crumb], *body: Any, actions: Any = ()) -> rx.C
             theme=Shell.theme,
             time_zone=Shell.time_zone,
             is_known=Shell.has_preferences,
-            on_theme=set_color_mode(Shell.theme.to(LiteralColorMode)),
+            on_theme=set_color_mode(as_var(Shell.theme).to(LiteralColorMode)),
         ),
         rx.el.a("Skip to content", href="#main", class_name="skip"),
         rx.el.div(

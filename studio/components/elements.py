@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import reflex as rx
 from reflex_components_core.react_router import link as router_link
@@ -12,7 +12,7 @@ from backend.core import ids
 from studio.components.live import Action, Copy, Submit
 from studio.theme import STATUS_WORDS
 
-Text = str | rx.Var[str]
+Text: TypeAlias = str | rx.Var[str]
 
 
 def link(*children: Any, href: Text, **props: Any) -> rx.Component:

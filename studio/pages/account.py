@@ -22,6 +22,7 @@ from studio.components.live import Ago, Check, Confirm, SignOut, Submit
 from studio.forms import parsed, said, text
 from studio.pages.read_on_load import ReadOnLoad
 from studio.shell import Crumb, Shell, shell
+from studio.typing_of_reflex import Handled
 
 _MAIL: Final = {
     "alerts": "Alerts and budgets",
@@ -60,7 +61,7 @@ class Account(ReadOnLoad, rx.State):
     """Whether the user receives each kind of e-mail."""
 
     @rx.event
-    async def choose_zone(self, typed: dict[str, Any]):
+    async def choose_zone(self, typed: dict[str, Any]) -> None:
         """Store the time zone of the user."""
         shell = await self.get_state(Shell)
         try:
@@ -72,7 +73,7 @@ class Account(ReadOnLoad, rx.State):
         await shell.change_preferences(changes)
 
     @rx.event
-    async def choose_mail(self, kind: str, is_on: bool):
+    async def choose_mail(self, kind: str, is_on: bool) -> None:
         """Store whether the user receives a kind of e-mail."""
         if kind not in _MAIL:
             return
@@ -81,7 +82,7 @@ class Account(ReadOnLoad, rx.State):
         self.mail = {**self.mail, kind: is_on}
 
     @rx.event
-    async def end(self, session_id: str):
+    async def end(self, session_id: str) -> Handled:
         """End one session; a session that has already ended is not an error."""
         async with session.visiting(self) as visit:
             person = visit.person
@@ -91,7 +92,7 @@ class Account(ReadOnLoad, rx.State):
         return Shell.dismiss
 
     @rx.event
-    async def end_others(self):
+    async def end_others(self) -> Handled:
         """End all other sessions."""
         async with session.visiting(self) as visit:
             person = visit.person

@@ -19,6 +19,7 @@ from studio.components.elements import button, empty, link, tag
 from studio.components.jobs import UrlQuery
 from studio.components.live import Ago
 from studio.shell import Crumb, Shell, shell
+from studio.typing_of_reflex import as_var
 
 _PAGE_ROWS: Final = 50
 _MAX_ROWS: Final = 500
@@ -63,7 +64,7 @@ class Activity(rx.State):
     _cursor: str = ""
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the entries that the URL names."""
         self.reset()
         parameters = self.router.url.query_parameters
@@ -75,13 +76,13 @@ class Activity(rx.State):
         self.is_loaded = True
 
     @rx.event
-    async def refresh(self):
+    async def refresh(self) -> None:
         """Read the entries again, after something has happened."""
         if self.is_loaded:
             await self._read()
 
     @rx.event
-    async def more(self):
+    async def more(self) -> None:
         """Read the next page of entries."""
         rows = await self._page(Page(_PAGE_ROWS, self._cursor or None))
         known = {row.id for row in self.rows}
@@ -89,13 +90,13 @@ class Activity(rx.State):
         self.has_more = bool(self._cursor) and len(self.rows) < _MAX_ROWS
 
     @rx.event
-    async def pick_category(self, category: str):
+    async def pick_category(self, category: str) -> None:
         """Show entries of one category; of all if it is empty."""
         self.category = category if category in get_args(ActivityCategory) else ""
         await self._go()
 
     @rx.event
-    async def pick_actor(self, actor: str):
+    async def pick_actor(self, actor: str) -> None:
         """Show what one actor did; everyone if it is empty."""
         self.actor = actor[:200]
         await self._go()
@@ -154,7 +155,7 @@ def page() -> rx.Component:
             Activity.is_loaded,
             rx.el.div(
                 _filters(),
-                rx.cond(Activity.rows.length() > 0, _list(), _none()),
+                rx.cond(as_var(Activity.rows).length() > 0, _list(), _none()),
                 class_name="col grow",
                 style={"min_height": "0"},
             ),
@@ -164,7 +165,7 @@ def page() -> rx.Component:
 
 
 def _filters() -> rx.Component:
-    categories: dict[str, str] = {"": "All", **_LABELS}
+    categories = [("", "All"), *_LABELS.items()]
     return rx.el.div(
         rx.el.div(
             *[
@@ -174,7 +175,7 @@ def _filters() -> rx.Component:
                     on_click=Activity.pick_category(category),
                     custom_attrs={"aria-pressed": rx.cond(Activity.category == category, "true", "false")},
                 )
-                for category, label in categories.items()
+                for category, label in categories
             ],
             class_name="seg",
             role="group",

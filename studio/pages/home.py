@@ -25,6 +25,7 @@ from studio.formatting import usd
 from studio.session import Visit
 from studio.shell import Crumb, shell
 from studio.skillpacks import JobNames, job_names
+from studio.typing_of_reflex import Handled, as_var
 
 _MAX_FAILURES = 6
 _MAX_FAILURES_PER_PROJECT = 3
@@ -78,7 +79,7 @@ class Home(rx.State):
     is_loaded: bool = False
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the projects of the user and their recent failures."""
         self.is_naming = False
         # The previous content stays visible until then, since the user may already type into the form.
@@ -94,12 +95,12 @@ class Home(rx.State):
         self.is_loaded = True
 
     @rx.event
-    def toggle_form(self):
+    def toggle_form(self) -> None:
         """Show or hide the form for a new project."""
         self.is_naming = not self.is_naming
 
     @rx.event
-    async def create(self, form: dict[str, Any]):
+    async def create(self, form: dict[str, Any]) -> Handled:
         """Create a project, with the skills of a template if one is selected, and open it."""
         context, template = session.context(), str(form.get("template", ""))
         async with session.visiting(self, once=form) as visit:
@@ -170,7 +171,7 @@ def page() -> rx.Component:
         rx.el.h1("Projects", class_name="hidden-label"),
         rx.cond(
             Home.is_loaded,
-            rx.cond(Home.cards.length() > 0, _projects(), _first()),
+            rx.cond(as_var(Home.cards).length() > 0, _projects(), _first()),
             rx.el.p("Loading…", class_name="skeleton"),
         ),
     )
@@ -183,7 +184,7 @@ def _projects() -> rx.Component:
             rx.cond(Home.is_naming, _new_project()),
             rx.el.div(
                 rx.foreach(Home.cards, _card),
-                class_name=rx.cond(Home.cards.length() > _MAX_CARDS, "cards rows", "cards"),
+                class_name=rx.cond(as_var(Home.cards).length() > _MAX_CARDS, "cards rows", "cards"),
             ),
             actions=[
                 button(
@@ -198,7 +199,9 @@ def _projects() -> rx.Component:
                 )
             ],
         ),
-        rx.cond(Home.failures.length() > 0, section("Recent failures", framed_job_table(Home.failures))),
+        rx.cond(
+            as_var(Home.failures).length() > 0, section("Recent failures", framed_job_table(Home.failures))
+        ),
         class_name="scroll grow column",
     )
 

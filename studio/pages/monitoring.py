@@ -19,6 +19,7 @@ from studio.components.live import Pulse
 from studio.formatting import duration, usd, zone_of
 from studio.pages.read_on_load import ReadOnLoad
 from studio.shell import Crumb, Shell, shell
+from studio.typing_of_reflex import Handled
 
 REFRESH_S: Final = 30
 PERIODS: Final = {
@@ -75,17 +76,17 @@ class Monitoring(ReadOnLoad, rx.State):
     has_jobs: bool = False
 
     @rx.event
-    def pick_period(self, period: str):
+    def pick_period(self, period: str) -> Handled:
         """Select a period."""
         return self._to(period=period)
 
     @rx.event
-    def pick_group(self, group: str):
+    def pick_group(self, group: str) -> Handled:
         """Select the groups of the table."""
         return self._to(by=group)
 
     @rx.event
-    def pick_environment(self, environment: str):
+    def pick_environment(self, environment: str) -> Handled:
         """Select an environment."""
         return self._to(environment=environment)
 

@@ -13,6 +13,7 @@ from studio import session
 from studio.components.live import Playground
 from studio.shell import Crumb, Shell, shell
 from studio.skills import SkillView, active_skills
+from studio.typing_of_reflex import Handled, as_var
 
 
 class Play(rx.State):
@@ -28,7 +29,7 @@ class Play(rx.State):
     is_loaded: bool = False
 
     @rx.event
-    async def load(self):
+    async def load(self) -> Handled:
         """Load the skill of the URL."""
         self.reset()
         try:
@@ -48,7 +49,7 @@ class Play(rx.State):
         return None
 
     @rx.event
-    def pick_skill(self, play: str):
+    def pick_skill(self, play: str) -> Handled:
         """Open the playground of another skill."""
         return rx.redirect(f"/p/{self.project}/play/{play}")
 
@@ -57,7 +58,7 @@ def page() -> rx.Component:
     """Render the selection of the skill, and the playground."""
     base = "/p/" + Shell.project_slug
     selection = rx.cond(
-        Play.others.length() > 1,
+        as_var(Play.others).length() > 1,
         rx.el.select(
             rx.foreach(Play.others, lambda one: rx.el.option(one.full_name, value=one.play)),
             value=Play.here,

@@ -22,6 +22,7 @@ from studio.pages.jobs.failures import DEFAULT_FAILURE_DAYS, Cluster, cluster_ca
 from studio.pages.read_on_load import ReadOnLoad
 from studio.shell import Crumb, Shell, shell
 from studio.skills import SkillView, active_skills
+from studio.typing_of_reflex import as_var
 
 MAX_FAILURES: Final = 3
 
@@ -42,7 +43,7 @@ class Overview(ReadOnLoad, rx.State):
     """The names of the alerts that are raised."""
 
     @rx.event
-    async def show_published(self, version: int):
+    async def show_published(self, version: int) -> None:
         """Show the version that an uploaded bundle has become."""
         async with session.acting(self, self.project) as act:
             deployment = await deployments.get(act.session, act.principal, str(version))
@@ -55,7 +56,7 @@ class Overview(ReadOnLoad, rx.State):
         await self._read()
 
     @rx.event
-    async def dismiss_first_steps(self):
+    async def dismiss_first_steps(self) -> None:
         """Remove the first steps from this page for the user."""
         async with session.acting(self, self.project) as act:
             await first_steps.dismiss(act.session, act.principal)
@@ -90,15 +91,15 @@ def page() -> rx.Component:
                 ),
                 _published(),
                 rx.cond(
-                    Overview.skills.length() > 0,
+                    as_var(Overview.skills).length() > 0,
                     section("Skills", rx.el.div(rx.foreach(Overview.skills, _skill), class_name="cards")),
                     _first_steps(),
                 ),
-                rx.cond(Overview.failures.length() > 0, _failures()),
+                rx.cond(as_var(Overview.failures).length() > 0, _failures()),
                 rx.cond(
                     Shell.can_write,
                     rx.cond(
-                        Overview.skills.length() > 0,
+                        as_var(Overview.skills).length() > 0,
                         rx.el.details(
                             rx.el.summary("Publish from a ZIP file"), _publish(), class_name="publish-more"
                         ),
@@ -106,7 +107,7 @@ def page() -> rx.Component:
                     ),
                 ),
                 rx.cond(
-                    Shell.can_write | (Overview.skills.length() > 0),
+                    Shell.can_write | (as_var(Overview.skills).length() > 0),
                     section("From your code", snippets(Overview.texts)),
                 ),
                 class_name="scroll grow column",

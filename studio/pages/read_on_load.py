@@ -6,14 +6,16 @@ from typing import Any
 
 import reflex as rx
 
+from studio.typing_of_reflex import Handled
 
-class ReadOnLoad(rx.State, mixin=True):
+
+class ReadOnLoad(rx.State, mixin=True):  # type: ignore[call-arg]  # Reflex is Any to mypy
     """A state that `_read` fills when the page is opened, and again while it is visible."""
 
     is_loaded: bool = False
 
     @rx.event
-    async def load(self):
+    async def load(self) -> Handled:
         """Read the data for the first time."""
         self.reset()
         self._choose()
@@ -22,7 +24,7 @@ class ReadOnLoad(rx.State, mixin=True):
         return self._following()
 
     @rx.event
-    async def refresh(self):
+    async def refresh(self) -> None:
         """Read the data again while the page is visible."""
         if self.is_loaded:
             await self._read()

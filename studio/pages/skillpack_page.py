@@ -9,9 +9,10 @@ import reflex as rx
 from studio import session
 from studio.shell import Crumb, Shell, shell
 from studio.skillpacks import Pack, chosen, pack_choice, packs_of
+from studio.typing_of_reflex import Handled
 
 
-class OfSkillpack(rx.State, mixin=True):
+class OfSkillpack(rx.State, mixin=True):  # type: ignore[call-arg]  # Reflex is Any to mypy
     """The state of a page for one skillpack."""
 
     packs: list[Pack] = []
@@ -19,7 +20,7 @@ class OfSkillpack(rx.State, mixin=True):
     is_loaded: bool = False
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the skillpack of the URL, or the default one."""
         self.reset()
         async with session.acting(self, self.project) as act:
@@ -32,7 +33,7 @@ class OfSkillpack(rx.State, mixin=True):
         """Read what only this page shows."""
 
     @rx.event
-    def pick(self, slug: str):
+    def pick(self, slug: str) -> Handled:
         """Open the page for another skillpack."""
         return rx.redirect(f"{self.router.url.path}?skillpack={slug}", replace=True)
 

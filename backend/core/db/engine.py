@@ -14,10 +14,10 @@ import psycopg
 from sqlalchemy import ClauseElement, DateTime, Executable, MetaData
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
-    AsyncSession,
     async_sessionmaker,
     create_async_engine,
 )
+from sqlalchemy.ext.asyncio import AsyncSession as AsyncSession  # the studio imports it from here
 from sqlmodel import SQLModel
 
 from backend.core import notifications

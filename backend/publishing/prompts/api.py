@@ -66,7 +66,7 @@ async def get_prompt_version(
 
 
 @router.put("/skills/{name:path}/prompts/labels/{label}", summary="Label a version of the prompt of an agent")
-@permissions.needs("deployments:write", role=Role.DEVELOPER)
+@permissions.needs("deployments:write", "skills:read", role=Role.DEVELOPER)
 async def put_prompt_label(
     *,
     name: str,
@@ -86,7 +86,7 @@ async def put_prompt_label(
 @router.delete(
     "/skills/{name:path}/prompts/labels/{label}", status_code=204, summary="Delete a label of a prompt"
 )
-@permissions.needs("deployments:write", role=Role.DEVELOPER)
+@permissions.needs("deployments:write", "skills:read", role=Role.DEVELOPER)
 async def delete_prompt_label(
     name: str,
     label: LabelPath,

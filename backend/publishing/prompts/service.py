@@ -158,7 +158,7 @@ async def set_label(
         PromptNotFound: The prompt has no such version.
         TooManyPromptLabels: The prompt has the maximum number of labels.
     """
-    principal.require(Role.DEVELOPER, "deployments:write")
+    principal.require(Role.DEVELOPER, "deployments:write", "skills:read")
     named = await _named(session, principal, name, skillpack)
     await index(session, named.pack, named.skill, storage=storage)
     await skillpacks.lock(session, principal, str(named.pack.id))
@@ -208,7 +208,7 @@ async def delete_label(
         SkillNotFound, SkillpackNotFound: There is no such skill.
         PromptLabelNotFound: No version has the label.
     """
-    principal.require(Role.DEVELOPER, "deployments:write")
+    principal.require(Role.DEVELOPER, "deployments:write", "skills:read")
     named = await _named(session, principal, name, skillpack)
     deletion = (
         delete(PromptLabel)

@@ -11001,7 +11001,7 @@ export class Api {
    *
    * Give a version a label, such as `approved`. A label is on one version of the skill: another one loses it.
    *
-   * A restricted key needs `deployments:write`.
+   * A restricted key needs `deployments:write` and `skills:read`.
    */
   putPromptLabel(given: {
       name: string;
@@ -11022,7 +11022,7 @@ export class Api {
    *
    * Delete a label. The versions of the prompt stay.
    *
-   * A restricted key needs `deployments:write`.
+   * A restricted key needs `deployments:write` and `skills:read`.
    */
   deletePromptLabel(given: {
       name: string;

@@ -39,6 +39,7 @@ from studio.pages.jobs.query import FILTERS, JobQuery
 from studio.pages.read_on_load import ReadOnLoad
 from studio.shell import Crumb, Shell, shell
 from studio.skills import active_skills
+from studio.typing_of_reflex import as_var
 
 _NO_CONDITIONS = dict.fromkeys(FILTERS, "")
 
@@ -83,12 +84,12 @@ class Queues(ReadOnLoad, rx.State):
     _found: list[AnnotationQueueRead] = []
 
     @rx.event
-    def begin(self):
+    def begin(self) -> None:
         """Show the form for a new queue."""
         self._show(JobQuery())
 
     @rx.event
-    def edit(self, queue_id: str):
+    def edit(self, queue_id: str) -> None:
         """Show the form of a queue."""
         queue = next(one for one in self._found if str(one.id) == queue_id)
         self._show(JobQuery())
@@ -100,34 +101,34 @@ class Queues(ReadOnLoad, rx.State):
         self.criteria = queue_form.rows_of(queue)
 
     @rx.event
-    def cancel(self):
+    def cancel(self) -> None:
         """Close the form."""
         self.is_editing, self.problem = False, ""
 
     @rx.event
-    def pick_source(self, source: str):
+    def pick_source(self, source: str) -> None:
         """Choose how jobs get into the queue."""
         self.source = source
 
     @rx.event
-    def pick_kind(self, uid: str, kind: str):
+    def pick_kind(self, uid: str, kind: str) -> None:
         """Choose the kind of a criterion."""
         for row in self.criteria:
             if row.uid == uid and kind in queue_form.KINDS:
                 row.kind = kind
 
     @rx.event
-    def add_criterion(self):
+    def add_criterion(self) -> None:
         """Add a criterion to the rubric."""
         self.criteria = [*self.criteria, new_row()]
 
     @rx.event
-    def remove_criterion(self, uid: str):
+    def remove_criterion(self, uid: str) -> None:
         """Remove a criterion from the rubric."""
         self.criteria = [row for row in self.criteria if row.uid != uid]
 
     @rx.event
-    async def save(self, typed: dict[str, Any]):
+    async def save(self, typed: dict[str, Any]) -> None:
         """Create or change a queue."""
         self.problem = ""
         self.criteria = queue_form.typed_rows(typed, self.criteria)
@@ -146,7 +147,7 @@ class Queues(ReadOnLoad, rx.State):
         await self._read()
 
     @rx.event
-    async def delete(self, queue_id: str):
+    async def delete(self, queue_id: str) -> None:
         """Delete a queue."""
         async with session.acting(self, self.project) as act:
             await queues.delete(act.session, act.principal, UUID(queue_id))
@@ -154,7 +155,7 @@ class Queues(ReadOnLoad, rx.State):
         await self._read()
 
     @rx.event
-    async def save_cases(self, queue_id: str):
+    async def save_cases(self, queue_id: str) -> None:
         """Save the reviewed jobs of a queue with a corrected output as eval cases."""
         created = existing = uncorrected = 0
         problems: list[str] = []
@@ -238,10 +239,10 @@ def page() -> rx.Component:
         rx.cond(
             Queues.is_loaded,
             rx.cond(
-                (Queues.rows.length() > 0) | Queues.is_editing,
+                (as_var(Queues.rows).length() > 0) | Queues.is_editing,
                 rx.el.div(
                     rx.cond(Queues.is_editing, _form_section()),
-                    rx.cond(Queues.rows.length() > 0, _list()),
+                    rx.cond(as_var(Queues.rows).length() > 0, _list()),
                     class_name="scroll grow pad col annotation",
                     tab_index=0,
                     role="region",

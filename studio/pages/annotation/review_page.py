@@ -11,6 +11,7 @@ from studio.components.elements import empty, link, link_button, note, short_id,
 from studio.components.live import Pulse, Tabs, Transcript, Value
 from studio.pages.annotation.review_state import OtherReview, Review
 from studio.shell import Crumb, Shell, shell
+from studio.typing_of_reflex import as_var
 
 _RENEW_S: Final = 60.0
 
@@ -132,14 +133,14 @@ def _review() -> rx.Component:
                 steps=Review.steps,
                 step=Review.step,
                 problem=Review.problem,
-                can_go_back=Review.visited.length() > 0,
+                can_go_back=as_var(Review.visited).length() > 0,
                 on_save=Review.save,
                 on_skip=Review.skip,
                 on_next=Review.open_next,
                 on_previous=Review.open_previous,
                 on_step=Review.pick_step,
             ),
-            rx.cond(Review.others.length() > 0, _others()),
+            rx.cond(as_var(Review.others).length() > 0, _others()),
             class_name="scroll pad col reviewing",
             aria_label="Rubric",
             tab_index=0,

@@ -111,7 +111,7 @@ class Review(rx.State):
         return None
 
     @rx.event
-    async def refresh(self):
+    async def refresh(self) -> None:
         """Read the progress again after a change by any reviewer."""
         if self.is_loaded:
             async with session.acting(self, self.project) as act:
@@ -120,7 +120,7 @@ class Review(rx.State):
                     await self._open_next(act)
 
     @rx.event
-    async def renew(self):
+    async def renew(self) -> None:
         """Extend the claim while the page is open."""
         if self.item and self.item_status == "pending":
             try:
@@ -130,7 +130,7 @@ class Review(rx.State):
                 self.problem = error.detail
 
     @rx.event
-    async def save(self, review: dict[str, Any], key: str):
+    async def save(self, review: dict[str, Any], key: str) -> None:
         """Save the review, and open the next job."""
         self.problem = ""
         body = {"scores": review["scores"], "comment": review["comment"], "step": self.step or None}
@@ -152,17 +152,17 @@ class Review(rx.State):
                 await self._advance(act)
 
     @rx.event
-    async def skip(self):
+    async def skip(self) -> None:
         """Skip the job, and open the next one."""
         await self._move(is_skipping=True)
 
     @rx.event
-    async def open_next(self):
+    async def open_next(self) -> None:
         """Open the next pending job, without a review of the present one."""
         await self._move(is_skipping=False)
 
     @rx.event
-    async def open_previous(self):
+    async def open_previous(self) -> None:
         """Open the item before the present one."""
         if not self.visited:
             return
@@ -171,13 +171,13 @@ class Review(rx.State):
         self.visited = self.visited[:-1]
 
     @rx.event
-    async def pick_step(self, step: str):
+    async def pick_step(self, step: str) -> None:
         """Show the review of a step, or of the whole job if it is empty."""
         async with session.acting(self, self.project) as act:
             await self._open(act, self.item, step=step)
 
     @rx.event
-    def pick_tab(self, tab: str):
+    def pick_tab(self, tab: str) -> None:
         """Show one part of the job."""
         self.tab = tab
         self._show_content()

@@ -13,6 +13,7 @@ from studio import session
 from studio.components.elements import button, note
 from studio.components.jobs import Modal
 from studio.pages.approvals.state import Inbox
+from studio.typing_of_reflex import Handled, as_var
 
 MAX_SHOWN_FAILURES: Final = 3
 
@@ -32,7 +33,7 @@ class BulkDecision(rx.State):
     _is_stopped: bool = False
 
     @rx.event
-    async def begin(self, kind: str):
+    async def begin(self, kind: str) -> None:
         """Ask for the confirmation of a decision about the selected approvals."""
         inbox = await self.get_state(Inbox)
         rows = [row for row in inbox.rows if row.id in inbox.picked]
@@ -47,7 +48,7 @@ class BulkDecision(rx.State):
         self.done, self.failures, self._is_stopped = 0, [], False
 
     @rx.event
-    async def act(self, kind: str, approval_id: str):
+    async def act(self, kind: str, approval_id: str) -> Handled:
         """Perform the action of a key: on the selected approvals, or on the one with the focus if none is selected."""
         inbox = await self.get_state(Inbox)
         if inbox.picked and kind in ("approve", "deny"):
@@ -55,12 +56,12 @@ class BulkDecision(rx.State):
         return Inbox.act(kind, approval_id)
 
     @rx.event
-    def change_reason(self, reason: str):
+    def change_reason(self, reason: str) -> None:
         """Set the reason, which is sent to the agents."""
         self.reason = reason
 
     @rx.event(background=True)
-    async def run(self):
+    async def run(self) -> None:
         """Decide the approvals one by one, and show the progress."""
         async with self:
             if self.is_busy or not self.kind:
@@ -82,7 +83,7 @@ class BulkDecision(rx.State):
                 self.is_busy = False
 
     @rx.event
-    async def close(self):
+    async def close(self) -> Handled:
         """Close the dialog, and stop after the current approval."""
         self._is_stopped = True
         was_open, has_acted, self.kind = self.kind != "", self.done > 0, ""
@@ -104,7 +105,7 @@ async def _decide(kind: Any, approval_id: str, *, project: str, cookie: str, rea
 def selection_bar() -> rx.Component:
     """Render the actions on the selected approvals."""
     return rx.el.div(
-        rx.el.span(Inbox.picked.length(), " selected", class_name="strong num"),
+        rx.el.span(as_var(Inbox.picked).length(), " selected", class_name="strong num"),
         button("Approve…", kind="pri", on_click=BulkDecision.begin("approved")),
         button("Reject…", kind="danger", on_click=BulkDecision.begin("denied")),
         rx.el.span(class_name="grow"),
@@ -117,7 +118,7 @@ def selection_bar() -> rx.Component:
 
 def dialog() -> rx.Component:
     """Render the dialog while a decision is to be confirmed or in progress."""
-    count = BulkDecision.ids.length()
+    count = as_var(BulkDecision.ids).length()
     what = f"{count} " + rx.cond(count == 1, "approval", "approvals")
     is_denial = BulkDecision.kind == "denied"
     title: Any = rx.cond(is_denial, f"Reject {what}?", f"Approve {what}?")
@@ -149,7 +150,7 @@ def dialog() -> rx.Component:
             ),
         ),
         rx.cond(BulkDecision.is_busy | (BulkDecision.done > 0), _progress(count)),
-        rx.cond(BulkDecision.failures.length() > 0, _failures()),
+        rx.cond(as_var(BulkDecision.failures).length() > 0, _failures()),
         _buttons(what, is_denial=is_denial),
         on_submit=lambda _: BulkDecision.run(),
         class_name="in-dlg",
@@ -160,14 +161,18 @@ def dialog() -> rx.Component:
 def _progress(count: Any) -> rx.Component:
     return rx.el.p(
         f"{BulkDecision.done} of {count}",
-        rx.cond(BulkDecision.failures.length() > 0, f", {BulkDecision.failures.length()} failed", ""),
+        rx.cond(
+            as_var(BulkDecision.failures).length() > 0,
+            f", {as_var(BulkDecision.failures).length()} failed",
+            "",
+        ),
         role="status",
         class_name="t3",
     )
 
 
 def _failures() -> rx.Component:
-    left = BulkDecision.failures.length() - MAX_SHOWN_FAILURES
+    left = as_var(BulkDecision.failures).length() - MAX_SHOWN_FAILURES
     return note(
         rx.foreach(BulkDecision.failures[:MAX_SHOWN_FAILURES], lambda one: rx.el.p(one)),
         rx.cond(left > 0, rx.el.p(f"and {left} more")),
@@ -181,7 +186,7 @@ def _buttons(what: Any, *, is_denial: rx.Var[bool]) -> rx.Component:
         rx.cond(is_denial, f"Reject {what}", f"Approve {what}"),
         type="submit",
         class_name=rx.cond(is_denial, "btn danger", "btn pri"),
-        disabled=BulkDecision.is_busy | (BulkDecision.ids.length() == 0),
+        disabled=BulkDecision.is_busy | (as_var(BulkDecision.ids).length() == 0),
         custom_attrs={"data-first": "true"},
     )
     return rx.el.div(

@@ -14,6 +14,7 @@ from studio.components.live import Ago, ApprovalRows, Check
 from studio.pages.approvals import bulk
 from studio.pages.approvals.state import Inbox, InboxItem
 from studio.shell import Crumb, Shell, shell
+from studio.typing_of_reflex import as_var
 
 _AGES: Final = {"5m": "over 5 min", "1h": "over 1 h", "1d": "over 1 day"}
 _ENVIRONMENTS: Final = {one: one for one in get_args(Environment)}
@@ -31,11 +32,12 @@ def page() -> rx.Component:
         rx.cond(
             Inbox.is_loaded,
             rx.el.div(
-                rx.cond(Inbox.picked.length() > 0, bulk.selection_bar(), _bar()),
+                rx.cond(as_var(Inbox.picked).length() > 0, bulk.selection_bar(), _bar()),
                 ApprovalRows.create(
                     rx.foreach(Inbox.rows, _item),
                     rx.cond(
-                        Inbox.rows.length() == 0, rx.cond(has_filters, _none_match(), _nothing_pending())
+                        as_var(Inbox.rows).length() == 0,
+                        rx.cond(has_filters, _none_match(), _nothing_pending()),
                     ),
                     rx.cond(
                         Inbox.has_more, rx.el.div(button("Show more", on_click=Inbox.more), class_name="pad")
@@ -60,7 +62,7 @@ def page() -> rx.Component:
 def _bar() -> rx.Component:
     return rx.el.div(
         rx.cond(
-            Shell.can_write & (Inbox.rows.length() > 0),
+            Shell.can_write & (as_var(Inbox.rows).length() > 0),
             Check.create(checked=False, label="Select all", on_change=Inbox.toggle_all),
         ),
         _select("skill", "Skill", "All skills", None),
@@ -81,7 +83,8 @@ def _select(name: str, label: str, none: str, options: dict[str, str] | None) ->
     if options is None:
         shown: list[Any] = [
             rx.cond(
-                (value != "") & ~Inbox.skills.contains(value), rx.el.option(value, value=value, hidden=True)
+                (value != "") & ~as_var(Inbox.skills).contains(value),
+                rx.el.option(value, value=value, hidden=True),
             ),
             rx.foreach(Inbox.skills, lambda one: rx.el.option(one, value=one)),
         ]
@@ -98,7 +101,7 @@ def _select(name: str, label: str, none: str, options: dict[str, str] | None) ->
 
 
 def _item(one: rx.Var[InboxItem]) -> rx.Component:
-    picked = Inbox.picked.contains(one.id)
+    picked = as_var(Inbox.picked).contains(one.id)
     href: Any = "/p/" + Shell.project_slug + "/jobs/" + one.job_id
     return rx.el.article(
         rx.el.div(

@@ -58,7 +58,7 @@ class Inbox(Deciding, rx.State):
     _project: str = ""
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the approvals that the URL names."""
         if self._project != self.project:
             self.reset()
@@ -68,12 +68,12 @@ class Inbox(Deciding, rx.State):
         self.is_loaded = True
 
     @rx.event
-    async def refresh(self, is_held: bool):
+    async def refresh(self, is_held: bool) -> None:
         """Read the approvals again; if they are held, they stay where they are, and new ones are counted only."""
         await self._read(is_held=is_held and bool(self.rows))
 
     @rx.event
-    async def more(self):
+    async def more(self) -> None:
         """Read the next page."""
         async with session.acting(self, self.project) as act:
             items = await self._page(act, Page(PAGE_ROWS, self._cursor))
@@ -82,36 +82,36 @@ class Inbox(Deciding, rx.State):
         self.has_more = bool(self._cursor) and len(self.rows) < MAX_ROWS
 
     @rx.event
-    async def set_filter(self, name: str, text: str):
+    async def set_filter(self, name: str, text: str) -> None:
         """Change a filter; an empty text removes it."""
         self._set_filters({**self.filters, name: text})
         await self._read()
 
     @rx.event
-    async def clear(self):
+    async def clear(self) -> None:
         """Show all pending approvals."""
         self._set_filters({})
         await self._read()
 
     @rx.event
-    def toggle(self, approval_id: str):
+    def toggle(self, approval_id: str) -> None:
         """Select an approval, or deselect it."""
         others = [one for one in self.picked if one != approval_id]
         self.picked = others if len(others) < len(self.picked) else [*self.picked, approval_id]
 
     @rx.event
-    def toggle_all(self):
+    def toggle_all(self) -> None:
         """Select all approvals, or none if all are selected."""
         everything = [row.id for row in self.rows if not row.is_over]
         self.picked = [] if len(self.picked) == len(everything) else everything
 
     @rx.event
-    def leave(self):
+    def leave(self) -> None:
         """Deselect all approvals, and close the forms."""
         self.picked, self.editing, self.rejecting = [], "", ""
 
     @rx.event
-    async def act(self, kind: str, approval_id: str):
+    async def act(self, kind: str, approval_id: str) -> None:
         """Perform the action of a key on the approval with the focus."""
         row = next((one for one in self.rows if one.id == approval_id), None)
         if row is None or row.is_over or not row.may_decide:
@@ -176,7 +176,7 @@ class Inbox(Deciding, rx.State):
         found = await approvals.list_approvals(act.session, act.principal, page, filters)
         self._cursor = found.next_cursor or ""
         jobs = await approvals.jobs_of(act.session, act.principal, found.items)
-        calls = await deciding.pending_calls(act, found.items)
+        calls = await deciding.pending_calls(act.session, act.principal, found.items)
         return [
             InboxItem(
                 **asdict(call),

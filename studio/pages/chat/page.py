@@ -11,6 +11,7 @@ from studio.components.live import Ago, Chat
 from studio.components.snippets import from_code
 from studio.pages.chat.state import Chats, SessionItem
 from studio.shell import Crumb, Shell, shell
+from studio.typing_of_reflex import as_var
 
 
 def page() -> rx.Component:
@@ -65,7 +66,9 @@ def _list() -> rx.Component:
         ),
         rx.el.ul(
             rx.foreach(Chats.rows, _row),
-            rx.cond(Chats.is_listed & (Chats.rows.length() == 0), rx.el.li(none, class_name="t3 pad")),
+            rx.cond(
+                Chats.is_listed & (as_var(Chats.rows).length() == 0), rx.el.li(none, class_name="t3 pad")
+            ),
             rx.cond(Chats.has_more, rx.el.li(button("Show more", on_click=Chats.more), class_name="pad")),
             class_name="scroll grow",
             tab_index=0,
@@ -98,7 +101,7 @@ def _row(one: rx.Var[SessionItem]) -> rx.Component:
 
 def _environment() -> rx.Component:
     return rx.cond(
-        Chats.environments.length() > 1,
+        as_var(Chats.environments).length() > 1,
         rx.el.select(
             rx.foreach(Chats.environments, lambda one: rx.el.option(one[1], value=one[0])),
             value=Chats.environment,
@@ -116,7 +119,7 @@ def _environment() -> rx.Component:
 
 def _agent() -> rx.Component:
     return rx.cond(
-        Chats.agents.length() > 1,
+        as_var(Chats.agents).length() > 1,
         rx.el.select(
             rx.foreach(Chats.agents, lambda one: rx.el.option(one, value=one)),
             value=Chats.agent,

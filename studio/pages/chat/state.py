@@ -19,6 +19,7 @@ from studio.environments import NAMES
 from studio.first_snippets import of_push
 from studio.session import Act
 from studio.skills import active_skills
+from studio.typing_of_reflex import AsyncUpdates, Handled
 
 PAGE_ROWS: Final = 30
 MAX_LIVE_ROWS: Final = 200
@@ -63,7 +64,7 @@ class Chats(rx.State):
     _cursor: str = ""
 
     @rx.event
-    async def load(self):
+    async def load(self) -> AsyncUpdates:
         """Load the agents, and the conversations with the one of the URL."""
         query = self.router.url.query_parameters
         if self._project != self.project:
@@ -88,17 +89,17 @@ class Chats(rx.State):
         await self._read()
 
     @rx.event
-    def pick_agent(self, agent: str):
+    def pick_agent(self, agent: str) -> Handled:
         """Show the conversations with another agent."""
         return self._show(agent, self.environment)
 
     @rx.event
-    def pick_environment(self, environment: str):
+    def pick_environment(self, environment: str) -> Handled:
         """Show the conversations in another environment, with the same agent if it is active there."""
         return self._show(self.agent, environment)
 
     @rx.event
-    def open(self, session_id: str):
+    def open(self, session_id: str) -> None:
         """Open a conversation; an empty ID starts a new one."""
         self.started += session_id == ""
         if session_id != self.session:
@@ -106,19 +107,19 @@ class Chats(rx.State):
             self._write_url(is_entry=True)
 
     @rx.event
-    async def search(self, text: str):
+    async def search(self, text: str) -> None:
         """Search the conversations while the user types, which Back does not undo letter by letter."""
         self.text = text.strip()[:200]
         self._write_url(is_entry=False)
         await self._read()
 
     @rx.event
-    async def refresh(self):
+    async def refresh(self) -> None:
         """Read the list again, after the open conversation has changed."""
         await self._read()
 
     @rx.event
-    async def more(self):
+    async def more(self) -> None:
         """Read the next page of the list."""
         async with session.acting(self, self.project) as act:
             self.rows = [*self.rows, *await self._page(act, Page(PAGE_ROWS, self._cursor))]

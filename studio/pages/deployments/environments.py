@@ -20,6 +20,7 @@ from studio.environments import NAMES
 from studio.forms import said
 from studio.pages.deployments.versions import Deployments
 from studio.shell import Shell
+from studio.typing_of_reflex import Handled
 
 
 @dataclass
@@ -67,19 +68,19 @@ class Environments(rx.State):
     message: str = ""
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the active versions."""
         self.reset()
         await self._read()
 
     @rx.event
-    async def refresh(self):
+    async def refresh(self) -> None:
         """Load the active versions again."""
         if self.rows and not self.review.environment:
             await self._read()
 
     @rx.event
-    async def open(self, environment: str):
+    async def open(self, environment: str) -> None:
         """Show what a promotion to the environment would change."""
         await self._read()
         self.problem = self.message = ""
@@ -99,17 +100,17 @@ class Environments(rx.State):
         await self._review(preferred if preferred in known else known[0] if known else "")
 
     @rx.event
-    async def pick(self, source: str):
+    async def pick(self, source: str) -> None:
         """Review the promotion of another version."""
         await self._review(source)
 
     @rx.event
-    def close(self):
+    def close(self) -> None:
         """Return to the list of versions."""
         self.review, self.problem = Review(), ""
 
     @rx.event
-    async def promote(self, key: str):
+    async def promote(self, key: str) -> Handled:
         """Activate the reviewed version in the environment, or start its gate."""
         review, self.problem = self.review, ""
         environment = cast("Environment", review.environment)
@@ -137,7 +138,7 @@ class Environments(rx.State):
         return Deployments.refresh
 
     @rx.event
-    async def roll_back(self, environment: str):
+    async def roll_back(self, environment: str) -> Handled:
         """Activate the previous version of the environment."""
         self.problem = self.message = ""
         try:
@@ -187,7 +188,7 @@ class Environments(rx.State):
 
 def _source(value: str) -> Source:
     if value in ENVIRONMENTS:
-        return Source(cast("Environment", value))
+        return Source(value)
     return Source(deployment=value)
 
 

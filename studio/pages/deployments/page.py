@@ -15,6 +15,7 @@ from studio.pages.deployments.environments import Environments
 from studio.pages.deployments.versions import Deployments, VersionRow
 from studio.shell import Crumb, Shell, shell
 from studio.skillpacks import pack_choice
+from studio.typing_of_reflex import as_var
 
 REFRESH_S: Final = 3.0
 _COLUMNS: Final[list[tuple[Any, str, str]]] = [
@@ -45,7 +46,9 @@ def page() -> rx.Component:
                 rx.cond(
                     Environments.review.environment != "",
                     environments.review(),
-                    rx.cond(Deployments.rows.length() > 0, rx.fragment(_head(), _list()), _none_yet()),
+                    rx.cond(
+                        as_var(Deployments.rows).length() > 0, rx.fragment(_head(), _list()), _none_yet()
+                    ),
                 ),
             ),
             rx.el.p("Loading…", class_name="skeleton"),
@@ -57,6 +60,7 @@ def page() -> rx.Component:
 def _head() -> rx.Component:
     """Render the active version, the rollback button, and the result of the last action."""
     active, previous = Deployments.active, Deployments.previous
+    is_older = as_var(previous.number).to(int) < as_var(active.number).to(int)
     return rx.el.div(
         rx.el.div(
             rx.cond(
@@ -68,12 +72,11 @@ def _head() -> rx.Component:
                 rx.el.span("No version is active in production.", class_name="strong"),
             ),
             rx.el.span(class_name="grow"),
-            rx.cond(Deployments.selected.length() > 0, _selection()),
+            rx.cond(as_var(Deployments.selected).length() > 0, _selection()),
             rx.cond(
                 Shell.can_write & (previous.id != "") & ~previous.is_active,
                 button(
-                    rx.cond(previous.number.to(int) < active.number.to(int), "Roll back to ", "Return to ")
-                    + previous.version,
+                    rx.cond(is_older, "Roll back to ", "Return to ") + previous.version,
                     icon="undo-2",
                     on_click=Deployments.roll_back,
                     title="Activates the previously active version",
@@ -103,7 +106,7 @@ def _head() -> rx.Component:
 
 def _selection() -> rx.Component:
     return rx.cond(
-        Deployments.selected.length() == 2,
+        as_var(Deployments.selected).length() == 2,
         button(
             "Compare selected",
             kind="pri",

@@ -18,6 +18,7 @@ from studio.author_names import name_keys
 from studio.first_snippets import of_push
 from studio.formatting import size
 from studio.skillpacks import Pack, chosen, packs_of
+from studio.typing_of_reflex import Handled
 
 PAGE_ROWS: Final = 50
 _GATES: Final = {"gating": "gate running", "refused": "gate rejected", "superseded": "gate stopped"}
@@ -76,7 +77,7 @@ class Deployments(rx.State):
     _limit: int = PAGE_ROWS
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the versions of the skillpack in the URL."""
         query = self.router.url.query_parameters
         self.reset()
@@ -93,24 +94,24 @@ class Deployments(rx.State):
         self.is_loaded = True
 
     @rx.event
-    async def refresh(self):
+    async def refresh(self) -> None:
         """Load the list again."""
         if self.is_loaded and not self.base:
             await self._read()
 
     @rx.event
-    async def more(self):
+    async def more(self) -> None:
         """Show another page of the list."""
         self._limit += PAGE_ROWS
         await self._read()
 
     @rx.event
-    def pick_pack(self, slug: str):
+    def pick_pack(self, slug: str) -> Handled:
         """Show the versions of another skillpack."""
         return self._go(skillpack=slug)
 
     @rx.event
-    async def select(self, number: str):
+    async def select(self, number: str) -> None:
         """Select or deselect a version to compare; a third selection replaces the oldest one."""
         if number in self.selected:
             self.selected = [one for one in self.selected if one != number]
@@ -119,28 +120,28 @@ class Deployments(rx.State):
         await self._read()
 
     @rx.event
-    def compare_selected(self):
+    def compare_selected(self) -> Handled:
         """Compare the two selected versions."""
         older, newer = sorted(self.selected, key=int)
         return self._compare(older, newer)
 
     @rx.event
-    def compare_with_active(self, number: str):
+    def compare_with_active(self, number: str) -> Handled:
         """Compare a version with the active one."""
         return self._compare(self.active.number, number)
 
     @rx.event
-    def swap(self):
+    def swap(self) -> Handled:
         """Reverse the comparison."""
         return self._compare(self.head, self.base)
 
     @rx.event
-    def back_to_list(self):
+    def back_to_list(self) -> Handled:
         """Return to the list of versions."""
         return self._go(skillpack=self.slug)
 
     @rx.event
-    async def activate(self, deployment_id: str):
+    async def activate(self, deployment_id: str) -> None:
         """Activate a version, or start its gate."""
         self.message = ""
         async with session.acting(self, self.project) as act:
@@ -151,7 +152,7 @@ class Deployments(rx.State):
         await self._read()
 
     @rx.event
-    async def roll_back(self):
+    async def roll_back(self) -> Handled:
         """Activate the previously active version."""
         await self._read()  # another user may have activated a version in the meantime
         if self.previous.id:
@@ -159,7 +160,7 @@ class Deployments(rx.State):
         return None
 
     @rx.event
-    async def delete(self, deployment_id: str):
+    async def delete(self, deployment_id: str) -> None:
         """Delete a version."""
         async with session.acting(self, self.project) as act:
             await publishing.delete(act.session, act.principal, deployment_id)
@@ -167,12 +168,12 @@ class Deployments(rx.State):
         await self._read()
 
     @rx.event
-    def show_gate(self, deployment_id: str):
+    def show_gate(self, deployment_id: str) -> None:
         """Show or hide the gate of a version."""
         self.gate_of = "" if self.gate_of == deployment_id else deployment_id
 
     @rx.event
-    async def gate_settled(self, _state: str):
+    async def gate_settled(self, _state: str) -> None:
         """Load the versions again after a gate: the active version may have changed."""
         await self._read()
 

@@ -16,6 +16,7 @@ from studio.components.jobs import Modal
 from studio.forms import text
 from studio.pages.drive.query import name_of, rooted, with_slash
 from studio.pages.drive.state import Drive, delete_entry
+from studio.typing_of_reflex import Handled, as_var
 
 MAX_SHOWN_FAILURES: Final = 3
 
@@ -33,7 +34,7 @@ class Bulk(rx.State):
     _is_stopped: bool = False
 
     @rx.event
-    async def begin(self, kind: str):
+    async def begin(self, kind: str) -> None:
         """Ask for the confirmation of an action on the selected rows."""
         drive = await self.get_state(Drive)
         if self.is_busy or not drive.picked or kind not in ("delete", "move"):
@@ -43,7 +44,7 @@ class Bulk(rx.State):
         self._is_stopped = False
 
     @rx.event(background=True)
-    async def run(self, typed: dict[str, Any]):
+    async def run(self, typed: dict[str, Any]) -> None:
         """Act on the rows one by one, and show the progress."""
         async with self:
             if self.is_busy or not self.kind:
@@ -68,7 +69,7 @@ class Bulk(rx.State):
                 self.is_busy = False
 
     @rx.event
-    def close(self):
+    def close(self) -> Handled:
         """Close the dialog, and stop after the current row."""
         was_open, self.kind, self._is_stopped = self.kind != "", "", True
         return [Drive.leave, Drive.refresh] if was_open and self.done else None
@@ -94,7 +95,7 @@ async def _act(kind: str, path: str, target: str, *, is_folder: bool, project: s
 def selection_bar() -> rx.Component:
     """Render the actions on the selected rows."""
     return rx.el.div(
-        rx.el.span(Drive.picked.length(), " selected", class_name="strong num"),
+        rx.el.span(as_var(Drive.picked).length(), " selected", class_name="strong num"),
         button("Move…", on_click=Bulk.begin("move")),
         button("Delete…", kind="danger", on_click=Bulk.begin("delete")),
         rx.el.span(class_name="grow"),
@@ -107,7 +108,7 @@ def selection_bar() -> rx.Component:
 
 def dialog() -> rx.Component:
     """Render the dialog while an action is to be confirmed or in progress."""
-    count = Bulk.paths.length()
+    count = as_var(Bulk.paths).length()
     what = f"{count} " + rx.cond(count == 1, "entry", "entries")
     is_delete = Bulk.kind == "delete"
     title: Any = rx.cond(is_delete, f"Delete {what}?", f"Move {what}")
@@ -130,7 +131,7 @@ def dialog() -> rx.Component:
             _target(),
         ),
         rx.cond(Bulk.is_busy | (Bulk.done > 0), _progress(count)),
-        rx.cond(Bulk.failures.length() > 0, _failures()),
+        rx.cond(as_var(Bulk.failures).length() > 0, _failures()),
         rx.el.div(
             rx.cond(
                 is_over,
@@ -171,14 +172,14 @@ def _target() -> rx.Component:
 def _progress(count: Any) -> rx.Component:
     return rx.el.p(
         f"{Bulk.done} of {count}",
-        rx.cond(Bulk.failures.length() > 0, f", {Bulk.failures.length()} failed", ""),
+        rx.cond(as_var(Bulk.failures).length() > 0, f", {as_var(Bulk.failures).length()} failed", ""),
         role="status",
         class_name="t3",
     )
 
 
 def _failures() -> rx.Component:
-    left = Bulk.failures.length() - MAX_SHOWN_FAILURES
+    left = as_var(Bulk.failures).length() - MAX_SHOWN_FAILURES
     return note(
         rx.foreach(Bulk.failures[:MAX_SHOWN_FAILURES], lambda one: rx.el.p(one)),
         rx.cond(left > 0, rx.el.p(f"and {left} more")),

@@ -17,6 +17,7 @@ from studio.components.live import Submit
 from studio.forms import said, text
 from studio.pages.drive.query import name_of, rooted
 from studio.pages.drive.state import Drive
+from studio.typing_of_reflex import Handled
 
 
 class Moving(rx.State):
@@ -29,19 +30,19 @@ class Moving(rx.State):
     problem: str = ""
 
     @rx.event
-    async def begin(self, path: str):
+    async def begin(self, path: str) -> None:
         """Open the dialog for a file or a folder."""
         drive = await self.get_state(Drive)
         self.path, self.name, self.problem = path, name_of(path), ""
         self.is_folder = any(row.path == path and row.is_folder for row in drive.rows)
 
     @rx.event
-    def close(self):
+    def close(self) -> None:
         """Close the dialog."""
         self.path = ""
 
     @rx.event
-    async def move(self, typed: dict[str, Any]):
+    async def move(self, typed: dict[str, Any]) -> Handled:
         """Move it, and show it at its new path."""
         target = text(typed, "target").strip("/")
         try:

@@ -16,6 +16,7 @@ from studio.components.live import Submit
 from studio.forms import said, text
 from studio.pages.drive.query import rooted
 from studio.pages.drive.state import Drive
+from studio.typing_of_reflex import Handled
 
 
 class NewFolder(rx.State):
@@ -25,17 +26,17 @@ class NewFolder(rx.State):
     problem: str = ""
 
     @rx.event
-    def open(self):
+    def open(self) -> None:
         """Open the dialog."""
         self.is_open, self.problem = True, ""
 
     @rx.event
-    def close(self):
+    def close(self) -> None:
         """Close the dialog."""
         self.is_open = False
 
     @rx.event
-    async def create(self, typed: dict[str, Any]):
+    async def create(self, typed: dict[str, Any]) -> Handled:
         """Create the folder."""
         drive = await self.get_state(Drive)
         try:

@@ -15,6 +15,7 @@ from studio.pages.drive.preview import preview
 from studio.pages.drive.state import REFRESH_S, Drive, Step
 from studio.pages.drive.table import table
 from studio.shell import Crumb, Shell, shell
+from studio.typing_of_reflex import as_var
 
 
 def page() -> rx.Component:
@@ -25,11 +26,11 @@ def page() -> rx.Component:
         UrlQuery.create(query=Drive.query, entries=Drive.entries),
         rx.cond(Drive.is_pending, Pulse.create(seconds=REFRESH_S, on_tick=Drive.refresh)),
         rx.el.div(
-            rx.cond(Drive.picked.length() > 0, _selection(), _bar()),
+            rx.cond(as_var(Drive.picked).length() > 0, _selection(), _bar()),
             rx.cond(
                 Drive.is_loaded & ~Drive.is_reading,
                 rx.cond(
-                    (Drive.rows.length() > 0) | (Drive.text != ""),
+                    (as_var(Drive.rows).length() > 0) | (Drive.text != ""),
                     rx.cond(
                         Drive.path != "",
                         Split.create(table(), preview(), name="drive", label="Preview width", initial=420),
@@ -72,7 +73,7 @@ def _bar() -> rx.Component:
         rx.cond(
             Shell.can_write,
             rx.fragment(
-                rx.cond(Drive.rows.length() > 0, select),
+                rx.cond(as_var(Drive.rows).length() > 0, select),
                 button("New folder…", on_click=NewFolder.open, custom_attrs={"data-key": "n"}),
                 PickFiles.create(kind="button"),
             ),

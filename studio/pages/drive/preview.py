@@ -34,24 +34,24 @@ class Sharing(rx.State):
     problem: str = ""
 
     @rx.event
-    def open(self):
+    def open(self) -> None:
         """Open the dialog."""
         self.reset()
         self.is_open = True
 
     @rx.event
-    def close(self):
+    def close(self) -> None:
         """Close the dialog."""
         self.is_open = False
 
     @rx.event
-    def pick_ttl(self, ttl: str):
+    def pick_ttl(self, ttl: str) -> None:
         """Select how long the link works."""
         if ttl in _TTLS:
             self.ttl, self.url = ttl, ""
 
     @rx.event
-    async def create(self):
+    async def create(self) -> None:
         """Create the link."""
         drive = await self.get_state(Drive)
         body = SignedUrlCreate(path=rooted(drive.path), ttl=int(self.ttl))

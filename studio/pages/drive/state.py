@@ -21,6 +21,7 @@ from studio.first_snippets import of_upload
 from studio.formatting import size
 from studio.pages.drive.listing import FileRow, Listing, next_page, read_folder, row_of
 from studio.pages.drive.query import DriveQuery, DriveSort, folder_of, rooted
+from studio.typing_of_reflex import AsyncUpdates
 
 PAGE_ROWS: Final = 100
 REFRESH_S: Final = 2.0
@@ -81,7 +82,7 @@ class Drive(rx.State):
     _project: str = ""
 
     @rx.event
-    async def load(self):
+    async def load(self) -> AsyncUpdates:
         """Load the folder and the file that the URL names."""
         query = DriveQuery.parse(self.router.url.query_parameters)
         if self._project != self.project:
@@ -93,13 +94,13 @@ class Drive(rx.State):
         self.is_loaded = True
 
     @rx.event
-    async def refresh(self):
+    async def refresh(self) -> None:
         """Read the folder again."""
         if self.is_loaded:
             await self._read()
 
     @rx.event
-    async def more(self):
+    async def more(self) -> None:
         """Read the next page of the folder."""
         principal = await self._reader()
         if self._shown.sort == "name" and not self._shown.q and self.rows:
@@ -112,12 +113,12 @@ class Drive(rx.State):
             self._set_rows([row_of(one, self.project, self._shown) for one in found.entries], found)
 
     @rx.event
-    async def search(self, text: str):
+    async def search(self, text: str) -> None:
         """Filter by name while the user types, which Back does not undo letter by letter."""
         await self._go(replace(self._shown, q=text.strip()[:200]), is_entry=False)
 
     @rx.event
-    async def sort_by(self, column: str):
+    async def sort_by(self, column: str) -> None:
         """Sort by a column: by size and time the highest first, then the lowest, then by name again."""
         down = f"-{column}"
         cycle = {"name": down, down: "name"} if column == "name" else {down: column, column: "name"}
@@ -126,34 +127,34 @@ class Drive(rx.State):
             await self._go(replace(self._shown, sort=cast(DriveSort, sort)))
 
     @rx.event
-    async def close_file(self):
+    async def close_file(self) -> None:
         """Close the preview."""
         await self._go(replace(self._shown, file=""))
 
     @rx.event
-    def toggle(self, path: str):
+    def toggle(self, path: str) -> None:
         """Select a row, or deselect it."""
         others = [one for one in self.picked if one != path]
         self.picked = others if len(others) < len(self.picked) else [*self.picked, path]
 
     @rx.event
-    def toggle_all(self):
+    def toggle_all(self) -> None:
         """Select all shown rows, or none if all are selected."""
         everything = [row.path for row in self.rows]
         self.picked = [] if len(self.picked) == len(everything) else everything
 
     @rx.event
-    def toggle_picking(self):
+    def toggle_picking(self) -> None:
         """Show the boxes with which rows are selected, or hide them."""
         self.picked, self.is_picking = [], not self.is_picking
 
     @rx.event
-    def leave(self):
+    def leave(self) -> None:
         """Deselect all rows."""
         self.picked, self.is_picking = [], False
 
     @rx.event
-    async def delete(self, path: str):
+    async def delete(self, path: str) -> None:
         """Delete a file, or a folder with its content."""
         principal = await self._writer()
         is_folder = any(row.path == path and row.is_folder for row in self.rows)
@@ -164,7 +165,7 @@ class Drive(rx.State):
         await self._read()
 
     @rx.event
-    async def show(self, path: str):
+    async def show(self, path: str) -> None:
         """Show an entry after it was moved: its folder, and the preview of a file."""
         is_file = self.path != ""
         await self._go(DriveQuery(folder_of(path), path if is_file else "", sort=self._shown.sort))

@@ -12,6 +12,7 @@ from studio.pages.drive.listing import FileRow, JobLink
 from studio.pages.drive.moving import Moving
 from studio.pages.drive.state import Drive
 from studio.shell import Shell
+from studio.typing_of_reflex import as_var
 
 _COLUMNS = (
     ("name", "Name", ""),
@@ -24,7 +25,9 @@ _COLUMNS = (
 def table() -> rx.Component:
     """Render the rows; a click opens a folder, or the preview of a file."""
     everything = Check.create(
-        checked=Drive.picked.length() == Drive.rows.length(), label="Select all", on_change=Drive.toggle_all
+        checked=as_var(Drive.picked).length() == as_var(Drive.rows).length(),
+        label="Select all",
+        on_change=Drive.toggle_all,
     )
     actions = rx.el.th(rx.el.span("Actions", class_name="hidden-label"), scope="col", class_name="num acts")
     return rx.el.div(
@@ -40,7 +43,7 @@ def table() -> rx.Component:
             class_name="tbl files-table",
             aria_label="Files",
         ),
-        rx.cond(Drive.rows.length() == 0, _none_match()),
+        rx.cond(as_var(Drive.rows).length() == 0, _none_match()),
         rx.cond(
             Drive.is_cut,
             rx.el.p(
@@ -110,7 +113,7 @@ def _head(column: str, label: str, kind: str) -> rx.Component:
 
 def _row(row: rx.Var[FileRow]) -> rx.Component:
     box = Check.create(
-        checked=Drive.picked.contains(row.path),
+        checked=as_var(Drive.picked).contains(row.path),
         label="Select " + row.name,
         class_name="above",
         on_change=Drive.toggle(row.path),
@@ -136,7 +139,7 @@ def _row(row: rx.Var[FileRow]) -> rx.Component:
         key=row.path,
         custom_attrs={
             "aria-current": rx.cond((row.path == Drive.path) & ~row.is_folder, "true", rx.Var("undefined")),
-            "data-picked": Drive.picked.contains(row.path),
+            "data-picked": as_var(Drive.picked).contains(row.path),
         },
     )
 

@@ -21,6 +21,7 @@ from studio.components.live import Confirm, Json
 from studio.pages.evals.state import Evals
 from studio.session import Act
 from studio.shell import Shell
+from studio.typing_of_reflex import AsyncUpdates, Handled, as_var
 
 PAGE_CASES: Final = 50
 _MAX_CASES: Final = 10_000
@@ -68,19 +69,19 @@ class Cases(rx.State):
     _cursor: str = ""
 
     @rx.event
-    async def load(self):
+    async def load(self) -> AsyncUpdates:
         """Read the first cases of the skill."""
         self.reset()
         yield
         await self._reread()
 
     @rx.event
-    async def more(self):
+    async def more(self) -> None:
         """Read the next page of cases."""
         self.rows = [*self.rows, *await self._page(Page(PAGE_CASES, self._cursor))]
 
     @rx.event
-    async def open(self, case_id: str):
+    async def open(self, case_id: str) -> None:
         """Show the inputs and the expected output of a case."""
         async with session.acting(self, self.project) as act:
             cases = await self._read(act, Page(_MAX_CASES))
@@ -89,12 +90,12 @@ class Cases(rx.State):
             self.opened = CaseDetails(case_id, found.inputs, found.expected, found.has_expected)
 
     @rx.event
-    def close(self):
+    def close(self) -> None:
         """Hide the open case."""
         self.opened = CaseDetails()
 
     @rx.event
-    async def delete(self, saved_id: str):
+    async def delete(self, saved_id: str) -> Handled:
         """Delete a saved case."""
         try:
             async with session.acting(self, self.project) as act:
@@ -105,7 +106,7 @@ class Cases(rx.State):
         return Evals.reread
 
     @rx.event
-    async def refresh(self):
+    async def refresh(self) -> None:
         """Read the cases again, if they are shown."""
         if self.is_loaded:
             await self._reread()
@@ -162,7 +163,7 @@ def cases_tab() -> rx.Component:
         rx.cond(
             Cases.is_loaded,
             rx.cond(
-                Cases.rows.length() > 0,
+                as_var(Cases.rows).length() > 0,
                 framed_table("Cases", _COLUMNS, rx.foreach(Cases.rows, _row)),
                 _none(),
             ),

@@ -25,6 +25,7 @@ from studio.pages.evals.cases import Cases, short
 from studio.pages.evals.state import Evals
 from studio.session import Act
 from studio.shell import Shell
+from studio.typing_of_reflex import AsyncUpdates, as_var
 
 LAST_JOBS: Final = 20
 _MAX_EXAMINED: Final = 200
@@ -51,7 +52,7 @@ class FromJobs(rx.State):
     failures: list[str] = []
 
     @rx.event
-    async def open(self):
+    async def open(self) -> AsyncUpdates:
         """Open the dialog with the jobs of the skill that are not cases yet."""
         self.reset()
         self.is_open = True
@@ -65,18 +66,18 @@ class FromJobs(rx.State):
         self.is_loaded = True
 
     @rx.event
-    def close(self):
+    def close(self) -> None:
         """Close the dialog."""
         self.is_open = False
 
     @rx.event
-    def toggle(self, job_id: str):
+    def toggle(self, job_id: str) -> None:
         """Select a job, or deselect it."""
         is_picked = job_id in self.picked
         self.picked = [one for one in self.picked if one != job_id] if is_picked else [*self.picked, job_id]
 
     @rx.event
-    async def create(self):
+    async def create(self) -> AsyncUpdates:
         """Create a case from each selected job."""
         if self.is_busy or not self.picked:
             return
@@ -129,7 +130,7 @@ def from_jobs() -> rx.Component:
 
 
 def _dialog() -> rx.Component:
-    count = FromJobs.picked.length()
+    count = as_var(FromJobs.picked).length()
     return Modal.create(
         rx.el.form(
             rx.el.h2("Create cases from recent jobs of ", Evals.skill.name),
@@ -140,20 +141,20 @@ def _dialog() -> rx.Component:
             ),
             rx.cond(~FromJobs.is_loaded, rx.el.p("Loading jobs…", class_name="t3")),
             rx.cond(
-                FromJobs.is_loaded & (FromJobs.jobs.length() == 0),
+                FromJobs.is_loaded & (as_var(FromJobs.jobs).length() == 0),
                 rx.el.p(
                     "There are no succeeded jobs that are not cases yet. Run the skill first.",
                     class_name="t2",
                 ),
             ),
             rx.cond(
-                FromJobs.jobs.length() > 0,
+                as_var(FromJobs.jobs).length() > 0,
                 rx.el.ul(
                     rx.foreach(FromJobs.jobs, _job), class_name="picked", tab_index=0, aria_label="Jobs"
                 ),
             ),
             rx.cond(
-                FromJobs.failures.length() > 0,
+                as_var(FromJobs.failures).length() > 0,
                 note(rx.foreach(FromJobs.failures, lambda one: rx.el.p(one)), state="fail"),
             ),
             rx.el.div(
@@ -183,7 +184,7 @@ def _job(job: rx.Var[JobChoice]) -> rx.Component:
     return rx.el.li(
         rx.el.label(
             Check.create(
-                checked=FromJobs.picked.contains(job.id),
+                checked=as_var(FromJobs.picked).contains(job.id),
                 label="Job " + job.short_id,
                 on_change=FromJobs.toggle(job.id),
             ),

@@ -25,6 +25,7 @@ from studio.formatting import duration, usd
 from studio.pages.evals.query import DAYS
 from studio.pages.evals.state import Evals
 from studio.shell import Shell
+from studio.typing_of_reflex import AsyncUpdates, as_var
 
 _MARKS: Final = {"high": "fail", "medium": "wait", "low": ""}
 _HEADS: Final = {
@@ -89,7 +90,7 @@ class Insights(rx.State):
     is_loaded: bool = False
 
     @rx.event
-    async def load(self):
+    async def load(self) -> AsyncUpdates:
         """Analyze the jobs of the skill."""
         self.reset()
         yield
@@ -200,7 +201,7 @@ def insights_tab() -> rx.Component:
             Insights.is_loaded,
             rx.fragment(
                 rx.cond(
-                    Insights.insights.length() > 0,
+                    as_var(Insights.insights).length() > 0,
                     rx.el.ul(
                         rx.foreach(Insights.insights, _finding),
                         class_name="findings",

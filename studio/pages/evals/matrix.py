@@ -11,6 +11,7 @@ from studio.components.evals import Trend
 from studio.pages.evals.state import Evals
 from studio.pages.evals.suite_items import Cell, Row
 from studio.shell import Shell
+from studio.typing_of_reflex import as_var
 
 
 def matrix() -> rx.Component:
@@ -38,7 +39,7 @@ def trend() -> rx.Component:
     """Render the scores on the default model, if there are at least two."""
     on_model = rx.cond(Evals.skill.is_agent, " on the default model", "")
     return rx.cond(
-        Evals.points.length() > 0,
+        as_var(Evals.points).length() > 0,
         rx.el.figure(
             rx.el.figcaption(f"Mean score of each suite{on_model}, oldest first", class_name="cap"),
             Trend.create(points=Evals.points),

@@ -21,6 +21,7 @@ from studio.pages.evals.start import start_suites
 from studio.pages.evals.state import IDLE_S, LIVE_S, Evals
 from studio.shell import Crumb, Shell, shell
 from studio.skillpacks import pack_choice
+from studio.typing_of_reflex import as_var
 
 _TABS: Final = {"suites": "Suites", "cases": "Cases", "gate": "Gate and baseline", "findings": "Insights"}
 _YAML: Final = (
@@ -39,7 +40,7 @@ def page() -> rx.Component:
         Pulse.create(seconds=rx.cond(Evals.is_live, LIVE_S, IDLE_S), on_tick=Evals.refresh),
         rx.cond(
             Evals.is_loaded,
-            rx.cond(Evals.skills.length() > 0, _board(), _no_skills()),
+            rx.cond(as_var(Evals.skills).length() > 0, _board(), _no_skills()),
             rx.el.p("Loading…", class_name="skeleton"),
         ),
         actions=[pack_choice(Evals.packs, Evals.slug, Evals.pick_pack)],
@@ -47,7 +48,7 @@ def page() -> rx.Component:
 
 
 def _board() -> rx.Component:
-    has_graders = Evals.skill.graders.length() > 0
+    has_graders = as_var(Evals.skill.graders).length() > 0
     return rx.el.div(
         rx.el.nav(rx.foreach(Evals.skills, _skill), class_name="skills", aria_label="Skills"),
         rx.el.div(

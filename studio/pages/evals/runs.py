@@ -14,6 +14,7 @@ from studio.pages.evals.run_items import GraderVerdict, Outcome, RunDetails, Run
 from studio.pages.evals.state import Evals
 from studio.pages.evals.suite_items import Number
 from studio.shell import Shell
+from studio.typing_of_reflex import as_var
 
 _ONLY: Final = {"all": "All", "not_passed": "Not passed", "regressed": "Regressions"}
 _SORTS: Final = {
@@ -34,7 +35,7 @@ def suite() -> rx.Component:
         _filters(),
         rx.el.ul(rx.foreach(Evals.runs, _run), class_name="runs", aria_label="Runs"),
         rx.cond(
-            Evals.runs.length() == 0,
+            as_var(Evals.runs).length() == 0,
             rx.el.p(
                 rx.cond(
                     Evals.only == "all",
@@ -153,7 +154,7 @@ def _select(label: str, *options: Any, **props: Any) -> rx.Component:
 
 
 def _run(run: rx.Var[RunItem]) -> rx.Component:
-    is_open = Evals.details.contains(run.key)
+    is_open = as_var(Evals.details).contains(run.key)
     return rx.el.li(
         rx.el.button(
             rx.el.span(rx.cond(is_open, "▾", "▸"), class_name="t3", aria_hidden="true"),
@@ -171,7 +172,7 @@ def _run(run: rx.Var[RunItem]) -> rx.Component:
             custom_attrs={"aria-expanded": rx.cond(is_open, "true", "false")},
         ),
         rx.cond(
-            Evals.approvals.contains(run.job_id),
+            as_var(Evals.approvals).contains(run.job_id),
             Approvals.create(
                 approvals=Evals.approvals[run.job_id],
                 project=Shell.project_slug,

@@ -22,6 +22,7 @@ from studio.pages.evals.starting import start_suite
 from studio.pages.evals.state import Evals
 from studio.pages.evals.suite_items import OWN_MODEL, model_name
 from studio.shell import Shell
+from studio.typing_of_reflex import AsyncUpdates, as_var
 
 MAX_VERSIONS: Final = 12
 MAX_REPEAT: Final = 20
@@ -54,7 +55,7 @@ class Start(rx.State):
     _key: str = ""
 
     @rx.event
-    async def open(self):
+    async def open(self) -> None:
         """Open the dialog with the versions that contain the skill."""
         self.reset()
         evals = await self.get_state(Evals)
@@ -76,28 +77,28 @@ class Start(rx.State):
         self.models, self.is_open, self._key = [OWN_MODEL], True, uuid4().hex
 
     @rx.event
-    def close(self):
+    def close(self) -> None:
         """Close the dialog."""
         self.is_open = False
 
     @rx.event
-    def toggle_version(self, version: str):
+    def toggle_version(self, version: str) -> None:
         """Select a version, or deselect it."""
         if any(one.number == version for one in self.versions):
             self.picked = _flipped(self.picked, version)
 
     @rx.event
-    def toggle_model(self, model: str):
+    def toggle_model(self, model: str) -> None:
         """Select a model, or deselect it."""
         self.models = _flipped(self.models, model)
 
     @rx.event
-    def set_other(self, model: str):
+    def set_other(self, model: str) -> None:
         """Name another model."""
         self.other = model.strip()
 
     @rx.event
-    async def run(self, typed: dict[str, Any]):
+    async def run(self, typed: dict[str, Any]) -> AsyncUpdates:
         """Start the suites one by one, and show those that were rejected."""
         evals = await self.get_state(Evals)
         if self.is_busy:
@@ -139,8 +140,8 @@ def start_suites() -> rx.Component:
 
 
 def _dialog() -> rx.Component:
-    models = Start.models.length() + rx.cond(Start.other != "", 1, 0).to(int)
-    count = Start.picked.length() * rx.cond(Evals.skill.is_agent, models, 1).to(int)
+    models = as_var(Start.models).length() + rx.cond(Start.other != "", 1, 0).to(int)
+    count = as_var(Start.picked).length() * rx.cond(Evals.skill.is_agent, models, 1).to(int)
     return Modal.create(
         rx.el.form(
             rx.el.h2("Run suites of ", Evals.skill.name),
@@ -169,7 +170,7 @@ def _dialog() -> rx.Component:
                 class_name="t3",
             ),
             rx.cond(
-                Start.failures.length() > 0,
+                as_var(Start.failures).length() > 0,
                 note(rx.foreach(Start.failures, lambda one: rx.el.p(one)), state="fail"),
             ),
             rx.el.div(
@@ -195,7 +196,7 @@ def _dialog() -> rx.Component:
 def _version(version: rx.Var[VersionChoice]) -> rx.Component:
     return rx.el.label(
         Check.create(
-            checked=Start.picked.contains(version.number),
+            checked=as_var(Start.picked).contains(version.number),
             label=version.label,
             on_change=Start.toggle_version(version.number),
         ),
@@ -211,7 +212,7 @@ def _models() -> rx.Component:
         *[
             rx.el.label(
                 Check.create(
-                    checked=Start.models.contains(model),
+                    checked=as_var(Start.models).contains(model),
                     label=model_name(model),
                     on_change=Start.toggle_model(model),
                 ),

@@ -28,6 +28,7 @@ from studio.pages.evals.starting import start_suite
 from studio.pages.evals.suite_items import Choice, Number, Point, Row, SuiteItem, Verdict
 from studio.session import Act
 from studio.skillpacks import Pack, chosen, packs_of
+from studio.typing_of_reflex import AsyncUpdates, Handled
 
 LIVE_S: Final = 1.0
 IDLE_S: Final = 15.0
@@ -86,7 +87,7 @@ class Evals(rx.State):
     _cursor: str = ""
 
     @rx.event
-    async def load(self):
+    async def load(self) -> AsyncUpdates:
         """Load what the URL names."""
         query = EvalQuery.parse(self.router.url.query_parameters)
         if self._project != self.project:
@@ -104,64 +105,64 @@ class Evals(rx.State):
         self.is_loaded = True
 
     @rx.event
-    async def refresh(self):
+    async def refresh(self) -> None:
         """Read the suites and the runs again."""
         if self.is_loaded and self.tab in ("suites", "gate"):
             await self._read()
 
     @rx.event
-    def pick_pack(self, slug: str):
+    def pick_pack(self, slug: str) -> Handled:
         """Show another skillpack."""
         return rx.redirect(f"{self.router.url.path}?{urlencode({'skillpack': slug})}")
 
     @rx.event
-    async def pick_skill(self, name: str):
+    async def pick_skill(self, name: str) -> None:
         """Show another skill."""
         await self._go(EvalQuery(self._shown.skillpack, name, self._shown.tab, days=self._shown.days))
 
     @rx.event
-    async def pick_tab(self, tab: str):
+    async def pick_tab(self, tab: str) -> None:
         """Show another tab."""
         if tab in get_args(Tab):
             await self._go(replace(self._shown, tab=cast(Tab, tab)))
 
     @rx.event
-    async def pick_days(self, days: str):
+    async def pick_days(self, days: str) -> None:
         """Show the insights of another period."""
         if days in map(str, DAYS):
             await self._go(replace(self._shown, days=int(days)))
 
     @rx.event
-    async def open_suite(self, suite_id: str):
+    async def open_suite(self, suite_id: str) -> None:
         """Show a suite."""
         await self._go(replace(self._shown, tab="suites", suite=suite_id, base=""))
 
     @rx.event
-    async def pick_base(self, suite_id: str):
+    async def pick_base(self, suite_id: str) -> None:
         """Compare the open suite with another one, or with none."""
         await self._go(replace(self._shown, suite=self.suite.id, base=suite_id or NO_BASE))
 
     @rx.event
-    async def pick_only(self, only: str):
+    async def pick_only(self, only: str) -> None:
         """Filter the runs."""
         if only in get_args(RunFilter):
             await self._go(replace(self._shown, only=cast(RunFilter, only)))
 
     @rx.event
-    async def pick_sort(self, sort: str):
+    async def pick_sort(self, sort: str) -> None:
         """Sort the runs."""
         if sort in get_args(RunSort):
             await self._go(replace(self._shown, sort=cast(RunSort, sort)))
 
     @rx.event
-    async def more_runs(self):
+    async def more_runs(self) -> None:
         """Read the next page of runs."""
         async with session.acting(self, self.project) as act:
             self.runs = [*self.runs, *await self._page(act, Page(PAGE_RUNS, self._cursor))]
         self.has_more_runs = bool(self._cursor)
 
     @rx.event
-    async def toggle_run(self, number: str):
+    async def toggle_run(self, number: str) -> None:
         """Show the inputs and outputs of a run, or hide them."""
         if number in self.details:
             self.details = {key: one for key, one in self.details.items() if key != number}
@@ -182,28 +183,28 @@ class Evals(rx.State):
             self.details = {**self.details, number: run_details(page.items[0], read)}
 
     @rx.event
-    async def run_cell(self, version: int, model: str, key: str):
+    async def run_cell(self, version: int, model: str, key: str) -> None:
         """Run a suite of a version on a model."""
         wanted = SuiteCreate(skill=self.skill.name, version=version, model=model or None)
         await start_suite(self, self.slug, wanted, key)
         await self._read()
 
     @rx.event
-    async def cancel(self):
+    async def cancel(self) -> None:
         """Cancel the open suite."""
         async with session.acting(self, self.project) as act:
             await suites.cancel(act.session, act.principal, UUID(self.suite.id))
         await self._read()
 
     @rx.event
-    async def set_baseline(self):
+    async def set_baseline(self) -> None:
         """Make the open suite the baseline."""
         async with session.acting(self, self.project) as act:
             await suites.create_baseline(act.session, act.principal, UUID(self.suite.id))
         await self._read()
 
     @rx.event
-    async def reread(self):
+    async def reread(self) -> None:
         """Read the shown tab again, after another state of the page has changed something."""
         await self._read(is_first=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -192,7 +192,7 @@ def points_of(suites: Sequence[SuiteRead]) -> list[Point]:
 def base_of(suites: Sequence[SuiteRead], suite: SuiteRead) -> SuiteRead | None:
     """Return the suite to compare another one with: the baseline, or the newest one of an earlier version."""
     finished = [one for one in suites if one.status == "succeeded" and one.id != suite.id]
-    rules = (
+    rules: tuple[Callable[[SuiteRead], bool], ...] = (
         lambda one: one.is_baseline,
         lambda one: (one.version or 0) < (suite.version or 0),
         lambda one: one.created_at < suite.created_at,

@@ -40,6 +40,7 @@ from studio.pages.gallery import samples
 from studio.shell import Crumb, Shell, shell
 from studio.skills import SkillView
 from studio.theme import STATUS_WORDS
+from studio.typing_of_reflex import as_var
 
 _TABS: Final = [{"id": "one", "label": "One"}, {"id": "two", "label": "Another"}]
 
@@ -53,28 +54,28 @@ class Gallery(rx.State):
     message: str = ""
 
     @rx.event
-    def load(self):
+    def load(self) -> None:
         """Compute the sample times from the current time."""
         self.reset()
         self.times = {name: (now() + away).isoformat() for name, away in samples.TIMES.items()}
 
     @rx.event
-    def pick_tab(self, tab: str):
+    def pick_tab(self, tab: str) -> None:
         """Show one tab."""
         self.tab = tab
 
     @rx.event
-    def pick_span(self, span: str):
+    def pick_span(self, span: str) -> None:
         """Select a span."""
         self.span = span
 
     @rx.event
-    def confirm(self):
+    def confirm(self) -> None:
         """Show that the action was confirmed."""
         self.message = "Confirmed."
 
     @rx.event
-    def run(self, inputs: dict[str, Any]):
+    def run(self, inputs: dict[str, Any]) -> None:
         """Show the number of values in the form."""
         self.message = f"The form has {len(inputs)} values."
 
@@ -129,7 +130,7 @@ def _times() -> rx.Component:
     shown = [(name, Ago.create(moment=Gallery.times[name])) for name in samples.TIMES]
     running = ("running", Elapsed.create(start=Gallery.times["some time ago"], end=""))
     return rx.cond(
-        Gallery.times.length() > 0, facts(*shown, running), rx.el.p("Loading…", class_name="skeleton")
+        as_var(Gallery.times).length() > 0, facts(*shown, running), rx.el.p("Loading…", class_name="skeleton")
     )
 
 

@@ -18,6 +18,7 @@ from studio.components.elements import action, button, link, note, tag
 from studio.components.live import Ago
 from studio.pages.annotation.review_state import scores_text
 from studio.shell import Shell
+from studio.typing_of_reflex import as_var
 
 _MAX_OUTPUT_CHARACTERS: Final = 20_000
 
@@ -64,14 +65,14 @@ class Annotations(rx.State):
             self.rows = rows
 
     @rx.event
-    async def delete(self, annotation_id: str):
+    async def delete(self, annotation_id: str) -> None:
         """Delete an annotation."""
         async with session.acting(self, self.project) as act:
             await reviews.delete(act.session, act.principal, UUID(annotation_id))
             await self.read(act, self._job)
 
     @rx.event
-    async def save_case(self, _key: str):
+    async def save_case(self, _key: str) -> None:
         """Save the job as an eval case, with the corrected output as the expected one."""
         async with session.acting(self, self.project) as act:
             made = await eval_cases.save_of_job(
@@ -108,14 +109,14 @@ def _row(one: AnnotationRead, *, may_delete: bool) -> AnnotationRow:
     )
 
 
-def annotations() -> rx.Component:
+def job_annotations() -> rx.Component:
     """Render the annotations of the job, if it has any."""
     save = rx.cond(
         Shell.can_write & Annotations.has_correction,
         action("Save as eval case", kind="small", on_act=Annotations.save_case),
     )
     return rx.cond(
-        Annotations.rows.length() > 0,
+        as_var(Annotations.rows).length() > 0,
         rx.el.section(
             rx.el.div(rx.el.h2("Annotations", class_name="grow"), save, class_name="row wrap"),
             rx.cond(

@@ -11,6 +11,7 @@ from backend.core.db.paging import Page
 from backend.execution.approvals import service as approvals
 from studio import deciding, session
 from studio.deciding import Deciding, PendingCall
+from studio.typing_of_reflex import as_var
 
 MAX_SHOWN: Final = 50
 
@@ -21,7 +22,7 @@ class PendingApprovals(Deciding, rx.State):
     calls: list[PendingCall] = []
 
     @rx.event
-    async def look(self, job_id: str):
+    async def look(self, job_id: str) -> None:
         """Load the pending approvals of the job."""
         async with session.acting(self, self.project) as act:
             await self.read(act, job_id)
@@ -30,7 +31,7 @@ class PendingApprovals(Deciding, rx.State):
         """Read the pending approvals of the job."""
         filters = approvals.ApprovalFilter(status="pending", job_id=UUID(job_id))
         found = await approvals.list_approvals(act.session, act.principal, Page(limit=MAX_SHOWN), filters)
-        self.calls = await deciding.pending_calls(act, found.items)
+        self.calls = await deciding.pending_calls(act.session, act.principal, found.items)
 
     def _forget(self, approval_id: str) -> None:
         self.calls = [one for one in self.calls if one.id != approval_id]
@@ -39,7 +40,7 @@ class PendingApprovals(Deciding, rx.State):
 def approval_bar() -> rx.Component:
     """Render the pending calls, each with its input and its buttons."""
     return rx.cond(
-        PendingApprovals.calls.length() > 0,
+        as_var(PendingApprovals.calls).length() > 0,
         rx.el.section(
             rx.foreach(PendingApprovals.calls, _call),
             class_name="asking",

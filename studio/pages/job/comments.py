@@ -22,7 +22,8 @@ from studio.components.elements import button, link, note, tag
 from studio.components.live import Ago, Confirm, Copy, Submit
 from studio.forms import parsed, said, text
 from studio.job_steps import step_names
-from studio.pages.job.annotations import Annotations, annotations
+from studio.pages.job.annotations import Annotations, job_annotations
+from studio.typing_of_reflex import as_var
 
 _MAX_SHOWN: Final = 1_000
 
@@ -79,7 +80,7 @@ class Comments(rx.State):
         self.steps = await step_names(act, await get_row(act.session, act.principal, UUID(job_id)))
 
     @rx.event
-    async def refresh(self):
+    async def refresh(self) -> None:
         """Read the comments and annotations again, after a change by any user."""
         if not self.job_id:
             return
@@ -88,7 +89,7 @@ class Comments(rx.State):
             await (await self.get_state(Annotations)).read(act, self.job_id)
 
     @rx.event
-    async def add(self, typed: dict[str, Any]):
+    async def add(self, typed: dict[str, Any]) -> None:
         """Write a comment."""
         self.problem = ""
         body = {"body": text(typed, "body"), "step": text(typed, "step") or None}
@@ -105,12 +106,12 @@ class Comments(rx.State):
         self.sent += 1
 
     @rx.event
-    def edit(self, comment_id: str):
+    def edit(self, comment_id: str) -> None:
         """Show the form for the text of a comment; hide it if the ID is empty."""
         self.editing, self.problem = comment_id, ""
 
     @rx.event
-    async def save(self, typed: dict[str, Any]):
+    async def save(self, typed: dict[str, Any]) -> None:
         """Save the changed text of a comment."""
         self.problem = ""
         try:
@@ -126,7 +127,7 @@ class Comments(rx.State):
         self.editing = ""
 
     @rx.event
-    async def delete(self, comment_id: str):
+    async def delete(self, comment_id: str) -> None:
         """Delete a comment."""
         async with session.acting(self, self.project) as act:
             await service.delete(act.session, act.principal, UUID(self.job_id), UUID(comment_id))
@@ -164,12 +165,12 @@ def watch_comments(project: rx.Var[str], then: Any) -> rx.Component:
 def comments_tab() -> rx.Component:
     """Render the annotations, the comments, and the form for a new one."""
     return rx.el.div(
-        HashTarget.create(count=Comments.rows.length()),
-        annotations(),
+        HashTarget.create(count=as_var(Comments.rows).length()),
+        job_annotations(),
         rx.el.section(
             rx.el.h2("Comments"),
             rx.cond(
-                Comments.rows.length() > 0,
+                as_var(Comments.rows).length() > 0,
                 rx.el.ol(rx.foreach(Comments.rows, _comment), class_name="entries", aria_label="Comments"),
                 rx.el.p(
                     "No comments yet. All members of the project can read and write comments.",
@@ -262,7 +263,7 @@ def _form() -> rx.Component:
         rx.cond((Comments.editing == "") & (Comments.problem != ""), note(Comments.problem, state="fail")),
         rx.el.div(
             Submit.create(label="Comment"),
-            rx.cond(Comments.steps.length() > 0, _step()),
+            rx.cond(as_var(Comments.steps).length() > 0, _step()),
             class_name="row wrap",
         ),
         on_submit=Comments.add,

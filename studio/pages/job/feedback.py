@@ -37,7 +37,7 @@ class Feedback(rx.State):
     _job: str = ""
 
     @rx.event
-    async def look(self, job_id: str):
+    async def look(self, job_id: str) -> None:
         """Load the feedback on the job."""
         async with session.acting(self, self.project) as act:
             await self.read(act, job_id)
@@ -53,13 +53,13 @@ class Feedback(rx.State):
         self.others = [FeedbackRow(by, _RATINGS[one["rating"]], one["comment"]) for by, one in known.items()]
 
     @rx.event
-    async def rate(self, rating: int):
+    async def rate(self, rating: int) -> None:
         """Set or clear the rating, and show the form for a comment."""
         await self._save(0 if rating == self.rating else rating)
         self.is_commenting = self.rating != 0
 
     @rx.event
-    async def save_comment(self, form: dict[str, Any]):
+    async def save_comment(self, form: dict[str, Any]) -> None:
         """Save the comment."""
         self.comment = str(form.get("comment", "")).strip()
         await self._save(self.rating)

@@ -20,6 +20,7 @@ from studio.job_facts import JobFacts
 from studio.pages.job.feedback import feedback_bar
 from studio.pages.job.state import JobPage
 from studio.shell import Shell
+from studio.typing_of_reflex import as_var
 
 
 def head() -> rx.Component:
@@ -206,7 +207,7 @@ def _actions() -> rx.Component:
                 rx.cond(
                     JobPage.newest > 0,
                     action(
-                        rx.Var.create("Replay on v") + JobPage.newest.to_string(),
+                        rx.Var.create("Replay on v") + as_var(JobPage.newest).to_string(),
                         title="Run the same inputs on the active version",
                         aria_name="Replay on the active version",
                         on_act=JobPage.replay_on_newest,

@@ -31,6 +31,7 @@ from studio.pages.job.receipt import ReceiptFacts, receipt_facts
 from studio.shell import Shell
 from studio.skillpacks import job_names
 from studio.skills import written_in
+from studio.typing_of_reflex import Handled
 
 _TRANSCRIPT = {"id": "transcript", "label": "Transcript"}
 TABS = [
@@ -142,20 +143,20 @@ class JobPage(rx.State):
         return None
 
     @rx.event
-    async def look(self):
+    async def look(self) -> None:
         """Load the job again: its reason for waiting may have changed without an event."""
         async with session.acting(self, self.project) as act:
             await self._read(act)
 
     @rx.event
-    async def turn(self, _event: str):
+    async def turn(self, _event: str) -> Handled:
         """Load the job again after a change of its state."""
         async with session.acting(self, self.project) as act:
             await self._read(act)
         return PendingApprovals.look(self.facts.id)
 
     @rx.event
-    async def count_comments(self):
+    async def count_comments(self) -> None:
         """Show the number of comments and annotations in the label of their tab."""
         await self._count()
 
@@ -165,7 +166,7 @@ class JobPage(rx.State):
         self.tabs = _with_count(self.tabs, self._comments)
 
     @rx.event
-    def pick_tab(self, tab: str):
+    def pick_tab(self, tab: str) -> None:
         """Show one tab; the URL names it, without a navigation."""
         self.tab = tab
         self._show_content()
@@ -177,7 +178,7 @@ class JobPage(rx.State):
         self.result = {"value": job.result if job is not None and self.tab == "result" else None}
 
     @rx.event
-    async def cancel(self):
+    async def cancel(self) -> None:
         """Cancel the job."""
         async with session.acting(self, self.project) as act:
             await cancel(act.session, act.principal, UUID(self.facts.id))
@@ -185,12 +186,12 @@ class JobPage(rx.State):
             await self._read(act)
 
     @rx.event
-    async def replay(self, key: str):
+    async def replay(self, key: str) -> Handled:
         """Replay the job on its version, and open the new job."""
         return await self._replay(key, None)
 
     @rx.event
-    async def replay_on_newest(self, key: str):
+    async def replay_on_newest(self, key: str) -> Handled:
         """Replay the job on the active version, and open the new job."""
         return await self._replay(key, self.newest)
 

@@ -14,6 +14,7 @@ from studio.components.elements import link
 from studio.components.jobs import Menu
 from studio.pages.jobs.state import Jobs
 from studio.shell import Shell
+from studio.typing_of_reflex import as_var
 
 
 @dataclass
@@ -33,7 +34,7 @@ class AddToQueue(rx.State):
     is_failed: bool = False
 
     @rx.event
-    async def look(self):
+    async def look(self) -> None:
         """Read the queues, when the menu opens."""
         async with session.acting(self, self.project) as act:
             found = await queues.list_queues(act.session, act.principal)
@@ -43,7 +44,7 @@ class AddToQueue(rx.State):
         self.outcome, self.is_failed = "", False
 
     @rx.event
-    async def add(self, queue_id: str):
+    async def add(self, queue_id: str) -> None:
         """Add the selected jobs that have ended to a queue."""
         jobs = await self.get_state(Jobs)
         ended = [UUID(row.id) for row in jobs.rows if row.id in jobs.picked and row.is_over]
@@ -79,7 +80,9 @@ def menu() -> rx.Component:
                 key=one.id,
             ),
         ),
-        rx.cond(AddToQueue.queues.length() == 0, rx.el.p("No annotation queues yet.", class_name="t3")),
+        rx.cond(
+            as_var(AddToQueue.queues).length() == 0, rx.el.p("No annotation queues yet.", class_name="t3")
+        ),
         rx.cond(
             AddToQueue.outcome != "",
             rx.el.p(AddToQueue.outcome, role="status", class_name=rx.cond(AddToQueue.is_failed, "bad", "t2")),

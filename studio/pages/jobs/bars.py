@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,7 @@ from studio.components.jobs import DayBars
 from studio.components.live import Pulse
 from studio.formatting import usd
 from studio.pages.jobs.state import Jobs
+from studio.typing_of_reflex import as_var
 
 _REFRESH_S: Final = 15.0
 
@@ -37,7 +39,7 @@ class Day(rx.State):
     spent: str = ""
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Count the jobs."""
         async with session.acting(self, self.project) as act:
             slots = await activity.bars(act.session, act.principal)
@@ -46,7 +48,7 @@ class Day(rx.State):
             self.bars = bars
             self._add_up(slots)
 
-    def _add_up(self, slots: list[JobActivityRead]) -> None:
+    def _add_up(self, slots: Sequence[JobActivityRead]) -> None:
         succeeded, failed = sum(slot.succeeded for slot in slots), sum(slot.failed for slot in slots)
         self.jobs, self.failed = f"{sum(slot.jobs for slot in slots):,}", f"{failed:,}"
         ended = succeeded + failed
@@ -65,7 +67,7 @@ def day() -> rx.Component:
     return rx.el.div(
         Pulse.create(seconds=_REFRESH_S, on_tick=Day.load),
         rx.cond(
-            Day.bars.length() > 0,
+            as_var(Day.bars).length() > 0,
             rx.fragment(
                 rx.el.dl(*[rx.el.div(rx.el.dt(name), rx.el.dd(value)) for name, value in facts]),
                 DayBars.create(bars=Day.bars, since=Jobs.filters["since"], on_pick=Jobs.pick_period),

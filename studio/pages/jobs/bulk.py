@@ -19,6 +19,7 @@ from studio.pages.jobs import add_to_queue
 from studio.pages.jobs.compare import Comparison
 from studio.pages.jobs.state import Jobs
 from studio.session import Act
+from studio.typing_of_reflex import Handled, as_var
 
 MAX_SHOWN_FAILURES: Final = 3
 
@@ -38,7 +39,7 @@ class Bulk(rx.State):
     _is_stopped: bool = False
 
     @rx.event
-    async def begin(self, kind: str, job_id: str):
+    async def begin(self, kind: str, job_id: str) -> None:
         """Ask for the confirmation of an action on the selected jobs, or on one job if none is selected."""
         jobs = await self.get_state(Jobs)
         wanted = jobs.picked or [job_id]
@@ -51,7 +52,7 @@ class Bulk(rx.State):
         self._key = uuid4().hex
 
     @rx.event(background=True)
-    async def run(self):
+    async def run(self) -> None:
         """Act on the jobs one by one, and show the progress."""
         async with self:
             if self.is_busy or not self.kind:
@@ -73,7 +74,7 @@ class Bulk(rx.State):
                 self.is_busy = False
 
     @rx.event
-    async def close(self):
+    async def close(self) -> Handled:
         """Close the dialog, and stop after the current job."""
         self._is_stopped = True
         was_open, has_acted, self.kind = self.kind != "", self.done > 0, ""
@@ -112,7 +113,7 @@ async def _replay(act: Act, job_id: str) -> None:
 def selection_bar() -> rx.Component:
     """Render the actions on the selected jobs."""
     return rx.el.div(
-        rx.el.span(Jobs.picked.length(), " selected", class_name="strong num"),
+        rx.el.span(as_var(Jobs.picked).length(), " selected", class_name="strong num"),
         button(
             "Replay…",
             on_click=Bulk.begin("replay", ""),
@@ -126,7 +127,7 @@ def selection_bar() -> rx.Component:
         ),
         button(
             "Compare",
-            disabled=Jobs.picked.length() != 2,
+            disabled=as_var(Jobs.picked).length() != 2,
             title="Select two jobs to compare them",
             on_click=[Jobs.compare, Comparison.load],
         ),
@@ -141,7 +142,7 @@ def selection_bar() -> rx.Component:
 
 def dialog() -> rx.Component:
     """Render the dialog while an action is to be confirmed or in progress."""
-    count = Bulk.ids.length()
+    count = as_var(Bulk.ids).length()
     what = f"{count} " + rx.cond(count == 1, "job", "jobs")
     is_cancel = Bulk.kind == "cancel"
     title: Any = rx.cond(is_cancel, f"Cancel {what}?", f"Replay {what}?")
@@ -149,7 +150,7 @@ def dialog() -> rx.Component:
         rx.el.h2(title),
         rx.cond(is_cancel, _about_cancel(), _about_replay()),
         rx.cond(Bulk.is_busy | (Bulk.done > 0), _progress(count)),
-        rx.cond(Bulk.failures.length() > 0, _failures()),
+        rx.cond(as_var(Bulk.failures).length() > 0, _failures()),
         _buttons(what, is_cancel=is_cancel),
         on_submit=lambda _: Bulk.run(),
         class_name="in-dlg",
@@ -183,7 +184,7 @@ def _progress(count: Any) -> rx.Component:
         ),
         rx.el.p(
             f"{Bulk.done} of {count}",
-            rx.cond(Bulk.failures.length() > 0, f", {Bulk.failures.length()} failed", ""),
+            rx.cond(as_var(Bulk.failures).length() > 0, f", {as_var(Bulk.failures).length()} failed", ""),
             role="status",
             class_name="t3",
         ),
@@ -191,7 +192,7 @@ def _progress(count: Any) -> rx.Component:
 
 
 def _failures() -> rx.Component:
-    left = Bulk.failures.length() - MAX_SHOWN_FAILURES
+    left = as_var(Bulk.failures).length() - MAX_SHOWN_FAILURES
     return note(
         rx.foreach(Bulk.failures[:MAX_SHOWN_FAILURES], lambda one: rx.el.p(one)),
         rx.cond(left > 0, rx.el.p(f"and {left} more")),
@@ -206,7 +207,7 @@ def _buttons(what: Any, *, is_cancel: rx.Var[bool]) -> rx.Component:
         rx.cond(is_cancel, f"Cancel {what}", f"Replay {what}"),
         type="submit",
         class_name=rx.cond(is_cancel, "btn danger", "btn pri"),
-        disabled=Bulk.is_busy | (Bulk.ids.length() == 0),
+        disabled=Bulk.is_busy | (as_var(Bulk.ids).length() == 0),
         custom_attrs={"data-first": rx.cond(is_cancel, "false", "true")},
     )
     return rx.el.div(

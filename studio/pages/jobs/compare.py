@@ -24,6 +24,7 @@ from studio.pages.jobs.differences import Line, LineGroup, compare_jobs
 from studio.pages.jobs.state import Jobs
 from studio.session import Act
 from studio.skillpacks import job_names
+from studio.typing_of_reflex import as_var
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Comparison(rx.State):
     _shown: tuple[str, ...] = ()
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the jobs that the URL of the list names."""
         jobs = await self.get_state(Jobs)
         compared = tuple(jobs.compared)
@@ -59,7 +60,7 @@ class Comparison(rx.State):
             await self._read(compared)
 
     @rx.event
-    def toggle(self):
+    def toggle(self) -> None:
         """Show only the lines that differ, or all lines."""
         self.is_only_different = not self.is_only_different
 
@@ -109,7 +110,9 @@ def comparison() -> rx.Component:
         rx.cond(
             Comparison.problem != "",
             note(Comparison.problem, state="fail", style={"margin": "12px 16px"}),
-            rx.cond(Comparison.groups.length() > 0, _table(), rx.el.p("Loading…", class_name="skeleton")),
+            rx.cond(
+                as_var(Comparison.groups).length() > 0, _table(), rx.el.p("Loading…", class_name="skeleton")
+            ),
         ),
         class_name="col grow",
         style={"min_height": "0"},

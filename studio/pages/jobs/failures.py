@@ -23,6 +23,7 @@ from studio.pages.jobs.query import FAILURE_DAYS, JobQuery
 from studio.pages.jobs.state import Jobs
 from studio.session import Act
 from studio.shell import Shell
+from studio.typing_of_reflex import as_var
 
 DEFAULT_FAILURE_DAYS: Final = 7
 MAX_SHOWN: Final = 50
@@ -117,7 +118,7 @@ class Failures(rx.State):
     is_read: bool = False
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the clusters of the period and the filters in the URL."""
         jobs = await self.get_state(Jobs)
         if not jobs.failure_days:
@@ -189,7 +190,7 @@ def failures() -> rx.Component:
             rx.el.div(
                 rx.el.p(Failures.summary, class_name="t3", role="status"),
                 rx.cond(
-                    Failures.clusters.length() > 0,
+                    as_var(Failures.clusters).length() > 0,
                     rx.el.ul(rx.foreach(Failures.clusters, cluster_card), class_name="clusters"),
                     _none(),
                 ),

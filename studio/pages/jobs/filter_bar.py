@@ -14,6 +14,7 @@ from studio.pages.jobs.state import Choice, Jobs
 from studio.pages.jobs.table import LABELS
 from studio.shell import Shell
 from studio.theme import STATUS_WORDS
+from studio.typing_of_reflex import as_var
 
 _SOURCES: Final = (
     *("api", "studio", "cli", "mcp", "schedule", "replay", "fork", "continue", "eval", "subagent"),
@@ -99,7 +100,7 @@ def _more() -> rx.Component:
             _select(
                 "environment", "Environment", "Any environment", {one: one for one in get_args(Environment)}
             ),
-            rx.cond(Jobs.keys.length() > 0, _select("key", "API key", "Any API key", Jobs.keys)),
+            rx.cond(as_var(Jobs.keys).length() > 0, _select("key", "API key", "Any API key", Jobs.keys)),
             _select("min_seconds", "Duration", "Any duration", _DURATIONS),
             _select("min_cost_usd", "Cost", "Any cost", _COSTS),
             rx.cond(Jobs.filters["since"] != "", _period()),
@@ -165,7 +166,9 @@ def _columns() -> rx.Component:
         *[
             rx.el.label(
                 Check.create(
-                    checked=Jobs.columns.contains(name), label=label, on_change=Jobs.toggle_column(name)
+                    checked=as_var(Jobs.columns).contains(name),
+                    label=label,
+                    on_change=Jobs.toggle_column(name),
                 ),
                 label,
                 class_name="row",

@@ -18,6 +18,7 @@ from studio.pages.jobs.filter_bar import filter_bar
 from studio.pages.jobs.state import Jobs
 from studio.pages.jobs.table import table
 from studio.shell import Crumb, Shell, shell
+from studio.typing_of_reflex import as_var
 
 REFRESH_S: Final = 2.0
 """Seconds between two checks whether the first job has been submitted."""
@@ -33,7 +34,7 @@ def page() -> rx.Component:
         rx.cond(
             Jobs.is_loaded,
             rx.cond(
-                Jobs.compared.length() > 0,
+                as_var(Jobs.compared).length() > 0,
                 comparison(),
                 rx.cond(Jobs.has_jobs, rx.cond(Jobs.failure_days > 0, failures(), _list()), _none_yet()),
             ),
@@ -46,7 +47,7 @@ def _list() -> rx.Component:
     return rx.el.div(
         day(),
         rx.cond(
-            Jobs.picked.length() > 0,
+            as_var(Jobs.picked).length() > 0,
             bulk.selection_bar(),
             filter_bar(
                 button(
@@ -59,9 +60,9 @@ def _list() -> rx.Component:
             ),
         ),
         LiveRows.create(
-            rx.cond(Jobs.rows.length() > 0, table()),
+            rx.cond(as_var(Jobs.rows).length() > 0, table()),
             rx.cond(Jobs.is_reading, rx.el.p("Loading…", class_name="skeleton")),
-            rx.cond((Jobs.rows.length() == 0) & ~Jobs.is_reading, _none_match()),
+            rx.cond((as_var(Jobs.rows).length() == 0) & ~Jobs.is_reading, _none_match()),
             rx.cond(Jobs.has_more, rx.el.div(button("Show more", on_click=Jobs.more), class_name="pad")),
             project=Shell.project_slug,
             fresh=Jobs.fresh,

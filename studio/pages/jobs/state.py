@@ -29,6 +29,7 @@ from studio.pages.jobs.query import (
 from studio.pages.jobs.rows import JobItem, items_of
 from studio.session import Act
 from studio.skills import active_skills
+from studio.typing_of_reflex import AsyncUpdates
 
 PAGE_ROWS: Final = 50
 MAX_LIVE_ROWS: Final = 200
@@ -81,7 +82,7 @@ class Jobs(rx.State):
     _cursor: str = ""
 
     @rx.event
-    async def load(self):
+    async def load(self) -> AsyncUpdates:
         """Load the rows that the URL names, then the choices of the filters."""
         query = JobQuery.parse(self.router.url.query_parameters)
         is_other = self._project != self.project
@@ -100,12 +101,12 @@ class Jobs(rx.State):
             await self._read_choices()
 
     @rx.event
-    async def refresh(self, is_held: bool):
+    async def refresh(self, is_held: bool) -> None:
         """Read the rows again; if they are held, they change where they are, and new ones are counted only."""
         await self._read(is_held=is_held and bool(self.rows))
 
     @rx.event
-    async def more(self):
+    async def more(self) -> None:
         """Read the next page of rows."""
         async with session.acting(self, self.project) as act:
             items = await self._page(act, Page(PAGE_ROWS, self._cursor))
@@ -114,25 +115,25 @@ class Jobs(rx.State):
         self.has_more = bool(self._cursor) and len(self.rows) < MAX_ROWS
 
     @rx.event
-    async def set_filter(self, name: str, text: str):
+    async def set_filter(self, name: str, text: str) -> None:
         """Change a filter; an empty text removes it."""
         if name in FILTERS and (not text or is_valid(name, text)):
             await self._go(self._query().with_filters({name: text}))
 
     @rx.event
-    async def search(self, text: str):
+    async def search(self, text: str) -> None:
         """Search while the user types, which Back does not undo letter by letter."""
         await self._go(self._query().with_filters({"q": text.strip()[:200]}), is_entry=False)
 
     @rx.event
-    async def pick_period(self, since: str, until: str):
+    async def pick_period(self, since: str, until: str) -> None:
         """Show the jobs of a period; of any time if both are empty."""
         period = {"since": since, "until": until}
         if all(not text or is_valid(name, text) for name, text in period.items()):
             await self._go(self._query().with_filters(period))
 
     @rx.event
-    async def sort_by(self, column: str):
+    async def sort_by(self, column: str) -> None:
         """Sort by a column: descending first, then ascending, then newest first again."""
         descending = f"-{column}"
         order = {descending: column, column: NEWEST_FIRST}.get(self.sort, descending)
@@ -140,23 +141,23 @@ class Jobs(rx.State):
             await self._go(replace(self._query(), sort=cast(JobSort, order)))
 
     @rx.event
-    def show_failures(self, days: int):
+    def show_failures(self, days: int) -> None:
         """Show the failures of this number of days; the list of jobs for 0."""
         if days in (0, *FAILURE_DAYS):
             self._set_query(replace(self._query(), failure_days=days))
 
     @rx.event
-    async def clear(self):
+    async def clear(self) -> None:
         """Show all jobs."""
         await self._go(JobQuery(columns=self._query().columns))
 
     @rx.event
-    async def open_query(self, query: str):
+    async def open_query(self, query: str) -> None:
         """Show the jobs of a query, such as that of a saved view."""
         await self._go(JobQuery.parse(dict(parse_qsl(query))))
 
     @rx.event
-    def toggle_column(self, column: str):
+    def toggle_column(self, column: str) -> None:
         """Show or hide a column, and remember the columns in this browser."""
         shown = {*self.columns} ^ {column}
         self.columns = [one for one in COLUMNS if one in shown]
@@ -164,37 +165,37 @@ class Jobs(rx.State):
         self._set_query(replace(self._query(), columns=()), is_entry=False)
 
     @rx.event
-    def toggle(self, job_id: str):
+    def toggle(self, job_id: str) -> None:
         """Select a row, or deselect it."""
         self.is_picking = True
         others = [one for one in self.picked if one != job_id]
         self.picked = others if len(others) < len(self.picked) else [*self.picked, job_id]
 
     @rx.event
-    def toggle_all(self):
+    def toggle_all(self) -> None:
         """Select all rows, or none if all are selected."""
         everything = [row.id for row in self.rows]
         self.picked = [] if len(self.picked) == len(everything) else everything
 
     @rx.event
-    def toggle_picking(self):
+    def toggle_picking(self) -> None:
         """Show the boxes with which rows are selected, or hide them."""
         self.picked, self.is_picking = [], not self.is_picking
 
     @rx.event
-    def leave(self):
+    def leave(self) -> None:
         """Deselect all rows."""
         self.picked, self.is_picking = [], False
 
     @rx.event
-    def compare(self):
+    def compare(self) -> None:
         """Compare the two selected jobs."""
         if len(self.picked) == len({*self.picked}) == 2:
             self._set_query(replace(self._query(), compared=tuple(self.picked)))
             self.leave()
 
     @rx.event
-    def stop_comparing(self):
+    def stop_comparing(self) -> None:
         """Show the list again."""
         self._set_query(replace(self._query(), compared=()))
 

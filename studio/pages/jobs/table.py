@@ -11,6 +11,7 @@ from studio.components.live import Ago, Check, Elapsed
 from studio.pages.jobs.rows import JobItem
 from studio.pages.jobs.state import Jobs
 from studio.shell import Shell
+from studio.typing_of_reflex import as_var
 
 LABELS: Final = {
     "job": "Job",
@@ -35,14 +36,19 @@ _NUMBER_WIDTH: Final = "112px"
 def table() -> rx.Component:
     """Render the table."""
     box = Check.create(
-        checked=Jobs.picked.length() == Jobs.rows.length(), label="Select all", on_change=Jobs.toggle_all
+        checked=as_var(Jobs.picked).length() == as_var(Jobs.rows).length(),
+        label="Select all",
+        on_change=Jobs.toggle_all,
     )
     return rx.el.table(
         rx.el.thead(
             rx.el.tr(
                 rx.cond(_is_picking(), rx.el.th(box, scope="col", style={"width": "36px"})),
                 _head("status", "Status"),
-                *[rx.cond(Jobs.columns.contains(one), _head(one, label)) for one, label in LABELS.items()],
+                *[
+                    rx.cond(as_var(Jobs.columns).contains(one), _head(one, label))
+                    for one, label in LABELS.items()
+                ],
             )
         ),
         rx.el.tbody(rx.foreach(Jobs.rows, _row)),
@@ -79,11 +85,11 @@ def _head(column: str, label: str) -> rx.Component:
 
 
 def _row(job: rx.Var[JobItem]) -> rx.Component:
-    picked = Jobs.picked.contains(job.id)
+    picked = as_var(Jobs.picked).contains(job.id)
     return rx.el.tr(
         rx.cond(_is_picking(), rx.el.td(_box(job, picked))),
         rx.el.td(status(job.status, job.reason), rx.cond(job.is_simulated, tag("Simulated", state="wait"))),
-        *[rx.cond(Jobs.columns.contains(name), cell) for name, cell in _cells(job).items()],
+        *[rx.cond(as_var(Jobs.columns).contains(name), cell) for name, cell in _cells(job).items()],
         key=job.id,
         custom_attrs={"data-id": job.id, "data-picked": picked},
     )

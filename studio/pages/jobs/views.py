@@ -17,6 +17,7 @@ from studio.components.live import Copy, Submit
 from studio.forms import text
 from studio.pages.jobs.query import JobQuery, parse_columns
 from studio.pages.jobs.state import Jobs
+from studio.typing_of_reflex import as_var
 
 
 @dataclass
@@ -37,19 +38,19 @@ class Views(rx.State):
     """The URL of the list with its columns."""
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the views."""
         await self._read()
 
     @rx.event
-    async def look(self):
+    async def look(self) -> None:
         """Note the URL of the list, when the menu opens."""
         query = await self._query()
         base = f"{session.context().settings.url.rstrip('/')}/p/{self.project}/jobs"
         self.share_url = f"{base}?{query.encode()}"
 
     @rx.event
-    async def save(self, typed: dict[str, Any]):
+    async def save(self, typed: dict[str, Any]) -> None:
         """Save the filters, the order and the columns of the list under a name."""
         name, query = text(typed, "name"), await self._query()
         if not 0 < len(name) <= MAX_NAME_CHARACTERS:
@@ -65,7 +66,7 @@ class Views(rx.State):
         await self._read()
 
     @rx.event
-    async def delete(self, name: str):
+    async def delete(self, name: str) -> None:
         """Delete a view."""
         try:
             async with session.acting(self, self.project) as act:
@@ -91,7 +92,7 @@ def menu() -> rx.Component:
     return Menu.create(
         rx.foreach(Views.views, _view),
         rx.cond(
-            Views.views.length() == 0,
+            as_var(Views.views).length() == 0,
             rx.el.p("A view stores the filters, the order and the columns of the list.", class_name="t3"),
         ),
         rx.el.form(

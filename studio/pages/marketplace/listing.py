@@ -21,6 +21,7 @@ from studio.pages.marketplace.market import price_of
 from studio.pages.marketplace.publisher import PublisherPane
 from studio.running import Running, outcome
 from studio.shell import Crumb, Shell, shell
+from studio.typing_of_reflex import Handled, as_var
 
 
 @dataclass
@@ -70,7 +71,7 @@ class Listing(Running, rx.State):
     is_loaded: bool = False
 
     @rx.event
-    async def load(self):
+    async def load(self) -> Handled:
         """Load the listing of the URL."""
         self.reset()
         try:
@@ -85,14 +86,14 @@ class Listing(Running, rx.State):
         return PublisherPane.open(found.slug, found.is_own)
 
     @rx.event
-    def pick_example(self, index: int):
+    def pick_example(self, index: int) -> None:
         """Fill the form with the inputs of an example."""
         self.inputs = self.offer.examples[index].get("inputs", {})
         self.rev += 1
         self.errors = {}
 
     @rx.event
-    async def start(self, inputs: dict[str, Any], key: str):
+    async def start(self, inputs: dict[str, Any], key: str) -> None:
         """Run the listing with these inputs."""
         await self._begin_run({"listing_id": self.offer.slug, "inputs": inputs}, key)
 
@@ -199,7 +200,7 @@ def _form() -> rx.Component:
                 ),
             ),
             rx.cond(
-                offer.examples.length() > 0,
+                as_var(offer.examples).length() > 0,
                 rx.el.div(
                     rx.el.span("Examples", class_name="cap"),
                     rx.foreach(

@@ -25,6 +25,7 @@ from studio.pages.marketplace import listing_form
 from studio.session import Act
 from studio.shell import Crumb, Shell, shell
 from studio.skills import active_skills
+from studio.typing_of_reflex import Handled, as_var
 
 _ROWS: Final = 48
 _MAX_OWN: Final = 100
@@ -77,7 +78,7 @@ class Market(rx.State):
     _cursor: str = ""
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the listings of the URL."""
         self.reset()
         params = self.router.url.query_parameters
@@ -88,25 +89,25 @@ class Market(rx.State):
         self.is_loaded = True
 
     @rx.event
-    async def more(self):
+    async def more(self) -> None:
         """Read the next page of listings."""
         async with session.acting(self, self.project) as act:
             self.cards = [*self.cards, *await self._page(act, Page(_ROWS, self._cursor))]
 
     @rx.event
-    def search(self, text: str):
+    def search(self, text: str) -> Handled:
         """Search for listings, unless the user has left the page since typing."""
         if not self.router.url.path.rstrip("/").endswith("/marketplace"):
             return None
         return self._go(q=text.strip(), tab="", is_entry=not (self.query and text.strip()))
 
     @rx.event
-    def pick_tab(self, tab: str):
+    def pick_tab(self, tab: str) -> Handled:
         """Show the listings of all projects, or those of the project."""
         return self._go(tab=tab if tab == "own" else "", q="")
 
     @rx.event
-    def begin(self):
+    def begin(self) -> Handled:
         """Show the form for a listing."""
         if self.tab != "own":
             return self._go(tab="own", q="", new="1")
@@ -114,12 +115,12 @@ class Market(rx.State):
         return None
 
     @rx.event
-    def stop(self):
+    def stop(self) -> None:
         """Hide the form."""
         self.is_creating = False
 
     @rx.event
-    async def offer(self, typed: dict[str, Any]):
+    async def offer(self, typed: dict[str, Any]) -> Handled:
         """Create a listing as a draft, and open it."""
         try:
             listing = listing_form.listing_of(typed)
@@ -222,11 +223,11 @@ def _offers() -> rx.Component:
         value=Market.query, label="Search listings", placeholder="Search skills…", on_search=Market.search
     )
     return rx.cond(
-        (Market.cards.length() > 0) | (Market.query != ""),
+        (as_var(Market.cards).length() > 0) | (Market.query != ""),
         rx.el.div(
             search,
             rx.cond(
-                Market.cards.length() > 0,
+                as_var(Market.cards).length() > 0,
                 rx.el.div(rx.foreach(Market.cards, _card_link), class_name="cards"),
                 rx.el.p("No matching listings.", class_name="t2"),
             ),
@@ -289,7 +290,7 @@ def _own() -> rx.Component:
         ),
         section(
             "Listings of this project",
-            rx.cond(Market.own.length() > 0, rx.fragment(_earned(), _own_table()), _none_offered()),
+            rx.cond(as_var(Market.own).length() > 0, rx.fragment(_earned(), _own_table()), _none_offered()),
             actions=[new],
         ),
         class_name="scroll grow column",

@@ -15,6 +15,7 @@ from studio.components.live import Confirm, Submit
 from studio.formatting import usd
 from studio.forms import micros, parsed, said, text
 from studio.shell import Shell
+from studio.typing_of_reflex import Handled
 
 
 class PublisherPane(rx.State):
@@ -30,7 +31,7 @@ class PublisherPane(rx.State):
     follows: bool = False
 
     @rx.event
-    async def open(self, slug: str, is_own: bool):
+    async def open(self, slug: str, is_own: bool) -> None:
         """Load the listing and its sales."""
         self.reset()
         self.slug = slug
@@ -45,7 +46,7 @@ class PublisherPane(rx.State):
         self.earned = usd(sales.earned_micros)
 
     @rx.event
-    async def change_price(self, typed: dict[str, Any]):
+    async def change_price(self, typed: dict[str, Any]) -> Handled:
         """Change the price for jobs from now on."""
         try:
             change = parsed(ListingUpdate, {"price_micros": micros(typed, "price") or 0})
@@ -55,17 +56,17 @@ class PublisherPane(rx.State):
         return await self._change(change)
 
     @rx.event
-    async def publish(self):
+    async def publish(self) -> Handled:
         """Publish the listing."""
         return await self._change(ListingUpdate(status="published"))
 
     @rx.event
-    async def take_down(self):
+    async def take_down(self) -> Handled:
         """Take the listing down: no more jobs can be submitted."""
         return await self._change(ListingUpdate(status="taken_down"))
 
     @rx.event
-    async def add_version(self, typed: dict[str, Any]):
+    async def add_version(self, typed: dict[str, Any]) -> Handled:
         """Add the active version to the listing."""
         try:
             change = parsed(ListingVersionCreate, {"notes": text(typed, "notes")})
@@ -77,7 +78,7 @@ class PublisherPane(rx.State):
         return rx.redirect(f"/p/{self.project}/marketplace/{self.slug}?changed=1", replace=True)
 
     @rx.event
-    async def delete(self):
+    async def delete(self) -> Handled:
         """Delete a draft."""
         async with session.acting(self, self.project) as act:
             await service.delete(act.session, act.principal, self.slug)

@@ -26,6 +26,7 @@ from studio.pages.memory import record, record_form
 from studio.pages.memory.record import Record
 from studio.session import Act
 from studio.shell import Crumb, Shell, shell
+from studio.typing_of_reflex import Handled, as_var
 
 _ROWS: Final = 50
 _STATES: Final = {"live": "Current", "stale": "Stale", "superseded": "Superseded", "forgotten": "Deleted"}
@@ -74,7 +75,7 @@ class MemoryPage(rx.State):
     _cursor: str = ""
 
     @rx.event
-    async def load(self):
+    async def load(self) -> Handled:
         """Load the search results and the record of the URL."""
         self.reset()
         params = self.router.url.query_parameters
@@ -87,40 +88,40 @@ class MemoryPage(rx.State):
         return Record.open(self.open_id)
 
     @rx.event
-    async def more(self):
+    async def more(self) -> None:
         """Read the next page of the list."""
         async with session.acting(self, self.project) as act:
             found = await self._page(act, Page(_ROWS, self._cursor))
         self.rows = [*self.rows, *found]
 
     @rx.event
-    def search(self, text: str):
+    def search(self, text: str) -> Handled:
         """Search for records."""
         return self._go(q=text.strip(), state="live", id="", is_entry=not (self.query and text.strip()))
 
     @rx.event
-    def pick_state(self, state: str):
+    def pick_state(self, state: str) -> Handled:
         """Show the records of a state; the search finds live records only."""
         return self._go(state=state, q="", id="")
 
     @rx.event
-    def pick_type(self, mtype: str):
+    def pick_type(self, mtype: str) -> Handled:
         """Show the records of a type; of all types if it is empty."""
         return self._go(type=mtype, id="")
 
     @rx.event
-    def toggle(self, record_id: str):
+    def toggle(self, record_id: str) -> None:
         """Select a record, or deselect it."""
         others = [one for one in self.picked if one != record_id]
         self.picked = others if len(others) < len(self.picked) else [*self.picked, record_id]
 
     @rx.event
-    def toggle_picking(self):
+    def toggle_picking(self) -> None:
         """Show the boxes with which records are selected, or hide them."""
         self.picked, self.is_picking = [], not self.is_picking
 
     @rx.event
-    async def delete_picked(self):
+    async def delete_picked(self) -> None:
         """Delete the selected records."""
         for record_id in self.picked:
             try:
@@ -132,17 +133,17 @@ class MemoryPage(rx.State):
         await self._read()
 
     @rx.event
-    def begin(self):
+    def begin(self) -> None:
         """Show the form for a new record."""
         self.is_new, self.problem = True, ""
 
     @rx.event
-    def stop(self):
+    def stop(self) -> None:
         """Hide the form."""
         self.is_new = False
 
     @rx.event
-    async def create(self, typed: dict[str, Any]):
+    async def create(self, typed: dict[str, Any]) -> Handled:
         """Create a record."""
         try:
             new, context = record_form.new(typed), session.context()
@@ -238,7 +239,7 @@ def page() -> rx.Component:
                 MemoryPage.is_new,
                 _new(),
                 rx.cond(
-                    (MemoryPage.rows.length() > 0) | is_filtered | is_split,
+                    (as_var(MemoryPage.rows).length() > 0) | is_filtered | is_split,
                     rx.fragment(
                         _filters(),
                         rx.cond(
@@ -298,7 +299,8 @@ def _filters() -> rx.Component:
         ),
         rx.el.span(class_name="grow"),
         rx.cond(
-            Shell.can_write & (MemoryPage.rows.length() > 0) & (MemoryPage.state != "forgotten"), _bulk()
+            Shell.can_write & (as_var(MemoryPage.rows).length() > 0) & (MemoryPage.state != "forgotten"),
+            _bulk(),
         ),
         _new_button(),
         class_name="row wrap",
@@ -308,7 +310,7 @@ def _filters() -> rx.Component:
 
 def _bulk() -> rx.Component:
     """Render the button that starts a selection, and the action on the selected records."""
-    count = MemoryPage.picked.length()
+    count = as_var(MemoryPage.picked).length()
     delete = Confirm.create(
         label="Delete selected…",
         kind="danger",
@@ -332,14 +334,14 @@ def _bulk() -> rx.Component:
 def _list() -> rx.Component:
     return rx.el.div(
         rx.cond(
-            (MemoryPage.query != "") & ~MemoryPage.is_semantic & (MemoryPage.rows.length() > 0),
+            (MemoryPage.query != "") & ~MemoryPage.is_semantic & (as_var(MemoryPage.rows).length() > 0),
             rx.el.p(
                 "Found by keys and words. Search by meaning is unavailable, because no embedding model responds.",
                 class_name="t3 line-note",
             ),
         ),
         rx.cond(
-            MemoryPage.rows.length() > 0,
+            as_var(MemoryPage.rows).length() > 0,
             _table(),
             rx.el.div(
                 rx.el.div("No matching records.", class_name="strong"),
@@ -385,7 +387,7 @@ def _row(row: rx.Var[RecordRow]) -> rx.Component:
         link(row.title, href=row.href, class_name="whole cut"),
     )
     box = Check.create(
-        checked=MemoryPage.picked.contains(row.id),
+        checked=as_var(MemoryPage.picked).contains(row.id),
         label="Select " + row.title,
         class_name="above",
         on_change=MemoryPage.toggle(row.id),

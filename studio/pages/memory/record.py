@@ -20,6 +20,7 @@ from studio.components.live import Ago, Confirm, Json
 from studio.forms import said
 from studio.pages.memory import record_form
 from studio.shell import Shell
+from studio.typing_of_reflex import Handled, as_var
 
 _TYPES = {"semantic": "Fact", "procedural": "Procedure", "episodic": "Event"}
 _SCOPES = {
@@ -76,7 +77,7 @@ class Record(rx.State):
     _known: MemoryRead | None = None
 
     @rx.event
-    async def open(self, memory_id: str):
+    async def open(self, memory_id: str) -> None:
         """Load a record and its history; an empty ID shows no record."""
         self.reset()
         if not memory_id:
@@ -93,17 +94,17 @@ class Record(rx.State):
         self.shown = _view(self._known)
 
     @rx.event
-    def begin(self):
+    def begin(self) -> None:
         """Show the form."""
         self.is_editing, self.problem = True, ""
 
     @rx.event
-    def stop(self):
+    def stop(self) -> None:
         """Hide the form."""
         self.is_editing = False
 
     @rx.event
-    async def save(self, typed: dict[str, Any]):
+    async def save(self, typed: dict[str, Any]) -> Handled:
         """Save a new version of the record."""
         if self._known is None:
             return None
@@ -120,7 +121,7 @@ class Record(rx.State):
         return rx.redirect(f"/p/{self.project}/memory?id={written.id}", replace=True)
 
     @rx.event
-    async def forget(self):
+    async def forget(self) -> Handled:
         """Delete the record."""
         async with session.acting(self, self.project) as act:
             await deletion.forget(act.session, act.principal, _id(self.shown.id), reason="in the studio")
@@ -247,7 +248,7 @@ def _shown() -> rx.Component:
             *_fact(
                 "Tags",
                 rx.el.span(rx.foreach(one.tags, tag), class_name="row wrap"),
-                shown=one.tags.length() > 0,
+                shown=as_var(one.tags).length() > 0,
             ),
             *_fact("Importance", one.importance),
             *_fact("Source", rx.el.span(one.source_url, class_name="break"), shown=one.source_url != ""),

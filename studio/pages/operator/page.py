@@ -22,6 +22,7 @@ from studio.pages.operator import projects, users
 from studio.pages.operator.projects import Projects
 from studio.pages.operator.users import Users
 from studio.shell import Crumb, Shell, shell
+from studio.typing_of_reflex import Handled, as_var
 
 REFRESH_S: Final = 3
 _MAX_NAMED: Final = 3
@@ -79,7 +80,7 @@ class Operator(rx.State):
     is_loaded: bool = False
 
     @rx.event
-    async def load(self):
+    async def load(self) -> Handled:
         """Load the state of the instance if the user is an operator."""
         self.reset()
         async with session.visiting(self) as visit:
@@ -91,13 +92,13 @@ class Operator(rx.State):
         return [Projects.load, Users.load]
 
     @rx.event
-    async def refresh(self):
+    async def refresh(self) -> None:
         """Reload the state of the instance while the page is visible."""
         if self.is_loaded:
             await self._read()
 
     @rx.event
-    async def drain(self, worker_id: str):
+    async def drain(self, worker_id: str) -> Handled:
         """Drain a worker."""
         try:
             async with session.visiting(self) as visit:
@@ -211,7 +212,7 @@ def _workers() -> rx.Component:
         (rx.el.span("Action", class_name="hidden-label"), "13%", "num"),
     ]
     return rx.cond(
-        Operator.workers.length() > 0,
+        as_var(Operator.workers).length() > 0,
         framed_table("Workers", columns, rx.foreach(Operator.workers, _worker_row)),
         rx.el.p("No workers. Start workers with ", _mono("puras-studio up"), ".", class_name="t2"),
     )
@@ -268,7 +269,7 @@ def _queue() -> rx.Component:
         ("Oldest or next due", "18%", "num"),
     ]
     return rx.cond(
-        Operator.waiting.length() > 0,
+        as_var(Operator.waiting).length() > 0,
         framed_table("Queue", columns, rx.foreach(Operator.waiting, _waiting_row)),
         rx.el.p("The queue is empty.", class_name="t2"),
     )

@@ -16,6 +16,7 @@ from studio.formatting import usd
 from studio.forms import said
 from studio.pages import top_up
 from studio.pages.operator.paged import more, next_page
+from studio.typing_of_reflex import as_var
 
 
 @dataclass
@@ -43,28 +44,28 @@ class Projects(rx.State):
     notice: str = ""
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the first page."""
         self.reset()
         await self._read()
 
     @rx.event
-    async def show_more(self):
+    async def show_more(self) -> None:
         """Load the next page."""
         await self._read()
 
     @rx.event
-    def begin(self, project: str):
+    def begin(self, project: str) -> None:
         """Show the form that adds credit to a wallet."""
         self.credited, self.problem, self.notice = project, "", ""
 
     @rx.event
-    def cancel(self):
+    def cancel(self) -> None:
         """Close the form."""
         self.credited, self.problem = "", ""
 
     @rx.event
-    async def top_up(self, typed: dict[str, Any]):
+    async def top_up(self, typed: dict[str, Any]) -> None:
         """Add credit to the wallet; jobs that wait for credit then start."""
         self.problem = ""
         try:
@@ -117,7 +118,7 @@ def listed() -> rx.Component:
             ),
         ),
         rx.cond(
-            Projects.rows.length() > 0,
+            as_var(Projects.rows).length() > 0,
             framed_table("Projects", columns, rx.foreach(Projects.rows, _project_row)),
             rx.el.p("No projects yet.", class_name="t2"),
         ),

@@ -46,28 +46,28 @@ class Users(rx.State):
     """The purpose of the link."""
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the first page."""
         self.reset()
         await self._read()
 
     @rx.event
-    async def show_more(self):
+    async def show_more(self) -> None:
         """Load the next page."""
         await self._read()
 
     @rx.event
-    def begin(self):
+    def begin(self) -> None:
         """Show the form for a new user."""
         self.is_adding, self.problem = True, ""
 
     @rx.event
-    def cancel(self):
+    def cancel(self) -> None:
         """Close the form."""
         self.is_adding, self.problem = False, ""
 
     @rx.event
-    async def add(self, typed: dict[str, Any]):
+    async def add(self, typed: dict[str, Any]) -> None:
         """Create a user, and show the link with which the user sets a password."""
         self.problem = ""
         url = session.context().settings.url
@@ -87,7 +87,7 @@ class Users(rx.State):
         await self._read()
 
     @rx.event
-    async def create_link(self, user_id: str):
+    async def create_link(self, user_id: str) -> None:
         """Show a link with which a user sets a new password."""
         self.problem = self.link = ""
         url = session.context().settings.url
@@ -103,7 +103,7 @@ class Users(rx.State):
         self.notice = f"Send this link to {created.email} to set a new password. It expires in one hour."
 
     @rx.event
-    def dismiss_link(self):
+    def dismiss_link(self) -> None:
         """Hide the link."""
         self.link = self.notice = ""
 

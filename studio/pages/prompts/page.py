@@ -12,6 +12,7 @@ from studio.components.live import Ago, Submit
 from studio.components.prompts import WordDiff
 from studio.pages.prompts.state import DRAFT, PromptItem, Prompts
 from studio.shell import Crumb, Shell, shell
+from studio.typing_of_reflex import as_var
 
 _HEADS: Final = (
     ("Version", "", "130px"),
@@ -31,7 +32,7 @@ def page() -> rx.Component:
     """Render the versions of the prompt of an agent, or the empty state."""
     base = "/p/" + Shell.project_slug
     selection = rx.cond(
-        Prompts.agents.length() > 1,
+        as_var(Prompts.agents).length() > 1,
         rx.el.select(
             rx.foreach(
                 Prompts.agents,
@@ -51,7 +52,7 @@ def page() -> rx.Component:
         UrlQuery.create(query=Prompts.query, entries=0),
         rx.cond(
             Prompts.is_loaded,
-            rx.cond(Prompts.rows.length() > 0, _versions(), _none_yet(base)),
+            rx.cond(as_var(Prompts.rows).length() > 0, _versions(), _none_yet(base)),
             rx.el.p("Loading…", class_name="skeleton"),
         ),
         actions=[selection],

@@ -17,7 +17,7 @@ from backend.core.errors import Missing
 from backend.execution.jobs.queries import get_row
 from backend.identity.api_keys import keys
 from backend.publishing.prompts import service as prompts
-from backend.publishing.prompts.schemas import PromptVersion
+from backend.publishing.prompts.schemas import PromptVersion, PromptVersionText
 from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.tables import full_name
 from studio import session
@@ -25,6 +25,7 @@ from studio.formatting import usd
 from studio.session import Act
 from studio.shell import Shell
 from studio.skills import SkillView, active_skills
+from studio.typing_of_reflex import Handled
 
 DRAFT: Final = "draft"
 LABEL: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -83,7 +84,7 @@ class Prompts(rx.State):
     _draft: str | None = None
 
     @rx.event
-    async def load(self):
+    async def load(self) -> Handled:
         """Load the agent that the URL names, or that of a job."""
         self.reset()
         asked = self.router.url.query_parameters
@@ -107,13 +108,13 @@ class Prompts(rx.State):
         return None
 
     @rx.event
-    def pick_agent(self, chosen: str):
+    def pick_agent(self, chosen: str) -> Handled:
         """Open the prompts of another agent."""
         pack, _, skill = chosen.partition(" ")
         return rx.redirect(f"/p/{self.project}/prompts?{urlencode({'skill': skill, 'skillpack': pack})}")
 
     @rx.event
-    async def pick(self, side: str, number: str):
+    async def pick(self, side: str, number: str) -> None:
         """Compare another version."""
         async with session.acting(self, self.project) as act:
             await self._compare(
@@ -121,7 +122,7 @@ class Prompts(rx.State):
             )
 
     @rx.event
-    async def show(self, number: str):
+    async def show(self, number: str) -> None:
         """Compare a version with the one before it."""
         known = [row.number for row in self.rows]
         at = known.index(number) if number in known else 0
@@ -129,23 +130,23 @@ class Prompts(rx.State):
             await self._compare(act, known[min(at + 1, len(known) - 1)], number)
 
     @rx.event
-    async def more(self):
+    async def more(self) -> None:
         """Read the deployments that were not read before."""
         async with session.acting(self, self.project) as act:
             await self._read(act, self.base, self.head)
 
     @rx.event
-    def start_label(self, number: str):
+    def start_label(self, number: str) -> None:
         """Show the field for a label of a version."""
         self.labeling, self.problem = number, ""
 
     @rx.event
-    def cancel_label(self):
+    def cancel_label(self) -> None:
         """Hide the field for a label."""
         self.labeling = self.problem = ""
 
     @rx.event
-    async def add_label(self, form: dict[str, Any]):
+    async def add_label(self, form: dict[str, Any]) -> None:
         """Give the version the label; another version of the prompt loses it."""
         label = str(form.get("label", "")).strip().lower()
         if not LABEL.fullmatch(label):
@@ -165,7 +166,7 @@ class Prompts(rx.State):
             await self._read(act, self.base, self.head)
 
     @rx.event
-    async def remove_label(self, label: str):
+    async def remove_label(self, label: str) -> None:
         """Delete a label."""
         async with session.acting(self, self.project) as act:
             await prompts.delete_label(act.session, act.principal, self.skill, label, skillpack=self.pack)
@@ -224,7 +225,7 @@ class Prompts(rx.State):
         found = await self._version(act, int(number))
         return found.text or ""
 
-    async def _version(self, act: Act, number: int) -> prompts.PromptVersionText:
+    async def _version(self, act: Act, number: int) -> PromptVersionText:
         return await prompts.read(
             act.session,
             act.principal,

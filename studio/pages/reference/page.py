@@ -26,6 +26,7 @@ from studio.pages.reference.fields import FieldRow, rows_of
 from studio.running import Running, outcome
 from studio.shell import Crumb, Shell, shell
 from studio.skills import SkillView, active_skills
+from studio.typing_of_reflex import as_var
 
 
 class Reference(Running, rx.State):
@@ -41,7 +42,7 @@ class Reference(Running, rx.State):
     is_loaded: bool = False
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the skill of the URL, or the first skill."""
         self.reset()
         async with session.acting(self, self.project) as act:
@@ -55,17 +56,17 @@ class Reference(Running, rx.State):
         self.is_loaded = True
 
     @rx.event
-    def begin(self):
+    def begin(self) -> None:
         """Show the form that runs the skill."""
         self.is_trying = True
 
     @rx.event
-    def stop(self):
+    def stop(self) -> None:
         """Show the code."""
         self.is_trying = False
 
     @rx.event
-    async def start(self, inputs: dict[str, Any], key: str):
+    async def start(self, inputs: dict[str, Any], key: str) -> None:
         """Run the skill with these inputs."""
         await self._begin_run({"skill": self.current.full_name, "inputs": inputs}, key)
 
@@ -85,7 +86,7 @@ def page() -> rx.Component:
         rx.cond(
             Reference.is_loaded,
             rx.cond(
-                Reference.skills.length() > 0,
+                as_var(Reference.skills).length() > 0,
                 rx.el.div(_skills(), _docs(), _code(), class_name="reference"),
                 empty(
                     "braces",

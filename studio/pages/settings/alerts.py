@@ -20,6 +20,7 @@ from studio.forms import number, parsed, said, text
 from studio.pages.read_on_load import ReadOnLoad
 from studio.pages.settings.from_code import none_yet
 from studio.shell import Shell
+from studio.typing_of_reflex import as_var
 
 REFRESH_S: Final = 5
 _NAMES: Final[dict[Metric, str]] = {
@@ -75,27 +76,27 @@ class Alerts(ReadOnLoad, rx.State):
     problem: str = ""
 
     @rx.event
-    def begin(self):
+    def begin(self) -> None:
         """Show the form for a new rule."""
         self._show(NO_RULE)
 
     @rx.event
-    def edit(self, alert_id: str):
+    def edit(self, alert_id: str) -> None:
         """Show the form of an existing rule."""
         self._show(next(row for row in self.rows if row.id == alert_id))
 
     @rx.event
-    def cancel(self):
+    def cancel(self) -> None:
         """Close the form."""
         self.is_making, self.problem = False, ""
 
     @rx.event
-    def pick_metric(self, metric: str):
+    def pick_metric(self, metric: str) -> None:
         """Show the fields of a metric."""
         self.metric = metric
 
     @rx.event
-    async def save(self, typed: dict[str, Any]):
+    async def save(self, typed: dict[str, Any]) -> None:
         """Create or change a rule."""
         self.problem = ""
         body = _body(typed)
@@ -113,7 +114,7 @@ class Alerts(ReadOnLoad, rx.State):
         await self._read()
 
     @rx.event
-    async def switch(self, alert_id: str, is_on: bool):
+    async def switch(self, alert_id: str, is_on: bool) -> None:
         """Switch a rule on or off."""
         async with session.acting(self, self.project) as act:
             changes = AlertUpdate(enabled=is_on)
@@ -121,7 +122,7 @@ class Alerts(ReadOnLoad, rx.State):
         await self._read()
 
     @rx.event
-    async def delete(self, alert_id: str):
+    async def delete(self, alert_id: str) -> None:
         """Delete a rule."""
         async with session.acting(self, self.project) as act:
             await service.delete(act.session, act.principal, UUID(alert_id))
@@ -139,7 +140,7 @@ class Alerts(ReadOnLoad, rx.State):
 
 
 def _body(typed: dict[str, Any]) -> dict[str, Any]:
-    body = {
+    body: dict[str, Any] = {
         "name": text(typed, "name"),
         "metric": text(typed, "metric"),
         "threshold": text(typed, "threshold"),
@@ -221,7 +222,7 @@ def pane() -> rx.Component:
         section(
             "Alerts",
             rx.cond(
-                Alerts.rows.length() > 0,
+                as_var(Alerts.rows).length() > 0,
                 rx.fragment(
                     rx.el.ul(rx.foreach(Alerts.rows, _rule), class_name="entries", aria_label="Alerts"),
                     _receivers(),

@@ -22,6 +22,7 @@ from studio.components.live import Ago
 from studio.forms import text
 from studio.pages.settings.for_roles import for_admins
 from studio.shell import Shell
+from studio.typing_of_reflex import Handled, as_var
 
 _PAGE_ROWS = 50
 _MAX_ROWS = 500
@@ -75,7 +76,7 @@ class AuditLog(rx.State):
     is_loaded: bool = False
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the entries that match the filters in the URL, if the user has the permission."""
         self.reset()
         query = self.router.url.query_parameters
@@ -85,12 +86,12 @@ class AuditLog(rx.State):
         self.is_loaded = True
 
     @rx.event
-    async def more(self):
+    async def more(self) -> None:
         """Load the next page."""
         await self._read()
 
     @rx.event
-    def apply_filters(self, typed: dict[str, Any]):
+    def apply_filters(self, typed: dict[str, Any]) -> Handled:
         """Open the page with these filters in its URL."""
         filters = {name: text(typed, name) for name in ("actor", "action", "since")}
         query = urlencode({name: value for name, value in filters.items() if value})
@@ -143,7 +144,7 @@ def pane() -> rx.Component:
         "Audit log",
         _filters(),
         rx.cond(
-            AuditLog.rows.length() > 0,
+            as_var(AuditLog.rows).length() > 0,
             rx.fragment(
                 _list(),
                 rx.cond(

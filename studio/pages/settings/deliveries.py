@@ -21,6 +21,7 @@ from studio.components.elements import action, button, code, framed_table, note,
 from studio.components.live import Ago
 from studio.formatting import duration
 from studio.forms import said
+from studio.typing_of_reflex import Handled, as_var
 
 _PAGE_ROWS: Final = 25
 _MAX_ROWS: Final = 200
@@ -83,7 +84,7 @@ class Deliveries(rx.State):
     """Whether deliveries are being shown or hidden, which changes the URL but must keep the state of the page."""
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the deliveries of the webhook in the URL."""
         self.reset()
         requested = self.router.url.query_parameters.get("webhook", "")
@@ -91,37 +92,37 @@ class Deliveries(rx.State):
             await self._open(requested)
 
     @rx.event
-    def open(self, webhook_id: str):
+    def open(self, webhook_id: str) -> Handled:
         """Show the deliveries of a webhook, and add it to the URL."""
         self.is_toggling = True
         return rx.redirect(f"/p/{self.project}/settings/webhooks?webhook={webhook_id}", replace=True)
 
     @rx.event
-    def close(self):
+    def close(self) -> Handled:
         """Hide the deliveries."""
         self.is_toggling = True
         return rx.redirect(f"/p/{self.project}/settings/webhooks", replace=True)
 
     @rx.event
-    async def refresh(self):
+    async def refresh(self) -> None:
         """Reload the deliveries while the page is visible."""
         if self.webhook_id:
             await self._read()
 
     @rx.event
-    async def more(self):
+    async def more(self) -> None:
         """Show older deliveries."""
         self._limit = min(self._limit + _PAGE_ROWS, _MAX_ROWS)
         await self._read()
 
     @rx.event
-    async def pick(self, status: str):
+    async def pick(self, status: str) -> None:
         """Show the deliveries with one status, or all for an empty status."""
         self.status = status if status in _WORDS else ""
         await self._read()
 
     @rx.event
-    async def toggle(self, delivery_id: str):
+    async def toggle(self, delivery_id: str) -> None:
         """Show or hide the request and response of a delivery."""
         if self.shown.id == delivery_id:
             self.shown = DeliveryView()
@@ -132,7 +133,7 @@ class Deliveries(rx.State):
         self.shown = _view(found)
 
     @rx.event
-    async def redeliver(self, delivery_id: str, key: str):
+    async def redeliver(self, delivery_id: str, key: str) -> None:
         """Send a delivery again immediately."""
         self.problem = ""
         try:
@@ -239,7 +240,7 @@ def log_of() -> rx.Component:
         ),
         rx.cond(Deliveries.problem != "", note(Deliveries.problem, state="fail")),
         rx.cond(
-            Deliveries.rows.length() > 0,
+            as_var(Deliveries.rows).length() > 0,
             _list(),
             rx.el.p("No deliveries yet. Send a test event to check the endpoint.", class_name="t2"),
         ),
@@ -310,7 +311,7 @@ def _details() -> rx.Component:
                 ),
             ),
             rx.cond(
-                shown.attempts.length() > 0,
+                as_var(shown.attempts).length() > 0,
                 rx.el.div(
                     rx.el.h3("Attempts", class_name="cap"),
                     rx.el.ol(rx.foreach(shown.attempts, _attempt_line), reversed=True),

@@ -13,6 +13,7 @@ from studio.components import snippets
 from studio.formatting import sample_inputs
 from studio.shell import Shell
 from studio.skills import SkillView, active_skills
+from studio.typing_of_reflex import as_var
 
 
 class FromCode(rx.State):
@@ -21,7 +22,7 @@ class FromCode(rx.State):
     texts: dict[str, str] = {}
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Create the code snippets of the section, with the name of a skill of the project."""
         section: str = self.section
         skill = SkillView(name="my-skill")
@@ -65,7 +66,7 @@ def none_yet(*text: Any) -> rx.Component:
     return rx.el.div(
         rx.el.p(*text, class_name="t2", style={"max_width": "68ch"}),
         rx.cond(
-            Shell.can_write & (FromCode.texts.length() > 0),
+            Shell.can_write & (as_var(FromCode.texts).length() > 0),
             snippets.from_code(FromCode.texts),
         ),
     )

@@ -23,6 +23,7 @@ from studio.components.elements import field, note, section, way_out
 from studio.components.live import Confirm, Submit
 from studio.forms import number, parsed, said, text
 from studio.shell import Shell
+from studio.typing_of_reflex import Handled
 
 
 class General(rx.State):
@@ -41,7 +42,7 @@ class General(rx.State):
     is_loaded: bool = False
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the settings."""
         self.reset()
         async with session.acting(self, self.project) as act:
@@ -55,7 +56,7 @@ class General(rx.State):
         self.is_loaded = True
 
     @rx.event
-    async def save(self, form: dict[str, Any]):
+    async def save(self, form: dict[str, Any]) -> Handled:
         """Save the settings; a new slug changes the URL of the page."""
         self.problem, self.is_saved = "", False
         try:
@@ -87,7 +88,7 @@ class General(rx.State):
         return Shell.enter
 
     @rx.event
-    async def delete(self):
+    async def delete(self) -> Handled:
         """Delete the project and open the home page."""
         async with session.acting(self, self.project) as act:
             act.principal.require(Role.OWNER, "project:write")

@@ -18,6 +18,7 @@ from studio.components.elements import field, framed_table, note, section
 from studio.components.live import Ago, Confirm, Submit
 from studio.forms import parsed, said, text
 from studio.pages.settings.shown_once import shown_once
+from studio.typing_of_reflex import as_var
 
 
 @dataclass
@@ -45,13 +46,13 @@ class Invitations(rx.State):
     """A change of this number resets the form."""
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the invitations, if the user has the permission."""
         self.reset()
         await self._read()
 
     @rx.event
-    async def invite(self, form: dict[str, Any]):
+    async def invite(self, form: dict[str, Any]) -> None:
         """Create an invitation, and show its link."""
         self.problem = self.link = ""
         try:
@@ -74,12 +75,12 @@ class Invitations(rx.State):
         await self._read()
 
     @rx.event
-    def dismiss_link(self):
+    def dismiss_link(self) -> None:
         """Hide the link."""
         self.link = ""
 
     @rx.event
-    async def withdraw(self, invitation_id: str):
+    async def withdraw(self, invitation_id: str) -> None:
         """Revoke an invitation."""
         async with session.acting(self, self.project) as act:
             act.principal.require(Role.ADMIN, "members:write")
@@ -120,8 +121,8 @@ def invite() -> rx.Component:
             ),
         ),
         # The form waits for the roles, because a browser would select the first one, which has the most permissions.
-        rx.cond(Invitations.roles.length() > 0, section("Invite a user", _form())),
-        rx.cond(Invitations.rows.length() > 0, section("Pending invitations", _list())),
+        rx.cond(as_var(Invitations.roles).length() > 0, section("Invite a user", _form())),
+        rx.cond(as_var(Invitations.rows).length() > 0, section("Pending invitations", _list())),
     )
 
 

@@ -12,6 +12,7 @@ from backend.identity.auth import scopes
 from backend.identity.environments import PRODUCTION
 from studio import environments
 from studio.components.elements import field, form_end
+from studio.typing_of_reflex import Handled, as_var
 
 SCOPE: Final = "scope:"
 """The prefix of the names of the checkboxes of scopes."""
@@ -36,17 +37,17 @@ class KeyForm(rx.State):
     environment: str = PRODUCTION
 
     @rx.event
-    def begin(self):
+    def begin(self) -> Handled:
         """Offer the options of a secret key of production."""
         return KeyForm.offer("secret", PRODUCTION)
 
     @rx.event
-    def pick_kind(self, kind: str):
+    def pick_kind(self, kind: str) -> Handled:
         """Offer the options of a kind of key."""
         return KeyForm.offer(kind, self.environment)
 
     @rx.event
-    def pick_environment(self, environment: str):
+    def pick_environment(self, environment: str) -> None:
         """Offer the scopes that keys of an environment can have."""
         self.environment = environment
         self.areas = _by_area(self._possible())
@@ -54,7 +55,7 @@ class KeyForm(rx.State):
             self._check_preset(self.preset)
 
     @rx.event
-    def offer(self, kind: str, environment: str):
+    def offer(self, kind: str, environment: str) -> None:
         """Offer the scopes that such a key can have, and check those of the narrowest preset."""
         self.kind, self.environment = kind, environment
         self.areas = _by_area(self._possible())
@@ -64,12 +65,12 @@ class KeyForm(rx.State):
             self.preset, self.chosen, self.picks = "", [], self.picks + 1
 
     @rx.event
-    def pick_preset(self, name: str):
+    def pick_preset(self, name: str) -> None:
         """Check the scopes of a preset."""
         self._check_preset(name)
 
     @rx.event
-    def customize(self, _: bool):
+    def customize(self, _: bool) -> None:
         """Show that the scopes are no longer those of a preset."""
         self.preset, self.description = "", "The scopes that are selected below."
 
@@ -263,7 +264,7 @@ def _scope(scope: rx.Var[list[str]], checked: Any, handlers: dict[str, Any]) -> 
             type="checkbox",
             name=SCOPE + scope[0],
             default_checked=checked.contains(scope[0]),
-            key=scope[0] + KeyForm.picks.to_string(),
+            key=scope[0] + as_var(KeyForm.picks).to_string(),
             **handlers,
         ),
         rx.el.span(scope[0], class_name="mono"),

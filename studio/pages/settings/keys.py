@@ -28,6 +28,7 @@ from studio.pages.settings.for_roles import for_admins
 from studio.pages.settings.from_code import none_yet
 from studio.pages.settings.key_form import SCOPE, UNRESTRICTED, KeyForm, form, scopes_form
 from studio.pages.settings.shown_once import shown_once
+from studio.typing_of_reflex import Handled, as_var
 
 
 @dataclass
@@ -66,25 +67,25 @@ class Keys(ReadOnLoad, rx.State):
     """The key whose scopes are being edited; its ID is empty if there is none."""
 
     @rx.event
-    def open_form(self):
+    def open_form(self) -> Handled:
         """Show the form for a new key."""
         self.is_making, self.fresh, self.problem, self.changed = True, "", "", NO_KEY
         return KeyForm.begin
 
     @rx.event
-    def close_form(self):
+    def close_form(self) -> None:
         """Close the forms."""
         self.is_making, self.problem, self.changed = False, "", NO_KEY
 
     @rx.event
-    def edit_scopes(self, key_id: str):
+    def edit_scopes(self, key_id: str) -> Handled:
         """Show the form for the scopes of a key."""
         self.is_making, self.problem = False, ""
         self.changed = next(row for row in self.rows if row.id == key_id)
         return KeyForm.offer(self.changed.kind, self.changed.environment)
 
     @rx.event
-    async def save_scopes(self, typed: dict[str, Any]):
+    async def save_scopes(self, typed: dict[str, Any]) -> None:
         """Replace the scopes of the key."""
         self.problem = ""
         try:
@@ -104,7 +105,7 @@ class Keys(ReadOnLoad, rx.State):
         await self._read()
 
     @rx.event
-    async def create(self, typed: dict[str, Any]):
+    async def create(self, typed: dict[str, Any]) -> None:
         """Create a key, and show it."""
         self.problem = ""
         try:
@@ -131,12 +132,12 @@ class Keys(ReadOnLoad, rx.State):
         await self._read()
 
     @rx.event
-    def dismiss_key(self):
+    def dismiss_key(self) -> None:
         """Hide the new key."""
         self.fresh = ""
 
     @rx.event
-    async def revoke(self, key_id: str):
+    async def revoke(self, key_id: str) -> None:
         """Revoke a key."""
         async with session.acting(self, self.project) as act:
             act.principal.require(Role.ADMIN, "keys:write")
@@ -250,7 +251,7 @@ def pane() -> rx.Component:
         section(
             "API keys",
             rx.cond(
-                Keys.rows.length() > 0,
+                as_var(Keys.rows).length() > 0,
                 _list(),
                 none_yet(
                     "No API keys yet. A program that calls the API of this project sends an API key as a bearer "

@@ -61,7 +61,7 @@ class Limits(rx.State):
     is_loaded: bool = False
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the limits and their usage."""
         self.reset()
         context = session.context()

@@ -21,6 +21,7 @@ from studio.forms import parsed, said
 from studio.pages.read_on_load import ReadOnLoad
 from studio.pages.settings.invitations import Invitations, invite
 from studio.shell import Shell
+from studio.typing_of_reflex import Handled
 
 _PERMISSIONS = {
     "owner": "Everything, including the export and deletion of the project",
@@ -52,7 +53,7 @@ class Members(ReadOnLoad, rx.State):
     problem: str = ""
 
     @rx.event
-    async def change(self, user_id: str, role: str):
+    async def change(self, user_id: str, role: str) -> Handled:
         """Change the role of a member."""
         self.problem = ""
         try:
@@ -68,7 +69,7 @@ class Members(ReadOnLoad, rx.State):
         return Shell.enter if is_me else None
 
     @rx.event
-    async def remove(self, user_id: str):
+    async def remove(self, user_id: str) -> Handled:
         """Remove a member from the project; users who remove themselves leave it."""
         self.problem = ""
         try:

@@ -22,6 +22,7 @@ from studio.pages.settings import (
 )
 from studio.pages.settings.from_code import FromCode
 from studio.shell import Crumb, Shell, shell
+from studio.typing_of_reflex import Handled
 
 
 class _Section(NamedTuple):
@@ -50,7 +51,7 @@ class Settings(rx.State):
     shown: str = _FIRST
 
     @rx.event
-    def load(self):
+    def load(self) -> Handled:
         """Open the section of the URL, and load its data."""
         requested: str = self.section
         if requested and requested not in _SECTIONS:

@@ -42,23 +42,23 @@ class ProviderPrices(rx.State):
     problem: str = ""
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the prices, if the user has the permission."""
         self.reset()
         await self._read()
 
     @rx.event
-    def begin(self, family: str):
+    def begin(self, family: str) -> None:
         """Show the form for a price of a family."""
         self.family, self.problem = family, ""
 
     @rx.event
-    def cancel(self):
+    def cancel(self) -> None:
         """Close the form."""
         self.family, self.problem = "", ""
 
     @rx.event
-    async def put(self, typed: dict[str, Any]):
+    async def put(self, typed: dict[str, Any]) -> None:
         """Set a price."""
         self.problem = ""
         values = {name: text(typed, name) for name in _PRICES}
@@ -75,7 +75,7 @@ class ProviderPrices(rx.State):
         await self._read()
 
     @rx.event
-    async def delete(self, family: str, variant: str):
+    async def delete(self, family: str, variant: str) -> None:
         """Delete a price."""
         async with session.acting(self, self.project) as act:
             act.principal.require(Role.DEVELOPER, "providers:write")

@@ -23,6 +23,7 @@ from studio.forms import parsed, said, text
 from studio.pages.read_on_load import ReadOnLoad
 from studio.pages.settings.for_roles import for_developers
 from studio.pages.settings.provider_prices import ProviderPrices, add_button, own_prices
+from studio.typing_of_reflex import AsyncUpdates, Handled
 
 _KEY_HINT = "The key is encrypted at rest and cannot be shown again."
 _CLOUD_KEY_HINTS = {
@@ -67,17 +68,17 @@ class Providers(ReadOnLoad, rx.State):
     """The family whose key is being tested; empty if none."""
 
     @rx.event
-    def begin(self, family: str):
+    def begin(self, family: str) -> None:
         """Show the form for the key of a family."""
         self.family, self.problem, self.probed = family, "", ""
 
     @rx.event
-    def cancel(self):
+    def cancel(self) -> None:
         """Close the form."""
         self.family, self.problem = "", ""
 
     @rx.event
-    async def put(self, typed: dict[str, Any]):
+    async def put(self, typed: dict[str, Any]) -> Handled:
         """Store the key in the vault and nowhere else, then test it."""
         self.problem = ""
         context, family = session.context(), self.family
@@ -107,7 +108,7 @@ class Providers(ReadOnLoad, rx.State):
         return Providers.probe(family)
 
     @rx.event
-    async def probe(self, family: str):
+    async def probe(self, family: str) -> AsyncUpdates:
         """Test whether the provider accepts the key."""
         self.probed, self.testing = "", family
         yield
@@ -123,7 +124,7 @@ class Providers(ReadOnLoad, rx.State):
         self.probed_family, self.verdict, self.probed = family, found.verdict, found.found
 
     @rx.event
-    async def delete(self, family: str):
+    async def delete(self, family: str) -> Handled:
         """Delete a key."""
         self.probed = ""
         async with session.acting(self, self.project) as act:

@@ -10,6 +10,7 @@ from studio import environments
 from studio.components.elements import field, form_end, note
 from studio.pages.settings import schedule_limits
 from studio.pages.settings.schedule_form import CATCH_UP_S, MAX_CHARACTERS, ScheduleForm
+from studio.typing_of_reflex import as_var
 
 _PRESETS: Final = (
     ("Every hour", "0 * * * *"),
@@ -59,7 +60,7 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
             rows=6,
             spell_check=False,
             auto_complete="off",
-            key="inputs" + ScheduleForm.rev.to_string(),
+            key="inputs" + as_var(ScheduleForm.rev).to_string(),
         ),
         _conflicts(),
         schedule_limits.fields(ScheduleForm.limits, ScheduleForm.has_limits),
@@ -78,14 +79,14 @@ def _subject() -> rx.Component:
         "skill",
         rx.el.select,
         rx.cond(
-            ScheduleForm.skills.length() > 0,
+            as_var(ScheduleForm.skills).length() > 0,
             rx.el.optgroup(
                 rx.foreach(ScheduleForm.skills, lambda name: rx.el.option(name, value=name)),
                 label="Skills of this project",
             ),
         ),
         rx.cond(
-            ScheduleForm.offers.length() > 0,
+            as_var(ScheduleForm.offers).length() > 0,
             rx.el.optgroup(
                 rx.foreach(ScheduleForm.offers, lambda one: rx.el.option(one.label, value=one.value)),
                 label="Listings of the marketplace",
@@ -119,7 +120,7 @@ def _max_price() -> rx.Component:
         step="any",
         default_value=ScheduleForm.max_price,
         placeholder="Current price",
-        key="price" + ScheduleForm.rev.to_string(),
+        key="price" + as_var(ScheduleForm.rev).to_string(),
     )
 
 
@@ -138,7 +139,7 @@ def _when() -> rx.Component:
                 on_change=ScheduleForm.type_cron.debounce(250),
                 auto_complete="off",
                 spell_check=False,
-                key="cron" + ScheduleForm.rev.to_string(),
+                key="cron" + as_var(ScheduleForm.rev).to_string(),
             ),
             field(
                 "Time zone",
@@ -238,7 +239,7 @@ def _metadata() -> rx.Component:
             rows=3,
             spell_check=False,
             auto_complete="off",
-            key="metadata" + ScheduleForm.rev.to_string(),
+            key="metadata" + as_var(ScheduleForm.rev).to_string(),
         ),
         open=ScheduleForm.has_metadata,
         class_name="more-filters",

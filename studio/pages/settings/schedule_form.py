@@ -78,7 +78,7 @@ class ScheduleForm(rx.State):
     _samples: dict[str, str] = {}
 
     @rx.event
-    async def begin(self):
+    async def begin(self) -> None:
         """Show an empty form; the URL can select a listing."""
         await self._begin()
         self.cron = "0 9 * * *"
@@ -88,7 +88,7 @@ class ScheduleForm(rx.State):
         self._preview()
 
     @rx.event
-    async def edit(self, schedule_id: str):
+    async def edit(self, schedule_id: str) -> None:
         """Show the form of an existing schedule."""
         await self._begin()
         async with session.acting(self, self.project) as act:
@@ -97,32 +97,32 @@ class ScheduleForm(rx.State):
         self._preview()
 
     @rx.event
-    async def pick_skill(self, skill: str):
+    async def pick_skill(self, skill: str) -> None:
         """Select a skill or a listing, and fill in sample inputs."""
         await self._choose(skill)
         self.rev += 1
 
     @rx.event
-    def type_cron(self, cron: str):
+    def type_cron(self, cron: str) -> None:
         """Show the next runs of the expression."""
         self.cron = cron[:MAX_CHARACTERS]
         self._preview()
 
     @rx.event
-    def pick_preset(self, cron: str):
+    def pick_preset(self, cron: str) -> None:
         """Set the expression of a preset."""
         self.cron = cron
         self.rev += 1
         self._preview()
 
     @rx.event
-    def type_zone(self, zone: str):
+    def type_zone(self, zone: str) -> None:
         """Show the next runs in the time zone."""
         self.zone = zone[:MAX_CHARACTERS]
         self._preview()
 
     @rx.event
-    def pick_missed(self, missed: str):
+    def pick_missed(self, missed: str) -> None:
         """Select the handling of missed runs; the form shows the maximum delay if they run."""
         self.missed = missed
 

@@ -18,6 +18,7 @@ from studio.components.elements import framed_table, link, status
 from studio.components.live import Ago, Pulse
 from studio.pages.settings.schedule_form import SHOWN, local_time
 from studio.theme import STATUS_WORDS
+from studio.typing_of_reflex import Handled, as_var
 
 REFRESH_S: Final = 3
 _LAST_SHOWN: Final = 20
@@ -61,7 +62,7 @@ class ScheduleRuns(rx.State):
     rows: list[RunRow] = []
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the runs of the schedule in the URL."""
         self.reset()
         requested = self.router.url.query_parameters.get("schedule", "")
@@ -69,17 +70,17 @@ class ScheduleRuns(rx.State):
             await self._open(requested)
 
     @rx.event
-    def open(self, schedule_id: str):
+    def open(self, schedule_id: str) -> Handled:
         """Show the runs of a schedule, and add it to the URL."""
         return rx.redirect(f"/p/{self.project}/settings/schedules?schedule={schedule_id}", replace=True)
 
     @rx.event
-    def close(self):
+    def close(self) -> Handled:
         """Hide the runs."""
         return rx.redirect(f"/p/{self.project}/settings/schedules", replace=True)
 
     @rx.event
-    async def refresh(self):
+    async def refresh(self) -> None:
         """Reload the runs."""
         if self.schedule_id:
             await self._open(self.schedule_id)
@@ -120,7 +121,7 @@ def runs_of() -> rx.Component:
     return rx.el.div(
         Pulse.create(seconds=REFRESH_S, on_tick=ScheduleRuns.refresh),
         rx.cond(
-            ScheduleRuns.coming.length() > 0,
+            as_var(ScheduleRuns.coming).length() > 0,
             rx.el.div(
                 rx.el.span("Next runs", class_name="cap"),
                 rx.el.ol(
@@ -131,7 +132,7 @@ def runs_of() -> rx.Component:
             ),
         ),
         rx.cond(
-            ScheduleRuns.rows.length() > 0,
+            as_var(ScheduleRuns.rows).length() > 0,
             framed_table("Last runs", columns, rx.foreach(ScheduleRuns.rows, _run)),
             rx.el.p("No runs yet.", class_name="t2"),
         ),

@@ -29,6 +29,7 @@ from studio.pages.settings.schedule_form import CATCH_UP_S, LISTING, ScheduleFor
 from studio.pages.settings.schedule_runs import ScheduleRuns, runs_of
 from studio.shell import Shell
 from studio.skillpacks import JobNames, job_names
+from studio.typing_of_reflex import Handled, as_var
 
 
 @dataclass
@@ -57,24 +58,24 @@ class Schedules(ReadOnLoad, rx.State):
     """The reason why a job that the user requested was not submitted."""
 
     @rx.event
-    def begin(self):
+    def begin(self) -> Handled:
         """Show the form for a new schedule."""
         self.is_making, self.problem = True, ""
         return ScheduleForm.begin
 
     @rx.event
-    def edit(self, schedule_id: str):
+    def edit(self, schedule_id: str) -> Handled:
         """Show the form of an existing schedule."""
         self.is_making, self.problem = True, ""
         return ScheduleForm.edit(schedule_id)
 
     @rx.event
-    def cancel(self):
+    def cancel(self) -> None:
         """Close the form."""
         self.is_making, self.problem = False, ""
 
     @rx.event
-    async def save(self, typed: dict[str, Any]):
+    async def save(self, typed: dict[str, Any]) -> Handled:
         """Create or change a schedule."""
         self.problem = ""
         schedule_id = (await self.get_state(ScheduleForm)).id
@@ -97,7 +98,7 @@ class Schedules(ReadOnLoad, rx.State):
         return ScheduleRuns.refresh
 
     @rx.event
-    async def switch(self, schedule_id: str, is_on: bool):
+    async def switch(self, schedule_id: str, is_on: bool) -> None:
         """Resume or pause a schedule."""
         async with session.acting(self, self.project) as act:
             changes = ScheduleUpdate(enabled=is_on)
@@ -105,7 +106,7 @@ class Schedules(ReadOnLoad, rx.State):
         await self._read()
 
     @rx.event
-    async def run_now(self, schedule_id: str, key: str):
+    async def run_now(self, schedule_id: str, key: str) -> Handled:
         """Submit the job of a schedule immediately, in addition to its scheduled runs."""
         self.refused = ""
         context = session.context()
@@ -120,7 +121,7 @@ class Schedules(ReadOnLoad, rx.State):
         return ScheduleRuns.open(schedule_id)
 
     @rx.event
-    async def delete(self, schedule_id: str):
+    async def delete(self, schedule_id: str) -> None:
         """Delete a schedule."""
         async with session.acting(self, self.project) as act:
             await service.delete(act.session, act.principal, UUID(schedule_id))
@@ -205,7 +206,7 @@ def pane() -> rx.Component:
             section(
                 "Schedules",
                 rx.cond(
-                    Schedules.rows.length() > 0,
+                    as_var(Schedules.rows).length() > 0,
                     rx.el.ul(
                         rx.foreach(Schedules.rows, _schedule), class_name="entries", aria_label="Schedules"
                     ),

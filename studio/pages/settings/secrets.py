@@ -23,6 +23,7 @@ from studio.pages.read_on_load import ReadOnLoad
 from studio.pages.settings.for_roles import for_developers
 from studio.pages.settings.from_code import none_yet
 from studio.session import Act
+from studio.typing_of_reflex import as_var
 
 
 @dataclass
@@ -55,24 +56,24 @@ class Secrets(ReadOnLoad, rx.State):
     notice: str = ""
 
     @rx.event
-    def begin(self):
+    def begin(self) -> None:
         """Show the form for a new secret."""
         self.is_writing, self.rotated, self.skillpack, self.environment = True, "", "", ""
         self.problem = self.notice = ""
 
     @rx.event
-    def rotate(self, name: str, skillpack: str, environment: str):
+    def rotate(self, name: str, skillpack: str, environment: str) -> None:
         """Show the form for a new value of a secret."""
         self.is_writing, self.rotated, self.skillpack, self.environment = True, name, skillpack, environment
         self.problem = self.notice = ""
 
     @rx.event
-    def cancel(self):
+    def cancel(self) -> None:
         """Close the form."""
         self.is_writing, self.problem = False, ""
 
     @rx.event
-    async def put(self, typed: dict[str, Any]):
+    async def put(self, typed: dict[str, Any]) -> None:
         """Store the secret in the vault and nowhere else."""
         self.problem = ""
         context = session.context()
@@ -102,7 +103,7 @@ class Secrets(ReadOnLoad, rx.State):
         await self._read()
 
     @rx.event
-    async def delete(self, name: str, skillpack: str, environment: str):
+    async def delete(self, name: str, skillpack: str, environment: str) -> None:
         """Delete a secret."""
         self.notice = ""
         async with session.acting(self, self.project) as act:
@@ -151,7 +152,7 @@ def pane() -> rx.Component:
     shown = rx.fragment(
         rx.cond(Secrets.notice != "", note(Secrets.notice, state="ok")),
         rx.cond(Secrets.is_writing, section(title, _form())),
-        section("Secrets", rx.cond(Secrets.rows.length() > 0, _list(), _none()), actions=[new]),
+        section("Secrets", rx.cond(as_var(Secrets.rows).length() > 0, _list(), _none()), actions=[new]),
     )
     return for_developers(Secrets.is_loaded, shown, "view and set secrets")
 

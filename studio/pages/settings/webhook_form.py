@@ -20,7 +20,7 @@ class WebhookForm(rx.State):
     format: str = "json"
 
     @rx.event
-    def pick_format(self, chosen: str):
+    def pick_format(self, chosen: str) -> None:
         """Show the fields of a format."""
         self.format = chosen
 

@@ -25,6 +25,7 @@ from studio.pages.settings.from_code import none_yet
 from studio.pages.settings.shown_once import shown_once
 from studio.pages.settings.webhook_form import EVENT, WebhookForm, form
 from studio.shell import Shell
+from studio.typing_of_reflex import Handled, as_var
 
 REFRESH_S: Final = 3
 
@@ -65,7 +66,7 @@ class Webhooks(rx.State):
     is_loaded: bool = False
 
     @rx.event
-    async def load(self):
+    async def load(self) -> Handled:
         """Load the webhooks, if the user has the permission, and the deliveries of the webhook in the URL."""
         log = await self.get_state(Deliveries)
         fresh = self.fresh if log.is_toggling else ""
@@ -76,31 +77,31 @@ class Webhooks(rx.State):
         return Deliveries.load
 
     @rx.event
-    async def refresh(self):
+    async def refresh(self) -> None:
         """Reload the webhooks while the page is visible."""
         if self.is_loaded:
             await self._read()
 
     @rx.event
-    def begin(self):
+    def begin(self) -> Handled:
         """Show the form for a new webhook."""
         self.is_making, self.problem, self.fresh = True, "", ""
         self.changed = NO_WEBHOOK
         return WebhookForm.pick_format("json")
 
     @rx.event
-    def edit(self, webhook_id: str):
+    def edit(self, webhook_id: str) -> Handled:
         """Show the form of an existing webhook."""
         self._show_form(webhook_id)
         return WebhookForm.pick_format(self.changed.format)
 
     @rx.event
-    def cancel(self):
+    def cancel(self) -> None:
         """Close the form."""
         self.is_making, self.problem = False, ""
 
     @rx.event
-    async def save(self, typed: dict[str, Any]):
+    async def save(self, typed: dict[str, Any]) -> None:
         """Create a webhook and show its secret, or change a webhook."""
         self.problem = ""
         context = session.context()
@@ -124,12 +125,12 @@ class Webhooks(rx.State):
         await self._read()
 
     @rx.event
-    def dismiss_secret(self):
+    def dismiss_secret(self) -> None:
         """Hide the secret."""
         self.fresh = ""
 
     @rx.event
-    async def rotate(self, webhook_id: str, key: str):
+    async def rotate(self, webhook_id: str, key: str) -> None:
         """Create and show a new secret; the previous one also signs for one day."""
         vault = session.context().vault
         async with session.acting(self, self.project, once=key) as act:
@@ -140,7 +141,7 @@ class Webhooks(rx.State):
         await self._read()
 
     @rx.event
-    async def switch(self, webhook_id: str, is_on: bool):
+    async def switch(self, webhook_id: str, is_on: bool) -> None:
         """Resume or pause a webhook."""
         allowed = Receivers.of(session.context().settings)
         changes = WebhookUpdate(enabled=is_on)
@@ -153,14 +154,14 @@ class Webhooks(rx.State):
         await self._read()
 
     @rx.event
-    async def send_test(self, webhook_id: str, key: str):
+    async def send_test(self, webhook_id: str, key: str) -> Handled:
         """Send a test event, and show its delivery."""
         async with session.acting(self, self.project, once=key) as act:
             await deliveries.test(act.session, act.principal, UUID(webhook_id))
         return Deliveries.open(webhook_id)
 
     @rx.event
-    async def delete(self, webhook_id: str):
+    async def delete(self, webhook_id: str) -> None:
         """Delete a webhook and its deliveries."""
         async with session.acting(self, self.project) as act:
             await service.delete(act.session, act.principal, UUID(webhook_id))
@@ -222,7 +223,7 @@ def pane() -> rx.Component:
         section(
             "Webhooks",
             rx.cond(
-                Webhooks.rows.length() > 0,
+                as_var(Webhooks.rows).length() > 0,
                 rx.el.ul(rx.foreach(Webhooks.rows, _webhook), class_name="entries", aria_label="Webhooks"),
                 _none(),
             ),

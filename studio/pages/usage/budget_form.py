@@ -45,19 +45,19 @@ class BudgetForm(rx.State):
     """The skillpacks, skills or API keys that can be selected for the scope, as `{value, label}`."""
 
     @rx.event
-    def begin(self):
+    def begin(self) -> None:
         """Show an empty form."""
         self.reset()
 
     @rx.event
-    def edit(self, filled: dict[str, Any]):
+    def edit(self, filled: dict[str, Any]) -> None:
         """Show the form of an existing budget."""
         self.reset()
         self.id, self.name, self.window = filled["id"], filled["name"], filled["window"]
         self.limit, self.alert_pct, self.enforce = filled["limit_usd"], filled["alert_pct"], filled["enforce"]
 
     @rx.event
-    async def pick_scope(self, scope: str):
+    async def pick_scope(self, scope: str) -> None:
         """Select the scope, and load the options for its target."""
         self.scope = scope if scope in SCOPES else "project"
         async with session.acting(self, self.project) as act:

@@ -18,6 +18,7 @@ from studio.formatting import moment, usd
 from studio.forms import micros, number, parsed, said, text
 from studio.pages.usage.budget_form import BudgetForm, form
 from studio.shell import Shell
+from studio.typing_of_reflex import Handled, as_var
 
 _WINDOWS: Final = {
     "day": "per day",
@@ -57,19 +58,19 @@ class Budgets(rx.State):
     problem: str = ""
 
     @rx.event
-    async def load(self):
+    async def load(self) -> None:
         """Load the budgets."""
         self.reset()
         await self._read()
 
     @rx.event
-    def begin(self):
+    def begin(self) -> Handled:
         """Show the form for a new budget."""
         self.is_making, self.problem = True, ""
         return BudgetForm.begin
 
     @rx.event
-    def edit(self, budget_id: str):
+    def edit(self, budget_id: str) -> Handled:
         """Show the form of an existing budget."""
         self.is_making, self.problem = True, ""
         row = next(one for one in self.rows if one.id == budget_id)
@@ -77,12 +78,12 @@ class Budgets(rx.State):
         return BudgetForm.edit({name: getattr(row, name) for name in fields})
 
     @rx.event
-    def cancel(self):
+    def cancel(self) -> None:
         """Close the form."""
         self.is_making, self.problem = False, ""
 
     @rx.event
-    async def save(self, typed: dict[str, Any]):
+    async def save(self, typed: dict[str, Any]) -> None:
         """Create or change a budget."""
         self.problem = ""
         budget_id = (await self.get_state(BudgetForm)).id
@@ -102,7 +103,7 @@ class Budgets(rx.State):
         await self._read()
 
     @rx.event
-    async def delete(self, budget_id: str):
+    async def delete(self, budget_id: str) -> None:
         """Delete a budget."""
         async with session.acting(self, self.project) as act:
             await service.delete(act.session, act.principal, UUID(budget_id))
@@ -197,7 +198,7 @@ def budgets() -> rx.Component:
         section(
             "Budgets",
             rx.cond(
-                Budgets.rows.length() > 0,
+                as_var(Budgets.rows).length() > 0,
                 rx.el.ul(rx.foreach(Budgets.rows, _budget), class_name="entries", aria_label="Budgets"),
                 note(
                     "No budgets yet. Only the wallet limits the spend of this project. A budget rejects jobs before "

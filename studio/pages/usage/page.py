@@ -23,6 +23,7 @@ from studio.forms import said
 from studio.pages import top_up
 from studio.pages.usage.budgets import Budgets, budgets
 from studio.shell import Crumb, Shell, shell
+from studio.typing_of_reflex import Handled, as_var
 
 _DAYS: Final = 30
 _LEDGER_LINES: Final = 25
@@ -90,7 +91,7 @@ class Usage(rx.State):
     is_loaded: bool = False
 
     @rx.event
-    async def load(self):
+    async def load(self) -> Handled:
         """Load the data of the page."""
         self.reset()
         requested = self.router.url.query_parameters.get("by", "")
@@ -120,17 +121,17 @@ class Usage(rx.State):
         return Budgets.load
 
     @rx.event
-    def begin_top_up(self):
+    def begin_top_up(self) -> None:
         """Show the form that adds credit to the wallet."""
         self.is_topping_up, self.problem = True, ""
 
     @rx.event
-    def cancel_top_up(self):
+    def cancel_top_up(self) -> None:
         """Close the form."""
         self.is_topping_up = False
 
     @rx.event
-    async def add_credit(self, typed: dict[str, Any]):
+    async def add_credit(self, typed: dict[str, Any]) -> Handled:
         """Add credit to the wallet as an operator; jobs that wait for credit then start."""
         self.problem = ""
         try:
@@ -143,7 +144,7 @@ class Usage(rx.State):
         return [Shell.enter, Usage.load]
 
     @rx.event
-    def pick_group(self, group: str):
+    def pick_group(self, group: str) -> Handled:
         """Group the spend by another field."""
         return rx.redirect(f"/p/{self.project}/usage?by={group}", replace=True)
 
@@ -292,7 +293,7 @@ def _breakdown() -> rx.Component:
         ("Share", "22%", ""),
     ]
     return rx.cond(
-        Usage.rows.length() > 0,
+        as_var(Usage.rows).length() > 0,
         framed_table("Spend breakdown", columns, rx.foreach(Usage.rows, _row)),
         rx.el.p("No jobs have finished in the last 30 days.", class_name="t2"),
     )
@@ -328,7 +329,7 @@ def _ledger() -> rx.Component:
         ("Time", "16%", "num"),
     ]
     return rx.cond(
-        Usage.entries.length() > 0,
+        as_var(Usage.entries).length() > 0,
         framed_table("Transactions", columns, rx.foreach(Usage.entries, _entry_row)),
         rx.el.p("No transactions yet.", class_name="t2"),
     )

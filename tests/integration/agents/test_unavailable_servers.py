@@ -13,8 +13,11 @@ import pytest
 from mcp.server.mcpserver import MCPServer
 from sqlalchemy import text
 
+from backend.core.db.paging import Page
+from backend.execution.approvals import service as approvals
+from backend.execution.approvals.service import ApprovalFilter
 from backend.identity.auth.actors import operator
-from studio.pages.job.approval_bar import pending_calls
+from studio.deciding import pending_calls
 from tests.doubles.messages import calls, says
 from tests.doubles.web import HOST, Web
 from tests.factories.agents import DONE
@@ -234,7 +237,11 @@ async def test_tool_confirmed_by_another_section_needs_approval(agents: Agents) 
 async def servers_shown(agents: Agents, job_id: str) -> list[str]:
     """Return the MCP servers that the page of the job shows with the pending approvals."""
     async with agents.instance.database.transaction() as session:
-        found = await pending_calls(session, operator(agents.project.id), UUID(job_id))
+        principal = operator(agents.project.id)
+        page = await approvals.list_approvals(
+            session, principal, Page(10), ApprovalFilter(status="pending", job_id=UUID(job_id))
+        )
+        found = await pending_calls(session, principal, page.items)
     return [one.server for one in found]
 
 

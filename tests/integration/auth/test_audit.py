@@ -64,6 +64,19 @@ NOT_AUDITED = {
     "POST /v1/skill-yaml/edit": "the same",
     "POST /v1/api-tools": "the same",
     "POST /v1/flow-yaml/edit": "the same",
+    "POST /v1/drafts/python/diagnostics": "the same",
+    "POST /v1/drafts/python/format": "the same",
+    **dict.fromkeys(
+        (
+            f"POST {where}/drafts/{what}"
+            for where in ("/v1", "/v1/skillpacks/{skillpack}")
+            for what in (
+                "search",
+                *(f"python/{one}" for one in ("completions", "definitions", "hover", "rename")),
+            )
+        ),
+        "it changes nothing and returns what every reader may read",
+    ),
     **dict.fromkeys(
         (
             route
