@@ -139,7 +139,7 @@ def test_pages_with_project_content_are_accessible(signed_in: Page, settled: Any
         f"{settled.url}/marketplace": lambda: signed_in.get_by_role("tab", name="All listings"),
         f"{settled.url}/marketplace?tab=own": lambda: signed_in.get_by_text("Listings of this project"),
         f"{settled.url}/api": lambda: signed_in.get_by_role("region", name="Input fields"),
-        f"{settled.url}/chat": lambda: signed_in.get_by_role("heading", name="No agents yet"),
+        f"{settled.url}/chat": lambda: signed_in.get_by_role("main").get_by_role("heading").first,
         f"{settled.url}/approvals": lambda: signed_in.get_by_role("heading", name="Nothing awaits approval"),
         f"{settled.url}/prompts": lambda: signed_in.get_by_role("heading", name="No agents yet"),
         f"{settled.url}/notebook": lambda: signed_in.get_by_role("heading").last,

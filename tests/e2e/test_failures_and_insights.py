@@ -66,7 +66,7 @@ def test_failures_lead_to_exactly_their_jobs(signed_in: Page, settled: Any, pack
     signed_in.goto(f"{settled.url}/jobs")
     signed_in.get_by_role("button", name="Failures").click()
     expect(signed_in).to_have_url(re.compile(r"failures=7"))
-    found = cluster(signed_in, "ValueError")
+    found = cluster(signed_in, "ValueError: <b>row")
     expect(found).to_contain_text("ValueError: <b>row <n></b> of <value> is empty")
     expect(found).to_contain_text("skills/fragile/main.py in run")
     expect(found.locator(".cluster-count")).to_contain_text("3")
@@ -86,7 +86,7 @@ def test_failures_lead_to_exactly_their_jobs(signed_in: Page, settled: Any, pack
     expect(links).to_have_text([other[-8:]])
     signed_in.goto(settled.url)
     region = signed_in.get_by_role("region", name="Failures")
-    expect(region.get_by_role("link", name=re.compile("ValueError"))).to_be_visible()
+    expect(region.get_by_role("link", name=re.compile("ValueError: <b>row"))).to_be_visible()
 
 
 def test_insights_are_cards_with_their_jobs(signed_in: Page, settled: Any, pack: str) -> None:

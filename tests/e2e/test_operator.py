@@ -220,7 +220,7 @@ def test_page_of_a_project_waits_for_its_project_after_the_admin_page(signed_in:
     signed_in.wait_for_timeout(2_000)
     assert requests == []
     expect(signed_in.get_by_role("main")).to_have_text("Loading…")
-    with signed_in.expect_response(re.compile("/v1/drafts")) as response:
+    with signed_in.expect_response(re.compile("/v1/skillpacks/[^/]+/drafts")) as response:
         release()
     assert response.value.status == 200
 
