@@ -62,6 +62,9 @@ def test_setup_pages_are_accessible(page: Page, running: Any) -> None:
     assert link
     page.goto(link.group())
     assert_usable(page, "set-up")
+    assert page.evaluate("document.fonts.check('13px \"Geist Variable\"')")
+    font = "getComputedStyle(document.querySelector('input')).fontFamily.split(',')[0]"
+    assert page.evaluate(font) == '"Geist Variable"'
     page.get_by_label("Name").fill("Ada")
     page.get_by_label("E-mail").fill("ada@example.org")
     page.get_by_label("Password").fill("short")
@@ -73,6 +76,7 @@ def test_setup_pages_are_accessible(page: Page, running: Any) -> None:
     page.get_by_label("Password").fill("a long and private passphrase")
     page.get_by_role("button", name="Create owner account").click()
     expect(page.get_by_text("Create your first project")).to_be_visible()
+    assert page.evaluate(font) == '"Geist Variable"', "the studio has the font of the forms"
     assert_usable(page, "home without projects")
     page.get_by_label("Name").fill("Darkroom")
     page.get_by_role("button", name="Create project").click()
@@ -140,8 +144,16 @@ def test_pages_with_project_content_are_accessible(signed_in: Page, settled: Any
         f"{settled.url}/marketplace?tab=own": lambda: signed_in.get_by_text("Listings of this project"),
         f"{settled.url}/api": lambda: signed_in.get_by_role("region", name="Input fields"),
         f"{settled.url}/chat": lambda: signed_in.get_by_role("main").get_by_role("heading").first,
-        f"{settled.url}/approvals": lambda: signed_in.get_by_role("heading", name="Nothing awaits approval"),
-        f"{settled.url}/prompts": lambda: signed_in.get_by_role("heading", name="No agents yet"),
+        f"{settled.url}/approvals": lambda: (
+            signed_in.get_by_role("heading", name="Nothing awaits approval")
+            .or_(signed_in.get_by_role("button", name="Approve", exact=True))
+            .first
+        ),
+        f"{settled.url}/prompts": lambda: (
+            signed_in.get_by_role("heading", name="No agents yet")
+            .or_(signed_in.get_by_role("table", name="Versions of the prompt"))
+            .first
+        ),
         f"{settled.url}/notebook": lambda: signed_in.get_by_role("heading").last,
     }
     assert_all_usable_and_stable(signed_in, pages)

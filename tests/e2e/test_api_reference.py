@@ -21,6 +21,11 @@ def test_skill_is_described_called_from_code_and_run_on_the_page(signed_in: Page
     row = signed_in.get_by_role("region", name="Input fields").get_by_role("row").filter(has_text="seconds")
     expect(row).to_contain_text("integer")
     expect(row).to_contain_text("at least 0, at most 60")
+    outputs = (
+        signed_in.get_by_role("region", name="Output fields").get_by_role("row").filter(has_text="counted")
+    )
+    expect(outputs).to_be_visible()
+    expect(outputs).not_to_contain_text("optional")  # a result without it fails the job
     key = settled.api.headers["Authorization"].removeprefix("Bearer ")
     assert key not in signed_in.content()
     for language, start, command in (
