@@ -199,7 +199,7 @@ def test_users_of_other_projects_see_nothing_of_this_one(
 
 def test_job_is_run_and_followed_with_the_keyboard(owner: Page, streaming: Settled) -> None:
     owner.goto(f"{streaming.url}/jobs")
-    expect(owner.get_by_role("table", name="Jobs")).to_be_visible(timeout=WITHIN_MS)
+    expect(owner.get_by_role("status").filter(has_text="Live")).to_be_visible(timeout=WITHIN_MS)
     owner.keyboard.press("Control+k")
     owner.keyboard.type("try count")
     expect(owner.get_by_role("option", name="Skills Try count", exact=True)).to_be_visible(timeout=WITHIN_MS)
