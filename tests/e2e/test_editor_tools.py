@@ -25,7 +25,7 @@ HELPERS = b'''def greet(name: str) -> str:
 
 
 def unused():
-    return greet("nobody")
+    return greet("owls")
 '''
 YAML = b"""entrypoint: main.py:run
 description: Greets.

@@ -11,6 +11,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 from uuid import UUID
@@ -38,12 +39,25 @@ _PYTHON: Final = Path(os.path.realpath(getattr(sys, "_base_executable", sys.exec
 _LIBRARIES: Final = ("jedi", "parso")
 
 
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A started process."""
+
+    process: subprocess.Popen[bytes]
+    control: socket.socket
+    """Passes the socket of each request to the process, which ends when it is closed."""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it accepts requests."""
+        return self.control.fileno() >= 0 and self.process.poll() is None
+
+
 class PythonAnalyzer:
     """The process that analyzes Python code, started by the first request; one instance per API process."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
+        self._running: _Running | None = None
         self._starting = asyncio.Lock()
         self._slots = asyncio.Semaphore(_CONCURRENT)
         self._projects: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -53,7 +67,8 @@ class PythonAnalyzer:
     @property
     def pid(self) -> int | None:
         """Return the ID of the process; None if it does not run."""
-        return None if self._process is None or self._process.poll() is not None else self._process.pid
+        running = self._running
+        return None if running is None or running.process.poll() is not None else running.process.pid
 
     async def ask(self, project_id: UUID, action: Action, content: bytes) -> bytes:
         """Return the output of an action for a text; empty if it exceeded a limit.
@@ -64,26 +79,24 @@ class PythonAnalyzer:
         """
         async with self._turn(project_id):
             for _ in range(_ATTEMPTS):
-                process = await self._started()
-                output = await self._ask(action, content)
-                if output is None or (not output and await _ends(process)):
+                running = await self._started()
+                output = await _ask(running, action, content)
+                if output is None or (not output and await _ends(running.process)):
                     continue
                 self._end_later()
                 return output
-            log.error("python analysis ended", exit_code=process.poll())
+            log.error("python analysis ended", exit_code=running.process.poll())
             raise PythonHelpUnavailable
 
     async def close(self) -> None:
         """End the process."""
         if self._idle is not None:
             self._idle.cancel()
-        if self._control is not None:
-            self._control.close()
-            self._control = None
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            await asyncio.to_thread(process.wait)
+        running, self._running = self._running, None
+        if running is not None:
+            running.control.close()
+            running.process.kill()
+            await asyncio.to_thread(running.process.wait)
 
     @asynccontextmanager
     async def _turn(self, project_id: UUID) -> AsyncIterator[None]:
@@ -104,28 +117,40 @@ class PythonAnalyzer:
             if not self._waiting[project_id]:
                 del self._waiting[project_id], self._projects[project_id]
 
-    async def _started(self) -> subprocess.Popen[bytes]:
+    async def _started(self) -> _Running:
         async with self._starting:
             if self._idle is not None:
                 self._idle.cancel()
-            if self._control is None or self.pid is None:
+            running = self._running
+            if running is None or not running.is_usable:
                 await self.close()
-                self._process = await asyncio.to_thread(self._start)
-            assert self._process is not None  # noqa: S101 - it was started
-            return self._process
+                running = self._running = await asyncio.to_thread(_start)
+            return running
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        # Start the program by its name, since no process of the instance imports guest code.
-        found = importlib.util.find_spec("workers")
-        if found is None or found.origin is None:
-            raise PythonHelpUnavailable
-        folder = str(Path(found.origin).with_name("sandbox"))
-        arguments = {"library": _library(), "kit": str(release_files.KIT / "puras"), "ruff": _ruff()}
-        listed = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-        code = f"import sys; sys.path.insert(0, {folder!r}); from guest import python_help; python_help.main({listed})"
-        self._control, theirs = socket.socketpair()
+    def _end_later(self) -> None:
+        """End the process when there were no requests for a while."""
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = asyncio.get_running_loop().call_later(_IDLE_S, self._end_idle)
+
+    def _end_idle(self) -> None:
+        if self._running is not None:
+            self._running.control.close()
+
+
+def _start() -> _Running:
+    # Start the program by its name, since no process of the instance imports guest code.
+    found = importlib.util.find_spec("workers")
+    if found is None or found.origin is None:
+        raise PythonHelpUnavailable
+    folder = str(Path(found.origin).with_name("sandbox"))
+    arguments = {"library": _library(), "kit": str(release_files.KIT / "puras"), "ruff": _ruff()}
+    listed = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    code = f"import sys; sys.path.insert(0, {folder!r}); from guest import python_help; python_help.main({listed})"
+    ours, theirs = socket.socketpair()
+    with theirs:
         try:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [str(_PYTHON), "-I", "-S", "-B", "-c", code],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
@@ -135,49 +160,37 @@ class PythonAnalyzer:
                 start_new_session=True,
             )
         except OSError as error:
+            ours.close()
             log.error("python analysis does not start", error=str(error))
             raise PythonHelpUnavailable from error
-        finally:
-            theirs.close()
+    return _Running(process, ours)
 
-    async def _ask(self, action: Action, content: bytes) -> bytes | None:
-        """Send one request to the process, and return the response of its child; None if the process has ended."""
-        ours, theirs = socket.socketpair()
+
+async def _ask(running: _Running, action: Action, content: bytes) -> bytes | None:
+    """Send one request to the process, and return the response of its child; None if the process has ended."""
+    ours, theirs = socket.socketpair()
+    with theirs:
         try:
-            assert self._control is not None  # noqa: S101 - set by the start
-            socket.send_fds(self._control, [_BYTES[action]], [theirs.fileno()])
+            socket.send_fds(running.control, [_BYTES[action]], [theirs.fileno()])
         except OSError:  # the process has ended
             ours.close()
             return None
-        finally:
-            theirs.close()
-        ours.setblocking(False)
-        reader, writer = await asyncio.open_unix_connection(sock=ours)
-        output = bytearray()
-        try:
-            async with asyncio.timeout(_TIMEOUT_S):
-                writer.write(content)
-                writer.write_eof()
-                while piece := await reader.read(_READ_BYTES):
-                    output += piece
-                    if len(output) > _MAX_RESPONSE_BYTES:
-                        return b""
-        except (TimeoutError, OSError):  # it exceeded a limit and was ended
-            return b""
-        finally:
-            writer.close()
-        return bytes(output)
-
-    def _end_later(self) -> None:
-        """End the process when there were no requests for a while."""
-        if self._idle is not None:
-            self._idle.cancel()
-        self._idle = asyncio.get_running_loop().call_later(_IDLE_S, self._end_idle)
-
-    def _end_idle(self) -> None:
-        if self._control is not None:
-            self._control.close()  # the process ends when it is closed
-            self._control = None
+    ours.setblocking(False)
+    reader, writer = await asyncio.open_unix_connection(sock=ours)
+    output = bytearray()
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            writer.write(content)
+            writer.write_eof()
+            while piece := await reader.read(_READ_BYTES):
+                output += piece
+                if len(output) > _MAX_RESPONSE_BYTES:
+                    return b""
+    except (TimeoutError, OSError):  # it exceeded a limit and was ended
+        return b""
+    finally:
+        writer.close()
+    return bytes(output)
 
 
 async def _ends(process: subprocess.Popen[bytes]) -> bool:

@@ -36,7 +36,7 @@ MAX_MODULE_BYTES: Final = 4 << 20
 """Of the other Python files of the draft: those in the folder of the file first."""
 _SYNTAX: Final = "invalid-syntax"
 _ERRORS: Final = frozenset({_SYNTAX, "F821", "F822", "F823", "F701", "F702", "F704", "F706", "F707"})
-_PROMISES: Final = {
+_NOT_RENAMABLE: Final = {
     "name": "the new name is not a valid name in Python",
     "origin": "it is not defined in a Python file of the draft",
 }
@@ -98,8 +98,8 @@ class PythonHelp:
         error = response.get("error")
         if error == "position":
             raise PythonPositionInvalid(position.line, position.column)
-        if error in _PROMISES and isinstance(position, PythonRename):
-            raise PythonNotRenamable(_PROMISES[error])
+        if error in _NOT_RENAMABLE and isinstance(position, PythonRename):
+            raise PythonNotRenamable(_NOT_RENAMABLE[error])
         if error is not None:
             raise _too_complex()
         return response

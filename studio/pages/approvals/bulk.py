@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 import reflex as rx
@@ -10,27 +11,15 @@ import reflex as rx
 from backend.core.errors import PurasError
 from backend.execution.approvals import service as approvals
 from studio import session
-from studio.components.elements import button, note
-from studio.components.jobs import Modal
+from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
+from studio.components.elements import button
+from studio.forms import text
 from studio.pages.approvals.state import Inbox
 from studio.typing_of_reflex import Handled, as_var
 
-MAX_SHOWN_FAILURES: Final = 3
 
-
-class BulkDecision(rx.State):
-    """A decision about several approvals."""
-
-    kind: str = ""
-    """`approved` or `denied`; empty while the dialog is closed."""
-    ids: list[str] = []
-    skipped: int = 0
-    """The number of selected approvals that this decision is not possible for."""
-    reason: str = ""
-    done: int = 0
-    failures: list[str] = []
-    is_busy: bool = False
-    _is_stopped: bool = False
+class BulkDecision(BulkAction, rx.State):
+    """A decision about several approvals: `approved` or `denied`."""
 
     @rx.event
     async def begin(self, kind: str) -> None:
@@ -44,8 +33,7 @@ class BulkDecision(rx.State):
             for row in rows
             if row.may_decide and not row.is_over and (kind == "denied" or not row.has_form)
         ]
-        self.kind, self.ids, self.skipped, self.reason = kind, eligible, len(rows) - len(eligible), ""
-        self.done, self.failures, self._is_stopped = 0, [], False
+        self._ask(kind, eligible, skipped=len(rows) - len(eligible))
 
     @rx.event
     async def act(self, kind: str, approval_id: str) -> Handled:
@@ -55,41 +43,13 @@ class BulkDecision(rx.State):
             return BulkDecision.begin("approved" if kind == "approve" else "denied")
         return Inbox.act(kind, approval_id)
 
-    @rx.event
-    def change_reason(self, reason: str) -> None:
-        """Set the reason, which is sent to the agents."""
-        self.reason = reason
+    def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
+        kind, reason = self.kind, text(typed, "reason")
+        project, cookie = self.project, self.router.headers.cookie
+        return lambda approval_id: _decide(kind, approval_id, project=project, cookie=cookie, reason=reason)
 
-    @rx.event(background=True)
-    async def run(self) -> None:
-        """Decide the approvals one by one, and show the progress."""
-        async with self:
-            if self.is_busy or not self.kind:
-                return
-            self.is_busy = True
-            kind, chosen, reason = self.kind, list(self.ids), self.reason
-            project, cookie = self.project, self.router.headers.cookie
-        try:
-            for done, approval_id in enumerate(chosen, 1):
-                problem = await _decide(kind, approval_id, project=project, cookie=cookie, reason=reason)
-                async with self:
-                    self.done = done
-                    if problem:
-                        self.failures = [*self.failures, problem]
-                    if self._is_stopped:
-                        return
-        finally:
-            async with self:
-                self.is_busy = False
-
-    @rx.event
-    async def close(self) -> Handled:
-        """Close the dialog, and stop after the current approval."""
-        self._is_stopped = True
-        was_open, has_acted, self.kind = self.kind != "", self.done > 0, ""
-        if was_open:
-            return [*([Inbox.leave] if has_acted else []), Inbox.refresh(False)]
-        return None
+    def _after(self, *, has_acted: bool) -> Handled:
+        return [*([Inbox.leave] if has_acted else []), Inbox.refresh(False)]
 
 
 async def _decide(kind: Any, approval_id: str, *, project: str, cookie: str, reason: str) -> str:
@@ -118,12 +78,8 @@ def selection_bar() -> rx.Component:
 
 def dialog() -> rx.Component:
     """Render the dialog while a decision is to be confirmed or in progress."""
-    count = as_var(BulkDecision.ids).length()
-    what = f"{count} " + rx.cond(count == 1, "approval", "approvals")
-    is_denial = BulkDecision.kind == "denied"
-    title: Any = rx.cond(is_denial, f"Reject {what}?", f"Approve {what}?")
-    content = rx.el.form(
-        rx.el.h2(title),
+    what, is_denial = counted(BulkDecision, "approval", "approvals"), BulkDecision.kind == "denied"
+    about = rx.fragment(
         rx.el.p(
             rx.cond(
                 is_denial,
@@ -141,61 +97,18 @@ def dialog() -> rx.Component:
         rx.cond(
             is_denial,
             rx.el.input(
+                name="reason",
                 class_name="in",
                 placeholder="Reason (sent to the agents)",
                 aria_label="Reason",
-                value=BulkDecision.reason,
-                on_change=BulkDecision.change_reason,
                 max_length=2000,
             ),
         ),
-        rx.cond(BulkDecision.is_busy | (BulkDecision.done > 0), _progress(count)),
-        rx.cond(as_var(BulkDecision.failures).length() > 0, _failures()),
-        _buttons(what, is_denial=is_denial),
-        on_submit=lambda _: BulkDecision.run(),
-        class_name="in-dlg",
     )
-    return rx.cond(BulkDecision.kind != "", Modal.create(content, label=title, on_close=BulkDecision.close))
-
-
-def _progress(count: Any) -> rx.Component:
-    return rx.el.p(
-        f"{BulkDecision.done} of {count}",
-        rx.cond(
-            as_var(BulkDecision.failures).length() > 0,
-            f", {as_var(BulkDecision.failures).length()} failed",
-            "",
-        ),
-        role="status",
-        class_name="t3",
-    )
-
-
-def _failures() -> rx.Component:
-    left = as_var(BulkDecision.failures).length() - MAX_SHOWN_FAILURES
-    return note(
-        rx.foreach(BulkDecision.failures[:MAX_SHOWN_FAILURES], lambda one: rx.el.p(one)),
-        rx.cond(left > 0, rx.el.p(f"and {left} more")),
-        state="fail",
-    )
-
-
-def _buttons(what: Any, *, is_denial: rx.Var[bool]) -> rx.Component:
-    is_over = ~BulkDecision.is_busy & (BulkDecision.done > 0)
-    confirm = rx.el.button(
-        rx.cond(is_denial, f"Reject {what}", f"Approve {what}"),
-        type="submit",
-        class_name=rx.cond(is_denial, "btn danger", "btn pri"),
-        disabled=BulkDecision.is_busy | (as_var(BulkDecision.ids).length() == 0),
-        custom_attrs={"data-first": "true"},
-    )
-    return rx.el.div(
-        rx.cond(
-            is_over,
-            button("Done", kind="pri", on_click=BulkDecision.close),
-            rx.fragment(
-                button(rx.cond(BulkDecision.is_busy, "Stop", "Cancel"), on_click=BulkDecision.close), confirm
-            ),
-        ),
-        class_name="acts",
+    return bulk_dialog(
+        BulkDecision,
+        about,
+        title=rx.cond(is_denial, f"Reject {what}?", f"Approve {what}?"),
+        confirm=rx.cond(is_denial, f"Reject {what}", f"Approve {what}"),
+        is_danger=is_denial,
     )

@@ -17,6 +17,7 @@ from backend.execution.approvals import service as approvals
 from backend.identity.environments import Environment
 from studio import deciding, session
 from studio.deciding import Deciding, PendingCall
+from studio.selection import Selection
 from studio.session import Act
 
 PAGE_ROWS: Final = 50
@@ -41,7 +42,7 @@ class InboxItem(PendingCall):
     """Whether it was decided or has expired since it was read."""
 
 
-class Inbox(Deciding, rx.State):
+class Inbox(Deciding, Selection, rx.State):
     """The pending approvals of a project."""
 
     filters: dict[str, str] = _NO_FILTERS
@@ -49,7 +50,6 @@ class Inbox(Deciding, rx.State):
     """The query of the URL as it should be."""
     rows: list[InboxItem] = []
     skills: list[str] = []
-    picked: list[str] = []
     fresh: int = 0
     """The number of new approvals above the rows that do not move."""
     has_more: bool = False
@@ -94,18 +94,6 @@ class Inbox(Deciding, rx.State):
         await self._read()
 
     @rx.event
-    def toggle(self, approval_id: str) -> None:
-        """Select an approval, or deselect it."""
-        others = [one for one in self.picked if one != approval_id]
-        self.picked = others if len(others) < len(self.picked) else [*self.picked, approval_id]
-
-    @rx.event
-    def toggle_all(self) -> None:
-        """Select all approvals, or none if all are selected."""
-        everything = [row.id for row in self.rows if not row.is_over]
-        self.picked = [] if len(self.picked) == len(everything) else everything
-
-    @rx.event
     def leave(self) -> None:
         """Deselect all approvals, and close the forms."""
         self.picked, self.editing, self.rejecting = [], "", ""
@@ -122,6 +110,9 @@ class Inbox(Deciding, rx.State):
             self.rejecting, self.reason, self.editing = approval_id, "", ""
         elif kind == "edit" and row.can_edit:
             self.editing, self.rejecting, self.wrong, self.errors = approval_id, "", "", {}
+
+    def _selectable(self) -> list[str]:
+        return [row.id for row in self.rows if not row.is_over]
 
     def _forget(self, approval_id: str) -> None:
         self.rows = [row for row in self.rows if row.id != approval_id]
@@ -152,8 +143,7 @@ class Inbox(Deciding, rx.State):
             self.rows = items
         self.fresh, self.has_more = 0, bool(self._cursor) and len(items) < MAX_ROWS
         shown = {row.id for row in items}
-        if not shown.issuperset(self.picked):
-            self.picked = [one for one in self.picked if one in shown]
+        self._keep_picked(shown)
 
     def _hold(self, items: list[InboxItem]) -> None:
         """Mark the approvals that are not pending any more, and count the new ones."""
@@ -161,7 +151,7 @@ class Inbox(Deciding, rx.State):
         for row in self.rows:
             row.is_over = row.id not in pending
         self.rows = list(self.rows)
-        self.picked = [one for one in self.picked if one in pending]
+        self._keep_picked(pending)
         known = {row.id for row in self.rows}
         self.fresh = sum(one.id not in known for one in items)
 

@@ -21,6 +21,7 @@ from studio.first_snippets import of_upload
 from studio.formatting import size
 from studio.pages.drive.listing import FileRow, Listing, next_page, read_folder, row_of
 from studio.pages.drive.query import DriveQuery, DriveSort, folder_of, rooted
+from studio.selection import Selection
 from studio.typing_of_reflex import AsyncUpdates
 
 PAGE_ROWS: Final = 100
@@ -49,7 +50,7 @@ class Quota:
     files: str = ""
 
 
-class Drive(rx.State):
+class Drive(Selection, rx.State):
     """The files of a project."""
 
     folder: str = ""
@@ -65,8 +66,6 @@ class Drive(rx.State):
     rows: list[FileRow] = []
     has_more: bool = False
     is_cut: bool = False
-    picked: list[str] = []
-    is_picking: bool = False
     quota: Quota = Quota()
     code: dict[str, str] = {}
     file: FileRow = FileRow()
@@ -132,28 +131,6 @@ class Drive(rx.State):
         await self._go(replace(self._shown, file=""))
 
     @rx.event
-    def toggle(self, path: str) -> None:
-        """Select a row, or deselect it."""
-        others = [one for one in self.picked if one != path]
-        self.picked = others if len(others) < len(self.picked) else [*self.picked, path]
-
-    @rx.event
-    def toggle_all(self) -> None:
-        """Select all shown rows, or none if all are selected."""
-        everything = [row.path for row in self.rows]
-        self.picked = [] if len(self.picked) == len(everything) else everything
-
-    @rx.event
-    def toggle_picking(self) -> None:
-        """Show the boxes with which rows are selected, or hide them."""
-        self.picked, self.is_picking = [], not self.is_picking
-
-    @rx.event
-    def leave(self) -> None:
-        """Deselect all rows."""
-        self.picked, self.is_picking = [], False
-
-    @rx.event
     async def delete(self, path: str) -> None:
         """Delete a file, or a folder with its content."""
         principal = await self._writer()
@@ -169,6 +146,9 @@ class Drive(rx.State):
         """Show an entry after it was moved: its folder, and the preview of a file."""
         is_file = self.path != ""
         await self._go(DriveQuery(folder_of(path), path if is_file else "", sort=self._shown.sort))
+
+    def _selectable(self) -> list[str]:
+        return [row.path for row in self.rows]
 
     async def _go(self, query: DriveQuery, *, is_entry: bool = True) -> None:
         if query != self._shown:
@@ -244,8 +224,7 @@ class Drive(rx.State):
             self.rows = rows
         self.has_more, self.is_cut = found.has_more, found.is_cut
         shown = {row.path for row in rows}
-        if not shown.issuperset(self.picked):
-            self.picked = [one for one in self.picked if one in shown]
+        self._keep_picked(shown)
 
     async def _reader(self) -> Principal:
         async with session.acting(self, self.project) as act:

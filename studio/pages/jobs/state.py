@@ -27,6 +27,7 @@ from studio.pages.jobs.query import (
     parse_columns,
 )
 from studio.pages.jobs.rows import JobItem, items_of
+from studio.selection import Selection
 from studio.session import Act
 from studio.skills import active_skills
 from studio.typing_of_reflex import AsyncUpdates
@@ -47,7 +48,7 @@ class Choice:
     label: str
 
 
-class Jobs(rx.State):
+class Jobs(Selection, rx.State):
     """The jobs of a project that match the query in the URL."""
 
     filters: dict[str, str] = _NO_FILTERS
@@ -73,8 +74,6 @@ class Jobs(rx.State):
     skills: list[str] = []
     versions: list[Choice] = []
     keys: list[Choice] = []
-    picked: list[str] = []
-    is_picking: bool = False
     stored_columns: str = rx.LocalStorage("", name="job-columns", sync=True)
     """The columns that the user has chosen in this browser, separated by commas."""
     _url_columns: str = ""
@@ -165,29 +164,6 @@ class Jobs(rx.State):
         self._set_query(replace(self._query(), columns=()), is_entry=False)
 
     @rx.event
-    def toggle(self, job_id: str) -> None:
-        """Select a row, or deselect it."""
-        self.is_picking = True
-        others = [one for one in self.picked if one != job_id]
-        self.picked = others if len(others) < len(self.picked) else [*self.picked, job_id]
-
-    @rx.event
-    def toggle_all(self) -> None:
-        """Select all rows, or none if all are selected."""
-        everything = [row.id for row in self.rows]
-        self.picked = [] if len(self.picked) == len(everything) else everything
-
-    @rx.event
-    def toggle_picking(self) -> None:
-        """Show the boxes with which rows are selected, or hide them."""
-        self.picked, self.is_picking = [], not self.is_picking
-
-    @rx.event
-    def leave(self) -> None:
-        """Deselect all rows."""
-        self.picked, self.is_picking = [], False
-
-    @rx.event
     def compare(self) -> None:
         """Compare the two selected jobs."""
         if len(self.picked) == len({*self.picked}) == 2:
@@ -198,6 +174,9 @@ class Jobs(rx.State):
     def stop_comparing(self) -> None:
         """Show the list again."""
         self._set_query(replace(self._query(), compared=()))
+
+    def _selectable(self) -> list[str]:
+        return [row.id for row in self.rows]
 
     def _query(self) -> JobQuery:
         return JobQuery.parse(
@@ -248,8 +227,7 @@ class Jobs(rx.State):
         self.has_more = bool(self._cursor) and len(rows) < MAX_ROWS
         self.has_jobs = self.has_jobs or bool(rows) or self._has_filters()
         shown = {row.id for row in rows}
-        if not shown.issuperset(self.picked):
-            self.picked = [one for one in self.picked if one in shown]
+        self._keep_picked(shown)
 
     def _hold(self, items: list[JobItem]) -> None:
         """Update the rows without moving them, and count the new ones above them."""

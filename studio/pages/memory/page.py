@@ -24,6 +24,7 @@ from studio.components.snippets import from_code
 from studio.forms import said
 from studio.pages.memory import record, record_form
 from studio.pages.memory.record import Record
+from studio.selection import Selection
 from studio.session import Act
 from studio.shell import Crumb, Shell, shell
 from studio.typing_of_reflex import Handled, as_var
@@ -56,7 +57,7 @@ class RecordRow:
     is_current: bool
 
 
-class MemoryPage(rx.State):
+class MemoryPage(Selection, rx.State):
     """The memory records of a project."""
 
     rows: list[RecordRow] = []
@@ -70,8 +71,6 @@ class MemoryPage(rx.State):
     is_new: bool = False
     has_more: bool = False
     is_loaded: bool = False
-    picked: list[str] = []
-    is_picking: bool = False
     _cursor: str = ""
 
     @rx.event
@@ -110,17 +109,6 @@ class MemoryPage(rx.State):
         return self._go(type=mtype, id="")
 
     @rx.event
-    def toggle(self, record_id: str) -> None:
-        """Select a record, or deselect it."""
-        others = [one for one in self.picked if one != record_id]
-        self.picked = others if len(others) < len(self.picked) else [*self.picked, record_id]
-
-    @rx.event
-    def toggle_picking(self) -> None:
-        """Show the boxes with which records are selected, or hide them."""
-        self.picked, self.is_picking = [], not self.is_picking
-
-    @rx.event
     async def delete_picked(self) -> None:
         """Delete the selected records."""
         for record_id in self.picked:
@@ -155,6 +143,9 @@ class MemoryPage(rx.State):
             self.problem = said(error)
             return None
         return rx.redirect(f"/p/{self.project}/memory?id={written.id}")
+
+    def _selectable(self) -> list[str]:
+        return [row.id for row in self.rows]
 
     async def _read(self) -> None:
         mtype: Any = self.mtype or None

@@ -1,0 +1,155 @@
+"""An action on several rows, one by one, with a dialog that confirms it, shows its progress, and stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+import reflex as rx
+
+from studio.components.elements import button, note
+from studio.components.jobs import Modal
+from studio.typing_of_reflex import Handled, as_var
+
+MAX_SHOWN_FAILURES: Final = 3
+
+ActOnRow = Callable[[str], Awaitable[str]]
+"""Acts on the row with a key; returns the error message, or an empty text."""
+
+
+class BulkAction(rx.State, mixin=True):  # type: ignore[call-arg]  # Reflex is Any to mypy
+    """The state of a bulk action."""
+
+    kind: str = ""
+    """What is done; empty while the dialog is closed."""
+    chosen: list[str] = []
+    """The keys of the rows."""
+    skipped: int = 0
+    """The number of selected rows for which the action is not possible."""
+    done: int = 0
+    failures: list[str] = []
+    is_busy: bool = False
+    _is_stopped: bool = False
+
+    @rx.event(background=True)
+    async def run(self, typed: dict[str, Any]) -> None:
+        """Act on the rows one by one, and show the progress; `typed` are the values of the dialog."""
+        async with self:
+            if self.is_busy or not self.kind:
+                return
+            self.is_busy = True
+            act, chosen = self._act_on_row(typed), list(self.chosen)
+        try:
+            for done, key in enumerate(chosen, 1):
+                problem = await act(key)
+                async with self:
+                    self.done = done
+                    if problem:
+                        self.failures = [*self.failures, problem]
+                    if self._is_stopped:
+                        return
+        finally:
+            async with self:
+                self.is_busy = False
+
+    @rx.event
+    def close(self) -> Handled:
+        """Close the dialog, and stop after the current row."""
+        was_open, self.kind, self._is_stopped = self.kind != "", "", True
+        return self._after(has_acted=self.done > 0) if was_open else None
+
+    def _ask(self, kind: str, chosen: Sequence[str], *, skipped: int = 0) -> None:
+        """Open the dialog."""
+        self.kind, self.chosen, self.skipped = kind, list(chosen), skipped
+        self.done, self.failures, self._is_stopped = 0, [], False
+
+    def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
+        """Return the action on one row, which has no access to the state."""
+        raise NotImplementedError
+
+    def _after(self, *, has_acted: bool) -> Handled:
+        """Return the events that follow the dialog."""
+        raise NotImplementedError
+
+
+def bulk_dialog(
+    state: Any,
+    about: rx.Component,
+    *,
+    title: Any,
+    confirm: Any,
+    is_danger: Any,
+    back: Any = "Cancel",
+    is_confirm_focused: Any = True,
+) -> rx.Component:
+    """Render the dialog of a bulk action while it is to be confirmed or in progress.
+
+    Args:
+        state: The class of the state, a `BulkAction`.
+        about: What the action does, and its fields.
+        title: The question.
+        confirm: The label of the button that starts it.
+        is_danger: Whether it cannot be undone.
+        back: The label of the button that closes the dialog.
+        is_confirm_focused: Whether the button that starts it has the focus at first.
+    """
+    content = rx.el.form(
+        rx.el.h2(title),
+        about,
+        rx.cond(state.is_busy | (state.done > 0), _progress(state)),
+        rx.cond(as_var(state.failures).length() > 0, _failures(state)),
+        rx.el.div(
+            rx.cond(
+                ~state.is_busy & (state.done > 0),
+                button("Done", kind="pri", on_click=state.close),
+                rx.fragment(
+                    button(rx.cond(state.is_busy, "Stop", back), on_click=state.close),
+                    rx.el.button(
+                        confirm,
+                        type="submit",
+                        class_name=rx.cond(is_danger, "btn danger", "btn pri"),
+                        disabled=state.is_busy | (as_var(state.chosen).length() == 0),
+                        custom_attrs={"data-first": rx.cond(is_confirm_focused, "true", "false")},
+                    ),
+                ),
+            ),
+            class_name="acts",
+        ),
+        on_submit=state.run,
+        class_name="in-dlg",
+    )
+    return rx.cond(state.kind != "", Modal.create(content, label=title, on_close=state.close))
+
+
+def counted(state: Any, singular: str, plural: str) -> Any:
+    """Return the number of chosen rows with a noun, such as `3 jobs`."""
+    count = as_var(state.chosen).length()
+    return f"{count} " + rx.cond(count == 1, singular, plural)
+
+
+def _progress(state: Any) -> rx.Component:
+    count, failed = as_var(state.chosen).length(), as_var(state.failures).length()
+    return rx.fragment(
+        rx.el.div(
+            rx.el.i(style={"width": f"{100 * state.done / count}%"}),
+            class_name="progress",
+            role="progressbar",
+            aria_label="Progress",
+            custom_attrs={"aria-valuenow": state.done, "aria-valuemin": 0, "aria-valuemax": count},
+        ),
+        rx.el.p(
+            f"{state.done} of {count}",
+            rx.cond(failed > 0, f", {failed} failed", ""),
+            role="status",
+            class_name="t3",
+        ),
+    )
+
+
+def _failures(state: Any) -> rx.Component:
+    left = as_var(state.failures).length() - MAX_SHOWN_FAILURES
+    return note(
+        rx.foreach(state.failures[:MAX_SHOWN_FAILURES], lambda one: rx.el.p(one)),
+        rx.cond(left > 0, rx.el.p(f"and {left} more")),
+        state="fail",
+    )
