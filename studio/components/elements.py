@@ -126,7 +126,10 @@ def section(title: str, *children: Any, actions: Any = ()) -> rx.Component:
     """Return a section of a page with its heading."""
     return rx.el.section(
         rx.el.div(
-            rx.el.h2(title, class_name="grow"), *actions, class_name="row", style={"margin_bottom": "10px"}
+            rx.el.h2(title, class_name="grow"),
+            *actions,
+            class_name="row wrap",
+            style={"margin_bottom": "10px"},
         ),
         *children,
         aria_label=title,

@@ -98,6 +98,10 @@ def test_insights_are_cards_with_their_jobs(signed_in: Page, settled: Any, pack:
     expect(card).to_contain_text("runs failed with 'exception'")
     expect(card).to_contain_text("100%")
     assert_usable(signed_in, "insights")
+    first, second = (one.bounding_box() for one in card.get_by_text("Examples").get_by_role("link").all()[:2])
+    assert first
+    assert second
+    assert second["y"] > first["y"] or second["x"] >= first["x"] + first["width"] + 4, "they are apart"
     shown = card.get_by_role("link", name=re.compile(r"^Show \d+ jobs$"))
     count = int(re.sub(r"\D", "", shown.inner_text()))
     shown.click()

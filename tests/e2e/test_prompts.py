@@ -34,7 +34,7 @@ def pack(settled: Any) -> str:
 
 
 def test_two_versions_are_compared_and_labeled(signed_in: Page, settled: Any, pack: str) -> None:
-    signed_in.goto(f"{settled.url}/prompts?skill=letters&skillpack={pack}")
+    signed_in.goto(f"{settled.url}/prompts?skillpack={pack}")  # the first agent of the skillpack
     table = signed_in.get_by_role("table", name="Versions of the prompt")
     expect(table.get_by_role("row")).to_have_count(3)
     newer = signed_in.get_by_role("region", name="Prompt 2")

@@ -248,7 +248,7 @@ def _finding(one: rx.Var[Insight]) -> rx.Component:
         rx.el.p(one.recommendation, class_name="t2"),
         rx.el.p(
             link(one.count, href=jobs),
-            rx.el.span("Examples ", rx.foreach(one.examples, _job)),
+            rx.el.span("Examples", rx.foreach(one.examples, _job), class_name="row wrap"),
             class_name="row wrap t3",
         ),
         class_name="finding",

@@ -94,10 +94,11 @@ class Prompts(rx.State):
                 if job := asked.get("job", ""):
                     await self._open_job(act, UUID(job))
                 else:
-                    first = self.agents[0] if self.agents else None
+                    pack = asked.get("skillpack", "")
+                    first = next((one for one in self.agents if pack in ("", one.pack)), None)
                     self.skill = asked.get("skill", "") or (first.name if first else "")
-                    self.pack = asked.get("skillpack", "") or (first.pack if first else "")
-                    if asked.get("skill") and not asked.get("skillpack"):
+                    self.pack = pack or (first.pack if first else "")
+                    if asked.get("skill") and not pack:
                         same = [one.pack for one in self.agents if one.name == self.skill]
                         self.pack = same[0] if same else self.pack
                 if self.skill:
