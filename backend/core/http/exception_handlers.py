@@ -197,6 +197,11 @@ def _problem_message(one: Mapping[str, Any]) -> str:
         return "The field is unknown. Check its spelling, or remove it."
     if one["type"] == "uuid_parsing":
         return f"{str(one['input'])[:60]!r} is not a UUID."
+    # Pydantic counts the items of a text that another validator has checked before.
+    if one["type"] == "too_long" and isinstance(one["input"], str):
+        return f"The text has {len(one['input']):,} characters; at most {one['ctx']['max_length']:,} are allowed."
+    if one["type"] == "too_short" and isinstance(one["input"], str):
+        return f"The text has {len(one['input']):,} characters; at least {one['ctx']['min_length']:,} are required."
     message: str = one["msg"]
     if "Expected UploadFile" in message:
         return "The field is a file: send it as a part of the form with a file name."

@@ -73,6 +73,8 @@ async def test_other_projects_limits_and_deletion(
     comments = f"/v1/jobs/{job}/comments"
     for body in ("", "   ", "x" * (MAX_CHARACTERS + 1), "a\u0000b"):
         assert (await client.post(comments, json={"body": body}, headers=headers)).status_code == 422
+    refused = await client.post(comments, json={"body": "x" * 20_001}, headers=headers)
+    assert refused.json()["detail"] == "body: The text has 20,001 characters; at most 20,000 are allowed."
     longest = await client.post(comments, json={"body": "x" * MAX_CHARACTERS}, headers=headers)
     assert longest.status_code == 201
     many = await client.post(comments, json={"body": "@a " * 6_000}, headers=headers)
