@@ -98,7 +98,14 @@ async def test_format_changes_only_the_layout(project: Any) -> None:
 async def test_kit_library_and_own_modules_are_completed(project: Any) -> None:
     await with_helpers(project)
     kit = await names(project, "import puras\npuras.")
-    assert {"log", "progress", "secret"} <= set(kit) <= set(puras.__all__)
+    assert set(kit) == set(puras.__all__)
+    assert set(await names(project, "from puras import ")) == set(puras.__all__)
+    described = (await post(project, "hover", "from puras import chart\nchart\n", line=2, column=2)).json()
+    assert described["signature"].startswith("def chart(kind: Kind, data: Iterable[Mapping[str, Any]]")
+    (place,) = (await post(project, "definitions", "import puras\npuras.Client\n", line=2, column=8)).json()[
+        "definitions"
+    ]
+    assert place["source"].startswith("class Client")
     assert "loads" in await names(project, "import json\njson.lo")
     assert await names(project, "import helpers\nhelpers.gr") == ["greet"]
     assert "helpers" in await names(project, "import help")
@@ -108,7 +115,7 @@ async def test_kit_library_and_own_modules_are_completed(project: Any) -> None:
         "functions do not have the packages of the server"
     )
     first = (await at_end(project, "completions", "import puras\npuras.progr"))["completions"][0]
-    assert first["documentation"].startswith("Report the progress")
+    assert first["documentation"].startswith("progress(fraction: float | None")
 
 
 async def test_names_are_described_and_their_definitions_found(project: Any) -> None:

@@ -40,7 +40,8 @@ _MAX_REFERENCES: Final = 2_000
 _KIT: Final = "puras"
 _FIXED: Final = STANDARD | {*sys.builtin_module_names, "abc", "codecs", "io", "os", "site", "stat"}
 """Modules that a job has loaded before it finds those of its skill."""
-_OF_KIT: Final = re.compile(r"(?<![\w.])puras\.\w*$")
+_OF_KIT: Final = re.compile(r"(?<![\w.])puras\.\w*$|^\s*from puras import \(?[\w, ]*$")
+_NOT_CHECKED: Final = re.compile(r"^TYPE_CHECKING = \(?\s*False", re.MULTILINE)
 _COMMON: Final = (
     *("json", "re", "os", "pathlib", "datetime", "math", "random", "time", "typing", "collections"),
     *("dataclasses", "csv", "io", "itertools", "functools", "logging"),
@@ -168,7 +169,7 @@ class Process(InferenceStateSameProcess):
         own = [folder for folder in folders if _is_own(folder)]
         others = [folder for folder in folders if not _is_own(folder)]
         if is_global_search and string == _KIT:
-            return FileIO(os.path.join(self._kit, "__init__.py")), True
+            return _kit_file(os.path.join(self._kit, "__init__.py")), True
         is_fixed = is_global_search and string in _FIXED
         found = None if is_fixed else self._bundle.find(string, own, full_name)
         if found is not None:
@@ -180,6 +181,9 @@ class Process(InferenceStateSameProcess):
         result: tuple[Any, bool | None] = functions.get_module_info(
             state, full_name=full_name, string=string, is_global_search=is_global_search, **where
         )
+        file, is_package = result
+        if isinstance(file, FileIO) and str(file.path).startswith(f"{self._kit}/"):
+            return _kit_file(str(file.path)), is_package
         return result
 
     def iter_module_names(self, paths: Sequence[str]) -> list[str]:
@@ -231,6 +235,14 @@ def _completions(script: Any, line: int, column: int, request: dict[str, Any], k
         "completions": completions,
         "prefix": found[0].get_completion_prefix_length() if found else 0,
     }
+
+
+@cache
+def _kit_file(path: str) -> Any:
+    """Return a file of the kit as type checkers see it; at run time, it loads its parts when they are used."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    return KnownContentFileIO(path, _NOT_CHECKED.sub(lambda found: found[0][: -len("False")] + "True", text))
 
 
 def _before(text: str, line: int, column: int) -> str:
