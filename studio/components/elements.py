@@ -136,6 +136,35 @@ def section(title: str, *children: Any, actions: Any = ()) -> rx.Component:
     )
 
 
+def sort_head(
+    state: Any, column: str, label: str, *, kind: str = "", style: dict[str, str] | None = None
+) -> rx.Component:
+    """Return the head of a column by which a table is sorted.
+
+    Args:
+        state: The class of the state, with `sort` (a column, or `-` and a column) and the event `sort_by`.
+        column: The name of the column.
+        label: Its title.
+        kind: The classes of the cell, such as `num`.
+        style: The style of the cell.
+    """
+    order = rx.match(state.sort, (column, "ascending"), (f"-{column}", "descending"), "none")
+    arrow = rx.match(state.sort, (column, "↑"), (f"-{column}", "↓"), "")
+    return rx.el.th(
+        rx.el.button(
+            label,
+            rx.el.span(arrow, aria_hidden="true", class_name="arrow"),
+            type="button",
+            class_name="sort",
+            on_click=state.sort_by(column),
+        ),
+        scope="col",
+        class_name=kind,
+        style=style or {},
+        custom_attrs={"aria-sort": order},
+    )
+
+
 def table(label: str, columns: list[tuple[Any, str, str]], body: Any) -> rx.Component:
     """Return a table; each column is a tuple of title, width and class (`num` for numbers)."""
     return rx.el.table(

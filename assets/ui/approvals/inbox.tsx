@@ -1,5 +1,5 @@
 import { type KeyboardEvent, type ReactNode, useEffect, useRef } from "react";
-import { followJobs } from "../line";
+import { useHeldRows } from "../held_rows";
 
 interface Props {
   project: string;
@@ -16,19 +16,10 @@ interface Props {
 
 const FIELDS = "input:not([type=checkbox]), textarea, select, [contenteditable], dialog";
 
-/** The region of the pending approvals. It follows the jobs of the project, and reports whether the rows are held, because the pointer or the
- *  focus is on them: a row must not move under a click that decides it. j and k move between approvals, x selects one, a approves, d
- *  rejects, e edits the arguments, and Escape deselects all. */
+/** The region of the pending approvals, which are held under the pointer and the focus. j and k move between approvals, x selects one, a
+ *  approves, d rejects, e edits the arguments, and Escape deselects all. */
 export function ApprovalRows({ project, canWrite, fresh, onChange, onToggle, onAct, onLeave, children }: Props) {
-  const box = useRef<HTMLDivElement>(null), change = useRef(onChange), lastAt = useRef(0), touched = useRef({ pointer: false, focus: false });
-  change.current = onChange;
-  const isHeld = () => touched.current.pointer || touched.current.focus;
-  useEffect(() => followJobs(project, () => change.current?.(isHeld())), [project]);
-  const touch = (what: "pointer" | "focus", isOn: boolean) => {
-    const was = isHeld();
-    touched.current[what] = isOn;
-    if (was && !isHeld()) change.current?.(false);
-  };
+  const box = useRef<HTMLDivElement>(null), lastAt = useRef(0), { release, handlers } = useHeldRows(project, onChange);
   const rows = () => [...(box.current?.querySelectorAll<HTMLElement>("[data-approval]") ?? [])];
   const move = (from: HTMLElement | null, by: number) => {
     const all = rows(), at = from ? all.indexOf(from) + by : Math.min(lastAt.current, all.length - 1);
@@ -58,10 +49,8 @@ export function ApprovalRows({ project, canWrite, fresh, onChange, onToggle, onA
   });
   return (
     <div className="scroll grow inbox" role="region" tabIndex={0} aria-label="Pending approvals" ref={box} onKeyDown={onKeyDown}
-      onPointerEnter={(event) => { if (event.pointerType === "mouse") touch("pointer", true); }} onPointerLeave={() => touch("pointer", false)}
-      onBlur={(event) => { if (!event.currentTarget.contains(event.relatedTarget)) touch("focus", false); }}
-      onFocus={(event) => { if (event.target !== event.currentTarget) touch("focus", true); const row = (event.target as HTMLElement).closest<HTMLElement>("[data-approval]"); if (row) { lastAt.current = rows().indexOf(row); event.currentTarget.dataset["used"] = "1"; } }}>
-      {fresh > 0 && <button type="button" className="fresh" onClick={() => change.current?.(false)}>{fresh} new</button>}
+      {...handlers} onFocus={(event) => { handlers.onFocus(event); const row = (event.target as HTMLElement).closest<HTMLElement>("[data-approval]"); if (row) { lastAt.current = rows().indexOf(row); event.currentTarget.dataset["used"] = "1"; } }}>
+      {fresh > 0 && <button type="button" className="fresh" onClick={release}>{fresh} new</button>}
       {children}
     </div>
   );

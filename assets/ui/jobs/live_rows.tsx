@@ -1,5 +1,5 @@
-import { type KeyboardEvent, type ReactNode, useEffect, useRef } from "react";
-import { followJobs } from "../line";
+import { type KeyboardEvent, type ReactNode, useRef } from "react";
+import { useHeldRows } from "../held_rows";
 
 interface Props {
   project: string;
@@ -14,18 +14,10 @@ interface Props {
   children?: ReactNode;
 }
 
-/** The region of the rows. It follows the list of jobs, and reports whether the rows are held, because the pointer or the focus is on
- *  them. The row with the focus is selected with x, replayed with r and canceled with c; Escape deselects all rows. */
+/** The region of the rows, which are held under the pointer and the focus. The row with the focus is selected with x, replayed with r and
+ *  canceled with c; Escape deselects all rows. */
 export function LiveRows({ project, fresh, isPicking, canWrite, onChange, onToggle, onAct, onLeave, children }: Props) {
-  const box = useRef<HTMLDivElement>(null), touched = useRef({ pointer: false, focus: false }), change = useRef(onChange);
-  change.current = onChange;
-  const isHeld = () => touched.current.pointer || touched.current.focus;
-  useEffect(() => followJobs(project, () => change.current?.(isHeld())), [project]);
-  const touch = (what: "pointer" | "focus", isOn: boolean) => {
-    const was = isHeld();
-    touched.current[what] = isOn;
-    if (was && !isHeld()) change.current?.(false);
-  };
+  const box = useRef<HTMLDivElement>(null), { release, handlers } = useHeldRows(project, onChange);
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
     const target = event.target as HTMLElement;
     if (event.metaKey || event.ctrlKey || event.altKey || target.closest("input:not([type=checkbox]), select, dialog")) return;
@@ -39,11 +31,9 @@ export function LiveRows({ project, fresh, isPicking, canWrite, onChange, onTogg
     event.preventDefault();
     act();
   };
-  const show = () => { change.current?.(false); if (box.current) box.current.scrollTop = 0; };
+  const show = () => { release(); if (box.current) box.current.scrollTop = 0; };
   return (
-    <div className="scroll grow" role="region" tabIndex={0} aria-label="Job list" ref={box} onKeyDown={onKeyDown}
-      onPointerEnter={(event) => { if (event.pointerType === "mouse") touch("pointer", true); }} onPointerLeave={() => touch("pointer", false)}
-      onFocus={(event) => { if (event.target !== event.currentTarget) touch("focus", true); }} onBlur={(event) => { if (!event.currentTarget.contains(event.relatedTarget)) touch("focus", false); }}>
+    <div className="scroll grow" role="region" tabIndex={0} aria-label="Job list" ref={box} onKeyDown={onKeyDown} {...handlers}>
       {fresh > 0 && <button type="button" className="fresh" onClick={show}>{fresh} new</button>}
       {children}
     </div>

@@ -15,6 +15,7 @@ from studio import session
 from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
 from studio.components.elements import button
 from studio.forms import text
+from studio.pages.drive.moving import path_field
 from studio.pages.drive.query import name_of, rooted, with_slash
 from studio.pages.drive.state import Drive, delete_entry
 from studio.typing_of_reflex import Handled, as_var
@@ -91,7 +92,7 @@ def dialog() -> rx.Component:
             "as inputs will fail.",
             class_name="t2",
         ),
-        _target(),
+        path_field("folder", "Folder", Drive.folder, placeholder="photos/2026"),
     )
     return bulk_dialog(
         Bulk,
@@ -100,27 +101,4 @@ def dialog() -> rx.Component:
         confirm=rx.cond(is_delete, f"Delete {what}", f"Move {what}"),
         is_danger=is_delete,
         is_confirm_focused=False,
-    )
-
-
-def _target() -> rx.Component:
-    return rx.fragment(
-        rx.el.label(
-            rx.el.span("Folder", class_name="strong"),
-            rx.el.input(
-                name="folder",
-                default_value=Drive.folder,
-                placeholder="photos/2026",
-                spell_check=False,
-                class_name="in",
-                custom_attrs={"data-first": "true"},
-            ),
-            class_name="col",
-            style={"gap": "4px"},
-        ),
-        rx.el.p(
-            "The path starts at the root of the drive. Missing folders are created. Existing files are not "
-            "overwritten.",
-            class_name="t3",
-        ),
     )

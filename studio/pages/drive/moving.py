@@ -57,19 +57,18 @@ class Moving(rx.State):
         return Drive.refresh if is_folder else Drive.show(moved.path)
 
 
-def dialog() -> rx.Component:
-    """Render the dialog while it is open."""
-    form = rx.el.form(
-        rx.el.h2("Rename or move ", Moving.name),
+def path_field(name: str, label: str, path: Any, **props: Any) -> rx.Component:
+    """Render the field for a path in the drive, with its rules."""
+    return rx.fragment(
         rx.el.label(
-            rx.el.span("New path", class_name="strong"),
+            rx.el.span(label, class_name="strong"),
             rx.el.input(
-                name="target",
-                default_value=Moving.path,
-                required=True,
+                name=name,
+                default_value=path,
                 spell_check=False,
                 class_name="in",
                 custom_attrs={"data-first": "true"},
+                **props,
             ),
             class_name="col",
             style={"gap": "4px"},
@@ -79,6 +78,14 @@ def dialog() -> rx.Component:
             "overwritten.",
             class_name="t3",
         ),
+    )
+
+
+def dialog() -> rx.Component:
+    """Render the dialog while it is open."""
+    form = rx.el.form(
+        rx.el.h2("Rename or move ", Moving.name),
+        path_field("target", "New path", Moving.path, required=True),
         rx.cond(Moving.problem != "", note(Moving.problem, state="fail")),
         rx.el.div(
             button("Cancel", on_click=Moving.close),

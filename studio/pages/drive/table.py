@@ -6,7 +6,7 @@ from typing import Any
 
 import reflex as rx
 
-from studio.components.elements import button, link
+from studio.components.elements import button, link, sort_head
 from studio.components.live import Ago, Check, Confirm
 from studio.pages.drive.listing import FileRow, JobLink
 from studio.pages.drive.moving import Moving
@@ -95,20 +95,7 @@ def _is_picking() -> rx.Var[bool]:
 def _head(column: str, label: str, kind: str) -> rx.Component:
     if not column:
         return rx.el.th(label, scope="col", class_name=kind)
-    order = rx.match(Drive.sort, (column, "ascending"), (f"-{column}", "descending"), "none")
-    arrow = rx.match(Drive.sort, (column, "↑"), (f"-{column}", "↓"), "")
-    return rx.el.th(
-        rx.el.button(
-            label,
-            rx.el.span(arrow, aria_hidden="true", class_name="arrow"),
-            type="button",
-            class_name="sort",
-            on_click=Drive.sort_by(column),
-        ),
-        scope="col",
-        class_name=kind,
-        custom_attrs={"aria-sort": order},
-    )
+    return sort_head(Drive, column, label, kind=kind)
 
 
 def _row(row: rx.Var[FileRow]) -> rx.Component:

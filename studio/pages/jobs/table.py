@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import reflex as rx
 
-from studio.components.elements import link, status, tag
+from studio.components.elements import link, sort_head, status, tag
 from studio.components.live import Ago, Check, Elapsed
 from studio.pages.jobs.rows import JobItem
 from studio.pages.jobs.state import Jobs
@@ -67,21 +67,7 @@ def _head(column: str, label: str) -> rx.Component:
     style = {"width": width} if width else {}
     if column not in _SORTED:
         return rx.el.th(label, scope="col", class_name=kind, style=style)
-    order = rx.match(Jobs.sort, (column, "ascending"), (f"-{column}", "descending"), "none")
-    arrow = rx.match(Jobs.sort, (column, "↑"), (f"-{column}", "↓"), "")
-    return rx.el.th(
-        rx.el.button(
-            label,
-            rx.el.span(arrow, aria_hidden="true", class_name="arrow"),
-            type="button",
-            class_name="sort",
-            on_click=Jobs.sort_by(column),
-        ),
-        scope="col",
-        class_name=kind,
-        style=style,
-        custom_attrs={"aria-sort": order},
-    )
+    return sort_head(Jobs, column, label, kind=kind, style=style)
 
 
 def _row(job: rx.Var[JobItem]) -> rx.Component:
