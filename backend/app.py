@@ -56,9 +56,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             Middleware(
                 Boundary, is_https=settings.url.startswith("https://"), proxies=settings.proxy_networks
             ),
+            Middleware(FastJobRoute),
             Middleware(Gate),
             Middleware(RequestTracing),
-            Middleware(FastJobRoute),
         ],
     )
     app.state.settings = settings

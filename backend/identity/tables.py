@@ -111,6 +111,20 @@ class ApiKey(SQLModel, table=True):
     each other. Without a foreign key, because it names the owner of sessions."""
 
 
+class ConfigurationStamp(SQLModel, table=True):
+    """The version of what a project's requests for jobs are checked against: its keys, skills, budgets and limits.
+
+    A trigger replaces the stamp in each transaction that changes a row of these tables. A process that remembers such
+    rows compares their stamp, in the statement that relies on them.
+    """
+
+    __tablename__: ClassVar[str] = "configuration_stamps"
+
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE", primary_key=True)
+    stamp: UUID
+    """Random, so that it never returns to an earlier value, not even when a backup is restored."""
+
+
 class AuditRow(SQLModel, table=True):
     """One audit entry, about an action that changed or revealed something; never updated."""
 

@@ -94,6 +94,7 @@ EXPORTED: Final = (
 NOT_EXPORTED: Final[dict[str, str]] = {
     "listing_callers": "publishers must not know who calls a listing; they see sums only",
     "admissions": "internal state of the admission of jobs",
+    "configuration_stamps": "random values that change with the configuration",
     "job_queue": "internal state; the status of a job contains it",
     "job_waits": "internal state of waiting jobs; their events contain what they wait for",
     "memory_usage": "a count of the records, which are exported",

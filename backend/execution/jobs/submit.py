@@ -17,7 +17,7 @@ from backend.config.quotas import DEFAULTS
 from backend.core import notifications
 from backend.core.clock import now
 from backend.core.db.engine import AnySession
-from backend.core.errors import Invalid, Problem
+from backend.core.errors import Invalid, Problem, PurasError
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.core.tracing import spans
@@ -41,6 +41,7 @@ from backend.execution.jobs.errors import (
 )
 from backend.execution.jobs.schemas import JobCreate
 from backend.execution.jobs.subjobs import approvals
+from backend.execution.jobs.submitted_row import SubmittedRow
 from backend.execution.jobs.validation import check_limits, checked_inputs
 from backend.execution.journal import turns
 from backend.identity.auth import skill_allowlist
@@ -54,6 +55,7 @@ from backend.money.budgets import usage as budgets
 from backend.money.pricing import PriceList
 from backend.skills.assistant.skill import ASSISTANT
 from backend.skills.bundles.inline_skills import INLINE, NOTEBOOK
+from backend.skills.deployments import recent_skills
 from backend.skills.deployments.active import ResolvedSkill, resolve_prompt, resolve_skill
 from backend.skills.manifest.types import Skill
 from backend.skills.skillpacks import service as skillpacks
@@ -93,6 +95,8 @@ class JobSpec:
     reader: Principal | None = None
     """The principal whose permission to read files of the drive applies to the inputs. None: the one that submits."""
     prices: PriceList = field(default_factory=PriceList)
+    remembered: ResolvedSkill | None = None
+    """The version to run. It and the principal were valid at its configuration stamp, but may not be any more."""
     max_queued: int = DEFAULTS.queued_jobs
     """The maximum number of pending jobs, unless the project has its own limit."""
     max_later: int = DEFAULTS.later_jobs
@@ -108,6 +112,13 @@ class JobSpec:
         )
 
 
+class Outdated(Exception):
+    """The configuration of the project may have changed since the principal and the version were remembered.
+
+    Nothing was submitted, and no other error is shown, since it might not be the one of the current configuration.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Submitted:
     """A job that is in the queue."""
@@ -115,6 +126,8 @@ class Submitted:
     job_id: UUID
     is_ready: bool
     """False: it is pending, because the window of its project is full."""
+    row: SubmittedRow | None = None
+    """The row of a job that costs nothing. Others must be read."""
 
 
 MAX_RUN_AT: Final = timedelta(days=365)
@@ -136,9 +149,16 @@ async def submit(session: AnySession, principal: Principal, spec: JobSpec) -> Su
         PaymentRequired: The wallet is empty, or the cap of the key or a budget is used up.
         TooManyQueuedJobs: The maximum number of jobs is pending.
         TooManyLaterJobs: The maximum number of jobs waits for `run_at`.
+        Outdated: `spec.remembered` is set, and the job could not be submitted with it.
     """
     with spans.span("submit", "producer", puras__job__id=str(spec.job_id)) as span:
-        submitted = await _submit(session, principal, spec)
+        if spec.remembered is None:
+            submitted = await _submit(session, principal, spec)
+        else:
+            try:
+                submitted = await _submit(session, principal, spec)
+            except PurasError as error:
+                raise Outdated from error
         span.note(puras__project__id=str(principal.project_id), puras__skill=_skill_label(spec.request))
         return submitted
 
@@ -153,7 +173,10 @@ async def _submit(session: AnySession, principal: Principal, spec: JobSpec) -> S
     principal.require(Role.DEVELOPER, "jobs:submit")
     environment = environment_of(principal, spec.environment or spec.request.environment)
     offer = await _find_offer(session, principal, spec)
-    resolved = await _resolve(session, principal, spec, environment) if offer is None else offer.resolved
+    if offer is not None:
+        resolved = offer.resolved
+    else:
+        resolved = spec.remembered or await _resolve(session, principal, spec, environment)
     if not (spec.has_stored_limits or spec.is_kernel):
         check_limits(resolved.skill, spec.request.limits, price_micros=offer.price_micros if offer else 0)
     await recordings.check(session, principal, spec.request.model)
@@ -239,7 +262,10 @@ async def _resolve(
             raise PromptNotOnKey(principal.skill_allowlist)
         return await resolve_prompt(session, principal, name=ASSISTANT, **selection)
     check_name(principal, spec.request.skill, spec.skillpack)
-    return await resolve_skill(session, principal, skill=spec.request.skill, is_for_run=True, **selection)
+    resolved = await resolve_skill(session, principal, skill=spec.request.skill, is_for_run=True, **selection)
+    if environment == principal.environment and {spec.skillpack, spec.version, spec.deployment_id} == {None}:
+        recent_skills.remember(principal, spec.request.skill, resolved)
+    return resolved
 
 
 def check_name(principal: Principal, skill: str, skillpack: str | None) -> None:
@@ -333,6 +359,7 @@ async def _insert(
         "not_before": admission.HELD_UNTIL if spec.is_held else _start_time(principal, request.run_at),
         "max_queued": spec.max_queued,
         "max_later": spec.max_later,
+        "stamp": None if spec.remembered is None else spec.remembered.configuration_stamp,
         "event": as_payload(
             QueuedEvent(skill=skill.name, version=_shown_version(resolution), source=request.source)
         ),
@@ -341,38 +368,52 @@ async def _insert(
         "input_versions": None if file_versions is None else json.dumps(file_versions),
         **(NO_LISTING if offer is None else offer.columns),
     }
-    row_result = await _insert_row(session, row, skill)
+    free_result = await _insert_free(session, row, skill)
+    row_result = await _insert_any(session, row) if free_result is None else free_result
+    if row_result.is_outdated:
+        raise Outdated
     if not row_result.is_accepted:
         raise WalletEmpty(row_result.balance_micros, row_result.reserved_micros)
     transactional.note(session, JOBS_SUBMITTED.labels(lane))
     transactional.note(session, EVENTS_APPENDED)
     changed = notifications.EventNotification(spec.job_id, 1, project_id=principal.project_id)
     notifications.note(session, changed)
-    return Submitted(spec.job_id, row_result.is_ready)
+    row_written = None if free_result is None else SubmittedRow(row, free_result)
+    return Submitted(spec.job_id, row_result.is_ready, row_written)
 
 
-async def _insert_row(session: AnySession, row: Mapping[str, Any], skill: Skill) -> Any:
-    """Insert the rows of the job, by the cheaper statement where possible.
+async def _insert_free(session: AnySession, row: Mapping[str, Any], skill: Skill) -> Any:
+    """Insert the rows of a job that costs nothing, by the cheaper statement; None if `_insert_any` has to decide."""
+    if row["cap_micros"] > 0 or row["not_before"] is not None:
+        return None
+    slot = await direct_start.slot_for(skill, row)
+    worker_id = None if slot is None else slot.worker_id
+    row_result = await transitions.submit_free(session, {**row, "worker_id": worker_id})
+    if row_result.is_outdated:
+        return row_result
+    if row_result.is_full:
+        return None
+    if slot is not None and row_result.id is not None:
+        direct_start.note(session, slot, row["lane"], row_result)
+    else:
+        _wake_worker(session, row_result, row["lane"])
+    return row_result
+
+
+async def _insert_any(session: AnySession, row: Mapping[str, Any]) -> Any:
+    """Insert the rows of any job.
 
     Raises:
         TooManyLaterJobs: The maximum number of jobs waits for `run_at`.
         TooManyQueuedJobs: The maximum number of jobs is pending.
     """
-    if row["cap_micros"] == 0 and row["not_before"] is None:
-        slot = await direct_start.slot_for(skill, row)
-        worker_id = None if slot is None else slot.worker_id
-        row_result = await transitions.submit_free(session, {**row, "worker_id": worker_id})
-        if not row_result.is_full:
-            if slot is not None and row_result.id is not None:
-                direct_start.note(session, slot, row["lane"], row_result)
-            else:
-                _wake_worker(session, row_result, row["lane"])
-            return row_result
     if (
         row["not_before"] is not None
     ):  # lock first, so that the statement counts the jobs of earlier lock holders
         await session.execute(_LOCK_WINDOW, {"project_id": row["project_id"]})
     row_result = await transitions.submit(session, row)
+    if row_result.is_outdated:
+        return row_result
     if row_result.is_full and row_result.is_later:
         raise TooManyLaterJobs(row_result.later, row_result.max_later)
     if row_result.is_full:

@@ -20,7 +20,7 @@ from backend.core.db.shared_commits import RowToLock
 from backend.execution.events.append import EVENT_ROWS, NewEvent, PendingEvent, as_rows
 from backend.execution.jobs import ended_row
 from backend.execution.jobs.reservations import IS_LIMITED
-from backend.execution.worker_registry.service import MAX_HEARTBEAT_AGE
+from backend.execution.worker_registry.service import LEASE, MAX_HEARTBEAT_AGE
 from backend.identity.webhook_outbox.outbox import insert_job_deliveries_sql
 from backend.money.admission import TICK, can_reserve
 
@@ -37,6 +37,7 @@ QUERIES: Final = load_queries(
         "is_limited": IS_LIMITED,
         "ended_row": ended_row.SQL,
         "quarantine_threshold": str(QUARANTINE_THRESHOLD),
+        "max_worker_age": f"interval '{LEASE.total_seconds()} seconds'",
         "max_heartbeat_age": f"interval '{MAX_HEARTBEAT_AGE.total_seconds()} seconds'",
         "deliveries_of_ended": insert_job_deliveries_sql("ended"),
         "deliveries_of_ended_roots": insert_job_deliveries_sql(

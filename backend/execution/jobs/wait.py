@@ -59,7 +59,9 @@ async def submit_and_wait(context: AppContext, principal: Principal, spec: JobSp
         async with (
             context.database.single() if is_one_statement else context.database.transaction() as session
         ):
-            await submit(session, principal, spec)
+            submitted = await submit(session, principal, spec)
+        if wait.seconds <= 0 and submitted.row is not None:
+            return submitted.row.view(principal)
         if wait.seconds > 0:
             await subscription.wait(min(wait.seconds, REREAD_S))
         return await _when_ended(context, principal, spec.job_id, subscription, wait, is_submitter=True)

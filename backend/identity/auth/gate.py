@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -62,16 +63,28 @@ class Gate:
             await self._app(scope, receive, send)
             return
         caller = scope.setdefault("state", {})["caller"] = await _authenticate(scope)
-        await _count(scope, caller)
         send = _while_valid(scope, send)
-        # A waiting or streaming request polls the database every second, for as long as the job runs.
-        with (
-            suppress(_ResponseAborted),
-            scope["app"].state.open_requests.slot(
-                caller.user_id if isinstance(caller, SignedIn) else caller.id
-            ),
-        ):
-            await self._app(scope, receive, send)
+        with suppress(_ResponseAborted):
+            async with admitted(scope, caller):
+                await self._app(scope, receive, send)
+
+
+@asynccontextmanager
+async def admitted(scope: Scope, caller: Caller) -> AsyncIterator[None]:
+    """Count the request against the limits of its caller, and hold one of its slots for open requests.
+
+    A waiting or streaming request polls the database every second, for as long as the job runs.
+
+    Raises:
+        RateExceeded: The key or its project has sent too many requests.
+        TooManyConcurrentRequests: The caller has the maximum number of concurrent requests.
+    """
+    if not scope["state"].get("is_counted", False):
+        await _count(scope, caller)
+        scope["state"]["is_counted"] = True
+    caller_id = caller.user_id if isinstance(caller, SignedIn) else caller.id
+    with scope["app"].state.open_requests.slot(caller_id):
+        yield
 
 
 class _ResponseAborted(Exception):
@@ -152,7 +165,7 @@ async def _authenticate(scope: Scope) -> Caller:
     except InvalidKey:
         await state.throttle.count_bad_key(address_of(scope))
         raise
-    _note_use(state.last_use, caller)
+    note_use(scope, caller)
     return caller
 
 
@@ -188,7 +201,9 @@ def policies_for(caller: Caller, settings: Settings) -> list[Policy]:
     return policies
 
 
-def _note_use(last_use: LastUse, caller: Caller) -> None:
+def note_use(scope: Scope, caller: Caller) -> None:
+    """Note when the key or the session of the caller was last used."""
+    last_use: LastUse = scope["app"].state.last_use
     if isinstance(caller, SignedIn):
         last_use.of_session(caller.session_id)
     elif caller.kind != "job":

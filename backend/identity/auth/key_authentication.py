@@ -18,6 +18,7 @@ from sqlmodel import col
 from backend.config.quotas import REQUESTS
 from backend.core.clock import now
 from backend.core.db.engine import AnySession
+from backend.identity.auth import recent_keys
 from backend.identity.auth.errors import InvalidKey
 from backend.identity.auth.principal import Kind, Principal, Rates, Role
 from backend.identity.auth.scopes import KeyKind, effective, possible
@@ -54,7 +55,9 @@ async def authenticate(reader: AnySession, plaintext: str) -> Principal:
             f"No API key 'puras_{kind_prefix}_{prefix}.…' exists here. Check it, or create a new one."
         )
     _reject_inactive(key, prefix)
-    return _principal(key, prefix)
+    principal = _principal(key, prefix)
+    recent_keys.remember(plaintext, principal, key.configuration_stamp)
+    return principal
 
 
 _COLUMNS: Final[tuple[Any, ...]] = (
@@ -77,6 +80,9 @@ _COLUMNS: Final[tuple[Any, ...]] = (
     col(ApiKey.environment),
     col(Project.limits).label("project_limits"),
     col(Project.own_limits).label("own_project_limits"),
+    literal_column(
+        "(select c.stamp from configuration_stamps c where c.project_id = api_keys.project_id)"
+    ).label("configuration_stamp"),
 )
 _KEYS: Final[Select[*tuple[Any, ...]]] = (
     select(*_COLUMNS)

@@ -54,6 +54,8 @@ class ResolvedSkill(NamedTuple):
     has_budgets: bool = False
     """Whether budgets may limit its jobs. The same query returns it, so that submission without budgets needs
     no other."""
+    configuration_stamp: UUID | None = None
+    """The stamp of the project's configuration, read with it. None: not known."""
 
     @property
     def full_name(self) -> str:
@@ -270,7 +272,8 @@ def _query(given: frozenset[str]) -> TextClause:
         conditions.append("d.id = p.active_deployment_id")
     return text(f"""
         select p.id as skillpack_id, p.slug, p.is_default, d.id as deployment_id, d.version,
-               exists (select from budgets b where b.project_id = p.project_id and b.enforce) as has_budgets
+               exists (select from budgets b where b.project_id = p.project_id and b.enforce) as has_budgets,
+               (select c.stamp from configuration_stamps c where c.project_id = p.project_id) as configuration_stamp
         from skillpacks p join deployments d on d.skillpack_id = p.id and d.deleted_at is null
         where p.project_id = :project_id and {" and ".join(conditions)}
         order by p.is_default desc, p.slug
@@ -329,6 +332,7 @@ async def _chosen(session: AnySession, principal: Principal, rows: Sequence[Any]
         sha256=sha256,
         is_default=row.is_default,
         has_budgets=row.has_budgets,
+        configuration_stamp=row.configuration_stamp,
     )
 
 

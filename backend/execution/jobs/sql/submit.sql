@@ -9,10 +9,10 @@
 -- job waits while workers have free slots.
 with candidate as (
   select a.project_id, a.parked, w.balance_micros, w.reserved_micros,
-         a.admitted < a.concurrency_limit as has_room,
+         a.admitted, a.concurrency_limit, a.admitted < a.concurrency_limit as has_room,
          least(coalesce(cast(p.limits ->> 'queued_jobs' as int), :max_queued),
                cast(p.own_limits ->> 'queued_jobs' as int)) as max_waiting,
-         p.number, (
+         p.number, {is_outdated}, (
            select k.id from workers k where k.id = cast(:worker_id as uuid) and not k.stopping
              and k.shortage is null and k.beat_at > now() - {max_heartbeat_age}
          ) as worker_id
@@ -23,7 +23,7 @@ with candidate as (
   set {admit_or_park},
       tail = case when w.has_room and w.worker_id is null then {next_tail} else a.tail end
   from candidate w
-  where a.project_id = w.project_id and (w.has_room or w.parked < w.max_waiting)
+  where a.project_id = w.project_id and not w.is_outdated and (w.has_room or w.parked < w.max_waiting)
   returning {stamp_of_admitted}, case when w.has_room then w.worker_id end as worker_id
 ), job as (
   insert into jobs ({job_columns}, status, attempt, worker_id, started_at, first_started_at, event_seq)
@@ -31,7 +31,7 @@ with candidate as (
          cast(worker_id is not null as int), worker_id, case when worker_id is not null then clock_timestamp() end,
          case when worker_id is not null then clock_timestamp() end, 1 + cast(worker_id is not null as int)
   from taken
-  returning {attempt_columns}, lane, priority, status, worker_id
+  returning {attempt_columns}, lane, priority, status, worker_id, started_at
 ), queue_entry as (
   insert into job_queue (job_id, project_id, lane, priority, stamp, not_before, is_later, submitted_at, cap_micros)
   select id, project_id, lane, priority, (select stamp from taken), null, false, created_at, cap_micros
@@ -45,6 +45,9 @@ with candidate as (
   from job where status = 'running'
 )
 select {submit_result},
+       w.admitted, w.concurrency_limit, s.id is null and exists (
+         select from workers k where :lane = any(k.lanes) and k.beat_at > now() - {max_worker_age}
+       ) as has_worker,
        s.*, s.created_at as due_at, w.number as project_number, (select stamp from taken) as stamp,
        case when s.id is not null then {secrets_stamp} end as secrets_stamp
 from candidate w left join job s on s.status = 'running'
@@ -58,7 +61,7 @@ with project as (
          least(coalesce(cast(p.limits ->> 'later_jobs' as int), :max_later),
                cast(p.own_limits ->> 'later_jobs' as int)) as max_later,
          coalesce(cast(:not_before as timestamptz) > now(), false) as is_later,
-         w.balance_micros, w.reserved_micros,
+         w.balance_micros, w.reserved_micros, {is_outdated},
          cast(:cap_micros as bigint) = 0 as is_free,
          a.admitted < a.concurrency_limit
          and (cast(:cap_micros as bigint) = 0 or w.balance_micros > w.reserved_micros)
@@ -75,7 +78,7 @@ with project as (
   update admissions a
   set {admit_or_park}, tail = case when w.has_room then {next_tail} else a.tail end
   from candidate w
-  where a.project_id = w.project_id and (w.is_free or w.balance_micros > 0) and (w.has_room or
+  where a.project_id = w.project_id and not w.is_outdated and (w.is_free or w.balance_micros > 0) and (w.has_room or
     case when w.is_later then w.later < w.max_later else w.parked - w.later < w.max_waiting end)
   returning {stamp_of_admitted}
 ), job as (
@@ -107,6 +110,12 @@ greatest(a.tail, (select last_value from fair_clock)) + {tick} / a.weight
 -- Give an admitted job its place in the order of fairness; null for a pending one.
 case when w.has_room then a.tail - {tick} / a.weight end as stamp
 
+-- part: is_outdated
+-- Whether the configuration of the project has changed since the stamp that the caller remembers, if any.
+cast(:stamp as uuid) is not null and cast(:stamp as uuid) is distinct from (
+  select c.stamp from configuration_stamps c where c.project_id = a.project_id
+) as is_outdated
+
 -- part: job_columns
 -- Columns that the submission of a job sets.
 id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, model,
@@ -129,7 +138,7 @@ id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, typ
 
 -- part: submit_result
 -- Return whether the job was accepted, and why not.
-exists (select from taken) as is_accepted, w.has_room as is_ready, w.balance_micros, w.reserved_micros,
+exists (select from taken) as is_accepted, w.has_room as is_ready, w.is_outdated, w.balance_micros, w.reserved_micros,
 not exists (select from taken) and (w.balance_micros > 0 or cast(:cap_micros as bigint) = 0) as is_full
 
 -- name: submit_subjob
