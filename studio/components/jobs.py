@@ -76,6 +76,17 @@ class LiveRows(rx.Component):
     on_leave: rx.EventHandler[none]
 
 
+class FailureRows(rx.Component):
+    """The region of the errors, which handles their keys; `on_act` receives the kind of action and the signature."""
+
+    library = "$/public/ui/jobs/failure_rows.tsx"
+    tag = "FailureRows"
+    can_write: rx.Var[bool]
+    on_toggle: rx.EventHandler[one]
+    on_act: rx.EventHandler[two]
+    on_leave: rx.EventHandler[none]
+
+
 class Spark(rx.Component):
     """Small bars that show how a number has changed."""
 

@@ -38,7 +38,7 @@ class Overview(ReadOnLoad, rx.State):
     """The first steps; empty if all were taken, or the user has dismissed them."""
     progress: str = ""
     failures: list[Cluster] = []
-    """The most frequent errors of the last days."""
+    """The most frequent open errors of the last days."""
     raised: str = ""
     """The names of the alerts that are raised."""
 
@@ -68,7 +68,7 @@ class Overview(ReadOnLoad, rx.State):
             found = await first_steps.read(act.session, act.principal)
             rules = await alerts.list_all(act.session, act.principal)
             since = now() - timedelta(days=DEFAULT_FAILURE_DAYS)
-            self.failures, _ = await clusters_of(act, FailureFilter(since=since), MAX_FAILURES)
+            self.failures = (await clusters_of(act, FailureFilter(since=since), MAX_FAILURES)).clusters
         self.raised = ", ".join(rule.name for rule in rules if rule.state == "raised")
         self.steps = steps_of(found, self.project, self.skills)
         self.progress = f"{sum(step.is_done for step in self.steps)} of {len(self.steps)}"

@@ -260,6 +260,13 @@ async def _list_jobs_by(watch: Watch, world: World) -> None:
     quarter = (now() - timedelta(days=90)).isoformat().replace("+", "%2B")
     for one in ("skill=skill-3", "version=3&environment=production", f"since={quarter}&limit=100"):
         await _get(watch, world, f"/v1/job-failures?{one}", step="GET /v1/job-failures")
+    found = await world.client.get(f"/v1/job-failures?since={quarter}&state=all")
+    error = f"/v1/job-failures/{found.json()['clusters'][0]['error_signature']}"
+    await _get(watch, world, error, step="GET /v1/job-failures/{error_signature}")
+    for action in ("resolve", "ignore", "reopen"):
+        with watch.step(f"{action} an error"):
+            response = await world.client.post(f"{error}/{action}")
+        assert response.status_code == 200, response.text
     await _get(watch, world, "/v1/skills?environment=staging", step="GET /v1/skills")
     for one in ("q=word3500", "q=title 35", "skill=skill-3"):
         await _get(watch, world, f"/v1/sessions?{one}", step="GET /v1/sessions, filtered")

@@ -89,6 +89,58 @@ def test_failures_lead_to_exactly_their_jobs(signed_in: Page, settled: Any, pack
     expect(region.get_by_role("link", name=re.compile("ValueError: <b>row"))).to_be_visible()
 
 
+def test_errors_are_resolved_and_ignored_with_buttons_and_keys(
+    signed_in: Page, settled: Any, pack: str
+) -> None:
+    for kind in ("index", "missing"):
+        run(settled, "fragile", n=1, kind=kind)
+    signed_in.goto(f"{settled.url}/jobs?failures=7&skill=fragile")
+    found, other = cluster(signed_in, "ValueError: <b>row"), cluster(signed_in, "KeyError: <value>")
+    dialog, states = signed_in.get_by_role("dialog"), signed_in.get_by_role("group", name="State")
+    found.get_by_role("button", name="Resolve…").click()
+    dialog.get_by_label("First version with the fix").select_option("active")
+    dialog.get_by_label("Note").fill("Fixed <b>it</b>")
+    signed_in.keyboard.press("Enter")
+    dialog.get_by_role("button", name="Done").click()
+    expect(found).to_have_count(0)
+    other.focus()
+    signed_in.keyboard.press("i")
+    dialog.get_by_label("Or until this number of further jobs has failed").fill("many")
+    signed_in.keyboard.press("Enter")
+    expect(dialog.get_by_role("alert")).to_contain_text("Jobs: ")
+    dialog.get_by_role("button", name="Done").click()
+    other.focus()
+    signed_in.keyboard.press("i")
+    dialog.get_by_label("Or until this number of further jobs has failed").fill("1000")
+    signed_in.keyboard.press("Enter")
+    dialog.get_by_role("button", name="Done").click()
+    expect(other).to_have_count(0)
+    states.get_by_role("button", name="Ignored").click()
+    expect(other).to_contain_text("Ignored for 1,000 jobs")
+    states.get_by_role("button", name="Resolved").click()
+    expect(signed_in).to_have_url(re.compile("failure_state=resolved"))
+    expect(found).to_contain_text("Resolved in v1")
+    expect(found).to_contain_text("Fixed <b>it</b>")
+    assert_usable(signed_in, "failure states")
+    run(settled, "fragile", n=1)
+    states.get_by_role("button", name="Open").click()
+    expect(found).to_contain_text("Regressed")
+    found.focus()
+    signed_in.keyboard.press("x")
+    bar = signed_in.get_by_role("group", name="Selected errors")
+    bar.get_by_role("button", name="Resolve…").click()
+    dialog.get_by_role("button", name="Resolve 1 error").click()
+    dialog.get_by_role("button", name="Done").click()
+    states.get_by_role("button", name="Resolved").click()
+    expect(found).to_contain_text("Resolved in v1")
+    for one in ("resolved", "ignored"):
+        signed_in.goto(f"{settled.url}/jobs?failures=7&skill=fragile&failure_state={one}")
+        signed_in.locator("li.cluster").first.get_by_role("button", name="Reopen…").click()
+        dialog.get_by_role("button", name="Reopen 1 error").click()
+        dialog.get_by_role("button", name="Done").click()
+        expect(signed_in.locator("li.cluster")).to_have_count(0)
+
+
 def test_insights_are_cards_with_their_jobs(signed_in: Page, settled: Any, pack: str) -> None:
     failed = [run(settled, "fragile", n=n) for n in range(2)]
     signed_in.goto(f"{settled.url}/evals?skillpack={pack}")

@@ -61,6 +61,14 @@ def _job(entry: Entry) -> str:
     return f"/jobs/{entry.facts.get('job_id') or entry.id}"
 
 
+def _failure(verb: str) -> Callable[[Entry], str]:
+    return lambda entry: f"{verb} the error {entry.fact('error')} of {entry.fact('skill')}"
+
+
+def _jobs_with_error(entry: Entry) -> str:
+    return f"/jobs?error_signature={entry.id}"
+
+
 def _comment(entry: Entry) -> str:
     return f"/jobs/{entry.id}?tab=comments#comment-{entry.fact('comment')}"
 
@@ -121,6 +129,9 @@ KINDS: Final[dict[str, Kind]] = {
     "job.replay_asked": Kind("jobs", lambda _: "replayed a job", _job),
     "job.rated": Kind("jobs", lambda _: "rated a job", _job),
     "job.shared": Kind("jobs", lambda _: "shared a job by a link", _job, Role.DEVELOPER),
+    "failure.resolved": Kind("jobs", _failure("resolved"), _jobs_with_error),
+    "failure.ignored": Kind("jobs", _failure("ignored"), _jobs_with_error),
+    "failure.reopened": Kind("jobs", _failure("reopened"), _jobs_with_error),
     "approval.approved": Kind("jobs", lambda entry: f"approved a call of {entry.fact('tool')}", _job),
     "approval.denied": Kind("jobs", lambda entry: f"rejected a call of {entry.fact('tool')}", _job),
     "comment.created": Kind("comments", lambda _: "commented on a job", _comment),

@@ -126,7 +126,7 @@ FAILURE_CLUSTERS: Final = Kind(
     "failure clusters",
     text("""
     select count(*) from failure_clusters c
-    where c.first_seen_at < :before and not exists (
+    where c.first_seen_at < :before and (c.state <> 'ignored' or c.ignored_until < :before) and not exists (
       select from jobs j where j.project_id = c.project_id and j.error_signature = c.signature
     )
     """),
@@ -134,7 +134,7 @@ FAILURE_CLUSTERS: Final = Kind(
     with gone as (
       delete from failure_clusters where ctid = any(array(
         select c.ctid from failure_clusters c
-        where c.first_seen_at < :before and not exists (
+        where c.first_seen_at < :before and (c.state <> 'ignored' or c.ignored_until < :before) and not exists (
           select from jobs j where j.project_id = c.project_id and j.error_signature = c.signature
         )
         order by c.first_seen_at limit :maximum
@@ -144,7 +144,7 @@ FAILURE_CLUSTERS: Final = Kind(
     select count(*) from gone
     """),
 )
-"""Errors of which no job is left."""
+"""Errors of which no job is left. Those that a user ignores remain, so that they are still ignored when they return."""
 SUITES: Final = Kind(
     "eval suites",
     text("select count(*) from eval_suites where finished_at < :before and not is_baseline"),

@@ -19,7 +19,8 @@ SCOPES: Final[dict[str, str]] = {
     "jobs:read": "Read all jobs of the project and insights about them.",
     "sessions:anonymous": "Publishable keys only: let visitors without a signed user chat with the agents of the key, "
     "as the page of a shared link does.",
-    "jobs:write": "Cancel the jobs that the key can read; with `jobs:read`, share them by a link.",
+    "jobs:write": "Cancel the jobs that the key can read; with `jobs:read`, share them by a link, and resolve or "
+    "ignore their errors.",
     "approvals:read": "Read the calls that await approval, of the jobs that the key may read.",
     "approvals:write": "Approve and reject calls of the jobs that the key may read.",
     "skills:read": "List skills and read their input and output schemas.",

@@ -9,14 +9,18 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import Executable, Select, String, TextClause, bindparam, case, func, or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from backend.core import background_tasks, logs
 from backend.core.background_tasks import PeriodicTask
 from backend.core.db.connections import error_summary
 from backend.core.db.engine import Database
+from backend.execution.jobs.failures import states
+from backend.execution.jobs.failures.tables import FailureCluster
+from backend.execution.jobs.tables import Job
 from backend.identity.auth import audit
 from backend.identity.webhook_outbox import outbox
 from backend.integrations.alerts.tables import AlertState, Metric
@@ -63,7 +67,41 @@ where project_id = :project_id and finished_at > now() - make_interval(mins => :
 """)  # noqa: S608 - both parts are constants of this module
 
 
-_MEASURES: Final[dict[Metric, TextClause]] = {
+def _new_errors() -> Select[int, int]:
+    """Return the statement that reads the open errors that are new within the window, or have returned within it."""
+    start = func.now() - func.make_interval(0, 0, 0, 0, 0, bindparam("window_minutes"))
+    returned = states.returned_at()
+    fresh = (
+        select(
+            col(FailureCluster.signature),
+            case((col(FailureCluster.state) == "resolved", col(FailureCluster.state_changed_at))).label(
+                "since"
+            ),
+        )
+        .where(
+            col(FailureCluster.project_id) == bindparam("project_id"),
+            or_(col(FailureCluster.first_seen_at) > start, col(FailureCluster.state) != "open"),
+            func.greatest(col(FailureCluster.first_seen_at), returned) > start,
+            states.current(returned) == "open",
+        )
+        .cte("fresh")
+    )
+    skill, environment = bindparam("skill", type_=String), bindparam("environment", type_=String)
+    return (
+        select(func.count(col(Job.error_signature).distinct()).label("value"), func.count().label("jobs"))
+        .join(fresh, fresh.c.signature == col(Job.error_signature))
+        .where(
+            col(Job.project_id) == bindparam("project_id"),
+            col(Job.finished_at) > start,
+            or_(fresh.c.since.is_(None), col(Job.created_at) > fresh.c.since),
+            or_(skill.is_(None), col(Job.skill_name) == skill),
+            or_(environment.is_(None), col(Job.environment) == environment),
+            text(_PUBLISHED),
+        )
+    )
+
+
+_MEASURES: Final[dict[Metric, Executable]] = {
     "error_rate": _of_ended_jobs(
         "100.0 * count(*) filter (where status = 'failed') / nullif(count(*), 0)",
         f"{_PUBLISHED} and status in ('succeeded', 'failed')",
@@ -76,15 +114,7 @@ _MEASURES: Final[dict[Metric, TextClause]] = {
         "coalesce(sum(cost_micros + called_cost_micros), 0) / 1e6",
         "bill = 'own'",
     ),
-    "new_errors": text(f"""
-select count(distinct c.signature) as value, count(*) as jobs
-from failure_clusters c join jobs j on j.project_id = c.project_id and j.error_signature = c.signature
-where c.project_id = :project_id and c.first_seen_at > now() - make_interval(mins => :window_minutes)
-  and j.finished_at > now() - make_interval(mins => :window_minutes)
-  and (cast(:skill as text) is null or j.skill_name = :skill)
-  and (cast(:environment as text) is null or j.environment = :environment)
-  and {_PUBLISHED}
-"""),  # noqa: S608 - the part is a constant of this module
+    "new_errors": _new_errors(),
     "queue_age": text("""
 select coalesce(extract(epoch from now() - min(greatest(q.submitted_at, q.not_before))), 0) as value,
        count(*) as jobs

@@ -33,7 +33,8 @@ class AlertCreate(RequestBody):
     metric: Metric
     """`error_rate`: failed jobs among those that succeeded or failed. `latency_p95`: 95th percentile of the time from
     start to end of succeeded jobs. `spend`: cost of ended jobs. `queue_age`: waiting time of the oldest queued job.
-    `new_errors`: failure clusters whose first job failed within the window."""
+    `new_errors`: open errors whose first job failed within the window, or that have returned within it after they were
+    resolved, or ignored for a number of jobs."""
     threshold: Threshold
     """The alert is raised while the value is not below it. Percent for `error_rate`, US dollars for `spend`, a
     number for `new_errors`, seconds for the others."""

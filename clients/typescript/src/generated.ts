@@ -141,7 +141,8 @@ export interface AlertCreate {
   /**
    * `error_rate`: failed jobs among those that succeeded or failed. `latency_p95`: 95th percentile of the time from
    * start to end of succeeded jobs. `spend`: cost of ended jobs. `queue_age`: waiting time of the oldest queued job.
-   * `new_errors`: failure clusters whose first job failed within the window.
+   * `new_errors`: open errors whose first job failed within the window, or that have returned within it after they were
+   * resolved, or ignored for a number of jobs.
    */
   metric: "error_rate" | "latency_p95" | "spend" | "queue_age" | "new_errors";
   /** With fewer ended jobs in the window, `error_rate` and `latency_p95` do not raise the alert. */
@@ -1620,7 +1621,7 @@ export type FailedEvent = EventRead & ({
 export interface FailureClusterRead {
   environments: ("development" | "staging" | "production")[];
   error_code: string;
-  /** The filter of `GET /v1/jobs` that returns these jobs. */
+  /** The filter of `GET /v1/jobs` that returns its jobs. */
   error_signature: string;
   /** The newest of the jobs. */
   example_job_id: string;
@@ -1628,22 +1629,89 @@ export interface FailureClusterRead {
   first_seen_at: string;
   /** The version of the first job with this error; null: a draft, or a run of another project's listing. */
   first_version: number | null;
+  /** Of a resolved error: failures of earlier versions, and of drafts, do not open it again. null: all failures do. */
+  fixed_in_version: number | null;
   /** The innermost place in the code of the skill, `main.py in run`; empty if none of its code failed. */
   frame: string;
+  /** The number of further failed jobs for which the error is ignored. */
+  ignored_jobs: number | null;
+  ignored_until: string | null;
   /** Whether the error did not occur before the period. */
   is_new: boolean;
+  /** Whether the error was resolved, and is open because a job has failed with it since. */
+  is_regressed: boolean;
   jobs: number;
   /** When the newest of the jobs was submitted. */
   last_seen_at: string;
   /** The error message, with `<n>`, `<value>`, `<path>` and the like instead of what differs from job to job. */
   message: string;
+  note: string;
+  /** When the job ended that has opened the error again after it was resolved, or ignored for a number of jobs. */
+  returned_at: string | null;
   /** Of all failed jobs of the period, from 0 to 1. */
   share: number;
   skill_name: string;
+  state: "open" | "resolved" | "ignored";
+  /** When the error was resolved, ignored or reopened last. */
+  state_changed_at: string | null;
+  /** The user or the API key that did so. */
+  state_changed_by: string;
   /** The jobs in each part of the period; the parts have equal lengths, oldest first. */
   trend: number[];
   /** The versions of the jobs, newest first, at most 20. */
   versions: number[];
+}
+
+/** How long an error is ignored: permanently by default. With both limits, the one that is reached first counts. */
+export interface FailureIgnore {
+  /** The number of further failed jobs after which the error is open again. */
+  jobs?: number | null;
+  /** For the members of the project. */
+  note?: string;
+  /** The time from which the error is open again. */
+  until?: string | null;
+}
+
+/** An error of failed jobs, with its state. */
+export interface FailureRead {
+  error_code: string;
+  /** The filter of `GET /v1/jobs` that returns its jobs. */
+  error_signature: string;
+  /** When the first job with this error ended, which may be before the period. */
+  first_seen_at: string;
+  /** The version of the first job with this error; null: a draft, or a run of another project's listing. */
+  first_version: number | null;
+  /** Of a resolved error: failures of earlier versions, and of drafts, do not open it again. null: all failures do. */
+  fixed_in_version: number | null;
+  /** The innermost place in the code of the skill, `main.py in run`; empty if none of its code failed. */
+  frame: string;
+  /** The number of further failed jobs for which the error is ignored. */
+  ignored_jobs: number | null;
+  ignored_until: string | null;
+  /** Whether the error was resolved, and is open because a job has failed with it since. */
+  is_regressed: boolean;
+  /** The error message, with `<n>`, `<value>`, `<path>` and the like instead of what differs from job to job. */
+  message: string;
+  note: string;
+  /** When the job ended that has opened the error again after it was resolved, or ignored for a number of jobs. */
+  returned_at: string | null;
+  skill_name: string;
+  state: "open" | "resolved" | "ignored";
+  /** When the error was resolved, ignored or reopened last. */
+  state_changed_at: string | null;
+  /** The user or the API key that did so. */
+  state_changed_by: string;
+}
+
+/** Why an error should not occur any more. */
+export interface FailureResolve {
+  /**
+   * The first version in which the error should not occur: the one that is active in production, or the one after it.
+   * Failures of earlier versions do not open the error again.
+   */
+  fixed_in?: "active" | "next";
+  /** For the members of the project: `Fixed the timeout`. */
+  note?: string;
 }
 
 /** The failed jobs of a period, grouped by the reason. */
@@ -1652,7 +1720,12 @@ export interface FailuresRead {
   clusters: FailureClusterRead[];
   /** All failed jobs of the period that match the filters. */
   failed: number;
+  ignored: number;
+  /** The errors of the period that are open. */
+  open: number;
+  resolved: number;
   since: string;
+  /** The errors of the period in the requested state. */
   total_clusters: number;
   /** Those that ended before the instance grouped failures. */
   ungrouped: number;
@@ -8129,10 +8202,76 @@ export class Api {
       skill?: string | null;
       version?: number | null;
       environment?: "development" | "staging" | "production" | null;
+      /** The present state of the errors. */
+      state?: "open" | "resolved" | "ignored" | "all";
       limit?: number;
     } = {}, options: CallOptions = {}): Promise<FailuresRead> {
     return this.transport.json("GET", "/v1/job-failures", {
-      query: { since: given.since, until: given.until, skill: given.skill, version: given.version, environment: given.environment, limit: given.limit },
+      query: { since: given.since, until: given.until, skill: given.skill, version: given.version, environment: given.environment, state: given.state, limit: given.limit },
+    }, options);
+  }
+
+  /**
+   * Get an error of failed jobs
+   *
+   * Return an error with its state: open, resolved or ignored.
+   *
+   * A restricted key needs `jobs:read`.
+   */
+  getFailure(given: {
+      error_signature: string;
+    }, options: CallOptions = {}): Promise<FailureRead> {
+    return this.transport.json("GET", `/v1/job-failures/${encodeURIComponent(given.error_signature)}`, {}, options);
+  }
+
+  /**
+   * Ignore an error of failed jobs
+   *
+   * Ignore an error permanently, until a time, or until a number of further jobs have failed with it.
+   *
+   * Lists of open errors, and alerts with the metric `new_errors`, do not contain it.
+   *
+   * A restricted key needs `jobs:read` and `jobs:write`.
+   */
+  ignoreFailure(given: {
+      error_signature: string;
+      body?: FailureIgnore | null;
+    }, options: CallOptions = {}): Promise<FailureRead> {
+    return this.transport.json("POST", `/v1/job-failures/${encodeURIComponent(given.error_signature)}/ignore`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Reopen an error of failed jobs
+   *
+   * Mark an error that was resolved or ignored as open.
+   *
+   * A restricted key needs `jobs:read` and `jobs:write`.
+   */
+  reopenFailure(given: {
+      error_signature: string;
+    }, options: CallOptions = {}): Promise<FailureRead> {
+    return this.transport.json("POST", `/v1/job-failures/${encodeURIComponent(given.error_signature)}/reopen`, {}, options);
+  }
+
+  /**
+   * Resolve an error of failed jobs
+   *
+   * Mark an error as resolved. It is open again, as regressed, when a job that is submitted later fails with it.
+   *
+   * Only jobs of the first version in which it should not occur, and of later ones, open it again: those of the version
+   * that is active in production, or with `fixed_in: next` those after it. If no version of the skillpack is active in
+   * production, every job does.
+   *
+   * A restricted key needs `jobs:read` and `jobs:write`.
+   */
+  resolveFailure(given: {
+      error_signature: string;
+      body?: FailureResolve | null;
+    }, options: CallOptions = {}): Promise<FailureRead> {
+    return this.transport.json("POST", `/v1/job-failures/${encodeURIComponent(given.error_signature)}/resolve`, {
+      body: given.body,
     }, options);
   }
 

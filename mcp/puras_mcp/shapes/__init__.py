@@ -4,6 +4,7 @@ from puras_mcp.shapes.base import Done, Shape
 from puras_mcp.shapes.jobs import (
     Approval,
     Event,
+    Failure,
     FailureCluster,
     Failures,
     Job,
@@ -69,6 +70,7 @@ __all__ = [
     "EnvironmentLine",
     "Environments",
     "Event",
+    "Failure",
     "FailureCluster",
     "Failures",
     "Job",

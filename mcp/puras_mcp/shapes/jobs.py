@@ -86,8 +86,8 @@ class Jobs(Shape):
     """Pass it as `cursor` for older jobs; null: there are none."""
 
 
-class FailureCluster(Shape):
-    """Jobs that failed for the same reason."""
+class Failure(Shape):
+    """An error of failed jobs, with its state."""
 
     error_signature: str
     skill_name: str
@@ -96,12 +96,27 @@ class FailureCluster(Shape):
     """The error message without what differs from job to job."""
     frame: str
     """The innermost place in the code of the skill; empty if none of its code failed."""
+    first_seen_at: str
+    first_version: int | None
+    state: str
+    """open, resolved or ignored."""
+    is_regressed: bool
+    """Whether it was resolved, and is open because a job has failed with it since."""
+    state_changed_by: str
+    note: str
+    fixed_in_version: int | None
+    """Of a resolved error: failures of earlier versions do not open it again; null: every failure does."""
+    ignored_until: str | None
+    ignored_jobs: int | None
+
+
+class FailureCluster(Failure):
+    """Jobs that failed for the same reason."""
+
     jobs: int
     share: float
     """Of all failed jobs of the period, from 0 to 1."""
-    first_seen_at: str
     last_seen_at: str
-    first_version: int | None
     is_new: bool
     """Whether the error did not occur before the period."""
     versions: list[int]
@@ -113,6 +128,9 @@ class Failures(Shape):
 
     since: str
     failed: int
+    open: int
+    resolved: int
+    ignored: int
     total_clusters: int
     clusters: list[FailureCluster]
 

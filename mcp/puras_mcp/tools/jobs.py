@@ -10,10 +10,11 @@ from pydantic import Field
 
 from puras_mcp.api import Api, segment
 from puras_mcp.cutting import fit, part
-from puras_mcp.offer import READ, REMOVE, RUN, Offer
+from puras_mcp.offer import READ, REMOVE, RUN, SET, Offer
 from puras_mcp.paging import by_cursor
 from puras_mcp.shapes import (
     Approval,
+    Failure,
     Failures,
     Job,
     JobDetail,
@@ -116,11 +117,53 @@ async def list_failures(
     skill: Annotated[str, Field(description="Only jobs of this skill; empty: all.")] = "",
     days: Annotated[int, Field(description="The period until now in days.", ge=1, le=90)] = 7,
     limit: Annotated[int, Field(description="Maximum number of errors.", ge=1, le=50)] = 20,
+    state: Annotated[
+        Literal["open", "resolved", "ignored", "all"], Field(description="Only errors in this state.")
+    ] = "open",
 ) -> Failures:
     """Group failed jobs by their error, the most frequent first, each with an example for `get_job`."""
     since = datetime.now(UTC) - timedelta(days=days)
-    found = await api_of(call).get("/v1/job-failures", skill=skill, since=since.isoformat(), limit=limit)
+    found = await api_of(call).get(
+        "/v1/job-failures", skill=skill, since=since.isoformat(), limit=limit, state=state
+    )
     return Failures(**found)
+
+
+async def set_failure_state(
+    call: Call,
+    error_signature: Annotated[
+        str, Field(description="`error_signature` of the error, from `list_failures` or `get_job`.")
+    ],
+    state: Annotated[Literal["resolved", "ignored", "open"], Field(description="The new state.")],
+    note: Annotated[str, Field(description="A note for the members of the project.", max_length=1000)] = "",
+    fixed_in: Annotated[
+        Literal["active", "next"],
+        Field(
+            description="For `resolved`: the first version with the fix, the active one or the one after it. Failures "
+            "of earlier versions do not open the error again."
+        ),
+    ] = "active",
+    days: Annotated[
+        int | None, Field(description="For `ignored`: the number of days; null: permanently.", ge=1, le=365)
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        Field(description="For `ignored`: until this number of further jobs has failed.", ge=1, le=10_000),
+    ] = None,
+) -> Failure:
+    """Resolve, ignore or reopen an error of failed jobs. Only do so if the user has asked for it, or you have fixed it.
+
+    A resolved error is open again, as regressed, when a job that is submitted later fails with it.
+    """
+    path = f"/v1/job-failures/{segment(error_signature)}"
+    if state == "open":
+        return Failure(**await api_of(call).send("POST", f"{path}/reopen"))
+    if state == "resolved":
+        body: dict[str, Any] = {"note": note, "fixed_in": fixed_in}
+        return Failure(**await api_of(call).send("POST", f"{path}/resolve", body=body))
+    until = None if days is None else (datetime.now(UTC) + timedelta(days=days)).isoformat()
+    body = {"note": note, "until": until, "jobs": jobs}
+    return Failure(**await api_of(call).send("POST", f"{path}/ignore", body=body))
 
 
 async def cancel_job(call: Call, job_id: JobId) -> JobDetail:
@@ -356,6 +399,7 @@ LOCAL = HOSTED = (
     Offer(get_job, "Read a job", READ),
     Offer(list_jobs, "List jobs", READ),
     Offer(list_failures, "List errors of failed jobs", READ),
+    Offer(set_failure_state, "Resolve, ignore or reopen an error", SET),
     Offer(cancel_job, "Cancel a job", REMOVE),
     Offer(replay_job, "Replay a job", RUN),
     Offer(fork_job, "Fork a job", RUN),

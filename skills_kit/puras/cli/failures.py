@@ -1,4 +1,4 @@
-"""The command `puras failures`: the failed jobs of a period, grouped by their error."""
+"""The commands `puras failures`, `resolve-failure`, `ignore-failure` and `reopen-failure`: errors of failed jobs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from puras.cli.session import Session, command, of_an_environment
 
 
 def add(commands: Any) -> None:
-    """Add the command."""
+    """Add the commands."""
     failures = command(
         commands,
         "failures",
@@ -25,8 +25,47 @@ def add(commands: Any) -> None:
         "--since", metavar="TIME", help="only jobs created after this time, for example 2026-05-01T12:00:00Z"
     )
     failures.add_argument(
+        "--state",
+        choices=("open", "resolved", "ignored", "all"),
+        default="open",
+        help="only errors in this state; default: %(default)s",
+    )
+    failures.add_argument(
         "--limit", type=int, default=20, help="maximum number of errors; default: %(default)s"
     )
+    resolve = command(
+        commands,
+        "resolve-failure",
+        _resolve,
+        "Mark an error as resolved, until a job that is submitted later fails with it.",
+        'puras resolve-failure 3f9a1c0b7d2e4a68 --note "Fixed the timeout"',
+    )
+    resolve.add_argument("signature", help="signature of the error, from `puras failures`")
+    resolve.add_argument("--note", default="", help="a note for the members of the project")
+    resolve.add_argument(
+        "--next-version",
+        action="store_true",
+        help="the fix is in the version after the active one: failures of the active one do not open the error again",
+    )
+    ignore = command(
+        commands,
+        "ignore-failure",
+        _ignore,
+        "Ignore an error permanently, until a time, or for a number of further failed jobs.",
+        "puras ignore-failure 3f9a1c0b7d2e4a68 --jobs 100",
+    )
+    ignore.add_argument("signature", help="signature of the error, from `puras failures`")
+    ignore.add_argument("--note", default="", help="a note for the members of the project")
+    ignore.add_argument("--until", metavar="TIME", help="until this time, for example 2026-05-01T12:00:00Z")
+    ignore.add_argument("--jobs", type=int, help="until this number of further jobs has failed")
+    reopen = command(
+        commands,
+        "reopen-failure",
+        _reopen,
+        "Mark an error that was resolved or ignored as open.",
+        "puras reopen-failure 3f9a1c0b7d2e4a68",
+    )
+    reopen.add_argument("signature", help="signature of the error, from `puras failures`")
 
 
 def _failures(arguments: Namespace, session: Session) -> int:
@@ -35,6 +74,7 @@ def _failures(arguments: Namespace, session: Session) -> int:
         "version": arguments.version,
         "environment": arguments.environment,
         "since": arguments.since,
+        "state": arguments.state,
         "limit": max(1, min(arguments.limit, 100)),
     }
     found = session.client.request("GET", "/v1/job-failures", query=query)
@@ -46,12 +86,36 @@ def _failures(arguments: Namespace, session: Session) -> int:
             one["skill_name"],
             _versions(one),
             one["last_seen_at"][:19].replace("T", " "),
+            "regressed" if one["is_regressed"] else one["state"],
             printing.shortened(f"{one['error_code']}: {one['message']}", 60),
         )
         for one in found["clusters"]
     ]
-    head = ("SIGNATURE", "JOBS", "SHARE", "SKILL", "VERSIONS", "LAST", "ERROR")
+    head = ("SIGNATURE", "JOBS", "SHARE", "SKILL", "VERSIONS", "LAST", "STATE", "ERROR")
     session.show(found, lambda: printing.table(head, rows))
+    return exits.OK
+
+
+def _resolve(arguments: Namespace, session: Session) -> int:
+    decided = session.client.resolve_failure(
+        arguments.signature, note=arguments.note, fixed_in="next" if arguments.next_version else "active"
+    )
+    since = f" in v{decided['fixed_in_version']}" if decided["fixed_in_version"] else ""
+    session.show(decided, lambda: printing.say(f"The error is resolved{since}."))
+    return exits.OK
+
+
+def _ignore(arguments: Namespace, session: Session) -> int:
+    decided = session.client.ignore_failure(
+        arguments.signature, note=arguments.note, until=arguments.until, jobs=arguments.jobs
+    )
+    session.show(decided, lambda: printing.say("The error is ignored."))
+    return exits.OK
+
+
+def _reopen(arguments: Namespace, session: Session) -> int:
+    decided = session.client.reopen_failure(arguments.signature)
+    session.show(decided, lambda: printing.say("The error is open."))
     return exits.OK
 
 

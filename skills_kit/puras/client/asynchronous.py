@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, Unpack
+from typing import Any, Literal, TypeVar, Unpack
 
 from puras.client.annotation_queues import AsyncAnnotationQueues
 from puras.client.batch import MapResult
@@ -19,7 +19,9 @@ from puras.client.shapes import (
     CostEstimate,
     Environment,
     Event,
+    Failure,
     Failures,
+    FailureState,
     Feedback,
     Job,
     JobOptions,
@@ -300,6 +302,7 @@ class AsyncClient:
         environment: Environment | None = None,
         since: str | None = None,
         until: str | None = None,
+        state: FailureState | Literal["all"] = "open",
         limit: int = 20,
     ) -> Failures:
         """See `Client.failures`."""
@@ -311,9 +314,34 @@ class AsyncClient:
                 environment=environment,
                 since=since,
                 until=until,
+                state=state,
                 limit=limit,
             )
         )
+
+    async def failure(self, error_signature: str) -> Failure:
+        """See `Client.failure`."""
+        return await self._in_thread(partial(self._client.failure, error_signature))
+
+    async def resolve_failure(
+        self, error_signature: str, *, note: str = "", fixed_in: Literal["active", "next"] = "active"
+    ) -> Failure:
+        """See `Client.resolve_failure`."""
+        return await self._in_thread(
+            partial(self._client.resolve_failure, error_signature, note=note, fixed_in=fixed_in)
+        )
+
+    async def ignore_failure(
+        self, error_signature: str, *, note: str = "", until: str | None = None, jobs: int | None = None
+    ) -> Failure:
+        """See `Client.ignore_failure`."""
+        return await self._in_thread(
+            partial(self._client.ignore_failure, error_signature, note=note, until=until, jobs=jobs)
+        )
+
+    async def reopen_failure(self, error_signature: str) -> Failure:
+        """See `Client.reopen_failure`."""
+        return await self._in_thread(partial(self._client.reopen_failure, error_signature))
 
     async def feedback(
         self, job_id: str, *, rating: int, comment: str | None = None, end_user_id: str | None = None

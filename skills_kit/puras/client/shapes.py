@@ -19,6 +19,7 @@ def label_text(label: str) -> str:
 
 
 Environment = Literal["development", "staging", "production"]
+FailureState = Literal["open", "resolved", "ignored"]
 
 
 class EnvironmentState(TypedDict):
@@ -246,8 +247,8 @@ class CostEstimate(TypedDict):
     reply_tokens: int | None
 
 
-class FailureCluster(TypedDict):
-    """Jobs that failed for the same reason. Responses can have more fields."""
+class Failure(TypedDict):
+    """An error of failed jobs, with its state. Responses can have more fields."""
 
     error_signature: str
     """The value of `error_signature` of its jobs."""
@@ -257,12 +258,27 @@ class FailureCluster(TypedDict):
     """The error message without what differs from job to job."""
     frame: str
     """The innermost place in the code of the skill; empty if none of its code failed."""
+    first_seen_at: str
+    first_version: int | None
+    state: FailureState
+    is_regressed: bool
+    """Whether the error was resolved, and is open because a job has failed with it since."""
+    returned_at: str | None
+    state_changed_at: str | None
+    state_changed_by: str
+    note: str
+    fixed_in_version: int | None
+    ignored_until: str | None
+    ignored_jobs: int | None
+
+
+class FailureCluster(Failure):
+    """Jobs that failed for the same reason. Responses can have more fields."""
+
     jobs: int
     share: float
     """Of all failed jobs of the period, from 0 to 1."""
-    first_seen_at: str
     last_seen_at: str
-    first_version: int | None
     is_new: bool
     """Whether the error did not occur before the period."""
     versions: list[int]
@@ -278,6 +294,9 @@ class Failures(TypedDict):
     until: str
     failed: int
     ungrouped: int
+    open: int
+    resolved: int
+    ignored: int
     total_clusters: int
     clusters: list[FailureCluster]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Unpack
+from typing import Any, Final, Literal, Unpack
 from urllib.parse import quote
 
 from puras.client.annotation_queues import AnnotationQueues
@@ -20,7 +20,9 @@ from puras.client.shapes import (
     CostEstimate,
     Environment,
     Event,
+    Failure,
     Failures,
+    FailureState,
     Feedback,
     Job,
     JobOptions,
@@ -375,6 +377,7 @@ class Client(Routes):
         environment: Environment | None = None,
         since: str | None = None,
         until: str | None = None,
+        state: FailureState | Literal["all"] = "open",
         limit: int = 20,
     ) -> Failures:
         """Return the failed jobs of a period grouped by their error, the most frequent first.
@@ -385,6 +388,7 @@ class Client(Routes):
             environment: Only jobs of this environment.
             since: Only jobs created after this time, such as `2026-05-01T12:00:00Z`; default: a week before `until`.
             until: Only jobs created before this time; default: now.
+            state: Only errors in this state; `all`: all of them.
             limit: The maximum number of clusters, up to 100.
 
         Raises:
@@ -396,10 +400,54 @@ class Client(Routes):
             "environment": environment,
             "since": since,
             "until": until,
+            "state": state,
             "limit": limit,
         }
         found: Failures = self.request("GET", "/v1/job-failures", query=query)
         return found
+
+    def failure(self, error_signature: str) -> Failure:
+        """Return an error of failed jobs with its state."""
+        found: Failure = self.request("GET", _failure_path(error_signature))
+        return found
+
+    def resolve_failure(
+        self, error_signature: str, *, note: str = "", fixed_in: Literal["active", "next"] = "active"
+    ) -> Failure:
+        """Mark an error as resolved; it is open again when a job that is submitted later fails with it.
+
+        Args:
+            error_signature: The `error_signature` of its jobs.
+            note: For the members of the project.
+            fixed_in: The first version in which the error should not occur: the one that is active in production, or
+                the one after it. Failures of earlier versions do not open the error again.
+        """
+        body = {"note": note, "fixed_in": fixed_in}
+        path = _failure_path(error_signature, "/resolve")
+        decided: Failure = self.request("POST", path, body=body, is_repeatable=True)
+        return decided
+
+    def ignore_failure(
+        self, error_signature: str, *, note: str = "", until: str | None = None, jobs: int | None = None
+    ) -> Failure:
+        """Ignore an error permanently, until a time, or for a number of further failed jobs.
+
+        Args:
+            error_signature: The `error_signature` of its jobs.
+            note: For the members of the project.
+            until: The time from which the error is open again, such as `2026-05-01T12:00:00Z`.
+            jobs: The number of further failed jobs after which the error is open again.
+        """
+        body = {"note": note, "until": until, "jobs": jobs}
+        path = _failure_path(error_signature, "/ignore")
+        decided: Failure = self.request("POST", path, body=body, is_repeatable=True)
+        return decided
+
+    def reopen_failure(self, error_signature: str) -> Failure:
+        """Mark an error that was resolved or ignored as open."""
+        path = _failure_path(error_signature, "/reopen")
+        decided: Failure = self.request("POST", path, is_repeatable=True)
+        return decided
 
     def feedback(
         self, job_id: str, *, rating: int, comment: str | None = None, end_user_id: str | None = None
@@ -494,3 +542,7 @@ def _query(**values: str | None) -> dict[str, str]:
 
 def _segment(text: str) -> str:
     return quote(text, safe="")
+
+
+def _failure_path(error_signature: str, rest: str = "") -> str:
+    return f"/v1/job-failures/{_segment(error_signature)}{rest}"

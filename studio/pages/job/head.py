@@ -81,6 +81,7 @@ def _next_steps(job: rx.Var[JobFacts]) -> rx.Component:
                 title="List the jobs that failed for the same reason",
             ),
         ),
+        rx.cond(JobPage.error_state != "", tag(JobPage.error_state)),
         rx.cond(
             JobPage.assistant != "",
             rx.fragment(

@@ -11,6 +11,8 @@ from backend.core.errors import Missing
 from backend.core.ids import short
 from backend.execution.jobs.cancel import cancel
 from backend.execution.jobs.errors import JobNotFound
+from backend.execution.jobs.failures.errors import FailureNotFound
+from backend.execution.jobs.failures.queries import read_failure
 from backend.execution.jobs.forks.replay import replay
 from backend.execution.jobs.queries import get_job, get_row
 from backend.execution.jobs.schemas import JobRead
@@ -28,6 +30,7 @@ from studio.pages.job.approval_bar import PendingApprovals
 from studio.pages.job.comments import Comments
 from studio.pages.job.feedback import Feedback
 from studio.pages.job.receipt import ReceiptFacts, receipt_facts
+from studio.pages.jobs.failures import decision_of
 from studio.shell import Shell
 from studio.skillpacks import job_names
 from studio.skills import written_in
@@ -96,6 +99,8 @@ class JobPage(rx.State):
     """Slug of its skillpack in the project; empty for a skill of the marketplace."""
     version: int = 0
     """The version of its skillpack; 0 for a draft, and for a skill of the marketplace."""
+    error_state: str = ""
+    """What was decided about the error of the job: `Resolved in v5`, `Regressed`; empty if nothing was."""
     has_traceback: bool = False
     tabs: list[dict[str, str]] = TABS
     tab: str = TABS[0]["id"]
@@ -226,6 +231,7 @@ class JobPage(rx.State):
         self.version = job.deployment_version or 0
         self.skillpack = names.slugs.get(job.skillpack_id, "")
         self.has_traceback = job.status == "failed" and job.error_code in _TRACED
+        self.error_state = await self._read_error_state(act, job)
         pack = f"skillpack={self.skillpack}&" if self.skillpack else ""
         self.notebook = f"/p/{self.project}/notebook?{pack}job={job.id}"
         is_own = job.listing_id is None and not job.skill_name.startswith("@")
@@ -243,6 +249,15 @@ class JobPage(rx.State):
         self.usage, self.limits = job.usage, _narrower(written.limits, job.limits)
         self.outputs, self.has_result = job.outputs, job.status == "succeeded"
         await self._read_skill(act, job)
+
+    async def _read_error_state(self, act: session.Act, job: JobRead) -> str:
+        if job.error_signature is None:
+            return ""
+        try:
+            found = await read_failure(act.session, act.principal, job.error_signature)
+        except FailureNotFound:
+            return ""
+        return decision_of(found, (await self.get_state(Shell)).time_zone)
 
     async def _read_skill(self, act: session.Act, job: JobRead) -> None:
         """Set the active version and the playground URL for the job's inputs."""

@@ -10,7 +10,7 @@ from studio.components.elements import button, empty, link_button
 from studio.components.jobs import LiveRows, UrlQuery
 from studio.components.live import Pulse
 from studio.components.snippets import from_code
-from studio.pages.jobs import bulk
+from studio.pages.jobs import bulk, failure_decisions
 from studio.pages.jobs.bars import day
 from studio.pages.jobs.compare import comparison
 from studio.pages.jobs.failures import DEFAULT_FAILURE_DAYS, Failures, failures
@@ -36,11 +36,16 @@ def page() -> rx.Component:
             rx.cond(
                 as_var(Jobs.compared).length() > 0,
                 comparison(),
-                rx.cond(Jobs.has_jobs, rx.cond(Jobs.failure_days > 0, failures(), _list()), _none_yet()),
+                rx.cond(Jobs.has_jobs, rx.cond(Jobs.failure_days > 0, _failures(), _list()), _none_yet()),
             ),
             rx.el.p("Loading…", class_name="skeleton"),
         ),
     )
+
+
+def _failures() -> rx.Component:
+    begin = failure_decisions.FailureDecision.begin
+    return failures(failure_decisions.selection_bar(), failure_decisions.dialog(), begin)
 
 
 def _list() -> rx.Component:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from backend.execution.jobs.failures.tables import STATES, FailureState
 from backend.execution.jobs.queries import JobFilter
 from backend.execution.jobs.sorting import NEWEST_FIRST, SORTS, JobSort
 from backend.execution.jobs.views.schemas import JobColumn, JobViewFilters, JobViewRead
@@ -45,13 +46,15 @@ class JobQuery:
     """The IDs of the jobs that are compared."""
     failure_days: int = 0
     """The period of the failures; 0: the list of jobs is shown."""
+    failure_state: FailureState = "open"
+    """The state of the errors that are shown."""
 
     @classmethod
     def parse(cls, parameters: Mapping[str, str]) -> JobQuery:
         """Return the query of a URL without its invalid parts."""
         filters = {name: parameters[name] for name in FILTERS if parameters.get(name)}
         sort = parameters.get("sort", "")
-        days = parameters.get("failures", "")
+        days, state = parameters.get("failures", ""), parameters.get("failure_state", "")
         compared = tuple(filter(_is_id, parameters.get("compare", "").split(",")))
         return cls(
             {name: text for name, text in filters.items() if is_valid(name, text)},
@@ -59,6 +62,7 @@ class JobQuery:
             parse_columns(parameters.get("columns", "")),
             compared if len(compared) == COMPARED_JOBS else (),
             int(days) if days in map(str, FAILURE_DAYS) else 0,
+            state if state in STATES else "open",
         )
 
     @classmethod
@@ -84,6 +88,8 @@ class JobQuery:
             parts["compare"] = ",".join(self.compared)
         if self.failure_days:
             parts["failures"] = str(self.failure_days)
+        if self.failure_days and self.failure_state != "open":
+            parts["failure_state"] = self.failure_state
         return urlencode(parts, safe=",")
 
     def view_filters(self) -> JobViewFilters:

@@ -10,6 +10,7 @@ import reflex as rx
 
 from backend.core.db.paging import Page
 from backend.core.errors import NotAllowed
+from backend.execution.jobs.failures.tables import STATES
 from backend.execution.jobs.queries import list_jobs
 from backend.execution.jobs.sorting import NEWEST_FIRST, SORTS, JobSort, cursor_position, parse_position
 from backend.identity.api_keys import keys
@@ -61,6 +62,8 @@ class Jobs(Selection, rx.State):
     compared: list[str] = []
     failure_days: int = 0
     """The period of the failures that are shown instead of the list; 0: the list."""
+    failure_state: str = "open"
+    """The state of the errors that are shown."""
     rows: list[JobItem] = []
     fresh: int = 0
     """The number of new jobs above the rows that do not move."""
@@ -146,6 +149,12 @@ class Jobs(Selection, rx.State):
             self._set_query(replace(self._query(), failure_days=days))
 
     @rx.event
+    def show_failure_state(self, state: str) -> None:
+        """Show the errors in this state."""
+        if state in STATES:
+            self._set_query(replace(self._query(), failure_state=state))
+
+    @rx.event
     async def clear(self) -> None:
         """Show all jobs."""
         await self._go(JobQuery(columns=self._query().columns))
@@ -186,6 +195,7 @@ class Jobs(Selection, rx.State):
                 "columns": self._url_columns,
                 "compare": ",".join(self.compared),
                 "failures": str(self.failure_days),
+                "failure_state": self.failure_state,
             }
         )
 
@@ -199,7 +209,7 @@ class Jobs(Selection, rx.State):
         has_stored = bool(query.columns or self.stored_columns)
         self.filters = {**_NO_FILTERS, **query.filters}
         self.sort, self.compared = query.sort, list(query.compared)
-        self.failure_days = query.failure_days
+        self.failure_days, self.failure_state = query.failure_days, query.failure_state
         self._url_columns = ",".join(query.columns)
         self.columns = list(chosen if has_stored else DEFAULT_COLUMNS)
         self.picked, self.is_picking = [], False

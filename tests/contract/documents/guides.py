@@ -314,7 +314,10 @@ def _durable_steps(reader: Reader) -> None:
 def _debug(reader: Reader) -> None:
     reader.push(skillpacks.summarize())
     reader.environment["JOB"] = reader.client.run_job("summarize", {"text": "Owls hunt at night."})["id"]
+    reader.push(skillpacks.function("broken", "def run(days):\n    raise ValueError(days)\n", takes="days"))
+    assert reader.client.run_job("broken", {"days": 1})["status"] == "failed"
     printed = reader.shell()
+    assert "The error is resolved in v2." in printed
     assert '"message_count":1' in printed.replace(" ", "")
     assert '"entries":' in printed
 

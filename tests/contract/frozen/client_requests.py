@@ -20,6 +20,8 @@ Json = Any
 Planned = tuple[int, Mapping[str, str], Json]
 _JOB: Final[Json] = {"$ref": "#/components/schemas/JobView"}
 _TALLY: Final = {"skill": "tally", "inputs": {"upto": 3}}
+_SIGNATURE: Final = "0123456789abcdef"
+_ERROR: Final = {"error_signature": _SIGNATURE, "state": "resolved"}
 _OPTIONS: Final = {
     "version": 2,
     "idempotency_key": "key-1",
@@ -60,6 +62,20 @@ CALLS: Final[dict[str, tuple[str, tuple[Any, ...], dict[str, Any], list[Planned]
     "cancel": ("cancel", (ID,), {}, []),
     "estimate": ("estimate", ("tally",), {"version": 2, "environment": "staging"}, []),
     "failures": ("failures", (), {"skill": "tally", "version": 2, "environment": "staging", "limit": 5}, []),
+    "failure": ("failure", (_SIGNATURE,), {}, [(200, {}, _ERROR)]),
+    "resolve_failure": (
+        "resolve_failure",
+        (_SIGNATURE,),
+        {"note": "Fixed", "fixed_in": "next"},
+        [(200, {}, _ERROR)],
+    ),
+    "ignore_failure": (
+        "ignore_failure",
+        (_SIGNATURE,),
+        {"until": "2026-05-01T12:00:00Z", "jobs": 5},
+        [(200, {}, _ERROR)],
+    ),
+    "reopen_failure": ("reopen_failure", (_SIGNATURE,), {}, [(200, {}, _ERROR)]),
     "feedback": ("feedback", (ID,), {"rating": -1, "comment": "No.", "end_user_id": "ada"}, []),
     "approvals": ("approvals", (), {"skill": "tally", "environment": "staging"}, [(200, {}, [{"id": ID}])]),
     "approve": ("approve", (ID,), {"arguments": {"upto": 3}, "form": {"n": 1}, "reason": "Fine."}, []),

@@ -16,7 +16,7 @@ NAMES = {
     *("configure", "show_config", "push", "list_deployments", "activate_deployment", "delete_deployment"),
     *("list_environments", "review_promotion", "promote_deployment"),
     *("submit_job", "get_job", "list_jobs", "tail_job", "cancel_job", "list_skills", "get_skill", "validate"),
-    *("list_failures", "get_prompts"),
+    *("list_failures", "set_failure_state", "get_prompts"),
     *(
         "set_secret",
         "list_secrets",

@@ -159,6 +159,11 @@ _STATEMENTS: Final = (
                                      first_seen_at)
         select project_id, error_signature, min(skill_name), 'exception', 'No.', '', 1, min(created_at) from jobs
         where error_signature is not null group by project_id, error_signature""",
+    """update failure_clusters
+        set state = case when signature < '8' then 'resolved' else 'ignored' end, state_changed_by = 'x',
+            state_changed_at = now() - interval '20 days',
+            ignored_jobs = case when signature >= '8' then 1000 end
+        where signature < '4' or signature > 'c'""",
     "update jobs j set session_id = t.session_id from session_turns t where t.job_id = j.id",
     f"""insert into project_events (project_id, id, type, data, sent_by, received_at)
         select {_id("project", _OF)}, 'event-' || n, 'type-' || n % 20, '{{}}', 'x', {_AGE}

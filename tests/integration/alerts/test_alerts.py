@@ -133,6 +133,29 @@ async def test_new_errors_raise_an_alert_until_the_window_has_passed(hooks: Hook
     assert (await evaluated(hooks, alert))["state"] == "ok"
 
 
+async def test_ignored_errors_raise_no_alert_and_returned_ones_do(hooks: Hooks) -> None:
+    alert = await rule(hooks, name="New", metric="new_errors", threshold=1, window_minutes=5)
+    await end_jobs(hooks, "failed")
+    assert (await evaluated(hooks, alert))["state"] == "raised"
+    http = hooks.project.http
+    (cluster,) = (await http.get("/v1/job-failures")).json()["clusters"]
+    path = f"/v1/job-failures/{cluster['error_signature']}"
+    for action in ("ignore", "resolve"):
+        assert (await http.post(f"{path}/{action}")).status_code == 200
+        assert (await evaluated(hooks, alert))["state"] == "ok", action
+        await http.post(f"{path}/reopen")
+        assert (await evaluated(hooks, alert))["state"] == "raised", action
+    async with hooks.database.transaction() as session:
+        await session.execute(text("update failure_clusters set first_seen_at = now() - interval '1 day'"))
+    assert (await evaluated(hooks, alert))["state"] == "ok"  # it is known
+    for action, body in (("resolve", {}), ("ignore", {"jobs": 1})):
+        await http.post(f"{path}/{action}", json=body)
+        assert (await evaluated(hooks, alert))["state"] == "ok", action
+        await end_jobs(hooks, "failed")
+        returned = await evaluated(hooks, alert)
+        assert (returned["state"], returned["value"], returned["jobs"] > 0) == ("raised", 1.0, True), action
+
+
 async def test_rule_is_changed_switched_off_and_deleted(hooks: Hooks) -> None:
     http = hooks.project.http
     hook = await hooks.make(events=["alert.raised", "alert.resolved"])

@@ -19,6 +19,7 @@ from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.evals.tables import EvalCase, EvalSuite
 from backend.execution.approvals.tables import Approval
+from backend.execution.jobs.failures.tables import FailureCluster
 from backend.execution.journal import service as journal
 from backend.execution.journal.service import Entry
 from backend.execution.sessions.tables import AgentSession
@@ -324,6 +325,10 @@ def _requests(scene: Scene) -> Iterator[AuditedRequest]:
     revoked = f"{job}/shares/{ids['share']}"
     yield AuditedRequest("DELETE /v1/jobs/{job_id}/shares/{share_id}", revoked, "job.share_revoked")
     yield from _comment_requests(ids, job)
+    for action, audited in (("resolve", "resolved"), ("ignore", "ignored"), ("reopen", "reopened")):
+        route = f"POST /v1/job-failures/{{error_signature}}/{action}"
+        path = f"/v1/job-failures/{ids['failure']}/{action}"
+        yield AuditedRequest(route, path, f"failure.{audited}")
     yield AuditedRequest("POST /v1/jobs/{job_id}/replay", f"{job}/replay", "job.replay_asked")
     yield AuditedRequest(
         "POST /v1/jobs/{job_id}/feedback", f"{job}/feedback", "job.rated", {"json": {"rating": 1}}
@@ -588,6 +593,7 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
         "job": job["id"],
         "share": (await owner.post(f"/v1/jobs/{job['id']}/shares", json={})).json()["id"],
         "comment": (await owner.post(f"/v1/jobs/{job['id']}/comments", json={"body": "x"})).json()["id"],
+        "failure": await _failure(database, project),
         **await _annotated(owner),
         "key": key["id"],
         "kernel": (await owner.post("/v1/notebooks/kernels", json={"path": "a.ipynb"})).json()["id"],
@@ -604,6 +610,21 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
         "join": joining.json()["link"].partition("token=")[2],
     }
     return Scene(owner, anonymous, project, ids)
+
+
+async def _failure(database: Database, project: Project) -> str:
+    """Return the signature of an error of the project."""
+    async with database.transaction() as session:
+        cluster = FailureCluster(
+            project_id=project.id,
+            signature="0123456789abcdef",
+            skill_name="double",
+            error_code="exception",
+            message="Broken.",
+            frame="",
+        )
+        session.add(cluster)
+        return cluster.signature
 
 
 async def _annotated(owner: httpx.AsyncClient) -> dict[str, str]:
