@@ -10,7 +10,7 @@ from backend.data.secrets.tables import EnvironmentSecret, Secret
 from backend.evals.annotations.tables import Annotation, AnnotationItem, AnnotationQueue
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite
 from backend.execution.approvals.tables import Approval
-from backend.execution.comments.tables import JobComment
+from backend.execution.comments.tables import JobComment, MentionEmail
 from backend.execution.events.tables import JobEvent
 from backend.execution.flows.tables import FlowStep
 from backend.execution.jobs.failures.tables import FailureCluster
@@ -95,6 +95,7 @@ __all__ = [
     "MemoryRecord",
     "MemoryUsage",
     "MemoryVector",
+    "MentionEmail",
     "NotebookCell",
     "NotebookKernel",
     "PasswordReset",

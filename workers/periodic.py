@@ -19,8 +19,10 @@ from backend.execution.schedules import dispatcher as schedules
 from backend.execution.schedules.dispatcher import JobDefaults
 from backend.identity.limits import service as limits
 from backend.integrations.alerts import evaluation as alerts
+from backend.integrations.webhooks import mention_email
 from backend.integrations.webhooks.channels import Channels
 from backend.integrations.webhooks.dispatch import Dispatcher
+from backend.integrations.webhooks.mailer import Mailer
 from backend.money.pricing import PriceList
 
 
@@ -32,6 +34,7 @@ def tasks_until_drain(context: AppContext) -> list[PeriodicTask]:
         limits.periodic_task(database, concurrency=settings.project_concurrency),
         schedules.periodic_task(database, JobDefaults(PriceList.of(settings), settings.max_queued_jobs)),
         alerts.periodic_task(database),
+        mention_email.periodic_task(database, Mailer.of(settings), settings.url),
     ]
     embedder = Embedder.of(settings)
     if embedder is not None:

@@ -14,7 +14,7 @@ SMTP_PORTS = {"smtp": 587, "smtps": 465}
 
 
 class Mail(Group):
-    """The SMTP server for notifications by e-mail. Without it, webhooks cannot send e-mail."""
+    """The SMTP server for e-mail of webhooks and about mentions in comments. Without it, no e-mail is sent."""
 
     smtp_url: SecretStr | None = None
     """`smtps://user:password@host:465`, or `smtp://…:587`, which uses STARTTLS if the server offers it. A password is

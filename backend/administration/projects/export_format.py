@@ -97,6 +97,7 @@ NOT_EXPORTED: Final[dict[str, str]] = {
     "configuration_stamps": "random values that change with the configuration",
     "job_queue": "internal state; the status of a job contains it",
     "job_waits": "internal state of waiting jobs; their events contain what they wait for",
+    "mention_emails": "e-mail that is to be sent; the comments contain who is mentioned",
     "memory_usage": "a count of the records, which are exported",
     "memory_vectors": "derived from the records with the embedding model of the instance",
     "drive_usage": "a count of the files, which are exported",

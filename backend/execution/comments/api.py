@@ -45,7 +45,7 @@ async def create_job_comment(
     *,
     idempotent: IdempotencyDep,
 ) -> Response:
-    """Write a comment on a job, or on a step of it. A mention of a member sends the event `comment.mentioned`."""
+    """Write a comment on a job, or on a step of it. A mentioned member receives an e-mail, and webhooks an event."""
 
     async def create() -> CommentRead:
         return CommentRead.of(await service.create(session, principal, job_id, body))

@@ -6,7 +6,7 @@ import re
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -26,6 +26,20 @@ MAX_COMMENTS: Final = 1_000
 """Maximum number of comments on one job."""
 MAX_MENTIONS: Final = 50
 """Further mentions in one comment are plain text."""
+# A member who is the recipient of a webhook for these events receives the e-mail of the webhook.
+_ENQUEUE_EMAIL: Final = text("""
+insert into mention_emails (id, project_id, comment_id, user_id, attempts, next_at, created_at)
+select gen_random_uuid(), m.project_id, :comment_id, u.id, 0, clock_timestamp(), clock_timestamp()
+from members m join users u on u.id = m.user_id
+where m.project_id = :project_id and u.email = any(:mentions) and 'user:' || u.email <> :author
+  and not exists (
+    select from webhooks w
+    where w.project_id = m.project_id and w.enabled and w.format = 'email' and lower(w.url) = 'mailto:' || u.email
+      and (w.events = '{}' or 'comment.mentioned' = any(w.events))
+      and (w.skills = '{}' or :skill = any(w.skills))
+  )
+on conflict (comment_id, user_id) do nothing
+""")
 _MENTION: Final = re.compile(r"(?<![\w@.+-])@([\w.+-]{1,64}(?:@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8})?)")
 
 
@@ -50,7 +64,7 @@ class TooManyComments(Conflict):
 async def create(
     session: AsyncSession, principal: Principal, job_id: UUID, request: CommentCreate
 ) -> JobComment:
-    """Write a comment, and send an event to webhooks if it mentions members.
+    """Write a comment, and notify the members that it mentions.
 
     Raises:
         NotAllowed: The principal may not write comments.
@@ -178,7 +192,7 @@ async def _mentions(session: AsyncSession, principal: Principal, body: str) -> l
 async def _notify(
     session: AsyncSession, principal: Principal, comment: JobComment, mentions: list[str], *, skill: str
 ) -> None:
-    """Send an event to the webhooks of the project, such as a chat or an e-mail address, if members are mentioned."""
+    """Send an event to the webhooks of the project, and e-mail to the mentioned members, if there are any."""
     if not mentions:
         return
     data = {
@@ -190,6 +204,8 @@ async def _notify(
         "mentions": mentions,
     }
     await outbox.record(session, comment.project_id, "comment.mentioned", data, skill=skill)
+    values = {"project_id": comment.project_id, "comment_id": comment.id, "author": principal.label}
+    await session.execute(_ENQUEUE_EMAIL, {**values, "mentions": mentions, "skill": skill})
 
 
 async def _record(session: AsyncSession, principal: Principal, action: str, comment: JobComment) -> None:

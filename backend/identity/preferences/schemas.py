@@ -45,7 +45,7 @@ class PreferencesRead(Schema):
     email_approvals: bool = True
     """The same about jobs that wait for an approval."""
     email_mentions: bool = True
-    """The same about comments that mention the user."""
+    """Whether the user receives e-mail about comments that mention the user."""
 
 
 class PreferencesUpdate(RequestBody):

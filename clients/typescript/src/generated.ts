@@ -3601,7 +3601,7 @@ export interface PreferencesRead {
   email_alerts?: boolean;
   /** The same about jobs that wait for an approval. */
   email_approvals?: boolean;
-  /** The same about comments that mention the user. */
+  /** Whether the user receives e-mail about comments that mention the user. */
   email_mentions?: boolean;
   /** `system`: that of the operating system. `null`: none was chosen, so each browser has its own. */
   theme?: "system" | "light" | "dark" | null;
@@ -8502,7 +8502,7 @@ export class Api {
   /**
    * Comment on a job
    *
-   * Write a comment on a job, or on a step of it. A mention of a member sends the event `comment.mentioned`.
+   * Write a comment on a job, or on a step of it. A mentioned member receives an e-mail, and webhooks an event.
    *
    * A restricted key needs `jobs:submit` and `jobs:read`.
    */

@@ -21,6 +21,8 @@ from backend.context import AppContext
 from backend.identity.preferences import service as preferences
 from backend.identity.preferences.schemas import PreferencesUpdate
 from backend.identity.webhook_outbox import outbox
+from backend.integrations.webhooks.mailer import Mailer
+from backend.integrations.webhooks.mention_email import send_due
 from tests.integration.webhooks.conftest import Hooks
 
 pytestmark = [
@@ -209,3 +211,84 @@ async def test_event_is_sent_to_a_chat(hooks: Hooks) -> None:
     }
     assert "webhook-signature" not in received.headers
     assert (await hooks.deliveries(hook))[0]["status"] == "delivered"
+
+
+async def comment_of(hooks: Hooks, body: str = "Wrong order, @ops") -> Any:
+    """Write a comment on a job that has failed."""
+    path = f"/v1/jobs/{await hooks.job('failed')}/comments"
+    response = await hooks.project.http.post(path, json={"body": body})
+    assert response.status_code == 201, response.text
+    return response.json()
+
+
+async def send_mentions(hooks: Hooks, mailer: Mailer | None = None) -> int:
+    """Send the e-mail about mentions that is due now or later."""
+    async with hooks.database.transaction() as session:
+        await session.execute(text("update mention_emails set next_at = now()"))
+    return await send_due(
+        hooks.database, mailer or Mailer.of(hooks.instance.settings), "https://studio.test/"
+    )
+
+
+async def waiting_emails(hooks: Hooks) -> int:
+    async with hooks.database.reading() as session:
+        found = await session.execute(text("select count(*) from mention_emails"))
+        return int(found.scalar_one())
+
+
+async def test_mentioned_member_gets_an_email_without_a_webhook(
+    hooks: Hooks, member: str, mailbox: Mailbox
+) -> None:
+    comment = await comment_of(hooks)
+    assert await send_mentions(hooks) == 1
+    (mail,) = mailbox.mails
+    assert (mail["To"], mail["From"]) == (ADDRESS, "puras@example.org")
+    assert mail["Subject"] == f"[Acme] {comment['created_by']} mentions you in a comment"
+    link = f"https://studio.test/p/acme/jobs/{comment['job_id']}?tab=comments#comment-{comment['id']}"
+    assert link in mail.get_content()
+    assert "Wrong order" not in mail.get_content()
+    path = f"/v1/jobs/{comment['job_id']}/comments/{comment['id']}"
+    assert (await hooks.project.http.patch(path, json={"body": "Right order, @ops"})).status_code == 200
+    assert await send_mentions(hooks) == 0
+
+
+async def test_rejected_email_about_a_mention_is_sent_again(
+    hooks: Hooks, member: str, mailbox: Mailbox
+) -> None:
+    mailbox.rejected.add(ADDRESS)
+    await comment_of(hooks)
+    assert (await send_mentions(hooks), mailbox.mails) == (1, [])
+    instance = hooks.instance.settings
+    assert await send_due(hooks.database, Mailer.of(instance), "") == 0  # the next attempt is later
+    mailbox.rejected.clear()
+    assert (await send_mentions(hooks), len(mailbox.mails)) == (1, 1)
+    mailbox.rejected.add(ADDRESS)
+    await comment_of(hooks)
+    async with hooks.database.transaction() as session:
+        await session.execute(text("update mention_emails set created_at = now() - interval '4 days'"))
+    assert (await send_mentions(hooks), await waiting_emails(hooks)) == (1, 0)
+
+
+@pytest.mark.parametrize("case", ["preference", "former member", "own webhook", "deleted", "no server"])
+async def test_email_about_a_mention_is_not_sent(
+    hooks: Hooks, member: str, mailbox: Mailbox, case: str
+) -> None:
+    if case == "own webhook":
+        await hooks.make(url=member, format="email", events=["comment.mentioned"])
+    comment = await comment_of(hooks)
+    assert await waiting_emails(hooks) == (0 if case == "own webhook" else 1)
+    async with hooks.database.transaction() as session:
+        user = "(select id from users where email = :email)"
+        if case == "preference":
+            found = await session.execute(text(f"select {user}"), {"email": ADDRESS})
+            await preferences.change(session, found.scalar_one(), PreferencesUpdate(email_mentions=False))
+        elif case == "former member":
+            await session.execute(text(f"delete from members where user_id = {user}"), {"email": ADDRESS})
+    if case == "deleted":
+        path = f"/v1/jobs/{comment['job_id']}/comments/{comment['id']}"
+        assert (await hooks.project.http.delete(path)).status_code == 204
+    if case == "no server":
+        assert await send_due(hooks.database, None, "") == 1
+    else:
+        await send_mentions(hooks)
+    assert (mailbox.mails, await waiting_emails(hooks)) == ([], 0)
