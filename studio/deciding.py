@@ -17,7 +17,6 @@ from backend.execution.approvals.edits import ARGUMENTS
 from backend.execution.approvals.forms import FORM
 from backend.execution.approvals.reviewers import may_decide
 from backend.execution.approvals.tables import Approval
-from backend.execution.approvals.types import START
 from backend.execution.jobs.queries import get_row
 from backend.identity.auth.principal import Principal
 from backend.skills.deployments.active import load_deployed_skill
@@ -159,7 +158,7 @@ def _pending_call(one: Approval, skill: Skill | None, principal: Principal) -> P
     return PendingCall(
         id=str(one.id),
         tool=one.tool,
-        is_start=one.step == 0 and one.tool_use_id == START,
+        is_start=one.is_start,
         server=server,
         input=one.input,
         arguments_schema=one.input_schema or {},

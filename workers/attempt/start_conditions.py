@@ -56,7 +56,13 @@ async def require_approval(attempt: Attempt, prepared: Prepared) -> Failure | Po
     found = await read_decisions(attempt.context.database, job_attempt.project_id, job_attempt.job_id)
     decided = found.get(START_POSITION)
     if decided is None:
-        request = ApprovalRequest(*START_POSITION, job_attempt.skill_name, START, prepared.assignment.inputs)
+        request = ApprovalRequest(
+            *START_POSITION,
+            job_attempt.skill_name,
+            START,
+            prepared.assignment.inputs,
+            input_schema=prepared.skill.input_json_schema,
+        )
         return Postponed("approval", approvals=(request,))
     if decided.status == "approved":
         return None

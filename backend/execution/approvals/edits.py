@@ -53,29 +53,48 @@ def checked_edit(
     """
     if arguments is None or arguments == approval.input:
         return None
+    schema = require_editor(approval, principal)
+    problems = InputSchema(schema, root=ARGUMENTS).check(arguments).problems
+    if problems:
+        first = problems[0]
+        detail = f"The arguments are not valid for the tool {approval.tool!r}: {first.path}: {first.message}"
+        raise Invalid(f"{detail} The approval is still pending.", problems)
+    require_size(arguments)
+    return ArgumentEdit(approval.input, arguments)
+
+
+def require_editor(approval: Approval, principal: Principal) -> dict[str, Any]:
+    """Return the schema of the arguments.
+
+    Raises:
+        Invalid: The arguments of this approval cannot be changed.
+        NotAllowed: The principal is a key that may not read the files that arguments can name.
+    """
     if approval.input_schema is None:
         what = (
             "A step of a flow takes values as `form`"
             if approval.is_of_flow
-            else "It is not for the call of a tool"
+            else "It is not for the call of a tool or the start of a job"
         )
-        problem = Problem(ARGUMENTS, f"Leave it out. {what}.")
-        raise Invalid(_NOT_EDITABLE, [problem])
+        raise Invalid(_NOT_EDITABLE, [Problem(ARGUMENTS, f"Leave it out. {what}.")])
     if not reads_all(principal):
         raise NotAllowed(
             "Changed arguments can name any file of the drive. Use a key with the scope 'drive:read', or approve the "
             "call as it is."
         )
-    problems = InputSchema(approval.input_schema, root=ARGUMENTS).check(arguments).problems
-    if problems:
-        first = problems[0]
-        detail = f"The arguments are not valid for the tool {approval.tool!r}: {first.path}: {first.message}"
-        raise Invalid(f"{detail} The approval is still pending.", problems)
+    return approval.input_schema
+
+
+def require_size(arguments: dict[str, Any]) -> None:
+    """Reject arguments that are too large.
+
+    Raises:
+        Invalid: They exceed the limit.
+    """
     size = len(json.dumps(arguments, ensure_ascii=False).encode())
     if size > MAX_FORM_BYTES:
         message = f"The arguments have {size:,} bytes; at most {MAX_FORM_BYTES:,} are allowed."
         raise Invalid(message, [Problem(ARGUMENTS, message)])
-    return ArgumentEdit(approval.input, arguments)
 
 
 def _changed(before: Any, after: Any, path: str) -> list[str]:

@@ -39,7 +39,7 @@ class ApprovalRead(Schema):
     tool: str
     tool_use_id: str
     input: dict[str, Any]
-    """All arguments of the call, as the agent requests it."""
+    """All arguments of the call, as the agent requests it; for the start of a job, its inputs."""
     input_schema: dict[str, Any] | None = None
     """JSON Schema of the arguments; null: they cannot be changed."""
     arguments: dict[str, Any] | None = None
@@ -100,4 +100,4 @@ class ApproveCreate(DecisionCreate):
     """Values for `form_schema`. Required if the schema requires one of them."""
     arguments: dict[str, Any] | None = None
     """All arguments with which the call is made instead of `input`, valid for `input_schema`. The agent is notified
-    that a user has changed them."""
+    that a user has changed them. For the start of a job, they become its inputs."""

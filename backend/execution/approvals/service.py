@@ -18,7 +18,7 @@ from backend.core.db.paging import Page, Slice
 from backend.core.errors import NotAllowed
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
-from backend.execution.approvals import reviewers
+from backend.execution.approvals import reviewers, starts
 from backend.execution.approvals.edits import ArgumentEdit, checked_edit
 from backend.execution.approvals.errors import ApprovalDecided, ApprovalNotFound
 from backend.execution.approvals.forms import checked_form
@@ -183,14 +183,14 @@ async def decide(
         status: The decision.
         reason: The reason, which a model receives.
         form: Values for the form of the approval.
-        arguments: Arguments with which the call is made instead of its own.
+        arguments: Arguments with which the call is made instead of its own; for the start of a job, its inputs.
 
     Raises:
         NotAllowed: The principal may not decide, or not change arguments. Jobs never can.
         ApprovalNotFound: The principal can see no such approval.
         ApprovalDecided: It was decided before, or has expired.
         NotReviewer: It names reviewers, and the principal is none of them.
-        Invalid: The values are not valid for the form, or the arguments for the tool. Nothing is decided.
+        Invalid: The values are not valid for the form, or the arguments for the tool or the skill. Nothing is decided.
         FileNotAllowed: They name a file that the principal may not read.
     """
     principal.require(Role.DEVELOPER, "approvals:write")
@@ -200,8 +200,12 @@ async def decide(
     key = ApprovalKey(approval_id, approval.job_id, approval.project_id)
     reviewers.require(principal, approval.reviewers)
     values = edit = None
+    events: list[NewEvent] = []
     if (approval.status, status) == ("pending", "approved"):
-        edit = checked_edit(approval, principal, arguments)
+        if approval.is_start:
+            edit, events = await starts.checked_inputs(session, principal, approval, arguments)
+        else:
+            edit = checked_edit(approval, principal, arguments)
         values = checked_form(approval, form)
         if values is not None:
             await input_access.check_values(session, principal, approval.form_schema or {}, values)
@@ -211,6 +215,8 @@ async def decide(
     if not decided:
         status = (await session.execute(_STATUS, key.as_values())).scalar_one()
         raise ApprovalDecided(approval_id, status)
+    if edit is not None and approval.is_start:
+        await starts.store(session, approval, edit, events)
     await audit.record(
         session,
         principal,

@@ -12,7 +12,7 @@ from sqlmodel import Column, Field, SQLModel
 
 from backend.core.clock import now
 from backend.core.db.engine import Timestamp
-from backend.execution.approvals.types import FLOW_STEP
+from backend.execution.approvals.types import FLOW_STEP, START
 
 STATUSES = ("pending", "approved", "denied", "expired", "cancelled")
 
@@ -72,6 +72,11 @@ class Approval(SQLModel, table=True):
     def is_of_flow(self) -> bool:
         """Whether a step of a flow requests it, and not the call of an agent."""
         return self.effect == FLOW_STEP
+
+    @property
+    def is_start(self) -> bool:
+        """Whether it is for the start of a job."""
+        return self.step == 0 and self.tool_use_id == START
 
     @property
     def message(self) -> str | None:

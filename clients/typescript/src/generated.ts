@@ -514,7 +514,7 @@ export interface ApprovalRead {
   /** Schema of the values that the reviewer enters, in the dialect of skill.yaml; null: there is no form. */
   form_schema?: Record<string, unknown> | null;
   id: string;
-  /** All arguments of the call, as the agent requests it. */
+  /** All arguments of the call, as the agent requests it; for the start of a job, its inputs. */
   input: Record<string, unknown>;
   /** JSON Schema of the arguments; null: they cannot be changed. */
   input_schema?: Record<string, unknown> | null;
@@ -565,7 +565,7 @@ export type ApprovalRequiredEvent = EventRead & {
 export interface ApproveCreate {
   /**
    * All arguments with which the call is made instead of `input`, valid for `input_schema`. The agent is notified
-   * that a user has changed them.
+   * that a user has changed them. For the start of a job, they become its inputs.
    */
   arguments?: Record<string, unknown> | null;
   /** Values for `form_schema`. Required if the schema requires one of them. */

@@ -109,6 +109,32 @@ async def test_older_version_with_fewer_confirmations_needs_approval(agents: Age
     assert "needs an approval to start" in job["error"]
 
 
+async def test_job_starts_with_the_inputs_that_a_reviewer_has_changed(agents: Agents) -> None:
+    await deploy_pack(agents, confirms="")
+    agents.tools = []
+    await deploy_pack(agents)
+    agents.upstream.script = [submit_result()]
+    job_id = await create(agents, "/v1/jobs?version=2", SUM, headers=MCP)
+    assert (await waiting_or_ended(agents, job_id))["status"] == "waiting"
+    (approval,) = await pending(agents, job_id)
+    assert approval["input_schema"]["properties"]["topic"]["type"] == "string"
+    for arguments, path in (({"topic": 7}, "arguments.topic"), ({"subject": "x"}, "arguments.subject")):
+        rejected = await decide(agents, approval, "approve", arguments=arguments)
+        assert (rejected.status_code, rejected.json()["errors"][0]["path"]) == (422, path)
+    response = await decide(agents, approval, "approve", arguments={"topic": "larks"})
+    assert (response.status_code, response.json()["arguments"]) == (200, {"topic": "larks"}), response.text
+    assert response.json()["input"] == SUM["inputs"]
+    async with agents.running_worker():
+        job = await agents.wait_for_end(job_id)
+    assert (job["status"], job["inputs"]) == ("succeeded", {"topic": "larks"})
+    sent = str(agents.upstream.bodies[-1]["messages"])
+    assert "larks" in sent
+    assert "owls" not in sent
+    (decided,) = await agents.payloads(job_id, "approval_decided")
+    assert (decided["input"], decided["arguments"]) == (SUM["inputs"], {"topic": "larks"})
+    assert decided["changed"] == ["topic"]
+
+
 async def test_older_version_with_unconfirmed_kernel_needs_approval(agents: Agents) -> None:
     await deploy_pack(agents, confirms="tools: [{builtin: python}]\n")
     await deploy_pack(agents, confirms=KERNEL)
