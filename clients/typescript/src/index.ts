@@ -1,3 +1,5 @@
+export * from "./annotation_queues.js";
+export * from "./environments.js";
 export * from "./errors.js";
 export * from "./generated.js";
 export * from "./puras.js";

@@ -1,3 +1,5 @@
+import { AnnotationQueues } from "./annotation_queues.js";
+import { type Environment, Environments } from "./environments.js";
 import { JobError, JobTimeout } from "./errors.js";
 import {
   type ActivityRead,
@@ -5,11 +7,17 @@ import {
   type ApprovalRead,
   type ApproveCreate,
   type CommentRead,
+  type CostEstimateRead,
   type EventRead,
+  type FailureIgnore,
+  type FailureRead,
+  type FailureResolve,
+  type FailuresRead,
   type ForkCreate,
   type JobCreate,
   type JobRead,
   type JobStepRead,
+  type ModelCallRead,
   type ProjectEventRead,
   type PromptHistory,
   type PromptLabelRead,
@@ -55,8 +63,24 @@ export interface ApprovalFilters {
   job_id?: string;
   /** Name of the skill of the job. */
   skill?: string;
-  environment?: "development" | "staging" | "production";
+  environment?: Environment;
   session_id?: string;
+}
+
+/** Conditions of the failed jobs that are grouped by their error. */
+export interface FailureFilters {
+  /** Name of a skill. */
+  skill?: string;
+  version?: number;
+  environment?: Environment;
+  /** Jobs submitted since then, in ISO 8601; default: a week before `until`. */
+  since?: string;
+  /** Jobs submitted before then; default: now. */
+  until?: string;
+  /** State of the errors; default: `open`. */
+  state?: FailureRead["state"] | "all";
+  /** Maximum number of errors, up to 100. */
+  limit?: number;
 }
 
 /** Limits of the wait for the end of a job. */
@@ -75,6 +99,10 @@ export class Puras {
   readonly api: Api;
   /** Conversations with agents. */
   readonly sessions: Sessions;
+  /** Reviews of the results of jobs. */
+  readonly annotationQueues: AnnotationQueues;
+  /** What is active in development, staging and production; promotions and rollbacks. */
+  readonly environments: Environments;
   readonly apiBase: string;
   private readonly transport: Transport;
   private readonly skillpack: string | undefined;
@@ -90,6 +118,8 @@ export class Puras {
     this.apiBase = this.transport.base;
     this.api = new Api(this.transport);
     this.sessions = new Sessions(this.transport, options.endUserToken);
+    this.environments = new Environments(this.transport, options.skillpack);
+    this.annotationQueues = new AnnotationQueues(this.transport);
     this.skillpack = options.skillpack;
   }
 
@@ -147,6 +177,14 @@ export class Puras {
     return await this.transport.json("GET", jobPath(jobId, "/events"), { query: { after } });
   }
 
+  /**
+   * Return the input of a model call of an agent as it was sent, and the reply, with all messages. `step` is the number of
+   * the reply, from 1 on.
+   */
+  async modelCall(jobId: string, step: number): Promise<ModelCallRead> {
+    return await this.transport.json("GET", jobPath(jobId, `/model-calls/${step}/download`));
+  }
+
   /** Return the events as they happen, until the end of the job, each exactly once. */
   stream(jobId: string, options: StreamOptions & { deltas: true }): AsyncGenerator<EventRead | Delta>;
   stream(jobId: string, options?: StreamOptions): AsyncGenerator<EventRead>;
@@ -168,12 +206,12 @@ export class Puras {
     options: { step?: string; status?: JobStepRead["status"] } & CallOptions = {},
   ): Promise<JobStepRead[]> {
     const { step, status, ...call } = options;
-    return await this.all(jobPath(jobId, "/steps"), { step, status }, undefined, call);
+    return await this.transport.all(jobPath(jobId, "/steps"), { step, status }, undefined, call);
   }
 
   /** List approvals, newest first: those that await a decision, unless another `status` is given. */
   async approvals(filters: ApprovalFilters = {}): Promise<ApprovalRead[]> {
-    return await this.all("/v1/approvals", { status: "pending", ...filters });
+    return await this.transport.all("/v1/approvals", { status: "pending", ...filters });
   }
 
   /**
@@ -187,6 +225,37 @@ export class Puras {
   /** Reject a call. The agent receives the reason, and continues without it. */
   async deny(approvalId: string, reason = ""): Promise<ApprovalRead> {
     return await this.transport.json("POST", `/v1/approvals/${encodeURIComponent(approvalId)}/deny`, { body: { reason } });
+  }
+
+  /** Return the expected cost of one run of a skill, from its recent jobs or from its prompt. */
+  async estimate(skill: string, options: { version?: number; environment?: Environment } = {}): Promise<CostEstimateRead> {
+    const query = { skillpack: this.skillpack, ...options };
+    return await this.transport.json("GET", `/v1/cost-estimates/${escapedPath(skill)}`, { query });
+  }
+
+  /** Return the failed jobs of a period grouped by their error, the most frequent first. */
+  async failures(filters: FailureFilters = {}): Promise<FailuresRead> {
+    return await this.transport.json("GET", "/v1/job-failures", { query: { ...filters } });
+  }
+
+  /** Return an error of failed jobs with its state. */
+  async failure(errorSignature: string): Promise<FailureRead> {
+    return await this.transport.json("GET", failurePath(errorSignature));
+  }
+
+  /** Mark an error as resolved; it is open again when a job that is submitted later fails with it. */
+  async resolveFailure(errorSignature: string, decision: Partial<FailureResolve> = {}): Promise<FailureRead> {
+    return await this.transport.json("POST", failurePath(errorSignature, "/resolve"), { body: decision, repeatable: true });
+  }
+
+  /** Ignore an error permanently, until a time, or for a number of further failed jobs. */
+  async ignoreFailure(errorSignature: string, decision: Partial<FailureIgnore> = {}): Promise<FailureRead> {
+    return await this.transport.json("POST", failurePath(errorSignature, "/ignore"), { body: decision, repeatable: true });
+  }
+
+  /** Mark an error that was resolved or ignored as open. */
+  async reopenFailure(errorSignature: string): Promise<FailureRead> {
+    return await this.transport.json("POST", failurePath(errorSignature, "/reopen"), { repeatable: true });
   }
 
   /** Return the versions of the prompt of an agent, newest first, with deployments, labels and statistics. */
@@ -236,7 +305,7 @@ export class Puras {
 
   /** Return the comments on a job, the oldest first. */
   async comments(jobId: string): Promise<CommentRead[]> {
-    return await this.all(jobPath(jobId, "/comments"), {});
+    return await this.transport.all(jobPath(jobId, "/comments"), {});
   }
 
   /** Write a comment on a job, or on a step of it, as Markdown. `@name` mentions a member of the project. */
@@ -250,7 +319,7 @@ export class Puras {
     filter: { category?: ActivityRead["category"]; actor?: string; maxEntries?: number } = {},
   ): Promise<ActivityRead[]> {
     const { maxEntries = 100, ...query } = filter;
-    return await this.all("/v1/activity", query, maxEntries);
+    return await this.transport.all("/v1/activity", query, maxEntries);
   }
 
   /** Upload a file to the drive of the project, and return its drive path, which can be an input of a job. */
@@ -260,22 +329,15 @@ export class Puras {
     return uploaded.drive_path;
   }
 
-  /** Return all entries of a list, page by page, or at most `maxEntries`. */
-  private async all<T>(
-    path: string,
-    query: Record<string, string | undefined>,
-    maxEntries = Number.POSITIVE_INFINITY,
-    call: CallOptions = {},
-  ): Promise<T[]> {
-    const found: T[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = { ...query, limit: Math.min(200, maxEntries), cursor };
-      const response = await this.transport.response("GET", path, { query: page }, call);
-      found.push(...((await response.json()) as T[]));
-      cursor = /[?&]cursor=([^&>]+)[^>]*>; rel="next"/.exec(response.headers.get("link") ?? "")?.[1];
-    } while (cursor !== undefined && found.length < maxEntries);
-    return found.slice(0, maxEntries);
+  /** Return the content of a file of the drive. */
+  async download(drivePath: string): Promise<Blob> {
+    const path = `/v1/drive/files/${escapedPath(drivePath.replace(/^drive\//, ""))}`;
+    return await (await this.transport.response("GET", path)).blob();
+  }
+
+  /** Return the URL of a job in the studio. */
+  url(job: JobRead): string {
+    return `${this.apiBase}/p/${job.project_id}/jobs/${job.id}`;
   }
 
   private async ended(
@@ -300,6 +362,10 @@ export class Puras {
 
 function promptsPath(skill: string, rest = ""): string {
   return `/v1/skills/${escapedPath(skill)}/prompts${rest}`;
+}
+
+function failurePath(errorSignature: string, rest = ""): string {
+  return `/v1/job-failures/${encodeURIComponent(errorSignature)}${rest}`;
 }
 
 function jobPath(jobId: string, rest = ""): string {

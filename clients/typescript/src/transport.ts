@@ -57,6 +57,24 @@ export class Transport {
     return await this.send(method, path, parts, options, async (response) => response);
   }
 
+  /** Return all entries of a list, page by page, or at most `maxEntries`. */
+  async all<T>(
+    path: string,
+    query: Record<string, unknown> = {},
+    maxEntries = Number.POSITIVE_INFINITY,
+    call: CallOptions = {},
+  ): Promise<T[]> {
+    const found: T[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = { ...query, limit: Math.min(200, maxEntries), cursor };
+      const response = await this.response("GET", path, { query: page }, call);
+      found.push(...((await response.json()) as T[]));
+      cursor = /[?&]cursor=([^&>]+)[^>]*>; rel="next"/.exec(response.headers.get("link") ?? "")?.[1];
+    } while (cursor !== undefined && found.length < maxEntries);
+    return found.slice(0, maxEntries);
+  }
+
   /** Send the request once, and return the response with any status. */
   async once(method: string, path: string, parts: RequestParts, signal?: AbortSignal): Promise<Response> {
     const { body, mediaType } = encoded(parts.body);

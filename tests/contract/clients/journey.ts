@@ -31,6 +31,31 @@ if (late instanceof JobTimeout) results.cancelled = (await client.cancel(late.jo
 
 const invalid = await caught(() => client.submit("tally", { upto: "many" }));
 results.invalid = invalid instanceof PurasAPIError && [invalid.status, invalid.errors.map((one) => one.path)];
+if (failed instanceof JobError) {
+  const signature = failed.job.error_signature as string;
+  const resolved = await client.resolveFailure(signature, { note: "Fixed" });
+  const shown = (await client.failures({ state: "resolved" })).clusters.map((one) => one.error_signature);
+  const ignored = await client.ignoreFailure(signature, { jobs: 5 });
+  const reopened = (await client.reopenFailure(signature)).state;
+  results.decided = [resolved.note, shown.includes(signature), ignored.ignored_jobs, reopened];
+}
+const queues = client.annotationQueues;
+const rubric = [{ key: "good", label: "Good", kind: "yes_no" as const }];
+const queue = await queues.create("Typescript", rubric, { instructions: "Look." });
+results.added = await queues.add(queue.id, [job.id]);
+const item = await queues.next(queue.id);
+if (item) await queues.annotate(queue.id, item.id, { good: true }, { comment: "Fine" });
+results.reviewed = [
+  (await queues.items(queue.id, { status: "done" })).map((one) => one.job_id === job.id),
+  (await queues.ofJob(job.id)).map((one) => one.scores),
+  (await queues.export(queue.id, { format: "csv" })).size > 0,
+  (await queues.update(queue.id, { name: "Reviewed" })).name,
+  (await queues.list()).some((one) => one.id === queue.id && one.done === 1),
+  (await queues.saveEvalCases(queue.id)).uncorrected,
+];
+await queues.delete(queue.id);
+results.gone = ((await caught(() => queues.get(queue.id))) as PurasAPIError).code;
+
 const unreachable = new Puras({ apiBase: "http://127.0.0.1:9", retries: 0 });
 const unanswered = await caught(() => unreachable.get("x"));
 results.unanswered = unanswered instanceof PurasAPIError && [unanswered.code, unanswered.fields.former_code];
@@ -39,7 +64,10 @@ const path = await client.upload(new Uint8Array([1, 2, 3]), "typescript/a b.bin"
 results.weighed = await client.run("weigh", { first: path });
 results.listed = (await client.api.listDrive({ prefix: "typescript/" })).map((entry) => entry.path);
 const file = await client.api.downloadFile({ path });
-results.downloaded = (await file.arrayBuffer()).byteLength;
+results.downloaded = (await file.arrayBuffer()).byteLength + (await client.download(path)).size;
+results.estimated = (await client.estimate("tally")).jobs >= 0;
+results.environments = (await client.environments.list()).map((one) => [one.environment, one.active?.version !== undefined]);
+results.url = client.url(job).endsWith(`/jobs/${job.id}`);
 results.skills = (await client.api.listSkills()).map((skill) => skill.name).sort();
 await client.api.deleteFile({ path });
 
