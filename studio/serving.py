@@ -132,7 +132,7 @@ def compose(options: Settings) -> tuple[Gateway, FastAPI]:
                 Route(embed_script.URL_PATH, embed_script.EmbedScript().respond),
                 Route(font.URL_PATH, font.respond),
                 Route(share_page.URL_PATH, share_page.SharePage(options.public_url or "").respond),
-                Route(shared_job_page.URL_PATH, shared_job_page.respond),
+                Route(shared_job_page.URL_PATH, shared_job_page.SharedJobPage().respond),
                 Mount(docs_build.URL_PATH, app=documentation),
                 Mount("/", app=_pages(options.public_url or "")),
             ]

@@ -26,10 +26,13 @@ class StandalonePage(NamedTuple):
     script: str
 
     def respond(self, *scripts: str) -> Response:
-        """Return the page with a policy that allows its own script, and scripts of the sources `scripts`."""
+        """Return the page with a policy that allows its own script, and scripts of the sources `scripts`.
+
+        A chart is saved as an image by way of a data URL, which the policy allows.
+        """
         policy = (
             f"default-src 'none'; script-src {' '.join((_source(self.script), *scripts))}; "
-            f"style-src {_source(self.style)}; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+            f"style-src {_source(self.style)}; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
             "frame-ancestors 'none'"
         )
         return Response(self._html(), headers={**_HEADERS, "Content-Security-Policy": policy})

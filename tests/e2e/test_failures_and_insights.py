@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from backend.skills.archives.pack import pack_files
+from studio import share_page
 from tests.e2e.test_accessibility import assert_usable
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -185,8 +186,33 @@ def test_charts_of_a_result_have_a_table_and_files(signed_in: Page, settled: Any
     own = signed_in.get_by_role("figure", name="rows")
     own.get_by_label("Kind of chart").select_option("line")
     expect(own.locator("path.recharts-line-curve").first).to_be_visible()
+
+
+def test_charts_outside_of_the_studio_have_files(signed_in: Page, settled: Any, pack: str) -> None:
+    job_id = run(settled, "charted")
     shared = settled.api.post(f"/v1/jobs/{job_id}/shares", json={"hours": 1})
     assert shared.status_code == 201, shared.text
     signed_in.goto(shared.json()["url"])
-    expect(signed_in.get_by_role("img", name="bar chart of sales, costs by month")).to_be_visible()
-    expect(signed_in.locator("figure.chart rect")).to_have_count(8)
+    assert_chart_has_files(signed_in)
+    body = {"kind": "publishable", "skill_allowlist": ["charts/charted"]}
+    key = settled.api.post("/v1/api-keys", json=body).json()["key"]
+    signed_in.goto(share_page.link(settled.url.rpartition("/p/")[0], "charts/charted", key))
+    signed_in.get_by_role("button", name="Run").click()
+    assert_chart_has_files(signed_in)
+
+
+def assert_chart_has_files(page: Page) -> None:
+    """Check the drawing of the chart, and that the buttons below it save it."""
+    chart = page.get_by_role("figure", name="Sales and costs")
+    expect(chart.get_by_role("img", name="bar chart of sales, costs by month")).to_be_visible()
+    expect(chart.locator("rect")).to_have_count(8)
+    expect(page.get_by_text('This chart cannot be drawn: "$chart" is "radar"')).to_be_visible()
+    with page.expect_download() as png:
+        chart.get_by_role("button", name="Download PNG").click()
+    image = png.value.path().read_bytes()
+    assert image.startswith(b"\x89PNG")
+    assert int.from_bytes(image[16:20], "big") > 300
+    with page.expect_download() as csv:
+        chart.get_by_role("button", name="Download CSV").click()
+    assert csv.value.suggested_filename == "Sales and costs.csv"
+    assert csv.value.path().read_text().splitlines()[:2] == ["month,sales,costs", "May,10,0"]

@@ -1,6 +1,7 @@
 import { PurasAPIError } from "../../typescript/src/errors.js";
 import type { EmbedRead } from "../../typescript/src/generated.js";
 import { PAUSES_MS, Transport } from "../../typescript/src/transport.js";
+import { CHART_STYLE } from "./chart.js";
 import { showChat } from "./chat.js";
 import { element } from "./dom.js";
 import { showForm } from "./form.js";
@@ -26,7 +27,7 @@ async function start(script: HTMLScriptElement): Promise<void> {
   const root = host.attachShadow({ mode: "open" });
   // A constructed style sheet works with any content security policy of the page, unlike an element <style>.
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(STYLE);
+  sheet.replaceSync(STYLE + CHART_STYLE);
   root.adoptedStyleSheets = [sheet];
   const widget = element("div", { class: "widget", part: "widget" }, element("p", { class: "muted", role: "status" }, "Loading…"));
   root.append(widget);

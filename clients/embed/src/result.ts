@@ -1,3 +1,5 @@
+import { isChart } from "../../../assets/ui/chart/spec.js";
+import { shownChart } from "./chart.js";
 import { element } from "./dom.js";
 
 const MAX_ITEMS = 200;
@@ -5,13 +7,14 @@ const MAX_DEPTH = 4;
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** Show a result: an object as a list of definitions, a list of objects as a table, a text as it is. */
+/** Show a result: a chart, an object as a list of definitions, a list of objects as a table, a text as it is. */
 export function shown(value: unknown, depth = 0): Node {
   if (value === null || value === undefined) return element("span", { class: "muted" }, "None");
   if (typeof value === "boolean") return element("span", {}, value ? "Yes" : "No");
   if (typeof value !== "object") return element("span", { class: "text" }, String(value));
   if (depth >= MAX_DEPTH) return element("pre", { tabindex: "0" }, JSON.stringify(value, null, 2));
   if (Array.isArray(value)) return listed(value, depth);
+  if (isChart(value)) return shownChart(value);
   const entries = Object.entries(value);
   if (entries.length === 0) return element("span", { class: "muted" }, "Empty");
   return element("dl", {}, ...entries.flatMap(([name, one]) => [
@@ -25,7 +28,7 @@ function listed(values: readonly unknown[], depth: number): Node {
   const some = values.slice(0, MAX_ITEMS);
   const rest = values.length - some.length;
   const more = rest > 0 ? [element("p", { class: "muted" }, `and ${rest} more`)] : [];
-  const isTable = some.every((one) => one !== null && typeof one === "object" && !Array.isArray(one));
+  const isTable = some.every((one) => one !== null && typeof one === "object" && !Array.isArray(one) && !isChart(one));
   return element("div", {}, isTable ? table(some as Row[], depth) : bullets(some, depth), ...more);
 }
 

@@ -12,15 +12,15 @@ from starlette.testclient import TestClient
 
 from backend.core.release_files import ROOT
 from rxconfig import BUN
-from studio import embed_script
-from studio.embed_script import MAX_BYTES, URL_PATH, EmbedScript
+from studio.browser_scripts import EMBED, SHARED_JOB, BrowserScript
+from studio.embed_script import URL_PATH, EmbedScript
 
 
 @pytest.fixture(scope="module")
 def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the built script."""
     file = tmp_path_factory.mktemp("script") / "embed.js"
-    embed_script.build(file)
+    EMBED.build(file)
     return file
 
 
@@ -28,9 +28,12 @@ def client_of(script: Path) -> TestClient:
     return TestClient(Starlette(routes=[Route(URL_PATH, EmbedScript(script).respond)]))
 
 
-def test_script_is_small_and_never_interprets_text_as_markup(script: Path) -> None:
-    text = script.read_text(encoding="utf-8")
-    assert len(text.encode()) <= MAX_BYTES
+@pytest.mark.parametrize("built", [EMBED, SHARED_JOB], ids=["embed", "shared_job"])
+def test_script_is_small_and_never_interprets_text_as_markup(built: BrowserScript, tmp_path: Path) -> None:
+    file = tmp_path / "built.js"
+    built.build(file)
+    text = file.read_text(encoding="utf-8")
+    assert len(text.encode()) <= built.max_bytes
     for name in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"):
         assert name not in text, name
 
