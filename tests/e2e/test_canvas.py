@@ -73,6 +73,17 @@ def drag(page: Page, moved: Locator, target: Locator) -> None:
     page.mouse.up()
 
 
+def drag_with_finger(page: Page, moved: Locator, by: int) -> None:
+    """Drag a node to the right on a touch screen, which the page had when it was loaded."""
+    start = moved.bounding_box()
+    assert start
+    session = page.context.new_cdp_session(page)
+    for kind, distance in (("touchStart", 0), ("touchMove", by // 2), ("touchMove", by)):
+        point = {"x": start["x"] + 60 + distance, "y": start["y"] + 20}
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
 def test_flow_is_built_on_the_canvas_and_run(signed_in: Page, settled: Any, pack: str) -> None:
     signed_in.goto(f"{settled.url}/editor?skillpack={pack}")
     signed_in.get_by_role("button", name="New skill…").click()
@@ -163,6 +174,8 @@ def test_dragged_steps_stay_at_their_places_until_they_are_tidied_up(
     stored = settled.api.get(f"{folder_of(pack)}/flow.yaml").text
     assert stored.startswith(FLOW)
     assert re.fullmatch(r"x-canvas:\n  note: \[\d+, \d+\]\n", stored.removeprefix(FLOW)), stored
+    touch = signed_in.context.new_cdp_session(signed_in)
+    touch.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
     signed_in.reload()
     signed_in.get_by_role("button", name="Canvas", exact=True).click()
     expect(tidy).to_be_enabled()
@@ -173,6 +186,10 @@ def test_dragged_steps_stay_at_their_places_until_they_are_tidied_up(
     expect(tidy).to_be_disabled()
     expect(signed_in.get_by_role("status", name="Save status")).to_have_text("Saved")
     assert settled.api.get(f"{folder_of(pack)}/flow.yaml").text == FLOW
+    drag_with_finger(signed_in, note, 40)
+    expect(tidy).to_be_enabled()
+    expect(signed_in.get_by_role("status", name="Save status")).to_have_text("Saved")
+    assert settled.api.get(f"{folder_of(pack)}/flow.yaml").text.startswith(FLOW)
 
 
 MAX_SCRIPT_MS = 16

@@ -79,10 +79,10 @@ function Stage({ document, references, failure, edit: send, undo, redo, facts, p
     event.preventDefault();
     if (event.type === "cut" && canWrite) remove();
   };
-  const slotOf = (event, one) => slotAt(layout.slots, flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }), one);
+  const slotOf = (event, one) => slotAt(layout.slots, flow.screenToFlowPosition(pointOf(event)), one);
   // Where a dragged step would be inserted; null if it stays in its order, so that only its place changes.
   const reorderOf = (event, one) => {
-    const slot = slotOf(event, one), { x } = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY });
+    const slot = slotOf(event, one), { x } = flow.screenToFlowPosition(pointOf(event));
     if (!one || one.block.owner || slot.block.owner) return slot;
     const isOutside = x < slot.x - COLUMN || x > slot.x + slot.width + COLUMN;
     return isOutside || slot.index === one.index ? null : slot;
@@ -127,6 +127,12 @@ function Stage({ document, references, failure, edit: send, undo, redo, facts, p
       </Guard></div>
     </div></div>
   );
+}
+
+/** Where the pointer is on the screen. The last event of a touch has only the finger that was lifted. */
+function pointOf(event) {
+  const { clientX: x, clientY: y } = event.changedTouches?.[0] ?? event;
+  return { x, y };
 }
 
 const labelOf = (entry, id) => (entry ? `${titleOf(entry)}, ${KIND_LABELS[entry.kind] ?? "empty step"}` : KIND_LABELS[id]);
