@@ -26,7 +26,8 @@ export function toolsOfSkill(document: { tools?: unknown }): AgentTool[] {
   });
 }
 
-function hostOf(url: string) {
+/** The host of a URL; the text itself if it is none. */
+export function hostOf(url: string) {
   try { return new URL(url).host; } catch { return url; }
 }
 

@@ -18,6 +18,14 @@ export interface ApiError {
   errors?: { path: string; message: string }[];
 }
 
+const isApiError = (error: unknown): error is ApiError => error !== null && typeof error === "object" && "detail" in error && typeof error.detail === "string";
+
+/** The text of an error for users: that of an error response, or a general one. */
+export const messageOf = (error: unknown) => (isApiError(error) ? error.detail : "The request failed. Try again.");
+
+/** The code of an error response. */
+export const errorCodeOf = (error: unknown) => (isApiError(error) ? error.code : undefined);
+
 /** A page of a list; `next` is the path of the page after it. */
 export interface ListPage<Row> {
   rows: Row[];
@@ -64,6 +72,9 @@ async function request(method: Method, path: string, options: RequestOptions): P
 
 /** A key for one action. `crypto.randomUUID` is missing where the page is not served securely. */
 export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/** A path as part of a URL. */
+export const encoded = (path: string) => path.split("/").map(encodeURIComponent).join("/");
 
 /** Request a page of a list; resolves to `{rows, next}`, where `next` is the path of the page after it, or null. */
 export async function list<Row = any>(path: string, { project }: { project: string }): Promise<ListPage<Row>> {

@@ -8,7 +8,7 @@ type Values = Record<string, unknown>;
 interface Props extends Watched {
   schema: Schema;
   value: Values;
-  rev?: number;
+  rev?: number | string;
   errors?: Record<string, string>;
   project: string;
   csrf: string;

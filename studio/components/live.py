@@ -292,7 +292,7 @@ class Playground(rx.Component):
 class Editor(rx.Component):
     """The editor of a skillpack's draft, in which the current skill can be run."""
 
-    library = "$/public/ui/editor/editor.jsx"
+    library = "$/public/ui/editor/editor.tsx"
     tag = "Editor"
     lib_dependencies: list[str] = [  # pinned; the build adds them to reflex.lock
         "codemirror@6.0.2",

@@ -8,6 +8,7 @@ import { tags } from "@lezer/highlight";
 import { basicSetup, EditorView } from "codemirror";
 import { completeSkill } from "./completion";
 import { changesOf, offsetAt, type TextEdit } from "./text_edits";
+import type { Path } from "./yaml_values";
 
 const LANGUAGES: Record<string, () => Promise<Extension>> = {
   yaml: () => import("@codemirror/lang-yaml").then((module) => module.yaml()),
@@ -42,13 +43,20 @@ const COLORS = syntaxHighlighting(HighlightStyle.define([
 /** A problem of a file. Lines and columns start at 1; `fix` is a change that solves it. */
 export interface Problem {
   path?: string;
-  line?: number;
-  column?: number;
+  line?: number | null;
+  column?: number | null;
   end_line?: number;
   end_column?: number;
   message: string;
   severity?: "error" | "warning";
   fix?: { message: string; edits: TextEdit[] } | null;
+}
+
+/** A problem of a file of a draft. `keys` lead to the value in a YAML file. */
+export interface FileProblem extends Problem {
+  path: string;
+  keys?: Path | null;
+  severity: "error" | "warning";
 }
 
 /** Functions of an open editor. */
@@ -135,8 +143,8 @@ export function Code({ path, label = path, doc, rev, diagnostics = [], readOnly 
   return <div className="code-editor" hidden={isHidden} ref={place} />;
 }
 
-function placed(doc: Text, { line = 1, column = 1, end_line, end_column, message, severity = "error", fix }: Problem): Diagnostic {
-  const from = offsetAt(doc, line, column), to = end_line && end_column ? Math.max(from, offsetAt(doc, end_line, end_column)) : doc.lineAt(from).to;
+function placed(doc: Text, { line, column, end_line, end_column, message, severity = "error", fix }: Problem): Diagnostic {
+  const from = offsetAt(doc, line ?? 1, column ?? 1), to = end_line && end_column ? Math.max(from, offsetAt(doc, end_line, end_column)) : doc.lineAt(from).to;
   return { from, to, severity, message, actions: fix ? [{ name: fix.message, apply: (view) => view.dispatch({ changes: changesOf(view.state.doc, fix.edits), userEvent: "input.form" }) }] : [] };
 }
 

@@ -3,35 +3,14 @@ import { type RefObject, useRef, useState } from "react";
 import type { DraftFileMatchesRead, DraftMatchRead, PythonDefinitionRead, PythonPlaceRead } from "../../../clients/typescript/src/generated";
 import type { ApiError } from "../api";
 import { Code, type Controls, type Memory, type Problem } from "./code";
+import type { Caller, Draft } from "./draft";
 import { Definition, formatted, isPython, pythonExtensions } from "./python_help";
 import { RenameSymbol, type Renamed } from "./rename_symbol";
 import { charactersBefore, type Replacement, replaced } from "./text_edits";
 
-/** An open file of a draft. */
-interface OpenFile {
-  text: string;
-  rev: number;
-  isBinary: boolean;
-}
-
-/** What the editor needs of the draft: its open files, and how they are changed. */
-export interface DraftFiles {
-  open: Record<string, OpenFile>;
-  files: { open: Record<string, OpenFile> };
-  load: (path: string) => Promise<unknown>;
-  edit: (path: string, text: string) => void;
-  saveNow: () => void;
-}
-
-interface Caller {
-  base: string;
-  project: string;
-  csrf: string;
-}
-
 interface Props {
   caller: Caller;
-  draft: DraftFiles;
+  draft: Draft;
   path: string;
   alongside: string | null;
   isSecond: boolean;
@@ -86,7 +65,7 @@ export async function format({ project, csrf }: Caller, path: string, textOf: ()
   if (textOf() === before && text !== before) write(path, text); // text that was written in the meantime is not lost
 }
 
-async function renameIn(draft: DraftFiles, places: PythonPlaceRead[], name: string, write: (path: string, text: string) => void) {
+async function renameIn(draft: Draft, places: PythonPlaceRead[], name: string, write: (path: string, text: string) => void) {
   const missed: string[] = [];
   for (const path of new Set(places.map((one) => one.path))) {
     if (!draft.files.open[path]) await draft.load(path);
@@ -98,7 +77,7 @@ async function renameIn(draft: DraftFiles, places: PythonPlaceRead[], name: stri
 }
 
 /** Replace matches of a search in a file; resolves to whether all of them were still there. */
-export async function replaceMatches(draft: DraftFiles, { path }: DraftFileMatchesRead, matches: DraftMatchRead[], write: (path: string, text: string) => void) {
+export async function replaceMatches(draft: Draft, { path }: DraftFileMatchesRead, matches: DraftMatchRead[], write: (path: string, text: string) => void) {
   if (!draft.files.open[path]) await draft.load(path);
   const text = draft.files.open[path]?.text ?? "", shown = (one: DraftMatchRead) => Array.from(one.excerpt).slice(one.excerpt_start, one.excerpt_end).join("");
   return replaceIn(text, matches.map((one) => ({ start: one.start, end: one.end, text: one.replacement ?? "", before: shown(one) })), (changed) => write(path, changed));

@@ -6,17 +6,11 @@ import { useEffect, useState } from "react";
 import type { PythonCompletionsRead, PythonDefinitionRead, PythonDefinitionsRead, PythonDiagnosticsRead, PythonFormattedRead, PythonHoverRead, PythonProblemRead } from "../../../clients/typescript/src/generated";
 import { type ApiError, callApi } from "../api";
 import { Modal } from "../modal";
+import type { Caller } from "./draft";
 import { positionAt } from "./text_edits";
 
 const CHECK_AFTER_MS = 400, HOVER_AFTER_MS = 400;
 const KINDS: Record<string, string> = { module: "namespace", class: "class", function: "function", keyword: "keyword", property: "property", param: "variable", instance: "variable", statement: "variable" };
-
-interface Caller {
-  /** The URL of the draft. */
-  base: string;
-  project: string;
-  csrf: string;
-}
 
 export const isPython = (path: string | null | undefined) => Boolean(path?.endsWith(".py"));
 
@@ -34,7 +28,7 @@ export function usePythonProblems({ project, csrf }: Omit<Caller, "base">, path:
     }, CHECK_AFTER_MS);
     return () => { isOver = true; clearTimeout(timer); };
   }, [isChecked, path, text, project, csrf]);
-  return isChecked && found.path === path ? found.problems.map((one) => ({ ...one, path, message: `${one.message} (${one.code})` })) : [];
+  return isChecked && found.path === path ? found.problems.map((one) => ({ ...one, path: found.path, message: `${one.message} (${one.code})` })) : [];
 }
 
 /** Resolves to the formatted text. */

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 import type { DiffRead, FileChangeRead } from "../../../clients/typescript/src/generated";
-import { type ApiError, callApi, read } from "../api";
+import { type ApiError, callApi, encoded, read } from "../api";
 import { Changes } from "./changes";
 
 /** The changes from version `base` to version `head`; both are numbers of versions of one skillpack. */
@@ -25,6 +25,3 @@ export function bothOf(file: Pick<FileChangeRead, "path" | "base_bytes" | "head_
   const one = (version: number | string, bytes: number | null) => (bytes === null ? null : read(`${versions}/${version}/files/${encoded(file.path)}`, { project }).then((content) => content.bytes));
   return Promise.all([one(base, file.base_bytes), one(head, file.head_bytes)]);
 }
-
-/** A path as part of a URL. */
-export const encoded = (path: string) => path.split("/").map(encodeURIComponent).join("/");

@@ -8,7 +8,7 @@ from typing import Final
 
 from backend.skills.manifest.agent import BUILT_IN_TOOLS
 
-LIST: Final = Path(__file__).parents[3] / "assets/ui/editor/builtin_tools.js"
+LIST: Final = Path(__file__).parents[3] / "assets/ui/editor/builtin_tools.ts"
 
 
 def test_every_built_in_tool_can_be_switched() -> None:

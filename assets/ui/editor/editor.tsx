@@ -1,13 +1,17 @@
-import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
+import { lazy, type ReactNode, Suspense, useEffect, useMemo, useRef, useState } from "react";
+import type { AssistantCreate, Skill } from "../../../clients/typescript/src/generated";
+import { messageOf } from "../api";
 import { askedByUrl, toFix } from "../assistant/asked";
 import { useBack } from "../history";
 import { Split } from "../split";
 import { skillYamls } from "./agent_skills";
+import type { OnCode } from "./broken";
+import type { Controls, FileProblem, Memory } from "./code";
 import { Conflict } from "./conflict";
-import { useDraft } from "./draft";
+import { type LoadedDraft, useDraft } from "./draft";
 import { isUnsaved } from "./files";
 import { useKeys } from "./keys";
-import { pathAfter, referencesIn, referring, UpdateReferences } from "./moved";
+import { type Move, pathAfter, type References, referencesIn, referring, UpdateReferences } from "./moved";
 import { NewSkill } from "./new_skill";
 import { openFilesOfUrl, showInUrl } from "./open_files";
 import { format, Panes, replaceMatches } from "./panes";
@@ -20,31 +24,47 @@ import { SearchFiles } from "./search_files";
 import { symbolsOf } from "./symbols";
 import { Tree } from "./tree";
 import { Try } from "./try";
+import type { EditedText } from "./yaml_edits";
 
 const Design = lazy(() => import("./design"));
 const Canvas = lazy(() => import("../canvas/canvas"));
 const Assistant = lazy(() => import("../assistant/assistant"));
 
+interface Props {
+  project: string;
+  csrf: string;
+  /** The ID of the user. */
+  user: string;
+  skillpack: string;
+  canWrite: boolean;
+  canManage: boolean;
+  /** Whether the project can use a language model, which the assistant needs. */
+  hasModel: boolean;
+}
+
+/** A task of the assistant that another part of the page fills in. */
+type Asked = Pick<AssistantCreate, "task" | "problem" | "job_id">;
+
 /** The editor of a skillpack's draft: files, code with its problems, and a form to run the skill of the open file. */
-export function Editor({ project, csrf, user, skillpack, canWrite, canManage, hasModel }) {
-  const base = `/v1/skillpacks/${skillpack}/drafts`, [notice, setNotice] = useState(""), [current, setCurrent] = useState(null);
-  const [isRead, setRead] = useState(false), draft = useDraft({ base, project, csrf, user, onError: setNotice, isShown }), controls = useRef([null, null]);
-  const [isForm, setForm] = useState(false), [isTrying, setTrying] = useState(false), pending = useRef(Promise.resolve()), shown = useRef(null);
-  const [asked, setAsked] = useState(askedByUrl), [isAssisted, setAssisted] = useState(Boolean(asked) && canWrite), ask = canWrite && hasModel ? (task) => { setAsked(task); setAssisted(true); } : null;
-  const [alongside, setAlongside] = useState(null), [isSecond, setSecond] = useState(false), [quick, setQuick] = useState(null), [isSearching, setSearching] = useState(false), [searches, setSearches] = useState(0);
-  const memory = useRef(new Map()), recent = useRef([]), line = useRef(1), timer = useRef(0), isOpening = useRef(false), caller = { base, project, csrf };
+export function Editor({ project, csrf, user, skillpack, canWrite, canManage, hasModel }: Props) {
+  const base = `/v1/skillpacks/${skillpack}/drafts`, [notice, setNotice] = useState(""), [current, setCurrent] = useState<string | null>(null);
+  const [isRead, setRead] = useState(false), draft = useDraft({ base, project, csrf, user, onError: setNotice, isShown }), controls = useRef<(Controls | null)[]>([null, null]);
+  const [isForm, setForm] = useState(false), [isTrying, setTrying] = useState(false), pending = useRef<Promise<unknown>>(Promise.resolve()), shown = useRef<[current: string | null, alongside: string | null]>([null, null]);
+  const [asked, setAsked] = useState<Asked | null>(askedByUrl), [isAssisted, setAssisted] = useState(Boolean(asked) && canWrite), ask = canWrite && hasModel ? (task: Asked) => { setAsked(task); setAssisted(true); } : null;
+  const [alongside, setAlongside] = useState<string | null>(null), [isSecond, setSecond] = useState(false), [quick, setQuick] = useState<{ initial?: string; isToSecond?: boolean } | null>(null), [isSearching, setSearching] = useState(false), [searches, setSearches] = useState(0);
+  const memory = useRef<Memory>(new Map()), recent = useRef<string[]>([]), line = useRef(1), timer = useRef(0), isOpening = useRef(false), caller = { base, project, csrf };
   shown.current = [current, alongside];
-  const files = draft.view?.files ?? [], file = draft.open[current];
-  const python = [...usePythonProblems(caller, current, file?.text, canWrite), ...usePythonProblems(caller, alongside, draft.open[alongside]?.text, canWrite)];
-  const checked = useMemo(() => [...draft.check.problems.map((one) => ({ ...one, severity: "error" })), ...draft.check.warnings.map((one) => ({ ...one, severity: "warning" }))], [draft.check]);
-  const problems = [...checked, ...python.filter((one) => one.code !== "invalid-syntax" || !checked.some((other) => other.path === one.path))];
+  const files = draft.view?.files ?? [], fileAt = (path: string | null) => (path === null ? undefined : draft.open[path]), file = fileAt(current);
+  const python = [...usePythonProblems(caller, current, file?.text, canWrite), ...usePythonProblems(caller, alongside, fileAt(alongside)?.text, canWrite)];
+  const checked = useMemo((): FileProblem[] => [...draft.check.problems.map((one): FileProblem => ({ ...one, severity: "error" })), ...draft.check.warnings.map((one): FileProblem => ({ ...one, severity: "warning" }))], [draft.check]);
+  const problems: FileProblem[] = [...checked, ...python.filter((one) => one.code !== "invalid-syntax" || !checked.some((other) => other.path === one.path))];
   const skill = skillOf(draft.check.skills, current), isEmpty = files.every((one) => one.is_deleted);
-  const exists = (path) => files.some((one) => one.path === path && !one.is_deleted), open = async (path) => { if (path && !draft.files.open[path]) await draft.load(path); };
-  const show = async (path, line, column, isToSecond = isSecond && Boolean(alongside) && path !== current) => {
+  const exists = (path: string) => files.some((one) => one.path === path && !one.is_deleted), open = async (path: string) => { if (path && !draft.files.open[path]) await draft.load(path); };
+  const show = async (path: string, line?: number | null, column?: number | null, isToSecond = isSecond && Boolean(alongside) && path !== current) => {
     if (path !== current) leave(); // the entry of the history has the line that is left
     if (isToSecond) { await open(path); setAlongside(path); setSecond(true); } else setCurrent(path);
     await open(path);
-    if (line) setTimeout(() => controls.current[isToSecond ? 1 : 0]?.goTo(line, column), 50);
+    if (line) setTimeout(() => controls.current[isToSecond ? 1 : 0]?.goTo(line, column ?? 1), 50);
   };
   const leave = () => { clearTimeout(timer.current); if (timer.current && !isOpening.current) toUrl(); timer.current = 0; };
   const showUrl = async () => {
@@ -65,49 +85,51 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
       if (restored) setCurrent(restored); else if (first) await show(first.path, 0, 1, false);
     })().finally(() => { isOpening.current = false; });
   }, [draft.view?.revision === undefined, files.length]);
-  const tabs = Object.keys(draft.open), toUrl = () => { if (shown.current[0]) showInUrl({ open: Object.keys(draft.files.open), file: shown.current[0], line: line.current, alongside: shown.current[1] ?? "" }); };
+  const tabs = Object.keys(draft.open), toUrl = () => { const [path, second] = shown.current; if (path) showInUrl({ open: Object.keys(draft.files.open), file: path, line: line.current, alongside: second ?? "" }); };
   useEffect(() => { if (current) recent.current = [current, ...recent.current.filter((one) => one !== current)]; }, [current]);
   useEffect(() => { if (!isOpening.current) toUrl(); }, [current, alongside, tabs.join("\n")]);
-  useEffect(() => { if (alongside && (alongside === current || !draft.open[alongside])) { setAlongside(null); setSecond(false); } }, [alongside, current, tabs.join("\n")]);
-  const onMove = (at) => { line.current = at; clearTimeout(timer.current); timer.current = setTimeout(() => { timer.current = 0; toUrl(); }, 400); };
+  useEffect(() => { if (alongside && (alongside === current || !fileAt(alongside))) { setAlongside(null); setSecond(false); } }, [alongside, current, tabs.join("\n")]);
+  const onMove = (at: number) => { line.current = at; clearTimeout(timer.current); timer.current = setTimeout(() => { timer.current = 0; toUrl(); }, 400); };
   useEffect(() => () => clearTimeout(timer.current), []);
   const split = () => { const other = [...recent.current, ...tabs].find((one) => one !== current && draft.open[one]); if (alongside) { setAlongside(null); setSecond(false); } else if (other) { setAlongside(other); setSecond(true); } else setQuick({ isToSecond: true }); };
-  const [moved, setMoved] = useState(null);
-  const move = async (from, to) => {
+  const [moved, setMoved] = useState<{ move: Move; references: References[] } | null>(null);
+  const move = async (from: string, to: string) => {
     const change = { from, to }, before = Object.keys(draft.files.open), fresh = current && pathAfter(current, change), other = alongside && pathAfter(alongside, change);
     await draft.move(from, to);
     if (before.some((path) => draft.files.open[path])) return; // it failed, and the editor shows why
     for (const path of before) await open(pathAfter(path, change));
     setCurrent(fresh); setAlongside(other);
     const found = await Promise.all(referring(files.map((one) => one.path).filter(exists).map((one) => pathAfter(one, change)), change).map(async (path) => referencesIn(path, await draft.readTheirs(path).catch(() => ""), change)));
-    if (found.some(Boolean)) setMoved({ move: change, references: found.filter(Boolean) });
+    const references = found.filter((one) => one !== null);
+    if (references.length) setMoved({ move: change, references });
   };
   const search = () => { setSearching(true); setSearches(searches + 1); };
   useKeys({ "mod p": () => setQuick({}), "mod shift o": () => setQuick({ initial: "@" }), "mod shift f": search, "mod \\": split });
   useEffect(() => { if (current && draft.view && !files.some((one) => one.path === current && !one.is_deleted) && !isUnsaved(file)) setCurrent(null); }, [draft.view]);
   if (!draft.view) return <><Notice text={notice} onClose={() => setNotice("")} />{!notice && <p className="skeleton">Loading draft…</p>}</>;
-  const isText = file && !file.isBinary, isDesign = isForm && isSkillYaml(current) && isText, isCanvas = isForm && isFlow(current, draft.check.skills) && isText, saveAll = async () => { await pending.current; await draft.saveAll(); }, second = alongside && alongside !== current && draft.open[alongside] && isText && !isDesign && !isCanvas;
-  const write = (path, text) => {
-    const pane = shown.current.indexOf(path);
-    if (pane >= 0 && controls.current[pane]?.view.dom.isConnected) return controls.current[pane].replace(text);
+  const loaded: LoadedDraft = { ...draft, view: draft.view }, isText = file !== undefined && !file.isBinary, isDesign = isForm && isSkillYaml(current) && isText, isCanvas = isForm && isFlow(current, draft.check.skills) && isText, saveAll = async () => { await pending.current; await draft.saveAll(); }, second = alongside !== current && fileAt(alongside) && isText && !isDesign && !isCanvas;
+  const write = (path: string, text: string) => {
+    const pane = controls.current[shown.current.indexOf(path)];
+    if (pane?.view.dom.isConnected) return pane.replace(text);
     if (!memory.current.has(path)) memory.current.set(path, draft.files.open[path]?.text ?? "");
     return draft.edit(path, text);
   };
   // An edit may arrive when the user has opened another file: it belongs to the file of its form.
-  const ofText = { text: file?.text, problems: problems.filter((one) => one.path === current), project, csrf, canWrite, replace: (text) => write(current, text), onPending: (work) => { pending.current = work; } };
-  const openCode = (line) => { setForm(false); setTimeout(() => controls.current[0]?.goTo(line ?? 1), 50); };
+  const textAt = (path: string, text: string): EditedText => ({ text, project, csrf, replace: (changed) => write(path, changed), onPending: (work) => { pending.current = work; } });
+  const openCode: OnCode = (line) => { setForm(false); setTimeout(() => controls.current[0]?.goTo(line ?? 1), 50); };
   const plain = draft.check.skills.find((one) => one.origin === "agent_skill" && one.path && `${one.path}/SKILL.md` === current);
   const addForm = async () => {
+    if (!plain) return;
     try {
       await saveAll();
-      const made = await skillYamls({ base, project, csrf, folders: new Set([plain.path]) });
+      const made = await skillYamls({ base, project, csrf, folders: new Set([plain.path]) }), first = Object.keys(made)[0];
       await draft.create(made);
       setForm(true);
-      await show(Object.keys(made)[0]);
-    } catch (error) { setNotice(error.detail ?? "The request failed. Try again."); }
+      if (first) await show(first);
+    } catch (error) { setNotice(messageOf(error)); }
   };
-  const openNew = (path, isWrittenHere) => { if (isFlow(path, []) || (isWrittenHere && isSkillYaml(path))) setForm(true); return show(path); };
-  const isMarkdown = /\.md$/i.test(current ?? ""), changed = new Map(Object.entries(draft.open).filter(([, one]) => isUnsaved(one)).map(([path, one]) => [path, one.conflict || one.failure || one.restored ? "unsaved" : "saving"]));
+  const openNew = (path: string, isWrittenHere = false) => { if (isFlow(path, []) || (isWrittenHere && isSkillYaml(path))) setForm(true); return show(path); };
+  const isMarkdown = /\.md$/i.test(current ?? ""), changed = new Map(Object.entries(draft.open).filter(([, one]) => isUnsaved(one)).map(([path, one]): [string, string] => [path, one.conflict || one.failure || one.restored ? "unsaved" : "saving"]));
   return (
     <div className="col grow" style={{ minHeight: 0 }}>
       <div className="row editor-bar">
@@ -115,7 +137,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
         <SaveState open={draft.open} onSave={draft.saveNow} /><span className="grow" />
         <button type="button" className="btn quiet" data-key="mod p" onClick={() => setQuick({})}>Open file…</button><button type="button" className="btn quiet" data-key="mod shift f" data-label="Search in files" aria-pressed={isSearching} onClick={() => (isSearching ? setSearching(false) : search())}>Search</button>
         <a className="btn quiet" href={`${base}/bundle?project=${encodeURIComponent(project)}`}>Export</a>
-        {canWrite && <>{!isEmpty && <NewSkill draft={draft} base={base} project={project} csrf={csrf} onCreated={openNew} onDescribe={ask} />}{ask && <button type="button" className="btn" aria-pressed={isAssisted} onClick={() => setAssisted(!isAssisted)}>Assistant</button>}<Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={saveAll} onPublished={draft.refresh} /></>}
+        {canWrite && <>{!isEmpty && <NewSkill draft={loaded} base={base} project={project} csrf={csrf} onCreated={openNew} onDescribe={ask} />}{ask && <button type="button" className="btn" aria-pressed={isAssisted} onClick={() => setAssisted(!isAssisted)}>Assistant</button>}<Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={saveAll} onPublished={draft.refresh} /></>}
       </div>
       <Notice text={notice} onClose={() => setNotice("")} />
       {quick && <QuickOpen paths={files.filter((one) => !one.is_deleted).map((one) => one.path)} recent={recent.current} current={current} symbols={() => (current && file ? symbolsOf(current, file.text) : [])} initial={quick.initial} onClose={() => setQuick(null)} onOpen={(path, at, isToSecond) => { if (at) setForm(false); show(path, at, 1, isToSecond || quick.isToSecond); }} />}
@@ -126,23 +148,23 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
           onCreate={(path) => draft.create({ [path]: "" }).then(() => show(path))} onMove={move} onRemove={draft.remove} onRestore={draft.restore} />
         <Split name="try" label="Playground width" initial={432} isClosed={Boolean(isCanvas || second) && !isTrying && !isAssisted}>
           <div className="col grow of-writing" style={{ minHeight: 0 }}>
-            <Tabs open={tabs} current={current} alongside={alongside} onSplit={isDesign || isCanvas ? null : split} onFormat={canWrite && isPython(current) && isText ? () => format(caller, current, () => draft.files.open[current]?.text, write).catch((error) => setNotice(error.detail)).finally(() => controls.current[0]?.view.focus()) : null} isPlain={Boolean(plain)} isRead={isRead} onRead={isMarkdown ? () => setRead(!isRead) : null} isForm={isForm} form={isFlow(current, draft.check.skills) ? "Canvas" : "Design"} onForm={isSkillYaml(current) || isFlow(current, draft.check.skills) ? setForm : plain && canWrite ? addForm : null} isTrying={isTrying} onTry={isCanvas || second ? () => setTrying(!isTrying) : null} onPick={(path) => show(path)} onClose={(path) => { draft.close(path); if (path === current) setCurrent(Object.keys(draft.open).find((one) => one !== path) ?? null); }} />
-            {file?.conflict && <Conflict path={current} conflict={file.conflict} mine={file.text} readTheirs={draft.readTheirs} onMine={() => draft.keepMine(current)} onTheirs={() => draft.discard(current)} />}
-            <Restored file={file} onSave={() => draft.save(current)} onDiscard={() => draft.discard(current)} />
+            <Tabs open={tabs} current={current} alongside={alongside} onSplit={isDesign || isCanvas ? null : split} onFormat={canWrite && current && isPython(current) && isText ? () => format(caller, current, () => draft.files.open[current]?.text, write).catch((error: unknown) => setNotice(messageOf(error))).finally(() => controls.current[0]?.view.focus()) : null} isPlain={Boolean(plain)} isRead={isRead} onRead={isMarkdown ? () => setRead(!isRead) : null} isForm={isForm} form={isFlow(current, draft.check.skills) ? "Canvas" : "Design"} onForm={isSkillYaml(current) || isFlow(current, draft.check.skills) ? setForm : plain && canWrite ? addForm : null} isTrying={isTrying} onTry={isCanvas || second ? () => setTrying(!isTrying) : null} onPick={(path) => show(path)} onClose={(path) => { draft.close(path); if (path === current) setCurrent(Object.keys(draft.open).find((one) => one !== path) ?? null); }} />
+            {current && file?.conflict && <Conflict path={current} conflict={file.conflict} mine={file.text} readTheirs={draft.readTheirs} onMine={() => draft.keepMine(current)} onTheirs={() => draft.discard(current)} />}
+            {current && <Restored file={file} onSave={() => draft.save(current)} onDiscard={() => draft.discard(current)} />}
             <div className="writing" data-read={isRead && isMarkdown && file && !second ? true : undefined} data-split={second ? true : undefined}>
-              {file && !file.isBinary && <Panes caller={caller} draft={draft} path={current} alongside={alongside} isSecond={isSecond} isHidden={Boolean(isDesign || isCanvas)} canWrite={canWrite} problems={problems} memory={memory.current} controls={controls} saveAll={saveAll} write={write} onOpen={show} onMove={onMove} onShown={(at) => { line.current = at; }} onPane={setSecond} onCloseAlongside={() => { setAlongside(null); setSecond(false); }} onError={setNotice} />}
-              {isDesign && <Suspense fallback={<p className="skeleton pad">Loading form…</p>}><Design key={`${current} ${file.rev}`} {...ofText} path={current} problems={problems} draft={draft} base={base} skillpack={skillpack} onCode={openCode} onOpen={(path, line) => { setForm(false); show(path, line); }} onFlow={(path) => show(`${folderOf(current)}/${path}`)} /></Suspense>}
-              {isCanvas && <Suspense fallback={<p className="skeleton pad">Loading canvas…</p>}><Canvas key={`${current} ${file.rev}`} {...ofText} path={current} draft={draft} onCode={openCode} onInputs={show} /></Suspense>}
+              {current && isText && <Panes caller={caller} draft={draft} path={current} alongside={alongside} isSecond={isSecond} isHidden={isDesign || isCanvas} canWrite={canWrite} problems={problems} memory={memory.current} controls={controls} saveAll={saveAll} write={write} onOpen={show} onMove={onMove} onShown={(at) => { line.current = at; }} onPane={setSecond} onCloseAlongside={() => { setAlongside(null); setSecond(false); }} onError={setNotice} />}
+              {current && isDesign && <Suspense fallback={<p className="skeleton pad">Loading form…</p>}><Design key={`${current} ${file.rev}`} {...textAt(current, file.text)} canWrite={canWrite} path={current} problems={problems} draft={loaded} base={base} skillpack={skillpack} onCode={openCode} onOpen={(path, line) => { setForm(false); show(path, line); }} onFlow={(path) => show(`${folderOf(current)}/${path}`)} /></Suspense>}
+              {current && isCanvas && <Suspense fallback={<p className="skeleton pad">Loading canvas…</p>}><Canvas key={`${current} ${file.rev}`} {...textAt(current, file.text)} canWrite={canWrite} problems={problems.filter((one) => one.path === current)} path={current} draft={loaded} onCode={openCode} onInputs={show} /></Suspense>}
               {file && isRead && isMarkdown && !second && !file.isBinary && <Preview text={file.text} />}
             </div>
             {file?.isBinary && <p className="pad t2">This is a binary file. It is published unchanged.</p>}
             {!file && !isEmpty && <p className="pad t2">Select a file.</p>}
-            {isEmpty && <Empty>{canWrite && <NewSkill isFirst draft={draft} base={base} project={project} csrf={csrf} onCreated={openNew} onDescribe={ask} />}</Empty>}
-            {!isEmpty && <Problems problems={problems} onPick={(one) => { setForm(false); show(one.path, one.line, one.column); }} onFix={ask && ((one) => ask(toFix(one)))} />}
+            {isEmpty && <Empty>{canWrite && <NewSkill isFirst draft={loaded} base={base} project={project} csrf={csrf} onCreated={openNew} onDescribe={ask} />}</Empty>}
+            {!isEmpty && <Problems problems={problems} onPick={(one) => { setForm(false); show(one.path, one.line, one.column); }} onFix={ask && (({ path, line: at, message }) => ask(toFix({ path, line: at, message })))} />}
           </div>
           <div className="col grow" style={{ minHeight: 0 }}>
             {isAssisted && <><div className="pane-head"><span className="grow">Assistant</span><button type="button" className="btn quiet small" onClick={() => setAssisted(false)}>Close</button></div>
-              <Suspense fallback={<p className="skeleton pad">Loading the assistant…</p>}><Assistant {...{ base, project, csrf, skillpack, skill, asked, draft, write }} file={current} problem={problems.find((one) => one.path === current) ?? problems[0]} beforeRun={saveAll} /></Suspense></>}
+              <Suspense fallback={<p className="skeleton pad">Loading the assistant…</p>}><Assistant {...{ base, project, csrf, skillpack, skill, asked, write }} draft={loaded} file={current} problem={problems.find((one) => one.path === current) ?? problems[0]} beforeRun={saveAll} /></Suspense></>}
             {!isAssisted && <><div className="pane-head"><span className="grow">{skill ? `Try ${skill.name}` : "Try"}</span>{draft.check.isStale && !isEmpty && <span className="tag" title="The form shows the last state of the draft without problems">Last valid state</span>}</div>
             <Try skill={skill} hasProblems={draft.check.problems.length > 0} base={base} revision={draft.view.revision} project={project} csrf={csrf} canWrite={canWrite} beforeRun={saveAll} /></>}
           </div>
@@ -152,13 +174,13 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
   );
 }
 
-const isSkillYaml = (path) => /(^|\/)skill\.yaml$/.test(path ?? "");
-const isFlow = (path, skills) => /(^|\/)flow\.ya?ml$/.test(path ?? "") || (/\.ya?ml$/.test(path ?? "") && skills.some((one) => `${one.path}/${one.entrypoint}` === path));
-const folderOf = (path) => path.slice(0, path.lastIndexOf("/"));
-const isShown = (path) => !path.endsWith(".ipynb"); // the notebook page restores these
+const isSkillYaml = (path: string | null) => /(^|\/)skill\.yaml$/.test(path ?? "");
+const isFlow = (path: string | null, skills: Skill[]) => /(^|\/)flow\.ya?ml$/.test(path ?? "") || (/\.ya?ml$/.test(path ?? "") && skills.some((one) => `${one.path}/${one.entrypoint}` === path));
+const folderOf = (path: string) => path.slice(0, path.lastIndexOf("/"));
+const isShown = (path: string) => !path.endsWith(".ipynb"); // the notebook page restores these
 
 /** The empty state of a draft. */
-function Empty({ children }) {
+function Empty({ children }: { children: ReactNode }) {
   return (
     <div className="none-yet pad">
       <div className="col" style={{ gap: 10, alignItems: "start" }}>
@@ -171,13 +193,35 @@ function Empty({ children }) {
 }
 
 /** The skill whose folder contains a file; null if there is none. */
-function skillOf(skills, path) {
+function skillOf(skills: Skill[], path: string | null) {
   const containing = skills.filter((skill) => path?.startsWith(`${skill.path}/`) && !skill.parent_skill);
   return containing.toSorted((one, other) => other.path.length - one.path.length)[0] ?? null;
 }
 
-function Tabs({ open, current, alongside, onSplit, onFormat, isPlain, isRead, onRead, isForm, form, onForm, isTrying, onTry, onPick, onClose }) {
-  const here = useRef(null);
+interface TabsProps {
+  /** The paths of the open files. */
+  open: string[];
+  current: string | null;
+  alongside: string | null;
+  /** Each of the following functions is null if the file has no such action. */
+  onSplit: (() => void) | null;
+  onFormat: (() => void) | null;
+  /** The file is a SKILL.md without a skill.yaml. */
+  isPlain: boolean;
+  isRead: boolean;
+  onRead: (() => void) | null;
+  isForm: boolean;
+  /** The name of the view that is no code. */
+  form: string;
+  onForm: ((isForm: boolean) => void) | null;
+  isTrying: boolean;
+  onTry: (() => void) | null;
+  onPick: (path: string) => void;
+  onClose: (path: string) => void;
+}
+
+function Tabs({ open, current, alongside, onSplit, onFormat, isPlain, isRead, onRead, isForm, form, onForm, isTrying, onTry, onPick, onClose }: TabsProps) {
+  const here = useRef<HTMLSpanElement>(null);
   useEffect(() => { here.current?.scrollIntoView({ block: "nearest", inline: "nearest" }); }, [current, open.length]); // newer browsers return a promise, which is no cleanup
   if (!open.length) return null;
   return (
@@ -192,7 +236,14 @@ function Tabs({ open, current, alongside, onSplit, onFormat, isPlain, isRead, on
   );
 }
 
-function Problems({ problems, onPick, onFix }) {
+interface ProblemsProps {
+  problems: FileProblem[];
+  onPick: (problem: FileProblem) => void;
+  /** Ask the assistant to fix it; null if it is not available. */
+  onFix: ((problem: FileProblem) => void) | null;
+}
+
+function Problems({ problems, onPick, onFix }: ProblemsProps) {
   if (!problems.length) return <div className="problem-list ok" role="status">No problems</div>;
   return (
     <ul className="problem-list" aria-label="Problems">
@@ -201,6 +252,6 @@ function Problems({ problems, onPick, onFix }) {
   );
 }
 
-function Notice({ text, onClose }) {
+function Notice({ text, onClose }: { text: string; onClose: () => void }) {
   return text ? <div className="note line-note row" data-s="fail" role="alert"><span className="grow">{text}</span><button type="button" className="btn quiet small" onClick={onClose}>Dismiss</button></div> : null;
 }

@@ -1,7 +1,7 @@
 import { Markdown } from "../markdown";
 
 /** A rendered Markdown file, with its front matter above. */
-export function Preview({ text }) {
+export function Preview({ text }: { text: string }) {
   const [head, body] = split(text);
   return (
     <div className="scroll as-read prose markdown" tabIndex={0} role="region" aria-label="Preview">
@@ -11,7 +11,7 @@ export function Preview({ text }) {
   );
 }
 
-function split(text) {
+function split(text: string): [head: string, body: string] {
   const found = /^---\r?\n([\s\S]*?)\r?\n---\r?\n?/.exec(text);
-  return found ? [found[1], text.slice(found[0].length)] : ["", text];
+  return found ? [found[1] ?? "", text.slice(found[0].length)] : ["", text];
 }

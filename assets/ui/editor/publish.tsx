@@ -1,6 +1,7 @@
-import { useEffect, useId, useRef, useState } from "react";
+import { type FormEvent, useEffect, useId, useRef, useState } from "react";
 import { Link } from "react-router";
-import { callApi, read } from "../api";
+import type { ApiKeyCreated, DeploymentRead, DraftCheckRead, DraftProblemRead, FileChangeRead, PendingChangesRead, ScopesRead, Skill, SuiteRead } from "../../../clients/typescript/src/generated";
+import { type ApiError, callApi, errorCodeOf, encoded, messageOf, read } from "../api";
 import { Removed } from "../bundle";
 import { Copy } from "../controls";
 import { amountOf, estimateUrl, useEstimate } from "../estimate";
@@ -8,40 +9,62 @@ import { useNames } from "../names";
 import { PRODUCTION } from "../play/choices";
 import { codeOf } from "../play/code";
 import { Changes } from "../versions/changes";
-import { encoded } from "../versions/comparison";
 import { Gate } from "../versions/gate";
+import type { Caller, DraftCheck } from "./draft";
 
 const ONLY_SKILL = "skill", OWN_SCOPES = "";
-const ENVIRONMENTS = { production: "Production", staging: "Staging", development: "Development" };
+const ENVIRONMENTS: Record<string, string> = { production: "Production", staging: "Staging", development: "Development" };
 
-/** Codes of errors after which the dialog loads the changes again: another user changed the draft or the active version. */
 const MAX_SHOWN = 8;
-const OUTDATED = new Set(["draft_changed", "active_version_changed"]);
+/** Codes of errors after which the dialog loads the changes again: another user changed the draft or the active version. */
+const OUTDATED = new Set<string | undefined>(["draft_changed", "active_version_changed"]);
+
+/** The project, the skillpack, and what the user may do. */
+interface Access {
+  project: string;
+  csrf: string;
+  skillpack: string;
+  canManage: boolean;
+}
+
+interface Props extends Access {
+  base: string;
+  /** Those of the draft, until the dialog has validated it. */
+  problems: DraftProblemRead[];
+  /** The skill whose call is shown after the publication. */
+  skill: Skill | null | undefined;
+  beforeOpen: () => Promise<unknown>;
+  onPublished: () => void;
+  label?: string;
+}
+
+/** The new version. It is active, or its gate decides. */
+type Made = DeploymentRead & { isActive: boolean };
 
 /** A dialog that shows the changes of a draft, publishes it, and shows the gate of the new version. */
-export function Publish({ base, project, csrf, skillpack, problems, skill, canManage, beforeOpen, onPublished, label = "Publish draft…" }) {
-  const dialog = useRef(null), [pending, setPending] = useState(null), [check, setCheck] = useState(null), [notes, setNotes] = useState(""), [failure, setFailure] = useState(""), [made, setMade] = useState(null), [isBusy, setBusy] = useState(false), [environment, setEnvironment] = useState(PRODUCTION);
-  const readChanges = (one) => callApi("GET", `${base}/diff?environment=${one}`, { project });
+export function Publish({ base, project, csrf, skillpack, problems, skill, canManage, beforeOpen, onPublished, label = "Publish draft…" }: Props) {
+  const dialog = useRef<HTMLDialogElement>(null), [pending, setPending] = useState<PendingChangesRead | null>(null), [check, setCheck] = useState<DraftCheck | null>(null), [notes, setNotes] = useState(""), [failure, setFailure] = useState(""), [made, setMade] = useState<Made | null>(null), [isBusy, setBusy] = useState(false), [environment, setEnvironment] = useState<string>(PRODUCTION);
+  const readChanges = (one: string) => callApi<PendingChangesRead>("GET", `${base}/diff?environment=${one}`, { project });
   const open = async () => {
     setFailure(""); setMade(null); setPending(null); setCheck(null); setNotes("");
-    dialog.current.showModal();
+    dialog.current?.showModal();
     try {
       await beforeOpen();
-      const [changes, checked] = await Promise.all([readChanges(environment), callApi("GET", `${base}/check`, { project })]);
+      const [changes, checked] = await Promise.all([readChanges(environment), callApi<DraftCheck>("GET", `${base}/check`, { project })]);
       setPending(changes); setCheck(checked);
-    } catch (error) { setFailure(error.detail); }
+    } catch (error) { setFailure(messageOf(error)); }
   };
-  const pick = async (one) => {
+  const pick = async (one: string) => {
     setEnvironment(one); setFailure(""); setPending(null); setBusy(true);
-    try { setPending(await readChanges(one)); } catch (error) { setFailure(error.detail); }
+    try { setPending(await readChanges(one)); } catch (error) { setFailure(messageOf(error)); }
     setBusy(false);
   };
-  const publish = async (activate) => {
+  const publish = async (activate: boolean) => {
     setBusy(true); setFailure("");
     const seen = pending ? { revision: pending.revision, active_version: pending.base_version ?? 0 } : {};
-    try { const version = await callApi("POST", `${base}/publish`, { project, csrf, json: { notes, activate, environment, ...seen } }); setMade({ ...version, isActive: version.is_active || (activate && !isProduction) }); onPublished(); } catch (error) {
-      setFailure(error.detail);
-      if (OUTDATED.has(error.code)) await readChanges(environment).then(setPending, () => {});
+    try { const version = await callApi<DeploymentRead>("POST", `${base}/publish`, { project, csrf, json: { notes, activate, environment, ...seen } }); setMade({ ...version, isActive: version.is_active || (activate && !isProduction) }); onPublished(); } catch (error) {
+      setFailure(messageOf(error));
+      if (OUTDATED.has(errorCodeOf(error))) await readChanges(environment).then(setPending, () => {});
     }
     setBusy(false);
   };
@@ -49,18 +72,18 @@ export function Publish({ base, project, csrf, skillpack, problems, skill, canMa
   return (
     <>
       <button type="button" className="btn pri" onClick={open}>{label}</button>
-      <dialog className="dlg wide-dlg" ref={dialog} aria-label="Publish draft" onClick={(event) => event.target === dialog.current && dialog.current.close()} onClose={() => setMade(null)}>
+      <dialog className="dlg wide-dlg" ref={dialog} aria-label="Publish draft" onClick={(event) => event.target === dialog.current && dialog.current?.close()} onClose={() => setMade(null)}>
         <div className="in-dlg">
           {made ? <Published made={made} environment={environment} skill={skill} project={project} csrf={csrf} skillpack={skillpack} canManage={canManage} /> : (
             <>
               <h2>Publish draft</h2>
               {!pending && !failure && <p className="t3">Comparing with the active version…</p>}
               {isNothing && <p className="t2">No changes compared with the active version.</p>}
-              {pending?.removed_skills.length > 0 && <div className="note" data-s="wait" role="alert"><Removed names={pending.removed_skills} /></div>}
+              {pending && pending.removed_skills.length > 0 && <div className="note" data-s="wait" role="alert"><Removed names={pending.removed_skills} /></div>}
               {pending && !isNothing && <Changes skills={pending.skills} files={pending.files} read={(file) => bothOf(file, { base, skillpack, version: pending.base_version, project })} />}
-              {pending?.left_out.length > 0 && <p className="t2">Not included: {pending.left_out.map((path, index) => <span key={path}>{index > 0 && ", "}<span className="mono">{path}</span></span>)}. A notebook is published only if a file of its skill references it.</p>}
+              {pending && pending.left_out.length > 0 && <p className="t2">Not included: {pending.left_out.map((path, index) => <span key={path}>{index > 0 && ", "}<span className="mono">{path}</span></span>)}. A notebook is published only if a file of its skill references it.</p>}
               {check && <Checks check={check} />}
-              {pending && check?.skills.length > 0 && <Costs skills={check.skills.filter((one) => !one.parent_skill)} base={base} project={project} revision={pending.revision} />}
+              {pending && check && check.skills.length > 0 && <Costs skills={check.skills.filter((one) => !one.parent_skill)} base={base} project={project} revision={pending.revision} />}
               {check && gated.length > 0 && <Gates skills={gated} project={project} skillpack={skillpack} />}
               <label className="col" style={{ gap: 4 }}><span className="strong">Release notes</span><textarea className="in" rows={2} maxLength={4000} placeholder="What changed in this version?" value={notes} onChange={(event) => setNotes(event.target.value)} /></label>
               <div className="col" style={{ gap: 4 }}>
@@ -71,7 +94,7 @@ export function Publish({ base, project, csrf, skillpack, problems, skill, canMa
           )}
           {failure && <div className="note" data-s="fail" role="alert">{failure}</div>}
           <div className="acts">
-            <button type="button" className="btn" onClick={() => dialog.current.close()}>{made ? "Close" : "Cancel"}</button>
+            <button type="button" className="btn" onClick={() => dialog.current?.close()}>{made ? "Close" : "Cancel"}</button>
             {!made && <><button type="button" className="btn" disabled={isBusy || found.length > 0} onClick={() => publish(false)}>Publish without activating</button><button type="button" className="btn pri" disabled={isBusy || found.length > 0} onClick={() => publish(true)}>{gated.length ? "Publish and run gate" : "Publish and activate"}</button></>}
           </div>
         </div>
@@ -81,8 +104,8 @@ export function Publish({ base, project, csrf, skillpack, problems, skill, canMa
 }
 
 /** The result of the validation: problems prevent the publication, warnings do not. */
-function Checks({ check }) {
-  const { problems, warnings } = check, line = (one, index) => <li key={index}><span className="mono">{one.path}{one.line ? `:${one.line}` : ""}</span> {one.message}</li>;
+function Checks({ check }: { check: Pick<DraftCheckRead, "problems" | "warnings"> }) {
+  const { problems, warnings } = check, line = (one: DraftProblemRead, index: number) => <li key={index}><span className="mono">{one.path}{one.line ? `:${one.line}` : ""}</span> {one.message}</li>;
   return (
     <section aria-label="Checks" className="col" style={{ gap: 4 }}>
       <h3>Checks</h3>
@@ -94,7 +117,7 @@ function Checks({ check }) {
 }
 
 /** The expected cost of one run of each skill. */
-function Costs({ skills, base, project, revision }) {
+function Costs({ skills, base, project, revision }: { skills: Skill[]; base: string; project: string; revision: number }) {
   return (
     <section aria-label="Cost of a run" className="col" style={{ gap: 4 }}>
       <h3>Cost of a run</h3>
@@ -103,17 +126,17 @@ function Costs({ skills, base, project, revision }) {
   );
 }
 
-function CostOf({ name, base, project, revision }) {
+function CostOf({ name, base, project, revision }: { name: string; base: string; project: string; revision: number }) {
   const found = useEstimate(estimateUrl(base, name), { project, stamp: revision });
   return <li><span className="strong">{name}</span> {found ? <><span className="num">{amountOf(found)}</span>{found.basis !== "free" && <span className="t3"> {found.explanation}</span>}</> : <span className="t3">…</span>}</li>;
 }
 
 /** The gates that a version has to pass before it becomes active, with the last suite of each skill. */
-function Gates({ skills, project, skillpack }) {
-  const [last, setLast] = useState({});
+function Gates({ skills, project, skillpack }: { skills: Skill[]; project: string; skillpack: string }) {
+  const [last, setLast] = useState<Record<string, SuiteRead | null>>({});
   useEffect(() => {
     for (const { name } of skills) {
-      callApi("GET", `/v1/skillpacks/${skillpack}/evals?skill=${encodeURIComponent(name)}&limit=20`, { project }).then((found) => setLast((all) => ({ ...all, [name]: found.find((one) => one.status === "succeeded") ?? null })), () => {});
+      callApi<SuiteRead[]>("GET", `/v1/skillpacks/${skillpack}/evals?skill=${encodeURIComponent(name)}&limit=20`, { project }).then((found) => setLast((all) => ({ ...all, [name]: found.find((one) => one.status === "succeeded") ?? null })), () => {});
     }
   }, [skills, project, skillpack]);
   return (
@@ -121,25 +144,31 @@ function Gates({ skills, project, skillpack }) {
       <h3>Eval gate</h3>
       <p className="t2">The version becomes active after these evals have passed. Until then, new jobs use the active version.</p>
       <ul className="against">
-        {skills.map(({ name, eval_gate: { threshold, repeat } }) => (
-          <li key={name}><span className="strong">{name}</span> <span className="t2">{threshold} % of its runs must pass; each case runs {repeat === 1 ? "once" : `${repeat} times`}.{last[name] && ` Last suite: v${last[name].version}, ${last[name].pass_rate_pct} % passed.`}{last[name] === null && " No suite has run yet."}</span></li>
-        ))}
+        {skills.map(({ name, eval_gate: gate }) => {
+          const suite = last[name];
+          return <li key={name}><span className="strong">{name}</span> <span className="t2">{gate?.threshold} % of its runs must pass; each case runs {gate?.repeat === 1 ? "once" : `${gate?.repeat} times`}.{suite && ` Last suite: v${suite.version}, ${suite.pass_rate_pct} % passed.`}{suite === null && " No suite has run yet."}</span></li>;
+        })}
       </ul>
     </section>
   );
 }
 
 /** The contents of a file in the active version and in the draft. */
-function bothOf(file, { base, skillpack, version, project }) {
-  const one = (bytes, url) => (bytes === null ? null : read(`${url}/files/${encoded(file.path)}`, { project }).then((file) => file.bytes));
+function bothOf(file: FileChangeRead, { base, skillpack, version, project }: Omit<Caller, "csrf"> & { skillpack: string; version: number | null }) {
+  const one = (bytes: number | null, url: string) => (bytes === null ? null : read(`${url}/files/${encoded(file.path)}`, { project }).then((content) => content.bytes));
   return Promise.all([one(file.base_bytes, `/v1/skillpacks/${skillpack}/deployments/${version}`), one(file.head_bytes, base)]);
 }
 
-function Published({ made, environment, skill, project, csrf, skillpack, canManage }) {
-  const [settled, setSettled] = useState(made.gate?.state ?? ""), [key, setKey] = useState(""), isActive = made.isActive || settled === "passed", isGating = settled === "gating";
+interface PublishedProps extends Access, Pick<Props, "skill"> {
+  made: Made;
+  environment: string;
+}
+
+function Published({ made, environment, skill, project, csrf, skillpack, canManage }: PublishedProps) {
+  const [settled, setSettled] = useState<string>(made.gate?.state ?? ""), [key, setKey] = useState(""), isActive = made.isActive || settled === "passed", isGating = settled === "gating";
   const deployments = <Link to={`/p/${project}/deployments?skillpack=${skillpack}`}>Deployments</Link>;
-  const named = useNames(project), name = named({ skill_name: skill?.name ?? "…", skillpack_id: made.skillpack_id });
-  const { curl } = codeOf({ origin: location.origin, skill: name, inputs: skill?.examples?.[0]?.inputs ?? {} }), code = key ? `export PURAS_API_KEY=${key}\n${curl}` : curl;
+  const named = useNames(project), name = named({ skill_name: skill?.name ?? "…", skillpack_id: made.skillpack_id, prompt: null });
+  const { curl } = codeOf({ origin: location.origin, skill: name, version: "", model: "", inputs: skill?.examples?.[0]?.inputs ?? {}, schema: undefined }), code = key ? `export PURAS_API_KEY=${key}\n${curl}` : curl;
   return (
     <>
       <h2>Version {made.version} is published{isActive ? " and active" : ""}</h2>
@@ -154,24 +183,33 @@ function Published({ made, environment, skill, project, csrf, skillpack, canMana
   );
 }
 
-function textOf(isActive, environment) {
+function textOf(isActive: boolean, environment: string) {
   if (!isActive) return "New jobs use the active version until you activate this one.";
   return environment === PRODUCTION ? "New jobs use this version. Running jobs keep their version." : `New jobs of ${environment} use this version. Production does not change.`;
 }
 
 /** A form that creates an API key, in the environment of the version: for this skill only, with the scopes of a preset, or with single ones. */
-function NewKey({ skill, environment, project, csrf, onCreated }) {
-  const [known, setKnown] = useState({ scopes: [], presets: [] }), [preset, setPreset] = useState(ONLY_SKILL), [scopes, setScopes] = useState([]), [failure, setFailure] = useState(""), [isBusy, setBusy] = useState(false), hint = useId();
-  useEffect(() => { callApi("GET", "/v1/api-keys/scopes", { project }).then(setKnown, (error) => setFailure(error.detail)); }, [project]);
-  const chosen = known.presets.find((one) => one.name === preset), pick = (name) => { setPreset(name); setScopes(known.presets.find((one) => one.name === name)?.scopes ?? scopes); };
+interface NewKeyProps {
+  /** The full name of the skill. */
+  skill: string;
+  environment: string;
+  project: string;
+  csrf: string;
+  onCreated: (key: string) => void;
+}
+
+function NewKey({ skill, environment, project, csrf, onCreated }: NewKeyProps) {
+  const [known, setKnown] = useState<ScopesRead>({ scopes: [], presets: [] }), [preset, setPreset] = useState(ONLY_SKILL), [scopes, setScopes] = useState<string[]>([]), [failure, setFailure] = useState(""), [isBusy, setBusy] = useState(false), hint = useId();
+  useEffect(() => { callApi<ScopesRead>("GET", "/v1/api-keys/scopes", { project }).then(setKnown, (error: ApiError) => setFailure(error.detail)); }, [project]);
+  const chosen = known.presets.find((one) => one.name === preset), pick = (name: string) => { setPreset(name); setScopes(known.presets.find((one) => one.name === name)?.scopes ?? scopes); };
   const text = preset === ONLY_SKILL ? `Run ${skill}, and read and cancel its own jobs.` : chosen?.description ?? "The scopes that are selected below.";
-  const create = async (event) => {
+  const create = async (event: FormEvent) => {
     event.preventDefault();
     setBusy(true); setFailure("");
     const permissions = preset === ONLY_SKILL ? { skill_allowlist: [skill] } : { scopes };
-    try { onCreated((await callApi("POST", "/v1/api-keys", { project, csrf, json: { name: `For ${skill}`, environment, ...permissions } })).key); } catch (error) { setFailure(error.detail); setBusy(false); }
+    try { onCreated((await callApi<ApiKeyCreated>("POST", "/v1/api-keys", { project, csrf, json: { name: `For ${skill}`, environment, ...permissions } })).key); } catch (error) { setFailure(messageOf(error)); setBusy(false); }
   };
-  const toggle = (name) => { setPreset(OWN_SCOPES); setScopes(scopes.includes(name) ? scopes.filter((one) => one !== name) : [...scopes, name]); };
+  const toggle = (name: string) => { setPreset(OWN_SCOPES); setScopes(scopes.includes(name) ? scopes.filter((one) => one !== name) : [...scopes, name]); };
   return (
     <form className="col" style={{ gap: 8 }} onSubmit={create}>
       <div className="row wrap">

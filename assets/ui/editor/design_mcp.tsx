@@ -1,29 +1,38 @@
 // An MCP server among the tools of an agent: its URL, its headers with secrets, and the tools that it offers now.
 import { useEffect, useState } from "react";
-import { callApi } from "../api";
-import { AddMenu, Check, isMapping, listOf, Value, valueAt } from "./design_parts";
+import type { McpToolRead, SecretRead } from "../../../clients/typescript/src/generated";
+import { callApi, messageOf } from "../api";
+import { AddMenu, Check, type SectionProps, Value } from "./design_parts";
 import { Committed } from "./design_values";
+import type { Edit, SkillEdit } from "./yaml_edits";
+import { listOf, type Mapping, mappingOf, type Path, valueAt } from "./yaml_values";
 
 /** The names of the secrets of the project and the skillpack; none if the user may not list them. */
-export function useSecrets({ project, skillpack }) {
-  const [names, setNames] = useState([]);
+export function useSecrets({ project, skillpack }: Pick<SectionProps, "project" | "skillpack">) {
+  const [names, setNames] = useState<string[]>([]);
   useEffect(() => {
-    const all = ["/v1/secrets", `/v1/skillpacks/${skillpack}/secrets`].map((url) => callApi("GET", url, { project }).catch(() => []));
+    const all = ["/v1/secrets", `/v1/skillpacks/${skillpack}/secrets`].map((url) => callApi<SecretRead[]>("GET", url, { project }).catch(() => []));
     Promise.all(all).then((found) => setNames([...new Set(found.flat().map((one) => one.name))].toSorted()));
   }, [project, skillpack]);
   return names;
 }
 
-export function McpServer({ tool, path, at, edit, base, project, csrf, skillpack }) {
-  const secrets = useSecrets({ project, skillpack }), headers = isMapping(tool.headers) ? tool.headers : {}, names = Object.keys(headers);
-  const [offered, setOffered] = useState(null), [failure, setFailure] = useState(""), [isBusy, setBusy] = useState(false);
+/** A tool at a path of the document. */
+interface ToolAt {
+  tool: Mapping;
+  path: Path;
+}
+
+export function McpServer({ tool, path, at, edit, base, project, csrf, skillpack }: SectionProps & ToolAt) {
+  const secrets = useSecrets({ project, skillpack }), headers = mappingOf(tool.headers), names = Object.keys(headers);
+  const [offered, setOffered] = useState<McpToolRead[] | null>(null), [failure, setFailure] = useState(""), [isBusy, setBusy] = useState(false);
   const connect = async () => {
     setBusy(true); setFailure("");
-    try { setOffered(await callApi("POST", `${base}/mcp-tools`, { project, csrf, json: { url: String(tool.mcp), headers } })); } catch (error) { setFailure(error.detail); setOffered(null); }
+    try { setOffered(await callApi<McpToolRead[]>("POST", `${base}/mcp-tools`, { project, csrf, json: { url: String(tool.mcp), headers } })); } catch (error) { setFailure(messageOf(error)); setOffered(null); }
     setBusy(false);
   };
-  const setHeader = (name, value) => edit([{ op: "set", path: [...path, "headers", name], value }]);
-  const removeHeader = (name) => edit([{ op: "remove", path: [...path, "headers", ...(names.length > 1 ? [name] : [])] }]);
+  const setHeader = (name: string, value: unknown) => edit([{ op: "set", path: [...path, "headers", name], value }]);
+  const removeHeader = (name: string) => edit([{ op: "remove", path: [...path, "headers", ...(names.length > 1 ? [name] : [])] }]);
   return (
     <>
       <Value {...{ at, edit }} path={[...path, "mcp"]} label="URL of the MCP server" schema={{ type: "string" }} value={tool.mcp} isRequired />
@@ -33,7 +42,7 @@ export function McpServer({ tool, path, at, edit, base, project, csrf, skillpack
           <div className="row wrap" key={name}>
             <span className="mono">{name}</span>
             <div className="header-value"><Committed name={name} schema={{ type: "string", title: `Value of ${name}` }} isBare value={headers[name]} onCommit={(value) => (value === undefined ? removeHeader(name) : setHeader(name, value))} /></div>
-            {secrets.length > 0 && <AddMenu label="Use secret…" options={secrets.map((one) => [one, one])} onPick={(one) => setHeader(name, name.toLowerCase() === "authorization" ? `Bearer \${secret:${one}}` : `\${secret:${one}}`)} />}
+            {secrets.length > 0 && <AddMenu label="Use secret…" options={secrets.map((one): [string, string] => [one, one])} onPick={(one) => setHeader(name, name.toLowerCase() === "authorization" ? `Bearer \${secret:${one}}` : `\${secret:${one}}`)} />}
             <button type="button" className="btn quiet icon" aria-label={`Remove header ${name}`} onClick={() => removeHeader(name)}>✕</button>
           </div>
         ))}
@@ -50,13 +59,13 @@ export function McpServer({ tool, path, at, edit, base, project, csrf, skillpack
 }
 
 /** The tools that a server offers, and which of them the agent may use. */
-function Offered({ offered, tool, path, edit }) {
-  const names = offered.filter((one) => one.is_usable).map((one) => one.name), chosen = Array.isArray(tool.allow) ? tool.allow : null, isOn = (name) => (chosen ? chosen.includes(name) : names.includes(name)), missing = listOf(chosen).filter((name) => !offered.some((one) => one.name === name));
-  const toggle = (name) => (wanted) => edit((document) => {
+function Offered({ offered, tool, path, edit }: ToolAt & { offered: McpToolRead[]; edit: Edit }) {
+  const names = offered.filter((one) => one.is_usable).map((one) => one.name), chosen = Array.isArray(tool.allow) ? listOf(tool.allow) : null, isOn = (name: string) => (chosen ? chosen.includes(name) : names.includes(name)), missing = (chosen ?? []).map(String).filter((name) => !offered.some((one) => one.name === name));
+  const toggle = (name: string) => (wanted: boolean) => edit((document): SkillEdit[] => {
     const before = valueAt(document, [...path, "allow"]), allowed = listOf(document.allowed_tools), all = [...offered.map((one) => one.name), ...missing];
     const next = all.filter((one) => (one === name ? wanted : Array.isArray(before) ? before.includes(one) : names.includes(one))), isAll = names.every((one) => next.includes(one)) && next.length === names.length && !allowed.length;
-    const listed = wanted ? [...new Set([...allowed, name])] : allowed.filter((one) => one !== name);
-    return [isAll ? { op: "remove", path: [...path, "allow"] } : { op: "set", path: [...path, "allow"], value: next }, ...(allowed.length ? [{ op: "set", path: ["allowed_tools"], value: listed }] : [])];
+    const listed: unknown[] = wanted ? [...new Set([...allowed, name])] : allowed.filter((one) => one !== name);
+    return [isAll ? { op: "remove", path: [...path, "allow"] } : { op: "set", path: [...path, "allow"], value: next }, ...(allowed.length ? [{ op: "set", path: ["allowed_tools"], value: listed } satisfies SkillEdit] : [])];
   });
   return (
     <fieldset className="design-words">

@@ -2,7 +2,10 @@
 
 const READS = "reads", WRITES = "writes files", NETWORK = "uses the network", COSTS = "may cost money", RUNS = "runs code";
 
-export const GROUPS = [
+/** A tool: its name, what it does, and its effects. */
+type BuiltinTool = [name: string, text: string, effects: string[]];
+
+export const GROUPS: [title: string, tools: BuiltinTool[]][] = [
   ["Files and commands", [
     ["bash", "Run shell commands in the sandbox", [RUNS, WRITES]],
     ["file_read", "Read files of the workspace and the drive", [READS]],

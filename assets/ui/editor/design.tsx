@@ -1,30 +1,46 @@
 // The form for a skill.yaml. It is loaded when the user opens it.
-import { lazy, Suspense, useEffect, useMemo, useState } from "react";
+import { lazy, type ReactNode, Suspense, useEffect, useMemo, useState } from "react";
+import type { ModelPrice, PricingRead } from "../../../clients/typescript/src/generated";
 import { toolsOfSkill } from "../agent_tools";
 import { callApi } from "../api";
 import { Estimate, estimateUrl } from "../estimate";
-import { Broken } from "./broken";
-import { skillSchema } from "./completion";
+import type { Schema } from "../schema_types";
+import { Broken, type OnCode } from "./broken";
+import type { FileProblem } from "./code";
+import { type KeySchema, skillSchema } from "./completion";
 import { Evals, evalPaths, Examples, examplePaths } from "./design_cases";
 import { Fields, pathsIn } from "./design_fields";
 import { Instructions } from "./design_instructions";
-import { FileProblems, Section, SectionLinks } from "./design_parts";
+import { type Editing, FileProblems, type OnOpen, Section, SectionLinks, type SectionProps } from "./design_parts";
 import { Guardrails, Memory, memoryPaths, railPaths } from "./design_safety";
 import { toolPaths, Tools } from "./design_tools";
 import { Committed, placed } from "./design_values";
-import { useYamlEdits } from "./yaml_edits";
+import type { Caller, LoadedDraft } from "./draft";
+import { type Edit, type EditedText, useYamlEdits } from "./yaml_edits";
+import { type Mapping, mappingOf, type Path, textOf } from "./yaml_values";
 
 const AgentGraph = lazy(() => import("../canvas/agent_graph"));
 const SCHEMAS = { input_schema: "Inputs", output_schema: "Outputs" };
-const KINDS = [[/\.md$/i, "Agent"], [/\.ya?ml$/i, "Flow"], [/\.py(:|$)/, "Function"]];
+const KINDS: [RegExp, string][] = [[/\.md$/i, "Agent"], [/\.ya?ml$/i, "Flow"], [/\.py(:|$)/, "Function"]];
 const LIMITS_OF_AGENTS = ["steps", "tokens"];
 const MICROS = 1e6;
 
-/** The form of the text of the skill.yaml at `path`. `replace(text)` writes the text of the editor, `onPending(promise)` gets each edit in
- *  progress, `onCode(line)` opens the text, `onOpen(path, line)` another file, `onFlow(path)` the canvas of
- *  a flow. `problems` are those that the validator found in the draft. */
-export default function Design({ path, text, problems, draft, base, skillpack, project, csrf, canWrite, replace, onPending, onCode, onOpen, onFlow }) {
-  const [schema, setSchema] = useState(null), { found, failure, edit, undo } = useYamlEdits("/v1/skill-yaml/edit", { text, project, csrf, replace, onPending });
+interface DesignProps extends Caller {
+  path: string;
+  /** Those of all files of the draft. */
+  problems: FileProblem[];
+  draft: LoadedDraft;
+  skillpack: string;
+  canWrite: boolean;
+  onCode: OnCode;
+  onOpen: OnOpen;
+  /** Open the canvas of a flow, whose path is relative to the folder of the skill. */
+  onFlow: (path: string) => void;
+}
+
+/** The form of the text of the skill.yaml at `path`. */
+export default function Design({ path, text, problems, draft, base, skillpack, project, csrf, canWrite, replace, onPending, onCode, onOpen, onFlow }: DesignProps & EditedText) {
+  const [schema, setSchema] = useState<KeySchema | null>(null), { found, failure, edit, undo } = useYamlEdits("/v1/skill-yaml/edit", { text, project, csrf, replace, onPending });
   useEffect(() => { skillSchema().then(setSchema); }, []);
   const canUndo = canWrite && Boolean(undo), goBack = () => undo?.();
   if (!found || !schema) return failure ? <div className="note line-note" data-s="fail" role="alert">{failure}</div> : <p className="skeleton pad">Loading form…</p>;
@@ -38,28 +54,37 @@ export default function Design({ path, text, problems, draft, base, skillpack, p
   );
 }
 
-function Sections({ document, path, schema, problems, draft, base, skillpack, project, csrf, canWrite, edit, onCode, onOpen, onFlow, canUndo, goBack }) {
-  const keys = schema.properties, entrypoint = typeof document.entrypoint === "string" ? document.entrypoint : "", kind = KINDS.find(([form]) => form.test(entrypoint))?.[1] ?? "Unknown", isAgent = kind === "Agent";
+interface SectionsProps extends DesignProps {
+  document: Mapping;
+  schema: KeySchema;
+  edit: Edit;
+  canUndo: boolean;
+  goBack: () => void;
+}
+
+function Sections({ document, path, schema, problems, draft, base, skillpack, project, csrf, canWrite, edit, onCode, onOpen, onFlow, canUndo, goBack }: SectionsProps) {
+  const keys = schema.properties, limitKeys = keys.limits?.properties ?? {}, entrypoint = textOf(document.entrypoint), kind = KINDS.find(([form]) => form.test(entrypoint))?.[1] ?? "Unknown", isAgent = kind === "Agent";
   const folder = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : "", files = draft.view.files, skill = draft.check.skills.find((one) => one.path === folder && !one.parent_skill);
-  const limits = Object.keys(keys.limits.properties).filter((name) => isAgent || !LIMITS_OF_AGENTS.includes(name));
+  const limits = Object.keys(limitKeys).filter((name) => isAgent || !LIMITS_OF_AGENTS.includes(name));
   const inFolder = problems.filter((one) => one.path !== path && one.path.startsWith(folder ? `${folder}/` : "")), ofPrompt = isAgent ? inFolder.filter((one) => one.path === `${folder ? `${folder}/` : ""}${entrypoint}`) : [];
   const ofCode = inFolder.filter((one) => one.path.endsWith(".py")), ofCases = inFolder.filter((one) => one.path.endsWith(".jsonl")), codeSection = isAgent ? "Tools" : "Basics";
-  const paths = {
+  const paths: Record<string, Path[]> = {
     Basics: [["entrypoint"], ["title"], ["description"], ["timeout_s"], ["network"], ["lane"]],
     ...Object.fromEntries(Object.entries(SCHEMAS).map(([key, title]) => [title, [[key], ...pathsIn(document[key], [key])]])),
     ...(isAgent && { Tools: toolPaths(document), Model: [["model"]] }),
-    Limits: [["limits"], ...limits.map((name) => ["limits", name])],
+    Limits: [["limits"], ...limits.map((name): Path => ["limits", name])],
     Guardrails: railPaths(document), ...(isAgent && { Memory: memoryPaths(document) }), Examples: examplePaths(document), Evals: evalPaths(document),
   };
-  const { at, others, countAt } = placed(problems.filter((one) => one.path === path), Object.values(paths).flat()), set = (at) => (value) => edit([value === undefined ? { op: "remove", path: at } : { op: "set", path: at, value }]);
-  const counts = Object.fromEntries(Object.entries(paths).map(([title, all]) => [title, all.reduce((sum, one) => sum + countAt(one), 0)])), order = isAgent ? ["Basics", "Inputs", "Outputs", "Instructions", "Tools", "Model", "Limits", "Guardrails", "Memory", "Examples", "Evals"] : Object.keys(paths);
-  counts.Instructions = ofPrompt.length; counts[codeSection] += ofCode.length; counts.Evals += ofCases.length;
-  const field = (path, own, value, label) => <Committed key={path.join(".")} name={label} schema={{ ...own, title: label }} value={value} error={at(path)} onCommit={set(path)} />;
-  const shared = { document, folder, files, skill, skills: draft.check.skills, draft, base, skillpack, project, csrf, canWrite, isAgent, at, edit, onCode, onOpen, revision: draft.view.revision };
-  const section = (title, children, error) => <Section key={title} title={title} count={counts[title]} error={error}>{children}</Section>;
+  const { at, others, countAt } = placed(problems.filter((one) => one.path === path), Object.values(paths).flat()), set = (place: Path) => (value: unknown) => edit([value === undefined ? { op: "remove", path: place } : { op: "set", path: place, value }]);
+  const counts: Record<string, number> = Object.fromEntries(Object.entries(paths).map(([title, all]) => [title, all.reduce((sum, one) => sum + countAt(one), 0)])), order = isAgent ? ["Basics", "Inputs", "Outputs", "Instructions", "Tools", "Model", "Limits", "Guardrails", "Memory", "Examples", "Evals"] : Object.keys(paths);
+  const countOf = (title: string) => counts[title] ?? 0;
+  counts.Instructions = ofPrompt.length; counts[codeSection] = countOf(codeSection) + ofCode.length; counts.Evals = countOf("Evals") + ofCases.length;
+  const field = (place: Path, own: Schema | undefined, value: unknown, label: string) => <Committed key={place.join(".")} name={label} schema={{ ...own, title: label }} value={value} error={at(place)} onCommit={set(place)} />;
+  const shared: SectionProps = { document, folder, files, skill, skills: draft.check.skills, draft, base, skillpack, project, csrf, canWrite, isAgent, at, edit, onCode, onOpen, revision: draft.view.revision };
+  const section = (title: string, children: ReactNode, error?: string) => <Section key={title} title={title} count={countOf(title)} error={error}>{children}</Section>;
   return (
     <>
-      <SectionLinks sections={order.map((title) => [title, counts[title]])} />
+      <SectionLinks sections={order.map((title): [string, number] => [title, countOf(title)])} />
       <fieldset className="col whole" disabled={!canWrite}>
         <legend className="hidden-label">skill.yaml</legend>
         <div className="row wrap"><span className="t2 grow">Changes are made in the text. Comments and other keys stay as they are.</span><button type="button" className="btn small" disabled={!canUndo} onClick={goBack}>Undo</button></div>
@@ -81,7 +106,7 @@ function Sections({ document, path, schema, problems, draft, base, skillpack, pr
         {isAgent && section("Instructions", <Instructions {...shared} problems={ofPrompt} />)}
         {isAgent && section("Tools", <><FileProblems problems={ofCode} onOpen={onOpen} /><Tools {...shared} /><ToolGraph document={document} /></>, at(["tools"]))}
         {isAgent && section("Model", <Model value={document.model} error={at(["model"])} project={project} onCommit={set(["model"])} />)}
-        {section("Limits", <><div className="three">{limits.map((name) => field(["limits", name], keys.limits.properties[name], document.limits?.[name], LABELS[name] ?? name))}</div>{skill && <Estimate url={estimateUrl(base, skill.name)} project={project} stamp={draft.view.revision} />}</>, at(["limits"]))}
+        {section("Limits", <><div className="three">{limits.map((name) => field(["limits", name], limitKeys[name], mappingOf(document.limits)[name], LABELS[name] ?? name))}</div>{skill && <Estimate url={estimateUrl(base, skill.name)} project={project} stamp={draft.view.revision} />}</>, at(["limits"]))}
         {section("Guardrails", <Guardrails {...shared} />, at(["rails"]))}
         {isAgent && section("Memory", <Memory {...shared} />, at(["memory"]))}
         {section("Examples", <Examples {...shared} />, at(["examples"]))}
@@ -91,13 +116,13 @@ function Sections({ document, path, schema, problems, draft, base, skillpack, pr
   );
 }
 
-const LABELS = { steps: "Steps", tokens: "Tokens", cost_usd: "Cost (USD)", memory_mb: "Memory (MiB)", output_mb: "Result (MiB)" };
+const LABELS: Record<string, string> = { steps: "Steps", tokens: "Tokens", cost_usd: "Cost (USD)", memory_mb: "Memory (MiB)", output_mb: "Result (MiB)" };
 
-const NETWORKS = { public: "Every public host", none: "No host", hosts: "Only these hosts" };
+const NETWORKS: Record<string, string> = { public: "Every public host", none: "No host", hosts: "Only these hosts" };
 
 /** The hosts that jobs may connect to. */
-function Network({ value, at, edit }) {
-  const path = ["network"], isList = Array.isArray(value), error = at(path), choose = (kind) => edit([kind === undefined ? { op: "remove", path } : { op: "set", path, value: kind === "hosts" ? ["api.example.org"] : kind }]);
+function Network({ value, at, edit }: Editing & { value: unknown }) {
+  const path: Path = ["network"], isList = Array.isArray(value), error = at(path), choose = (kind: unknown) => edit([kind === undefined ? { op: "remove", path } : { op: "set", path, value: kind === "hosts" ? ["api.example.org"] : kind }]);
   return (
     <div className="col" style={{ gap: 8 }}>
       <Committed name="Network" schema={{ title: "Network", enum: Object.keys(NETWORKS), description: "Hosts that jobs may connect to." }} labels={NETWORKS} value={isList ? "hosts" : value ?? "public"} isRequired error={isList ? "" : error} onCommit={choose} />
@@ -107,8 +132,8 @@ function Network({ value, at, edit }) {
 }
 
 /** The tools of an agent as a graph. */
-function ToolGraph({ document }) {
-  const [isShown, setShown] = useState(false), tools = useMemo(() => toolsOfSkill(document), [document]), model = useMemo(() => ({ name: typeof document.model === "string" ? document.model : "" }), [document]);
+function ToolGraph({ document }: { document: Mapping }) {
+  const [isShown, setShown] = useState(false), tools = useMemo(() => toolsOfSkill(document), [document]), model = useMemo(() => ({ name: textOf(document.model) }), [document]);
   if (!tools.length) return null;
   return (
     <>
@@ -119,9 +144,16 @@ function ToolGraph({ document }) {
 }
 
 /** The language model, with the price and the context of each. */
-function Model({ value, error, project, onCommit }) {
-  const [models, setModels] = useState([]);
-  useEffect(() => { callApi("GET", "/v1/pricing", { project }).then((prices) => setModels(prices.models), () => {}); }, [project]);
+interface ModelProps {
+  value: unknown;
+  error: string | undefined;
+  project: string;
+  onCommit: (value: unknown) => Promise<boolean>;
+}
+
+function Model({ value, error, project, onCommit }: ModelProps) {
+  const [models, setModels] = useState<ModelPrice[]>([]);
+  useEffect(() => { callApi<PricingRead>("GET", "/v1/pricing", { project }).then((prices) => setModels(prices.models), () => {}); }, [project]);
   if (Array.isArray(value)) return <Committed name="Models" schema={{ title: "Models, in order", type: "array", items: { type: "string" } }} value={value} error={error} onCommit={onCommit} />;
   const known = models.find((one) => one.model === value), names = models.map((one) => one.model);
   return (
@@ -133,4 +165,4 @@ function Model({ value, error, project, onCommit }) {
   );
 }
 
-const rates = ({ context_tokens, per_million_tokens: price }) => `${Math.round(context_tokens / 1000).toLocaleString("en-US")}k context, $${price.input_micros / MICROS} in and $${price.output_micros / MICROS} out for a million tokens`;
+const rates = ({ context_tokens, per_million_tokens: price }: ModelPrice) => `${Math.round(context_tokens / 1000).toLocaleString("en-US")}k context, $${price.input_micros / MICROS} in and $${price.output_micros / MICROS} out for a million tokens`;

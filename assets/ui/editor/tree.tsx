@@ -1,11 +1,41 @@
 import { useMemo, useState } from "react";
+import type { DraftFileRead } from "../../../clients/typescript/src/generated";
+
+interface Props {
+  isHidden: boolean;
+  files: DraftFileRead[];
+  current: string | null;
+  /** What is shown next to the paths of changed files. */
+  changed: Map<string, string>;
+  /** The paths of files with problems. */
+  problems: Set<string>;
+  canWrite: boolean;
+  onOpen: (path: string) => void;
+  onCreate: (path: string) => void;
+  onMove: (path: string, to: string) => void;
+  onRemove: (path: string) => void;
+  onRestore: (path: string) => void;
+}
+
+/** The path that a user enters; `from` is the former one, and null for a new file. */
+interface Naming {
+  from: string | null;
+  path: string;
+}
+
+interface Row {
+  path: string;
+  name: string;
+  depth: number;
+  isFolder: boolean;
+}
 
 /** The files of a draft as a tree: folders collapse, files open, and each can be renamed, deleted and restored. */
-export function Tree({ isHidden, files, current, changed, problems, canWrite, onOpen, onCreate, onMove, onRemove, onRestore }) {
-  const [closed, setClosed] = useState(() => new Set()), [naming, setNaming] = useState(null);
+export function Tree({ isHidden, files, current, changed, problems, canWrite, onOpen, onCreate, onMove, onRemove, onRestore }: Props) {
+  const [closed, setClosed] = useState(() => new Set<string>()), [naming, setNaming] = useState<Naming | null>(null);
   const rows = useMemo(() => rowsOf(files.filter((file) => !file.is_deleted), closed), [files, closed]);
   const gone = files.filter((file) => file.is_deleted);
-  const fold = (path) => setClosed((before) => { const after = new Set(before); if (!after.delete(path)) after.add(path); return after; });
+  const fold = (path: string) => setClosed((before) => { const after = new Set(before); if (!after.delete(path)) after.add(path); return after; });
   const folder = current?.includes("/") ? current.slice(0, current.lastIndexOf("/") + 1) : "";
   return (
     <nav className="tree col" aria-label="Draft files" hidden={isHidden}>
@@ -28,7 +58,8 @@ export function Tree({ isHidden, files, current, changed, problems, canWrite, on
   );
 }
 
-function Name({ from, path, onDone }) {
+/** The field for a path; `onDone` gets null if the user cancels. */
+function Name({ from, path, onDone }: Naming & { onDone: (path: string | null) => void }) {
   const [text, setText] = useState(path);
   return (
     <form className="naming" onSubmit={(event) => { event.preventDefault(); onDone(text.trim()); }}>
@@ -38,10 +69,10 @@ function Name({ from, path, onDone }) {
 }
 
 /** Folders before files, each by name, without the content of collapsed folders. */
-function rowsOf(files, closed) {
-  const rows = [], walk = (inside, prefix, depth) => {
-    const names = [...new Set(inside.map((path) => path.slice(prefix.length).split("/")[0] + (path.slice(prefix.length).includes("/") ? "/" : "")))];
-    names.sort((one, other) => other.endsWith("/") - one.endsWith("/") || one.localeCompare(other));
+function rowsOf(files: DraftFileRead[], closed: Set<string>) {
+  const rows: Row[] = [], walk = (inside: string[], prefix: string, depth: number) => {
+    const names = [...new Set(inside.map((path) => path.slice(prefix.length).split("/")[0]! + (path.slice(prefix.length).includes("/") ? "/" : "")))];
+    names.sort((one, other) => Number(other.endsWith("/")) - Number(one.endsWith("/")) || one.localeCompare(other));
     for (const name of names) {
       const path = prefix + name, isFolder = name.endsWith("/");
       rows.push({ path, name: name.replace("/", ""), depth, isFolder });

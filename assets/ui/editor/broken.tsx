@@ -1,5 +1,10 @@
+import type { SyntaxProblemRead } from "../../../clients/typescript/src/generated";
+
+/** Open the text of a form, at a line. */
+export type OnCode = (line?: number | null) => void;
+
 /** A text that is not valid YAML. */
-export function Broken({ problems, onCode }) {
+export function Broken({ problems, onCode }: { problems: SyntaxProblemRead[]; onCode: OnCode }) {
   return (
     <div className="col" style={{ gap: 10 }}>
       <h2>The text cannot be shown here</h2>
