@@ -1,0 +1,2 @@
+// Style sheets, which the build of the pages includes.
+declare module "*.css";
