@@ -361,7 +361,7 @@ class Timeline(rx.Component):
 class FlowSteps(rx.Component):
     """The steps of the job of a flow; `src` is `project/job`."""
 
-    library = "$/public/ui/flow/steps.jsx"
+    library = "$/public/ui/flow/steps.tsx"
     tag = "FlowSteps"
     lib_dependencies: list[str] = [_REACT_FLOW]
     src: rx.Var[str]

@@ -1,6 +1,7 @@
-import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { type CSSProperties, lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from "react";
 import { Link } from "react-router";
-import { callApi, list } from "../api";
+import type { ElementCounts, JobStepRead } from "../../../clients/typescript/src/generated";
+import { type ApiError, callApi, list } from "../api";
 import { shortId, usd } from "../format";
 import { Line, useEvents, useNow } from "../stream";
 import { Json } from "../value";
@@ -9,15 +10,30 @@ import { countsOf, Status, took, WORDS } from "./step_facts";
 
 const JobCanvas = lazy(() => import("../canvas/job_canvas"));
 const PAGE = 50, MAX_STEPS = 200, PAUSE_MS = 1_500; // while a flow runs, its steps are loaded at most this often
-const HAS_RESULT = new Set(["skill", "prompt", "python", "approval", "wait"]);
+const HAS_RESULT = new Set<string>(["skill", "prompt", "python", "approval", "wait"]);
+
+interface Props {
+  /** `project/job`. */
+  src: string;
+  csrf: string;
+  isOver: boolean;
+  canFork: boolean;
+}
+
+/** The job of a step; `version` is another number whenever there are new events. */
+interface OfJob {
+  project: string;
+  job: string;
+  version: number;
+}
 
 /** The steps of a flow, updated live. Elements of a step are loaded page by page when it is opened. */
-export function FlowSteps({ src, csrf, isOver, canFork }) {
-  const [project, job] = src.split("/"), [events, state] = useEvents(src), { steps, failure } = useSteps(project, job, events.length, isOver);
-  const now = useNow(!isOver, 1_000), [open, setOpen] = useState(null), [isCanvas, setCanvas] = useState(false);
+export function FlowSteps({ src, csrf, isOver, canFork }: Props) {
+  const [project = "", job = ""] = src.split("/"), [events, state] = useEvents(src), { steps, failure } = useSteps(project, job, events.length, isOver);
+  const now = useNow(!isOver, 1_000), [open, setOpen] = useState<string | null>(null), [isCanvas, setCanvas] = useState(false);
   if (failure) return <div className="note" data-s="fail" role="alert">{failure}</div>;
   if (!steps) return <p className="skeleton">Loading steps…</p>;
-  const depths = depthsOf(steps), more = (step) => canFork && <RunFromHere step={step} steps={steps} project={project} csrf={csrf} job={job} />;
+  const depths = depthsOf(steps), more = (step: JobStepRead) => canFork && <RunFromHere step={step} steps={steps} project={project} csrf={csrf} job={job} />;
   const views = <div className="seg" role="group" aria-label="View"><button type="button" aria-pressed={!isCanvas} onClick={() => setCanvas(false)}>List</button><button type="button" aria-pressed={isCanvas} onClick={() => setCanvas(true)}>Canvas</button></div>;
   if (isCanvas) {
     return (
@@ -32,7 +48,7 @@ export function FlowSteps({ src, csrf, isOver, canFork }) {
       <div className="row wrap flow-views">{views}<Line state={state} /></div>
       <ul className="runs flow-steps" aria-label="Steps of the flow">
         {steps.map((step) => (
-          <Step key={step.name} step={step} depth={depths.get(step.name)} now={now} isOpen={open === step.name} onToggle={() => setOpen(open === step.name ? null : step.name)} project={project} job={job} version={events.length}>
+          <Step key={step.name} step={step} depth={depths.get(step.name) ?? 0} now={now} isOpen={open === step.name} onToggle={() => setOpen(open === step.name ? null : step.name)} project={project} job={job} version={events.length}>
             {more(step)}
           </Step>
         ))}
@@ -42,13 +58,13 @@ export function FlowSteps({ src, csrf, isOver, canFork }) {
 }
 
 /** The steps of a job, which are loaded again after new events; the last time when the job has ended. */
-function useSteps(project, job, version, isOver) {
-  const [found, setFound] = useState({ steps: null, failure: "" }), last = useRef(-PAUSE_MS);
+function useSteps(project: string, job: string, version: number, isOver: boolean) {
+  const [found, setFound] = useState<{ steps: JobStepRead[] | null; failure: string }>({ steps: null, failure: "" }), last = useRef(-PAUSE_MS);
   useEffect(() => {
     let isGone = false;
     const read = () => {
       last.current = performance.now();
-      callApi("GET", `/v1/jobs/${job}/steps?limit=${MAX_STEPS}`, { project }).then((steps) => isGone || setFound({ steps, failure: "" }), (error) => isGone || setFound((before) => ({ ...before, failure: before.steps ? "" : error.detail })));
+      callApi<JobStepRead[]>("GET", `/v1/jobs/${job}/steps?limit=${MAX_STEPS}`, { project }).then((steps) => isGone || setFound({ steps, failure: "" }), (error: ApiError) => isGone || setFound((before) => ({ ...before, failure: before.steps ? "" : error.detail })));
     };
     const timer = setTimeout(read, isOver ? 0 : Math.max(0, last.current + PAUSE_MS - performance.now()));
     return () => { isGone = true; clearTimeout(timer); };
@@ -57,15 +73,24 @@ function useSteps(project, job, version, isOver) {
 }
 
 /** How many steps contain each step. */
-function depthsOf(steps) {
-  const depths = new Map();
+function depthsOf(steps: JobStepRead[]) {
+  const depths = new Map<string, number>();
   for (const { name, parent } of steps) depths.set(name, parent ? (depths.get(parent) ?? 0) + 1 : 0);
   return depths;
 }
 
-function Step({ step, depth, now, isOpen, onToggle, project, job, version, children }) {
+interface StepProps extends OfJob {
+  step: JobStepRead;
+  depth: number;
+  now: number;
+  isOpen: boolean;
+  onToggle: () => void;
+  children: ReactNode;
+}
+
+function Step({ step, depth, now, isOpen, onToggle, project, job, version, children }: StepProps) {
   return (
-    <li style={{ "--depth": depth }} data-step={step.name}>
+    <li style={{ "--depth": depth } as CSSProperties} data-step={step.name}>
       <button type="button" className="row wrap" aria-expanded={isOpen} onClick={onToggle}>
         <span className="t3" aria-hidden="true">{isOpen ? "▾" : "▸"}</span>
         <Status status={step.status} />
@@ -85,7 +110,7 @@ function Step({ step, depth, now, isOpen, onToggle, project, job, version, child
 }
 
 /** The job and the result of a step. */
-function Details({ step, project, job, version, children }) {
+function Details({ step, project, job, version, children }: OfJob & { step: JobStepRead; children: ReactNode }) {
   return (
     <>
       <div className="row wrap">
@@ -95,49 +120,54 @@ function Details({ step, project, job, version, children }) {
         <span className="grow" />
         {children}
       </div>
-      {step.elements && <Elements step={step} project={project} job={job} version={version} />}
+      {step.elements && <Elements step={step} counts={step.elements} project={project} job={job} version={version} />}
       {!step.elements && step.status === "succeeded" && HAS_RESULT.has(step.kind) && <Result step={step} />}
     </>
   );
 }
 
-function Result({ step }) {
+function Result({ step }: { step: JobStepRead }) {
   return step.has_long_result ? <p className="t2">The result is too large to show here. Open the job of the step to see it.</p> : <Json value={step.result} />;
 }
 
+const FILTERS = ["failed", "running", "succeeded", "cancelled"] as const;
+
+/** Add the rows of a page to those that are shown. */
+type Merge = (shown: JobStepRead[], fresh: JobStepRead[]) => JobStepRead[];
+
 /** The elements of a step, failed ones first: pages of them with one status, or of all. */
-function Elements({ step, project, job, version }) {
-  const { elements } = step, [filter, setFilter] = useState(elements.failed ? "failed" : ""), [rows, setRows] = useState(null), [next, setNext] = useState(null), [failure, setFailure] = useState("");
+function Elements({ step, counts, project, job, version }: OfJob & { step: JobStepRead; counts: ElementCounts }) {
+  const [filter, setFilter] = useState(counts.failed ? "failed" : ""), [rows, setRows] = useState<JobStepRead[] | null>(null), [next, setNext] = useState<string | null>(null), [failure, setFailure] = useState("");
   const path = `/v1/jobs/${job}/steps?step=${encodeURIComponent(step.name)}&limit=${PAGE}${filter && `&status=${filter}`}`;
-  const read = useCallback((from, merge) => list(from, { project }).then((page) => { setRows((before) => merge(before ?? [], page.rows)); setNext((before) => (from === path || before === from ? page.next : before)); setFailure(""); }, (error) => setFailure(error.detail)), [project, path]);
+  const read = useCallback((from: string, merge: Merge) => list<JobStepRead>(from, { project }).then((page) => { setRows((before) => merge(before ?? [], page.rows)); setNext((before) => (from === path || before === from ? page.next : before)); setFailure(""); }, (error: ApiError) => setFailure(error.detail)), [project, path]);
   useEffect(() => { setRows(null); setNext(null); read(path, (_, fresh) => fresh); }, [path]);
-  const isLive = elements.running > 0;
+  const isLive = counts.running > 0;
   useEffect(() => {
     if (!isLive) return undefined;
-    const timer = setTimeout(() => list(path, { project }).then(({ rows: fresh }) => setRows((before) => merged(before ?? [], fresh)), () => {}), PAUSE_MS); // the first page only
+    const timer = setTimeout(() => list<JobStepRead>(path, { project }).then(({ rows: fresh }) => setRows((before) => merged(before ?? [], fresh)), () => {}), PAUSE_MS); // the first page only
     return () => clearTimeout(timer);
   }, [version, isLive]);
-  const filters = [["", "All"], ...["failed", "running", "succeeded", "cancelled"].filter((status) => elements[status]).map((status) => [status, `${WORDS[status]} (${elements[status].toLocaleString("en")})`])];
+  const filters: [status: string, label: string][] = [["", "All"], ...FILTERS.filter((status) => counts[status]).map((status): [string, string] => [status, `${WORDS[status]} (${counts[status].toLocaleString("en")})`])];
   return (
     <div className="col" style={{ gap: 8 }}>
       <div className="seg" role="group" aria-label="Filter elements">{filters.map(([id, label]) => <button key={id} type="button" aria-pressed={filter === id} onClick={() => setFilter(id)}>{label}</button>)}</div>
       {failure && <div className="note" data-s="fail" role="alert">{failure}</div>}
       {!rows && !failure && <p className="skeleton">Loading elements…</p>}
       {rows?.length === 0 && <p className="t2">{step.is_copied || step.is_edited ? "The elements were not copied. The original job has them." : "No elements."}</p>}
-      {rows?.length > 0 && <ul className="flow-elements" aria-label={`Elements of ${step.name}`}>{rows.map((one) => <Element key={one.item} element={one} project={project} />)}</ul>}
+      {rows && rows.length > 0 && <ul className="flow-elements" aria-label={`Elements of ${step.name}`}>{rows.map((one) => <Element key={one.item} element={one} project={project} />)}</ul>}
       {next && <button type="button" className="btn" style={{ alignSelf: "flex-start" }} onClick={() => read(next, (before, fresh) => [...before, ...fresh])}>Show more</button>}
     </div>
   );
 }
 
 /** The rows, with the fresh ones instead of those that they replace. */
-function merged(rows, fresh) {
+const merged: Merge = (rows, fresh) => {
   const known = new Map(rows.map((row) => [row.item, row]));
   for (const row of fresh) known.set(row.item, row);
-  return [...known.values()].toSorted((one, other) => one.item - other.item);
-}
+  return [...known.values()].toSorted((one, other) => (one.item ?? 0) - (other.item ?? 0));
+};
 
-function Element({ element, project }) {
+function Element({ element, project }: { element: JobStepRead; project: string }) {
   return (
     <li className="row wrap">
       <span className="num t3">{element.item}</span>
