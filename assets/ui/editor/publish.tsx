@@ -81,7 +81,7 @@ export function Publish({ base, project, csrf, skillpack, problems, skill, canMa
               {isNothing && <p className="t2">No changes compared with the active version.</p>}
               {pending && pending.removed_skills.length > 0 && <div className="note" data-s="wait" role="alert"><Removed names={pending.removed_skills} /></div>}
               {pending && !isNothing && <Changes skills={pending.skills} files={pending.files} read={(file) => bothOf(file, { base, skillpack, version: pending.base_version, project })} />}
-              {pending && pending.left_out.length > 0 && <p className="t2">Not included: {pending.left_out.map((path, index) => <span key={path}>{index > 0 && ", "}<span className="mono">{path}</span></span>)}. A notebook is published only if a file of its skill references it.</p>}
+              {pending && pending.excluded_files.length > 0 && <p className="t2">Not included: {pending.excluded_files.map((path, index) => <span key={path}>{index > 0 && ", "}<span className="mono">{path}</span></span>)}. A notebook is published only if a file of its skill references it.</p>}
               {check && <Checks check={check} />}
               {pending && check && check.skills.length > 0 && <Costs skills={check.skills.filter((one) => !one.parent_skill)} base={base} project={project} revision={pending.revision} />}
               {check && gated.length > 0 && <Gates skills={gated} project={project} skillpack={skillpack} />}
