@@ -160,6 +160,7 @@ def test_dragged_steps_stay_at_their_places_until_they_are_tidied_up(
     note = node(canvas, "note,")
     before = note.bounding_box()
     assert before
+    expect(note.locator(".cv-out")).to_have_css("padding", "0px")  # a dot, to which lines lead
     tidy = canvas.get_by_role("button", name="Tidy up")
     expect(tidy).to_be_disabled()
     signed_in.mouse.move(before["x"] + 60, before["y"] + 20)
