@@ -1,7 +1,7 @@
 """Errors of failed jobs can be resolved and ignored.
 
-Revision: 0068_failure_states
-After: 0067_job_comments
+Revision: 0069_failure_states
+After: 0068_configuration_stamps
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0068_failure_states"
-down_revision = "0067_job_comments"
+revision = "0069_failure_states"
+down_revision = "0068_configuration_stamps"
 branch_labels = None
 depends_on = None
 

@@ -1,7 +1,7 @@
 """Members receive e-mail about comments that mention them.
 
-Revision: 0069_mention_emails
-After: 0068_failure_states
+Revision: 0070_mention_emails
+After: 0069_failure_states
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0069_mention_emails"
-down_revision = "0068_failure_states"
+revision = "0070_mention_emails"
+down_revision = "0069_failure_states"
 branch_labels = None
 depends_on = None
 
