@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, File, Header, Query, Request, Response, UploadFile
@@ -221,14 +221,11 @@ async def download_draft(principal: PrincipalDep, session: SessionDep, pack: Pac
 async def check_draft(principal: PrincipalDep, session: SessionDep, pack: PackDep) -> DraftCheckRead:
     """Return all problems of the draft. None of its code is executed."""
     checked = await publishing.check(session, principal, pack)
-    skills: list[dict[str, Any]] = []
-    if checked.manifest is not None:
-        skills = [skill.model_dump(mode="json") for skill in checked.manifest.skills]
     return DraftCheckRead(
         revision=checked.revision,
         problems=[DraftProblemRead.of(one) for one in checked.problems],
         warnings=[DraftProblemRead.of(one) for one in checked.warnings],
-        skills=skills,
+        skills=list(checked.manifest.skills) if checked.manifest is not None else [],
         excluded_files=list(checked.excluded_files),
     )
 

@@ -17,6 +17,7 @@ from backend.execution.jobs.schemas import MAX_NAME, JobCreate
 from backend.identity.environments import Environment
 from backend.publishing.schemas import FileChangeRead, SkillChangeRead
 from backend.skills.bundles.inline_skills import MAX_PROMPT_CHARACTERS
+from backend.skills.manifest.types import Skill
 
 
 class DraftFileRead(Schema):
@@ -90,7 +91,7 @@ class DraftCheckRead(Schema):
     """Revision of the draft; not newer than the checked files."""
     problems: list[DraftProblemRead]
     warnings: list[DraftProblemRead]
-    skills: list[dict[str, Any]]
+    skills: list[Skill]
     """From the manifest; empty while there are problems."""
     excluded_files: list[str]
     """Notebooks that a version would not contain, since no file of their skill names them."""

@@ -1211,7 +1211,7 @@ export interface DraftCheckRead {
   /** Revision of the draft; not newer than the checked files. */
   revision: number;
   /** From the manifest; empty while there are problems. */
-  skills: Record<string, unknown>[];
+  skills: Skill[];
   warnings: DraftProblemRead[];
 }
 
