@@ -148,7 +148,7 @@ class Split(rx.Component):
 class Json(rx.Component):
     """JSON with syntax highlighting."""
 
-    library = "$/public/ui/value.jsx"
+    library = "$/public/ui/value.tsx"
     tag = "Json"
     value: rx.Var[Any]
 
@@ -184,7 +184,7 @@ class PageTitle(rx.Component):
 class Value(rx.Component):
     """A value, rendered according to its schema."""
 
-    library = "$/public/ui/value.jsx"
+    library = "$/public/ui/value.tsx"
     tag = "Value"
     value: rx.Var[Any]
     schema: rx.Var[dict[str, Any]]
@@ -330,7 +330,7 @@ class Notebook(Editor):
 class Commands(rx.Component):
     """The command palette, the keyboard shortcuts and their list; `places` are `{label, group, keys, href}`."""
 
-    library = "$/public/ui/commands.jsx"
+    library = "$/public/ui/commands.tsx"
     tag = "Commands"
     places: rx.Var[list[dict[str, str]]]
     project: rx.Var[str]
@@ -434,7 +434,7 @@ class LiveProgress(rx.Component):
 class Traceback(rx.Component):
     """The traceback of a failed job, with the source of its frames in the version, and links to the editor."""
 
-    library = "$/public/ui/traceback.jsx"
+    library = "$/public/ui/traceback.tsx"
     tag = "Traceback"
     src: rx.Var[str]
     skillpack: rx.Var[str]
