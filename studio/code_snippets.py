@@ -1,6 +1,6 @@
 """Code snippets in several languages that call a skill or a REST route of this instance.
 
-The playground has separate snippets (`assets/ui/play/code.js`), since they contain the inputs as the user types them.
+The playground has separate snippets (`assets/ui/play/code.ts`), since they contain the inputs as the user types them.
 """
 
 from __future__ import annotations

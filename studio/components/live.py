@@ -279,7 +279,7 @@ class Chat(rx.Component):
 class Playground(rx.Component):
     """A form for one skill, which runs in up to four columns side by side."""
 
-    library = "$/public/ui/play/playground.jsx"
+    library = "$/public/ui/play/playground.tsx"
     tag = "Playground"
     project: rx.Var[str]
     csrf: rx.Var[str]

@@ -1,31 +1,45 @@
-import { useRef, useState } from "react";
-import { callApi } from "../api";
-import { promptOf, DRAFT } from "./choices";
+import { type FormEvent, useRef, useState } from "react";
+import type { PromptRead } from "../../../clients/typescript/src/generated";
+import { type ApiError, callApi } from "../api";
+import { DRAFT, path, promptOf } from "./choices";
 
-/** The prompt of a column, which can be edited for the runs of the column and saved to the draft. `onChange` gets
- *  `{path, text}`, or null for the prompt of the version. */
-export function Prompt({ project, csrf, skill, skillpack, version, number, edit, onChange }) {
-  const dialog = useRef(null), [own, setOwn] = useState(null), [text, setText] = useState(""), [failure, setFailure] = useState(""), [saved, setSaved] = useState(false);
+interface Props {
+  project: string;
+  csrf: string;
+  skill: string;
+  skillpack: string;
+  version: string;
+  /** The number of the column. */
+  number: number;
+  edit: PromptRead | null;
+  /** Receives null for the prompt of the version. */
+  onChange: (prompt: PromptRead | null) => void;
+}
+
+/** The prompt of a column, which can be edited for the runs of the column and saved to the draft. */
+export function Prompt({ project, csrf, skill, skillpack, version, number, edit, onChange }: Props) {
+  const dialog = useRef<HTMLDialogElement>(null), [own, setOwn] = useState<PromptRead | null>(null), [text, setText] = useState(""), [failure, setFailure] = useState(""), [saved, setSaved] = useState(false);
   const open = async () => {
     setFailure(""); setSaved(false); setOwn(null);
-    dialog.current.showModal();
+    dialog.current?.showModal();
     try {
       const found = await promptOf({ project, skill, skillpack, version });
       setOwn(found);
       setText(edit?.text ?? found.text);
-    } catch (error) { setFailure(error.detail); }
+    } catch (error) { setFailure((error as ApiError).detail); }
   };
-  const use = (event) => {
+  const use = (event: FormEvent) => {
     event.preventDefault();
-    onChange(text === own.text ? null : { path: own.path, text });
-    dialog.current.close();
+    if (own) onChange(text === own.text ? null : { path: own.path, text });
+    dialog.current?.close();
   };
   const save = async () => {
+    if (!own) return;
     try {
-      await callApi("PUT", `/v1/skillpacks/${skillpack}/drafts/files/${own.path.split("/").map(encodeURIComponent).join("/")}`, { project, csrf, body: text, headers: { "If-Match": "*" } });
+      await callApi("PUT", `/v1/skillpacks/${skillpack}/drafts/files/${path(own.path)}`, { project, csrf, body: text, headers: { "If-Match": "*" } });
       setSaved(true);
       onChange(version === DRAFT ? null : { path: own.path, text });
-    } catch (error) { setFailure(error.detail); }
+    } catch (error) { setFailure((error as ApiError).detail); }
   };
   return (
     <>
@@ -41,7 +55,7 @@ export function Prompt({ project, csrf, skill, skillpack, version, number, edit,
           <div className="acts">
             {own && <button type="button" className="btn quiet" disabled={text === own.text} onClick={() => setText(own.text)}>Reset</button>}
             {own && <button type="button" className="btn" disabled={text === own.text} onClick={save}>Save to draft</button>}
-            <button type="button" className="btn" onClick={() => dialog.current.close()}>Cancel</button>
+            <button type="button" className="btn" onClick={() => dialog.current?.close()}>Cancel</button>
             <button className="btn pri" disabled={!own}>Use in this column</button>
           </div>
         </form>

@@ -1,5 +1,17 @@
-/** The choice of the language model of a run; empty: the default model of the skill. `models` is the result of `modelsOf`. */
-export function Model({ label, model, models, own, onPick }) {
+import type { LanguageModel } from "./choices";
+
+interface Props {
+  label: string;
+  /** The chosen model; empty for the default one. */
+  model: string;
+  models: LanguageModel[];
+  /** The default model of the skill, if it names one. */
+  own: string | null | undefined;
+  onPick: (model: string) => void;
+}
+
+/** The choice of the language model of a run. */
+export function Model({ label, model, models, own, onPick }: Props) {
   const isKnown = !model || models.some((one) => one.slug === model);
   return (
     <select className="in" aria-label={label} value={model} onChange={(event) => onPick(event.target.value)}>

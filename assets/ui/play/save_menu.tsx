@@ -1,23 +1,58 @@
-import { useRef, useState } from "react";
+import { type FormEvent, useRef, useState } from "react";
 import { Link } from "react-router";
-import { callApi } from "../api";
+import type { CaseRead, ExampleCreate, JobRead } from "../../../clients/typescript/src/generated";
+import { type ApiError, callApi } from "../api";
+import type { Schema } from "../schema_types";
 import { Snippets } from "../snippets";
 import { codeOf } from "./code";
 import { DRAFT } from "./choices";
+import type { ColumnState } from "./url_state";
+
+type Values = Record<string, unknown>;
+
+interface Caller {
+  project: string;
+  csrf: string;
+}
+
+interface Props extends Caller {
+  skill: string;
+  skillpack: string;
+  fullName: string;
+  canWrite: boolean;
+  columns: ColumnState[];
+  /** Jobs that have ended, by ID. */
+  ended: Partial<Record<string, JobRead>>;
+  /** The schema of the inputs. */
+  schema: Schema | undefined;
+  inputsNow: () => Values;
+  onExample: () => void;
+}
+
+/** A job that has ended, with the number of its column. */
+interface DoneRun {
+  number: number;
+  job: JobRead;
+}
+
+const TITLES = { example: "Save as example", case: "Save as eval case", code: "Run from code" };
+type Dialog = keyof typeof TITLES;
+
+/** The result as an example can contain it; null for other values. */
+const outputsOf = ({ result, status }: JobRead): Values | null => (status === "succeeded" && result !== null && !Array.isArray(result) && typeof result === "object" ? { ...result } : null);
 
 /** Buttons that save the inputs and runs as an example or an eval case, or show them as code. */
-export function SaveMenu({ project, csrf, skill, skillpack, fullName, canWrite, columns, ended, schema, inputsNow, onExample }) {
-  const dialog = useRef(null), [about, setAbout] = useState(""), done = columns.map((one, index) => ({ number: index + 1, column: one, job: ended[one.job] })).filter((one) => one.job);
-  const open = (what) => { setAbout(what); dialog.current.showModal(); }, close = () => dialog.current.close();
-  const titles = { example: "Save as example", case: "Save as eval case", code: "Run from code" };
+export function SaveMenu({ project, csrf, skill, skillpack, fullName, canWrite, columns, ended, schema, inputsNow, onExample }: Props) {
+  const dialog = useRef<HTMLDialogElement>(null), [about, setAbout] = useState<Dialog | null>(null), done = columns.flatMap(({ job: id }, index): DoneRun[] => { const job = ended[id]; return job ? [{ number: index + 1, job }] : []; });
+  const open = (what: Dialog) => { setAbout(what); dialog.current?.showModal(); }, close = () => dialog.current?.close(), title = about ? TITLES[about] : undefined;
   return (
     <>
       {canWrite && <button type="button" className="btn quiet" onClick={() => open("example")}>Save example…</button>}
       {canWrite && <button type="button" className="btn quiet" disabled={!done.length} title={done.length ? undefined : "Available after a run has finished"} onClick={() => open("case")}>Save eval case…</button>}
       <button type="button" className="btn quiet" onClick={() => open("code")}>Code…</button>
-      <dialog className="dlg broad" ref={dialog} aria-label={titles[about]} onClose={() => setAbout("")} onClick={(event) => event.target === dialog.current && close()}>
+      <dialog className="dlg broad" ref={dialog} aria-label={title} onClose={() => setAbout(null)} onClick={(event) => event.target === dialog.current && close()}>
         <div className="in-dlg">
-          <h2>{titles[about]}</h2>
+          <h2>{title}</h2>
           {about === "example" && <Example {...{ project, csrf, skill, skillpack, done, onExample }} inputs={inputsNow()} onClose={close} />}
           {about === "case" && <Case {...{ project, csrf, done }} onClose={close} />}
           {about === "code" && <Code skill={fullName} schema={schema} columns={columns} inputs={inputsNow()} onClose={close} />}
@@ -27,18 +62,24 @@ export function SaveMenu({ project, csrf, skill, skillpack, fullName, canWrite, 
   );
 }
 
-function Example({ project, csrf, skill, skillpack, done, inputs, onExample, onClose }) {
-  const good = done.filter((one) => one.job.status === "succeeded" && one.job.result !== null && !Array.isArray(one.job.result) && typeof one.job.result === "object");
+interface ExampleProps extends Pick<Props, "project" | "csrf" | "skill" | "skillpack" | "onExample"> {
+  done: DoneRun[];
+  inputs: Values;
+  onClose: () => void;
+}
+
+function Example({ project, csrf, skill, skillpack, done, inputs, onExample, onClose }: ExampleProps) {
+  const good = done.flatMap(({ number, job }) => { const outputs = outputsOf(job); return outputs ? [{ number, inputs: job.inputs, outputs }] : []; });
   const [title, setTitle] = useState(""), [from, setFrom] = useState(good[0]?.number ?? 0), [failure, setFailure] = useState(""), [saved, setSaved] = useState(false);
-  const save = async (event) => {
+  const save = async (event: FormEvent) => {
     event.preventDefault();
     setFailure("");
-    const run = good.find((one) => one.number === from);
+    const run = good.find((one) => one.number === from), json: ExampleCreate = { skill, title, inputs: run?.inputs ?? inputs, ...(run && { outputs: run.outputs }) };
     try {
-      await callApi("POST", `/v1/skillpacks/${skillpack}/drafts/examples`, { project, csrf, json: { skill, title, inputs: run?.job.inputs ?? inputs, ...(run && { outputs: run.job.result }) } });
+      await callApi("POST", `/v1/skillpacks/${skillpack}/drafts/examples`, { project, csrf, json });
       setSaved(true);
       onExample();
-    } catch (error) { setFailure(error.detail); }
+    } catch (error) { setFailure((error as ApiError).detail); }
   };
   if (saved) return <><div className="note" data-s="ok" role="status">The example is saved in skill.yaml of the draft. Other users see it after you publish the draft.</div><div className="acts"><Link className="btn" to={`/p/${project}/editor?skillpack=${skillpack}`}>Open the editor</Link><button type="button" className="btn pri" onClick={onClose}>Done</button></div></>;
   return (
@@ -52,13 +93,14 @@ function Example({ project, csrf, skill, skillpack, done, inputs, onExample, onC
   );
 }
 
-function Case({ project, csrf, done, onClose }) {
-  const [at, setAt] = useState(done[0]?.number), [tags, setTags] = useState(""), [failure, setFailure] = useState(""), [saved, setSaved] = useState(null);
-  const save = async (event) => {
+function Case({ project, csrf, done, onClose }: Caller & { done: DoneRun[]; onClose: () => void }) {
+  const [at, setAt] = useState(done[0]?.number), [tags, setTags] = useState(""), [failure, setFailure] = useState(""), [saved, setSaved] = useState<CaseRead | null>(null);
+  const save = async (event: FormEvent) => {
     event.preventDefault();
     setFailure("");
-    const { job } = done.find((one) => one.number === at), names = tags.split(/[\s,]+/).filter(Boolean);
-    try { setSaved(await callApi("POST", `/v1/jobs/${job.id}/eval-case`, { project, csrf, json: { tags: names } })); } catch (error) { setFailure(error.detail); }
+    const job = done.find((one) => one.number === at)?.job, names = tags.split(/[\s,]+/).filter(Boolean);
+    if (!job) return;
+    try { setSaved(await callApi<CaseRead>("POST", `/v1/jobs/${job.id}/eval-case`, { project, csrf, json: { tags: names } })); } catch (error) { setFailure((error as ApiError).detail); }
   };
   if (saved) return <><div className="note" data-s="ok" role="status">Saved as <span className="mono">{saved.case_id}</span>{saved.has_expected ? ", with its result as the expected output." : ", without an expected output."}</div><div className="acts"><button type="button" className="btn pri" onClick={onClose}>Done</button></div></>;
   return (
@@ -72,14 +114,21 @@ function Case({ project, csrf, done, onClose }) {
   );
 }
 
-function Code({ skill, schema, columns, inputs, onClose }) {
-  const [at, setAt] = useState(0), one = columns[at], isHere = one.version === DRAFT || one.prompt;
-  const texts = codeOf({ origin: location.origin, skill, version: one.version === DRAFT ? "" : one.version, model: one.model, inputs, schema });
+interface CodeProps extends Pick<Props, "schema" | "columns"> {
+  /** The full name of the skill. */
+  skill: string;
+  inputs: Values;
+  onClose: () => void;
+}
+
+function Code({ skill, schema, columns, inputs, onClose }: CodeProps) {
+  const [at, setAt] = useState(0), { version = "", model = "", prompt } = columns[at] ?? {}, isHere = version === DRAFT || prompt;
+  const texts = codeOf({ origin: location.origin, skill, version: version === DRAFT ? "" : version, model, inputs, schema });
   return (
     <div className="col" style={{ gap: 10 }}>
       {columns.length > 1 && <label className="row"><span className="strong">Column</span><select className="in" value={at} onChange={(event) => setAt(Number(event.target.value))}>{columns.map((_, index) => <option key={index} value={index}>{index + 1}</option>)}</select></label>}
-      {isHere && <div className="note" data-s="wait" role="status">This column runs unpublished changes. The code runs {one.version === DRAFT ? "the active version" : "the version without your changes"}.</div>}
-      <div className="pane folded"><Snippets texts={texts} /></div>
+      {isHere && <div className="note" data-s="wait" role="status">This column runs unpublished changes. The code runs {version === DRAFT ? "the active version" : "the version without your changes"}.</div>}
+      <div className="pane folded"><Snippets texts={{ ...texts }} /></div>
       <p className="t3">Set <span className="mono">PURAS_API_KEY</span> to an API key from Settings › API keys.</p>
       <div className="acts"><button type="button" className="btn pri" onClick={onClose}>Done</button></div>
     </div>
