@@ -10,7 +10,7 @@ from typing import Any, Final
 from backend.core.release_files import ROOT
 from rxconfig import BUN
 
-MODULE: Final = ROOT / "assets" / "ui" / "assistant" / "hunks.js"
+MODULE: Final = ROOT / "assets" / "ui" / "assistant" / "hunks.ts"
 SCRIPT: Final = """
 const { hunksOf, withHunk, hasHunk } = await import(process.argv[1]);
 const cases = JSON.parse(await Bun.stdin.text());

@@ -1,13 +1,27 @@
 // A conversation with an agent of the draft, in the editor. It is loaded when the user opens it.
 import { useRef, useState } from "react";
+import type { DraftRead } from "../../../clients/typescript/src/generated";
 import { callApi } from "../api";
 import { Conversation } from "./chat";
 
-/** Each conversation runs the draft as it was at its first message; nothing is published. `beforeRun()` saves the open files. */
-export default function DraftChat({ skill, base, revision, project, csrf, canWrite, beforeRun }) {
-  const [session, setSession] = useState(""), [problem, setProblem] = useState(""), [started, setStarted] = useState(0), composer = useRef(null);
-  const before = async () => { await beforeRun(); setStarted((await callApi("GET", base, { project })).revision); };
-  const open = (id) => { setSession(id); setProblem(""); if (!id) composer.current?.focus(); };
+interface Props {
+  skill: { name: string };
+  /** URL of the draft in the API. */
+  base: string;
+  /** The revision of the draft. */
+  revision: number;
+  project: string;
+  csrf: string;
+  canWrite: boolean;
+  /** Save the open files. */
+  beforeRun: () => Promise<unknown>;
+}
+
+/** Each conversation runs the draft as it was at its first message; nothing is published. */
+export default function DraftChat({ skill, base, revision, project, csrf, canWrite, beforeRun }: Props) {
+  const [session, setSession] = useState(""), [problem, setProblem] = useState(""), [started, setStarted] = useState(0), composer = useRef<HTMLTextAreaElement>(null);
+  const before = async () => { await beforeRun(); setStarted((await callApi<DraftRead>("GET", base, { project })).revision); };
+  const open = (id: string) => { setSession(id); setProblem(""); if (!id) composer.current?.focus(); };
   const again = <button type="button" className="btn quiet small" onClick={() => open("")}>New chat</button>;
   return (
     <div className="chat chat-single">

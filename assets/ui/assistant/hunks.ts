@@ -3,13 +3,21 @@ import { compareLines } from "../versions/lines";
 
 const MAX_GAP = 2; // unchanged lines between two changes of one hunk
 
-const linesOf = (text) => text.split("\n");
-const compared = (before, after) => compareLines(`${before}\n`, `${after}\n`); // so that the end of the last line counts
+/** A group of changed lines, with line numbers from 0 in both texts. */
+export interface Hunk {
+  at: number;
+  removed: string[];
+  to: number;
+  added: string[];
+}
 
-/** The hunks that lead from one text to the other: `{at, removed, to, added}`, line numbers from 0. */
-export function hunksOf(before, after) {
-  const found = [];
-  let at = 0, to = 0, open = null, gap = [];
+const linesOf = (text: string) => text.split("\n");
+const compared = (before: string, after: string) => compareLines(`${before}\n`, `${after}\n`); // so that the end of the last line counts
+
+/** The hunks that lead from one text to the other. */
+export function hunksOf(before: string, after: string): Hunk[] {
+  const found: Hunk[] = [];
+  let at = 0, to = 0, open: Hunk | null = null, gap: string[] = [];
   for (const line of compared(before, after)) {
     if (line.kind === "same") {
       if (open) gap.push(line.text);
@@ -28,17 +36,17 @@ export function hunksOf(before, after) {
 }
 
 /** The current text with a hunk of `before` applied; null if these lines have changed since. */
-export function withHunk(before, current, hunk) {
+export function withHunk(before: string, current: string, hunk: Hunk): string | null {
   const at = placeOf(before, current, hunk.at, hunk.removed.length);
   return at === null ? null : [...linesOf(current).slice(0, at), ...hunk.added, ...linesOf(current).slice(at + hunk.removed.length)].join("\n");
 }
 
 /** Whether the current text already contains the hunk of a proposed text. */
-export const hasHunk = (after, current, hunk) => placeOf(after, current, hunk.to, hunk.added.length) !== null;
+export const hasHunk = (after: string, current: string, hunk: Hunk) => placeOf(after, current, hunk.to, hunk.added.length) !== null;
 
 /** Where unchanged lines of a text are in the current one; null if they have changed, or are not together any more. */
-function placeOf(text, current, at, count) {
-  const places = new Map(compared(text, current).filter((line) => line.kind === "same").map((line) => [line.before - 1, line.after - 1]));
+function placeOf(text: string, current: string, at: number, count: number): number | null {
+  const places = new Map(compared(text, current).flatMap(({ before, after }): [number, number][] => (before && after ? [[before - 1, after - 1]] : [])));
   if (count === 0) { // between two lines, both of which must be unchanged
     const above = at === 0 ? -1 : places.get(at - 1), below = at === linesOf(text).length ? linesOf(current).length : places.get(at);
     return above !== undefined && below !== undefined && below === above + 1 ? below : null;
