@@ -322,7 +322,7 @@ class Editor(rx.Component):
 class Notebook(Editor):
     """The notebooks of a skillpack's draft, which run in kernels of the project."""
 
-    library = "$/public/ui/notebook/notebook.jsx"
+    library = "$/public/ui/notebook/notebook.tsx"
     tag = "Notebook"
     email: rx.Var[str]
 

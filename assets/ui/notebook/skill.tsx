@@ -1,31 +1,71 @@
 import { useState } from "react";
+import type { DraftProblemRead, DraftRead, Skill } from "../../../clients/typescript/src/generated";
 import { callApi } from "../api";
 import { Publish } from "../editor/publish";
 import { Try } from "../editor/try";
-import { skillOf } from "./file";
+import { type Cell, skillOf, valuesOf } from "./file";
+
+/** A skill that a cell defines. */
+export interface Definition {
+  name: string;
+  kind: string;
+  /** The texts of its files, by name. */
+  files: Record<string, string>;
+}
+
+/** Whether the draft has another skill of this name, the files are being written, or neither. */
+export type SkillState = "" | "taken" | "writing";
+
+export interface Caller {
+  /** URL of the draft in the API. */
+  base: string;
+  project: string;
+  csrf: string;
+}
+
+/** What the card needs of the draft. */
+export interface DraftOfSkills {
+  view: Pick<DraftRead, "files"> | null;
+  check: { problems: DraftProblemRead[]; skills: Skill[] };
+  refresh: () => Promise<unknown>;
+}
+
+interface Props extends Caller {
+  definition: Definition;
+  state: SkillState;
+  draft: DraftOfSkills;
+  skillpack: string;
+  canManage: boolean;
+  canWrite: boolean;
+  /** Overwrite the other skill. */
+  onAdd: () => void;
+  /** Save the open files. */
+  beforeRun: () => Promise<unknown>;
+}
 
 const TYPE = "application/vnd.puras.skill+json";
 const FILES = new Set(["prompt.md", "main.py", "skill.yaml", "requirements.txt"]);
 
 /** The definition of the skill in the output of a `%%skill` cell; null if it is missing, invalid, or of another skill. */
-export function definitionOf(cell) {
-  const definition = cell.outputs.map((one) => one.data?.[TYPE]).find(Boolean), name = skillOf(cell.source);
-  const isValid = definition && name && definition.name === name && Object.entries(definition.files ?? {}).every(([path, text]) => FILES.has(path) && typeof text === "string");
-  return isValid ? definition : null;
+export function definitionOf(cell: Pick<Cell, "source" | "outputs">): Definition | null {
+  const definition = valuesOf(cell.outputs.map((one) => valuesOf(one["data"])[TYPE]).find(Boolean)), name = skillOf(cell.source), files = valuesOf(definition["files"]);
+  return name && definition["name"] === name && isTexts(files) ? { name, kind: String(definition["kind"] ?? ""), files } : null;
 }
 
+const isTexts = (files: Record<string, unknown>): files is Record<string, string> => Object.entries(files).every(([path, text]) => FILES.has(path) && typeof text === "string");
+
 /** The folder of a skill in the draft: below `skills/`, unless the skills of the draft are at the root. */
-export const folderOf = (name, skills) => (skills.some((one) => one.path && !one.path.startsWith("skills/")) ? name : `skills/${name}`);
+export const folderOf = (name: string, skills: Pick<Skill, "path">[]) => (skills.some((one) => one.path && !one.path.startsWith("skills/")) ? name : `skills/${name}`);
 
 /** Write the files of a skill to the draft; existing files of the same names are overwritten. */
-export async function writeSkill(definition, folder, { base, project, csrf }) {
+export async function writeSkill(definition: Definition, folder: string, { base, project, csrf }: Caller) {
   for (const [path, text] of Object.entries(definition.files)) await callApi("PUT", `${base}/files/${folder}/${path}`, { project, csrf, body: text, headers: { "If-Match": "*" } });
 }
 
 /** A skill that a cell defines: whether it is in the draft, with buttons to try and publish it. */
-export function SkillCard({ definition, state, draft, base, project, csrf, skillpack, canManage, canWrite, onAdd, beforeRun }) {
+export function SkillCard({ definition, state, draft, base, project, csrf, skillpack, canManage, canWrite, onAdd, beforeRun }: Props) {
   const [isTrying, setTrying] = useState(false), folder = folderOf(definition.name, draft.check.skills), skill = draft.check.skills.find((one) => one.name === definition.name);
-  const problems = draft.check.problems.filter((one) => one.path.startsWith(`${folder}/`)), isThere = draft.view.files.some((one) => !one.is_deleted && one.path.startsWith(`${folder}/`));
+  const problems = draft.check.problems.filter((one) => one.path.startsWith(`${folder}/`)), isThere = draft.view?.files.some((one) => !one.is_deleted && one.path.startsWith(`${folder}/`));
   const text = state === "taken" ? `The draft already has another skill named ${definition.name}. This cell did not overwrite it.` : state === "writing" ? "Writing to the draft…" : isThere ? `The files are in ${folder}/ of the draft.` : "Not in the draft. Run the cell to add it.";
   return (
     <section className="nb-skill pane" aria-label={`Skill ${definition.name}`}>
