@@ -80,6 +80,14 @@ async def written_in(act: Act, deployment_id: UUID | None, skill_name: str) -> W
     return Written(skill.input_schema, skill.output_schema, declared)
 
 
+def examples_of(skill: Skill) -> list[ExampleView]:
+    """Return the examples of a skill, each with a title."""
+    return [
+        ExampleView(example.title or f"Example {number}", example.description, example.inputs)
+        for number, example in enumerate(skill.examples, 1)
+    ]
+
+
 def _view(skill: Skill, version: int | None, pack: Skillpack) -> SkillView:
     return SkillView(
         name=skill.name,
@@ -91,8 +99,5 @@ def _view(skill: Skill, version: int | None, pack: Skillpack) -> SkillView:
         version="draft" if version is None else f"v{version}",
         input_schema=skill.input_schema,
         output_schema=skill.output_schema,
-        examples=[
-            ExampleView(example.title or f"Example {number}", example.description, example.inputs)
-            for number, example in enumerate(skill.examples, 1)
-        ],
+        examples=examples_of(skill),
     )

@@ -91,12 +91,14 @@ interface TabsProps {
   current: string | undefined;
   label: string;
   param?: string;
+  /** Whether the tabs look like one button with parts. */
+  segmented?: boolean;
   onPick?: (id: string) => void;
 }
 
 /** Tabs with arrow keys; `items` is a list of {id, label}. With `param`, the URL names the selected tab, without a navigation, and
  *  Back returns to the tab before. */
-export function Tabs({ items, current, label, param, onPick }: TabsProps) {
+export function Tabs({ items, current, label, param, segmented = false, onPick }: TabsProps) {
   const first = useRef(current);
   const pick = (id: string) => {
     if (param && id !== current) { const url = new URL(location.href); url.searchParams.set(param, id); url.hash = ""; pushUrl(url); }
@@ -115,12 +117,13 @@ export function Tabs({ items, current, label, param, onPick }: TabsProps) {
     const item = items[next];
     if (item) pick(item.id);
   };
-  return (
-    <div className="tabs"><div role="tablist" aria-label={label}>
+  const list = (
+    <div role="tablist" aria-label={label} className={segmented ? "seg" : undefined}>
       {items.map((item, index) => (
         <button key={item.id} role="tab" type="button" aria-selected={item.id === current} tabIndex={item.id === current ? 0 : -1}
           onClick={() => pick(item.id)} onKeyDown={(event) => step(event, index)}>{item.label}</button>
       ))}
-    </div></div>
+    </div>
   );
+  return segmented ? list : <div className="tabs">{list}</div>;
 }

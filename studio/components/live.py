@@ -132,6 +132,8 @@ class Tabs(rx.Component):
     current: rx.Var[str]
     label: rx.Var[str]
     param: rx.Var[str]
+    segmented: rx.Var[bool]
+    """Whether the tabs look like one button with parts, for a choice within a toolbar."""
     on_pick: rx.EventHandler[one]
 
 
@@ -274,19 +276,6 @@ class Chat(rx.Component):
     """Increases when the field of the message is to get the focus."""
     on_open: rx.EventHandler[one]
     on_changed: rx.EventHandler[none]
-
-
-class Playground(rx.Component):
-    """A form for one skill, which runs in up to four columns side by side."""
-
-    library = "$/public/ui/play/playground.tsx"
-    tag = "Playground"
-    project: rx.Var[str]
-    csrf: rx.Var[str]
-    skill: rx.Var[str]
-    skillpack: rx.Var[str]
-    full_name: rx.Var[str]
-    can_write: rx.Var[bool]
 
 
 class Editor(rx.Component):

@@ -1,7 +1,8 @@
-import { type FormEvent, useRef, useState } from "react";
+import { type FormEvent, useEffect, useMemo, useRef, useState } from "react";
 import type { PromptRead } from "../../../clients/typescript/src/generated";
 import { type ApiError, callApi } from "../api";
 import { DRAFT, path, promptOf } from "./choices";
+import { isStored, readPrompt, writePrompt } from "./prompt_store";
 
 interface Props {
   project: string;
@@ -11,13 +12,26 @@ interface Props {
   version: string;
   /** The number of the column. */
   number: number;
-  edit: PromptRead | null;
-  /** Receives null for the prompt of the version. */
-  onChange: (prompt: PromptRead | null) => void;
+  /** The edited prompt in the form of the URL; empty for the prompt of the version. */
+  inUrl: string;
+  /** Receives the edited prompt in the form of the URL; also its path and text if these are not in it. */
+  onChange?: (inUrl: string, prompt: string[]) => void;
+  /** Receives the path and text of a prompt that this tab has stored; an empty list if it has not. */
+  onRestore?: (inUrl: string, prompt: string[]) => void;
 }
 
 /** The prompt of a column, which can be edited for the runs of the column and saved to the draft. */
-export function Prompt({ project, csrf, skill, skillpack, version, number, edit, onChange }: Props) {
+export function PromptOfColumn({ project, csrf, skill, skillpack, version, number, inUrl, onChange, onRestore }: Props) {
+  const edit = useMemo(() => readPrompt(inUrl), [inUrl]), known = useRef("");
+  useEffect(() => {
+    if (isStored(inUrl) && inUrl !== known.current) onRestore?.(inUrl, edit ? [edit.path, edit.text] : []);
+    known.current = inUrl;
+  }, [inUrl]);
+  const change = (prompt: PromptRead | null) => {
+    const next = prompt ? writePrompt(prompt) : "";
+    known.current = next;
+    onChange?.(next, prompt && isStored(next) ? [prompt.path, prompt.text] : []);
+  };
   const dialog = useRef<HTMLDialogElement>(null), [own, setOwn] = useState<PromptRead | null>(null), [text, setText] = useState(""), [failure, setFailure] = useState(""), [saved, setSaved] = useState(false);
   const open = async () => {
     setFailure(""); setSaved(false); setOwn(null);
@@ -30,7 +44,7 @@ export function Prompt({ project, csrf, skill, skillpack, version, number, edit,
   };
   const use = (event: FormEvent) => {
     event.preventDefault();
-    if (own) onChange(text === own.text ? null : { path: own.path, text });
+    if (own) change(text === own.text ? null : { path: own.path, text });
     dialog.current?.close();
   };
   const save = async () => {
@@ -38,7 +52,7 @@ export function Prompt({ project, csrf, skill, skillpack, version, number, edit,
     try {
       await callApi("PUT", `/v1/skillpacks/${skillpack}/drafts/files/${path(own.path)}`, { project, csrf, body: text, headers: { "If-Match": "*" } });
       setSaved(true);
-      onChange(version === DRAFT ? null : { path: own.path, text });
+      change(version === DRAFT ? null : { path: own.path, text });
     } catch (error) { setFailure((error as ApiError).detail); }
   };
   return (

@@ -6,7 +6,8 @@ import type { Schema } from "../schema_types";
 import { Snippets } from "../snippets";
 import { codeOf } from "./code";
 import { DRAFT } from "./choices";
-import type { ColumnState } from "./url_state";
+import { useFinished } from "./finished";
+import { inputsNow } from "./inputs";
 
 type Values = Record<string, unknown>;
 
@@ -15,18 +16,23 @@ interface Caller {
   csrf: string;
 }
 
+interface Column {
+  version: string;
+  model: string;
+  job: string;
+  /** The edited prompt; empty for the prompt of the version. */
+  prompt: string;
+}
+
 interface Props extends Caller {
   skill: string;
   skillpack: string;
   fullName: string;
   canWrite: boolean;
-  columns: ColumnState[];
-  /** Jobs that have ended, by ID. */
-  ended: Partial<Record<string, JobRead>>;
+  columns: Column[];
   /** The schema of the inputs. */
-  schema: Schema | undefined;
-  inputsNow: () => Values;
-  onExample: () => void;
+  schema: Schema;
+  onExample?: () => void;
 }
 
 /** A job that has ended, with the number of its column. */
@@ -42,8 +48,8 @@ type Dialog = keyof typeof TITLES;
 const outputsOf = ({ result, status }: JobRead): Values | null => (status === "succeeded" && result !== null && !Array.isArray(result) && typeof result === "object" ? { ...result } : null);
 
 /** Buttons that save the inputs and runs as an example or an eval case, or show them as code. */
-export function SaveMenu({ project, csrf, skill, skillpack, fullName, canWrite, columns, ended, schema, inputsNow, onExample }: Props) {
-  const dialog = useRef<HTMLDialogElement>(null), [about, setAbout] = useState<Dialog | null>(null), done = columns.flatMap(({ job: id }, index): DoneRun[] => { const job = ended[id]; return job ? [{ number: index + 1, job }] : []; });
+export function SaveMenu({ project, csrf, skill, skillpack, fullName, canWrite, columns, schema, onExample }: Props) {
+  const dialog = useRef<HTMLDialogElement>(null), [about, setAbout] = useState<Dialog | null>(null), jobs = useFinished(columns.map((one) => one.job)), done = columns.flatMap(({ job: id }, index): DoneRun[] => { const job = jobs.find((one) => one.id === id); return job ? [{ number: index + 1, job }] : []; });
   const open = (what: Dialog) => { setAbout(what); dialog.current?.showModal(); }, close = () => dialog.current?.close(), title = about ? TITLES[about] : undefined;
   return (
     <>
@@ -78,7 +84,7 @@ function Example({ project, csrf, skill, skillpack, done, inputs, onExample, onC
     try {
       await callApi("POST", `/v1/skillpacks/${skillpack}/drafts/examples`, { project, csrf, json });
       setSaved(true);
-      onExample();
+      onExample?.();
     } catch (error) { setFailure((error as ApiError).detail); }
   };
   if (saved) return <><div className="note" data-s="ok" role="status">The example is saved in skill.yaml of the draft. Other users see it after you publish the draft.</div><div className="acts"><Link className="btn" to={`/p/${project}/editor?skillpack=${skillpack}`}>Open the editor</Link><button type="button" className="btn pri" onClick={onClose}>Done</button></div></>;
