@@ -132,6 +132,12 @@ def test_cell_becomes_a_published_skill_and_a_job(signed_in: Page, settled: Any,
     expect(forgotten).to_contain_text("NameError", timeout=20_000)
     page.get_by_role("button", name="Clear outputs").click()
     expect(forgotten).not_to_contain_text("NameError")
+    expect(write(page, 1, "print(40 + 2)")).to_contain_text("42", timeout=20_000)
+    page.get_by_role("button", name="Stop kernel").click()
+    expect(page.get_by_label("Kernel", exact=True)).to_contain_text("Kernel stopped", timeout=20_000)
+    # In the new kernel, the number of this run is 1 again.
+    again = write(page, 1, "import threading\nthreading.Event().wait()")
+    expect(again).to_contain_text("This cell is running", timeout=30_000)
     page.get_by_role("button", name="Stop kernel").click()
     expect(page.get_by_label("Kernel", exact=True)).to_contain_text("Kernel stopped", timeout=20_000)
 

@@ -11,6 +11,12 @@ const RETRY_MS = 2_000;
 /** A kernel; `isEarlier` if it was started before the page was opened, until its cells are loaded. */
 type Kernel = KernelRead & { isEarlier?: boolean };
 
+/** Where runs of cells come from: the ID of their kernel, and whether they are from before the page was opened. */
+export interface Source {
+  kernel: string;
+  isEarlier: boolean;
+}
+
 interface Options {
   project: string;
   csrf: string;
@@ -20,8 +26,8 @@ interface Options {
   /** The ID of the skillpack, as soon as it is known. */
   skillpackId: string | undefined;
   owner: string;
-  /** Receives the runs of cells that have changed; `isEarlier` for those before the page was opened. */
-  onCells: (runs: CellRead[], how: { isEarlier: boolean }) => void;
+  /** Receives the runs of cells that have changed. */
+  onCells: (runs: CellRead[], from: Source) => void;
   onError: (detail: string) => void;
 }
 
@@ -48,7 +54,7 @@ export function useKernel({ project, csrf, path, skillpack, skillpackId, owner, 
         try {
           const view = await callApi<KernelRead>("GET", `${KERNELS}/${id}?after=${seen.current}&wait_s=${isEarlier ? 0 : WAIT_S}`, { project });
           if (isLeft) return;
-          calls.current.onCells(view.cells, { isEarlier });
+          calls.current.onCells(view.cells, { kernel: view.id, isEarlier });
           seen.current = view.revision;
           isEarlier = false;
           setKernel(view);
@@ -78,7 +84,8 @@ export function useKernel({ project, csrf, path, skillpack, skillpackId, owner, 
     run: (cells: Cell[]) => guard(async () => {
       const wanted = cells.map(({ id: cell, source: code }): CellRun => ({ cell, code }));
       const send = async () => callApi<KernelRead>("POST", `${KERNELS}/${await started()}/cells`, { ...session, json: { cells: wanted }, headers: { "Idempotency-Key": newKey() } }); // a cell may be run twice
-      calls.current.onCells((await send()).cells, { isEarlier: false });
+      const { id: sentTo, cells: sent } = await send();
+      calls.current.onCells(sent, { kernel: sentTo, isEarlier: false });
     }),
     interrupt: () => post("interrupt"),
     restart: () => post("restart"),

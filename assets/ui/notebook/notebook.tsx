@@ -9,7 +9,7 @@ import { Publish } from "../editor/publish";
 import { Restored, SaveState } from "../editor/saved";
 import { Cell, type CellActions } from "./cell";
 import { blank, type Cell as NotebookCell, cleared, newCell, parsed, skillsOf, withSkills } from "./file";
-import { useKernel } from "./kernel";
+import { type Source, useKernel } from "./kernel";
 import { List } from "./list";
 import { added, type DraftOfNotebook, moved, removed, useNotebook } from "./open_notebook";
 import { type Definition, definitionOf, type DraftOfSkills, folderOf, SkillCard, type SkillState, writeSkill } from "./skill";
@@ -104,9 +104,9 @@ export function Notebook({ project, csrf, user, skillpack, email, canWrite, canM
     await draft.refresh();
   }, [draft.view, draft.check, book.change]);
 
-  const onCells = useCallback((reported: CellRead[], { isEarlier }: { isEarlier: boolean }) => {
+  const onCells = useCallback((reported: CellRead[], { kernel, isEarlier }: Source) => {
     const fresh = isEarlier ? reported.filter((run) => !run.ended_at || Date.parse(run.ended_at) > (Date.parse(edited ?? "") || 0)) : reported;
-    book.take(fresh, { isSaved: !isEarlier || !file?.restored });
+    book.take(fresh, kernel, { isSaved: !isEarlier || !file?.restored });
     for (const run of isEarlier ? [] : reported) {
       const cell = run.status === "ok" ? book.now.current?.cells.find((one) => one.id === run.cell) : undefined, definition = cell && definitionOf({ ...cell, outputs: run.outputs });
       if (definition) addSkill(run.cell, definition, false);

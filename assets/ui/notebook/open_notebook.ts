@@ -18,6 +18,9 @@ interface OpenNotebook {
   rev: number;
 }
 
+/** A run of a cell, and the ID of its kernel, which numbers the runs. */
+type RunOfKernel = CellRead & { kernel: string };
+
 interface ChangeOptions {
   /** Whether the change is written to the draft. */
   isSaved?: boolean;
@@ -27,7 +30,7 @@ const WRITE_AFTER_MS = 200;
 
 /** The notebook in the file at `path` of the draft, and its changes. */
 export function useNotebook(draft: DraftOfNotebook, path: string | null) {
-  const file = path === null ? undefined : draft.open[path], [current, show] = useState<OpenNotebook | null>(null), [runs, setRuns] = useState<Partial<Record<string, CellRead>>>({}), [trouble, setTrouble] = useState("");
+  const file = path === null ? undefined : draft.open[path], [current, show] = useState<OpenNotebook | null>(null), [runs, setRuns] = useState<Partial<Record<string, RunOfKernel>>>({}), [trouble, setTrouble] = useState("");
   const pending = useRef<OpenNotebook | null>(null), timer = useRef(0), loads = useRef(0), latest = useRef<OpenNotebook | null>(null), now = useRef<Notebook | null>(null), edit = useRef(draft.edit);
   edit.current = draft.edit;
   const setCurrent = useCallback((next: OpenNotebook | null) => { latest.current = next; now.current = next?.notebook ?? null; show(next); }, []); // it can be saved before it is rendered
@@ -64,8 +67,11 @@ export function useNotebook(draft: DraftOfNotebook, path: string | null) {
   const cell = useCallback((id: string, how: (cell: Cell) => Partial<Cell>, options?: ChangeOptions) => change((notebook) => ({ ...notebook, cells: notebook.cells.map((one) => (one.id === id ? { ...one, ...how(one) } : one)) }), options), [change]);
 
   /** Apply the runs of cells that the kernel reported, oldest first; their outputs are saved, unless `isSaved` is false. */
-  const take = useCallback((reported: CellRead[], { isSaved = true }: ChangeOptions = {}) => {
-    setRuns((before) => reported.reduce((all, run) => ((all[run.cell]?.number ?? 0) > run.number ? all : { ...all, [run.cell]: run }), before));
+  const take = useCallback((reported: CellRead[], kernel: string, { isSaved = true }: ChangeOptions = {}) => {
+    setRuns((before) => reported.reduce((all, run) => {
+      const known = all[run.cell];
+      return known && known.kernel === kernel && known.number > run.number ? all : { ...all, [run.cell]: { ...run, kernel } };
+    }, before));
     for (const run of reported) {
       if (run.status === "queued" || run.status === "dropped") continue;
       cell(run.cell, () => ({ outputs: run.outputs, count: run.execution_count }), { isSaved: isSaved && run.status !== "running" });
