@@ -1,6 +1,6 @@
 // The draft of a skillpack, as the editor and the notebook page have it open.
 import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
-import type { DraftCheckRead, DraftFileRead, DraftRead, DraftReset, Skill } from "../../../clients/typescript/src/generated";
+import type { DraftCheckRead, DraftFileRead, DraftRead, DraftReset } from "../../../clients/typescript/src/generated";
 import { callApi, errorCodeOf, encoded, messageOf } from "../api";
 import { unsavedPaths } from "../unsaved";
 import { Files } from "./files";
@@ -15,8 +15,7 @@ export interface Caller {
 }
 
 /** What the validator has found in a draft. */
-export interface DraftCheck extends Omit<DraftCheckRead, "skills"> {
-  skills: Skill[];
+export interface DraftCheck extends DraftCheckRead {
   /** The draft has problems: its skills are those of its last state without problems. */
   isStale?: boolean;
 }

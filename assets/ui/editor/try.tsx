@@ -104,7 +104,7 @@ function Run({ job, project, csrf, canWrite, schema, onEnded }: RunProps) {
       {failure && <div className="note line-note" data-s="fail" role="alert">{failure}</div>}
       <Simulated job={ended} />
       {ended?.error && <div className="note line-note" data-s="fail" role="alert">{ended.error}</div>}
-      {ended?.status === "succeeded" && <div className="pad scroll" tabIndex={0} role="region" aria-label="Result" style={{ flex: "0 1 50%" }}><Value value={ended.result} schema={schema} project={project} outputs={ended.outputs as Parameters<typeof Value>[0]["outputs"]} /></div>}
+      {ended?.status === "succeeded" && <div className="pad scroll" tabIndex={0} role="region" aria-label="Result" style={{ flex: "0 1 50%" }}><Value value={ended.result} schema={schema} project={project} outputs={ended.outputs} /></div>}
       <EventList src={src} />
     </div>
   );
