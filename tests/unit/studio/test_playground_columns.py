@@ -43,7 +43,7 @@ def test_one_column_with_the_active_version_is_not_in_the_query() -> None:
     assert query_of(read("~~"), {"skillpack": "birds"}) == "skillpack=birds"
 
 
-def test_at_most_four_columns_are_read() -> None:
+def test_columns_after_the_fourth_are_ignored() -> None:
     assert len(read(*["1~~"] * 9)) == 4
 
 
