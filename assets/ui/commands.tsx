@@ -1,4 +1,4 @@
-import { type KeyboardEvent as ReactKeyboardEvent, type RefObject, useEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent as ReactKeyboardEvent, type RefObject, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import type { JobRead, ProjectRead, SkillSummary } from "../../clients/typescript/src/generated";
 import { callApi } from "./api";
@@ -36,7 +36,7 @@ export function Commands({ places, project }: { places: PaletteCommand[]; projec
   all.current = [...here, ...places];
   const run = ({ href, is_other_site: isOtherSite, element }: PaletteCommand) => { palette.current?.close(); shortcuts.current?.close(); if (href && isOtherSite) location.assign(href); else if (href) navigate(href); else element?.click(); };
   const open = (dialog: RefObject<HTMLDialogElement | null>) => { setHere(ofPage()); dialog.current?.showModal(); };
-  useEffect(() => {
+  useLayoutEffect(() => { // before the page is painted: a user who sees rows can move in them
     const act = (event: KeyboardEvent, keys: string) => {
       const command = [...ofPage(), ...places].find((one) => one.keys === keys);
       if (!command) return false;
