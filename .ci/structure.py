@@ -44,7 +44,7 @@ LAYERS: Final[tuple[tuple[str, str], ...]] = (
         # them.
         "administration api app docs_site generators housekeeping migrations openapi operations sign_in startup tables",
     ),
-    ("integrations", "authoring evals integrations publishing usage"),
+    ("integrations", "authoring evals integrations publishing saved_views usage"),
     ("execution", "execution"),
     # The code and the price of a job of a listing, which the submission and the finish of a job need.
     ("marketplace", "marketplace"),

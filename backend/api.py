@@ -37,7 +37,6 @@ from backend.execution.jobs.events_api import router as events
 from backend.execution.jobs.failures.api import router as failures
 from backend.execution.jobs.forks.api import router as forks
 from backend.execution.jobs.subjobs.api import router as subagents
-from backend.execution.jobs.views.api import router as job_views
 from backend.execution.logs.api import router as logs
 from backend.execution.model_calls.api import router as model_calls
 from backend.execution.schedules.api import router as schedules
@@ -60,6 +59,7 @@ from backend.publishing.api import router as deployments
 from backend.publishing.environments_api import router as environments
 from backend.publishing.prompts.api import router as prompts
 from backend.publishing.skills_api import router as skills
+from backend.saved_views.api import router as saved_views
 from backend.sign_in.sessions_api import router as sessions
 from backend.skills.skillpacks.api import router as skillpacks
 from backend.skills.skillpacks.hindsight_api import router as hindsight
@@ -83,7 +83,7 @@ include(
     logs,
     shares,
     comments,
-    job_views,
+    saved_views,
     failures,
     conversations,
     openai_routes,

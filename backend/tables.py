@@ -15,7 +15,6 @@ from backend.execution.events.tables import JobEvent
 from backend.execution.flows.tables import FlowStep
 from backend.execution.jobs.failures.tables import FailureCluster
 from backend.execution.jobs.tables import Admission, Feedback, Job, QueuedJob
-from backend.execution.jobs.views.tables import JobView
 from backend.execution.journal.tables import JournalEntry
 from backend.execution.schedules.tables import Schedule, ScheduleRun
 from backend.execution.sessions.tables import AgentSession, SessionTurn
@@ -43,6 +42,7 @@ from backend.integrations.providers.tables import ProviderKey, ProviderPrice
 from backend.marketplace.tables import Listing, ListingCaller, ListingVersion
 from backend.money.budgets.tables import Budget
 from backend.money.ledger.tables import DailySpending, EnvironmentSpending, LedgerEntry, UsageEvent, Wallet
+from backend.saved_views.tables import SavedView
 from backend.skills.deployments.tables import Deployment
 from backend.skills.prompts.tables import DeploymentPrompt, PromptLabel
 from backend.skills.skillpacks.tables import EnvironmentVersion, Skillpack
@@ -82,7 +82,6 @@ __all__ = [
     "JobEvent",
     "JobShare",
     "JobStep",
-    "JobView",
     "JobWait",
     "JournalEntry",
     "LedgerEntry",
@@ -106,6 +105,7 @@ __all__ = [
     "ProviderKey",
     "ProviderPrice",
     "QueuedJob",
+    "SavedView",
     "Schedule",
     "ScheduleRun",
     "Secret",

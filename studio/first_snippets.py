@@ -66,6 +66,11 @@ def of_suite(origin: str, pack: str, *, is_default: bool, skill: str = ANY_SKILL
     )
 
 
+def of_case(origin: str, job_id: str) -> dict[str, str]:
+    """Return the code that saves a job as an eval case of its skill."""
+    return of_route(origin, "POST", f"/v1/jobs/{job_id}/eval-case", {"tags": ["first"]})
+
+
 def of_upload(origin: str, folder: str) -> dict[str, str]:
     """Return the code that uploads a file to a folder of the drive, which is empty or ends with a slash."""
     name = "photo.jpg"

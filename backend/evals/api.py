@@ -12,6 +12,7 @@ from backend.context import AppContext
 from backend.core.http.paging import PageDep, linked
 from backend.evals import cases, outcomes, suite_comparison, suites, targets
 from backend.evals.planning import SuiteResources
+from backend.evals.run_list import RunFilter, RunSort
 from backend.evals.schemas import (
     CaseCreate,
     CaseRead,
@@ -143,9 +144,23 @@ async def list_runs(
     *,
     page: PageDep,
     base: Annotated[UUID | None, Query(description="A suite whose runs are returned alongside.")] = None,
+    only: Annotated[
+        RunFilter,
+        Query(
+            description="`not_passed`: also runs without a result. `regressed`: runs that are worse than in `base`."
+        ),
+    ] = "all",
+    sort: Annotated[
+        RunSort,
+        Query(
+            description="`number`: the order of submission. `score`: the lowest first, after runs without a result. "
+            "`cost` and `duration`: the highest first."
+        ),
+    ] = "number",
 ) -> Sequence[EvalRunRead]:
     """List every run with its inputs, the expected output, the actual output, and the verdict of each grader."""
-    return linked(request, response, await outcomes.list_some(session, principal, suite_id, page, base=base))
+    found = await outcomes.list_some(session, principal, suite_id, page, base=base, only=only, sort=sort)
+    return linked(request, response, found)
 
 
 @router.post("/evals/{suite_id}/cancel", summary="Cancel a suite")

@@ -10,7 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.paging import Page, Slice
+from backend.core.errors import Invalid, Problem
 from backend.evals import suites
+from backend.evals.run_list import RunFilter, RunSort, list_summaries
 from backend.evals.schemas import EvalRunRead, RunOutcome
 from backend.evals.tables import EvalSuite
 from backend.identity.auth.principal import Principal
@@ -30,6 +32,10 @@ select {_COLUMNS} from {_SOURCE}
 where r.suite_id = :suite_id and r.project_id = :project_id and r.number > :after
 order by r.number limit :limit
 """)  # noqa: S608 - the interpolated values are constants
+_RUNS_BY_NUMBER: Final = text(f"""
+select {_COLUMNS} from {_SOURCE}
+where r.suite_id = :suite_id and r.project_id = :project_id and r.number = any(:numbers)
+""")  # noqa: S608 - the interpolated values are constants
 _RUNS_OF_CASES: Final = text(f"""
 select {_COLUMNS} from {_SOURCE}
 where r.suite_id = :suite_id and r.project_id = :project_id and r.case_id = any(:cases)
@@ -37,25 +43,64 @@ where r.suite_id = :suite_id and r.project_id = :project_id and r.case_id = any(
 
 
 async def list_some(
-    session: AsyncSession, principal: Principal, suite_id: UUID, page: Page, *, base: UUID | None = None
+    session: AsyncSession,
+    principal: Principal,
+    suite_id: UUID,
+    page: Page,
+    *,
+    base: UUID | None = None,
+    only: RunFilter = "all",
+    sort: RunSort = "number",
 ) -> Slice[EvalRunRead]:
-    """Return the runs in the order of submission; with a base, each with the same run of that suite.
+    """Return a page of the runs of a suite; with a base, each with the same run of that suite.
 
     A key of development or staging sees no results of jobs of other environments.
 
+    Args:
+        session: The unit of work.
+        principal: The caller.
+        suite_id: The suite.
+        page: The requested page.
+        base: The suite with which the runs are compared.
+        only: The filter.
+        sort: The order; by default that of submission.
+
     Raises:
         EvalNotFound: The suite or the base does not exist.
+        Invalid: The regressions are requested without a base, or the cursor is not one of this list.
     """
     suite = await suites.get(session, principal, suite_id)
-    values = _values(principal, suite)
-    page_values = {**values, "after": page.number() or 0, "limit": page.limit + 1}
-    rows = (await session.execute(_RUNS, page_values)).all()
-    found = page.slice(rows, lambda row: (row.number,))
+    if only == "regressed" and base is None:
+        message = "Regressions are relative to another suite. Name it with base."
+        raise Invalid(message, [Problem("query.base", message)])
+    if only == "all" and sort == "number":
+        values = {**_values(principal, suite), "after": page.number() or 0, "limit": page.limit + 1}
+        found = page.slice((await session.execute(_RUNS, values)).all(), lambda row: (row.number,))
+    else:
+        found = await _selected(session, principal, suite, page, base=base, only=only, sort=sort)
     others: dict[tuple[str, int], RunOutcome] = {}
     if base is not None:
         others = await _others(session, principal, base, found.items)
     runs = [_run_read(row, others.get((row.case_id, row.round))) for row in found.items]
     return Slice(runs, found.next_cursor)
+
+
+async def _selected(
+    session: AsyncSession,
+    principal: Principal,
+    suite: EvalSuite,
+    page: Page,
+    *,
+    base: UUID | None,
+    only: RunFilter,
+    sort: RunSort,
+) -> Slice[Any]:
+    """Return the rows of a page of a list that is filtered or sorted."""
+    listed = await list_summaries(session, principal, suite.id, page, base=base, only=only, sort=sort)
+    numbers = [run.number for run in listed.items]
+    values = {**_values(principal, suite), "numbers": numbers}
+    rows = {row.number: row for row in (await session.execute(_RUNS_BY_NUMBER, values)).all()}
+    return Slice([rows[number] for number in numbers if number in rows], listed.next_cursor)
 
 
 def _values(principal: Principal, suite: EvalSuite) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import IdempotencyDep
 from backend.marketplace import catalog, service
-from backend.marketplace.catalog import ListingFilter
+from backend.marketplace.catalog import NEWEST_FIRST, ListingFilter, ListingSort
 from backend.marketplace.schemas import (
     ListingCreate,
     ListingRead,
@@ -48,10 +48,18 @@ async def list_listings(
     status: Annotated[
         ListingStatus | None, Query(description="Status of the project's own listings.")
     ] = None,
+    sort: Annotated[
+        ListingSort,
+        Query(
+            description="The order; `-` for descending. Own listings are sorted by their creation instead of "
+            "`published_at`, and also by `status`, and with `billing:read` by their succeeded `runs`, their `callers` "
+            "and what they `earned`."
+        ),
+    ] = NEWEST_FIRST,
 ) -> Sequence[ListingSummary]:
-    """List published listings, newest first. With `mine=true`: the project's own."""
+    """List published listings, by default newest first. With `mine=true`: the project's own."""
     filters = ListingFilter(q, is_own=mine, status=status)
-    return linked(request, response, await catalog.list_some(session, principal, page, filters))
+    return linked(request, response, await catalog.list_some(session, principal, page, filters, sort=sort))
 
 
 @router.post(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.paging import Page, Slice
+from backend.core.db.sorting import SortKey, number_key, position_after, time_key
+from backend.core.errors import Invalid, Problem
 from backend.identity.auth.principal import Principal, Role
 from backend.marketplace import reach
 from backend.marketplace.errors import ListingNotFound
@@ -28,8 +31,44 @@ from backend.skills.manifest import job_ceilings
 from backend.skills.manifest.types import Manifest, Skill
 from backend.skills.skillpacks.service import as_id
 
+ListingSort = Literal[
+    "published_at",
+    "-published_at",
+    "title",
+    "-title",
+    "price",
+    "-price",
+    "status",
+    "-status",
+    "runs",
+    "-runs",
+    "callers",
+    "-callers",
+    "earned",
+    "-earned",
+]
+"""The order of a list of listings; `-` for descending."""
+NEWEST_FIRST: Final[ListingSort] = "-published_at"
+_SORT_KEYS: Final[Mapping[str, SortKey]] = {
+    "title": SortKey("lower(coalesce(nullif(l.title, ''), l.slug))"),
+    "price": SortKey("l.price_micros", number_key),
+    "status": SortKey("l.status"),
+    "runs": SortKey("s.succeeded", number_key),
+    "callers": SortKey("s.callers", number_key),
+    "earned": SortKey("s.earned_micros", number_key),
+}
+_SALES_SORTS: Final = frozenset({"runs", "callers", "earned"})
+_OWN_SORTS: Final = _SALES_SORTS | {"status"}
 _ROWS: Final = """
-select l.*, (select o.name from projects o where o.id = l.project_id) as publisher from listings l
+select l.*, (select o.name from projects o where o.id = l.project_id) as publisher, {key} as sort_key
+from listings l {sales}
+"""
+_OWN_SALES: Final = """
+cross join lateral (
+  select count(*) as callers, cast(coalesce(sum(c.succeeded), 0) as bigint) as succeeded,
+         cast(coalesce(sum(c.earned_micros), 0) as bigint) as earned_micros
+  from listing_callers c where c.listing_id = l.id and c.project_id = :project_id
+) s
 """
 _MATCHES: Final = """
 and to_tsvector('simple'::regconfig, l.words) @@ websearch_to_tsquery('simple'::regconfig, cast(:q as text))
@@ -52,6 +91,14 @@ select count(*) as callers, coalesce(sum(runs), 0) as runs, coalesce(sum(succeed
        cast(coalesce(sum(earned_micros), 0) as bigint) as earned_micros
 from listing_callers where listing_id = :listing_id and project_id = :project_id
 """)
+_SALES_OF_SOME: Final = text("""
+select listing_id, count(*) as callers, sum(runs) as runs, sum(succeeded) as succeeded,
+       cast(sum(earned_micros) as bigint) as earned_micros
+from listing_callers where listing_id = any(:listing_ids) and project_id = :project_id group by listing_id
+""")
+_EARNED: Final = text("""
+select cast(coalesce(sum(earned_micros), 0) as bigint) from listing_callers where project_id = :project_id
+""")
 _DRIVE: Final = (
     "The files that the inputs name, read only, and nothing else of the drive. When it succeeds, its files "
     "are stored in listings/SLUG/JOB of the drive."
@@ -73,13 +120,39 @@ class ListingFilter(NamedTuple):
     """Status of the project's own listings."""
 
 
+class ListingSales(NamedTuple):
+    """The sales of a listing as sums."""
+
+    callers: int = 0
+    runs: int = 0
+    succeeded: int = 0
+    earned_micros: int = 0
+
+
 async def list_some(
-    session: AsyncSession, principal: Principal, page: Page, filters: ListingFilter
+    session: AsyncSession,
+    principal: Principal,
+    page: Page,
+    filters: ListingFilter,
+    *,
+    sort: ListingSort = NEWEST_FIRST,
 ) -> Slice[ListingSummary]:
-    """Return published listings, newest first, or the project's own."""
+    """Return a page of the published listings, by default newest first, or of the project's own.
+
+    Raises:
+        Invalid: The order is for own listings only, or the cursor is not one of a list in this order.
+    """
     principal.require(Role.VIEWER, READ)
+    field, is_descending = sort.removeprefix("-"), sort.startswith("-")
+    if field in _OWN_SORTS and not filters.is_own:
+        message = (
+            f"Only the project's own listings can be sorted by {field}. Add mine=true, or use another order."
+        )
+        raise Invalid(message, [Problem("query.sort", message)])
+    if field in _SALES_SORTS:
+        principal.require(Role.VIEWER, "billing:read")
+    key = _sort_key(field, is_own=filters.is_own)
     values: dict[str, Any] = {"project_id": principal.project_id, "limit": page.limit + 1}
-    order_column = "l.created_at" if filters.is_own else "l.published_at"
     conditions = ["where l.project_id = :project_id" if filters.is_own else "where l.status = 'published'"]
     if filters.is_own and filters.status is not None:
         conditions.append("and l.status = :status")
@@ -87,14 +160,25 @@ async def list_some(
     if filters.q and filters.q.strip():
         conditions.append(_MATCHES)
         values["q"] = filters.q
-    before = page.time_position()
-    if before is not None:
-        conditions.append(f"and ({order_column}, l.id) < (:at, :below_id)")
-        values |= {"at": before.at, "below_id": before.id}
-    query = text(f"{_ROWS} {' '.join(conditions)} order by {order_column} desc, l.id desc limit :limit")
+    after = position_after(page, sort, key.parse)
+    if after is not None:
+        conditions.append(f"and ({key.expression}, l.id) {'<' if is_descending else '>'} (:key, :after_id)")
+        values |= {"key": after.key, "after_id": after.id}
+    direction = "desc" if is_descending else "asc"
+    query = text(
+        _ROWS.format(key=key.expression, sales=_OWN_SALES if field in _SALES_SORTS else "")
+        + f" {' '.join(conditions)} order by {key.expression} {direction}, l.id {direction} limit :limit"
+    )
     rows = (await session.execute(query, values)).all()
-    shown = page.slice(rows, lambda row: (row.created_at if filters.is_own else row.published_at, row.id))
+    shown = page.slice(rows, lambda row: (sort, row.sort_key, row.id))
     return Slice([ListingSummary(**_summary(row, principal)) for row in shown.items], shown.next_cursor)
+
+
+def _sort_key(field: str, *, is_own: bool) -> SortKey:
+    """Return the SQL of a sort key."""
+    if field == "published_at":
+        return SortKey("l.created_at" if is_own else "l.published_at", time_key)
+    return _SORT_KEYS[field]
 
 
 async def get(session: AsyncSession, principal: Principal, ref: str, prices: PriceList) -> ListingRead:
@@ -144,6 +228,24 @@ async def sales(session: AsyncSession, principal: Principal, ref: str) -> SalesR
     return SalesRead(
         listing_id=listing.id, slug=listing.slug, earned_usd=row.earned_micros / 1e6, **row._asdict()
     )
+
+
+async def sales_of(
+    session: AsyncSession, principal: Principal, listing_ids: Sequence[UUID]
+) -> dict[UUID, ListingSales]:
+    """Return the sales of those of the project's own listings that have any."""
+    principal.require(Role.VIEWER, "billing:read")
+    values = {"listing_ids": list(listing_ids), "project_id": principal.project_id}
+    rows = (await session.execute(_SALES_OF_SOME, values)).all()
+    return {
+        row.listing_id: ListingSales(row.callers, row.runs, row.succeeded, row.earned_micros) for row in rows
+    }
+
+
+async def earned_micros(session: AsyncSession, principal: Principal) -> int:
+    """Return what the project has earned with all of its listings."""
+    principal.require(Role.VIEWER, "billing:read")
+    return int((await session.execute(_EARNED, {"project_id": principal.project_id})).scalar_one())
 
 
 async def _row(session: AsyncSession, principal: Principal, ref: str) -> Any:

@@ -37,6 +37,13 @@ class Listing(SQLModel, table=True):
             postgresql_using="gin",
             postgresql_where=text("status = 'published'"),
         ),
+        Index("ix_listings_price", "price_micros", "id", postgresql_where=text("status = 'published'")),
+        Index(
+            "ix_listings_title",
+            text("lower(coalesce(nullif(title, ''), slug))"),
+            "id",
+            postgresql_where=text("status = 'published'"),
+        ),
         Index("ix_listings_skillpack_id", "skillpack_id"),
     )
 

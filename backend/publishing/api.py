@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 
+from backend.core.db.paging import Page
+from backend.core.http.paging import CursorQuery, linked
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
@@ -25,6 +27,12 @@ from backend.skills.archives.archive import MAX_ZIPPED_BYTES
 from backend.skills.deployments import environments, files, service
 from backend.skills.deployments.diff import diff
 from backend.skills.deployments.errors import NothingActive
+from backend.skills.deployments.listing import (
+    NEWEST_FIRST,
+    DeploymentFilter,
+    DeploymentSort,
+    DeploymentState,
+)
 from backend.skills.deployments.pull_links import MAX_TTL_S, MIN_TTL_S, Pulled, pull_link
 from backend.skills.skillpacks import service as skillpacks
 
@@ -133,14 +141,38 @@ async def validate_bundle(
 @router.get("/skillpacks/{skillpack}/deployments")
 @permissions.needs("deployments:read")
 async def list_deployments(
+    *,
+    request: Request,
+    response: Response,
     principal: PrincipalDep,
     session: SessionDep,
     skillpack: SkillpackRef = None,
-    limit: Annotated[int, Query(ge=1, le=service.MAX_LISTED)] = service.MAX_LISTED,
+    limit: Annotated[
+        int, Query(ge=1, le=service.MAX_LISTED, description="Maximum rows per page.")
+    ] = service.MAX_LISTED,
+    cursor: CursorQuery = None,
+    q: Annotated[
+        str | None,
+        Query(
+            max_length=200,
+            description="A part of the release notes or of the name of a skill, or a version such as `v12`.",
+        ),
+    ] = None,
+    state: Annotated[
+        DeploymentState | None, Query(description="Whether a version is active in an environment.")
+    ] = None,
+    sort: Annotated[DeploymentSort, Query(description="The order; `-` for descending.")] = NEWEST_FIRST,
 ) -> list[ListedDeployment]:
-    """List the versions of a skillpack, newest first, each with its unfinished jobs and its scores."""
-    rows = await stats.list_versions(session, principal, skillpack=skillpack, limit=limit)
-    return [ListedDeployment.of_listed(row) for row in rows]
+    """List the versions of a skillpack, by default newest first, each with its unfinished jobs and its scores."""
+    found = await stats.list_versions(
+        session,
+        principal,
+        Page(limit, cursor),
+        DeploymentFilter(q, state),
+        skillpack=skillpack,
+        sort=sort,
+    )
+    return [ListedDeployment.of_listed(row) for row in linked(request, response, found)]
 
 
 @router.get("/deployments/pull")

@@ -12,12 +12,14 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from backend.core.db.paging import Page, Slice
 from backend.evals.schemas import Numbers
 from backend.evals.tables import EvalSuite
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal, visible
 from backend.identity.environments import Environment
-from backend.skills.deployments import environments, service
+from backend.skills.deployments import environments, listing
+from backend.skills.deployments.listing import NEWEST_FIRST, DeploymentFilter, DeploymentSort
 from backend.skills.deployments.tables import Deployment
 from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.tables import Skillpack
@@ -54,18 +56,28 @@ class ListedVersion(NamedTuple):
 async def list_versions(
     session: AsyncSession,
     principal: Principal,
+    page: Page,
+    filters: DeploymentFilter | None = None,
     *,
     skillpack: str | None = None,
-    limit: int = service.MAX_LISTED,
-) -> list[ListedVersion]:
-    """Return the versions of a skillpack with their statistics, newest first; without one, of the default skillpack.
+    sort: DeploymentSort = NEWEST_FIRST,
+) -> Slice[ListedVersion]:
+    """Return a page of the versions of a skillpack with their statistics; without one, of the default skillpack.
 
     Raises:
         SkillpackNotFound: The project has no such skillpack.
+        Invalid: The cursor is not one of a list in this order.
     """
-    found = await service.list_(session, principal, skillpack=skillpack, limit=limit)
+    found = await listing.list_page(session, principal, page, filters, skillpack=skillpack, sort=sort)
     pack = await skillpacks.get(session, principal, skillpack)
-    ids = [deployment.id for deployment in found]
+    return Slice(await with_stats(session, principal, pack, found.items), found.next_cursor)
+
+
+async def with_stats(
+    session: AsyncSession, principal: Principal, pack: Skillpack, deployments: Sequence[Deployment]
+) -> list[ListedVersion]:
+    """Return versions of a skillpack with their statistics."""
+    ids = [deployment.id for deployment in deployments]
     live = await _live_jobs(session, principal, ids)
     scores = await _scores(session, principal, ids)
     active = await environments.all_active(session, principal, pack)
@@ -79,7 +91,7 @@ async def list_versions(
                 environments.names_of(active, one),
             ),
         )
-        for one in found
+        for one in deployments
     ]
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from backend.storage.mime import UNKNOWN, by_name
 from backend.storage.paths import DrivePath
+from backend.storage.sorting import SortedSearch
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,14 @@ class DriveEntry:
     def mime(self) -> str:
         """Return the media type that the name implies."""
         return UNKNOWN if self.is_folder else by_name(self.path)
+
+
+class SortedEntries(NamedTuple):
+    """A page of a sorted folder."""
+
+    entries: list[DriveEntry]
+    is_complete: bool
+    """False: the folder has more entries than the storage can sort, and only the first ones by name were considered."""
 
 
 class DriveSize(NamedTuple):
@@ -179,6 +188,13 @@ class Storage(Protocol):
         """List files and folders in a folder after the path `after`, in a stable order.
 
         A folder comes before its content. Links, pipes, devices and names that are not valid in paths are omitted.
+        """
+
+    async def list_sorted(self, project_id: UUID, folder: DrivePath, search: SortedSearch) -> SortedEntries:
+        """Return a page of the content of a folder in another order than that of `list`.
+
+        A remote storage lists by name only. It considers a limited number of entries, and returns whether these were
+        all.
         """
 
     async def delete(self, project_id: UUID, path: DrivePath) -> None:

@@ -26,6 +26,7 @@ from backend.storage.file_errors import (
     PathTaken,
 )
 from backend.storage.paths import MAX_DEPTH, MAX_PATH_BYTES, DrivePath, is_component
+from backend.storage.sorting import SortedSearch
 from backend.storage.tree_walk import created_folder, open_file_in, open_folder_in, opened_folder
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -142,6 +143,15 @@ def entries(drive: Path, folder: DrivePath, search: Search) -> list[DriveEntry]:
         return []
 
 
+def sorted_entries(drive: Path, folder: DrivePath, search: SortedSearch) -> list[DriveEntry]:
+    """Return a page of the content of a folder in the order of the search; none if the folder does not exist."""
+    try:
+        with opened_folder(drive, folder.parts) as descriptor:
+            return search.first_of(_all_of(descriptor, folder))
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
+
+
 def raise_if_full(error: OSError) -> None:
     """Raise an error if the disk is full.
 
@@ -198,6 +208,16 @@ def _sorted_names(descriptor: int, folder: DrivePath, search: Search) -> list[tu
         )
     listed = ((name, _stat_or_none(descriptor, name)) for name in names)
     return [(name, found) for name, found in listed if found is not None and _is_listed(found)]
+
+
+def _all_of(descriptor: int, folder: DrivePath) -> Iterator[DriveEntry]:
+    """Yield the content of a folder in no order."""
+    with os.scandir(descriptor) as names:
+        for one in names:
+            if _is_addressable(folder, one.name):
+                found = _stat_or_none(descriptor, one.name)
+                if found is not None and _is_listed(found):
+                    yield entry_of(folder.joined(one.name), found)
 
 
 def _is_inside(folder: DrivePath, after: tuple[str, ...]) -> bool:

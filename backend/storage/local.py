@@ -12,10 +12,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
-from backend.storage import Deleted, DriveEntry, DriveSize, bundle_files, drive_files, folders
+from backend.storage import Deleted, DriveEntry, DriveSize, SortedEntries, bundle_files, drive_files, folders
 from backend.storage.drive_files import OpenFile, Search
 from backend.storage.file_errors import DriveFileMissing
 from backend.storage.paths import ROOT, DrivePath
+from backend.storage.sorting import SortedSearch
 from backend.storage.spool import Spool, Spooled
 
 _CHUNK_BYTES = 1024 * 1024
@@ -92,6 +93,11 @@ class LocalStorage:
         """See `Storage.list`."""
         search = Search(name_prefix, recursive, after.parts if after else (), limit)
         return await to_thread(drive_files.entries, self._drive(project_id), folder, search)
+
+    async def list_sorted(self, project_id: UUID, folder: DrivePath, search: SortedSearch) -> SortedEntries:
+        """See `Storage.list_sorted`."""
+        found = await to_thread(drive_files.sorted_entries, self._drive(project_id), folder, search)
+        return SortedEntries(found, is_complete=True)
 
     async def delete(self, project_id: UUID, path: DrivePath) -> None:
         """See `Storage.delete`."""

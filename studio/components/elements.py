@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import reflex as rx
@@ -165,24 +165,28 @@ def sort_head(
     )
 
 
-def table(label: str, columns: list[tuple[Any, str, str]], body: Any) -> rx.Component:
-    """Return a table; each column is a tuple of title, width and class (`num` for numbers)."""
+Column: TypeAlias = tuple[Any, str, str] | rx.Component
+"""Title, width and class (`num` for numbers) of a column, or its head, such as one of `sort_head`."""
+
+
+def table(label: str, columns: Sequence[Column], body: Any) -> rx.Component:
+    """Return a table."""
     return rx.el.table(
-        rx.el.thead(
-            rx.el.tr(
-                *[
-                    rx.el.th(title, scope="col", class_name=kind, style={"width": width})
-                    for title, width, kind in columns
-                ]
-            )
-        ),
+        rx.el.thead(rx.el.tr(*[_head(column) for column in columns])),
         rx.el.tbody(body),
         class_name="tbl",
         aria_label=label,
     )
 
 
-def framed_table(label: str, columns: list[tuple[Any, str, str]], body: Any) -> rx.Component:
+def _head(column: Column) -> rx.Component:
+    if not isinstance(column, tuple):
+        return column
+    title, width, kind = column
+    return rx.el.th(title, scope="col", class_name=kind, style={"width": width})
+
+
+def framed_table(label: str, columns: Sequence[Column], body: Any) -> rx.Component:
     """Return a table in a frame, in which it scrolls on narrow screens."""
     return rx.el.div(
         table(label, columns, body), class_name="pane wide", tab_index=0, role="region", aria_label=label

@@ -86,6 +86,7 @@ LARGE_READS: Final = {
     "GET /v1/jobs/activity": "adds up the jobs of the day that it shows, by index; a week at most",
     "GET /v1/deployments": "counts the jobs that have not ended, by index, each on a page of its own",
     "GET /v1/skillpacks/{skillpack}/deployments": "the same",
+    "GET /v1/memory?sort=": "sorts all records of the project, whose number its quota limits",
     "GET /v1/jobs?sort=": "50 jobs, each on a page of its own",
     "GET /v1/jobs?q=": "searches the text of every job of the project, newest first",
     "GET /v1/sessions?q=": "every session of the project has a word with this beginning",
@@ -240,6 +241,10 @@ async def _read_everything(watch: Watch, world: World) -> None:
         await _get(watch, world, f"/v1/marketplace/listings?{query}")
     first = await world.client.get("/v1/marketplace/listings?limit=50")
     await _get(watch, world, first.links["next"]["url"], step="GET /v1/marketplace/listings, a later page")
+    for query in ("sort=-price", "sort=title", "mine=true&sort=-earned"):
+        await _get(
+            watch, world, f"/v1/marketplace/listings?{query}", step="GET /v1/marketplace/listings?sort="
+        )
 
 
 async def _list_jobs_by(watch: Watch, world: World) -> None:
@@ -334,6 +339,7 @@ async def _remember(watch: Watch, world: World) -> None:
         f"job_id={world.filled.job_id}",
     ):
         await _get(watch, world, f"/v1/memory?{one}", step="GET /v1/memory, filtered")
+    await _get(watch, world, "/v1/memory?sort=title", step="GET /v1/memory?sort=")
     with watch.step("the memory digest of a run"):
         async with world.instance.database.transaction() as session:
             await digest(session, operator(world.filled.project_id), ["k-15000", "none"])

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from backend.skills.archives.pack import pack_files
-from tests.e2e.conftest import PASSWORD, page_of
+from tests.e2e.conftest import EMAIL, PASSWORD, page_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(360)]
 
@@ -103,6 +103,12 @@ def test_order_filter_and_preview_are_in_the_url_and_back_returns(signed_in: Pag
     signed_in.get_by_label("Filter files").fill("TXT")
     expect(names).to_have_text(["beta.txt", "alpha.txt"])
     expect(signed_in).to_have_url(f"{page}&q=TXT&sort=size")
+    signed_in.get_by_role("button", name="Views").click()
+    signed_in.get_by_label("Name of the view").fill("Small texts")
+    signed_in.get_by_role("button", name="Save view").click()
+    view = signed_in.get_by_role("link", name="Small texts")
+    expect(view).to_have_attribute("href", f"/p/{settled.slug}/drive?folder=order%2F&q=TXT&sort=size")
+    signed_in.keyboard.press("Escape")
     row(signed_in, "beta.txt").get_by_role("link").click()
     expect(signed_in.get_by_role("region", name="Content")).to_have_text("b")
     signed_in.go_back()
@@ -255,6 +261,24 @@ def test_preview_links_to_the_job_that_wrote_the_file(signed_in: Page, settled: 
     preview = signed_in.get_by_role("region", name="Preview of line.txt")
     preview.get_by_role("link", name=f"job {job['id'][-8:]}").click()
     expect(signed_in).to_have_url(f"{settled.url}/jobs/{job['id']}")
+
+
+def test_file_without_a_session_leads_to_the_sign_in_form_and_back(signed_in: Page, settled: Any) -> None:
+    put(settled, "session/note.txt", b"still here")
+    signed_in.goto(f"{settled.url}/drive?folder=session/")
+    file = row(signed_in, "note.txt").get_by_role("link")
+    expect(file).to_be_visible()
+    signed_in.context.clear_cookies()
+    file.click()  # the preview requests the file
+    expect(signed_in).to_have_url(re.compile(r"/sign-in\?next=.*drive.*note\.txt"))
+    expect(signed_in.get_by_label("Password")).to_be_visible()
+    back = signed_in.url
+    url = f"{settled.running.url}/v1/drive/files/drive/session/note.txt?project={settled.slug}"
+    signed_in.goto(url)
+    expect(signed_in).to_have_url(re.compile(r"/sign-in\?next=%2Fv1%2Fdrive%2Ffiles%2F"))
+    settled.sign_in_page(signed_in, EMAIL)
+    signed_in.goto(back)
+    expect(signed_in.get_by_role("region", name="Content")).to_contain_text("still here")
 
 
 def test_drive_is_hidden_from_other_projects_and_read_only_for_viewers(

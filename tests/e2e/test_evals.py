@@ -79,6 +79,13 @@ def test_cases_are_created_from_recent_jobs_and_run(signed_in: Page, settled: An
     matrix = signed_in.get_by_role("table", name="Run matrix")
     expect(matrix).to_contain_text("1 of 1 passed", timeout=RUN_WITHIN_MS)
     expect(matrix).to_contain_text("100")
+    signed_in.get_by_role("tab", name="Cases").click()
+    table.get_by_role("checkbox", name="Select all saved cases").check()
+    signed_in.get_by_role("group", name="Selected cases").get_by_role("button", name="Delete…").click()
+    dialog = signed_in.get_by_role("dialog", name="Delete 1 case?")
+    dialog.get_by_role("button", name="Delete 1 case").click()
+    dialog.get_by_role("button", name="Done").click()
+    expect(signed_in.get_by_text("Or from your code")).to_be_visible()
 
 
 def test_a_regression_shows_both_outputs_and_the_better_suite_becomes_the_baseline(
@@ -135,6 +142,12 @@ def test_url_names_the_shown_runs_and_back_returns(signed_in: Page, settled: Any
     signed_in.go_back()
     expect(runs).to_contain_text(["four", "three"])
     expect(signed_in).to_have_url(f"{page}&sort=score")
+    signed_in.get_by_role("button", name="Views").click()
+    signed_in.get_by_label("Name of the view").fill("Lowest first")
+    signed_in.get_by_role("button", name="Save view").click()
+    view = signed_in.get_by_role("link", name="Lowest first")
+    expect(view).to_have_attribute("href", re.compile(f"skillpack={blank}&skill=double&sort=score$"))
+    signed_in.keyboard.press("Escape")
     matrix.get_by_role("button", name=re.compile("2 of 2 passed")).click()
     expect(signed_in).to_have_url(re.compile("suite="))
     signed_in.get_by_role("tab", name="Cases").click()

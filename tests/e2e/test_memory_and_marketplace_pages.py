@@ -100,11 +100,28 @@ def test_back_undoes_a_filter_and_selected_records_are_deleted(signed_in: Page, 
     signed_in.go_back()
     expect(blue).to_be_visible()
     expect(signed_in.get_by_label("Type")).to_have_value("")
+    rows = signed_in.get_by_role("table", name="Records").get_by_role("row").filter(has_text=" paint")
+    head = signed_in.get_by_role("columnheader", name="Title")
+    head.get_by_role("button").click()
+    expect(rows).to_contain_text(["Blue paint", "Red paint"])
+    head.get_by_role("button").click()
+    expect(rows).to_contain_text(["Red paint", "Blue paint"])
+    expect(head).to_have_attribute("aria-sort", "descending")
+    signed_in.get_by_role("button", name="Views").click()
+    signed_in.get_by_label("Name of the view").fill("From Z to A")
+    signed_in.get_by_role("button", name="Save view").click()
+    view = signed_in.get_by_role("link", name="From Z to A")
+    expect(view).to_have_attribute("href", f"/p/{settled.slug}/memory?sort=-title")
+    signed_in.keyboard.press("Escape")
+    signed_in.go_back()
+    expect(head).to_have_attribute("aria-sort", "ascending")
     signed_in.get_by_role("button", name="Select…").click()
     for title in ("Blue paint", "Red paint"):
         signed_in.get_by_role("checkbox", name=f"Select {title}").check()
-    signed_in.get_by_role("button", name="Delete selected…").click()
-    signed_in.get_by_role("button", name="Delete records").click()
+    signed_in.get_by_role("group", name="Selected records").get_by_role("button", name="Delete…").click()
+    dialog = signed_in.get_by_role("dialog", name="Delete 2 records?")
+    dialog.get_by_role("button", name="Delete 2 records").click()
+    dialog.get_by_role("button", name="Done").click()
     expect(blue).to_have_count(0)
     expect(red).to_have_count(0)
     assert settled.api.get("/v1/memory?kind=paint").json() == []
@@ -132,6 +149,35 @@ def test_memory_is_hidden_from_other_projects(settled: Any, buyer: Shop) -> None
     expect(buyer.page.get_by_text("No matching records.")).to_be_visible()
     buyer.page.goto(f"{settled.url}/memory")
     expect(buyer.page.get_by_text("There is no project")).to_be_visible()
+
+
+def test_own_listings_are_sorted_published_and_taken_down_together(signed_in: Page, settled: Any) -> None:
+    for slug, price in (("cheap-count", 10_000), ("costly-count", 90_000)):
+        body = {"slug": slug, "skill": "count", "title": f"Batch {slug}", "price_micros": price}
+        assert settled.api.post("/v1/marketplace/listings", json=body).status_code == 201
+    signed_in.goto(f"{settled.url}/marketplace?tab=own&q=batch&sort=title")
+    table = signed_in.get_by_role("table", name="Your listings")
+    links = table.get_by_role("link")
+    expect(links).to_have_text(["Batch cheap-count", "Batch costly-count"])
+    table.get_by_role("columnheader", name="Price").get_by_role("button").click()
+    expect(links).to_have_text(["Batch costly-count", "Batch cheap-count"])
+    expect(signed_in).to_have_url(f"{settled.url}/marketplace?tab=own&q=batch&sort=-price")
+
+    def act(button: str, name: str) -> None:
+        table.get_by_role("checkbox", name="Select all").check()
+        signed_in.get_by_role("group", name="Selected listings").get_by_role("button", name=button).click()
+        dialog = signed_in.get_by_role("dialog", name=f"{name} 2 listings?")
+        dialog.get_by_role("button", name=f"{name} 2 listings").click()
+        dialog.get_by_role("button", name="Done").click()
+
+    act("Publish…", "Publish")
+    expect(table.get_by_text("published")).to_have_count(2)
+    act("Take down…", "Take down")
+    expect(table.get_by_text("taken down")).to_have_count(2)
+    signed_in.get_by_label("Status", exact=True).select_option("draft")
+    expect(signed_in.get_by_text("No matching listings.")).to_be_visible()
+    signed_in.go_back()
+    expect(links).to_have_text(["Batch costly-count", "Batch cheap-count"])
 
 
 def test_listing_is_published_run_by_another_project_and_taken_down(

@@ -77,7 +77,7 @@ EXPORTED: Final = (
     ExportedTable("wallets"),
     ExportedTable("ledger_entries"),
     ExportedTable("members"),
-    ExportedTable("job_views"),
+    ExportedTable("saved_views"),
     ExportedTable("invitations", hidden=frozenset({"token_hash"})),
     ExportedTable("api_keys", hidden=frozenset({"secret_hash"})),
     ExportedTable("secrets", hidden=frozenset({"ciphertext"})),

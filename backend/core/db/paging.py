@@ -15,6 +15,8 @@ from backend.core.schemas import unstorable
 
 DEFAULT_LIMIT = 25
 MAX_PAGE_SIZE = 200
+MAX_CURSOR_CHARACTERS = 4000
+"""Cursors contain the last path or title of a page, which can have a thousand characters."""
 
 Row = TypeVar("Row")
 Position = TypeVar("Position")
@@ -88,7 +90,8 @@ class Page:
 
 def cursor_of(*position: Any) -> str:
     """Return the cursor of the page that starts after `position`."""
-    written = json.dumps([at.isoformat() if isinstance(at, datetime) else str(at) for at in position])
+    texts = [at.isoformat() if isinstance(at, datetime) else str(at) for at in position]
+    written = json.dumps(texts, ensure_ascii=False)
     return base64.urlsafe_b64encode(written.encode()).decode().rstrip("=")
 
 

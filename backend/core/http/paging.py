@@ -7,7 +7,14 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request, Response
 
-from backend.core.db.paging import DEFAULT_LIMIT, MAX_PAGE_SIZE, Page, Row, Slice
+from backend.core.db.paging import DEFAULT_LIMIT, MAX_CURSOR_CHARACTERS, MAX_PAGE_SIZE, Page, Row, Slice
+
+CursorQuery = Annotated[
+    str | None,
+    Query(
+        max_length=MAX_CURSOR_CHARACTERS, description="Cursor from the `Link` header of the previous page."
+    ),
+]
 
 
 def linked(request: Request, response: Response, page: Slice[Row]) -> Sequence[Row]:
@@ -23,9 +30,7 @@ async def _page(
     limit: Annotated[
         int, Query(ge=1, le=MAX_PAGE_SIZE, description="Maximum rows per page.")
     ] = DEFAULT_LIMIT,
-    cursor: Annotated[
-        str | None, Query(max_length=1000, description="Cursor from the `Link` header of the previous page.")
-    ] = None,
+    cursor: CursorQuery = None,
 ) -> Page:
     return Page(limit=limit, cursor=cursor)
 

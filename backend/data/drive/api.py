@@ -11,10 +11,12 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse
 
 from backend.context import AppContext
+from backend.core.db.paging import Slice
 from backend.core.errors import Invalid, Problem
 from backend.core.http.paging import PageDep, linked
 from backend.data.drive import digests, download, service, usage
 from backend.data.drive.schemas import DriveEntryRead, SignedUrlCreate, SignedUrlRead, UploadRead
+from backend.data.drive.sorted_listing import BY_NAME, DriveSort, FolderTooLarge, list_sorted
 from backend.data.drive.uploads import ingest, receive
 from backend.data.drive.uploads.receive import MAX_FILE_BYTES, Received
 from backend.data.drive.usage import Usage
@@ -155,12 +157,22 @@ async def list_drive(
         Literal["/"] | None,
         Query(description="List folders instead of their content, which is the default too."),
     ] = None,
+    sort: Annotated[DriveSort, Query(description="The order; `-` for descending.")] = BY_NAME,
+    q: Annotated[str, Query(max_length=200, description="A part of the names, in any case.")] = "",
 ) -> Sequence[object]:
-    """List files and folders, ordered by path."""
+    """List files and folders, by default ordered by path. `sort` and `q` are for the content of one folder."""
     principal.require(Role.VIEWER, "drive:read")
     if delimiter and recursive:
         message = "A delimiter lists folders instead of their content. Omit recursive or delimiter."
         raise Invalid(message, [Problem("query.recursive", message)])
+    if sort != BY_NAME or q:
+        if recursive:
+            message = "Folders with their content are listed by path only. Omit recursive, or sort and q."
+            raise Invalid(message, [Problem("query.recursive", message)])
+        found = await list_sorted(context, principal, prefix, page, sort=sort, text=q)
+        if not found.is_complete:
+            raise FolderTooLarge(prefix)
+        return linked(request, response, Slice(found.items, found.next_cursor))
     rows = await service.list_entries(context, principal, prefix, page, is_recursive=recursive)
     return linked(request, response, rows)
 

@@ -33,6 +33,13 @@ class Opened(NamedTuple):
     """Only the version that was opened may be sent."""
 
 
+class ListedPlace(NamedTuple):
+    """What a list of files reads."""
+
+    folder: DrivePath
+    name_prefix: str
+
+
 async def list_entries(
     context: AppContext, principal: Principal, prefix: str, page: Page, *, is_recursive: bool
 ) -> Slice[DriveEntryRead]:
@@ -42,10 +49,8 @@ async def list_entries(
         BadDrivePath: The prefix is invalid.
         Invalid: The cursor does not belong to this list.
     """
-    storage, folder = context.storage, parse_folder_path(prefix)
-    name_prefix = ""
-    if folder != ROOT and not prefix.endswith("/") and not await _is_folder(storage, principal, folder):
-        folder, name_prefix = folder.folder, folder.name
+    storage = context.storage
+    folder, name_prefix = await place_of(storage, principal, prefix)
     after = page.text()
     rows = await storage.list(
         principal.project_id,
@@ -61,6 +66,18 @@ async def list_entries(
         metadata = await provenance.of_entries(session, principal.project_id, rows)
     items = [DriveEntryRead.of(row, metadata.get(row.path)) for row in rows]
     return page.slice(items, lambda row: (row.path,))
+
+
+async def place_of(storage: Storage, principal: Principal, prefix: str) -> ListedPlace:
+    """Return the folder that a list reads, and the prefix of the names in it.
+
+    Raises:
+        BadDrivePath: The prefix is invalid.
+    """
+    folder = parse_folder_path(prefix)
+    if folder != ROOT and not prefix.endswith("/") and not await _is_folder(storage, principal, folder):
+        return ListedPlace(folder.folder, folder.name)
+    return ListedPlace(folder, "")
 
 
 async def open_file(context: AppContext, principal: Principal, path: str) -> Opened:

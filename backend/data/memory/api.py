@@ -14,7 +14,7 @@ from backend.core.http.paging import PageDep, linked
 from backend.data.memory import deletion, queries, search, writing
 from backend.data.memory.schemas import (
     MemoryChangeRead,
-    MemoryFilter,
+    MemoryListQuery,
     MemoryPut,
     MemoryRead,
     MemoryResults,
@@ -68,10 +68,10 @@ async def list_memory(
     session: SessionDep,
     *,
     page: PageDep,
-    filters: Annotated[MemoryFilter, Query()],
+    filters: Annotated[MemoryListQuery, Query()],
 ) -> Sequence[MemoryRead]:
-    """List records, the last written first. With `job_id`: those that this job wrote last."""
-    found = await queries.list_some(session, principal, filters, page)
+    """List records, by default the last written first. With `job_id`: those that this job wrote last."""
+    found = await queries.list_some(session, principal, filters, page, sort=filters.sort)
     return [MemoryRead.model_validate(one) for one in linked(request, response, found)]
 
 

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, tuple_
+from sqlalchemy import ColumnElement, func
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core.db.paging import Page, Slice
 from backend.core.db.row_export import SMALL_PAGE_ROWS, ExportedTable
+from backend.core.db.sorting import SortKey, sorted_query, time_key
 from backend.data.memory.errors import MemoryNotFound
 from backend.data.memory.identity import as_key
-from backend.data.memory.schemas import MemoryFilter, MemoryState
+from backend.data.memory.schemas import MemoryFilter, MemorySort, MemoryState
 from backend.data.memory.scoping import reach_of, records
 from backend.data.memory.tables import MemoryChange, MemoryRecord
 from backend.identity.auth.principal import Principal, visible
@@ -35,6 +36,17 @@ _STATES: Final[dict[MemoryState, tuple[ColumnElement[bool], ...]]] = {
     "forgotten": (_FORGOTTEN,),
     "all": (),
 }
+_TITLE = func.coalesce(
+    func.nullif(col(MemoryRecord.title), ""), col(MemoryRecord.entity_key), col(MemoryRecord.kind)
+)
+"""What lists show as the title."""
+_SORT_KEYS: Final = {
+    "updated_at": SortKey(col(MemoryRecord.updated_at), time_key),
+    "title": SortKey(func.lower(_TITLE)),
+    "kind": SortKey(func.lower(col(MemoryRecord.kind))),
+    "key": SortKey(func.lower(func.coalesce(col(MemoryRecord.entity_key), ""))),
+    "written_by": SortKey(func.lower(col(MemoryRecord.written_by))),
+}
 
 
 async def get(session: AsyncSession, principal: Principal, memory_id: UUID) -> MemoryRecord:
@@ -53,20 +65,26 @@ async def get(session: AsyncSession, principal: Principal, memory_id: UUID) -> M
 
 
 async def list_some(
-    session: AsyncSession, principal: Principal, filters: MemoryFilter, page: Page
+    session: AsyncSession,
+    principal: Principal,
+    filters: MemoryFilter,
+    page: Page,
+    *,
+    sort: MemorySort = "-updated_at",
 ) -> Slice[MemoryRecord]:
-    """Return records, the last written first."""
+    """Return a page of the records, by default the last written first.
+
+    Raises:
+        Invalid: The cursor is not one of a list in this order.
+    """
     reach = await reach_of(session, principal)
     query = records(principal, reach).where(
         *_STATES[filters.state], *await _conditions(session, principal, filters)
     )
-    before = page.time_position()
-    position = tuple_(col(MemoryRecord.updated_at), col(MemoryRecord.id))
-    if before is not None:
-        query = query.where(position < (before.at, before.id))
-    query = query.order_by(col(MemoryRecord.updated_at).desc(), col(MemoryRecord.id).desc())
-    rows: Sequence[MemoryRecord] = (await session.scalars(query.limit(page.limit + 1))).all()
-    return page.slice(rows, lambda row: (row.updated_at, row.id))
+    query = sorted_query(query, _SORT_KEYS, sort, col(MemoryRecord.id), page)
+    rows = (await session.execute(query)).all()
+    found = page.slice(rows, lambda row: (sort, row.sort_key, row[0].id))
+    return Slice([row[0] for row in found.items], found.next_cursor)
 
 
 async def changes(session: AsyncSession, principal: Principal, memory_id: UUID) -> Sequence[MemoryChange]:

@@ -14,6 +14,19 @@ from backend.core.schemas import DEPRECATED, RequestBody
 MemoryType = Literal["semantic", "episodic", "procedural"]
 MemoryScope = Literal["entity", "skillpack", "workspace"]
 MemoryState = Literal["live", "stale", "superseded", "forgotten", "all"]
+MemorySort = Literal[
+    "updated_at",
+    "-updated_at",
+    "title",
+    "-title",
+    "kind",
+    "-kind",
+    "key",
+    "-key",
+    "written_by",
+    "-written_by",
+]
+"""The order of a list of records; `-` for descending."""
 MAX_RESULTS = 50
 
 
@@ -97,6 +110,13 @@ class MemoryFilter(BaseModel):
     job_id: UUID | None = None
     """Records that this job wrote last."""
     pinned: bool | None = None
+
+
+class MemoryListQuery(MemoryFilter):
+    """Selects and sorts the records of a list."""
+
+    sort: MemorySort = "-updated_at"
+    """The order; `-` for descending. `title` is the key or the kind of records without a title."""
 
 
 class MemoryId(RequestBody):

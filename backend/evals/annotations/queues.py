@@ -31,7 +31,7 @@ from backend.evals.annotations.tables import AnnotationItem, AnnotationQueue
 from backend.execution.jobs.queries import conditions
 from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.tables import Job
-from backend.execution.jobs.views.schemas import JobViewFilters
+from backend.execution.jobs.view_filters import JobViewFilters
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
 

@@ -10,7 +10,7 @@ from pydantic import Field, StrictBool, model_validator
 
 from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import RequestBody, Text
-from backend.execution.jobs.views.schemas import JobViewFilters
+from backend.execution.jobs.view_filters import JobViewFilters
 
 MAX_COMMENT_CHARACTERS: Final = 10_000
 MAX_JOBS_PER_REQUEST: Final = 1_000

@@ -22,7 +22,7 @@ from backend.execution.jobs.sorting import NEWEST_FIRST, JobSort, cursor_positio
 from backend.execution.jobs.status import Status
 from backend.execution.jobs.submit import JobSpec
 from backend.execution.jobs.submit_once import submit_once
-from backend.execution.jobs.views.schemas import IDS_PATTERN, MAX_IDS
+from backend.execution.jobs.view_filters import IDS_PATTERN, MAX_IDS
 from backend.execution.jobs.wait import (
     DEFAULT_WAIT_S,
     MAX_WAIT_S,

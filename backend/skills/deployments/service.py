@@ -9,11 +9,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from backend.core.db.paging import Page
 from backend.identity.auth import audit
 from backend.identity.auth.errors import KeyNotLimited
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.identity.environments import Environment
-from backend.skills.deployments import environments, manifests
+from backend.skills.deployments import environments, listing, manifests
 from backend.skills.deployments.active import MAX_VERSION, ResolvedSkill, resolve_skill
 from backend.skills.deployments.errors import DeploymentNotFound
 from backend.skills.deployments.tables import Deployment
@@ -45,14 +46,8 @@ async def list_(
     Raises:
         SkillpackNotFound: the skillpack does not exist.
     """
-    principal.require(Role.VIEWER, "deployments:read")
-    pack = await skillpacks.get(session, principal, skillpack)
-    query = visible(Deployment, principal).where(
-        col(Deployment.skillpack_id) == pack.id,
-        col(Deployment.kind) == "version",
-        col(Deployment.deleted_at).is_(None),
-    )
-    return list((await session.scalars(query.order_by(col(Deployment.version).desc()).limit(limit))).all())
+    found = await listing.list_page(session, principal, Page(limit), skillpack=skillpack)
+    return list(found.items)
 
 
 async def get(

@@ -72,6 +72,20 @@ class Listings:
                 break
         return found
 
+    async def first_entries(self, query: ListQuery) -> list[DriveEntry]:
+        """Return the first entries in the order of keys, for a list that is not continued at its last entry.
+
+        Raises:
+            StorageUnavailable: The storage does not respond.
+        """
+        prefix = keys.name_prefix(keys.folder_prefix(query.project_id, query.folder), query.name_prefix)
+        found: list[DriveEntry] = []
+        async for _, entry in self._from(query, prefix, None, ""):
+            found.append(entry)
+            if len(found) >= query.limit:
+                break
+        return found
+
     async def _page_end(self, query: ListQuery, prefix: str) -> _PageEnd:
         if query.after is None:
             return _PageEnd(None, is_folder=False)

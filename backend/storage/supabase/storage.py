@@ -18,11 +18,12 @@ from pydantic import SecretStr
 
 from backend.core.clock import now
 from backend.core.errors import PurasError
-from backend.storage import Deleted, DriveEntry, DriveSize, StillWanted
+from backend.storage import Deleted, DriveEntry, DriveSize, SortedEntries, StillWanted
 from backend.storage.errors import BundleDamaged, BundleMissing
 from backend.storage.file_errors import DriveFileChanged, DriveFileMissing, FolderNotEmpty, PathTaken
 from backend.storage.mime import by_name
 from backend.storage.paths import ROOT, DrivePath
+from backend.storage.sorting import MAX_SORTED_ENTRIES, SortedSearch
 from backend.storage.spool import Spool
 from backend.storage.supabase import files, folders, keys
 from backend.storage.supabase.bucket import Bucket, Connection
@@ -160,6 +161,20 @@ class SupabaseStorage:
         return await self._listings.entries(
             ListQuery(project_id, folder, name_prefix, recursive, after, limit)
         )
+
+    async def list_sorted(self, project_id: UUID, folder: DrivePath, search: SortedSearch) -> SortedEntries:
+        """See `Storage.list_sorted`."""
+        query = ListQuery(
+            project_id,
+            folder,
+            search.name_prefix,
+            is_recursive=False,
+            after=None,
+            limit=MAX_SORTED_ENTRIES + 1,
+        )
+        found = await self._listings.first_entries(query)
+        considered = found[:MAX_SORTED_ENTRIES]
+        return SortedEntries(search.first_of(considered), is_complete=len(considered) == len(found))
 
     async def delete(self, project_id: UUID, path: DrivePath) -> None:
         """See `Storage.delete`."""

@@ -1183,6 +1183,13 @@ export interface DeploymentSummary {
   workspace_id: string;
 }
 
+/** The filters of a view of versions. They have the names and values of the query of `GET /v1/deployments`. */
+export interface DeploymentViewFilters {
+  q?: string | null;
+  skillpack?: string | null;
+  state?: "active" | "inactive" | null;
+}
+
 /** The changes from `base` to `head`. */
 export interface DiffRead {
   base: DeploymentSummary;
@@ -1442,6 +1449,14 @@ export interface DriveUsageRead {
   waiting_bytes: number;
 }
 
+/** The filters of a view of files. */
+export interface DriveViewFilters {
+  /** Its path with a slash at its end; null for the root. */
+  folder?: string | null;
+  /** A part of the names. */
+  q?: string | null;
+}
+
 /**
  * One change.
  *
@@ -1539,6 +1554,20 @@ export interface EvalRunRead {
    */
   status: string;
   tags: string[];
+}
+
+/** The filters of a view of evals. */
+export interface EvalViewFilters {
+  /** The period of the insights. */
+  days?: number | null;
+  /** The runs that are shown, as in `GET /v1/evals/{suite_id}/cases`. */
+  only?: "all" | "not_passed" | "regressed" | null;
+  skill?: string | null;
+  skillpack?: string | null;
+  /** The open suite; null: the newest one. */
+  suite?: string | null;
+  /** The part of the page. */
+  tab?: "suites" | "cases" | "gate" | "findings" | null;
 }
 
 /** The graders of the skill scored the result. */
@@ -2348,24 +2377,6 @@ export interface JobViewFilters {
   version?: number | null;
 }
 
-/** A saved view of the list of jobs. */
-export interface JobViewRead {
-  /** The columns in their order; null: those that the user has chosen in the browser. */
-  columns: ("job" | "skill" | "version" | "environment" | "source" | "model" | "submitted_by" | "attempt" | "duration" | "cost" | "created_at")[] | null;
-  filters: JobViewFilters;
-  name: string;
-  sort: "created_at" | "-created_at" | "duration" | "-duration" | "cost" | "-cost" | "status" | "-status";
-  updated_at: string;
-}
-
-/** Body of `PUT /v1/job-views/{name}`. */
-export interface JobViewUpdate {
-  /** The columns in their order; null: those that the user has chosen in the browser. */
-  columns?: ("job" | "skill" | "version" | "environment" | "source" | "model" | "submitted_by" | "attempt" | "duration" | "cost" | "created_at")[] | null;
-  filters?: JobViewFilters;
-  sort?: "created_at" | "-created_at" | "duration" | "-duration" | "cost" | "-cost" | "status" | "-status";
-}
-
 /** A schema that the result must be valid for. */
 export interface JsonSchemaFormat {
   name?: string | null;
@@ -2682,6 +2693,13 @@ export interface ListingVersionRead {
   is_breaking: boolean;
   notes: string;
   number: number;
+}
+
+/** The filters of a view of listings, with the names and values of the query of `GET /v1/marketplace/listings`. */
+export interface ListingViewFilters {
+  mine?: boolean | null;
+  q?: string | null;
+  status?: "draft" | "published" | "taken_down" | null;
 }
 
 /** A piece of the job's output, or a message of the system about it. */
@@ -3080,6 +3098,14 @@ export interface MemoryUse {
   read_only?: boolean;
   /** Scope of records without a key: the skillpack or the project. */
   scope?: "skillpack" | "workspace";
+}
+
+/** The filters of a view of records. They have the names and values of the query of `GET /v1/memory`. */
+export interface MemoryViewFilters {
+  mtype?: "semantic" | "episodic" | "procedural" | null;
+  /** A search by key, words and meaning. */
+  q?: string | null;
+  state?: "live" | "stale" | "superseded" | "forgotten" | "all" | null;
 }
 
 /** A record that was written. */
@@ -4459,6 +4485,18 @@ export type SandboxEvent = EventRead & ({
   type: "sandbox";
 });
 
+/** A saved view of a list. */
+export interface SavedViewRead {
+  name: string;
+  updated_at: string;
+  view: ViewOfJobs | ViewOfDeployments | ViewOfDrive | ViewOfMemory | ViewOfEvals | ViewOfListings;
+}
+
+/** Body of `PUT /v1/saved-views/{name}`. */
+export interface SavedViewUpdate {
+  view: ViewOfJobs | ViewOfDeployments | ViewOfDrive | ViewOfMemory | ViewOfEvals | ViewOfListings;
+}
+
 /** A new schedule. */
 export interface ScheduleCreate {
   /** Seconds after which a missed run is not started any more. */
@@ -5502,6 +5540,50 @@ export interface VersionNumbers {
   runs: number;
   /** `null`: drafts. */
   version: number | null;
+}
+
+/** A view of the versions of a skillpack. */
+export interface ViewOfDeployments {
+  filters?: DeploymentViewFilters;
+  page: "deployments";
+  sort?: "version" | "-version" | "size" | "-size";
+}
+
+/** A view of a folder of the drive. */
+export interface ViewOfDrive {
+  filters?: DriveViewFilters;
+  page: "drive";
+  sort?: "name" | "-name" | "size" | "-size" | "modified" | "-modified";
+}
+
+/** A view of the suites of a skill and of their runs. */
+export interface ViewOfEvals {
+  filters?: EvalViewFilters;
+  page: "evals";
+  sort?: "number" | "score" | "cost" | "duration";
+}
+
+/** A view of the list of jobs. */
+export interface ViewOfJobs {
+  /** The columns in their order; null: those that the user has chosen in the browser. */
+  columns?: ("job" | "skill" | "version" | "environment" | "source" | "model" | "submitted_by" | "attempt" | "duration" | "cost" | "created_at")[] | null;
+  filters?: JobViewFilters;
+  page: "jobs";
+  sort?: "created_at" | "-created_at" | "duration" | "-duration" | "cost" | "-cost" | "status" | "-status";
+}
+
+/** A view of the listings of the marketplace. */
+export interface ViewOfListings {
+  filters?: ListingViewFilters;
+  page: "marketplace";
+  sort?: "published_at" | "-published_at" | "title" | "-title" | "price" | "-price" | "status" | "-status" | "runs" | "-runs" | "callers" | "-callers" | "earned" | "-earned";
+}
+
+/** A view of the records of the memory. */
+export interface ViewOfMemory {
+  filters?: MemoryViewFilters;
+  page: "memory";
+  sort?: "updated_at" | "-updated_at" | "title" | "-title" | "kind" | "-kind" | "key" | "-key" | "written_by" | "-written_by";
 }
 
 /** The job waits without a worker: until a user decides, a time, an event, or the end of steps. */
@@ -6844,16 +6926,25 @@ export class Api {
   /**
    * List deployments
    *
-   * List the versions of a skillpack, newest first, each with its unfinished jobs and its scores.
+   * List the versions of a skillpack, by default newest first, each with its unfinished jobs and its scores.
    *
    * A restricted key needs `deployments:read`.
    */
   listDeployments(given: {
       skillpack?: string | null;
+      /** Maximum rows per page. */
       limit?: number;
+      /** Cursor from the `Link` header of the previous page. */
+      cursor?: string | null;
+      /** A part of the release notes or of the name of a skill, or a version such as `v12`. */
+      q?: string | null;
+      /** Whether a version is active in an environment. */
+      state?: "active" | "inactive" | null;
+      /** The order; `-` for descending. */
+      sort?: "version" | "-version" | "size" | "-size";
     } = {}, options: CallOptions = {}): Promise<ListedDeployment[]> {
     return this.transport.json("GET", "/v1/deployments", {
-      query: { skillpack: given.skillpack, limit: given.limit },
+      query: { skillpack: given.skillpack, limit: given.limit, cursor: given.cursor, q: given.q, state: given.state, sort: given.sort },
     }, options);
   }
 
@@ -7520,7 +7611,7 @@ export class Api {
   /**
    * List drive
    *
-   * List files and folders, ordered by path.
+   * List files and folders, by default ordered by path. `sort` and `q` are for the content of one folder.
    *
    * A restricted key needs `drive:read`.
    */
@@ -7531,13 +7622,17 @@ export class Api {
       recursive?: boolean;
       /** List folders instead of their content, which is the default too. */
       delimiter?: "/" | null;
+      /** The order; `-` for descending. */
+      sort?: "name" | "-name" | "size" | "-size" | "modified" | "-modified";
+      /** A part of the names, in any case. */
+      q?: string;
       /** Maximum rows per page. */
       limit?: number;
       /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
     } = {}, options: CallOptions = {}): Promise<DriveEntryRead[]> {
     return this.transport.json("GET", "/v1/drive", {
-      query: { prefix: given.prefix, recursive: given.recursive, delimiter: given.delimiter, limit: given.limit, cursor: given.cursor },
+      query: { prefix: given.prefix, recursive: given.recursive, delimiter: given.delimiter, sort: given.sort, q: given.q, limit: given.limit, cursor: given.cursor },
     }, options);
   }
 
@@ -7968,13 +8063,17 @@ export class Api {
       suite_id: string;
       /** A suite whose runs are returned alongside. */
       base?: string | null;
+      /** `not_passed`: also runs without a result. `regressed`: runs that are worse than in `base`. */
+      only?: "all" | "not_passed" | "regressed";
+      /** `number`: the order of submission. `score`: the lowest first, after runs without a result. `cost` and `duration`: the highest first. */
+      sort?: "number" | "score" | "cost" | "duration";
       /** Maximum rows per page. */
       limit?: number;
       /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
     }, options: CallOptions = {}): Promise<EvalRunRead[]> {
     return this.transport.json("GET", `/v1/evals/${encodeURIComponent(given.suite_id)}/cases`, {
-      query: { base: given.base, limit: given.limit, cursor: given.cursor },
+      query: { base: given.base, only: given.only, sort: given.sort, limit: given.limit, cursor: given.cursor },
     }, options);
   }
 
@@ -8273,48 +8372,6 @@ export class Api {
     return this.transport.json("POST", `/v1/job-failures/${encodeURIComponent(given.error_signature)}/resolve`, {
       body: given.body,
     }, options);
-  }
-
-  /**
-   * List saved views of jobs
-   *
-   * List the views of the list of jobs that the user has saved in this project, sorted by name.
-   *
-   * A restricted key needs `jobs:read`.
-   */
-  listJobViews(options: CallOptions = {}): Promise<JobViewRead[]> {
-    return this.transport.json("GET", "/v1/job-views", {}, options);
-  }
-
-  /**
-   * Save a view of jobs
-   *
-   * Save filters, order and columns of the list of jobs under a name. A view of the same name is replaced.
-   *
-   * Other users do not see it. To share a view, share the URL of the page.
-   *
-   * A restricted key needs `jobs:read`.
-   */
-  putJobView(given: {
-      name: string;
-      body: JobViewUpdate;
-    }, options: CallOptions = {}): Promise<JobViewRead> {
-    return this.transport.json("PUT", `/v1/job-views/${encodeURIComponent(given.name)}`, {
-      body: given.body,
-    }, options);
-  }
-
-  /**
-   * Delete a saved view of jobs
-   *
-   * Delete a saved view of the user.
-   *
-   * A restricted key needs `jobs:read`.
-   */
-  deleteJobView(given: {
-      name: string;
-    }, options: CallOptions = {}): Promise<void> {
-    return this.transport.nothing("DELETE", `/v1/job-views/${encodeURIComponent(given.name)}`, {}, options);
   }
 
   /**
@@ -8880,7 +8937,7 @@ export class Api {
   /**
    * Search the marketplace
    *
-   * List published listings, newest first. With `mine=true`: the project's own.
+   * List published listings, by default newest first. With `mine=true`: the project's own.
    *
    * A restricted key needs `marketplace:read`.
    */
@@ -8891,13 +8948,15 @@ export class Api {
       mine?: boolean;
       /** Status of the project's own listings. */
       status?: "draft" | "published" | "taken_down" | null;
+      /** The order; `-` for descending. Own listings are sorted by their creation instead of `published_at`, and also by `status`, and with `billing:read` by their succeeded `runs`, their `callers` and what they `earned`. */
+      sort?: "published_at" | "-published_at" | "title" | "-title" | "price" | "-price" | "status" | "-status" | "runs" | "-runs" | "callers" | "-callers" | "earned" | "-earned";
       /** Maximum rows per page. */
       limit?: number;
       /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
     } = {}, options: CallOptions = {}): Promise<ListingSummary[]> {
     return this.transport.json("GET", "/v1/marketplace/listings", {
-      query: { q: given.q, mine: given.mine, status: given.status, limit: given.limit, cursor: given.cursor },
+      query: { q: given.q, mine: given.mine, status: given.status, sort: given.sort, limit: given.limit, cursor: given.cursor },
     }, options);
   }
 
@@ -9102,7 +9161,7 @@ export class Api {
   /**
    * List records
    *
-   * List records, the last written first. With `job_id`: those that this job wrote last.
+   * List records, by default the last written first. With `job_id`: those that this job wrote last.
    *
    * A restricted key needs `memory:read`.
    */
@@ -9117,13 +9176,15 @@ export class Api {
       /** Records that this job wrote last. */
       job_id?: string | null;
       pinned?: boolean | null;
+      /** The order; `-` for descending. `title` is the key or the kind of records without a title. */
+      sort?: "updated_at" | "-updated_at" | "title" | "-title" | "kind" | "-kind" | "key" | "-key" | "written_by" | "-written_by";
       /** Maximum rows per page. */
       limit?: number;
       /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
     } = {}, options: CallOptions = {}): Promise<MemoryRead[]> {
     return this.transport.json("GET", "/v1/memory", {
-      query: { state: given.state, kind: given.kind, mtype: given.mtype, scope: given.scope, skillpack: given.skillpack, key: given.key, job_id: given.job_id, pinned: given.pinned, limit: given.limit, cursor: given.cursor },
+      query: { state: given.state, kind: given.kind, mtype: given.mtype, scope: given.scope, skillpack: given.skillpack, key: given.key, job_id: given.job_id, pinned: given.pinned, sort: given.sort, limit: given.limit, cursor: given.cursor },
     }, options);
   }
 
@@ -9794,6 +9855,57 @@ export class Api {
   }
 
   /**
+   * List saved views
+   *
+   * List the views of lists that the user has saved in this project, sorted by name. API keys have none.
+   *
+   * A restricted key needs `project:read`.
+   */
+  listSavedViews(given: {
+      /** Only views of this list. */
+      page?: "jobs" | "deployments" | "drive" | "memory" | "evals" | "marketplace" | null;
+    } = {}, options: CallOptions = {}): Promise<SavedViewRead[]> {
+    return this.transport.json("GET", "/v1/saved-views", {
+      query: { page: given.page },
+    }, options);
+  }
+
+  /**
+   * Save a view
+   *
+   * Save filters and order of a list under a name. A view of the same list and name is replaced.
+   *
+   * Other users do not see it. To share a view, share the URL of the page.
+   *
+   * A restricted key needs `project:read`.
+   */
+  putSavedView(given: {
+      name: string;
+      body: SavedViewUpdate;
+    }, options: CallOptions = {}): Promise<SavedViewRead> {
+    return this.transport.json("PUT", `/v1/saved-views/${encodeURIComponent(given.name)}`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Delete a saved view
+   *
+   * Delete a saved view of the user.
+   *
+   * A restricted key needs `project:read`.
+   */
+  deleteSavedView(given: {
+      name: string;
+      /** The list of the view. */
+      page: "jobs" | "deployments" | "drive" | "memory" | "evals" | "marketplace";
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/saved-views/${encodeURIComponent(given.name)}`, {
+      query: { page: given.page },
+    }, options);
+  }
+
+  /**
    * List schedules
    *
    * List the schedules of the project, sorted by name.
@@ -10239,16 +10351,25 @@ export class Api {
   /**
    * List deployments
    *
-   * List the versions of a skillpack, newest first, each with its unfinished jobs and its scores.
+   * List the versions of a skillpack, by default newest first, each with its unfinished jobs and its scores.
    *
    * A restricted key needs `deployments:read`.
    */
   listDeploymentsOfSkillpack(given: {
       skillpack: string;
+      /** Maximum rows per page. */
       limit?: number;
+      /** Cursor from the `Link` header of the previous page. */
+      cursor?: string | null;
+      /** A part of the release notes or of the name of a skill, or a version such as `v12`. */
+      q?: string | null;
+      /** Whether a version is active in an environment. */
+      state?: "active" | "inactive" | null;
+      /** The order; `-` for descending. */
+      sort?: "version" | "-version" | "size" | "-size";
     }, options: CallOptions = {}): Promise<ListedDeployment[]> {
     return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/deployments`, {
-      query: { limit: given.limit },
+      query: { limit: given.limit, cursor: given.cursor, q: given.q, state: given.state, sort: given.sort },
     }, options);
   }
 

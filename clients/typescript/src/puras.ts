@@ -8,6 +8,7 @@ import {
   type ApproveCreate,
   type CommentRead,
   type CostEstimateRead,
+  type EvalRunRead,
   type EventRead,
   type FailureIgnore,
   type FailureRead,
@@ -81,6 +82,18 @@ export interface FailureFilters {
   state?: FailureRead["state"] | "all";
   /** Maximum number of errors, up to 100. */
   limit?: number;
+}
+
+/** Which runs of an eval suite are returned, and in which order. */
+export interface EvalRunOptions {
+  /** Another suite, whose run of the same case is in `base` of each run. */
+  base?: string;
+  /** `not_passed`: also runs without a result. `regressed`: runs that are worse than in `base`. */
+  only?: "all" | "not_passed" | "regressed";
+  /** `number`: the order of submission. `score`: the lowest first. `cost` and `duration`: the highest first. */
+  sort?: "number" | "score" | "cost" | "duration";
+  /** Maximum number of runs; default: all. */
+  maxEntries?: number;
 }
 
 /** Limits of the wait for the end of a job. */
@@ -301,6 +314,12 @@ export class Puras {
     feedback: { rating: -1 | 0 | 1; comment?: string; end_user_id?: string },
   ): Promise<void> {
     await this.transport.json("POST", jobPath(jobId, "/feedback"), { body: feedback, repeatable: true });
+  }
+
+  /** Return the runs of an eval suite with their inputs, outputs and the verdict of each grader. */
+  async evalRuns(suiteId: string, options: EvalRunOptions = {}): Promise<EvalRunRead[]> {
+    const { maxEntries, ...query } = options;
+    return await this.transport.all(`/v1/evals/${encodeURIComponent(suiteId)}/cases`, { ...query }, maxEntries);
   }
 
   /** Return the comments on a job, the oldest first. */

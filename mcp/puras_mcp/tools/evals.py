@@ -69,7 +69,7 @@ async def _start(api: Api, skill: str, version: int | None, repeat: int, skillpa
 
 
 async def _failures(api: Api, suite_id: str) -> list[dict[str, Any]]:
-    runs = await api.get(f"/v1/evals/{segment(suite_id)}/cases", limit=200)
+    runs = await api.get(f"/v1/evals/{segment(suite_id)}/cases", only="not_passed", limit=200)
     fitted = fit([run for run in runs if run.get("passed") is False])
     return [run for run in fitted.value if isinstance(run, dict)]
 

@@ -76,6 +76,21 @@ def add(commands: Any) -> None:
             parser.add_argument(
                 "--limit", type=int, default=25, help="maximum number of versions; default: %(default)s"
             )
+            parser.add_argument(
+                "--search",
+                metavar="TEXT",
+                help="only versions with this text in their notes or names of skills",
+            )
+            parser.add_argument(
+                "--state",
+                choices=("active", "inactive"),
+                help="only versions that are active, or that are not",
+            )
+            parser.add_argument(
+                "--sort",
+                choices=("version", "-version", "size", "-size"),
+                help="the order; `-` for descending, as in --sort=-size; default: newest first",
+            )
         if name in ("activate", "pull"):
             many = "?" if name == "pull" else None
             parser.add_argument(
@@ -219,7 +234,12 @@ def _is_rejected(response: Any) -> bool:
 
 
 def _deployments(arguments: Namespace, session: Session) -> int:
-    query = {"limit": max(1, arguments.limit)}
+    query = {
+        "limit": max(1, arguments.limit),
+        "q": arguments.search,
+        "state": arguments.state,
+        "sort": arguments.sort,
+    }
     response = session.client.request("GET", session.route("/deployments"), query=query)
     rows = [
         (

@@ -21,6 +21,12 @@ def add(commands: Any) -> None:
     ls = command(drive, "ls", _list, "List the files in a folder of the drive.", "puras drive ls reports/ -r")
     ls.add_argument("path", nargs="?", default="", help="the folder; default: the root of the drive")
     ls.add_argument("-r", "--recursive", action="store_true", help="include subfolders")
+    ls.add_argument("--search", metavar="TEXT", help="only files and folders with this text in their names")
+    ls.add_argument(
+        "--sort",
+        choices=("name", "-name", "size", "-size", "modified", "-modified"),
+        help="the order; `-` for descending, as in --sort=-size; default: by name",
+    )
     cp = command(
         drive,
         "cp",
@@ -38,7 +44,13 @@ def add(commands: Any) -> None:
 def _list(arguments: Namespace, session: Session) -> int:
     folder = _drive_path(arguments.path)
     prefix = f"{folder.rstrip('/')}/" if folder else ""
-    query = {"prefix": prefix, "limit": 200, "recursive": arguments.recursive}
+    query = {
+        "prefix": prefix,
+        "limit": 200,
+        "recursive": arguments.recursive,
+        "q": arguments.search,
+        "sort": arguments.sort,
+    }
     entries = list(session.client.pages("/v1/drive", query=query))
     rows = [
         (

@@ -1,4 +1,4 @@
-"""The commands `puras eval`, `eval-report` and `eval-diff`: eval suites of a skill."""
+"""The commands `puras eval`, `eval-report`, `eval-runs` and `eval-diff`: eval suites of a skill."""
 
 from __future__ import annotations
 
@@ -60,6 +60,29 @@ def add(commands: Any) -> None:
         commands, "eval-report", _report, "Show the result of a suite.", "puras eval-report SUITE_ID"
     )
     report.add_argument("suite_id", help="ID of the suite")
+    runs = command(
+        commands,
+        "eval-runs",
+        _runs,
+        "List the runs of a suite, those without a result and with the lowest score first.",
+        "puras eval-runs SUITE_ID --only not_passed",
+    )
+    runs.add_argument("suite_id", help="ID of the suite")
+    runs.add_argument("--base", metavar="SUITE_ID", help="a suite to compare the runs with")
+    runs.add_argument(
+        "--only",
+        choices=("all", "not_passed", "regressed"),
+        default="all",
+        help="which runs; `regressed` needs --base; default: %(default)s",
+    )
+    runs.add_argument(
+        "--sort",
+        choices=("number", "score", "cost", "duration"),
+        default="score",
+        help="the order: the order of the cases, the lowest score first, or the highest cost or duration first; "
+        "default: %(default)s",
+    )
+    runs.add_argument("--limit", type=int, default=50, help="maximum number of runs; default: %(default)s")
     diff = command(
         commands,
         "eval-diff",
@@ -118,6 +141,37 @@ def _so_far(suite: Mapping[str, Any]) -> str:
 
 def _report(arguments: Namespace, session: Session) -> int:
     return _show(session.client.request("GET", f"/v1/evals/{quote(arguments.suite_id, safe='')}"), session)
+
+
+def _runs(arguments: Namespace, session: Session) -> int:
+    runs = session.client.eval_runs(
+        arguments.suite_id,
+        base=arguments.base,
+        only=arguments.only,
+        sort=arguments.sort,
+        max_entries=max(1, arguments.limit),
+    )
+    rows = [
+        (
+            f"{one['case_id']} #{one['round']}" if one["round"] > 1 else one["case_id"],
+            _outcome(one),
+            _number(one["score"]),
+            _number((one["base"] or {}).get("score")),
+            printing.dollars(one["cost_micros"]),
+            "–" if one["latency_ms"] is None else f"{one['latency_ms'] / 1000:.1f} s",
+            printing.shortened(one["error"] or "", 60),
+        )
+        for one in runs
+    ]
+    head = ("CASE", "RESULT", "SCORE", "BASE", "COST", "TIME", "ERROR")
+    session.show(runs, lambda: printing.table(head, rows))
+    return exits.OK
+
+
+def _outcome(run: Mapping[str, Any]) -> str:
+    if run["passed"] is None:
+        return str(run["status"])
+    return "passed" if run["passed"] else "not passed"
 
 
 def _diff(arguments: Namespace, session: Session) -> int:

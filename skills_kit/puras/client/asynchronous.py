@@ -343,6 +343,27 @@ class AsyncClient:
         """See `Client.reopen_failure`."""
         return await self._in_thread(partial(self._client.reopen_failure, error_signature))
 
+    async def eval_runs(
+        self,
+        suite_id: str,
+        *,
+        base: str | None = None,
+        only: Literal["all", "not_passed", "regressed"] = "all",
+        sort: Literal["number", "score", "cost", "duration"] = "number",
+        max_entries: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """See `Client.eval_runs`."""
+        return await self._in_thread(
+            partial(
+                self._client.eval_runs,
+                suite_id,
+                base=base,
+                only=only,
+                sort=sort,
+                max_entries=max_entries,
+            )
+        )
+
     async def feedback(
         self, job_id: str, *, rating: int, comment: str | None = None, end_user_id: str | None = None
     ) -> Feedback:

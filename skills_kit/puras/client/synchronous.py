@@ -449,6 +449,31 @@ class Client(Routes):
         decided: Failure = self.request("POST", path, is_repeatable=True)
         return decided
 
+    def eval_runs(
+        self,
+        suite_id: str,
+        *,
+        base: str | None = None,
+        only: Literal["all", "not_passed", "regressed"] = "all",
+        sort: Literal["number", "score", "cost", "duration"] = "number",
+        max_entries: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return the runs of an eval suite with their inputs, outputs and the verdict of each grader.
+
+        Args:
+            suite_id: The suite.
+            base: Another suite, whose run of the same case is in `base` of each run.
+            only: `not_passed`: also runs without a result. `regressed`: runs that are worse than in `base`.
+            sort: `number`: the order of submission. `score`: the lowest first. `cost`, `duration`: the highest first.
+            max_entries: The maximum number of runs; default: all.
+
+        Raises:
+            PurasAPIError: The server rejected the request or did not respond.
+        """
+        page = _STEPS_PAGE if max_entries is None else max(1, min(max_entries, _STEPS_PAGE))
+        query = {"base": base, "only": only, "sort": sort, "limit": page}
+        return list(self.pages(f"/v1/evals/{_segment(suite_id)}/cases", query=query, max_entries=max_entries))
+
     def feedback(
         self, job_id: str, *, rating: int, comment: str | None = None, end_user_id: str | None = None
     ) -> Feedback:

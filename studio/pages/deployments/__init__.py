@@ -5,5 +5,6 @@ from __future__ import annotations
 from studio.pages.deployments.environments import Environments
 from studio.pages.deployments.page import page
 from studio.pages.deployments.versions import Deployments
+from studio.pages.deployments.views import Views
 
-__all__ = ["Deployments", "Environments", "page"]
+__all__ = ["Deployments", "Environments", "Views", "page"]

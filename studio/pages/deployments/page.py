@@ -6,11 +6,22 @@ from typing import Any, Final
 
 import reflex as rx
 
-from studio.components.elements import button, empty, link, link_button, note, table, tag, way_out
+from studio.components.elements import (
+    button,
+    empty,
+    link,
+    link_button,
+    note,
+    sort_head,
+    table,
+    tag,
+    way_out,
+)
+from studio.components.jobs import SearchField
 from studio.components.live import Ago, Check, Confirm, Pulse
 from studio.components.snippets import from_code
 from studio.components.versions import Comparison, Gate
-from studio.pages.deployments import environments
+from studio.pages.deployments import bulk, environments, views
 from studio.pages.deployments.environments import Environments
 from studio.pages.deployments.versions import Deployments, VersionRow
 from studio.shell import Crumb, Shell, shell
@@ -18,13 +29,11 @@ from studio.skillpacks import pack_choice
 from studio.typing_of_reflex import as_var
 
 REFRESH_S: Final = 3.0
+_STATES: Final = {"": "Any state", "active": "Active", "inactive": "Not active"}
 _COLUMNS: Final[list[tuple[Any, str, str]]] = [
-    (rx.el.span("Compare", class_name="hidden-label"), "36px", ""),
-    ("Version", "13%", ""),
     ("Release notes", "", ""),
     ("Published by", "13%", ""),
     ("Published", "108px", "num"),
-    ("Size", "76px", "num"),
     ("Eval", "60px", "num"),
     ("Active jobs", "100px", "num"),
     (rx.el.span("Actions", class_name="hidden-label"), "224px", "num"),
@@ -39,7 +48,8 @@ def page() -> rx.Component:
         rx.el.h1("Deployments", class_name="hidden-label"),
         Pulse.create(seconds=REFRESH_S, on_tick=[Deployments.refresh, Environments.refresh]),
         rx.cond(
-            Deployments.is_loaded,
+            # The environments above the list would move it if they appeared later.
+            Deployments.is_loaded & (as_var(Environments.rows).length() > 0),
             rx.cond(
                 Deployments.base != "",
                 _comparison(),
@@ -47,7 +57,9 @@ def page() -> rx.Component:
                     Environments.review.environment != "",
                     environments.review(),
                     rx.cond(
-                        as_var(Deployments.rows).length() > 0, rx.fragment(_head(), _list()), _none_yet()
+                        Deployments.has_versions,
+                        rx.fragment(_head(), _bar(), _list(), bulk.dialog()),
+                        _none_yet(),
                     ),
                 ),
             ),
@@ -72,7 +84,6 @@ def _head() -> rx.Component:
                 rx.el.span("No version is active in production.", class_name="strong"),
             ),
             rx.el.span(class_name="grow"),
-            rx.cond(as_var(Deployments.selected).length() > 0, _selection()),
             rx.cond(
                 Shell.can_write & (previous.id != "") & ~previous.is_active,
                 button(
@@ -104,22 +115,39 @@ def _head() -> rx.Component:
     )
 
 
-def _selection() -> rx.Component:
+def _bar() -> rx.Component:
+    """Render the filters, or the actions on the selected versions."""
     return rx.cond(
-        as_var(Deployments.selected).length() == 2,
-        button(
-            "Compare selected",
-            kind="pri",
-            on_click=Deployments.compare_selected,
-            custom_attrs={"data-key": "d"},
+        as_var(Deployments.picked).length() > 0,
+        bulk.selection_bar(),
+        rx.el.div(
+            SearchField.create(
+                value=Deployments.text,
+                label="Search versions",
+                placeholder="Release notes, skill or v12…",
+                on_search=Deployments.search,
+            ),
+            rx.el.select(
+                *[rx.el.option(word, value=state) for state, word in _STATES.items()],
+                value=Deployments.state,
+                on_change=Deployments.pick_state,
+                aria_label="State",
+                class_name="in",
+            ),
+            rx.el.span(class_name="grow"),
+            views.menu(),
+            class_name="job-bar row wrap",
         ),
-        rx.el.span("Select another version to compare", class_name="t3", role="status"),
     )
 
 
 def _list() -> rx.Component:
     return rx.el.div(
-        table("Versions", _COLUMNS, rx.foreach(Deployments.rows, _row)),
+        rx.cond(
+            as_var(Deployments.rows).length() > 0,
+            table("Versions", _columns(), rx.foreach(Deployments.rows, _row)),
+            _none_match(),
+        ),
         rx.cond(
             Deployments.has_more,
             rx.el.div(button("Show more", on_click=Deployments.more), class_name="pad"),
@@ -131,13 +159,36 @@ def _list() -> rx.Component:
     )
 
 
+def _columns() -> list[Any]:
+    everything = Check.create(
+        checked=as_var(Deployments.picked).length() == as_var(Deployments.rows).length(),
+        label="Select all",
+        on_change=Deployments.toggle_all,
+    )
+    return [
+        (everything, "36px", ""),
+        sort_head(Deployments, "version", "Version", style={"width": "13%"}),
+        *_COLUMNS[:3],
+        sort_head(Deployments, "size", "Size", kind="num", style={"width": "76px"}),
+        *_COLUMNS[3:],
+    ]
+
+
+def _none_match() -> rx.Component:
+    return rx.el.div(
+        rx.el.div("No versions match these filters.", class_name="strong"),
+        button("Show all versions", kind="quiet", on_click=Deployments.pick_pack(Deployments.slug)),
+        class_name="col none-match",
+    )
+
+
 def _row(row: rx.Var[VersionRow]) -> rx.Component:
     return rx.el.tr(
         rx.el.td(
             Check.create(
-                checked=row.is_selected,
-                label="Compare " + row.version,
-                on_change=Deployments.select(row.number),
+                checked=as_var(Deployments.picked).contains(row.id),
+                label="Select " + row.version,
+                on_change=Deployments.toggle(row.id),
             )
         ),
         rx.el.td(
@@ -163,6 +214,7 @@ def _row(row: rx.Var[VersionRow]) -> rx.Component:
         rx.el.td(row.live, class_name="num"),
         rx.el.td(_actions(row), class_name="num"),
         key=row.id,
+        custom_attrs={"data-picked": as_var(Deployments.picked).contains(row.id)},
     )
 
 

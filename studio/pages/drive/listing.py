@@ -1,24 +1,20 @@
-"""Read the content of a folder in the order and with the filter of the page."""
+"""Read the content of a folder, and describe it as the page shows it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
 from urllib.parse import quote
 
 from backend.core import ids
 from backend.core.db.paging import Page
 from backend.data.drive import service
 from backend.data.drive.schemas import DriveEntryRead, Writer
+from backend.data.drive.sorted_listing import BY_NAME, list_sorted
 from backend.identity.auth.principal import Principal
 from studio import session
 from studio.formatting import size
-from studio.pages.drive.query import BY_NAME, DriveQuery, folder_of, name_of, rooted
-
-MAX_SORTED: Final = 5_000
-"""Entries of a folder that are read to sort or to filter them; the storage lists by name only."""
-_PAGE: Final = 1_000
+from studio.pages.drive.query import DriveQuery, folder_of, name_of, rooted
 
 
 @dataclass
@@ -56,48 +52,23 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Some entries of a folder."""
+    """A page of the entries of a folder."""
 
     entries: Sequence[DriveEntryRead]
-    has_more: bool
+    cursor: str
+    """Of the next page; empty if there is none."""
     is_cut: bool = False
-    """The folder has more entries than are sorted or filtered."""
+    """The storage lists by name only, and the folder has more entries than are sorted or filtered."""
 
 
-async def read_folder(principal: Principal, query: DriveQuery, count: int) -> Listing:
-    """Return the first entries of a folder."""
+async def read_folder(principal: Principal, query: DriveQuery, count: int, cursor: str = "") -> Listing:
+    """Return entries of a folder after a cursor; the first ones without it."""
+    page, folder = Page(count, cursor or None), rooted(query.folder)
     if query.sort == BY_NAME and not query.q:
-        found = await _entries(principal, query.folder, Page(count))
-        return Listing(found.items, found.next_cursor is not None)
-    entries: list[DriveEntryRead] = []
-    cursor: str | None = None
-    while len(entries) < MAX_SORTED:
-        part = await _entries(principal, query.folder, Page(_PAGE, cursor))
-        entries += part.items
-        cursor = part.next_cursor
-        if cursor is None:
-            break
-    text = query.q.casefold()
-    entries = [one for one in entries if text in name_of(one.path).casefold()]
-    entries.sort(key=_KEYS[query.sort.removeprefix("-")], reverse=query.sort.startswith("-"))
-    return Listing(entries[:count], len(entries) > count, cursor is not None)
-
-
-async def next_page(principal: Principal, query: DriveQuery, after: str, count: int) -> Listing:
-    """Return the entries after a path, in the order of names."""
-    found = await _entries(principal, query.folder, Page(count, after))
-    return Listing(found.items, found.next_cursor is not None)
-
-
-async def _entries(principal: Principal, folder: str, page: Page) -> Any:
-    return await service.list_entries(session.context(), principal, rooted(folder), page, is_recursive=False)
-
-
-_KEYS: Final[dict[str, Any]] = {
-    "name": lambda one: one.path,
-    "size": lambda one: (not one.is_folder, one.size_bytes, one.path),
-    "modified": lambda one: (one.modified_at, one.path),
-}
+        found = await service.list_entries(session.context(), principal, folder, page, is_recursive=False)
+        return Listing(found.items, found.next_cursor or "")
+    listed = await list_sorted(session.context(), principal, folder, page, sort=query.sort, text=query.q)
+    return Listing(listed.items, listed.next_cursor or "", is_cut=not listed.is_complete)
 
 
 def row_of(entry: DriveEntryRead, project: str, query: DriveQuery) -> FileRow:

@@ -9,7 +9,7 @@ from studio.components.elements import button, link
 from studio.components.jobs import SearchField, UrlQuery
 from studio.components.live import Pulse, Split
 from studio.components.snippets import from_code
-from studio.pages.drive import bulk, moving, new_folder
+from studio.pages.drive import bulk, moving, new_folder, views
 from studio.pages.drive.new_folder import NewFolder
 from studio.pages.drive.preview import preview
 from studio.pages.drive.state import REFRESH_S, Drive, Step
@@ -69,6 +69,7 @@ def _bar() -> rx.Component:
         SearchField.create(
             value=Drive.text, label="Filter files", placeholder="Filter by name…", on_search=Drive.search
         ),
+        views.menu(),
         rx.cond(Drive.quota.text != "", _quota()),
         rx.cond(
             Shell.can_write,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Final, Literal, cast, get_args
-from urllib.parse import urlencode
+from dataclasses import dataclass
+from typing import Final, cast, get_args
 
-DriveSort = Literal["name", "-name", "size", "-size", "modified", "-modified"]
-BY_NAME: Final[DriveSort] = "name"
+from backend.data.drive.sorted_listing import BY_NAME, DriveSort
+from studio.page_queries import encoded
+
 _MAX_TEXT: Final = 200
 
 
@@ -36,11 +36,7 @@ class DriveQuery:
 
     def encode(self) -> str:
         """Return the query as text for a URL, without what is the default."""
-        defaults = DriveQuery()
-        names = [one.name for one in fields(self)]
-        return urlencode(
-            {name: getattr(self, name) for name in names if getattr(self, name) != getattr(defaults, name)}
-        )
+        return encoded(self)
 
 
 def with_slash(folder: str) -> str:

@@ -10,17 +10,18 @@ from typing import Final, cast, get_args
 import reflex as rx
 
 from backend.core.clock import now
-from backend.core.db.paging import cursor_of
 from backend.core.errors import Missing, PurasError
 from backend.data.drive import changes, service, usage
 from backend.data.drive.schemas import DriveEntryRead
+from backend.data.drive.sorted_listing import BY_NAME, DriveSort
 from backend.data.drive.uploads import ingest
 from backend.identity.auth.principal import Principal, Role
 from studio import session
 from studio.first_snippets import of_upload
 from studio.formatting import size
-from studio.pages.drive.listing import FileRow, Listing, next_page, read_folder, row_of
-from studio.pages.drive.query import DriveQuery, DriveSort, folder_of, rooted
+from studio.page_queries import next_sort
+from studio.pages.drive.listing import FileRow, Listing, read_folder, row_of
+from studio.pages.drive.query import DriveQuery, folder_of, rooted
 from studio.selection import Selection
 from studio.typing_of_reflex import AsyncUpdates
 
@@ -58,7 +59,7 @@ class Drive(Selection, rx.State):
     """The folders from the root to the one above the open folder."""
     folder_name: str = "Drive"
     text: str = ""
-    sort: str = "name"
+    sort: str = BY_NAME
     query: str = ""
     """The query of the URL as it should be."""
     entries: int = 0
@@ -79,6 +80,7 @@ class Drive(Selection, rx.State):
     is_reading: bool = False
     _shown: DriveQuery = DriveQuery()
     _project: str = ""
+    _cursor: str = ""
 
     @rx.event
     async def load(self) -> AsyncUpdates:
@@ -101,15 +103,12 @@ class Drive(Selection, rx.State):
     @rx.event
     async def more(self) -> None:
         """Read the next page of the folder."""
-        principal = await self._reader()
-        if self._shown.sort == "name" and not self._shown.q and self.rows:
-            found = await next_page(principal, self._shown, cursor_of(self.rows[-1].path), PAGE_ROWS)
-            self._set_rows(
-                [*self.rows, *(row_of(one, self.project, self._shown) for one in found.entries)], found
-            )
-        else:
-            found = await read_folder(principal, self._shown, len(self.rows) + PAGE_ROWS)
-            self._set_rows([row_of(one, self.project, self._shown) for one in found.entries], found)
+        principal, query = await self._reader(), self._shown
+        found = await read_folder(principal, query, PAGE_ROWS, self._cursor)
+        if query == self._shown and self.has_more:
+            known = {row.path for row in self.rows}
+            more = [row_of(one, self.project, query) for one in found.entries if one.path not in known]
+            self._set_rows([*self.rows, *more], found)
 
     @rx.event
     async def search(self, text: str) -> None:
@@ -119,9 +118,7 @@ class Drive(Selection, rx.State):
     @rx.event
     async def sort_by(self, column: str) -> None:
         """Sort by a column: by size and time the highest first, then the lowest, then by name again."""
-        down = f"-{column}"
-        cycle = {"name": down, down: "name"} if column == "name" else {down: column, column: "name"}
-        sort = cycle.get(self.sort, "name" if column == "name" else down)
+        sort = next_sort(self.sort, column, default=BY_NAME, is_ascending_first=column == "name")
         if sort in get_args(DriveSort):
             await self._go(replace(self._shown, sort=cast(DriveSort, sort)))
 
@@ -222,7 +219,7 @@ class Drive(Selection, rx.State):
     def _set_rows(self, rows: list[FileRow], found: Listing) -> None:
         if rows != self.rows:
             self.rows = rows
-        self.has_more, self.is_cut = found.has_more, found.is_cut
+        self._cursor, self.has_more, self.is_cut = found.cursor, found.cursor != "", found.is_cut
         shown = {row.path for row in rows}
         self._keep_picked(shown)
 

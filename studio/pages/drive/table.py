@@ -6,6 +6,7 @@ from typing import Any
 
 import reflex as rx
 
+from backend.storage.sorting import MAX_SORTED_ENTRIES
 from studio.components.elements import button, link, sort_head
 from studio.components.live import Ago, Check, Confirm
 from studio.pages.drive.listing import FileRow, JobLink
@@ -47,7 +48,8 @@ def table() -> rx.Component:
         rx.cond(
             Drive.is_cut,
             rx.el.p(
-                "The folder is large. Only its first 5,000 entries are sorted and filtered.",
+                f"The storage of this instance lists files by name only. Of this folder, the first "
+                f"{MAX_SORTED_ENTRIES:,} entries by name are sorted and filtered.",
                 class_name="pad t3",
             ),
         ),

@@ -2,5 +2,6 @@
 
 from studio.pages.evals.page import page
 from studio.pages.evals.state import Evals
+from studio.pages.evals.views import Views
 
-__all__ = ["Evals", "page"]
+__all__ = ["Evals", "Views", "page"]

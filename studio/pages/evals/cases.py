@@ -14,11 +14,16 @@ from backend.core.errors import Missing
 from backend.evals import cases as saved_cases
 from backend.evals import targets
 from backend.evals.dataset import SuiteCase
+from backend.execution.jobs.queries import JobFilter, list_jobs
+from backend.skills.skillpacks import service as skillpacks
 from studio import session
-from studio.components.elements import button, framed_table, link
+from studio.components.elements import button, framed_table, link, link_button
 from studio.components.jobs import Modal
-from studio.components.live import Confirm, Json
+from studio.components.live import Check, Confirm, Json
+from studio.components.snippets import from_code
+from studio.first_snippets import of_case
 from studio.pages.evals.state import Evals
+from studio.selection import Selection
 from studio.session import Act
 from studio.shell import Shell
 from studio.typing_of_reflex import AsyncUpdates, Handled, as_var
@@ -26,6 +31,8 @@ from studio.typing_of_reflex import AsyncUpdates, Handled, as_var
 PAGE_CASES: Final = 50
 _MAX_CASES: Final = 10_000
 _MAX_CHARACTERS: Final = 160
+_MAX_EXAMINED: Final = 20
+"""Jobs of skills with this name, of which some may belong to other skillpacks."""
 _COLUMNS: Final[list[tuple[Any, str, str]]] = [
     ("Case", "20%", ""),
     ("Inputs", "32%", ""),
@@ -59,11 +66,15 @@ class CaseDetails:
     has_expected: bool = False
 
 
-class Cases(rx.State):
-    """The cases that a suite of the skill would run."""
+class Cases(Selection, rx.State):
+    """The cases that a suite of the skill would run. Those that were saved from jobs can be selected."""
 
     rows: list[CaseItem] = []
+    code: dict[str, str] = {}
+    """Code that saves the newest job of the skill as a case; empty if there is no job."""
     opened: CaseDetails = CaseDetails()
+    has_saved: bool = False
+    """Whether a case can be selected."""
     has_more: bool = False
     is_loaded: bool = False
     _cursor: str = ""
@@ -116,7 +127,22 @@ class Cases(rx.State):
         rows = await self._page(Page(max(PAGE_CASES, len(self.rows))))
         if rows != self.rows:
             self.rows = rows
+        self._keep_picked(self._selectable())
+        self.has_saved = bool(self._selectable())
+        self.code = {} if rows else await self._code()
         self.is_loaded = True
+
+    def _selectable(self) -> list[str]:
+        return [row.saved_id for row in self.rows if row.saved_id]
+
+    async def _code(self) -> dict[str, str]:
+        evals = await self.get_state(Evals)
+        async with session.acting(self, self.project) as act:
+            pack = await skillpacks.get(act.session, act.principal, evals.slug)
+            filters = JobFilter(status="succeeded", skill=evals.skill.name)
+            jobs = await list_jobs(act.session, act.principal, filters=filters, limit=_MAX_EXAMINED)
+        found = next((one for one in jobs if one.skillpack_id == pack.id), None)
+        return of_case(session.context().settings.url, str(found.id)) if found else {}
 
     async def _page(self, page: Page) -> list[CaseItem]:
         async with session.acting(self, self.project) as act:
@@ -164,7 +190,7 @@ def cases_tab() -> rx.Component:
             Cases.is_loaded,
             rx.cond(
                 as_var(Cases.rows).length() > 0,
-                framed_table("Cases", _COLUMNS, rx.foreach(Cases.rows, _row)),
+                framed_table("Cases", [_box_head(), *_COLUMNS], rx.foreach(Cases.rows, _row)),
                 _none(),
             ),
             rx.el.p("Loading cases…", class_name="t3"),
@@ -179,7 +205,41 @@ def cases_tab() -> rx.Component:
     )
 
 
+def _box_head() -> rx.Component:
+    everything = Check.create(
+        checked=as_var(Cases.picked).length() > 0, label="Select all saved cases", on_change=Cases.toggle_all
+    )
+    return rx.cond(
+        Shell.can_write & Cases.has_saved, rx.el.th(everything, scope="col", style={"width": "36px"})
+    )
+
+
 def _none() -> rx.Component:
+    return rx.fragment(
+        _about_cases(),
+        rx.cond(
+            Shell.can_write,
+            rx.cond(
+                as_var(Cases.code).length() > 0,
+                rx.el.div(from_code(Cases.code), style={"max_width": "680px"}),
+                rx.el.div(
+                    link_button(
+                        "Run the skill first",
+                        icon="play",
+                        href="/p/"
+                        + Shell.project_slug
+                        + "/play/"
+                        + Evals.skill.name
+                        + "?skillpack="
+                        + Evals.slug,
+                    )
+                ),
+            ),
+        ),
+    )
+
+
+def _about_cases() -> rx.Component:
     return rx.el.p(
         "No cases yet. A case consists of inputs and an expected output. Create cases from finished jobs, or write a "
         "dataset with one JSON object per line, ",
@@ -205,7 +265,13 @@ def _row(case: rx.Var[CaseItem]) -> rx.Component:
         confirm="Delete case",
         on_confirm=Cases.delete(case.saved_id),
     )
+    box = Check.create(
+        checked=as_var(Cases.picked).contains(case.saved_id),
+        label="Select case " + case.case_id,
+        on_change=Cases.toggle(case.saved_id),
+    )
     return rx.el.tr(
+        rx.cond(Shell.can_write & Cases.has_saved, rx.el.td(rx.cond(case.saved_id != "", box))),
         rx.el.td(
             rx.el.button(
                 case.case_id,

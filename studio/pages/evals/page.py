@@ -10,6 +10,7 @@ from studio.components.elements import link_button
 from studio.components.jobs import UrlQuery
 from studio.components.live import Pulse, Tabs
 from studio.components.snippets import from_code
+from studio.pages.evals import case_bulk, views
 from studio.pages.evals.cases import cases_tab
 from studio.pages.evals.from_jobs import from_jobs
 from studio.pages.evals.gates import gate_tab
@@ -43,7 +44,10 @@ def page() -> rx.Component:
             rx.cond(as_var(Evals.skills).length() > 0, _board(), _no_skills()),
             rx.el.p("Loading…", class_name="skeleton"),
         ),
-        actions=[pack_choice(Evals.packs, Evals.slug, Evals.pick_pack)],
+        actions=[
+            rx.cond(as_var(Evals.skills).length() > 0, views.menu()),
+            pack_choice(Evals.packs, Evals.slug, Evals.pick_pack),
+        ],
     )
 
 
@@ -66,7 +70,15 @@ def _board() -> rx.Component:
                         has_graders,
                         rx.match(
                             Evals.tab,
-                            ("cases", rx.fragment(_heading("Cases"), cases_tab())),
+                            (
+                                "cases",
+                                rx.fragment(
+                                    _heading("Cases"),
+                                    case_bulk.selection_bar(),
+                                    cases_tab(),
+                                    case_bulk.dialog(),
+                                ),
+                            ),
                             ("gate", gate_tab()),
                             _suites(),
                         ),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final, Literal, cast, get_args
-from urllib.parse import urlencode
 from uuid import UUID
 
 from backend.evals.run_list import RunFilter, RunSort
+from studio.page_queries import encoded, one_of
 
 Tab = Literal["suites", "cases", "gate", "findings"]
 NO_BASE: Final = "none"
@@ -38,26 +38,17 @@ class EvalQuery:
         return cls(
             parameters.get("skillpack", ""),
             parameters.get("skill", ""),
-            cast(Tab, _one_of(parameters.get("tab", ""), get_args(Tab))),
+            cast(Tab, one_of(parameters.get("tab", ""), get_args(Tab))),
             _id(parameters.get("suite", "")),
             base if base == NO_BASE else _id(base),
-            cast(RunFilter, _one_of(parameters.get("only", ""), get_args(RunFilter))),
-            cast(RunSort, _one_of(parameters.get("sort", ""), get_args(RunSort))),
+            cast(RunFilter, one_of(parameters.get("only", ""), get_args(RunFilter))),
+            cast(RunSort, one_of(parameters.get("sort", ""), get_args(RunSort))),
             int(days) if days in map(str, DAYS) else cls().days,
         )
 
     def encode(self) -> str:
         """Return the query as text for a URL, without what is the default."""
-        defaults = EvalQuery()
-        names = [one.name for one in fields(self)]
-        return urlencode(
-            {name: getattr(self, name) for name in names if getattr(self, name) != getattr(defaults, name)}
-        )
-
-
-def _one_of(text: str, known: tuple[str, ...]) -> str:
-    """Return the text if it is known, otherwise the first known one, which is the default."""
-    return text if text in known else known[0]
+        return encoded(self)
 
 
 def _id(text: str) -> str:

@@ -208,6 +208,10 @@ class Evals(rx.State):
         """Read the shown tab again, after another state of the page has changed something."""
         await self._read(is_first=True)
 
+    def shown(self) -> EvalQuery:
+        """Return what the page shows, with the names of the skillpack and of the skill."""
+        return replace(self._shown, skillpack=self.slug, skill=self.skill.name)
+
     async def _go(self, query: EvalQuery) -> None:
         before = self._shown
         if query == before:

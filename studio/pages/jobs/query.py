@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from backend.execution.jobs.failures.tables import STATES, FailureState
 from backend.execution.jobs.queries import JobFilter
 from backend.execution.jobs.sorting import NEWEST_FIRST, SORTS, JobSort
-from backend.execution.jobs.views.schemas import JobColumn, JobViewFilters, JobViewRead
+from backend.execution.jobs.view_filters import JobColumn, JobViewFilters
+from backend.saved_views.schemas import ViewOfJobs
 
 FILTERS: Final[Sequence[str]] = tuple(JobViewFilters.model_fields)
 COLUMNS: Final[Sequence[JobColumn]] = get_args(JobColumn)
@@ -66,7 +67,7 @@ class JobQuery:
         )
 
     @classmethod
-    def of_view(cls, view: JobViewRead) -> JobQuery:
+    def of_view(cls, view: ViewOfJobs) -> JobQuery:
         """Return the query that opens a saved view."""
         filters = view.filters.model_dump(mode="json", exclude_none=True)
         columns = tuple(one for one in COLUMNS if one in (view.columns or ()))

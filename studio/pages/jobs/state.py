@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Final, cast
-from urllib.parse import parse_qsl
 
 import reflex as rx
 
@@ -18,6 +17,7 @@ from backend.identity.auth.principal import Role
 from backend.skills.deployments import service as deployments
 from studio import session
 from studio.first_snippets import of_run
+from studio.page_queries import next_sort
 from studio.pages.jobs.query import (
     COLUMNS,
     DEFAULT_COLUMNS,
@@ -137,8 +137,7 @@ class Jobs(Selection, rx.State):
     @rx.event
     async def sort_by(self, column: str) -> None:
         """Sort by a column: descending first, then ascending, then newest first again."""
-        descending = f"-{column}"
-        order = {descending: column, column: NEWEST_FIRST}.get(self.sort, descending)
+        order = next_sort(self.sort, column, default=NEWEST_FIRST)
         if order in SORTS:
             await self._go(replace(self._query(), sort=cast(JobSort, order)))
 
@@ -158,11 +157,6 @@ class Jobs(Selection, rx.State):
     async def clear(self) -> None:
         """Show all jobs."""
         await self._go(JobQuery(columns=self._query().columns))
-
-    @rx.event
-    async def open_query(self, query: str) -> None:
-        """Show the jobs of a query, such as that of a saved view."""
-        await self._go(JobQuery.parse(dict(parse_qsl(query))))
 
     @rx.event
     def toggle_column(self, column: str) -> None:

@@ -17,8 +17,8 @@ from studio.components.elements import link_button, note, tag
 from studio.components.live import Ago, SchemaForm
 from studio.formatting import usd
 from studio.pages.marketplace import publisher as publisher_view
-from studio.pages.marketplace.market import price_of
 from studio.pages.marketplace.publisher import PublisherPane
+from studio.pages.marketplace.state import price_of
 from studio.running import Running, outcome
 from studio.shell import Crumb, Shell, shell
 from studio.typing_of_reflex import Handled, as_var

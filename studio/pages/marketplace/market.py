@@ -2,197 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
-from urllib.parse import urlencode
+from typing import Final
 
 import reflex as rx
 
-from backend.core.db.paging import Page
-from backend.core.errors import Conflict, Invalid, Missing
-from backend.marketplace import catalog, service
-from backend.marketplace.catalog import ListingFilter
-from backend.marketplace.schemas import ListingSummary
-from studio import session
-from studio.components.elements import button, empty, framed_table, link, section, tag
+from studio.components.elements import button, empty, framed_table, link, section, sort_head, tag
 from studio.components.jobs import SearchField
-from studio.components.live import Ago, Tabs
+from studio.components.live import Ago, Check, Tabs
 from studio.components.snippets import from_code
-from studio.first_snippets import of_listing
-from studio.formatting import usd
-from studio.forms import said
-from studio.pages.marketplace import listing_form
-from studio.session import Act
+from studio.pages.marketplace import bulk, listing_form, views
+from studio.pages.marketplace.query import OFFER_SORTS
+from studio.pages.marketplace.state import Card, Market, OwnRow
 from studio.shell import Crumb, Shell, shell
-from studio.skills import active_skills
-from studio.typing_of_reflex import Handled, as_var
+from studio.typing_of_reflex import as_var
 
-_ROWS: Final = 48
-_MAX_OWN: Final = 100
-TABS: Final = [{"id": "offers", "label": "All listings"}, {"id": "own", "label": "Your listings"}]
+_TABS: Final = [{"id": "offers", "label": "All listings"}, {"id": "own", "label": "Your listings"}]
 STATUS_WORDS: Final = {"draft": "draft", "published": "published", "taken_down": "taken down"}
-
-
-@dataclass
-class Card:
-    """A listing in the list of all projects."""
-
-    slug: str
-    title: str
-    description: str
-    publisher: str
-    price: str
-    version: str
-    at: str
-    is_own: bool
-
-
-@dataclass
-class OwnRow:
-    """One of the project's own listings."""
-
-    slug: str
-    title: str
-    status: str
-    price: str
-    version: str
-    runs: str
-    callers: str
-    earned: str
-
-
-class Market(rx.State):
-    """The listings of all projects, and those of the project."""
-
-    tab: str = TABS[0]["id"]
-    query: str = ""
-    cards: list[Card] = []
-    own: list[OwnRow] = []
-    earned: str = ""
-    skills: list[str] = []
-    texts: dict[str, str] = {}
-    problem: str = ""
-    is_creating: bool = False
-    has_more: bool = False
-    is_loaded: bool = False
-    _cursor: str = ""
-
-    @rx.event
-    async def load(self) -> None:
-        """Load the listings of the URL."""
-        self.reset()
-        params = self.router.url.query_parameters
-        self.query = params.get("q", "").strip()[:200]
-        self.tab = "own" if params.get("tab") == "own" else "offers"
-        self.is_creating = self.tab == "own" and params.get("new") == "1"
-        await self._read()
-        self.is_loaded = True
-
-    @rx.event
-    async def more(self) -> None:
-        """Read the next page of listings."""
-        async with session.acting(self, self.project) as act:
-            self.cards = [*self.cards, *await self._page(act, Page(_ROWS, self._cursor))]
-
-    @rx.event
-    def search(self, text: str) -> Handled:
-        """Search for listings, unless the user has left the page since typing."""
-        if not self.router.url.path.rstrip("/").endswith("/marketplace"):
-            return None
-        return self._go(q=text.strip(), tab="", is_entry=not (self.query and text.strip()))
-
-    @rx.event
-    def pick_tab(self, tab: str) -> Handled:
-        """Show the listings of all projects, or those of the project."""
-        return self._go(tab=tab if tab == "own" else "", q="")
-
-    @rx.event
-    def begin(self) -> Handled:
-        """Show the form for a listing."""
-        if self.tab != "own":
-            return self._go(tab="own", q="", new="1")
-        self.is_creating, self.problem = True, ""
-        return None
-
-    @rx.event
-    def stop(self) -> None:
-        """Hide the form."""
-        self.is_creating = False
-
-    @rx.event
-    async def offer(self, typed: dict[str, Any]) -> Handled:
-        """Create a listing as a draft, and open it."""
-        try:
-            listing = listing_form.listing_of(typed)
-            async with session.acting(self, self.project, once=typed) as act:
-                made = await service.create(act.session, act.principal, listing)
-        except (Conflict, Invalid, Missing) as error:
-            self.problem = said(error)
-            return None
-        return rx.redirect(f"/p/{self.project}/marketplace/{made.slug}")
-
-    async def _read(self) -> None:
-        async with session.acting(self, self.project) as act:
-            found_skills = await active_skills(act)
-            self.skills = [one.full_name for one in found_skills]
-            self.texts = of_listing(session.context().settings.url, found_skills)
-            if self.tab == "own":
-                page = Page(_MAX_OWN)
-                found = await catalog.list_some(act.session, act.principal, page, ListingFilter(is_own=True))
-                await self._read_own(act, list(found.items))
-                return
-            self.cards = await self._page(act, Page(_ROWS))
-
-    async def _page(self, act: Act, page: Page) -> list[Card]:
-        found = await catalog.list_some(act.session, act.principal, page, ListingFilter(self.query or None))
-        self._cursor = found.next_cursor or ""
-        self.has_more = bool(self._cursor)
-        return [_card(one) for one in found.items]
-
-    async def _read_own(self, act: Act, rows: list[ListingSummary]) -> None:
-        earned, shown = 0, []
-        for one in rows:
-            sales = await catalog.sales(act.session, act.principal, one.slug)
-            earned += sales.earned_micros
-            shown.append(
-                OwnRow(
-                    slug=one.slug,
-                    title=one.title or one.slug,
-                    status=one.status,
-                    price=price_of(one.price_micros),
-                    version=f"v{one.version}",
-                    runs=f"{sales.succeeded:,} of {sales.runs:,}",
-                    callers=f"{sales.callers:,}",
-                    earned=usd(sales.earned_micros),
-                )
-            )
-        self.own, self.earned = shown, usd(earned)
-
-    def _go(self, *, is_entry: bool = True, **change: str) -> Any:
-        """Open the page with another search; Back undoes it if it is an entry of the history."""
-        params = {"q": self.query, "tab": "" if self.tab == "offers" else self.tab, **change}
-        encoded = urlencode({name: value for name, value in params.items() if value})
-        return rx.redirect(
-            f"/p/{self.project}/marketplace{'?' + encoded if encoded else ''}", replace=not is_entry
-        )
-
-
-def price_of(micros: int) -> str:
-    """Return the price as `$0.05`, or `free`."""
-    return usd(micros) if micros else "free"
-
-
-def _card(one: ListingSummary) -> Card:
-    return Card(
-        slug=one.slug,
-        title=one.title or one.slug,
-        description=one.description,
-        publisher=one.publisher,
-        price=price_of(one.price_micros),
-        version=f"v{one.version}",
-        at=one.published_at.isoformat() if one.published_at else "",
-        is_own=one.is_own,
-    )
+_OWN_COLUMNS: Final = (
+    ("title", "Listing", "30%", ""),
+    ("status", "Status", "14%", ""),
+    ("price", "Price", "12%", "num"),
+    ("", "Version", "10%", ""),
+    ("runs", "Succeeded", "12%", "num"),
+    ("callers", "Callers", "10%", "num"),
+    ("earned", "Earnings", "12%", "num"),
+)
 
 
 def page() -> rx.Component:
@@ -204,7 +38,7 @@ def page() -> rx.Component:
         rx.cond(
             Market.is_loaded,
             rx.fragment(
-                Tabs.create(items=TABS, current=Market.tab, label="Marketplace", on_pick=Market.pick_tab),
+                Tabs.create(items=_TABS, current=Market.tab, label="Marketplace", on_pick=Market.pick_tab),
                 rx.el.div(
                     rx.cond(Market.tab == "own", _own(), _offers()),
                     role="tabpanel",
@@ -218,18 +52,33 @@ def page() -> rx.Component:
     )
 
 
-def _offers() -> rx.Component:
-    search = SearchField.create(
-        value=Market.query, label="Search listings", placeholder="Search skills…", on_search=Market.search
+def _search(placeholder: str) -> rx.Component:
+    return SearchField.create(
+        value=Market.query, label="Search listings", placeholder=placeholder, on_search=Market.search
     )
+
+
+def _offers() -> rx.Component:
     return rx.cond(
         (as_var(Market.cards).length() > 0) | (Market.query != ""),
         rx.el.div(
-            search,
+            rx.el.div(
+                _search("Search skills…"),
+                rx.el.select(
+                    *[rx.el.option(word, value=sort) for sort, word in OFFER_SORTS.items()],
+                    value=Market.sort,
+                    on_change=Market.pick_sort,
+                    aria_label="Sort by",
+                    class_name="in",
+                ),
+                rx.el.span(class_name="grow"),
+                views.menu(),
+                class_name="row wrap",
+            ),
             rx.cond(
                 as_var(Market.cards).length() > 0,
                 rx.el.div(rx.foreach(Market.cards, _card_link), class_name="cards"),
-                rx.el.p("No matching listings.", class_name="t2"),
+                _none_match(),
             ),
             rx.cond(Market.has_more, rx.el.div(button("Show more", on_click=Market.more))),
             class_name="scroll grow column",
@@ -249,6 +98,14 @@ def _offers() -> rx.Component:
                 rx.el.p("Only project admins can create listings.", class_name="t3"),
             ),
         ),
+    )
+
+
+def _none_match() -> rx.Component:
+    return rx.el.div(
+        rx.el.div("No matching listings.", class_name="strong"),
+        button("Show all listings", kind="quiet", on_click=Market.pick_tab(Market.tab)),
+        class_name="col none-match",
     )
 
 
@@ -281,6 +138,8 @@ def _own() -> rx.Component:
         Shell.can_manage & ~Market.is_creating,
         button("Create listing", icon="plus", kind="pri", on_click=Market.begin),
     )
+    has_rows = as_var(Market.own).length() > 0
+    is_filtered = (Market.query != "") | (Market.status != "")
     return rx.el.div(
         rx.cond(
             Market.is_creating,
@@ -290,10 +149,39 @@ def _own() -> rx.Component:
         ),
         section(
             "Listings of this project",
-            rx.cond(as_var(Market.own).length() > 0, rx.fragment(_earned(), _own_table()), _none_offered()),
+            rx.cond(
+                has_rows | is_filtered,
+                rx.el.div(
+                    _earned(),
+                    rx.cond(as_var(Market.picked).length() > 0, bulk.selection_bar(), _filters()),
+                    rx.cond(has_rows, _own_table(), _none_match()),
+                    rx.cond(Market.has_more, rx.el.div(button("Show more", on_click=Market.more))),
+                    class_name="col",
+                    style={"gap": "10px"},
+                ),
+                _none_offered(),
+            ),
             actions=[new],
         ),
+        bulk.dialog(),
         class_name="scroll grow column",
+    )
+
+
+def _filters() -> rx.Component:
+    return rx.el.div(
+        _search("Search own listings…"),
+        rx.el.select(
+            rx.el.option("Any status", value=""),
+            *[rx.el.option(word.capitalize(), value=status) for status, word in STATUS_WORDS.items()],
+            value=Market.status,
+            on_change=Market.pick_status,
+            aria_label="Status",
+            class_name="in",
+        ),
+        rx.el.span(class_name="grow"),
+        views.menu(),
+        class_name="row wrap",
     )
 
 
@@ -302,7 +190,6 @@ def _earned() -> rx.Component:
         "Total earnings: ",
         rx.el.span(Market.earned, class_name="strong num"),
         class_name="t2",
-        style={"margin_bottom": "10px"},
     )
 
 
@@ -319,21 +206,32 @@ def _none_offered() -> rx.Component:
 
 
 def _own_table() -> rx.Component:
+    everything = Check.create(
+        checked=as_var(Market.picked).length() == as_var(Market.own).length(),
+        label="Select all",
+        on_change=Market.toggle_all,
+    )
     columns = [
-        ("Listing", "30%", ""),
-        ("Status", "14%", ""),
-        ("Price", "12%", "num"),
-        ("Version", "10%", ""),
-        ("Succeeded", "12%", "num"),
-        ("Callers", "10%", "num"),
-        ("Earnings", "12%", "num"),
+        rx.cond(Shell.can_manage, rx.el.th(everything, scope="col", style={"width": "36px"})),
+        *[
+            sort_head(Market, column, title, kind=kind, style={"width": width})
+            if column
+            else rx.el.th(title, scope="col", class_name=kind, style={"width": width})
+            for column, title, width, kind in _OWN_COLUMNS
+        ],
     ]
     return framed_table("Your listings", columns, rx.foreach(Market.own, _own_row))
 
 
 def _own_row(row: rx.Var[OwnRow]) -> rx.Component:
     state = rx.match(row.status, *STATUS_WORDS.items(), "")
+    box = Check.create(
+        checked=as_var(Market.picked).contains(row.slug),
+        label="Select " + row.title,
+        on_change=Market.toggle(row.slug),
+    )
     return rx.el.tr(
+        rx.cond(Shell.can_manage, rx.el.td(box)),
         rx.el.td(
             link(
                 row.title,
@@ -353,4 +251,5 @@ def _own_row(row: rx.Var[OwnRow]) -> rx.Component:
         rx.el.td(row.callers, class_name="num t2"),
         rx.el.td(row.earned, class_name="num"),
         key=row.slug,
+        custom_attrs={"data-picked": as_var(Market.picked).contains(row.slug)},
     )

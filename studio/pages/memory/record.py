@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from studio.components.elements import button, identifier, link, note, tag
 from studio.components.live import Ago, Confirm, Json
 from studio.forms import said
 from studio.pages.memory import record_form
+from studio.pages.memory.query import MemoryQuery
 from studio.shell import Shell
 from studio.typing_of_reflex import Handled, as_var
 
@@ -74,6 +75,8 @@ class Record(rx.State):
     missing: str = ""
     problem: str = ""
     is_editing: bool = False
+    close_href: str = ""
+    """The list as it is shown, without the record."""
     _known: MemoryRead | None = None
 
     @rx.event
@@ -82,6 +85,7 @@ class Record(rx.State):
         self.reset()
         if not memory_id:
             return
+        self.close_href = self._address()
         try:
             async with session.acting(self, self.project) as act:
                 found = await queries.get(act.session, act.principal, _id(memory_id))
@@ -118,14 +122,19 @@ class Record(rx.State):
         except (Conflict, Invalid) as error:
             self.problem = said(error)
             return None
-        return rx.redirect(f"/p/{self.project}/memory?id={written.id}", replace=True)
+        return rx.redirect(self._address(str(written.id)), replace=True)
 
     @rx.event
     async def forget(self) -> Handled:
         """Delete the record."""
         async with session.acting(self, self.project) as act:
             await deletion.forget(act.session, act.principal, _id(self.shown.id), reason="in the studio")
-        return rx.redirect(f"/p/{self.project}/memory", replace=True)
+        return rx.redirect(self._address(), replace=True)
+
+    def _address(self, record_id: str = "") -> str:
+        """Return the URL of the list as it is shown, with another record or with none."""
+        query = replace(MemoryQuery.parse(self.router.url.query_parameters), id=record_id).encode()
+        return f"/p/{self.project}/memory{'?' + query if query else ''}"
 
 
 def _id(text: str) -> UUID:
@@ -185,7 +194,7 @@ def _record() -> rx.Component:
             rx.cond(one.pinned, tag("pinned", state="ok")),
             link(
                 "✕",
-                href="/p/" + Shell.project_slug + "/memory",
+                href=Record.close_href,
                 class_name="btn small quiet icon",
                 aria_label="Close record",
             ),

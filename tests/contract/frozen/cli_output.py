@@ -72,6 +72,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "share": ("tally", "--daily-cap", "2"),
     "eval": ("tally",),
     "eval-report": (ID,),
+    "eval-runs": (ID, "--only", "not_passed"),
     "eval-diff": ("tally", "--base", "1", "--head", "2"),
     "annotations ls": (),
     "annotations create": ("Weekly", "--score", "Quality", "--filter", "skill=tally"),

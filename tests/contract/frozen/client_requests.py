@@ -61,6 +61,12 @@ CALLS: Final[dict[str, tuple[str, tuple[Any, ...], dict[str, Any], list[Planned]
     "stream with deltas": ("stream", (ID,), {"after": 1, "deltas": True}, []),
     "cancel": ("cancel", (ID,), {}, []),
     "estimate": ("estimate", ("tally",), {"version": 2, "environment": "staging"}, []),
+    "eval_runs": (
+        "eval_runs",
+        (ID,),
+        {"base": ID, "only": "not_passed", "sort": "score", "max_entries": 5},
+        [(200, {}, [{"number": 1}])],
+    ),
     "failures": ("failures", (), {"skill": "tally", "version": 2, "environment": "staging", "limit": 5}, []),
     "failure": ("failure", (_SIGNATURE,), {}, [(200, {}, _ERROR)]),
     "resolve_failure": (

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from httpx import URL
 from sqlalchemy import text
 
 from backend.core.db.paging import Page, Slice
@@ -141,6 +142,7 @@ async def test_suite_continues_after_worker_loss_and_compares_versions(agents: A
     assert (runs[1]["expected"], runs[1]["output"], runs[1]["base"]["output"]) == (8, {"n": 9}, {"n": 8})
     assert (runs[1]["passed"], runs[1]["base"]["passed"]) == (False, True)
     await _assert_short_runs(agents, UUID(compared["head"]["suite_id"]), UUID(suite["id"]))
+    await _assert_listed_runs(agents, compared["head"]["suite_id"], suite["id"])
     await post(agents, f"/v1/evals/{suite['id']}/baseline", status=200)
     repeated = await post(agents, f"/v1/evals/{compared['head']['suite_id']}/baseline", status=200)
     listed = await get(agents, f"{EVALS}?skill=double")
@@ -179,6 +181,25 @@ async def _assert_short_runs(agents: Agents, suite_id: UUID, base: UUID) -> None
         assert second.next_cursor is None
         with pytest.raises(Invalid):
             await cases_of(2, first.next_cursor, sort="cost")
+
+
+async def _assert_listed_runs(agents: Agents, suite_id: str, base: str) -> None:
+    """Check the filters, orders and pages of the runs over REST."""
+    path = f"/v1/evals/{suite_id}/cases"
+
+    def names(runs: Any) -> list[str]:
+        return [run["case_id"] for run in runs]
+
+    assert names(await get(agents, f"{path}?only=not_passed")) == ["case-2", "wrong"]
+    regressed = await get(agents, f"{path}?only=regressed&base={base}")
+    assert [(run["output"], run["base"]["output"]) for run in regressed] == [({"n": 9}, {"n": 8})]
+    by_score = names(await get(agents, f"{path}?sort=score"))
+    assert by_score[:2] == ["case-2", "wrong"]
+    first = await agents.project.http.get(f"{path}?sort=score&limit=2")
+    assert names(first.json()) + names(await get(agents, first.links["next"]["url"])) == by_score
+    other = f"{path}?sort=cost&cursor={URL(first.links['next']['url']).params['cursor']}"
+    assert (await agents.project.http.get(other)).status_code == 422
+    assert (await agents.project.http.get(f"{path}?only=regressed")).status_code == 422
 
 
 async def _assert_no_recordings_of_other_jobs(agents: Agents, suite_id: str) -> None:

@@ -102,8 +102,8 @@ READ_BY_POST = {
     ("POST", "/v1/flow-yaml/edit"),
     ("POST", "/v1/drafts/search"),
     ("POST", "/v1/skillpacks/{skillpack}/drafts/search"),
-    ("PUT", "/v1/job-views/{name}"),
-    ("DELETE", "/v1/job-views/{name}"),
+    ("PUT", "/v1/saved-views/{name}"),
+    ("DELETE", "/v1/saved-views/{name}"),
 }
 """Routes that viewers may use although their method is not GET."""
 NOT_FOR_VIEWERS = {

@@ -1,4 +1,4 @@
-"""The orders of a list of jobs, with their pages, and the saved views of users."""
+"""The orders of a list of jobs, with their pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.jobs.sorting import SORTS
 from backend.identity.api_keys import keys
-from backend.identity.auth.principal import Role
 from tests.factories.errors import error_of
 from tests.factories.tenants import make_job, make_skill, make_tenant
 from tests.integration.auth.conftest import client, world
@@ -111,39 +110,3 @@ async def test_cursors_of_other_orders_and_unknown_orders_are_rejected(
         assert (again.status_code, error_of(again)["code"]) == (422, "invalid")
     unknown = await client.get("/v1/jobs", params={"sort": "price"}, headers=listed.headers)
     assert unknown.status_code == 422
-
-
-async def test_views_belong_to_one_user_in_one_project(client: httpx.AsyncClient, world: Any) -> None:
-    owner, viewer = await world.user("owner@example.org"), await world.user("viewer@example.org")
-    project = await world.project("Mine", owner)
-    await world.member(project, viewer, Role.VIEWER)
-    mine, theirs = await world.browser(owner), await world.browser(viewer)
-    here = {"X-Puras-Project": str(project.id)}
-    view = {"filters": {"status": "failed", "min_seconds": 1}, "sort": "-cost", "columns": ["job", "cost"]}
-    put = await theirs.put("/v1/job-views/Slow ones", json=view, headers=here)
-    assert put.status_code == 200, put.text
-    assert put.json()["filters"]["status"] == "failed"
-    assert [one["name"] for one in (await theirs.get("/v1/job-views", headers=here)).json()] == ["Slow ones"]
-    assert (await mine.get("/v1/job-views", headers=here)).json() == []
-    assert (await mine.delete("/v1/job-views/Slow ones", headers=here)).status_code == 404
-    replaced = await theirs.put("/v1/job-views/Slow ones", json={}, headers=here)
-    assert replaced.json()["sort"] == "-created_at"
-    assert replaced.json()["columns"] is None
-    assert (await theirs.delete("/v1/job-views/Slow ones", headers=here)).status_code == 204
-    assert (await theirs.get("/v1/job-views", headers=here)).json() == []
-
-
-async def test_views_are_validated_and_limited(
-    client: httpx.AsyncClient, world: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    owner = await world.user("owner@example.org")
-    project = await world.project("Mine", owner)
-    browser, here = await world.browser(owner), {"X-Puras-Project": str(project.id)}
-    for body in ({"sort": "price"}, {"filters": {"state": "failed"}}, {"columns": ["inputs"]}):
-        assert (await browser.put("/v1/job-views/x", json=body, headers=here)).status_code == 422
-    monkeypatch.setattr("backend.execution.jobs.views.service.MAX_VIEWS", 1)
-    assert (await browser.put("/v1/job-views/one", json={}, headers=here)).status_code == 200
-    refused = await browser.put("/v1/job-views/two", json={}, headers=here)
-    assert (refused.status_code, error_of(refused)["code"]) == (409, "too_many_job_views")
-    by_key = await client.put("/v1/job-views/x", json={}, headers=await world.key(project))
-    assert by_key.status_code == 403

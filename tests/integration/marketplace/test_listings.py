@@ -41,6 +41,56 @@ async def test_draft_is_visible_only_to_its_publisher(market: Market) -> None:
     assert (own["is_own"], own["deployment_version"]) == (True, 1)
 
 
+async def test_listings_are_sorted_and_paginated(market: Market) -> None:
+    word = f"okapi{market.publisher.slug[-6:]}"
+    prices = {"shout": 300, "whisper": 100, "oracle": 200}
+    slugs = [
+        await market.offer(skill, price_micros=price, title=title, description=word)
+        for (skill, price), title in zip(prices.items(), ("b", "C", "a"), strict=True)
+    ]
+    loud, quiet, wise = slugs
+    expected = {
+        "-published_at": [wise, quiet, loud],
+        "published_at": [loud, quiet, wise],
+        "price": [quiet, wise, loud],
+        "-price": [loud, wise, quiet],
+        "title": [wise, loud, quiet],
+        "-title": [quiet, loud, wise],
+    }
+    for sort, order in expected.items():
+        assert await search_listings(market, q=word, sort=sort) == order
+        pages: list[str] = []
+        url: str | None = f"/v1/marketplace/listings?q={word}&sort={sort}&limit=1"
+        while url is not None:
+            response = await market.caller.http.get(url)
+            pages += [one["slug"] for one in response.json()]
+            url = response.links.get("next", {}).get("url")
+        assert pages == order
+    foreign = await market.caller.http.get("/v1/marketplace/listings?sort=-earned")
+    assert (foreign.status_code, foreign.json()["code"]) == (422, "invalid")
+
+    sell = text("""
+    insert into listing_callers (listing_id, caller_id, project_id, runs, succeeded, charged_micros, earned_micros)
+    select id, gen_random_uuid(), project_id, 5, :succeeded, 0, :earned from listings where slug = :slug
+    """)
+    async with market.instance.database.transaction() as session:
+        for slug, succeeded, earned in ((quiet, 4, 10), (wise, 2, 90)):
+            await session.execute(sell, {"slug": slug, "succeeded": succeeded, "earned": earned})
+    await market.change(loud, status="taken_down")
+
+    async def own(**params: Any) -> list[str]:
+        query = {"mine": "true", "q": word, **params}
+        response = await market.publisher.http.get("/v1/marketplace/listings", params=query)
+        assert response.status_code == 200, response.text
+        return [one["slug"] for one in response.json()]
+
+    assert await own(sort="-earned") == [wise, quiet, loud]
+    assert await own(sort="runs") == [loud, wise, quiet]
+    assert (await own(sort="-status"))[0] == loud
+    assert (await own(sort="callers", limit=1)) == [loud]
+    assert await own(status="taken_down", sort="title") == [loud]
+
+
 async def test_listings_are_searched_by_word_and_paginated(market: Market) -> None:
     slugs = [await market.offer(skill) for skill in ("shout", "whisper", "oracle")]
     word = f"zebra{market.publisher.slug[-6:]}"

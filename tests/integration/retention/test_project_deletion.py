@@ -30,7 +30,6 @@ from backend.execution.jobs.attempts.claim import claim
 from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.failures.tables import FailureCluster
 from backend.execution.jobs.tables import Job
-from backend.execution.jobs.views.tables import JobView
 from backend.execution.schedules import service as schedules
 from backend.execution.schedules.schemas import ScheduleCreate
 from backend.execution.sessions.tables import AgentSession, SessionTurn
@@ -50,6 +49,7 @@ from backend.integrations.providers.tables import ProviderKey, ProviderPrice
 from backend.money.budgets.tables import Budget
 from backend.money.ledger import audit
 from backend.money.ledger.tables import NO_KEY, DailySpending, EnvironmentSpending, LedgerEntry, Wallet
+from backend.saved_views.tables import SavedView
 from backend.skills.deployments.tables import Deployment
 from backend.skills.skillpacks.tables import EnvironmentVersion
 from backend.storage.local import LocalStorage
@@ -346,7 +346,9 @@ async def create_full_project(database: Database, *, running: int = 0, queued: i
                 frame="",
             )
         )
-        session.add(JobView(project_id=tenant.project_id, user_id=user_id, name="Failed", content={}))
+        session.add(
+            SavedView(project_id=tenant.project_id, user_id=user_id, page="jobs", name="Failed", content={})
+        )
         await store_session_and_flow(session, tenant, claimed.job_id)
         await store_reviews(session, tenant, claimed.job_id)
     for number in range(running + queued):

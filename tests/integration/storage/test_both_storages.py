@@ -14,6 +14,7 @@ from backend.storage.errors import BundleDamaged, BundleMissing
 from backend.storage.file_errors import DriveFileMissing, FolderNotEmpty, PathTaken
 from backend.storage.local import LocalStorage
 from backend.storage.paths import ROOT, parse_drive_path, parse_folder_path
+from backend.storage.sorting import SortedPlace, SortedSearch, SortField
 from tests.integration.storage.conftest import ProjectDrive
 
 ODD_NAMES = (
@@ -90,6 +91,42 @@ async def test_empty_file_is_stored_and_read(drive: ProjectDrive) -> None:
     assert await drive.read("empty") == b""
     [listed] = await drive.storage.list(drive.project_id, ROOT)
     assert (listed.size_bytes, listed.is_folder) == (0, False)
+
+
+async def test_folder_is_sorted_by_size_time_and_name_and_filtered(drive: ProjectDrive) -> None:
+    sizes = {"b.txt": 30, "A.csv": 10, "c.txt": 20, "empty.txt": 0, "tie.txt": 20}
+    for name, size in sizes.items():
+        await drive.write(f"f/{name}", b"x" * size)
+    await drive.write("f/inner/deep.txt", b"x" * 500)
+    folder = parse_drive_path("f")
+
+    async def sorted_names(
+        field: SortField, *, down: bool = False, limit: int = 99, text: str = ""
+    ) -> list[str]:
+        found: list[str] = []
+        after: SortedPlace | None = None
+        while True:
+            search = SortedSearch(
+                field, is_descending=down, text=text, name_prefix="", after=after, limit=limit
+            )
+            page = await drive.storage.list_sorted(drive.project_id, folder, search)
+            assert page.is_complete
+            found += [one.path.removeprefix("f/") for one in page.entries]
+            if len(page.entries) < limit:
+                return found
+            after = search.place_of(page.entries[-1])
+
+    by_size = ["inner", "empty.txt", "A.csv", "c.txt", "tie.txt", "b.txt"]
+    assert await sorted_names("size") == by_size
+    assert await sorted_names("size", down=True) == by_size[::-1]
+    assert await sorted_names("size", limit=1) == by_size
+    assert await sorted_names("size", down=True, limit=2) == by_size[::-1]
+    assert await sorted_names("name", down=True) == sorted(by_size, reverse=True)
+    assert {*await sorted_names("modified", limit=2)} == {*by_size}
+    assert await sorted_names("size", text="TXT") == ["empty.txt", "c.txt", "tie.txt", "b.txt"]
+    nowhere = SortedSearch("size", is_descending=False, text="", name_prefix="", after=None, limit=9)
+    missing = await drive.storage.list_sorted(drive.project_id, parse_drive_path("none"), nowhere)
+    assert missing.entries == []
 
 
 @pytest.mark.parametrize("recursive", [False, True])

@@ -1,4 +1,4 @@
-"""Request and response bodies of saved views."""
+"""The filters and columns of a view of the list of jobs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from backend.core.attribute_docstrings import Schema
 from backend.core.schemas import RequestBody
 from backend.execution.jobs.queries import JobFilter
-from backend.execution.jobs.sorting import NEWEST_FIRST, JobSort
 from backend.execution.jobs.status import Status
 from backend.identity.environments import Environment
 
@@ -29,8 +27,6 @@ JobColumn = Literal[
     "created_at",
 ]
 """A column of the list next to the status, which is always shown."""
-MAX_NAME_CHARACTERS = 80
-
 MAX_IDS = 200
 _ID = "[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 IDS_PATTERN = f"^{_ID}(?:,{_ID}){{0,{MAX_IDS - 1}}}$"
@@ -74,23 +70,3 @@ class JobViewFilters(RequestBody):
             error_signature=self.error_signature,
             text=self.q,
         )
-
-
-class JobViewUpdate(RequestBody):
-    """Body of `PUT /v1/job-views/{name}`."""
-
-    filters: JobViewFilters = Field(default_factory=JobViewFilters)
-    sort: JobSort = NEWEST_FIRST
-    columns: list[JobColumn] | None = Field(default=None, max_length=20)
-    """The columns in their order; null: those that the user has chosen in the browser."""
-
-
-class JobViewRead(Schema):
-    """A saved view of the list of jobs."""
-
-    name: str
-    filters: JobViewFilters
-    sort: JobSort
-    columns: list[JobColumn] | None
-    """The columns in their order; null: those that the user has chosen in the browser."""
-    updated_at: datetime

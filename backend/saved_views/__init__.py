@@ -1,0 +1,1 @@
+"""Saved views: named filters and orders of the lists of a project, of one user."""

@@ -1,0 +1,100 @@
+"""The selected versions: their comparison, and the dialog that deletes them one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import reflex as rx
+
+from backend.core.errors import Missing, PurasError
+from backend.publishing import versions
+from studio import session
+from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
+from studio.components.elements import button
+from studio.pages.deployments.versions import COMPARED_VERSIONS, Deployments
+from studio.shell import Shell
+from studio.typing_of_reflex import Handled, as_var
+
+
+class Bulk(BulkAction, rx.State):
+    """The deletion of several versions. Those that an environment or an unfinished job uses are not deleted."""
+
+    _versions: dict[str, str] = {}
+
+    @rx.event
+    async def begin(self) -> None:
+        """Ask for the confirmation."""
+        page = await self.get_state(Deployments)
+        rows = [row for row in page.rows if row.id in page.picked]
+        if not rows or self.is_busy:
+            return
+        deletable = [row.id for row in rows if row.is_deletable]
+        self._versions = {row.id: row.version for row in rows}
+        self._ask("delete", deletable, skipped=len(rows) - len(deletable))
+
+    def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
+        names, project, cookie = dict(self._versions), self.project, self.router.headers.cookie
+        return lambda version_id: _delete(version_id, names[version_id], project=project, cookie=cookie)
+
+    def _after(self, *, has_acted: bool) -> Handled:
+        return [Deployments.leave, Deployments.refresh] if has_acted else None
+
+
+async def _delete(version_id: str, name: str, *, project: str, cookie: str) -> str:
+    """Delete a version; return the error message, or an empty text."""
+    try:
+        async with session.acting_by(cookie, project) as act:
+            await versions.delete(act.session, act.principal, version_id)
+    except Missing:
+        return ""  # another user has deleted it
+    except PurasError as error:
+        return f"{name}: {error.detail}"
+    return ""
+
+
+def selection_bar() -> rx.Component:
+    """Render the actions on the selected versions."""
+    count = as_var(Deployments.picked).length()
+    return rx.el.div(
+        rx.el.span(count, " selected", class_name="strong num"),
+        rx.cond(
+            count == 1,
+            rx.el.span("Select another version to compare", class_name="t3", role="status"),
+            button(
+                "Compare selected",
+                kind="pri",
+                disabled=count != COMPARED_VERSIONS,
+                title="Select two versions to compare them",
+                on_click=Deployments.compare_selected,
+                custom_attrs={"data-key": "d"},
+            ),
+        ),
+        rx.cond(Shell.can_write, button("Delete…", kind="danger", on_click=Bulk.begin)),
+        rx.el.span(class_name="grow"),
+        button("Clear selection", kind="quiet", on_click=Deployments.leave),
+        class_name="job-bar row wrap",
+        role="group",
+        aria_label="Selected versions",
+    )
+
+
+def dialog() -> rx.Component:
+    """Render the dialog while the deletion is to be confirmed or in progress."""
+    what = counted(Bulk, "version", "versions")
+    return bulk_dialog(
+        Bulk,
+        rx.el.p(
+            "The versions can no longer be activated, compared or downloaded. Their jobs and results are kept.",
+            rx.cond(
+                Bulk.skipped > 0,
+                f" {Bulk.skipped} of the selected versions are active or have unfinished jobs, and are not deleted.",
+                "",
+            ),
+            class_name="t2",
+        ),
+        title=f"Delete {what}?",
+        confirm=f"Delete {what}",
+        is_danger=True,
+        is_confirm_focused=False,
+    )

@@ -1,0 +1,78 @@
+"""The dialog that deletes the selected cases one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import reflex as rx
+
+from backend.core.errors import Missing, PurasError
+from backend.evals import cases as saved_cases
+from studio import session
+from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
+from studio.components.elements import button
+from studio.pages.evals.cases import Cases
+from studio.pages.evals.state import Evals
+from studio.typing_of_reflex import Handled, as_var
+
+
+class CaseBulk(BulkAction, rx.State):
+    """The deletion of several saved cases."""
+
+    @rx.event
+    async def begin(self) -> None:
+        """Ask for the confirmation."""
+        cases = await self.get_state(Cases)
+        if cases.picked and not self.is_busy:
+            self._ask("delete", cases.picked)
+
+    def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
+        project, cookie = self.project, self.router.headers.cookie
+        return lambda case_id: _delete(case_id, project=project, cookie=cookie)
+
+    def _after(self, *, has_acted: bool) -> Handled:
+        return [Cases.leave, Cases.refresh, Evals.reread] if has_acted else None
+
+
+async def _delete(case_id: str, *, project: str, cookie: str) -> str:
+    """Delete a case; return the error message, or an empty text."""
+    try:
+        async with session.acting_by(cookie, project) as act:
+            await saved_cases.delete(act.session, act.principal, UUID(case_id))
+    except Missing:
+        return ""  # another user has deleted it
+    except PurasError as error:
+        return error.detail
+    return ""
+
+
+def selection_bar() -> rx.Component:
+    """Render the actions on the selected cases."""
+    count = as_var(Cases.picked).length()
+    return rx.cond(
+        count > 0,
+        rx.el.div(
+            rx.el.span(count, " selected", class_name="strong num"),
+            button("Delete…", kind="danger", on_click=CaseBulk.begin),
+            rx.el.span(class_name="grow"),
+            button("Clear selection", kind="quiet", on_click=Cases.leave),
+            class_name="row wrap",
+            role="group",
+            aria_label="Selected cases",
+        ),
+    )
+
+
+def dialog() -> rx.Component:
+    """Render the dialog while the deletion is to be confirmed or in progress."""
+    what = counted(CaseBulk, "case", "cases")
+    return bulk_dialog(
+        CaseBulk,
+        rx.el.p("Existing suites keep their results.", class_name="t2"),
+        title=f"Delete {what}?",
+        confirm=f"Delete {what}",
+        is_danger=True,
+        is_confirm_focused=False,
+    )

@@ -1,0 +1,77 @@
+"""The dialog that deletes the selected records one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import reflex as rx
+
+from backend.core.errors import Missing, PurasError
+from backend.data.memory import deletion
+from studio import session
+from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
+from studio.components.elements import button
+from studio.pages.memory.state import MemoryPage
+from studio.typing_of_reflex import Handled, as_var
+
+
+class Bulk(BulkAction, rx.State):
+    """The deletion of several records."""
+
+    @rx.event
+    async def begin(self) -> None:
+        """Ask for the confirmation."""
+        page = await self.get_state(MemoryPage)
+        if page.picked and not self.is_busy:
+            self._ask("delete", page.picked)
+
+    def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
+        project, cookie = self.project, self.router.headers.cookie
+        return lambda record_id: _delete(record_id, project=project, cookie=cookie)
+
+    def _after(self, *, has_acted: bool) -> Handled:
+        return [MemoryPage.leave, MemoryPage.refresh] if has_acted else None
+
+
+async def _delete(record_id: str, *, project: str, cookie: str) -> str:
+    """Delete a record; return the error message, or an empty text."""
+    try:
+        async with session.acting_by(cookie, project) as act:
+            await deletion.forget(act.session, act.principal, UUID(record_id), reason="in the studio")
+    except Missing:
+        return ""  # another user has deleted it
+    except PurasError as error:
+        return error.detail
+    return ""
+
+
+def selection_bar() -> rx.Component:
+    """Render the actions on the selected records."""
+    return rx.el.div(
+        rx.el.span(as_var(MemoryPage.picked).length(), " selected", class_name="strong num"),
+        button("Delete…", kind="danger", on_click=Bulk.begin),
+        rx.el.span(class_name="grow"),
+        button("Clear selection", kind="quiet", on_click=MemoryPage.leave),
+        class_name="row wrap",
+        role="group",
+        aria_label="Selected records",
+        style={"padding": "8px 16px", "border_bottom": "1px solid var(--line)", "flex": "none"},
+    )
+
+
+def dialog() -> rx.Component:
+    """Render the dialog while the deletion is to be confirmed or in progress."""
+    what = counted(Bulk, "record", "records")
+    return bulk_dialog(
+        Bulk,
+        rx.el.p(
+            "The records can no longer be found. They are listed as deleted for some days, then removed.",
+            class_name="t2",
+        ),
+        title=f"Delete {what}?",
+        confirm=f"Delete {what}",
+        is_danger=True,
+        is_confirm_focused=False,
+    )

@@ -1,0 +1,43 @@
+"""What the URL of the memory contains: the search, the filters, the order, and the open record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, cast, get_args
+
+from backend.data.memory.schemas import MemorySort, MemoryState, MemoryType
+from studio.page_queries import encoded, one_of
+
+LAST_WRITTEN_FIRST: Final[MemorySort] = "-updated_at"
+STATES: Final[tuple[MemoryState, ...]] = ("live", "stale", "superseded", "forgotten")
+_MAX_TEXT: Final = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryQuery:
+    """The part of the URL after `?`."""
+
+    q: str = ""
+    state: MemoryState = "live"
+    type: MemoryType | str = ""
+    """Empty: all types."""
+    sort: MemorySort = LAST_WRITTEN_FIRST
+    id: str = ""
+    """The open record."""
+
+    @classmethod
+    def parse(cls, parameters: Mapping[str, str]) -> MemoryQuery:
+        """Return the query of a URL without its invalid parts."""
+        sort = parameters.get("sort", "")
+        return cls(
+            parameters.get("q", "").strip()[:_MAX_TEXT],
+            cast(MemoryState, one_of(parameters.get("state", ""), STATES)),
+            one_of(parameters.get("type", ""), ("", *get_args(MemoryType))),
+            cast(MemorySort, sort) if sort in get_args(MemorySort) else LAST_WRITTEN_FIRST,
+            parameters.get("id", ""),
+        )
+
+    def encode(self) -> str:
+        """Return the query as text for a URL, without what is the default."""
+        return encoded(self)
