@@ -1,7 +1,7 @@
 """Published listings are sorted by price and by title.
 
-Revision: 0069_listing_orders
-After: 0068_saved_views
+Revision: 0072_listing_orders
+After: 0071_saved_views
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0069_listing_orders"
-down_revision = "0068_saved_views"
+revision = "0072_listing_orders"
+down_revision = "0071_saved_views"
 branch_labels = None
 depends_on = None
 

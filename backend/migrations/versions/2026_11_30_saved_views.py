@@ -1,7 +1,7 @@
 """Users save views of all lists, and not only of the list of jobs.
 
-Revision: 0068_saved_views
-After: 0067_job_comments
+Revision: 0071_saved_views
+After: 0070_mention_emails
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0068_saved_views"
-down_revision = "0067_job_comments"
+revision = "0071_saved_views"
+down_revision = "0070_mention_emails"
 branch_labels = None
 depends_on = None
 
