@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import Field, JsonValue
 
+from backend.authoring.skill_yaml.field_uses import Renaming
 from backend.core.schemas import RequestBody, Text
 from backend.skills.manifest.files import SkillFile
 from backend.skills.manifest.keys import fields_of
@@ -127,19 +128,24 @@ class AddField(FieldEdit):
 
 
 class RenameField(FieldEdit):
-    """Rename a field, also in the list of required ones."""
+    """Rename a field, also where other parts of the file name it.
+
+    These are the list of required fields, defaults of objects that contain it, examples, `memory.keys` for an input,
+    and the compared values of graders for a field of the result.
+    """
 
     op: Literal["rename_field"]
     to: Name
     """The new name."""
 
     def steps(self, document: _Value) -> Iterator[Step]:
-        """Yield the changes of the fields, and of the list of required ones."""
+        """Yield the change of the fields, and those of the other parts of the file."""
         self._require_field(document)
         required = self._required(document) or []
         yield Step("rename", self._path(_PROPERTIES, self.name), self.to)
         if self.name in required:
             yield Step("set", self._path(_REQUIRED, required.index(self.name)), self.to)
+        yield from Renaming(self.name, self.to).steps(document, self.schema_path)
 
 
 class RemoveField(FieldEdit):

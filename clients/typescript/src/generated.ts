@@ -4272,7 +4272,12 @@ export interface RemoveValue {
   path: (string | number)[];
 }
 
-/** Rename a field, also in the list of required ones. */
+/**
+ * Rename a field, also where other parts of the file name it.
+ *
+ * These are the list of required fields, defaults of objects that contain it, examples, `memory.keys` for an input,
+ * and the compared values of graders for a field of the result.
+ */
 export interface RenameField {
   /** Name of the field. */
   name: string;

@@ -6,7 +6,7 @@ import copy
 import difflib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given, settings
@@ -146,6 +146,105 @@ def test_edit_changes_only_its_lines(edit: dict[str, Any], expected: list[str]) 
     assert sorted(changes(COMMENTED, edited(COMMENTED, edit))) == sorted(expected)
 
 
+NAMED: Final = """\
+entrypoint: prompt.md
+input_schema:
+  type: object
+  properties:
+    order_number: {type: string}  # as on the invoice
+    lines:
+      type: array
+      items: {type: object, properties: {sku: {type: string}}, default: {sku: a}}
+  required: [order_number]
+output_schema:
+  properties:
+    lines: {type: array, items: {properties: {sku: {type: string}}}}
+examples:
+  - title: First  # of two
+    inputs: {"order_number": A1, lines: [{sku: b}, {sku: c}]}
+    outputs:
+      lines:
+        - sku: d  # sold
+  - inputs:
+      order_number: A2  # a large one
+      order: A3
+      x-own: [1,   2]
+memory: {keys: [customer, order_number]}
+evals:
+  - {name: same, kind: exact_match, field: "lines[0].sku"}
+  - {name: other, kind: exact_match, field: lines.0.sku_of}
+"""
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        (
+            of_field("rename_field", "order_number", to="number"),
+            [
+                "-    order_number: {type: string}  # as on the invoice",
+                "+    number: {type: string}  # as on the invoice",
+                "-  required: [order_number]",
+                "+  required: [number]",
+                '-    inputs: {"order_number": A1, lines: [{sku: b}, {sku: c}]}',
+                '+    inputs: {"number": A1, lines: [{sku: b}, {sku: c}]}',
+                "-      order_number: A2  # a large one",
+                "+      number: A2  # a large one",
+                "-memory: {keys: [customer, order_number]}",
+                "+memory: {keys: [customer, number]}",
+            ],
+        ),
+        (  # the second example has the new name already
+            of_field("rename_field", "order_number", to="order"),
+            [
+                "-    order_number: {type: string}  # as on the invoice",
+                "+    order: {type: string}  # as on the invoice",
+                "-  required: [order_number]",
+                "+  required: [order]",
+                '-    inputs: {"order_number": A1, lines: [{sku: b}, {sku: c}]}',
+                '+    inputs: {"order": A1, lines: [{sku: b}, {sku: c}]}',
+                "-memory: {keys: [customer, order_number]}",
+                "+memory: {keys: [customer, order]}",
+            ],
+        ),
+        (
+            {
+                "op": "rename_field",
+                "schema_path": ["input_schema", "properties", "lines", "items"],
+                "name": "sku",
+                "to": "article",
+            },
+            [
+                "-      items: {type: object, properties: {sku: {type: string}}, default: {sku: a}}",
+                "+      items: {type: object, properties: {article: {type: string}}, default: {article: a}}",
+                '-    inputs: {"order_number": A1, lines: [{sku: b}, {sku: c}]}',
+                '+    inputs: {"order_number": A1, lines: [{article: b}, {article: c}]}',
+            ],
+        ),
+        (
+            {
+                "op": "rename_field",
+                "schema_path": ["output_schema", "properties", "lines", "items"],
+                "name": "sku",
+                "to": "article",
+            },
+            [
+                "-    lines: {type: array, items: {properties: {sku: {type: string}}}}",
+                "+    lines: {type: array, items: {properties: {article: {type: string}}}}",
+                "-        - sku: d  # sold",
+                "+        - article: d  # sold",
+                '-  - {name: same, kind: exact_match, field: "lines[0].sku"}',
+                '+  - {name: same, kind: exact_match, field: "lines[0].article"}',
+            ],
+        ),
+    ],
+)
+def test_renamed_field_is_renamed_wherever_the_file_names_it(
+    edit: dict[str, Any], expected: list[str]
+) -> None:
+    assert sorted(changes(NAMED, edited(NAMED, edit))) == sorted(expected)
+
+
 def test_moved_field_keeps_the_comment_above_it() -> None:
     after = edited(COMMENTED, of_field("move_field", "mode", index=0))
     lines = after.splitlines()
@@ -246,6 +345,18 @@ TEXTS = [
     "\ufeff" + COMMENTED,
     COMMENTED.rstrip("\n"),
 ]
+
+
+@pytest.mark.parametrize("text", [*TEXTS, NAMED])
+def test_fields_of_an_example_that_are_renamed_twice_are_the_same_text(text: str) -> None:
+    document = read(text).value
+    for schema in ("input_schema", "output_schema"):
+        for name in document.get(schema, {}).get("properties", {}):
+            once = edited(text, of_field("rename_field", name, schema, to="renamed"))
+            assert once != text
+            assert edited(once, of_field("rename_field", "renamed", schema, to=name)) == text
+
+
 JSON = st.recursive(
     st.none()
     | st.booleans()
