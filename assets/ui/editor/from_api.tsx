@@ -1,7 +1,7 @@
 // The source of a skill with tools for an API: a curl command, or an OpenAPI document.
 import { useEffect, useRef, useState } from "react";
 import type { ApiOperationRead, ApiToolsCreate, ApiToolsRead } from "../../../clients/typescript/src/generated";
-import { type ApiError, callApi } from "../api";
+import { callApi, messageOf } from "../api";
 
 const READ_AFTER_MS = 400;
 const MAX_TOOLS = 50;
@@ -28,7 +28,7 @@ export function FromApi({ project, csrf, onChange }: Props) {
       if (isOutdated) return;
       setFound(operations);
       setChosen(operations.filter((one) => !one.problem).slice(0, operations.length > MAX_TOOLS ? 0 : MAX_TOOLS).map((one) => one.name));
-    }, (error: ApiError) => isOutdated || setFailure(error.detail)), READ_AFTER_MS);
+    }, (error: unknown) => isOutdated || setFailure(messageOf(error))), READ_AFTER_MS);
     return () => { isOutdated = true; clearTimeout(timer); };
   }, [source, project, csrf]);
   useEffect(() => onChange({ source, operations: found ? chosen : [] }), [source, found, chosen]);

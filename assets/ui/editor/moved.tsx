@@ -1,5 +1,5 @@
 import { useState } from "react";
-import type { ApiError } from "../api";
+import { messageOf } from "../api";
 import { Modal } from "../modal";
 
 /** A move of a file, or of a folder whose path ends with a slash. */
@@ -52,7 +52,7 @@ export function UpdateReferences({ move, references, onUpdate, onClose }: Props)
   const [problem, setProblem] = useState(""), [isBusy, setBusy] = useState(false);
   const update = async () => {
     setBusy(true);
-    try { await onUpdate(); onClose(); } catch (error) { setProblem((error as ApiError).detail ?? "The request failed. Try again."); setBusy(false); }
+    try { await onUpdate(); onClose(); } catch (error) { setProblem(messageOf(error)); setBusy(false); }
   };
   return (
     <Modal label="Update references" broad onClose={onClose}>

@@ -1,7 +1,7 @@
 import type { EditorView } from "@codemirror/view";
 import { type RefObject, useRef, useState } from "react";
 import type { DraftFileMatchesRead, DraftMatchRead, PythonDefinitionRead, PythonPlaceRead } from "../../../clients/typescript/src/generated";
-import type { ApiError } from "../api";
+import { messageOf } from "../api";
 import { Code, type Controls, type Memory, type Problem } from "./code";
 import type { Caller, Draft } from "./draft";
 import { Definition, formatted, isPython, pythonExtensions } from "./python_help";
@@ -38,7 +38,7 @@ export function Panes({ caller, draft, path, alongside, isSecond, isHidden, canW
   const extensionsOf = (name: string) => (canWrite && isPython(name) ? pythonExtensions(name, () => present.current.caller, () => ({
     onDefinition: ([one]: PythonDefinitionRead[]) => { if (one!.path) present.current.onOpen(one!.path, one!.line, one!.column); else setPeek(one!); },
     onRename: (view: EditorView, position, word) => setRenamed({ path: name, text: view.state.doc.toString(), name: word, ...position }),
-    onFormat: () => format(present.current.caller, name, () => draft.files.open[name]?.text, write).catch((error: ApiError) => present.current.onError(error.detail)),
+    onFormat: () => format(present.current.caller, name, () => draft.files.open[name]?.text, write).catch((error: unknown) => present.current.onError(messageOf(error))),
     onError: (message) => present.current.onError(message),
   })) : []);
   const codeOf = (name: string, index: number) => {

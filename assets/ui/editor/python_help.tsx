@@ -4,7 +4,7 @@ import type { Extension } from "@codemirror/state";
 import { type EditorView, hoverTooltip, keymap } from "@codemirror/view";
 import { useEffect, useState } from "react";
 import type { PythonCompletionsRead, PythonDefinitionRead, PythonDefinitionsRead, PythonDiagnosticsRead, PythonFormattedRead, PythonHoverRead, PythonProblemRead } from "../../../clients/typescript/src/generated";
-import { type ApiError, callApi } from "../api";
+import { callApi, messageOf } from "../api";
 import { Modal } from "../modal";
 import type { Caller } from "./draft";
 import { positionAt } from "./text_edits";
@@ -63,7 +63,7 @@ export function pythonExtensions(path: string, caller: () => Caller, actions: ()
     return { pos: word.from, end: word.to, above: true, create: () => ({ dom: description(result) }) };
   }, { hoverTime: HOVER_AFTER_MS });
   const definition = (view: EditorView) => {
-    ask<PythonDefinitionsRead>("definitions", view, view.state.selection.main.head).then(({ definitions }) => (definitions.length ? actions().onDefinition(definitions) : actions().onError("No definition was found for the name at the cursor.")), (error: ApiError) => actions().onError(error.detail));
+    ask<PythonDefinitionsRead>("definitions", view, view.state.selection.main.head).then(({ definitions }) => (definitions.length ? actions().onDefinition(definitions) : actions().onError("No definition was found for the name at the cursor.")), (error: unknown) => actions().onError(messageOf(error)));
     return true;
   };
   const rename = (view: EditorView) => {

@@ -1,6 +1,6 @@
 import { type FormEvent, useState } from "react";
 import type { PythonPlaceRead, PythonRenameRead } from "../../../clients/typescript/src/generated";
-import { type ApiError, callApi } from "../api";
+import { callApi, messageOf } from "../api";
 import { Modal } from "../modal";
 
 /** What is renamed: the name at a position of a file. */
@@ -35,7 +35,7 @@ export function RenameSymbol({ base, project, csrf, renamed, beforeSearch, onRen
       if (found) { await onRename(found.places, name.trim()); onClose(); return; }
       await beforeSearch();
       setFound(await callApi<PythonRenameRead>("POST", `${base}/python/rename`, { project, csrf, json: { path, text, line, column, new_name: name.trim() } }));
-    } catch (error) { setProblem((error as ApiError).detail ?? "The request failed. Try again."); } finally { setBusy(false); }
+    } catch (error) { setProblem(messageOf(error)); } finally { setBusy(false); }
   };
   const files = [...new Set(found?.places.map((one) => one.path))];
   return (

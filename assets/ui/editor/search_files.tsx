@@ -1,6 +1,6 @@
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import type { DraftFileMatchesRead, DraftMatchRead, DraftSearchRead } from "../../../clients/typescript/src/generated";
-import { type ApiError, callApi } from "../api";
+import { callApi, messageOf } from "../api";
 
 const SEARCH_AFTER_MS = 250;
 
@@ -36,7 +36,7 @@ export function SearchFiles({ base, project, csrf, canWrite, revision, focus, is
         await beforeSearch().catch(() => {}); // a file that cannot be saved is searched as it is stored
         const json = { query, ...options, ...(isReplacing && { replacement }) }, result = await callApi<DraftSearchRead>("POST", `${base}/search`, { project, csrf, json });
         if (mine === newest.current) { setFound(result); setProblem(""); }
-      } catch (error) { if (mine === newest.current) { setFound(null); setProblem((error as ApiError).detail ?? "The request failed. Try again."); } }
+      } catch (error) { if (mine === newest.current) { setFound(null); setProblem(messageOf(error)); } }
     }, SEARCH_AFTER_MS);
     return () => clearTimeout(timer);
   }, [query, replacement, isReplacing, options, isHidden ? 0 : revision, stamp]);

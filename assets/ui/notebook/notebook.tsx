@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "react";
-import type { CellRead, DraftFileRead, DraftRead, KernelRead, NotebookRead } from "../../../clients/typescript/src/generated";
-import { type ApiError, callApi } from "../api";
+import type { CellRead, DraftFileRead, KernelRead, NotebookRead } from "../../../clients/typescript/src/generated";
+import { callApi, messageOf } from "../api";
 import { Confirm } from "../controls";
 import { Conflict } from "../editor/conflict";
 import { useDraft } from "../editor/draft";
@@ -11,43 +11,8 @@ import { Cell, type CellActions } from "./cell";
 import { blank, type Cell as NotebookCell, cleared, newCell, parsed, skillsOf, withSkills } from "./file";
 import { type Source, useKernel } from "./kernel";
 import { List } from "./list";
-import { added, type DraftOfNotebook, moved, removed, useNotebook } from "./open_notebook";
-import { type Definition, definitionOf, type DraftOfSkills, folderOf, SkillCard, type SkillState, writeSkill } from "./skill";
-
-interface OpenFile {
-  text: string;
-  /** The text at the ETag `revision`. */
-  saved: string;
-  revision: string | null;
-  /** Increases when the text was replaced from outside. */
-  rev: number;
-  isBinary: boolean;
-  /** The change of another user. */
-  conflict: Partial<Pick<DraftFileRead, "revision" | "updated_by" | "updated_at" | "is_deleted">> | null;
-  /** The error of the last save. */
-  failure: ApiError | null;
-  /** The time at which a restored text was stored; 0 for other texts. */
-  restored: number;
-  /** The text that this browser has stored. */
-  kept: string | null;
-  /** Texts whose save was not confirmed. */
-  sent: string[];
-}
-
-interface Draft extends DraftOfNotebook, DraftOfSkills {
-  view: DraftRead | null;
-  open: Record<string, OpenFile>;
-  load: (path: string) => Promise<unknown>;
-  save: (path: string) => Promise<unknown>;
-  saveAll: () => Promise<unknown>;
-  saveNow: () => void;
-  create: (texts: Record<string, string>) => Promise<unknown>;
-  move: (path: string, to: string) => Promise<unknown>;
-  remove: (path: string) => Promise<unknown>;
-  keepMine: (path: string) => Promise<unknown>;
-  discard: (path: string) => Promise<unknown>;
-  readTheirs: (path: string) => Promise<string>;
-}
+import { added, moved, removed, useNotebook } from "./open_notebook";
+import { type Definition, definitionOf, folderOf, SkillCard, type SkillState, writeSkill } from "./skill";
 
 interface Props {
   project: string;
@@ -60,7 +25,6 @@ interface Props {
   canManage: boolean;
 }
 
-const FAILED = "The request failed. Try again.";
 const isNotebook = (file: DraftFileRead) => !file.is_deleted && file.path.endsWith(".ipynb");
 const READ_ONLY = "You have read-only access to this project, so the job cannot be opened as a notebook. Ask for the developer role, or ask a developer to open it; the notebook then appears here.";
 const isShown = (path: string) => path.endsWith(".ipynb");
@@ -68,7 +32,7 @@ const isShown = (path: string) => path.endsWith(".ipynb");
 /** The notebooks of a skillpack's draft: cells that run in a kernel of the project, and can define skills. */
 export function Notebook({ project, csrf, user, skillpack, email, canWrite, canManage }: Props) {
   const base = `/v1/skillpacks/${skillpack}/drafts`, [notice, setNotice] = useState(""), [path, setPath] = useState<string | null>(null), [skills, setSkills] = useState<Record<string, SkillState>>({});
-  const draft: Draft = useDraft({ base, project, csrf, user, onError: setNotice, isShown }), book = useNotebook(draft, path), cellList = useRef<HTMLDivElement>(null);
+  const draft = useDraft({ base, project, csrf, user, onError: setNotice, isShown }), book = useNotebook(draft, path), cellList = useRef<HTMLDivElement>(null);
   const unsaved = Object.keys(draft.open).filter((one) => isUnsaved(draft.open[one])), paths = [...new Set([...(draft.view?.files ?? []).filter(isNotebook).map((one) => one.path), ...unsaved])], file = path === null ? undefined : draft.open[path], session = { base, project, csrf };
   const [isRefused, setRefused] = useState(false);
   useEffect(() => { setRefused(!canWrite && new URL(location.href).searchParams.has("job")); }, [canWrite]);
@@ -86,7 +50,7 @@ export function Notebook({ project, csrf, user, skillpack, email, canWrite, canM
   useEffect(() => {
     if (!draft.view || path) return;
     const query = new URL(location.href).searchParams, job = query.get("job"), named = query.get("file") ?? "", wanted = paths.includes(named) ? named : unsaved[0] ?? paths[0];
-    if (job && canWrite) callApi<NotebookRead>("POST", "/v1/notebooks/opened", { project, csrf, json: { job_id: job, skillpack } }).then(async (made) => { await draft.refresh(); open(made.path); }, (error: ApiError) => { setNotice(error.detail ?? FAILED); if (wanted) open(wanted); });
+    if (job && canWrite) callApi<NotebookRead>("POST", "/v1/notebooks/opened", { project, csrf, json: { job_id: job, skillpack } }).then(async (made) => { await draft.refresh(); open(made.path); }, (error: unknown) => { setNotice(messageOf(error)); if (wanted) open(wanted); });
     else if (wanted) open(wanted);
   }, [draft.view === null]);
   useEffect(() => { if (path && file && draft.view && !paths.includes(path)) setPath(null); }, [draft.view]);
@@ -99,7 +63,7 @@ export function Notebook({ project, csrf, user, skillpack, email, canWrite, canM
     try {
       await writeSkill(definition, folder, session);
       book.change((notebook) => withSkills(notebook, [...new Set([...known, definition.name])]));
-    } catch (error) { setNotice((error as ApiError).detail ?? FAILED); }
+    } catch (error) { setNotice(messageOf(error)); }
     setSkills((before) => ({ ...before, [cell]: "" }));
     await draft.refresh();
   }, [draft.view, draft.check, book.change]);
@@ -119,7 +83,7 @@ export function Notebook({ project, csrf, user, skillpack, email, canWrite, canM
   const turn = useRef<Promise<unknown>>(Promise.resolve()), begin = useRef<(cells: NotebookCell[]) => Promise<void>>(async () => {});
   begin.current = async (cells) => {
     if (!python.kernel || python.kernel.status === "ended") { // a new kernel starts with the current files
-      await draft.saveAll().catch((error: ApiError) => setNotice(error.detail ?? FAILED));
+      await draft.saveAll().catch((error: unknown) => setNotice(messageOf(error)));
     }
     await python.run(cells);
   };
