@@ -220,7 +220,7 @@ def build_agent(page: Page, mcp_url: str) -> None:
         "Names the language of a text."
     )
     tools.get_by_role("button", name="Add MCP server").click()
-    server = tools.get_by_role("group", name="Tool mcp.example.org")
+    server = tools.get_by_role("group", name="Tool MCP server")
     server.get_by_role("textbox", name="URL").fill(mcp_url)
     page.keyboard.press("Enter")
     server = tools.get_by_role("group", name=f"Tool {urlsplit(mcp_url).netloc}")
@@ -305,6 +305,8 @@ def publish(page: Page) -> None:
     assert_usable(page, "editor, publish to an environment")
     dialog.get_by_role("button", name="Publish and activate").click()
     expect(dialog).to_contain_text("New jobs of development use this version.")
+    expect(dialog).to_contain_text('"environment":"development"')
+    expect(dialog).to_contain_text("must contain an API key of Development")
     dialog.get_by_role("link", name="Deployments").click()
 
 

@@ -78,6 +78,10 @@ def test_agent_with_a_tool_is_created_run_and_published(signed_in: Page, settled
     expect(signed_in.get_by_role("region", name="Result")).to_contain_text(
         "An answer about owls.", timeout=20_000
     )
+    signed_in.get_by_role("button", name="Chat", exact=True).click()
+    signed_in.get_by_role("button", name="Job", exact=True).click()
+    expect(signed_in.get_by_role("textbox", name="text")).to_have_value("Owls hunt at night.")
+    expect(signed_in.get_by_role("region", name="Result")).to_contain_text("An answer about owls.")
     signed_in.get_by_role("button", name="Publish draft…").click()
     dialog = signed_in.get_by_role("dialog", name="Publish")
     expect(dialog).to_contain_text("skills/count-words/tools.py")
@@ -86,6 +90,8 @@ def test_agent_with_a_tool_is_created_run_and_published(signed_in: Page, settled
     dialog.get_by_role("button", name="Publish and activate").click()
     expect(dialog).to_contain_text("Version 1 is published and active")
     expect(dialog).to_contain_text(f'"skill":"{blank}/count-words"')
+    expect(dialog).to_contain_text('"environment":"production"')
+    expect(dialog).to_contain_text("must contain an API key of Production")
     permissions = dialog.get_by_label("Permissions")
     permissions.select_option("Read only")
     dialog.get_by_text("Advanced: single scopes").click()
@@ -179,7 +185,7 @@ def test_field_is_added_in_design_and_the_rest_of_the_text_stays(
     inputs.get_by_role("button", name="Add field", exact=True).click()
     name = inputs.get_by_role("textbox", name="Name of field", exact=True)
     expect(name).to_be_focused()
-    name.fill("unit")
+    signed_in.keyboard.type("unit")  # it replaces the selected name
     signed_in.keyboard.press("Enter")
     inputs.get_by_role("textbox", name="Description of unit").fill("What a word is")
     inputs.get_by_role("button", name="Move unit up").click()
@@ -190,6 +196,7 @@ def test_field_is_added_in_design_and_the_rest_of_the_text_stays(
     signed_in.get_by_role("textbox", name="text").last.fill("Owls hunt")
     signed_in.get_by_role("button", name="Run", exact=False).last.click()
     expect(signed_in.get_by_role("region", name="Result")).to_contain_text("2", timeout=20_000)
+    assert signed_in.evaluate("document.scrollingElement.scrollHeight") <= 900
     stored = settled.api.get(f"{base}/skill.yaml").content
     assert stored == valid.replace(b"function\n", b"function\ndescription: Counts words\n").replace(
         b"    # What", b"    unit: {type: string, description: What a word is}\n    # What"
@@ -217,9 +224,16 @@ def test_field_is_added_in_design_and_the_rest_of_the_text_stays(
     signed_in.get_by_role("button", name="Design", exact=True).click()
     timeout = design.get_by_role("textbox", name="Timeout (seconds)")
     expect(timeout).to_have_attribute("aria-invalid", "true")
+    signed_in.get_by_role("list", name="Problems").get_by_role("button").first.click()
+    expect(timeout).to_be_focused()
     timeout.fill("60")
     signed_in.keyboard.press("Enter")
     expect(timeout).to_have_attribute("aria-invalid", "false")
+    inputs.get_by_role("textbox", name="Name of unit").fill("kind")
+    inputs.get_by_role("checkbox", name="unit is required").click()
+    expect(inputs.get_by_role("checkbox", name="kind is required")).to_be_checked()
+    signed_in.reload()
+    expect(inputs.get_by_role("checkbox", name="kind is required")).to_be_checked()
 
 
 WEATHER = b"""entrypoint: prompt.md  # the prompt
@@ -275,12 +289,12 @@ def test_agent_gets_tools_instructions_guardrails_memory_and_evals_in_design(
     assert settled.api.get(f"{base}/weather/skill.yaml").content == WEATHER + DESIGNED
 
     tools.get_by_role("button", name="Add MCP server").click()
-    server = tools.get_by_role("group", name="Tool mcp.example.org")
-    server.get_by_role("textbox", name="URL").fill("http://127.0.0.1/mcp")
-    signed_in.keyboard.press("Enter")
-    server = tools.get_by_role("group", name="Tool 127.0.0.1")
+    server = tools.get_by_role("group", name="Tool MCP server")
+    expect(server.get_by_role("textbox", name="URL")).to_be_focused()
+    signed_in.keyboard.type("http://127.0.0.1/mcp")
     server.get_by_role("button", name="List its tools").click()
-    expect(server.get_by_role("alert")).to_contain_text("cannot be reached")
+    server = tools.get_by_role("group", name="Tool 127.0.0.1")
+    expect(server.get_by_role("alert").filter(has_text="cannot be reached")).to_be_visible()
     server.get_by_role("button", name="Add Authorization").click()
     expect(server).to_contain_text("Secrets are sent only over HTTPS")
     links = signed_in.get_by_role("navigation", name="Sections of the form")

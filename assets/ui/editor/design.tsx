@@ -13,8 +13,9 @@ import { Fields, pathsIn } from "./design_fields";
 import { Instructions } from "./design_instructions";
 import { type Editing, FileProblems, type OnOpen, Section, SectionLinks, type SectionProps } from "./design_parts";
 import { Guardrails, Memory, memoryPaths, railPaths } from "./design_safety";
+import { focusValue } from "./design_place";
 import { toolPaths, Tools } from "./design_tools";
-import { Committed, placed } from "./design_values";
+import { Committed, placed, useClicksAfterCommits } from "./design_values";
 import type { Caller, LoadedDraft } from "./draft";
 import { type Edit, type EditedText, useYamlEdits } from "./yaml_edits";
 import { type Mapping, mappingOf, type Path, textOf } from "./yaml_values";
@@ -32,6 +33,9 @@ interface DesignProps extends Caller {
   draft: LoadedDraft;
   skillpack: string;
   canWrite: boolean;
+  /** A problem that the user has selected: its field gets the focus, and then `onSelected` is called. */
+  selected: FileProblem | null;
+  onSelected: () => void;
   onCode: OnCode;
   onOpen: OnOpen;
   /** Open the canvas of a flow, whose path is relative to the folder of the skill. */
@@ -39,13 +43,19 @@ interface DesignProps extends Caller {
 }
 
 /** The form of the text of the skill.yaml at `path`. */
-export default function Design({ path, text, problems, draft, base, skillpack, project, csrf, canWrite, replace, onPending, onCode, onOpen, onFlow }: DesignProps & EditedText) {
-  const [schema, setSchema] = useState<KeySchema | null>(null), { found, failure, edit, undo } = useYamlEdits("/v1/skill-yaml/edit", { text, project, csrf, replace, onPending });
+export default function Design({ path, text, problems, draft, base, skillpack, project, csrf, canWrite, selected, replace, onPending, onSelected, onCode, onOpen, onFlow }: DesignProps & EditedText) {
+  const [schema, setSchema] = useState<KeySchema | null>(null), clicks = useClicksAfterCommits(), { found, failure, edit, undo } = useYamlEdits("/v1/skill-yaml/edit", { text, project, csrf, replace, onPending });
   useEffect(() => { skillSchema().then(setSchema); }, []);
+  const isReady = Boolean(found && schema);
+  useEffect(() => {
+    if (!isReady || selected?.path !== path) return;
+    onSelected();
+    if (!focusValue(selected.keys ?? [])) onCode(selected.line);
+  }, [isReady, selected]);
   const canUndo = canWrite && Boolean(undo), goBack = () => undo?.();
   if (!found || !schema) return failure ? <div className="note line-note" data-s="fail" role="alert">{failure}</div> : <p className="skeleton pad">Loading form…</p>;
   return (
-    <div className="scroll design" tabIndex={0} role="region" aria-label="Design">
+    <div className="scroll design" tabIndex={0} role="region" aria-label="Design" {...clicks}>
       {failure && <div className="note row wrap" data-s="fail" role="alert"><span className="grow">{failure}</span><button type="button" className="btn small" onClick={() => onCode()}>Open code</button></div>}
       {found.document
         ? <Sections {...{ document: found.document, path, schema, problems, draft, base, skillpack, project, csrf, canWrite, edit, onCode, onOpen, onFlow, canUndo, goBack }} />
@@ -54,7 +64,7 @@ export default function Design({ path, text, problems, draft, base, skillpack, p
   );
 }
 
-interface SectionsProps extends DesignProps {
+interface SectionsProps extends Omit<DesignProps, "selected" | "onSelected"> {
   document: Mapping;
   schema: KeySchema;
   edit: Edit;
@@ -79,9 +89,9 @@ function Sections({ document, path, schema, problems, draft, base, skillpack, pr
   const counts: Record<string, number> = Object.fromEntries(Object.entries(paths).map(([title, all]) => [title, all.reduce((sum, one) => sum + countAt(one), 0)])), order = isAgent ? ["Basics", "Inputs", "Outputs", "Instructions", "Tools", "Model", "Limits", "Guardrails", "Memory", "Examples", "Evals"] : Object.keys(paths);
   const countOf = (title: string) => counts[title] ?? 0;
   counts.Instructions = ofPrompt.length; counts[codeSection] = countOf(codeSection) + ofCode.length; counts.Evals = countOf("Evals") + ofCases.length;
-  const field = (place: Path, own: Schema | undefined, value: unknown, label: string) => <Committed key={place.join(".")} name={label} schema={{ ...own, title: label }} value={value} error={at(place)} onCommit={set(place)} />;
+  const field = (place: Path, own: Schema | undefined, value: unknown, label: string) => <Committed key={place.join(".")} path={place} name={label} schema={{ ...own, title: label }} value={value} error={at(place)} onCommit={set(place)} />;
   const shared: SectionProps = { document, folder, files, skill, skills: draft.check.skills, draft, base, skillpack, project, csrf, canWrite, isAgent, at, edit, onCode, onOpen, revision: draft.view.revision };
-  const section = (title: string, children: ReactNode, error?: string) => <Section key={title} title={title} count={countOf(title)} error={error}>{children}</Section>;
+  const section = (title: string, children: ReactNode, path?: Path) => <Section key={title} title={title} path={path} count={countOf(title)} error={path && at(path)}>{children}</Section>;
   return (
     <>
       <SectionLinks sections={order.map((title): [string, number] => [title, countOf(title)])} />
@@ -102,15 +112,15 @@ function Sections({ document, path, schema, problems, draft, base, skillpack, pr
             </div>
           </>
         ))}
-        {Object.entries(SCHEMAS).map(([key, title]) => section(title, <Fields schema={document[key]} path={[key]} isResult={key === "output_schema"} at={at} edit={edit} onCode={onCode} />, at([key])))}
+        {Object.entries(SCHEMAS).map(([key, title]) => section(title, <Fields schema={document[key]} path={[key]} isResult={key === "output_schema"} at={at} edit={edit} onCode={onCode} />, [key]))}
         {isAgent && section("Instructions", <Instructions {...shared} problems={ofPrompt} />)}
-        {isAgent && section("Tools", <><FileProblems problems={ofCode} onOpen={onOpen} /><Tools {...shared} /><ToolGraph document={document} /></>, at(["tools"]))}
+        {isAgent && section("Tools", <><FileProblems problems={ofCode} onOpen={onOpen} /><Tools {...shared} /><ToolGraph document={document} /></>, ["tools"])}
         {isAgent && section("Model", <Model value={document.model} error={at(["model"])} project={project} onCommit={set(["model"])} />)}
-        {section("Limits", <><div className="three">{limits.map((name) => field(["limits", name], limitKeys[name], mappingOf(document.limits)[name], LABELS[name] ?? name))}</div>{skill && <Estimate url={estimateUrl(base, skill.name)} project={project} stamp={draft.view.revision} />}</>, at(["limits"]))}
-        {section("Guardrails", <Guardrails {...shared} />, at(["rails"]))}
-        {isAgent && section("Memory", <Memory {...shared} />, at(["memory"]))}
-        {section("Examples", <Examples {...shared} />, at(["examples"]))}
-        {section("Evals", <><FileProblems problems={ofCases} onOpen={onOpen} /><Evals {...shared} /></>, at(["evals"]))}
+        {section("Limits", <><div className="three">{limits.map((name) => field(["limits", name], limitKeys[name], mappingOf(document.limits)[name], LABELS[name] ?? name))}</div>{skill && <Estimate url={estimateUrl(base, skill.name)} project={project} stamp={draft.view.revision} />}</>, ["limits"])}
+        {section("Guardrails", <Guardrails {...shared} />, ["rails"])}
+        {isAgent && section("Memory", <Memory {...shared} />, ["memory"])}
+        {section("Examples", <Examples {...shared} />, ["examples"])}
+        {section("Evals", <><FileProblems problems={ofCases} onOpen={onOpen} /><Evals {...shared} /></>, ["evals"])}
       </fieldset>
     </>
   );
@@ -125,8 +135,8 @@ function Network({ value, at, edit }: Editing & { value: unknown }) {
   const path: Path = ["network"], isList = Array.isArray(value), error = at(path), choose = (kind: unknown) => edit([kind === undefined ? { op: "remove", path } : { op: "set", path, value: kind === "hosts" ? ["api.example.org"] : kind }]);
   return (
     <div className="col" style={{ gap: 8 }}>
-      <Committed name="Network" schema={{ title: "Network", enum: Object.keys(NETWORKS), description: "Hosts that jobs may connect to." }} labels={NETWORKS} value={isList ? "hosts" : value ?? "public"} isRequired error={isList ? "" : error} onCommit={choose} />
-      {isList && <Committed name="Hosts" schema={{ title: "Hosts", type: "array", items: { type: "string" } }} value={value} isRequired error={error} onCommit={(hosts) => edit([{ op: "set", path, value: hosts ?? "none" }])} />}
+      <Committed path={path} name="Network" schema={{ title: "Network", enum: Object.keys(NETWORKS), description: "Hosts that jobs may connect to." }} labels={NETWORKS} value={isList ? "hosts" : value ?? "public"} isRequired error={isList ? "" : error} onCommit={choose} />
+      {isList && <Committed path={path} name="Hosts" schema={{ title: "Hosts", type: "array", items: { type: "string" } }} value={value} isRequired error={error} onCommit={(hosts) => edit([{ op: "set", path, value: hosts ?? "none" }])} />}
     </div>
   );
 }
@@ -154,11 +164,11 @@ interface ModelProps {
 function Model({ value, error, project, onCommit }: ModelProps) {
   const [models, setModels] = useState<ModelPrice[]>([]);
   useEffect(() => { callApi<PricingRead>("GET", "/v1/pricing", { project }).then((prices) => setModels(prices.models), () => {}); }, [project]);
-  if (Array.isArray(value)) return <Committed name="Models" schema={{ title: "Models, in order", type: "array", items: { type: "string" } }} value={value} error={error} onCommit={onCommit} />;
+  if (Array.isArray(value)) return <Committed path={["model"]} name="Models" schema={{ title: "Models, in order", type: "array", items: { type: "string" } }} value={value} error={error} onCommit={onCommit} />;
   const known = models.find((one) => one.model === value), names = models.map((one) => one.model);
   return (
     <>
-      <Committed name="Model" schema={{ title: "Model", enum: value && !known ? [value, ...names] : names }} labels={Object.fromEntries(models.map((one) => [one.model, `${one.title} · ${rates(one)}`]))} value={value} error={error} onCommit={onCommit} />
+      <Committed path={["model"]} name="Model" schema={{ title: "Model", enum: value && !known ? [value, ...names] : names }} labels={Object.fromEntries(models.map((one) => [one.model, `${one.title} · ${rates(one)}`]))} value={value} error={error} onCommit={onCommit} />
       {known && <p className="t2">{known.model}: {rates(known)}, at most {known.max_output_tokens.toLocaleString("en-US")} tokens for each reply, {known.vision ? "reads images" : "does not read images"}.</p>}
       {!value && <p className="t3">Without a model, the default model of the instance is used.</p>}
     </>

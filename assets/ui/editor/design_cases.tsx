@@ -47,10 +47,10 @@ export function Examples({ document, at, edit, onCode }: SectionProps) {
         {(example, path) => (
           <>
             <Value {...{ at, edit }} path={[...path, "title"]} label="Title" schema={{ type: "string" }} value={example.title} />
-            <Committed name="inputs" schema={formSchema(document.input_schema, "Inputs")} value={example.inputs} error={at([...path, "inputs"])} onCommit={change([...path, "inputs"], example.inputs)} />
+            <Committed path={[...path, "inputs"]} name="inputs" schema={formSchema(document.input_schema, "Inputs")} value={example.inputs} error={at([...path, "inputs"])} onCommit={change([...path, "inputs"], example.inputs)} />
             <details>
               <summary>Result of a simulated run</summary>
-              <Committed name="outputs" schema={formSchema(document.output_schema, "Result")} value={example.outputs} error={at([...path, "outputs"])} onCommit={change([...path, "outputs"], example.outputs)} />
+              <Committed path={[...path, "outputs"]} name="outputs" schema={formSchema(document.output_schema, "Result")} value={example.outputs} error={at([...path, "outputs"])} onCommit={change([...path, "outputs"], example.outputs)} />
             </details>
           </>
         )}
@@ -85,7 +85,7 @@ export function Evals({ document, folder, files, draft, canWrite, at, edit, onCo
     <>
       <p className="t2">Cases are runs with known good results. Graders score them, and a gate requires a score before a version becomes active.</p>
       <div className="row wrap">
-        {datasets.length > 0 && <div className="grow"><Committed name="Cases" schema={{ title: "Cases", enum: dataset && !cases ? [dataset, ...datasets] : datasets }} value={dataset} error={at(["evals", "dataset"])} onCommit={setDataset} /></div>}
+        {datasets.length > 0 && <div className="grow"><Committed path={["evals", "dataset"]} name="Cases" schema={{ title: "Cases", enum: dataset && !cases ? [dataset, ...datasets] : datasets }} value={dataset} error={at(["evals", "dataset"])} onCommit={setDataset} /></div>}
         {!datasets.includes("cases.jsonl") && canWrite && <button type="button" className="btn small" onClick={createCases}>Create cases from the examples</button>}
         {cases && <button type="button" className="btn quiet small" onClick={() => onOpen(`${prefix}${cases}`)}>Open {cases}</button>}
       </div>

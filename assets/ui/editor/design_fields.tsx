@@ -3,6 +3,7 @@ import { type ReactNode, useEffect, useRef } from "react";
 import { type Schema, typeOf } from "../schema_types";
 import type { OnCode } from "./broken";
 import { Check, freeName } from "./design_parts";
+import { placeOf } from "./design_place";
 import { type At, Committed } from "./design_values";
 import type { SkillEdit, Write } from "./yaml_edits";
 import { isMapping, listOf, type Mapping, mappingOf, type Path, propertiesOf } from "./yaml_values";
@@ -60,7 +61,11 @@ export function Fields({ schema, path, owner, isResult = false, level = 0, at, e
   const box = useRef<HTMLDivElement>(null), focus = useRef<Focused | null>(null), fields = Object.entries(propertiesOf(schema)), names = fields.map(([name]) => name);
   useEffect(() => { // moved and new fields keep the focus
     const wanted = focus.current, row = wanted && box.current?.querySelector(`:scope > ol > [data-name=${JSON.stringify(wanted.name)}]`);
-    if (row) { wanted.parts.map((part) => row.querySelector<HTMLElement>(part)).find(Boolean)?.focus(); focus.current = null; }
+    if (!row) return;
+    const part = wanted.parts.map((one) => row.querySelector<HTMLElement>(one)).find(Boolean);
+    part?.focus();
+    if (part instanceof HTMLInputElement) part.select(); // the user replaces the name of a new field
+    focus.current = null;
   }, [schema]);
   if (schema != null && (typeof schema !== "object" || SPECIAL.some((keyword) => keyword in schema))) return <InCode onCode={onCode}>This schema has no plain list of fields.</InCode>;
   const { required } = mappingOf(schema), isRequired = (name: string) => (Array.isArray(required) ? required.includes(name) : isResult);
@@ -100,7 +105,7 @@ function OneField({ name, field: given, path, isResult, level, at, edit, onCode,
   const field = mappingOf(given), canEdit = isSimple(field), error = at(path);
   const set = (key: string) => (value: unknown) => edit([value === undefined ? { op: "remove", path: [...path, key] } : { op: "set", path: [...path, key], value }]);
   return (
-    <div className="design-field" role="group" aria-label={`Field ${name}`}>
+    <div className="design-field" role="group" aria-label={`Field ${name}`} {...placeOf(path)}>
       <div className="design-row">
         <Committed name={name} schema={{ type: "string", title: `Name of ${name}` }} value={name} isBare onCommit={onRename} />
         {canEdit ? <Committed name={name} schema={{ enum: TYPES, title: `Type of ${name}` }} value={field.type} labels={TYPE_LABELS} isBare onCommit={(type) => edit(toType(field, path, type))} /> : <span className="t2">{String(typeOf(field))}</span>}

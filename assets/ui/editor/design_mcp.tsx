@@ -1,5 +1,5 @@
 // An MCP server among the tools of an agent: its URL, its headers with secrets, and the tools that it offers now.
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { McpToolRead, SecretRead } from "../../../clients/typescript/src/generated";
 import { callApi, messageOf } from "../api";
 import { AddMenu, Check, type SectionProps, Value } from "./design_parts";
@@ -23,7 +23,10 @@ interface ToolAt {
   path: Path;
 }
 
-export function McpServer({ tool, path, at, edit, base, project, csrf, skillpack }: SectionProps & ToolAt) {
+/** `isNew`: the user has just added it, so that the URL gets the focus. */
+export function McpServer({ tool, path, isNew, at, edit, base, project, csrf, skillpack }: SectionProps & ToolAt & { isNew: boolean }) {
+  const url = useRef<HTMLDivElement>(null);
+  useEffect(() => { if (isNew) url.current?.querySelector("input")?.focus(); }, []);
   const secrets = useSecrets({ project, skillpack }), headers = mappingOf(tool.headers), names = Object.keys(headers);
   const [offered, setOffered] = useState<McpToolRead[] | null>(null), [failure, setFailure] = useState(""), [isBusy, setBusy] = useState(false);
   const connect = async () => {
@@ -35,7 +38,7 @@ export function McpServer({ tool, path, at, edit, base, project, csrf, skillpack
   const removeHeader = (name: string) => edit([{ op: "remove", path: [...path, "headers", ...(names.length > 1 ? [name] : [])] }]);
   return (
     <>
-      <Value {...{ at, edit }} path={[...path, "mcp"]} label="URL of the MCP server" schema={{ type: "string" }} value={tool.mcp} isRequired />
+      <div ref={url}><Value at={at} edit={([change]) => edit([{ op: "set", path: [...path, "mcp"], value: change?.op === "set" ? change.value : "" }])} path={[...path, "mcp"]} label="URL of the MCP server" schema={{ type: "string", examples: ["https://mcp.example.org/mcp"] }} value={tool.mcp} isRequired /></div>
       <fieldset className="design-words">
         <legend>Headers</legend>
         {names.map((name) => (

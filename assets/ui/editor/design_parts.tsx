@@ -4,6 +4,7 @@ import type { DraftFileRead, Skill } from "../../../clients/typescript/src/gener
 import type { Schema } from "../schema_types";
 import type { OnCode } from "./broken";
 import type { FileProblem } from "./code";
+import { placeOf, scrollToPart } from "./design_place";
 import { type At, Committed } from "./design_values";
 import type { Caller, LoadedDraft } from "./draft";
 import type { Edit, SkillEdit, Write } from "./yaml_edits";
@@ -55,9 +56,9 @@ export function differences(path: Path, before: unknown, after: unknown): SkillE
 }
 
 /** A section with the number of its problems, which the list of sections shows too. */
-export function Section({ title, count = 0, error, children }: { title: string; count?: number; error?: string; children: ReactNode }) {
+export function Section({ title, path, count = 0, error, children }: { title: string; path?: Path; count?: number; error?: string; children: ReactNode }) {
   return (
-    <section className="sf" id={idOf(title)} tabIndex={-1}>
+    <section className="sf" id={idOf(title)} tabIndex={-1} {...placeOf(path)}>
       <h2>{title}{count > 0 && <span className="tag" data-s="fail">{problemsText(count)}</span>}</h2>
       {error && <div className="err" role="alert">{error}</div>}
       {children}
@@ -68,11 +69,10 @@ export function Section({ title, count = 0, error, children }: { title: string; 
 const idOf = (title: string) => `design-${title.toLowerCase().replace(/\W+/g, "-")}`;
 const problemsText = (count: number) => `${count} ${count === 1 ? "problem" : "problems"}`;
 
-/** Scroll only the form to a section: the page itself does not scroll. */
 function show(title: string) {
-  const target = document.getElementById(idOf(title)), form = target?.closest(".design"), links = form?.querySelector(".design-links");
-  if (!target || !form || !links) return;
-  form.scrollTop += target.getBoundingClientRect().top - links.getBoundingClientRect().bottom - 12;
+  const target = document.getElementById(idOf(title));
+  if (!target) return;
+  scrollToPart(target);
   target.focus({ preventScroll: true });
 }
 
@@ -106,7 +106,7 @@ interface ValueProps {
 
 /** A value at a path of the document; an empty one is removed. */
 export function Value({ path, label, name = label, schema, value, labels, at, edit, isBare = false, isRequired = isBare }: ValueProps) {
-  return <Committed name={name} schema={{ ...schema, title: label }} value={value} labels={labels} error={at(path)} isBare={isBare} isRequired={isRequired} onCommit={(next) => edit(next === undefined ? [{ op: "remove", path }] : [{ op: "set", path, value: next }])} />;
+  return <Committed path={path} name={name} schema={{ ...schema, title: label }} value={value} labels={labels} error={at(path)} isBare={isBare} isRequired={isRequired} onCommit={(next) => edit(next === undefined ? [{ op: "remove", path }] : [{ op: "set", path, value: next }])} />;
 }
 
 interface CheckProps {
@@ -129,7 +129,7 @@ export function Check({ checked, disabled = false, name, children, onToggle }: C
 export function Flag({ path, label, value, edit, at }: { path: Path; label: string; value: unknown; edit: Write; at: At }) {
   const error = at(path);
   return (
-    <div>
+    <div {...placeOf(path)}>
       <Check checked={value === true} onToggle={(isOn) => edit([isOn ? { op: "set", path, value: true } : { op: "remove", path }])}>{label}</Check>
       {error && <div className="err" role="alert">{error}</div>}
     </div>
@@ -150,7 +150,7 @@ export function Words({ path, label, options, value, edit, at }: Editing & { pat
     return [{ op: "set", path, value: options.map(([one]) => one).filter((one) => (one === word ? isOn : before.includes(one))) }];
   });
   return (
-    <fieldset className="design-words">
+    <fieldset className="design-words" {...placeOf(path)}>
       <legend>{label}</legend>
       <div className="row wrap">{options.map(([word, text]) => <Check key={word} checked={chosen.includes(word)} onToggle={toggle(word)}>{text}</Check>)}</div>
       {error && <div className="err" role="alert">{error}</div>}
@@ -180,7 +180,7 @@ export function Cards({ path, list, noun, titleOf, at, edit, onRemove, onCode, c
         const own = [...path, index], title = String(titleOf(item, index)), error = at(own);
         return (
           <li key={index}>
-            <div className="design-field" role="group" aria-label={`${noun} ${title}`}>
+            <div className="design-field" role="group" aria-label={`${noun} ${title}`} {...placeOf(own)}>
               <div className="row"><span className="strong grow break">{title}</span><button type="button" className="btn quiet icon" aria-label={`Remove ${noun.toLowerCase()} ${title}`} onClick={() => remove(index)}>✕</button></div>
               {error && <div className="err" role="alert">{error}</div>}
               {isMapping(item) ? children(item, own, index) : <p className="t2">This entry is not a mapping. <button type="button" className="btn quiet small" onClick={() => onCode()}>Edit in code</button></p>}

@@ -2,7 +2,7 @@
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import type { ApiToolsRead, DraftFunctionRead } from "../../../clients/typescript/src/generated";
 import { hostOf } from "../agent_tools";
-import { type ApiError, callApi, messageOf } from "../api";
+import { callApi, messageOf } from "../api";
 import { ALWAYS, GROUPS, NAMES } from "./builtin_tools";
 import { Fields } from "./design_fields";
 import { McpServer } from "./design_mcp";
@@ -20,24 +20,25 @@ const namesOf = (tool: unknown): unknown[] => (!isMapping(tool) ? [] : tool.buil
 export const toolPaths = (document: Mapping): Path[] => [PATH, ALLOWED, DISABLE_BASH, ...listOf(document.tools).flatMap((_, index): Path[] => [[...PATH, index], ...["name", "description", "entrypoint", "skill", "mcp", "headers", "allow", "confirm", "read_only", "idempotent", "input_schema", "output_schema"].map((key): Path => [...PATH, index, key])])];
 
 export function Tools(props: SectionProps) {
-  const { document, at, edit, onCode } = props, tools = listOf(document.tools), allowed = listOf(document.allowed_tools), [found, failure] = useFunctions(props);
+  const { document, at, edit, onCode } = props, tools = listOf(document.tools), allowed = listOf(document.allowed_tools), [found, failure] = useFunctions(props), newest = useRef(-1);
   const add = (tool: Mapping) => edit([added(PATH, document.tools, tool), ...(allowed.length ? namesOf(tool).filter((name) => !allowed.includes(name)).map((name, index): SkillEdit => ({ op: "set", path: [...ALLOWED, allowed.length + index], value: name })) : [])]);
+  const addNew = (tool: Mapping) => { newest.current = tools.length; return add(tool); };
   const remove = (index: number) => edit([removed(PATH, tools, index), ...disallowed(allowed, namesOf(tools[index]))]);
   const rename = (index: number, former: unknown) => (name: unknown) => edit([[...PATH, index, "name"], ...(allowed.includes(former) ? [[...ALLOWED, allowed.indexOf(former)]] : [])].map((path): SkillEdit => ({ op: "set", path, value: String(name ?? "") })));
   return (
     <>
       <Cards path={PATH} list={tools} noun="Tool" titleOf={titleOf} at={at} edit={edit} onRemove={remove} onCode={onCode}>
-        {(tool, path, index) => <OneTool {...{ ...props, tool, path, found, allowed, onRename: rename(index, tool.name) }} />}
+        {(tool, path, index) => <OneTool {...{ ...props, tool, path, found, allowed, isNew: index === newest.current, onRename: rename(index, tool.name) }} />}
       </Cards>
       {!tools.length && <p className="t3">No tools of its own. The agent can use the built-in tools below.</p>}
-      <Adding {...props} found={found} taken={tools.flatMap(namesOf)} onAdd={add} />
+      <Adding {...props} found={found} taken={tools.flatMap(namesOf)} onAdd={addNew} />
       {failure && <div className="err" role="alert">{failure}</div>}
       <BuiltIn {...props} tools={tools} allowed={allowed} />
     </>
   );
 }
 
-const titleOf = (tool: unknown, index: number) => (!isMapping(tool) ? index + 1 : tool.name ?? (tool.builtin ? "python" : tool.mcp === undefined ? index + 1 : hostOf(String(tool.mcp))));
+const titleOf = (tool: unknown, index: number) => (!isMapping(tool) ? index + 1 : tool.name ?? (tool.builtin ? "python" : tool.mcp === undefined ? index + 1 : hostOf(String(tool.mcp)) || "MCP server"));
 
 const disallowed = (allowed: unknown[], names: unknown[]) => allowed.map((name, index) => ({ name, index })).filter(({ name }) => names.includes(name)).toReversed().map(({ index }): SkillEdit => (allowed.length === 1 ? { op: "remove", path: ALLOWED } : { op: "remove", path: [...ALLOWED, index] }));
 
@@ -46,7 +47,7 @@ function useFunctions({ base, folder, project, revision }: SectionProps): [found
   const [found, setFound] = useState<DraftFunctionRead[]>([]), [failure, setFailure] = useState("");
   useEffect(() => {
     let isOutdated = false;
-    callApi<DraftFunctionRead[]>("GET", `${base}/functions?folder=${encodeURIComponent(folder)}`, { project }).then((all) => { if (!isOutdated) { setFound(all); setFailure(""); } }, (error: ApiError) => { if (!isOutdated) setFailure(error.detail); });
+    callApi<DraftFunctionRead[]>("GET", `${base}/functions?folder=${encodeURIComponent(folder)}`, { project }).then((all) => { if (!isOutdated) { setFound(all); setFailure(""); } }, (error: unknown) => { if (!isOutdated) setFailure(messageOf(error)); });
     return () => { isOutdated = true; };
   }, [base, folder, project, revision]);
   return [found, failure];
@@ -75,7 +76,7 @@ function Adding({ onAdd, ...props }: AddingProps & { onAdd: (tool: Mapping) => v
     <div className="row wrap">
       <AddMenu label={functions.length ? "Add function…" : "No functions to add"} options={functions.map((one): [string, string] => [inFolder(one), `${one.signature} · ${inFolder(one).split(":")[0]}`])} onPick={ofFunction} />
       <AddMenu label={others.length ? "Add skill…" : "No other skills to add"} options={others.map((one): [string, string] => [one.name, one.title ? `${one.title} (${one.name})` : one.name])} onPick={ofSkill} />
-      <button type="button" className="btn" onClick={() => onAdd({ mcp: "https://mcp.example.org/mcp" })}>Add MCP server</button>
+      <button type="button" className="btn" onClick={() => onAdd({ mcp: "" })}>Add MCP server</button>
       <AddFromApi {...props} />
       {!taken.includes("python") && <button type="button" className="btn" onClick={() => onAdd({ builtin: "python" })}>Add Python kernel</button>}
     </div>
@@ -133,6 +134,8 @@ interface OneToolProps extends SectionProps {
   tool: Mapping;
   path: Path;
   found: DraftFunctionRead[];
+  /** The user has just added it. */
+  isNew: boolean;
   onRename: (name: unknown) => Promise<boolean>;
 }
 

@@ -11,6 +11,7 @@ import { Conflict } from "./conflict";
 import { type LoadedDraft, useDraft } from "./draft";
 import { isUnsaved } from "./files";
 import { useKeys } from "./keys";
+import { useLastView } from "./last_view";
 import { type Move, pathAfter, type References, referencesIn, referring, UpdateReferences } from "./moved";
 import { NewSkill } from "./new_skill";
 import { openFilesOfUrl, showInUrl } from "./open_files";
@@ -49,11 +50,12 @@ type Asked = Pick<AssistantCreate, "task" | "problem" | "job_id">;
 export function Editor({ project, csrf, user, skillpack, canWrite, canManage, hasModel }: Props) {
   const base = `/v1/skillpacks/${skillpack}/drafts`, [notice, setNotice] = useState(""), [current, setCurrent] = useState<string | null>(null);
   const [isRead, setRead] = useState(false), draft = useDraft({ base, project, csrf, user, onError: setNotice, isShown }), controls = useRef<(Controls | null)[]>([null, null]);
-  const [isForm, setForm] = useState(false), [isTrying, setTrying] = useState(false), pending = useRef<Promise<unknown>>(Promise.resolve()), shown = useRef<[current: string | null, alongside: string | null]>([null, null]);
+  const [isForm, chooseForm, setForm] = useLastView(user), [selected, setSelected] = useState<FileProblem | null>(null), [isTrying, setTrying] = useState(false), pending = useRef<Promise<unknown>>(Promise.resolve()), shown = useRef<[current: string | null, alongside: string | null]>([null, null]);
   const [asked, setAsked] = useState<Asked | null>(askedByUrl), [isAssisted, setAssisted] = useState(Boolean(asked) && canWrite), ask = canWrite && hasModel ? (task: Asked) => { setAsked(task); setAssisted(true); } : null;
   const [alongside, setAlongside] = useState<string | null>(null), [isSecond, setSecond] = useState(false), [quick, setQuick] = useState<{ initial?: string; isToSecond?: boolean } | null>(null), [isSearching, setSearching] = useState(false), [searches, setSearches] = useState(0);
   const memory = useRef<Memory>(new Map()), recent = useRef<string[]>([]), line = useRef(1), timer = useRef(0), isOpening = useRef(false), caller = { base, project, csrf };
   shown.current = [current, alongside];
+  const hasForm = (path: string) => isSkillYaml(path) || isFlow(path, draft.check.skills);
   const files = draft.view?.files ?? [], fileAt = (path: string | null) => (path === null ? undefined : draft.open[path]), file = fileAt(current);
   const python = [...usePythonProblems(caller, current, file?.text, canWrite), ...usePythonProblems(caller, alongside, fileAt(alongside)?.text, canWrite)];
   const checked = useMemo((): FileProblem[] => [...draft.check.problems.map((one): FileProblem => ({ ...one, severity: "error" })), ...draft.check.warnings.map((one): FileProblem => ({ ...one, severity: "warning" }))], [draft.check]);
@@ -72,6 +74,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
     const wanted = openFilesOfUrl();
     for (const path of [...wanted.open, wanted.alongside].filter(exists)) await open(path);
     setAlongside(exists(wanted.alongside) && wanted.alongside !== wanted.file ? wanted.alongside : null);
+    if (wanted.line > 1 && hasForm(wanted.file)) setForm(false);
     if (exists(wanted.file)) await show(wanted.file, wanted.line, 1, false);
     return exists(wanted.file);
   };
@@ -85,9 +88,9 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
       if (restored) setCurrent(restored); else if (first) await show(first.path, 0, 1, false);
     })().finally(() => { isOpening.current = false; });
   }, [draft.view?.revision === undefined, files.length]);
-  const tabs = Object.keys(draft.open), toUrl = () => { const [path, second] = shown.current; if (path) showInUrl({ open: Object.keys(draft.files.open), file: path, line: line.current, alongside: second ?? "" }); };
+  const tabs = Object.keys(draft.open), toUrl = () => { const [path, second] = shown.current; if (path) showInUrl({ open: Object.keys(draft.files.open), file: path, line: isForm && hasForm(path) ? 0 : line.current, alongside: second ?? "" }); };
   useEffect(() => { if (current) recent.current = [current, ...recent.current.filter((one) => one !== current)]; }, [current]);
-  useEffect(() => { if (!isOpening.current) toUrl(); }, [current, alongside, tabs.join("\n")]);
+  useEffect(() => { if (!isOpening.current) toUrl(); }, [current, alongside, tabs.join("\n"), isForm]);
   useEffect(() => { if (alongside && (alongside === current || !fileAt(alongside))) { setAlongside(null); setSecond(false); } }, [alongside, current, tabs.join("\n")]);
   const onMove = (at: number) => { line.current = at; clearTimeout(timer.current); timer.current = setTimeout(() => { timer.current = 0; toUrl(); }, 400); };
   useEffect(() => () => clearTimeout(timer.current), []);
@@ -124,11 +127,12 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
       await saveAll();
       const made = await skillYamls({ base, project, csrf, folders: new Set([plain.path]) }), first = Object.keys(made)[0];
       await draft.create(made);
-      setForm(true);
+      chooseForm(true);
       if (first) await show(first);
     } catch (error) { setNotice(messageOf(error)); }
   };
-  const openNew = (path: string, isWrittenHere = false) => { if (isFlow(path, []) || (isWrittenHere && isSkillYaml(path))) setForm(true); return show(path); };
+  const openNew = (path: string, isWrittenHere = false) => { if (isFlow(path, []) || (isWrittenHere && isSkillYaml(path))) chooseForm(true); return show(path); };
+  const pickProblem = (one: FileProblem) => { if (isForm && isSkillYaml(one.path) && one.keys?.length) { setSelected(one); show(one.path, null, null, false); } else { setForm(false); show(one.path, one.line, one.column); } };
   const isMarkdown = /\.md$/i.test(current ?? ""), changed = new Map(Object.entries(draft.open).filter(([, one]) => isUnsaved(one)).map(([path, one]): [string, string] => [path, one.conflict || one.failure || one.restored ? "unsaved" : "saving"]));
   return (
     <div className="col grow" style={{ minHeight: 0 }}>
@@ -148,19 +152,19 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
           onCreate={(path) => draft.create({ [path]: "" }).then(() => show(path))} onMove={move} onRemove={draft.remove} onRestore={draft.restore} />
         <Split name="try" label="Playground width" initial={432} isClosed={Boolean(isCanvas || second) && !isTrying && !isAssisted}>
           <div className="col grow of-writing" style={{ minHeight: 0 }}>
-            <Tabs open={tabs} current={current} alongside={alongside} onSplit={isDesign || isCanvas ? null : split} onFormat={canWrite && current && isPython(current) && isText ? () => format(caller, current, () => draft.files.open[current]?.text, write).catch((error: unknown) => setNotice(messageOf(error))).finally(() => controls.current[0]?.view.focus()) : null} isPlain={Boolean(plain)} isRead={isRead} onRead={isMarkdown ? () => setRead(!isRead) : null} isForm={isForm} form={isFlow(current, draft.check.skills) ? "Canvas" : "Design"} onForm={isSkillYaml(current) || isFlow(current, draft.check.skills) ? setForm : plain && canWrite ? addForm : null} isTrying={isTrying} onTry={isCanvas || second ? () => setTrying(!isTrying) : null} onPick={(path) => show(path)} onClose={(path) => { draft.close(path); if (path === current) setCurrent(Object.keys(draft.open).find((one) => one !== path) ?? null); }} />
+            <Tabs open={tabs} current={current} alongside={alongside} onSplit={isDesign || isCanvas ? null : split} onFormat={canWrite && current && isPython(current) && isText ? () => format(caller, current, () => draft.files.open[current]?.text, write).catch((error: unknown) => setNotice(messageOf(error))).finally(() => controls.current[0]?.view.focus()) : null} isPlain={Boolean(plain)} isRead={isRead} onRead={isMarkdown ? () => setRead(!isRead) : null} isForm={isForm} form={isFlow(current, draft.check.skills) ? "Canvas" : "Design"} onForm={hasForm(current ?? "") ? chooseForm : plain && canWrite ? addForm : null} isTrying={isTrying} onTry={isCanvas || second ? () => setTrying(!isTrying) : null} onPick={(path) => show(path)} onClose={(path) => { draft.close(path); if (path === current) setCurrent(Object.keys(draft.open).find((one) => one !== path) ?? null); }} />
             {current && file?.conflict && <Conflict path={current} conflict={file.conflict} mine={file.text} readTheirs={draft.readTheirs} onMine={() => draft.keepMine(current)} onTheirs={() => draft.discard(current)} />}
             {current && <Restored file={file} onSave={() => draft.save(current)} onDiscard={() => draft.discard(current)} />}
             <div className="writing" data-read={isRead && isMarkdown && file && !second ? true : undefined} data-split={second ? true : undefined}>
               {current && isText && <Panes caller={caller} draft={draft} path={current} alongside={alongside} isSecond={isSecond} isHidden={isDesign || isCanvas} canWrite={canWrite} problems={problems} memory={memory.current} controls={controls} saveAll={saveAll} write={write} onOpen={show} onMove={onMove} onShown={(at) => { line.current = at; }} onPane={setSecond} onCloseAlongside={() => { setAlongside(null); setSecond(false); }} onError={setNotice} />}
-              {current && isDesign && <Suspense fallback={<p className="skeleton pad">Loading form…</p>}><Design key={`${current} ${file.rev}`} {...textAt(current, file.text)} canWrite={canWrite} path={current} problems={problems} draft={loaded} base={base} skillpack={skillpack} onCode={openCode} onOpen={(path, line) => { setForm(false); show(path, line); }} onFlow={(path) => show(`${folderOf(current)}/${path}`)} /></Suspense>}
+              {current && isDesign && <Suspense fallback={<p className="skeleton pad">Loading form…</p>}><Design key={`${current} ${file.rev}`} {...textAt(current, file.text)} canWrite={canWrite} path={current} problems={problems} draft={loaded} base={base} skillpack={skillpack} selected={selected} onSelected={() => setSelected(null)} onCode={openCode} onOpen={(path, line) => { setForm(false); show(path, line); }} onFlow={(path) => show(`${folderOf(current)}/${path}`)} /></Suspense>}
               {current && isCanvas && <Suspense fallback={<p className="skeleton pad">Loading canvas…</p>}><Canvas key={`${current} ${file.rev}`} {...textAt(current, file.text)} canWrite={canWrite} problems={problems.filter((one) => one.path === current)} path={current} draft={loaded} onCode={openCode} onInputs={show} /></Suspense>}
               {file && isRead && isMarkdown && !second && !file.isBinary && <Preview text={file.text} />}
             </div>
             {file?.isBinary && <p className="pad t2">This is a binary file. It is published unchanged.</p>}
             {!file && !isEmpty && <p className="pad t2">Select a file.</p>}
             {isEmpty && <Empty>{canWrite && <NewSkill isFirst draft={loaded} base={base} project={project} csrf={csrf} onCreated={openNew} onDescribe={ask} />}</Empty>}
-            {!isEmpty && <Problems problems={problems} onPick={(one) => { setForm(false); show(one.path, one.line, one.column); }} onFix={ask && (({ path, line: at, message }) => ask(toFix({ path, line: at, message })))} />}
+            {!isEmpty && <Problems problems={problems} onPick={pickProblem} onFix={ask && (({ path, line: at, message }) => ask(toFix({ path, line: at, message })))} />}
           </div>
           <div className="col grow" style={{ minHeight: 0 }}>
             {isAssisted && <><div className="pane-head"><span className="grow">Assistant</span><button type="button" className="btn quiet small" onClick={() => setAssisted(false)}>Close</button></div>

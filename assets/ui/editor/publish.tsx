@@ -1,7 +1,7 @@
 import { type FormEvent, useEffect, useId, useRef, useState } from "react";
 import { Link } from "react-router";
 import type { ApiKeyCreated, DeploymentRead, DraftCheckRead, DraftProblemRead, FileChangeRead, PendingChangesRead, ScopesRead, Skill, SuiteRead } from "../../../clients/typescript/src/generated";
-import { type ApiError, callApi, errorCodeOf, encoded, messageOf, read } from "../api";
+import { callApi, errorCodeOf, encoded, messageOf, read } from "../api";
 import { Removed } from "../bundle";
 import { Copy } from "../controls";
 import { amountOf, estimateUrl, useEstimate } from "../estimate";
@@ -168,7 +168,7 @@ function Published({ made, environment, skill, project, csrf, skillpack, canMana
   const [settled, setSettled] = useState<string>(made.gate?.state ?? ""), [key, setKey] = useState(""), isActive = made.isActive || settled === "passed", isGating = settled === "gating";
   const deployments = <Link to={`/p/${project}/deployments?skillpack=${skillpack}`}>Deployments</Link>;
   const named = useNames(project), name = named({ skill_name: skill?.name ?? "…", skillpack_id: made.skillpack_id, prompt: null });
-  const { curl } = codeOf({ origin: location.origin, skill: name, version: "", model: "", inputs: skill?.examples?.[0]?.inputs ?? {}, schema: undefined }), code = key ? `export PURAS_API_KEY=${key}\n${curl}` : curl;
+  const { curl } = codeOf({ origin: location.origin, skill: name, environment, inputs: skill?.examples?.[0]?.inputs ?? {} }), code = key ? `export PURAS_API_KEY=${key}\n${curl}` : curl;
   return (
     <>
       <h2>Version {made.version} is published{isActive ? " and active" : ""}</h2>
@@ -176,9 +176,9 @@ function Published({ made, environment, skill, project, csrf, skillpack, canMana
       {!made.gate && <p className="t2">{textOf(isActive, environment)} {(!isActive || environment !== PRODUCTION) && <>To {isActive ? "promote" : "activate"} it, open {deployments}.</>}</p>}
       {isGating && <p className="t2">You can close this dialog: the gate continues to run, and {deployments} shows its result.</p>}
       {skill && isActive && <div className="copied"><div className="copy"><Copy text={code} /></div><pre className="code fold" tabIndex={0}>{code}</pre></div>}
-      {skill && isActive && !key && <p className="t3">The environment variable PURAS_API_KEY must contain an API key.</p>}
+      {skill && isActive && !key && <p className="t3">The environment variable PURAS_API_KEY must contain an API key of {ENVIRONMENTS[environment]}. Keys of other environments cannot run this request.</p>}
       {skill && isActive && !key && (canManage ? <NewKey skill={name} environment={environment} project={project} csrf={csrf} onCreated={setKey} /> : <p className="t3">An admin of the project creates API keys.</p>)}
-      {key && <div className="note" data-s="ok" role="status">API key created. Copy it now: it is shown only once. <Link to={`/p/${project}/settings/keys`}>View all keys</Link></div>}
+      {key && <div className="note" data-s="ok" role="status">API key of {ENVIRONMENTS[environment]} created. Copy it now: it is shown only once. <Link to={`/p/${project}/settings/keys`}>View all keys</Link></div>}
     </>
   );
 }
@@ -200,9 +200,9 @@ interface NewKeyProps {
 
 function NewKey({ skill, environment, project, csrf, onCreated }: NewKeyProps) {
   const [known, setKnown] = useState<ScopesRead>({ scopes: [], presets: [] }), [preset, setPreset] = useState(ONLY_SKILL), [scopes, setScopes] = useState<string[]>([]), [failure, setFailure] = useState(""), [isBusy, setBusy] = useState(false), hint = useId();
-  useEffect(() => { callApi<ScopesRead>("GET", "/v1/api-keys/scopes", { project }).then(setKnown, (error: ApiError) => setFailure(error.detail)); }, [project]);
+  useEffect(() => { callApi<ScopesRead>("GET", "/v1/api-keys/scopes", { project }).then(setKnown, (error: unknown) => setFailure(messageOf(error))); }, [project]);
   const chosen = known.presets.find((one) => one.name === preset), pick = (name: string) => { setPreset(name); setScopes(known.presets.find((one) => one.name === name)?.scopes ?? scopes); };
-  const text = preset === ONLY_SKILL ? `Run ${skill}, and read and cancel its own jobs.` : chosen?.description ?? "The scopes that are selected below.";
+  const of = `A key of ${ENVIRONMENTS[environment]}. `, text = preset === ONLY_SKILL ? `Run ${skill}, and read and cancel its own jobs.` : chosen?.description ?? "The scopes that are selected below.";
   const create = async (event: FormEvent) => {
     event.preventDefault();
     setBusy(true); setFailure("");
@@ -216,7 +216,7 @@ function NewKey({ skill, environment, project, csrf, onCreated }: NewKeyProps) {
         <label className="row"><span className="label">Permissions</span><select className="in" value={preset} aria-describedby={hint} onChange={(event) => pick(event.target.value)}><option value={ONLY_SKILL}>Run this skill</option>{known.presets.map((one) => <option key={one.name} value={one.name}>{one.title}</option>)}<option value={OWN_SCOPES}>Selected scopes</option></select></label>
         <button className="btn" disabled={isBusy || (preset === OWN_SCOPES && !scopes.length)}>Create API key</button>
       </div>
-      <p className="t2" id={hint}>{text}</p>
+      <p className="t2" id={hint}>{of}{text}</p>
       <details open={preset === OWN_SCOPES || undefined}>
         <summary>Advanced: single scopes</summary>
         <div className="boxes">{known.scopes.map((one) => <label className="check" key={one.name} title={one.description}><input type="checkbox" checked={scopes.includes(one.name)} onChange={() => toggle(one.name)} /><span className="mono">{one.name}</span></label>)}</div>

@@ -14,6 +14,7 @@ import { useEvents } from "../stream";
 import type { Schema } from "../schema_types";
 import { Value } from "../value";
 import type { Caller } from "./draft";
+import { enteredInputs, knownInputs, triedOf } from "./tried";
 
 interface Props extends Caller {
   /** The skill of the open file. */
@@ -45,9 +46,9 @@ export function Try(props: Props) {
   return skill ? <TrySkill key={skill.name} {...props} skill={skill} /> : <p className="pad t2">{props.hasProblems ? "Skills can run here once the draft has no problems." : "Open a file of a skill to run the skill here."}</p>;
 }
 
-/** The form and the run of one skill. Each skill has a form of its own. */
+/** The form and the run of one skill, in one scroll area. Each skill has a form of its own, which keeps its inputs when another file is opened. */
 function TrySkill({ skill, base, revision, project, csrf, canWrite, beforeRun }: Props & { skill: Skill }) {
-  const [errors, setErrors] = useState<Record<string, string>>({}), [problem, setProblem] = useState(""), [job, setJob] = useState(""), [example, setExample] = useState<{ at: number; inputs: Record<string, unknown> }>({ at: 0, inputs: {} });
+  const [errors, setErrors] = useState<Record<string, string>>({}), [problem, setProblem] = useState(""), tried = triedOf(project, base, skill.name), [job, setJob] = useState(tried.job), [round, setRound] = useState(0), started = useRef("");
   const [model, setModel] = useState(""), [models, setModels] = useState<Awaited<ReturnType<typeof modelsOf>>>([]), isAgent = Boolean(skill.is_agentic), [isBusy, setBusy] = useState(false), [ended, setEnded] = useState(0), lock = useRef(false), examples = skill.examples ?? [];
   useEffect(() => { if (isAgent) modelsOf(project).then(setModels, () => {}); }, [project, isAgent]);
   const run = async (inputs: Record<string, unknown>) => {
@@ -59,6 +60,7 @@ function TrySkill({ skill, base, revision, project, csrf, canWrite, beforeRun }:
     try {
       await beforeRun();
       const made = await callApi<DraftRunRead>("POST", `${base}/run`, { project, csrf, json: { skill: skill.name, inputs, source: "studio", ...(isAgent && model && { model }) } });
+      started.current = tried.job = made.job_id;
       setJob(made.job_id);
     } catch (error) {
       const wrong = errorsUnder(INPUTS, (error as ApiError).errors);
@@ -69,33 +71,37 @@ function TrySkill({ skill, base, revision, project, csrf, canWrite, beforeRun }:
     setBusy(false);
   };
   return (
-    <div className="col grow" style={{ minHeight: 0 }}>
-      {examples.length > 0 && <div className="row wrap chips">{examples.map((one, index) => <button key={index} type="button" className="chip cut" onClick={() => setExample((before) => ({ at: before.at + 1, inputs: one.inputs }))}>{one.title || `Example ${index + 1}`}</button>)}</div>}
+    <div className="col grow scroll try" tabIndex={0} role="region" aria-label={`Run of ${skill.name}`}>
+      {examples.length > 0 && <div className="row wrap chips">{examples.map((one, index) => <button key={index} type="button" className="chip cut" onClick={() => { tried.inputs = one.inputs; setRound(round + 1); }}>{one.title || `Example ${index + 1}`}</button>)}</div>}
       {isAgent && <div className="row chips"><Model label="Model" model={model} models={models} own={skill.model} onPick={setModel} /></div>}
-      <div className="col" style={{ minHeight: 0, flex: job ? "0 1 45%" : "1" }}>
-        <SchemaForm schema={skill.input_schema} value={example.inputs} rev={`${skill.name}${example.at}`} errors={errors} project={project} csrf={csrf} canRun={canWrite} busy={isBusy} note={<Estimate isShort url={model ? "" : estimateUrl(base, skill.name)} project={project} stamp={`${revision} ${ended}`} />} onRun={run} />
-      </div>
+      <SchemaForm schema={skill.input_schema} value={knownInputs(skill.input_schema, tried.inputs)} rev={round} errors={errors} project={project} csrf={csrf} canRun={canWrite} busy={isBusy} note={<Estimate isShort url={model ? "" : estimateUrl(base, skill.name)} project={project} stamp={`${revision} ${ended}`} />} onChange={(inputs) => { tried.inputs = enteredInputs(skill.input_schema, inputs); }} onRun={run} />
       {problem && <div className="note line-note" data-s="fail" role="alert">{problem}</div>}
-      {job && <Run key={job} {...{ job, project, csrf, canWrite }} schema={skill.output_schema} onEnded={() => setEnded((before) => before + 1)} />}
+      {job && <Run key={job} isNew={started.current === job} {...{ job, project, csrf, canWrite }} schema={skill.output_schema} onEnded={() => setEnded((before) => before + 1)} />}
     </div>
   );
 }
 
 interface RunProps extends Omit<Caller, "base"> {
   job: string;
+  /** The user has just started it, so that it scrolls into view. */
+  isNew: boolean;
   canWrite: boolean;
   /** That of the result. */
   schema: Schema;
   onEnded: () => void;
 }
 
-function Run({ job, project, csrf, canWrite, schema, onEnded }: RunProps) {
+function Run({ job, isNew, project, csrf, canWrite, schema, onEnded }: RunProps) {
   const src = `${project}/${job}`, [events] = useEvents(src), [ended, setEnded] = useState<JobRead | null>(null), [failure, setFailure] = useState(""), last = events.at(-1)?.type ?? "";
   const isOver = last in STATES, countOf = (type: string) => events.filter((event) => event.type === type).length, asked = countOf("approval_required"), decided = countOf("approval_decided");
   useEffect(() => { if (isOver) callApi<JobRead>("GET", `/v1/jobs/${job}`, { project }).then((found) => { setEnded(found); onEnded(); }, () => {}); }, [isOver, job, project]);
-  const word = STATES[last];
+  const word = STATES[last], box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const panel = isNew && box.current?.closest(".try");
+    if (panel && box.current) panel.scrollTop += box.current.getBoundingClientRect().top - panel.getBoundingClientRect().top;
+  }, []);
   return (
-    <div className="col grow trying" style={{ minHeight: 0 }}>
+    <div className="col trying" ref={box}>
       <div className="pane-head" style={{ fontWeight: 400 }}>
         <span className="strong" role="status">{isOver ? word : asked > decided ? "Awaiting approval" : "Running"}</span><LiveCost src={src} charged={ended ? `$${ended.cost_usd}` : ""} isOver={Boolean(ended)} />
         <span className="grow" /><a href={`/p/${project}/jobs/${job}`}>Open the job</a>
@@ -104,7 +110,7 @@ function Run({ job, project, csrf, canWrite, schema, onEnded }: RunProps) {
       {failure && <div className="note line-note" data-s="fail" role="alert">{failure}</div>}
       <Simulated job={ended} />
       {ended?.error && <div className="note line-note" data-s="fail" role="alert">{ended.error}</div>}
-      {ended?.status === "succeeded" && <div className="pad scroll" tabIndex={0} role="region" aria-label="Result" style={{ flex: "0 1 50%" }}><Value value={ended.result} schema={schema} project={project} outputs={ended.outputs} /></div>}
+      {ended?.status === "succeeded" && <div className="pad" role="region" aria-label="Result"><Value value={ended.result} schema={schema} project={project} outputs={ended.outputs} /></div>}
       <EventList src={src} />
     </div>
   );

@@ -13,6 +13,8 @@ export interface RunAsCode {
   version?: string;
   /** The language model; empty for the default one. */
   model?: string;
+  /** The environment, which only HTTP requests name: with a key of another one, they fail instead of running another version. */
+  environment?: string;
   /** The schema of the inputs. Without it, there is no code for interfaces that need one. */
   schema?: Schema;
 }
@@ -48,9 +50,9 @@ function openAI({ origin, skill, inputs, schema = {} }: RunAsCode) {
 const inPage = ({ origin, skill }: Pick<RunAsCode, "origin" | "skill">) => `<!-- Visitors can read the key: use a publishable key that is limited to this skill, with a daily cap -->\n<script src="${origin}/embed.js" async\n  data-skill="${skill}"\n  data-key="puras_pub_xxxxxxxx.…"\n  data-mode="form"></script>`;
 
 /** The code of a run. The SDK of OpenAI and a page can name neither a version nor a model. */
-export function codeOf({ origin, skill, version, model, inputs, schema }: RunAsCode): Snippets {
+export function codeOf({ origin, skill, version, model, environment, inputs, schema }: RunAsCode): Snippets {
   const query = new URLSearchParams({ wait: "true", ...without({ version }) }), url = `${origin}/v1/jobs?${query}`;
-  const body = { skill, inputs, ...without({ model }) };
+  const body = { skill, inputs, ...without({ model, environment }) };
   return {
     curl: `curl -s ${quoted(url)} \\\n  -H "Authorization: Bearer $PURAS_API_KEY" -H "Content-Type: application/json" \\\n  -d ${quoted(JSON.stringify(body))}`,
     python: `import os\nfrom puras import Client\n\nclient = Client(os.environ["PURAS_API_KEY"], api_base="${origin}")\njob = client.run_job(${JSON.stringify(skill)}, ${asPython(inputs)}${version ? `, version=${version}` : ""}${model ? `, model=${JSON.stringify(model)}` : ""})\nprint(job["status"], job["result"])`,
