@@ -28,7 +28,9 @@ class JobNames(NamedTuple):
     """The full names of the skills of a project."""
 
     slugs: dict[UUID, str]
-    """The slugs of all skillpacks except the default one."""
+    """The slugs of all skillpacks."""
+    default_id: UUID | None = None
+    """The skillpack whose skills have no prefix."""
 
     def of(self, job: JobRead) -> str:
         """Return the full name of the skill of a job; a job with an inline prompt has no skillpack."""
@@ -37,13 +39,14 @@ class JobNames(NamedTuple):
     def called(self, skill: str, skillpack_id: UUID | None) -> str:
         """Return the full name of a skill."""
         slug = self.slugs.get(skillpack_id, "") if skillpack_id else ""
-        return full_name(skill, slug, is_default=not slug)
+        return full_name(skill, slug, is_default=not slug or skillpack_id == self.default_id)
 
 
 async def job_names(session: AsyncSession, principal: Principal) -> JobNames:
     """Return the names of the skills of the principal's project."""
     packs = await skillpacks.list_(session, principal)
-    return JobNames({pack.id: pack.slug for pack in packs if not pack.is_default})
+    default_id = next((pack.id for pack in packs if pack.is_default), None)
+    return JobNames({pack.id: pack.slug for pack in packs}, default_id)
 
 
 async def packs_of(act: Act) -> list[Pack]:

@@ -83,6 +83,7 @@ input_schema: {type: object, properties: {count: {type: integer}}, required: [co
     "skills/ask/tools.py": b"def lookup(owl):\n    return {'found': True}\n",
     "skills/ask/prompt.md": b"You answer questions about owls.",
 }
+BROKEN = ("skills/broken/skill.yaml", "skills/broken/main.py")
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +132,24 @@ def test_failed_job_shows_the_source_of_its_cause(signed_in: Page, settled: Any,
     expect(signed_in.get_by_role("link", name="Explain this failure")).to_have_count(0)  # there is no model
     source.get_by_role("link", name="Open in editor at line 2").click()
     expect(signed_in.locator(".cm-line.cm-activeLine")).to_contain_text('row.get("price", 0)')
+    signed_in.goto(f"{settled.url}/jobs/{job_id}")
+    signed_in.get_by_role("link", name="Try on draft").click()
+    expect(signed_in.get_by_role("combobox", name="Version of column 1")).to_have_value("1")
+    expect(signed_in.get_by_role("combobox", name="Version of column 2")).to_have_value("draft")
+
+
+def test_traceback_of_the_default_skillpack_leads_to_the_editor(signed_in: Page, settled: Any) -> None:
+    files = {"bundle": ("broken.zip", pack_files({name: BUNDLE[name] for name in BROKEN}))}
+    pushed = settled.api.post("/v1/deployments", files=files, data={"activate": "false"})
+    assert pushed.status_code == 201, pushed.text
+    asked = {"wait": "true", "version": pushed.json()["version"]}
+    job = settled.api.post("/v1/jobs", params=asked, json={"skill": "broken", "inputs": {}}).json()
+    signed_in.goto(f"{settled.url}/jobs/{job['id']}")
+    source = signed_in.get_by_role("group", name="Source")
+    expect(source.get_by_role("link", name="Open in editor at line 2")).to_be_visible()
+    trace = signed_in.get_by_role("region", name="Traceback")
+    link = trace.get_by_role("link", name="skills/broken/main.py:2")
+    expect(link).to_have_attribute("href", re.compile(r"/editor\?skillpack=\w+&file="))
 
 
 def test_shared_job_is_shown_without_signing_in(signed_in: Page, settled: Any, debugged: str) -> None:

@@ -158,23 +158,21 @@ def _actions() -> rx.Component:
             ),
         ),
         rx.cond(
-            JobPage.try_draft != "",
-            rx.fragment(
-                link_button(
-                    "Prompt",
-                    href="/p/" + Shell.project_slug + "/prompts?job=" + job.id,
-                    icon="message-square-quote",
-                    title="Open the version of the prompt that this job has used",
-                ),
-                rx.cond(
-                    Shell.can_write & job.is_over,
-                    link_button(
-                        "Try on draft",
-                        href=JobPage.try_draft,
-                        icon="columns-2",
-                        title="Run these inputs with the prompt of the draft, next to this job",
-                    ),
-                ),
+            (JobPage.try_draft != "") & job.is_agentic,
+            link_button(
+                "Prompt",
+                href="/p/" + Shell.project_slug + "/prompts?job=" + job.id,
+                icon="message-square-quote",
+                title="Open the version of the prompt that this job has used",
+            ),
+        ),
+        rx.cond(
+            (JobPage.try_draft != "") & Shell.can_write & job.is_over,
+            link_button(
+                "Try on draft",
+                href=JobPage.try_draft,
+                icon="columns-2",
+                title="Run these inputs with the draft, next to this job",
             ),
         ),
         rx.cond(

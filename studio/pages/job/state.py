@@ -31,6 +31,7 @@ from studio.pages.job.comments import Comments
 from studio.pages.job.feedback import Feedback
 from studio.pages.job.receipt import ReceiptFacts, receipt_facts
 from studio.pages.jobs.failures import decision_of
+from studio.pages.play.columns import DRAFT
 from studio.shell import Shell
 from studio.skillpacks import job_names
 from studio.skills import written_in
@@ -90,7 +91,7 @@ class JobPage(rx.State):
     play: str = ""
     """URL of the playground with the job's inputs; empty if the skill is not available there."""
     try_draft: str = ""
-    """URL of the playground with this job next to the prompt of the draft; empty if it is not the job of an agent."""
+    """URL of the playground with this job next to the draft; empty if the skill is not available there."""
     notebook: str = ""
     """URL of the notebook page that opens the job in the draft of its skillpack."""
     assistant: str = ""
@@ -279,9 +280,7 @@ class JobPage(rx.State):
         environment = "" if job.environment == PRODUCTION else f"environment={job.environment}&"
         play = f"/p/{self.project}/play/{job.skill_name}?{pack}{environment}"
         self.play = f"{play}from={job.id}"
-        if job.type == "agentic":
-            version = job.deployment_version or ""
-            self.try_draft = f"{play}c={version}~~{job.id}&c=draft~~"
+        self.try_draft = f"{play}c={job.deployment_version or DRAFT}~~{job.id}&c={DRAFT}~~"
 
     def _first_tab(self) -> str:
         return "result" if self.facts.status == "succeeded" else self.tabs[0]["id"]

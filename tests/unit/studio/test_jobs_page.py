@@ -15,8 +15,10 @@ from backend.execution.jobs.schemas import JobRead
 from studio.pages.jobs.differences import LineGroup, compare_jobs
 from studio.pages.jobs.query import JobQuery
 from studio.pages.jobs.rows import JobItem
+from studio.skillpacks import JobNames
 
 JOB = UUID("01920000-0000-7000-8000-0000deadbeef")
+OTHER = UUID("01920000-0000-7000-8000-0000deadbee0")
 MOMENT = datetime(2026, 11, 30, tzinfo=UTC)
 
 
@@ -111,3 +113,10 @@ def _span(kind: str, name: str, duration_ms: float | None) -> SpanRead:
         duration_ms=duration_ms,
         attributes={},
     )
+
+
+def test_only_skills_of_other_skillpacks_have_a_prefix() -> None:
+    names = JobNames({JOB: "main", OTHER: "tools"}, JOB)
+    called = [names.called("resize", pack) for pack in (JOB, OTHER, None)]
+    assert called == ["resize", "tools/resize", "resize"]
+    assert names.slugs[JOB] == "main", "links to the editor need the slug"
