@@ -14,6 +14,7 @@ from workers.llm.types import ToolSpec
 
 NAME: Final = "set_output"
 MAX_PROBLEMS: Final = 20
+MAX_PROBLEMS_IN_ERROR: Final = 3
 _CODE: Final = re.compile(r"(?:```(?:json)?|<tool_call>)\s*([\[{].*?)\s*(?:```|</tool_call>)", re.DOTALL)
 _ARGUMENTS: Final = ("arguments", "parameters", "input")
 """The names of the arguments in a call that a model writes as text."""
@@ -110,6 +111,13 @@ def complaint(checked: Checked) -> str:
     return (
         "The result is not valid for the output schema. Fix the problems and call set_output again:\n"
     ) + "\n".join(lines)
+
+
+def invalid(checked: Checked) -> str:
+    """Return why a result is not valid, in one line for the error of the job."""
+    problems = [f"{problem.path}: {problem.message}" for problem in checked.problems]
+    more = len(problems) - MAX_PROBLEMS_IN_ERROR
+    return "; ".join(problems[:MAX_PROBLEMS_IN_ERROR]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _is_object(schema: Schema) -> bool:

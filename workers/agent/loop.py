@@ -7,6 +7,7 @@ of a run are a `Stop` or a `Pause`.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any, Final
 
 from workers.agent.assignment import AgentAssignment
@@ -72,6 +73,7 @@ async def run_agent(
             if results.mismatches:
                 await llm_client.note_failures(results.mismatches, step=step)
             repeats.reset()
+            repeats.note_rejections(results.rejections)
             conversation = conversation.after(reply, results.blocks + await _note(step, assignment))
             continue
         text = repeats.text_with(reply)
@@ -89,12 +91,17 @@ class _RepeatLimit:
     """Limits consecutive replies without progress."""
 
     def __init__(self) -> None:
+        self._rejections: list[str] = []
         self.reset()
 
     def reset(self) -> None:
         """Reset the counts after a reply with progress."""
         self._nudges = self._cuts = 0
         self._text_of = ""
+
+    def note_rejections(self, reasons: Sequence[str]) -> None:
+        """Remember why results were rejected, since the run may end without another one."""
+        self._rejections += reasons
 
     @property
     def forced_tool(self) -> str | None:
@@ -125,7 +132,7 @@ class _RepeatLimit:
             return text_blocks(SHORTEN.format(times=self._cuts) if self.forced_tool else CONTINUE)
         self._nudges += 1
         if self._nudges > MAX_NUDGES:
-            raise NoOutput(MAX_NUDGES)
+            raise NoOutput(MAX_NUDGES, self._rejections)
         return text_blocks(SUBMIT)
 
 

@@ -7,13 +7,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from backend.core.errors import Unavailable
 from backend.execution.approvals.types import ApprovalRequest
 from backend.execution.events.types import CostCappedEvent, LimitsEvent, StopEvent, TimeoutEvent
 from backend.money.pricing import dollars
 from workers.agent.cost_cap import JOB_LIMIT, CostCap
+
+_MAX_REJECTION_CHARACTERS: Final = 1_000
 
 
 class Stop(Exception):
@@ -141,14 +143,23 @@ class RailBlocked(Stop):
 
 
 class NoOutput(Stop):
-    """The model ended without submitting a result."""
+    """The model ended without submitting a valid result."""
 
     code = "no_output"
 
-    def __init__(self, reminders: int) -> None:
+    def __init__(self, reminders: int, rejections: Sequence[str] = ()) -> None:
+        """Create the error; `rejections` are the reasons why submitted results were rejected."""
+        if not rejections:
+            super().__init__(
+                f"The agent ended without calling set_output, although it was reminded {reminders} times. "
+                "Describe the result in the skill's prompt."
+            )
+            return
+        calls = f"called set_output {len(rejections)} times" if len(rejections) > 1 else "called set_output"
+        last = rejections[-1][:_MAX_REJECTION_CHARACTERS].rstrip(".")
         super().__init__(
-            f"The agent ended without calling set_output, although it was reminded {reminders} times. "
-            "Describe the result in the skill's prompt."
+            f"The agent ended without a result: it {calls}, and its result was not valid: {last}. Describe a valid "
+            "result in the skill's prompt, or change its `output_schema`."
         )
 
 

@@ -15,7 +15,7 @@ from backend.execution.approvals.types import ApprovalRequest
 from backend.execution.events.types import ToolStartedEvent
 from workers.agent.conversation import MAX_LABEL_CHARACTERS, result_block, text_blocks
 from workers.agent.finish_tool import NAME as FINISH
-from workers.agent.finish_tool import FinishTool, complaint
+from workers.agent.finish_tool import FinishTool, complaint, invalid
 from workers.agent.guardrails import Guard, Verdict
 from workers.agent.journal import Finished, Journal
 from workers.agent.long_results import shortened
@@ -74,6 +74,8 @@ class Results:
     """The result of the run, once it is finished."""
     mismatches: int = 0
     """Results that were submitted and did not match the schema."""
+    rejections: list[str] = field(default_factory=list)
+    """Why results that were submitted were rejected, by the schema or by a guardrail."""
 
 
 class Toolbox:
@@ -152,10 +154,12 @@ class Toolbox:
         checked = self._finish.check(call.input)
         if checked.problems:
             results.mismatches += 1
+            results.rejections.append(invalid(checked))
             await self._respond(position, call, ToolResult(complaint(checked), ok=False), results)
             return
         value, refusal = await self._release(position, call, checked.value)
         if refusal is not None:
+            results.rejections.append(refusal)
             await self._respond(position, call, ToolResult(f"ERROR: {refusal}", ok=False), results)
             return
         results.is_finished, results.value = True, value

@@ -225,8 +225,9 @@ GROUPS: Final[dict[str, tuple[JobErrorCode, ...]]] = {
         JobErrorCode(
             "no_output",
             "error",
-            "The agent ended without a result.",
-            "State in the prompt what the result is, and that the agent submits it with `set_output`.",
+            "The agent ended without a valid result.",
+            "State in the prompt what the result is, and that the agent submits it with `set_output`. If the "
+            "error names why a result was rejected, make the prompt and `output_schema` agree.",
         ),
         JobErrorCode(
             "context_full",

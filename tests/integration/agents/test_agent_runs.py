@@ -91,6 +91,14 @@ async def test_run_fails_if_model_submits_no_result_after_reminder(agents: Agent
     assert "reminded 2 times" in job["error"]
 
 
+async def test_run_without_valid_result_fails_with_the_last_reason(agents: Agents) -> None:
+    invalid = [says(submit_result(score=score)) for score in ("high", "low")]
+    agents.upstream.script = [*invalid, says("Done."), says("Done!"), says("Really.")]
+    job = await agents.run()
+    assert (job["status"], job["error_code"]) == ("failed", "no_output")
+    assert "it called set_output 2 times, and its result was not valid: result.score: " in job["error"]
+
+
 async def test_result_before_truncation_of_reply_is_accepted(agents: Agents) -> None:
     agents.upstream.script = [says(submit_result(), stop_reason="max_tokens")]
     assert (await agents.run())["result"] == DONE

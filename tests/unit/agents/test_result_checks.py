@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.factories.tenants import make_skill
-from workers.agent.finish_tool import FinishTool, complaint
+from workers.agent.finish_tool import FinishTool, complaint, invalid
 
 ANSWER = {"answer": {"type": "text"}}
 
@@ -27,6 +27,13 @@ def test_undeclared_fields_are_removed_and_missing_ones_reported() -> None:
     assert finish.check({"a": 1, "b": 2, "c": 3}).value == {"a": 1, "b": 2}
     assert "result" in (message := complaint(finish.check({"a": 1})))
     assert "set_output again" in message
+
+
+def test_reasons_in_the_error_of_a_job_are_few() -> None:
+    properties = {name: {"type": "integer"} for name in "abcde"}
+    text = invalid(tool({"type": "object", "properties": properties}).check({"a": "x"}))
+    assert text.startswith("result.a: ")
+    assert text.endswith("; and 2 more")
 
 
 def test_result_that_is_not_an_object_is_submitted_as_value() -> None:
