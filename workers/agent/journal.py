@@ -37,6 +37,7 @@ from workers.agent.types import ToolCall, ToolResult
 from workers.agent.usage import model_used, response_event, result_event, use_event
 from workers.db_retry import DatabaseRetry
 from workers.drives.errors import AttemptLost
+from workers.llm.simulated import remote_tools
 from workers.llm.types import Prompt, Reply, Tokens, ToolSpec
 from workers.recorder import BufferedRecorder
 
@@ -270,6 +271,8 @@ class Journal:
             usage["label"] = reply.label
         if reply.simulated_from:
             usage["simulated_from"] = reply.simulated_from
+        if reply.label == "rehearsal" and (untried := remote_tools(prompt.tools).untried):
+            usage["untried_tools"] = [tool.name for tool in untried]
         await self._store(
             [Entry(step, 0, "reply", content), *self._new_in_request(step, prompt)],
             events=events,
@@ -317,7 +320,7 @@ class Journal:
         return entries
 
     def _described(self, tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
-        described: list[dict[str, Any]] = self.recorder.scrubber.scrub([asdict(spec) for spec in tools])
+        described: list[dict[str, Any]] = self.recorder.scrubber.scrub([spec.described() for spec in tools])
         return described
 
     def _stored_tools(self) -> list[dict[str, Any]] | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from backend.money import pricing as ledger
@@ -80,7 +80,7 @@ def prompt_tokens(prompt: Prompt, *, bytes_per_token: int = 1) -> int:
         known = prompt.measured.tokens
         rest: Sequence[Mapping[str, Any]] = prompt.messages[prompt.measured.messages :]
     else:
-        tools = [asdict(tool) for tool in prompt.tools]
+        tools = [tool.described() for tool in prompt.tools]
         length = _bytes(prompt.system) + _bytes(tools)
         known = _FRAME_TOKENS + length // bytes_per_token + _MESSAGE_TOKENS * len(tools)
         rest = prompt.messages

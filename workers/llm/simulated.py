@@ -2,7 +2,9 @@
 
 It tests a skill without a key and at no cost. It calls each tool that the skill declares once, with values
 that match the tool's schema, and then submits the output of the skill's example with the most similar inputs,
-or sample values. The next step depends only on the conversation, so a resumed run continues where it stopped.
+or sample values. Calls of MCP servers are real, and sample values could change data of others: it calls their tools
+only if the skill declares them as read-only, and reports the others. The next step depends only on the conversation,
+so a resumed run continues where it stopped.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from backend.skills.manifest.types import Example, Skill
 from backend.skills.model_catalog.catalog import CatalogueEntry
@@ -20,7 +22,25 @@ from workers.llm.types import EARLIER_CALL, Block, Label, Message, Prompt, Reply
 
 SET_OUTPUT: Final = "set_output"
 NOTICE: Final = "Simulated: no language model ran."
+MAX_REMOTE_TOOLS: Final = 5
+"""Maximum tools of MCP servers that a run calls: each call is a step, and a server may offer many tools. The note of
+simulated jobs has the number."""
 _MAX_SUBMISSIONS: Final = 2  # of results: the output of the example, then sample values
+
+
+class RemoteTools(NamedTuple):
+    """The tools of MCP servers in a run."""
+
+    tried: Sequence[ToolSpec]
+    """Those that the simulated model calls."""
+    untried: Sequence[ToolSpec]
+
+
+def remote_tools(tools: Sequence[ToolSpec]) -> RemoteTools:
+    """Return which tools of MCP servers the simulated model calls, and which not."""
+    remote = [tool for tool in tools if tool.is_remote]
+    tried = [tool for tool in remote if tool.is_read_only][:MAX_REMOTE_TOOLS]
+    return RemoteTools(tried, [tool for tool in remote if tool not in tried])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +97,11 @@ class SimulatedModel:
 
     def _next(self, tools: Sequence[ToolSpec], called: Sequence[str]) -> tuple[str, Block | None, str]:
         offered = {tool.name: tool for tool in tools}
-        for tool in self.skill.tools:
-            if tool.name in offered and tool.name not in called:
-                arguments = self._arguments(offered[tool.name].input_schema)
-                text = f"{NOTICE} Trying the tool {tool.name!r} with sample values."
-                return text, {"name": tool.name, "input": arguments}, ""
+        declared = [offered[tool.name] for tool in self.skill.tools if tool.name in offered]
+        for spec in [*declared, *remote_tools(tools).tried]:
+            if spec.name not in called:
+                text = f"{NOTICE} Trying the tool {spec.name!r} with sample values."
+                return text, {"name": spec.name, "input": self._arguments(spec.input_schema)}, ""
         submitted = called.count(SET_OUTPUT)
         if SET_OUTPUT not in offered or submitted >= _MAX_SUBMISSIONS:
             return f"{NOTICE} All tools were tried.", None, ""

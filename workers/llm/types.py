@@ -32,6 +32,14 @@ class ToolSpec:
     description: str
     input_schema: dict[str, Any]
     """Plain JSON Schema 2020-12."""
+    is_remote: bool = False
+    """Whether an MCP server runs it."""
+    is_read_only: bool = False
+    """Whether the section of its MCP server declares that it has no effects."""
+
+    def described(self) -> dict[str, Any]:
+        """Return what the model receives."""
+        return {"name": self.name, "description": self.description, "input_schema": self.input_schema}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -48,6 +48,13 @@ _RESULT_SOURCES: Final = {
     "these inputs.",
     "sample": "The result consists of sample values that are valid for the output schema.",
 }
+
+
+_UNTRIED: Final = (
+    "Calls of MCP servers are real: a simulation calls up to five tools, of sections with `read_only: true` in "
+    "skill.yaml."
+)
+_MAX_NAMED_TOOLS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +179,7 @@ def view(values: dict[str, Any], *, to_job: bool = False) -> JobRead:
         cost_usd=totals["cost_micros"] / 1e6,
         billed_to_job_id=None if bill == "own" else values["parent_job_id"],
         simulated=_is_simulated(values["usage"]),
-        simulation=_simulation(values["usage"]),
+        simulation=_simulation(values["usage"], has_result=values["status"] == "succeeded"),
     )
 
 
@@ -327,8 +334,18 @@ def _is_simulated(usage: Mapping[str, Any]) -> bool:
     return usage.get("label") == _SIMULATED
 
 
-def _simulation(usage: Mapping[str, Any]) -> str | None:
-    """Return where the result of a simulated job comes from; None for other jobs."""
+def _simulation(usage: Mapping[str, Any], *, has_result: bool) -> str | None:
+    """Return where the result of a simulated job comes from, and what was not tried; None for other jobs."""
     if not _is_simulated(usage):
         return None
-    return " ".join(filter(None, (_NO_MODEL, _RESULT_SOURCES.get(str(usage.get("simulated_from", ""))))))
+    source = _RESULT_SOURCES.get(str(usage.get("simulated_from", ""))) if has_result else None
+    return " ".join(filter(None, (_NO_MODEL, source, _untried(usage.get("untried_tools") or ()))))
+
+
+def _untried(tools: Sequence[str]) -> str | None:
+    """Return which tools of MCP servers the simulation has not called, and why."""
+    if not tools:
+        return None
+    more = len(tools) - _MAX_NAMED_TOOLS
+    names = ", ".join(tools[:_MAX_NAMED_TOOLS]) + (f" and {more} more" if more > 0 else "")
+    return f"Not called: {names}. {_UNTRIED}"

@@ -49,6 +49,12 @@ RESULTS: Mapping[str, AttemptResult] = {
     "simulated": AttemptResult(
         "succeeded", {"n": 1}, usage={"label": "rehearsal", "simulated_from": "example"}
     ),
+    "failed simulation": AttemptResult(
+        "failed",
+        error="No.",
+        error_code="no_output",
+        usage={"label": "rehearsal", "simulated_from": "sample", "untried_tools": ["refund"]},
+    ),
     "outputs": AttemptResult("succeeded", {"image": OUTPUT["drive_path"]}, outputs=[OUTPUT]),
     "paid": AttemptResult("succeeded", {"n": 1}, used=(MODEL_REPLY,)),
     "forgiven": AttemptResult("failed", error="No.", error_code="exception", used=(MODEL_REPLY,)),
@@ -183,6 +189,9 @@ async def test_row_from_the_worker_shows_the_same_job(
     assert (job["status"], job["error_code"]) == (result.status, result.error_code)
     assert job["used_micros"] == sum(item.billed_micros for item in result.used)
     assert job["forgiven_micros"] == (job["used_micros"] if kind == "forgiven" else 0)
+    if kind == "failed simulation":
+        assert "The result" not in job["simulation"], "there is none"
+        assert "Not called: refund." in job["simulation"]
 
 
 async def test_row_of_a_retried_job_shows_the_same_job(

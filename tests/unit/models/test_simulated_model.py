@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from backend.skills.manifest.types import Skill
 from backend.skills.model_catalog import catalog
 from tests.factories.tenants import make_skill
 from workers.llm.sample_values import sample
-from workers.llm.simulated import NOTICE, SimulatedModel
+from workers.llm.simulated import NOTICE, SimulatedModel, remote_tools
 from workers.llm.types import Message, Prompt, Reply, ToolSpec
 
 OUTPUT = {
@@ -51,13 +52,15 @@ def simulated_model(inputs: dict[str, Any], **over: Any) -> SimulatedModel:
     return SimulatedModel(catalog.current().get(catalog.SIMULATED_MODEL), skill(**over), inputs)
 
 
-async def run_model(model: SimulatedModel, *, refuses_output: bool = False) -> list[Reply]:
+async def run_model(
+    model: SimulatedModel, *, refuses_output: bool = False, tools: Sequence[ToolSpec] = TOOLS
+) -> list[Reply]:
     """Return all replies of the model; each tool call gets a result."""
     messages: list[Message] = [{"role": "user", "content": [{"type": "text", "text": "Go."}]}]
     replies: list[Reply] = []
     while len(replies) < 10:
         deltas: list[str] = []
-        reply = await model.reply(Prompt("", messages, TOOLS, 100), deltas.append, lambda _: None)
+        reply = await model.reply(Prompt("", messages, tools, 100), deltas.append, lambda _: None)
         assert "".join(deltas).strip() == reply.blocks[0]["text"]
         replies.append(reply)
         calls = [block for block in reply.blocks if block["type"] == "tool_use"]
@@ -100,6 +103,16 @@ async def test_repeatedly_rejected_output_ends_the_run() -> None:
     assert [reply.stop_reason for reply in replies] == ["tool_use"] * 3 + ["end_turn"]
     submitted = [reply.blocks[1]["input"] for reply in replies[1:3]]
     assert submitted[0] != submitted[1]
+
+
+async def test_only_read_only_tools_of_mcp_servers_are_called() -> None:
+    schema = {"type": "object", "properties": {"id": {"type": "integer"}}}
+    read = [ToolSpec(f"read_{n}", "", schema, is_remote=True, is_read_only=True) for n in range(6)]
+    tools = [*TOOLS, ToolSpec("refund", "", schema, is_remote=True), *read]
+    replies = await run_model(simulated_model({"city": "Oslo"}), tools=tools)
+    called = [reply.blocks[1]["name"] for reply in replies]
+    assert called == ["look_up", *(f"read_{n}" for n in range(5)), "set_output"]
+    assert [tool.name for tool in remote_tools(tools).untried] == ["refund", "read_5"]
 
 
 async def test_second_run_returns_the_same_replies() -> None:

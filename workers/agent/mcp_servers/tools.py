@@ -127,6 +127,8 @@ class UnavailableServer:
             "it without arguments to check whether the server is available and which tools it has, then "
             "with `tool` and `arguments`.",
             _SCHEMA,
+            is_remote=True,
+            is_read_only=section.read_only,
         )
         self.is_read_only = section.read_only
         self.is_idempotent = section.idempotent
@@ -247,7 +249,13 @@ def known_tools(
         ServerTool(
             connection,
             section,
-            ToolSpec(names[one.name], _described(one), to_json_schema(one.input_schema)),
+            ToolSpec(
+                names[one.name],
+                _described(one),
+                to_json_schema(one.input_schema),
+                is_remote=True,
+                is_read_only=section.read_only,
+            ),
             remote_name=one.name,
             names=section_names.all_of(one.name),
             vision=vision,
@@ -283,7 +291,7 @@ def unavailable_tools(
         ServerTool(
             connection,
             section,
-            ToolSpec(names[tool], description, _ANY),
+            ToolSpec(names[tool], description, _ANY, is_remote=True, is_read_only=section.read_only),
             remote_name=tool,
             names=section_names.all_of(tool),
             vision=vision,
