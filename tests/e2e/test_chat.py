@@ -276,13 +276,18 @@ def test_missing_inputs_are_explained_and_given(owner: Page, chatting: Settled) 
     owner.goto(f"{chatting.url}/chat")
     owner.get_by_label("Agent").select_option("triage")
     expect(owner.get_by_text("start a conversation with triage")).to_be_visible()
+    inputs = owner.get_by_role("group", name="Inputs")
+    expect(inputs.get_by_role("textbox")).to_have_count(2)  # without a click, since the agent needs them
     owner.get_by_role("textbox", name="Message", exact=True).fill("Hello")
     owner.get_by_role("button", name="Send").click()
-    expect(owner.get_by_role("alert")).to_contain_text("'a', 'b'")
-    owner.get_by_role("button", name="Inputs").click()
-    owner.get_by_label("Inputs as JSON").fill('{"a": "1", "b": "2"}')
+    expect(owner.get_by_text("Fill in a, b below")).to_be_visible()
+    expect(inputs.get_by_text("This input is required.")).to_have_count(2)
+    show(owner, "inputs")
+    inputs.get_by_label("a", exact=True).fill("1")
+    inputs.get_by_label("b", exact=True).fill("2")
     owner.get_by_role("button", name="Send").click()
     expect(owner.get_by_role("log", name="Messages")).to_contain_text("tomorrow", timeout=WITHIN_MS)
+    expect(inputs).to_have_count(0)  # later messages keep the values
     assert len(chatting.api.get("/v1/sessions?skill=triage").json()) == 1
 
 

@@ -1,13 +1,15 @@
-import { type KeyboardEvent, type RefObject, useEffect, useMemo, useRef, useState } from "react";
-import type { AgentSessionRead } from "../../../clients/typescript/src/generated";
-import { type ApiError, callApi, newKey } from "../api";
+import { type RefObject, useEffect, useMemo, useRef, useState } from "react";
+import type { AgentSessionRead, SkillRead } from "../../../clients/typescript/src/generated";
+import { type ApiError, callApi } from "../api";
 import { Confirm } from "../controls";
 import { Dialog } from "../dialog";
 import { usd } from "../format";
+import type { Schema } from "../schema_types";
 import { Line, useFollowing } from "../stream";
+import { type Act, Composer, type SessionStart } from "./composer";
 import { followSession, type StreamState } from "./session_stream";
 import { Turn } from "./turn";
-import { isLive, type Turn as TurnOfSession, withFrame } from "./turns";
+import { type Turn as TurnOfSession, withFrame } from "./turns";
 
 interface Who {
   project: string;
@@ -29,23 +31,30 @@ interface ChatProps extends Who {
 
 /** The open conversation with an agent in an environment. */
 export function Chat({ project, csrf, skill, environment, canWrite, session: given, started, onOpen, onChanged }: ChatProps) {
-  const [session, setSession] = useState(given), [problem, setProblem] = useState(""), composer = useRef<HTMLTextAreaElement>(null), seen = useRef(started);
+  const [session, setSession] = useState(given), [problem, setProblem] = useState(""), composer = useRef<HTMLTextAreaElement>(null), seen = useRef(started), schema = useInputSchema(project, skill, environment);
   useEffect(() => { setSession(given); setProblem(""); }, [given]);
   useEffect(() => { if (started !== seen.current) composer.current?.focus(); seen.current = started; }, [started]);
   const open = (id: string) => { setProblem(""); setSession(id); onOpen?.(id); }; // a second message must not wait for the state of the page
   const start = useMemo(() => ({ path: "/v1/sessions", json: { skill, environment } }), [skill, environment]);
-  return <Conversation {...{ project, csrf, skill, start, canWrite, session, problem, composer }} onOpen={open} onChanged={() => onChanged?.()} onProblem={setProblem} />;
+  return <Conversation {...{ project, csrf, skill, start, schema, canWrite, session, problem, composer }} onOpen={open} onChanged={() => onChanged?.()} onProblem={setProblem} />;
 }
 
-/** The request that creates a session with the first message, and what to wait for before it. */
-export interface SessionStart {
-  path: string;
-  json: unknown;
-  before?: () => Promise<unknown>;
+/** The input schema of the active version of an agent; null as long as it is unknown. */
+function useInputSchema(project: string, skill: string, environment: string) {
+  const [schema, setSchema] = useState<Schema | null>(null);
+  useEffect(() => {
+    let isGone = false;
+    setSchema(null);
+    callApi<SkillRead>("GET", `/v1/skills/${skill.split("/").map(encodeURIComponent).join("/")}?${new URLSearchParams({ environment })}`, { project }).then((found) => { if (!isGone) setSchema(found.input_schema); }, () => {}); // the inputs can be written as JSON
+    return () => { isGone = true; };
+  }, [project, skill, environment]);
+  return schema;
 }
 
 interface ConversationProps extends Who {
   start: SessionStart;
+  /** The input schema of the agent; null as long as it is unknown. */
+  schema: Schema | null;
   session: string;
   problem: string;
   composer: RefObject<HTMLTextAreaElement | null>;
@@ -55,7 +64,7 @@ interface ConversationProps extends Who {
 }
 
 /** The messages of a session, and the field for the next one. */
-export function Conversation({ project, csrf, skill, start, canWrite, session, problem, composer, onOpen, onChanged, onProblem }: ConversationProps) {
+export function Conversation({ project, csrf, skill, start, schema, canWrite, session, problem, composer, onOpen, onChanged, onProblem }: ConversationProps) {
   const [turns, setTurns] = useState<TurnOfSession[]>([]), [state, setState] = useState<StreamState>({ phase: "connecting" }), [facts, setFacts] = useState<AgentSessionRead | null>(null);
   const written = turns.at(-1)?.live.length ?? 0, ended = turns.filter((turn) => turn.reply).length, scroller = useFollowing(`${turns.length} ${written} ${ended}`);
   useEffect(() => {
@@ -90,7 +99,7 @@ export function Conversation({ project, csrf, skill, start, canWrite, session, p
         <ol>{turns.map((turn) => <Turn key={turn.number} {...{ turn, project, csrf, canWrite }} onError={onProblem} />)}</ol>
       </div>
       {problem && <div className="note line-note" data-s="fail" role="alert">{problem}</div>}
-      {canWrite && <Composer {...{ project, csrf, start, session, turns, act, onOpen }} field={composer} />}
+      {canWrite && <Composer {...{ project, csrf, start, schema, session, turns, act, onOpen }} field={composer} />}
     </section>
   );
 }
@@ -101,69 +110,5 @@ function Rename({ title, onRename }: { title: string; onRename: (title: string) 
     <Dialog label="Rename" kind="quiet small" title="Rename the conversation" confirm="Rename" onConfirm={() => onRename(field.current?.value ?? title)}>
       <label className="col"><span className="cap">Title</span><input ref={field} className="in" defaultValue={title} maxLength={200} required autoFocus /></label>
     </Dialog>
-  );
-}
-
-/** Run a request, and show its error. */
-type Act = <Result>(call: () => Promise<Result>) => Promise<Result | null>;
-
-interface ComposerProps extends Omit<Who, "canWrite" | "skill"> {
-  start: SessionStart;
-  session: string;
-  turns: TurnOfSession[];
-  act: Act;
-  onOpen: (id: string) => void;
-  field: RefObject<HTMLTextAreaElement | null>;
-}
-
-/** The field for the next message. Enter sends it, and Shift+Enter starts a new line. */
-function Composer({ project, csrf, start, session, turns, act, onOpen, field }: ComposerProps) {
-  const [text, setText] = useState(""), [inputs, setInputs] = useState(""), [hasInputs, setHasInputs] = useState(false), [isBusy, setBusy] = useState(false);
-  const running = turns.find(isLive), isSending = useRef(false), slot = useRef(""), created = useRef("");
-  const send = (whileRunning: "queue" | "interrupt") => act(async () => {
-    if (isSending.current || !(text.trim() || inputs.trim())) return;
-    let given: unknown;
-    try { given = inputs.trim() ? JSON.parse(inputs) : {}; } catch (error) { throw { detail: `The inputs are not valid JSON: ${(error as Error).message}` }; }
-    setBusy(true);
-    isSending.current = true; // a second click can come before the button is disabled
-    slot.current ||= newKey(); // after a lost connection, the same message is the same request
-    try {
-      if (!session) await start.before?.();
-      const id = session || created.current || (await callApi<AgentSessionRead>("POST", start.path, { project, csrf, slot: slot.current, json: start.json })).id;
-      created.current = session ? "" : id;
-      try {
-        await callApi("POST", `/v1/sessions/${id}/messages`, { project, csrf, slot: slot.current, json: { content: text, inputs: given, while_running: whileRunning } });
-      } catch (error) {
-        const isLost = (error as ApiError).code === "connection_lost";
-        if (!isLost) slot.current = created.current = "";
-        if (!session && !isLost) { // no conversation without a message
-          await callApi("DELETE", `/v1/sessions/${id}`, { project, csrf }).catch(() => {});
-        }
-        throw error;
-      }
-      setText("");
-      setInputs("");
-      setHasInputs(false);
-      slot.current = created.current = "";
-      if (!session) onOpen(id);
-    } finally { setBusy(false); isSending.current = false; }
-  });
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
-    event.preventDefault();
-    send(event.ctrlKey || event.metaKey ? "interrupt" : "queue");
-  };
-  return (
-    <form className="col chat-composer" onSubmit={(event) => { event.preventDefault(); send("queue"); }}>
-      <textarea ref={field} className="in" rows={3} aria-label="Message" placeholder="Message" value={text} onChange={(event) => { slot.current = ""; setText(event.target.value); }} onKeyDown={onKeyDown} />
-      {hasInputs && <textarea className="in mono" rows={3} aria-label="Inputs as JSON" placeholder='{"name": "value"}' value={inputs} onChange={(event) => setInputs(event.target.value)} />}
-      <div className="row wrap">
-        <button type="button" className="btn quiet small" aria-expanded={hasInputs} onClick={() => setHasInputs(!hasInputs)}>Inputs</button>
-        <span className="t3 grow chat-hint">{running ? "A turn is running: the message is sent after it." : "Enter to send, Shift+Enter for a new line"}</span>
-        {running && <button type="button" className="btn" onClick={() => act(() => callApi("POST", `/v1/sessions/${session}/cancel`, { project, csrf }))}>Stop</button>}
-        {running && <button type="button" className="btn" disabled={isBusy || !text.trim()} onClick={() => send("interrupt")}>Interrupt and send</button>}
-        <button className="btn pri" disabled={isBusy || !(text.trim() || inputs.trim())}>{isBusy && <span className="spin" />}{running ? "Queue" : "Send"}</button>
-      </div>
-    </form>
   );
 }

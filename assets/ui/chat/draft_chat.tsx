@@ -2,10 +2,11 @@
 import { useRef, useState } from "react";
 import type { DraftRead } from "../../../clients/typescript/src/generated";
 import { callApi } from "../api";
+import type { Schema } from "../schema_types";
 import { Conversation } from "./chat";
 
 interface Props {
-  skill: { name: string };
+  skill: { name: string; input_schema: Schema };
   /** URL of the draft in the API. */
   base: string;
   /** The revision of the draft. */
@@ -27,7 +28,7 @@ export default function DraftChat({ skill, base, revision, project, csrf, canWri
     <div className="chat chat-single">
       {session && revision > started ? <div className="note line-note row wrap" data-s="wait" role="status"><span className="grow">The draft was changed since this conversation started.</span>{again}</div>
         : <div className="row chat-again"><span className="t3 grow">Runs the draft as it is at the first message. Nothing is published.</span>{session && again}</div>}
-      <Conversation {...{ project, csrf, canWrite, session, problem, composer }} start={{ path: `${base}/sessions`, json: { skill: skill.name }, before }} skill={`${skill.name} (draft)`} onOpen={open} onChanged={() => {}} onProblem={setProblem} />
+      <Conversation {...{ project, csrf, canWrite, session, problem, composer }} start={{ path: `${base}/sessions`, json: { skill: skill.name }, before }} schema={skill.input_schema} skill={`${skill.name} (draft)`} onOpen={open} onChanged={() => {}} onProblem={setProblem} />
     </div>
   );
 }
