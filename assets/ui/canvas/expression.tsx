@@ -24,6 +24,8 @@ interface Props {
   /** What an expression can read here. */
   names?: Name[];
   error?: string;
+  /** Shown if there is no error. */
+  warning?: string;
   hint?: string;
   /** Expressions are part of the text. */
   isText?: boolean;
@@ -36,7 +38,7 @@ interface Props {
 
 /** The value is committed when the user leaves the field or presses Enter, and immediately when a name is picked. Escape discards the
  *  text. */
-export function Expression({ label, value, schema = {}, names = [], error, hint, isText = false, isLong = false, isRequired = false, readOnly = false, onCommit }: Props) {
+export function Expression({ label, value, schema = {}, names = [], error, warning, hint, isText = false, isLong = false, isRequired = false, readOnly = false, onCommit }: Props) {
   const [edited, setEdited] = useState<string | null>(null), id = useId(), box = useRef<HTMLInputElement | HTMLTextAreaElement | null>(null), text = edited ?? shown(value);
   const commit = async (next: string) => {
     const wanted = parsed(next, schema.type);
@@ -53,7 +55,7 @@ export function Expression({ label, value, schema = {}, names = [], error, hint,
     if (event.key === "Escape" && edited !== null) { event.stopPropagation(); setEdited(null); }
     if (event.key === "Enter" && event.target instanceof HTMLInputElement) { event.preventDefault(); commit(text); }
   };
-  const own = { id, ref: (element: HTMLInputElement | HTMLTextAreaElement | null) => { box.current = element; }, className: "in", value: text, readOnly, spellCheck: false, "aria-invalid": Boolean(error), "aria-describedby": `${id}-h`, onChange: (event: ChangeEvent<HTMLInputElement | HTMLTextAreaElement>) => setEdited(event.target.value), onBlur: () => { if (edited !== null) commit(edited); }, onKeyDown };
+  const own = { id, ref: (element: HTMLInputElement | HTMLTextAreaElement | null) => { box.current = element; }, className: "in", value: text, readOnly, spellCheck: false, "aria-invalid": Boolean(error), "data-s": !error && warning ? "wait" : undefined, "aria-describedby": `${id}-h`, onChange: (event: ChangeEvent<HTMLInputElement | HTMLTextAreaElement>) => setEdited(event.target.value), onBlur: () => { if (edited !== null) commit(edited); }, onKeyDown };
   const fitting = names.filter((one) => isText || compatible(one.schema, schema)), others = names.filter((one) => !fitting.includes(one));
   return (
     <div className="col" style={{ gap: 5 }}>
@@ -66,7 +68,7 @@ export function Expression({ label, value, schema = {}, names = [], error, hint,
           {others.length > 0 && <optgroup label="Other types">{others.map((one) => <option key={one.source} value={one.source}>{labelOf(one)}</option>)}</optgroup>}
         </select>}
       </div>
-      {error ? <div className="err" id={`${id}-h`} role="alert">{error}</div> : <div className="hint" id={`${id}-h`}>{hint ?? schema.description ?? ""}</div>}
+      {error ? <div className="err" id={`${id}-h`} role="alert">{error}</div> : warning ? <div className="err" data-s="wait" id={`${id}-h`} role="status">{warning}</div> : <div className="hint" id={`${id}-h`}>{hint ?? schema.description ?? ""}</div>}
     </div>
   );
 }

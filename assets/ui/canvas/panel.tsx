@@ -91,17 +91,18 @@ export function StepForm({ tree, entry, facts, problems, canWrite, edit, onCode,
   const inputs = inputsOf(entry, facts), fields = fieldsOf(entry), schemas: Path[] = [[...path, "output_schema"], [...path, "approval", "form"]];
   const shown: Path[] = [[...path, "id"], [...path, "title"], [...path, "if"], ...fields.map((one) => [...path, ...one.keys]), ...inputs.map(({ name }) => [...path, "inputs", name]), [...path, kind], ...schemas.flatMap((own) => pathsIn(valueAt(step, own.slice(path.length)), own)), ...schemas];
   const inner = entry.blocks.flatMap((block) => block.steps.map((one) => one.path));
-  const { at, others } = placed(problems.filter(({ keys }) => startsWith(keys, path) && !inner.some((one) => startsWith(keys, one))), shown);
+  const withExpression: Path[] = [[...path, "if"], ...fields.filter((one) => one.isExpression).map((one) => [...path, ...one.keys]), ...inputs.map(({ name }) => [...path, "inputs", name])];
+  const { errors, warnings } = bySeverity(problems.filter(({ keys }) => startsWith(keys, path) && !inner.some((one) => startsWith(keys, one)))), { at, others } = placed(errors, shown), warned = placed(warnings, withExpression);
   const set = (keys: Path) => setter(edit, [...path, ...keys]);
   const rename = async (value: unknown) => { const to = String(value ?? ""), isDone = await edit([step.id === undefined ? { op: "set", path: [...path, "id"], value: to } : { op: "rename_step", path, to }]); if (isDone) onRenamed(to); return isDone; };
-  const expression: DrawExpression = (keys, label, more) => <Expression key={`${entry.id} ${keys.join(".")}`} label={label} value={valueAt(step, keys)} names={names} error={at([...path, ...keys])} readOnly={!canWrite} onCommit={set(keys)} {...more} />;
+  const expression: DrawExpression = (keys, label, more) => <Expression key={`${entry.id} ${keys.join(".")}`} label={label} value={valueAt(step, keys)} names={names} error={at([...path, ...keys])} warning={warned.at([...path, ...keys])} readOnly={!canWrite} onCommit={set(keys)} {...more} />;
   const plain = (keys: Path, label: string, schema?: Schema) => <Committed key={`${entry.id} ${keys.join(".")}`} name={label} schema={{ ...schema, title: label }} value={valueAt(step, keys)} error={at([...path, ...keys])} onCommit={set(keys)} />;
   const draw = ({ keys, label, schema, isExpression, isOutside, ...more }: StepField) => (isExpression ? expression(keys, label, { schema, ...more, names: isOutside ? before : names }) : plain(keys, label, schema));
   return (
     <fieldset className="col whole sf" disabled={!canWrite} style={{ border: 0, padding: 0, margin: 0, gap: 12 }}>
       <legend className="hidden-label">Step {entry.name}</legend>
       <div className="row"><h2 className="grow">{titleOf(entry)}</h2><span className="tag">{KIND_LABELS[kind] ?? "Empty"}</span></div>
-      {others.length > 0 && <ul className="note design-problems" data-s="fail" aria-label="Problems of the step" style={{ margin: 0 }}>{others.map((one, index) => <li key={index}>{one.message}</li>)}</ul>}
+      <Messages of="step" errors={others} warnings={warned.others} />
       {kind === "skill" && <SkillField value={textOf(step.skill)} error={at([...path, "skill"])} facts={facts} packs={packs} onCommit={set(["skill"])} />}
       {fields.map(draw)}
       {kind === "skill" && inputs.map(({ name, schema, isRequired }) => expression(["inputs", name], name, { schema, isRequired }))}
@@ -118,6 +119,15 @@ export function StepForm({ tree, entry, facts, problems, canWrite, edit, onCode,
 
 /** The edit that writes a value at a path, and removes a cleared one. */
 const setter = (edit: Write<FlowEdit>, path: Path) => (value: unknown) => edit([value === undefined ? { op: "remove", path } : { op: "set", path, value }]);
+
+/** Problems by their severity. */
+const bySeverity = (problems: FileProblem[]) => ({ errors: problems.filter((one) => one.severity === "error"), warnings: problems.filter((one) => one.severity === "warning") });
+
+/** The problems and warnings that no field shows. */
+function Messages({ of, errors, warnings }: { of: string; errors: FileProblem[]; warnings: FileProblem[] }) {
+  const list = (label: string, state: string, shown: FileProblem[]) => shown.length > 0 && <ul className="note design-problems" data-s={state} aria-label={`${label} of the ${of}`} style={{ margin: 0 }}>{shown.map((one, index) => <li key={index}>{one.message}</li>)}</ul>;
+  return <>{list("Problems", "fail", errors)}{list("Warnings", "wait", warnings)}</>;
+}
 
 function Part({ title, children }: { title: string; children: ReactNode }) { return <section className="col" style={{ gap: 8 }}><h2>{title}</h2>{children}</section>; }
 
@@ -196,14 +206,14 @@ function NamedInputs({ inputs, expression, edit, path, isData = false }: { input
 export function ResultForm({ document, tree, facts, problems, canWrite, edit }: FormProps & { document: Mapping; problems: FileProblem[]; canWrite: boolean }) {
   const names = namesAt(tree, null, facts), { output } = document, values = mappingOf(output), fields = inputsIn(facts.outputs);
   const all = [...fields, ...Object.keys(values).filter((name) => !fields.some((one) => one.name === name)).map((name): Input => ({ name, schema: {} }))];
-  const { at, others } = placed(problems.filter(({ keys }) => keys?.[0] === "output"), all.map(({ name }) => ["output", name]));
+  const { errors, warnings } = bySeverity(problems.filter(({ keys }) => keys?.[0] === "output")), shown = all.map(({ name }): Path => ["output", name]), { at, others } = placed(errors, shown), warned = placed(warnings, shown);
   const isWhole = output !== undefined && !isMapping(output);
   return (
     <div className="col sf" style={{ gap: 12 }}>
       <h2>Result</h2>
       <p className="t3">{output === undefined ? "Without values, the result is that of the last step." : "What the flow returns."}</p>
-      {others.length > 0 && <ul className="note design-problems" data-s="fail" aria-label="Problems of the result" style={{ margin: 0 }}>{others.map((one, index) => <li key={index}>{one.message}</li>)}</ul>}
-      {isWhole ? <Expression label="Result" value={output} names={names} readOnly={!canWrite} onCommit={setter(edit, ["output"])} /> : all.map(({ name, schema }) => <Expression key={name} label={name} schema={schema} value={values[name]} names={names} error={at(["output", name])} readOnly={!canWrite} onCommit={setter(edit, ["output", name])} />)}
+      <Messages of="result" errors={others} warnings={warned.others} />
+      {isWhole ? <Expression label="Result" value={output} names={names} readOnly={!canWrite} onCommit={setter(edit, ["output"])} /> : all.map(({ name, schema }) => <Expression key={name} label={name} schema={schema} value={values[name]} names={names} error={at(["output", name])} warning={warned.at(["output", name])} readOnly={!canWrite} onCommit={setter(edit, ["output", name])} />)}
     </div>
   );
 }
