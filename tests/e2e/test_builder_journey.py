@@ -312,9 +312,9 @@ def publish(page: Page) -> None:
 
 def promote(page: Page) -> None:
     strip = page.get_by_role("list").filter(has_text="Development")
-    production = strip.get_by_role("listitem").filter(has_text="Production")
+    production = strip.get_by_role("listitem", name="Production")
     expect(production).to_contain_text("No active version")
-    strip.get_by_role("button", name="Promote a version to Production").click()
+    strip.get_by_role("button", name="Promote to Production…").click()
     expect(page.get_by_role("combobox", name="Version")).to_have_value("development")
     show(page, "promote")
     page.get_by_role("button", name="Activate v1 in Production").click()

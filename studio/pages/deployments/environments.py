@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 import reflex as rx
 
 from backend.core.errors import Conflict, Missing
-from backend.identity.environments import ENVIRONMENTS, SOURCES, Environment
+from backend.identity.environments import ENVIRONMENTS, PRODUCTION, SOURCES, Environment
 from backend.publishing import promotion
 from backend.publishing.promotion import ActiveIn, Promotion, Source
 from backend.skills.skillpacks import service as skillpacks
@@ -22,6 +22,9 @@ from studio.pages.deployments.versions import Deployments
 from studio.shell import Shell
 from studio.typing_of_reflex import Handled
 
+_TARGETS: Final = {source: target for target, source in SOURCES.items()}
+"""The environment to which a version of each environment is promoted."""
+
 
 @dataclass
 class EnvironmentRow:
@@ -31,6 +34,9 @@ class EnvironmentRow:
     name: str = ""
     version: str = ""
     previous: str = ""
+    target: Environment = PRODUCTION
+    """The environment to which a version of this one is promoted."""
+    target_name: str = ""
 
 
 @dataclass
@@ -198,6 +204,8 @@ def _row(one: ActiveIn) -> EnvironmentRow:
         name=NAMES[one.environment],
         version=f"v{one.active.version}" if one.active else "",
         previous=f"v{one.previous.version}" if one.previous else "",
+        target=_TARGETS[one.environment],
+        target_name=NAMES[_TARGETS[one.environment]],
     )
 
 
@@ -251,15 +259,15 @@ def _card(row: rx.Var[EnvironmentRow]) -> rx.Component:
                     ),
                 ),
                 button(
-                    "Promote…",
+                    "Promote to " + row.target_name + "…",
                     kind="small",
-                    on_click=Environments.open(row.key),
-                    aria_label="Promote a version to " + row.name,
+                    on_click=Environments.open(row.target),
                 ),
                 class_name="row",
             ),
         ),
         key=row.key,
+        aria_label=row.name,
     )
 
 
