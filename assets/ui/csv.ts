@@ -26,23 +26,42 @@ export function rowsOf(text: string, separator = ",", maxRows = Infinity) {
   return rows;
 }
 
-/** Whether the rows of a CSV file can be elements of a list: single values, or objects with fields. */
-export const canBeRows = (schema: Schema) => SINGLE.has(typeOf(schema)) || (typeOf(schema) === "object" && Object.keys(schema.properties ?? {}).length > 0);
+/** A file with several columns for a list of single values: the user chooses one of them. */
+export class SeveralColumns extends Error {
+  constructor(readonly columns: string[]) {
+    super(`The file has the columns ${columns.join(", ")}, but each element is a single value. Select the column to use, or make the elements objects with a field for each column.`);
+  }
+}
 
-/** The elements of a list with this schema from a CSV file, whose first line names the columns. An error says how to change the file. */
-export function elementsOf(text: string, schema: Schema) {
+/** Whether the rows of a CSV file can be elements of a list: single values, or objects. */
+export const canBeRows = (schema: Schema) => SINGLE.has(typeOf(schema)) || hasRows(schema);
+
+const hasRows = (schema: Schema) => typeOf(schema) === "object";
+
+/** Whether the schema of an object declares no fields, so that each column of a file becomes one. */
+export const hasNoFields = (schema: Schema) => hasRows(schema) && !Object.keys(schema.properties ?? {}).length;
+
+/** The elements of a list with this schema from a CSV file, whose first line names the columns. An error says how to change the file. Single
+ *  values are those of `column`. */
+export function elementsOf(text: string, schema: Schema, column?: string) {
   const [head = [], ...body] = rowsOf(text, separatorOf(text), MAX_ELEMENTS + 2).filter((row) => row.some((cell) => cell.trim())), names = head.map((name) => name.trim());
   if (!body.length) throw new Error("The file has no rows. Write the names of the columns in its first line, and a row in each other line.");
   if (body.length > MAX_ELEMENTS) throw new Error(`The file has more than ${MAX_ELEMENTS} rows. Select a file with fewer rows, or submit the job with the API.`);
-  return typeOf(schema) === "object" ? objectsOf(names, body, schema) : valuesOf(names, body, schema);
+  return hasRows(schema) ? objectsOf(names, body, schema) : valuesOf(names, body, schema, column);
 }
 
-function valuesOf(names: string[], body: string[][], schema: Schema) {
-  if (names.length > 1) throw new Error(`The file has the columns ${names.join(", ")}, but each element is a single value. Select a file with one column, or make the elements objects with a field for each column.`);
-  return body.map(([cell = ""]) => valueOf(cell, schema));
+function valuesOf(names: string[], body: string[][], schema: Schema, column?: string) {
+  const at = column === undefined ? 0 : names.indexOf(column);
+  if (at < 0 || (column === undefined && names.length > 1)) throw new SeveralColumns(names);
+  return body.map((row) => valueOf(row[at] ?? "", schema));
 }
 
-function objectsOf(names: string[], body: string[][], { properties = {}, required = [] }: Schema) {
+function objectsOf(names: string[], body: string[][], schema: Schema) {
+  const { properties = {}, required = [], additionalProperties } = schema;
+  if (hasNoFields(schema)) {
+    if (additionalProperties === false) throw new Error(`The elements are objects without fields, which the input schema does not allow to have others. Add fields to the schema, such as ${names.join(", ")}.`);
+    return body.map((row) => Object.fromEntries(names.flatMap((name, at) => (name && row[at] ? [[name, row[at]]] : []))));
+  }
   const fields = Object.keys(properties), columns = names.map((name) => fields.find((field) => field.toLowerCase() === name.toLowerCase())), missing = required.filter((field) => !columns.includes(field));
   if (missing.length) throw new Error(`The file has no column ${missing.join(", ")}. Its columns are ${names.join(", ")}.`);
   if (!columns.some(Boolean)) throw new Error(`No column has the name of a field: the columns are ${names.join(", ")}, and the fields ${fields.join(", ")}.`);

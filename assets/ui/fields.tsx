@@ -1,5 +1,5 @@
 import { type ChangeEvent, type ReactNode, useId, useRef, useState } from "react";
-import { canBeRows, elementsOf } from "./csv";
+import { canBeRows, elementsOf, hasNoFields, SeveralColumns } from "./csv";
 import { FileField } from "./file_field";
 import { type Schema, typeOf } from "./schema_types";
 
@@ -103,20 +103,40 @@ function ListField(props: FieldProps) {
   );
 }
 
+/** What a form says about a file that it has read. */
+interface ReadFile {
+  failure?: string;
+  note?: string;
+  /** The text of a file of which the user chooses a column. */
+  text?: string;
+  columns?: string[];
+}
+
 /** A button that fills a list from the rows of a CSV file. */
-function Rows({ label, schema, onFill }: { label: string; schema: Schema; onFill: (elements: unknown[]) => void }) {
-  const file = useRef<HTMLInputElement>(null), [failure, setFailure] = useState("");
-  const fill = async ({ currentTarget: input }: ChangeEvent<HTMLInputElement>) => {
+function Rows(props: { label: string; schema: Schema; onFill: (elements: unknown[]) => void }) {
+  const file = useRef<HTMLInputElement>(null), [read, setRead] = useState<ReadFile>({}), latest = useRef(props), { label } = props, { failure, note, text: written = "", columns = [] } = read;
+  latest.current = props; // the schema may change while the user selects a file
+  const fill = (text: string, column?: string) => {
+    const { schema, onFill } = latest.current;
+    try {
+      onFill(elementsOf(text, schema, column));
+      setRead(hasNoFields(schema) ? { note: "Each column is a field with text, since the input schema declares no fields. Declare them for other types." } : {});
+    } catch (error) {
+      setRead({ failure: (error as Error).message, ...(error instanceof SeveralColumns && { text, columns: error.columns }) });
+    }
+  };
+  const onFile = async ({ currentTarget: input }: ChangeEvent<HTMLInputElement>) => {
     const one = input.files?.[0], text = await one?.text();
     input.value = "";
-    setFailure("");
-    try { if (text !== undefined) onFill(elementsOf(text, schema)); } catch (error) { setFailure((error as Error).message); }
+    if (text !== undefined) fill(text);
   };
   return (
     <div className="col" style={{ gap: 5 }}>
       <div><button type="button" className="btn small" aria-label={`Fill ${label} from a CSV file`} onClick={() => file.current?.click()}>Fill from CSV…</button></div>
-      <input ref={file} type="file" accept=".csv,.tsv,.txt,text/csv" hidden aria-label={`CSV file for ${label}`} onChange={fill} />
+      <input ref={file} type="file" accept=".csv,.tsv,.txt,text/csv" hidden aria-label={`CSV file for ${label}`} onChange={onFile} />
       {failure && <div className="err" role="alert">{failure}</div>}
+      {columns.length > 0 && <div className="row wrap">{columns.map((column, index) => <button key={index} type="button" className="btn small" onClick={() => fill(written, column)}>Use column {column || index + 1}</button>)}</div>}
+      {note && <div className="hint" role="status">{note}</div>}
     </div>
   );
 }

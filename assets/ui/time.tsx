@@ -21,6 +21,15 @@ export function Ago({ moment }: { moment: string | null | undefined }) {
   return <time dateTime={moment} title={ready ? exactWithUtc(at) : undefined}>{ready ? ago(at) : ""}</time>;
 }
 
+/** When something occurred first and last. Both times are relative to the same moment, so that they are in order. */
+export function FirstAndLast({ first, last }: { first: string; last: string }) {
+  const [ready, setReady] = useState(false), moments = [Date.parse(first), Date.parse(last)] as const, now = Date.now();
+  useEffect(() => setReady(true), []);
+  useTick(moments[1] > now - 60_000 ? 1000 : 20_000, ready);
+  const time = (label: string, iso: string, moment: number) => <span>{label} <time dateTime={iso} title={ready ? exactWithUtc(moment) : undefined}>{ready ? ago(moment, now) : ""}</time></span>;
+  return <>{time("first", first, moments[0])}{time("last", last, moments[1])}</>;
+}
+
 /** Time from `start` to `end`, or to now while there is no end. Empty before the start. */
 export function Elapsed({ start, end }: { start: string; end: string }) {
   const [ready, setReady] = useState(false);

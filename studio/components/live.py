@@ -21,6 +21,15 @@ class Ago(rx.Component):
     moment: rx.Var[str]
 
 
+class FirstAndLast(rx.Component):
+    """When something occurred first and last, relative to the same moment."""
+
+    library = "$/public/ui/time.tsx"
+    tag = "FirstAndLast"
+    first: rx.Var[str]
+    last: rx.Var[str]
+
+
 class Elapsed(rx.Component):
     """The time from `start` to `end`; it is updated every second while `end` is empty."""
 

@@ -19,7 +19,7 @@ from backend.identity.environments import Environment
 from studio import session
 from studio.components.elements import button, link, tag
 from studio.components.jobs import FailureRows, Spark
-from studio.components.live import Ago, Check
+from studio.components.live import Ago, Check, FirstAndLast
 from studio.formatting import moment
 from studio.pages.jobs.query import FAILURE_DAYS, JobQuery
 from studio.pages.jobs.state import Jobs
@@ -390,8 +390,7 @@ def _card(one: rx.Var[Cluster], *, box: Any = None, actions: Any = None, **props
             rx.el.div(
                 rx.cond(one.frame != "", rx.el.span(one.frame, class_name="mono")),
                 rx.el.span(one.versions),
-                rx.el.span("first ", Ago.create(moment=one.first_seen_at)),
-                rx.el.span("last ", Ago.create(moment=one.last_seen_at)),
+                FirstAndLast.create(first=one.first_seen_at, last=one.last_seen_at),
                 rx.el.span(
                     "example ", link(one.example, href=base + "/" + one.example_id, class_name="mono")
                 ),

@@ -129,12 +129,10 @@ def listed() -> rx.Component:
 def _project_row(row: rx.Var[ProjectRow]) -> rx.Component:
     return rx.el.tr(
         rx.el.td(
-            rx.el.span(
-                rx.el.span(row.name, class_name="cut"),
-                rx.el.span(row.slug, class_name="mono t3 cut"),
-                class_name="row",
-                title=row.name,
-            )
+            row.name,
+            " ",
+            rx.el.span(row.slug, class_name="mono t3"),
+            title=row.name + " (" + row.slug + ")",
         ),
         rx.el.td(row.members, class_name="num t2"),
         rx.el.td(row.queued, class_name="num t2"),

@@ -14,9 +14,9 @@ from rxconfig import BUN
 MODULE: Final = ROOT / "assets" / "ui" / "csv.js"
 SCRIPT: Final = """
 const { elementsOf } = await import(process.argv[1]);
-const { text, schema } = JSON.parse(await Bun.stdin.text());
+const { text, schema, column } = JSON.parse(await Bun.stdin.text());
 try {
-  console.log(JSON.stringify({ elements: elementsOf(text, schema) }));
+  console.log(JSON.stringify({ elements: elementsOf(text, schema, column) }));
 } catch (error) { console.log(JSON.stringify({ error: error.message })); }
 """
 ORDER: Final = {
@@ -31,10 +31,10 @@ ORDER: Final = {
 }
 
 
-def read(text: str, schema: dict[str, Any]) -> dict[str, Any]:
+def read(text: str, schema: dict[str, Any], *, column: str | None = None) -> dict[str, Any]:
     done = subprocess.run(
         [BUN, "-e", SCRIPT, str(MODULE)],
-        input=json.dumps({"text": text, "schema": schema}),
+        input=json.dumps({"text": text, "schema": schema} | ({} if column is None else {"column": column})),
         capture_output=True,
         text=True,
         timeout=60,
@@ -53,6 +53,12 @@ def test_rows_become_objects_with_the_types_of_their_fields() -> None:
 
 def test_a_column_becomes_single_values() -> None:
     assert read("n\n1\n2.5\n", {"type": "number"})["elements"] == [1, 2.5]
+    assert read("n,m\n1,2\n3,\n", {"type": "string"}, column="m")["elements"] == ["2", ""]
+
+
+def test_columns_become_fields_of_objects_without_fields() -> None:
+    text = "name,count\nAda,3\nGrace,\n"
+    assert read(text, {"type": "object"})["elements"] == [{"name": "Ada", "count": "3"}, {"name": "Grace"}]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +66,8 @@ def test_a_column_becomes_single_values() -> None:
     [
         ("name\n", ORDER, "no rows"),
         ("customer,count\nAda,1\n", ORDER, "no column name. Its columns are customer, count."),
-        ("a,b\n1,2\n", {"type": "string"}, "each element is a single value"),
+        ("a,b\n1,2\n", {"type": "string"}, "each element is a single value. Select the column to use"),
+        ("a\n1\n", {"type": "object", "additionalProperties": False}, "Add fields to the schema, such as a."),
         ("x\n1\n", {"type": "object", "properties": {"y": {}}}, "the columns are x, and the fields y."),
         ("name\n" + "Ada\n" * 501, ORDER, "more than 500 rows"),
     ],
