@@ -139,7 +139,7 @@ async def test_open_transaction_decides_with_its_commit(
     assert response.status_code == 401
 
 
-async def test_other_version_is_used_at_once(
+async def test_other_version_is_used_by_the_next_request(
     client: httpx.AsyncClient, database: Database, tenant: Tenant
 ) -> None:
     key = await key_of(database, tenant)
@@ -156,7 +156,7 @@ async def test_other_version_is_used_at_once(
     assert (response.json()["deployment_version"], ways) == (2, ["fast"])
 
 
-async def test_version_of_an_environment_is_used_at_once(
+async def test_version_of_an_environment_is_used_by_the_next_request(
     client: httpx.AsyncClient, database: Database, tenant: Tenant
 ) -> None:
     key = await key_of(database, tenant)
@@ -178,7 +178,7 @@ async def test_version_of_an_environment_is_used_at_once(
     assert (response.json()["deployment_version"], ways) == (2, ["fast", "FastAPI"])
 
 
-async def test_new_default_skillpack_is_used_at_once(
+async def test_new_default_skillpack_is_used_by_the_next_request(
     client: httpx.AsyncClient, database: Database, tenant: Tenant
 ) -> None:
     key = await key_of(database, tenant)
@@ -201,7 +201,9 @@ async def test_new_default_skillpack_is_used_at_once(
     assert UUID(response.json()["skillpack_id"]) == pack.id
 
 
-async def test_budget_applies_at_once(client: httpx.AsyncClient, database: Database, tenant: Tenant) -> None:
+async def test_budget_applies_to_the_next_request(
+    client: httpx.AsyncClient, database: Database, tenant: Tenant
+) -> None:
     key = await key_of(database, tenant)
     await submit(client, key)
     async with database.transaction() as session:
@@ -221,7 +223,7 @@ async def test_budget_applies_at_once(client: httpx.AsyncClient, database: Datab
     assert (await submit(client, key))[0].status_code == 402
 
 
-async def test_higher_rate_applies_at_once(
+async def test_higher_rate_applies_to_the_next_request(
     client: httpx.AsyncClient, database: Database, tenant: Tenant
 ) -> None:
     key = await key_of(database, tenant, requests_per_minute=1)
