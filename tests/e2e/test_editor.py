@@ -232,6 +232,7 @@ def test_field_is_added_in_design_and_the_rest_of_the_text_stays(
     inputs.get_by_role("textbox", name="Name of unit").fill("kind")
     inputs.get_by_role("checkbox", name="unit is required").click()
     expect(inputs.get_by_role("checkbox", name="kind is required")).to_be_checked()
+    expect(signed_in.get_by_text("Saved", exact=True)).to_be_visible()
     signed_in.reload()
     expect(inputs.get_by_role("checkbox", name="kind is required")).to_be_checked()
 

@@ -45,7 +45,7 @@ NOT_IN_CLIENTS: Final = {
     "flow-yaml": "for the editor",
     "hindsight": "called by running jobs",
     "instance": "for operators: `puras-studio` on the host",
-    "job-views": "filters that users have saved in the studio",
+    "saved-views": "filters that users have saved in the studio",
     "marketplace": "in the studio",
     "media": "called by running jobs",
     "memory": "called by running jobs, and edited in the studio",

@@ -23,7 +23,7 @@ from backend.data.drive.tables import DriveFile, DriveUpload, DriveUsage
 from backend.data.secrets.tables import EnvironmentSecret, Secret
 from backend.evals.annotations.tables import Annotation, AnnotationItem, AnnotationQueue
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite
-from backend.execution.comments.tables import JobComment
+from backend.execution.comments.tables import JobComment, MentionEmail
 from backend.execution.events.tables import JobEvent
 from backend.execution.flows.tables import FlowStep
 from backend.execution.jobs.attempts.claim import claim
@@ -360,12 +360,15 @@ async def create_full_project(database: Database, *, running: int = 0, queued: i
 
 
 async def store_reviews(session: AsyncSession, tenant: Tenant, job_id: UUID) -> None:
-    """Store a comment on that job, and a queue in which it is annotated."""
+    """Store a comment on that job with an e-mail about it, and a queue in which it is annotated."""
     of_project = {"project_id": tenant.project_id, "created_by": "test"}
-    session.add(JobComment(**of_project, job_id=job_id, body="Look"))
+    comment = JobComment(**of_project, job_id=job_id, body="Look")
     queue = AnnotationQueue(**of_project, name="Queue", rubric=[])
-    session.add(queue)
+    session.add_all([comment, queue])
     await session.flush()
+    members = select(Member.user_id).where(Member.project_id == tenant.project_id)
+    user_id = (await session.scalars(members)).one()
+    session.add(MentionEmail(project_id=tenant.project_id, comment_id=comment.id, user_id=user_id))
     session.add(
         AnnotationItem(project_id=tenant.project_id, queue_id=queue.id, job_id=job_id, added_by="test")
     )
