@@ -217,6 +217,7 @@ async def _read_everything(watch: Watch, world: World) -> None:
         "family": "claude",
         "path": "a.txt",
         "token": "x",
+        "error_signature": "0" * 16,
         "analysis": uuid4(),
         "step": 1,
         "environment": "staging",
