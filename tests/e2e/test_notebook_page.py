@@ -147,7 +147,7 @@ def test_a_job_is_opened_as_a_notebook(signed_in: Page, settled: Any) -> None:
     job = settled.api.post("/v1/jobs", params={"wait": "true"}, json=body).json()
     signed_in.goto(f"{settled.url}/jobs/{job['id']}")
     on_the_job_page(signed_in).click()
-    expect(signed_in).to_have_url(re.compile(r"/notebook\?file=notebooks%2Fjob-"))
+    expect(signed_in).to_have_url(re.compile(r"/notebook\?skillpack=default&file=notebooks%2Fjob-"))
     inputs = signed_in.get_by_role("textbox", name="Source of cell 2", exact=True)
     expect(inputs).to_contain_text("inputs = {'seconds': 0}")
 
