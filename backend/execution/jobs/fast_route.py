@@ -76,19 +76,17 @@ class FastJobRoute:
             await self._app(scope, receive, send)
             return
         messages: list[Message] = []
-        state = scope.setdefault("state", {})
-        state["caller"] = key.principal
+        scope.setdefault("state", {})["caller"] = key.principal
         try:
             async with AsyncExitStack() as stack:
                 await _admit(stack, scope, key.principal)
                 messages += await _read(receive)
                 remembered = _remembered(key, _parsed(messages), wait_s)
                 await RequestTracing(partial(self._serve, remembered))(scope, receive, send)
+            return
         except Outdated:
-            for name in ("caller", "principal", "permission"):
-                state.pop(name, None)
-            scope.pop("route", None)
-            await self._app(scope, _replay(messages, receive), send)
+            _forget_caller(scope)
+        await self._app(scope, _replay(messages, receive), send)
 
     async def _serve(self, remembered: _Remembered, scope: Scope, receive: Receive, send: Send) -> None:
         """Submit the job and send the response.
@@ -107,6 +105,13 @@ class FastJobRoute:
             response = response_to(error, scope["method"], scope["path"])
         gate.note_use(scope, principal)
         await response(scope, receive, send)
+
+
+def _forget_caller(scope: Scope) -> None:
+    """Remove from the scope what it would not contain if this route did not exist."""
+    for name in ("caller", "principal", "permission"):
+        scope["state"].pop(name, None)
+    scope.pop("route", None)
 
 
 def _wait_of_plain(scope: Scope) -> float | None:

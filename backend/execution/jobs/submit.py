@@ -22,7 +22,7 @@ from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.core.tracing import spans
 from backend.data.drive.access import Versions
-from backend.execution.events.append import as_payload
+from backend.execution.events.append import NewEvent, as_payload
 from backend.execution.events.types import QueuedEvent
 from backend.execution.jobs import guardrails as guardrails
 from backend.execution.jobs import transitions
@@ -152,13 +152,7 @@ async def submit(session: AnySession, principal: Principal, spec: JobSpec) -> Su
         Outdated: `spec.remembered` is set, and the job could not be submitted with it.
     """
     with spans.span("submit", "producer", puras__job__id=str(spec.job_id)) as span:
-        if spec.remembered is None:
-            submitted = await _submit(session, principal, spec)
-        else:
-            try:
-                submitted = await _submit(session, principal, spec)
-            except PurasError as error:
-                raise Outdated from error
+        submitted = await _submit(session, principal, spec)
         span.note(puras__project__id=str(principal.project_id), puras__skill=_skill_label(spec.request))
         return submitted
 
@@ -170,6 +164,21 @@ def _skill_label(request: JobCreate) -> str:
 
 
 async def _submit(session: AnySession, principal: Principal, spec: JobSpec) -> Submitted:
+    try:
+        resolution = await _checked(session, principal, spec)
+        submitted = await _insert(session, principal, spec, resolution)
+    except PurasError as error:
+        if spec.remembered is None:
+            raise
+        raise Outdated from error
+    if resolution.turn is not None:
+        await turns.store(session, spec.job_id, resolution.turn)
+    if resolution.offer is None:  # the names of a publisher's guardrails are private to the publisher
+        await guardrails.record_decisions(session, principal.project_id, spec.job_id, resolution.events)
+    return submitted
+
+
+async def _checked(session: AnySession, principal: Principal, spec: JobSpec) -> _Resolved:
     principal.require(Role.DEVELOPER, "jobs:submit")
     environment = environment_of(principal, spec.environment or spec.request.environment)
     offer = await _find_offer(session, principal, spec)
@@ -208,13 +217,7 @@ async def _submit(session: AnySession, principal: Principal, spec: JobSpec) -> S
             api_key_id=_key_of(principal),
             environment=environment,
         )
-    resolution = _Resolved(resolved, inputs, file_versions, lane, offer, environment)
-    submitted = await _insert(session, principal, spec, resolution)
-    if turn is not None:
-        await turns.store(session, spec.job_id, turn)
-    if offer is None:  # the names of a publisher's guardrails are private to the publisher
-        await guardrails.record_decisions(session, principal.project_id, spec.job_id, events)
-    return submitted
+    return _Resolved(resolved, inputs, file_versions, lane, offer, environment, turn, events)
 
 
 async def _find_offer(session: AnySession, principal: Principal, spec: JobSpec) -> Offer | None:
@@ -309,6 +312,9 @@ class _Resolved(NamedTuple):
     lane: str
     offer: Offer | None
     environment: Environment
+    turn: turns.Turn | None
+    events: list[NewEvent]
+    """The decisions of guardrails."""
 
 
 def _shown_version(resolution: _Resolved) -> int | None:
@@ -320,7 +326,7 @@ def _shown_version(resolution: _Resolved) -> int | None:
 async def _insert(
     session: AnySession, principal: Principal, spec: JobSpec, resolution: _Resolved
 ) -> Submitted:
-    resolved, inputs, file_versions, lane, offer, environment = resolution
+    resolved, inputs, file_versions, lane, offer, environment, *_ = resolution
     request, skill = spec.request, resolved.skill
     cap = spec.prices.cap_micros(skill, request.limits)
     if (
