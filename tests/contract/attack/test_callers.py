@@ -32,8 +32,8 @@ JOB_TABLES = {
     *("admissions", "usage_events", "ledger_entries", "wallets"),
 }
 """Tables that a job writes to."""
-VIEWER_ROWS = ("audit_rows +", "feedback +")
-"""Rows that a viewer may create: audit rows and feedback on jobs."""
+VIEWER_ROWS = ("audit_rows +", "feedback +", "job_comments +", "saved_views +")
+"""Rows that a viewer may create: audit rows, feedback and comments on jobs, and views of the viewer's own."""
 pytestmark = pytest.mark.timeout(120 * ROUNDS)
 
 
