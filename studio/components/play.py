@@ -11,6 +11,7 @@ import reflex as rx
 
 from studio.actions import watched
 from studio.components.event_arguments import none, one, two
+from studio.skills import ExampleView
 
 
 class PlayForm(rx.Component):
@@ -22,6 +23,7 @@ class PlayForm(rx.Component):
     value: rx.Var[dict[str, Any]]
     filled: rx.Var[int]
     """Increases when `value` is to replace the inputs."""
+    examples: rx.Var[list[ExampleView]]
     errors: rx.Var[dict[str, str]]
     project: rx.Var[str]
     csrf: rx.Var[str]

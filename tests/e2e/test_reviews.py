@@ -34,6 +34,7 @@ def test_reviewer_works_through_a_queue_with_the_keyboard(signed_in: Page, settl
     page.get_by_label("Name", exact=True).fill("Weekly")
     page.get_by_label("Name of the criterion").fill("Quality")
     page.get_by_role("button", name="Add criterion").click()
+    expect(page.get_by_label("Name of the criterion")).to_have_count(2)
     page.get_by_label("Name of the criterion").last.fill("Polite")
     page.get_by_label("Kind of the criterion").last.select_option("yes_no")
     page.get_by_role("button", name="Create queue").click()

@@ -14,7 +14,6 @@ from studio.pages.play.column import column
 from studio.pages.play.columns import MAX_COLUMNS
 from studio.pages.play.state import VIEWS, Play
 from studio.shell import Crumb, Shell, shell
-from studio.skills import ExampleView
 from studio.typing_of_reflex import as_var
 
 
@@ -58,6 +57,7 @@ def _inputs() -> rx.Component:
                 schema=Play.input_schema,
                 value=Play.inputs,
                 filled=Play.filled,
+                examples=Play.examples,
                 errors=Play.errors,
                 project=Shell.project_slug,
                 csrf=Shell.csrf,
@@ -87,29 +87,9 @@ def _head() -> rx.Component:
                 style={"margin_top": "4px"},
             ),
         ),
-        rx.cond(
-            as_var(Play.examples).length() > 0,
-            rx.el.div(
-                rx.el.span("Examples", class_name="cap"),
-                rx.foreach(Play.examples, _example),
-                class_name="row wrap",
-                style={"margin_top": "10px", "gap": "6px"},
-            ),
-        ),
         rx.cond(problem != "", note(problem, state="fail", style={"margin_top": "10px"})),
         class_name="head",
         style={"border_bottom": "1px solid var(--line)"},
-    )
-
-
-def _example(one: rx.Var[ExampleView], place: rx.Var[int]) -> rx.Component:
-    return rx.el.button(
-        one.title,
-        type="button",
-        class_name="chip cut",
-        title=one.description,
-        on_click=Play.use_example(place),
-        key=place,
     )
 
 

@@ -139,11 +139,6 @@ class Play(rx.State):
         self.view = view
 
     @rx.event
-    def use_example(self, place: int) -> None:
-        """Fill the form with an example."""
-        self._fill(self.examples[place].inputs)
-
-    @rx.event
     def compare(self) -> None:
         """Add a column like the last one."""
         if len(self.columns) < MAX_COLUMNS:
