@@ -190,7 +190,9 @@ async def _read(receive: Receive) -> list[Message]:
 
 
 def _parsed(messages: list[Message]) -> JobCreate | None:
-    """Return the request, parsed as FastAPI parses it; None if it is not valid."""
+    """Return the request, parsed as FastAPI parses it; None if it is not valid or complete."""
+    if messages[-1]["type"] == "http.disconnect":
+        return None
     try:
         return JobCreate.model_validate(
             json.loads(b"".join(message.get("body", b"") for message in messages))
