@@ -26,7 +26,7 @@ from backend.identity.auth.credentials import Credentials
 from backend.identity.auth.errors import InvalidKey
 from backend.identity.auth.last_use import LastUse
 from backend.identity.auth.rate_limits import requests
-from backend.identity.auth.rate_limits.requests import Policy
+from backend.identity.auth.rate_limits.requests import Policy, Remaining
 
 AUTHENTICATED_PREFIX: Final = "/v1/"
 SELF_AUTHENTICATED_PREFIXES: Final = ("/v1/drive/signed/", "/v1/shared-job")
@@ -79,9 +79,7 @@ async def admitted(scope: Scope, caller: Caller) -> AsyncIterator[None]:
         RateExceeded: The key or its project has sent too many requests.
         TooManyConcurrentRequests: The caller has the maximum number of concurrent requests.
     """
-    if not scope["state"].get("is_counted", False):
-        await _count(scope, caller)
-        scope["state"]["is_counted"] = True
+    await _count(scope, caller)
     caller_id = caller.user_id if isinstance(caller, SignedIn) else caller.id
     with scope["app"].state.open_requests.slot(caller_id):
         yield
@@ -170,11 +168,14 @@ async def _authenticate(scope: Scope) -> Caller:
 
 
 async def _count(scope: Scope, caller: Caller) -> None:
-    """Count the request against the rate limits of its caller; by default there are none."""
+    """Count the request, once against each rate limit of its caller; by default there are none."""
     state = scope["app"].state
     policies = policies_for(caller, state.context.settings)
     if policies:
-        counted = await state.rates.count(policies)
+        counts: dict[Policy, Remaining] = scope["state"].setdefault("counts", {})
+        new = await state.rates.count([policy for policy in policies if policy not in counts])
+        counts.update((remaining.policy, remaining) for remaining in new)
+        counted = [counts[policy] for policy in policies]
         scope["state"]["answer_headers"] = requests.headers(counted)
         requests.reject_exceeded(counted)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -28,6 +29,10 @@ WATCHED = text("""
 """)
 USED_UP = "update jobs set attempt = 1, reserved_micros = 10 where project_id = :project_id"
 """Let the reservations of the project use up its budget."""
+MAX_REQUESTS = 20
+LIMIT_REQUESTS = (
+    f"""update projects set own_limits = '{{"requests_per_minute": {MAX_REQUESTS}}}' where id = :project_id"""
+)
 NOT_READ = {
     "api_keys": {"id", "name", "last_used_at", "created_at", "created_by"},
     "projects": {"id", "number", "name", "created_at", "former_slug", "purged_at"},
@@ -68,6 +73,14 @@ async def submit(client: httpx.AsyncClient, key: dict[str, str]) -> tuple[httpx.
     with counted() as ways:
         response = await client.post("/v1/jobs", content=b'{"skill": "echo"}', headers=key)
     return response, ways
+
+
+def requests_left(submitted: tuple[httpx.Response, list[str]]) -> int:
+    """Return how many requests the project may send in this minute, after the one of the response."""
+    response, _ = submitted
+    found = re.search(r'"project";r=([0-9]+);', response.headers["ratelimit"])
+    assert found is not None
+    return int(found[1])
 
 
 async def run(database: Database, statement: str, tenant: Tenant, **values: Any) -> None:
@@ -244,6 +257,17 @@ async def test_request_is_counted_once(client: httpx.AsyncClient, database: Data
     response, ways = await submit(client, key)
     assert ways == ["fast", "FastAPI"]
     assert "r=98;" in response.headers["ratelimit"]
+
+
+async def test_rejected_request_is_counted_once(
+    client: httpx.AsyncClient, database: Database, tenant: Tenant
+) -> None:
+    key, other = await key_of(database, tenant, requests_per_minute=1), await key_of(database, tenant)
+    await run(database, LIMIT_REQUESTS, tenant)
+    await submit(client, key)
+    for _ in range(5):
+        assert (await submit(client, key))[0].status_code == 429
+    assert requests_left(await submit(client, other)) == MAX_REQUESTS - 7
 
 
 async def test_expired_key_is_rejected_without_a_change(
