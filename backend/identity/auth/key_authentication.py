@@ -42,6 +42,14 @@ async def authenticate(reader: AnySession, plaintext: str) -> Principal:
     Raises:
         InvalidKey: The text is not an API key, or the key is unknown, revoked or expired.
     """
+    try:
+        return await _authenticate(reader, plaintext)
+    except InvalidKey:
+        recent_keys.forget(plaintext)
+        raise
+
+
+async def _authenticate(reader: AnySession, plaintext: str) -> Principal:
     match = _PATTERN.fullmatch(plaintext)
     if match is None:
         raise InvalidKey(

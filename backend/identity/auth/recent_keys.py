@@ -45,6 +45,11 @@ def remember(plaintext: str, principal: Principal, stamp: UUID | None) -> None:
         _recent.popitem(last=False)
 
 
+def forget(plaintext: str) -> None:
+    """Forget a key that is not valid, so that its requests no longer count against the limits of the project."""
+    _recent.pop(_digest(plaintext), None)
+
+
 def find(plaintext: str) -> RecentKey | None:
     """Return what is remembered of a key that has not expired."""
     recent = _recent.get(_digest(plaintext))

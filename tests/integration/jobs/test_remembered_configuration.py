@@ -270,6 +270,18 @@ async def test_rejected_request_is_counted_once(
     assert requests_left(await submit(client, other)) == MAX_REQUESTS - 7
 
 
+async def test_revoked_key_uses_up_no_requests_of_its_project(
+    client: httpx.AsyncClient, database: Database, tenant: Tenant
+) -> None:
+    key = await key_of(database, tenant)
+    await run(database, LIMIT_REQUESTS, tenant)
+    await submit(client, key)
+    await run(database, "update api_keys set revoked_at = now() where project_id = :project_id", tenant)
+    ways = [(await submit(client, key))[1] for _ in range(5)]
+    assert ways == [["fast"], [], [], [], []]
+    assert requests_left(await submit(client, await key_of(database, tenant))) == MAX_REQUESTS - 3
+
+
 async def test_expired_key_is_rejected_without_a_change(
     client: httpx.AsyncClient, database: Database, tenant: Tenant
 ) -> None:
