@@ -7,15 +7,29 @@ changed may use a remembered version: `backend.execution.jobs.fast_route`.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 from uuid import UUID
+from weakref import ReferenceType, ref
 
 from backend.identity.auth.principal import Principal
 from backend.skills.deployments.active import ResolvedSkill
+from backend.skills.manifest.types import Skill
 
 MAX_SKILLS: Final = 2_000
 
-_recent: OrderedDict[tuple[UUID, str, frozenset[str], str], ResolvedSkill] = OrderedDict()
+
+class _Recent(NamedTuple):
+    """A version that was active at a stamp of its project's configuration."""
+
+    stamp: UUID
+    skill: ReferenceType[Skill]
+    """Weak: only the cache of manifests, whose size is limited, keeps skills in memory."""
+    resolved: partial[ResolvedSkill]
+    """Everything but the skill."""
+
+
+_recent: OrderedDict[tuple[UUID, str, frozenset[str], str], _Recent] = OrderedDict()
 """By project, environment, the skills that the key may run, and the name in the request."""
 
 
@@ -24,7 +38,9 @@ def remember(principal: Principal, skill: str, resolved: ResolvedSkill) -> None:
     if resolved.configuration_stamp is None:
         return
     key = _key(principal, skill)
-    _recent[key] = resolved
+    others = resolved._asdict()
+    weak = ref(others.pop("skill"))
+    _recent[key] = _Recent(resolved.configuration_stamp, weak, partial(ResolvedSkill, **others))
     _recent.move_to_end(key)
     while len(_recent) > MAX_SKILLS:
         _recent.popitem(last=False)
@@ -32,8 +48,11 @@ def remember(principal: Principal, skill: str, resolved: ResolvedSkill) -> None:
 
 def find(principal: Principal, skill: str, stamp: UUID) -> ResolvedSkill | None:
     """Return the version that was active at this stamp of the configuration of the principal's project."""
-    resolved = _recent.get(_key(principal, skill))
-    return resolved if resolved is not None and resolved.configuration_stamp == stamp else None
+    recent = _recent.get(_key(principal, skill))
+    if recent is None or recent.stamp != stamp:
+        return None
+    known = recent.skill()
+    return None if known is None else recent.resolved(skill=known)
 
 
 def _key(principal: Principal, skill: str) -> tuple[UUID, str, frozenset[str], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -17,6 +18,7 @@ from backend.core.db.engine import Database
 from backend.identity.api_keys import keys
 from backend.identity.api_keys.keys import Limits
 from backend.money.budgets.tables import Budget
+from backend.skills.deployments import manifests
 from backend.skills.skillpacks.tables import Skillpack
 from tests.factories.tenants import Tenant, make_deployment, make_skill, make_tenant
 from tests.integration.jobs.test_fast_route import counted
@@ -280,6 +282,21 @@ async def test_revoked_key_uses_up_no_requests_of_its_project(
     ways = [(await submit(client, key))[1] for _ in range(5)]
     assert ways == [["fast"], [], [], [], []]
     assert requests_left(await submit(client, await key_of(database, tenant))) == MAX_REQUESTS - 3
+
+
+async def test_remembered_skills_take_no_more_memory_than_cached_manifests(
+    client: httpx.AsyncClient, database: Database, tenant: Tenant
+) -> None:
+    key = await key_of(database, tenant)
+    await submit(client, key)
+    assert (await submit(client, key))[1] == ["fast"]
+    for _ in range(2):
+        async with database.transaction() as session:
+            large = await make_tenant(session, make_skill(description="x" * manifests.MAX_KEPT_CHARACTERS))
+        await submit(client, await key_of(database, large))
+    gc.collect()
+    assert (await submit(client, key))[1] == ["FastAPI"]
+    assert (await submit(client, key))[1] == ["fast"]
 
 
 async def test_expired_key_is_rejected_without_a_change(
