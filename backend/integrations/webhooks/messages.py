@@ -53,7 +53,8 @@ def message_of(body: str, *, origin: str, project_name: str, project_slug: str) 
     else:
         title, lines, path = _of_other(type_, data)
     base = f"{origin}/p/{project_slug}"
-    return Message(f"[{project_name}] {_line(title)}", tuple(map(_line, lines)), f"{base}{path}")
+    title = f"[{_line(project_name)}] {_line(title)}"
+    return Message(title, tuple(map(_line, lines)), f"{base}{path}")
 
 
 def _of_job(type_: str, data: Mapping[str, Any]) -> tuple[str, list[str], str]:

@@ -252,6 +252,20 @@ async def test_mentioned_member_gets_an_email_without_a_webhook(
     assert await send_mentions(hooks) == 0
 
 
+async def test_line_break_in_the_name_of_a_project_is_no_header(
+    hooks: Hooks, member: str, mailbox: Mailbox
+) -> None:
+    renamed = await hooks.project.http.patch(
+        "/v1/projects/acme", json={"name": "Acme\r\nBcc: other@example.org"}
+    )
+    assert renamed.status_code == 200, renamed.text
+    await comment_of(hooks)
+    assert (await send_mentions(hooks), await waiting_emails(hooks)) == (1, 0)
+    (mail,) = mailbox.mails
+    assert mail["Subject"].startswith("[Acme Bcc: other@example.org] ")
+    assert mail["Bcc"] is None
+
+
 async def test_rejected_email_about_a_mention_is_sent_again(
     hooks: Hooks, member: str, mailbox: Mailbox
 ) -> None:
