@@ -16,6 +16,8 @@ from backend.skills.manifest.yaml_edits import apply_step, read
 from backend.skills.manifest.yaml_text import NotEditable, Step
 
 MAX_EDITS: Final = 20
+MAX_PARSED_CHARACTERS: Final = 4 << 20
+"""Each change of a value parses the text. The renaming of one field may change thousands of values."""
 _PROPERTIES: Final = "properties"
 _REQUIRED: Final = "required"
 
@@ -197,13 +199,18 @@ def apply_edits(text: str, edits: Sequence[Edit]) -> str:
 
     Raises:
         Invalid: The text is not valid YAML.
-        NotEditable: The document has no such value, or the text cannot be changed safely.
+        NotEditable: The document has no such value, the text cannot be changed safely, or too many values change.
     """
     order = [field.key for field in fields_of(SkillFile)]
+    parsed_characters = 0
     for edit in edits:
         document = read(text).value
         # The steps of an edit are made for the document before it, and concern different values.
-        for step in list(edit.steps(document if isinstance(document, dict) else {})):
+        steps = list(edit.steps(document if isinstance(document, dict) else {}))
+        parsed_characters += len(steps) * len(text)
+        if len(steps) > 1 and parsed_characters > MAX_PARSED_CHARACTERS:
+            raise NotEditable(steps[0].path, f"it changes {len(steps):,} values of a large file.")
+        for step in steps:
             text = apply_step(text, step, order=order)
     return text
 

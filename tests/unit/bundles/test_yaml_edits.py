@@ -146,6 +146,21 @@ def test_edit_changes_only_its_lines(edit: dict[str, Any], expected: list[str]) 
     assert sorted(changes(COMMENTED, edited(COMMENTED, edit))) == sorted(expected)
 
 
+@pytest.mark.timeout(20)  # each change parses the text twice
+@pytest.mark.parametrize(("count", "is_changed"), [(40, True), (3_000, False)])
+def test_renaming_changes_as_many_values_as_a_request_may_take(count: int, is_changed: bool) -> None:
+    lines = ", ".join(["{sku: a}"] * count)
+    schema = "{properties: {lines: {items: {properties: {sku: {}}}}}}"
+    text = f"input_schema: {schema}\nexamples: [{{inputs: {{lines: [{lines}]}}}}]\n"
+    path = ["input_schema", "properties", "lines", "items"]
+    edit = {"op": "rename_field", "schema_path": path, "name": "sku", "to": "article"}
+    if is_changed:
+        assert edited(text, edit).count("article: a") == count
+    else:
+        with pytest.raises(NotEditable, match="3,001 values of a large file"):
+            edited(text, edit)
+
+
 NAMED: Final = """\
 entrypoint: prompt.md
 input_schema:
