@@ -26,6 +26,10 @@ MAX_COMMENTS: Final = 1_000
 """Maximum number of comments on one job."""
 MAX_MENTIONS: Final = 50
 """Further mentions in one comment are plain text."""
+MAX_EMAIL_WRITES: Final = 30
+"""Comments that an author may write or edit within an hour before mentions in further ones send no e-mail."""
+_MAX_AUDITED: Final = 1_000
+"""The newest entries of the author in the audit log that are searched for them."""
 # A member who is the recipient of a webhook for these events receives the e-mail of the webhook.
 _ENQUEUE_EMAIL: Final = text("""
 insert into mention_emails (id, project_id, comment_id, user_id, attempts, next_at, created_at)
@@ -38,6 +42,12 @@ where m.project_id = :project_id and u.email = any(:mentions) and 'user:' || u.e
       and (w.events = '{}' or 'comment.mentioned' = any(w.events))
       and (w.skills = '{}' or :skill = any(w.skills))
   )
+  and (
+    select count(*) from (
+      select a.action, a.at from audit_rows a where a.project_id = :project_id and a.actor = :author
+      order by a.id desc limit :max_audited
+    ) newest where newest.action in ('comment.created', 'comment.changed') and newest.at > now() - interval '1 hour'
+  ) < :max_writes
 on conflict (comment_id, user_id) do nothing
 """)
 _MENTION: Final = re.compile(r"(?<![\w@.+-])@([\w.+-]{1,64}(?:@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8})?)")
@@ -204,8 +214,16 @@ async def _notify(
         "mentions": mentions,
     }
     await outbox.record(session, comment.project_id, "comment.mentioned", data, skill=skill)
-    values = {"project_id": comment.project_id, "comment_id": comment.id, "author": principal.label}
-    await session.execute(_ENQUEUE_EMAIL, {**values, "mentions": mentions, "skill": skill})
+    values = {
+        "project_id": comment.project_id,
+        "comment_id": comment.id,
+        "author": principal.label,
+        "mentions": mentions,
+        "skill": skill,
+        "max_writes": MAX_EMAIL_WRITES,
+        "max_audited": _MAX_AUDITED,
+    }
+    await session.execute(_ENQUEUE_EMAIL, values)
 
 
 async def _record(session: AsyncSession, principal: Principal, action: str, comment: JobComment) -> None:

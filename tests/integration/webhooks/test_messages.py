@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from backend.context import AppContext
+from backend.execution.comments import service as comments
 from backend.identity.preferences import service as preferences
 from backend.identity.preferences.schemas import PreferencesUpdate
 from backend.identity.webhook_outbox import outbox
@@ -264,6 +265,22 @@ async def test_line_break_in_the_name_of_a_project_is_no_header(
     (mail,) = mailbox.mails
     assert mail["Subject"].startswith("[Acme Bcc: other@example.org] ")
     assert mail["Bcc"] is None
+
+
+async def test_author_of_many_comments_sends_no_more_email(
+    hooks: Hooks, member: str, mailbox: Mailbox
+) -> None:
+    comment = await comment_of(hooks)
+    path = f"/v1/jobs/{comment['job_id']}/comments/{comment['id']}"
+    for at in range(1, comments.MAX_EMAIL_WRITES + 3):
+        assert await send_mentions(hooks) == (1 if at % 2 and at <= comments.MAX_EMAIL_WRITES else 0), at
+        body = "@ops" if at % 2 == 0 else "Nobody"
+        assert (await hooks.project.http.patch(path, json={"body": body})).status_code == 200
+    assert len(mailbox.mails) == comments.MAX_EMAIL_WRITES / 2
+    async with hooks.database.transaction() as session:
+        await session.execute(text("update audit_rows set at = at - interval '1 hour'"))
+    await comment_of(hooks)
+    assert await send_mentions(hooks) == 1
 
 
 async def test_rejected_email_about_a_mention_is_sent_again(
