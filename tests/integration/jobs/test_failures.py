@@ -150,6 +150,8 @@ async def test_clusters_follow_the_period_and_the_filters(caller: Caller) -> Non
         {"since": "2026-01-01T00:00:00"},
         {"since": (now() - timedelta(days=92)).isoformat()},
         {"until": since, "since": since},
+        {"until": "0001-01-03T00:00:00Z"},
+        {"since": "9999-12-30T00:00:00Z", "until": "9999-12-31T23:59:59-14:00"},
     ):
         rejected = await caller.http.get("/v1/job-failures", params=query, headers=caller.headers)
         assert rejected.status_code == 422, query

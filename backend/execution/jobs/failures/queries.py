@@ -78,17 +78,14 @@ async def read_failures(
 
     Raises:
         NotAllowed: The principal is a publishable key, which cannot list jobs.
-        Invalid: The period is empty or too long.
+        Invalid: The period is empty, too long, or outside of the calendar.
     """
     principal.require(Role.VIEWER, "jobs:read_own")
     if principal.kind == "publishable_key":
         raise NotAllowed("A publishable key cannot list jobs. Use a secret key from your server.")
-    until = filters.until or now()
-    since = filters.since or until - timedelta(days=DEFAULT_DAYS)
-    if not timedelta(0) < until - since <= timedelta(days=MAX_DAYS, hours=1):
-        raise Invalid(f"The period must start before it ends, and have at most {MAX_DAYS} days.")
+    starts, until = _period(filters)
+    since = starts[0]
     conditions = _conditions(filters, since, until)
-    starts = [since + part * (until - since) / PARTS for part in range(PARTS)]
     rows = (await session.execute(_page(principal, conditions, starts, filters.state, limit))).all()
     failed = (await session.execute(_failed(principal, conditions))).scalar_one()
     first = rows[0]
@@ -117,6 +114,19 @@ async def read_failure(session: AsyncSession, principal: Principal, signature: s
     if row is None:
         raise FailureNotFound(signature)
     return FailureRead(**_fields(row))
+
+
+def _period(filters: FailureFilter) -> tuple[list[datetime], datetime]:
+    """Return when each part of the period starts, and its end."""
+    until = filters.until or now()
+    try:
+        since = filters.since or until - timedelta(days=DEFAULT_DAYS)
+        starts = [since + part * (until - since) / PARTS for part in range(PARTS)]
+    except OverflowError:
+        raise Invalid("The period must be within the years 1 to 9999.") from None
+    if not timedelta(0) < until - since <= timedelta(days=MAX_DAYS, hours=1):
+        raise Invalid(f"The period must start before it ends, and have at most {MAX_DAYS} days.")
+    return starts, until
 
 
 def _conditions(filters: FailureFilter, since: datetime, until: datetime) -> list[Any]:
