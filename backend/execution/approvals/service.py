@@ -199,11 +199,11 @@ async def decide(
     approval = await _find(session, principal, approval_id)
     key = ApprovalKey(approval_id, approval.job_id, approval.project_id)
     reviewers.require(principal, approval.reviewers)
-    values = edit = None
-    events: list[NewEvent] = []
+    values = edit = input_edit = None
     if (approval.status, status) == ("pending", "approved"):
         if approval.is_start:
-            edit, events = await starts.checked_inputs(session, principal, approval, arguments)
+            input_edit = await starts.checked_inputs(session, principal, approval, arguments)
+            edit = None if input_edit is None else input_edit.arguments
         else:
             edit = checked_edit(approval, principal, arguments)
         values = checked_form(approval, form)
@@ -215,8 +215,8 @@ async def decide(
     if not decided:
         status = (await session.execute(_STATUS, key.as_values())).scalar_one()
         raise ApprovalDecided(approval_id, status)
-    if edit is not None and approval.is_start:
-        await starts.store(session, approval, edit, events)
+    if input_edit is not None:
+        await starts.store(session, approval, input_edit)
     await audit.record(
         session,
         principal,

@@ -135,6 +135,28 @@ async def test_job_starts_with_the_inputs_that_a_reviewer_has_changed(agents: Ag
     assert decided["changed"] == ["topic"]
 
 
+async def test_file_that_changed_inputs_no_longer_name_is_not_compared(agents: Agents) -> None:
+    """The submitter was allowed to read one version of a file, which was deleted before the approval."""
+    takes_file = pack("")["skills/sum/skill.yaml"].replace(b"{topic: {", b"{file: {type: file}, topic: {")
+    await agents.project.pushed({**pack(""), "skills/sum/skill.yaml": takes_file})
+    agents.tools = []
+    await deploy_pack(agents)
+    agents.upstream.script = [submit_result()] * 2
+    for path, ends in (("drive/gone.txt", ("failed", "input_file_changed")), (None, ("succeeded", None))):
+        job_id = await create(agents, "/v1/jobs?version=2", SUM, headers=MCP)
+        assert (await waiting_or_ended(agents, job_id))["status"] == "waiting"
+        versions = """update jobs set input_versions = '{"gone.txt": "1"}' where id = :id"""
+        async with agents.instance.database.transaction() as session:
+            await session.execute(text(versions), {"id": job_id})
+        (approval,) = await pending(agents, job_id)
+        arguments = {"topic": "larks", **({} if path is None else {"file": path})}
+        response = await decide(agents, approval, "approve", arguments=arguments)
+        assert response.status_code == 200, response.text
+        async with agents.running_worker():
+            job = await agents.wait_for_end(job_id)
+        assert (job["status"], job["error_code"]) == ends, job
+
+
 async def test_older_version_with_unconfirmed_kernel_needs_approval(agents: Agents) -> None:
     await deploy_pack(agents, confirms="tools: [{builtin: python}]\n")
     await deploy_pack(agents, confirms=KERNEL)

@@ -65,6 +65,17 @@ async def check_values(session: AnySession, principal: Principal, schema: Schema
         await access.check(session, principal, _paths(files))
 
 
+def still_named(versions: Versions | None, skill: Skill, inputs: dict[str, Any]) -> Versions | None:
+    """Return those of the checked versions whose files are named by inputs that a reader of all files has changed."""
+    named = {text for file in input_files(skill, inputs) for text in map(_spelled, file.paths())}
+    return {path: version for path, version in (versions or {}).items() if path in named} or None
+
+
+def _spelled(text: str) -> str:
+    path = path_of(text)
+    return text if path is None else str(path)
+
+
 def _paths(files: Iterable[NamedFile]) -> set[DrivePath]:
     paths: set[DrivePath] = set()
     for file in files:
