@@ -9,8 +9,6 @@ from typing import Any, Final, cast, get_args
 from urllib.parse import urlencode
 from uuid import UUID
 
-from pydantic import ValidationError
-
 from backend.execution.jobs.failures.tables import STATES, FailureState
 from backend.execution.jobs.queries import JobFilter
 from backend.execution.jobs.sorting import NEWEST_FIRST, SORTS, JobSort
@@ -112,9 +110,9 @@ def is_valid(name: str, text: str) -> bool:
     """Return whether a text is a value of a filter."""
     try:
         JobViewFilters.model_validate({name: text})
-    except ValidationError:
+        return name not in ("since", "until") or datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:  # of pydantic, or a time that only pydantic accepts, such as a number of seconds
         return False
-    return name not in ("since", "until") or datetime.fromisoformat(text).tzinfo is not None
 
 
 def _text(value: Any) -> str:

@@ -64,6 +64,7 @@ def test_invalid_parts_of_a_url_are_ignored() -> None:
         "key": "mine",
         "min_seconds": "nan",
         "since": "2026-11-30",
+        "until": "1700000000",
         "sort": "price",
         "columns": "inputs",
         "compare": f"{JOB}",
