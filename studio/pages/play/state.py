@@ -274,9 +274,12 @@ class Play(rx.State):
         self._set_columns([found[one.version].shown_in(one) for one in columns])
 
     def _keep_prompt(self, in_url: str, prompt: list[str]) -> None:
+        """Store an edited prompt, and forget those that no column uses."""
         match prompt:
             case [path, text] if in_url:
-                self._prompts = {**self._prompts, in_url: Prompt(path, text)}
+                columns = {one.prompt for one in self.columns}
+                used = {name: one for name, one in self._prompts.items() if name in columns}
+                self._prompts = {**used, in_url: Prompt(path, text)}
 
     def _change(self, key: int, change: Callable[[Column], Column]) -> None:
         self._set_columns([change(one) if one.key == key else one for one in self.columns])

@@ -10,6 +10,7 @@ import pytest
 from backend.core.errors import Invalid, Problem
 from backend.execution.jobs.errors import WalletEmpty
 from studio.pages.play.columns import PROMPT_LOST, Column, Prompt, columns_of, prompt_in, query_of
+from studio.pages.play.state import Play
 
 JOB = "0198c0de-0000-7000-8000-000000000001"
 PROMPT = '["skills/describe/prompt.md","Sing~of the bird & its nest.\\n"]'
@@ -85,3 +86,14 @@ def test_refusal_lists_problems_outside_of_the_form() -> None:
 def test_refusal_by_an_empty_wallet_contains_the_balance() -> None:
     column = Column(0).refused(WalletEmpty(balance_micros=1_500_000, reserved_micros=500_000))
     assert column.balance == "Balance: $1.50 ($0.5000 reserved)."
+
+
+def test_state_keeps_only_the_edited_prompts_of_its_columns() -> None:
+    state = Play(_reflex_internal_init=True)
+    state.columns = read("~~", "~~")
+    Play.edit_prompt.fn(state, 1, "prompt-9-other", ["prompt.md", "The other."])
+    for at in range(20):
+        Play.edit_prompt.fn(state, 0, f"prompt-9-{at}", ["prompt.md", f"Text {at}."])
+    assert len(state._prompts) <= len(state.columns) + 1
+    kept = [state._prompts[column.prompt].text for column in state.columns]
+    assert kept == ["Text 19.", "The other."]
