@@ -13,6 +13,7 @@ from sqlmodel import col
 from backend.core.clock import now
 from backend.core.errors import Conflict, Missing, NotAllowed
 from backend.identity.auth.principal import Principal, Role
+from backend.identity.tables import Member
 from backend.saved_views.schemas import SavedViewRead, View, ViewPage, view_of
 from backend.saved_views.tables import SavedView
 
@@ -68,6 +69,7 @@ async def put_view(session: AsyncSession, principal: Principal, name: str, view:
     principal.require(Role.VIEWER, _SCOPE)
     if principal.kind != "user":
         raise NotAllowed("Saved views belong to users, and an API key has none. Sign in to save a view.")
+    await _lock(session, principal)
     content = view.model_dump(mode="json", exclude_none=True, exclude={"page"})
     row = SavedView(
         project_id=principal.project_id,
@@ -107,6 +109,14 @@ async def delete_view(session: AsyncSession, principal: Principal, name: str, pa
     )
     if await session.scalar(deletion) is None:
         raise SavedViewNotFound(name, page)
+
+
+async def _lock(session: AsyncSession, principal: Principal) -> None:
+    """Wait for other requests of the user that store a view, so that all of them are counted."""
+    query = select(col(Member.user_id)).where(
+        col(Member.project_id) == principal.project_id, col(Member.user_id) == principal.id
+    )
+    await session.execute(query.with_for_update(key_share=True))
 
 
 async def _count(session: AsyncSession, principal: Principal, page: ViewPage) -> int:

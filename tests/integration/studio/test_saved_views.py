@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, get_args
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 
 from backend.identity.auth.principal import Role
 from backend.saved_views.schemas import ViewPage
+from backend.saved_views.service import MAX_VIEWS
 from tests.factories.errors import error_of
 from tests.integration.auth.conftest import client, world
 
@@ -85,3 +87,17 @@ async def test_views_are_validated_and_limited(
     assert (refused.status_code, error_of(refused)["code"]) == (409, "too_many_saved_views")
     by_key = await client.put("/v1/saved-views/x", json=jobs, headers=await world.key(project))
     assert by_key.status_code == 403
+
+
+async def test_simultaneous_requests_store_no_more_views_than_allowed(
+    client: httpx.AsyncClient, world: Any
+) -> None:
+    user = await world.user("owner@example.org")
+    project = await world.project("Mine", user)
+    browser, here = await world.browser(user), {"X-Puras-Project": str(project.id)}
+    body = {"view": {"page": "memory"}}
+    names = [f"view-{number}" for number in range(MAX_VIEWS + 30)]
+    puts = [browser.put(f"/v1/saved-views/{name}", json=body, headers=here) for name in names]
+    statuses = [put.status_code for put in await asyncio.gather(*puts)]
+    assert sorted(set(statuses)) == [200, 409]
+    assert len(named(await browser.get("/v1/saved-views", headers=here))) == MAX_VIEWS
