@@ -86,7 +86,7 @@ function grouped(data: Row[], x: string, y: string, series: string, isScattered:
     if (typeof row[series] !== "string" && typeof row[series] !== "number") throw new Invalid(`data[${index}].${series} is ${quoted(row[series])}; it must be a text or a number.`);
     const name = String(row[series]), key = isScattered ? index : row[x], whole = rows.get(key) ?? { [x]: row[x] as string | number };
     if (name === x) throw new Invalid(`A series has the name ${quoted(x)}, which is the field of "x".`);
-    if (name in whole) throw new Invalid(`"data" has two objects with ${x} ${quoted(row[x])} and ${series} ${quoted(row[series])}.`);
+    if (Object.hasOwn(whole, name)) throw new Invalid(`"data" has two objects with ${x} ${quoted(row[x])} and ${series} ${quoted(row[series])}.`);
     whole[name] = numberOf(row[y]);
     names.add(name);
     rows.set(key, whole);

@@ -26,6 +26,13 @@ VALID: Final[Mapping[str, dict[str, Any]]] = {
     "bar": {"$chart": "bar", "data": DATA, "x": "m", "y": "a"},
     "several fields": {"$chart": "line", "data": DATA, "x": "m", "y": ["a", "b"], "title": "T"},
     "series": {"$chart": "area", "data": LONG, "x": "m", "y": "a", "series": "k"},
+    "series with a name of JavaScript": {
+        "$chart": "bar",
+        "data": [{"m": "May", "k": "constructor", "a": 1}],
+        "x": "m",
+        "y": "a",
+        "series": "k",
+    },
     "scatter": {"$chart": "scatter", "data": [{"m": 1, "a": 2}], "x": "m", "y": "a"},
     "pie": {"$chart": "pie", "data": DATA, "x": "m", "y": "b"},
     "most points": {"$chart": "line", "data": MANY[1:], "x": "m", "y": "a"},
