@@ -43,11 +43,13 @@ async def test_changes_of_killed_worker_are_made_once(
             *(database_url, servers.redis_url, upstream.url),
             env=environment,
         )
-        async with asyncio.timeout(30):
-            while upstream.asked < 3:  # noqa: ASYNC110 - the server has a thread of its own
-                await asyncio.sleep(0.02)
-        process.kill()
-        await process.wait()
+        try:
+            async with asyncio.timeout(90):
+                while upstream.asked < 3:  # noqa: ASYNC110 - the server has a thread of its own
+                    await asyncio.sleep(0.02)
+        finally:  # a worker that lives on claims the jobs of the next tests
+            process.kill()
+            await process.wait()
         held.release.set()
         async with context.database.transaction() as session:
             await session.execute(text("update workers set beat_at = to_timestamp(0)"))
