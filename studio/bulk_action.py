@@ -7,14 +7,21 @@ from typing import Any, Final
 
 import reflex as rx
 
+from backend.core.errors import Missing, PurasError
+from studio import session
 from studio.components.elements import button, note
 from studio.components.jobs import Modal
+from studio.session import Act
 from studio.typing_of_reflex import Handled, as_var
 
 MAX_SHOWN_FAILURES: Final = 3
 
 ActOnRow = Callable[[str], Awaitable[str]]
 """Acts on the row with a key; returns the error message, or an empty text."""
+
+
+def _detail(_key: str, error: PurasError) -> str:
+    return error.detail
 
 
 class BulkAction(rx.State, mixin=True):  # type: ignore[call-arg]  # Reflex is Any to mypy
@@ -66,6 +73,36 @@ class BulkAction(rx.State, mixin=True):  # type: ignore[call-arg]  # Reflex is A
     def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
         """Return the action on one row, which has no access to the state."""
         raise NotImplementedError
+
+    def _in_project(
+        self,
+        work: Callable[[Act, str], Awaitable[object]],
+        *,
+        message: Callable[[str, PurasError], str] = _detail,
+        is_deletion: bool = False,
+        once: str = "",
+    ) -> ActOnRow:
+        """Return an action on one row that the user performs in the project.
+
+        Args:
+            work: Acts on the row with a key.
+            message: Returns the error message for the row with a key.
+            is_deletion: Whether a row that another user has deleted is no error.
+            once: A text with which the action happens only once for each row.
+        """
+        project, cookie = self.project, self.router.headers.cookie
+
+        async def act_on_row(key: str) -> str:
+            try:
+                async with session.acting_by(cookie, project, once=once and f"{once}-{key}") as act:
+                    await work(act, key)
+            except session.AlreadyDone:
+                return ""
+            except PurasError as error:
+                return "" if is_deletion and isinstance(error, Missing) else message(key, error)
+            return ""
+
+        return act_on_row
 
     def _after(self, *, has_acted: bool) -> Handled:
         """Return the events that follow the dialog."""

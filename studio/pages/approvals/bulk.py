@@ -8,14 +8,13 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.core.errors import PurasError
 from backend.execution.approvals import service as approvals
-from studio import session
+from studio import selection
 from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
 from studio.components.elements import button
 from studio.forms import text
 from studio.pages.approvals.state import Inbox
-from studio.typing_of_reflex import Handled, as_var
+from studio.typing_of_reflex import Handled
 
 
 class BulkDecision(BulkAction, rx.State):
@@ -44,35 +43,24 @@ class BulkDecision(BulkAction, rx.State):
         return Inbox.act(kind, approval_id)
 
     def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
-        kind, reason = self.kind, text(typed, "reason")
-        project, cookie = self.project, self.router.headers.cookie
-        return lambda approval_id: _decide(kind, approval_id, project=project, cookie=cookie, reason=reason)
+        kind: Any = self.kind
+        reason = text(typed, "reason")
+        return self._in_project(
+            lambda act, key: approvals.decide(act.session, act.principal, UUID(key), kind, reason=reason)
+        )
 
     def _after(self, *, has_acted: bool) -> Handled:
         return [*([Inbox.leave] if has_acted else []), Inbox.refresh(False)]
 
 
-async def _decide(kind: Any, approval_id: str, *, project: str, cookie: str, reason: str) -> str:
-    """Decide an approval; return the error message, or an empty text."""
-    try:
-        async with session.acting_by(cookie, project) as act:
-            await approvals.decide(act.session, act.principal, UUID(approval_id), kind, reason=reason)
-    except PurasError as error:
-        return error.detail
-    return ""
-
-
 def selection_bar() -> rx.Component:
     """Render the actions on the selected approvals."""
-    return rx.el.div(
-        rx.el.span(as_var(Inbox.picked).length(), " selected", class_name="strong num"),
+    return selection.selection_bar(
+        Inbox,
+        "Selected approvals",
         button("Approve…", kind="pri", on_click=BulkDecision.begin("approved")),
         button("Reject…", kind="danger", on_click=BulkDecision.begin("denied")),
-        rx.el.span(class_name="grow"),
-        button("Clear selection", kind="quiet", on_click=Inbox.leave),
         class_name="job-bar row wrap",
-        role="group",
-        aria_label="Selected approvals",
     )
 
 

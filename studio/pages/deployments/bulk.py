@@ -7,12 +7,12 @@ from typing import Any
 
 import reflex as rx
 
-from backend.core.errors import Missing, PurasError
 from backend.publishing import versions
-from studio import session
+from studio import selection
 from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
 from studio.components.elements import button
 from studio.pages.deployments.versions import COMPARED_VERSIONS, Deployments
+from studio.session import Act
 from studio.shell import Shell
 from studio.typing_of_reflex import Handled, as_var
 
@@ -34,30 +34,25 @@ class Bulk(BulkAction, rx.State):
         self._ask("delete", deletable, skipped=len(rows) - len(deletable))
 
     def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
-        names, project, cookie = dict(self._versions), self.project, self.router.headers.cookie
-        return lambda version_id: _delete(version_id, names[version_id], project=project, cookie=cookie)
+        names = dict(self._versions)
+        return self._in_project(
+            _delete, message=lambda key, error: f"{names[key]}: {error.detail}", is_deletion=True
+        )
 
     def _after(self, *, has_acted: bool) -> Handled:
         return [Deployments.leave, Deployments.refresh] if has_acted else None
 
 
-async def _delete(version_id: str, name: str, *, project: str, cookie: str) -> str:
-    """Delete a version; return the error message, or an empty text."""
-    try:
-        async with session.acting_by(cookie, project) as act:
-            await versions.delete(act.session, act.principal, version_id)
-    except Missing:
-        return ""  # another user has deleted it
-    except PurasError as error:
-        return f"{name}: {error.detail}"
-    return ""
+async def _delete(act: Act, version_id: str) -> None:
+    await versions.delete(act.session, act.principal, version_id)
 
 
 def selection_bar() -> rx.Component:
     """Render the actions on the selected versions."""
     count = as_var(Deployments.picked).length()
-    return rx.el.div(
-        rx.el.span(count, " selected", class_name="strong num"),
+    return selection.selection_bar(
+        Deployments,
+        "Selected versions",
         rx.cond(
             count == 1,
             rx.el.span("Select another version to compare", class_name="t3", role="status"),
@@ -71,11 +66,7 @@ def selection_bar() -> rx.Component:
             ),
         ),
         rx.cond(Shell.can_write, button("Delete…", kind="danger", on_click=Bulk.begin)),
-        rx.el.span(class_name="grow"),
-        button("Clear selection", kind="quiet", on_click=Deployments.leave),
         class_name="job-bar row wrap",
-        role="group",
-        aria_label="Selected versions",
     )
 
 

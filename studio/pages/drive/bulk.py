@@ -11,14 +11,14 @@ from backend.core.errors import Missing, PurasError
 from backend.data.drive import changes
 from backend.data.drive.schemas import FileTransfer
 from backend.identity.auth.principal import Role
-from studio import session
+from studio import selection, session
 from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
 from studio.components.elements import button
 from studio.forms import text
 from studio.pages.drive.moving import path_field
 from studio.pages.drive.query import name_of, rooted, with_slash
 from studio.pages.drive.state import Drive, delete_entry
-from studio.typing_of_reflex import Handled, as_var
+from studio.typing_of_reflex import Handled
 
 
 class Bulk(BulkAction, rx.State):
@@ -70,15 +70,12 @@ async def _act(kind: str, path: str, target: str, *, is_folder: bool, project: s
 
 def selection_bar() -> rx.Component:
     """Render the actions on the selected rows."""
-    return rx.el.div(
-        rx.el.span(as_var(Drive.picked).length(), " selected", class_name="strong num"),
+    return selection.selection_bar(
+        Drive,
+        "Selected files",
         button("Move…", on_click=Bulk.begin("move")),
         button("Delete…", kind="danger", on_click=Bulk.begin("delete")),
-        rx.el.span(class_name="grow"),
-        button("Clear selection", kind="quiet", on_click=Drive.leave),
         class_name="row wrap grow",
-        role="group",
-        aria_label="Selected files",
     )
 
 

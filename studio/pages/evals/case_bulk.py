@@ -8,13 +8,13 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.core.errors import Missing, PurasError
 from backend.evals import cases as saved_cases
-from studio import session
+from studio import selection
 from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
 from studio.components.elements import button
 from studio.pages.evals.cases import Cases
 from studio.pages.evals.state import Evals
+from studio.session import Act
 from studio.typing_of_reflex import Handled, as_var
 
 
@@ -29,39 +29,21 @@ class CaseBulk(BulkAction, rx.State):
             self._ask("delete", cases.picked)
 
     def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
-        project, cookie = self.project, self.router.headers.cookie
-        return lambda case_id: _delete(case_id, project=project, cookie=cookie)
+        return self._in_project(_delete, is_deletion=True)
 
     def _after(self, *, has_acted: bool) -> Handled:
         return [Cases.leave, Cases.refresh, Evals.reread] if has_acted else None
 
 
-async def _delete(case_id: str, *, project: str, cookie: str) -> str:
-    """Delete a case; return the error message, or an empty text."""
-    try:
-        async with session.acting_by(cookie, project) as act:
-            await saved_cases.delete(act.session, act.principal, UUID(case_id))
-    except Missing:
-        return ""  # another user has deleted it
-    except PurasError as error:
-        return error.detail
-    return ""
+async def _delete(act: Act, case_id: str) -> None:
+    await saved_cases.delete(act.session, act.principal, UUID(case_id))
 
 
 def selection_bar() -> rx.Component:
     """Render the actions on the selected cases."""
-    count = as_var(Cases.picked).length()
+    delete = button("Delete…", kind="danger", on_click=CaseBulk.begin)
     return rx.cond(
-        count > 0,
-        rx.el.div(
-            rx.el.span(count, " selected", class_name="strong num"),
-            button("Delete…", kind="danger", on_click=CaseBulk.begin),
-            rx.el.span(class_name="grow"),
-            button("Clear selection", kind="quiet", on_click=Cases.leave),
-            class_name="row wrap",
-            role="group",
-            aria_label="Selected cases",
-        ),
+        as_var(Cases.picked).length() > 0, selection.selection_bar(Cases, "Selected cases", delete)
     )
 
 

@@ -13,7 +13,7 @@ from backend.core.errors import PurasError
 from backend.execution.jobs.cancel import cancel
 from backend.execution.jobs.forks.replay import replay
 from backend.money.pricing import PriceList
-from studio import session
+from studio import selection, session
 from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
 from studio.components.elements import button
 from studio.pages.jobs import add_to_queue
@@ -41,25 +41,20 @@ class Bulk(BulkAction, rx.State):
         self._key = uuid4().hex
 
     def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
-        kind, key, project, cookie = self.kind, self._key, self.project, self.router.headers.cookie
-        return lambda job_id: _act(kind, job_id, project=project, cookie=cookie, key=f"{key}-{job_id}")
+        if self.kind == "cancel":
+            return self._in_project(_cancel, message=_message)
+        return self._in_project(_replay, message=_message, once=self._key)
 
     def _after(self, *, has_acted: bool) -> Handled:
         return [*([Jobs.leave] if has_acted else []), Jobs.refresh(False)]
 
 
-async def _act(kind: str, job_id: str, *, project: str, cookie: str, key: str) -> str:
-    """Cancel or replay a job; return the error message, or an empty text."""
-    try:
-        async with session.acting_by(cookie, project, once=key if kind == "replay" else "") as act:
-            await (
-                cancel(act.session, act.principal, UUID(job_id)) if kind == "cancel" else _replay(act, job_id)
-            )
-    except session.AlreadyDone:
-        return ""
-    except PurasError as error:
-        return f"{ids.short(UUID(job_id))}: {error.detail}"
-    return ""
+def _message(job_id: str, error: PurasError) -> str:
+    return f"{ids.short(UUID(job_id))}: {error.detail}"
+
+
+async def _cancel(act: Act, job_id: str) -> None:
+    await cancel(act.session, act.principal, UUID(job_id))
 
 
 async def _replay(act: Act, job_id: str) -> None:
@@ -77,8 +72,9 @@ async def _replay(act: Act, job_id: str) -> None:
 
 def selection_bar() -> rx.Component:
     """Render the actions on the selected jobs."""
-    return rx.el.div(
-        rx.el.span(as_var(Jobs.picked).length(), " selected", class_name="strong num"),
+    return selection.selection_bar(
+        Jobs,
+        "Selected jobs",
         button(
             "Replay…",
             on_click=Bulk.begin("replay", ""),
@@ -97,11 +93,7 @@ def selection_bar() -> rx.Component:
             on_click=[Jobs.compare, Comparison.load],
         ),
         add_to_queue.menu(),
-        rx.el.span(class_name="grow"),
-        button("Clear selection", kind="quiet", on_click=Jobs.leave),
         class_name="job-bar row wrap",
-        role="group",
-        aria_label="Selected jobs",
     )
 
 

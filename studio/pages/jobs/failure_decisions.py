@@ -9,16 +9,15 @@ from typing import Any, Final
 import reflex as rx
 
 from backend.core.clock import now
-from backend.core.errors import PurasError
 from backend.execution.jobs.failures import service
 from backend.execution.jobs.failures.schemas import FailureIgnore, FailureResolve
-from studio import session
+from studio import selection
 from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
 from studio.components.elements import button, field
 from studio.forms import number, parsed, said, text
 from studio.pages.jobs.failures import Failures
 from studio.session import Act
-from studio.typing_of_reflex import Handled, as_var
+from studio.typing_of_reflex import Handled
 
 _STATES: Final = {"resolve": "resolved", "ignore": "ignored", "reopen": "open"}
 """The state after each kind of decision."""
@@ -41,24 +40,16 @@ class FailureDecision(BulkAction, rx.State):
         self._ask(kind, eligible, skipped=len(found) - len(eligible))
 
     def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
-        kind, project, cookie = self.kind, self.project, self.router.headers.cookie
-        return lambda signature: _decide(kind, signature, typed, project=project, cookie=cookie)
+        kind = self.kind
+        return self._in_project(
+            lambda act, signature: _decide(act, kind, signature, typed), message=lambda _, error: said(error)
+        )
 
     def _after(self, *, has_acted: bool) -> Handled:
         return [*([Failures.leave] if has_acted else []), Failures.load]
 
 
-async def _decide(kind: str, signature: str, typed: Mapping[str, Any], *, project: str, cookie: str) -> str:
-    """Decide about an error; return the error message, or an empty text."""
-    try:
-        async with session.acting_by(cookie, project) as act:
-            await _decide_in(act, kind, signature, typed)
-    except PurasError as error:
-        return said(error)
-    return ""
-
-
-async def _decide_in(act: Act, kind: str, signature: str, typed: Mapping[str, Any]) -> None:
+async def _decide(act: Act, kind: str, signature: str, typed: Mapping[str, Any]) -> None:
     note = {"note": text(typed, "note")}
     if kind == "resolve":
         resolved = parsed(FailureResolve, {**note, "fixed_in": typed.get("fixed_in")})
@@ -74,17 +65,14 @@ async def _decide_in(act: Act, kind: str, signature: str, typed: Mapping[str, An
 
 def selection_bar() -> rx.Component:
     """Render the actions on the selected errors."""
-    return rx.el.div(
-        rx.el.span(as_var(Failures.picked).length(), " selected", class_name="strong num"),
+    return selection.selection_bar(
+        Failures,
+        "Selected errors",
         button("Resolve…", kind="pri", on_click=FailureDecision.begin("resolve", "")),
         button("Ignore…", on_click=FailureDecision.begin("ignore", "")),
         button("Reopen…", on_click=FailureDecision.begin("reopen", "")),
         button("Select all", kind="quiet", on_click=Failures.toggle_all),
-        rx.el.span(class_name="grow"),
-        button("Clear selection", kind="quiet", on_click=Failures.leave),
         class_name="job-bar row wrap",
-        role="group",
-        aria_label="Selected errors",
     )
 
 

@@ -7,14 +7,15 @@ from typing import Any, Final, Literal, cast
 
 import reflex as rx
 
-from backend.core.errors import Missing, PurasError
+from backend.core.errors import PurasError
 from backend.marketplace import service
 from backend.marketplace.schemas import ListingUpdate
-from studio import session
+from studio import selection
 from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
 from studio.components.elements import button
 from studio.pages.marketplace.state import Market, OwnRow
-from studio.typing_of_reflex import Handled, as_var
+from studio.session import Act
+from studio.typing_of_reflex import Handled
 
 _KINDS: Final = ("published", "taken_down", "delete")
 
@@ -33,8 +34,12 @@ class Bulk(BulkAction, rx.State):
         self._ask(kind, eligible, skipped=len(rows) - len(eligible))
 
     def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
-        kind, project, cookie = self.kind, self.project, self.router.headers.cookie
-        return lambda slug: _act(kind, slug, project=project, cookie=cookie)
+        if self.kind == "delete":
+            return self._in_project(_delete, message=_message, is_deletion=True)
+        update = ListingUpdate(status=cast(Literal["published", "taken_down"], self.kind))
+        return self._in_project(
+            lambda act, slug: service.change(act.session, act.principal, slug, update), message=_message
+        )
 
     def _after(self, *, has_acted: bool) -> Handled:
         return [Market.leave, Market.refresh] if has_acted else None
@@ -46,34 +51,22 @@ def _is_possible(kind: str, row: OwnRow) -> bool:
     return (row.status == "published") == (kind == "taken_down")
 
 
-async def _act(kind: str, slug: str, *, project: str, cookie: str) -> str:
-    """Change the status of a listing or delete it; return the error message, or an empty text."""
-    try:
-        async with session.acting_by(cookie, project) as act:
-            if kind == "delete":
-                await service.delete(act.session, act.principal, slug)
-            else:
-                status = cast(Literal["published", "taken_down"], kind)
-                await service.change(act.session, act.principal, slug, ListingUpdate(status=status))
-    except Missing as error:
-        return "" if kind == "delete" else f"{slug}: {error.detail}"
-    except PurasError as error:
-        return f"{slug}: {error.detail}"
-    return ""
+async def _delete(act: Act, slug: str) -> None:
+    await service.delete(act.session, act.principal, slug)
+
+
+def _message(slug: str, error: PurasError) -> str:
+    return f"{slug}: {error.detail}"
 
 
 def selection_bar() -> rx.Component:
     """Render the actions on the selected listings."""
-    return rx.el.div(
-        rx.el.span(as_var(Market.picked).length(), " selected", class_name="strong num"),
+    return selection.selection_bar(
+        Market,
+        "Selected listings",
         button("Publish…", on_click=Bulk.begin("published")),
         button("Take down…", kind="danger", on_click=Bulk.begin("taken_down")),
         button("Delete drafts…", kind="danger", on_click=Bulk.begin("delete")),
-        rx.el.span(class_name="grow"),
-        button("Clear selection", kind="quiet", on_click=Market.leave),
-        class_name="row wrap",
-        role="group",
-        aria_label="Selected listings",
     )
 
 

@@ -8,13 +8,13 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.core.errors import Missing, PurasError
 from backend.data.memory import deletion
-from studio import session
+from studio import selection
 from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
 from studio.components.elements import button
 from studio.pages.memory.state import MemoryPage
-from studio.typing_of_reflex import Handled, as_var
+from studio.session import Act
+from studio.typing_of_reflex import Handled
 
 
 class Bulk(BulkAction, rx.State):
@@ -28,35 +28,22 @@ class Bulk(BulkAction, rx.State):
             self._ask("delete", page.picked)
 
     def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
-        project, cookie = self.project, self.router.headers.cookie
-        return lambda record_id: _delete(record_id, project=project, cookie=cookie)
+        return self._in_project(_delete, is_deletion=True)
 
     def _after(self, *, has_acted: bool) -> Handled:
         return [MemoryPage.leave, MemoryPage.refresh] if has_acted else None
 
 
-async def _delete(record_id: str, *, project: str, cookie: str) -> str:
-    """Delete a record; return the error message, or an empty text."""
-    try:
-        async with session.acting_by(cookie, project) as act:
-            await deletion.forget(act.session, act.principal, UUID(record_id), reason="in the studio")
-    except Missing:
-        return ""  # another user has deleted it
-    except PurasError as error:
-        return error.detail
-    return ""
+async def _delete(act: Act, record_id: str) -> None:
+    await deletion.forget(act.session, act.principal, UUID(record_id), reason="in the studio")
 
 
 def selection_bar() -> rx.Component:
     """Render the actions on the selected records."""
-    return rx.el.div(
-        rx.el.span(as_var(MemoryPage.picked).length(), " selected", class_name="strong num"),
+    return selection.selection_bar(
+        MemoryPage,
+        "Selected records",
         button("Delete…", kind="danger", on_click=Bulk.begin),
-        rx.el.span(class_name="grow"),
-        button("Clear selection", kind="quiet", on_click=MemoryPage.leave),
-        class_name="row wrap",
-        role="group",
-        aria_label="Selected records",
         style={"padding": "8px 16px", "border_bottom": "1px solid var(--line)", "flex": "none"},
     )
 
