@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import reflex as rx
@@ -110,6 +110,39 @@ def field(
     return rx.el.div(rx.el.label(label, html_for=id_, class_name="label"), input_, *hints, class_name="field")
 
 
+def choice(
+    label: Text,
+    options: Mapping[Any, str] | Sequence[rx.Component],
+    *,
+    value: Any,
+    on_change: Any,
+    **props: Any,
+) -> rx.Component:
+    """Return a list of options without a visible label; `options` are texts by value, or the options themselves."""
+    shown = (
+        [rx.el.option(text, value=one) for one, text in options.items()]
+        if isinstance(options, Mapping)
+        else options
+    )
+    return rx.el.select(*shown, value=value, on_change=on_change, aria_label=label, class_name="in", **props)
+
+
+def segments(
+    label: str, words: Mapping[Any, Any], chosen: Any, on_pick: Callable[[Any], Any], **props: Any
+) -> rx.Component:
+    """Return a row of buttons of which one is pressed; `words` are their texts by value."""
+    buttons = [
+        rx.el.button(
+            word,
+            type="button",
+            on_click=on_pick(value),
+            custom_attrs={"aria-pressed": rx.cond(chosen == value, "true", "false")},
+        )
+        for value, word in words.items()
+    ]
+    return rx.el.div(*buttons, class_name="seg", role="group", aria_label=label, **props)
+
+
 def form_end(problem: rx.Var[str], label: Any, on_cancel: Any) -> tuple[rx.Component, ...]:
     """Return the end of a form: its error, the submit button and the cancel button."""
     return (
@@ -191,6 +224,16 @@ def framed_table(label: str, columns: Sequence[Column], body: Any) -> rx.Compone
     return rx.el.div(
         table(label, columns, body), class_name="pane wide", tab_index=0, role="region", aria_label=label
     )
+
+
+def more_button(state: Any, **props: Any) -> rx.Component:
+    """Return the button that loads more rows; `state` is the class of the state, with `has_more` and `more`."""
+    return rx.cond(state.has_more, rx.el.div(button("Show more", on_click=state.more), **props))
+
+
+def none_match(text: Any, action: rx.Component) -> rx.Component:
+    """Return the text for a list of which no row matches the filters, and the action that shows all rows."""
+    return rx.el.div(rx.el.div(text, class_name="strong"), action, class_name="col none-match")
 
 
 def empty(icon: str, title: Text, text: Text, *children: Any) -> rx.Component:

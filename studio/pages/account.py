@@ -17,7 +17,7 @@ from backend.identity.preferences.schemas import PreferencesUpdate, time_zones
 from backend.identity.tables import Session
 from studio import session
 from studio.browser_names import browser_in
-from studio.components.elements import facts, framed_table, note, section, tag, way_out
+from studio.components.elements import facts, framed_table, note, section, segments, tag, way_out
 from studio.components.live import Ago, Check, Confirm, SignOut, Submit
 from studio.forms import parsed, said, text
 from studio.pages.read_on_load import ReadOnLoad
@@ -153,24 +153,8 @@ def _person() -> rx.Component:
 
 def _preferences() -> rx.Component:
     themes = {"system": "System", "light": "Light", "dark": "Dark"}
-    theme = rx.el.div(
-        *[
-            rx.el.button(
-                word,
-                type="button",
-                on_click=Shell.choose_theme(name),
-                custom_attrs={
-                    "aria-pressed": rx.cond(
-                        (Shell.theme == name) | ((Shell.theme == "") & (name == "system")), "true", "false"
-                    )
-                },
-            )
-            for name, word in themes.items()
-        ],
-        class_name="seg",
-        role="group",
-        aria_label="Theme",
-    )
+    chosen = rx.cond(Shell.theme == "", "system", Shell.theme)
+    theme = segments("Theme", themes, chosen, Shell.choose_theme)
     zone = rx.el.form(
         rx.el.input(
             name="time_zone",

@@ -15,7 +15,7 @@ from backend.core.db.paging import Page
 from studio import session
 from studio.author_names import name_keys
 from studio.components.annotation import TopicChanges
-from studio.components.elements import button, empty, link, tag
+from studio.components.elements import empty, link, more_button, segments, tag
 from studio.components.jobs import UrlQuery
 from studio.components.live import Ago
 from studio.shell import Crumb, Shell, shell
@@ -165,21 +165,12 @@ def page() -> rx.Component:
 
 
 def _filters() -> rx.Component:
-    categories = [("", "All"), *_LABELS.items()]
     return rx.el.div(
-        rx.el.div(
-            *[
-                rx.el.button(
-                    label,
-                    type="button",
-                    on_click=Activity.pick_category(category),
-                    custom_attrs={"aria-pressed": rx.cond(Activity.category == category, "true", "false")},
-                )
-                for category, label in categories
-            ],
-            class_name="seg",
-            role="group",
-            aria_label="Category",
+        segments(
+            "Category",
+            {"": "All", **_LABELS},
+            Activity.category,
+            Activity.pick_category,
             tab_index=0,
         ),
         rx.cond(
@@ -202,7 +193,7 @@ def _list() -> rx.Component:
         rx.el.ol(
             rx.foreach(Activity.rows, _entry), class_name="entries activity-list", aria_label="Activity"
         ),
-        rx.cond(Activity.has_more, rx.el.div(button("Show more", on_click=Activity.more), class_name="pad")),
+        more_button(Activity, class_name="pad"),
         class_name="scroll grow pad",
         tab_index=0,
         role="region",

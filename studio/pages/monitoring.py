@@ -14,7 +14,7 @@ from backend.usage import overview
 from backend.usage.overview import OverviewGroup, OverviewQuery
 from backend.usage.schemas import OverviewNumbers, OverviewPoint, OverviewRead
 from studio import environments, session
-from studio.components.elements import empty, framed_table, link, link_button
+from studio.components.elements import empty, framed_table, link, link_button, segments
 from studio.components.live import Pulse
 from studio.formatting import duration, usd, zone_of
 from studio.pages.read_on_load import ReadOnLoad
@@ -219,7 +219,7 @@ def _none() -> rx.Component:
 
 def _selection() -> rx.Component:
     return rx.el.div(
-        _choice(
+        segments(
             "Period",
             {name: label for name, (label, _) in PERIODS.items()},
             Monitoring.period,
@@ -237,23 +237,6 @@ def _selection() -> rx.Component:
             style={"width": "auto"},
         ),
         class_name="row wrap",
-    )
-
-
-def _choice(label: str, words: dict[str, str], chosen: rx.Var[str], on_pick: Any) -> rx.Component:
-    return rx.el.div(
-        *[
-            rx.el.button(
-                word,
-                type="button",
-                on_click=on_pick(name),
-                custom_attrs={"aria-pressed": rx.cond(chosen == name, "true", "false")},
-            )
-            for name, word in words.items()
-        ],
-        class_name="seg",
-        role="group",
-        aria_label=label,
     )
 
 
@@ -280,7 +263,7 @@ def _numbers() -> rx.Component:
         ),
         rx.el.div(
             rx.el.h2("By", class_name="cap"),
-            _choice(
+            segments(
                 "Group by",
                 {str(name): word for name, word in _GROUPS.items()},
                 Monitoring.group,

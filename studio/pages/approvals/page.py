@@ -8,11 +8,12 @@ import reflex as rx
 
 from backend.identity.environments import Environment
 from studio import deciding
-from studio.components.elements import button, empty, link, tag
+from studio.components.elements import button, choice, empty, link, more_button, none_match, tag
 from studio.components.jobs import UrlQuery
 from studio.components.live import Ago, ApprovalRows, Check
 from studio.pages.approvals import bulk
 from studio.pages.approvals.state import Inbox, InboxItem
+from studio.selection import box
 from studio.shell import Crumb, Shell, shell
 from studio.typing_of_reflex import as_var
 
@@ -39,9 +40,7 @@ def page() -> rx.Component:
                         as_var(Inbox.rows).length() == 0,
                         rx.cond(has_filters, _none_match(), _nothing_pending()),
                     ),
-                    rx.cond(
-                        Inbox.has_more, rx.el.div(button("Show more", on_click=Inbox.more), class_name="pad")
-                    ),
+                    more_button(Inbox, class_name="pad"),
                     project=Shell.project_slug,
                     can_write=Shell.can_write,
                     fresh=Inbox.fresh,
@@ -90,25 +89,19 @@ def _select(name: str, label: str, none: str, options: dict[str, str] | None) ->
         ]
     else:
         shown = [rx.el.option(word, value=one) for one, word in options.items()]
-    return rx.el.select(
-        rx.el.option(none, value=""),
-        *shown,
+    return choice(
+        label,
+        [rx.el.option(none, value=""), *shown],
         value=value,
         on_change=lambda text: Inbox.set_filter(name, text),
-        aria_label=label,
-        class_name="in",
     )
 
 
 def _item(one: rx.Var[InboxItem]) -> rx.Component:
-    picked = as_var(Inbox.picked).contains(one.id)
     href: Any = "/p/" + Shell.project_slug + "/jobs/" + one.job_id
     return rx.el.article(
         rx.el.div(
-            rx.cond(
-                Shell.can_write & ~one.is_over,
-                Check.create(checked=picked, label=f"Select {one.tool}", on_change=Inbox.toggle(one.id)),
-            ),
+            rx.cond(Shell.can_write & ~one.is_over, box(Inbox, one.id, one.tool)),
             link(one.short_id, href=href, class_name="mono whole", title=one.job_id),
             rx.el.span(one.skill, class_name="cut"),
             tag(one.environment),
@@ -129,15 +122,14 @@ def _item(one: rx.Var[InboxItem]) -> rx.Component:
         key=one.id,
         tab_index=0,
         aria_label=f"{one.tool} of {one.skill}",
-        custom_attrs={"data-approval": one.id, "data-picked": picked},
+        custom_attrs={"data-approval": one.id, "data-picked": as_var(Inbox.picked).contains(one.id)},
     )
 
 
 def _none_match() -> rx.Component:
-    return rx.el.div(
-        rx.el.div("No pending approvals match these filters.", class_name="strong"),
+    return none_match(
+        "No pending approvals match these filters.",
         button("Show all approvals", kind="quiet", on_click=Inbox.clear),
-        class_name="col none-match",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from backend.identity.environments import PRODUCTION
-from studio.components.elements import button, empty, link_button
+from studio.components.elements import button, choice, empty, link_button
 from studio.components.jobs import SearchField, UrlQuery
 from studio.components.live import Ago, Chat
 from studio.components.snippets import from_code
@@ -102,12 +102,11 @@ def _row(one: rx.Var[SessionItem]) -> rx.Component:
 def _environment() -> rx.Component:
     return rx.cond(
         as_var(Chats.environments).length() > 1,
-        rx.el.select(
-            rx.foreach(Chats.environments, lambda one: rx.el.option(one[1], value=one[0])),
+        choice(
+            "Environment",
+            [rx.foreach(Chats.environments, lambda one: rx.el.option(one[1], value=one[0]))],
             value=Chats.environment,
             on_change=Chats.pick_environment,
-            aria_label="Environment",
-            class_name="in",
             style={"max_width": "140px"},
         ),
         rx.cond(
@@ -120,12 +119,11 @@ def _environment() -> rx.Component:
 def _agent() -> rx.Component:
     return rx.cond(
         as_var(Chats.agents).length() > 1,
-        rx.el.select(
-            rx.foreach(Chats.agents, lambda one: rx.el.option(one, value=one)),
+        choice(
+            "Agent",
+            [rx.foreach(Chats.agents, lambda one: rx.el.option(one, value=one))],
             value=Chats.agent,
             on_change=Chats.pick_agent,
-            aria_label="Agent",
-            class_name="in",
             style={"max_width": "180px"},
         ),
     )

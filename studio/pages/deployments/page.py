@@ -8,9 +8,12 @@ import reflex as rx
 
 from studio.components.elements import (
     button,
+    choice,
     empty,
     link,
     link_button,
+    more_button,
+    none_match,
     note,
     sort_head,
     table,
@@ -18,12 +21,13 @@ from studio.components.elements import (
     way_out,
 )
 from studio.components.jobs import SearchField
-from studio.components.live import Ago, Check, Confirm, Pulse
+from studio.components.live import Ago, Confirm, Pulse
 from studio.components.snippets import from_code
 from studio.components.versions import Comparison, Gate
 from studio.pages.deployments import bulk, environments, views
 from studio.pages.deployments.environments import Environments
 from studio.pages.deployments.versions import Deployments, VersionRow
+from studio.selection import box, box_head
 from studio.shell import Crumb, Shell, shell
 from studio.skillpacks import pack_choice
 from studio.typing_of_reflex import as_var
@@ -127,13 +131,7 @@ def _bar() -> rx.Component:
                 placeholder="Release notes, skill or v12…",
                 on_search=Deployments.search,
             ),
-            rx.el.select(
-                *[rx.el.option(word, value=state) for state, word in _STATES.items()],
-                value=Deployments.state,
-                on_change=Deployments.pick_state,
-                aria_label="State",
-                class_name="in",
-            ),
+            choice("State", _STATES, value=Deployments.state, on_change=Deployments.pick_state),
             rx.el.span(class_name="grow"),
             views.menu(),
             class_name="job-bar row wrap",
@@ -146,12 +144,12 @@ def _list() -> rx.Component:
         rx.cond(
             as_var(Deployments.rows).length() > 0,
             table("Versions", _columns(), rx.foreach(Deployments.rows, _row)),
-            _none_match(),
+            none_match(
+                "No versions match these filters.",
+                button("Show all versions", kind="quiet", on_click=Deployments.pick_pack(Deployments.slug)),
+            ),
         ),
-        rx.cond(
-            Deployments.has_more,
-            rx.el.div(button("Show more", on_click=Deployments.more), class_name="pad"),
-        ),
+        more_button(Deployments, class_name="pad"),
         class_name="scroll grow versions",
         role="region",
         tab_index=0,
@@ -160,13 +158,8 @@ def _list() -> rx.Component:
 
 
 def _columns() -> list[Any]:
-    everything = Check.create(
-        checked=as_var(Deployments.picked).length() == as_var(Deployments.rows).length(),
-        label="Select all",
-        on_change=Deployments.toggle_all,
-    )
     return [
-        (everything, "36px", ""),
+        box_head(Deployments, Deployments.rows),
         sort_head(Deployments, "version", "Version", style={"width": "13%"}),
         *_COLUMNS[:3],
         sort_head(Deployments, "size", "Size", kind="num", style={"width": "76px"}),
@@ -174,23 +167,9 @@ def _columns() -> list[Any]:
     ]
 
 
-def _none_match() -> rx.Component:
-    return rx.el.div(
-        rx.el.div("No versions match these filters.", class_name="strong"),
-        button("Show all versions", kind="quiet", on_click=Deployments.pick_pack(Deployments.slug)),
-        class_name="col none-match",
-    )
-
-
 def _row(row: rx.Var[VersionRow]) -> rx.Component:
     return rx.el.tr(
-        rx.el.td(
-            Check.create(
-                checked=as_var(Deployments.picked).contains(row.id),
-                label="Select " + row.version,
-                on_change=Deployments.toggle(row.id),
-            )
-        ),
+        rx.el.td(box(Deployments, row.id, row.version)),
         rx.el.td(
             rx.el.div(
                 tag(row.version),

@@ -14,6 +14,7 @@ from studio.pages.drive.new_folder import NewFolder
 from studio.pages.drive.preview import preview
 from studio.pages.drive.state import REFRESH_S, Drive, Step
 from studio.pages.drive.table import table
+from studio.selection import select_button
 from studio.shell import Crumb, Shell, shell
 from studio.typing_of_reflex import as_var
 
@@ -56,13 +57,6 @@ def page() -> rx.Component:
 
 
 def _bar() -> rx.Component:
-    select = rx.el.button(
-        rx.cond(Drive.is_picking, "Done selecting", "Select…"),
-        type="button",
-        class_name="btn quiet",
-        on_click=Drive.toggle_picking,
-        custom_attrs={"aria-pressed": rx.cond(Drive.is_picking, "true", "false")},
-    )
     return rx.el.div(
         _path(),
         rx.el.span(class_name="grow"),
@@ -74,7 +68,7 @@ def _bar() -> rx.Component:
         rx.cond(
             Shell.can_write,
             rx.fragment(
-                rx.cond(as_var(Drive.rows).length() > 0, select),
+                rx.cond(as_var(Drive.rows).length() > 0, select_button(Drive)),
                 button("New folder…", on_click=NewFolder.open, custom_attrs={"data-key": "n"}),
                 PickFiles.create(kind="button"),
             ),

@@ -7,11 +7,12 @@ from typing import Any
 import reflex as rx
 
 from backend.storage.sorting import MAX_SORTED_ENTRIES
-from studio.components.elements import button, link, sort_head
-from studio.components.live import Ago, Check, Confirm
+from studio.components.elements import button, link, more_button, none_match, sort_head
+from studio.components.live import Ago, Confirm
 from studio.pages.drive.listing import FileRow, JobLink
 from studio.pages.drive.moving import Moving
 from studio.pages.drive.state import Drive
+from studio.selection import box, box_head
 from studio.shell import Shell
 from studio.typing_of_reflex import as_var
 
@@ -25,17 +26,12 @@ _COLUMNS = (
 
 def table() -> rx.Component:
     """Render the rows; a click opens a folder, or the preview of a file."""
-    everything = Check.create(
-        checked=as_var(Drive.picked).length() == as_var(Drive.rows).length(),
-        label="Select all",
-        on_change=Drive.toggle_all,
-    )
     actions = rx.el.th(rx.el.span("Actions", class_name="hidden-label"), scope="col", class_name="num acts")
     return rx.el.div(
         rx.el.table(
             rx.el.thead(
                 rx.el.tr(
-                    rx.cond(_is_picking(), rx.el.th(everything, scope="col", style={"width": "36px"})),
+                    rx.cond(_is_picking(), box_head(Drive, Drive.rows)),
                     *[_head(*one) for one in _COLUMNS],
                     rx.cond(Shell.can_write, actions),
                 )
@@ -44,7 +40,13 @@ def table() -> rx.Component:
             class_name="tbl files-table",
             aria_label="Files",
         ),
-        rx.cond(as_var(Drive.rows).length() == 0, _none_match()),
+        rx.cond(
+            as_var(Drive.rows).length() == 0,
+            none_match(
+                "No files match this filter.",
+                button("Show all files", kind="quiet", on_click=Drive.search("")),
+            ),
+        ),
         rx.cond(
             Drive.is_cut,
             rx.el.p(
@@ -53,7 +55,7 @@ def table() -> rx.Component:
                 class_name="pad t3",
             ),
         ),
-        rx.cond(Drive.has_more, rx.el.div(button("Show more", on_click=Drive.more), class_name="pad")),
+        more_button(Drive, class_name="pad"),
         class_name="scroll grow",
         role="region",
         tab_index=0,
@@ -101,14 +103,8 @@ def _head(column: str, label: str, kind: str) -> rx.Component:
 
 
 def _row(row: rx.Var[FileRow]) -> rx.Component:
-    box = Check.create(
-        checked=as_var(Drive.picked).contains(row.path),
-        label="Select " + row.name,
-        class_name="above",
-        on_change=Drive.toggle(row.path),
-    )
     return rx.el.tr(
-        rx.cond(_is_picking(), rx.el.td(box)),
+        rx.cond(_is_picking(), rx.el.td(box(Drive, row.path, row.name, class_name="above"))),
         rx.el.td(
             rx.el.span(
                 rx.cond(
@@ -145,12 +141,4 @@ def _actions(row: rx.Var[FileRow]) -> rx.Component:
             on_confirm=Drive.delete(row.path),
         ),
         class_name="row",
-    )
-
-
-def _none_match() -> rx.Component:
-    return rx.el.div(
-        rx.el.div("No files match this filter.", class_name="strong"),
-        button("Show all files", kind="quiet", on_click=Drive.search("")),
-        class_name="col none-match",
     )

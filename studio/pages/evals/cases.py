@@ -17,13 +17,13 @@ from backend.evals.dataset import SuiteCase
 from backend.execution.jobs.queries import JobFilter, list_jobs
 from backend.skills.skillpacks import service as skillpacks
 from studio import session
-from studio.components.elements import button, framed_table, link, link_button
+from studio.components.elements import button, framed_table, link, link_button, more_button
 from studio.components.jobs import Modal
 from studio.components.live import Check, Confirm, Json
 from studio.components.snippets import from_code
 from studio.first_snippets import of_case
 from studio.pages.evals.state import Evals
-from studio.selection import Selection
+from studio.selection import Selection, box
 from studio.session import Act
 from studio.shell import Shell
 from studio.typing_of_reflex import AsyncUpdates, Handled, as_var
@@ -195,7 +195,7 @@ def cases_tab() -> rx.Component:
             ),
             rx.el.p("Loading cases…", class_name="t3"),
         ),
-        rx.cond(Cases.has_more, rx.el.div(button("Show more", on_click=Cases.more))),
+        more_button(Cases),
         rx.cond(Cases.opened.case_id != "", _dialog()),
         aria_label="Cases",
         class_name="col",
@@ -265,13 +265,9 @@ def _row(case: rx.Var[CaseItem]) -> rx.Component:
         confirm="Delete case",
         on_confirm=Cases.delete(case.saved_id),
     )
-    box = Check.create(
-        checked=as_var(Cases.picked).contains(case.saved_id),
-        label="Select case " + case.case_id,
-        on_change=Cases.toggle(case.saved_id),
-    )
+    selection = rx.cond(case.saved_id != "", box(Cases, case.saved_id, f"case {case.case_id}"))
     return rx.el.tr(
-        rx.cond(Shell.can_write & Cases.has_saved, rx.el.td(rx.cond(case.saved_id != "", box))),
+        rx.cond(Shell.can_write & Cases.has_saved, rx.el.td(selection)),
         rx.el.td(
             rx.el.button(
                 case.case_id,

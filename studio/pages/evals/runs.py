@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import reflex as rx
 
-from studio.components.elements import button, link, note, status
+from studio.components.elements import button, link, note, segments, status
 from studio.components.evals import Approvals
 from studio.components.live import Confirm, Json
 from studio.components.versions import Diff
@@ -115,20 +115,7 @@ def _verdict() -> rx.Component:
 
 def _filters() -> rx.Component:
     return rx.el.div(
-        rx.el.div(
-            *[
-                rx.el.button(
-                    word,
-                    type="button",
-                    on_click=Evals.pick_only(only),
-                    custom_attrs={"aria-pressed": rx.cond(Evals.only == only, "true", "false")},
-                )
-                for only, word in _ONLY.items()
-            ],
-            class_name="seg",
-            role="group",
-            aria_label="Filter runs",
-        ),
+        segments("Filter runs", _ONLY, Evals.only, Evals.pick_only),
         rx.el.span(class_name="grow"),
         _select(
             "Sort by",

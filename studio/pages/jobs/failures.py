@@ -17,13 +17,13 @@ from backend.execution.jobs.failures.schemas import FailureClusterRead, FailureR
 from backend.execution.jobs.failures.tables import STATES, FailureState
 from backend.identity.environments import Environment
 from studio import session
-from studio.components.elements import button, link, tag
+from studio.components.elements import button, choice, link, none_match, segments, tag
 from studio.components.jobs import FailureRows, Spark
-from studio.components.live import Ago, Check, FirstAndLast
+from studio.components.live import Ago, FirstAndLast
 from studio.formatting import moment
 from studio.pages.jobs.query import FAILURE_DAYS, JobQuery
 from studio.pages.jobs.state import Jobs
-from studio.selection import Selection
+from studio.selection import Selection, box
 from studio.session import Act
 from studio.shell import Shell
 from studio.typing_of_reflex import as_var
@@ -239,34 +239,14 @@ def _bar() -> rx.Component:
             role="group",
             aria_label="View",
         ),
-        rx.el.div(
-            *[
-                rx.el.button(
-                    label,
-                    rx.cond(Failures.is_read, rx.el.span(Failures.counts[state], class_name="t3 num")),
-                    type="button",
-                    on_click=[Jobs.show_failure_state(state), Failures.load],
-                    custom_attrs={"aria-pressed": rx.cond(Jobs.failure_state == state, "true", "false")},
-                )
-                for state, label in _STATES.items()
-            ],
-            class_name="seg",
-            role="group",
-            aria_label="State",
+        segments(
+            "State",
+            {state: _counted(state, label) for state, label in _STATES.items()},
+            Jobs.failure_state,
+            lambda state: [Jobs.show_failure_state(state), Failures.load],
         ),
-        rx.el.div(
-            *[
-                rx.el.button(
-                    label,
-                    type="button",
-                    on_click=[Jobs.show_failures(days), Failures.load],
-                    custom_attrs={"aria-pressed": rx.cond(Jobs.failure_days == days, "true", "false")},
-                )
-                for days, label in _PERIODS.items()
-            ],
-            class_name="seg",
-            role="group",
-            aria_label="Period",
+        segments(
+            "Period", _PERIODS, Jobs.failure_days, lambda days: [Jobs.show_failures(days), Failures.load]
         ),
         _select(
             "skill",
@@ -290,45 +270,38 @@ def _bar() -> rx.Component:
     )
 
 
+def _counted(state: str, label: str) -> rx.Component:
+    count = rx.el.span(Failures.counts[state], class_name="t3 num")
+    return rx.fragment(label, rx.cond(Failures.is_read, count))
+
+
 def _none() -> rx.Component:
     state = Jobs.failure_state
-    return rx.el.div(
-        rx.el.div(
-            rx.match(
-                state,
-                ("resolved", "No error of this period is resolved."),
-                ("ignored", "No error of this period is ignored."),
-                "No error of this period is open.",
-            ),
-            class_name="strong",
+    return none_match(
+        rx.match(
+            state,
+            ("resolved", "No error of this period is resolved."),
+            ("ignored", "No error of this period is ignored."),
+            "No error of this period is open.",
         ),
         rx.el.p("Failed jobs with the same error appear here as one entry.", class_name="t2"),
-        class_name="col none-match",
     )
 
 
 def _select(name: str, label: str, none: str, *options: Any) -> rx.Component:
-    return rx.el.select(
-        rx.el.option(none, value=""),
-        *options,
+    return choice(
+        label,
+        [rx.el.option(none, value=""), *options],
         value=Jobs.filters[name],
         on_change=lambda text: [Jobs.set_filter(name, text), Failures.load],
-        aria_label=label,
-        class_name="in",
     )
 
 
 def _decidable(one: rx.Var[Cluster], on_act: Any) -> rx.Component:
     """Render a cluster that can be selected, with the actions that its state allows."""
-    picked = as_var(Failures.picked).contains(one.signature)
     return _card(
         one,
-        box=rx.cond(
-            Shell.can_write,
-            Check.create(
-                checked=picked, label="Select " + one.message, on_change=Failures.toggle(one.signature)
-            ),
-        ),
+        box=rx.cond(Shell.can_write, box(Failures, one.signature, one.message)),
         actions=rx.cond(
             Shell.can_write,
             rx.el.div(
@@ -346,7 +319,10 @@ def _decidable(one: rx.Var[Cluster], on_act: Any) -> rx.Component:
         ),
         tab_index=0,
         aria_label=one.message,
-        custom_attrs={"data-signature": one.signature, "data-picked": picked},
+        custom_attrs={
+            "data-signature": one.signature,
+            "data-picked": as_var(Failures.picked).contains(one.signature),
+        },
     )
 
 

@@ -7,11 +7,13 @@ from typing import Any, Final, get_args
 import reflex as rx
 
 from backend.identity.environments import Environment
+from studio.components.elements import choice, segments
 from studio.components.jobs import Menu, SearchField
 from studio.components.live import Ago, Check
 from studio.pages.jobs import views
 from studio.pages.jobs.state import Choice, Jobs
 from studio.pages.jobs.table import LABELS
+from studio.selection import select_button
 from studio.shell import Shell
 from studio.theme import STATUS_WORDS
 from studio.typing_of_reflex import as_var
@@ -38,7 +40,12 @@ def filter_bar(*actions: rx.Component) -> rx.Component:
     """Render the filters, further actions, the views and the choice of the columns."""
     return rx.el.div(
         rx.el.div(
-            _statuses(),
+            segments(
+                "Status",
+                {"": "All", **STATUS_WORDS},
+                Jobs.filters["status"],
+                lambda one: Jobs.set_filter("status", one),
+            ),
             _select("skill", "Skill", "All skills", Jobs.skills),
             SearchField.create(
                 value=Jobs.filters["q"],
@@ -50,41 +57,12 @@ def filter_bar(*actions: rx.Component) -> rx.Component:
             *actions,
             views.menu(),
             _columns(),
-            rx.cond(Shell.can_write, _picking()),
+            rx.cond(Shell.can_write, select_button(Jobs, rx.el.kbd("x"))),
             class_name="row wrap",
         ),
         _more(),
         class_name="job-bar col",
         style={"gap": "8px"},
-    )
-
-
-def _statuses() -> rx.Component:
-    states = {"": "All", **STATUS_WORDS}
-    return rx.el.div(
-        *[
-            rx.el.button(
-                word,
-                type="button",
-                on_click=Jobs.set_filter("status", state),
-                custom_attrs={"aria-pressed": rx.cond(Jobs.filters["status"] == state, "true", "false")},
-            )
-            for state, word in states.items()
-        ],
-        class_name="seg",
-        role="group",
-        aria_label="Status",
-    )
-
-
-def _picking() -> rx.Component:
-    return rx.el.button(
-        rx.cond(Jobs.is_picking, "Done selecting", "Select…"),
-        rx.el.kbd("x"),
-        type="button",
-        class_name="btn quiet",
-        on_click=Jobs.toggle_picking,
-        custom_attrs={"aria-pressed": rx.cond(Jobs.is_picking, "true", "false")},
     )
 
 
@@ -144,14 +122,12 @@ def _select(name: str, label: str, none: str, options: Any) -> rx.Component:
     else:
         is_known = False
         shown = [rx.foreach(options, _option)]
-    return rx.el.select(
-        rx.el.option(none, value=""),
-        rx.cond((value != "") & ~rx.Var.create(is_known), rx.el.option(value, value=value, hidden=True)),
-        *shown,
+    unknown = rx.cond((value != "") & ~rx.Var.create(is_known), rx.el.option(value, value=value, hidden=True))
+    return choice(
+        label,
+        [rx.el.option(none, value=""), unknown, *shown],
         value=value,
         on_change=lambda text: Jobs.set_filter(name, text),
-        aria_label=label,
-        class_name="in",
     )
 
 

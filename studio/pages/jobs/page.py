@@ -6,7 +6,7 @@ from typing import Final
 
 import reflex as rx
 
-from studio.components.elements import button, empty, link_button
+from studio.components.elements import button, empty, link_button, more_button, none_match
 from studio.components.jobs import LiveRows, UrlQuery
 from studio.components.live import Pulse
 from studio.components.snippets import from_code
@@ -67,8 +67,14 @@ def _list() -> rx.Component:
         LiveRows.create(
             rx.cond(as_var(Jobs.rows).length() > 0, table()),
             rx.cond(Jobs.is_reading, rx.el.p("Loading…", class_name="skeleton")),
-            rx.cond((as_var(Jobs.rows).length() == 0) & ~Jobs.is_reading, _none_match()),
-            rx.cond(Jobs.has_more, rx.el.div(button("Show more", on_click=Jobs.more), class_name="pad")),
+            rx.cond(
+                (as_var(Jobs.rows).length() == 0) & ~Jobs.is_reading,
+                none_match(
+                    "No jobs match these filters.",
+                    button("Show all jobs", kind="quiet", on_click=Jobs.clear),
+                ),
+            ),
+            more_button(Jobs, class_name="pad"),
             project=Shell.project_slug,
             fresh=Jobs.fresh,
             is_picking=Jobs.is_picking,
@@ -81,14 +87,6 @@ def _list() -> rx.Component:
         bulk.dialog(),
         class_name="col grow",
         style={"min_height": "0"},
-    )
-
-
-def _none_match() -> rx.Component:
-    return rx.el.div(
-        rx.el.div("No jobs match these filters.", class_name="strong"),
-        button("Show all jobs", kind="quiet", on_click=Jobs.clear),
-        class_name="col none-match",
     )
 
 

@@ -7,9 +7,10 @@ from typing import Any, Final
 import reflex as rx
 
 from studio.components.elements import link, sort_head, status, tag
-from studio.components.live import Ago, Check, Elapsed
+from studio.components.live import Ago, Elapsed
 from studio.pages.jobs.rows import JobItem
 from studio.pages.jobs.state import Jobs
+from studio.selection import box, box_head
 from studio.shell import Shell
 from studio.typing_of_reflex import as_var
 
@@ -35,15 +36,10 @@ _NUMBER_WIDTH: Final = "112px"
 
 def table() -> rx.Component:
     """Render the table."""
-    box = Check.create(
-        checked=as_var(Jobs.picked).length() == as_var(Jobs.rows).length(),
-        label="Select all",
-        on_change=Jobs.toggle_all,
-    )
     return rx.el.table(
         rx.el.thead(
             rx.el.tr(
-                rx.cond(_is_picking(), rx.el.th(box, scope="col", style={"width": "36px"})),
+                rx.cond(_is_picking(), box_head(Jobs, Jobs.rows)),
                 _head("status", "Status"),
                 *[
                     rx.cond(as_var(Jobs.columns).contains(one), _head(one, label))
@@ -71,22 +67,13 @@ def _head(column: str, label: str) -> rx.Component:
 
 
 def _row(job: rx.Var[JobItem]) -> rx.Component:
-    picked = as_var(Jobs.picked).contains(job.id)
+    selection = box(Jobs, job.id, f"job {job.short_id}", class_name="above")
     return rx.el.tr(
-        rx.cond(_is_picking(), rx.el.td(_box(job, picked))),
+        rx.cond(_is_picking(), rx.el.td(selection)),
         rx.el.td(status(job.status, job.reason), rx.cond(job.is_simulated, tag("Simulated", state="wait"))),
         *[rx.cond(as_var(Jobs.columns).contains(name), cell) for name, cell in _cells(job).items()],
         key=job.id,
-        custom_attrs={"data-id": job.id, "data-picked": picked},
-    )
-
-
-def _box(job: rx.Var[JobItem], picked: rx.Var[bool]) -> rx.Component:
-    return Check.create(
-        checked=picked,
-        label=f"Select job {job.short_id}",
-        class_name="above",
-        on_change=Jobs.toggle(job.id),
+        custom_attrs={"data-id": job.id, "data-picked": as_var(Jobs.picked).contains(job.id)},
     )
 
 

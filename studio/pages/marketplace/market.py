@@ -6,13 +6,25 @@ from typing import Final
 
 import reflex as rx
 
-from studio.components.elements import button, empty, framed_table, link, section, sort_head, tag
+from studio.components.elements import (
+    button,
+    choice,
+    empty,
+    framed_table,
+    link,
+    more_button,
+    none_match,
+    section,
+    sort_head,
+    tag,
+)
 from studio.components.jobs import SearchField
-from studio.components.live import Ago, Check, Tabs
+from studio.components.live import Ago, Tabs
 from studio.components.snippets import from_code
 from studio.pages.marketplace import bulk, listing_form, views
 from studio.pages.marketplace.query import OFFER_SORTS
 from studio.pages.marketplace.state import Card, Market, OwnRow
+from studio.selection import box, box_head
 from studio.shell import Crumb, Shell, shell
 from studio.typing_of_reflex import as_var
 
@@ -64,13 +76,7 @@ def _offers() -> rx.Component:
         rx.el.div(
             rx.el.div(
                 _search("Search skills…"),
-                rx.el.select(
-                    *[rx.el.option(word, value=sort) for sort, word in OFFER_SORTS.items()],
-                    value=Market.sort,
-                    on_change=Market.pick_sort,
-                    aria_label="Sort by",
-                    class_name="in",
-                ),
+                choice("Sort by", OFFER_SORTS, value=Market.sort, on_change=Market.pick_sort),
                 rx.el.span(class_name="grow"),
                 views.menu(),
                 class_name="row wrap",
@@ -80,7 +86,7 @@ def _offers() -> rx.Component:
                 rx.el.div(rx.foreach(Market.cards, _card_link), class_name="cards"),
                 _none_match(),
             ),
-            rx.cond(Market.has_more, rx.el.div(button("Show more", on_click=Market.more))),
+            more_button(Market),
             class_name="scroll grow column",
             style={"gap": "16px"},
         ),
@@ -102,11 +108,8 @@ def _offers() -> rx.Component:
 
 
 def _none_match() -> rx.Component:
-    return rx.el.div(
-        rx.el.div("No matching listings.", class_name="strong"),
-        button("Show all listings", kind="quiet", on_click=Market.pick_tab(Market.tab)),
-        class_name="col none-match",
-    )
+    show_all = button("Show all listings", kind="quiet", on_click=Market.pick_tab(Market.tab))
+    return none_match("No matching listings.", show_all)
 
 
 def _card_link(card: rx.Var[Card]) -> rx.Component:
@@ -155,7 +158,7 @@ def _own() -> rx.Component:
                     _earned(),
                     rx.cond(as_var(Market.picked).length() > 0, bulk.selection_bar(), _filters()),
                     rx.cond(has_rows, _own_table(), _none_match()),
-                    rx.cond(Market.has_more, rx.el.div(button("Show more", on_click=Market.more))),
+                    more_button(Market),
                     class_name="col",
                     style={"gap": "10px"},
                 ),
@@ -171,13 +174,11 @@ def _own() -> rx.Component:
 def _filters() -> rx.Component:
     return rx.el.div(
         _search("Search own listings…"),
-        rx.el.select(
-            rx.el.option("Any status", value=""),
-            *[rx.el.option(word.capitalize(), value=status) for status, word in STATUS_WORDS.items()],
+        choice(
+            "Status",
+            {"": "Any status", **{status: word.capitalize() for status, word in STATUS_WORDS.items()}},
             value=Market.status,
             on_change=Market.pick_status,
-            aria_label="Status",
-            class_name="in",
         ),
         rx.el.span(class_name="grow"),
         views.menu(),
@@ -206,13 +207,8 @@ def _none_offered() -> rx.Component:
 
 
 def _own_table() -> rx.Component:
-    everything = Check.create(
-        checked=as_var(Market.picked).length() == as_var(Market.own).length(),
-        label="Select all",
-        on_change=Market.toggle_all,
-    )
     columns = [
-        rx.cond(Shell.can_manage, rx.el.th(everything, scope="col", style={"width": "36px"})),
+        rx.cond(Shell.can_manage, box_head(Market, Market.own)),
         *[
             sort_head(Market, column, title, kind=kind, style={"width": width})
             if column
@@ -225,13 +221,8 @@ def _own_table() -> rx.Component:
 
 def _own_row(row: rx.Var[OwnRow]) -> rx.Component:
     state = rx.match(row.status, *STATUS_WORDS.items(), "")
-    box = Check.create(
-        checked=as_var(Market.picked).contains(row.slug),
-        label="Select " + row.title,
-        on_change=Market.toggle(row.slug),
-    )
     return rx.el.tr(
-        rx.cond(Shell.can_manage, rx.el.td(box)),
+        rx.cond(Shell.can_manage, rx.el.td(box(Market, row.slug, row.title))),
         rx.el.td(
             link(
                 row.title,

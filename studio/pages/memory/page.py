@@ -6,12 +6,22 @@ from typing import Any, Final
 
 import reflex as rx
 
-from studio.components.elements import button, empty, link, sort_head, tag
+from studio.components.elements import (
+    button,
+    choice,
+    empty,
+    link,
+    more_button,
+    none_match,
+    sort_head,
+    tag,
+)
 from studio.components.jobs import SearchField
-from studio.components.live import Ago, Check, Split
+from studio.components.live import Ago, Split
 from studio.components.snippets import from_code
 from studio.pages.memory import bulk, record, record_form, views
 from studio.pages.memory.state import MemoryPage, RecordRow
+from studio.selection import box, box_head, select_button
 from studio.shell import Crumb, Shell, shell
 from studio.typing_of_reflex import as_var
 
@@ -90,39 +100,17 @@ def _filters() -> rx.Component:
             placeholder="Search by key, words or meaning…",
             on_search=MemoryPage.search,
         ),
-        rx.el.select(
-            *[rx.el.option(word, value=name) for name, word in _TYPES.items()],
-            value=MemoryPage.mtype,
-            on_change=MemoryPage.pick_type,
-            aria_label="Type",
-            class_name="in",
-        ),
-        rx.el.select(
-            *[rx.el.option(word, value=name) for name, word in _STATES.items()],
-            value=MemoryPage.state,
-            on_change=MemoryPage.pick_state,
-            aria_label="State",
-            class_name="in",
-        ),
+        choice("Type", _TYPES, value=MemoryPage.mtype, on_change=MemoryPage.pick_type),
+        choice("State", _STATES, value=MemoryPage.state, on_change=MemoryPage.pick_state),
         rx.el.span(class_name="grow"),
         views.menu(),
         rx.cond(
             Shell.can_write & (as_var(MemoryPage.rows).length() > 0) & (MemoryPage.state != "forgotten"),
-            _picking(),
+            select_button(MemoryPage),
         ),
         _new_button(),
         class_name="row wrap",
         style={"padding": "8px 16px", "border_bottom": "1px solid var(--line)", "flex": "none"},
-    )
-
-
-def _picking() -> rx.Component:
-    return rx.el.button(
-        rx.cond(MemoryPage.is_picking, "Done selecting", "Select…"),
-        type="button",
-        class_name="btn quiet",
-        on_click=MemoryPage.toggle_picking,
-        custom_attrs={"aria-pressed": rx.cond(MemoryPage.is_picking, "true", "false")},
     )
 
 
@@ -138,16 +126,12 @@ def _list() -> rx.Component:
         rx.cond(
             as_var(MemoryPage.rows).length() > 0,
             _table(),
-            rx.el.div(
-                rx.el.div("No matching records.", class_name="strong"),
+            none_match(
+                "No matching records.",
                 link("Show all records", href="/p/" + Shell.project_slug + "/memory"),
-                class_name="col",
-                style={"align_items": "center", "padding": "64px", "gap": "4px"},
             ),
         ),
-        rx.cond(
-            MemoryPage.has_more, rx.el.div(button("Show more", on_click=MemoryPage.more), class_name="pad")
-        ),
+        more_button(MemoryPage, class_name="pad"),
         class_name="scroll grow",
         role="region",
         tab_index=0,
@@ -156,15 +140,10 @@ def _list() -> rx.Component:
 
 
 def _table() -> rx.Component:
-    everything = Check.create(
-        checked=as_var(MemoryPage.picked).length() == as_var(MemoryPage.rows).length(),
-        label="Select all",
-        on_change=MemoryPage.toggle_all,
-    )
     return rx.el.table(
         rx.el.thead(
             rx.el.tr(
-                rx.cond(MemoryPage.is_picking, rx.el.th(everything, scope="col", style={"width": "36px"})),
+                rx.cond(MemoryPage.is_picking, box_head(MemoryPage, MemoryPage.rows)),
                 *[_head(*one) for one in _COLUMNS],
             )
         ),
@@ -190,14 +169,8 @@ def _row(row: rx.Var[RecordRow]) -> rx.Component:
         rx.el.span(row.title, class_name="t3 cut"),
         link(row.title, href=row.href, class_name="whole cut"),
     )
-    box = Check.create(
-        checked=as_var(MemoryPage.picked).contains(row.id),
-        label="Select " + row.title,
-        class_name="above",
-        on_change=MemoryPage.toggle(row.id),
-    )
     return rx.el.tr(
-        rx.cond(MemoryPage.is_picking, rx.el.td(box)),
+        rx.cond(MemoryPage.is_picking, rx.el.td(box(MemoryPage, row.id, row.title, class_name="above"))),
         rx.el.td(
             rx.el.span(
                 title,

@@ -6,7 +6,7 @@ from typing import Any
 
 import reflex as rx
 
-from studio.components.elements import note
+from studio.components.elements import choice, note
 from studio.components.jobs import UrlQuery
 from studio.components.live import Tabs
 from studio.components.play import Differences, InputsInNotebook, PlayForm, SaveMenu
@@ -36,12 +36,11 @@ def page() -> rx.Component:
 def _skill() -> rx.Component:
     return rx.cond(
         as_var(Play.others).length() > 1,
-        rx.el.select(
-            rx.foreach(Play.others, lambda one: rx.el.option(one.full_name, value=one.play)),
+        choice(
+            "Skill",
+            [rx.foreach(Play.others, lambda one: rx.el.option(one.full_name, value=one.play))],
             value=Play.here,
             on_change=Play.pick_skill,
-            aria_label="Skill",
-            class_name="in",
             style={"max_width": "180px"},
         ),
     )
@@ -117,12 +116,11 @@ def _runs() -> rx.Component:
 def _environment() -> rx.Component:
     return rx.cond(
         as_var(Play.environments).length() > 1,
-        rx.el.select(
-            rx.foreach(Play.environments, lambda name: rx.el.option(name, value=name)),
+        choice(
+            "Environment",
+            [rx.foreach(Play.environments, lambda name: rx.el.option(name, value=name))],
             value=Play.environment,
             on_change=Play.pick_environment,
-            aria_label="Environment",
-            class_name="in",
             style={"max_width": "130px"},
         ),
     )

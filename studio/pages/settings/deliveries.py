@@ -17,7 +17,7 @@ from backend.identity.webhook_outbox.tables import WebhookDelivery
 from backend.integrations.webhooks import deliveries
 from backend.integrations.webhooks.schemas import DeliveryStatus, current_status
 from studio import session
-from studio.components.elements import action, button, code, framed_table, note, status
+from studio.components.elements import action, button, code, framed_table, more_button, note, segments, status
 from studio.components.live import Ago
 from studio.formatting import duration
 from studio.forms import said
@@ -223,19 +223,11 @@ def _pretty(body: str) -> str:
 def log_of() -> rx.Component:
     """Render the deliveries of the open webhook."""
     return rx.el.div(
-        rx.el.div(
-            *[
-                rx.el.button(
-                    word,
-                    type="button",
-                    on_click=Deliveries.pick(state),
-                    custom_attrs={"aria-pressed": rx.cond(Deliveries.status == state, "true", "false")},
-                )
-                for state, word in _WORDS.items()
-            ],
-            class_name="seg",
-            role="group",
-            aria_label="Filter by status",
+        segments(
+            "Filter by status",
+            _WORDS,
+            Deliveries.status,
+            Deliveries.pick,
             style={"align_self": "flex-start"},
         ),
         rx.cond(Deliveries.problem != "", note(Deliveries.problem, state="fail")),
@@ -244,7 +236,7 @@ def log_of() -> rx.Component:
             _list(),
             rx.el.p("No deliveries yet. Send a test event to check the endpoint.", class_name="t2"),
         ),
-        rx.cond(Deliveries.has_more, rx.el.div(button("Show more", on_click=Deliveries.more))),
+        more_button(Deliveries),
         class_name="col",
         style={"gap": "8px", "margin_top": "6px"},
     )

@@ -16,7 +16,7 @@ from backend.usage import queries, usage
 from backend.usage.schemas import LedgerLine, UsageRow
 from studio import session
 from studio.author_names import name_keys
-from studio.components.elements import button, framed_table, link, section, way_out
+from studio.components.elements import button, framed_table, link, section, segments, way_out
 from studio.components.live import Ago
 from studio.formatting import usd
 from studio.forms import said
@@ -272,16 +272,7 @@ def _chart() -> rx.Component:
 
 
 def _groups() -> rx.Component:
-    buttons = [
-        rx.el.button(
-            label,
-            type="button",
-            custom_attrs={"aria-pressed": rx.cond(Usage.group == group, "true", "false")},
-            on_click=Usage.pick_group(group),
-        )
-        for group, label in _GROUPS.items()
-    ]
-    return rx.el.div(*buttons, class_name="seg", role="group", aria_label="Group by")
+    return segments("Group by", _GROUPS, Usage.group, Usage.pick_group)
 
 
 def _breakdown() -> rx.Component:
