@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Any
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
 
-
-def encoded(query: Any) -> str:
-    """Return the fields of a query, a data class with defaults, as text for a URL without what is the default."""
-    values = {one.name: getattr(query, one.name) for one in fields(query)}
-    defaults = {one.name: one.default for one in fields(query)}
-    return urlencode({name: value for name, value in values.items() if value != defaults[name]})
+T = TypeVar("T")
 
 
-def one_of(text: str, known: tuple[str, ...]) -> str:
-    """Return the text if it is known, otherwise the first known one, which is the default."""
-    return text if text in known else known[0]
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """The part of the URL of a page after `?`; each field has its default if the URL does not name it."""
+
+    def encode(self) -> str:
+        """Return the query as text for a URL, without what is the default."""
+        values: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
+        defaults = {one.name: one.default for one in fields(self)}
+        return urlencode({name: value for name, value in values.items() if value != defaults[name]})
+
+
+def one_of(text: str, known: Collection[Any], default: T) -> T:
+    """Return the text if it is known, otherwise the default."""
+    return cast(T, text) if text in known else default
 
 
 def next_sort(sort: str, column: str, *, default: str, is_ascending_first: bool = False) -> str:

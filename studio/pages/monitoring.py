@@ -17,6 +17,7 @@ from studio import environments, session
 from studio.components.elements import empty, framed_table, link, link_button, segments
 from studio.components.live import Pulse
 from studio.formatting import duration, usd, zone_of
+from studio.page_queries import one_of
 from studio.pages.read_on_load import ReadOnLoad
 from studio.shell import Crumb, Shell, shell
 from studio.typing_of_reflex import Handled
@@ -97,9 +98,9 @@ class Monitoring(ReadOnLoad, rx.State):
 
     def _choose(self) -> None:
         chosen = self.router.url.query_parameters
-        self.period = _one_of(chosen.get("period", ""), PERIODS, "7d")
-        self.group = _one_of(chosen.get("by", ""), _GROUPS, "skill")
-        self.environment = _one_of(chosen.get("environment", ""), ENVIRONMENTS, "")
+        self.period = one_of(chosen.get("period", ""), PERIODS, "7d")
+        self.group = one_of(chosen.get("by", ""), _GROUPS, "skill")
+        self.environment = one_of(chosen.get("environment", ""), ENVIRONMENTS, "")
 
     async def _read(self) -> None:
         until = now()
@@ -113,10 +114,6 @@ class Monitoring(ReadOnLoad, rx.State):
         zone = (await self.get_state(Shell)).time_zone
         self.points = [_point(one, found.step_s, zone) for one in found.total.points]
         self.rows = _rows(found, f"/p/{self.project}/jobs", self.group)
-
-
-def _one_of(value: str, known: Any, default: str) -> str:
-    return value if value in known else default
 
 
 def _tiles(summary: OverviewNumbers) -> list[Tile]:

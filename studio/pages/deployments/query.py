@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast, get_args
+from typing import get_args
 
 from backend.skills.deployments.listing import NEWEST_FIRST, DeploymentSort, DeploymentState
-from studio.page_queries import encoded, one_of
+from studio.page_queries import PageQuery, one_of
 
 _MAX_TEXT = 200
 _MAX_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
-class DeploymentQuery:
+class DeploymentQuery(PageQuery):
     """The part of the URL after `?`."""
 
     skillpack: str = ""
@@ -30,21 +30,16 @@ class DeploymentQuery:
     @classmethod
     def parse(cls, parameters: Mapping[str, str]) -> DeploymentQuery:
         """Return the query of a URL without its invalid parts."""
-        sort = parameters.get("sort", "")
         base, head = _number(parameters.get("base", "")), _number(parameters.get("head", ""))
         is_comparison = bool(base and head)
         return cls(
             parameters.get("skillpack", ""),
             parameters.get("q", "").strip()[:_MAX_TEXT],
-            one_of(parameters.get("state", ""), ("", *get_args(DeploymentState))),
-            cast(DeploymentSort, sort) if sort in get_args(DeploymentSort) else NEWEST_FIRST,
+            one_of(parameters.get("state", ""), get_args(DeploymentState), ""),
+            one_of(parameters.get("sort", ""), get_args(DeploymentSort), NEWEST_FIRST),
             base if is_comparison else "",
             head if is_comparison else "",
         )
-
-    def encode(self) -> str:
-        """Return the query as text for a URL, without what is the default."""
-        return encoded(self)
 
 
 def _number(text: str) -> str:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, cast, get_args
+from typing import Final, get_args
 
 from backend.data.drive.sorted_listing import BY_NAME, DriveSort
-from studio.page_queries import encoded
+from studio.page_queries import PageQuery, one_of
 
 _MAX_TEXT: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class DriveQuery:
+class DriveQuery(PageQuery):
     """The part of the URL after `?`."""
 
     folder: str = ""
@@ -26,17 +26,12 @@ class DriveQuery:
     @classmethod
     def parse(cls, parameters: Mapping[str, str]) -> DriveQuery:
         """Return the query of a URL without its invalid parts."""
-        folder, sort = parameters.get("folder", ""), parameters.get("sort", "")
         return cls(
-            with_slash(folder),
+            with_slash(parameters.get("folder", "")),
             parameters.get("file", ""),
             parameters.get("q", "").strip()[:_MAX_TEXT],
-            cast(DriveSort, sort) if sort in get_args(DriveSort) else BY_NAME,
+            one_of(parameters.get("sort", ""), get_args(DriveSort), BY_NAME),
         )
-
-    def encode(self) -> str:
-        """Return the query as text for a URL, without what is the default."""
-        return encoded(self)
 
 
 def with_slash(folder: str) -> str:

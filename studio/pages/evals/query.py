@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, cast, get_args
+from typing import Final, Literal, get_args
 from uuid import UUID
 
 from backend.evals.run_list import RunFilter, RunSort
-from studio.page_queries import encoded, one_of
+from studio.page_queries import PageQuery, one_of
 
 Tab = Literal["suites", "cases", "gate", "findings"]
 NO_BASE: Final = "none"
@@ -18,7 +18,7 @@ DAYS: Final = (1, 7, 30, 90)
 
 
 @dataclass(frozen=True, slots=True)
-class EvalQuery:
+class EvalQuery(PageQuery):
     """The part of the URL after `?`; each field has its default if the URL does not name it."""
 
     skillpack: str = ""
@@ -38,17 +38,13 @@ class EvalQuery:
         return cls(
             parameters.get("skillpack", ""),
             parameters.get("skill", ""),
-            cast(Tab, one_of(parameters.get("tab", ""), get_args(Tab))),
+            one_of(parameters.get("tab", ""), get_args(Tab), "suites"),
             _id(parameters.get("suite", "")),
             base if base == NO_BASE else _id(base),
-            cast(RunFilter, one_of(parameters.get("only", ""), get_args(RunFilter))),
-            cast(RunSort, one_of(parameters.get("sort", ""), get_args(RunSort))),
+            one_of(parameters.get("only", ""), get_args(RunFilter), "all"),
+            one_of(parameters.get("sort", ""), get_args(RunSort), "number"),
             int(days) if days in map(str, DAYS) else cls().days,
         )
-
-    def encode(self) -> str:
-        """Return the query as text for a URL, without what is the default."""
-        return encoded(self)
 
 
 def _id(text: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, cast, get_args
+from typing import Final, get_args
 
 from backend.marketplace.catalog import NEWEST_FIRST, ListingSort
 from backend.marketplace.schemas import ListingStatus
-from studio.page_queries import encoded, one_of
+from studio.page_queries import PageQuery, one_of
 
 OFFER_SORTS: Final[Mapping[ListingSort, str]] = {
     "-published_at": "Newest first",
@@ -22,7 +22,7 @@ _MAX_TEXT: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class MarketQuery:
+class MarketQuery(PageQuery):
     """The part of the URL after `?`."""
 
     tab: str = ""
@@ -37,17 +37,12 @@ class MarketQuery:
     @classmethod
     def parse(cls, parameters: Mapping[str, str]) -> MarketQuery:
         """Return the query of a URL without its invalid parts."""
-        tab, sort = one_of(parameters.get("tab", ""), ("", "own")), parameters.get("sort", "")
-        is_own = tab == "own"
+        is_own = parameters.get("tab") == "own"
         sorts = get_args(ListingSort) if is_own else tuple(OFFER_SORTS)
         return cls(
-            tab,
+            "own" if is_own else "",
             parameters.get("q", "").strip()[:_MAX_TEXT],
-            one_of(parameters.get("status", ""), ("", *get_args(ListingStatus))) if is_own else "",
-            cast(ListingSort, sort) if sort in sorts else NEWEST_FIRST,
+            one_of(parameters.get("status", ""), get_args(ListingStatus), "") if is_own else "",
+            one_of(parameters.get("sort", ""), sorts, NEWEST_FIRST),
             "1" if is_own and parameters.get("new") == "1" else "",
         )
-
-    def encode(self) -> str:
-        """Return the query as text for a URL, without what is the default."""
-        return encoded(self)

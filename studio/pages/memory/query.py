@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, cast, get_args
+from typing import Final, get_args
 
 from backend.data.memory.schemas import MemorySort, MemoryState, MemoryType
-from studio.page_queries import encoded, one_of
+from studio.page_queries import PageQuery, one_of
 
 LAST_WRITTEN_FIRST: Final[MemorySort] = "-updated_at"
 STATES: Final[tuple[MemoryState, ...]] = ("live", "stale", "superseded", "forgotten")
@@ -15,7 +15,7 @@ _MAX_TEXT: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True)
-class MemoryQuery:
+class MemoryQuery(PageQuery):
     """The part of the URL after `?`."""
 
     q: str = ""
@@ -29,15 +29,10 @@ class MemoryQuery:
     @classmethod
     def parse(cls, parameters: Mapping[str, str]) -> MemoryQuery:
         """Return the query of a URL without its invalid parts."""
-        sort = parameters.get("sort", "")
         return cls(
             parameters.get("q", "").strip()[:_MAX_TEXT],
-            cast(MemoryState, one_of(parameters.get("state", ""), STATES)),
-            one_of(parameters.get("type", ""), ("", *get_args(MemoryType))),
-            cast(MemorySort, sort) if sort in get_args(MemorySort) else LAST_WRITTEN_FIRST,
+            one_of(parameters.get("state", ""), STATES, "live"),
+            one_of(parameters.get("type", ""), get_args(MemoryType), ""),
+            one_of(parameters.get("sort", ""), get_args(MemorySort), LAST_WRITTEN_FIRST),
             parameters.get("id", ""),
         )
-
-    def encode(self) -> str:
-        """Return the query as text for a URL, without what is the default."""
-        return encoded(self)
