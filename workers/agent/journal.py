@@ -37,7 +37,7 @@ from workers.agent.types import ToolCall, ToolResult
 from workers.agent.usage import model_used, response_event, result_event, use_event
 from workers.db_retry import DatabaseRetry
 from workers.drives.errors import AttemptLost
-from workers.llm.simulated import remote_tools
+from workers.llm.remote_tools import remote_tools
 from workers.llm.types import Prompt, Reply, Tokens, ToolSpec
 from workers.recorder import BufferedRecorder
 

@@ -12,35 +12,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from backend.skills.manifest.types import Example, Skill
 from backend.skills.model_catalog.catalog import CatalogueEntry
 from backend.skills.schemas.validator import TooManyStepsError, Validator
+from workers.llm.remote_tools import remote_tools
 from workers.llm.sample_values import sample
 from workers.llm.types import EARLIER_CALL, Block, Label, Message, Prompt, Reply, Retry, Tokens, ToolSpec
 
 SET_OUTPUT: Final = "set_output"
 NOTICE: Final = "Simulated: no language model ran."
-MAX_REMOTE_TOOLS: Final = 5
-"""Maximum tools of MCP servers that a run calls: each call is a step, and a server may offer many tools. The note of
-simulated jobs has the number."""
 _MAX_SUBMISSIONS: Final = 2  # of results: the output of the example, then sample values
-
-
-class RemoteTools(NamedTuple):
-    """The tools of MCP servers in a run."""
-
-    tried: Sequence[ToolSpec]
-    """Those that the simulated model calls."""
-    untried: Sequence[ToolSpec]
-
-
-def remote_tools(tools: Sequence[ToolSpec]) -> RemoteTools:
-    """Return which tools of MCP servers the simulated model calls, and which not."""
-    remote = [tool for tool in tools if tool.is_remote]
-    tried = [tool for tool in remote if tool.is_read_only][:MAX_REMOTE_TOOLS]
-    return RemoteTools(tried, [tool for tool in remote if tool not in tried])
 
 
 @dataclass(frozen=True, slots=True)

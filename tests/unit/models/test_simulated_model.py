@@ -11,8 +11,9 @@ from jsonschema import Draft202012Validator
 from backend.skills.manifest.types import Skill
 from backend.skills.model_catalog import catalog
 from tests.factories.tenants import make_skill
+from workers.llm.remote_tools import remote_tools
 from workers.llm.sample_values import sample
-from workers.llm.simulated import NOTICE, SimulatedModel, remote_tools
+from workers.llm.simulated import NOTICE, SimulatedModel
 from workers.llm.types import Message, Prompt, Reply, ToolSpec
 
 OUTPUT = {
