@@ -58,6 +58,14 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+@pytest_asyncio.fixture
+async def used_key(client: httpx.AsyncClient, database: Database, tenant: Tenant) -> dict[str, str]:
+    """Return a key that has submitted a job, so that the process remembers it and the skill."""
+    key = await key_of(database, tenant)
+    await submit(client, key)
+    return key
+
+
 async def key_of(database: Database, tenant: Tenant, **limits: Any) -> dict[str, str]:
     async with database.transaction() as session:
         made = await keys.create(
@@ -139,35 +147,31 @@ async def test_change_decides(
 
 
 async def test_open_transaction_decides_with_its_commit(
-    client: httpx.AsyncClient, database: Database, tenant: Tenant
+    client: httpx.AsyncClient, database: Database, tenant: Tenant, used_key: dict[str, str]
 ) -> None:
-    key = await key_of(database, tenant)
-    await submit(client, key)
     async with database.transaction() as session:
         await session.execute(
             text("update api_keys set revoked_at = now() where project_id = :project_id"),
             {"project_id": tenant.project_id},
         )
-        response, ways = await submit(client, key)
+        response, ways = await submit(client, used_key)
         assert (response.status_code, ways) == (201, ["fast"])
-    response, ways = await submit(client, key)
+    response, ways = await submit(client, used_key)
     assert response.status_code == 401
 
 
 async def test_other_version_is_used_by_the_next_request(
-    client: httpx.AsyncClient, database: Database, tenant: Tenant
+    client: httpx.AsyncClient, database: Database, tenant: Tenant, used_key: dict[str, str]
 ) -> None:
-    key = await key_of(database, tenant)
-    await submit(client, key)
     async with database.transaction() as session:
         newer = make_deployment(tenant.project_id, tenant.skillpack_id, make_skill(), version=2)
         session.add(newer)
         await session.flush()
         pack = await session.get_one(Skillpack, tenant.skillpack_id)
         pack.active_deployment_id = newer.id
-    response, ways = await submit(client, key)
+    response, ways = await submit(client, used_key)
     assert (response.json()["deployment_version"], ways) == (2, ["fast", "FastAPI"])
-    response, ways = await submit(client, key)
+    response, ways = await submit(client, used_key)
     assert (response.json()["deployment_version"], ways) == (2, ["fast"])
 
 
@@ -194,10 +198,8 @@ async def test_version_of_an_environment_is_used_by_the_next_request(
 
 
 async def test_new_default_skillpack_is_used_by_the_next_request(
-    client: httpx.AsyncClient, database: Database, tenant: Tenant
+    client: httpx.AsyncClient, database: Database, tenant: Tenant, used_key: dict[str, str]
 ) -> None:
-    key = await key_of(database, tenant)
-    await submit(client, key)
     async with database.transaction() as session:
         await session.execute(
             text("update skillpacks set is_default = false where project_id = :project_id"),
@@ -212,15 +214,13 @@ async def test_new_default_skillpack_is_used_by_the_next_request(
         session.add(deployment)
         await session.flush()
         pack.active_deployment_id = deployment.id
-    response, _ = await submit(client, key)
+    response, _ = await submit(client, used_key)
     assert UUID(response.json()["skillpack_id"]) == pack.id
 
 
 async def test_budget_applies_to_the_next_request(
-    client: httpx.AsyncClient, database: Database, tenant: Tenant
+    client: httpx.AsyncClient, database: Database, tenant: Tenant, used_key: dict[str, str]
 ) -> None:
-    key = await key_of(database, tenant)
-    await submit(client, key)
     async with database.transaction() as session:
         session.add(
             Budget(
@@ -232,10 +232,10 @@ async def test_budget_applies_to_the_next_request(
                 enforce=True,
             )
         )
-    response, ways = await submit(client, key)
+    response, ways = await submit(client, used_key)
     assert (response.status_code, ways) == (201, ["fast", "FastAPI"])
     await run(database, USED_UP, tenant)
-    assert (await submit(client, key))[0].status_code == 402
+    assert (await submit(client, used_key))[0].status_code == 402
 
 
 async def test_higher_rate_applies_to_the_next_request(
