@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import reflex as rx
@@ -65,9 +65,12 @@ class BulkAction(rx.State, mixin=True):  # type: ignore[call-arg]  # Reflex is A
         was_open, self.kind, self._is_stopped = self.kind != "", "", True
         return self._after(has_acted=self.done > 0) if was_open else None
 
-    def _ask(self, kind: str, chosen: Sequence[str], *, skipped: int = 0) -> None:
-        """Open the dialog."""
-        self.kind, self.chosen, self.skipped = kind, list(chosen), skipped
+    def _ask(self, kind: str, rows: Mapping[str, bool]) -> None:
+        """Open the dialog, unless there are no rows; `rows` is whether the action is possible, by key of the row."""
+        if not rows or self.is_busy:
+            return
+        self.kind, self.chosen = kind, [key for key, is_possible in rows.items() if is_possible]
+        self.skipped = len(rows) - len(self.chosen)
         self.done, self.failures, self._is_stopped = 0, [], False
 
     def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
@@ -113,9 +116,10 @@ def bulk_dialog(
     state: Any,
     about: rx.Component,
     *,
-    title: Any,
-    confirm: Any,
+    verb: Any,
+    nouns: tuple[str, str],
     is_danger: Any,
+    is_question: Any = True,
     back: Any = "Cancel",
     is_confirm_focused: Any = True,
 ) -> rx.Component:
@@ -124,12 +128,16 @@ def bulk_dialog(
     Args:
         state: The class of the state, a `BulkAction`.
         about: What the action does, and its fields.
-        title: The question.
-        confirm: The label of the button that starts it.
+        verb: What is done, for the title and for the button that starts it.
+        nouns: The name of one row, and of several.
         is_danger: Whether it cannot be undone.
+        is_question: Whether the title is a question, unlike that of a dialog with further fields.
         back: The label of the button that closes the dialog.
         is_confirm_focused: Whether the button that starts it has the focus at first.
     """
+    count = as_var(state.chosen).length()
+    what = f"{verb} {count} " + rx.cond(count == 1, *nouns)
+    title = what + rx.cond(is_question, "?", "")
     content = rx.el.form(
         rx.el.h2(title),
         about,
@@ -142,10 +150,10 @@ def bulk_dialog(
                 rx.fragment(
                     button(rx.cond(state.is_busy, "Stop", back), on_click=state.close),
                     rx.el.button(
-                        confirm,
+                        what,
                         type="submit",
                         class_name=rx.cond(is_danger, "btn danger", "btn pri"),
-                        disabled=state.is_busy | (as_var(state.chosen).length() == 0),
+                        disabled=state.is_busy | (count == 0),
                         custom_attrs={"data-first": rx.cond(is_confirm_focused, "true", "false")},
                     ),
                 ),
@@ -156,12 +164,6 @@ def bulk_dialog(
         class_name="in-dlg",
     )
     return rx.cond(state.kind != "", Modal.create(content, label=title, on_close=state.close))
-
-
-def counted(state: Any, singular: str, plural: str) -> Any:
-    """Return the number of chosen rows with a noun, such as `3 jobs`."""
-    count = as_var(state.chosen).length()
-    return f"{count} " + rx.cond(count == 1, singular, plural)
 
 
 def _progress(state: Any) -> rx.Component:

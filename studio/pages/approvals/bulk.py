@@ -10,7 +10,7 @@ import reflex as rx
 
 from backend.execution.approvals import service as approvals
 from studio import selection
-from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
+from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog
 from studio.components.elements import button
 from studio.forms import text
 from studio.pages.approvals.state import Inbox
@@ -25,14 +25,13 @@ class BulkDecision(BulkAction, rx.State):
         """Ask for the confirmation of a decision about the selected approvals."""
         inbox = await self.get_state(Inbox)
         rows = [row for row in inbox.rows if row.id in inbox.picked]
-        if not rows or kind not in ("approved", "denied") or self.is_busy:
+        if kind not in ("approved", "denied"):
             return
-        eligible = [
-            row.id
+        eligible = {
+            row.id: row.may_decide and not row.is_over and (kind == "denied" or not row.has_form)
             for row in rows
-            if row.may_decide and not row.is_over and (kind == "denied" or not row.has_form)
-        ]
-        self._ask(kind, eligible, skipped=len(rows) - len(eligible))
+        }
+        self._ask(kind, eligible)
 
     @rx.event
     async def act(self, kind: str, approval_id: str) -> Handled:
@@ -66,7 +65,7 @@ def selection_bar() -> rx.Component:
 
 def dialog() -> rx.Component:
     """Render the dialog while a decision is to be confirmed or in progress."""
-    what, is_denial = counted(BulkDecision, "approval", "approvals"), BulkDecision.kind == "denied"
+    is_denial = BulkDecision.kind == "denied"
     about = rx.fragment(
         rx.el.p(
             rx.cond(
@@ -96,7 +95,7 @@ def dialog() -> rx.Component:
     return bulk_dialog(
         BulkDecision,
         about,
-        title=rx.cond(is_denial, f"Reject {what}?", f"Approve {what}?"),
-        confirm=rx.cond(is_denial, f"Reject {what}", f"Approve {what}"),
+        verb=rx.cond(is_denial, "Reject", "Approve"),
+        nouns=("approval", "approvals"),
         is_danger=is_denial,
     )

@@ -9,7 +9,7 @@ import reflex as rx
 
 from backend.publishing import versions
 from studio import selection
-from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
+from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog
 from studio.components.elements import button
 from studio.pages.deployments.versions import COMPARED_VERSIONS, Deployments
 from studio.session import Act
@@ -27,11 +27,8 @@ class Bulk(BulkAction, rx.State):
         """Ask for the confirmation."""
         page = await self.get_state(Deployments)
         rows = [row for row in page.rows if row.id in page.picked]
-        if not rows or self.is_busy:
-            return
-        deletable = [row.id for row in rows if row.is_deletable]
         self._versions = {row.id: row.version for row in rows}
-        self._ask("delete", deletable, skipped=len(rows) - len(deletable))
+        self._ask("delete", {row.id: row.is_deletable for row in rows})
 
     def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
         names = dict(self._versions)
@@ -72,7 +69,6 @@ def selection_bar() -> rx.Component:
 
 def dialog() -> rx.Component:
     """Render the dialog while the deletion is to be confirmed or in progress."""
-    what = counted(Bulk, "version", "versions")
     return bulk_dialog(
         Bulk,
         rx.el.p(
@@ -84,8 +80,8 @@ def dialog() -> rx.Component:
             ),
             class_name="t2",
         ),
-        title=f"Delete {what}?",
-        confirm=f"Delete {what}",
+        verb="Delete",
+        nouns=("version", "versions"),
         is_danger=True,
         is_confirm_focused=False,
     )

@@ -12,7 +12,7 @@ from backend.data.drive import changes
 from backend.data.drive.schemas import FileTransfer
 from backend.identity.auth.principal import Role
 from studio import selection, session
-from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
+from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog
 from studio.components.elements import button
 from studio.forms import text
 from studio.pages.drive.moving import path_field
@@ -30,10 +30,9 @@ class Bulk(BulkAction, rx.State):
     async def begin(self, kind: str) -> None:
         """Ask for the confirmation of an action on the selected rows."""
         drive = await self.get_state(Drive)
-        if self.is_busy or not drive.picked or kind not in ("delete", "move"):
-            return
-        self._ask(kind, drive.picked)
-        self._folders = [row.path for row in drive.rows if row.is_folder]
+        if kind in ("delete", "move") and not self.is_busy:
+            self._ask(kind, dict.fromkeys(drive.picked, True))
+            self._folders = [row.path for row in drive.rows if row.is_folder]
 
     def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
         kind, folders, project, cookie = (
@@ -81,7 +80,7 @@ def selection_bar() -> rx.Component:
 
 def dialog() -> rx.Component:
     """Render the dialog while an action is to be confirmed or in progress."""
-    what, is_delete = counted(Bulk, "entry", "entries"), Bulk.kind == "delete"
+    is_delete = Bulk.kind == "delete"
     about = rx.cond(
         is_delete,
         rx.el.p(
@@ -94,8 +93,9 @@ def dialog() -> rx.Component:
     return bulk_dialog(
         Bulk,
         about,
-        title=rx.cond(is_delete, f"Delete {what}?", f"Move {what}"),
-        confirm=rx.cond(is_delete, f"Delete {what}", f"Move {what}"),
+        verb=rx.cond(is_delete, "Delete", "Move"),
+        nouns=("entry", "entries"),
         is_danger=is_delete,
+        is_question=is_delete,
         is_confirm_focused=False,
     )

@@ -10,7 +10,7 @@ import reflex as rx
 
 from backend.evals import cases as saved_cases
 from studio import selection
-from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
+from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog
 from studio.components.elements import button
 from studio.pages.evals.cases import Cases
 from studio.pages.evals.state import Evals
@@ -25,8 +25,7 @@ class CaseBulk(BulkAction, rx.State):
     async def begin(self) -> None:
         """Ask for the confirmation."""
         cases = await self.get_state(Cases)
-        if cases.picked and not self.is_busy:
-            self._ask("delete", cases.picked)
+        self._ask("delete", dict.fromkeys(cases.picked, True))
 
     def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
         return self._in_project(_delete, is_deletion=True)
@@ -49,12 +48,11 @@ def selection_bar() -> rx.Component:
 
 def dialog() -> rx.Component:
     """Render the dialog while the deletion is to be confirmed or in progress."""
-    what = counted(CaseBulk, "case", "cases")
     return bulk_dialog(
         CaseBulk,
         rx.el.p("Existing suites keep their results.", class_name="t2"),
-        title=f"Delete {what}?",
-        confirm=f"Delete {what}",
+        verb="Delete",
+        nouns=("case", "cases"),
         is_danger=True,
         is_confirm_focused=False,
     )

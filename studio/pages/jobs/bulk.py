@@ -14,7 +14,7 @@ from backend.execution.jobs.cancel import cancel
 from backend.execution.jobs.forks.replay import replay
 from backend.money.pricing import PriceList
 from studio import selection, session
-from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
+from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog
 from studio.components.elements import button
 from studio.pages.jobs import add_to_queue
 from studio.pages.jobs.compare import Comparison
@@ -34,11 +34,9 @@ class Bulk(BulkAction, rx.State):
         jobs = await self.get_state(Jobs)
         wanted = jobs.picked or [job_id]
         rows = [row for row in jobs.rows if row.id in wanted]
-        if not rows or kind not in ("cancel", "replay") or self.is_busy:
-            return
-        eligible = [row.id for row in rows if kind == "replay" or not row.is_over]
-        self._ask(kind, eligible, skipped=len(rows) - len(eligible))
-        self._key = uuid4().hex
+        if kind in ("cancel", "replay") and not self.is_busy:
+            self._ask(kind, {row.id: kind == "replay" or not row.is_over for row in rows})
+            self._key = uuid4().hex
 
     def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
         if self.kind == "cancel":
@@ -99,12 +97,12 @@ def selection_bar() -> rx.Component:
 
 def dialog() -> rx.Component:
     """Render the dialog while an action is to be confirmed or in progress."""
-    what, is_cancel = counted(Bulk, "job", "jobs"), Bulk.kind == "cancel"
+    is_cancel = Bulk.kind == "cancel"
     return bulk_dialog(
         Bulk,
         rx.cond(is_cancel, _about_cancel(), _about_replay()),
-        title=rx.cond(is_cancel, f"Cancel {what}?", f"Replay {what}?"),
-        confirm=rx.cond(is_cancel, f"Cancel {what}", f"Replay {what}"),
+        verb=rx.cond(is_cancel, "Cancel", "Replay"),
+        nouns=("job", "jobs"),
         is_danger=is_cancel,
         back=rx.cond(is_cancel, "Go back", "Cancel"),
         is_confirm_focused=~is_cancel,

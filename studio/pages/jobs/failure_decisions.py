@@ -12,7 +12,7 @@ from backend.core.clock import now
 from backend.execution.jobs.failures import service
 from backend.execution.jobs.failures.schemas import FailureIgnore, FailureResolve
 from studio import selection
-from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
+from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog
 from studio.components.elements import button, field
 from studio.forms import number, parsed, said, text
 from studio.pages.jobs.failures import Failures
@@ -34,10 +34,8 @@ class FailureDecision(BulkAction, rx.State):
         failures = await self.get_state(Failures)
         wanted = failures.picked or [signature]
         found = [one for one in failures.clusters if one.signature in wanted]
-        if not found or kind not in _STATES or self.is_busy:
-            return
-        eligible = [one.signature for one in found if one.state != _STATES[kind]]
-        self._ask(kind, eligible, skipped=len(found) - len(eligible))
+        if kind in _STATES:
+            self._ask(kind, {one.signature: one.state != _STATES[kind] for one in found})
 
     def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
         kind = self.kind
@@ -78,7 +76,6 @@ def selection_bar() -> rx.Component:
 
 def dialog() -> rx.Component:
     """Render the dialog while a decision is to be confirmed or in progress."""
-    what = counted(FailureDecision, "error", "errors")
     verb = rx.match(FailureDecision.kind, ("resolve", "Resolve"), ("ignore", "Ignore"), "Reopen")
     return bulk_dialog(
         FailureDecision,
@@ -97,8 +94,8 @@ def dialog() -> rx.Component:
                 ),
             ),
         ),
-        title=f"{verb} {what}?",
-        confirm=f"{verb} {what}",
+        verb=verb,
+        nouns=("error", "errors"),
         is_danger=False,
         is_confirm_focused=FailureDecision.kind == "reopen",
     )

@@ -11,7 +11,7 @@ from backend.core.errors import PurasError
 from backend.marketplace import service
 from backend.marketplace.schemas import ListingUpdate
 from studio import selection
-from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
+from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog
 from studio.components.elements import button
 from studio.pages.marketplace.state import Market, OwnRow
 from studio.session import Act
@@ -28,10 +28,8 @@ class Bulk(BulkAction, rx.State):
         """Ask for the confirmation of an action on the selected listings."""
         market = await self.get_state(Market)
         rows = [row for row in market.own if row.slug in market.picked]
-        if not rows or kind not in _KINDS or self.is_busy:
-            return
-        eligible = [row.slug for row in rows if _is_possible(kind, row)]
-        self._ask(kind, eligible, skipped=len(rows) - len(eligible))
+        if kind in _KINDS:
+            self._ask(kind, {row.slug: _is_possible(kind, row) for row in rows})
 
     def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
         if self.kind == "delete":
@@ -72,7 +70,6 @@ def selection_bar() -> rx.Component:
 
 def dialog() -> rx.Component:
     """Render the dialog while an action is to be confirmed or in progress."""
-    what = counted(Bulk, "listing", "listings")
     verb = rx.match(Bulk.kind, ("published", "Publish"), ("delete", "Delete"), "Take down")
     about = rx.match(
         Bulk.kind,
@@ -89,8 +86,8 @@ def dialog() -> rx.Component:
             ),
             class_name="t2",
         ),
-        title=f"{verb} {what}?",
-        confirm=f"{verb} {what}",
+        verb=verb,
+        nouns=("listing", "listings"),
         is_danger=Bulk.kind != "published",
         is_confirm_focused=Bulk.kind == "published",
     )

@@ -10,7 +10,7 @@ import reflex as rx
 
 from backend.data.memory import deletion
 from studio import selection
-from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog, counted
+from studio.bulk_action import ActOnRow, BulkAction, bulk_dialog
 from studio.components.elements import button
 from studio.pages.memory.state import MemoryPage
 from studio.session import Act
@@ -24,8 +24,7 @@ class Bulk(BulkAction, rx.State):
     async def begin(self) -> None:
         """Ask for the confirmation."""
         page = await self.get_state(MemoryPage)
-        if page.picked and not self.is_busy:
-            self._ask("delete", page.picked)
+        self._ask("delete", dict.fromkeys(page.picked, True))
 
     def _act_on_row(self, typed: Mapping[str, Any]) -> ActOnRow:
         return self._in_project(_delete, is_deletion=True)
@@ -50,15 +49,14 @@ def selection_bar() -> rx.Component:
 
 def dialog() -> rx.Component:
     """Render the dialog while the deletion is to be confirmed or in progress."""
-    what = counted(Bulk, "record", "records")
     return bulk_dialog(
         Bulk,
         rx.el.p(
             "The records can no longer be found. They are listed as deleted for some days, then removed.",
             class_name="t2",
         ),
-        title=f"Delete {what}?",
-        confirm=f"Delete {what}",
+        verb="Delete",
+        nouns=("record", "records"),
         is_danger=True,
         is_confirm_focused=False,
     )
