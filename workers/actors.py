@@ -24,7 +24,6 @@ from backend.core.notifications import NAMESPACE, actor_name, client, queue_name
 
 BLOCK_S = 1
 """Maximum wait of the consumer, and so of a stop."""
-DELAYED_SUFFIX = ".DQ"
 
 
 class WakingConsumer(_RedisConsumer):

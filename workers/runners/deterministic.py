@@ -90,16 +90,6 @@ class DeterministicRunner:
         """Set the gauges of the zygotes."""
         self.runtime.pool.measure()
 
-    async def prewarm(self, assignment: Assignment, recorder: Recorder) -> None:
-        """Start the zygote of such assignments before the first one.
-
-        Raises:
-            PurasError: it cannot be started; the next run also reports it.
-        """
-        async with self.assets.of(assignment, recorder) as environment:
-            zygote = await self.runtime.pool.hold(spec_of(assignment, environment))
-            self.runtime.pool.release(zygote)
-
     async def close(self) -> None:
         """End all processes of the runner."""
         await self.runtime.close()

@@ -25,7 +25,6 @@ insert into workers (id, host, pid, lanes, capacity, running, sandbox_layers, st
 values (:id, :host, :pid, :lanes, :capacity, 0, :layers, now(), now(), false)
 """)
 _LEAVE = text("delete from workers where id = :id")
-_HAS_LIVE_WORKER = text("select exists (select from workers where beat_at > now() - :lease and not stopping)")
 _CANCELLED_JOBS = text("""
 select id from jobs where worker_id = :id and status = 'running' and cancel_requested_at is not null
 """)
@@ -51,11 +50,6 @@ async def join(
 async def leave(session: AsyncSession, worker_id: UUID) -> None:
     """Unregister the process, which runs no job any more."""
     await session.execute(_LEAVE, {"id": worker_id})
-
-
-async def has_live_worker(session: AsyncSession) -> bool:
-    """Return whether a live worker claims jobs."""
-    return bool((await session.execute(_HAS_LIVE_WORKER, {"lease": LEASE})).scalar_one())
 
 
 async def cancelled_jobs(session: AnySession, worker_id: UUID) -> list[UUID]:

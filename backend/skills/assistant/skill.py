@@ -11,7 +11,6 @@ from backend.skills.schemas.schema_dialect import Schema
 
 ASSISTANT: Final = "@assistant"
 """Name of the skill. Its jobs run with a deployment that contains the files of the draft and no skills."""
-DEFAULT_BUDGET_USD: Final = 1.0
 MAX_BUDGET_USD: Final = 20.0
 MAX_TASK_CHARACTERS: Final = 20_000
 MAX_STEPS: Final = 100

@@ -357,5 +357,3 @@ _NODES: Final[dict[type, Callable[[_Evaluation, Any], Any]]] = {
     Call: _Evaluation.call,
     Macro: _Evaluation.macro,
 }
-OPERATORS: Final = frozenset(_OPERATORS) | frozenset(_SPECIAL)
-"""Names of operators in the syntax tree."""
