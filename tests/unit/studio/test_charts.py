@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
@@ -11,8 +10,7 @@ from typing import Any, Final
 import puras
 import pytest
 
-from backend.core.release_files import ROOT
-from rxconfig import BUN
+from tests.unit.studio.page_module import run_module
 
 SCRIPT: Final = """
 const { chartOf, fieldsOf } = await import(process.argv[1]);
@@ -58,15 +56,9 @@ INVALID: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
 @cache
 def read_by_studio() -> dict[str, Any]:
     charts = [*VALID.values(), *(chart for chart, _ in INVALID.values())]
-    done = subprocess.run(
-        [BUN, "-e", SCRIPT, str(ROOT / "assets" / "ui" / "chart" / "spec.ts")],
-        input=json.dumps({"charts": charts, "rows": [*DATA, {"m": 3, "a": "x", "b": 1}]}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
+    found: dict[str, Any] = run_module(
+        "chart/spec.ts", SCRIPT, {"charts": charts, "rows": [*DATA, {"m": 3, "a": "x", "b": 1}]}
     )
-    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 

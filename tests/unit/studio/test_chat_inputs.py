@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from typing import Any, Final
 
 import pytest
 
-from backend.core.release_files import ROOT
 from backend.execution.sessions.inputs import text_input
-from rxconfig import BUN
+from tests.unit.studio.page_module import run_module
 
-MODULE: Final = ROOT / "assets" / "ui" / "chat" / "message_inputs.js"
 SCRIPT: Final = """
 const { otherInputs, missingIn } = await import(process.argv[1]);
 const { schema, values } = JSON.parse(await Bun.stdin.text());
@@ -24,15 +20,7 @@ NUMBER: Final = {"type": "integer"}
 
 
 def other_inputs(schema: dict[str, Any], **values: Any) -> dict[str, Any]:
-    done = subprocess.run(
-        [BUN, "-e", SCRIPT, str(MODULE)],
-        input=json.dumps({"schema": schema, "values": values}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return dict(json.loads(done.stdout))
+    return dict(run_module("chat/message_inputs.js", SCRIPT, {"schema": schema, "values": values}))
 
 
 @pytest.mark.parametrize(

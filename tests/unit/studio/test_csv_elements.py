@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from typing import Any, Final
 
 import pytest
 
-from backend.core.release_files import ROOT
-from rxconfig import BUN
+from tests.unit.studio.page_module import run_module
 
-MODULE: Final = ROOT / "assets" / "ui" / "csv.js"
 SCRIPT: Final = """
 const { elementsOf } = await import(process.argv[1]);
 const { text, schema, column } = JSON.parse(await Bun.stdin.text());
@@ -32,15 +28,13 @@ ORDER: Final = {
 
 
 def read(text: str, schema: dict[str, Any], *, column: str | None = None) -> dict[str, Any]:
-    done = subprocess.run(
-        [BUN, "-e", SCRIPT, str(MODULE)],
-        input=json.dumps({"text": text, "schema": schema} | ({} if column is None else {"column": column})),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
+    return dict(
+        run_module(
+            "csv.js",
+            SCRIPT,
+            {"text": text, "schema": schema} | ({} if column is None else {"column": column}),
+        )
     )
-    return dict(json.loads(done.stdout))
 
 
 def test_rows_become_objects_with_the_types_of_their_fields() -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import random
-import subprocess
 from typing import Any, Final
 
-from backend.core.release_files import ROOT
-from rxconfig import BUN
+from tests.unit.studio.page_module import run_module
 
-MODULE: Final = ROOT / "assets" / "ui" / "assistant" / "hunks.ts"
 SCRIPT: Final = """
 const { hunksOf, withHunk, hasHunk } = await import(process.argv[1]);
 const cases = JSON.parse(await Bun.stdin.text());
@@ -31,15 +27,7 @@ AFTER: Final = "a\nB\nc\nd\ne\nf\nG\nh\n"
 
 def applied(*cases: dict[str, Any]) -> list[Any]:
     """Return the text after all hunks of each case, and what became of each."""
-    done = subprocess.run(
-        [BUN, "-e", SCRIPT, str(MODULE)],
-        input=json.dumps([{"order": 1, **case} for case in cases]),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return list(json.loads(done.stdout))
+    return list(run_module("assistant/hunks.ts", SCRIPT, [{"order": 1, **case} for case in cases]))
 
 
 def test_all_hunks_in_any_order_are_the_proposed_text() -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import random
-import subprocess
 from typing import Any, Final
 
-from backend.core.release_files import ROOT
-from rxconfig import BUN
+from tests.unit.studio.page_module import run_module
 
-MODULE: Final = ROOT / "assets" / "ui" / "versions" / "lines.ts"
 SCRIPT: Final = """
 const { compareLines, folded } = await import(process.argv[1]);
 const pairs = JSON.parse(await Bun.stdin.text());
@@ -22,15 +18,7 @@ console.log(JSON.stringify(pairs.map(([before, after]) => {
 
 
 def compared(pairs: list[tuple[str, str]]) -> list[Any]:
-    done = subprocess.run(
-        [BUN, "-e", SCRIPT, str(MODULE)],
-        input=json.dumps(pairs),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return list(json.loads(done.stdout))
+    return list(run_module("versions/lines.ts", SCRIPT, pairs))
 
 
 def longest_common(one: list[str], other: list[str]) -> int:

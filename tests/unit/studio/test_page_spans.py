@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, get_args
 from uuid import UUID
@@ -15,7 +13,7 @@ from backend.core.release_files import ROOT
 from backend.execution.events import spans
 from backend.execution.events.schemas import EventRead
 from backend.execution.events.types import JobEvent
-from rxconfig import BUN
+from tests.unit.studio.page_module import run_module
 
 JOB: Final = UUID(int=7)
 STARTED_AT: Final = datetime(2026, 1, 31, 9, tzinfo=UTC)
@@ -161,11 +159,8 @@ def events_of(history: list[tuple[str, dict[str, Any]]]) -> list[EventRead]:
 
 
 def in_the_browser(events: list[EventRead]) -> list[dict[str, Any]]:
-    script = [str(BUN), "-e", SCRIPT, str(ROOT / "assets/ui/spans.ts")]
-    stdin = f"[{','.join(event.model_dump_json() for event in events)}]"
-    done = subprocess.run(script, input=stdin, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    spans_of_page: list[dict[str, Any]] = json.loads(done.stdout)
+    events_json = [event.model_dump(mode="json") for event in events]
+    spans_of_page: list[dict[str, Any]] = run_module("spans.ts", SCRIPT, events_json)
     return spans_of_page
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from typing import Final
 
 import pytest
 
-from backend.core.release_files import ROOT
-from rxconfig import BUN
+from tests.unit.studio.page_module import run_module
 
-MODULE: Final = ROOT / "assets" / "ui" / "ranking.ts"
 SCRIPT: Final = """
 const { fitting } = await import(process.argv[1]);
 const { commands, words } = JSON.parse(await Bun.stdin.text());
@@ -41,12 +37,4 @@ COMMANDS: Final = [
     ],
 )
 def test_word_prefixes_rank_first_and_group_names_last(words: str, labels: list[str]) -> None:
-    done = subprocess.run(
-        [BUN, "-e", SCRIPT, str(MODULE)],
-        input=json.dumps({"commands": COMMANDS, "words": words}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert json.loads(done.stdout) == labels
+    assert run_module("ranking.ts", SCRIPT, {"commands": COMMANDS, "words": words}) == labels

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from typing import Any, Final
 
-from backend.core.release_files import ROOT
-from rxconfig import BUN
+from tests.unit.studio.page_module import run_module
 
-MODULE: Final = ROOT / "assets" / "ui" / "editor" / "tried.ts"
 SCRIPT: Final = """
 const { enteredInputs, knownInputs } = await import(process.argv[1]);
 const [entered, known] = JSON.parse(await Bun.stdin.text());
@@ -25,15 +21,7 @@ def test_inputs_are_kept_without_defaults_and_without_removed_fields() -> None:
         [{**SCHEMA, "additionalProperties": True}, {"town": "Oslo"}],
         [{}, {"town": "Oslo"}],
     ]
-    done = subprocess.run(
-        [BUN, "-e", SCRIPT, str(MODULE)],
-        input=json.dumps([entered, known]),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert json.loads(done.stdout) == [
+    assert run_module("editor/tried.ts", SCRIPT, [entered, known]) == [
         [{"city": "Oslo"}, {"days": 4}, {}],
         [{"city": "Oslo"}, {"town": "Oslo"}, {}],
     ]
