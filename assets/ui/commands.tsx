@@ -65,7 +65,23 @@ export function Commands({ places, project }: { places: PaletteCommand[]; projec
   const [isOpen, setIsOpen] = useState(false);
   const search = async () => {
     const [projects, skills, jobs, slugs] = await Promise.all([callApi<ProjectRead[]>("GET", "/v1/projects", {}).catch(() => []), callApi<SkillSummary[]>("GET", "/v1/skills", { project }).catch(() => []), callApi<JobRead[]>("GET", "/v1/jobs?limit=50", { project }).catch(() => []), namesOf(project)]);
-    setFound([...projects.filter((one) => one.slug !== project).map((one) => ({ label: one.name, group: "Projects", href: `/p/${one.slug}` })), ...skills.map((skill) => ({ label: `Try ${skill.full_name}`, group: "Skills", href: `/p/${project}/play/${skill.name}${skill.full_name === skill.name ? "" : `?skillpack=${skill.skillpack}`}` })), ...jobs.map((job) => ({ label: `${called(job, slugs)} ${shortId(job.id)}`, hint: job.status === "cancelled" ? "canceled" : job.status, group: "Jobs", also: job.id, href: `/p/${project}/jobs/${job.id}` }))]);
+    setFound([
+      ...projects
+        .filter((one) => one.slug !== project)
+        .map((one) => ({ label: one.name, group: "Projects", href: `/p/${one.slug}` })),
+      ...skills.map((skill) => ({
+        label: `Try ${skill.full_name}`,
+        group: "Skills",
+        href: `/p/${project}/play/${skill.name}${skill.full_name === skill.name ? "" : `?skillpack=${skill.skillpack}`}`,
+      })),
+      ...jobs.map((job) => ({
+        label: `${called(job, slugs)} ${shortId(job.id)}`,
+        hint: job.status === "cancelled" ? "canceled" : job.status,
+        group: "Jobs",
+        also: job.id,
+        href: `/p/${project}/jobs/${job.id}`,
+      })),
+    ]);
   };
   useEffect(() => { if (isOpen && project) search(); }, [isOpen, project]); // the project may become known while it is open
   return (

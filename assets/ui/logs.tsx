@@ -55,19 +55,110 @@ export function Logs({ src, isOver, start: createdAt }: { src: string; isOver: b
   return (
     <div className="col grow" style={{ minHeight: 0 }}>
       <div className="row wrap log-tools">
-        <input className="in" type="search" style={{ maxWidth: 260 }} placeholder="Search logs…" aria-label="Search logs" value={query} onChange={(event) => { setQuery(event.target.value); setAt(0); }} onKeyDown={(event) => event.key === "Enter" && go(event.shiftKey ? -1 : 1)} />
-        <label className="check"><input type="checkbox" checked={isRegex} onChange={(event) => setRegex(event.target.checked)} />Regex</label>
-        {query && <><span className="t3 num" role="status">{problem || (found.length ? `${Math.min(at, found.length - 1) + 1} of ${found.length.toLocaleString("en")}` : "No match")}</span>
-          <button type="button" className="btn quiet small" aria-label="Previous match" disabled={!found.length} onClick={() => go(-1)}>↑</button><button type="button" className="btn quiet small" aria-label="Next match" disabled={!found.length} onClick={() => go(1)}>↓</button></>}
-        {levels.length > 1 && <div className="seg" role="group" aria-label="Levels">{levels.map((level) => <button key={level} type="button" aria-pressed={!hidden.has(level)} onClick={() => setHidden((before) => { const after = new Set(before); if (!after.delete(level)) after.add(level); return after; })}>{level} <span className="t3 num">{log.counts[level]?.toLocaleString("en")}</span></button>)}</div>}
+        <input
+          className="in"
+          type="search"
+          style={{ maxWidth: 260 }}
+          placeholder="Search logs…"
+          aria-label="Search logs"
+          value={query}
+          onChange={(event) => {
+            setQuery(event.target.value);
+            setAt(0);
+          }}
+          onKeyDown={(event) => event.key === "Enter" && go(event.shiftKey ? -1 : 1)}
+        />
+        <label className="check">
+          <input type="checkbox" checked={isRegex} onChange={(event) => setRegex(event.target.checked)} />
+          Regex
+        </label>
+        {query && (
+          <>
+            <span className="t3 num" role="status">
+              {problem ||
+                (found.length
+                  ? `${Math.min(at, found.length - 1) + 1} of ${found.length.toLocaleString("en")}`
+                  : "No match")}
+            </span>
+            <button
+              type="button"
+              className="btn quiet small"
+              aria-label="Previous match"
+              disabled={!found.length}
+              onClick={() => go(-1)}
+            >
+              ↑
+            </button>
+            <button
+              type="button"
+              className="btn quiet small"
+              aria-label="Next match"
+              disabled={!found.length}
+              onClick={() => go(1)}
+            >
+              ↓
+            </button>
+          </>
+        )}
+        {levels.length > 1 && (
+          <div className="seg" role="group" aria-label="Levels">
+            {levels.map((level) => (
+              <button
+                key={level}
+                type="button"
+                aria-pressed={!hidden.has(level)}
+                onClick={() =>
+                  setHidden((before) => {
+                    const after = new Set(before);
+                    if (!after.delete(level)) after.add(level);
+                    return after;
+                  })
+                }
+              >
+                {level} <span className="t3 num">{log.counts[level]?.toLocaleString("en")}</span>
+              </button>
+            ))}
+          </div>
+        )}
         <span className="grow" />
-        {!isGone(log.state) && <span className="t3 num">{`${shown.length.toLocaleString("en")}${log.next ? "+" : ""} ${shown.length === 1 ? "line" : "lines"}`}</span>}
-        {lines.length > 0 && (log.next ? <button type="button" className="btn quiet" onClick={log.loadAll}>Load all</button> : <><Copy text={lines.map((line) => plainText(line.text)).join("\n")} label="Copy log" /><Download text={text} name={`job-${src.split("/")[1]}.log`} /></>)}
+        {!isGone(log.state) && (
+          <span className="t3 num">{`${shown.length.toLocaleString("en")}${log.next ? "+" : ""} ${shown.length === 1 ? "line" : "lines"}`}</span>
+        )}
+        {lines.length > 0 &&
+          (log.next ? (
+            <button type="button" className="btn quiet" onClick={log.loadAll}>
+              Load all
+            </button>
+          ) : (
+            <>
+              <Copy text={lines.map((line) => plainText(line.text)).join("\n")} label="Copy log" />
+              <Download text={text} name={`job-${src.split("/")[1]}.log`} />
+            </>
+          ))}
       </div>
       <Line state={log.state} />
-      <List lines={shown} start={start} log={log} place={place} chosen={chosen} isFollowing={!isOver && !query && !chosen} onPick={pick} pattern={pattern} />
-      {line && <Chosen line={line} onClose={() => { setChosen(null); history.replaceState(history.state, "", location.pathname + location.search); }} />}
-      {!shown.length && !log.isLoading && log.state.phase !== "refused" && <p className="t3 pad">{lines.length ? "No lines of these levels" : "No output yet"}</p>}
+      <List
+        lines={shown}
+        start={start}
+        log={log}
+        place={place}
+        chosen={chosen}
+        isFollowing={!isOver && !query && !chosen}
+        onPick={pick}
+        pattern={pattern}
+      />
+      {line && (
+        <Chosen
+          line={line}
+          onClose={() => {
+            setChosen(null);
+            history.replaceState(history.state, "", location.pathname + location.search);
+          }}
+        />
+      )}
+      {!shown.length && !log.isLoading && log.state.phase !== "refused" && (
+        <p className="t3 pad">{lines.length ? "No lines of these levels" : "No output yet"}</p>
+      )}
     </div>
   );
 }

@@ -132,7 +132,21 @@ function Shown({ block }: { block: Block }) {
   if (block.type === "text") return <Words text={block.text ?? ""} />;
   if (block.type === "thinking") return <details className="model-part"><summary className="t3">Thinking</summary><p className="as-written t2">{block.thinking}</p></details>;
   if (block.type === "tool_use") return <div className="model-block"><span className="cap">Call <span className="mono strong">{block.name}</span></span><Json value={block.input ?? {}} /></div>;
-  if (block.type === "tool_result") return <div className="model-block" data-s={block.is_error ? "fail" : ""}><span className="cap">{block.is_error ? "Error" : "Result"} <span className="mono">{block.tool_use_id}</span></span>{typeof block.content === "string" ? <pre className="code fold" data-s={block.is_error ? "fail" : ""} tabIndex={0}>{block.content || "Empty"}</pre> : <Blocks blocks={block.content ?? []} />}</div>;
+  if (block.type === "tool_result")
+    return (
+      <div className="model-block" data-s={block.is_error ? "fail" : ""}>
+        <span className="cap">
+          {block.is_error ? "Error" : "Result"} <span className="mono">{block.tool_use_id}</span>
+        </span>
+        {typeof block.content === "string" ? (
+          <pre className="code fold" data-s={block.is_error ? "fail" : ""} tabIndex={0}>
+            {block.content || "Empty"}
+          </pre>
+        ) : (
+          <Blocks blocks={block.content ?? []} />
+        )}
+      </div>
+    );
   return <p className="tag">{[block.type, block.source?.media_type, block.source?.data].filter(Boolean).join(" · ")}</p>;
 }
 

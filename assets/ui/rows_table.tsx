@@ -39,22 +39,100 @@ export function RowsTable({ rows, schema = {}, name = "rows" }: Props) {
   return (
     <div className="rows-table" style={{ "--columns": shownColumns.length } as CSSProperties}>
       <div className="row wrap tools-row">
-        <input className="in small" type="search" placeholder="Filter rows…" aria-label="Filter rows" value={filter} onChange={(event) => { setFilter(event.target.value); setOpen(null); }} />
-        <span className="t3 num" role="status">{filter ? `${shown.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")}` : rows.length.toLocaleString("en")} rows</span>
-        {columns.length > MAX_COLUMNS && <span className="t3">{columns.length - MAX_COLUMNS} more columns are in each row.</span>}
+        <input
+          className="in small"
+          type="search"
+          placeholder="Filter rows…"
+          aria-label="Filter rows"
+          value={filter}
+          onChange={(event) => {
+            setFilter(event.target.value);
+            setOpen(null);
+          }}
+        />
+        <span className="t3 num" role="status">
+          {filter
+            ? `${shown.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")}`
+            : rows.length.toLocaleString("en")}{" "}
+          rows
+        </span>
+        {columns.length > MAX_COLUMNS && (
+          <span className="t3">{columns.length - MAX_COLUMNS} more columns are in each row.</span>
+        )}
         <span className="grow" />
         <Copy text={JSON.stringify(rows, null, 2)} label="Copy JSON" />
-        <Download text={() => csvOf(shown.map((index) => rows[index]).filter((row) => row !== undefined), columns)} name={`${name}.csv`} type="text/csv" label="Download CSV" />
+        <Download
+          text={() =>
+            csvOf(
+              shown.map((index) => rows[index]).filter((row) => row !== undefined),
+              columns,
+            )
+          }
+          name={`${name}.csv`}
+          type="text/csv"
+          label="Download CSV"
+        />
       </div>
       <div className="rows-scroll" role="table" aria-label={name} aria-rowcount={shown.length + 1}>
-        <div className="rows-head" role="row"><span role="columnheader" className="num t3">#</span>{shownColumns.map((column) => <span key={column} role="columnheader" className={isNumber(column) ? "num" : undefined} aria-sort={state(column)}><button type="button" onClick={() => sort(column)} title={column}>{titleOf(column)}{order?.column === column && (order.isDown ? " ↓" : " ↑")}</button></span>)}</div>
-        <VirtualRows className="rows-body" role="rowgroup" label="Rows" count={shown.length} rowPx={ROW} row={(place) => {
-          const index = shown[place], row = index === undefined ? undefined : rows[index];
-          return index !== undefined && row && <div key={index} role="row" aria-rowindex={place + 2} aria-selected={open === index} className="rows-row" onClick={() => setOpen(open === index ? null : index)}><span role="cell" className="num t3">{index + 1}</span>{shownColumns.map((column) => <span key={column} role="cell" className={typeof row[column] === "number" ? "num cut" : "cut"}>{textOf(row[column]).slice(0, MAX_CELL)}</span>)}</div>;
-        }} />
+        <div className="rows-head" role="row">
+          <span role="columnheader" className="num t3">
+            #
+          </span>
+          {shownColumns.map((column) => (
+            <span
+              key={column}
+              role="columnheader"
+              className={isNumber(column) ? "num" : undefined}
+              aria-sort={state(column)}
+            >
+              <button type="button" onClick={() => sort(column)} title={column}>
+                {titleOf(column)}
+                {order?.column === column && (order.isDown ? " ↓" : " ↑")}
+              </button>
+            </span>
+          ))}
+        </div>
+        <VirtualRows
+          className="rows-body"
+          role="rowgroup"
+          label="Rows"
+          count={shown.length}
+          rowPx={ROW}
+          row={(place) => {
+            const index = shown[place],
+              row = index === undefined ? undefined : rows[index];
+            return (
+              index !== undefined &&
+              row && (
+                <div
+                  key={index}
+                  role="row"
+                  aria-rowindex={place + 2}
+                  aria-selected={open === index}
+                  className="rows-row"
+                  onClick={() => setOpen(open === index ? null : index)}
+                >
+                  <span role="cell" className="num t3">
+                    {index + 1}
+                  </span>
+                  {shownColumns.map((column) => (
+                    <span key={column} role="cell" className={typeof row[column] === "number" ? "num cut" : "cut"}>
+                      {textOf(row[column]).slice(0, MAX_CELL)}
+                    </span>
+                  ))}
+                </div>
+              )
+            );
+          }}
+        />
       </div>
       {!shown.length && <p className="t3">No matching rows</p>}
-      {open !== null && <><h3>Row {open + 1}</h3><JsonTree key={open} value={rows[open]} name={`${name}-${open + 1}`} label={`Row ${open + 1}`} /></>}
+      {open !== null && (
+        <>
+          <h3>Row {open + 1}</h3>
+          <JsonTree key={open} value={rows[open]} name={`${name}-${open + 1}`} label={`Row ${open + 1}`} />
+        </>
+      )}
     </div>
   );
 }

@@ -62,24 +62,105 @@ function Conversation({ src, isOver, events, state, turns, reply, views }: Conve
   return (
     <div className="col grow" style={{ minHeight: 0 }}>
       <Line state={state} />
-      {views && <div className="row wrap flow-views">
-        {views}
-        <input className="in small" type="search" placeholder="Search transcript…" aria-label="Search transcript" value={query} onChange={(event) => setQuery(event.target.value)} onKeyDown={(event) => event.key === "Enter" && search.go(event.shiftKey ? -1 : 1)} />
-        {query && <><span className="t3 num" role="status">{search.count ? `${search.at + 1} of ${search.count}` : "No match"}</span><button type="button" className="btn quiet small" aria-label="Previous match" disabled={!search.count} onClick={() => search.go(-1)}>↑</button><button type="button" className="btn quiet small" aria-label="Next match" disabled={!search.count} onClick={() => search.go(1)}>↓</button></>}
-        <span className="grow" />
-        {calls.length > 0 && <><button type="button" className="btn quiet small" onClick={() => setOpen(new Set([...calls, "system"]))}>Expand all</button><button type="button" className="btn quiet small" onClick={() => setOpen(NOTHING)}>Collapse all</button></>}
-      </div>}
+      {views && (
+        <div className="row wrap flow-views">
+          {views}
+          <input
+            className="in small"
+            type="search"
+            placeholder="Search transcript…"
+            aria-label="Search transcript"
+            value={query}
+            onChange={(event) => setQuery(event.target.value)}
+            onKeyDown={(event) => event.key === "Enter" && search.go(event.shiftKey ? -1 : 1)}
+          />
+          {query && (
+            <>
+              <span className="t3 num" role="status">
+                {search.count ? `${search.at + 1} of ${search.count}` : "No match"}
+              </span>
+              <button
+                type="button"
+                className="btn quiet small"
+                aria-label="Previous match"
+                disabled={!search.count}
+                onClick={() => search.go(-1)}
+              >
+                ↑
+              </button>
+              <button
+                type="button"
+                className="btn quiet small"
+                aria-label="Next match"
+                disabled={!search.count}
+                onClick={() => search.go(1)}
+              >
+                ↓
+              </button>
+            </>
+          )}
+          <span className="grow" />
+          {calls.length > 0 && (
+            <>
+              <button type="button" className="btn quiet small" onClick={() => setOpen(new Set([...calls, "system"]))}>
+                Expand all
+              </button>
+              <button type="button" className="btn quiet small" onClick={() => setOpen(NOTHING)}>
+                Collapse all
+              </button>
+            </>
+          )}
+        </div>
+      )}
       <div className="with-rail">
-        {turns.length > 1 && <nav className="rail" aria-label="Steps">
-          {first && <button type="button" onClick={() => goTo("turn-start")}>Start</button>}
-          {turns.map((turn) => <button key={turn.step} type="button" data-s={failed.has(turn.step) ? "fail" : ""} title={turn.calls.map((call) => call.use.name).join(", ") || "Reply"} onClick={() => goTo(`turn-${turn.step}`)}>{turn.step} <span className="t3 cut">{turn.calls.map((call) => call.use.name).join(", ") || "reply"}</span></button>)}
-        </nav>}
-        <div className="scroll grow transcript" ref={box} onScroll={following.onScroll} tabIndex={0} role="log" aria-label="Transcript">
+        {turns.length > 1 && (
+          <nav className="rail" aria-label="Steps">
+            {first && (
+              <button type="button" onClick={() => goTo("turn-start")}>
+                Start
+              </button>
+            )}
+            {turns.map((turn) => (
+              <button
+                key={turn.step}
+                type="button"
+                data-s={failed.has(turn.step) ? "fail" : ""}
+                title={turn.calls.map((call) => call.use.name).join(", ") || "Reply"}
+                onClick={() => goTo(`turn-${turn.step}`)}
+              >
+                {turn.step}{" "}
+                <span className="t3 cut">{turn.calls.map((call) => call.use.name).join(", ") || "reply"}</span>
+              </button>
+            ))}
+          </nav>
+        )}
+        <div
+          className="scroll grow transcript"
+          ref={box}
+          onScroll={following.onScroll}
+          tabIndex={0}
+          role="log"
+          aria-label="Transcript"
+        >
           {first && <Opening call={first} isOpen={open.has("system") || query !== ""} onFlip={() => flip("system")} />}
           {!isReady && <p className="skeleton">Loading transcript…</p>}
-          {isReady && turns.map((turn) => <Turn key={turn.step} turn={turn} open={open} isAllOpen={query !== ""} onFlip={flip} />)}
-          {reply.text && <article className="turn"><header><span className="strong">Step {reply.step}</span><span className="spin" aria-hidden="true" /><span className="t3">replying</span></header><p className="said">{reply.text}</p></article>}
-          {!turns.length && !reply.text && ["ended", "live"].includes(state.phase) && <p className="t3">{state.phase === "ended" ? "This job made no model calls." : "No model replies yet."}</p>}
+          {isReady &&
+            turns.map((turn) => (
+              <Turn key={turn.step} turn={turn} open={open} isAllOpen={query !== ""} onFlip={flip} />
+            ))}
+          {reply.text && (
+            <article className="turn">
+              <header>
+                <span className="strong">Step {reply.step}</span>
+                <span className="spin" aria-hidden="true" />
+                <span className="t3">replying</span>
+              </header>
+              <p className="said">{reply.text}</p>
+            </article>
+          )}
+          {!turns.length && !reply.text && ["ended", "live"].includes(state.phase) && (
+            <p className="t3">{state.phase === "ended" ? "This job made no model calls." : "No model replies yet."}</p>
+          )}
         </div>
       </div>
     </div>

@@ -55,7 +55,24 @@ export function Expression({ label, value, schema = {}, names = [], error, warni
     if (event.key === "Escape" && edited !== null) { event.stopPropagation(); setEdited(null); }
     if (event.key === "Enter" && event.target instanceof HTMLInputElement) { event.preventDefault(); commit(text); }
   };
-  const own = { id, ref: (element: HTMLInputElement | HTMLTextAreaElement | null) => { box.current = element; }, className: "in", value: text, readOnly, spellCheck: false, "aria-invalid": Boolean(error), "data-s": !error && warning ? "wait" : undefined, "aria-describedby": `${id}-h`, onChange: (event: ChangeEvent<HTMLInputElement | HTMLTextAreaElement>) => setEdited(event.target.value), onBlur: () => { if (edited !== null) commit(edited); }, onKeyDown };
+  const own = {
+    id,
+    ref: (element: HTMLInputElement | HTMLTextAreaElement | null) => {
+      box.current = element;
+    },
+    className: "in",
+    value: text,
+    readOnly,
+    spellCheck: false,
+    "aria-invalid": Boolean(error),
+    "data-s": !error && warning ? "wait" : undefined,
+    "aria-describedby": `${id}-h`,
+    onChange: (event: ChangeEvent<HTMLInputElement | HTMLTextAreaElement>) => setEdited(event.target.value),
+    onBlur: () => {
+      if (edited !== null) commit(edited);
+    },
+    onKeyDown,
+  };
   const fitting = names.filter((one) => isText || compatible(one.schema, schema)), others = names.filter((one) => !fitting.includes(one));
   return (
     <div className="col" style={{ gap: 5 }}>

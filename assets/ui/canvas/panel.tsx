@@ -41,7 +41,17 @@ interface Input {
 /** A field for an expression at keys of the step. */
 type DrawExpression = (keys: Path, label: string, more?: Partial<Parameters<typeof Expression>[0]>) => ReactNode;
 
-const KIND_HINTS: Record<string, string> = { for_each: "Runs a skill for each element of a list", skill: "Runs a skill", prompt: "Runs an agent for one task", python: "Calls a function of the folder", switch: "Runs the first case whose condition is true", parallel: "Runs branches at the same time", approval: "Waits for a decision of a user", wait: "Waits for a time or an event", emit: "Sends an event" };
+const KIND_HINTS: Record<string, string> = {
+  for_each: "Runs a skill for each element of a list",
+  skill: "Runs a skill",
+  prompt: "Runs an agent for one task",
+  python: "Calls a function of the folder",
+  switch: "Runs the first case whose condition is true",
+  parallel: "Runs branches at the same time",
+  approval: "Waits for a decision of a user",
+  wait: "Waits for a time or an event",
+  emit: "Sends an event",
+};
 const WAITS: Record<string, [label: string, hint: string]> = { duration: ["Duration", "Such as 90s, 15m, 2h or 3d"], until: ["Until", "Such as 2026-01-31T09:00:00Z"] };
 
 /** The type of the data of a step that is dragged to the canvas. */

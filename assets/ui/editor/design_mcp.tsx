@@ -72,9 +72,37 @@ function Offered({ offered, tool, path, edit }: ToolAt & { offered: McpToolRead[
   });
   return (
     <fieldset className="design-words">
-      <legend role="status">{offered.length} {offered.length === 1 ? "tool" : "tools"}</legend>
-      {offered.map((one) => <Check key={one.name} checked={isOn(one.name)} disabled={!one.is_usable && !isOn(one.name)} onToggle={toggle(one.name)}><span><span className="mono">{one.name}</span> <span className="t2 break">{one.description}</span> {one.read_only && <span className="tag">reads</span>}{!one.is_usable && <span className="tag" data-s="fail">its schema cannot be used</span>}</span></Check>)}
-      {missing.map((name) => <Check key={name} checked onToggle={toggle(name)}><span><span className="mono">{name}</span> <span className="tag" data-s="wait">not offered now</span></span></Check>)}
+      <legend role="status">
+        {offered.length} {offered.length === 1 ? "tool" : "tools"}
+      </legend>
+      {offered.map((one) => (
+        <Check
+          key={one.name}
+          checked={isOn(one.name)}
+          disabled={!one.is_usable && !isOn(one.name)}
+          onToggle={toggle(one.name)}
+        >
+          <span>
+            <span className="mono">{one.name}</span> <span className="t2 break">{one.description}</span>{" "}
+            {one.read_only && <span className="tag">reads</span>}
+            {!one.is_usable && (
+              <span className="tag" data-s="fail">
+                its schema cannot be used
+              </span>
+            )}
+          </span>
+        </Check>
+      ))}
+      {missing.map((name) => (
+        <Check key={name} checked onToggle={toggle(name)}>
+          <span>
+            <span className="mono">{name}</span>{" "}
+            <span className="tag" data-s="wait">
+              not offered now
+            </span>
+          </span>
+        </Check>
+      ))}
     </fieldset>
   );
 }

@@ -137,40 +137,297 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
   return (
     <div className="col grow" style={{ minHeight: 0 }}>
       <div className="row editor-bar">
-        <span className="t2">{draft.view.base_version ? `Based on v${draft.view.base_version}` : "Not published yet"}</span>
-        <SaveState open={draft.open} onSave={draft.saveNow} /><span className="grow" />
-        <button type="button" className="btn quiet" data-key="mod p" onClick={() => setQuick({})}>Open file…</button><button type="button" className="btn quiet" data-key="mod shift f" data-label="Search in files" aria-pressed={isSearching} onClick={() => (isSearching ? setSearching(false) : search())}>Search</button>
-        <a className="btn quiet" href={`${base}/bundle?project=${encodeURIComponent(project)}`}>Export</a>
-        {canWrite && <>{!isEmpty && <NewSkill draft={loaded} base={base} project={project} csrf={csrf} onCreated={openNew} onDescribe={ask} />}{ask && <button type="button" className="btn" aria-pressed={isAssisted} onClick={() => setAssisted(!isAssisted)}>Assistant</button>}<Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={saveAll} onPublished={draft.refresh} /></>}
+        <span className="t2">
+          {draft.view.base_version ? `Based on v${draft.view.base_version}` : "Not published yet"}
+        </span>
+        <SaveState open={draft.open} onSave={draft.saveNow} />
+        <span className="grow" />
+        <button type="button" className="btn quiet" data-key="mod p" onClick={() => setQuick({})}>
+          Open file…
+        </button>
+        <button
+          type="button"
+          className="btn quiet"
+          data-key="mod shift f"
+          data-label="Search in files"
+          aria-pressed={isSearching}
+          onClick={() => (isSearching ? setSearching(false) : search())}
+        >
+          Search
+        </button>
+        <a className="btn quiet" href={`${base}/bundle?project=${encodeURIComponent(project)}`}>
+          Export
+        </a>
+        {canWrite && (
+          <>
+            {!isEmpty && (
+              <NewSkill draft={loaded} base={base} project={project} csrf={csrf} onCreated={openNew} onDescribe={ask} />
+            )}
+            {ask && (
+              <button type="button" className="btn" aria-pressed={isAssisted} onClick={() => setAssisted(!isAssisted)}>
+                Assistant
+              </button>
+            )}
+            <Publish
+              base={base}
+              project={project}
+              csrf={csrf}
+              skillpack={skillpack}
+              problems={draft.check.problems}
+              skill={skill}
+              canManage={canManage}
+              beforeOpen={saveAll}
+              onPublished={draft.refresh}
+            />
+          </>
+        )}
       </div>
       <Notice text={notice} onClose={() => setNotice("")} />
-      {quick && <QuickOpen paths={files.filter((one) => !one.is_deleted).map((one) => one.path)} recent={recent.current} current={current} symbols={() => (current && file ? symbolsOf(current, file.text) : [])} initial={quick.initial} onClose={() => setQuick(null)} onOpen={(path, at, isToSecond) => { if (at) setForm(false); show(path, at, 1, isToSecond || quick.isToSecond); }} />}
-      {moved && <UpdateReferences {...moved} onClose={() => setMoved(null)} onUpdate={async () => { for (const { path, text } of moved.references) { await open(path); write(path, text); } await saveAll(); }} />}
+      {quick && (
+        <QuickOpen
+          paths={files.filter((one) => !one.is_deleted).map((one) => one.path)}
+          recent={recent.current}
+          current={current}
+          symbols={() => (current && file ? symbolsOf(current, file.text) : [])}
+          initial={quick.initial}
+          onClose={() => setQuick(null)}
+          onOpen={(path, at, isToSecond) => {
+            if (at) setForm(false);
+            show(path, at, 1, isToSecond || quick.isToSecond);
+          }}
+        />
+      )}
+      {moved && (
+        <UpdateReferences
+          {...moved}
+          onClose={() => setMoved(null)}
+          onUpdate={async () => {
+            for (const { path, text } of moved.references) {
+              await open(path);
+              write(path, text);
+            }
+            await saveAll();
+          }}
+        />
+      )}
       <div className="editor" data-searching={isSearching || undefined}>
-        {searches > 0 && <SearchFiles {...caller} canWrite={canWrite} revision={draft.view.revision} focus={searches} isHidden={!isSearching} beforeSearch={saveAll} onClose={() => setSearching(false)} onOpen={(path, at, column) => { setForm(false); show(path, at, column); }} onReplace={async (found, matches) => { const isDone = await replaceMatches(draft, found, matches, write); await saveAll().catch(() => {}); return isDone; }} />}
-        <Tree isHidden={isSearching} files={files} current={current} changed={changed} problems={new Set(draft.check.problems.map((one) => one.path))} canWrite={canWrite} onOpen={show}
-          onCreate={(path) => draft.create({ [path]: "" }).then(() => show(path))} onMove={move} onRemove={draft.remove} onRestore={draft.restore} />
-        <Split name="try" label="Playground width" initial={432} isClosed={Boolean(isCanvas || second) && !isTrying && !isAssisted}>
+        {searches > 0 && (
+          <SearchFiles
+            {...caller}
+            canWrite={canWrite}
+            revision={draft.view.revision}
+            focus={searches}
+            isHidden={!isSearching}
+            beforeSearch={saveAll}
+            onClose={() => setSearching(false)}
+            onOpen={(path, at, column) => {
+              setForm(false);
+              show(path, at, column);
+            }}
+            onReplace={async (found, matches) => {
+              const isDone = await replaceMatches(draft, found, matches, write);
+              await saveAll().catch(() => {});
+              return isDone;
+            }}
+          />
+        )}
+        <Tree
+          isHidden={isSearching}
+          files={files}
+          current={current}
+          changed={changed}
+          problems={new Set(draft.check.problems.map((one) => one.path))}
+          canWrite={canWrite}
+          onOpen={show}
+          onCreate={(path) => draft.create({ [path]: "" }).then(() => show(path))}
+          onMove={move}
+          onRemove={draft.remove}
+          onRestore={draft.restore}
+        />
+        <Split
+          name="try"
+          label="Playground width"
+          initial={432}
+          isClosed={Boolean(isCanvas || second) && !isTrying && !isAssisted}
+        >
           <div className="col grow of-writing" style={{ minHeight: 0 }}>
-            <Tabs open={tabs} current={current} alongside={alongside} onSplit={isDesign || isCanvas ? null : split} onFormat={canWrite && current && isPython(current) && isText ? () => format(caller, current, () => draft.files.open[current]?.text, write).catch((error: unknown) => setNotice(messageOf(error))).finally(() => controls.current[0]?.view.focus()) : null} isPlain={Boolean(plain)} isRead={isRead} onRead={isMarkdown ? () => setRead(!isRead) : null} isForm={isForm} form={isFlow(current, draft.check.skills) ? "Canvas" : "Design"} onForm={hasForm(current ?? "") ? chooseForm : plain && canWrite ? addForm : null} isTrying={isTrying} onTry={isCanvas || second ? () => setTrying(!isTrying) : null} onPick={(path) => show(path)} onClose={(path) => { draft.close(path); if (path === current) setCurrent(Object.keys(draft.open).find((one) => one !== path) ?? null); }} />
-            {current && file?.conflict && <Conflict path={current} conflict={file.conflict} mine={file.text} readTheirs={draft.readTheirs} onMine={() => draft.keepMine(current)} onTheirs={() => draft.discard(current)} />}
-            {current && <Restored file={file} onSave={() => draft.save(current)} onDiscard={() => draft.discard(current)} />}
-            <div className="writing" data-read={isRead && isMarkdown && file && !second ? true : undefined} data-split={second ? true : undefined}>
-              {current && isText && <Panes caller={caller} draft={draft} path={current} alongside={alongside} isSecond={isSecond} isHidden={isDesign || isCanvas} canWrite={canWrite} problems={problems} memory={memory.current} controls={controls} saveAll={saveAll} write={write} onOpen={show} onMove={onMove} onShown={(at) => { line.current = at; }} onPane={setSecond} onCloseAlongside={() => { setAlongside(null); setSecond(false); }} onError={setNotice} />}
-              {current && isDesign && <Suspense fallback={<p className="skeleton pad">Loading form…</p>}><Design key={`${current} ${file.rev}`} {...textAt(current, file.text)} canWrite={canWrite} path={current} problems={problems} draft={loaded} base={base} skillpack={skillpack} selected={selected} onSelected={() => setSelected(null)} onCode={openCode} onOpen={(path, line) => { setForm(false); show(path, line); }} onFlow={(path) => show(`${folderOf(current)}/${path}`)} /></Suspense>}
-              {current && isCanvas && <Suspense fallback={<p className="skeleton pad">Loading canvas…</p>}><Canvas key={`${current} ${file.rev}`} {...textAt(current, file.text)} canWrite={canWrite} problems={problems.filter((one) => one.path === current)} path={current} draft={loaded} onCode={openCode} onInputs={show} /></Suspense>}
+            <Tabs
+              open={tabs}
+              current={current}
+              alongside={alongside}
+              onSplit={isDesign || isCanvas ? null : split}
+              onFormat={
+                canWrite && current && isPython(current) && isText
+                  ? () =>
+                      format(caller, current, () => draft.files.open[current]?.text, write)
+                        .catch((error: unknown) => setNotice(messageOf(error)))
+                        .finally(() => controls.current[0]?.view.focus())
+                  : null
+              }
+              isPlain={Boolean(plain)}
+              isRead={isRead}
+              onRead={isMarkdown ? () => setRead(!isRead) : null}
+              isForm={isForm}
+              form={isFlow(current, draft.check.skills) ? "Canvas" : "Design"}
+              onForm={hasForm(current ?? "") ? chooseForm : plain && canWrite ? addForm : null}
+              isTrying={isTrying}
+              onTry={isCanvas || second ? () => setTrying(!isTrying) : null}
+              onPick={(path) => show(path)}
+              onClose={(path) => {
+                draft.close(path);
+                if (path === current) setCurrent(Object.keys(draft.open).find((one) => one !== path) ?? null);
+              }}
+            />
+            {current && file?.conflict && (
+              <Conflict
+                path={current}
+                conflict={file.conflict}
+                mine={file.text}
+                readTheirs={draft.readTheirs}
+                onMine={() => draft.keepMine(current)}
+                onTheirs={() => draft.discard(current)}
+              />
+            )}
+            {current && (
+              <Restored file={file} onSave={() => draft.save(current)} onDiscard={() => draft.discard(current)} />
+            )}
+            <div
+              className="writing"
+              data-read={isRead && isMarkdown && file && !second ? true : undefined}
+              data-split={second ? true : undefined}
+            >
+              {current && isText && (
+                <Panes
+                  caller={caller}
+                  draft={draft}
+                  path={current}
+                  alongside={alongside}
+                  isSecond={isSecond}
+                  isHidden={isDesign || isCanvas}
+                  canWrite={canWrite}
+                  problems={problems}
+                  memory={memory.current}
+                  controls={controls}
+                  saveAll={saveAll}
+                  write={write}
+                  onOpen={show}
+                  onMove={onMove}
+                  onShown={(at) => {
+                    line.current = at;
+                  }}
+                  onPane={setSecond}
+                  onCloseAlongside={() => {
+                    setAlongside(null);
+                    setSecond(false);
+                  }}
+                  onError={setNotice}
+                />
+              )}
+              {current && isDesign && (
+                <Suspense fallback={<p className="skeleton pad">Loading form…</p>}>
+                  <Design
+                    key={`${current} ${file.rev}`}
+                    {...textAt(current, file.text)}
+                    canWrite={canWrite}
+                    path={current}
+                    problems={problems}
+                    draft={loaded}
+                    base={base}
+                    skillpack={skillpack}
+                    selected={selected}
+                    onSelected={() => setSelected(null)}
+                    onCode={openCode}
+                    onOpen={(path, line) => {
+                      setForm(false);
+                      show(path, line);
+                    }}
+                    onFlow={(path) => show(`${folderOf(current)}/${path}`)}
+                  />
+                </Suspense>
+              )}
+              {current && isCanvas && (
+                <Suspense fallback={<p className="skeleton pad">Loading canvas…</p>}>
+                  <Canvas
+                    key={`${current} ${file.rev}`}
+                    {...textAt(current, file.text)}
+                    canWrite={canWrite}
+                    problems={problems.filter((one) => one.path === current)}
+                    path={current}
+                    draft={loaded}
+                    onCode={openCode}
+                    onInputs={show}
+                  />
+                </Suspense>
+              )}
               {file && isRead && isMarkdown && !second && !file.isBinary && <Preview text={file.text} />}
             </div>
             {file?.isBinary && <p className="pad t2">This is a binary file. It is published unchanged.</p>}
             {!file && !isEmpty && <p className="pad t2">Select a file.</p>}
-            {isEmpty && <Empty>{canWrite && <NewSkill isFirst draft={loaded} base={base} project={project} csrf={csrf} onCreated={openNew} onDescribe={ask} />}</Empty>}
-            {!isEmpty && <Problems problems={problems} onPick={pickProblem} onFix={ask && (({ path, line: at, message }) => ask(toFix({ path, line: at, message })))} />}
+            {isEmpty && (
+              <Empty>
+                {canWrite && (
+                  <NewSkill
+                    isFirst
+                    draft={loaded}
+                    base={base}
+                    project={project}
+                    csrf={csrf}
+                    onCreated={openNew}
+                    onDescribe={ask}
+                  />
+                )}
+              </Empty>
+            )}
+            {!isEmpty && (
+              <Problems
+                problems={problems}
+                onPick={pickProblem}
+                onFix={ask && (({ path, line: at, message }) => ask(toFix({ path, line: at, message })))}
+              />
+            )}
           </div>
           <div className="col grow" style={{ minHeight: 0 }}>
-            {isAssisted && <><div className="pane-head"><span className="grow">Assistant</span><button type="button" className="btn quiet small" onClick={() => setAssisted(false)}>Close</button></div>
-              <Suspense fallback={<p className="skeleton pad">Loading the assistant…</p>}><Assistant {...{ base, project, csrf, skillpack, skill, asked, write }} draft={loaded} file={current} problem={problems.find((one) => one.path === current) ?? problems[0]} beforeRun={saveAll} /></Suspense></>}
-            {!isAssisted && <><div className="pane-head"><span className="grow">{skill ? `Try ${skill.name}` : "Try"}</span>{draft.check.isStale && !isEmpty && <span className="tag" title="The form shows the last state of the draft without problems">Last valid state</span>}</div>
-            <Try skill={skill} hasProblems={draft.check.problems.length > 0} base={base} revision={draft.view.revision} project={project} csrf={csrf} canWrite={canWrite} beforeRun={saveAll} /></>}
+            {isAssisted && (
+              <>
+                <div className="pane-head">
+                  <span className="grow">Assistant</span>
+                  <button type="button" className="btn quiet small" onClick={() => setAssisted(false)}>
+                    Close
+                  </button>
+                </div>
+                <Suspense fallback={<p className="skeleton pad">Loading the assistant…</p>}>
+                  <Assistant
+                    {...{ base, project, csrf, skillpack, skill, asked, write }}
+                    draft={loaded}
+                    file={current}
+                    problem={problems.find((one) => one.path === current) ?? problems[0]}
+                    beforeRun={saveAll}
+                  />
+                </Suspense>
+              </>
+            )}
+            {!isAssisted && (
+              <>
+                <div className="pane-head">
+                  <span className="grow">{skill ? `Try ${skill.name}` : "Try"}</span>
+                  {draft.check.isStale && !isEmpty && (
+                    <span className="tag" title="The form shows the last state of the draft without problems">
+                      Last valid state
+                    </span>
+                  )}
+                </div>
+                <Try
+                  skill={skill}
+                  hasProblems={draft.check.problems.length > 0}
+                  base={base}
+                  revision={draft.view.revision}
+                  project={project}
+                  csrf={csrf}
+                  canWrite={canWrite}
+                  beforeRun={saveAll}
+                />
+              </>
+            )}
           </div>
         </Split>
       </div>
@@ -230,12 +487,66 @@ function Tabs({ open, current, alongside, onSplit, onFormat, isPlain, isRead, on
   if (!open.length) return null;
   return (
     <div className="files row" role="group" aria-label="Open files">
-      <div className="files-open">{open.map((path) => <span key={path} ref={path === current ? here : null} className="file" data-current={path === current} data-alongside={path === alongside || undefined}><button type="button" aria-pressed={path === current} title={path} onClick={() => onPick(path)}>{path.split("/").slice(-2).join("/")}</button><button type="button" className="close" aria-label={`Close ${path}`} onClick={() => onClose(path)}>✕</button></span>)}</div>
-      {onForm && <div className="seg" role="group" aria-label="View"><button type="button" aria-pressed={!isForm || isPlain} onClick={() => isPlain || onForm(false)}>Code</button><button type="button" aria-pressed={isForm && !isPlain} title={isPlain ? "Add a skill.yaml, and edit it as a form" : undefined} onClick={() => onForm(true)}>{form}</button></div>}
-      {onTry && <button type="button" className="btn quiet small" aria-pressed={isTrying} onClick={onTry}>Try</button>}
-      {onFormat && <button type="button" className="btn quiet small" data-key="shift alt f" onClick={onFormat}>Format</button>}
-      {onSplit && <button type="button" className="btn quiet small" data-key="mod \\" data-label="Show two files" aria-pressed={Boolean(alongside)} onClick={onSplit}>Split</button>}
-      {onRead && <button type="button" className="btn quiet small" aria-pressed={isRead} onClick={onRead}>Preview</button>}
+      <div className="files-open">
+        {open.map((path) => (
+          <span
+            key={path}
+            ref={path === current ? here : null}
+            className="file"
+            data-current={path === current}
+            data-alongside={path === alongside || undefined}
+          >
+            <button type="button" aria-pressed={path === current} title={path} onClick={() => onPick(path)}>
+              {path.split("/").slice(-2).join("/")}
+            </button>
+            <button type="button" className="close" aria-label={`Close ${path}`} onClick={() => onClose(path)}>
+              ✕
+            </button>
+          </span>
+        ))}
+      </div>
+      {onForm && (
+        <div className="seg" role="group" aria-label="View">
+          <button type="button" aria-pressed={!isForm || isPlain} onClick={() => isPlain || onForm(false)}>
+            Code
+          </button>
+          <button
+            type="button"
+            aria-pressed={isForm && !isPlain}
+            title={isPlain ? "Add a skill.yaml, and edit it as a form" : undefined}
+            onClick={() => onForm(true)}
+          >
+            {form}
+          </button>
+        </div>
+      )}
+      {onTry && (
+        <button type="button" className="btn quiet small" aria-pressed={isTrying} onClick={onTry}>
+          Try
+        </button>
+      )}
+      {onFormat && (
+        <button type="button" className="btn quiet small" data-key="shift alt f" onClick={onFormat}>
+          Format
+        </button>
+      )}
+      {onSplit && (
+        <button
+          type="button"
+          className="btn quiet small"
+          data-key="mod \\"
+          data-label="Show two files"
+          aria-pressed={Boolean(alongside)}
+          onClick={onSplit}
+        >
+          Split
+        </button>
+      )}
+      {onRead && (
+        <button type="button" className="btn quiet small" aria-pressed={isRead} onClick={onRead}>
+          Preview
+        </button>
+      )}
     </div>
   );
 }
@@ -251,7 +562,27 @@ function Problems({ problems, onPick, onFix }: ProblemsProps) {
   if (!problems.length) return <div className="problem-list ok" role="status">No problems</div>;
   return (
     <ul className="problem-list" aria-label="Problems">
-      {problems.map((one, index) => <li key={index}><button type="button" data-s={one.severity} onClick={() => onPick(one)}><span className="mono">{one.path.split("/").slice(-2).join("/")}{one.line ? `:${one.line}` : ""}</span> {one.message}</button>{onFix && <button type="button" className="btn quiet small fix" aria-label={`Fix problem ${index + 1} with the assistant`} onClick={() => onFix(one)}>Fix</button>}</li>)}
+      {problems.map((one, index) => (
+        <li key={index}>
+          <button type="button" data-s={one.severity} onClick={() => onPick(one)}>
+            <span className="mono">
+              {one.path.split("/").slice(-2).join("/")}
+              {one.line ? `:${one.line}` : ""}
+            </span>{" "}
+            {one.message}
+          </button>
+          {onFix && (
+            <button
+              type="button"
+              className="btn quiet small fix"
+              aria-label={`Fix problem ${index + 1} with the assistant`}
+              onClick={() => onFix(one)}
+            >
+              Fix
+            </button>
+          )}
+        </li>
+      ))}
     </ul>
   );
 }

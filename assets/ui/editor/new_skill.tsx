@@ -28,11 +28,40 @@ const AGENT = (title: string) => ({
 const TOOL = `tools:\n  - name: count_words\n    description: Counts the words of a text.\n    entrypoint: tools.py:count_words\n    input_schema: {type: object, properties: {text: {type: string}}, required: [text]}\n    output_schema: {type: object, properties: {words: {type: integer}}}\n    read_only: true\n`;
 const KINDS: Record<string, Kind> = {
   agent: { label: "Agent", hint: "A prompt that can call tools", files: AGENT },
-  "agent-tool": { label: "Agent with a Python tool", hint: "A prompt and a Python function that it can call", files: (title) => ({ ...AGENT(title), "skill.yaml": AGENT(title)["skill.yaml"] + TOOL, "tools.py": "def count_words(text):\n    return {\"words\": len(text.split())}\n" }) },
-  function: { label: "Function", hint: "A Python function that gets the inputs", files: (title) => ({ "skill.yaml": `entrypoint: main.py:run\ntitle: ${title}\ndescription: One line about what the skill does.\ninput_schema:\n  type: object\n  properties:\n    name: {type: string}\n  required: [name]\noutput_schema:\n  type: object\n  properties:\n    greeting: {type: string}\nexamples:\n  - inputs: {name: Ada}\n`, "main.py": "def run(name):\n    return {\"greeting\": f\"Hello, {name}!\"}\n" }) },
+  "agent-tool": {
+    label: "Agent with a Python tool",
+    hint: "A prompt and a Python function that it can call",
+    files: (title) => ({
+      ...AGENT(title),
+      "skill.yaml": AGENT(title)["skill.yaml"] + TOOL,
+      "tools.py": 'def count_words(text):\n    return {"words": len(text.split())}\n',
+    }),
+  },
+  function: {
+    label: "Function",
+    hint: "A Python function that gets the inputs",
+    files: (title) => ({
+      "skill.yaml": `entrypoint: main.py:run\ntitle: ${title}\ndescription: One line about what the skill does.\ninput_schema:\n  type: object\n  properties:\n    name: {type: string}\n  required: [name]\noutput_schema:\n  type: object\n  properties:\n    greeting: {type: string}\nexamples:\n  - inputs: {name: Ada}\n`,
+      "main.py": 'def run(name):\n    return {"greeting": f"Hello, {name}!"}\n',
+    }),
+  },
   api: { label: "Agent with tools for an API", hint: "From a curl command or an OpenAPI document" },
-  flow: { label: "Flow", hint: "Steps that run skills, wait for approvals, and combine results", files: (title) => ({ "flow.yaml": "# Add steps here or on the canvas. Until then, the result consists of the inputs.\nsteps: []\noutput:\n  results: ${{ inputs.items }}\n", "skill.yaml": `entrypoint: flow.yaml\ntitle: ${title}\ndescription: One line about what the flow does.\ninput_schema:\n  type: object\n  properties:\n    items: {type: array, items: {type: string}}\n  required: [items]\noutput_schema:\n  type: object\n  properties:\n    results: {type: array}\n` }) },
-  plain: { label: "Agent Skill", hint: "One SKILL.md file in the open Agent Skills format", files: (title, name) => ({ "SKILL.md": `---\nname: ${name}\ndescription: Describe what the skill does and when to use it.\n---\n\n# ${title}\n\nInstructions, step by step.\n` }) },
+  flow: {
+    label: "Flow",
+    hint: "Steps that run skills, wait for approvals, and combine results",
+    files: (title) => ({
+      "flow.yaml":
+        "# Add steps here or on the canvas. Until then, the result consists of the inputs.\nsteps: []\noutput:\n  results: ${{ inputs.items }}\n",
+      "skill.yaml": `entrypoint: flow.yaml\ntitle: ${title}\ndescription: One line about what the flow does.\ninput_schema:\n  type: object\n  properties:\n    items: {type: array, items: {type: string}}\n  required: [items]\noutput_schema:\n  type: object\n  properties:\n    results: {type: array}\n`,
+    }),
+  },
+  plain: {
+    label: "Agent Skill",
+    hint: "One SKILL.md file in the open Agent Skills format",
+    files: (title, name) => ({
+      "SKILL.md": `---\nname: ${name}\ndescription: Describe what the skill does and when to use it.\n---\n\n# ${title}\n\nInstructions, step by step.\n`,
+    }),
+  },
 };
 
 const isSkill = (path: string) => /(^|\/)(skill\.yaml|SKILL\.md)$/.test(path);

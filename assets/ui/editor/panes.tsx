@@ -50,9 +50,29 @@ export function Panes({ caller, draft, path, alongside, isSecond, isHidden, canW
   return (
     <>
       {codeOf(path, 0)}
-      {second && !isHidden && <section className="alongside col" aria-label="Second file"><div className="pane-head" data-current={isSecond || undefined}><span className="cut grow" title={alongside!}>{alongside}</span><button type="button" className="btn quiet small" aria-label="Close second file" onClick={onCloseAlongside}>✕</button></div>{second.isBinary ? <p className="pad t2">This is a binary file.</p> : codeOf(alongside!, 1)}</section>}
+      {second && !isHidden && (
+        <section className="alongside col" aria-label="Second file">
+          <div className="pane-head" data-current={isSecond || undefined}>
+            <span className="cut grow" title={alongside!}>
+              {alongside}
+            </span>
+            <button type="button" className="btn quiet small" aria-label="Close second file" onClick={onCloseAlongside}>
+              ✕
+            </button>
+          </div>
+          {second.isBinary ? <p className="pad t2">This is a binary file.</p> : codeOf(alongside!, 1)}
+        </section>
+      )}
       {peek && <Definition definition={peek} onClose={() => setPeek(null)} />}
-      {renamed && <RenameSymbol {...caller} renamed={renamed} beforeSearch={saveAll} onClose={() => setRenamed(null)} onRename={(places, name) => renameIn(draft, places, name, write)} />}
+      {renamed && (
+        <RenameSymbol
+          {...caller}
+          renamed={renamed}
+          beforeSearch={saveAll}
+          onClose={() => setRenamed(null)}
+          onRename={(places, name) => renameIn(draft, places, name, write)}
+        />
+      )}
     </>
   );
 }

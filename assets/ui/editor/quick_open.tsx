@@ -41,15 +41,55 @@ export function QuickOpen({ paths, recent, current, symbols, initial = "", onOpe
   return (
     <Modal label="Open file" kind="palette" onClose={onClose}>
       <div className="col">
-        <input className="in" data-first="true" role="combobox" aria-expanded="true" aria-controls={id} aria-activedescendant={choices.length ? `${id}-${here}` : undefined} aria-label="Name of a file, with :line or @symbol" placeholder="File name, :line or @symbol" autoComplete="off" spellCheck={false} value={text} onChange={(event) => { setText(event.target.value); setPicked(0); }} onKeyDown={onKeyDown} />
+        <input
+          className="in"
+          data-first="true"
+          role="combobox"
+          aria-expanded="true"
+          aria-controls={id}
+          aria-activedescendant={choices.length ? `${id}-${here}` : undefined}
+          aria-label="Name of a file, with :line or @symbol"
+          placeholder="File name, :line or @symbol"
+          autoComplete="off"
+          spellCheck={false}
+          value={text}
+          onChange={(event) => {
+            setText(event.target.value);
+            setPicked(0);
+          }}
+          onKeyDown={onKeyDown}
+        />
         <ul role="listbox" id={id} aria-label="Files">
           {choices.map((one, index) => (
-            <li key={`${one.path} ${one.label} ${one.line}`} id={`${id}-${index}`} role="option" aria-selected={index === here} ref={index === here ? (item) => { item?.scrollIntoView({ block: "nearest" }); } : null} onPointerDown={(event) => { event.preventDefault(); open(one, event.ctrlKey || event.metaKey); }}>
-              <span className="cut grow"><Marked text={one.label} at={one.at} /></span><span className="t3">{one.hint}</span>
+            <li
+              key={`${one.path} ${one.label} ${one.line}`}
+              id={`${id}-${index}`}
+              role="option"
+              aria-selected={index === here}
+              ref={
+                index === here
+                  ? (item) => {
+                      item?.scrollIntoView({ block: "nearest" });
+                    }
+                  : null
+              }
+              onPointerDown={(event) => {
+                event.preventDefault();
+                open(one, event.ctrlKey || event.metaKey);
+              }}
+            >
+              <span className="cut grow">
+                <Marked text={one.label} at={one.at} />
+              </span>
+              <span className="t3">{one.hint}</span>
             </li>
           ))}
         </ul>
-        {!choices.length && <p className="t3 pad" role="status">{text.startsWith("@") ? "The current file has no such symbol." : "No file has these letters in its path."}</p>}
+        {!choices.length && (
+          <p className="t3 pad" role="status">
+            {text.startsWith("@") ? "The current file has no such symbol." : "No file has these letters in its path."}
+          </p>
+        )}
       </div>
     </Modal>
   );

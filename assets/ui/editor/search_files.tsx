@@ -54,21 +54,126 @@ export function SearchFiles({ base, project, csrf, canWrite, revision, focus, is
   const submit = (event: FormEvent) => { event.preventDefault(); setStamp((before) => before + 1); };
   const toggle = (name: keyof typeof options, label: string, sign: string) => <button type="button" className="btn quiet small" aria-pressed={options[name]} aria-label={label} title={label} onClick={() => setOptions({ ...options, [name]: !options[name] })}>{sign}</button>;
   return (
-    <section className="search-files tree col" aria-label="Search in files" hidden={isHidden} onKeyDown={(event) => { if (event.key === "Escape") { event.stopPropagation(); onClose(); } }}>
-      <div className="pane-head"><span className="grow">Search</span><button type="button" className="btn quiet small" onClick={onClose}>Files</button></div>
+    <section
+      className="search-files tree col"
+      aria-label="Search in files"
+      hidden={isHidden}
+      onKeyDown={(event) => {
+        if (event.key === "Escape") {
+          event.stopPropagation();
+          onClose();
+        }
+      }}
+    >
+      <div className="pane-head">
+        <span className="grow">Search</span>
+        <button type="button" className="btn quiet small" onClick={onClose}>
+          Files
+        </button>
+      </div>
       <form className="col search-form" onSubmit={submit}>
-        <input className="in" ref={field} aria-label="Search in files" placeholder="Search" spellCheck={false} value={query} onChange={(event) => { setQuery(event.target.value); setReport(""); }} />
-        <div className="row">{toggle("is_case_sensitive", "Match case", "Aa")}{toggle("is_whole_word", "Match whole word", "ab|")}{toggle("is_regex", "Use regular expression", ".*")}<span className="grow" />{canWrite && <button type="button" className="btn quiet small" aria-pressed={isReplacing} onClick={() => setReplacing(!isReplacing)}>Replace</button>}</div>
-        {isReplacing && <div className="row"><input className="in grow" aria-label="Replace with" placeholder="Replace with" spellCheck={false} value={replacement} onChange={(event) => setReplacement(event.target.value)} /><button type="button" className="btn small" disabled={!count} onClick={() => replaceIn(files)}>Replace all</button></div>}
+        <input
+          className="in"
+          ref={field}
+          aria-label="Search in files"
+          placeholder="Search"
+          spellCheck={false}
+          value={query}
+          onChange={(event) => {
+            setQuery(event.target.value);
+            setReport("");
+          }}
+        />
+        <div className="row">
+          {toggle("is_case_sensitive", "Match case", "Aa")}
+          {toggle("is_whole_word", "Match whole word", "ab|")}
+          {toggle("is_regex", "Use regular expression", ".*")}
+          <span className="grow" />
+          {canWrite && (
+            <button
+              type="button"
+              className="btn quiet small"
+              aria-pressed={isReplacing}
+              onClick={() => setReplacing(!isReplacing)}
+            >
+              Replace
+            </button>
+          )}
+        </div>
+        {isReplacing && (
+          <div className="row">
+            <input
+              className="in grow"
+              aria-label="Replace with"
+              placeholder="Replace with"
+              spellCheck={false}
+              value={replacement}
+              onChange={(event) => setReplacement(event.target.value)}
+            />
+            <button type="button" className="btn small" disabled={!count} onClick={() => replaceIn(files)}>
+              Replace all
+            </button>
+          </div>
+        )}
       </form>
-      {problem && <div className="note" data-s="fail" role="alert">{problem}</div>}
-      <p className="t2 search-count" role="status">{report || (found && (count ? `${plural(count, "match", "matches")} in ${plural(files.length, "file", "files")}${found.is_truncated ? ", the first ones" : ""}` : "No matches"))}</p>
-      {Boolean(found?.skipped_files.length) && <p className="t3 search-count">Not searched, larger than 1 MiB: {found!.skipped_files.join(", ")}</p>}
+      {problem && (
+        <div className="note" data-s="fail" role="alert">
+          {problem}
+        </div>
+      )}
+      <p className="t2 search-count" role="status">
+        {report ||
+          (found &&
+            (count
+              ? `${plural(count, "match", "matches")} in ${plural(files.length, "file", "files")}${found.is_truncated ? ", the first ones" : ""}`
+              : "No matches"))}
+      </p>
+      {Boolean(found?.skipped_files.length) && (
+        <p className="t3 search-count">Not searched, larger than 1 MiB: {found!.skipped_files.join(", ")}</p>
+      )}
       <ul className="scroll grow" aria-label="Matches">
         {files.map((file) => (
           <li key={file.path} className="col">
-            <div className="row search-file"><button type="button" className="cut grow" aria-expanded={!closed.has(file.path)} title={file.path} onClick={() => fold(file.path)}><span className="t3" aria-hidden="true">{closed.has(file.path) ? "▸" : "▾"}</span> {file.path} <span className="t3">{file.matches.length}</span></button>{isReplacing && canWrite && <button type="button" className="btn quiet small" aria-label={`Replace in ${file.path}`} onClick={() => replaceIn([file])}>Replace</button>}</div>
-            {!closed.has(file.path) && <ul>{file.matches.map((one, index) => <li key={index}><button type="button" className="mono cut grow" title={`Line ${one.line}`} onClick={() => onOpen(file.path, one.line, one.column)}><Excerpt match={one} isReplacing={isReplacing} /></button></li>)}</ul>}
+            <div className="row search-file">
+              <button
+                type="button"
+                className="cut grow"
+                aria-expanded={!closed.has(file.path)}
+                title={file.path}
+                onClick={() => fold(file.path)}
+              >
+                <span className="t3" aria-hidden="true">
+                  {closed.has(file.path) ? "▸" : "▾"}
+                </span>{" "}
+                {file.path} <span className="t3">{file.matches.length}</span>
+              </button>
+              {isReplacing && canWrite && (
+                <button
+                  type="button"
+                  className="btn quiet small"
+                  aria-label={`Replace in ${file.path}`}
+                  onClick={() => replaceIn([file])}
+                >
+                  Replace
+                </button>
+              )}
+            </div>
+            {!closed.has(file.path) && (
+              <ul>
+                {file.matches.map((one, index) => (
+                  <li key={index}>
+                    <button
+                      type="button"
+                      className="mono cut grow"
+                      title={`Line ${one.line}`}
+                      onClick={() => onOpen(file.path, one.line, one.column)}
+                    >
+                      <Excerpt match={one} isReplacing={isReplacing} />
+                    </button>
+                  </li>
+                ))}
+              </ul>
+            )}
           </li>
         ))}
       </ul>

@@ -72,11 +72,64 @@ function TrySkill({ skill, base, revision, project, csrf, canWrite, beforeRun }:
   };
   return (
     <div className="col grow scroll try" tabIndex={0} role="region" aria-label={`Run of ${skill.name}`}>
-      {examples.length > 0 && <div className="row wrap chips">{examples.map((one, index) => <button key={index} type="button" className="chip cut" onClick={() => { tried.inputs = one.inputs; setRound(round + 1); }}>{one.title || `Example ${index + 1}`}</button>)}</div>}
-      {isAgent && <div className="row chips"><Model label="Model" model={model} models={models} own={skill.model} onPick={setModel} /></div>}
-      <SchemaForm schema={skill.input_schema} value={knownInputs(skill.input_schema, tried.inputs)} rev={round} errors={errors} project={project} csrf={csrf} canRun={canWrite} busy={isBusy} note={<Estimate isShort url={model ? "" : estimateUrl(base, skill.name)} project={project} stamp={`${revision} ${ended}`} />} onChange={(inputs) => { tried.inputs = enteredInputs(skill.input_schema, inputs); }} onRun={run} />
-      {problem && <div className="note line-note" data-s="fail" role="alert">{problem}</div>}
-      {job && <Run key={job} isNew={started.current === job} {...{ job, project, csrf, canWrite }} schema={skill.output_schema} onEnded={() => setEnded((before) => before + 1)} />}
+      {examples.length > 0 && (
+        <div className="row wrap chips">
+          {examples.map((one, index) => (
+            <button
+              key={index}
+              type="button"
+              className="chip cut"
+              onClick={() => {
+                tried.inputs = one.inputs;
+                setRound(round + 1);
+              }}
+            >
+              {one.title || `Example ${index + 1}`}
+            </button>
+          ))}
+        </div>
+      )}
+      {isAgent && (
+        <div className="row chips">
+          <Model label="Model" model={model} models={models} own={skill.model} onPick={setModel} />
+        </div>
+      )}
+      <SchemaForm
+        schema={skill.input_schema}
+        value={knownInputs(skill.input_schema, tried.inputs)}
+        rev={round}
+        errors={errors}
+        project={project}
+        csrf={csrf}
+        canRun={canWrite}
+        busy={isBusy}
+        note={
+          <Estimate
+            isShort
+            url={model ? "" : estimateUrl(base, skill.name)}
+            project={project}
+            stamp={`${revision} ${ended}`}
+          />
+        }
+        onChange={(inputs) => {
+          tried.inputs = enteredInputs(skill.input_schema, inputs);
+        }}
+        onRun={run}
+      />
+      {problem && (
+        <div className="note line-note" data-s="fail" role="alert">
+          {problem}
+        </div>
+      )}
+      {job && (
+        <Run
+          key={job}
+          isNew={started.current === job}
+          {...{ job, project, csrf, canWrite }}
+          schema={skill.output_schema}
+          onEnded={() => setEnded((before) => before + 1)}
+        />
+      )}
     </div>
   );
 }
