@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import reflex as rx
 
 from backend.administration.projects.first_steps import FirstSteps
 from studio.components.elements import button, link, tag
 from studio.skills import SkillView
+
+NEW_SKILL: Final = "/editor?new"
+"""The end of the URL of the editor with the open dialog for a new skill."""
 
 
 @dataclass
@@ -30,6 +33,12 @@ def steps_of(found: FirstSteps, project: str, skills: Sequence[SkillView]) -> li
     base = f"/p/{project}"
     run = f"{base}/play/{skills[0].play}" if skills else f"{base}/editor"
     return [
+        Step(
+            "Create a skill",
+            "Choose what it is: an agent, a function, or a flow.",
+            base + NEW_SKILL,
+            found.has_skill,
+        ),
         Step("Run a skill", "Fill in its inputs, and follow its steps live.", run, found.has_run),
         Step(
             "Publish",

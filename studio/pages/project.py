@@ -17,7 +17,7 @@ from studio.components.elements import link, link_button, note, section, tag
 from studio.components.live import BundleDrop
 from studio.components.snippets import snippets
 from studio.first_snippets import of_run
-from studio.pages.first_steps import Step, checklist, steps_of
+from studio.pages.first_steps import NEW_SKILL, Step, checklist, steps_of
 from studio.pages.jobs.failures import DEFAULT_FAILURE_DAYS, Cluster, cluster_card, clusters_of
 from studio.pages.read_on_load import ReadOnLoad
 from studio.shell import Crumb, Shell, shell
@@ -92,7 +92,11 @@ def page() -> rx.Component:
                 _published(),
                 rx.cond(
                     as_var(Overview.skills).length() > 0,
-                    section("Skills", rx.el.div(rx.foreach(Overview.skills, _skill), class_name="cards")),
+                    section(
+                        "Skills",
+                        rx.el.div(rx.foreach(Overview.skills, _skill), class_name="cards"),
+                        actions=[_new_skill()],
+                    ),
                     _first_steps(),
                 ),
                 rx.cond(as_var(Overview.failures).length() > 0, _failures()),
@@ -148,24 +152,20 @@ def _first_steps() -> rx.Component:
         rx.el.h2("Publish your first skills", style={"margin": "10px 0 2px"}),
         rx.el.p(
             "A skill is a folder with a skill.yaml file. If its entry point is a prompt, the skill is an agent; if it "
-            "is a Python function, the skill is a function. Write a skill in the editor, upload a ZIP archive of your "
+            "is a Python function, the skill is a function. Create a skill in the editor, upload a ZIP archive of your "
             "skills folder below, or run ",
             rx.el.span("puras deploy", class_name="mono"),
             " in the folder.",
             class_name="t2",
             style={"max_width": "62ch"},
         ),
-        rx.cond(
-            Shell.can_write,
-            link_button(
-                "Write a skill",
-                href="/p/" + Shell.project_slug + "/editor",
-                icon="pencil",
-                kind="pri",
-                style={"margin_top": "12px"},
-            ),
-        ),
+        rx.el.div(_new_skill(), style={"margin_top": "12px"}),
     )
+
+
+def _new_skill() -> rx.Component:
+    href = "/p/" + Shell.project_slug + NEW_SKILL
+    return rx.cond(Shell.can_write, link_button("New skill", href=href, icon="plus", kind="pri"))
 
 
 def _skill(skill: rx.Var[SkillView]) -> rx.Component:

@@ -171,13 +171,19 @@ def create_project(page: Page, settled: Settled) -> None:
     page.get_by_role("button", name="New project").click()
     page.get_by_label("Name").fill("Reviews")
     page.get_by_role("button", name="Create project").click()
-    page.get_by_role("link", name="Write a skill").click()
-    expect(page.get_by_role("heading", name="No skills yet")).to_be_visible()
+    steps = page.get_by_role("region", name="First steps")
+    expect(steps).to_contain_text("0 of 5")
+    expect(steps.get_by_role("link", name="Create a skill")).to_have_attribute("href", re.compile("/editor"))
+    show(page, "first-steps")
+    page.get_by_role("main").get_by_role("link", name="New skill").click()
+    expect(page.get_by_role("dialog", name="New skill")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/editor$"))
 
 
 def create_skill(page: Page, name: str, kind: str) -> None:
-    page.get_by_role("button", name="New skill…").click()
     dialog = page.get_by_role("dialog", name="New skill")
+    if not dialog.is_visible():
+        page.get_by_role("button", name="New skill…").click()
     dialog.get_by_label("Name").fill(name)
     dialog.get_by_role("radio", name=kind).check()
     dialog.get_by_role("button", name="Create skill").click()

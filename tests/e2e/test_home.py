@@ -45,12 +45,12 @@ def test_project_is_created_with_the_skills_of_a_template(
     signed_in.get_by_role("button", name="Create project").click()
     slug = f"from-{template.lower().replace(' ', '-')}"
     expect(signed_in).to_have_url(f"{settled.running.url}/p/{slug}")
-    expect(first_steps(signed_in)).to_contain_text("1 of 4")
+    expect(first_steps(signed_in)).to_contain_text("2 of 5")
     signed_in.get_by_role("main").get_by_role("link", name=skill).first.click()
     expect(signed_in).to_have_url(f"{settled.running.url}/p/{slug}/play/{skill}")
     settled.running.operate("topup", slug, "1")
     signed_in.reload()
-    signed_in.get_by_text("Examples").locator("..").get_by_role("button").first.click()
+    signed_in.get_by_text("Examples", exact=True).locator("..").get_by_role("button").first.click()
     signed_in.keyboard.press("Control+Enter")
     column = signed_in.get_by_role("article", name="Column 1")
     finished = column.get_by_text("Waiting").or_(column.get_by_text("Succeeded"))
@@ -68,8 +68,8 @@ def first_steps(page: Page) -> Any:
 
 def complete_first_steps(page: Page, settled: Any, slug: str) -> None:
     steps = first_steps(page)
-    expect(steps).to_contain_text("2 of 4")
-    expect(steps.get_by_role("listitem").filter(has_text="(done)")).to_have_count(2)
+    expect(steps).to_contain_text("3 of 5")
+    expect(steps.get_by_role("listitem").filter(has_text="(done)")).to_have_count(3)
     steps.locator("summary").press("Enter")
     expect(steps.get_by_role("link", name="Run a skill")).not_to_be_visible()
     steps.locator("summary").press("Enter")
@@ -79,7 +79,7 @@ def complete_first_steps(page: Page, settled: Any, slug: str) -> None:
     page.get_by_role("button", name="Create API key").click()
     key = page.get_by_text(re.compile(r"^puras_live_\w{8}\.\w{32}$")).inner_text()
     page.goto(f"{settled.running.url}/p/{slug}")
-    expect(steps).to_contain_text("3 of 4")
+    expect(steps).to_contain_text("4 of 5")
     body = {"skill": "greet", "inputs": {"name": "Ada"}}
     headers = {"Authorization": f"Bearer {key}"}
     called = httpx.post(f"{settled.running.url}/v1/jobs", json=body, headers=headers)

@@ -75,11 +75,20 @@ function placed(files: File[]): Record<string, File> {
   return Object.fromEntries(known.filter(([path]) => !isParent || path.split("/")[1] === "skills").map(([path, one]) => [isParent ? path.slice(path.indexOf("/") + 1) : path.startsWith("skills/") ? path : `skills/${path}`, one]));
 }
 
+/** Whether a link has asked for a new skill. The URL no longer has it afterwards, so that a reload does not open the dialog again. */
+function takeNew() {
+  const url = new URL(location.href), isNew = url.searchParams.has("new");
+  url.searchParams.delete("new");
+  if (isNew) history.replaceState(history.state, "", url);
+  return isNew;
+}
+
 /** A dialog that adds files to a draft: a new skill, a template, a ZIP file, or a folder. */
 export function NewSkill({ draft, base, project, csrf, isFirst = false, onCreated, onDescribe }: Props) {
   const dialog = useRef<HTMLDialogElement>(null), file = useRef<HTMLInputElement>(null), folder = useRef<HTMLInputElement>(null), [name, setName] = useState(""), [kind, setKind] = useState("agent"), [templates, setTemplates] = useState<TemplateRead[]>([]), [failure, setFailure] = useState(""), [api, setApi] = useState(NO_API), [isComplete, setComplete] = useState(true);
   const slug = name.trim().toLowerCase().replace(/[^a-z0-9_-]+/g, "-").replace(/^-+|-+$/g, "");
   const open = () => { setFailure(""); setName(""); dialog.current?.showModal(); };
+  useEffect(() => { if (takeNew()) open(); }, []);
   useEffect(() => { callApi<TemplateRead[]>("GET", "/v1/templates", { project }).then(setTemplates, () => {}); }, [project]);
   const create = async (event: FormEvent) => {
     event.preventDefault();

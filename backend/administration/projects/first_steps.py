@@ -12,8 +12,12 @@ from backend.identity.auth.principal import Principal, Role
 
 PLAYGROUND_SOURCE: Final = "studio"
 """`jobs.source` of the jobs that are run in the playground and the editor."""
-_READ: Final = text("""
+_READ: Final = text(r"""
 select
+  exists (
+    select from draft_files f
+    where f.project_id = :project_id and f.deleted_at is null and f.path ~ '/(skill\.yaml|SKILL\.md)$'
+  ) as has_draft,
   exists (select from jobs j where j.project_id = :project_id and j.source = :source) as has_run,
   exists (
     select from skillpacks s where s.project_id = :project_id and s.active_deployment_id is not null
@@ -40,6 +44,8 @@ where project_id = :project_id and user_id = :user_id and not has_dismissed_firs
 class FirstSteps:
     """The first steps in a project."""
 
+    has_draft: bool
+    """A draft has a skill."""
     has_run: bool
     """A job was run in the playground."""
     has_published: bool
@@ -50,6 +56,11 @@ class FirstSteps:
     """An API key has submitted a job."""
     is_dismissed: bool
     """The user has dismissed them, or is not a member."""
+
+    @property
+    def has_skill(self) -> bool:
+        """Return whether a skill exists, in a draft or in an active version."""
+        return self.has_draft or self.has_published
 
     @property
     def is_complete(self) -> bool:

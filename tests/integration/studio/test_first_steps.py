@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from backend.administration.projects import first_steps
 from backend.administration.projects.first_steps import FirstSteps
+from backend.authoring.drafts.tables import Draft, DraftFile
+from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.jobs.schemas import JobCreate
 from backend.execution.jobs.submit import JobSpec, submit
@@ -40,7 +42,7 @@ async def test_steps_are_done_by_jobs_and_keys_of_the_project(database: Database
         tenant, other = await make_tenant(session), await make_tenant(session)
     ada, bob = await member_of(database, tenant, "ada"), await member_of(database, tenant, "bob")
     eve = await member_of(database, other, "eve")
-    only_published = FirstSteps(False, True, False, False, is_dismissed=False)
+    only_published = FirstSteps(False, False, True, False, False, is_dismissed=False)
     assert await read(database, ada) == only_published
 
     async with database.transaction() as session:
@@ -52,11 +54,33 @@ async def test_steps_are_done_by_jobs_and_keys_of_the_project(database: Database
     await run(database, ada, first_steps.PLAYGROUND_SOURCE)
     async with database.transaction() as session:
         key = await keys.create(session, tenant.principal, project_id=tenant.project_id)
-    assert await read(database, ada) == FirstSteps(True, True, True, False, is_dismissed=False)
+    assert await read(database, ada) == FirstSteps(False, True, True, True, False, is_dismissed=False)
     await run(database, Principal("secret_key", key.key.id, tenant.project_id, "key:x", Role.OWNER), "api")
-    assert await read(database, ada) == FirstSteps(True, True, True, True, is_dismissed=False)
+    assert await read(database, ada) == FirstSteps(False, True, True, True, True, is_dismissed=False)
 
     async with database.transaction() as session:
         await keys.revoke(session, tenant.principal, key.key.id)
     assert (await read(database, ada)).is_dismissed, "complete steps do not return"
     assert await read(database, eve) == only_published
+
+
+async def test_skill_exists_when_a_draft_has_one(database: Database) -> None:
+    async with database.transaction() as session:
+        tenant = await make_tenant(session)
+        of_tenant = {"skillpack_id": tenant.skillpack_id, "project_id": tenant.project_id}
+        session.add(Draft(**of_tenant))
+        await session.flush()
+        for path, deleted_at in {"notes.ipynb": None, "skills/old/skill.yaml": now()}.items():
+            session.add(
+                DraftFile(
+                    **of_tenant, path=path, content=b"", size_bytes=0, revision=1, deleted_at=deleted_at
+                )
+            )
+    ada = await member_of(database, tenant, "ada")
+    assert not (await read(database, ada)).has_draft
+
+    async with database.transaction() as session:
+        session.add(
+            DraftFile(**of_tenant, path="skills/new/skill.yaml", content=b"", size_bytes=0, revision=2)
+        )
+    assert (await read(database, ada)).has_draft
