@@ -22,6 +22,7 @@ from backend.skills.flows.cel.types import (
     type_of_schema,
 )
 from backend.skills.flows.fitting import mismatches
+from backend.skills.flows.references import read_names, texts_in
 from backend.skills.flows.types import CALLS, KINDS, EventMatch, Flow, Step
 from backend.skills.flows.value_checks import ValueChecks, has_expression
 from backend.skills.manifest.skill_reader import Reading
@@ -386,6 +387,7 @@ class _Checking(ValueChecks):
         )
         if has_output:
             given = self.value(self._flow.output, ("output",), self._scope(visible, ("output",)))
+            self._warn_of_returned_inputs()
         else:
             last = self._flow.steps[-1].id if self._flow.steps else None
             given = visible.results.get(last, DYN) if last else DYN
@@ -395,6 +397,18 @@ class _Checking(ValueChecks):
         if not has_output:
             whose += ", since the flow has no 'output' and returns the result of its last step"
         self._fit(given, expected, path, whose)
+
+    def _warn_of_returned_inputs(self) -> None:
+        """Warn if steps have results, but the flow returns only its inputs."""
+        called = [step.id for step in self._flow.walk() if step.kind in CALLS and step.id]
+        read = [(path, read_names(text)) for path, text in texts_in(self._flow.output, ("output",))]
+        of_inputs = [path for path, names in read if names == {""}]
+        if called and of_inputs and not any(names - {""} for _, names in read):
+            self.warn(
+                of_inputs[0],
+                "The flow returns its inputs, and none of the results of its steps. Choose the output of a step, such "
+                f"as `${{{{ steps.{called[-1]} }}}}`.",
+            )
 
     def _fit(self, given: Type, expected: Type, path: Path, whose: str) -> None:
         for mismatch in mismatches(given, expected):

@@ -321,6 +321,29 @@ def test_warning(flow: str, said: str) -> None:
     assert any(said in one for one in found), found
 
 
+@pytest.mark.parametrize(
+    ("output", "is_reported"),
+    [
+        ("{n: '${{ inputs.texts }}', count: '${{ inputs.count }}'}", True),
+        ("{n: '${{ inputs.texts }}', total: '${{ steps.sum.total }}'}", False),
+        ("{n: 1}", False),
+    ],
+)
+def test_flow_that_returns_only_its_inputs_is_reported(output: str, is_reported: bool) -> None:
+    expected = [
+        "The flow returns its inputs, and none of the results of its steps. Choose the output of a step, such as "
+        "`${{ steps.sum }}`."
+    ]
+    assert warnings(steps(SUM) + f"output: {output}\n") == (expected if is_reported else [])
+    assert (
+        warnings(
+            steps("{id: a, emit: {type: x}}")
+            + f"output: {output.replace('steps.sum.total', 'inputs.count')}\n"
+        )
+        == []
+    )
+
+
 def test_results_of_branches_are_visible_after_them() -> None:
     flow = steps(
         "{id: p, parallel: [{steps: [" + SUM + "]}]}",
