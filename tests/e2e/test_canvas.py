@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from backend.skills.archives.pack import pack_files
 from tests.e2e.test_accessibility import assert_usable
+from tests.e2e.test_notebook_page import take_screenshot
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 TALLY = {
@@ -17,6 +19,13 @@ TALLY = {
     "skills/tally/skill.yaml": b"""entrypoint: main.py:run
 input_schema: {type: object, properties: {words: {type: string}}, required: [words]}
 output_schema: {type: object, properties: {total: {type: integer}}}
+""",
+}
+GREET = {
+    "greet/main.py": b"def run(name):\n    return {'text': 'Hello, ' + name}\n",
+    "greet/skill.yaml": b"""entrypoint: main.py:run
+input_schema: {type: object, properties: {name: {type: string}}, required: [name]}
+output_schema: {type: object, properties: {text: {type: string}}}
 """,
 }
 FLOW = """\
@@ -99,7 +108,15 @@ def test_flow_is_built_on_the_canvas_and_run(signed_in: Page, settled: Any, pack
     expect(node(canvas, "approve,")).to_be_visible()
     canvas.get_by_role("textbox", name="Message").fill("Return the results?")
     canvas.get_by_role("button", name="Fit", exact=True).click()
-    expect(node(canvas, "Result")).to_be_visible()
+    result = node(canvas, "Result")
+    result.click()
+    field = canvas.get_by_role("textbox", name="results")
+    expect(field).to_have_value("${{ steps.each_tally }}")
+    canvas.get_by_role("combobox", name="Insert value into results").select_option("inputs.items")
+    expect(canvas).to_contain_text("The flow returns its inputs")
+    expect(result.get_by_role("img", name="1 warning")).to_have_text("!")
+    expect(signed_in.get_by_role("list", name="Problems")).to_contain_text("The flow returns its inputs")
+    take_screenshot(signed_in, "canvas-warning")
     each.locator(".cv-out").drag_to(node(canvas, "Result").locator(".cv-in"))
     expect(canvas.get_by_role("combobox", name="Value")).to_be_visible()
     with signed_in.expect_response(
@@ -137,6 +154,83 @@ def test_flow_is_built_on_the_canvas_and_run(signed_in: Page, settled: Any, pack
     signed_in.keyboard.press("Enter")
     expect(canvas.get_by_role("list", name="Elements of each_tally")).to_contain_text('"total":2')
     assert_usable(signed_in, "job, canvas")
+
+
+def test_flow_for_each_row_of_a_file_needs_few_actions(
+    signed_in: Page, settled: Any, pack: str, tmp_path: Path
+) -> None:
+    files = f"/v1/skillpacks/{pack}/drafts/files/skills"
+    for name, text in GREET.items():
+        assert settled.api.put(f"{files}/{name}", content=text).is_success
+    signed_in.set_viewport_size({"width": 1280, "height": 800})
+    signed_in.goto(f"{settled.url}/editor?skillpack={pack}&new")
+    dialog = signed_in.get_by_role("dialog", name="New skill")
+    dialog.get_by_role("textbox", name="Name").fill("Count rows")
+    dialog.get_by_role("radio", name="Flow Steps").check()
+    dialog.get_by_role("button", name="Create skill").click()
+    canvas = signed_in.get_by_role("region", name="Canvas", exact=True)
+    canvas.get_by_role("button", name="For each").click()
+    expect(node(canvas, "each_greet,")).to_be_visible()
+    skill = canvas.get_by_role("combobox", name="Skill", exact=True)
+    skill.select_option("tally")
+    expect(node(canvas, "each_tally,")).to_be_visible()
+    expect(skill).to_be_focused()
+    expect(canvas.get_by_role("textbox", name="words")).to_have_value("${{ item }}")
+    canvas.get_by_role("button", name="Add step", exact=True).click()
+    canvas.get_by_role("list", name="Kinds of steps").get_by_role("button", name="Approval").click()
+    expect(signed_in.get_by_text("No problems")).to_be_visible()
+    assert is_without_scrollbar(signed_in)
+    show(signed_in, "canvas-rows")
+
+    signed_in.get_by_role("button", name="Try", exact=True).click()
+    for name in ("Inputs", "each_tally,", "approve,", "Result"):
+        expect(node(canvas, name)).to_be_in_viewport(ratio=0.99)
+    assert is_without_scrollbar(signed_in)
+    rows = tmp_path / "rows.csv"
+    rows.write_text("customer,text\nAda,Owls hunt\nGrace,at night now\n", encoding="utf-8")
+    signed_in.get_by_label("CSV file for items").set_input_files(rows)
+    signed_in.get_by_role("button", name="Use column text").click()
+    show(signed_in, "canvas-try")
+    expect(signed_in.get_by_text("No language model is configured")).to_have_count(0)  # it calls functions
+    signed_in.get_by_role("button", name="Run", exact=False).last.click()
+    asked = signed_in.get_by_role("group", name="Calls awaiting approval")
+    expect(asked).to_contain_text("Continue?")
+    asked.get_by_role("button", name="Approve").click()
+    expect(signed_in.get_by_role("region", name="Result")).to_contain_text("3")
+    stored = settled.api.get(f"{files}/count-rows/flow.yaml").text
+    assert "  - id: each_tally\n" in stored
+    assert "output:\n  results: ${{ steps.each_tally }}\n" in stored
+
+
+def test_changed_id_stays_when_another_skill_is_chosen(signed_in: Page, settled: Any, pack: str) -> None:
+    for name, text in GREET.items():
+        path = f"/v1/skillpacks/{pack}/drafts/files/skills/{name}"
+        assert settled.api.put(path, content=text).is_success
+    canvas = opened(signed_in, settled, pack)
+    node(canvas, "count,").click()
+    canvas.get_by_role("combobox", name="Skill", exact=True).select_option("greet")
+    expect(canvas.get_by_role("textbox", name="name")).to_have_value("${{ item }}")
+    expect(canvas.get_by_role("textbox", name="words")).to_have_count(0)
+    expect(node(canvas, "count,")).to_be_visible()
+    expect(signed_in.get_by_text("No problems")).to_be_visible()
+
+
+def show(page: Page, name: str) -> None:
+    """Take screenshots in both color schemes."""
+    take_screenshot(page, f"{name}-light")
+    page.emulate_media(color_scheme="dark")
+    take_screenshot(page, f"{name}-dark")
+    page.emulate_media(color_scheme="light")
+
+
+def is_without_scrollbar(page: Page) -> bool:
+    """Return whether neither the document nor a part of the form of the canvas is wider than the window."""
+    return bool(
+        page.evaluate(
+            "document.documentElement.scrollWidth <= innerWidth && [...document.querySelectorAll('.canvas-side *')]"
+            ".every((one) => one.getBoundingClientRect().right <= innerWidth)"
+        )
+    )
 
 
 def folder_of(pack: str) -> str:

@@ -1,5 +1,5 @@
 // The canvas of a flow.yaml in the editor. It is loaded when the user opens it.
-import { type NodeChange, type ReactFlowInstance, useReactFlow, type XYPosition } from "@xyflow/react";
+import { getViewportForBounds, type NodeChange, type ReactFlowInstance, type ReactFlowState, useReactFlow, useStore, type XYPosition } from "@xyflow/react";
 import { type ClipboardEvent, type KeyboardEvent, type RefObject, type SyntheticEvent, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { FlowReferenceRead, SkillSummary } from "../../../clients/typescript/src/generated";
 import { callApi } from "../api";
@@ -8,10 +8,10 @@ import type { FileProblem } from "../editor/code";
 import type { LoadedDraft } from "../editor/draft";
 import { type Edit, type EditedText, type FlowEdit, useYamlEdits, type Write } from "../editor/yaml_edits";
 import { isMapping, listOf, type Mapping, mappingOf, type Path, startsWith } from "../editor/yaml_values";
-import { type Actions, drawn, edgesOf, type FlowEdge, type FlowNode, Graph, pairsOf, ReactFlowProvider } from "./graph";
+import { type Actions, drawn, edgesOf, FAR, FITTED, type FlowEdge, type FlowNode, Graph, pairsOf, ReactFlowProvider } from "./graph";
 import { Guard } from "./guard";
 import { type Drop, slotAt } from "./layout";
-import { type Block, copiesOf, type Entry, type Facts, KIND_LABELS, KINDS, namesAt, newStep, rebased, type StepPlace, titleOf, type Tree, treeOf, walk } from "./model";
+import { type Block, copiesOf, type Entry, type Facts, KIND_LABELS, KINDS, namesAt, newStep, rebased, resultsOf, type StepPlace, titleOf, type Tree, treeOf, walk } from "./model";
 import { ConnectForm, type DraggedStep, InputsView, Palette, ResultForm, STEP_TYPE, StepForm } from "./panel";
 import { useSkills } from "./skills";
 
@@ -76,16 +76,21 @@ function Stage({ document, references, failure, edit: send, undo, redo, facts, p
   const edit: Write<FlowEdit> = (edits) => send((newest) => (newest === document ? edits : rebased(edits, tree, newest)));
   const [chosen, setChosen] = useState(NONE), [adding, setAdding] = useState<StepPlace | null>(null), [link, setLink] = useState<{ from: string; to: string } | null>(null), [moved, setMoved] = useState<Moved | null>(null), [drop, setDrop] = useState<Drop | null>(null);
   const offsets = isMapping(document[PLACES]) ? document[PLACES] : NO_OFFSETS, layout = useMemo(() => drawn(tree, { canDrag: canWrite, labelOf, offsets }), [tree, canWrite, offsets]), taken = useMemo(() => new Set([...walk(tree.root.steps)].map(({ name }) => name)), [tree]);
+  useRefit(flow);
   const nodes = useNodes(layout.nodes, chosen, moved), pairs = useMemo(() => pairsOf(tree, references), [tree, references]), edges = useMemo(() => edgesOf(tree, pairs, { chosen }), [tree, pairs, chosen]);
   const only = chosen.size === 1 ? [...chosen][0] ?? null : null, entry = tree.byId.get(only ?? ""), place = adding ?? placeAfter(tree, only);
   const choose = useCallback((id: string | null) => { setChosen(id ? new Set([id]) : NONE); setAdding(null); setLink(null); }, []);
   const focus = (id: string) => { choose(id); reveal(flow, layout.nodes, id, box); };
-  const insert = async (at: StepPlace, values: Mapping[]) => {
-    for (let index = 0; index < values.length; index += ONCE) if (!(await edit(values.slice(index, index + ONCE).map((value, more): FlowEdit => ({ op: "insert_step", path: at.path, index: at.index + index + more, value }))))) return;
+  const insert = async (at: StepPlace, values: Mapping[], more: FlowEdit[] = []) => {
+    const edits: FlowEdit[] = [...values.map((value, index): FlowEdit => ({ op: "insert_step", path: at.path, index: at.index + index, value })), ...more];
+    for (let index = 0; index < edits.length; index += ONCE) if (!(await edit(edits.slice(index, index + ONCE)))) return;
     setChosen(new Set(values.map(({ id }) => `s:${String(id)}`)));
     setAdding(null);
   };
-  const add = ({ kind, skill }: DraggedStep, at = place) => insert(at, [newStep(kind, { taken, names: namesAt(tree, { step: {}, index: at.index, block: blockAt(tree, at.path) }, facts), skills: facts.skills, skill })]);
+  const add = async ({ kind, skill }: DraggedStep, at = place) => {
+    const block = blockAt(tree, at.path), step = newStep(kind, { taken, names: namesAt(tree, { step: {}, index: at.index, block }, facts), skills: facts.skills, skill });
+    await insert(at, [step], block.owner ? [] : resultsOf(document, step, facts));
+  };
   const outer = () => { const all = [...walk(tree.root.steps)].filter(({ id }) => chosen.has(id)); return all.filter((one) => !all.some((other) => other !== one && startsWith(one.path, other.path))); };
   const remove = async () => { const gone = outer().toReversed(), last = gone.at(-1), next = last ? neighbor(last) : null; for (let index = 0; index < gone.length; index += ONCE) await edit(gone.slice(index, index + ONCE).map(({ path }): FlowEdit => ({ op: "remove_step", path }))); choose(next); };
   const copy = () => { copied = outer().map(({ step }) => step); return copied; };
@@ -122,7 +127,7 @@ function Stage({ document, references, failure, edit: send, undo, redo, facts, p
     const isOutside = x < slot.x - COLUMN || x > slot.x + slot.width + COLUMN;
     return isOutside || slot.index === one.index ? null : slot;
   };
-  const actions = useMemo((): Actions => ({ canWrite, detailOf: (one) => ({ badge: badgeOf(one, problems) }), ...(canWrite && { edits: {
+  const actions = useMemo((): Actions => ({ canWrite, detailOf: (one) => ({ badge: badgeOf(problems, one.path) }), badgeOfEnd: (id) => badgeOf(problems, [id]), ...(canWrite && { edits: {
     placeAfter: (id) => placeAfter(tree, id), onAdd: (at) => { setAdding(at); setLink(null); }, onRemoveBlock: ({ parts }) => { if (parts) edit([{ op: "remove_step", path: parts }]); },
     onAddBlock: ({ path, kind, step }) => { edit([{ op: "insert_step", path: [...path, kind], index: listOf(step[kind]).length, value: kind === "switch" ? { when: true, steps: [] } : { steps: [] } }]); },
   } }) }), [tree, problems, canWrite]);
@@ -146,7 +151,7 @@ function Stage({ document, references, failure, edit: send, undo, redo, facts, p
             <button type="button" className="btn quiet small" disabled={!outer().length} onClick={copy}>Copy</button><button type="button" className="btn quiet small" onClick={() => paste()}>Paste</button>
             <button type="button" className="btn quiet small" disabled={!entry || entry.index === 0} onClick={() => move(-1)}>Move up</button><button type="button" className="btn quiet small" disabled={!entry || entry.index === entry.block.steps.length - 1} onClick={() => move(1)}>Move down</button>
             <button type="button" className="btn quiet small" disabled={!outer().length} onClick={remove}>Delete</button></>}
-          <span className="grow" />{canWrite && <button type="button" className="btn quiet small" disabled={offsets === NO_OFFSETS} title="Arrange all steps automatically" onClick={tidyUp}>Tidy up</button>}<button type="button" className="btn quiet small" onClick={() => flow.fitView({ padding: 0.15, maxZoom: 1 })}>Fit</button>
+          <span className="grow" />{canWrite && <button type="button" className="btn quiet small" disabled={offsets === NO_OFFSETS} title="Arrange all steps automatically" onClick={tidyUp}>Tidy up</button>}<button type="button" className="btn quiet small" onClick={() => flow.fitView(FITTED)}>Fit</button>
         </div>
         {failure && <div className="note line-note" data-s="fail" role="alert">{failure}</div>}
         {!tree.root.steps.length && <p className="t2 canvas-hint" role="note">No steps yet. {canWrite ? "Choose the first one in the list, or drag it to the canvas." : ""}</p>}
@@ -165,6 +170,22 @@ function Stage({ document, references, failure, edit: send, undo, redo, facts, p
     </div></div>
   );
 }
+
+const SQUEEZED = 80; // pixels: less is a drag of the edge, which keeps what the user looks at
+
+/** Fit the flow into the canvas after a panel has opened or closed next to it, unless it is so large that only titles would be drawn. */
+function useRefit(flow: ReactFlowInstance<FlowNode, FlowEdge>) {
+  const { width, height } = useStore(sizeOf, isSameSize), former = useRef(0);
+  useEffect(() => {
+    const isResized = former.current > 0 && Math.abs(width - former.current) >= SQUEEZED;
+    former.current = width;
+    if (isResized && getViewportForBounds(flow.getNodesBounds(flow.getNodes()), width, height, 0, 1, FITTED.padding).zoom >= FAR) flow.fitView(FITTED);
+  }, [width, height]);
+}
+
+const sizeOf = ({ width, height }: ReactFlowState) => ({ width, height }), isSameSize = (one: Size, other: Size) => one.width === other.width && one.height === other.height;
+
+type Size = Pick<ReactFlowState, "width" | "height">;
 
 /** The position of a node that is being dragged. */
 interface Moved {
@@ -201,9 +222,11 @@ function useNodes(nodes: FlowNode[], chosen: Set<string>, moved: Moved | null) {
   }, [nodes, chosen, moved]);
 }
 
-function badgeOf(entry: Entry, problems: FileProblem[]) {
-  const count = problems.filter(({ keys, severity }) => severity === "error" && startsWith(keys, entry.path)).length;
-  return count ? <span className="cv-problem" title={`${count} problems`} aria-label={`${count} problems`} role="img">▲</span> : null;
+/** The numbers of problems and warnings below a path of the flow, each with a sign of its own. */
+function badgeOf(problems: FileProblem[], path: Path) {
+  const own = problems.filter(({ keys }) => startsWith(keys, path)), errors = own.filter((one) => one.severity === "error").length, warnings = own.filter((one) => one.severity === "warning").length;
+  const sign = (count: number, noun: string, mark: string) => count > 0 && <span className="cv-problem" data-s={noun} title={`${count} ${noun}${count === 1 ? "" : "s"}`} aria-label={`${count} ${noun}${count === 1 ? "" : "s"}`} role="img">{mark}</span>;
+  return <>{sign(errors, "problem", "▲")}{sign(warnings, "warning", "!")}</>;
 }
 
 const blockAt = (tree: Tree, path: Path): Block => [...walk(tree.root.steps)].flatMap(({ blocks }) => blocks).find((block) => block.path.join(".") === path.join(".")) ?? tree.root;

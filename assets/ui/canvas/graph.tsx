@@ -33,6 +33,8 @@ interface Detail {
 export interface Actions {
   canWrite: boolean;
   detailOf: (entry: Entry) => Detail | null;
+  /** What the inputs or the result show in addition to their label. */
+  badgeOfEnd?: (id: string) => ReactNode;
   /** Present if the user `canWrite`. */
   edits?: {
     placeAfter: (id: string) => StepPlace;
@@ -42,7 +44,11 @@ export interface Actions {
   };
 }
 
-const FAR = 0.3, FAR_OF_MANY = 0.55, MANY = 150; // below this zoom, only titles are drawn
+/** Below this zoom, only titles are drawn. */
+export const FAR = 0.3;
+/** How the whole flow is fitted into the canvas. */
+export const FITTED = { padding: 0.15, maxZoom: 1 };
+const FAR_OF_MANY = 0.55, MANY = 150;
 
 const ActionsContext = createContext<Actions>({ canWrite: false, detailOf: () => null });
 
@@ -163,8 +169,8 @@ const BlockNode = memo(function BlockNode({ data: { block } }: NodeProps<FlowNod
 });
 
 const EndNode = memo(function EndNode({ id }: NodeProps<FlowNode>) {
-  const { canWrite } = useContext(ActionsContext);
-  return <><Dots type={id} canConnect={canWrite} /><span className="strong">{KIND_LABELS[id]}</span>{id === "inputs" && <After id={id} label="the inputs" />}</>;
+  const { canWrite, badgeOfEnd } = useContext(ActionsContext);
+  return <><Dots type={id} canConnect={canWrite} /><span className="strong">{KIND_LABELS[id]} {badgeOfEnd?.(id)}</span>{id === "inputs" && <After id={id} label="the inputs" />}</>;
 });
 
 /** What is shown of a step from far away. */
@@ -206,7 +212,7 @@ export function Graph({ label, actions, shape, nodes, edges, drop, children, ...
   return (
     <ActionsContext.Provider value={actions}>
       <ReactFlow aria-label={label} nodes={nodes} edges={edges} nodeTypes={NODES} onlyRenderVisibleElements disableKeyboardA11y deleteKeyCode={null} elevateNodesOnSelect={false} minZoom={0.05} maxZoom={1.6}
-        fitView fitViewOptions={{ padding: 0.15, maxZoom: 1, minZoom: 0.4 }} zoomOnDoubleClick={false} edgesFocusable={false} connectionRadius={30} {...more}>
+        fitView fitViewOptions={{ ...FITTED, minZoom: 0.4 }} zoomOnDoubleClick={false} edgesFocusable={false} connectionRadius={30} {...more}>
         <Background gap={20} size={1} />
         <Controls showInteractive={false} position="bottom-left" />
         <Minimap nodes={shape} />

@@ -184,7 +184,7 @@ function fieldsOf(source: string, schema: unknown, depth: number): Name[] {
 }
 
 /** The schema of the result of a step. */
-function resultOf({ step, kind }: Entry, { skills }: Facts): Schema {
+function resultOf({ step, kind }: Pick<Entry, "step" | "kind">, { skills }: Facts): Schema {
   const one = resultOfOne(step, kind, skills);
   return step.for_each === undefined ? one : { type: "array", items: step.on_error === "continue" ? { type: "object", properties: { status: { type: "string" }, result: one, error: {} } } : one };
 }
@@ -224,9 +224,17 @@ function mappedInputs(schema: Schema | undefined, names: Name[]): Mapping {
   return Object.fromEntries(found);
 }
 
+const validId = (wanted: string) => wanted.toLowerCase().replace(/[^a-z0-9_]+/g, "_").replace(/^(\d)/, "_$1").replace(/^_+$/, "") || "step";
+
+/** The ID of a step that runs a skill, unless the user chooses another one. */
+function idFor(skill: string, isEach: boolean) {
+  const last = skill.split("/").at(-1);
+  return isEach ? (last ? `each_${last}` : "each") : last || "call";
+}
+
 /** An ID that no step has. */
 function unusedId(taken: Set<string>, wanted: string) {
-  const base = wanted.toLowerCase().replace(/[^a-z0-9_]+/g, "_").replace(/^(\d)/, "_$1").replace(/^_+$/, "") || "step";
+  const base = validId(wanted);
   for (let count = 1; ; count += 1) {
     const name = count === 1 ? base : `${base}_${count}`;
     if (!taken.has(name)) return name;
@@ -245,10 +253,10 @@ interface NewStep {
 /** A new step of a kind, or of `for_each`, at a place whose expressions can read `names`. */
 export function newStep(kind: string, { taken, names, skills, skill: wanted }: NewStep): Mapping {
   const skill = wanted ?? skills.keys().next().value ?? "", inputsOf = (more: Name[]) => mappedInputs(skills.get(skill)?.input_schema, [...more, ...names]);
-  const list = names.find((one) => isList(one.schema)), id = (name: string) => unusedId(taken, name), last = skill.split("/").at(-1);
+  const list = names.find((one) => isList(one.schema)), id = (name: string) => unusedId(taken, name);
   const items = fieldsOf("item", list?.schema.items ?? {}, 0);
-  if (kind === "for_each") return { id: id(last ? `each_${last}` : "each"), for_each: list ? asExpression(list.source) : [], skill, inputs: inputsOf(items) };
-  if (kind === "skill") return { id: id(last || "call"), skill, inputs: inputsOf([]) };
+  if (kind === "for_each") return { id: id(idFor(skill, true)), for_each: list ? asExpression(list.source) : [], skill, inputs: inputsOf(items) };
+  if (kind === "skill") return { id: id(idFor(skill, false)), skill, inputs: inputsOf([]) };
   const text = { type: "object", properties: { text: { type: "string" } } };
   const steps: Record<string, Mapping> = {
     prompt: { id: id("ask"), prompt: "Describe the task.", inputs: {}, output_schema: text },
@@ -260,6 +268,35 @@ export function newStep(kind: string, { taken, names, skills, skill: wanted }: N
     emit: { id: id("announce"), emit: { type: "flow.done", data: {} } },
   };
   return steps[kind] ?? { id: id("step") };
+}
+
+/** The edits that choose another skill for a step, and the new ID of the step: it follows the skill until the user changes it. Inputs that
+ *  only the former skill has are removed, and those that the new one requires are added. */
+export function skillEdits(tree: Tree, entry: Entry, facts: Facts, skill: string): { edits: FlowEdit[]; id: string } {
+  const { step, name, path } = entry, former = textOf(step.skill), others = new Set([...walk(tree.root.steps)].map((one) => one.name).filter((one) => one !== name));
+  const isEach = [true, false].find((one) => name.replace(/_\d+$/, "") === validId(idFor(former, one)) || name === validId(idFor(former, one)));
+  const id = isEach === undefined ? name : unusedId(others, idFor(skill, isEach)), inputs = [...path, "inputs"], given = mappingOf(step.inputs);
+  const schema = facts.skills.get(skill)?.input_schema, fields = propertiesOf(schema), removed = Object.keys(propertiesOf(facts.skills.get(former)?.input_schema)).filter((one) => schema && one in given && !(one in fields));
+  const added = Object.entries(mappedInputs(schema, namesAt(tree, entry, facts))).filter(([one]) => given[one] === undefined);
+  return {
+    id,
+    edits: [
+      { op: "set", path: [...path, "skill"], value: skill },
+      ...added.map(([one, value]): FlowEdit => ({ op: "set", path: [...inputs, one], value })),
+      ...removed.map((one): FlowEdit => ({ op: "remove", path: [...inputs, one] })),
+      ...(id === name ? [] : [{ op: "rename_step", path, to: id } satisfies FlowEdit]),
+    ],
+  };
+}
+
+/** The fields of the result of a flow that only return inputs, with what a new step returns instead: a value of the same type. */
+export function resultsOf(document: Mapping, step: Mapping, facts: Facts): FlowEdit[] {
+  const kind = kindOf(step), returned = CALLS.has(kind) ? fieldsOf(`steps.${textOf(step.id)}`, resultOf({ step, kind }, facts), 0) : [];
+  return Object.entries(mappingOf(document.output)).flatMap(([name, value]): FlowEdit[] => {
+    const { type } = mappingOf(propertiesOf(facts.outputs)[name]), alike = returned.filter((one) => type && one.schema.type === type);
+    const found = alike.find(({ source }) => source.split(".").at(-1) === name) ?? alike[0], read = LONE.exec(textOf(value))?.[1] ?? "";
+    return found && read.startsWith("inputs.") ? [{ op: "set", path: ["output", name], value: asExpression(found.source) }] : [];
+  });
 }
 
 /** Copies of steps with IDs that no step of the flow has. Expressions of the copies that read another copy have its new ID. */

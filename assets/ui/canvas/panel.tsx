@@ -1,5 +1,5 @@
 // The forms next to the canvas: for the selected step, for the inputs and the result of the flow, for a new step, and for a connection.
-import { type DragEvent, type ReactNode, useId, useState } from "react";
+import { type DragEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
 import type { OnCode } from "../editor/broken";
 import type { FileProblem } from "../editor/code";
 import { Fields, pathsIn } from "../editor/design_fields";
@@ -8,7 +8,7 @@ import type { FlowEdit, Write } from "../editor/yaml_edits";
 import { isMapping, listOf, type Mapping, mappingOf, type Path, propertiesOf, startsWith, textOf, valueAt } from "../editor/yaml_values";
 import type { Schema } from "../schema_types";
 import { Expression, labelOf } from "./expression";
-import { asExpression, CALLS, compatible, type Entry, type Facts, type FlowSkill, KIND_LABELS, KINDS, type Name, namesAt, type Reader, readersOf, type StepPlace, titleOf, type Tree } from "./model";
+import { asExpression, CALLS, compatible, type Entry, type Facts, type FlowSkill, KIND_LABELS, KINDS, type Name, namesAt, type Reader, readersOf, skillEdits, type StepPlace, titleOf, type Tree } from "./model";
 
 /** What each form gets. */
 interface FormProps {
@@ -105,15 +105,21 @@ export function StepForm({ tree, entry, facts, problems, canWrite, edit, onCode,
   const { errors, warnings } = bySeverity(problems.filter(({ keys }) => startsWith(keys, path) && !inner.some((one) => startsWith(keys, one)))), { at, others } = placed(errors, shown), warned = placed(warnings, withExpression);
   const set = (keys: Path) => setter(edit, [...path, ...keys]);
   const rename = async (value: unknown) => { const to = String(value ?? ""), isDone = await edit([step.id === undefined ? { op: "set", path: [...path, "id"], value: to } : { op: "rename_step", path, to }]); if (isDone) onRenamed(to); return isDone; };
+  const pick = async (skill: string) => {
+    const { edits, id } = skillEdits(tree, entry, facts, skill);
+    if (!(await edit(edits)) || id === entry.name) return;
+    picked = id;
+    onRenamed(id);
+  };
   const expression: DrawExpression = (keys, label, more) => <Expression key={`${entry.id} ${keys.join(".")}`} label={label} value={valueAt(step, keys)} names={names} error={at([...path, ...keys])} warning={warned.at([...path, ...keys])} readOnly={!canWrite} onCommit={set(keys)} {...more} />;
   const plain = (keys: Path, label: string, schema?: Schema) => <Committed key={`${entry.id} ${keys.join(".")}`} name={label} schema={{ ...schema, title: label }} value={valueAt(step, keys)} error={at([...path, ...keys])} onCommit={set(keys)} />;
   const draw = ({ keys, label, schema, isExpression, isOutside, ...more }: StepField) => (isExpression ? expression(keys, label, { schema, ...more, names: isOutside ? before : names }) : plain(keys, label, schema));
   return (
-    <fieldset className="col whole sf" disabled={!canWrite} style={{ border: 0, padding: 0, margin: 0, gap: 12 }}>
+    <fieldset className="col whole sf" disabled={!canWrite} style={{ position: "relative", border: 0, padding: 0, margin: 0, gap: 12 }}>
       <legend className="hidden-label">Step {entry.name}</legend>
       <div className="row"><h2 className="grow">{titleOf(entry)}</h2><span className="tag">{KIND_LABELS[kind] ?? "Empty"}</span></div>
       <Messages of="step" errors={others} warnings={warned.others} />
-      {kind === "skill" && <SkillField value={textOf(step.skill)} error={at([...path, "skill"])} facts={facts} packs={packs} onCommit={set(["skill"])} />}
+      {kind === "skill" && <SkillField value={textOf(step.skill)} error={at([...path, "skill"])} {...{ facts, packs }} step={entry.name} onPick={pick} />}
       {fields.map(draw)}
       {kind === "skill" && inputs.map(({ name, schema, isRequired }) => expression(["inputs", name], name, { schema, isRequired }))}
       {(kind === "prompt" || kind === "python") && <NamedInputs {...{ inputs, expression, edit, path }} />}
@@ -177,20 +183,25 @@ function inputsIn(schema: Schema | undefined): Input[] {
   return Object.entries(propertiesOf(schema)).map(([name, field]) => ({ name, schema: mappingOf(field), isRequired: required.includes(name) }));
 }
 
+let picked = ""; // the step that was renamed because the user chose a skill: its new form keeps the focus
+
 interface SkillFieldProps {
+  /** The ID of the step. */
+  step: string;
   value: string;
   error: string | undefined;
   facts: Facts;
   packs: string[];
-  onCommit: (value: unknown) => Promise<boolean>;
+  onPick: (skill: string) => void;
 }
 
-function SkillField({ value, error, facts, packs, onCommit }: SkillFieldProps) {
-  const id = useId(), own = [...facts.skills], names = [...own.map(([name]) => name), ...packs], inBrackets = ({ title }: FlowSkill) => (title ? ` (${title})` : "");
+function SkillField({ step, value, error, facts, packs, onPick }: SkillFieldProps) {
+  const id = useId(), box = useRef<HTMLSelectElement>(null), own = [...facts.skills], names = [...own.map(([name]) => name), ...packs], inBrackets = ({ title }: FlowSkill) => (title ? ` (${title})` : "");
+  useEffect(() => { if (picked === step) { picked = ""; box.current?.focus(); } }, []);
   return (
     <div className="col" style={{ gap: 5 }}>
       <label className="label" htmlFor={id}>Skill</label>
-      <select id={id} className="in" style={{ width: "100%" }} value={value} aria-invalid={Boolean(error)} onChange={(event) => onCommit(event.target.value)}>
+      <select id={id} ref={box} className="in" style={{ width: "100%" }} value={value} aria-invalid={Boolean(error)} onChange={(event) => onPick(event.target.value)}>
         {!names.includes(value) && <option value={value}>{value || "Select a skill"}</option>}
         {own.map(([name, one]) => <option key={name} value={name}>{name}{inBrackets(one)}</option>)}
         {packs.length > 0 && <optgroup label="Active skills of the project">{packs.map((name) => <option key={name} value={name}>{name}</option>)}</optgroup>}

@@ -131,6 +131,8 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
       if (first) await show(first);
     } catch (error) { setNotice(messageOf(error)); }
   };
+  // New steps read the inputs of the flow, which the user may have changed a moment ago.
+  const openFlow = async (path: string) => { await saveAll().catch(() => {}); await draft.refresh(); await show(`${folderOf(current ?? "")}/${path}`); };
   const openNew = (path: string, isWrittenHere = false) => { if (isFlow(path, []) || (isWrittenHere && isSkillYaml(path))) chooseForm(true); return show(path); };
   const pickProblem = (one: FileProblem) => { if (isForm && isSkillYaml(one.path) && one.keys?.length) { setSelected(one); show(one.path, null, null, false); } else { setForm(false); show(one.path, one.line, one.column); } };
   const isMarkdown = /\.md$/i.test(current ?? ""), changed = new Map(Object.entries(draft.open).filter(([, one]) => isUnsaved(one)).map(([path, one]): [string, string] => [path, one.conflict || one.failure || one.restored ? "unsaved" : "saving"]));
@@ -341,7 +343,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
                       setForm(false);
                       show(path, line);
                     }}
-                    onFlow={(path) => show(`${folderOf(current)}/${path}`)}
+                    onFlow={openFlow}
                   />
                 </Suspense>
               )}
