@@ -111,6 +111,8 @@ class Measured:
     wall_s: float
     cpu_s: float = 0.0
     peak_memory_mb: float = 0.0
+    has_simulated_steps: bool = False
+    """Of a flow: no language model ran in the job of a step."""
 
 
 @dataclass(frozen=True, slots=True)

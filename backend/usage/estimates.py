@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core.attribute_docstrings import Schema
-from backend.execution.jobs.tables import Job
+from backend.execution.jobs.tables import SIMULATED, Job
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.integrations.providers.prices import own_prices
 from backend.money.pricing import PriceList, dollars
@@ -26,7 +26,6 @@ MAX_JOBS: Final = 200
 REPLY_TOKENS: Final = 500
 """The assumed length of the only reply, if no job shows how many replies a run has."""
 _MILLION: Final = 1_000_000
-_SIMULATED: Final = "rehearsal"
 
 Basis = Literal["jobs", "prompt", "free", "unknown"]
 
@@ -191,7 +190,7 @@ async def _recent_costs(
     ).where(
         named.status == "succeeded",
         named.skillpack_id == subject.skillpack_id,
-        named.simulated.is_distinct_from(_SIMULATED),
+        named.simulated.is_distinct_from(SIMULATED),
     )
     if model is not None:
         query = query.where(named.model == model)

@@ -28,6 +28,14 @@ input_schema: {type: object, properties: {name: {type: string}}, required: [name
 output_schema: {type: object, properties: {text: {type: string}}}
 """,
 }
+JUDGING = """\
+steps:
+  - id: judge
+    for_each: ${{ inputs.items }}
+    prompt: "Judge ${{ item }}."
+    output_schema: {type: object, properties: {mark: {type: string}}}
+output: {results: "${{ steps.judge }}"}
+"""
 FLOW = """\
 # Counts texts.
 steps:
@@ -213,6 +221,25 @@ def test_changed_id_stays_when_another_skill_is_chosen(signed_in: Page, settled:
     expect(canvas.get_by_role("textbox", name="words")).to_have_count(0)
     expect(node(canvas, "count,")).to_be_visible()
     expect(signed_in.get_by_text("No problems")).to_be_visible()
+
+
+def test_simulated_steps_are_announced_before_a_run_and_marked_after_it(
+    signed_in: Page, settled: Any, pack: str
+) -> None:
+    opened(signed_in, settled, pack, JUDGING)
+    signed_in.get_by_role("button", name="Try", exact=True).click()
+    note = signed_in.get_by_role("note").filter(has_text="No language model is configured")
+    link = note.get_by_role("link", name="Add an API key of a provider")
+    expect(link).to_have_attribute("href", re.compile(r"/settings/providers$"))
+    signed_in.get_by_role("button", name="Add to items").click()
+    signed_in.get_by_role("textbox", name="items").last.fill("Owls")
+    show(signed_in, "try-without-model")
+    signed_in.get_by_role("button", name="Run", exact=False).last.click()
+    expect(signed_in.get_by_role("region", name="Result")).to_be_visible(timeout=60_000)
+    expect(signed_in.get_by_text("The result contains what simulated steps")).to_be_visible()
+    show(signed_in, "try-simulated")
+    [job] = settled.api.get("/v1/jobs", params={"skill": "counting", "limit": 1}).json()
+    assert job["simulated"]
 
 
 def show(page: Page, name: str) -> None:

@@ -9,6 +9,8 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.test_notebook_page import take_screenshot
+
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 
@@ -55,6 +57,9 @@ def test_project_is_created_with_the_skills_of_a_template(
     column = signed_in.get_by_role("article", name="Column 1")
     finished = column.get_by_text("Waiting").or_(column.get_by_text("Succeeded"))
     expect(finished.first).to_be_visible(timeout=60_000)
+    simulated = signed_in.get_by_role("status").filter(has_text="No language model is configured")
+    expect(simulated).to_have_count(int(skill == "triage"))
+    take_screenshot(signed_in, f"play-{skill}")
     signed_in.goto(f"{settled.running.url}/p/{slug}")
     if template == "Starter":
         complete_first_steps(signed_in, settled, slug)

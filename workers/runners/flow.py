@@ -65,7 +65,7 @@ class FlowRunner:
                     break
         except FlowNotRunning as error:
             raise AttemptLost from error
-        measured = Measured(time.monotonic() - started)
+        measured = Measured(time.monotonic() - started, has_simulated_steps=plan.has_simulated_steps)
         if not plan.has_ended:
             return Postponed(WAITING, is_flow_waiting=True)
         if plan.failure is not None:

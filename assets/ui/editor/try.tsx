@@ -9,7 +9,7 @@ import { SchemaForm } from "../form";
 import { LiveCost } from "../live";
 import { modelsOf } from "../play/choices";
 import { Model } from "../play/model";
-import { Simulated } from "../simulated";
+import { NoModel, Simulated } from "../simulated";
 import { useEvents } from "../stream";
 import type { Schema } from "../schema_types";
 import { Value } from "../value";
@@ -24,6 +24,8 @@ interface Props extends Caller {
   /** The revision of the draft: the estimated cost is read again after it has changed. */
   revision?: number;
   canWrite: boolean;
+  /** False: the project can use no language model, so that agents are simulated. */
+  hasModel?: boolean;
   /** Saves the open files. */
   beforeRun: () => Promise<unknown>;
 }
@@ -34,16 +36,17 @@ const STATES: Record<string, string> = { succeeded: "Succeeded", failed: "Failed
 
 /** Runs a skill of the draft in its current state, and shows the run live. */
 export function Try(props: Props) {
-  const [isChat, setChat] = useState(false), { skill } = props;
+  const [isChat, setChat] = useState(false), { skill, project, canWrite, hasModel = true } = props, note = canWrite && !hasModel && (skill?.is_agentic || skill?.calls_paid_skills) && <NoModel project={project} />;
   if (skill?.is_agentic) {
     return (
       <>
         <div className="row chips"><div className="seg" role="group" aria-label="How to try"><button type="button" aria-pressed={!isChat} onClick={() => setChat(false)}>Job</button><button type="button" aria-pressed={isChat} onClick={() => setChat(true)}>Chat</button></div></div>
+        {note}
         {isChat ? <Suspense fallback={<p className="skeleton pad">Loading chat…</p>}><DraftChat key={skill.name} {...props} revision={props.revision ?? 0} skill={skill} /></Suspense> : <TrySkill key={skill.name} {...props} skill={skill} />}
       </>
     );
   }
-  return skill ? <TrySkill key={skill.name} {...props} skill={skill} /> : <p className="pad t2">{props.hasProblems ? "Skills can run here once the draft has no problems." : "Open a file of a skill to run the skill here."}</p>;
+  return skill ? <>{note}<TrySkill key={skill.name} {...props} skill={skill} /></> : <p className="pad t2">{props.hasProblems ? "Skills can run here once the draft has no problems." : "Open a file of a skill to run the skill here."}</p>;
 }
 
 /** The form and the run of one skill, in one scroll area. Each skill has a form of its own, which keeps its inputs when another file is opened. */

@@ -38,6 +38,7 @@ from backend.execution.flows.state import (
     StoredStep,
 )
 from backend.execution.jobs.cancel import cancel_by
+from backend.execution.jobs.tables import SIMULATED
 from backend.execution.waits import project_events
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.auth.scopes import OF_JOBS
@@ -93,6 +94,12 @@ insert into approvals (id, project_id, job_id, step, place, tool, tool_use_id, i
 values (:id, :project_id, :job_id, :step, 1, :tool, :tool, cast(:input as json), :effect, 'pending', '', '',
         clock_timestamp(), :expires_at, cast(:form_schema as json), cast(:reviewers as jsonb))
 on conflict (job_id, step, place) do nothing
+""")
+_HAS_SIMULATED = text("""
+select exists (
+  select from flow_steps s join jobs c on c.id = s.child_job_id and c.project_id = s.project_id
+  where s.job_id = :job_id and s.project_id = :project_id and c.usage ->> 'label' = :label
+)
 """)
 _CANCEL_APPROVALS = text("""
 update approvals set status = 'cancelled', decided_at = clock_timestamp()
@@ -182,6 +189,8 @@ async def _advance(
         await pause_store.delete_ended(session, running.project_id, running.job_id)
     if started:
         await admission.admit(session, running.project_id)
+    if plan.has_ended:
+        plan.has_simulated_steps = bool(await session.scalar(_HAS_SIMULATED, {**key, "label": SIMULATED}))
     return plan, is_settled or plan.has_ended
 
 

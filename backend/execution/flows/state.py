@@ -175,3 +175,5 @@ class Plan:
     has_ended: bool = False
     output: Any = None
     failure: FlowFailure | None = None
+    has_simulated_steps: bool = False
+    """The flow has ended, and no language model ran in the job of a step."""

@@ -26,7 +26,7 @@ from backend.execution.jobs.queue_reason import (
 )
 from backend.execution.jobs.schemas import JobRead
 from backend.execution.jobs.sorting import NEWEST_FIRST, JobPosition, JobSort, groups_of
-from backend.execution.jobs.tables import Feedback, Job, in_environment
+from backend.execution.jobs.tables import SIMULATED, SIMULATED_STEPS, Feedback, Job, in_environment
 from backend.execution.worker_registry.service import LEASE
 from backend.identity.auth.principal import (
     Kind,
@@ -39,14 +39,13 @@ from backend.identity.auth.principal import (
 from backend.identity.environments import Environment
 from backend.money.admission import can_reserve
 
-_SIMULATED: Final = "rehearsal"
-"""The label of replies, receipts and `usage` of simulated jobs."""
 _NO_MODEL: Final = "Simulated: no language model ran."
 _RESULT_SOURCES: Final = {
     "example": "The result is the output of an example of this skill that has the same inputs.",
     "other_example": "The result is the output of an example of this skill with other inputs. It is not a response to "
     "these inputs.",
     "sample": "The result consists of sample values that are valid for the output schema.",
+    SIMULATED_STEPS: "The result contains what simulated steps of the flow returned.",
 }
 
 
@@ -331,7 +330,7 @@ def _matches(substring: str) -> Any:
 
 def _is_simulated(usage: Mapping[str, Any]) -> bool:
     """Return whether a simulation replied instead of a language model."""
-    return usage.get("label") == _SIMULATED
+    return usage.get("label") == SIMULATED
 
 
 def _simulation(usage: Mapping[str, Any], *, has_result: bool) -> str | None:

@@ -146,7 +146,7 @@ class JobRead(Answer):
     usage: dict[str, Any]
     """The usage of the job: seconds, memory, tokens."""
     simulated: bool
-    """True: no language model ran; the simulation `puras/rehearsal` replied."""
+    """True: no language model ran; the simulation `puras/rehearsal` replied. Of a flow: in a step of it."""
     simulation: str | None
     """For a simulated job: the source of its result, for display with the result. `null` for other jobs."""
     cost_micros: int

@@ -28,6 +28,10 @@ from backend.identity.environments import PRODUCTION, Environment, environment_c
 APPROVALS = ("none", "needed", "given")
 BILLS = ("own", "owed", "folded")
 STATUSES = ("queued", "running", "waiting", "succeeded", "failed", "cancelled")
+SIMULATED = "rehearsal"
+"""The label of replies, receipts and `usage` of simulated jobs."""
+SIMULATED_STEPS = "steps"
+"""`usage.simulated_from` of a flow whose steps were simulated."""
 
 
 class Job(SQLModel, table=True):

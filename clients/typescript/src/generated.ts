@@ -2240,7 +2240,7 @@ export interface JobRead {
   result: unknown;
   /** The session whose turn the job is. */
   session_id?: string | null;
-  /** True: no language model ran; the simulation `puras/rehearsal` replied. */
+  /** True: no language model ran; the simulation `puras/rehearsal` replied. Of a flow: in a step of it. */
   simulated: boolean;
   /** For a simulated job: the source of its result, for display with the result. `null` for other jobs. */
   simulation: string | null;

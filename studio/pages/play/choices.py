@@ -44,6 +44,7 @@ class ModelOption:
 
     slug: str
     label: str
+    has_key: bool
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class SkillOfVersion:
     description: str = ""
     number: str = ""
     is_agent: bool = False
+    needs_model: bool = False
+    """Whether it, or a step of it, is an agent."""
     model: str = ""
     input_schema: dict[str, Any] = field(default_factory=dict)
     output_schema: dict[str, Any] = field(default_factory=dict)
@@ -109,8 +112,9 @@ async def models_of(act: Act) -> list[ModelOption]:
         return []
     families = await list_families(act.session, session.context(), act.principal)
     return [
-        ModelOption(slug, slug if one.has_own_key or one.has_instance_key else f"{slug} · no API key")
+        ModelOption(slug, slug if has_key else f"{slug} · no API key", has_key)
         for one in families
+        for has_key in [one.has_own_key or one.has_instance_key]
         for slug in one.models
     ]
 
@@ -154,6 +158,7 @@ def _view(skill: Skill, number: str) -> SkillOfVersion:
         description=skill.description,
         number=number,
         is_agent=skill.is_agentic,
+        needs_model=skill.is_agentic or skill.calls_paid_skills,
         model=skill.model or "",
         input_schema=_with_attachments(skill) if skill.is_agentic else skill.input_schema,
         output_schema=skill.output_schema,

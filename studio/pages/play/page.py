@@ -6,7 +6,7 @@ from typing import Any
 
 import reflex as rx
 
-from studio.components.elements import choice, note
+from studio.components.elements import choice, link, note
 from studio.components.jobs import UrlQuery
 from studio.components.live import Tabs
 from studio.components.play import Differences, InputsInNotebook, PlayForm, SaveMenu
@@ -86,9 +86,19 @@ def _head() -> rx.Component:
                 style={"margin_top": "4px"},
             ),
         ),
+        rx.cond(Play.is_simulated, _simulation()),
         rx.cond(problem != "", note(problem, state="fail", style={"margin_top": "10px"})),
         class_name="head",
         style={"border_bottom": "1px solid var(--line)"},
+    )
+
+
+def _simulation() -> rx.Component:
+    return note(
+        "No language model is configured. Agents are simulated: they return examples or sample values. ",
+        link("Add an API key of a provider", href="/p/" + Shell.project_slug + "/settings/providers"),
+        state="wait",
+        style={"margin_top": "10px"},
     )
 
 

@@ -70,6 +70,8 @@ class Play(rx.State):
     active: str = ""
     """The number of the active version."""
     models: list[ModelOption] = []
+    is_simulated: bool = False
+    """Whether a run will be simulated, since no language model has an API key."""
     columns: list[Column] = []
     jobs: list[str] = []
     """The IDs of the jobs of the columns."""
@@ -87,6 +89,7 @@ class Play(rx.State):
     _prompts: dict[str, Prompt] = {}
     """Edited prompts by their form in the URL, if that does not contain them."""
     _next_key: int = 0
+    _lacks_model: bool = False
 
     @rx.event
     async def load(self) -> Handled:
@@ -105,6 +108,7 @@ class Play(rx.State):
                 self.full_name = found.full_name
                 self.others = await active_skills(act)
                 self.models = await models_of(act)
+                self._lacks_model = bool(self.models) and not any(one.has_key for one in self.models)
                 await self._read_choices(act)
                 columns = columns_of(self.router.url.query, count())
                 self._next_key = len(columns)
@@ -269,6 +273,7 @@ class Play(rx.State):
         }
         first = found[columns[0].version]
         self.has_form, self.input_schema = not first.failure, first.input_schema
+        self.is_simulated = first.needs_model and self._lacks_model
         self.title = first.title or self.full_name
         self.description, self.examples = first.description, first.examples
         self._set_columns([found[one.version].shown_in(one) for one in columns])
