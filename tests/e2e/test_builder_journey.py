@@ -310,6 +310,9 @@ def publish(page: Page) -> None:
     expect(dialog).to_contain_text("New jobs of development use this version.")
     expect(dialog).to_contain_text('"environment":"development"')
     expect(dialog).to_contain_text("must contain an API key of Development")
+    dialog.get_by_text("Advanced: single scopes").click()
+    expect(dialog.get_by_role("checkbox", name="jobs:read", exact=True)).to_be_visible()
+    expect(dialog.get_by_role("checkbox", name="keys:write", exact=True)).to_have_count(0)
     dialog.get_by_role("link", name="Deployments").click()
 
 

@@ -96,6 +96,7 @@ def test_agent_with_a_tool_is_created_run_and_published(signed_in: Page, settled
     permissions.select_option("Read only")
     dialog.get_by_text("Advanced: single scopes").click()
     expect(dialog.get_by_role("checkbox", name="jobs:read", exact=True)).to_be_checked()
+    expect(dialog.get_by_role("checkbox", name="keys:write", exact=True)).to_have_count(1)
     dialog.get_by_role("checkbox", name="jobs:submit").check()
     expect(permissions).to_have_value("")
     permissions.select_option("Run this skill")

@@ -198,9 +198,15 @@ interface NewKeyProps {
   onCreated: (key: string) => void;
 }
 
+/** The scopes and presets for a key of an environment: some scopes concern what all environments share. */
+function scopesIn(environment: string, { scopes, presets }: ScopesRead): ScopesRead {
+  const offered = scopes.filter((one) => environment === PRODUCTION || !one.production_only), has = (name: string) => offered.some((one) => one.name === name);
+  return { scopes: offered, presets: presets.map((one) => ({ ...one, scopes: one.scopes.filter(has) })).filter((one, index) => one.scopes.length > 0 || presets[index]?.scopes.length === 0) };
+}
+
 function NewKey({ skill, environment, project, csrf, onCreated }: NewKeyProps) {
   const [known, setKnown] = useState<ScopesRead>({ scopes: [], presets: [] }), [preset, setPreset] = useState(ONLY_SKILL), [scopes, setScopes] = useState<string[]>([]), [failure, setFailure] = useState(""), [isBusy, setBusy] = useState(false), hint = useId();
-  useEffect(() => { callApi<ScopesRead>("GET", "/v1/api-keys/scopes", { project }).then(setKnown, (error: unknown) => setFailure(messageOf(error))); }, [project]);
+  useEffect(() => { callApi<ScopesRead>("GET", "/v1/api-keys/scopes", { project }).then((all) => setKnown(scopesIn(environment, all)), (error: unknown) => setFailure(messageOf(error))); }, [project, environment]);
   const chosen = known.presets.find((one) => one.name === preset), pick = (name: string) => { setPreset(name); setScopes(known.presets.find((one) => one.name === name)?.scopes ?? scopes); };
   const of = `A key of ${ENVIRONMENTS[environment]}. `, text = preset === ONLY_SKILL ? `Run ${skill}, and read and cancel its own jobs.` : chosen?.description ?? "The scopes that are selected below.";
   const create = async (event: FormEvent) => {

@@ -14,7 +14,7 @@ from backend.identity.api_keys import keys
 from backend.identity.auth.key_authentication import scopes_of
 from backend.identity.auth.schemas import ReadModel
 from backend.identity.auth.scopes import OF_PUBLISHABLE, PRESETS, SCOPES, KeyKind
-from backend.identity.environments import PRODUCTION, Environment
+from backend.identity.environments import PRODUCTION, PROJECT_WIDE, Environment
 from backend.identity.tables import ApiKey
 
 MAX_MICROS = 2**53
@@ -36,6 +36,8 @@ class ScopeRead(Schema):
     description: str
     publishable: bool
     """Whether publishable keys can have it."""
+    production_only: bool
+    """Whether only keys of production can have it, since all environments share what it concerns."""
 
 
 class ScopePresetRead(Schema):
@@ -59,7 +61,12 @@ class ScopesRead(Schema):
     def all_(cls) -> Self:
         """Return all scopes and presets."""
         scopes = [
-            ScopeRead(name=name, description=description, publishable=name in OF_PUBLISHABLE)
+            ScopeRead(
+                name=name,
+                description=description,
+                publishable=name in OF_PUBLISHABLE,
+                production_only=name in PROJECT_WIDE,
+            )
             for name, description in SCOPES.items()
         ]
         presets = [ScopePresetRead(**{**one._asdict(), "scopes": list(one.scopes)}) for one in PRESETS]

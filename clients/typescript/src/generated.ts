@@ -4670,6 +4670,8 @@ export interface ScopePresetRead {
 export interface ScopeRead {
   description: string;
   name: string;
+  /** Whether only keys of production can have it, since all environments share what it concerns. */
+  production_only: boolean;
   /** Whether publishable keys can have it. */
   publishable: boolean;
 }
