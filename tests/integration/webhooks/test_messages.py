@@ -274,7 +274,7 @@ async def test_author_of_many_comments_sends_no_more_email(
     path = f"/v1/jobs/{comment['job_id']}/comments/{comment['id']}"
     for at in range(1, comments.MAX_EMAIL_WRITES + 3):
         assert await send_mentions(hooks) == (1 if at % 2 and at <= comments.MAX_EMAIL_WRITES else 0), at
-        body = "@ops" if at % 2 == 0 else "Nobody"
+        body = "@ops" if at % 2 == 0 else "No mention"
         assert (await hooks.project.http.patch(path, json={"body": body})).status_code == 200
     assert len(mailbox.mails) == comments.MAX_EMAIL_WRITES / 2
     async with hooks.database.transaction() as session:
