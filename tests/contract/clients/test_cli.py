@@ -60,7 +60,7 @@ def test_exit_codes_distinguish_kinds_of_problems(puras: Puras, place: Place) ->
     assert puras("job", "00000000-0000-0000-0000-000000000000", "--json", code=4).json["status"] == 404
     puras("run", "taly", code=4)
     puras("whoami", "--api-base", "http://127.0.0.1:9", code=3)  # the saved key is for the other instance
-    late = puras("run", "tally", "-i", "wait_s=30", "--timeout", "1", code=1)
+    late = puras("run", "tally", "-i", "wait_s=4", "--timeout", "1", code=1)
     assert "continues" in late.err
 
 

@@ -147,7 +147,7 @@ async def test_open_calls_are_limited_by_key(project: Project, neighbour: Projec
             json={"skill": "tally", "run_at": (now() + timedelta(days=300)).isoformat()},
         )
         body = follow | {
-            "params": {"name": "tail_job", "arguments": {"job_id": job.json()["id"], "max_seconds": 20}}
+            "params": {"name": "tail_job", "arguments": {"job_id": job.json()["id"], "max_seconds": 12}}
         }
         open_ = [
             asyncio.create_task(http.post(f"{project.address}/mcp", json=body, headers=headers))
