@@ -37,7 +37,7 @@ from workers.agent.types import ToolCall, ToolResult
 from workers.agent.usage import model_used, response_event, result_event, use_event
 from workers.db_retry import DatabaseRetry
 from workers.drives.errors import AttemptLost
-from workers.llm.remote_tools import remote_tools
+from workers.llm.remote_tools import failed_remote_tools, remote_tools
 from workers.llm.types import Prompt, Reply, Tokens, ToolSpec
 from workers.recorder import BufferedRecorder
 
@@ -271,8 +271,11 @@ class Journal:
             usage["label"] = reply.label
         if reply.simulated_from:
             usage["simulated_from"] = reply.simulated_from
-        if reply.label == "rehearsal" and (untried := remote_tools(prompt.tools).untried):
-            usage["untried_tools"] = [tool.name for tool in untried]
+        if reply.label == "rehearsal":
+            if untried := remote_tools(prompt.tools).untried:
+                usage["untried_tools"] = [tool.name for tool in untried]
+            if failed := failed_remote_tools(prompt.tools, prompt.messages):
+                usage["failed_tools"] = failed
         await self._store(
             [Entry(step, 0, "reply", content), *self._new_in_request(step, prompt)],
             events=events,

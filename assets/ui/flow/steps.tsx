@@ -170,7 +170,7 @@ const merged: Merge = (rows, fresh) => {
 function Element({ element, project }: { element: JobStepRead; project: string }) {
   return (
     <li className="row wrap">
-      <span className="num t3">{element.item}</span>
+      <span className="num t3">{(element.item ?? 0) + 1}</span>
       <Status status={element.status} />
       {element.child_job_id && <Link className="mono" to={`/p/${project}/jobs/${element.child_job_id}`}>{shortId(element.child_job_id)}</Link>}
       {element.is_copied && <span className="tag">copied</span>}

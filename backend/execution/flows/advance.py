@@ -247,7 +247,8 @@ class _Advance:
         """Store a failure. It fails the flow unless the step is an element that may fail."""
         if not is_stored:
             self._end(End(step, item, "failed", error=message[:_MAX_ERROR], error_code=code))
-        where = f"The step {step.id!r}" if item == NO_ITEM else f"Element {item} of the step {step.id!r}"
+        # People count from 1, as the form of the inputs does.
+        where = f"The step {step.id!r}" if item == NO_ITEM else f"Element {item + 1} of the step {step.id!r}"
         if self._failure is None or (self._is_by_cancellation and code != CANCELLED):
             # After a failure, the flow cancels its other jobs. They are not the cause.
             self._failure = FlowFailure(STEP_FAILED, f"{where} failed with {code}: {message[:_MAX_ERROR]}")

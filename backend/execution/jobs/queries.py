@@ -50,8 +50,8 @@ _RESULT_SOURCES: Final = {
 
 
 _UNTRIED: Final = (
-    "Calls of MCP servers are real: a simulation calls up to five tools, of sections with `read_only: true` in "
-    "skill.yaml."
+    "Calls of MCP servers are real: a simulation calls up to five tools, of servers for which Only reads "
+    "(`read_only: true`) is set."
 )
 _MAX_NAMED_TOOLS: Final = 5
 
@@ -338,13 +338,18 @@ def _simulation(usage: Mapping[str, Any], *, has_result: bool) -> str | None:
     if not _is_simulated(usage):
         return None
     source = _RESULT_SOURCES.get(str(usage.get("simulated_from", ""))) if has_result else None
-    return " ".join(filter(None, (_NO_MODEL, source, _untried(usage.get("untried_tools") or ()))))
+    untried, failed = _names(usage.get("untried_tools")), _names(usage.get("failed_tools"))
+    notes = (
+        _NO_MODEL,
+        source,
+        failed and f"Failed: {failed}. The errors are in the timeline of the job.",
+        untried and f"Not called: {untried}. {_UNTRIED}",
+    )
+    return " ".join(filter(None, notes))
 
 
-def _untried(tools: Sequence[str]) -> str | None:
-    """Return which tools of MCP servers the simulation has not called, and why."""
-    if not tools:
-        return None
+def _names(tools: Sequence[str] | None) -> str:
+    """Return the names of tools of MCP servers as text."""
+    tools = tools or ()
     more = len(tools) - _MAX_NAMED_TOOLS
-    names = ", ".join(tools[:_MAX_NAMED_TOOLS]) + (f" and {more} more" if more > 0 else "")
-    return f"Not called: {names}. {_UNTRIED}"
+    return ", ".join(tools[:_MAX_NAMED_TOOLS]) + (f" and {more} more" if more > 0 else "")

@@ -35,7 +35,7 @@ async def test_failure_of_an_element_fails_the_flow(flows: Flows) -> None:
     async with worker(flows.instance):
         job = await flows.run("a", "fail", "sleep 60", "b", "c")
     assert (job["status"], job["error_code"]) == ("failed", "flow_step_failed")
-    assert "Element 1 of the step 'each' failed with exception: " in job["error"]
+    assert "Element 2 of the step 'each' failed with exception: " in job["error"]
     assert "cannot count this" in job["error"]
     children = await flows.children(job["id"])
     assert all(one["status"] in ("succeeded", "failed", "cancelled") for one in children)

@@ -53,7 +53,12 @@ RESULTS: Mapping[str, AttemptResult] = {
         "failed",
         error="No.",
         error_code="no_output",
-        usage={"label": "rehearsal", "simulated_from": "sample", "untried_tools": ["refund"]},
+        usage={
+            "label": "rehearsal",
+            "simulated_from": "sample",
+            "untried_tools": ["refund"],
+            "failed_tools": ["find"],
+        },
     ),
     "outputs": AttemptResult("succeeded", {"image": OUTPUT["drive_path"]}, outputs=[OUTPUT]),
     "paid": AttemptResult("succeeded", {"n": 1}, used=(MODEL_REPLY,)),
@@ -191,6 +196,7 @@ async def test_row_from_the_worker_shows_the_same_job(
     assert job["forgiven_micros"] == (job["used_micros"] if kind == "forgiven" else 0)
     if kind == "failed simulation":
         assert "The result" not in job["simulation"], "there is none"
+        assert "Failed: find." in job["simulation"]
         assert "Not called: refund." in job["simulation"]
 
 

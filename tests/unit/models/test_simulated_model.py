@@ -11,10 +11,10 @@ from jsonschema import Draft202012Validator
 from backend.skills.manifest.types import Skill
 from backend.skills.model_catalog import catalog
 from tests.factories.tenants import make_skill
-from workers.llm.remote_tools import remote_tools
+from workers.llm.remote_tools import failed_remote_tools, remote_tools
 from workers.llm.sample_values import sample
 from workers.llm.simulated import NOTICE, SimulatedModel
-from workers.llm.types import Message, Prompt, Reply, ToolSpec
+from workers.llm.types import EARLIER_CALL, Message, Prompt, Reply, ToolSpec
 
 OUTPUT = {
     "type": "object",
@@ -114,6 +114,26 @@ async def test_only_read_only_tools_of_mcp_servers_are_called() -> None:
     called = [reply.blocks[1]["name"] for reply in replies]
     assert called == ["look_up", *(f"read_{n}" for n in range(5)), "set_output"]
     assert [tool.name for tool in remote_tools(tools).untried] == ["refund", "read_5"]
+
+
+def test_failed_calls_of_mcp_servers_in_this_turn_are_named() -> None:
+    names = {f"{EARLIER_CALL}1": "old", "2": "offline", "3": "online", "4": "look_up"}
+    calls = [{"type": "tool_use", "id": call, "name": name, "input": {}} for call, name in names.items()]
+    results: list[dict[str, Any]] = [
+        {
+            "type": "tool_result",
+            "tool_use_id": call,
+            "content": "",
+            **({} if call == "3" else {"is_error": True}),
+        }
+        for call in names
+    ]
+    messages: list[Message] = [
+        {"role": "assistant", "content": calls},
+        {"role": "user", "content": [*results, {"type": "text", "text": "Continue."}]},
+    ]
+    remote = [ToolSpec(name, "", {}, is_remote=True) for name in ("old", "offline", "online")]
+    assert failed_remote_tools([*TOOLS, *remote], messages) == ["offline"]
 
 
 async def test_second_run_returns_the_same_replies() -> None:
