@@ -304,6 +304,7 @@ def publish(page: Page) -> None:
     dialog.get_by_label("Environment").select_option("Development")
     dialog.get_by_label("Release notes").fill("Answers reviews")
     expect(dialog.get_by_role("button", name="Publish and activate")).to_be_enabled()
+    expect(dialog.get_by_role("button", name="Publish and activate")).to_be_in_viewport(ratio=1)
     show(page, "publish")
     assert_usable(page, "editor, publish to an environment")
     dialog.get_by_role("button", name="Publish and activate").click()
