@@ -110,6 +110,7 @@ def test_errors_are_resolved_and_ignored_with_buttons_and_keys(
     signed_in.keyboard.press("Enter")
     expect(dialog.get_by_role("alert")).to_contain_text("Jobs: ")
     dialog.get_by_role("button", name="Done").click()
+    expect(dialog).to_have_count(0)
     other.focus()
     signed_in.keyboard.press("i")
     dialog.get_by_label("Or until this number of further jobs has failed").fill("1000")
