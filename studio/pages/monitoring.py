@@ -37,6 +37,8 @@ _GROUPS: Final[dict[OverviewGroup, str]] = {
 }
 _DAY_S: Final = 86_400
 _CHART_HEIGHT_PX: Final = 190
+_AXIS_WIDTH_PX: Final = 74
+"""Wide enough for a millionth of a dollar."""
 
 
 @dataclass
@@ -246,6 +248,7 @@ def _numbers() -> rx.Component:
             _bars(
                 "Jobs",
                 {"Succeeded": "var(--ok-dot)", "Failed": "var(--fail-dot)", "Canceled": "var(--idle-dot)"},
+                has_fractions=False,
             ),
             _lines(
                 "Duration of jobs that succeeded (s)",
@@ -293,7 +296,7 @@ def _tile(tile: rx.Var[Tile]) -> rx.Component:
     )
 
 
-def _bars(title: str, colors: dict[str, str]) -> rx.Component:
+def _bars(title: str, colors: dict[str, str], *, has_fractions: bool = True) -> rx.Component:
     """Return a chart of stacked bars, with a color for each series."""
     series = [
         rx.recharts.bar(
@@ -306,7 +309,7 @@ def _bars(title: str, colors: dict[str, str]) -> rx.Component:
         )
         for name, color in colors.items()
     ]
-    return _chart(title, rx.recharts.bar_chart, series, colors)
+    return _chart(title, rx.recharts.bar_chart, series, colors, has_fractions=has_fractions)
 
 
 def _lines(title: str, colors: dict[str, str]) -> rx.Component:
@@ -326,7 +329,14 @@ def _lines(title: str, colors: dict[str, str]) -> rx.Component:
     return _chart(title, rx.recharts.line_chart, series, colors)
 
 
-def _chart(title: str, kind: Any, series: list[rx.Component], colors: dict[str, str]) -> rx.Component:
+def _chart(
+    title: str,
+    kind: Any,
+    series: list[rx.Component],
+    colors: dict[str, str],
+    *,
+    has_fractions: bool = True,
+) -> rx.Component:
     axis = {"stroke": "var(--t3)", "font_size": 11, "tick_line": False, "axis_line": False}
     return rx.el.figure(
         rx.el.figcaption(
@@ -341,7 +351,7 @@ def _chart(title: str, kind: Any, series: list[rx.Component], colors: dict[str, 
         kind(
             rx.recharts.cartesian_grid(vertical=False, stroke="var(--line)"),
             rx.recharts.x_axis(data_key="at", min_tick_gap=40, **axis),
-            rx.recharts.y_axis(width=46, **axis),
+            rx.recharts.y_axis(width=_AXIS_WIDTH_PX, allow_decimals=has_fractions, **axis),
             rx.recharts.graphing_tooltip(
                 cursor={"fill": "var(--bg-hover)"},
                 content_style={
