@@ -1,5 +1,6 @@
 import { useMemo, useState } from "react";
 import { Copy } from "./controls";
+import { Matches } from "./matches";
 import { VirtualRows } from "./virtual";
 
 interface TreeRow {
@@ -32,8 +33,7 @@ export function JsonTree({ value, name = "result", label = "JSON" }: { value: un
     <div className="json-tree" role="group" aria-label={label}>
       <div className="row wrap tools-row">
         <input className="in small" type="search" placeholder="Search JSON…" aria-label={`Search ${label}`} value={query} onChange={(event) => search(event.target.value)} onKeyDown={(event) => event.key === "Enter" && (event.preventDefault(), go(event.shiftKey ? -1 : 1))} />
-        {query && <span className="t3 num" role="status">{found.length ? `${Math.min(at, found.length - 1) + 1} of ${found.length}${found.length === MAX_FOUND ? "+" : ""}` : "No match"}</span>}
-        {query && found.length > 1 && <><button type="button" className="btn quiet small" aria-label="Previous match" onClick={() => go(-1)}>↑</button><button type="button" className="btn quiet small" aria-label="Next match" onClick={() => go(1)}>↓</button></>}
+        {query && <Matches count={found.length} at={Math.min(at, found.length - 1)} hasMore={found.length === MAX_FOUND} onGo={go} />}
         <span className="grow" />
         {all > 1 && <><button type="button" className="btn quiet small" onClick={() => setOpen(new Set(pathsOf(value)))}>Expand all</button><button type="button" className="btn quiet small" onClick={() => setOpen(new Set())}>Collapse all</button></>}
         <Copy text={text} />

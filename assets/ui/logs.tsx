@@ -6,6 +6,7 @@ import type { StreamState } from "./follow";
 import { Copy } from "./controls";
 import { duration } from "./format";
 import { Download } from "./json_tree";
+import { Matches } from "./matches";
 import { isGone, Line, useEvents, useFollowing } from "./stream";
 import { VirtualRows } from "./virtual";
 
@@ -72,34 +73,7 @@ export function Logs({ src, isOver, start: createdAt }: { src: string; isOver: b
           <input type="checkbox" checked={isRegex} onChange={(event) => setRegex(event.target.checked)} />
           Regex
         </label>
-        {query && (
-          <>
-            <span className="t3 num" role="status">
-              {problem ||
-                (found.length
-                  ? `${Math.min(at, found.length - 1) + 1} of ${found.length.toLocaleString("en")}`
-                  : "No match")}
-            </span>
-            <button
-              type="button"
-              className="btn quiet small"
-              aria-label="Previous match"
-              disabled={!found.length}
-              onClick={() => go(-1)}
-            >
-              ↑
-            </button>
-            <button
-              type="button"
-              className="btn quiet small"
-              aria-label="Next match"
-              disabled={!found.length}
-              onClick={() => go(1)}
-            >
-              ↓
-            </button>
-          </>
-        )}
+        {query && <Matches count={found.length} at={Math.min(at, found.length - 1)} problem={problem} onGo={go} />}
         {levels.length > 1 && (
           <div className="seg" role="group" aria-label="Levels">
             {levels.map((level) => (

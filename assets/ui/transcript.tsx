@@ -5,6 +5,7 @@ import type { Reply, StreamState } from "./follow";
 import { usd } from "./format";
 import type { JobEvent, Payload } from "./job_events";
 import { Markdown } from "./markdown";
+import { Matches } from "./matches";
 import { type LoadedCall, Message, useModelCall } from "./model_call";
 import { spansOf } from "./spans";
 import { Line, useEvents, useFollowing, useReply } from "./stream";
@@ -74,31 +75,7 @@ function Conversation({ src, isOver, events, state, turns, reply, views }: Conve
             onChange={(event) => setQuery(event.target.value)}
             onKeyDown={(event) => event.key === "Enter" && search.go(event.shiftKey ? -1 : 1)}
           />
-          {query && (
-            <>
-              <span className="t3 num" role="status">
-                {search.count ? `${search.at + 1} of ${search.count}` : "No match"}
-              </span>
-              <button
-                type="button"
-                className="btn quiet small"
-                aria-label="Previous match"
-                disabled={!search.count}
-                onClick={() => search.go(-1)}
-              >
-                ↑
-              </button>
-              <button
-                type="button"
-                className="btn quiet small"
-                aria-label="Next match"
-                disabled={!search.count}
-                onClick={() => search.go(1)}
-              >
-                ↓
-              </button>
-            </>
-          )}
+          {query && <Matches count={search.count} at={search.at} onGo={search.go} />}
           <span className="grow" />
           {calls.length > 0 && (
             <>
