@@ -29,10 +29,14 @@ const emptyOf = (schema: Schema) => (startOf({ ...schema, type: "object" }) ?? {
  *  next to the button. */
 export function SchemaForm({ schema, value, rev, errors = {}, project, csrf, canRun, busy, label = "Run", note = null, settled, onSettle, onChange, onRun }: Props) {
   const [begin, isSending] = useAction({ settled, onSettle });
-  const [inputs, setInputs] = useState<Values>({}), [isRaw, setRaw] = useState(false), [broken, setBroken] = useState(""), [keys, setKeys] = useState("Ctrl ↵");
+  const written = JSON.stringify(schema), version = `${rev} ${written}`; // a reloaded schema is another object with the same content, which must not reset the inputs
+  const start = () => ({ ...emptyOf(schema), ...value });
+  const [inputs, setInputs] = useState<Values>(start), [shown, setShown] = useState(version), [isRaw, setRaw] = useState(false), [broken, setBroken] = useState(""), [keys, setKeys] = useState("Ctrl ↵");
   useEffect(() => { if (/Mac|iP(hone|ad)/.test(navigator.platform)) setKeys("⌘↵"); }, []);
-  const written = JSON.stringify(schema); // a reloaded schema is another object with the same content, which must not reset the inputs
-  useEffect(() => setInputs({ ...emptyOf(schema), ...value }), [rev, written]);
+  if (shown !== version) { // not in an effect: a key that is pressed before it would submit the former inputs
+    setShown(version);
+    setInputs(start());
+  }
   useEffect(() => onChange?.(inputs), [inputs]);
   const context = { project, csrf }, isBlocked = busy || isSending || !canRun || (isRaw && Boolean(broken));
   const run = () => { if (!isBlocked) begin(`${location.pathname} ${JSON.stringify(inputs)}`, (key) => onRun?.(inputs, key)); };

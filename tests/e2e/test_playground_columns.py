@@ -246,3 +246,18 @@ def test_empty_wallet_shows_its_balance_and_how_to_add_credit(signed_in: Page, s
 
 def cookies_of(page: Page) -> dict[str, str]:
     return {one["name"]: one["value"] for one in page.context.cookies()}
+
+
+def test_a_key_right_after_an_example_runs_the_example(signed_in: Page, settled: Any, birds: str) -> None:
+    signed_in.goto(f"{settled.url}/play/describe?skillpack={birds}")
+    example = signed_in.get_by_role("button", name="An owl")
+    expect(example).to_be_visible()
+    signed_in.evaluate(
+        """async () => {
+            document.querySelector(".examples button").click();
+            await null; // the page has been drawn, but no timer has run
+            dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", ctrlKey: true, cancelable: true}));
+        }"""
+    )
+    expect(column(signed_in, 1)).to_contain_text("Succeeded", timeout=RUN_WITHIN_MS)
+    expect(column(signed_in, 1)).to_contain_text("Once an owl.")
