@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from backend.skills.archives.pack import pack_files
 
@@ -55,6 +55,13 @@ def push(settled: Any, pack: str, files: dict[str, bytes], **form: str) -> Any:
     pushed = settled.api.post(where, files={"bundle": ("skills.zip", pack_files(files))}, data=form)
     assert pushed.status_code == 201, pushed.text
     return pushed.json()
+
+
+def row_of(page: Page, version: str) -> Locator:
+    """Return the row of a version. The text of other rows may contain it too, as the key that published them."""
+    return page.get_by_role("row").filter(
+        has=page.get_by_role("checkbox", name=f"Select {version}", exact=True)
+    )
 
 
 def active_version(settled: Any, pack: str) -> int:
@@ -116,7 +123,7 @@ def test_rollback_activation_and_deletion_of_versions(signed_in: Page, settled: 
     signed_in.get_by_role("button", name="Return to v2").click()
     expect(signed_in.get_by_text("v2 is active. Running jobs")).to_be_visible()
     assert active_version(settled, blank) == 2
-    row = signed_in.get_by_role("row").filter(has_text="v3")
+    row = row_of(signed_in, "v3")
     row.get_by_role("button", name="Activate").click()
     dialog = signed_in.get_by_role("dialog", name="Activate v3?")
     expect(dialog).to_contain_text("No jobs are running on v2.")
@@ -125,7 +132,7 @@ def test_rollback_activation_and_deletion_of_versions(signed_in: Page, settled: 
     with signed_in.expect_download() as download:
         row.get_by_role("link", name="Download v3").click()
     assert download.value.suggested_filename == "v3.zip"
-    old = signed_in.get_by_role("row").filter(has_text="v1")
+    old = row_of(signed_in, "v1")
     old.get_by_role("button", name="Delete").click()
     signed_in.get_by_role("button", name="Delete v1").click()
     expect(signed_in.get_by_role("checkbox", name="Select v1")).to_have_count(0)
@@ -182,7 +189,7 @@ def test_gate_rejects_a_version_with_its_failed_runs_and_accepts_a_good_one(
     push(settled, blank, BAD, activate="false")
     push(settled, blank, GOOD, activate="false")
     signed_in.goto(f"{settled.url}/deployments?skillpack={blank}")
-    row = signed_in.get_by_role("row").filter(has_text="v2")
+    row = row_of(signed_in, "v2")
     row.get_by_role("button", name="Activate").click()
     expect(signed_in.get_by_role("dialog", name="Activate v2?")).to_contain_text("the suites of double pass")
     signed_in.get_by_role("button", name="Activate v2").click()
@@ -192,11 +199,11 @@ def test_gate_rejects_a_version_with_its_failed_runs_and_accepts_a_good_one(
     expect(against).to_contain_text("three")
     expect(signed_in.get_by_role("button", name="Run gate again")).to_be_visible()
     assert active_version(settled, blank) == 1
-    signed_in.get_by_role("row").filter(has_text="v3").get_by_role("button", name="Activate").click()
+    row_of(signed_in, "v3").get_by_role("button", name="Activate").click()
     signed_in.get_by_role("button", name="Activate v3").click()
     expect(signed_in.get_by_text("v3 passed its gate and is active.")).to_be_visible(timeout=GATE_WITHIN_MS)
     assert active_version(settled, blank) == 3
-    expect(signed_in.get_by_role("row").filter(has_text="v2")).to_contain_text("gate rejected")
+    expect(row_of(signed_in, "v2")).to_contain_text("gate rejected")
 
 
 def test_editor_publishes_through_the_gate(signed_in: Page, settled: Any, blank: str) -> None:
@@ -228,7 +235,7 @@ def test_viewer_reads_versions_and_cannot_change_them(
     expect(signed_in.get_by_role("link", name="Download v1")).to_be_visible()
     for name in ("Activate", "Delete", "Roll back to v1"):
         expect(signed_in.get_by_role("button", name=name)).to_have_count(0)
-    signed_in.get_by_role("row").filter(has_text="v1").get_by_role("button", name="Compare").click()
+    row_of(signed_in, "v1").get_by_role("button", name="Compare").click()
     expect(signed_in.get_by_role("heading", name="From v2 to v1")).to_be_visible()
     assert active_version(settled, blank) == 2
 

@@ -382,7 +382,8 @@ def test_ended_session_redirects_to_sign_in_and_keys_are_shown_by_name(
     )
     assert pushed.status_code == 201, pushed.text
     signed_in.goto(f"{settled.url}/deployments?skillpack={agents}")
-    version = signed_in.get_by_role("row").filter(has_text=f"v{pushed.json()['version']}")
+    select = signed_in.get_by_role("checkbox", name=f"Select v{pushed.json()['version']}", exact=True)
+    version = signed_in.get_by_role("row").filter(has=select)
     expect(version).to_contain_text("Nightly import")
 
     place = f"/p/{settled.slug}/play/sort?skillpack={agents}"
