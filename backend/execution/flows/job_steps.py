@@ -25,9 +25,13 @@ from backend.skills.schemas.messages import spelled
 
 _WAITS: Final = frozenset({"approval", "wait"})
 """Kinds of steps that run no job and wait for something else."""
-_COLUMNS: Final = """
-s.step, s.item, s.kind, s.status, s.tries, s.is_copied, s.child_job_id, s.error, s.error_code, s.started_at,
-s.finished_at, x.is_long, case when not x.is_long then s.result end as result, c.status as child_status,
+_SHOWN_STATUS: Final = (
+    "case when s.status = 'failed' and s.error_code = 'cancelled' then 'cancelled' else s.status end"
+)
+"""A step whose job or approval was cancelled is stored as failed, since the flow handles both in the same way."""
+_COLUMNS: Final = f"""
+s.step, s.item, s.kind, {_SHOWN_STATUS} as status, s.tries, s.is_copied, s.child_job_id, s.error, s.error_code,
+s.started_at, s.finished_at, x.is_long, case when not x.is_long then s.result end as result, c.status as child_status,
 case when c.parent_job_id = s.job_id then c.used_micros + c.called_used_micros else 0 end as used_micros,
 case when s.item < 0 and json_typeof(s.result) = 'array' then json_array_length(s.result) end as length
 from flow_steps s
@@ -42,18 +46,19 @@ where s.job_id = :job_id and s.project_id = :project_id
 _STEPS: Final = text(f"select {_COLUMNS} and s.item = -1")
 _ELEMENTS: Final = text(f"""
 select {_COLUMNS} and s.step = :step and s.item > :after
-  and (cast(:statuses as text[]) is null or s.status = any(:statuses))
+  and (cast(:statuses as text[]) is null or {_SHOWN_STATUS} = any(:statuses))
 order by s.item limit :limit
 """)
-_COUNTS: Final = text("""
-select s.step, s.status, count(*) as count, min(s.started_at) as started_at, max(s.finished_at) as finished_at,
+_COUNTS: Final = text(f"""
+select s.step, {_SHOWN_STATUS} as status, count(*) as count,
+       min(s.started_at) as started_at, max(s.finished_at) as finished_at,
        cast(coalesce(
          sum(c.used_micros + c.called_used_micros) filter (where c.parent_job_id = s.job_id), 0
        ) as bigint) as used_micros
 from flow_steps s left join jobs c on c.id = s.child_job_id and c.project_id = :project_id
 where s.job_id = :job_id and s.project_id = :project_id and s.item >= 0
-group by s.step, s.status
-""")
+group by s.step, {_SHOWN_STATUS}
+""")  # noqa: S608 - the interpolated value is a constant
 _REPEATED: Final = text("""
 select step, item, tries from flow_steps
 where job_id = :job_id and project_id = :project_id and tries > 1 and (cast(:step as text) is null or step = :step)
@@ -210,7 +215,7 @@ def _element_counts(job: Job, row: Any, counts: Sequence[Any]) -> ElementCounts:
         running=0 if is_over else running,
         succeeded=by_status.get("succeeded", 0),
         failed=by_status.get("failed", 0),
-        cancelled=running if is_over else 0,
+        cancelled=by_status.get("cancelled", 0) + (running if is_over else 0),
     )
 
 
@@ -231,10 +236,11 @@ async def _elements(
 
 
 def _stored_statuses(job: Job, status: StepStatus) -> list[str]:
-    """Return the stored statuses that are shown as `status`."""
-    if status in ("running", "cancelled"):
-        return ["running"] if (status == "cancelled") == (job.status in TERMINAL) else []
-    return [status]
+    """Return the statuses in rows that are shown as `status`."""
+    is_over = job.status in TERMINAL
+    if status == "running":
+        return [] if is_over else ["running"]
+    return ["cancelled", "running"] if status == "cancelled" and is_over else [status]
 
 
 async def _rows(session: AnySession, job: Job, query: Any, *, is_whole: bool, **values: Any) -> Sequence[Any]:

@@ -115,6 +115,12 @@ class Flows:
             (one for one in jobs if one["parent_job_id"] == job_id), key=lambda one: one["created_at"]
         )
 
+    async def steps(self, job_id: str, query: str = "") -> list[Any]:
+        """Return the steps of a job, or those that the query selects."""
+        response = await self.project.http.get(f"/v1/jobs/{job_id}/steps{query}")
+        assert response.status_code == 200, response.text
+        return list(response.json())
+
     async def approvals(self, job_id: str, status: str = "pending") -> list[Any]:
         """Return the approvals of a job."""
         found: list[Any] = (

@@ -47,13 +47,6 @@ async def rejected(flows: Flows, job_id: str, **body: Any) -> Any:
     return response.json()
 
 
-async def steps(flows: Flows, job_id: str, query: str = "") -> list[Any]:
-    """Return steps of a job."""
-    response = await flows.project.http.get(f"/v1/jobs/{job_id}/steps{query}")
-    assert response.status_code == 200, response.text
-    return list(response.json())
-
-
 async def test_forks_run_only_later_steps(flows: Flows) -> None:
     await flows.push(FLOW)
     async with worker(flows.instance):
@@ -61,7 +54,7 @@ async def test_forks_run_only_later_steps(flows: Flows) -> None:
         await flows.decide(job_id)
         job = await flows.until(job_id)
         assert job["result"] == {"a": 2, "each": [2, 1], "z": 2}
-        listed = {step["name"]: step for step in await steps(flows, job_id)}
+        listed = {step["name"]: step for step in await flows.steps(job_id)}
         assert list(listed) == ["a", "sign", "each", "z"]
 
         # Without changes, the decision holds, and only the last step runs.
@@ -70,7 +63,7 @@ async def test_forks_run_only_later_steps(flows: Flows) -> None:
         assert (unchanged["source"], unchanged["replay_of"]) == ("fork", job_id)
         [child] = await flows.children(unchanged["id"])
         assert child["inputs"] == {"words": "2 z"}
-        own, copied = child["used_micros"], {one["name"]: one for one in await steps(flows, unchanged["id"])}
+        own, copied = child["used_micros"], {one["name"]: one for one in await flows.steps(unchanged["id"])}
         assert unchanged["cost_micros"] == unchanged["used_micros"]
         assert own <= unchanged["used_micros"] < job["used_micros"]
         assert [one["is_copied"] for one in copied.values()] == [True, True, True, False]
@@ -86,7 +79,7 @@ async def test_forks_run_only_later_steps(flows: Flows) -> None:
         await flows.decide(edited_id)
         edited = await flows.until(edited_id)
         assert edited["result"] == {"a": 7, "each": [5], "z": 2}
-        assert [(one["name"], one["is_edited"]) for one in await steps(flows, edited_id)] == [
+        assert [(one["name"], one["is_edited"]) for one in await flows.steps(edited_id)] == [
             *(("a", True), ("sign", False), ("each", True), ("z", False)),
         ]
         events = (await flows.project.http.get(f"/v1/jobs/{edited_id}/events")).json()
@@ -109,11 +102,11 @@ async def test_failed_flow_continues_at_its_failed_step(flows: Flows) -> None:
     await flows.push(flow)
     async with worker(flows.instance):
         failed = await flows.run("a b", "c", "fail")
-        listed = {step["name"]: step for step in await steps(flows, failed["id"])}
+        listed = {step["name"]: step for step in await flows.steps(failed["id"])}
         assert [step["status"] for step in listed.values()] == ["succeeded", "failed", "pending"]
         counts = listed["each"]["elements"]
         assert (counts["succeeded"], counts["failed"], counts["running"]) == (2, 1, 0)
-        [element] = await steps(flows, failed["id"], "?step=each&status=failed")
+        [element] = await flows.steps(failed["id"], "?step=each&status=failed")
         assert (element["item"], element["error_code"]) == (2, "exception")
         assert "cannot count this" in element["error"]
 
@@ -128,7 +121,7 @@ async def test_failed_flow_continues_at_its_failed_step(flows: Flows) -> None:
         job = await flows.until(kept["id"])
         assert job["result"] == {"a": 2, "each": [2, 1, 100], "z": 100}
         assert [one["inputs"]["words"] for one in await flows.children(job["id"])] == ["fail", "2 z"]
-        elements = await steps(flows, job["id"], "?step=each&limit=2")
+        elements = await flows.steps(job["id"], "?step=each&limit=2")
         assert [(one["item"], one["is_copied"], one["tries"]) for one in elements] == [
             (0, True, 0),
             (1, True, 0),
@@ -201,12 +194,12 @@ async def test_steps_and_duration_of_a_waiting_flow(flows: Flows) -> None:
         await flows.approval(job_id)
         waiting = await flows.until(job_id, "waiting")
         assert waiting["started_at"] is not None
-        assert [step["status"] for step in await steps(flows, job_id)] == [
+        assert [step["status"] for step in await flows.steps(job_id)] == [
             *("succeeded", "waiting", "pending", "pending"),
         ]
-        [waits] = await steps(flows, job_id, "?status=waiting")
+        [waits] = await flows.steps(job_id, "?status=waiting")
         assert (waits["name"], waits["kind"], waits["position"]) == ("sign", "approval", 2)
-        first, second = await steps(flows, job_id, "?limit=1"), await steps(flows, job_id, "?step=a")
+        first, second = await flows.steps(job_id, "?limit=1"), await flows.steps(job_id, "?step=a")
         assert first == second
         await flows.decide(job_id)
         ended = await flows.until(job_id)
@@ -224,4 +217,4 @@ async def test_steps_and_duration_of_a_waiting_flow(flows: Flows) -> None:
 
     cancelled_id = await flows.submit("a b")
     await flows.project.http.post(f"/v1/jobs/{cancelled_id}/cancel")
-    assert {step["status"] for step in await steps(flows, cancelled_id)} == {"pending"}
+    assert {step["status"] for step in await flows.steps(cancelled_id)} == {"pending"}

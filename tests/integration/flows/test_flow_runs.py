@@ -41,6 +41,14 @@ async def test_failure_of_an_element_fails_the_flow(flows: Flows) -> None:
     assert all(one["status"] in ("succeeded", "failed", "cancelled") for one in children)
     assert [one["status"] for one in children if one["inputs"]["words"] == "sleep 60"] == ["cancelled"]
     assert await flows.approvals(job["id"]) == []
+    listed = {one["name"]: one for one in await flows.steps(job["id"])}
+    assert listed["each"]["elements"]["failed"] == 1  # those that were cancelled therefore do not count
+    assert listed["each"]["elements"]["cancelled"] >= 1
+    failed = await flows.steps(job["id"], "?step=each&status=failed")
+    assert [(one["item"], one["error_code"]) for one in failed] == [(1, "exception")]
+    cancelled = await flows.steps(job["id"], "?step=each&status=cancelled")
+    assert 2 in [one["item"] for one in cancelled]
+    assert {one["status"] for one in cancelled} == {"cancelled"}
 
 
 async def test_failure_of_an_element_may_be_accepted(flows: Flows) -> None:
