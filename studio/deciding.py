@@ -23,7 +23,7 @@ from backend.skills.deployments.active import load_deployed_skill
 from backend.skills.manifest.types import Skill
 from studio import session
 from studio.components.elements import action, button
-from studio.components.live import Ago, ApprovalForm, ArgumentsForm, Json, Submit
+from studio.components.live import Ago, ApprovalForm, ArgumentsForm, Json, ShownData, Submit
 from studio.shell import Shell
 
 _PREFIXES: Final = (f"{FORM}.", f"{ARGUMENTS}.")
@@ -46,6 +46,10 @@ class PendingCall:
     expires_at: str
     message: str
     """Text of the step of a flow; empty for the call of an agent."""
+    show: Any
+    """Data that the step of a flow shows; None: there are none."""
+    show_bytes: int
+    """The size of data that are too long to be shown; 0: they are not."""
     form: dict[str, Any]
     """Schema of the values that the reviewer enters; empty if there is no form."""
     has_form: bool
@@ -165,6 +169,8 @@ def _pending_call(one: Approval, skill: Skill | None, principal: Principal) -> P
         can_edit=one.input_schema is not None,
         expires_at=one.expires_at.isoformat(),
         message=one.message or "",
+        show=one.show,
+        show_bytes=one.show_bytes or 0,
         form=one.form_schema or {},
         has_form=one.form_schema is not None,
         reviewers=", ".join(one.reviewers),
@@ -230,6 +236,10 @@ def content(state: Any, one: Any) -> rx.Component:
     access = {"errors": errors, "project": Shell.project_slug, "csrf": Shell.csrf}
     return rx.fragment(
         rx.cond((one.message == "") & (state.editing != one.id), Json.create(value=one.input)),
+        rx.cond(
+            one.message != "",
+            ShownData.create(value=one.show, bytes=one.show_bytes, project=Shell.project_slug),
+        ),
         rx.cond(
             state.editing == one.id,
             ArgumentsForm.create(

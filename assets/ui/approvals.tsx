@@ -2,6 +2,7 @@ import { type FormEvent, useEffect, useState } from "react";
 import { useAction, type Watched } from "./action";
 import { type ApiError, callApi } from "./api";
 import { ArgumentsForm, errorsUnder } from "./approvals/arguments";
+import { ShownData } from "./approvals/shown_data";
 import { Properties, startOf } from "./fields";
 import { Json } from "./value";
 
@@ -14,6 +15,8 @@ export interface Approval {
   tool: string;
   input: Values;
   message: string | null;
+  show: unknown;
+  show_bytes: number | null;
   form_schema: Values | null;
   input_schema: Values | null;
   reviewers: string[];
@@ -63,7 +66,7 @@ export function Approvals({ approvals, project, csrf, canWrite, onDecided, onErr
           </div>
           {editing === one.id
             ? <ArgumentsForm schema={one.input_schema ?? {}} value={one.input} errors={errorsOf(one)} project={project} csrf={csrf} onApprove={(given) => decide(one, "approve", { arguments: given })} onCancel={() => setEditing("")} />
-            : one.message == null && <Json value={one.input} />}
+            : one.message == null ? <Json value={one.input} /> : <ShownData value={one.show} bytes={one.show_bytes} project={project} />}
           {one.form_schema && canWrite && one.may_decide && <ApprovalForm schema={one.form_schema} errors={errorsOf(one)} project={project} csrf={csrf} onApprove={(form) => decide(one, "approve", { form })} />}
         </div>
       ))}

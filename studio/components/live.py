@@ -203,6 +203,16 @@ class Value(rx.Component):
     outputs: rx.Var[list[dict[str, Any]]]
 
 
+class ShownData(rx.Component):
+    """The data that a step of a flow shows to the reviewer, or their size if they are too long."""
+
+    library = "$/public/ui/approvals/shown_data.tsx"
+    tag = "ShownData"
+    value: rx.Var[Any]
+    bytes: rx.Var[int]
+    project: rx.Var[str]
+
+
 class _SubmittedForm(rx.Component):
     """A form whose values follow a schema, busy from its submission until the server has answered."""
 

@@ -11,7 +11,7 @@ import { isMapping, listOf, type Mapping, mappingOf, type Path, startsWith } fro
 import { type Actions, drawn, edgesOf, FAR, FITTED, type FlowEdge, type FlowNode, Graph, pairsOf, ReactFlowProvider } from "./graph";
 import { Guard } from "./guard";
 import { type Drop, slotAt } from "./layout";
-import { type Block, copiesOf, type Entry, type Facts, KIND_LABELS, KINDS, namesAt, newStep, rebased, resultsOf, type StepPlace, titleOf, type Tree, treeOf, walk } from "./model";
+import { type Block, copiesOf, type Entry, type Facts, KIND_LABELS, KINDS, namesAt, newStep, rebased, resultBefore, resultsOf, type StepPlace, titleOf, type Tree, treeOf, walk } from "./model";
 import { ConnectForm, type DraggedStep, InputsView, Palette, ResultForm, STEP_TYPE, StepForm } from "./panel";
 import { useSkills } from "./skills";
 
@@ -88,7 +88,7 @@ function Stage({ document, references, failure, edit: send, undo, redo, facts, p
     setAdding(null);
   };
   const add = async ({ kind, skill }: DraggedStep, at = place) => {
-    const block = blockAt(tree, at.path), step = newStep(kind, { taken, names: namesAt(tree, { step: {}, index: at.index, block }, facts), skills: facts.skills, skill });
+    const block = blockAt(tree, at.path), step = newStep(kind, { taken, names: namesAt(tree, { step: {}, index: at.index, block }, facts), skills: facts.skills, skill, shown: resultBefore(block, at.index) });
     await insert(at, [step], block.owner ? [] : resultsOf(document, step, facts));
   };
   const outer = () => { const all = [...walk(tree.root.steps)].filter(({ id }) => chosen.has(id)); return all.filter((one) => !all.some((other) => other !== one && startsWith(one.path, other.path))); };

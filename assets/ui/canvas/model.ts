@@ -248,10 +248,19 @@ interface NewStep {
   skills: Facts["skills"];
   /** The name of the skill; the first one if it is missing. */
   skill?: string;
+  /** The result that the reviewer of an approval sees. */
+  shown?: string;
+}
+
+/** The result of the last step before a place that always runs: the data that a new approval shows. */
+export function resultBefore(block: Block, index: number): string | undefined {
+  const found = block.steps.slice(0, index).findLast(({ kind, name, step }) => CALLS.has(kind) && name && step.if === undefined);
+  if (found) return `steps.${found.name}`;
+  return block.owner ? resultBefore(block.owner.block, block.owner.index) : undefined;
 }
 
 /** A new step of a kind, or of `for_each`, at a place whose expressions can read `names`. */
-export function newStep(kind: string, { taken, names, skills, skill: wanted }: NewStep): Mapping {
+export function newStep(kind: string, { taken, names, skills, skill: wanted, shown }: NewStep): Mapping {
   const skill = wanted ?? skills.keys().next().value ?? "", inputsOf = (more: Name[]) => mappedInputs(skills.get(skill)?.input_schema, [...more, ...names]);
   const list = names.find((one) => isList(one.schema)), id = (name: string) => unusedId(taken, name);
   const items = fieldsOf("item", list?.schema.items ?? {}, 0);
@@ -263,7 +272,7 @@ export function newStep(kind: string, { taken, names, skills, skill: wanted }: N
     python: { id: id("call"), python: "tools.py:run", inputs: {}, output_schema: text },
     switch: { id: id("choice"), switch: [{ when: true, steps: [] }] },
     parallel: { id: id("both"), parallel: [{ steps: [] }, { steps: [] }] },
-    approval: { id: id("approve"), approval: { message: "Continue?" } },
+    approval: { id: id("approve"), approval: { message: "Continue?", ...(shown && { show: asExpression(shown) }) } },
     wait: { id: id("pause"), wait: { duration: "1m" } },
     emit: { id: id("announce"), emit: { type: "flow.done", data: {} } },
   };
@@ -332,6 +341,7 @@ export function readersOf({ step, kind, path }: Entry, { skills }: Facts): Reade
   return [
     ...inputs.map(([name, schema]) => ({ keys: [...path, "inputs", name], label: `Input ${name}`, schema: mappingOf(schema), isSet: given[name] !== undefined })),
     ...each,
+    ...(kind === "approval" ? [{ keys: [...path, "approval", "show"], label: "Data to review", schema: {}, isSet: mappingOf(step.approval).show !== undefined }] : []),
     ...(lone && !(kind !== "approval" && inputs.length) ? [{ keys: [...path, ...lone], label: kind === "approval" ? "Message" : "A new value", schema: {}, isText: kind === "approval" }] : []),
     { keys: [...path, "if"], label: "Condition", schema: { type: "boolean" } },
   ];

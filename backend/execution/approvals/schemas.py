@@ -62,6 +62,10 @@ class ApprovalRead(Schema):
     decided_at: datetime | None
     message: str | None = None
     """Text of the step of a flow that requests the approval; null for the call of an agent."""
+    show: Any = None
+    """Data that the step of a flow shows to the reviewer; null: there are none, or they are too long."""
+    show_bytes: int | None = None
+    """The size of `show` as JSON if it is too long to be shown. The steps of the job have the data."""
     form_schema: dict[str, Any] | None = None
     """Schema of the values that the reviewer enters, in the dialect of skill.yaml; null: there is no form."""
     form_json_schema: dict[str, Any] | None = None

@@ -82,3 +82,13 @@ class Approval(SQLModel, table=True):
     def message(self) -> str | None:
         """The text of the step of a flow that requests it."""
         return str(self.input.get("message", "")) if self.is_of_flow else None
+
+    @property
+    def show(self) -> Any:
+        """The data that the step of a flow shows; None: there are none, or too many."""
+        return self.input.get("show") if self.is_of_flow else None
+
+    @property
+    def show_bytes(self) -> int | None:
+        """The size of data that are too long to be shown."""
+        return self.input.get("show_bytes") if self.is_of_flow else None

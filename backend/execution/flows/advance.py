@@ -325,6 +325,7 @@ class _Advance:
                 step,
                 self._positions[step.id],
                 render_text(approval.message, scope),
+                render(approval.show, scope),
                 _reviewers(approval, scope),
             )
             self._plan.asks.append(ask)

@@ -48,6 +48,8 @@ from backend.money.pricing import PriceList
 from backend.skills.flows.types import Flow
 
 _OF_LISTING: Final = "The code of a listing cannot send or receive events of the project."
+MAX_SHOWN_BYTES: Final = 65_536
+"""Maximum size of the data that an approval shows, as JSON."""
 _UNASKED: Final = "A run of the assistant's copy cannot ask users for an approval."
 _OF_TRIAL: Final = "A run of the assistant's copy cannot send or receive events of the project."
 
@@ -330,7 +332,7 @@ async def _ask(session: AsyncSession, running: RunningFlow, ask: Ask) -> dict[st
     approval = ask.step.approval
     expires_after_s = (approval and approval.expires_after_s) or running.approval_timeout_s
     approval_id, expires_at = uuid4(), now() + timedelta(seconds=expires_after_s)
-    shown = {"message": ask.message}
+    shown = {"message": ask.message, **_shown_data(ask.show)}
     values = {
         "id": approval_id,
         "project_id": running.project_id,
@@ -354,6 +356,14 @@ async def _ask(session: AsyncSession, running: RunningFlow, ask: Ask) -> dict[st
     )
     await append(session, job_id=running.job_id, attempt=running.attempt, events=[NewEvent(required)])
     return _row(ask.step.id, NO_ITEM, "approval", "running")
+
+
+def _shown_data(data: Any) -> dict[str, Any]:
+    """Return the data that the reviewer sees; of long data only the size, since the steps of the flow contain them."""
+    if data is None:
+        return {}
+    size = len(json.dumps(data).encode())
+    return {"show": data} if size <= MAX_SHOWN_BYTES else {"show_bytes": size}
 
 
 def _row_of_end(end: End) -> dict[str, Any]:

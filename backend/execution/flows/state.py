@@ -104,6 +104,8 @@ class Ask:
     position: int
     """Number of the step in the flow, from 1."""
     message: str
+    show: Any = None
+    """The data that the reviewer sees; None: there are none."""
     reviewers: tuple[str, ...] = ()
 
 

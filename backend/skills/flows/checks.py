@@ -325,6 +325,7 @@ class _Checking(ValueChecks):
         if approval is None:
             return DYN
         self.value(approval.message, (*at, "approval", "message"), scope)
+        self.value(approval.show, (*at, "approval", "show"), scope)
         self._reviewers(approval.reviewers, (*at, "approval", "reviewers"), scope)
         fields: dict[str, Type] = dict(_APPROVAL)
         if approval.form is not None:

@@ -168,6 +168,8 @@ class ApprovalStep(Part):
 
     message: Annotated[LooseText, Key(most=4_000, advice="Write what the reviewer decides.")]
     """Text for the reviewer."""
+    show: Any = None
+    """Data that the reviewer sees below the text, such as the result of a step."""
     form: Annotated[Schema | None, SCHEMA_RULE] = None
     """Schema of values that the reviewer enters."""
     reviewers: tuple[Annotated[str, Key(most=200)], ...] = ()

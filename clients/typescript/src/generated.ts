@@ -531,6 +531,10 @@ export interface ApprovalRead {
   reviewers?: string[];
   /** The session whose turn the job is. */
   session_id?: string | null;
+  /** Data that the step of a flow shows to the reviewer; null: there are none, or they are too long. */
+  show?: unknown;
+  /** The size of `show` as JSON if it is too long to be shown. The steps of the job have the data. */
+  show_bytes?: number | null;
   /** Name of the skill of the job. */
   skill?: string;
   status: "pending" | "approved" | "denied" | "expired" | "cancelled";

@@ -181,7 +181,13 @@ def _fields(approval: dict[str, Any]) -> list[str]:
 def _call(approval: dict[str, Any]) -> str:
     message = approval.get("message")
     if message is not None:
-        return f"{printing.plain(approval['tool'])}: {printing.shortened(printing.plain(message), 120)}"
+        text = f"{printing.plain(approval['tool'])}: {printing.shortened(printing.plain(message), 120)}"
+        shown = approval.get("show")
+        return text if shown is None else f"{text} {_json(shown)}"
     used = approval.get("arguments")
-    given = json.dumps(approval["input"] if used is None else used, ensure_ascii=False)
-    return f"{printing.plain(approval['tool'])}({printing.shortened(given, 120)})"
+    given = approval["input"] if used is None else used
+    return f"{printing.plain(approval['tool'])}({_json(given)})"
+
+
+def _json(value: Any) -> str:
+    return printing.shortened(json.dumps(value, ensure_ascii=False), 120)

@@ -76,6 +76,8 @@ class Approval(TypedDict):
     session_id: str | None
     message: str | None
     """Text of the step of a flow; None for the call of an agent."""
+    show: Any
+    """Data that the step of a flow shows to the reviewer."""
     form_json_schema: dict[str, Any] | None
     """JSON Schema of the values that a step of a flow needs."""
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from backend.execution.approvals import service as approvals
+from backend.execution.flows.service import MAX_SHOWN_BYTES
 from backend.identity.auth.principal import Principal, Role
 from tests.doubles.messages import MessagesServer, calls, says
 from tests.integration.flows.conftest import TALLY, Flows, worker
@@ -167,6 +168,20 @@ async def test_reviewer_enters_the_values_of_a_form(flows: Flows) -> None:
     assert job["result"] == {"total": 6, "note": "none", "by": "user:ada@example.org"}
     [decided] = await flows.approvals(job_id, "approved")
     assert decided["form"] == {"amount": 3, "note": "none"}
+
+
+async def test_reviewer_sees_data_of_the_flow(flows: Flows) -> None:
+    shown = "message: Go?, show: {texts: '${{ inputs.texts }}', count: '${{ size(inputs.texts) }}'}"
+    await flows.push(f"steps: [{{id: a, approval: {{{shown}}}}}]\n")
+    async with worker(flows.instance):
+        job_id = await flows.submit("Owls", "hunt")
+        approval = await flows.approval(job_id)
+        assert (approval["show"], approval["show_bytes"]) == ({"texts": ["Owls", "hunt"], "count": 2}, None)
+        [required] = await flows.events(job_id, "approval_required")
+        assert required["input"] == {"message": "Go?", "show": approval["show"]}
+        long = await flows.approval(await flows.submit("x" * MAX_SHOWN_BYTES))
+        assert (long["message"], long["show"]) == ("Go?", None)
+        assert MAX_SHOWN_BYTES < long["show_bytes"] < MAX_SHOWN_BYTES + 100
 
 
 async def test_values_that_are_not_valid_decide_nothing(flows: Flows) -> None:

@@ -187,6 +187,12 @@ def test_approval_is_requested_once_and_decided() -> None:
     assert plan(lenient, denied).output == {"r": False}
 
 
+def test_data_of_an_approval_are_evaluated() -> None:
+    one = flow("{id: a, approval: {message: Go?, show: {n: '${{ inputs.n + 1 }}', of: [texts]}}}")
+    assert plan(one, n=1).asks[0].show == {"n": 2, "of": ["texts"]}
+    assert plan(flow("{id: a, approval: {message: Go?}}")).asks[0].show is None
+
+
 def test_values_of_a_form_are_part_of_the_result() -> None:
     one = flow(
         "{id: a, on_error: continue, approval: {message: Go?, form: {type: object, properties: {n: {}}}}}",
