@@ -142,7 +142,9 @@ def test_flow_is_built_on_the_canvas_and_run(signed_in: Page, settled: Any, pack
         "    inputs:\n"
         "      words: ${{ item }}\n"
         "  - id: approve\n"
-        "    approval: {message: 'Return the results?'}\n"
+        "    approval:\n"
+        "      message: Return the results?\n"
+        "      show: ${{ steps.each_tally }}\n"
         "output:\n"
         "  results: ${{ steps.each_tally }}\n"
     )
@@ -156,6 +158,8 @@ def test_flow_is_built_on_the_canvas_and_run(signed_in: Page, settled: Any, pack
     canvas = signed_in.get_by_role("region", name="Canvas", exact=True)
     expect(node(canvas, "each_tally,")).to_contain_text("2 elements, 2 succeeded")
     expect(node(canvas, "approve,")).to_contain_text("Waiting")
+    expect(signed_in.get_by_role("group", name="Data to review")).to_contain_text("total")
+    take_screenshot(signed_in, "job-approval")
     signed_in.get_by_role("button", name="Approve").first.click()
     expect(node(canvas, "approve,")).to_contain_text("Succeeded")
     node(canvas, "each_tally,").focus()
@@ -203,7 +207,7 @@ def test_flow_for_each_row_of_a_file_needs_few_actions(
     signed_in.get_by_role("button", name="Run", exact=False).last.click()
     asked = signed_in.get_by_role("group", name="Calls awaiting approval")
     expect(asked).to_contain_text("Continue?")
-    expect(asked.get_by_role("group", name="Data to review").get_by_role("table")).to_contain_text("total")
+    expect(asked.get_by_role("group", name="Data to review").get_by_role("definition")).to_have_text(["2", "3"])
     show(signed_in, "canvas-approval")
     asked.get_by_role("button", name="Approve").click()
     expect(signed_in.get_by_role("region", name="Result")).to_contain_text("3")
