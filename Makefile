@@ -45,7 +45,7 @@ bench: pages ## Run the benchmarks
 chaos: pages ## Run the long chaos, attack, fuzz and property tests, print a table, then run the slow tests
 	@.ci/environment --group fuzz
 	PURAS_CHAOS_ROUNDS=$${PURAS_CHAOS_ROUNDS:-10} $(BIN)/python -m pytest tests/chaos tests/contract/attack tests/fuzz tests/properties tests/integration/auth/test_random_requests.py -o timeout=3600
-	$(BIN)/python -m pytest tests --ignore tests/chaos --ignore tests/contract/attack --ignore tests/fuzz -m slow
+	@.ci/slow-tests --except-chaos
 
 test-models: environment ## Run agents on a small real model with the server of llama.cpp (200 MB)
 	@.ci/environment --group models
