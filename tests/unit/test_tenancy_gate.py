@@ -159,10 +159,15 @@ _SQL = re.compile(r"^\s*(?:with|select|insert|update|delete|merge)\b|\b(?:where|
 _IN_SQL = re.compile(rf"\b(?:from|join|update|into)\s+({'|'.join(TENANT.values())})\b", re.IGNORECASE)
 
 
+_TABLE = re.compile("|".join([*TENANT, *TENANT.values()]), re.IGNORECASE)
+"""Files without one of these words need not be parsed."""
+
+
 def queries_in(source: str, file: str) -> Iterator[Query]:
-    tree = ast.parse(source)
-    yield from _by_orm(tree, file)
-    yield from _by_sql(tree, file)
+    if _TABLE.search(source):
+        nodes = list(ast.walk(ast.parse(source)))
+        yield from _by_orm(nodes, file)
+        yield from _by_sql(nodes, file)
 
 
 def queries_in_sql_file(source: str, file: str) -> Iterator[Query]:
@@ -173,12 +178,13 @@ def queries_in_sql_file(source: str, file: str) -> Iterator[Query]:
             yield Query(file, line, f"{entry.name} of {found[1]}", "project_id" in entry.sql)
 
 
-def _by_orm(tree: ast.Module, file: str) -> Iterator[Query]:
-    for statement in (node for node in ast.walk(tree) if isinstance(node, ast.stmt)):
+def _by_orm(nodes: list[ast.AST], file: str) -> Iterator[Query]:
+    used = {node: tables for node in nodes if isinstance(node, ast.Call) and (tables := _tables_of(node))}
+    for statement in (node for node in nodes if used and isinstance(node, ast.stmt)):
         own = list(_own_nodes(statement))
         compared = " ".join(ast.unparse(node) for node in own if isinstance(node, ast.Compare))
         for call in (node for node in own if isinstance(node, ast.Call)):
-            for table in _tables_of(call):
+            for table in used.get(call, ()):
                 is_scoped = f"{table}.project_id" in compared or _has_whole_key(call)
                 yield Query(file, call.lineno, f"{ast.unparse(call.func)[-40:]}({table})", is_scoped)
 
@@ -209,10 +215,10 @@ def _has_whole_key(call: ast.Call) -> bool:
     return getattr(call.func, "attr", "") in ("get", "get_one") and "project_id" in ast.unparse(call.args[-1])
 
 
-def _by_sql(tree: ast.Module, file: str) -> Iterator[Query]:
-    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-    for node in ast.walk(tree):
+def _by_sql(nodes: list[ast.AST], file: str) -> Iterator[Query]:
+    docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    inside = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in nodes:
         if id(node) in docstrings or id(node) in inside:
             continue
         sql = _sql_of(node)

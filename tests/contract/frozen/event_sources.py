@@ -11,6 +11,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -19,9 +20,10 @@ ROOT: Final = Path(__file__).parents[3]
 PACKAGES: Final = ("backend", "workers")
 FAILURES: Final = frozenset({"Failure", "Stopped"})
 """Callables whose first argument is the error code of a job."""
+_TABLE: Final = "job_events"
 _CODE: Final = re.compile(r"[a-z]+(_[a-z]+)*")
 _INSERT: Final = re.compile(
-    r"insert into job_events \([^)]*\)\s+select (?:(?!\bfrom\b)[^'])*'(\w+)',\s*(.*?)\s+from\b", re.DOTALL
+    rf"insert into {_TABLE} \([^)]*\)\s+select (?:(?!\bfrom\b)[^'])*'(\w+)',\s*(.*?)\s+from\b", re.DOTALL
 )
 _SQL_KEY: Final = re.compile(r"(?<!->> )'(\w+)',")
 _PARAMETER: Final = re.compile(r"cast\(:\w+ as jsonb\)")
@@ -31,15 +33,37 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Module:
-    """One source file: its functions by name, and the function that encloses each node."""
+    """One source file: its functions by name, and the function that encloses each node.
+
+    It is parsed only if it is needed, since most files contain neither events nor error codes of jobs.
+    """
 
     def __init__(self, path: Path, package: str) -> None:
         self.package = package
-        self.tree = ast.parse(path.read_text(encoding="utf-8"))
-        self.enclosing: dict[ast.AST, Function] = {}
+        self.text = path.read_text(encoding="utf-8")
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """The syntax tree."""
+        return ast.parse(self.text)
+
+    @cached_property
+    def enclosing(self) -> dict[ast.AST, Function]:
+        """The innermost function of each node in a function."""
+        found: dict[ast.AST, Function] = {}
         for node in ast.walk(self.tree):
             if isinstance(node, Function):
-                self.enclosing.update(dict.fromkeys(ast.walk(node), node))
+                found.update(dict.fromkeys(ast.walk(node), node))
+        return found
+
+    @property
+    def may_fail_jobs(self) -> bool:
+        """Whether it can contain an error code of a job."""
+        return "error_code" in self.text or any(name in self.text for name in FAILURES) or self._has_codes
+
+    @property
+    def _has_codes(self) -> bool:
+        return self.package == "workers" and "code" in self.text
 
 
 class EventSources:
@@ -75,6 +99,7 @@ class EventSources:
         nodes = (
             (module, node)
             for module in self._modules
+            if module.may_fail_jobs
             for node in ast.walk(module.tree)
             if module.package == "workers" or not isinstance(node, ast.ClassDef)
         )
@@ -85,7 +110,7 @@ class EventSources:
         for path in self._sql_files:
             yield from re.split(r"^-- name: ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
         for module in self._modules:
-            for node in ast.walk(module.tree):
+            for node in ast.walk(module.tree) if _TABLE in module.text else ():
                 if isinstance(node, ast.Constant | ast.JoinedStr):
                     yield _text(node)
 
