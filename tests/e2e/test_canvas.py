@@ -207,7 +207,9 @@ def test_flow_for_each_row_of_a_file_needs_few_actions(
     signed_in.get_by_role("button", name="Run", exact=False).last.click()
     asked = signed_in.get_by_role("group", name="Calls awaiting approval")
     expect(asked).to_contain_text("Continue?")
-    expect(asked.get_by_role("group", name="Data to review").get_by_role("definition")).to_have_text(["2", "3"])
+    expect(asked.get_by_role("group", name="Data to review").get_by_role("definition")).to_have_text(
+        ["2", "3"]
+    )
     show(signed_in, "canvas-approval")
     asked.get_by_role("button", name="Approve").click()
     expect(signed_in.get_by_role("region", name="Result")).to_contain_text("3")
