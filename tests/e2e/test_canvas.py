@@ -167,6 +167,11 @@ def test_flow_is_built_on_the_canvas_and_run(signed_in: Page, settled: Any, pack
     expect(canvas.get_by_role("list", name="Elements of each_tally")).to_contain_text('"total":2')
     assert_usable(signed_in, "job, canvas")
 
+    signed_in.go_back()  # the inputs and the job of the panel are kept
+    signed_in.get_by_role("button", name="Try", exact=True).click()
+    expect(signed_in.get_by_role("textbox", name="items").last).to_have_value("at night")
+    expect(signed_in.get_by_role("region", name="Result")).to_contain_text("2")
+
 
 def test_flow_for_each_row_of_a_file_needs_few_actions(
     signed_in: Page, settled: Any, pack: str, tmp_path: Path

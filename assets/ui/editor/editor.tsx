@@ -420,6 +420,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
                 </div>
                 <Try
                   skill={skill}
+                  user={user}
                   hasModel={hasModel}
                   hasProblems={draft.check.problems.length > 0}
                   base={base}

@@ -14,9 +14,11 @@ import { useEvents } from "../stream";
 import type { Schema } from "../schema_types";
 import { Value } from "../value";
 import type { Caller } from "./draft";
-import { enteredInputs, knownInputs, triedOf } from "./tried";
+import { enteredInputs, keep, knownInputs, slotOf, triedOf } from "./tried";
 
 interface Props extends Caller {
+  /** The ID of the user. */
+  user: string;
   /** The skill of the open file. */
   skill: Skill | null;
   /** Whether the draft has problems, so that its skills are unknown. */
@@ -50,8 +52,9 @@ export function Try(props: Props) {
 }
 
 /** The form and the run of one skill, in one scroll area. Each skill has a form of its own, which keeps its inputs when another file is opened. */
-function TrySkill({ skill, base, revision, project, csrf, canWrite, beforeRun }: Props & { skill: Skill }) {
-  const [errors, setErrors] = useState<Record<string, string>>({}), [problem, setProblem] = useState(""), tried = triedOf(project, base, skill.name), [job, setJob] = useState(tried.job), [round, setRound] = useState(0), started = useRef("");
+function TrySkill({ skill, user, base, revision, project, csrf, canWrite, beforeRun }: Props & { skill: Skill }) {
+  const slot = slotOf(user, project, base, skill.name);
+  const [errors, setErrors] = useState<Record<string, string>>({}), [problem, setProblem] = useState(""), tried = triedOf(slot), [job, setJob] = useState(tried.job), [round, setRound] = useState(0), started = useRef("");
   const [model, setModel] = useState(""), [models, setModels] = useState<Awaited<ReturnType<typeof modelsOf>>>([]), isAgent = Boolean(skill.is_agentic), [isBusy, setBusy] = useState(false), [ended, setEnded] = useState(0), lock = useRef(false), examples = skill.examples ?? [];
   useEffect(() => { if (isAgent) modelsOf(project).then(setModels, () => {}); }, [project, isAgent]);
   const run = async (inputs: Record<string, unknown>) => {
@@ -63,7 +66,8 @@ function TrySkill({ skill, base, revision, project, csrf, canWrite, beforeRun }:
     try {
       await beforeRun();
       const made = await callApi<DraftRunRead>("POST", `${base}/run`, { project, csrf, json: { skill: skill.name, inputs, source: "studio", ...(isAgent && model && { model }) } });
-      started.current = tried.job = made.job_id;
+      started.current = made.job_id;
+      keep(slot, { job: made.job_id });
       setJob(made.job_id);
     } catch (error) {
       const wrong = errorsUnder(INPUTS, (error as ApiError).errors);
@@ -83,7 +87,7 @@ function TrySkill({ skill, base, revision, project, csrf, canWrite, beforeRun }:
               type="button"
               className="chip cut"
               onClick={() => {
-                tried.inputs = one.inputs;
+                keep(slot, { inputs: one.inputs });
                 setRound(round + 1);
               }}
             >
@@ -99,7 +103,7 @@ function TrySkill({ skill, base, revision, project, csrf, canWrite, beforeRun }:
       )}
       <SchemaForm
         schema={skill.input_schema}
-        value={knownInputs(skill.input_schema, tried.inputs)}
+        value={knownInputs(skill.input_schema, triedOf(slot).inputs)}
         rev={round}
         errors={errors}
         project={project}
@@ -115,7 +119,7 @@ function TrySkill({ skill, base, revision, project, csrf, canWrite, beforeRun }:
           />
         }
         onChange={(inputs) => {
-          tried.inputs = enteredInputs(skill.input_schema, inputs);
+          keep(slot, { inputs: enteredInputs(skill.input_schema, inputs) });
         }}
         onRun={run}
       />

@@ -137,7 +137,7 @@ export function Notebook({ project, csrf, user, skillpack, email, canWrite, canM
         <div className="nb-cells scroll" ref={cellList}>
           {cells.map((cell, at) => { const definition = cell.type === "code" ? definitionOf(cell) : null; return (
             <Cell key={cell.id} cell={cell} number={at + 1} run={book.runs[cell.id]} rev={book.rev} canWrite={canWrite} isFirst={!at} isLast={at === cells.length - 1} act={act}>
-              {definition && <SkillCard definition={definition} state={skills[cell.id] ?? ""} draft={draft} {...session} skillpack={skillpack} canManage={canManage} canWrite={canWrite} onAdd={() => addSkill(cell.id, definition, true)} beforeRun={beforeRun} />}
+              {definition && <SkillCard definition={definition} state={skills[cell.id] ?? ""} draft={draft} user={user} {...session} skillpack={skillpack} canManage={canManage} canWrite={canWrite} onAdd={() => addSkill(cell.id, definition, true)} beforeRun={beforeRun} />}
             </Cell>); })}
           {!path && <p className="pad t2">{paths.length ? "Select a notebook." : canWrite ? "A notebook runs Python cells in a sandbox of the project. Click New to create one. A cell that starts with %%skill NAME defines a skill." : "A user with the developer role can create the first notebook."}</p>}
         </div>

@@ -31,6 +31,8 @@ export interface DraftOfSkills {
 }
 
 interface Props extends Caller {
+  /** The ID of the user. */
+  user: string;
   definition: Definition;
   state: SkillState;
   draft: DraftOfSkills;
@@ -63,7 +65,7 @@ export async function writeSkill(definition: Definition, folder: string, { base,
 }
 
 /** A skill that a cell defines: whether it is in the draft, with buttons to try and publish it. */
-export function SkillCard({ definition, state, draft, base, project, csrf, skillpack, canManage, canWrite, onAdd, beforeRun }: Props) {
+export function SkillCard({ definition, state, draft, user, base, project, csrf, skillpack, canManage, canWrite, onAdd, beforeRun }: Props) {
   const [isTrying, setTrying] = useState(false), folder = folderOf(definition.name, draft.check.skills), skill = draft.check.skills.find((one) => one.name === definition.name);
   const problems = draft.check.problems.filter((one) => one.path.startsWith(`${folder}/`)), isThere = draft.view?.files.some((one) => !one.is_deleted && one.path.startsWith(`${folder}/`));
   const text = state === "taken" ? `The draft already has another skill named ${definition.name}. This cell did not overwrite it.` : state === "writing" ? "Writing to the draft…" : isThere ? `The files are in ${folder}/ of the draft.` : "Not in the draft. Run the cell to add it.";
@@ -74,7 +76,7 @@ export function SkillCard({ definition, state, draft, base, project, csrf, skill
         {canWrite && skill && state !== "taken" && <><button type="button" className="btn" aria-expanded={isTrying} onClick={() => setTrying(!isTrying)}>Try it</button><Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={beforeRun} onPublished={draft.refresh} label="Publish skill…" /></>}
       </div>
       {problems.length > 0 && <ul className="problem-list" aria-label={`Problems of ${definition.name}`}>{problems.map((one, index) => <li key={index} className="pad-x"><span className="mono">{one.path.split("/").at(-1)}{one.line ? `:${one.line}` : ""}</span> {one.message}</li>)}</ul>}
-      {isTrying && skill && <div className="nb-try"><Try skill={skill} base={base} project={project} csrf={csrf} canWrite={canWrite} beforeRun={beforeRun} /></div>}
+      {isTrying && skill && <div className="nb-try"><Try skill={skill} user={user} base={base} project={project} csrf={csrf} canWrite={canWrite} beforeRun={beforeRun} /></div>}
     </section>
   );
 }
