@@ -125,6 +125,12 @@ def test_flow_is_built_on_the_canvas_and_run(signed_in: Page, settled: Any, pack
     expect(result.get_by_role("img", name="1 warning")).to_have_text("!")
     expect(signed_in.get_by_role("list", name="Problems")).to_contain_text("The flow returns its inputs")
     take_screenshot(signed_in, "canvas-warning")
+    each.click()
+    expect(field).to_have_count(0)
+    signed_in.get_by_role("list", name="Problems").get_by_role(
+        "button", name="The flow returns its inputs"
+    ).click()
+    expect(field).to_be_visible()  # the problem leads to its node on the canvas
     each.locator(".cv-out").drag_to(node(canvas, "Result").locator(".cv-in"))
     expect(canvas.get_by_role("combobox", name="Value")).to_be_visible()
     with signed_in.expect_response(

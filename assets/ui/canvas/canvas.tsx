@@ -27,6 +27,9 @@ interface Props extends EditedText {
   problems: FileProblem[];
   draft: LoadedDraft;
   canWrite: boolean;
+  /** A problem that the user has selected: its step is selected, and then `onSelected` is called. */
+  selected: FileProblem | null;
+  onSelected: () => void;
   onCode: OnCode;
   /** Open the form of the skill, at the path of its skill.yaml. */
   onInputs: (path: string) => void;
@@ -37,13 +40,13 @@ export default function Canvas(props: Props) {
 }
 
 /** The canvas of the text of the flow at `path`. */
-function FlowCanvas({ text, path, problems, draft, project, csrf, canWrite, replace, onPending, onCode, onInputs }: Props) {
+function FlowCanvas({ text, path, problems, draft, project, csrf, canWrite, replace, onPending, selected, onSelected, onCode, onInputs }: Props) {
   const { found, failure, edit, undo, redo } = useYamlEdits("/v1/flow-yaml/edit", { text, project, csrf, replace, onPending });
   const { isLoaded, own, skills } = useSkills({ draft, path, project, csrf }), packs = useOtherSkills(project);
   if (!found || !isLoaded) return failure ? <div className="note line-note" data-s="fail" role="alert">{failure}</div> : <p className="skeleton pad">Loading canvas…</p>;
   if (!found.document) return <div className="scroll design" tabIndex={0} role="region" aria-label="Canvas"><Broken problems={found.problems} onCode={onCode} /></div>;
   const facts: Facts = { inputs: own?.input_schema, outputs: own?.output_schema, skills };
-  return <Stage {...{ document: found.document, references: found.references, failure, edit, undo, redo, facts, packs, problems, canWrite, onCode }} onInputs={own ? () => onInputs(`${own.path}/skill.yaml`) : null} />;
+  return <Stage {...{ document: found.document, references: found.references, failure, edit, undo, redo, facts, packs, problems, canWrite, selected, onSelected, onCode }} onInputs={own ? () => onInputs(`${own.path}/skill.yaml`) : null} />;
 }
 
 /** The names of the active skills of other packs. */
@@ -55,7 +58,7 @@ function useOtherSkills(project: string) {
 
 let copied: Mapping[] = []; // for the buttons; the clipboard of the browser has the same
 
-interface StageProps extends Pick<Props, "problems" | "canWrite" | "onCode"> {
+interface StageProps extends Pick<Props, "problems" | "canWrite" | "selected" | "onSelected" | "onCode"> {
   /** The values of the flow.yaml. */
   document: Mapping;
   references: FlowReferenceRead[];
@@ -71,7 +74,7 @@ interface StageProps extends Pick<Props, "problems" | "canWrite" | "onCode"> {
 /** What a key does; it is not handled if there is nothing to do. */
 type Does = (() => unknown) | false | null | undefined;
 
-function Stage({ document, references, failure, edit: send, undo, redo, facts, packs, problems, canWrite, onCode, onInputs }: StageProps) {
+function Stage({ document, references, failure, edit: send, undo, redo, facts, packs, problems, canWrite, selected, onSelected, onCode, onInputs }: StageProps) {
   const tree = useMemo(() => treeOf(document), [document]), flow = useReactFlow<FlowNode, FlowEdge>(), box = useRef<HTMLDivElement>(null);
   const edit: Write<FlowEdit> = (edits) => send((newest) => (newest === document ? edits : rebased(edits, tree, newest)));
   const [chosen, setChosen] = useState(NONE), [adding, setAdding] = useState<StepPlace | null>(null), [link, setLink] = useState<{ from: string; to: string } | null>(null), [moved, setMoved] = useState<Moved | null>(null), [drop, setDrop] = useState<Drop | null>(null);
@@ -81,6 +84,12 @@ function Stage({ document, references, failure, edit: send, undo, redo, facts, p
   const only = chosen.size === 1 ? [...chosen][0] ?? null : null, entry = tree.byId.get(only ?? ""), place = adding ?? placeAfter(tree, only);
   const choose = useCallback((id: string | null) => { setChosen(id ? new Set([id]) : NONE); setAdding(null); setLink(null); }, []);
   const focus = (id: string) => { choose(id); reveal(flow, layout.nodes, id, box); };
+  useEffect(() => {
+    if (!selected) return;
+    const id = nodeAt(tree, selected.keys ?? []);
+    if (id) focus(id); else onCode(selected.line);
+    onSelected();
+  }, [selected]);
   const insert = async (at: StepPlace, values: Mapping[], more: FlowEdit[] = []) => {
     const edits: FlowEdit[] = [...values.map((value, index): FlowEdit => ({ op: "insert_step", path: at.path, index: at.index + index, value })), ...more];
     for (let index = 0; index < edits.length; index += ONCE) if (!(await edit(edits.slice(index, index + ONCE)))) return;
@@ -220,6 +229,12 @@ function useNodes(nodes: FlowNode[], chosen: Set<string>, moved: Moved | null) {
     former.current = new Map(all.map((one) => [one.base.id, one]));
     return all.map(({ shown }) => shown);
   }, [nodes, chosen, moved]);
+}
+
+/** The ID of the node that shows the value at a path: of the innermost step that contains it, or of the result; null if there is none. */
+function nodeAt(tree: Tree, path: Path): string | null {
+  const steps = [...walk(tree.root.steps)].filter((one) => startsWith(path, one.path)).toSorted((one, other) => other.path.length - one.path.length);
+  return steps[0]?.id ?? (path[0] === "output" ? "output" : null);
 }
 
 /** The numbers of problems and warnings below a path of the flow, each with a sign of its own. */

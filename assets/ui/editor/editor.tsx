@@ -134,7 +134,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
   // New steps read the inputs of the flow, which the user may have changed a moment ago.
   const openFlow = async (path: string) => { await saveAll().catch(() => {}); await draft.refresh(); await show(`${folderOf(current ?? "")}/${path}`); };
   const openNew = (path: string, isWrittenHere = false) => { if (isFlow(path, []) || (isWrittenHere && isSkillYaml(path))) chooseForm(true); return show(path); };
-  const pickProblem = (one: FileProblem) => { if (isForm && isSkillYaml(one.path) && one.keys?.length) { setSelected(one); show(one.path, null, null, false); } else { setForm(false); show(one.path, one.line, one.column); } };
+  const pickProblem = (one: FileProblem) => { if (isForm && (isSkillYaml(one.path) || isFlow(one.path, draft.check.skills)) && one.keys?.length) { setSelected(one); show(one.path, null, null, false); } else { setForm(false); show(one.path, one.line, one.column); } };
   const isMarkdown = /\.md$/i.test(current ?? ""), changed = new Map(Object.entries(draft.open).filter(([, one]) => isUnsaved(one)).map(([path, one]): [string, string] => [path, one.conflict || one.failure || one.restored ? "unsaved" : "saving"]));
   return (
     <div className="col grow" style={{ minHeight: 0 }}>
@@ -356,6 +356,8 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
                     problems={problems.filter((one) => one.path === current)}
                     path={current}
                     draft={loaded}
+                    selected={selected?.path === current ? selected : null}
+                    onSelected={() => setSelected(null)}
                     onCode={openCode}
                     onInputs={show}
                   />
