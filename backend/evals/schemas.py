@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field, computed_field
 
 from backend.core.attribute_docstrings import Schema
-from backend.core.schemas import DEPRECATED, ClosedSchema, Text
+from backend.core.schemas import DEPRECATED, ClosedSchema, RequestBody, Text
 from backend.execution.jobs.schemas import MAX_NAME
 
 SuiteStatus = Literal["preparing", "running", "succeeded", "failed", "cancelled"]
@@ -33,7 +33,7 @@ class SuiteCreate(ClosedSchema):
     """Another model for an agentic skill. `recording`: replay the replies of each case's earlier run, at no cost."""
 
 
-class CaseCreate(ClosedSchema):
+class CaseCreate(RequestBody):
     """Body of `POST /v1/jobs/{id}/eval-case`."""
 
     expected: Any = None

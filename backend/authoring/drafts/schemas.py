@@ -12,7 +12,7 @@ from backend.authoring.drafts.reading import Opened
 from backend.authoring.drafts.tables import DraftFile
 from backend.core.attribute_docstrings import Schema
 from backend.core.errors import Problem
-from backend.core.schemas import DEPRECATED, ClosedSchema, Text
+from backend.core.schemas import DEPRECATED, ClosedSchema, RequestBody, Text
 from backend.execution.jobs.schemas import MAX_NAME, JobCreate
 from backend.identity.environments import Environment
 from backend.publishing.schemas import FileChangeRead, SkillChangeRead
@@ -171,7 +171,7 @@ class DraftRunCreate(JobCreate):
     """Texts by path that override those files in this run. They are not stored in the draft."""
 
 
-class DraftSessionCreate(ClosedSchema):
+class DraftSessionCreate(RequestBody):
     """Body of a session with an agent of the draft."""
 
     skill: Text = Field(min_length=1, max_length=MAX_NAME)
@@ -184,7 +184,7 @@ class DraftSessionCreate(ClosedSchema):
     """Metadata of your choice, returned with the session and with the job of each turn."""
 
 
-class ExampleCreate(ClosedSchema):
+class ExampleCreate(RequestBody):
     """Body of a new example."""
 
     skill: Text = Field(min_length=1, max_length=MAX_NAME)

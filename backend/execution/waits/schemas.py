@@ -8,12 +8,12 @@ from typing import Any
 from pydantic import Field
 
 from backend.core.attribute_docstrings import Schema
-from backend.core.schemas import ClosedSchema, Text
+from backend.core.schemas import RequestBody, Text
 from backend.execution.waits.project_events import MAX_ID_CHARACTERS, MAX_TYPE_CHARACTERS
 from backend.identity.environments import Environment
 
 
-class EventCreate(ClosedSchema):
+class EventCreate(RequestBody):
     """Body of `POST /v1/events`."""
 
     type: Text = Field(min_length=1, max_length=MAX_TYPE_CHARACTERS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.integration.flows.conftest import Flows, worker
 
 EVENT = """\
@@ -146,3 +148,13 @@ async def test_event_id_of_another_event_fails_the_step(flows: Flows) -> None:
         for _ in range(2):
             assert (await flows.run(n=1))["result"] == {"id": "same"}
         assert "failed with event_id_used: " in (await flows.run(n=2))["error"]
+
+
+@pytest.mark.parametrize("data", [b'{"\\ud800": 1}', b'{"a": ["\\udfff"]}', b'"a\\u0000"'])
+async def test_event_with_text_that_cannot_be_stored_is_rejected(flows: Flows, data: bytes) -> None:
+    body = b'{"type": "invoice.paid", "data": %s}' % data
+    response = await flows.project.http.post(
+        "/v1/events", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert (response.status_code, response.json()["code"]) == (422, "invalid"), response.text
+    assert "data" in response.text

@@ -122,6 +122,12 @@ async def test_session_of_a_draft_runs_the_draft_as_it_was_and_publishes_nothing
         )
     expired = await http.post(f"/v1/sessions/{chat.id}/messages", json={"content": "3"})
     assert (expired.status_code, expired.json()["code"]) == (409, "draft_of_session_deleted")
+    unstorable = await http.post(
+        "/v1/drafts/sessions",
+        content=b'{"skill": "talk", "metadata": {"\\ud800": 1}}',
+        headers={"Content-Type": "application/json"},
+    )
+    assert (unstorable.status_code, unstorable.json()["code"]) == (422, "invalid"), unstorable.text
     missing = await http.post("/v1/drafts/sessions", json={"skill": "double"})
     assert (missing.status_code, missing.json()["code"]) == (422, "skill_not_agentic")
 
