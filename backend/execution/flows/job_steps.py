@@ -228,16 +228,16 @@ async def _elements(
         "step": place.step.id,
         "after": NO_ITEM if number is None else number,
         "limit": page.limit + 1,
-        "statuses": None if status is None else _stored_statuses(job, status),
+        "statuses": None if status is None else _statuses_in_rows(job, status),
     }
     rows = await _rows(session, job, _ELEMENTS, is_whole=False, **values)
     views = [_view(reading, row, **place.shared, item=row.item) for row in rows]
     return page.slice(views, lambda view: (view.item,))
 
 
-def _stored_statuses(job: Job, status: StepStatus) -> list[str]:
-    """Return the statuses in rows that are shown as `status`."""
-    is_over = job.status in TERMINAL
+def _statuses_in_rows(job: Job, status: StepStatus) -> list[str]:
+    """Return the statuses of rows, as `_SHOWN_STATUS` gives them, that are shown as `status`."""
+    is_over = job.status in TERMINAL  # then an element that was running is shown as cancelled
     if status == "running":
         return [] if is_over else ["running"]
     return ["cancelled", "running"] if status == "cancelled" and is_over else [status]

@@ -47,9 +47,9 @@ from backend.money import admission
 from backend.money.pricing import PriceList
 from backend.skills.flows.types import Flow
 
-_OF_LISTING: Final = "The code of a listing cannot send or receive events of the project."
 MAX_SHOWN_BYTES: Final = 65_536
 """Maximum size of the data that an approval shows, as JSON."""
+_OF_LISTING: Final = "The code of a listing cannot send or receive events of the project."
 _UNASKED: Final = "A run of the assistant's copy cannot ask users for an approval."
 _OF_TRIAL: Final = "A run of the assistant's copy cannot send or receive events of the project."
 
