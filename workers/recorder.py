@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -52,9 +51,11 @@ class BufferedRecorder:
         self._buffer: list[EncodedEvent] = []
         self.span_events: list[EncodedEvent] = []
         """Events for spans, while tracing is on."""
-        self._flusher: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        """Starts to store what is buffered: a task for each short job would take longer than a timer."""
         self._flush: asyncio.Future[None] | None = None
         self._pause_s = FLUSH_EVERY_S
+        self._is_closed = False
 
     def hide(self, scrubber: Scrubber, redactor: EventRedactor | None = None) -> None:
         """Redact the job's secrets, and what the guardrails of its skill redact, in everything recorded from now on."""
@@ -102,10 +103,9 @@ class BufferedRecorder:
         """Stop storing, and return the rest, which is stored with the end of the attempt."""
         for stream, printed in self._printed.items():
             self._print(stream, printed.end(), is_last=True)
-        if self._flusher is not None:
-            self._flusher.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._flusher
+        self._is_closed = True
+        if self._timer is not None:
+            self._timer.cancel()
         if self._flush is not None:
             await self._flush
         unstored, self._buffer = self._buffer, []
@@ -140,16 +140,23 @@ class BufferedRecorder:
             self._buffer[-1] = joined
         else:
             self._buffer.append(event)
-        if self._flusher is None or self._flusher.done():
-            self._flusher = asyncio.create_task(self._flush_soon())
+        self._flush_soon()
 
-    async def _flush_soon(self) -> None:
-        await asyncio.sleep(FLUSH_EVERY_S)
-        while self._buffer:
-            # Shielded: a cancelled flush might store its events and be repeated nevertheless.
-            self._flush = asyncio.ensure_future(self._flush_once())
-            await asyncio.shield(self._flush)
-            await asyncio.sleep(self._pause_s)
+    def _flush_soon(self) -> None:
+        if self._timer is None and not self._is_closed:
+            self._timer = asyncio.get_running_loop().call_later(self._pause_s, self._start_flush)
+
+    def _start_flush(self) -> None:
+        if not self._buffer:  # others have stored it
+            self._timer = None
+            return
+        self._flush = asyncio.ensure_future(self._flush_once())
+        self._flush.add_done_callback(self._end_flush)
+
+    def _end_flush(self, _: asyncio.Future[None]) -> None:
+        self._timer = None
+        if self._buffer:
+            self._flush_soon()
 
     async def _flush_once(self) -> None:
         batch, self._buffer = self._buffer[:MAX_BATCH_EVENTS], self._buffer[MAX_BATCH_EVENTS:]
