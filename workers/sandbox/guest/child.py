@@ -84,7 +84,7 @@ def prepare(plan: Plan, gateway_ports: gateways.GatewayPorts) -> None:
 
 def run(setup: ChildSetup, request: ForkRequest) -> NoReturn:
     """Run one job in this process, from the fork to the end."""
-    _enter_slot(setup, request)
+    inputs_file = _enter_slot(setup, request)
     private = setup.private
     try:
         loaded, refusal = setup.loaded or _load_in_child(setup.plan, private), None
@@ -96,8 +96,8 @@ def run(setup: ChildSetup, request: ForkRequest) -> NoReturn:
         os._exit(0)
     job, inputs = frames
     assignment, _ = json_text.read(job.decode())
-    if not request.shares:
-        _write_inputs(inputs)  # if the disk is full, the job has not started
+    if inputs_file is not None:
+        _write_inputs(inputs_file, inputs)  # if the disk is full, the job has not started
     private.sendall(
         b'{"type":"started"}\n'
     )  # until the worker receives this, it may give the job to another process
@@ -139,8 +139,10 @@ def make_links(plan: Plan) -> list[Link]:
     return links
 
 
-def _enter_slot(setup: ChildSetup, request: ForkRequest) -> None:
+def _enter_slot(setup: ChildSetup, request: ForkRequest) -> int | None:
+    """Enter the folder of the job; return the descriptor of the file for its inputs, if the folder is its own."""
     os.setsid()
+    os.nice(_NICENESS)
     _signal.set_wakeup_fd(-1)
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
     private, stdout, stderr, events = request.descriptors
@@ -158,18 +160,22 @@ def _enter_slot(setup: ChildSetup, request: ForkRequest) -> None:
     if not request.shares:
         os.mkdir(folder, 0o700)
     os.chdir(folder)
-    if not request.shares:
-        _fill_folder(setup)
+    inputs_file = None if request.shares else _fill_folder(setup)
     _narrow(setup)
     if not setup.plan.namespaced:
         prepare(setup.plan, setup.gateway_ports)
     _set_variables({"HOME": folder, "TMPDIR": os.path.join(folder, "tmp"), "PWD": folder})
     _set_variables(setup.gateway_ports.variables_of(request.number))
     _reseed()
+    return inputs_file
 
 
-def _fill_folder(setup: ChildSetup) -> None:
-    """Create `tmp`, `drive` and links to the skill's files in the folder of the job."""
+def _fill_folder(setup: ChildSetup) -> int:
+    """Create the folder's entries: `tmp`, `drive`, links to the skill's files, and the file for the inputs.
+
+    Returns:
+        The descriptor of that file, which is written when the job arrives: creating it takes longer.
+    """
     os.mkdir("tmp", 0o700)
     if not setup.plan.drive:
         os.mkdir("drive", 0o700)
@@ -178,6 +184,7 @@ def _fill_folder(setup: ChildSetup) -> None:
             os.link(link.pattern, link.name, follow_symlinks=False)
         except (OSError, NotImplementedError):  # this file system has no hard links to links
             os.symlink(link.target, link.name)
+    return os.open("_inputs.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 
 
 def _narrow(setup: ChildSetup) -> None:
@@ -213,11 +220,9 @@ def _reseed() -> None:
 def _start(assignment: dict[str, Any]) -> None:
     _set_variables(assignment["environment"])
     confine.limit(assignment["limits"])
-    os.nice(_NICENESS)
 
 
-def _write_inputs(inputs: bytes) -> None:
-    file = os.open("_inputs.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _write_inputs(file: int, inputs: bytes) -> None:
     while inputs:
         inputs = inputs[os.write(file, inputs) :]
     os.close(file)
