@@ -14,10 +14,12 @@ from backend.context import AppContext
 from backend.core import logs, notifications
 from backend.core.db.connections import DatabaseUnavailable, error_summary
 from backend.core.db.engine import Database
+from backend.core.local_notifier import LocalNotifier
 from backend.core.notifications import RedisNotifier
 from backend.core.vault.vault import Vault
 from backend.core.wakeups import WakeUpListener
 from backend.embedded import attach
+from backend.embedded.home import process_sockets_folder
 from backend.skills.manifest import job_ceilings
 from backend.skills.manifest.job_ceilings import JobCeilings
 from backend.skills.model_catalog import catalog
@@ -52,8 +54,9 @@ async def open_context(
     servers = attach(settings)
     database = Database(servers.database_url, max_idle_s=max_idle_s)
     redis = Redis.from_url(servers.redis_url, socket_connect_timeout=1.0)
-    notifier = RedisNotifier(servers.redis_url)
     wakeups = WakeUpListener(redis, on_cancel, on_work)
+    sockets = process_sockets_folder(settings.home)
+    notifier = LocalNotifier(RedisNotifier(servers.redis_url), wakeups, sockets)
     storage = create_storage(settings)
     key = settings.secrets_key
     notifications.use(notifier)

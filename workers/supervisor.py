@@ -38,6 +38,7 @@ from workers.drives.change_tracking import ChangeTracker
 from workers.drives.staged import StagedDrives
 from workers.eval_runner import Suites
 from workers.host_resources import Host
+from workers.slots import SlotOffers
 from workers.sweep import Sweeper
 from workers.types import Runner
 
@@ -49,8 +50,6 @@ MAX_CHILDREN = 4
 """Maximum subjobs of one job that run concurrently."""
 WAKE_DELAY_S = 0.02
 """Added to the time until a wait ends, so that it has ended then."""
-MAX_SLOTS = 4
-"""Maximum slots that are offered to submissions. Jobs in slots that are about to be taken exceed the capacity."""
 
 
 class Supervisor:
@@ -69,11 +68,9 @@ class Supervisor:
         launch_id: UUID | None = None,
     ) -> None:
         self._host = host
-        self._is_reported_free = False
         self._is_queue_empty = False
         """Whether the last claim found fewer jobs than it could take."""
-        self._offered_slots = 0
-        """The slots that were offered and in which no job has arrived yet."""
+        self._slots = SlotOffers(context.wakeups.process, lanes)
         self._is_short = False
         self._ids = worker_ids(launch_id or uuid4())
         self.worker_id = next(self._ids)
@@ -142,7 +139,7 @@ class Supervisor:
         job = direct_start.read(text) if is_member else None
         if job is None or job.job_id in self._recovered or job.job_id in self._attempts:
             return
-        self._offered_slots -= 1
+        self._slots.note_taken(job.reply_to)
         self._start(job, time.time_ns(), lane=lane)
         if self._stopping.is_set():
             self._attempts[job.job_id].leave()
@@ -214,19 +211,14 @@ class Supervisor:
         return is_available and self.running < self._capacity
 
     def _report_capacity(self, *, is_repeated: bool = False) -> None:
-        """Report whether this process can take jobs if that has changed, or again, since Redis may have lost it.
-
-        Also offer slots again when most of the offered ones have been used.
-        """
+        """Report whether this process can take jobs, and how many submissions may start in it."""
         is_free = self._is_free()
         self._is_queue_empty = self._is_queue_empty and is_free  # jobs may have been queued while it was full
-        may_offer = self._is_queue_empty and self.has_lease()
-        slots = min(MAX_SLOTS, self._capacity - self.running) if may_offer else 0
-        is_changed = is_free is not self._is_reported_free or slots < self._offered_slots
-        if is_repeated or is_changed or self._offered_slots < (slots + 1) // 2:
-            self._is_reported_free, self._offered_slots = is_free, slots
-            slot = notifications.WorkerSlot(self._context.wakeups.process, self.worker_id)
-            notifications.send_now(notifications.FreeWorker(slot, self._lanes, is_free=is_free, slots=slots))
+        self._slots.report(self.worker_id, is_free=is_free, room=self._room(), is_repeated=is_repeated)
+
+    def _room(self) -> int:
+        """Return the number of jobs that submissions may start in this process: none while other jobs may wait."""
+        return self._capacity - self.running if self._is_queue_empty and self.has_lease() else 0
 
     async def _claim_children(self) -> None:
         """Start subjobs of this process' jobs, beyond the capacity, since their parents wait for them."""
@@ -314,7 +306,9 @@ class Supervisor:
             host=self._host,
         )
         self._attempts[job.job_id] = attempt
-        task = asyncio.create_task(self._run_attempt(attempt, claim_started_ns), name=f"job {job.job_id}")
+        task = asyncio.create_task(
+            self._run_attempt(attempt, claim_started_ns, lane), name=f"job {job.job_id}"
+        )
         attempt.task = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -323,7 +317,7 @@ class Supervisor:
         if job.job_id in self._cancelled_while_claiming:
             attempt.end(EndedBy.CANCEL)
 
-    async def _run_attempt(self, attempt: Attempt, claim_started_ns: int) -> None:
+    async def _run_attempt(self, attempt: Attempt, claim_started_ns: int, lane: str | None) -> None:
         started = time.time()
         try:
             with traces.attempt(attempt.job_attempt, claim_started_ns=claim_started_ns) as span:
@@ -342,11 +336,18 @@ class Supervisor:
             was_full = self.running >= self._capacity
             if self._attempts.get(attempt.job_attempt.job_id) is attempt:
                 del self._attempts[attempt.job_attempt.job_id]
+                if lane is not None:
+                    self._pass_slot_on(job_attempt, lane)
             has_siblings = not job_attempt.uses_own_slot
             if (
                 was_full or has_siblings or self._quarantine_lane is not None
             ):  # else each wake-up has led to a claim
                 self._wake.set()
+
+    def _pass_slot_on(self, ended: JobAttempt, lane: str) -> None:
+        """Let the process that has started an ended job in a slot start its next one there."""
+        if ended.reply_to and self._is_free():
+            self._slots.pass_on(self.worker_id, ended.reply_to, lane=lane, room=self._room())
 
     async def _sweep(self) -> None:
         try:

@@ -107,6 +107,8 @@ class EventNotification:
     """The row of the ended job, for the request that waits for it; empty: it reads the database."""
     project_id: UUID | None = None
     """The project of the job, if its status has changed, for those who follow the list of jobs."""
+    reply_to: str = ""
+    """The process of this host whose request may wait for the job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,10 @@ Message = WorkerWakeup | StartedJob | EventNotification | CancelCall | Delta | F
 class Notifier(Protocol):
     """Sender of messages; each process sets one with `use`."""
 
+    @property
+    def process(self) -> str:
+        """The name under which other processes of this host reach this one; empty: they do not."""
+
     async def notify(self, messages: Iterable[Message]) -> None:
         """Send all messages; never raises an error when Redis is unavailable."""
 
@@ -166,6 +172,9 @@ class Notifier(Protocol):
 
     async def take_slot(self, lane: str) -> WorkerSlot | None:
         """Take a free slot of a worker; None if there is none or Redis is unavailable."""
+
+    def pass_slot(self, process: str, lane: str, slot: WorkerSlot) -> bool:
+        """Let only one process of this host use a slot; return whether it was informed."""
 
 
 _notifier: Notifier | None = None
@@ -217,9 +226,19 @@ def send_now(message: Message) -> None:
         _notifier.send([message])
 
 
+def own_process() -> str:
+    """Return the name under which other processes of this host reach this one; empty if they do not."""
+    return "" if _notifier is None else _notifier.process
+
+
 async def take_slot(lane: str) -> WorkerSlot | None:
     """Take a free slot of a worker of a lane; None if there is none."""
     return None if _notifier is None else await _notifier.take_slot(lane)
+
+
+def pass_slot(process: str, lane: str, slot: WorkerSlot) -> bool:
+    """Let only one process of this host use a slot of this one; return whether it was informed."""
+    return _notifier is not None and _notifier.pass_slot(process, lane, slot)
 
 
 def slots_key(lane: str) -> str:
@@ -258,6 +277,8 @@ class RedisNotifier:
     A wake-up goes directly to one process that has reported that it can take jobs. If none has, the wake-up becomes a
     message in the Dramatiq queue of the lane, where it waits for a worker.
     """
+
+    process = ""
 
     def __init__(self, redis_url: str) -> None:
         self._client = AsyncRedis.from_url(
@@ -299,6 +320,10 @@ class RedisNotifier:
             return None
         process, _, worker_id = taken.decode().partition(" ")
         return WorkerSlot(process, UUID(worker_id))
+
+    def pass_slot(self, process: str, lane: str, slot: WorkerSlot) -> bool:
+        """Return false: this is not sent over Redis."""
+        return False
 
     async def aclose(self) -> None:
         """Send pending messages, and close the connections."""

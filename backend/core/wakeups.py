@@ -44,6 +44,11 @@ class Subscription:
             self._has_news = True
             self._event.set()
 
+    def end(self, row: str) -> None:
+        """Wake the follower with the row of the ended job, if it waits only for the end."""
+        if self._only_end:
+            self.notify(is_last=True, row=row)
+
     def add_delta(self, delta: str) -> None:
         """Pass on a part of a reply in progress."""
         if not self._only_end:
@@ -123,6 +128,16 @@ class WakeUpListener:
             if not subscriptions:
                 del self._subscriptions[job]
 
+    def receive_work(self, lane: str, started: str) -> None:
+        """Pass on a lane in which a job may be ready for this process, and the job if it was started for it."""
+        if self._on_work is not None:
+            self._on_work(lane, started)
+
+    def receive_end(self, job: str, row: str) -> None:
+        """Pass the row of an ended job to the requests that wait for its end; events are announced to all followers."""
+        for subscription in self._subscriptions.get(job, ()):
+            subscription.end(row)
+
     async def partial_reply(self, job_id: UUID) -> partial_replies.PartialReply | None:
         """Return the text so far of the reply that a job is receiving; none if it is not available."""
         return await partial_replies.read(self._redis, job_id)
@@ -179,8 +194,8 @@ class WakeUpListener:
                 return
         except ValueError:
             return  # not a message of this application
-        if self._on_work is not None and channel.startswith(WORK_CHANNEL):
-            self._on_work(job, rest)
+        if channel.startswith(WORK_CHANNEL):
+            self.receive_work(job, rest)
             return
         if channel == DELTA_CHANNEL:
             for subscription in self._subscriptions.get(job, ()):

@@ -74,6 +74,20 @@ def existing_sockets_folder(home: Path, server: str) -> Path:
     return (home / "run").resolve() / server
 
 
+def process_sockets_folder(home: Path) -> Path | None:
+    """Return the folder of the sockets of API and worker processes of this host; None if it cannot be created.
+
+    Only the account of these processes can access it.
+    """
+    try:
+        folder = _run_folder(home.expanduser().resolve()) / "processes"
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        log.info("processes exchange messages over Redis only", home=str(home), error=str(error))
+        return None
+    return folder
+
+
 def remove_short_folder(home: Path) -> None:
     """Remove the short folder for sockets, if the home has one; call it when no server runs."""
     link = home / "run"

@@ -20,6 +20,7 @@ from sqlalchemy import text
 from backend.context import AppContext
 from backend.core import notifications
 from backend.core.db.engine import Database
+from backend.core.local_notifier import PASSED_SLOT_S, LocalNotifier
 from backend.core.metrics.instruments import MESSAGES_SENT
 from backend.core.notifications import SLOTS_EXPIRE_S, RedisNotifier, WorkerSlot, slots_key
 from backend.core.wakeups import WakeUpListener
@@ -311,6 +312,108 @@ async def test_jobs_run_without_a_claim(running: Running, project: Project, redi
         assert (response.status_code, job["status"], job["result"]) == (201, "succeeded", {"n": 1})
     assert sent._value.get() - before == len(running.started) == 6
     await until_slots(redis_url, 2)
+
+
+@pytest_asyncio.fixture
+async def local(
+    instance: AppContext, notifier: RedisNotifier, tmp_path: Path
+) -> AsyncIterator[LocalNotifier]:
+    """Let API and worker, which are both this process, send messages over its socket."""
+    folder = tmp_path / "sockets"
+    folder.mkdir()
+    async with aclosing(LocalNotifier(notifier, instance.wakeups, folder)) as local:
+        notifications.use(local)
+        yield local
+        notifications.use(notifier)
+
+
+@pytest.fixture
+def over_redis(notifier: RedisNotifier, monkeypatch: pytest.MonkeyPatch) -> list[notifications.Message]:
+    """Return the messages that are sent over Redis."""
+    sent: list[notifications.Message] = []
+    send = notifier.send
+
+    def recorded(messages: Iterable[notifications.Message]) -> None:
+        found = list(messages)
+        sent.extend(found)
+        send(found)
+
+    monkeypatch.setattr(notifier, "send", recorded)
+    return sent
+
+
+async def run_once(project: Project) -> Any:
+    response = await project.http.post("/v1/jobs?wait=true", json={"skill": "count", "inputs": {}})
+    assert (response.status_code, response.json()["status"]) == (201, "succeeded")
+    return response.json()
+
+
+def forget_slots(redis_url: str) -> None:
+    with closing(Redis.from_url(redis_url)) as redis:
+        redis.delete(slots_key("default"))
+
+
+async def test_process_of_the_same_host_needs_no_redis(
+    local: LocalNotifier,
+    running: Running,
+    project: Project,
+    redis_url: str,
+    over_redis: list[notifications.Message],
+) -> None:
+    await until_slots(redis_url)
+    await run_once(project)
+    over_redis.clear()
+    for number in range(2, 6):
+        forget_slots(redis_url)
+        assert local._passed["default"], "the slot of the job before"
+        job = await run_once(project)
+        assert job["result"] == {"n": 1}
+        assert len(running.started) == number
+    ends = [one for one in over_redis if isinstance(one, notifications.EventNotification) and one.is_last]
+    assert not any(isinstance(one, notifications.StartedJob) for one in over_redis)
+    assert [one.row for one in ends] == [""] * 4, "others learn only that the jobs have ended"
+    assert job == (await project.http.get(f"/v1/jobs/{job['id']}")).json()
+
+
+async def test_passed_slot_expires(
+    local: LocalNotifier, running: Running, project: Project, redis_url: str
+) -> None:
+    await until_slots(redis_url)
+    await run_once(project)
+    forget_slots(redis_url)
+    await asyncio.sleep(PASSED_SLOT_S * 1.1)
+    response = await project.http.post("/v1/jobs", json={"skill": "count", "inputs": {}})
+    assert response.json()["status"] == "queued"
+    assert (await ended(project, response.json()["id"]))["status"] == "succeeded"
+    await until_slots(redis_url, 2)
+
+
+async def test_full_worker_passes_no_slot_on(
+    local: LocalNotifier,
+    running: Running,
+    project: Project,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Other jobs may wait, which come first."""
+    await until_slots(redis_url)
+    monkeypatch.setattr(running.supervisor, "_room", lambda: 0)
+    await run_once(project)
+    assert not local._passed["default"]
+
+
+async def test_messages_to_other_hosts_go_over_redis(
+    local: LocalNotifier, over_redis: list[notifications.Message]
+) -> None:
+    slot = WorkerSlot("elsewhere", uuid4())
+    messages: list[notifications.Message] = [
+        notifications.StartedJob(slot, "default", "{}"),
+        notifications.EventNotification(uuid4(), 3, is_last=True, row="[]", reply_to="elsewhere"),
+        notifications.WorkerWakeup("default"),
+    ]
+    local.send(messages)
+    assert over_redis == messages
+    assert not local.pass_slot("elsewhere", "default", slot)
 
 
 async def test_lost_message_delays_the_job_and_a_late_one_is_ignored(

@@ -87,6 +87,8 @@ class JobAttempt:
     """Why the API key that submitted the job is no longer valid, while no code of the job has run."""
     is_wallet_too_small: bool = False
     """The whole wallet cannot pay cap and price: the job must not start."""
+    reply_to: str = ""
+    """The process of this host that started the job in a slot, and may wait for its end."""
 
     @property
     def owner_id(self) -> UUID:
@@ -105,7 +107,15 @@ class JobAttempt:
 
 
 _COMPUTED: Final = frozenset(
-    ("job_id", "reserved_micros", "lowered_by", "is_wallet_too_small", "needs_approval", "key_ended")
+    (
+        "job_id",
+        "reserved_micros",
+        "lowered_by",
+        "is_wallet_too_small",
+        "needs_approval",
+        "key_ended",
+        "reply_to",
+    )
 )
 _COLUMNS: Final = tuple(column.name for column in fields(JobAttempt) if column.name not in _COMPUTED)
 """Fields that the row of a claimed job contains as columns of the same name."""
@@ -212,7 +222,9 @@ async def _key_ended(session: AnySession, row: Any) -> KeyEnd | None:
     return None if has_run else ended
 
 
-def attempt_of(row: Any, *, reserved: Reserved, key_ended: KeyEnd | None = None) -> JobAttempt:
+def attempt_of(
+    row: Any, *, reserved: Reserved, key_ended: KeyEnd | None = None, reply_to: str = ""
+) -> JobAttempt:
     """Return the attempt of the row of a running job."""
     return JobAttempt(
         job_id=row.id,
@@ -222,4 +234,5 @@ def attempt_of(row: Any, *, reserved: Reserved, key_ended: KeyEnd | None = None)
         is_wallet_too_small=reserved.is_wallet_too_small,
         needs_approval=row.approval == "needed",
         key_ended=key_ended,
+        reply_to=reply_to,
     )

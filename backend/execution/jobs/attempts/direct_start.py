@@ -45,7 +45,7 @@ async def slot_for(skill: Skill, job: Mapping[str, Any]) -> WorkerSlot | None:
 
 def note(session: AnySession, slot: WorkerSlot, lane: str, row: Any) -> None:
     """Send the job of a row to the worker that it was started for, when the submission has committed."""
-    attempt = attempt_of(row, reserved=NONE)
+    attempt = attempt_of(row, reserved=NONE, reply_to=notifications.own_process())
     # Not pydantic, which does not write all numbers and characters that JSON inputs may contain.
     job = json.dumps({name: getattr(attempt, name) for name in _NAMES}, default=str)
     notifications.note(session, StartedJob(slot, lane, job))

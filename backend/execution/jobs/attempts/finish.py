@@ -113,7 +113,14 @@ async def finish(
     sent = ended_row.sendable(row.ended_row)
     notifications.note(
         session,
-        EventNotification(job.job_id, row.event_seq, is_last=True, row=sent, project_id=job.project_id),
+        EventNotification(
+            job.job_id,
+            row.event_seq,
+            is_last=True,
+            row=sent,
+            project_id=job.project_id,
+            reply_to=job.reply_to,
+        ),
     )
     if row.next_lane is not None:
         notifications.note(session, notifications.WorkerWakeup(row.next_lane))
