@@ -1,8 +1,7 @@
-"""Confine the calling process permanently: seccomp, Landlock and resource limits, through ctypes."""
+"""Confine the calling process permanently: seccomp, Landlock and resource limits."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
 import stat
@@ -10,8 +9,9 @@ import struct
 import sys
 
 from . import filters
+from .c_library import CBytes, CSize, CUnsignedShort, Structure, byref, libc
 from .lean import NamedTuple
-from .privileges import checked, libc, no_new_privileges
+from .privileges import checked, no_new_privileges
 from .syscalls import (
     LANDLOCK_ADD_RULE,
     LANDLOCK_CREATE_RULESET,
@@ -33,10 +33,10 @@ _READ: Final = _EXECUTE | _READ_FILE | _READ_DIR
 _OF_FILES: Final = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 
 
-class Compiled(ctypes.Structure):
+class Compiled(Structure):
     """A filter in the form of the kernel: compiled once, applied by many processes."""
 
-    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+    _fields_ = (("length", CUnsignedShort), ("filter", CBytes))
 
 
 class OpenedPath(NamedTuple):
@@ -63,7 +63,7 @@ def landlock_abi() -> int:
     """Return the version of Landlock that this kernel offers; 0 is none."""
     if sys.platform != "linux":
         return 0
-    abi: int = libc.syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _CREATE_RULESET_VERSION)
+    abi: int = libc.syscall(LANDLOCK_CREATE_RULESET, None, CSize(0), _CREATE_RULESET_VERSION)
     return max(0, abi)
 
 
@@ -122,7 +122,7 @@ def enclose(
     fence: Fence, *, readable: Sequence[OpenedPath] = (), writable: Sequence[OpenedPath] = ()
 ) -> None:
     """Apply the fence to this process and its descendants, with additional paths of their own."""
-    size = ctypes.c_size_t(len(fence.attributes))
+    size = CSize(len(fence.attributes))
     ruleset = checked(
         "landlock_create_ruleset", libc.syscall(LANDLOCK_CREATE_RULESET, fence.attributes, size, 0)
     )
@@ -148,7 +148,7 @@ def compiled(program: filters.Program) -> Compiled:
 def apply_filter(program: Compiled) -> None:
     """Filter all later system calls of this process and its descendants with the program."""
     no_new_privileges()
-    result = libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0)
+    result = libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, byref(program), 0, 0)
     checked("seccomp", result)
 
 

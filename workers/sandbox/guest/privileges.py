@@ -1,19 +1,16 @@
-"""Give up privileges of the calling process permanently, through ctypes.
+"""Give up privileges of the calling process permanently.
 
-Process 1 of a sandbox runs only this and `first_process`. What it imports takes memory as long as the sandbox lives.
+Process 1 of a sandbox runs only this, `c_library` and `first_process`. What it imports takes memory as long as the
+sandbox lives.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 
+from .c_library import get_errno, libc
 from .lean import suppress
-
-TYPE_CHECKING = False  # type checkers know this name
-if TYPE_CHECKING:
-    from typing import Final
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER = 24, 36
@@ -21,9 +18,6 @@ _OOM_SCORE_ADJ, _MAX_OOM_SCORE_ADJ = "/proc/self/oom_score_adj", b"1000"
 _CAPABILITY_VERSION = 0x20080522
 _CLONE_NEWNS = 0x00020000
 _SIGKILL = 9  # `signal` loads the enumerations
-
-libc: Final = ctypes.CDLL(None, use_errno=True)
-libc.syscall.restype = ctypes.c_long
 
 
 def checked(what: str, result: int) -> int:
@@ -33,7 +27,7 @@ def checked(what: str, result: int) -> int:
         OSError: the call failed.
     """
     if result < 0:
-        number = ctypes.get_errno()
+        number = get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
     return result
 
