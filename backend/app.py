@@ -85,7 +85,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     logs.configure(settings.log_level, settings.log_format)
     traces = tracing(settings.otlp_endpoint, role="api", version=app.version)
-    async with traces, open_context(settings) as context, serving(app, context):
+    async with traces, open_context(settings, has_socket=True) as context, serving(app, context):
         yield
 
 

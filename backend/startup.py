@@ -35,6 +35,7 @@ async def open_context(
     on_cancel: Callable[[UUID], None] | None = None,
     on_work: Callable[[str, str], None] | None = None,
     max_idle_s: int = 0,
+    has_socket: bool = False,
 ) -> AsyncIterator[AppContext]:
     """Open the resources that the settings describe, and close them at the end.
 
@@ -43,6 +44,7 @@ async def open_context(
         on_cancel: For workers: called with the ID of each job that is to be canceled.
         on_work: For workers: see `WakeUpListener`.
         max_idle_s: See `Database`.
+        has_socket: For API and worker processes: other ones of this host send them messages over a socket.
 
     Raises:
         Unavailable: No database is configured, and none is running in the home folder.
@@ -55,7 +57,7 @@ async def open_context(
     database = Database(servers.database_url, max_idle_s=max_idle_s)
     redis = Redis.from_url(servers.redis_url, socket_connect_timeout=1.0)
     wakeups = WakeUpListener(redis, on_cancel, on_work)
-    sockets = process_sockets_folder(settings.home)
+    sockets = process_sockets_folder(settings.home) if has_socket else None
     notifier = LocalNotifier(RedisNotifier(servers.redis_url), wakeups, sockets)
     storage = create_storage(settings)
     key = settings.secrets_key

@@ -99,6 +99,7 @@ async def _run(current: Settings) -> None:
             on_cancel=recipients.cancel,
             on_work=recipients.receive_work,
             max_idle_s=MAX_IDLE_IN_TRANSACTION_S,
+            has_socket=True,
         ) as context,
     ):
         groups, why_no_groups = open_control_groups(cpus=current.job_cpus)

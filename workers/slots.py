@@ -60,7 +60,8 @@ class SlotOffers:
     def pass_on(self, worker_id: UUID, process: str, *, lane: str, room: int) -> None:
         """Pass a slot to the API process that has started a job in it, if that is on this host and there is room."""
         slot = WorkerSlot(self._process, worker_id)
-        if room > sum(map(len, self._passed.values())) and notifications.pass_slot(process, lane, slot):
+        offered = self._listed + sum(map(len, self._passed.values()))
+        if room > offered and notifications.pass_slot(process, lane, slot):
             loop = asyncio.get_running_loop()
             self._passed[process].append(loop.call_later(PASSED_UNTIL_S, self._expire, process))
 

@@ -75,12 +75,18 @@ def existing_sockets_folder(home: Path, server: str) -> Path:
 
 
 def process_sockets_folder(home: Path) -> Path | None:
-    """Return the folder of the sockets of API and worker processes of this host; None if it cannot be created.
+    """Return the folder of the sockets of API and worker processes of this host; None if there can be none.
 
-    Only the account of these processes can access it.
+    Only the account of these processes can access it. A process of another account than that of the home creates none:
+    it must not change the folders of the running servers.
     """
+    home = home.expanduser().resolve()
+    run = home / "run"
     try:
-        folder = _run_folder(home.expanduser().resolve()) / "processes"
+        owners = {path.stat().st_uid for path in (home, run) if path.exists()}
+        if owners != {os.geteuid()}:
+            return None
+        folder = (run.resolve() if run.exists() else _run_folder(home)) / "processes"
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         log.info("processes exchange messages over Redis only", home=str(home), error=str(error))
