@@ -112,8 +112,12 @@ def test_flood_does_not_delay_jobs_of_a_quiet_project(record: Callable[[str], No
 
 
 def waits_s(client: Client, number: int) -> list[float]:
-    """Run jobs one after another, and return the time that each waited before it started."""
-    jobs = [client.run("nap", {"seconds": 0.01}) for _ in range(number)]
+    """Run jobs one after another, and return the time that each waited before it was claimed.
+
+    Jobs that may run again after a lost worker start with their submission while no other job waits: on an idle
+    instance, they are not claimed at all.
+    """
+    jobs = [client.run("once", {"seconds": 0.01}) for _ in range(number)]
     return [
         (
             datetime.fromisoformat(job["started_at"]) - datetime.fromisoformat(job["created_at"])
