@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
 from backend.core import logs
-from backend.core.errors import Malformed, PurasError, TooLarge
+from backend.core.errors import Malformed, PurasError, TooLarge, Unavailable
 from backend.core.http import destinations
 from backend.core.http.client_ip import Network, client_address
 from backend.core.http.exception_handlers import response_to, to_sign_in
@@ -44,6 +44,10 @@ _HEADERS: Final = {
 }
 """Pages set a policy of their own; a response without one is not rendered as a page, whatever it contains."""
 _API_HEADERS: Final = {"Cache-Control": "no-store"}
+_STOPPED: Final = Unavailable(
+    "The server stopped before the request had ended, and may have carried it out. Send it again, with the same "
+    "Idempotency-Key if it has one."
+)
 _OPENAI_SDK_HEADERS: Final = (
     *("OpenAI-Organization", "OpenAI-Project"),
     *(
@@ -109,6 +113,10 @@ class Boundary:
             if sender.status:
                 raise  # part of a response is sent: only a broken connection shows that the rest is missing
             await response(scope, receive, sender)
+        except asyncio.CancelledError:  # the server stops, and does not wait any longer
+            if not sender.status:
+                await response_to(_STOPPED, scope["method"], _loggable(scope["path"]))(scope, receive, sender)
+            raise
         finally:
             _log(scope, sender.status, time.perf_counter() - started)
 
