@@ -43,7 +43,7 @@ class SlotOffers:
             room: The number of jobs that submissions may start in it.
             is_repeated: Whether to report even what has not changed, since Redis may have lost it.
         """
-        slots = max(0, min(MAX_SLOTS, room) - sum(map(len, self._passed.values())))
+        slots = max(0, min(MAX_SLOTS, room) - self._count_passed())
         is_changed = is_free is not self._is_reported_free or slots < self._listed
         if is_repeated or is_changed or self._listed < (slots + 1) // 2:
             self._is_reported_free, self._listed = is_free, slots
@@ -60,10 +60,12 @@ class SlotOffers:
     def pass_on(self, worker_id: UUID, process: str, *, lane: str, room: int) -> None:
         """Pass a slot to the API process that has started a job in it, if that is on this host and there is room."""
         slot = WorkerSlot(self._process, worker_id)
-        offered = self._listed + sum(map(len, self._passed.values()))
-        if room > offered and notifications.pass_slot(process, lane, slot):
+        if room > self._listed + self._count_passed() and notifications.pass_slot(process, lane, slot):
             loop = asyncio.get_running_loop()
             self._passed[process].append(loop.call_later(PASSED_UNTIL_S, self._expire, process))
+
+    def _count_passed(self) -> int:
+        return sum(len(slots) for slots in self._passed.values())
 
     def _expire(self, process: str) -> None:
         passed = self._passed[process]

@@ -7,7 +7,6 @@ cannot be sent in this way, since the process is on another host, has ended or i
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -100,14 +99,9 @@ def _remove_abandoned(folder: Path) -> None:
 
     If hosts share the folder over a network, each also removes those of the others, whose messages then go over Redis.
     """
-    with os.scandir(folder) as entries:
-        paths = [entry.path for entry in entries]
-    for path in paths:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+    for path in [one for one in folder.iterdir() if one.is_socket()]:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe, suppress(OSError):
             try:
-                probe.connect(path)
+                probe.connect(str(path))
             except ConnectionRefusedError:
-                with suppress(OSError):
-                    os.unlink(path)  # noqa: PTH108 - `paths` are texts
-            except OSError:
-                continue
+                path.unlink()
