@@ -65,6 +65,8 @@ def test_reviewer_works_through_a_queue_with_the_keyboard(signed_in: Page, settl
     page.get_by_label("Corrected output (JSON)").fill('{"counted": 7}')
     page.keyboard.press("Control+Enter")
     expect(page.get_by_text("1 of 4 reviewed, 1 skipped")).to_be_visible()
+    expect(page.get_by_label("Corrected output (JSON)")).to_have_count(0)
+    expect(page.get_by_role("button", name="Save and next")).to_have_attribute("aria-busy", "false")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert").first).to_contain_text("'Quality' is required")
     page.keyboard.press("p")
