@@ -115,6 +115,28 @@ class FastSession:
         except psycopg.Error as error:
             raise _as_sqlalchemy(error, prepared.sql.decode()) from error
 
+    async def execute_together(
+        self, statements: Sequence[tuple[ClauseElement, Mapping[str, Any]]]
+    ) -> list[FastResult]:
+        """Run statements with their named values in one transaction and one round trip.
+
+        After an error nothing of them is stored, and the session cannot be used before `roll_back`.
+
+        Raises:
+            DBAPIError: The database rejected a statement, or is unavailable.
+            TimeoutError: Every connection was in use for too long.
+        """
+        if self._slot is None:
+            self._slot = await self._connections.take()
+        prepared = [(compiled(statement), values) for statement, values in statements]
+        try:
+            rows = await self._slot.exchange.run_together(
+                [(each, {**each.constants, **values}) for each, values in prepared]
+            )
+        except psycopg.Error as error:
+            raise _as_sqlalchemy(error, "; ".join(each.sql.decode() for each, _ in prepared)) from error
+        return [FastResult(each) for each in rows]
+
     @asynccontextmanager
     async def one_transaction(self) -> AsyncIterator[None]:
         """Run the statements of the block as one transaction.
@@ -144,7 +166,7 @@ class FastSession:
         return result
 
     async def roll_back(self) -> bool:
-        """Close the connection after an error in `one_transaction`, so that the session can be used again.
+        """Close the connection after an error in a transaction, so that the session can be used again.
 
         Returns:
             Whether the server has reported the error, and so has stored nothing. If the connection was lost, this is

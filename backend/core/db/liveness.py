@@ -50,7 +50,7 @@ class WatchedConnection(psycopg.AsyncConnection[Any]):
 
     liveness: Liveness | None = None
     transaction_sql: bytes = b""
-    """Sent with the start of each transaction: through a pooler in transaction mode, a session has no settings."""
+    """The first statement of each transaction: through a pooler in transaction mode, a session has no settings."""
 
     async def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - psycopg's
         """Wait as psycopg does, but only while the server responds."""
@@ -65,7 +65,7 @@ class WatchedConnection(psycopg.AsyncConnection[Any]):
         Raises:
             psycopg.Error: the database rejected it, or is unavailable.
         """
-        await self.run_script(b"begin" + self.transaction_sql)
+        await self.run_script(b"begin; " + self.transaction_sql)
 
     def _start_query(self) -> PQGen[None]:
         """Start a transaction as psycopg does where one is needed, in one round trip with its settings."""
@@ -76,7 +76,7 @@ class WatchedConnection(psycopg.AsyncConnection[Any]):
         ):
             yield from super()._start_query()
         else:
-            yield from self._script(self._get_tx_start_command() + self.transaction_sql)
+            yield from self._script(self._get_tx_start_command() + b"; " + self.transaction_sql)
 
     async def run_script(self, sql: bytes) -> None:
         """Run statements without values and without a transaction of psycopg's, in one round trip.
@@ -107,7 +107,7 @@ class Liveness:
         self._database_url = pooler.plain(database_url)
         self._session_sql, self._transaction_sql = b"", b""
         if settings and pooler.pools_transactions(database_url):
-            self._transaction_sql = b"; " + pooler.settings_sql(settings, is_local=True)
+            self._transaction_sql = pooler.settings_sql(settings, is_local=True)
         elif settings:
             self._session_sql = pooler.settings_sql({**settings, **pooler.SERVER_KEEPALIVE})
         self._waiting_since: dict[Callable[[], None], float] = {}

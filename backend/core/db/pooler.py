@@ -74,9 +74,10 @@ def connect_settings(database_url: str, *, prepare_threshold: int | None = 5) ->
 
 
 def settings_sql(settings: Mapping[str, str], *, is_local: bool = False) -> bytes:
-    """Return the statements that set the parameters, for the session or for the current transaction."""
-    scope = "set local" if is_local else "set"
-    return "; ".join(f"{scope} {name} = '{value}'" for name, value in settings.items()).encode()
+    """Return one statement that sets the parameters, for the session or for the current transaction."""
+    scope = "true" if is_local else "false"
+    calls = ", ".join(f"set_config('{name}', '{value}', {scope})" for name, value in settings.items())
+    return f"select {calls}".encode()
 
 
 def _parsed(database_url: str) -> URL | None:

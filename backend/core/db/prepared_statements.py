@@ -19,6 +19,8 @@ from psycopg.adapt import PyFormat, Transformer
 from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
+from backend.core.db.liveness import WatchedConnection
+
 MAX_COMPILED: Final = 256
 MAX_PREPARED: Final = 256
 """Maximum per connection; further statements are sent in full each time."""
@@ -45,10 +47,21 @@ class _Prepared(NamedTuple):
     make_row: Callable[[Sequence[Any]], Any]
 
 
+class _Request(NamedTuple):
+    """A statement with its values as the server reads them."""
+
+    sql: bytes
+    values: Sequence[Any]
+    types: Sequence[int]
+    formats: Sequence[pq.Format] | None
+    prepared: _Prepared | None
+    """None: the statement is sent in full."""
+
+
 class Exchange:
     """The prepared statements of one connection."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
+    def __init__(self, connection: WatchedConnection) -> None:
         self.connection = connection
         self._may_prepare = connection.prepare_threshold is not None
         self._prepared: dict[tuple[bytes, Sequence[int]], _Prepared] = {}
@@ -66,21 +79,68 @@ class Exchange:
         rows: list[Any] = await self.connection.wait(self._exchange(compiled.sql, given))
         return rows
 
+    async def run_together(self, statements: Sequence[tuple[Compiled, Mapping[str, Any]]]) -> list[list[Any]]:
+        """Run statements in one transaction and one round trip, and return the rows of each.
+
+        After an error nothing of them is stored, and the connection is in a failed transaction or closed.
+
+        Raises:
+            psycopg.Error: the database rejected a statement, or is unavailable.
+        """
+        given = [(each.sql, [values[name] for name in each.names]) for each, values in statements]
+        rows: list[list[Any]] = await self.connection.wait(self._exchange_together(given))
+        return rows
+
     def _exchange(self, sql: bytes, given: Sequence[Any]) -> PQGen[list[Any]]:
-        server, transformer = self.connection.pgconn, self._transformer
+        request = yield from self._request(sql, given)
+        self._send(request)
+        return self._rows(request, (yield from self._result()))
+
+    def _exchange_together(self, given: Sequence[tuple[bytes, Sequence[Any]]]) -> PQGen[list[list[Any]]]:
+        requests = []
+        for sql, values in given:
+            requests.append((yield from self._request(sql, values)))
+        server = self.connection.pgconn
+        server.enter_pipeline_mode()
+        opening = [b"begin", *filter(None, [self.connection.transaction_sql])]
+        for command in opening:
+            server.send_query_params(command, None)
+        for request in requests:
+            self._send(request)
+        server.send_query_params(b"commit", None)
+        server.pipeline_sync()
+        yield from generators.send(server)
+        results: list[pq.abc.PGresult] = []
+        while len(results) < len(opening) + len(requests) + 1:
+            results.append((yield from self._next_result()))
+        yield from self._next_result()  # that of `pipeline_sync`
+        server.exit_pipeline_mode()
+        for result in results:
+            self._raise_if_rejected(result)  # the first error; the server skips everything after it
+        return list(map(self._rows, requests, results[len(opening) : -1]))
+
+    def _request(self, sql: bytes, given: Sequence[Any]) -> PQGen[_Request]:
+        transformer = self._transformer
         dumped = transformer.dump_sequence(given, [PyFormat.AUTO] * len(given))
         types, formats = transformer.types or (), transformer.formats
         prepared = self._prepared.get((sql, types))
         if prepared is None and self._may_prepare and len(self._prepared) < MAX_PREPARED:
             prepared = yield from self._prepare(sql, types)
+        return _Request(sql, dumped, types, formats, prepared)
+
+    def _send(self, request: _Request) -> None:
+        server, prepared = self.connection.pgconn, request.prepared
         if prepared is None:
-            server.send_query_params(sql, dumped, types, formats)
+            server.send_query_params(request.sql, request.values, request.types, request.formats)
         else:
-            server.send_query_prepared(prepared.name, dumped, formats)
-        result = yield from self._result()
-        transformer.set_pgresult(result)
-        make_row = _row_maker(result) if prepared is None else prepared.make_row
-        return transformer.load_rows(0, result.ntuples, make_row) if result.nfields else []
+            server.send_query_prepared(prepared.name, request.values, request.formats)
+
+    def _rows(self, request: _Request, result: pq.abc.PGresult) -> list[Any]:
+        if not result.nfields:
+            return []
+        self._transformer.set_pgresult(result)
+        make_row = _row_maker(result) if request.prepared is None else request.prepared.make_row
+        return self._transformer.load_rows(0, result.ntuples, make_row)
 
     def _prepare(self, sql: bytes, types: Sequence[int]) -> PQGen[_Prepared]:
         server, name = self.connection.pgconn, b"hot_%s_%d" % (self._prefix, len(self._prepared))
@@ -94,9 +154,18 @@ class Exchange:
     def _result(self) -> PQGen[Any]:
         results = yield from generators.execute(self.connection.pgconn)
         for result in results:
-            if result.status not in _GOOD:
-                raise errors.error_from_result(result, encoding=self.connection.info.encoding)
+            self._raise_if_rejected(result)
         return results[-1]
+
+    def _next_result(self) -> PQGen[Any]:
+        results = yield from generators.fetch_many(self.connection.pgconn)
+        if not results:
+            raise psycopg.OperationalError("the connection was lost before the transaction ended")
+        return results[-1]
+
+    def _raise_if_rejected(self, result: pq.abc.PGresult) -> None:
+        if result.status not in _GOOD:
+            raise errors.error_from_result(result, encoding=self.connection.info.encoding)
 
 
 def compiled(statement: ClauseElement) -> Compiled:

@@ -2,15 +2,14 @@
 
 A statement that changes a row locks it until its commit is on the disk. Statements of one process that all change the
 same row therefore run one after the other, each with a commit of its own. Here those that arrive while another one runs
-are collected, and then run in one transaction: they wait for the disk once. A statement that meets no other one runs as
-it would without this module.
+are collected, and then run in one transaction, which is sent to the server as a whole: they wait for the disk once, and
+for the server once. A statement that meets no other one runs as it would without this module.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID
 
@@ -26,8 +25,10 @@ class Session(Protocol):
     async def execute(self, statement: ClauseElement, values: Mapping[str, Any] | None = None) -> Any:
         """Run a statement, and return its rows."""
 
-    def one_transaction(self) -> AbstractAsyncContextManager[None]:
-        """Run the statements of a block in one transaction."""
+    async def execute_together(
+        self, statements: Sequence[tuple[ClauseElement, Mapping[str, Any]]]
+    ) -> Sequence[Any]:
+        """Run statements in one transaction, and return the rows of each."""
 
     async def roll_back(self) -> bool:
         """Make the session usable after an error in a transaction; True if nothing of it is stored."""
@@ -126,11 +127,10 @@ class SharedCommits:
 
 async def _run_together(row: Hashable, calls: Sequence[_Call]) -> bool:
     """Run the statements in one transaction; False if one of them was rejected, so that nothing is stored."""
-    session = calls[0].session
+    session, locks = calls[0].session, _locks(row, calls)
+    statements = [(call.statement, call.values) for call in calls]
     try:
-        async with session.one_transaction():
-            await _lock(session, row, [call.row_to_lock for call in calls if call.row_to_lock is not None])
-            results = [await session.execute(call.statement, call.values) for call in calls]
+        results = (await session.execute_together([*locks, *statements]))[len(locks) :]
     except Exception as error:  # noqa: BLE001 - each caller raises it
         if await session.roll_back():
             return False
@@ -142,10 +142,13 @@ async def _run_together(row: Hashable, calls: Sequence[_Call]) -> bool:
     return True
 
 
-async def _lock(session: Session, row: Hashable, locked: Sequence[RowToLock]) -> None:
-    for lock in dict.fromkeys(each.lock for each in locked):
-        ids = [each.id for each in locked if each.lock is lock]
-        await session.execute(lock, {"ids": ids, "row": row})
+def _locks(row: Hashable, calls: Sequence[_Call]) -> list[tuple[ClauseElement, Mapping[str, Any]]]:
+    """Return the statements that lock the rows of all these calls."""
+    locked = [call.row_to_lock for call in calls if call.row_to_lock is not None]
+    return [
+        (lock, {"ids": [each.id for each in locked if each.lock is lock], "row": row})
+        for lock in dict.fromkeys(each.lock for each in locked)
+    ]
 
 
 async def _run_alone(call: _Call) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -17,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from backend.config import Settings
 from backend.core.db import pooler as pooling
-from backend.core.db.engine import Database, driver_url
+from backend.core.db.engine import Database, driver_url, execute_shared
 from backend.core.db.liveness import Liveness
 from backend.core.db.pooler import WrongPoolerMode
 from backend.embedded import Servers
@@ -166,6 +167,19 @@ async def test_heartbeats_and_probes_work_repeatedly_through_a_pooler(
             heartbeat._send(two)
     assert expired == []
     assert await Liveness(pooled_url)._probe()
+
+
+@needs_pooler
+async def test_statements_that_are_committed_together_have_the_limits_of_a_transaction(
+    pooled: Database,
+) -> None:
+    async def limits() -> Any:
+        async with pooled.single() as session:
+            return (await execute_shared(session, "row", _LIMITS, {})).one()
+
+    first, *together = await asyncio.gather(*(limits() for _ in range(4)))
+    assert together == [("15s", "1min", "UTC")] * 3, "the first one runs alone, without a transaction"
+    assert len(first) == len(together[0])
 
 
 @needs_pooler
