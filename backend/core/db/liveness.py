@@ -59,13 +59,18 @@ class WatchedConnection(psycopg.AsyncConnection[Any]):
         with self.liveness.watching(partial(shut_down, self)):
             return await super().wait(gen, interval, timeout)
 
+    @property
+    def transaction_start(self) -> list[bytes]:
+        """The statements that start a transaction of the caller's own."""
+        return [b"begin", *filter(None, [self.transaction_sql])]
+
     async def begin(self) -> None:
         """Start a transaction of the caller's own, in one round trip.
 
         Raises:
             psycopg.Error: the database rejected it, or is unavailable.
         """
-        await self.run_script(b"begin; " + self.transaction_sql)
+        await self.run_script(b"; ".join(self.transaction_start))
 
     def _start_query(self) -> PQGen[None]:
         """Start a transaction as psycopg does where one is needed, in one round trip with its settings."""

@@ -100,9 +100,8 @@ class Exchange:
         requests = []
         for sql, values in given:
             requests.append((yield from self._request(sql, values)))
-        server = self.connection.pgconn
+        server, opening = self.connection.pgconn, self.connection.transaction_start
         server.enter_pipeline_mode()
-        opening = [b"begin", *filter(None, [self.connection.transaction_sql])]
         for command in opening:
             server.send_query_params(command, None)
         for request in requests:
@@ -116,7 +115,7 @@ class Exchange:
         yield from self._next_result()  # that of `pipeline_sync`
         server.exit_pipeline_mode()
         for result in results:
-            self._raise_if_rejected(result)  # the first error; the server skips everything after it
+            self._raise_if_rejected(result)  # the first one, as the server skips all that follows it
         return list(map(self._rows, requests, results[len(opening) : -1]))
 
     def _request(self, sql: bytes, given: Sequence[Any]) -> PQGen[_Request]:

@@ -28,7 +28,7 @@ class Session(Protocol):
     async def execute_together(
         self, statements: Sequence[tuple[ClauseElement, Mapping[str, Any]]]
     ) -> Sequence[Any]:
-        """Run statements in one transaction, and return the rows of each."""
+        """Run statements in one transaction and one round trip, and return the rows of each."""
 
     async def roll_back(self) -> bool:
         """Make the session usable after an error in a transaction; True if nothing of it is stored."""
