@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _STREAMS: Final = (sys.stdout, sys.stderr)
 _MAX_LINKS: Final = 1000
-_PATTERNS: Final = "links"  # no slot has this name
 _MAX_MESSAGE: Final = 4000
 _MAX_TRACE: Final = 64_000
 _NICENESS: Final = 5  # the worker needs CPU time among a hundred busy processes to end them
@@ -40,6 +39,8 @@ class ForkRequest(NamedTuple):
     slot: str
     shares: bool
     """The folder exists, and others use it, too."""
+    reuses: bool
+    """The folder exists with all its entries, and no one else uses it."""
     descriptors: list[int]
     """Private, stdout, stderr, events."""
 
@@ -122,7 +123,7 @@ def _load_in_child(plan: Plan, private: socket) -> Loaded:
 
 def make_links(plan: Plan) -> list[Link]:
     """Return the links of the folder of each job, with their patterns."""
-    patterns = f"{plan.jobs}/{_PATTERNS}"
+    patterns = f"{plan.jobs}/{wire.PATTERNS}"
     os.mkdir(patterns, 0o700)
     skill = os.path.join(plan.deployment, plan.skill_dir) if plan.skill_dir else plan.deployment
     with os.scandir(skill) as entries:
@@ -130,7 +131,7 @@ def make_links(plan: Plan) -> list[Link]:
     links = [
         Link(name, target, f"{patterns}/{name}")
         for name, target in targets.items()
-        if name not in ("drive", "tmp") and not name.startswith("_")
+        if name not in ("drive", wire.TEMPORARY) and not name.startswith("_")
     ]
     if plan.drive:
         links.append(Link("drive", plan.drive, f"{patterns}/drive"))
@@ -157,26 +158,30 @@ def _enter_slot(setup: ChildSetup, request: ForkRequest) -> int | None:
     if sys.platform == "linux" and not setup.plan.namespaced:
         privileges.die_with_parent()
     folder = f"{setup.plan.jobs}/{request.slot}"
-    if not request.shares:
+    if not (request.shares or request.reuses):
         os.mkdir(folder, 0o700)
     os.chdir(folder)
-    inputs_file = None if request.shares else _fill_folder(setup)
+    inputs_file = None if request.shares else _file_of_inputs(setup, exists=request.reuses)
     _narrow(setup)
     if not setup.plan.namespaced:
         prepare(setup.plan, setup.gateway_ports)
-    _set_variables({"HOME": folder, "TMPDIR": os.path.join(folder, "tmp"), "PWD": folder})
+    _set_variables({"HOME": folder, "TMPDIR": os.path.join(folder, wire.TEMPORARY), "PWD": folder})
     _set_variables(setup.gateway_ports.variables_of(request.number))
     _reseed()
     return inputs_file
 
 
-def _fill_folder(setup: ChildSetup) -> int:
-    """Create the folder's entries: `tmp`, `drive`, links to the skill's files, and the file for the inputs.
+def _file_of_inputs(setup: ChildSetup, *, exists: bool) -> int:
+    """Return the descriptor of the empty file that is written when the job arrives: creating it takes longer."""
+    if exists:
+        return os.open(wire.INPUTS, os.O_WRONLY | os.O_NOFOLLOW)
+    _fill_folder(setup)
+    return os.open(wire.INPUTS, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 
-    Returns:
-        The descriptor of that file, which is written when the job arrives: creating it takes longer.
-    """
-    os.mkdir("tmp", 0o700)
+
+def _fill_folder(setup: ChildSetup) -> None:
+    """Create `tmp`, `drive`, and links to the skill's files."""
+    os.mkdir(wire.TEMPORARY, 0o700)
     if not setup.plan.drive:
         os.mkdir("drive", 0o700)
     for link in setup.links:
@@ -184,7 +189,6 @@ def _fill_folder(setup: ChildSetup) -> int:
             os.link(link.pattern, link.name, follow_symlinks=False)
         except (OSError, NotImplementedError):  # this file system has no hard links to links
             os.symlink(link.target, link.name)
-    return os.open("_inputs.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 
 
 def _narrow(setup: ChildSetup) -> None:

@@ -27,6 +27,11 @@ REQUEST: Final = b'{"type":"request",'
 """How each request starts, with its spaces, so that the worker recognizes it without decoding the line."""
 MUTE: Final = 86
 """Exit code of a child whose function closed `private`, so that it cannot send its response."""
+INPUTS: Final = "_inputs.json"
+TEMPORARY: Final = "tmp"
+"""Entries of the folder of each job."""
+PATTERNS: Final = "links"
+"""The folder with the links of every job, next to the folders of jobs, none of which has this name."""
 DESCRIPTORS_OF_A_CHILD: Final = 4  # private, stdout, stderr, events
 _FIRST_BYTES: Final = 16 << 10
 _READ_BYTES: Final = 1 << 20

@@ -194,6 +194,17 @@ def is_over(pid: int) -> bool:
     return not is_there or (info is not None and not info.lives)
 
 
+def is_group_over(pid: int) -> bool:
+    """Return whether no process of a group is left; false also if another group has its number now."""
+    try:
+        os.killpg(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
 def descendants(pid: int) -> Iterator[int]:
     """Yield the numbers of all processes below one."""
     pending = _children(pid)

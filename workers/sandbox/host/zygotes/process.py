@@ -77,12 +77,21 @@ class Job:
 class Child:
     """One forked process of a zygote."""
 
-    def __init__(self, number: int, work: str | None = None, *, zygote: Process | None = None) -> None:
+    def __init__(
+        self,
+        number: int,
+        work: str | None = None,
+        *,
+        reused: str | None = None,
+        zygote: Process | None = None,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self.number = number
         self.created_at = time.monotonic()
         self.work = work
-        """The name of the work folder that it uses; none: it creates its own."""
+        """The name of the work folder that it uses; none: it has its own."""
+        self._reused = reused
+        """The name of its own folder, if that exists; none: it creates it."""
         self.output = Output()
         self.process: Process | None = None
         """Known from its first message on."""
@@ -125,7 +134,7 @@ class Child:
     @property
     def slot(self) -> str:
         """The name of its folder in that of the zygote."""
-        return self.work or str(self.number)
+        return self.work or self._reused or str(self.number)
 
     @property
     def is_ready(self) -> bool:
@@ -135,10 +144,9 @@ class Child:
     def request_fork(self, control: socket.socket) -> None:
         """Send the zygote the request to fork this child, with the peer ends of its descriptors."""
         try:
+            request = {"id": self.number, "slot": self.slot, "shares": self.work is not None}
             wire.send(
-                control,
-                {"type": "fork", "id": self.number, "slot": self.slot, "shares": self.work is not None},
-                self._peer_ends,
+                control, {"type": "fork", **request, "reuses": self._reused is not None}, self._peer_ends
             )
         finally:
             for descriptor in self._peer_ends:

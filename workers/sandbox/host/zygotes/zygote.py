@@ -14,8 +14,9 @@ from workers.sandbox.host.zygotes import skill_import
 from workers.sandbox.host.zygotes.exit_status import NotStarted, is_status
 from workers.sandbox.host.zygotes.gateways import Gateways
 from workers.sandbox.isolation.paths import HostPaths
-from workers.sandbox.isolation.process_ids import Process, is_over, open_below_first
+from workers.sandbox.isolation.process_ids import Process, is_group_over, is_over, open_below_first
 from workers.sandbox.isolation.process_memory import SandboxMemory
+from workers.sandbox.isolation.reused_folders import ReusedFolders
 
 from .errors import EntrypointRefused, ZygoteLost
 from .launch import Launched, SharedResources, launch
@@ -29,6 +30,8 @@ _BUSY_S: Final = 1.0  # two jobs within this time lead to one more spare child
 _MESSAGES_AT_START: Final = 8
 _MESSAGES_OF_A_CHILD: Final = 2
 _READ_BYTES: Final = 1 << 16
+_END_S: Final = 0.01  # for the processes of an ended job to be reaped
+_CHECKS_FOR_PROCESSES: Final = 5
 
 
 class Zygote:
@@ -54,6 +57,7 @@ class Zygote:
         """Called if its user may have no more processes."""
         self.folder = spec.key.workspaces_dir or shared.folders.make(spec.uid)
         """The folder of all its jobs on this host."""
+        self._reused = ReusedFolders(self.folder) if _can_reuse(spec, shared) else None
         self._shared = shared
         self._children: dict[int, Child] = {}
         self._spares: list[Child] = []
@@ -144,10 +148,24 @@ class Zygote:
         is_honest = child.kill()
         child.close()
         if child.work is None:
-            # Later: it takes time, in which this task can send the result.
-            asyncio.get_running_loop().call_soon(self._shared.folders.remove_job, self.folder / child.slot)
+            self._tidy_folder_later(child)
         if not is_honest:
             self.stop("it forged a process")
+
+    def _tidy_folder_later(self, child: Child, checks: int = _CHECKS_FOR_PROCESSES) -> None:
+        """Keep or remove the folder of an ended job once its processes have ended, while the result is sent."""
+        asyncio.get_running_loop().call_later(_END_S, self._tidy_folder, child, checks)
+
+    def _tidy_folder(self, child: Child, checks: int) -> None:
+        if self.is_lost:
+            return  # its whole folder is removed
+        is_over = child.pid is not None and is_group_over(child.pid)
+        if is_over and self._reused is not None and self._reused.keep(child.slot):
+            return
+        if is_over or not checks:
+            self._shared.folders.remove_job(self.folder / child.slot)
+        else:
+            self._tidy_folder_later(child, checks - 1)
 
     @property
     def pid(self) -> int | None:
@@ -240,7 +258,8 @@ class Zygote:
         if self.is_lost or self._launched is None:
             raise ZygoteLost("The skill's zygote has ended.")
         self._count += 1
-        child = Child(self._count, work, zygote=self.process)
+        reused = self._reused.take() if self._reused is not None and work is None else None
+        child = Child(self._count, work, reused=reused, zygote=self.process)
         if self.cold_reason is not None:
             skill_import.watch_cold(
                 self._shared,
@@ -367,3 +386,11 @@ class Zygote:
             self._read_text(descriptor, stream)
             loop.remove_reader(descriptor)
             os.close(descriptor)
+
+
+def _can_reuse(spec: ZygoteSpec, shared: SharedResources) -> bool:
+    """Return whether its jobs can use folders of ended jobs: with Landlock, no other job can change them meanwhile.
+
+    A staged drive is moved into the folder.
+    """
+    return spec.key.workspaces_dir is None and spec.drive is not None and shared.layers.landlock_abi > 0
