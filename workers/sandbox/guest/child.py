@@ -40,7 +40,7 @@ class ForkRequest(NamedTuple):
     shares: bool
     """The folder exists, and others use it, too."""
     reuses: bool
-    """The folder exists with all its entries, and no one else uses it."""
+    """The folder exists with all its entries but the inputs, and no one else uses it."""
     descriptors: list[int]
     """Private, stdout, stderr, events."""
 
@@ -161,7 +161,12 @@ def _enter_slot(setup: ChildSetup, request: ForkRequest) -> int | None:
     if not (request.shares or request.reuses):
         os.mkdir(folder, 0o700)
     os.chdir(folder)
-    inputs_file = None if request.shares else _file_of_inputs(setup, exists=request.reuses)
+    inputs_file = None
+    if not request.shares:
+        if not request.reuses:
+            _fill_folder(setup)
+        # It is written when the job arrives: creating it takes longer.
+        inputs_file = os.open(wire.INPUTS, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     _narrow(setup)
     if not setup.plan.namespaced:
         prepare(setup.plan, setup.gateway_ports)
@@ -169,14 +174,6 @@ def _enter_slot(setup: ChildSetup, request: ForkRequest) -> int | None:
     _set_variables(setup.gateway_ports.variables_of(request.number))
     _reseed()
     return inputs_file
-
-
-def _file_of_inputs(setup: ChildSetup, *, exists: bool) -> int:
-    """Return the descriptor of the empty file that is written when the job arrives: creating it takes longer."""
-    if exists:
-        return os.open(wire.INPUTS, os.O_WRONLY | os.O_NOFOLLOW)
-    _fill_folder(setup)
-    return os.open(wire.INPUTS, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 
 
 def _fill_folder(setup: ChildSetup) -> None:

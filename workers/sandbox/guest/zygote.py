@@ -179,9 +179,7 @@ def _handle(control: socket.socket, setup: child.ChildSetup, children: dict[int,
         return True
     body = message.body
     number: int = body["id"]
-    request = child.ForkRequest(
-        number, body["slot"], body["shares"], body["reuses"], message.descriptors
-    )
+    request = child.ForkRequest(number, body["slot"], body["shares"], body["reuses"], message.descriptors)
     try:
         pid = os.fork()
     except OSError as error:

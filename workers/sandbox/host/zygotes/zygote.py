@@ -389,8 +389,11 @@ class Zygote:
 
 
 def _can_reuse(spec: ZygoteSpec, shared: SharedResources) -> bool:
-    """Return whether its jobs can use folders of ended jobs: with Landlock, no other job can change them meanwhile.
+    """Return whether its jobs can use folders of ended jobs.
 
-    A staged drive is moved into the folder.
+    The system call filter keeps the processes of a job in one group, so that their end is known; Landlock keeps other
+    jobs from using the folder meanwhile. A staged drive is moved into the folder.
     """
-    return spec.key.workspaces_dir is None and spec.drive is not None and shared.layers.landlock_abi > 0
+    layers = shared.layers
+    is_confined = layers.seccomp and layers.landlock_abi > 0
+    return is_confined and spec.key.workspaces_dir is None and spec.drive is not None

@@ -1,0 +1,194 @@
+"""Folders of ended jobs are reused if the jobs have left nothing in them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.sandbox.conftest import open_runner, until
+from workers.runners.deterministic import DeterministicRunner
+from workers.sandbox.guest import wire
+from workers.sandbox.isolation import layers as sandbox_layers
+from workers.sandbox.isolation.reused_folders import ReusedFolders
+from workers.types import Assignment, Success
+
+Skill = Callable[..., Assignment]
+LAYERS = sandbox_layers.probe("auto")
+CAN_REUSE = LAYERS.landlock_abi > 0 and LAYERS.seccomp
+
+LOOK = """
+import json, os
+def run(inputs):
+    with open("_inputs.json") as file:
+        read = json.load(file)
+    entries = [os.path.join(at, name) for at, folders, files in os.walk(".") for name in (*folders, *files)]
+    return [os.getcwd(), os.stat(".").st_ino, read, sorted(entries), oct(os.stat("tmp").st_mode)]
+"""
+"""Returns the folder, its inode, the inputs in the file, all entries, and the permissions of `tmp`."""
+
+
+async def _run(runner: DeterministicRunner, assignment: Assignment, recorder: Any, **inputs: Any) -> Any:
+    outcome = await runner.run(replace(assignment, inputs=inputs), recorder)
+    assert isinstance(outcome, Success), outcome
+    return outcome.value
+
+
+@pytest.mark.skipif(not CAN_REUSE, reason="jobs of this host are not confined by Landlock and seccomp")
+async def test_folder_is_reused_and_looks_like_a_new_one(
+    runner: DeterministicRunner, skill: Skill, recorder: Any
+) -> None:
+    assignment = skill(LOOK)
+    seen = []
+    for number in range(8):
+        seen.append(await _run(runner, assignment, recorder, number=number))
+        await asyncio.sleep(0.05)  # the folder is kept when the processes of the job have ended
+    assert [value[2] for value in seen] == [{"number": number} for number in range(8)]
+    assert len({(value[0], value[1]) for value in seen}) < 5, "each job had a folder of its own"
+    assert len({(*value[3], value[4]) for value in seen}) == 1, "a job can tell whether its folder is new"
+    assert seen[0][4] == "0o40700"
+
+
+LEAVE: dict[str, str] = {
+    "file": "open('left', 'w').close()",
+    "temporary file": "open('tmp/left', 'w').close()",
+    "permissions": "os.chmod('tmp', 0o777)",
+    "second link": "os.link('main.py', 'left', follow_symlinks=False)",
+    "replaced link": "os.unlink('data.txt'); os.symlink('/deployment', 'data.txt')",
+    "missing link": "os.unlink('data.txt')",
+    "folder in place of the inputs": "os.unlink('_inputs.json'); os.mkdir('_inputs.json')",
+    "link in place of the temporary folder": "os.rmdir('tmp'); os.symlink('drive', 'tmp')",
+}
+
+
+@pytest.mark.parametrize("what", LEAVE)
+async def test_job_that_left_something_is_not_followed_by_another_in_its_folder(
+    runner: DeterministicRunner, skill: Skill, recorder: Any, what: str
+) -> None:
+    assignment = skill(
+        f"{LOOK}\nlook = run\ndef run(inputs):\n    seen = look(inputs)\n"
+        f"    if inputs.get('leave'):\n        {LEAVE[what]}\n    return seen"
+    )
+    before = await _run(runner, assignment, recorder)
+    for _ in range(3):  # the spare process that already waits, and the folders that are kept
+        left_in = await _run(runner, assignment, recorder, leave=True)
+        await asyncio.sleep(0.05)
+        for _ in range(3):
+            after = await _run(runner, assignment, recorder)
+            assert after[0] != left_in[0]
+            assert after[3:] == before[3:]
+
+
+@pytest.mark.skipif(not CAN_REUSE, reason="jobs of this host are not confined by Landlock and seccomp")
+async def test_descriptor_that_an_ended_job_has_passed_on_does_not_show_later_inputs(
+    runner: DeterministicRunner, skill: Skill, recorder: Any
+) -> None:
+    assignment = skill(
+        """
+        import os, pathlib, socket, time
+        def run(inputs):
+            if inputs["act"] == "receive":
+                listener = socket.socket(socket.AF_UNIX)
+                listener.bind("drive/socket")
+                listener.listen()
+                _, (inputs_file, folder), _, _ = socket.recv_fds(listener.accept()[0], 16, 2)
+                while not os.path.exists("drive/go"):
+                    time.sleep(0.01)
+                try:
+                    os.open("_inputs.json", os.O_RDONLY, dir_fd=folder)
+                except OSError as error:
+                    return [os.pread(inputs_file, 1000, 0).decode(), error.strerror]
+                return "the folder can be read"
+            if inputs["act"] == "pass":
+                with socket.socket(socket.AF_UNIX) as sender:
+                    sender.connect("drive/socket")
+                    descriptors = [os.open(path, os.O_RDONLY) for path in ("_inputs.json", ".")]
+                    socket.send_fds(sender, [b"x"], descriptors)
+            return os.getcwd()
+        """
+    )
+    receiver = asyncio.create_task(_run(runner, assignment, recorder, act="receive"))
+    await until(lambda: (assignment.drive_dir / "socket").exists())
+    folders = {await _run(runner, assignment, recorder, act="pass")}
+    for _ in range(8):
+        await asyncio.sleep(0.05)
+        folders.add(await _run(runner, assignment, recorder, act="later"))
+    assert len(folders) < 8, "no folder was reused"
+    (assignment.drive_dir / "go").touch()
+    assert await receiver == ['{"act": "pass"}', "Permission denied"]
+
+
+def _folder_of_a_job(folder: Path) -> ReusedFolders:
+    (folder / wire.PATTERNS).mkdir(mode=0o700)
+    (folder / wire.PATTERNS / "main.py").symlink_to("/deployment/main.py")
+    (folder / "1").mkdir(mode=0o700)
+    (folder / "1" / wire.TEMPORARY).mkdir(mode=0o700)
+    (folder / "1" / wire.INPUTS).write_text("{}", encoding="utf-8")
+    os.link(folder / wire.PATTERNS / "main.py", folder / "1/main.py", follow_symlinks=False)
+    return ReusedFolders(folder)
+
+
+def test_kept_folder_has_no_inputs_and_is_taken_once(tmp_path: Path) -> None:
+    folders = _folder_of_a_job(tmp_path)
+    assert folders.take() is None
+    assert folders.keep("1")
+    assert not (tmp_path / "1" / wire.INPUTS).exists()
+    assert folders.take() == "1"
+    assert folders.take() is None
+
+
+def test_link_in_place_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+    folders = _folder_of_a_job(tmp_path)
+    (tmp_path / "1").rename(tmp_path / "elsewhere")
+    (tmp_path / "1").symlink_to("elsewhere")
+    assert not folders.keep("1")
+    assert (tmp_path / "elsewhere" / wire.INPUTS).exists()
+
+
+def test_large_inputs_are_left_to_a_thread(tmp_path: Path) -> None:
+    folders = _folder_of_a_job(tmp_path)
+    os.truncate(tmp_path / "1" / wire.INPUTS, (1 << 20) + 1)
+    assert not folders.keep("1")
+
+
+@pytest.fixture
+def folder_with_attributes(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder of a file system that has extended attributes of users."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as in_memory:
+        for folder in (tmp_path, Path(in_memory)):
+            with suppress(OSError):
+                os.setxattr(folder, "user.probe", b"1")
+                yield folder
+                return
+    pytest.skip("neither the temporary folder nor /dev/shm has extended attributes")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Python sets extended attributes only on Linux")
+@pytest.mark.parametrize("name", ["1", f"1/{wire.TEMPORARY}"])
+def test_folder_with_attributes_of_a_job_is_not_kept(folder_with_attributes: Path, name: str) -> None:
+    folders = _folder_of_a_job(folder_with_attributes)
+    os.setxattr(folder_with_attributes / name, "user.left", b"1")
+    assert not folders.keep("1")
+    os.removexattr(folder_with_attributes / name, "user.left")
+    assert folders.keep("1")
+
+
+async def test_folders_are_removed_where_jobs_are_not_confined(
+    tmp_path: Path, skill: Skill, recorder: Any
+) -> None:
+    runner = open_runner(tmp_path, sandbox="off")
+    try:
+        assignment = skill(LOOK)
+        names = [(await _run(runner, assignment, recorder))[0] for _ in range(3)]
+        assert len(set(names)) == 3
+        await until(lambda: not [name for name in names if Path(name).exists()])
+    finally:
+        await runner.close()
