@@ -88,30 +88,40 @@ async def test_job_that_left_something_is_not_followed_by_another_in_its_folder(
 
 
 @pytest.mark.skipif(not CAN_REUSE, reason="jobs of this host are not confined by Landlock and seccomp")
-async def test_descriptor_that_an_ended_job_has_passed_on_does_not_show_later_inputs(
+async def test_job_cannot_read_the_inputs_of_later_jobs_in_folders_whose_descriptors_it_has(
     runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     assignment = skill(
         """
-        import os, pathlib, socket, time
+        import os, socket, time
+        def error_of_opening(path, folder=None):
+            try:
+                os.open(path, os.O_RDONLY, dir_fd=folder)
+            except OSError as error:
+                return error.strerror
+        def until_exists(path):
+            while not os.path.exists(path):
+                time.sleep(0.01)
         def run(inputs):
             if inputs["act"] == "receive":
                 listener = socket.socket(socket.AF_UNIX)
                 listener.bind("drive/socket")
                 listener.listen()
                 _, (inputs_file, folder), _, _ = socket.recv_fds(listener.accept()[0], 16, 2)
-                while not os.path.exists("drive/go"):
-                    time.sleep(0.01)
-                try:
-                    os.open("_inputs.json", os.O_RDONLY, dir_fd=folder)
-                except OSError as error:
-                    return [os.pread(inputs_file, 1000, 0).decode(), error.strerror]
-                return "the folder can be read"
+                until_exists("drive/running")
+                running = os.readlink("drive/running")
+                read = os.pread(inputs_file, 1000, 0).decode()
+                errors = {error_of_opening("tmp", folder), error_of_opening(running)}
+                open("drive/end", "w").close()
+                return [read, sorted(errors, key=str)]
             if inputs["act"] == "pass":
                 with socket.socket(socket.AF_UNIX) as sender:
                     sender.connect("drive/socket")
                     descriptors = [os.open(path, os.O_RDONLY) for path in ("_inputs.json", ".")]
                     socket.send_fds(sender, [b"x"], descriptors)
+            if inputs["act"] == "run":
+                os.symlink(os.path.realpath("_inputs.json"), "drive/running")
+                until_exists("drive/end")
             return os.getcwd()
         """
     )
@@ -120,20 +130,20 @@ async def test_descriptor_that_an_ended_job_has_passed_on_does_not_show_later_in
     folders = {await _run(runner, assignment, recorder, act="pass")}
     for _ in range(8):
         await asyncio.sleep(0.05)
-        folders.add(await _run(runner, assignment, recorder, act="later"))
+        folders.add(await _run(runner, assignment, recorder, act="return"))
     assert len(folders) < 8, "no folder was reused"
-    (assignment.drive_dir / "go").touch()
-    assert await receiver == ['{"act": "pass"}', "Permission denied"]
+    await _run(runner, assignment, recorder, act="run")
+    assert await receiver == ['{"act": "pass"}', ["Permission denied"]]
 
 
-def _folder_of_a_job(folder: Path) -> ReusedFolders:
+def _folder_of_a_job(folder: Path, inputs: str = "") -> ReusedFolders:
     (folder / wire.PATTERNS).mkdir(mode=0o700)
     (folder / wire.PATTERNS / "main.py").symlink_to("/deployment/main.py")
     (folder / "1").mkdir(mode=0o700)
     (folder / "1" / wire.TEMPORARY).mkdir(mode=0o700)
     (folder / "1" / wire.INPUTS).write_text("{}", encoding="utf-8")
     os.link(folder / wire.PATTERNS / "main.py", folder / "1/main.py", follow_symlinks=False)
-    return ReusedFolders(folder)
+    return ReusedFolders(folder, inputs)
 
 
 def test_kept_folder_has_no_inputs_and_is_taken_once(tmp_path: Path) -> None:
@@ -151,6 +161,46 @@ def test_link_in_place_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "1").symlink_to("elsewhere")
     assert not folders.keep("1")
     assert (tmp_path / "elsewhere" / wire.INPUTS).exists()
+
+
+def test_folder_with_a_link_to_inputs_in_memory_is_kept_only_with_that_link(tmp_path: Path) -> None:
+    folders = _folder_of_a_job(tmp_path, "/inputs")
+    assert not folders.keep("1")
+    for target, is_kept in (("/inputs/2", False), ("/inputs/1", True)):
+        (tmp_path / "1" / wire.INPUTS).unlink()
+        (tmp_path / "1" / wire.INPUTS).symlink_to(target)
+        assert folders.keep("1") == is_kept
+
+
+INPUTS_SIZES = [0, (64 << 10) - 100, 200 << 10, 3 << 20]
+
+
+@pytest.mark.parametrize("fill", ["", "open(os.path.realpath('_inputs.json'), 'ab').write(bytes(100 << 20))"])
+async def test_inputs_of_all_sizes_are_in_the_file_also_if_a_job_has_filled_the_memory(
+    runner: DeterministicRunner, skill: Skill, recorder: Any, fill: str
+) -> None:
+    assignment = skill(
+        f"""
+        import json, os, time
+        def run(inputs):
+            if inputs.get("fill"):
+                try:
+                    {fill or "pass"}
+                except OSError:
+                    pass
+                open("drive/filled", "w").close()
+                while not os.path.exists("drive/go"):
+                    time.sleep(0.01)
+            return json.load(open("_inputs.json")) == inputs
+        """
+    )
+    filling = asyncio.create_task(_run(runner, assignment, recorder, fill=True))
+    await until(lambda: (assignment.drive_dir / "filled").exists())
+    for size in INPUTS_SIZES:
+        assert await _run(runner, assignment, recorder, text="x" * size)
+    (assignment.drive_dir / "go").touch()
+    with suppress(AssertionError, ValueError):
+        await filling
 
 
 def test_large_inputs_are_left_to_a_thread(tmp_path: Path) -> None:

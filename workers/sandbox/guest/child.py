@@ -1,6 +1,6 @@
 """Run one job in one process: confine it, wait for the job, call the function, send the response, end."""
 
-# ruff: noqa: PTH102, PTH118, PTH211
+# ruff: noqa: PTH102, PTH108, PTH118, PTH211
 # (every call runs before a job; pathlib costs)
 
 # Most of the cost of a fork are the pages that it writes to, which are copied; counting a reference is a write. So the
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _STREAMS: Final = (sys.stdout, sys.stderr)
 _MAX_LINKS: Final = 1000
 _MAX_MESSAGE: Final = 4000
+_MAX_BYTES_IN_MEMORY: Final = 64 << 10
+"""The file of larger inputs is in the folder of the job."""
 _MAX_TRACE: Final = 64_000
 _NICENESS: Final = 5  # the worker needs CPU time among a hundred busy processes to end them
 
@@ -98,7 +100,7 @@ def run(setup: ChildSetup, request: ForkRequest) -> NoReturn:
     job, inputs = frames
     assignment, _ = json_text.read(job.decode())
     if inputs_file is not None:
-        _write_inputs(inputs_file, inputs)  # if the disk is full, the job has not started
+        _write_inputs(setup.plan, inputs_file, inputs)  # if the disk is full, the job has not started
     private.sendall(
         b'{"type":"started"}\n'
     )  # until the worker receives this, it may give the job to another process
@@ -162,12 +164,14 @@ def _enter_slot(setup: ChildSetup, request: ForkRequest) -> int | None:
         os.mkdir(folder, 0o700)
     os.chdir(folder)
     inputs_file = None
+    own_paths = ["."]
     if not request.shares:
         if not request.reuses:
-            _fill_folder(setup)
-        # It is written when the job arrives: creating it takes longer.
-        inputs_file = os.open(wire.INPUTS, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    _narrow(setup)
+            _fill_folder(setup, request.slot)
+        inputs_path = f"{setup.plan.inputs}/{request.slot}" if setup.plan.inputs else wire.INPUTS
+        inputs_file = _new_file(inputs_path)  # written when the job arrives: creating it takes longer
+        own_paths.append(inputs_path)
+    _narrow(setup, own_paths)
     if not setup.plan.namespaced:
         prepare(setup.plan, setup.gateway_ports)
     _set_variables({"HOME": folder, "TMPDIR": os.path.join(folder, wire.TEMPORARY), "PWD": folder})
@@ -176,9 +180,11 @@ def _enter_slot(setup: ChildSetup, request: ForkRequest) -> int | None:
     return inputs_file
 
 
-def _fill_folder(setup: ChildSetup) -> None:
-    """Create `tmp`, `drive`, and links to the skill's files."""
+def _fill_folder(setup: ChildSetup, slot: str) -> None:
+    """Create `tmp`, `drive`, and links to the inputs and to the skill's files."""
     os.mkdir(wire.TEMPORARY, 0o700)
+    if setup.plan.inputs:
+        os.symlink(f"{setup.plan.inputs}/{slot}", wire.INPUTS)
     if not setup.plan.drive:
         os.mkdir("drive", 0o700)
     for link in setup.links:
@@ -188,11 +194,16 @@ def _fill_folder(setup: ChildSetup) -> None:
             os.symlink(link.target, link.name)
 
 
-def _narrow(setup: ChildSetup) -> None:
+def _new_file(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+def _narrow(setup: ChildSetup, own_paths: Sequence[str]) -> None:
     if setup.fence is not None:
-        own_paths = confine.open_existing([".", *([] if setup.plan.namespaced else ["/proc/self"])])
-        confine.enclose(setup.fence, writable=own_paths[:1], readable=own_paths[1:])
-        for opened in own_paths:
+        writable = confine.open_existing(own_paths)
+        readable = [] if setup.plan.namespaced else confine.open_existing(["/proc/self"])
+        confine.enclose(setup.fence, writable=writable, readable=readable)
+        for opened in (*writable, *readable):
             os.close(opened.descriptor)
     for first, last in setup.private_to_parent:
         os.closerange(first, last + 1)
@@ -223,9 +234,21 @@ def _start(assignment: dict[str, Any]) -> None:
     confine.limit(assignment["limits"])
 
 
-def _write_inputs(file: int, inputs: bytes) -> None:
-    while inputs:
-        inputs = inputs[os.write(file, inputs) :]
+def _write_inputs(plan: Plan, file: int, inputs: bytes) -> None:
+    if plan.inputs:
+        if len(inputs) <= _MAX_BYTES_IN_MEMORY:
+            with suppress(OSError):  # other jobs have filled it
+                _write(file, inputs)
+                return
+        os.close(file)
+        os.unlink(wire.INPUTS)
+        file = _new_file(wire.INPUTS)
+    _write(file, inputs)
+
+
+def _write(file: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(file, data) :]
     os.close(file)
 
 

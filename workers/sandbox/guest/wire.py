@@ -152,6 +152,8 @@ class Plan(NamedTuple):
     declared_inputs: list[str]
     jobs: str
     """Folder in which every job gets its own."""
+    inputs: str
+    """Folder in memory with the files of the inputs, to which the folders of jobs link; empty if there is none."""
     deployment: str
     drive: str
     """Empty if each job has a staged drive, which the worker moves into its folder."""

@@ -126,13 +126,13 @@ def _serve(control: socket.socket, plan: Plan, loaded: Loaded | None, gateway_po
     poll = select.poll()
     poll.register(control, select.POLLIN)
     poll.register(woken, select.POLLIN)
-    children: dict[int, int] = {}
+    children: dict[int, child.ForkRequest] = {}
     while True:
         for descriptor, _ in poll.poll():
             if descriptor == woken.fileno():
                 with suppress(BlockingIOError):
                     woken.recv(4096)
-                _reap(control, children)
+                _reap(control, setup.plan, children)
             elif not _handle(control, setup, children):
                 return
 
@@ -169,7 +169,7 @@ def _ranges(numbers: list[int]) -> list[tuple[int, int]]:
     return ranges
 
 
-def _handle(control: socket.socket, setup: child.ChildSetup, children: dict[int, int]) -> bool:
+def _handle(control: socket.socket, setup: child.ChildSetup, children: dict[int, child.ForkRequest]) -> bool:
     """Handle one message; return false if the worker has disconnected."""
     message = wire.receive(control, max_descriptors=wire.DESCRIPTORS_OF_A_CHILD)
     if message.closed:
@@ -190,7 +190,7 @@ def _handle(control: socket.socket, setup: child.ChildSetup, children: dict[int,
     for descriptor in message.descriptors:
         os.close(descriptor)
     if pid > 0:
-        children[pid] = number
+        children[pid] = request
     return True
 
 
@@ -204,8 +204,8 @@ def _be_child(setup: child.ChildSetup, request: child.ForkRequest) -> NoReturn:
         os._exit(_BROKEN)
 
 
-def _reap(control: socket.socket, children: dict[int, int]) -> None:
-    """Reap ended processes, including adopted orphans, and report those of jobs."""
+def _reap(control: socket.socket, plan: Plan, children: dict[int, child.ForkRequest]) -> None:
+    """Reap ended processes, including adopted orphans, and report those of jobs; delete their inputs."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -214,7 +214,11 @@ def _reap(control: socket.socket, children: dict[int, int]) -> None:
         if pid == 0:
             return
         if pid in children:
-            wire.send_exit(control, children.pop(pid), status)
+            request = children.pop(pid)
+            if plan.inputs and not request.shares:
+                with suppress(OSError):
+                    os.unlink(f"{plan.inputs}/{request.slot}")
+            wire.send_exit(control, request.number, status)
 
 
 def _empty_shared_memory() -> None:

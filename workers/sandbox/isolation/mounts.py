@@ -18,6 +18,7 @@ from workers.sandbox.isolation.paths import (
     INSIDE_DEPLOYMENT,
     INSIDE_DRIVE,
     INSIDE_ENVIRONMENT,
+    INSIDE_INPUTS,
     INSIDE_JOBS,
     INSIDE_KERNEL,
     INSIDE_PACKAGES,
@@ -35,6 +36,7 @@ TMP: Final = "tmp"
 """A folder of each job, to which `/tmp` leads."""
 _TMP_OF_CWD: Final = "/proc/self/cwd/tmp"
 _SHARED_MEMORY_BYTES: Final = 64 << 20
+_INPUTS_BYTES: Final = 8 << 20
 _FROM_ETC: Final = (
     "/etc/ssl",
     "/etc/ld.so.cache",
@@ -266,6 +268,7 @@ def _own_packages(descriptors: list[int]) -> list[str]:
 def _tenant(paths: HostPaths) -> list[str]:
     argv = ["--ro-bind", str(paths.bundle), INSIDE_DEPLOYMENT]
     argv += ["--bind", str(paths.jobs), INSIDE_JOBS]
+    argv += ["--perms", "1777", "--size", str(_INPUTS_BYTES), "--tmpfs", INSIDE_INPUTS]
     return [*argv, *_drive_and_environment(paths)]
 
 

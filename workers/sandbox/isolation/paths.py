@@ -16,6 +16,7 @@ from workers.sandbox import guest
 from workers.sandbox.isolation.errors import SandboxMisplaced
 
 INSIDE_JOBS: Final = "/jobs"
+INSIDE_INPUTS: Final = "/inputs"
 INSIDE_DEPLOYMENT: Final = "/deployment"
 INSIDE_ENVIRONMENT: Final = "/environment"
 INSIDE_DRIVE: Final = "/drive"
@@ -63,6 +64,8 @@ class JobPaths:
     """The same folders as the zygote and its jobs see them."""
 
     jobs: str
+    inputs: str
+    """A folder in memory; empty where jobs have no mounts of their own."""
     deployment: str
     drive: str
     """Empty if each job has a staged drive."""
@@ -178,6 +181,7 @@ def _mounted(host: HostPaths) -> JobPaths:
     environment = [INSIDE_ENVIRONMENT] if host.environment else []
     return JobPaths(
         jobs=INSIDE_JOBS,
+        inputs=INSIDE_INPUTS,
         deployment=INSIDE_DEPLOYMENT,
         drive=INSIDE_DRIVE if host.drive else "",
         kit=INSIDE_PACKAGES,
@@ -201,6 +205,7 @@ def _unmounted(host: HostPaths) -> JobPaths:
     ]
     return JobPaths(
         jobs=str(host.jobs),
+        inputs="",
         deployment=str(host.bundle),
         drive=str(host.drive or ""),
         kit=str(host.packages_dir),

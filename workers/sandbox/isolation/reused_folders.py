@@ -5,8 +5,8 @@ on its function. On ext4 without a journal, each new entry also passes over all 
 which took half of the CPU time of sandboxes in a busy worker.
 
 Only folders are reused. The file of the inputs is new for each job, since an ended job may have passed its descriptor
-of that file to a job that still runs. A descriptor of a folder gives access to nothing in it: Landlock grants each job
-its own folder alone.
+of that file to a job that still runs; where jobs have their own mounts, it is in memory, and the folder has a link to
+it. A descriptor of a folder gives access to nothing in it: Landlock grants each job its own folder alone.
 """
 
 # ruff: noqa: PTH116, PTH118, PTH208
@@ -35,9 +35,15 @@ _ATTRIBUTES_OF_THE_HOST: Final = ("security.", "trusted.")
 class ReusedFolders:
     """The folders of ended jobs of one zygote that are as they were before the job."""
 
-    def __init__(self, folder: Path) -> None:
-        """Manage the job folders in the folder of a zygote."""
+    def __init__(self, folder: Path, inputs: str) -> None:
+        """Manage the job folders in the folder of a zygote.
+
+        Args:
+            folder: The folder on this host.
+            inputs: The folder in memory that has the files of the inputs, as jobs see it; empty if there is none.
+        """
         self._folder = str(folder)
+        self._inputs = inputs
         self._kept: list[str] = []
         self._links: dict[str, int] | None = None
 
@@ -53,26 +59,33 @@ class ReusedFolders:
         if len(self._kept) >= _MAX_KEPT:
             return False
         try:
-            is_unchanged = self._restore(os.path.join(self._folder, name))
+            is_unchanged = self._restore(name)
         except OSError:  # the job removed or replaced a part of it
             return False
         if is_unchanged:
             self._kept.append(name)
         return is_unchanged
 
-    def _restore(self, path: str) -> bool:
+    def _restore(self, name: str) -> bool:
         """Delete the inputs of the ended job; return false, without changes, if the folder is not as it was created."""
         owner = os.stat(self._folder)
+        path = os.path.join(self._folder, name)
         with _opened(path) as folder, _opened(wire.TEMPORARY, folder) as temporary:
             is_unchanged = (
                 all(_is_as_created(descriptor, owner) for descriptor in (folder, temporary))
                 and not os.listdir(temporary)
                 and self._has_only_links(folder)
-                and os.lstat(wire.INPUTS, dir_fd=folder).st_size <= _MAX_INPUTS_BYTES
             )
-            if is_unchanged:
-                os.unlink(wire.INPUTS, dir_fd=folder)
-            return is_unchanged
+            return is_unchanged and self._remove_inputs(folder, name)
+
+    def _remove_inputs(self, folder: int, name: str) -> bool:
+        """Delete the file of the inputs, if the folder has it; return false if it has another entry instead."""
+        if self._inputs:
+            return os.readlink(wire.INPUTS, dir_fd=folder) == f"{self._inputs}/{name}"
+        if os.lstat(wire.INPUTS, dir_fd=folder).st_size > _MAX_INPUTS_BYTES:
+            return False
+        os.unlink(wire.INPUTS, dir_fd=folder)
+        return True
 
     def _has_only_links(self, folder: int) -> bool:
         """Return whether the other entries of the folder are the links of each job, and no other ones."""

@@ -155,6 +155,7 @@ def _plan(spec: ZygoteSpec, shared: SharedResources, paths: JobPaths, *, cold: b
         function=spec.entrypoint.function,
         declared_inputs=sorted(spec.declared_inputs),
         jobs=paths.jobs,
+        inputs=paths.inputs,
         deployment=paths.deployment,
         drive=paths.drive,
         kit=paths.kit,

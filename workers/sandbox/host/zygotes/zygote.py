@@ -13,7 +13,7 @@ from workers.sandbox.guest import wire
 from workers.sandbox.host.zygotes import skill_import
 from workers.sandbox.host.zygotes.exit_status import NotStarted, is_status
 from workers.sandbox.host.zygotes.gateways import Gateways
-from workers.sandbox.isolation.paths import HostPaths
+from workers.sandbox.isolation.paths import INSIDE_INPUTS, HostPaths
 from workers.sandbox.isolation.process_ids import Process, is_group_over, is_over, open_below_first
 from workers.sandbox.isolation.process_memory import SandboxMemory
 from workers.sandbox.isolation.reused_folders import ReusedFolders
@@ -57,7 +57,8 @@ class Zygote:
         """Called if its user may have no more processes."""
         self.folder = spec.key.workspaces_dir or shared.folders.make(spec.uid)
         """The folder of all its jobs on this host."""
-        self._reused = ReusedFolders(self.folder) if _can_reuse(spec, shared) else None
+        inputs = INSIDE_INPUTS if shared.is_mounted else ""
+        self._reused = ReusedFolders(self.folder, inputs) if _can_reuse(spec, shared) else None
         self._shared = shared
         self._children: dict[int, Child] = {}
         self._spares: list[Child] = []
