@@ -53,7 +53,7 @@ async def test_folder_is_reused_and_looks_like_a_new_one(
         await asyncio.sleep(0.05)  # the folder is kept when the processes of the job have ended
     assert [value[2] for value in seen] == [{"number": number} for number in range(8)]
     assert len({(value[0], value[1]) for value in seen}) < 5, "each job had a folder of its own"
-    assert len({(*value[3], value[4]) for value in seen}) == 1, "a job can tell whether its folder is new"
+    assert len({(*value[3], value[4]) for value in seen}) == 1, "a reused folder differs from a new one"
     assert seen[0][4] == "0o40700"
 
 
