@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -88,7 +86,7 @@ async def test_job_that_left_something_is_not_followed_by_another_in_its_folder(
 
 
 @pytest.mark.skipif(not CAN_REUSE, reason="jobs of this host are not confined by Landlock and seccomp")
-async def test_job_cannot_read_the_inputs_of_later_jobs_in_folders_whose_descriptors_it_has(
+async def test_descriptors_that_a_job_passes_to_another_show_nothing_of_later_jobs(
     runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
     assignment = skill(
@@ -109,50 +107,118 @@ async def test_job_cannot_read_the_inputs_of_later_jobs_in_folders_whose_descrip
                 listener.listen()
                 _, (inputs_file, folder), _, _ = socket.recv_fds(listener.accept()[0], 16, 2)
                 until_exists("drive/running")
-                running = os.readlink("drive/running")
+                names = os.listdir(folder)
                 read = os.pread(inputs_file, 1000, 0).decode()
-                errors = {error_of_opening("tmp", folder), error_of_opening(running)}
+                error = error_of_opening(os.readlink("drive/running"))
                 open("drive/end", "w").close()
-                return [read, sorted(errors, key=str)]
+                return [read, names, error]
             if inputs["act"] == "pass":
                 with socket.socket(socket.AF_UNIX) as sender:
                     sender.connect("drive/socket")
-                    descriptors = [os.open(path, os.O_RDONLY) for path in ("_inputs.json", ".")]
+                    descriptors = [os.open(path, os.O_RDONLY) for path in ("_inputs.json", "tmp")]
                     socket.send_fds(sender, [b"x"], descriptors)
+            else:
+                open("tmp/secret", "w").close()
             if inputs["act"] == "run":
                 os.symlink(os.path.realpath("_inputs.json"), "drive/running")
                 until_exists("drive/end")
+            os.path.exists("tmp/secret") and os.unlink("tmp/secret")
             return os.getcwd()
         """
     )
     receiver = asyncio.create_task(_run(runner, assignment, recorder, act="receive"))
     await until(lambda: (assignment.drive_dir / "socket").exists())
-    folders = {await _run(runner, assignment, recorder, act="pass")}
+    passed = await _run(runner, assignment, recorder, act="pass")
+    later = []
     for _ in range(8):
         await asyncio.sleep(0.05)
-        folders.add(await _run(runner, assignment, recorder, act="return"))
-    assert len(folders) < 8, "no folder was reused"
-    await _run(runner, assignment, recorder, act="run")
-    assert await receiver == ['{"act": "pass"}', ["Permission denied"]]
+        later.append(await _run(runner, assignment, recorder, act="return"))
+    assert len(set(later)) < 8, "no folder was reused"
+    assert passed not in later
+    assert await _run(runner, assignment, recorder, act="run") != passed
+    assert await receiver == ['{"act": "pass"}', [], "Permission denied"]
 
 
-def _folder_of_a_job(folder: Path, inputs: str = "") -> ReusedFolders:
+SOCKETS: dict[str, str] = {
+    "process": "socket.socket(socket.AF_UNIX)",
+    "thread": "make = threading.Thread(target=socket.socket, args=(socket.AF_UNIX,)); make.start(); make.join()",
+    "program": "subprocess.run(['python3', '-c', 'import socket; socket.socket(socket.AF_UNIX)'], check=True)",
+}
+
+
+@pytest.mark.parametrize("maker", SOCKETS)
+async def test_folder_of_a_job_that_has_created_a_unix_socket_is_not_reused(
+    runner: DeterministicRunner, skill: Skill, recorder: Any, maker: str
+) -> None:
+    assignment = skill(
+        f"""
+        import os, socket, subprocess, threading
+        def run(inputs):
+            if inputs.get("socket"):
+                {SOCKETS[maker]}
+            return os.getcwd()
+        """
+    )
+    used = []
+    for number in range(12):
+        folder = await _run(runner, assignment, recorder, socket=number % 2)
+        assert folder not in used
+        used += [folder] if number % 2 else []
+        await asyncio.sleep(0.05)
+
+
+async def test_job_may_create_many_sockets_and_a_skill_one_at_its_import(
+    runner: DeterministicRunner, skill: Skill, recorder: Any
+) -> None:
+    assignment = skill(
+        """
+        import asyncio, socket
+        socket.socket(socket.AF_UNIX).close()
+        async def echo(reader, writer):
+            writer.write(await reader.read(100))
+            await writer.drain()
+            writer.close()
+        async def run(inputs):
+            server = await asyncio.start_unix_server(echo, "socket")
+            for number in range(inputs["sockets"]):
+                reader, writer = await asyncio.open_unix_connection("socket")
+                writer.write(b"%d" % number)
+                writer.write_eof()
+                assert await reader.read() == b"%d" % number
+                writer.close()
+            server.close()
+            return number
+        """
+    )
+    many, few = await asyncio.gather(
+        _run(runner, assignment, recorder, sockets=300), _run(runner, assignment, recorder, sockets=1)
+    )
+    assert (many, few) == (299, 0)
+
+
+def _folder_of_a_job(folder: Path) -> ReusedFolders:
     (folder / wire.PATTERNS).mkdir(mode=0o700)
     (folder / wire.PATTERNS / "main.py").symlink_to("/deployment/main.py")
     (folder / "1").mkdir(mode=0o700)
     (folder / "1" / wire.TEMPORARY).mkdir(mode=0o700)
-    (folder / "1" / wire.INPUTS).write_text("{}", encoding="utf-8")
+    (folder / "1" / wire.INPUTS).symlink_to("/inputs/1")
     os.link(folder / wire.PATTERNS / "main.py", folder / "1/main.py", follow_symlinks=False)
-    return ReusedFolders(folder, inputs)
+    return ReusedFolders(folder)
 
 
-def test_kept_folder_has_no_inputs_and_is_taken_once(tmp_path: Path) -> None:
+def test_kept_folder_is_taken_once(tmp_path: Path) -> None:
     folders = _folder_of_a_job(tmp_path)
     assert folders.take() is None
     assert folders.keep("1")
-    assert not (tmp_path / "1" / wire.INPUTS).exists()
     assert folders.take() == "1"
     assert folders.take() is None
+
+
+def test_folder_with_another_link_to_inputs_is_not_kept(tmp_path: Path) -> None:
+    folders = _folder_of_a_job(tmp_path)
+    (tmp_path / "1" / wire.INPUTS).unlink()
+    (tmp_path / "1" / wire.INPUTS).symlink_to("/inputs/2")
+    assert not folders.keep("1")
 
 
 def test_link_in_place_of_the_folder_is_not_followed(tmp_path: Path) -> None:
@@ -160,16 +226,6 @@ def test_link_in_place_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "1").rename(tmp_path / "elsewhere")
     (tmp_path / "1").symlink_to("elsewhere")
     assert not folders.keep("1")
-    assert (tmp_path / "elsewhere" / wire.INPUTS).exists()
-
-
-def test_folder_with_a_link_to_inputs_in_memory_is_kept_only_with_that_link(tmp_path: Path) -> None:
-    folders = _folder_of_a_job(tmp_path, "/inputs")
-    assert not folders.keep("1")
-    for target, is_kept in (("/inputs/2", False), ("/inputs/1", True)):
-        (tmp_path / "1" / wire.INPUTS).unlink()
-        (tmp_path / "1" / wire.INPUTS).symlink_to(target)
-        assert folders.keep("1") == is_kept
 
 
 INPUTS_SIZES = [0, (64 << 10) - 100, 200 << 10, 3 << 20]
@@ -201,34 +257,6 @@ async def test_inputs_of_all_sizes_are_in_the_file_also_if_a_job_has_filled_the_
     (assignment.drive_dir / "go").touch()
     with suppress(AssertionError, ValueError):
         await filling
-
-
-def test_large_inputs_are_left_to_a_thread(tmp_path: Path) -> None:
-    folders = _folder_of_a_job(tmp_path)
-    os.truncate(tmp_path / "1" / wire.INPUTS, (1 << 20) + 1)
-    assert not folders.keep("1")
-
-
-@pytest.fixture
-def folder_with_attributes(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder of a file system that has extended attributes of users."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as in_memory:
-        for folder in (tmp_path, Path(in_memory)):
-            with suppress(OSError):
-                os.setxattr(folder, "user.probe", b"1")
-                yield folder
-                return
-    pytest.skip("neither the temporary folder nor /dev/shm has extended attributes")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="Python sets extended attributes only on Linux")
-@pytest.mark.parametrize("name", ["1", f"1/{wire.TEMPORARY}"])
-def test_folder_with_attributes_of_a_job_is_not_kept(folder_with_attributes: Path, name: str) -> None:
-    folders = _folder_of_a_job(folder_with_attributes)
-    os.setxattr(folder_with_attributes / name, "user.left", b"1")
-    assert not folders.keep("1")
-    os.removexattr(folder_with_attributes / name, "user.left")
-    assert folders.keep("1")
 
 
 async def test_folders_are_removed_where_jobs_are_not_confined(

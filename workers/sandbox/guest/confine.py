@@ -16,6 +16,8 @@ from .syscalls import (
     LANDLOCK_ADD_RULE,
     LANDLOCK_CREATE_RULESET,
     LANDLOCK_RESTRICT_SELF,
+    SECCOMP,
+    Architecture,
 )
 
 TYPE_CHECKING = False  # type checkers know this name
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
+_SECCOMP_SET_MODE_FILTER, _NEW_LISTENER = 1, 8
 _CREATE_RULESET_VERSION = 1
 _RULE_PATH, _RULE_PORT, _CONNECT_TCP = 1, 2, 2
 
@@ -150,6 +153,18 @@ def apply_filter(program: Compiled) -> None:
     no_new_privileges()
     result = libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, byref(program), 0, 0)
     checked("seccomp", result)
+
+
+def report(program: filters.Program, architecture: Architecture) -> int:
+    """Filter as `seccomp` does, and return the descriptor that gets what the program reports.
+
+    Raises:
+        OSError: the kernel cannot do this, or another filter reports already.
+    """
+    no_new_privileges()
+    number = SECCOMP[architecture.column]
+    result = libc.syscall(number, _SECCOMP_SET_MODE_FILTER, _NEW_LISTENER, byref(compiled(program)))
+    return checked("seccomp", result)
 
 
 def limit(limits: Mapping[str, int]) -> None:

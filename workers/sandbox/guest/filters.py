@@ -1,8 +1,9 @@
 """Define the seccomp programs, which decide the system calls that a confined process may make.
 
-Three programs are stacked. `startup` is set by bubblewrap before the first instruction of the sandbox, and allows only
-what our own code needs to confine itself. `confinement` is the narrow list that code of a tenant runs under.
-`one_group` keeps a job in its process group. The kernel enforces the strictest answer of all of them.
+Up to four programs are stacked. `startup` is set by bubblewrap before the first instruction of the sandbox, and allows
+only what our own code needs to confine itself. `reports_sockets` informs the worker. `confinement` is the narrow list
+that code of a tenant runs under. `one_group` keeps a job in its process group. The kernel enforces the strictest answer
+of all of them.
 
 Calls whose arguments decide are compared first: the kernel remembers which of the others are always allowed, and runs
 no program for them (Linux 5.11).
@@ -26,7 +27,7 @@ AF_INET: Final = 2
 AF_INET6: Final = 10
 
 _LOAD, _AND, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
-_ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+_ALLOW, _KILL, _ERRNO, _REPORT = 0x7FFF0000, 0x80000000, 0x00050000, 0x7FC00000
 _NUMBER_AT, _ARCHITECTURE_AT, _FIRST_ARGUMENT_AT, _ARGUMENT_BYTES = 0, 4, 16, 8
 
 _CLONE_NEWNS: Final = 0x00020000
@@ -118,6 +119,16 @@ def one_group(architecture: Architecture) -> Program:
         *_preamble(architecture),
         *_when(architecture, "setsid", _answer(0)),
         *_when(architecture, "setpgid", _answer(0)),
+        Instruction(_RETURN, 0, 0, _ALLOW),
+    ]
+
+
+def reports_sockets(architecture: Architecture) -> Program:
+    """Return the program that reports each Unix socket, except for pairs, which connect no other process."""
+    report = [_load(0), *_one_of([AF_UNIX], [Instruction(_RETURN, 0, 0, _REPORT)])]
+    return [
+        *_preamble(architecture),
+        *_when(architecture, "socket", [*report, Instruction(_RETURN, 0, 0, _ALLOW)]),
         Instruction(_RETURN, 0, 0, _ALLOW),
     ]
 

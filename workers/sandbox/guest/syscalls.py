@@ -372,5 +372,11 @@ _READING: Final = (
 READER: Final[dict[str, Numbers]] = {name: ALLOWED[name] for name in _READING}
 """Calls of a process that only reads one file: no new processes, no changes of files."""
 
-STARTUP: Final[dict[str, Numbers]] = {"capset": (126, 91), "chroot": (161, 51), "unshare": (272, 97)}
+SECCOMP: Final[Numbers] = (317, 277)
+STARTUP: Final[dict[str, Numbers]] = {
+    "capset": (126, 91),
+    "chroot": (161, 51),
+    "seccomp": SECCOMP,
+    "unshare": (272, 97),
+}
 """Additional calls of our own code before it has confined itself."""

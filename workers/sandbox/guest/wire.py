@@ -178,6 +178,8 @@ class Plan(NamedTuple):
     """It runs in its own namespaces: only then there is a loopback for gateways, and code may be imported."""
     egress: bool
     """There is a gateway to the internet in addition to the one to the API."""
+    reports_sockets: bool
+    """The kernel reports the creation of Unix sockets to the worker."""
 
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Plan:

@@ -44,6 +44,8 @@ def main(control_fd: int) -> None:
     gateway_ports = hand_out(control, egress=plan.egress) if plan.namespaced else GatewayPorts()
     if not plan.namespaced:
         interpreter.import_standard()
+    if plan.reports_sockets:
+        _report_sockets(control)
     _confine(plan)
     if plan.namespaced:
         child.prepare(plan, gateway_ports)
@@ -82,6 +84,15 @@ def _take_control(descriptor: int) -> socket.socket:
         os.dup2(null, wire.EVENTS_FD, inheritable=False)
         os.close(null)
     return socket.socket(fileno=wire.PRIVATE_FD)
+
+
+def _report_sockets(control: socket.socket) -> None:
+    """Let the worker know which jobs create Unix sockets; without this, it does not reuse their folders."""
+    architecture = ARCHITECTURES[os.uname().machine]
+    with suppress(OSError):
+        listener = confine.report(filters.reports_sockets(architecture), architecture)
+        wire.send(control, {"type": "sockets"}, [listener])
+        os.close(listener)
 
 
 def _confine(plan: Plan) -> None:

@@ -94,6 +94,16 @@ class Launched:
             await asyncio.to_thread(self.process.wait)
 
 
+def can_reuse_folders(spec: ZygoteSpec, shared: SharedResources) -> bool:
+    """Return whether jobs of the zygote can use folders of ended jobs; a staged drive is moved into the folder.
+
+    The filter of system calls keeps the processes of a job in one group, so that their end is known, and reports Unix
+    sockets; Landlock keeps other jobs from using the folder meanwhile.
+    """
+    is_confined = shared.is_mounted and shared.layers.seccomp and shared.layers.landlock_abi > 0
+    return is_confined and spec.key.workspaces_dir is None and spec.drive is not None
+
+
 async def launch(spec: ZygoteSpec, shared: SharedResources, host: HostPaths, *, cold: bool) -> Launched:
     """Start the process and send it the plan, including secrets, through a separate socket.
 
@@ -171,6 +181,7 @@ def _plan(spec: ZygoteSpec, shared: SharedResources, paths: JobPaths, *, cold: b
         families=[AF_UNIX, AF_INET, AF_INET6] if shared.is_mounted else [],
         namespaced=shared.is_mounted,
         egress=shared.opens_to_internet(spec.key.network),
+        reports_sockets=can_reuse_folders(spec, shared),
     )
 
 

@@ -7,18 +7,19 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 from workers.sandbox.guest import wire
 from workers.sandbox.host.zygotes import skill_import
 from workers.sandbox.host.zygotes.exit_status import NotStarted, is_status
 from workers.sandbox.host.zygotes.gateways import Gateways
-from workers.sandbox.isolation.paths import INSIDE_INPUTS, HostPaths
-from workers.sandbox.isolation.process_ids import Process, is_group_over, is_over, open_below_first
+from workers.sandbox.isolation.paths import HostPaths
+from workers.sandbox.isolation.process_ids import Process, is_over, open_below_first
 from workers.sandbox.isolation.process_memory import SandboxMemory
-from workers.sandbox.isolation.reused_folders import ReusedFolders
 
 from .errors import EntrypointRefused, ZygoteLost
+from .folders import Folders
 from .launch import Launched, SharedResources, launch
 from .output import Output
 from .process import Child
@@ -30,8 +31,6 @@ _BUSY_S: Final = 1.0  # two jobs within this time lead to one more spare child
 _MESSAGES_AT_START: Final = 8
 _MESSAGES_OF_A_CHILD: Final = 2
 _READ_BYTES: Final = 1 << 16
-_END_S: Final = 0.01  # for the processes of an ended job to be reaped
-_CHECKS_FOR_PROCESSES: Final = 5
 
 
 class Zygote:
@@ -55,10 +54,7 @@ class Zygote:
         self.on_lost: Callable[[], None] = lambda: None
         self.on_full: Callable[[], None] = lambda: None
         """Called if its user may have no more processes."""
-        self.folder = spec.key.workspaces_dir or shared.folders.make(spec.uid)
-        """The folder of all its jobs on this host."""
-        inputs = INSIDE_INPUTS if shared.is_mounted else ""
-        self._reused = ReusedFolders(self.folder, inputs) if _can_reuse(spec, shared) else None
+        self._folders = Folders(spec, shared)
         self._shared = shared
         self._children: dict[int, Child] = {}
         self._spares: list[Child] = []
@@ -148,25 +144,14 @@ class Zygote:
         self._children.pop(child.number, None)
         is_honest = child.kill()
         child.close()
-        if child.work is None:
-            self._tidy_folder_later(child)
+        self._folders.give_back(child)
         if not is_honest:
             self.stop("it forged a process")
 
-    def _tidy_folder_later(self, child: Child, checks: int = _CHECKS_FOR_PROCESSES) -> None:
-        """Keep or remove the folder of an ended job once its processes have ended, while the result is sent."""
-        asyncio.get_running_loop().call_later(_END_S, self._tidy_folder, child, checks)
-
-    def _tidy_folder(self, child: Child, checks: int) -> None:
-        if self.is_lost:
-            return  # its whole folder is removed
-        is_over = child.pid is not None and is_group_over(child.pid)
-        if is_over and self._reused is not None and self._reused.keep(child.slot):
-            return
-        if is_over or not checks:
-            self._shared.folders.remove_job(self.folder / child.slot)
-        else:
-            self._tidy_folder_later(child, checks - 1)
+    @property
+    def folder(self) -> Path:
+        """The folder of all its jobs on this host."""
+        return self._folders.root
 
     @property
     def pid(self) -> int | None:
@@ -259,8 +244,7 @@ class Zygote:
         if self.is_lost or self._launched is None:
             raise ZygoteLost("The skill's zygote has ended.")
         self._count += 1
-        reused = self._reused.take() if self._reused is not None and work is None else None
-        child = Child(self._count, work, reused=reused, zygote=self.process)
+        child = Child(self._count, work, reused=None if work else self._folders.take(), zygote=self.process)
         if self.cold_reason is not None:
             skill_import.watch_cold(
                 self._shared,
@@ -318,6 +302,7 @@ class Zygote:
         if not self._report.done():
             try:
                 self.gateways.take(kind, descriptors)
+                self._folders.reuse(kind, descriptors, self._children.values(), self.process)
             except ValueError as error:
                 self.stop(f"{error}. Correct it in skill.yaml")
         for descriptor in descriptors:
@@ -362,8 +347,7 @@ class Zygote:
         for child in list(self._children.values()):
             child.mark_lost()
         self._close_channels()
-        if self.spec.key.workspaces_dir is None:
-            self._shared.folders.remove_soon(self.folder)
+        self._folders.close()
         self.on_lost()
 
     def _kill_first(self, launched: Launched) -> None:
@@ -387,14 +371,3 @@ class Zygote:
             self._read_text(descriptor, stream)
             loop.remove_reader(descriptor)
             os.close(descriptor)
-
-
-def _can_reuse(spec: ZygoteSpec, shared: SharedResources) -> bool:
-    """Return whether its jobs can use folders of ended jobs.
-
-    The system call filter keeps the processes of a job in one group, so that their end is known; Landlock keeps other
-    jobs from using the folder meanwhile. A staged drive is moved into the folder.
-    """
-    layers = shared.layers
-    is_confined = layers.seccomp and layers.landlock_abi > 0
-    return is_confined and spec.key.workspaces_dir is None and spec.drive is not None
