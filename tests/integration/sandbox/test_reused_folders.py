@@ -221,6 +221,42 @@ def test_folder_with_another_link_to_inputs_is_not_kept(tmp_path: Path) -> None:
     assert not folders.keep("1")
 
 
+def test_folder_that_is_still_as_large_as_with_many_files_is_not_kept(tmp_path: Path) -> None:
+    folders, temporary = _folder_of_a_job(tmp_path), tmp_path / "1" / wire.TEMPORARY
+    files = [temporary / f"{number:0200}" for number in range(1000)]
+    for file in files:
+        file.touch()
+    for file in files:
+        file.unlink()
+    is_small = temporary.stat().st_size <= 64 << 10  # as on file systems other than ext4
+    assert folders.keep("1") == is_small
+
+
+async def test_skill_cannot_pretend_to_report_sockets(
+    runner: DeterministicRunner, skill: Skill, recorder: Any
+) -> None:
+    assignment = skill(
+        """
+        import os, socket
+        reading, writing = os.pipe()
+        os.write(writing, b"x")
+        control = socket.socket(fileno=os.dup(3))
+        socket.send_fds(control, [b'{"type":"sockets"}'], [reading])
+        control.close()
+        os.close(reading)
+        os.close(writing)
+        def run(inputs):
+            socket.socket(socket.AF_UNIX).close()
+            return os.getcwd()
+        """
+    )
+    folders = []
+    for _ in range(5):
+        folders.append(await _run(runner, assignment, recorder))
+        await asyncio.sleep(0.05)
+    assert len(set(folders)) == 5
+
+
 def test_link_in_place_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     folders = _folder_of_a_job(tmp_path)
     (tmp_path / "1").rename(tmp_path / "elsewhere")

@@ -10,7 +10,7 @@ from typing import Final
 
 from workers.sandbox.isolation.process_ids import Process, is_group_over
 from workers.sandbox.isolation.reused_folders import ReusedFolders
-from workers.sandbox.isolation.socket_notices import SocketNotices
+from workers.sandbox.isolation.socket_notices import SocketNotices, is_listener
 
 from .launch import SharedResources, can_reuse_folders
 from .process import Child
@@ -44,7 +44,8 @@ class Folders:
             jobs: The processes of jobs, at any time.
             zygote: The process that imports the skill.
         """
-        if kind != "sockets" or not descriptors or not self._can_reuse or self._notices is not None:
+        is_expected = kind == "sockets" and self._can_reuse and self._notices is None
+        if not is_expected or not descriptors or not is_listener(descriptors[-1]):
             return
         self._reused = ReusedFolders(self.root)
 
