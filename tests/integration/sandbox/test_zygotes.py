@@ -159,7 +159,8 @@ async def test_memory_that_processes_of_a_sandbox_share_counts_once(
         (zygote,) = runner.runtime.pool._zygotes.values()
         await until(lambda: all(spare.is_ready for spare in zygote._spares))
         assert zygote.spares == 1
-        assert 30 << 20 < zygote.measure_memory() < 45 << 20
+        # The process of the job, whose share is not counted, may still end.
+        await until(lambda: 30 << 20 < zygote.measure_memory() < 45 << 20)
     finally:
         await runner.close()
 
