@@ -21,7 +21,10 @@ from workers.types import Assignment, Success
 
 Skill = Callable[..., Assignment]
 LAYERS = sandbox_layers.probe("auto")
-CAN_REUSE = LAYERS.landlock_abi > 0 and LAYERS.seccomp
+needs_confinement = pytest.mark.skipif(
+    LAYERS.landlock_abi == 0 or not LAYERS.seccomp or LAYERS.bwrap is None,
+    reason="folders are reused only with bubblewrap, Landlock and seccomp, which this host lacks",
+)
 
 LOOK = """
 import json, os
@@ -40,7 +43,7 @@ async def _run(runner: DeterministicRunner, assignment: Assignment, recorder: An
     return outcome.value
 
 
-@pytest.mark.skipif(not CAN_REUSE, reason="jobs of this host are not confined by Landlock and seccomp")
+@needs_confinement
 async def test_folder_is_reused_and_looks_like_a_new_one(
     runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
@@ -85,7 +88,7 @@ async def test_job_that_left_something_is_not_followed_by_another_in_its_folder(
             assert after[3:] == before[3:]
 
 
-@pytest.mark.skipif(not CAN_REUSE, reason="jobs of this host are not confined by Landlock and seccomp")
+@needs_confinement
 async def test_descriptors_that_a_job_passes_to_another_show_nothing_of_later_jobs(
     runner: DeterministicRunner, skill: Skill, recorder: Any
 ) -> None:
@@ -255,6 +258,14 @@ async def test_skill_cannot_pretend_to_report_sockets(
         folders.append(await _run(runner, assignment, recorder))
         await asyncio.sleep(0.05)
     assert len(set(folders)) == 5
+
+
+def test_a_few_of_many_links_of_a_skill_are_read(tmp_path: Path) -> None:
+    folders = _folder_of_a_job(tmp_path)
+    for number in range(200):
+        (tmp_path / wire.PATTERNS / str(number)).touch()
+    assert not folders.keep("1")
+    assert len(folders._links or ()) == 33
 
 
 def test_link_in_place_of_the_folder_is_not_followed(tmp_path: Path) -> None:

@@ -11,19 +11,18 @@ from typing import Final
 from backend.skills.manifest.confirmed import hidden_files
 from backend.skills.manifest.types import Skill
 from workers.agent.assignment import AgentAssignment
-from workers.sandbox.isolation.mounts import TMP
+from workers.sandbox.guest import wire
 from workers.sandbox.isolation.paths import JobPaths
 from workers.types import Assignment
 
 DRIVE: Final = "drive"
-INPUTS: Final = "_inputs.json"
 _MAX_LINKS: Final = 1000
 
 
 def prepare_folder(folder: Path, assignment: Assignment, paths: JobPaths) -> None:
     """Create the initial files of a work folder, before any code of the agent runs."""
     uid = assignment.sandbox_uid
-    tmp, inputs = folder / TMP, folder / INPUTS
+    tmp, inputs = folder / wire.TEMPORARY, folder / wire.INPUTS
     tmp.mkdir(mode=0o700)
     inputs.write_text(json.dumps(assignment.inputs, ensure_ascii=False), encoding="utf-8")
     inputs.chmod(0o600)
@@ -48,7 +47,7 @@ def skill_entries(folder: Path) -> Iterator[str]:
         for count, entry in enumerate(entries):
             if count >= _MAX_LINKS:
                 return
-            if entry.name not in (DRIVE, TMP) and not entry.name.startswith("_"):
+            if entry.name not in (DRIVE, wire.TEMPORARY) and not entry.name.startswith("_"):
                 yield entry.name
 
 

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 _CO_VARARGS, _CO_VARKEYWORDS, _CO_COROUTINE = 0x04, 0x08, 0x80
-_CODE: Final = type(
-    (lambda: None).__code__
-)  # `types.CodeType`; the first call of `compile` takes a millisecond
+_CODE: Final = type((lambda: None).__code__)
+"""`types.CodeType`, without the first call of `compile`, which takes a millisecond."""
 _MAX_FRAMES: Final = 50
 
 

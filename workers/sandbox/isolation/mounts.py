@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from workers.sandbox.guest import filters
+from workers.sandbox.guest import filters, wire
 from workers.sandbox.guest.syscalls import ARCHITECTURES
 from workers.sandbox.isolation.paths import (
     BASE_PREFIX,
@@ -32,9 +32,8 @@ from workers.sandbox.isolation.paths import (
     system_folders,
 )
 
-TMP: Final = "tmp"
+_TMP_OF_CWD: Final = f"/proc/self/cwd/{wire.TEMPORARY}"
 """A folder of each job, to which `/tmp` leads."""
-_TMP_OF_CWD: Final = "/proc/self/cwd/tmp"
 _SHARED_MEMORY_BYTES: Final = 64 << 20
 _INPUTS_BYTES: Final = 8 << 20
 _FROM_ETC: Final = (
@@ -185,7 +184,9 @@ def shell_command(
     mounted += ["--perms", "0755", "--dir", INSIDE_KERNEL] if packages else []
     for package in packages:
         mounted += ["--ro-bind", str(package), f"{INSIDE_KERNEL}/{package.name}"]
-    command = _command(bwrap, mounted, uid=uid, as_root=as_root, program=program, tmp=f"{work.inside}/{TMP}")
+    command = _command(
+        bwrap, mounted, uid=uid, as_root=as_root, program=program, tmp=f"{work.inside}/{wire.TEMPORARY}"
+    )
     return Command(command.argv, [*command.descriptors, descriptor])
 
 

@@ -198,10 +198,8 @@ def is_group_over(pid: int) -> bool:
     """Return whether no process of a group is left; false also if another group has its number now."""
     try:
         os.killpg(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
+    except OSError as error:
+        return error.errno == errno.ESRCH
     return False
 
 

@@ -16,6 +16,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -71,16 +72,18 @@ class ReusedFolders:
     def _has_only_links(self, folder: int) -> bool:
         """Return whether the other entries of the folder are the links of each job, and no other ones."""
         if self._links is None:
-            patterns = os.path.join(self._folder, wire.PATTERNS)
-            self._links = {
-                name: os.lstat(os.path.join(patterns, name)).st_ino for name in os.listdir(patterns)
-            }
+            self._links = self._prepared_links()
         if len(self._links) > _MAX_LINKS:
             return False
         names = set(os.listdir(folder)) - {wire.TEMPORARY, wire.INPUTS}
         return names == self._links.keys() and all(
             os.lstat(name, dir_fd=folder).st_ino == number for name, number in self._links.items()
         )
+
+    def _prepared_links(self) -> dict[str, int]:
+        """Return the inode of each link; code of the skill may have added any number, of which a few are read."""
+        with _opened(os.path.join(self._folder, wire.PATTERNS)) as patterns, os.scandir(patterns) as listing:
+            return {entry.name: entry.inode() for entry in islice(listing, _MAX_LINKS + 1)}
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Learn from the kernel which processes of a sandbox create Unix sockets, through which descriptors can be passed on.
 
-The filter that `confine.report` sets holds such a process until this one has answered. The answer is always that the
+The filter that `confine.report` sets holds such a process until the worker has answered. The answer is always that the
 call continues: its number and its first argument, which the filter compares, cannot change meanwhile.
 """
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from workers.sandbox.guest import shell
+from workers.sandbox.guest import shell, wire
 from workers.sandbox.guest.filters import AF_INET, AF_INET6, AF_UNIX
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.sandbox.host.zygotes.launch import MEMORY_ROOM_BYTES, NO_CORE_BYTES, USER_PROCESSES, VARIABLES
@@ -88,7 +88,7 @@ def _environment(spec: ZygoteSpec, paths: JobPaths, folder: str) -> dict[str, st
         "PATH": paths.program_path(VARIABLES["PATH"]),
         "HOME": folder,
         "PWD": folder,
-        "TMPDIR": f"{folder}/{mounts.TMP}",
+        "TMPDIR": f"{folder}/{wire.TEMPORARY}",
         "PYTHONPATH": os.pathsep.join([paths.kit, skill, paths.deployment]),
         "PURAS_DEPLOYMENT_ROOT": paths.deployment,
     }

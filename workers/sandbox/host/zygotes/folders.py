@@ -33,7 +33,7 @@ class Folders:
         self._notices: SocketNotices | None = None
         self._is_closed = False
 
-    def reuse(
+    def watch_sockets(
         self, kind: object, descriptors: list[int], jobs: Iterable[Child], zygote: Process | None
     ) -> None:
         """Reuse folders from now on, if a message contains the descriptor of the notices about sockets.
@@ -41,7 +41,7 @@ class Folders:
         Args:
             kind: Type of the message.
             descriptors: Its descriptors; other ones stay in the list.
-            jobs: The processes of jobs, at any time.
+            jobs: The processes of jobs, as they are at any time.
             zygote: The process that imports the skill.
         """
         is_expected = kind == "sockets" and self._can_reuse and self._notices is None

@@ -96,7 +96,7 @@ class Child:
         self.process: Process | None = None
         """Known from its first message on."""
         self.has_sockets = False
-        """Whether the job has created Unix sockets; unknown if the zygote does not report it."""
+        """Whether the job has created Unix sockets; false also where the kernel does not report it."""
         self._zygote = zygote
         self.on_started: Callable[[Process], None] | None = None
         """Called with its process when it starts to import the skill itself."""

@@ -302,7 +302,7 @@ class Zygote:
         if not self._report.done():
             try:
                 self.gateways.take(kind, descriptors)
-                self._folders.reuse(kind, descriptors, self._children.values(), self.process)
+                self._folders.watch_sockets(kind, descriptors, self._children.values(), self.process)
             except ValueError as error:
                 self.stop(f"{error}. Correct it in skill.yaml")
         for descriptor in descriptors:
