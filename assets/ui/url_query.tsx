@@ -4,19 +4,24 @@ interface Props {
   query: string;
   /** Increases when the change is one that Back undoes; otherwise the current entry of the history is replaced. */
   entries: number;
+  /** Whether the state contains what the URL named when the browser opened the page. */
+  loaded: boolean;
 }
 
 /** Writes the query of the state to the URL. It does not navigate: the state already has what the URL names, and Back loads the
- *  page again. What the state contains when the page opens is of an earlier visit, so only changes are written. */
-export function UrlQuery({ query, entries }: Props) {
-  const shown = useRef({ query, entries });
+ *  page again. What the state contains when the page opens is of an earlier visit, so only changes are written, and what the user
+ *  has chosen while the browser opened the page. */
+export function UrlQuery({ query, entries, loaded }: Props) {
+  const shown = useRef<{ query: string | null; entries: number }>({ query: loaded ? query : null, entries });
+  const opened = useRef(location.href);
   useEffect(() => {
-    const before = shown.current, search = query && `?${query}`;
-    shown.current = { query, entries };
+    const before = shown.current, search = query && `?${query}`, isOpening = before.query === null;
+    shown.current = { query: isOpening && !loaded ? null : query, entries };
+    if (isOpening && (!loaded || location.href !== opened.current)) return; // the user may have gone on meanwhile
     if (before.query === query || new URLSearchParams(location.search).toString() === new URLSearchParams(query).toString()) return;
     const url = location.pathname + search + location.hash;
     if (entries === before.entries) history.replaceState(history.state, "", url);
     else history.pushState(history.state, "", url);
-  }, [query, entries]);
+  }, [query, entries, loaded]);
   return null;
 }

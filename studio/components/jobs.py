@@ -16,6 +16,12 @@ class UrlQuery(rx.Component):
     tag = "UrlQuery"
     query: rx.Var[str]
     entries: rx.Var[int]
+    loaded: rx.Var[bool]
+
+    @classmethod
+    def create(cls, *, query: Any, entries: Any) -> UrlQuery:
+        """Return the component for a query in the state."""
+        return super().create(query=query, entries=entries, loaded=rx.State.is_hydrated)
 
 
 class Modal(rx.Component):

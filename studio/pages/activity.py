@@ -18,6 +18,7 @@ from studio.components.annotation import TopicChanges
 from studio.components.elements import empty, link, more_button, segments, tag
 from studio.components.jobs import UrlQuery
 from studio.components.live import Ago
+from studio.named_by_url import NamedByUrl
 from studio.shell import Crumb, Shell, shell
 from studio.typing_of_reflex import as_var
 
@@ -51,14 +52,12 @@ class ActivityRow:
     at: str
 
 
-class Activity(rx.State):
+class Activity(NamedByUrl, rx.State):
     """The activity of a project that matches the query in the URL."""
 
     rows: list[ActivityRow] = []
     category: str = ""
     actor: str = ""
-    query: str = ""
-    entries: int = 0
     has_more: bool = False
     is_loaded: bool = False
     _cursor: str = ""
@@ -66,8 +65,8 @@ class Activity(rx.State):
     @rx.event
     async def load(self) -> None:
         """Load the entries that the URL names."""
+        parameters = self._wanted().query_parameters
         self.reset()
-        parameters = self.router.url.query_parameters
         category = parameters.get("category", "")
         self.category = category if category in get_args(ActivityCategory) else ""
         self.actor = parameters.get("actor", "")[:200]
@@ -103,7 +102,7 @@ class Activity(rx.State):
 
     async def _go(self) -> None:
         self.query = self._encoded()
-        self.entries += 1
+        self._note_change(is_entry=True)
         self.rows = []
         await self._read()
 

@@ -20,6 +20,23 @@ def submit(settled: Any, seconds: int = 0, **more: Any) -> str:
     return str(answer.json()["id"])
 
 
+FILTER_AT_THE_FIRST_MOMENT = """
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (text) {
+    send.call(this, text);
+    if (typeof text !== "string" || !text.includes("hydrate_and_load")) return;
+    WebSocket.prototype.send = send;
+    const event = {
+      name: "reflex___state____state.studio___pages___jobs___state____jobs.set_filter",
+      payload: { name: "min_cost_usd", text: "1" },
+      router_data: { pathname: location.pathname, asPath: location.pathname + location.search, query: {} },
+    };
+    send.call(this, "42/_event," + JSON.stringify(["event", event]));
+  };
+"""
+"""Sets a filter as soon as the page has asked for its state, which is before the page has loaded its URL."""
+
+
 def ended(settled: Any, **more: Any) -> str:
     job_id = submit(settled, **more)
     assert settled.api.get(f"/v1/jobs/{job_id}", params={"wait": "true"}).json()["status"] == "succeeded"
@@ -42,6 +59,16 @@ def test_rows_do_not_move_under_the_pointer(signed_in: Page, settled: Any) -> No
     fresh.click()
     expect(row(signed_in, second)).to_be_visible()
     expect(row(signed_in, second)).to_contain_text("Succeeded", timeout=SOON_MS)
+
+
+def test_a_filter_that_is_set_before_the_url_is_loaded_stays(signed_in: Page, settled: Any) -> None:
+    slow = ended(settled, seconds=2, source="early")
+    signed_in.goto(f"{settled.url}/jobs?source=early")
+    expect(row(signed_in, slow)).to_be_visible()
+    signed_in.add_init_script(FILTER_AT_THE_FIRST_MOMENT)
+    signed_in.reload()
+    expect(signed_in.get_by_text("No jobs match these filters.")).to_be_visible()
+    expect(signed_in).to_have_url(f"{settled.url}/jobs?source=early&min_cost_usd=1")
 
 
 def test_filters_are_in_the_url(signed_in: Page, settled: Any) -> None:

@@ -17,6 +17,7 @@ from backend.execution.approvals import service as approvals
 from backend.identity.environments import Environment
 from studio import deciding, session
 from studio.deciding import Deciding, PendingCall
+from studio.named_by_url import NamedByUrl
 from studio.selection import Selection
 from studio.session import Act
 
@@ -42,12 +43,10 @@ class InboxItem(PendingCall):
     """Whether it was decided or has expired since it was read."""
 
 
-class Inbox(Deciding, Selection, rx.State):
+class Inbox(NamedByUrl, Deciding, Selection, rx.State):
     """The pending approvals of a project."""
 
     filters: dict[str, str] = _NO_FILTERS
-    query: str = ""
-    """The query of the URL as it should be."""
     rows: list[InboxItem] = []
     skills: list[str] = []
     fresh: int = 0
@@ -60,10 +59,11 @@ class Inbox(Deciding, Selection, rx.State):
     @rx.event
     async def load(self) -> None:
         """Load the approvals that the URL names."""
+        wanted = self._wanted().query_parameters
         if self._project != self.project:
             self.reset()
             self._project = self.project
-        self._set_filters(self.router.url.query_parameters)
+        self._set_filters(wanted)
         await self._read()
         self.is_loaded = True
 
@@ -84,14 +84,12 @@ class Inbox(Deciding, Selection, rx.State):
     @rx.event
     async def set_filter(self, name: str, text: str) -> None:
         """Change a filter; an empty text removes it."""
-        self._set_filters({**self.filters, name: text})
-        await self._read()
+        await self._go({**self.filters, name: text})
 
     @rx.event
     async def clear(self) -> None:
         """Show all pending approvals."""
-        self._set_filters({})
-        await self._read()
+        await self._go({})
 
     @rx.event
     def leave(self) -> None:
@@ -117,6 +115,11 @@ class Inbox(Deciding, Selection, rx.State):
     def _forget(self, approval_id: str) -> None:
         self.rows = [row for row in self.rows if row.id != approval_id]
         self.picked = [one for one in self.picked if one != approval_id]
+
+    async def _go(self, filters: Mapping[str, str]) -> None:
+        self._set_filters(filters)
+        self._note_change(is_entry=False)
+        await self._read()
 
     def _set_filters(self, given: Mapping[str, str]) -> None:
         filters = {name: given.get(name, "")[:200] for name in _FILTERS}

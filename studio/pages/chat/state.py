@@ -17,6 +17,7 @@ from backend.identity.environments import ENVIRONMENTS, PRODUCTION, Environment
 from studio import session
 from studio.environments import NAMES
 from studio.first_snippets import of_push
+from studio.named_by_url import NamedByUrl
 from studio.session import Act
 from studio.skills import active_skills
 from studio.typing_of_reflex import AsyncUpdates, Handled
@@ -36,7 +37,7 @@ class SessionItem:
     updated_at: str
 
 
-class Chats(rx.State):
+class Chats(NamedByUrl, rx.State):
     """The agents of the project, and the conversations with the one that the page shows."""
 
     environments: list[list[str]] = []
@@ -54,10 +55,6 @@ class Chats(rx.State):
     started: int = 0
     """Increases when the user starts a new conversation, for which the field of the message gets the focus."""
     text: str = ""
-    query: str = ""
-    """The query of the URL as it should be."""
-    entries: int = 0
-    """Increases when the change of the query is one that Back undoes."""
     is_loaded: bool = False
     is_listed: bool = False
     _project: str = ""
@@ -66,7 +63,7 @@ class Chats(rx.State):
     @rx.event
     async def load(self) -> AsyncUpdates:
         """Load the agents, and the conversations with the one of the URL."""
-        query = self.router.url.query_parameters
+        query = self._wanted().query_parameters
         if self._project != self.project:
             self.reset()
             self._project = self.project
@@ -134,7 +131,7 @@ class Chats(rx.State):
         query = {name: named[name] for name in ("skill", "environment") if named.get(name)}
         shown = {**query, "q": self.text, "session": self.session}
         self.query = urlencode({name: value for name, value in shown.items() if value})
-        self.entries += is_entry
+        self._note_change(is_entry=is_entry)
 
     async def _read(self) -> None:
         if not self.agent:

@@ -19,6 +19,7 @@ from backend.identity.auth.principal import Principal, Role
 from studio import session
 from studio.first_snippets import of_upload
 from studio.formatting import size
+from studio.named_by_url import NamedByUrl
 from studio.page_queries import next_sort
 from studio.pages.drive.listing import FileRow, Listing, read_folder, row_of
 from studio.pages.drive.query import DriveQuery, folder_of, rooted
@@ -51,7 +52,7 @@ class Quota:
     files: str = ""
 
 
-class Drive(Selection, rx.State):
+class Drive(NamedByUrl, Selection, rx.State):
     """The files of a project."""
 
     folder: str = ""
@@ -60,10 +61,6 @@ class Drive(Selection, rx.State):
     folder_name: str = "Drive"
     text: str = ""
     sort: str = BY_NAME
-    query: str = ""
-    """The query of the URL as it should be."""
-    entries: int = 0
-    """Increases when the change of the query is one that Back undoes."""
     rows: list[FileRow] = []
     has_more: bool = False
     is_cut: bool = False
@@ -85,11 +82,11 @@ class Drive(Selection, rx.State):
     @rx.event
     async def load(self) -> AsyncUpdates:
         """Load the folder and the file that the URL names."""
-        query = DriveQuery.parse(self.router.url.query_parameters)
+        query = DriveQuery.parse(self._wanted().query_parameters)
         if self._project != self.project:
             self.reset()
             self._project = self.project
-        self._show(query, is_entry=False)
+        self._show(query)
         yield
         await self._read()
         self.is_loaded = True
@@ -135,7 +132,8 @@ class Drive(Selection, rx.State):
         with contextlib.suppress(Missing):  # another user has deleted it
             await delete_entry(principal, path, is_folder=is_folder)
         if path == self.path:
-            self._show(replace(self._shown, file=""), is_entry=False)
+            self._show(replace(self._shown, file=""))
+            self._note_change(is_entry=False)
         await self._read()
 
     @rx.event
@@ -149,10 +147,11 @@ class Drive(Selection, rx.State):
 
     async def _go(self, query: DriveQuery, *, is_entry: bool = True) -> None:
         if query != self._shown:
-            self._show(query, is_entry=is_entry)
+            self._show(query)
+            self._note_change(is_entry=is_entry)
             await self._read()
 
-    def _show(self, query: DriveQuery, *, is_entry: bool) -> None:
+    def _show(self, query: DriveQuery) -> None:
         """Show what a query names; rows of another folder are removed."""
         before = self._shown
         if query.folder != before.folder or not self.is_loaded:
@@ -174,7 +173,6 @@ class Drive(Selection, rx.State):
             self.file = next((row for row in self.rows if row.path == query.file), FileRow())
         self.text, self.sort, self.query = query.q, query.sort, query.encode()
         self._shown = query
-        self.entries += is_entry
 
     def _href(self, query: DriveQuery) -> str:
         encoded = query.encode()

@@ -20,6 +20,7 @@ from backend.execution.approvals.schemas import ApprovalRead
 from backend.execution.approvals.service import ApprovalFilter
 from studio import session
 from studio.first_snippets import ANY_SKILL, of_push, of_suite
+from studio.named_by_url import NamedByUrl
 from studio.pages.evals import suite_items as items
 from studio.pages.evals.query import DAYS, NO_BASE, EvalQuery, Tab
 from studio.pages.evals.run_items import RunDetails, RunItem, run_details, run_item
@@ -38,7 +39,7 @@ MAX_LIVE_RUNS: Final = 200
 _MAX_SUITES: Final = 200
 
 
-class Evals(rx.State):
+class Evals(NamedByUrl, rx.State):
     """The evals of a skillpack."""
 
     packs: list[Pack] = []
@@ -51,10 +52,6 @@ class Evals(rx.State):
     only: str = "all"
     sort: str = "number"
     days: str = "7"
-    query: str = ""
-    """The query of the URL as it should be."""
-    entries: int = 0
-    """Increases when the change of the query is one that Back undoes."""
     push: dict[str, str] = {}
     """Code snippets that publish the first version."""
     code: dict[str, str] = {}
@@ -89,7 +86,7 @@ class Evals(rx.State):
     @rx.event
     async def load(self) -> AsyncUpdates:
         """Load what the URL names."""
-        query = EvalQuery.parse(self.router.url.query_parameters)
+        query = EvalQuery.parse(self._wanted().query_parameters)
         if self._project != self.project:
             self.reset()
             self._project = self.project
@@ -99,7 +96,7 @@ class Evals(rx.State):
             active = await active_version(act, self.slug)
         self.version, self.skills = active.number, active.skills
         self._write_code()
-        self._show(query, is_entry=False)
+        self._show(query)
         yield
         await self._read(is_first=True)
         self.is_loaded = True
@@ -216,14 +213,15 @@ class Evals(rx.State):
         before = self._shown
         if query == before:
             return
-        self._show(query, is_entry=True)
+        self._show(query)
+        self._note_change(is_entry=True)
         if self.suite.id and replace(query, only=before.only, sort=before.sort) == before:
             async with session.acting(self, self.project) as act:
                 await self._read_runs(act, waits=self.suite.is_waiting)
         else:
             await self._read(is_first=query.skill != before.skill)
 
-    def _show(self, query: EvalQuery, *, is_entry: bool) -> None:
+    def _show(self, query: EvalQuery) -> None:
         """Show what a query names; rows of another skill or suite are removed."""
         skill, before = chosen_skill(self.skills, query.skill), self._shown
         if skill != self.skill or query.skillpack != before.skillpack:
@@ -239,7 +237,6 @@ class Evals(rx.State):
             self.runs, self.details, self.has_more_runs, self.verdict = [], {}, False, Verdict()
         self.tab, self.only, self.sort, self.days = query.tab, query.only, query.sort, str(query.days)
         self._shown, self.query = query, query.encode()
-        self.entries += is_entry
 
     def _write_code(self) -> None:
         origin, is_default = session.context().settings.url, self.slug == self.packs[0].slug

@@ -17,6 +17,7 @@ from backend.identity.auth.principal import Role
 from backend.skills.deployments import service as deployments
 from studio import session
 from studio.first_snippets import of_run
+from studio.named_by_url import NamedByUrl
 from studio.page_queries import next_sort
 from studio.pages.jobs.query import (
     COLUMNS,
@@ -49,7 +50,7 @@ class Choice:
     label: str
 
 
-class Jobs(Selection, rx.State):
+class Jobs(NamedByUrl, Selection, rx.State):
     """The jobs of a project that match the query in the URL."""
 
     filters: dict[str, str] = _NO_FILTERS
@@ -57,8 +58,6 @@ class Jobs(Selection, rx.State):
     columns: list[str] = list(DEFAULT_COLUMNS)
     query: str = ""
     """The query of the URL as it should be."""
-    entries: int = 0
-    """Increases when the change of the query is one that Back undoes."""
     compared: list[str] = []
     failure_days: int = 0
     """The period of the failures that are shown instead of the list; 0: the list."""
@@ -86,14 +85,14 @@ class Jobs(Selection, rx.State):
     @rx.event
     async def load(self) -> AsyncUpdates:
         """Load the rows that the URL names, then the choices of the filters."""
-        query = JobQuery.parse(self.router.url.query_parameters)
+        query = JobQuery.parse(self._wanted().query_parameters)
         is_other = self._project != self.project
         if is_other:
             stored = self.stored_columns
             self.reset()
             self.stored_columns, self._project = stored, self.project
         if is_other or query != self._query():
-            self._set_query(query, is_entry=False)
+            self._set_query(query)
             self.rows, self.has_more, self.fresh, self.is_reading = [], False, 0, True
             yield
         await self._read()
@@ -145,13 +144,13 @@ class Jobs(Selection, rx.State):
     def show_failures(self, days: int) -> None:
         """Show the failures of this number of days; the list of jobs for 0."""
         if days in (0, *FAILURE_DAYS):
-            self._set_query(replace(self._query(), failure_days=days))
+            self._change(replace(self._query(), failure_days=days))
 
     @rx.event
     def show_failure_state(self, state: str) -> None:
         """Show the errors in this state."""
         if state in STATES:
-            self._set_query(replace(self._query(), failure_state=state))
+            self._change(replace(self._query(), failure_state=state))
 
     @rx.event
     async def clear(self) -> None:
@@ -164,19 +163,19 @@ class Jobs(Selection, rx.State):
         shown = {*self.columns} ^ {column}
         self.columns = [one for one in COLUMNS if one in shown]
         self.stored_columns = ",".join(self.columns) or "none"
-        self._set_query(replace(self._query(), columns=()), is_entry=False)
+        self._change(replace(self._query(), columns=()), is_entry=False)
 
     @rx.event
     def compare(self) -> None:
         """Compare the two selected jobs."""
         if len(self.picked) == len({*self.picked}) == 2:
-            self._set_query(replace(self._query(), compared=tuple(self.picked)))
+            self._change(replace(self._query(), compared=tuple(self.picked)))
             self.leave()
 
     @rx.event
     def stop_comparing(self) -> None:
         """Show the list again."""
-        self._set_query(replace(self._query(), compared=()))
+        self._change(replace(self._query(), compared=()))
 
     def _selectable(self) -> list[str]:
         return [row.id for row in self.rows]
@@ -195,10 +194,14 @@ class Jobs(Selection, rx.State):
 
     async def _go(self, query: JobQuery, *, is_entry: bool = True) -> None:
         if query != self._query():
-            self._set_query(query, is_entry=is_entry)
+            self._change(query, is_entry=is_entry)
             await self._read()
 
-    def _set_query(self, query: JobQuery, *, is_entry: bool = True) -> None:
+    def _change(self, query: JobQuery, *, is_entry: bool = True) -> None:
+        self._set_query(query)
+        self._note_change(is_entry=is_entry)
+
+    def _set_query(self, query: JobQuery) -> None:
         chosen = query.columns or parse_columns(self.stored_columns)
         has_stored = bool(query.columns or self.stored_columns)
         self.filters = {**_NO_FILTERS, **query.filters}
@@ -208,7 +211,6 @@ class Jobs(Selection, rx.State):
         self.columns = list(chosen if has_stored else DEFAULT_COLUMNS)
         self.picked, self.is_picking = [], False
         self.query = query.encode()
-        self.entries += is_entry
 
     async def _read(self, *, is_held: bool = False) -> None:
         """Read the rows from the first one; their number stays the same."""

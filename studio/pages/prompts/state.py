@@ -22,6 +22,7 @@ from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.tables import full_name
 from studio import session
 from studio.formatting import usd
+from studio.named_by_url import NamedByUrl
 from studio.session import Act
 from studio.shell import Shell
 from studio.skills import SkillView, active_skills
@@ -52,7 +53,7 @@ class PromptItem:
     is_stored: bool = True
 
 
-class Prompts(rx.State):
+class Prompts(NamedByUrl, rx.State):
     """The versions of the prompt of one agent."""
 
     agents: list[SkillView] = []
@@ -76,7 +77,6 @@ class Prompts(rx.State):
     """The version that this job has used."""
     job_play: str = ""
     """The URL of the playground with this job and the prompt of the draft."""
-    query: str = ""
     labeling: str = ""
     """The version whose label is being entered."""
     problem: str = ""
@@ -86,8 +86,8 @@ class Prompts(rx.State):
     @rx.event
     async def load(self) -> Handled:
         """Load the agent that the URL names, or that of a job."""
+        asked = self._wanted().query_parameters
         self.reset()
-        asked = self.router.url.query_parameters
         try:
             async with session.acting(self, self.project) as act:
                 self.agents = [one for one in await active_skills(act) if one.kind == "agent"]
@@ -121,6 +121,7 @@ class Prompts(rx.State):
             await self._compare(
                 act, number if side == "base" else self.base, number if side == "head" else self.head
             )
+        self._note_change(is_entry=False)
 
     @rx.event
     async def show(self, number: str) -> None:
@@ -129,6 +130,7 @@ class Prompts(rx.State):
         at = known.index(number) if number in known else 0
         async with session.acting(self, self.project) as act:
             await self._compare(act, known[min(at + 1, len(known) - 1)], number)
+        self._note_change(is_entry=False)
 
     @rx.event
     async def more(self) -> None:

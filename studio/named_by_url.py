@@ -1,0 +1,33 @@
+"""What pages have in common whose URL names what they show."""
+
+from __future__ import annotations
+
+import reflex as rx
+from reflex.istate.data import ReflexURL
+
+
+class NamedByUrl(rx.State, mixin=True):  # type: ignore[call-arg]  # Reflex is Any to mypy
+    """A state that follows the query of the URL, and that writes it when the user changes what the page shows."""
+
+    query: str = ""
+    """The query of the URL as it should be."""
+    entries: int = 0
+    """Increases when the change of the query is one that Back undoes."""
+    _changed_at: str = ""
+    """The URL at which the user has changed the query before a load, if so."""
+
+    def _wanted(self) -> ReflexURL:
+        """Return the URL to load: that of the browser, or what the user has chosen since the browser sent it.
+
+        A page that is opened again shows its earlier state before its URL is loaded, so the user can change
+        what it shows in between. Each load calls this method once, before it resets the state.
+        """
+        url: ReflexURL = self.router.url
+        is_changed = not self.is_hydrated and self._changed_at == url
+        self._changed_at = ""
+        return ReflexURL(f"{url.path}?{self.query}") if is_changed else url
+
+    def _note_change(self, *, is_entry: bool) -> None:
+        """Note that the user has changed the query; Back undoes it if it is an entry of the history."""
+        self.entries += is_entry
+        self._changed_at = "" if self.is_hydrated else self._changed_at or str(self.router.url)
