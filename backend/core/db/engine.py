@@ -6,9 +6,10 @@ Only `transaction()` commits. Messages that a unit of work enqueues (`session.in
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Hashable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, cast
+from uuid import UUID
 
 import psycopg
 from sqlalchemy import ClauseElement, DateTime, Executable, MetaData
@@ -57,15 +58,15 @@ async def one_transaction(session: AnySession) -> AsyncIterator[None]:
 
 async def execute_shared(
     session: AnySession,
-    row: Hashable,
+    row: UUID,
     statement: ClauseElement,
     values: Mapping[str, Any],
     row_to_lock: RowToLock | None = None,
 ) -> Any:
     """Run a statement that locks a row which many statements change, such as that of a project.
 
-    Where each statement of the session is its own transaction, it is committed together with those of the process that
-    wait for the same row. `SharedCommits.run` describes the arguments.
+    Where each statement of the session is its own transaction, it is committed together with others of the process that
+    arrive at the same time. `SharedCommits.run` describes the arguments.
     """
     if isinstance(session, FastSession):
         return await session.execute_shared(row, statement, values, row_to_lock)

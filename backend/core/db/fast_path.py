@@ -8,9 +8,10 @@ its own transaction and is prepared by the server. Errors are those of SQLAlchem
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple, Self
+from uuid import UUID
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -149,12 +150,12 @@ class FastSession:
 
     async def execute_shared(
         self,
-        row: Hashable,
+        row: UUID,
         statement: ClauseElement,
         values: Mapping[str, Any],
         row_to_lock: RowToLock | None = None,
     ) -> FastResult:
-        """Run a statement, and commit it together with those of other sessions that change the same row.
+        """Run a statement that locks a row, and commit it together with those of other sessions.
 
         Raises:
             DBAPIError: The database rejected the statement, or is unavailable.

@@ -1,22 +1,30 @@
-"""Commit the statements of several sessions together, if they would wait for each other's commit anyway.
+"""Commit the statements of several sessions together, since each of them waits for the disk.
 
-A statement that changes a row locks it until its commit is on the disk. Statements of one process that all change the
-same row therefore run one after the other, each with a commit of its own. Here those that arrive while another one runs
-are collected, and then run in one transaction, which is sent to the server as a whole: they wait for the disk once, and
-for the server once. A statement that meets no other one runs as it would without this module.
+A statement that changes a row locks it until its commit is on the disk. Statements of one process that change the same
+row therefore run one after the other, and those that change different rows each have a commit of their own. Here the
+statements that arrive while another one runs are collected, and then run in one transaction, which is sent to the
+server as a whole: they wait for the disk once, and for the server once. A statement that meets no other one runs as it
+would without this module.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID
 
-from sqlalchemy import ClauseElement
+from sqlalchemy import ClauseElement, text
 
 MAX_TOGETHER: Final = 16
 """Maximum statements in one transaction. The first one waits until the last one has run."""
+MAX_WAIT_MS: Final = 50
+"""Maximum time for which a statement waits for one that changes another row, as that row may be locked for long."""
+
+_LIMIT_WAIT: Final = text(f"set local lock_timeout = {MAX_WAIT_MS}")
 
 
 class Session(Protocol):
@@ -39,13 +47,15 @@ class RowToLock(NamedTuple):
 
     id: UUID | int
     lock: ClauseElement
-    """Locks the rows of `:ids` that belong to the shared row `:row`, in the order that holds for their table."""
+    """Locks the rows of `:ids` that belong to the shared rows `:rows`, in the order that holds for their table."""
 
 
-class _Call(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class _Call:
     """A statement that waits for its turn, and the session of its caller, which nothing else uses meanwhile."""
 
     session: Session
+    row: UUID
     statement: ClauseElement
     values: Mapping[str, Any]
     row_to_lock: RowToLock | None
@@ -53,30 +63,33 @@ class _Call(NamedTuple):
 
 
 class SharedCommits:
-    """The statements that run and wait in one process, by the row that they change."""
+    """The statements that run and wait in one process."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Hashable, list[_Call]] = {}
-        """An entry for each row that a statement changes now."""
+        self._waiting: list[_Call] = []
+        self._changing: set[UUID] = set()
+        """The rows that running statements change."""
+        self._awaited: asyncio.TimerHandle | None = None
+        """The end of the time for which others wait for the running statements; None if nothing waits for any."""
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(
         self,
         session: Session,
-        row: Hashable,
+        row: UUID,
         statement: ClauseElement,
         values: Mapping[str, Any],
         row_to_lock: RowToLock | None = None,
     ) -> Any:
-        """Run a statement, in one transaction with those of other sessions that wait for the same row.
+        """Run a statement, in one transaction with those of other sessions that wait meanwhile.
 
         Args:
             session: The session of the caller.
-            row: Identifies the row that all these statements lock.
+            row: Identifies the row that the statement locks, and that others lock too.
             statement: The statement.
             values: Its named values.
             row_to_lock: The row that the statement locks before the shared one. A transaction of several statements
-                locks all of them first, since it could deadlock if it locked one after the shared row.
+                locks all of them first, since it could deadlock if it locked one after a shared row.
 
         Returns:
             The rows of the statement.
@@ -84,50 +97,79 @@ class SharedCommits:
         Raises:
             DBAPIError: The database rejected this statement, or is unavailable.
         """
-        waiting = self._waiting.get(row)
-        if waiting is None:
-            self._waiting[row] = []
+        if self._awaited is None and row not in self._changing:
+            awaited = self._begin({row})
             try:
                 return await session.execute(statement, values)
             finally:
-                self._run_next(row)
+                self._end({row}, awaited)
         result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        call = _Call(session, statement, values, row_to_lock, result)
-        waiting.append(call)
+        call = _Call(session, row, statement, values, row_to_lock, result)
+        self._waiting.append(call)
         try:
             return await asyncio.shield(call.result)
         except asyncio.CancelledError:
-            if call in waiting:
-                waiting.remove(call)
+            if call in self._waiting:
+                self._waiting.remove(call)
             else:  # its transaction may use the session
                 await asyncio.wait({call.result})
             raise
 
-    def _run_next(self, row: Hashable) -> None:
-        waiting = self._waiting[row]
-        if not waiting:
-            del self._waiting[row]
-            return
-        calls = waiting[:MAX_TOGETHER]
-        del waiting[:MAX_TOGETHER]
-        task = asyncio.create_task(self._run(row, calls), name="shared commit")
+    def _begin(self, rows: Collection[UUID]) -> asyncio.TimerHandle:
+        """Let other statements wait for those that change these rows now, for a limited time."""
+        self._changing.update(rows)
+        self._awaited = asyncio.get_running_loop().call_later(MAX_WAIT_MS / 1000, self._stop_waiting)
+        return self._awaited
+
+    def _stop_waiting(self) -> None:
+        self._awaited = None
+        self._run_next()
+
+    def _end(self, rows: Collection[UUID], awaited: asyncio.TimerHandle | None) -> None:
+        self._changing.difference_update(rows)
+        if awaited is not None:
+            awaited.cancel()
+            if awaited is self._awaited:
+                self._awaited = None
+        if self._awaited is None:
+            self._run_next()
+
+    def _run_next(self) -> None:
+        """Run the statements that wait; those whose row is being changed wait until that has ended."""
+        calls = [call for call in self._waiting if call.row not in self._changing][:MAX_TOGETHER]
+        if calls:
+            self._waiting = [call for call in self._waiting if call not in calls]
+            self._start(calls, self._begin({call.row for call in calls}))
+
+    def _start(self, calls: Sequence[_Call], awaited: asyncio.TimerHandle | None) -> None:
+        task = asyncio.create_task(self._run(calls, awaited), name="shared commit")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _run(self, row: Hashable, calls: Sequence[_Call]) -> None:
+    async def _run(self, calls: Sequence[_Call], awaited: asyncio.TimerHandle | None) -> None:
+        own = calls
         try:
-            if len(calls) == 1 or not await _run_together(row, calls):
-                for call in calls:
-                    await _run_alone(call)
+            if await _run_together(calls):
+                return
+            by_row = _by_row(calls)
+            if len(by_row) > 1:
+                own = ()
+                for each in by_row.values():
+                    self._start(each, None)
+            for call in own:
+                await _run_alone(call)
         finally:
-            for call in calls:  # after a cancellation only: at the end of the process
+            for call in own:  # after a cancellation only: at the end of the process
                 call.result.cancel()
-            self._run_next(row)
+            self._end({call.row for call in own}, awaited)
 
 
-async def _run_together(row: Hashable, calls: Sequence[_Call]) -> bool:
+async def _run_together(calls: Sequence[_Call]) -> bool:
     """Run the statements in one transaction; False if one of them was rejected, so that nothing is stored."""
-    session, locks = calls[0].session, _locks(row, calls)
+    if len(calls) == 1:
+        return False
+    calls = sorted(calls, key=attrgetter("row"))  # the order in which each process locks the rows
+    session, locks = calls[0].session, _locks(calls)
     statements = [(call.statement, call.values) for call in calls]
     try:
         results = (await session.execute_together([*locks, *statements]))[len(locks) :]
@@ -142,13 +184,22 @@ async def _run_together(row: Hashable, calls: Sequence[_Call]) -> bool:
     return True
 
 
-def _locks(row: Hashable, calls: Sequence[_Call]) -> list[tuple[ClauseElement, Mapping[str, Any]]]:
-    """Return the statements that lock the rows of all these calls."""
+def _locks(calls: Sequence[_Call]) -> list[tuple[ClauseElement, Mapping[str, Any]]]:
+    """Return the statements that precede these calls: they lock the rows of all of them."""
+    rows = list(dict.fromkeys(call.row for call in calls))
     locked = [call.row_to_lock for call in calls if call.row_to_lock is not None]
-    return [
-        (lock, {"ids": [each.id for each in locked if each.lock is lock], "row": row})
+    locks: list[tuple[ClauseElement, Mapping[str, Any]]] = [
+        (lock, {"ids": [each.id for each in locked if each.lock is lock], "rows": rows})
         for lock in dict.fromkeys(each.lock for each in locked)
     ]
+    return locks if len(rows) == 1 else [(_LIMIT_WAIT, {}), *locks]
+
+
+def _by_row(calls: Sequence[_Call]) -> Mapping[UUID, Sequence[_Call]]:
+    by_row: dict[UUID, list[_Call]] = defaultdict(list)
+    for call in calls:
+        by_row[call.row].append(call)
+    return by_row
 
 
 async def _run_alone(call: _Call) -> None:

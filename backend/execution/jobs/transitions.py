@@ -49,7 +49,7 @@ QUERIES: Final = load_queries(
 """The statements by name. Each is one object, by which prepared statements are found."""
 
 _LOCK_JOBS: Final = text(
-    "select from jobs where project_id = :row and id = any(:ids) order by created_at, id for update"
+    "select from jobs where project_id = any(:rows) and id = any(:ids) order by created_at, id for update"
 )
 
 

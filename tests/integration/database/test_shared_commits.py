@@ -6,27 +6,31 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from backend.core.db.engine import Database, execute_shared
-from backend.core.db.shared_commits import MAX_TOGETHER, RowToLock
+from backend.core.db.shared_commits import MAX_TOGETHER, MAX_WAIT_MS, RowToLock
 
-ROW = "row 1"
+ROWS = [UUID(int=number) for number in range(4)]
 COUNT_UP = text(
     "update counted set n = n + cast(:by as int) / cast(:divisor as int) where id = :id "
     "returning n, cast(pg_current_xact_id() as text) as transaction, pg_backend_pid() as pid"
 )
 READ = text("select n from counted where id = :id")
 
+SOON_S = MAX_WAIT_MS / 1000 / 5
+"""A time in which statements still wait for those of other rows."""
+
 
 @pytest.fixture
 async def counted(database: Database) -> AsyncIterator[Database]:
     async with database.transaction() as session:
         await session.execute(text("create table counted (id int primary key, n int not null)"))
-        await session.execute(text("insert into counted values (1, 0), (2, 0)"))
+        await session.execute(text("insert into counted values (1, 0), (2, 0), (3, 0)"))
     yield database
     async with database.transaction() as session:
         await session.execute(text("drop table counted"))
@@ -37,12 +41,11 @@ async def _count_up(
     *,
     divisor: int = 1,
     number: int = 1,
-    row: str = ROW,
     row_to_lock: RowToLock | None = None,
 ) -> Any:
     async with database.single() as session:
         values = {"by": 1, "divisor": divisor, "id": number}
-        return (await execute_shared(session, row, COUNT_UP, values, row_to_lock)).one()
+        return (await execute_shared(session, ROWS[number], COUNT_UP, values, row_to_lock)).one()
 
 
 async def _number(database: Database, number: int = 1) -> int:
@@ -59,9 +62,9 @@ async def _row_locked(database: Database, number: int = 1) -> AsyncIterator[None
         yield
 
 
-async def _started(*calls: Any) -> list[asyncio.Task[Any]]:
+async def _started(*calls: Any, after_s: float = 2 * MAX_WAIT_MS / 1000) -> list[asyncio.Task[Any]]:
     tasks = [asyncio.create_task(call) for call in calls]
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(after_s)
     return tasks
 
 
@@ -77,7 +80,7 @@ async def test_waiting_statements_share_one_transaction(counted: Database) -> No
 async def test_statement_alone_needs_no_task(counted: Database) -> None:
     tasks = len(asyncio.all_tasks())
     async with counted.single() as session:
-        calls = execute_shared(session, ROW, COUNT_UP, {"by": 1, "divisor": 1, "id": 1})
+        calls = execute_shared(session, ROWS[1], COUNT_UP, {"by": 1, "divisor": 1, "id": 1})
         assert (await calls).one().n == 1
         assert len(asyncio.all_tasks()) == tasks
 
@@ -143,7 +146,7 @@ async def test_cancelled_caller_of_running_transaction_does_not_disturb_it(count
 
 async def test_rows_of_all_statements_are_locked_before_the_shared_one(counted: Database) -> None:
     lock = text(
-        "select from counted where id = any(:ids) and cast(:row as text) <> '' order by id for update"
+        "select from counted where id = any(:ids) and cardinality(cast(:rows as uuid[])) = 1 order by id for update"
     )
     async with _row_locked(counted):
         tasks = await _started(
@@ -165,8 +168,52 @@ async def test_statements_of_other_rows_do_not_wait(counted: Database) -> None:
     async with _row_locked(counted):
         tasks = await _started(_count_up(counted), _count_up(counted))
         async with asyncio.timeout(5):
-            assert (await _count_up(counted, number=2, row="row 2")).n == 1
+            assert (await _count_up(counted, number=2)).n == 1
         assert not any(task.done() for task in tasks)
+    await asyncio.gather(*tasks)
+
+
+async def test_statements_of_several_rows_share_one_transaction(counted: Database) -> None:
+    async with _row_locked(counted):
+        tasks = await _started(*(_count_up(counted, number=n) for n in (1, 3, 2, 3, 1)), after_s=SOON_S)
+    first, *rest = await asyncio.gather(*tasks)
+    assert [row.n for row in rest] == [1, 1, 2, 2]
+    assert len({row.transaction for row in rest}) == 1
+    assert first.transaction != rest[0].transaction
+
+
+async def test_rejected_statement_does_not_affect_other_rows(counted: Database) -> None:
+    async with _row_locked(counted):
+        given = ((1, 1), (2, 1), (2, 0), (3, 1), (1, 1))
+        calls = (_count_up(counted, number=number, divisor=divisor) for number, divisor in given)
+        tasks = await _started(*calls, after_s=SOON_S)
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [isinstance(each, DBAPIError) for each in ended] == [False, False, True, False, False]
+    assert [await _number(counted, number) for number in (1, 2, 3)] == [2, 1, 1]
+    assert counted.connections()["hot", "in_use"] == 0
+
+
+async def test_locked_row_delays_others_of_its_transaction_only_shortly(counted: Database) -> None:
+    async with _row_locked(counted, 2):
+        async with _row_locked(counted):
+            tasks = await _started(*(_count_up(counted, number=n) for n in (1, 2, 3, 2)), after_s=SOON_S)
+        async with asyncio.timeout(5):
+            assert [row.n for row in await asyncio.gather(tasks[0], tasks[2])] == [1, 1]
+            assert (await _count_up(counted, number=3)).n == 2
+        assert not tasks[1].done()
+        assert not tasks[3].done()
+    assert [row.n for row in await asyncio.gather(tasks[1], tasks[3])] == [1, 2]
+    assert counted.connections()["hot", "in_use"] == 0
+
+
+async def test_rows_are_locked_in_the_order_that_holds_for_all_processes(counted: Database) -> None:
+    async with _row_locked(counted, 2):
+        async with _row_locked(counted):
+            tasks = await _started(*(_count_up(counted, number=n) for n in (1, 3, 2)), after_s=SOON_S)
+        await tasks[0]
+        await asyncio.sleep(SOON_S)  # the others run together now, and wait for row 2
+        async with counted.transaction() as session:
+            await session.execute(text("select from counted where id = 3 for update nowait"))
     await asyncio.gather(*tasks)
 
 
@@ -181,6 +228,6 @@ async def test_more_callers_than_connections_and_than_one_transaction(counted: D
 async def test_unit_of_work_with_other_statements_keeps_its_transaction(counted: Database) -> None:
     with pytest.raises(RuntimeError):
         async with counted.transaction() as session:
-            await execute_shared(session, ROW, COUNT_UP, {"by": 1, "divisor": 1, "id": 1})
+            await execute_shared(session, ROWS[1], COUNT_UP, {"by": 1, "divisor": 1, "id": 1})
             raise RuntimeError("undone with everything else")
     assert await _number(counted) == 0
