@@ -20,7 +20,7 @@ import select
 import stat
 import sys
 
-from . import child, confine, filters, interpreter, json_text, privileges, wire
+from . import child, confine, filters, interpreter, json_text, page_tables, privileges, wire
 from .entry import BadEntrypoint, Loaded, load, shortened
 from .gateways import GatewayPorts, hand_out
 from .lean import suppress
@@ -41,6 +41,7 @@ def main(control_fd: int) -> None:
     with open(0, "rb", closefd=False) as source:
         plan = Plan.from_json(json_text.read(source.read().decode())[0])
     control = _take_control(control_fd)
+    page_tables.let_children_inherit()
     gateway_ports = hand_out(control, egress=plan.egress) if plan.namespaced else GatewayPorts()
     if not plan.namespaced:
         interpreter.import_standard()
