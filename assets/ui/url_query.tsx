@@ -1,5 +1,9 @@
 import { useEffect, useRef } from "react";
 
+/** The state of the current entry with another key. The router identifies an entry by its URL and this key. As it does not know
+ *  of entries that this component adds, it would take Back to the URL of its last navigation for no change and not load it. */
+const withNewKey = () => ({ ...history.state, key: Math.random().toString(36).slice(2) });
+
 interface Props {
   query: string;
   /** Increases when the change is one that Back undoes; otherwise the current entry of the history is replaced. */
@@ -21,7 +25,10 @@ export function UrlQuery({ query, entries, loaded }: Props) {
     if (before.query === query || new URLSearchParams(location.search).toString() === new URLSearchParams(query).toString()) return;
     const url = location.pathname + search + location.hash;
     if (entries === before.entries) history.replaceState(history.state, "", url);
-    else history.pushState(history.state, "", url);
+    else {
+      history.replaceState(withNewKey(), "");
+      history.pushState(withNewKey(), "", url);
+    }
   }, [query, entries, loaded]);
   return null;
 }
