@@ -9,6 +9,7 @@ from uuid import uuid4
 from backend.execution.events.types import JobEvent
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.host.runtime import SandboxRuntime
+from workers.sandbox.isolation.mounts import HostFolder
 from workers.types import Assignment, Entrypoint, RunLimits
 
 
@@ -24,6 +25,14 @@ def open_runner(home: Path) -> DeterministicRunner:
     return DeterministicRunner(
         SandboxRuntime(home, sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
     )
+
+
+async def prepare_sandbox(runner: DeterministicRunner, folder: Path) -> None:
+    """Prepare a sandbox that can get any folder below this one."""
+    prepared = runner.runtime.prepared
+    prepared.add_folder("read", HostFolder(folder.resolve(), is_writable=False))
+    prepared.add_folder("written", HostFolder(folder.resolve(), is_writable=True))
+    await prepared.prepare()
 
 
 def assignment_of(

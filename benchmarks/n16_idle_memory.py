@@ -21,12 +21,13 @@ IDLE_S: Final = 5.0
 IDLE_RUNNER_S: Final = 2.0
 MAX_IDLE_S: Final = 60.0
 POLL_S: Final = 0.1
+PROCESSES_OF_PREPARED: Final = 3  # bubblewrap, process 1 and the process that will be the zygote
 METHOD: Final = (
     f"PSS of the whole idle instance {IDLE_S:g} s after it is ready, before the first job. Then each of "
     f"{PROJECTS} projects runs {JOBS} jobs; the warm parent is the sum of bubblewrap, process 1 and zygote of "
     "each sandbox, divided by the number of projects, and forked spare processes are shown separately. A second "
     f"instance ends zygotes after {IDLE_RUNNER_S:g} s instead of 120 s: each round runs {JOBS} warm jobs, waits "
-    "until no sandbox process is left, and runs one job of the same deployment"
+    "until no sandbox of a project is left, and runs one job of the same deployment"
 )
 
 
@@ -102,15 +103,20 @@ def _until_no_sandbox(running: Running) -> None:
     deadline = time.monotonic() + MAX_IDLE_S
     while any(_sandboxes(running)):
         if time.monotonic() > deadline:
-            raise RuntimeError(f"sandboxes are still running after {MAX_IDLE_S:.0f} s without jobs")
+            raise RuntimeError(
+                f"sandboxes of projects are still running after {MAX_IDLE_S:.0f} s without jobs"
+            )
         time.sleep(POLL_S)
 
 
 def _sandboxes(running: Running) -> tuple[list[int], list[int]]:
-    """Return the processes of warm sandboxes: those with children of their own, and the last generation."""
+    """Return the processes of warm sandboxes: those with children of their own, and the last generation.
+
+    A sandbox that was prepared for the next project has no process for a job yet, and is not included.
+    """
     members = memory.of_instance(running.process.pid, running.home)
-    roots = {pid for pid in members if memory.is_bubblewrap(pid)}
-    family = memory.descendants(roots)
+    families = [memory.descendants({pid}) for pid in members if memory.is_bubblewrap(pid)]
+    family = {pid for one in families if len(one) > PROCESSES_OF_PREPARED for pid in one}
     parents = {memory.parent_of(pid) for pid in family}
     return sorted(family & parents), sorted(family - parents)
 

@@ -184,6 +184,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     servers = attach(context.settings)
     await supervisor.join(runner.layers)
+    runner.runtime.keep_sandbox_ready(context.storage.drives_dir)
 
     def drain() -> None:
         loop.call_soon_threadsafe(stop.set)

@@ -152,6 +152,10 @@ class Storage(Protocol):
         """
 
     @property
+    def drives_dir(self) -> Path | None:
+        """Return the folder that contains the live folders of all drives; none if drives are remote."""
+
+    @property
     def uploads_dir(self) -> Path:
         """Return a local folder for uploads that take several requests; `receive` continues with its files."""
 

@@ -58,6 +58,11 @@ class LocalStorage:
         return folder
 
     @property
+    def drives_dir(self) -> Path:
+        """See `Storage.drives_dir`."""
+        return self._drives
+
+    @property
     def uploads_dir(self) -> Path:
         """See `Storage.uploads_dir`."""
         return self._uploads

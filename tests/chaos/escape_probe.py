@@ -1,6 +1,7 @@
 """Run the attacker under the real runner and print the results of its attempts as one JSON object.
 
-A separate program, so that it can run as another user: `python escape_probe.py FOLDER`.
+A separate program, so that it can run as another user: `python escape_probe.py FOLDER [prepared]`. With `prepared`, the
+first jobs get a sandbox that was prepared, with the folder mounted, before they were known.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from benchmarks.bare_runner import DiscardingRecorder, assignment_of, open_runner
+from benchmarks.bare_runner import DiscardingRecorder, assignment_of, open_runner, prepare_sandbox
 from tests.integration.sandbox.packages import wheel
 from workers.runners.deterministic import DeterministicRunner
 from workers.types import Assignment, Outcome, RunLimits, Success
@@ -31,7 +32,7 @@ BOMBS = (
 )
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, *, is_prepared: bool) -> None:
     """Run the attacks and print the results."""
     (folder / "index").mkdir()
     wheel(folder / "index")
@@ -40,19 +41,22 @@ def main(folder: Path) -> None:
     os.environ["UV_CONFIG_FILE"] = str(folder / "uv.toml")
     os.environ["DATABASE_URL"] = "postgresql://the-worker-s-own"
     with _listeners(folder) as listeners:
-        sys.stdout.write(json.dumps(asyncio.run(_probe(folder, listeners))) + "\n")
+        sys.stdout.write(json.dumps(asyncio.run(_probe(folder, listeners, is_prepared=is_prepared))) + "\n")
 
 
-async def _probe(folder: Path, listeners: dict[str, Any]) -> dict[str, Any]:
+async def _probe(folder: Path, listeners: dict[str, Any], *, is_prepared: bool) -> dict[str, Any]:
     home = folder / "home"
     runner = open_runner(home)
+    if is_prepared:
+        await prepare_sandbox(runner, folder)
     (home / "keys").mkdir()
     (home / "keys/secrets.key").write_text("the key of all secrets")
     drive, other_drive = _drive(folder, "drive"), _drive(folder, "other-drive")
     (other_drive / "private.txt").write_text("of another project")
     paths = [home, home / "jobs", home / "keys/secrets.key", other_drive / "private.txt", other_drive, folder]
     paths += map(
-        Path, ("/root", "/home", "/var/lib", "/etc/shadow", "/boot", "/run", "/dev/mem", "/srv", "/opt")
+        Path,
+        ("/host", "/root", "/home", "/var/lib", "/etc/shadow", "/boot", "/run", "/dev/mem", "/srv", "/opt"),
     )
     facts = {
         **listeners,
@@ -185,4 +189,4 @@ def _listeners(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), is_prepared=sys.argv[2:] == ["prepared"])

@@ -57,8 +57,9 @@ def folder(command: list[str]) -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def test_host_and_other_jobs_are_inaccessible(command: list[str], folder: Path) -> None:
-    found = _probe(command, folder)
+@pytest.mark.parametrize("how", ["", "prepared"], ids=["a new sandbox", "a prepared sandbox"])
+def test_host_and_other_jobs_are_inaccessible(command: list[str], folder: Path, how: str) -> None:
+    found = _probe(command, folder, *([how] if how else []))
     if "mounts" not in found["layers"]:
         pytest.skip(f"this host has only these layers: {found['layers']}")
     has_landlock = any(layer.startswith("landlock") for layer in found["layers"])
@@ -97,9 +98,9 @@ def _check_bombs(bombs: dict[str, Any]) -> None:
         assert bomb["took_s"] < WITHIN_S[name], (name, bomb)
 
 
-def _probe(command: list[str], folder: Path) -> dict[str, Any]:
+def _probe(command: list[str], folder: Path, *options: str) -> dict[str, Any]:
     done = subprocess.run(
-        [*command, str(PROBE), str(folder)],
+        [*command, str(PROBE), str(folder), *options],
         capture_output=True,
         text=True,
         env=environment(),

@@ -133,6 +133,11 @@ SANDBOX_STARTS: Final = _counter(
     "Zygotes that were started: warm, or cold because of threads, processes, connections, no_mounts.",
     "kind",
 )
+PREPARED_SANDBOXES: Final = _counter(
+    "puras_sandbox_prepared_total",
+    "Sandboxes that were prepared for the next zygote: used, lost before that, or failed to start.",
+    "result",
+)
 SANDBOX_KILLS: Final = _counter(
     "puras_sandbox_kills_total",
     "Processes that the sandbox ended, by the limit that they exceeded.",

@@ -96,6 +96,11 @@ class SupabaseStorage:
         return
 
     @property
+    def drives_dir(self) -> None:
+        """See `Storage.drives_dir`."""
+        return
+
+    @property
     def uploads_dir(self) -> Path:
         """See `Storage.uploads_dir`."""
         return self._uploads

@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from backend.execution.events.types import JobEvent
+from benchmarks.bare_runner import prepare_sandbox
 from tests.integration.sandbox.packages import wheel
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.host.runtime import SandboxRuntime
@@ -86,8 +87,9 @@ def skill(tmp_path: Path) -> Skill:
 
 @pytest_asyncio.fixture
 async def runner(tmp_path: Path) -> AsyncIterator[DeterministicRunner]:
-    """Open a runner with all layers of this host; it is closed after the test."""
+    """Open a runner with all layers of this host and a prepared sandbox; it is closed after the test."""
     opened = open_runner(tmp_path)
+    await prepare_sandbox(opened, tmp_path)
     yield opened
     await opened.close()
 

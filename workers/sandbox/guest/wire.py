@@ -32,6 +32,8 @@ TEMPORARY: Final = "tmp"
 """Entries of the folder of each job."""
 PATTERNS: Final = "links"
 """The folder with the links of every job, next to the folders of jobs, none of which has this name."""
+HOST: Final = "/host"
+"""The folder of a prepared sandbox with those of all projects, until it is assigned to one."""
 DESCRIPTORS_OF_A_CHILD: Final = 4  # private, stdout, stderr, events
 _FIRST_BYTES: Final = 16 << 10
 _READ_BYTES: Final = 1 << 20

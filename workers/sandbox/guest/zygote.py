@@ -20,7 +20,7 @@ import select
 import stat
 import sys
 
-from . import child, confine, filters, interpreter, json_text, page_tables, privileges, wire
+from . import child, confine, filters, first_process, interpreter, json_text, page_tables, privileges, wire
 from .entry import BadEntrypoint, Loaded, load, shortened
 from .gateways import GatewayPorts, hand_out
 from .lean import suppress
@@ -38,10 +38,12 @@ _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - a small mount of the sandbox'
 
 def main(control_fd: int) -> None:
     """Serve forks until the worker closes the control socket."""
-    with open(0, "rb", closefd=False) as source:
-        plan = Plan.from_json(json_text.read(source.read().decode())[0])
     control = _take_control(control_fd)
+    wire.send(control, {"type": "started"})  # the worker may wait for this before it makes a plan
     page_tables.let_children_inherit()
+    plan = _read_plan()
+    if plan.namespaced:
+        first_process.hide_mounts()
     gateway_ports = hand_out(control, egress=plan.egress) if plan.namespaced else GatewayPorts()
     if not plan.namespaced:
         interpreter.import_standard()
@@ -80,11 +82,24 @@ def _take_control(descriptor: int) -> socket.socket:
         os.close(descriptor)
     os.set_inheritable(wire.PRIVATE_FD, False)
     null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
     if null != wire.EVENTS_FD:
         os.dup2(null, wire.EVENTS_FD, inheritable=False)
         os.close(null)
     return socket.socket(fileno=wire.PRIVATE_FD)
+
+
+def _read_plan() -> Plan:
+    """Wait for the plan on standard input, which is /dev/null from then on.
+
+    Raises:
+        RuntimeError: folders of other projects are mounted.
+    """
+    with open(0, "rb", closefd=False) as source:
+        plan = Plan.from_json(json_text.read(source.read().decode())[0])
+    os.dup2(wire.EVENTS_FD, 0)
+    if plan.namespaced and os.access(wire.HOST, os.F_OK):
+        raise RuntimeError("the sandbox does not have its own folders only")
+    return plan
 
 
 def _report_sockets(control: socket.socket) -> None:

@@ -10,10 +10,12 @@ from workers.sandbox.host.assets import AssetLimits, Assets
 from workers.sandbox.host.workspaces import WorkspaceGroups
 from workers.sandbox.host.zygotes.launch import SharedResources
 from workers.sandbox.host.zygotes.pool import Pool
+from workers.sandbox.host.zygotes.prepared import PreparedSandboxes
 from workers.sandbox.isolation import layers as sandbox_layers
 from workers.sandbox.isolation.control_groups import ControlGroups
 from workers.sandbox.isolation.job_folders import JobFolders
 from workers.sandbox.isolation.layers import Layers, Mode
+from workers.sandbox.isolation.mounts import HostFolder
 from workers.sandbox.isolation.paths import (
     compile_own_packages,
     prepare_links,
@@ -61,8 +63,22 @@ class SandboxRuntime:
         self.watchdog = Watchdog()
         self.groups = control_groups
         self.proxy = Proxy()
+        self.prepared = PreparedSandboxes(
+            self.layers,
+            {
+                "bundles": HostFolder(home / "bundles", is_writable=False),
+                "environments": HostFolder(home / "environments", is_writable=False),
+                "jobs": HostFolder(self.folders.own, is_writable=True),
+            },
+        )
         self.shared = SharedResources(
-            self.layers, self.folders, home / "sandbox", api_base, self.watchdog, self.proxy
+            self.layers,
+            self.folders,
+            home / "sandbox",
+            api_base,
+            self.watchdog,
+            self.proxy,
+            self.prepared,
         )
         self.pool = Pool(self.shared, idle_s=idle_s, max_mb=pool_mb)
         wheel_builder = WheelBuilder(
@@ -81,6 +97,16 @@ class SandboxRuntime:
         """The names of the sandbox layers of this host."""
         return [*self.layers.names, *(["control groups"] if self.groups else [])]
 
+    def keep_sandbox_ready(self, drives_dir: Path | None) -> None:
+        """Keep a sandbox ready for the next skill without one.
+
+        Args:
+            drives_dir: The folder that contains the live folders of all drives; none if drives are remote.
+        """
+        if drives_dir is not None:
+            self.prepared.add_folder("drives", HostFolder(drives_dir.resolve(), is_writable=True))
+        self.prepared.keep_ready()
+
     def demand(self) -> None:
         """Enforce the setting `PURAS_SANDBOX`.
 
@@ -92,6 +118,7 @@ class SandboxRuntime:
     async def close(self) -> None:
         """End all its processes and remove its folders."""
         await self._environments.close()
+        await self.prepared.close()
         await self.pool.close()
         await self.assets.close()
         await self.proxy.close()

@@ -66,6 +66,11 @@ class JobFolders:
         self._janitor = threading.Thread(target=self._remove_all, name="job folders", daemon=True)
         self._janitor.start()
 
+    @property
+    def own(self) -> Path:
+        """The folder that contains all folders of this process."""
+        return self._own.folder
+
     def make(self, uid: int | None) -> Path:
         """Return a new folder for the jobs of one zygote, which only its user can access."""
         self._count += 1

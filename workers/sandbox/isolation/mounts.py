@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -103,6 +103,14 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class HostFolder:
+    """A folder of this host with the folders of several projects."""
+
+    path: Path
+    is_writable: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """A command line, and the descriptors that its process must inherit."""
 
@@ -125,6 +133,54 @@ def command(
     """
     mounted = [] if paths is None else _tenant(paths)
     return _command(bwrap, mounted, uid=uid, as_root=as_root, program=program)
+
+
+def prepared_command(
+    bwrap: Bubblewrap, folders: Mapping[str, HostFolder], *, as_root: bool, program: Sequence[str]
+) -> Command:
+    """Start `program` as `command` does, before it is known for which project.
+
+    Folders of all projects are mounted in `wire.HOST`, by these names, until `late_mounts` replaces them by those of
+    one project. The root folder can be written until then, too.
+    """
+    mounted = ["--perms", "0700", "--dir", wire.HOST]
+    for name, folder in folders.items():
+        mounted += ["--bind" if folder.is_writable else "--ro-bind", str(folder.path), f"{wire.HOST}/{name}"]
+    return _command(
+        bwrap,
+        [*mounted, *_inputs()],
+        uid=os.getuid(),
+        as_root=as_root,
+        program=program,
+        is_complete=False,
+    )
+
+
+def late_mounts(paths: HostPaths, folders: Mapping[str, HostFolder]) -> list[tuple[str, str]] | None:
+    """Return the folders of a prepared sandbox to mount elsewhere in it, and where.
+
+    None: it does not contain all folders of these paths.
+    """
+    mounted = []
+    for on_host, inside, is_writable in _folders(paths):
+        path = on_host.resolve()
+        found = next(
+            (
+                f"{wire.HOST}/{name}/{path.relative_to(folder.path)}"
+                for name, folder in folders.items()
+                if path.is_relative_to(folder.path) and folder.is_writable == is_writable
+            ),
+            None,
+        )
+        if found is None:
+            return None
+        mounted.append((found, inside))
+    return mounted
+
+
+def late_files(uid: int) -> dict[str, str]:
+    """Return the files of a prepared sandbox that depend on the user of the jobs, by their paths."""
+    return {f"/etc/{name}": text for name, text in _accounts(uid)}
 
 
 def package_command(
@@ -180,7 +236,7 @@ def shell_command(
     descriptor = os.dup(work.descriptor)
     mounted = ["--ro-bind", str(paths.bundle), INSIDE_DEPLOYMENT, *mounts_over(INSIDE_DEPLOYMENT, hidden)]
     mounted += ["--perms", "0755", "--dir", INSIDE_JOBS]
-    mounted += ["--bind", f"/proc/self/fd/{descriptor}", work.inside, *_drive_and_environment(paths)]
+    mounted += ["--bind", f"/proc/self/fd/{descriptor}", work.inside, *_bound(_drive_and_environment(paths))]
     mounted += ["--perms", "0755", "--dir", INSIDE_KERNEL] if packages else []
     for package in packages:
         mounted += ["--ro-bind", str(package), f"{INSIDE_KERNEL}/{package.name}"]
@@ -199,6 +255,7 @@ def _command(
     program: Sequence[str],
     tmp: str | None = _TMP_OF_CWD,
     shares_network: bool = False,
+    is_complete: bool = True,
 ) -> Command:
     descriptors: list[int] = []
     argv = [str(bwrap.path), *_NAMESPACES, *([] if shares_network else ["--unshare-net"])]
@@ -214,7 +271,8 @@ def _command(
     argv += ["--hostname", "sandbox", *_system(), *_etc(uid, descriptors, shares_network)]
     argv += [*_own_packages(descriptors), *mounted]
     argv += [] if tmp is None else ["--symlink", tmp, "/tmp"]  # noqa: S108
-    argv += ["--remount-ro", "/", "--chdir", "/", "--", *program]
+    argv += ["--remount-ro", "/"] if is_complete else []
+    argv += ["--chdir", "/", "--", *program]
     return Command(argv, descriptors)
 
 
@@ -240,13 +298,19 @@ def _etc(uid: int, descriptors: list[int], shares_network: bool) -> list[str]:
     for path in _FROM_ETC:
         argv += ["--ro-bind-try", path, path]
     for name, text in (
-        ("passwd", f"job:x:{uid}:{uid}:job:{INSIDE_JOBS}:/bin/sh\n"),
-        ("group", f"job:x:{uid}:\n"),
+        *_accounts(uid),
         *(() if shares_network else _ETC_WITHOUT_NETWORK),
     ):
         descriptors.append(readable(text.encode()))
         argv += ["--perms", "0644", "--file", str(descriptors[-1]), f"/etc/{name}"]
     return argv
+
+
+def _accounts(uid: int) -> tuple[tuple[str, str], ...]:
+    return (
+        ("passwd", f"job:x:{uid}:{uid}:job:{INSIDE_JOBS}:/bin/sh\n"),
+        ("group", f"job:x:{uid}:\n"),
+    )
 
 
 def _own_packages(descriptors: list[int]) -> list[str]:
@@ -267,19 +331,33 @@ def _own_packages(descriptors: list[int]) -> list[str]:
 
 
 def _tenant(paths: HostPaths) -> list[str]:
-    argv = ["--ro-bind", str(paths.bundle), INSIDE_DEPLOYMENT]
-    argv += ["--bind", str(paths.jobs), INSIDE_JOBS]
-    argv += ["--perms", "1777", "--size", str(_INPUTS_BYTES), "--tmpfs", INSIDE_INPUTS]
-    return [*argv, *_drive_and_environment(paths)]
+    return [*_bound(_folders(paths)), *_inputs()]
 
 
-def _drive_and_environment(paths: HostPaths) -> list[str]:
-    argv: list[str] = []
+def _inputs() -> list[str]:
+    return ["--perms", "1777", "--size", str(_INPUTS_BYTES), "--tmpfs", INSIDE_INPUTS]
+
+
+def _folders(paths: HostPaths) -> Iterator[tuple[Path, str, bool]]:
+    """Yield the folders of a project on this host, where they are mounted, and whether jobs can write to them."""
+    yield paths.bundle, INSIDE_DEPLOYMENT, False
+    yield paths.jobs, INSIDE_JOBS, True
+    yield from _drive_and_environment(paths)
+
+
+def _drive_and_environment(paths: HostPaths) -> Iterator[tuple[Path, str, bool]]:
     if paths.drive is not None:
-        argv += ["--bind", str(paths.drive), INSIDE_DRIVE]
+        yield paths.drive, INSIDE_DRIVE, True
     if paths.environment is not None:
-        argv += ["--ro-bind", str(paths.environment), INSIDE_ENVIRONMENT]
-    return argv
+        yield paths.environment, INSIDE_ENVIRONMENT, False
+
+
+def _bound(folders: Iterable[tuple[Path, str, bool]]) -> list[str]:
+    return [
+        part
+        for path, inside, is_writable in folders
+        for part in ("--bind" if is_writable else "--ro-bind", str(path), inside)
+    ]
 
 
 def _name_service() -> list[str]:

@@ -89,13 +89,20 @@ def paths_inside(host: HostPaths, *, mounted: bool) -> JobPaths:
 
 
 def start_code(
-    module: str, *arguments: int | None, folder: str, mounted: bool, package: str = "puras_inside"
+    module: str,
+    *arguments: int | None,
+    folder: str,
+    mounted: bool,
+    package: str = "puras_inside",
+    hides_mounts: bool = True,
 ) -> str:
     """Return the code that starts a module of the guest: in mounts, as a child of process 1.
 
-    Process 1 imports nothing else, since its memory cannot be shared: the child changes nearly all of it.
+    Process 1 imports nothing else, since its memory cannot be shared: the child changes nearly all of it. A module
+    whose mounts are not complete yet has to hide them itself.
     """
     leave = f"from {package} import first_process; first_process.leave(); " if mounted else ""
+    leave += "first_process.hide_mounts(); " if mounted and hides_mounts else ""
     return (
         f"import sys; sys.path.insert(0, {folder!r}); {leave}from {package} import {module}; del sys.path[0]; "
         f"{module}.main({', '.join(map(str, arguments))})"

@@ -20,6 +20,7 @@ from workers.sandbox.egress.gateway_handle import GatewayHandle
 from workers.sandbox.egress.network_use import NetworkUse
 from workers.sandbox.guest import wire
 from workers.sandbox.host.executions.execution import REMEDIES
+from workers.sandbox.host.messages import next_message
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.sandbox.host.shells.commands import CommandRequest, plan_of
 from workers.sandbox.host.zygotes.errors import ZygoteLost
@@ -134,7 +135,7 @@ class _Running:
             ZygoteLost: it did not start; only the operator's log contains the reason.
         """
         assert self._process is not None  # noqa: S101 - it was started
-        message = await self._message()
+        message = await next_message(self._control, max_descriptors=1)
         self._first = None if message.closed else self._sender(message.pid, self._process.pid)
         if self._first is None:
             stderr = await self._process.stderr.read(_STDERR_BYTES) if self._process.stderr else b""
@@ -151,11 +152,11 @@ class _Running:
             self._process.stdin.write(json.dumps(plan._asdict()).encode())
             await self._process.stdin.drain()
         self._process.stdin.close()
-        message = await self._message()
+        message = await next_message(self._control, max_descriptors=1)
         while not message.closed and message.body.get("type") != "ended":
             if message.body.get("type") == "egress":
                 self._open(message.descriptors)
-            message = await self._message()
+            message = await next_message(self._control, max_descriptors=1)
         status = message.body.get("status")
         if self._excess is None and self._group is not None and self._group.ran_out_of_memory:
             self._excess = f"used more memory than its limit: {REMEDIES['memory_limit']}"
@@ -210,19 +211,6 @@ class _Running:
             packages=self._request.packages,
             hidden=self._request.hidden,
         )
-
-    async def _message(self) -> wire.Message:
-        """Return the next message of the process that waits for the command."""
-        loop = asyncio.get_running_loop()
-        while True:
-            arrived = asyncio.Event()
-            loop.add_reader(self._control, arrived.set)
-            try:
-                await arrived.wait()
-            finally:
-                loop.remove_reader(self._control)
-            with suppress(BlockingIOError):
-                return wire.receive(self._control, max_descriptors=1)
 
     def _sender(self, pid: int | None, started: int) -> Process | None:
         """Return the first process of the sandbox; none if it has ended, or another process sent the message."""

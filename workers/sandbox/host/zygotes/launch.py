@@ -1,13 +1,10 @@
-"""Start a zygote process: its command line, plan and variables."""
+"""Start a zygote: its command line, plan and variables."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
-import signal
-import socket
-import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,22 +12,21 @@ from pathlib import Path
 from typing import Final
 
 from workers.sandbox.egress.proxy import Proxy
-from workers.sandbox.guest import wire
 from workers.sandbox.guest.filters import AF_INET, AF_INET6, AF_UNIX
 from workers.sandbox.guest.wire import Plan
 from workers.sandbox.isolation import mounts
 from workers.sandbox.isolation.job_folders import JobFolders
 from workers.sandbox.isolation.layers import Layers
-from workers.sandbox.isolation.paths import BASE_PYTHON, HostPaths, JobPaths, paths_inside, start_code
+from workers.sandbox.isolation.paths import HostPaths, JobPaths, paths_inside
 from workers.sandbox.isolation.watchdog import Watchdog
 
-from .errors import ZygoteLost
+from .prepared import Assigned, PreparedSandboxes
 from .spec import ZygoteSpec
+from .start import Launched, start
 
 NO_CORE_BYTES: Final = 1
 """Unlike 0, also no program that the host may have set to receive core dumps is started."""
 MEMORY_ROOM_BYTES: Final = 256 << 20  # address space that is reserved and not used: stacks of threads
-_END_S: Final = 5.0  # for a killed sandbox to end
 USER_PROCESSES: Final = 512  # of all jobs of one user together; the watchdog counts each job's own
 
 VARIABLES: Final = {
@@ -55,6 +51,7 @@ class SharedResources:
     api_base: str
     watchdog: Watchdog
     proxy: Proxy
+    prepared: PreparedSandboxes
 
     @property
     def is_mounted(self) -> bool:
@@ -64,34 +61,6 @@ class SharedResources:
     def opens_to_internet(self, network: str | Sequence[str]) -> bool:
         """Return whether such a skill has a gateway: only in a network namespace, where it is the only connection."""
         return self.is_mounted and network != "none" and len(network) > 0
-
-
-@dataclass(frozen=True, slots=True)
-class Launched:
-    """A started process and the worker's ends of its sockets and pipes."""
-
-    process: subprocess.Popen[bytes]
-    control: socket.socket
-    stdout: int
-    stderr: int
-
-    def kill(self, first: int | None) -> None:
-        """End the zygote process; process 1 of the namespaces, and so all others, end with it."""
-        if self.process.poll() is not None:
-            return
-        if first is None:
-            self.process.kill()
-        else:
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(first, signal.SIGKILL)
-
-    async def wait(self) -> None:
-        """Wait until its processes have ended."""
-        try:
-            await asyncio.to_thread(self.process.wait, _END_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            await asyncio.to_thread(self.process.wait)
 
 
 def can_reuse_folders(spec: ZygoteSpec, shared: SharedResources) -> bool:
@@ -105,56 +74,46 @@ def can_reuse_folders(spec: ZygoteSpec, shared: SharedResources) -> bool:
 
 
 async def launch(spec: ZygoteSpec, shared: SharedResources, host: HostPaths, *, cold: bool) -> Launched:
-    """Start the process and send it the plan, including secrets, through a separate socket.
+    """Start the process and send it the plan.
 
     Raises:
         ZygoteLost: the program cannot be started.
     """
     paths = paths_inside(host, mounted=shared.is_mounted)
-    control, peer_control = socket.socketpair(socket.AF_UNIX, wire.CONTROL_TYPE)
-    plan_socket, peer_plan = socket.socketpair()
-    stdout, peer_stdout = os.pipe()
-    stderr, peer_stderr = os.pipe()
-    for descriptor in (control.fileno(), plan_socket.fileno(), stdout, stderr):
-        os.set_blocking(descriptor, False)
-    if hasattr(socket, "SO_PASSCRED"):
-        control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-    command = _command(spec, shared, host, paths, peer_control.fileno())
-    try:
-        process = subprocess.Popen(  # noqa: ASYNC220 - a fork, which takes less than handing it to a thread
-            command.argv,
-            stdin=peer_plan.fileno(),
-            stdout=peer_stdout,
-            stderr=peer_stderr,
-            pass_fds=[*command.descriptors, peer_control.fileno()],
-            env={} if shared.is_mounted else {name: VARIABLES[name] for name in ("PATH", "LANG")},
-            cwd="/",
-            start_new_session=True,  # signals to the worker's process group must not reach it
-        )
-    except OSError as error:
-        for descriptor in (control.detach(), plan_socket.detach(), stdout, stderr):
-            os.close(descriptor)
-        raise ZygoteLost(f"The sandbox cannot be started: {error}.") from None
-    finally:
-        command.close()
-        for descriptor in (peer_plan.detach(), peer_control.detach(), peer_stdout, peer_stderr):
-            os.close(descriptor)
-    with suppress(OSError), plan_socket:
+    bwrap, uid, as_root = shared.layers.bubblewrap, _uid_of(spec), os.geteuid() == 0
+
+    def command(program: list[str]) -> mounts.Command:
+        if bwrap is None:
+            return mounts.Command(program, [])
+        return mounts.command(bwrap, host, uid=uid, as_root=as_root, program=program)
+
+    launched = start(command, folder=paths.kit, mounted=shared.is_mounted)
+    await _send_plan(launched, spec, shared, paths, cold=cold)
+    return launched
+
+
+async def launch_prepared(
+    spec: ZygoteSpec, shared: SharedResources, host: HostPaths, *, cold: bool
+) -> Assigned | None:
+    """Send the plan to a prepared sandbox, and return that; none if there is none for these folders."""
+    assigned = await shared.prepared.take(host, _uid_of(spec))
+    if assigned is not None:
+        await _send_plan(assigned.launched, spec, shared, paths_inside(host, mounted=True), cold=cold)
+    return assigned
+
+
+def _uid_of(spec: ZygoteSpec) -> int:
+    """Return the user of the jobs inside of their sandbox."""
+    return spec.uid if spec.uid is not None else os.getuid()
+
+
+async def _send_plan(
+    launched: Launched, spec: ZygoteSpec, shared: SharedResources, paths: JobPaths, *, cold: bool
+) -> None:
+    """Send the plan, including secrets, through a separate socket, and close that."""
+    with suppress(OSError), launched.plan_socket as plan_socket:
         plan = json.dumps(_plan(spec, shared, paths, cold=cold)._asdict()).encode()
         await asyncio.get_running_loop().sock_sendall(plan_socket, plan)
-    return Launched(process, control, stdout, stderr)
-
-
-def _command(
-    spec: ZygoteSpec, shared: SharedResources, host: HostPaths, paths: JobPaths, control_fd: int
-) -> mounts.Command:
-    code = start_code("zygote", control_fd, folder=paths.kit, mounted=shared.is_mounted)
-    program = [str(BASE_PYTHON), "-I", "-S", "-B", "-u", "-c", code]
-    bwrap = shared.layers.bubblewrap
-    if bwrap is None:
-        return mounts.Command(program, [])
-    uid = spec.uid if spec.uid is not None else os.getuid()
-    return mounts.command(bwrap, host, uid=uid, as_root=os.geteuid() == 0, program=program)
 
 
 def _plan(spec: ZygoteSpec, shared: SharedResources, paths: JobPaths, *, cold: bool) -> Plan:

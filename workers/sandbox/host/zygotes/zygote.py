@@ -20,10 +20,11 @@ from workers.sandbox.isolation.process_memory import SandboxMemory
 
 from .errors import EntrypointRefused, ZygoteLost
 from .folders import Folders
-from .launch import Launched, SharedResources, launch
+from .launch import SharedResources, launch, launch_prepared
 from .output import Output
 from .process import Child
 from .spec import ZygoteSpec
+from .start import Launched
 
 IMPORT_S: Final = 60.0  # to start, confine itself and import the skill
 _MAX_SPARES: Final = 4
@@ -84,7 +85,7 @@ class Zygote:
             self.spec.key.environment,
             self._shared.packages_dir,
         )
-        self._launched = await launch(self.spec, self._shared, host, cold=self.cold_reason is not None)
+        self._launched = await self._launch(host)
         loop = asyncio.get_running_loop()
         loop.add_reader(self._launched.control, self._on_control)
         for descriptor, stream in ((self._launched.stdout, "stdout"), (self._launched.stderr, "stderr")):
@@ -99,6 +100,15 @@ class Zygote:
             ) from None
         self._check_import(report)
         self._fork_spares()
+
+    async def _launch(self, host: HostPaths) -> Launched:
+        cold = self.cold_reason is not None
+        assigned = await launch_prepared(self.spec, self._shared, host, cold=cold)
+        if assigned is None:
+            return await launch(self.spec, self._shared, host, cold=cold)
+        self.process = assigned.process
+        self._has_message.set()
+        return assigned.launched
 
     async def take(self, within_s: float, work: str | None = None) -> Child:
         """Return a child that waits for its job; with `work`, in that work folder.
