@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from backend.core import logs
-from backend.embedded import engine, process
+from backend.embedded import engine, memory, process
 from backend.embedded import home as homes
 from backend.embedded.account import Account, servers_account
 from backend.embedded.errors import ServerDidNotStart, WrongServerVersion
@@ -194,6 +194,8 @@ def _command(programs: Path, data: Path, sockets: Path, *, rules: tuple[Path, Pa
         "hba_file": str(rules[0]),
         "ident_file": str(rules[1]),
         "log_checkpoints": "off",
+        "shared_buffers": f"{memory.shared_buffers_mb(memory.total_bytes())}MB",
+        "wal_buffers": "4MB",  # otherwise up to 16 MB, all of which a new instance would write to
     }
     given = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     return [str(programs / "postgres"), "-D", str(data), *given]

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 import redis
 
-from backend.embedded import engine, postgres, process, valkey
+from backend.embedded import engine, memory, postgres, process, valkey
 from backend.embedded import home as homes
 from backend.embedded.account import servers_account
 from backend.embedded.errors import HomeUnusable, ServerDidNotStart, WrongServerVersion
@@ -39,6 +39,8 @@ def test_servers_start_and_are_reused(home: Path) -> None:
             "äö",
             "on",
         )
+        cache = "select pg_size_bytes(current_setting('shared_buffers')) / 1024 / 1024"
+        assert connection.execute(cache).fetchone() == (memory.shared_buffers_mb(memory.total_bytes()),)
 
 
 def test_stopped_servers_keep_their_data(home: Path) -> None:
