@@ -1,4 +1,7 @@
-"""A minimal worker that runs one endless job until it is killed: `python worker_to_kill.py FOLDER UID`."""
+"""A minimal worker that runs one endless job until it is killed: `python worker_to_kill.py FOLDER UID`.
+
+Another sandbox is prepared, and waits for a job in the folders of the home.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,10 @@ async def main(folder: Path, uid: int | None) -> None:
         uid=uid,
         limits=RunLimits(timeout_s=60, memory_mb=256, disk_mb=64, output_mb=1),
     )
-    await open_runner(folder / "home").run(assignment, DiscardingRecorder())
+    runner = open_runner(folder / "home")
+    await runner.runtime.prepared.prepare()
+    (folder / "prepared").touch()
+    await runner.run(assignment, DiscardingRecorder())
 
 
 if __name__ == "__main__":
