@@ -28,7 +28,7 @@ from .start import Launched, start
 
 _START_S: Final = 10.0
 _ASSIGN_S: Final = 2.0
-_PAUSE_S: Final = 1.0
+_PAUSE_S: Final = 0.1
 """Before the next sandbox is prepared, so that this does not slow the job for which the last one is used."""
 _PAUSE_AFTER_FAILURE_S: Final = 60.0
 
