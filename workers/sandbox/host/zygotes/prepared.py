@@ -103,7 +103,7 @@ class _Prepared:
             self.process.kill()
             self.process.close()
         else:
-            self.launched.kill(None)
+            self.launched.kill()
         self.launched.close()
         await self.end_mounter()
         await self.launched.wait()

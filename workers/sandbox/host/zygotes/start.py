@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 import subprocess
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,15 +30,10 @@ class Launched:
     stdout: int
     stderr: int
 
-    def kill(self, first: int | None) -> None:
-        """End the zygote process; process 1 of the namespaces, and so all others, end with it."""
-        if self.process.poll() is not None:
-            return
-        if first is None:
+    def kill(self) -> None:
+        """End the process; process 1 of the namespaces, and so all others, end with it."""
+        if self.process.poll() is None:
             self.process.kill()
-        else:
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(first, signal.SIGKILL)
 
     def close(self) -> None:
         """Close the worker's ends, unless they are in use."""

@@ -365,7 +365,7 @@ class Zygote:
         if self.process is not None:
             self.process.kill()
         else:
-            launched.kill(None)
+            launched.kill()
 
     def _close_channels(self) -> None:
         """Close all sockets and pipes, after the last output was read."""
