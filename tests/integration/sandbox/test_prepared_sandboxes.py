@@ -179,8 +179,12 @@ async def test_next_sandbox_is_prepared_when_one_was_used(
 async def test_nothing_is_left_after_the_worker_closed(tmp_path: Path) -> None:
     runner = open_runner(tmp_path)
     await prepare_sandbox(runner, tmp_path)
-    running = set(descendants(os.getpid()))
-    assert len(running) >= 4
+    waiting = runner.runtime.prepared._ready
+    assert waiting is not None
+    assert waiting._mounter is not None
+    sandbox = waiting.launched.process.pid
+    running = {sandbox, *descendants(sandbox), waiting._mounter.pid}
+    assert len(running) == 4
     await runner.close()
     assert not running & set(descendants(os.getpid()))
 
