@@ -18,6 +18,7 @@ from tests.integration.sandbox.conftest import open_runner, until
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.host.zygotes import prepared as prepared_sandboxes
 from workers.sandbox.host.zygotes.prepared import NotPrepared
+from workers.sandbox.host.zygotes.start import start
 from workers.sandbox.isolation import layers as sandbox_layers
 from workers.sandbox.isolation.mounts import HostFolder
 from workers.sandbox.isolation.process_ids import descendants
@@ -174,6 +175,43 @@ async def test_next_sandbox_is_prepared_when_one_was_used(
     finally:
         await runner.close()
     assert counted("used") - before == 3
+
+
+@pytest.mark.parametrize("failure", [OSError("no space left on device"), RuntimeError("a defect")])
+async def test_sandbox_is_prepared_later_if_that_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    """Whatever the reason, and also if it was not expected."""
+    monkeypatch.setattr(prepared_sandboxes, "_PAUSE_AFTER_FAILURE_S", 0.05)
+    failures = [failure, failure]
+
+    def fail_twice(*arguments: Any, **options: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return start(*arguments, **options)
+
+    monkeypatch.setattr(prepared_sandboxes, "start", fail_twice)
+    runner = open_runner(tmp_path)
+    try:
+        runner.runtime.keep_sandbox_ready(tmp_path)
+        await until(lambda: runner.runtime.prepared._ready is not None)
+    finally:
+        await runner.close()
+    assert failures == []
+
+
+async def test_folder_that_cannot_be_created_is_no_defect(
+    tmp_path: Path, skill: Skill, recorder: Any
+) -> None:
+    (tmp_path / "file").touch()
+    runner = open_runner(tmp_path)
+    runner.runtime.prepared.add_folder("more", HostFolder(tmp_path / "file" / "more", is_writable=False))
+    try:
+        with pytest.raises(NotPrepared, match="Not a directory"):
+            await runner.runtime.prepared.prepare()
+        assert isinstance(await runner.run(skill("def run(inputs): return 1"), recorder), Success)
+    finally:
+        await runner.close()
 
 
 async def test_nothing_is_left_after_the_worker_closed(tmp_path: Path) -> None:

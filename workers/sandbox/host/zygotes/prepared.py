@@ -155,14 +155,14 @@ class PreparedSandboxes:
         if self._ready is not None or bwrap is None:
             return
         folders = dict(self._folders)
-        for folder in folders.values():  # the first bundle or environment would create it later
-            folder.path.mkdir(parents=True, exist_ok=True)
 
         def command(program: list[str]) -> mounts.Command:
             return mounts.prepared_command(bwrap, folders, as_root=os.geteuid() == 0, program=program)
 
         prepared = None
         try:
+            for folder in folders.values():  # the first bundle or environment would create it later
+                folder.path.mkdir(parents=True, exist_ok=True)
             prepared = _Prepared(start(command, folder=INSIDE_PACKAGES, mounted=True), folders)
             async with asyncio.timeout(_START_S):
                 await prepared.wait_until_ready()
@@ -218,10 +218,11 @@ class PreparedSandboxes:
                     if str(error) != reported:
                         log.info("no sandbox prepared", error=str(error))
                     reported = str(error)
-                    await asyncio.sleep(_PAUSE_AFTER_FAILURE_S)
-                    continue
-            await self._is_used.wait()
-            self._is_used.clear()
+            if self._ready is None:
+                await asyncio.sleep(_PAUSE_AFTER_FAILURE_S)
+            else:
+                await self._is_used.wait()
+                self._is_used.clear()
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
