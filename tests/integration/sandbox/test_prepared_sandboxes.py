@@ -54,7 +54,8 @@ def run(inputs):
 
 
 def counted(result: str) -> float:
-    return PREPARED_SANDBOXES.labels(result)._value.get()
+    value: float = PREPARED_SANDBOXES.labels(result)._value.get()
+    return value
 
 
 async def test_job_sees_the_same_in_a_prepared_sandbox(tmp_path: Path, skill: Skill, recorder: Any) -> None:
