@@ -33,7 +33,7 @@ TEMPORARY: Final = "tmp"
 PATTERNS: Final = "links"
 """The folder with the links of every job, next to the folders of jobs, none of which has this name."""
 HOST: Final = "/host"
-"""The folder of a prepared sandbox with those of all projects, until it is assigned to one."""
+"""Contains the folders of all projects in a prepared sandbox, until the sandbox is assigned to one project."""
 DESCRIPTORS_OF_A_CHILD: Final = 4  # private, stdout, stderr, events
 _FIRST_BYTES: Final = 16 << 10
 _READ_BYTES: Final = 1 << 20

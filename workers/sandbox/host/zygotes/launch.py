@@ -22,7 +22,7 @@ from workers.sandbox.isolation.watchdog import Watchdog
 
 from .prepared import Assigned, PreparedSandboxes
 from .spec import ZygoteSpec
-from .start import Launched, start
+from .start import SYSTEM_VARIABLES, Launched, start
 
 NO_CORE_BYTES: Final = 1
 """Unlike 0, also no program that the host may have set to receive core dumps is started."""
@@ -30,8 +30,7 @@ MEMORY_ROOM_BYTES: Final = 256 << 20  # address space that is reserved and not u
 USER_PROCESSES: Final = 512  # of all jobs of one user together; the watchdog counts each job's own
 
 VARIABLES: Final = {
-    "PATH": "/usr/local/bin:/usr/bin:/bin",
-    "LANG": "C.UTF-8",
+    **SYSTEM_VARIABLES,
     "PYTHONUNBUFFERED": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
     # A thread pool that starts at import would forbid forking after it.

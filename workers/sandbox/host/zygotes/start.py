@@ -17,7 +17,7 @@ from workers.sandbox.isolation.paths import BASE_PYTHON, start_code
 from .errors import ZygoteLost
 
 _END_S: Final = 5.0  # for a killed sandbox to end
-_VARIABLES: Final = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+SYSTEM_VARIABLES: Final = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def start(command: Callable[[list[str]], mounts.Command], *, folder: str, mounte
             stdout=peer_stdout,
             stderr=peer_stderr,
             pass_fds=[*to_run.descriptors, peer_control.fileno()],
-            env={} if mounted else _VARIABLES,
+            env={} if mounted else SYSTEM_VARIABLES,
             cwd="/",
             start_new_session=True,  # signals to the worker's process group must not reach it
         )
