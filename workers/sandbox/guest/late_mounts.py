@@ -1,9 +1,9 @@
 """Mount the folders of a skill into a sandbox that was started before the skill was known.
 
 Runs outside of the sandbox, as the user of the worker: only a process of the user who created the user namespace of a
-sandbox may change its mounts from outside, and none may from inside. It ends before the sandbox
-gets its plan, so that it never runs at the same time as code of a tenant in there. The worker starts it in advance: it
-has joined the namespaces when the skill is known.
+sandbox may change its mounts from outside, and none may from inside. It ends before the sandbox gets
+its plan, so that it never runs together with code of a tenant. The worker starts it in advance: it has joined the
+namespaces when the skill is known.
 """
 
 # ruff: noqa: PTH102, PTH106, PTH123, PTH208

@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from backend.core import background_tasks, logs
@@ -79,7 +80,7 @@ class _Prepared:
             raise NotPrepared("it ended while it waited")
 
     async def assign(self, to_mount: list[tuple[str, str]], uid: int) -> Assigned:
-        """Replace the folders of all projects by those of one.
+        """Replace the folders of all projects by those of one, and wait until the process that did so runs no more.
 
         Raises:
             NotPrepared: that is not possible.
@@ -87,6 +88,9 @@ class _Prepared:
         if self.process is None or not self.process.is_there:
             raise NotPrepared("it ended while it waited")
         await self._request({"mounts": to_mount, "files": mounts.late_files(uid)}, expected="mounted")
+        assert self._control is not None  # noqa: S101 - it was used just now
+        with suppress(ConnectionResetError):
+            await next_message(self._control)  # none follows: the other end is closed
         return Assigned(self.launched, self.process)
 
     async def end_mounter(self) -> None:
