@@ -1,4 +1,7 @@
-"""Subscribe to notifications in Redis once per process, and pass each to the followers of its job."""
+"""Subscribe to notifications in Redis once per process, and pass each to the followers of its job.
+
+News of events are sent to all processes. One that has no follower, such as most workers, does not receive them.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,8 @@ RECONNECT_S = 0.5
 PING_EVERY_S = 2.5
 MAX_SILENCE_S = 2 * PING_EVERY_S
 """A subscription that receives nothing for this long, not even the reply to a ping, is replaced."""
+KEEP_NEWS_S = 5.0
+"""Time for which a process without followers still receives news, since the next request may wait for a job."""
 MAX_DELTAS = 1_000
 """Maximum pending parts of replies of one slow follower; older ones are dropped, as an event has the complete reply."""
 
@@ -68,9 +73,10 @@ class Subscription:
 
     async def wait(self, timeout_s: float) -> None:
         """Wait for the next notification, but at most for the timeout."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                await self._event.wait()
+        if not self._event.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await self._event.wait()
         self._event.clear()
 
 
@@ -97,6 +103,7 @@ class WakeUpListener:
         self._on_cancel = on_cancel
         self._on_work = on_work
         self._subscriptions: defaultdict[str, set[Subscription]] = defaultdict(set)
+        self._has_new_follower = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.is_listening = False
         """Whether messages arrive. While they do not, followers read the database."""
@@ -120,6 +127,7 @@ class WakeUpListener:
         """
         subscription, job = Subscription(only_end=only_end), str(job_id)
         self._subscriptions[job].add(subscription)
+        self._has_new_follower.set()
         try:
             yield subscription
         finally:
@@ -160,18 +168,38 @@ class WakeUpListener:
             OSError: The same, or it sent nothing for too long: a network that drops packets closes no connection.
         """
         async with self._redis.pubsub() as subscription:
-            channels = [WAKE_CHANNEL, DELTA_CHANNEL if self._on_cancel is None else CANCEL_CHANNEL]
-            if self._on_work is not None:
-                channels.append(f"{WORK_CHANNEL}{self.process}")
+            channels = [
+                f"{WORK_CHANNEL}{self.process}",
+                *([] if self._on_cancel is None else [CANCEL_CHANNEL]),
+            ]
             async with asyncio.timeout(MAX_SILENCE_S) as silence:
                 await subscription.subscribe(*channels)
-                async with _running(_ping(subscription)), self._listening():
+                news = self._receive_news_while_followed(subscription)
+                async with _running(_ping(subscription)), _running(news), self._listening():
                     async for message in subscription.listen():
                         silence.reschedule(asyncio.get_running_loop().time() + MAX_SILENCE_S)
                         if message["type"] == "message":
                             self._dispatch(message["channel"].decode(), message["data"])
                         elif message["type"] == "subscribe":  # also after the library has connected again
                             self._notify_all()
+
+    async def _receive_news_while_followed(self, subscription: PubSub) -> None:
+        """Subscribe to news when there is a follower, and end this when there has been none for a while.
+
+        Followers read the database when Redis confirms the subscription, so they miss nothing that was sent before.
+        """
+        channels = [WAKE_CHANNEL, *([DELTA_CHANNEL] if self._on_cancel is None else [])]
+        while True:
+            if not self._subscriptions:
+                await self._has_new_follower.wait()
+            try:
+                await subscription.subscribe(*channels)
+                while self._subscriptions or self._has_new_follower.is_set():
+                    self._has_new_follower.clear()
+                    await asyncio.sleep(KEEP_NEWS_S)
+                await subscription.unsubscribe(*channels)
+            except (RedisError, OSError):  # the reader connects again
+                await asyncio.sleep(RECONNECT_S)
 
     @contextlib.asynccontextmanager
     async def _listening(self) -> AsyncIterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -53,7 +54,7 @@ async def submit_and_wait(context: AppContext, principal: Principal, spec: JobSp
     Raises:
         PurasError: See `submit`.
     """
-    with context.wakeups.subscribe(spec.job_id, only_end=True) as subscription:
+    with _followed(context, spec.job_id, wait) as subscription:
         # Jobs with `run_at` are counted before the submission, and a conversation is stored after it.
         is_one_statement = spec.request.run_at is None and spec.turn is None
         async with (
@@ -73,8 +74,15 @@ async def read_when_ended(context: AppContext, principal: Principal, job_id: UUI
     Raises:
         JobNotFound: The principal can see no such job.
     """
-    with context.wakeups.subscribe(job_id, only_end=True) as subscription:
+    with _followed(context, job_id, wait) as subscription:
         return await _when_ended(context, principal, job_id, subscription, wait)
+
+
+def _followed(context: AppContext, job_id: UUID, wait: Wait) -> AbstractContextManager[Subscription]:
+    """Subscribe to the end of a job, if there is a wait for it."""
+    if wait.seconds > 0:
+        return context.wakeups.subscribe(job_id, only_end=True)
+    return nullcontext(Subscription(only_end=True))
 
 
 async def _when_ended(

@@ -12,13 +12,17 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
+import pytest
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
+from backend.core import wakeups as wakeups_module
 from backend.core.metrics.instruments import MESSAGES_SENT
 from backend.core.notifications import (
     DELTA_CHANNEL,
+    LAST,
     RESPONSE_TIMEOUT_S,
+    WAKE_CHANNEL,
     Delta,
     EventNotification,
     FreeWorker,
@@ -104,6 +108,34 @@ async def test_reconnected_subscription_notifies_all_followers(redis_url: str) -
             proxy.cut()
             await _wait_until_notified(subscription)
             assert proxy.accepted >= 2
+
+
+async def test_process_receives_news_only_while_it_has_followers(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new follower reads the database when the subscription is confirmed, as earlier news are lost."""
+    monkeypatch.setattr(wakeups_module, "KEEP_NEWS_S", 0.05)
+    async with AsyncRedis.from_url(redis_url) as redis, subscribe(redis_url) as (_, wakeups):
+
+        async def receivers() -> int:
+            return int(dict(await redis.pubsub_numsub(WAKE_CHANNEL))[WAKE_CHANNEL.encode()])
+
+        async def wait_for(count: int) -> None:
+            async with asyncio.timeout(10):
+                while await receivers() != count:  # noqa: ASYNC110 - Redis has no event for it
+                    await asyncio.sleep(0.01)
+
+        async with asyncio.timeout(10):
+            while not wakeups.is_listening:  # noqa: ASYNC110 - the listener has a flag only
+                await asyncio.sleep(0.01)
+        assert await receivers() == 0
+        for _ in range(2):
+            with wakeups.subscribe(JOB, only_end=True) as subscription:
+                await _wait_until_notified(subscription)
+                assert await receivers() == 1
+                await redis.publish(WAKE_CHANNEL, f"{JOB} 3 {LAST} ")
+                await _wait_until_notified(subscription)
+            await wait_for(0)
 
 
 @asynccontextmanager
