@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 
 from tests.integration.deployments.conftest import make_project, project
 from tests.integration.steps.conftest import Functions, functions, idle
+from workers.sandbox.host.zygotes import process
 
 __all__ = ["functions", "idle", "make_project", "project"]
 
@@ -45,6 +47,27 @@ async def test_steps_are_stored_with_their_results(functions: Functions) -> None
     assert steps[0]["result"] == {"text": "a", "pair": [1, 2]}
     finished = await functions.events(job["id"], "step_finished")
     assert [event["payload"]["name"] for event in finished] == ["first", "note", "note"]
+
+
+async def test_what_a_job_reports_before_a_step_is_recorded_before_it(
+    functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the worker does not read the output of the job yet."""
+    monkeypatch.setattr(process, "_READ_OUTPUT_AFTER_S", 30.0)
+    await functions.deploy("""
+        from puras import progress, step
+
+
+        def run():
+            progress(0.5, "before")
+            return step("only", len, "abc")
+    """)
+    job = await functions.run()
+    assert job["result"] == 3, job
+    recorded = await functions.events(job["id"], "progress", "step_started", "step_finished")
+    types = [event["type"] for event in recorded]
+    assert types[0] == "progress"
+    assert "step_finished" in types
 
 
 async def test_steps_are_spans(functions: Functions) -> None:

@@ -40,6 +40,7 @@ _REPORT_S: Final = 2.0  # the zygote has to collect the child and report its exi
 _MAX_EMPTYING_READS: Final = 512  # of the rest in the pipes at the end: more than pipes can contain
 _EMPTYING_S: Final = 0.1  # of CPU time, for the same
 _PAUSE_S: Final = 0.005
+_READ_OUTPUT_AFTER_S: Final = 0.05  # a job that has ended before needs no readers for its output
 _MESSAGES_PER_TURN: Final = 16  # of the kit, from a job that has to wait between turns
 _LARGE_RESPONSE_BYTES: Final = 64 * 1024  # a larger one is read in a thread, which takes up to a second
 _RESPONSE_OVERHEAD_BYTES: Final = 64 * 1024
@@ -127,6 +128,7 @@ class Child:
         }
         for descriptor in self._readers:
             os.set_blocking(descriptor, False)
+        self._reads_output_later: asyncio.TimerHandle | None = None
 
     @property
     def pid(self) -> int | None:
@@ -153,8 +155,10 @@ class Child:
         finally:
             for descriptor in self._peer_ends:
                 os.close(descriptor)
-        for descriptor, read in self._readers.items():
-            self._loop.add_reader(descriptor, self._on_readable, descriptor, read)
+        self._loop.add_reader(
+            self._private.fileno(), self._on_readable, self._private.fileno(), self._read_private
+        )
+        self._reads_output_later = self._loop.call_later(_READ_OUTPUT_AFTER_S, self._read_output)
 
     async def run(self, job: Job) -> ProcessEnd:
         """Send the process its job and wait for its end.
@@ -233,6 +237,9 @@ class Child:
 
     def close(self) -> None:
         """Read the rest of its output and close all descriptors."""
+        if self._reads_output_later is not None:
+            self._reads_output_later.cancel()
+            self._reads_output_later = None
         for descriptor, read in self._readers.items():
             self._loop.remove_reader(descriptor)
             if descriptor != self._private.fileno():
@@ -247,6 +254,17 @@ class Child:
             self.process.close()
         if not self.ready.done():
             self.ready.cancel()
+
+    def _read_output(self) -> None:
+        """Read its output from now on, first what is there already."""
+        if self._reads_output_later is None:
+            return
+        self._reads_output_later.cancel()
+        self._reads_output_later = None
+        for descriptor, read in self._readers.items():
+            if descriptor != self._private.fileno():
+                self._loop.add_reader(descriptor, self._on_readable, descriptor, read)
+                self._on_readable(descriptor, read)
 
     def _on_readable(self, descriptor: int, read: Callable[[], bool]) -> None:
         if not read():
@@ -323,6 +341,7 @@ class Child:
 
     def _line(self, line: bytes) -> None:
         if self.on_started is not None and self.process is not None:
+            self._read_output()  # of its import, which comes before that of its function
             self.on_started(self.process)
             self.on_started = None
         elif not self.ready.done():
@@ -330,6 +349,7 @@ class Child:
         elif not self._is_started:
             self._is_started = True
         elif self.on_request is not None and line.startswith(wire.REQUEST):
+            self._read_output()  # what it has written before the request comes first
             self.on_request(line)
         else:
             self._end(UnreadLine(line))
