@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -82,7 +81,7 @@ class BufferedRecorder:
             self._print(event.stream, self._printed[event.stream].feed(event.text))
         else:
             encoded = self.encoded(event)
-            self._add(replace(encoded, payload=flattened(encoded.payload)))
+            self._add(EncodedEvent(encoded.type, flattened(encoded.payload), encoded.ts))
 
     async def take_unstored(self) -> list[EncodedEvent]:
         """Return the events that are not stored yet; the caller stores them, before its own."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 from uuid import uuid4
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -30,6 +30,8 @@ MIN_BYTES_PER_S: Final = 4096
 """Minimum speed of a body that takes longer."""
 _VALID_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _API: Final = "/v1/"
+RawHeaders = Sequence[tuple[bytes, bytes]]
+"""Headers in the form of ASGI."""
 _QUIET: Final = ("/health", "/ready", "/_event", "/assets/")
 """Paths that are requested constantly; only their failures are logged."""
 _CREDENTIAL_PATHS: Final = re.compile(r"^(/v1/drive/signed/|/bundles/).+", re.DOTALL)
@@ -81,9 +83,9 @@ class Boundary:
     def __init__(self, app: ASGIApp, *, is_https: bool, proxies: Sequence[Network] = ()) -> None:
         self._app = app
         self._proxies = proxies
-        self._headers = dict(_HEADERS)
-        if is_https:
-            self._headers["Strict-Transport-Security"] = "max-age=31536000"
+        https = {"Strict-Transport-Security": "max-age=31536000"} if is_https else {}
+        self._headers = _raw({**_HEADERS, **https})
+        self._headers_of_api = _raw({**_HEADERS, **https, **_API_HEADERS})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
@@ -120,9 +122,9 @@ class Boundary:
         finally:
             _log(scope, sender.status, time.perf_counter() - started)
 
-    def _headers_for(self, scope: Scope, request_id: str) -> dict[str, str]:
-        of_api = _API_HEADERS if scope["path"].startswith(_API) else {}
-        return {**self._headers, **of_api, "X-Request-Id": request_id}
+    def _headers_for(self, scope: Scope, request_id: str) -> RawHeaders:
+        headers = self._headers_of_api if scope["path"].startswith(_API) else self._headers
+        return [*headers, (b"x-request-id", request_id.encode("latin-1"))]
 
 
 class ApiCors:
@@ -217,7 +219,7 @@ class _BodyReader:
 class _ResponseSender:
     """Sends the messages of a response, and adds the headers that the response does not set itself."""
 
-    def __init__(self, scope: Scope, send: Send, headers: dict[str, str]) -> None:
+    def __init__(self, scope: Scope, send: Send, headers: RawHeaders) -> None:
         self._scope = scope
         self._send = send
         self._headers = headers
@@ -229,16 +231,16 @@ class _ResponseSender:
         if self._is_replaced:
             return
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
+            own = dict(message.get("headers", ()))
             # The framework rejects large bodies with plain text; replace it by an error of the API.
-            is_bare = headers.get("content-type", "text/plain").startswith("text/plain")
+            is_bare = own.get(b"content-type", b"text/plain").startswith(b"text/plain")
             if message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and is_bare:
                 await self.replace_by(TooLarge("The body is larger than the limit of this route."))
                 return
             self.status = message["status"]
-            of_this_response = self._scope.get("state", {}).get("answer_headers", {})
-            for name, value in {**self._headers, **of_this_response}.items():
-                headers.setdefault(name, value)
+            of_this_response = _raw(self._scope.get("state", {}).get("answer_headers", {}))
+            added = {name: value for name, value in (*self._headers, *of_this_response) if name not in own}
+            message = {**message, "headers": [*message.get("headers", ()), *added.items()]}
         await self._send(message)
 
     async def replace_by(self, error: PurasError, **headers: str) -> None:
@@ -248,6 +250,11 @@ class _ResponseSender:
             response.headers.update(headers)
             await response(self._scope, _disconnected, self)
         self._is_replaced = True
+
+
+def _raw(headers: Mapping[str, str]) -> RawHeaders:
+    """Return headers in the form of ASGI, whose names are in lower case."""
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 
 async def _disconnected() -> Message:

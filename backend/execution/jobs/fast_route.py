@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import re
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
@@ -97,7 +96,7 @@ class FastJobRoute:
         scope["route"] = self._route
         context: AppContext = scope["app"].state.context
         principal = remembered.principal
-        spec = replace(JobSpec(remembered.request).within(context.settings), remembered=remembered.skill)
+        spec = JobSpec(remembered.request, remembered=remembered.skill).within(context.settings)
         try:
             job = await submit_and_wait(context, principal, spec, Wait(remembered.wait_s, scope))
             response = Response(job.model_dump_json(), 201, media_type="application/json")

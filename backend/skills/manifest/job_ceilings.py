@@ -149,6 +149,8 @@ def exceeded(asked: dict[str, Any], skill: Skill, *, price_usd: float = 0.0) -> 
         skill: The skill of the job.
         price_usd: Of the listing that it runs, which `cost_usd` includes.
     """
+    if all(limit is None for limit in asked.values()):
+        return []
     now = current()
     ceilings: dict[str, float | None] = {
         "timeout_s": now.effective_timeout_s(skill),
