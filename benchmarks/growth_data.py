@@ -115,13 +115,15 @@ def _statements(size: Size) -> list[str]:
             from generate_series(1, {size.finished}) n,
                  lateral (select now() - interval '1 second' * ({size.finished} - n) as t) age""",
         f"""{_COLUMNS} select md5('queued' || n)::uuid, {project}, {project}, {project}, 1, 'noop', 'deterministic',
-              'queued', '{{"n": 1}}', null, 'default', 0, 'api', 0, 1, 'key:bench', now(), null, null
+              'queued', '{{"n": 1}}', null, 'default', 0, 'api', 0, 1, 'key:bench',
+              now() - interval '1 microsecond' * n, null, null
             from generate_series(1, {queued}) n""",
         f"""insert into job_queue (job_id, project_id, lane, priority, stamp, submitted_at)
             select md5('queued' || n)::uuid, {project}, 'default', 0, case when n <= {READY} then n * 1000 end, now()
             from generate_series(1, {queued}) n""",
         f"""{_COLUMNS} select md5('later' || n)::uuid, {project}, {project}, {project}, 1, 'noop', 'deterministic',
-              'queued', '{{"n": 1}}', null, 'default', 100, 'api', 0, 1, 'key:bench', now(), null, null
+              'queued', '{{"n": 1}}', null, 'default', 100, 'api', 0, 1, 'key:bench',
+              now() - interval '1 microsecond' * n, null, null
             from generate_series(1, {size.later}) n""",
         f"""insert into job_queue (job_id, project_id, lane, priority, not_before, is_later, submitted_at)
             select md5('later' || n)::uuid, {project}, 'default', 100, now() + interval '1 hour' + n * interval '1 s',
