@@ -114,7 +114,7 @@ MIXED_SKILL = {
     "skills/mixed/skill.yaml": (
         b"entrypoint: main.py:choose\ndescription: Behaves as its input says.\n"
         b"input_schema: {type: object, properties: {do: {type: string}}}\noutput_schema: {type: object}\n"
-        b"limits: {memory_mb: 128}\ntimeout_s: 2\n"
+        b"limits: {memory_mb: 128}\ntimeout_s: 5\n"
     ),
     "skills/mixed/main.py": (
         "import os, signal, sys, time\n\n\ndef fine():\n    return {'fine': True}\n"
