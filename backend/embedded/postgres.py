@@ -196,6 +196,7 @@ def _command(programs: Path, data: Path, sockets: Path, *, rules: tuple[Path, Pa
         "log_checkpoints": "off",
         "shared_buffers": f"{memory.shared_buffers_mb(memory.total_bytes())}MB",
         "wal_buffers": "4MB",  # otherwise up to 16 MB, all of which a new instance would write to
+        "wal_writer_delay": "10s",  # each commit waits for the disk: earlier flushes would only be additional ones
     }
     given = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     return [str(programs / "postgres"), "-D", str(data), *given]
