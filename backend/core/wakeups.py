@@ -192,14 +192,17 @@ class WakeUpListener:
         while True:
             if not self._subscriptions:
                 await self._has_new_follower.wait()
-            try:
+            if not _is_connected(subscription):  # the reader connects again
+                await asyncio.sleep(RECONNECT_S)
+                continue
+            with background_tasks.log_and_continue("news"), contextlib.suppress(RedisError, OSError):
                 await subscription.subscribe(*channels)
                 while self._subscriptions or self._has_new_follower.is_set():
                     self._has_new_follower.clear()
                     await asyncio.sleep(KEEP_NEWS_S)
                 await subscription.unsubscribe(*channels)
-            except (RedisError, OSError):  # the reader connects again
-                await asyncio.sleep(RECONNECT_S)
+                continue
+            await asyncio.sleep(RECONNECT_S)
 
     @contextlib.asynccontextmanager
     async def _listening(self) -> AsyncIterator[None]:
@@ -246,12 +249,16 @@ async def _running(background: Coroutine[Any, Any, None]) -> AsyncIterator[None]
         task.cancel()
 
 
+def _is_connected(subscription: PubSub) -> bool:
+    connection = subscription.connection
+    return connection is not None and connection.is_connected
+
+
 async def _ping(subscription: PubSub) -> None:
     """Send a ping every few seconds, so that the server has something to send; the reader waits for the replies."""
     while True:
         await asyncio.sleep(PING_EVERY_S)
-        connection = subscription.connection
-        if connection is not None and connection.is_connected:  # else the reader connects again
+        if _is_connected(subscription):  # else the reader connects again
             with contextlib.suppress(RedisError, OSError):
                 async with asyncio.timeout(PING_EVERY_S):
                     await subscription.ping()

@@ -46,8 +46,9 @@ class Job(SQLModel, table=True):
         CheckConstraint(
             "(finished_at is not null) = (status in ('succeeded', 'failed', 'cancelled'))", name="finished"
         ),
-        # Ascending, since new jobs are then added at the end of a page, and only one of ten page splits copies half a
-        # page. Without the ID: jobs of the same microsecond are few enough to be sorted when they are read.
+        # Ascending: jobs are added in the order of their time, and PostgreSQL splits a page that is filled at its end
+        # when it is full, but any other one in the middle. Without the ID: jobs of the same microsecond are few enough
+        # to be sorted when they are read.
         Index("ix_jobs_project_id_created_at", "project_id", "created_at"),
         Index("ix_jobs_project_id_skill_name_created_at", "project_id", "skill_name", "created_at"),
         Index("ix_jobs_project_id_status_created_at", "project_id", "status", "created_at"),
