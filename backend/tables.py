@@ -11,7 +11,7 @@ from backend.evals.annotations.tables import Annotation, AnnotationItem, Annotat
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite
 from backend.execution.approvals.tables import Approval
 from backend.execution.comments.tables import JobComment, MentionEmail
-from backend.execution.events.tables import JobEvent
+from backend.execution.events.tables import JobEventRow
 from backend.execution.flows.tables import FlowStep
 from backend.execution.jobs.failures.tables import FailureCluster
 from backend.execution.jobs.tables import Admission, Feedback, Job, QueuedJob
@@ -79,7 +79,7 @@ __all__ = [
     "Invitation",
     "Job",
     "JobComment",
-    "JobEvent",
+    "JobEventRow",
     "JobShare",
     "JobStep",
     "JobWait",

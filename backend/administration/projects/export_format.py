@@ -10,6 +10,7 @@ from typing import Final
 
 from backend.core.db.row_export import SMALL_PAGE_ROWS, ExportedTable
 from backend.data.memory.queries import EXPORTED_RECORDS
+from backend.execution.events.queries import split_events
 
 EXPORTED: Final = (
     ExportedTable("projects", condition="id = :project_id"),
@@ -30,6 +31,7 @@ EXPORTED: Final = (
         "job_events",
         page=SMALL_PAGE_ROWS,
         condition="job_id in (select id from jobs where project_id = :project_id)",
+        split=split_events,
     ),
     ExportedTable(
         "journal_entries",

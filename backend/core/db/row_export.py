@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -27,6 +27,8 @@ class ExportedTable:
     page: int = DEFAULT_PAGE_ROWS
     condition: str = "project_id = :project_id"
     """SQL: the condition that selects the rows of the project."""
+    split: Callable[[str], Iterable[str]] | None = None
+    """Return the lines of a row that contains several records, from its line."""
 
     @property
     def table(self) -> Table:
@@ -44,7 +46,8 @@ async def lines(database: Database, exported: ExportedTable, project_id: UUID) -
                 await session.execute(query, {"project_id": project_id, "page": exported.page, **last})
             ).all()
         for row in rows:
-            yield f"{row.line}\n".encode()
+            for line in (row.line,) if exported.split is None else exported.split(row.line):
+                yield f"{line}\n".encode()
         if len(rows) < exported.page:
             return
         last = {f"key_{index}": value for index, value in enumerate(rows[-1][1:])}

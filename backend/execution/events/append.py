@@ -16,9 +16,16 @@ from backend.core.clock import now
 from backend.core.jsonb import storable
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
+from backend.execution.events.tables import MICROSECOND
 from backend.execution.events.types import JobEvent
 
 TERMINAL_TYPES: Final = frozenset({"succeeded", "failed", "cancelled"})
+SEARCHED_TYPES: Final = frozenset(
+    {"log", "model_response", "model_interrupted", "tool_started", "tool_result", "forked"}
+)
+"""Types that statements look for. Each event of them is the last one of its row."""
+MAX_EARLIER: Final = 15
+"""Maximum number of events that a row has besides its last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +62,15 @@ PendingEvent = NewEvent | EncodedEvent
 """An event that can be appended."""
 
 
-EVENT_ROWS = (
-    "jsonb_to_recordset(cast(:events as jsonb)) as e(n int, ts timestamptz, type text, payload jsonb)"
+EVENT_ROWS: Final = (
+    "jsonb_to_recordset(cast(:events as jsonb)) "
+    "as e(n int, ts timestamptz, type text, payload jsonb, earlier jsonb)"
 )
-"""SQL that reads what `as_rows` wrote; `n` counts from 1."""
+"""SQL that reads what `as_rows` wrote; `n` counts events from 1."""
+EVENT_COLUMNS: Final = "earlier, ts, type, payload"
+"""Columns of a row besides its key."""
+EVENT_VALUES: Final = "e.earlier, e.ts, e.type, e.payload"
+"""Their values in `EVENT_ROWS`."""
 
 _APPEND = text(f"""
 with job as (
@@ -66,21 +78,30 @@ with job as (
   where id = :job_id and attempt = :attempt and status = :status
   returning event_seq
 ), event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select :job_id, job.event_seq - :count + e.n, e.ts, e.type, e.payload from job, {EVENT_ROWS}
+  insert into job_events (job_id, seq, {EVENT_COLUMNS})
+  select :job_id, job.event_seq - :count + e.n, {EVENT_VALUES} from job, {EVENT_ROWS}
 )
 select event_seq from job
-""")  # noqa: S608 - the one interpolated value is a constant
+""")  # noqa: S608 - interpolated values are constants
 
 
 def as_rows(events: Sequence[PendingEvent]) -> str:
-    """Return the events as one JSON parameter for `EVENT_ROWS`."""
-    return storable(
-        [
-            {"n": number, "ts": event.ts.isoformat(), "type": event.type, "payload": event.payload}
-            for number, event in enumerate(events, start=1)
-        ]
-    )
+    """Return the events as one JSON parameter for `EVENT_ROWS`.
+
+    Events share rows, since each row costs as much as a small event. The last event of a row has its columns.
+    """
+    rows: list[dict[str, Any]] = []
+    earlier: list[PendingEvent] = []
+    for number, event in enumerate(events, start=1):
+        if number < len(events) and len(earlier) < MAX_EARLIER and event.type not in SEARCHED_TYPES:
+            earlier.append(event)
+            continue
+        row = {"n": number, "ts": event.ts.isoformat(), "type": event.type, "payload": event.payload}
+        if earlier:
+            row["earlier"] = [[(event.ts - one.ts) // MICROSECOND, one.type, one.payload] for one in earlier]
+        rows.append(row)
+        earlier = []
+    return storable(rows)
 
 
 def as_payload(event: JobEvent) -> str:

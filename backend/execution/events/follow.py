@@ -15,9 +15,8 @@ from backend.core.metrics.instruments import STREAM_FOLLOWERS
 from backend.core.wakeups import Subscription, WakeUpListener
 from backend.execution.events.append import TERMINAL_TYPES
 from backend.execution.events.live_reply import LiveReply
-from backend.execution.events.queries import EventCursor, read_after
+from backend.execution.events.queries import EventCursor, StoredEvent, read_after
 from backend.execution.events.schemas import EventRead
-from backend.execution.events.tables import JobEvent
 
 REREAD_S = 1.0
 """The maximum interval between two reads of events, with or without a notification from Redis."""
@@ -80,7 +79,7 @@ async def _until_news(subscription: Subscription, live: LiveReply) -> AsyncItera
             return
 
 
-async def _page(database: Database, job_id: UUID, *, after: int) -> Sequence[JobEvent]:
+async def _page(database: Database, job_id: UUID, *, after: int) -> Sequence[StoredEvent]:
     try:
         async with database.reading() as session:
             return await read_after(session, job_id, after=after, limit=PAGE)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from backend.core.partial_replies import PartialReply
-from backend.execution.events.tables import JobEvent
+from backend.execution.events.queries import StoredEvent
 
 REREAD_S: Final = 1.0
 """The minimum interval between two reads of a text that was not available."""
@@ -50,7 +50,7 @@ class LiveReply:
         self.is_joined = False
         """Whether the text so far was read."""
 
-    def note(self, event: JobEvent) -> None:
+    def note(self, event: StoredEvent) -> None:
         """Take note of an event: the parts of a reply are not needed any more when it is complete."""
         if event.type == "model_response":
             self._completed = max(self._completed, int(event.payload.get("step") or 0))

@@ -7,7 +7,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from backend.core.attribute_docstrings import Schema
-from backend.execution.events.tables import JobEvent
+from backend.execution.events.queries import StoredEvent
 
 
 class EventRead(Schema):
@@ -23,7 +23,7 @@ class EventRead(Schema):
     """Fields of the type."""
 
     @classmethod
-    def of(cls, event: JobEvent) -> Self:
+    def of(cls, event: StoredEvent) -> Self:
         """Return the event of a row."""
         return cls(id=event.seq, job_id=event.job_id, ts=event.ts, type=event.type, payload=event.payload)
 

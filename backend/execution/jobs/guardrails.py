@@ -10,7 +10,7 @@ from sqlalchemy import text
 from backend.core.db.engine import AnySession
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
-from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
+from backend.execution.events.append import EVENT_COLUMNS, EVENT_ROWS, EVENT_VALUES, NewEvent, as_rows
 from backend.execution.events.guardrail_events import rail_events
 from backend.skills.guardrails.errors import RailBlocked
 from backend.skills.guardrails.evaluation import judge, rails_at
@@ -20,9 +20,9 @@ _APPEND = text(f"""
 with job as (
   update jobs set event_seq = event_seq + :count where id = :job_id and project_id = :project_id returning event_seq
 )
-insert into job_events (job_id, seq, ts, type, payload)
-select :job_id, job.event_seq - :count + e.n, e.ts, e.type, e.payload from job, {EVENT_ROWS}
-""")  # noqa: S608 - the one interpolated value is a constant
+insert into job_events (job_id, seq, {EVENT_COLUMNS})
+select :job_id, job.event_seq - :count + e.n, {EVENT_VALUES} from job, {EVENT_ROWS}
+""")  # noqa: S608 - interpolated values are constants
 
 
 class CheckedInputs(NamedTuple):

@@ -17,7 +17,14 @@ from sqlalchemy import text
 from backend.core.db.engine import AnySession, execute_shared
 from backend.core.db.named_queries import load_queries
 from backend.core.db.shared_commits import RowToLock
-from backend.execution.events.append import EVENT_ROWS, NewEvent, PendingEvent, as_rows
+from backend.execution.events.append import (
+    EVENT_COLUMNS,
+    EVENT_ROWS,
+    EVENT_VALUES,
+    NewEvent,
+    PendingEvent,
+    as_rows,
+)
 from backend.execution.jobs import ended_row
 from backend.execution.jobs.reservations import IS_LIMITED
 from backend.execution.worker_registry.service import LEASE, MAX_HEARTBEAT_AGE
@@ -33,6 +40,8 @@ QUERIES: Final = load_queries(
     {
         "tick": str(TICK),
         "event_rows": EVENT_ROWS,
+        "event_columns": EVENT_COLUMNS,
+        "event_values": EVENT_VALUES,
         "can_hold_cap": can_reserve("cast(:cap_micros as bigint)", "w"),
         "is_limited": IS_LIMITED,
         "ended_row": ended_row.SQL,

@@ -19,7 +19,7 @@ from backend.core.db.engine import AnySession
 from backend.core.jsonb import storable
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
-from backend.execution.events.append import EVENT_ROWS, PendingEvent, as_rows
+from backend.execution.events.append import EVENT_COLUMNS, EVENT_ROWS, EVENT_VALUES, PendingEvent, as_rows
 from backend.money.ledger.service import LineItem
 
 Kind = Literal["opening", "reply", "started", "result", "note", "verdict"]
@@ -103,8 +103,8 @@ with job as (
     label text, is_estimated boolean
   )
 ), event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select job.id, job.event_seq - :count + e.n, e.ts, e.type, e.payload from job, {EVENT_ROWS}
+  insert into job_events (job_id, seq, {EVENT_COLUMNS})
+  select job.id, job.event_seq - :count + e.n, {EVENT_VALUES} from job, {EVENT_ROWS}
 )
 select event_seq, used_micros + :reserved_micros - reserved_micros as spent_micros from job
 """)  # noqa: S608 - interpolated values are constants

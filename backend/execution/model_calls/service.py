@@ -13,7 +13,7 @@ from backend.core.errors import Missing
 from backend.core.vault.vault import Vault
 from backend.data.secrets import service as secrets
 from backend.data.secrets.scrub import Scrubber
-from backend.execution.events.tables import JobEvent
+from backend.execution.events.tables import JobEventRow
 from backend.execution.jobs.queries import get_row
 from backend.execution.jobs.tables import Job
 from backend.execution.journal.service import Entry
@@ -120,10 +120,10 @@ async def _journal(session: AsyncSession, job_id: UUID, step: int) -> Sequence[A
 
 async def _fields_of_event(session: AsyncSession, job_id: UUID, step: int) -> dict[str, Any]:
     """Return the fields of the event of a reply; none once retention has deleted it."""
-    query = select(col(JobEvent.payload)).where(
-        col(JobEvent.job_id) == job_id,
-        col(JobEvent.type) == "model_response",
-        col(JobEvent.payload)["step"].as_integer() == step,
+    query = select(col(JobEventRow.payload)).where(
+        col(JobEventRow.job_id) == job_id,
+        col(JobEventRow.type) == "model_response",
+        col(JobEventRow.payload)["step"].as_integer() == step,
     )
     found: dict[str, Any] | None = (await session.scalars(query.limit(1))).first()
     return found or {}

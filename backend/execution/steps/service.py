@@ -18,7 +18,7 @@ from backend.core.db.engine import AnySession
 from backend.core.jsonb import storable
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
-from backend.execution.events.append import EVENT_ROWS, PendingEvent, as_rows
+from backend.execution.events.append import EVENT_COLUMNS, EVENT_ROWS, EVENT_VALUES, PendingEvent, as_rows
 from backend.execution.steps.tables import Kind, Status
 
 MAX_STEPS: Final = 10_000
@@ -85,11 +85,11 @@ with job as (
       attempt = excluded.attempt, retries = excluded.retries, tries = excluded.tries, result = excluded.result,
       error = excluded.error, started_at = excluded.started_at, finished_at = excluded.finished_at
 ), event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select job.id, job.event_seq - :count + e.n, e.ts, e.type, e.payload from job, {EVENT_ROWS}
+  insert into job_events (job_id, seq, {EVENT_COLUMNS})
+  select job.id, job.event_seq - :count + e.n, {EVENT_VALUES} from job, {EVENT_ROWS}
 )
 select event_seq from job
-""")  # noqa: S608 - the interpolated value is a constant
+""")  # noqa: S608 - interpolated values are constants
 
 _IS_STORED = text("""
 select from job_steps

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -21,6 +20,7 @@ from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.approvals.types import ApprovalRequest
+from backend.execution.events.append import EVENT_COLUMNS, EVENT_ROWS, EVENT_VALUES, EncodedEvent, as_rows
 from backend.execution.jobs.attempts.claim import JobAttempt, claim
 from backend.execution.jobs.attempts.finish import AttemptResult
 from backend.execution.jobs.tables import Job
@@ -54,6 +54,9 @@ begin
 end $$;;
 create trigger reject_end before update on jobs for each row when (old.status = 'running') execute function reject_end()
 """
+_INSERT_EVENTS = text(
+    f"insert into job_events (job_id, seq, {EVENT_COLUMNS}) select :job_id, 1 + e.n, {EVENT_VALUES} from {EVENT_ROWS}"
+)
 POSTPONED = [("requeued", {"reason": "wallet_empty"}), ("requeued", {"reason": "wallet_held"})]
 APPROVED = [("approval_required", {}), ("waiting", {"reason": "approval"}), ("approval_decided", {})]
 
@@ -213,13 +216,8 @@ async def test_ended_key_stops_unstarted_jobs_but_not_started_ones(
             ),
             values,
         )
-        event = text(
-            "insert into job_events (job_id, seq, ts, type, payload) select id, event_seq - :back, now(), :type, "
-            "cast(:payload as jsonb) from jobs where id = :job_id"
-        )
-        for back, (kind, payload) in enumerate(before):
-            facts = {"job_id": job_id, "back": back, "type": kind, "payload": json.dumps(payload)}
-            await session.execute(event, facts)
+        events = as_rows([EncodedEvent(kind, payload) for kind, payload in before])
+        await session.execute(_INSERT_EVENTS, {"job_id": job_id, "events": events})
     async with database.transaction() as session:
         (claimed,) = await claim(session, worker_id=uuid4(), lane="default", limit=1)
 

@@ -24,6 +24,7 @@ from backend.core.local_notifier import PASSED_SLOT_S, LocalNotifier
 from backend.core.metrics.instruments import MESSAGES_SENT
 from backend.core.notifications import SLOTS_EXPIRE_S, RedisNotifier, WorkerSlot, slots_key
 from backend.core.wakeups import WakeUpListener
+from backend.execution.events.queries import read_after
 from backend.execution.jobs.attempts import direct_start
 from backend.execution.jobs.attempts.claim import JobAttempt, claim
 from backend.execution.jobs.attempts.direct_start import MAX_INPUT_CHARACTERS
@@ -54,7 +55,6 @@ output_schema: {type: object}
     "skills/count/main.py": b"def run():\n    return {'n': 1}\n",
 }
 _JOBS = text("select to_jsonb(j) from jobs j where id = :id")
-_EVENTS = text("select seq, type, payload from job_events where job_id = :id order by seq")
 _QUEUED = text("select count(*) from job_queue")
 _ADMISSION = text("select to_jsonb(a) - 'project_id' - 'tail' from admissions a where project_id = :id")
 _CLOCK = text("select last_value from fair_clock")
@@ -112,7 +112,7 @@ async def state(database: Database, tenant: Tenant, job_id: UUID) -> Any:
     """Return everything that is stored about a job and the window of its project, without new values."""
     row = await row_of(database, job_id)
     async with database.transaction() as session:
-        events = (await session.execute(_EVENTS, {"id": job_id})).all()
+        events = await read_after(session, job_id)
         admission = (await session.execute(_ADMISSION, {"id": tenant.project_id})).scalar_one()
         queued = (await session.execute(_QUEUED)).scalar_one()
     known = {name: value for name, value in row.items() if name not in NEW}

@@ -10,7 +10,7 @@ from sqlalchemy import delete
 from sqlmodel import col
 
 from backend.core.db.engine import Database
-from backend.execution.events.tables import JobEvent
+from backend.execution.events.tables import JobEventRow
 from backend.execution.jobs.attempts.claim import claim
 from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from tests.factories.tenants import make_job, make_tenant
@@ -31,7 +31,7 @@ async def test_deleted_events_return_410_and_the_job_stays_readable(
         assert (await client.get(f"/v1/jobs/{job_id}/{reading}", headers=headers)).status_code == 200
 
     async with database.transaction() as session:
-        await session.execute(delete(JobEvent).where(col(JobEvent.job_id) == job_id))
+        await session.execute(delete(JobEventRow).where(col(JobEventRow.job_id) == job_id))
     for reading in readings:
         response = await client.get(f"/v1/jobs/{job_id}/{reading}", headers=headers)
         assert (response.status_code, response.json()["code"]) == (410, "events_gone"), reading

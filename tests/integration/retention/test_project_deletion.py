@@ -24,7 +24,7 @@ from backend.data.secrets.tables import EnvironmentSecret, Secret
 from backend.evals.annotations.tables import Annotation, AnnotationItem, AnnotationQueue
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite
 from backend.execution.comments.tables import JobComment, MentionEmail
-from backend.execution.events.tables import JobEvent
+from backend.execution.events.tables import JobEventRow
 from backend.execution.flows.tables import FlowStep
 from backend.execution.jobs.attempts.claim import claim
 from backend.execution.jobs.attempts.finish import AttemptResult, finish
@@ -84,9 +84,9 @@ async def test_deletion_ends_everything_immediately(database: Database) -> None:
         for job in jobs:
             if job.status == "cancelled":
                 last = (
-                    select(JobEvent)
-                    .where(JobEvent.job_id == job.id)
-                    .order_by(col(JobEvent.seq).desc())
+                    select(JobEventRow)
+                    .where(JobEventRow.job_id == job.id)
+                    .order_by(col(JobEventRow.seq).desc())
                     .limit(1)
                 )
                 event = (await session.scalars(last)).one()
@@ -151,7 +151,7 @@ async def test_expired_project_is_deleted_completely_and_the_ledger_balances(
     after = await rows_of(database, tenant.project_id)
     assert {name for name, rows in after.items() if rows} == set(purge.RETAINED)
     async with database.transaction() as session:
-        assert await session.scalar(select(func.count()).select_from(JobEvent)) == 3, (
+        assert await session.scalar(select(func.count()).select_from(JobEventRow)) == 3, (
             "those of the other project"
         )
         row = await session.get_one(Project, tenant.project_id)

@@ -14,7 +14,7 @@ from backend.administration.retention.rules import Rules
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.events import partitions
-from backend.execution.events.tables import JobEvent
+from backend.execution.events.tables import JobEventRow
 from backend.execution.flows.tables import FlowStep
 from backend.execution.jobs.attempts.claim import claim
 from backend.execution.jobs.attempts.finish import AttemptResult, finish
@@ -295,7 +295,7 @@ async def create_job(
         await session.execute(
             update(Job).where(col(Job.id) == job_id).values(created_at=created, finished_at=finished)
         )
-        await session.execute(update(JobEvent).where(col(JobEvent.job_id) == job_id).values(ts=created))
+        await session.execute(update(JobEventRow).where(col(JobEventRow.job_id) == job_id).values(ts=created))
     return job_id
 
 
@@ -307,5 +307,5 @@ async def set_finished_at(database: Database, job_id: UUID, at: datetime) -> Non
 
 async def events_of(database: Database, job_id: UUID) -> list[str]:
     async with database.transaction() as session:
-        query = select(JobEvent.type).where(JobEvent.job_id == job_id).order_by(col(JobEvent.seq))
+        query = select(JobEventRow.type).where(JobEventRow.job_id == job_id).order_by(col(JobEventRow.seq))
         return list((await session.scalars(query)).all())

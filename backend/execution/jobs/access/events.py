@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.execution.events.errors import EventsGone
-from backend.execution.events.queries import MAX_EVENTS, MAX_SEQ, EventCursor, read_after
-from backend.execution.events.tables import JobEvent
+from backend.execution.events.queries import MAX_EVENTS, EventCursor, StoredEvent, is_next_kept, read_after
 from backend.execution.jobs.errors import JobNotFound
 from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.tables import Job
@@ -28,13 +26,12 @@ async def event_cursor(
         EventsGone: Retention has deleted the events.
     """
     principal.require(Role.VIEWER, "jobs:read_own")
-    next_event = select(col(JobEvent.seq)).where(
-        col(JobEvent.job_id) == job_id, col(JobEvent.seq) == min(after + 1, MAX_SEQ)
-    )
     query = visible(Job, principal).where(col(Job.id) == job_id)
     found = (
         await session.execute(
-            query.with_only_columns(col(Job.event_seq), col(Job.status), next_event.exists().label("is_kept"))
+            query.with_only_columns(
+                col(Job.event_seq), col(Job.status), is_next_kept(job_id, after).label("is_kept")
+            )
         )
     ).one_or_none()
     if found is None:
@@ -46,7 +43,7 @@ async def event_cursor(
 
 async def list_events(
     session: AsyncSession, principal: Principal, job_id: UUID, *, after: int = 0, limit: int = MAX_EVENTS
-) -> Sequence[JobEvent]:
+) -> Sequence[StoredEvent]:
     """Return the events with numbers above `after`, for a principal that can see the job.
 
     Raises:

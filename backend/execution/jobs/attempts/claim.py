@@ -123,8 +123,12 @@ _values: Final = attrgetter(*_COLUMNS)
 
 _HAS_RUN = text("""
 select exists (
-  select from job_events e
-  where e.job_id = :job_id and e.type not in (
+  select from job_events r cross join lateral (
+    select r.type, r.payload
+    union all
+    select x.event ->> 1, x.event -> 2 from jsonb_array_elements(r.earlier) as x(event)
+  ) e
+  where r.job_id = :job_id and e.type not in (
       'queued', 'started', 'forked', 'continued', 'rail', 'waiting', 'approval_required', 'approval_decided'
     )
     and not (e.type = 'requeued' and e.payload->>'reason' in ('wallet_empty', 'wallet_held'))

@@ -21,8 +21,8 @@ with ended as (
 ), wait as (
   delete from job_waits w using ended where w.job_id = ended.id and w.project_id = ended.project_id
 ), event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select ended.id, ended.event_seq, e.ts, e.type, e.payload from ended, {event_rows}
+  insert into job_events (job_id, seq, {event_columns})
+  select ended.id, ended.event_seq, {event_values} from ended, {event_rows}
 )
 select project_id, event_seq, parent_job_id, is_step from ended
 

@@ -27,8 +27,8 @@ with ended as (
   where id = :job_id and attempt = :attempt and status = 'running'
   returning id, project_id, event_seq
 ), event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select ended.id, ended.event_seq - :count + e.n, e.ts, e.type, e.payload from ended, {event_rows}
+  insert into job_events (job_id, seq, {event_columns})
+  select ended.id, ended.event_seq - :count + e.n, {event_values} from ended, {event_rows}
 )
 select event_seq, cast(null as text) as next_lane, false as is_room_left, cast(null as text) as ended_row from ended
 
@@ -51,8 +51,8 @@ finished_at = clock_timestamp()
 -- part: admit_next
 -- Append the last events of the ended job, and give its place in the window to the next pending job.
 event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select ended.id, ended.event_seq - :count + e.n, e.ts, e.type, e.payload from ended, {event_rows}
+  insert into job_events (job_id, seq, {event_columns})
+  select ended.id, ended.event_seq - :count + e.n, {event_values} from ended, {event_rows}
 ), first as (
   select q.job_id, q.cap_micros from job_queue q
   where q.project_id = (select project_id from ended) and q.stamp is null and not q.is_later

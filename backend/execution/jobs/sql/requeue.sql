@@ -20,8 +20,8 @@ with locked as (
   from requeued
   where has_slot
 ), event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select requeued.id, requeued.event_seq - :count + e.n, e.ts, e.type, e.payload from requeued, {event_rows}
+  insert into job_events (job_id, seq, {event_columns})
+  select requeued.id, requeued.event_seq - :count + e.n, {event_values} from requeued, {event_rows}
 ), wallet as (
   update wallets w set reserved_micros = w.reserved_micros - requeued.reserved_micros
   from requeued where w.project_id = requeued.project_id and requeued.reserved_micros > 0
@@ -55,8 +55,8 @@ with locked as (
                                                                tool_use_id text, input json, effect text,
                                                                input_schema json)
 ), event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select w.id, w.event_seq - :count + e.n, e.ts, e.type, e.payload from waiting w, {event_rows}
+  insert into job_events (job_id, seq, {event_columns})
+  select w.id, w.event_seq - :count + e.n, {event_values} from waiting w, {event_rows}
 ), wallet as (
   update wallets w set reserved_micros = w.reserved_micros - waiting.reserved_micros
   from waiting where w.project_id = waiting.project_id and waiting.reserved_micros > 0
@@ -83,8 +83,8 @@ with job as (
   returning id, project_id, lane, priority, created_at, event_seq, cap_micros, losses, status = 'queued' as is_queued,
             status = 'queued' and (parent_job_id is null or is_step) as has_queue_entry
 ), event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select job.id, job.event_seq - :count + e.n, e.ts, e.type, e.payload from job, {event_rows}
+  insert into job_events (job_id, seq, {event_columns})
+  select job.id, job.event_seq - :count + e.n, {event_values} from job, {event_rows}
 ), wait as (
   update job_waits w set is_suspended = false from job
   where w.job_id = job.id and w.project_id = job.project_id and job.is_queued
@@ -113,8 +113,8 @@ with locked as (
   update job_waits w set is_suspended = true
   from waiting where w.job_id = waiting.id and w.project_id = waiting.project_id
 ), event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select w.id, w.event_seq - :count + e.n, e.ts, e.type, e.payload from waiting w, {event_rows}
+  insert into job_events (job_id, seq, {event_columns})
+  select w.id, w.event_seq - :count + e.n, {event_values} from waiting w, {event_rows}
 ), wallet as (
   update wallets w set reserved_micros = w.reserved_micros - waiting.reserved_micros
   from waiting where w.project_id = waiting.project_id and waiting.reserved_micros > 0
@@ -170,8 +170,8 @@ with locked as (
   update job_waits w set is_suspended = true
   from suspended where w.job_id = suspended.id and w.project_id = suspended.project_id
 ), event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select s.id, s.event_seq - :count + e.n, e.ts, e.type, e.payload from suspended s, {event_rows}
+  insert into job_events (job_id, seq, {event_columns})
+  select s.id, s.event_seq - :count + e.n, {event_values} from suspended s, {event_rows}
 ), wallet as (
   update wallets w set reserved_micros = w.reserved_micros - suspended.reserved_micros
   from suspended where w.project_id = suspended.project_id and suspended.reserved_micros > 0

@@ -37,11 +37,12 @@ with candidate as (
   select id, project_id, lane, priority, (select stamp from taken), null, false, created_at, cap_micros
   from job where status = 'queued'
 ), event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select id, 1, created_at, 'queued', cast(:event as jsonb) from job
+  insert into job_events (job_id, seq, earlier, ts, type, payload)
+  select id, 1, null, created_at, 'queued', cast(:event as jsonb) from job where status = 'queued'
   union all
-  select id, 2, clock_timestamp(), 'started',
-         jsonb_build_object('attempt', attempt, 'worker', cast(worker_id as text))
+  select id, 2, jsonb_build_array(jsonb_build_array(
+           cast(extract(epoch from started_at - created_at) * 1000000 as bigint), 'queued', cast(:event as jsonb)
+         )), started_at, 'started', jsonb_build_object('attempt', attempt, 'worker', cast(worker_id as text))
   from job where status = 'running'
 )
 select {submit_result},
