@@ -33,7 +33,6 @@ ALLOWED: dict[str, str] = {
     "backend/data/drive/uploads/expiry.py": "deletes expired uploads, of every project",
     "backend/execution/events/append.py": "numbers the event of the job that the transaction has locked",
     "backend/execution/events/queries.py": "events of the one job that `visible` has returned",
-    "backend/execution/jobs/access/events.py": "events of the one job that `visible` has returned",
     "backend/evals/insights/queries.py": "events of the jobs that `visible` has returned",
     "backend/execution/worker_registry/service.py": "a worker counts its own running jobs, of every project",
     "backend/housekeeping.py": "deletes expired invitations, of every project",

@@ -27,7 +27,8 @@ MAX_PASSWORD_CHARACTERS: Final = 256
 MAX_EMAIL_CHARACTERS: Final = 190
 _MIN_DIFFERENT_CHARACTERS: Final = 5
 _EMAIL: Final = re.compile(r"[^@\s\x00-\x1f<>\"]+@[^@\s\x00-\x1f<>\"]+")
-_HASHER: Final = PasswordHasher()
+HASHER = PasswordHasher()
+"""A hash of another cost is replaced when its user signs in."""
 _HASHERS: Final = Hashers()
 
 
@@ -91,7 +92,7 @@ async def verify_password(database: Database, *, email: str, password: str) -> P
     is_correct = await _verify(password_hash, password)
     if password_hash is None or not is_correct:
         raise WrongPassword
-    rehashed = await _hash(password) if _HASHER.check_needs_rehash(password_hash) else None
+    rehashed = await _hash(password) if HASHER.check_needs_rehash(password_hash) else None
     return PasswordProof(email, password_hash, rehashed)
 
 
@@ -173,7 +174,7 @@ def _password_problems(email: str, password: str) -> list[str]:
 
 
 async def _hash(password: str) -> str:
-    return await _HASHERS.run(partial(_HASHER.hash, password))
+    return await _HASHERS.run(partial(HASHER.hash, password))
 
 
 async def _verify(password_hash: str | None, password: str) -> bool:
@@ -183,14 +184,14 @@ async def _verify(password_hash: str | None, password: str) -> bool:
 
 def _matches(password_hash: str | None, password: str) -> bool:
     try:
-        return _HASHER.verify(password_hash or _dummy_hash(), password)
+        return HASHER.verify(password_hash or _dummy_hash(), password)
     except (VerifyMismatchError, InvalidHashError):
         return False
 
 
 @lru_cache(maxsize=1)
 def _dummy_hash() -> str:
-    return _HASHER.hash("no user has this password")
+    return HASHER.hash("no user has this password")
 
 
 _COUNT: Final = text("select count(*) from users where disabled_at is null")
