@@ -18,7 +18,9 @@ select
     select from draft_files f
     where f.project_id = :project_id and f.deleted_at is null and f.path ~ '/(skill\.yaml|SKILL\.md)$'
   ) as has_draft,
-  exists (select from jobs j where j.project_id = :project_id and j.source = :source) as has_run,
+  (  -- in an order, so that it is read from the index also if most jobs of the instance have this source
+    select true from jobs j where j.project_id = :project_id and j.source = :source order by j.created_at limit 1
+  ) is true as has_run,
   exists (
     select from skillpacks s where s.project_id = :project_id and s.active_deployment_id is not null
   ) as has_published,

@@ -57,6 +57,7 @@ def _id(kind: str, n: str) -> str:
 # One job in five is of project 1; a job's age grows with its number, over sixty days.
 _OF = f"(case when n % 5 = 0 then 1 else 1 + n % {PROJECTS} end)"
 _AGE = "now() - interval '25.92 seconds' * (200000 - n)"
+_SUBMITTED = "now() - interval '1 millisecond' * n"
 _SUITE_AGE = "now() - interval '20 minutes' * (4000 - n)"
 _STATUS = "(case when n % 97 = 0 then 'failed' when n % 193 = 0 then 'cancelled' else 'succeeded' end)"
 _JOB = """insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, status,
@@ -118,14 +119,14 @@ _STATEMENTS: Final = (
         from generate_series(1, 60) n""",
     f"""{_JOB} select {_id("queued", "n")}, {_id("project", _OF)}, {_id("pack", f"{_OF} * 10")},
           {_id("deployment", f"{_OF} * 100 + 10")}, 10, 'echo', 'deterministic', 'queued', '{{}}', null, 'default', 0,
-          'api', 0, cast(n % 1000 = 0 as int), 1, 'x', {_id("key", _OF)}, null, now(), null, null, n % 2 * 1000
+          'api', 0, cast(n % 1000 = 0 as int), 1, 'x', {_id("key", _OF)}, null, {_SUBMITTED}, null, null, n % 2 * 1000
         from generate_series(1, {PENDING + READY}) n""",
     f"""insert into job_queue (job_id, project_id, lane, priority, stamp, submitted_at)
         select {_id("queued", "n")}, {_id("project", _OF)}, 'default', 0,
                case when n <= {READY} then n * 1000 end, now() from generate_series(1, {PENDING + READY}) n""",
     f"""{_JOB} select {_id("later", "n")}, {_id("project", "1")}, {_id("pack", "10")}, {_id("deployment", "110")}, 10,
           'echo', 'deterministic', 'queued', '{{}}', null, 'default', 9, 'api', 0, 0, 1, 'x', {_id("key", "1")}, null,
-          now(), null, null, 0
+          {_SUBMITTED}, null, null, 0
         from generate_series(1, {SCHEDULED}) n""",
     f"""insert into job_queue (job_id, project_id, lane, priority, submitted_at, not_before, is_later)
         select {_id("later", "n")}, {_id("project", "1")}, 'default', 9, now(), now() + interval '1 day', true
