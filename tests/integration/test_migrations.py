@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from datetime import UTC
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from alembic.util import CommandError
@@ -59,6 +61,35 @@ def test_default_that_only_the_migrations_have_is_detected(database_url: str) ->
             connection.execute(text("alter table schedules alter column listing set default ''"))
         engine.dispose()
     run.check(database_url)
+
+
+def test_downgrade_gives_each_event_a_row(database_url: str) -> None:
+    stored = """
+    insert into job_events (job_id, seq, ts, type, payload, earlier) values
+      (:id, 1, '2026-12-01 10:00:00.5+00', 'queued', '{}', null),
+      (:id, 4, '2026-12-01 10:00:02+00', 'succeeded', '{"cost_micros": 0}',
+       '[[1000001, "sandbox", {"layers": []}], [3, "function_start", {}]]')
+    """
+    engine = create_engine(driver_url(database_url))
+    job_id = {"id": uuid4()}
+    with engine.begin() as connection:
+        connection.execute(text(stored), job_id)
+    run.downgrade(database_url, "0073_ascending_indexes")
+    try:
+        with engine.begin() as connection:
+            rows = connection.execute(
+                text("select seq, ts, type, payload from job_events where job_id = :id order by seq"), job_id
+            ).all()
+            connection.execute(text("delete from job_events where job_id = :id"), job_id)
+    finally:
+        engine.dispose()
+        run.upgrade(database_url)
+    assert [(row.seq, f"{row.ts.astimezone(UTC):%S.%f}", row.type, row.payload) for row in rows] == [
+        (1, "00.500000", "queued", {}),
+        (2, "00.999999", "sandbox", {"layers": []}),
+        (3, "01.999997", "function_start", {}),
+        (4, "02.000000", "succeeded", {"cost_micros": 0}),
+    ]
 
 
 @pytest.mark.parametrize("path", sorted(REVISIONS.glob("[0-9]*.py")), ids=lambda path: path.stem)
