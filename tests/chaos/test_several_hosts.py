@@ -169,7 +169,14 @@ select j.id, count(c.id) from jobs j left join jobs c on c.parent_job_id = j.id
 where j.skill_name = 'errand' group by j.id having count(c.id) <> 1
 """
 WRONG_EVENTS = """
-select j.id from jobs j join job_events e on e.job_id = j.id
+with event as (
+  select r.job_id, r.seq - coalesce(jsonb_array_length(r.earlier), 0) + x.number - 1 as seq,
+         x.event ->> 1 as type, x.event -> 2 as payload
+  from job_events r cross join lateral jsonb_array_elements(
+    coalesce(r.earlier, '[]') || jsonb_build_array(jsonb_build_array(0, r.type, r.payload))
+  ) with ordinality as x(event, number)
+)
+select j.id from jobs j join event e on e.job_id = j.id
 group by j.id, j.status, j.attempt
 having max(e.seq) <> count(*) or min(e.seq) <> 1
     or count(*) filter (where e.type in ('succeeded', 'failed', 'cancelled')) <> 1
