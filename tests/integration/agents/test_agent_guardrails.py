@@ -35,7 +35,7 @@ async def stored_text(agents: Agents, job_id: str) -> str:
     query = text("""
     select coalesce(string_agg(t, ' '), '') from (
       select coalesce(result::text, '') || coalesce(error, '') || inputs::text as t from jobs where id = :id
-      union all select payload::text from job_events where job_id = :id
+      union all select job_events::text from job_events where job_id = :id
       union all select content::text from journal_entries where job_id = :id
     ) everything
     """)

@@ -40,7 +40,7 @@ async def stored_text(database: Database) -> str:
     """Return the inputs, events and audit records in the database as text."""
     query = text("""
     select coalesce(string_agg(t, ' '), '') from (
-      select inputs::text as t from jobs union all select payload::text from job_events
+      select inputs::text as t from jobs union all select job_events::text from job_events
       union all select a.facts::text from audit_rows a
     ) all_of_it
     """)

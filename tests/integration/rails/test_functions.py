@@ -112,7 +112,7 @@ async def test_result_and_log_of_a_function_are_redacted(jobs: Jobs, database: D
     assert printed == "about to say write to [redacted]\nhalfwrite to [redacted]\n"
     async with database.transaction() as session:
         stored = (
-            await session.execute(text("select string_agg(payload::text, '') from job_events"))
+            await session.execute(text("select string_agg(job_events::text, '') from job_events"))
         ).scalar_one()
     assert "ada@" not in stored
 
