@@ -181,14 +181,15 @@ function Stage({ document, references, failure, edit: send, undo, redo, facts, p
 }
 
 const SQUEEZED = 80; // pixels: less is a drag of the edge, which keeps what the user looks at
+const SETTLING = 500; // milliseconds: a panel changes the size of the canvas in several steps, maybe of its height alone
 
 /** Fit the flow into the canvas after a panel has opened or closed next to it, unless it is so large that only titles would be drawn. */
 function useRefit(flow: ReactFlowInstance<FlowNode, FlowEdge>) {
-  const { width, height } = useStore(sizeOf, isSameSize), former = useRef(0);
+  const { width, height } = useStore(sizeOf, isSameSize), former = useRef(0), settledAt = useRef(0);
   useEffect(() => {
-    const isResized = former.current > 0 && Math.abs(width - former.current) >= SQUEEZED;
+    if (former.current > 0 && Math.abs(width - former.current) >= SQUEEZED) settledAt.current = performance.now() + SETTLING;
     former.current = width;
-    if (isResized && getViewportForBounds(flow.getNodesBounds(flow.getNodes()), width, height, 0, 1, FITTED.padding).zoom >= FAR) flow.fitView(FITTED);
+    if (performance.now() < settledAt.current && getViewportForBounds(flow.getNodesBounds(flow.getNodes()), width, height, 0, 1, FITTED.padding).zoom >= FAR) flow.fitView(FITTED);
   }, [width, height]);
 }
 
