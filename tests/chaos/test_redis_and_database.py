@@ -73,7 +73,7 @@ def test_killed_database_restarts_and_jobs_continue(
 
 def test_killed_api_restarts_and_jobs_continue(running: Running, client: Client, run_query: RunQuery) -> None:
     job_ids = naps(client, 20)
-    callers = [submit_without_retry(client, {"skill": "errand", "inputs": {"seconds": 2}}) for _ in range(3)]
+    callers = [submit_without_retry(client, {"skill": "errand", "inputs": {"seconds": 5}}) for _ in range(3)]
     called = (
         "select count(*) from jobs where status = 'running' "
         f"and parent_job_id in ({', '.join(repr(one) for one in callers)})"
