@@ -34,6 +34,7 @@ async def open_context(
     *,
     on_cancel: Callable[[UUID], None] | None = None,
     on_work: Callable[[str, str], None] | None = None,
+    on_subjob: Callable[[UUID], None] | None = None,
     max_idle_s: int = 0,
     has_socket: bool = False,
 ) -> AsyncIterator[AppContext]:
@@ -43,6 +44,7 @@ async def open_context(
         settings: The settings.
         on_cancel: For workers: called with the ID of each job that is to be canceled.
         on_work: For workers: see `WakeUpListener`.
+        on_subjob: For workers: called with the ID of each job that has called another job.
         max_idle_s: See `Database`.
         has_socket: For API and worker processes: other ones of this host send them messages over a socket.
 
@@ -56,7 +58,7 @@ async def open_context(
     servers = attach(settings)
     database = Database(servers.database_url, max_idle_s=max_idle_s)
     redis = Redis.from_url(servers.redis_url, socket_connect_timeout=1.0)
-    wakeups = WakeUpListener(redis, on_cancel, on_work)
+    wakeups = WakeUpListener(redis, on_cancel, on_work, on_subjob)
     sockets = process_sockets_folder(settings.home) if has_socket else None
     notifier = LocalNotifier(RedisNotifier(servers.redis_url), wakeups, sockets)
     storage = create_storage(settings)

@@ -61,6 +61,11 @@ class _Recipients:
         if self.supervisor is not None:
             self.supervisor.cancel(job_id)
 
+    def receive_subjob(self, parent_id: UUID) -> None:
+        """Claim the subjob of a job of this process."""
+        if self.supervisor is not None:
+            self.supervisor.receive_subjob(parent_id)
+
     def receive_work(self, lane: str, started: str) -> None:
         """Run a job that was started for this process, or check whether there are jobs of a lane to claim."""
         if self.supervisor is None:
@@ -98,6 +103,7 @@ async def _run(current: Settings) -> None:
             current,
             on_cancel=recipients.cancel,
             on_work=recipients.receive_work,
+            on_subjob=recipients.receive_subjob,
             max_idle_s=MAX_IDLE_IN_TRANSACTION_S,
             has_socket=True,
         ) as context,

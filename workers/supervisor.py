@@ -129,6 +129,13 @@ class Supervisor:
             self._report_capacity()
             notifications.send_now(notifications.WorkerWakeup(lane))
 
+    def receive_subjob(self, parent_id: UUID) -> None:
+        """Claim the subjob that a job of this process has called."""
+        attempt = self._attempts.get(parent_id)
+        if attempt is not None:
+            attempt.has_called = True
+            self._wake.set()
+
     def receive_started(self, lane: str, message: str) -> None:
         """Run a job that a submission has started in a slot of this process.
 

@@ -47,6 +47,8 @@ The row of an ended job may follow. If the status of the job has changed, `@<pro
 LAST = "end"
 CANCEL_CHANNEL = "puras:cancel"
 """Pub/sub channel of the IDs of jobs to cancel."""
+SUBJOB_CHANNEL = "puras:subjob"
+"""Pub/sub channel of the IDs of running jobs that have called a job."""
 DELTA_CHANNEL = "puras:delta"
 """Pub/sub channel of parts of replies, each `<job ID> <JSON>`."""
 WORK_CHANNEL = "puras:work:"
@@ -119,6 +121,13 @@ class CancelCall:
 
 
 @dataclass(frozen=True, slots=True)
+class SubjobWakeup:
+    """Wakes the worker that runs a job, because a subjob of it waits: no other worker may claim that."""
+
+    parent_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """A part of a reply in progress. The text so far is kept until the reply is complete, but no event has it."""
 
@@ -154,7 +163,12 @@ class FreeWorker:
     """The number of slots that submissions may take from now on."""
 
 
-Message = WorkerWakeup | StartedJob | EventNotification | CancelCall | Delta | FreeWorker
+Message = WorkerWakeup | SubjobWakeup | StartedJob | EventNotification | CancelCall | Delta | FreeWorker
+
+
+def wakeup_for(lane: str, parent_id: UUID | None) -> WorkerWakeup | SubjobWakeup:
+    """Return the message about a queued job; the parent is that of a subjob which only the parent's worker claims."""
+    return WorkerWakeup(lane) if parent_id is None else SubjobWakeup(parent_id)
 
 
 class Notifier(Protocol):
@@ -387,6 +401,9 @@ def _add(pipeline: Pipeline, message: Message) -> None:
             project = "" if project_id is None else f"@{project_id}"
             pipeline.publish(WAKE_CHANNEL, f"{job_id} {seq}{project} {LAST if is_last else ''} {row}")
             MESSAGES_SENT.labels("wake_up").inc()
+        case SubjobWakeup(parent_id):
+            pipeline.publish(SUBJOB_CHANNEL, str(parent_id))
+            MESSAGES_SENT.labels("subjob_wake_up").inc()
         case CancelCall(job_id):
             pipeline.publish(CANCEL_CHANNEL, str(job_id))
             MESSAGES_SENT.labels("cancel").inc()

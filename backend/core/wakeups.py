@@ -17,7 +17,14 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from backend.core import background_tasks, logs, partial_replies
-from backend.core.notifications import CANCEL_CHANNEL, DELTA_CHANNEL, LAST, WAKE_CHANNEL, WORK_CHANNEL
+from backend.core.notifications import (
+    CANCEL_CHANNEL,
+    DELTA_CHANNEL,
+    LAST,
+    SUBJOB_CHANNEL,
+    WAKE_CHANNEL,
+    WORK_CHANNEL,
+)
 
 log = logs.get(__name__)
 
@@ -88,6 +95,7 @@ class WakeUpListener:
         redis: Redis,
         on_cancel: Callable[[UUID], None] | None = None,
         on_work: Callable[[str, str], None] | None = None,
+        on_subjob: Callable[[UUID], None] | None = None,
     ) -> None:
         """Prepare the subscription.
 
@@ -96,12 +104,18 @@ class WakeUpListener:
             on_cancel: For workers: called with the ID of each job that is to be canceled.
             on_work: For workers: called with a lane in which a job may be ready for this process, and the job if it has
                 been started for it, otherwise an empty text.
+            on_subjob: For workers: called with the ID of each job that has called another job.
         """
         self.process = uuid4().hex
         """Name of this process in its channel of wake-ups."""
         self._redis = redis
         self._on_cancel = on_cancel
         self._on_work = on_work
+        self._by_job_id = {
+            channel: receive
+            for channel, receive in ((CANCEL_CHANNEL, on_cancel), (SUBJOB_CHANNEL, on_subjob))
+            if receive is not None
+        }
         self._subscriptions: defaultdict[str, set[Subscription]] = defaultdict(set)
         self._has_new_follower = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -168,10 +182,7 @@ class WakeUpListener:
             OSError: The same, or it sent nothing for too long: a network that drops packets closes no connection.
         """
         async with self._redis.pubsub() as subscription:
-            channels = [
-                f"{WORK_CHANNEL}{self.process}",
-                *([] if self._on_cancel is None else [CANCEL_CHANNEL]),
-            ]
+            channels = [f"{WORK_CHANNEL}{self.process}", *self._by_job_id]
             async with asyncio.timeout(MAX_SILENCE_S) as silence:
                 await subscription.subscribe(*channels)
                 news = self._receive_news_while_followed(subscription)
@@ -220,8 +231,8 @@ class WakeUpListener:
     def _dispatch(self, channel: str, data: bytes) -> None:
         try:
             job, _, rest = data.decode().partition(" ")
-            if channel == CANCEL_CHANNEL and self._on_cancel is not None:
-                self._on_cancel(UUID(job))
+            if channel in self._by_job_id:
+                self._by_job_id[channel](UUID(job))
                 return
         except ValueError:
             return  # not a message of this application

@@ -26,7 +26,7 @@ log = logs.get(__name__)
 
 MAX_ERROR_CHARACTERS: Final = 8_000
 CALLS_AFTER_S: Final = 1.0
-"""How long a function runs until its worker checks whether it has called jobs."""
+"""How long a function runs until its worker checks whether it has called jobs of which no message has arrived."""
 
 
 class EndedBy(Enum):
@@ -83,6 +83,8 @@ class Attempt:
         )
         self.task: asyncio.Task[None] | None = None
         """The task that runs it."""
+        self.has_called = False
+        """Its job has called another job."""
         self.has_started = False
         self.is_storing = False
         """Its end is being stored: from then on it cannot be ended from outside."""
@@ -93,8 +95,9 @@ class Attempt:
 
     @property
     def may_have_children(self) -> bool:
-        """Whether the job can have subjobs by now: most functions end before they could."""
-        return self.job_attempt.type == "agentic" or time.monotonic() - self._created_at > CALLS_AFTER_S
+        """Whether the job can have subjobs by now: most functions call none."""
+        is_agent = self.job_attempt.type == "agentic"
+        return is_agent or self.has_called or time.monotonic() - self._created_at > CALLS_AFTER_S
 
     @property
     def span_events(self) -> Sequence[EncodedEvent]:

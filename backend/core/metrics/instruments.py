@@ -93,8 +93,8 @@ BILLED: Final = _counter(
 
 MESSAGES_SENT: Final = _counter(
     "puras_redis_messages_sent_total",
-    "Messages sent over Redis: worker_wake_up, started_job (to a worker; on the same host over a socket), wake_up (of "
-    "followers), cancel, delta.",
+    "Messages sent over Redis: worker_wake_up, subjob_wake_up, started_job (to a worker; on the same host over a "
+    "socket), wake_up (of followers), cancel, delta.",
     "kind",
 )
 REDIS_FAILURES: Final = _counter("puras_redis_failures_total", "Messages that Redis did not accept.")

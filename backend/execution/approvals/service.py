@@ -276,6 +276,6 @@ async def apply_decision(
         notifications.note(session, notifications.EventNotification(key.job_id, job.event_seq))
         transactional.note(session, EVENTS_APPENDED, len(events))
         if job.is_queued:
-            notifications.note(session, notifications.WorkerWakeup(job.lane))
+            notifications.note(session, notifications.wakeup_for(job.lane, job.parent_id))
             await admission.admit(session, job.project_id)
     return True

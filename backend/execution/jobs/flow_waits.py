@@ -41,7 +41,7 @@ async def resume(session: AnySession, project_id: UUID, job_id: UUID) -> bool:
     row = await transitions.resume_flow(session, project_id=project_id, job_id=job_id)
     if row is None:
         return False
-    notifications.note(session, notifications.WorkerWakeup(row.lane))
+    notifications.note(session, notifications.wakeup_for(row.lane, row.parent_id))
     await admission.admit(session, project_id)
     return True
 

@@ -237,8 +237,7 @@ async def suspend(
 async def resume(session: AsyncSession, project_id: UUID, job_ids: Sequence[UUID]) -> int:
     """Put those of the jobs back into the queue that have a wait that has ended, and return how many these are."""
     rows = await transitions.resume_due(session, project_id=project_id, job_ids=job_ids)
-    for lane in {row.lane for row in rows}:
-        notifications.note(session, notifications.WorkerWakeup(lane))
+    notifications.note(session, *{notifications.wakeup_for(row.lane, row.parent_id) for row in rows})
     if rows:
         await admission.admit(session, project_id)
     return len(rows)

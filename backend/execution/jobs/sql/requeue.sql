@@ -81,7 +81,8 @@ with job as (
                then status else 'queued' end
   where id = :job_id and project_id = :project_id and status = 'waiting'
   returning id, project_id, lane, priority, created_at, event_seq, cap_micros, losses, status = 'queued' as is_queued,
-            status = 'queued' and (parent_job_id is null or is_step) as has_queue_entry
+            status = 'queued' and (parent_job_id is null or is_step) as has_queue_entry,
+            case when not is_step then parent_job_id end as parent_id
 ), event as (
   insert into job_events (job_id, seq, {event_columns})
   select job.id, job.event_seq - :count + e.n, {event_values} from job, {event_rows}
@@ -95,7 +96,7 @@ with job as (
 ), slot as (
   update admissions a set parked = a.parked + 1 from job where a.project_id = job.project_id and job.has_queue_entry
 )
-select project_id, event_seq, lane, is_queued from job
+select project_id, event_seq, lane, is_queued, parent_id from job
 
 -- name: suspend_flow
 -- Let the running job of a flow wait for its steps, approvals, times and events without a worker, a place in the window
@@ -144,7 +145,8 @@ with job as (
     )
   )
   returning j.id, j.project_id, j.lane, j.priority, j.created_at, j.cap_micros, j.losses,
-            j.parent_job_id is null or j.is_step as has_slot
+            j.parent_job_id is null or j.is_step as has_slot,
+            case when not j.is_step then j.parent_job_id end as parent_id
 ), wait as (
   update job_waits w set is_suspended = false from job where w.job_id = job.id and w.project_id = job.project_id
 ), queue_entry as (
@@ -153,7 +155,7 @@ with job as (
 ), slot as (
   update admissions a set parked = a.parked + 1 from job where a.project_id = job.project_id and job.has_slot
 )
-select lane from job
+select lane, parent_id from job
 
 -- name: suspend
 -- Let a running job wait for its rows in `job_waits` without a worker, a place in the window or reserved money.
@@ -195,7 +197,8 @@ with due as (
 ), job as (
   update jobs j set status = 'queued', is_continued = true from due where j.id = due.id
   returning j.id, j.project_id, j.lane, j.priority, j.created_at, j.cap_micros, j.losses,
-            j.parent_job_id is null or j.is_step as has_slot
+            j.parent_job_id is null or j.is_step as has_slot,
+            case when not j.is_step then j.parent_job_id end as parent_id
 ), wait as (
   update job_waits w set is_suspended = false from job where w.job_id = job.id and w.project_id = job.project_id
 ), queue_entry as (
@@ -207,4 +210,4 @@ with due as (
   update admissions a set parked = a.parked + (select count(*) from queue_entry)
   where a.project_id = :project_id and exists (select from queue_entry)
 )
-select id, lane from job
+select id, lane, parent_id from job

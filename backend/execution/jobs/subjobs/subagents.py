@@ -268,9 +268,7 @@ async def _insert(
     row = await transitions.submit_subjob(session, values)
     if row is None:
         raise CallerNotRunning
-    notifications.note(
-        session, notifications.WorkerWakeup(row.lane)
-    )  # the sweeps of the caller's worker also find the subjob
+    notifications.note(session, notifications.SubjobWakeup(caller.id))
     if row.event_seq is not None:  # the job is new
         notifications.note(session, notifications.EventNotification(caller.id, row.event_seq))
         transactional.note(session, JOBS_SUBMITTED.labels(row.lane))
