@@ -45,7 +45,8 @@ export function useDraft({ base, project, csrf, user, onError, isShown }: Option
       files.draft = fresh.skillpack_id;
       files.findEntry = async (path) => entryOf(fresh, path);
       const paths = (await unsavedPaths(user, files.draft)).filter(isShown);
-      await Promise.all(paths.map((path) => files.load(path).catch(() => {})));
+      const loaded = paths.map((path) => [path, files.load(path).catch(() => {})] as const);
+      await Promise.all(loaded.map(([path, work]) => (files.isSaving(path) ? null : work))); // a save may take long
       files.findEntry = async (path) => entryOf(await refresh(), path);
     }
     setView((before) => (before && before.revision > fresh.revision ? before : fresh));

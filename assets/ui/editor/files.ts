@@ -64,6 +64,7 @@ export class Files {
   #listeners = new Set<() => void>();
   #timers: Record<string, { save?: number; keep?: number }> = {}; // by path
   #failures: Record<string, number> = {}; // path → failed saves in a row
+  #loading = new Map<string, Promise<void>>(); // by path
 
   constructor(readonly base: string, readonly user: string) {}
 
@@ -94,7 +95,14 @@ export class Files {
   }
 
   /** Open a file, or load it again. Unsaved text of the user is restored; if the file has changed since, there is a conflict. */
-  async load(path: string) {
+  load(path: string): Promise<void> {
+    // A second load would replace what the user has typed since the end of the first one.
+    const work = this.#loading.get(path) ?? this.#load(path).finally(() => this.#loading.delete(path));
+    this.#loading.set(path, work);
+    return work;
+  }
+
+  async #load(path: string) {
     await this.settled(path);
     const kept = await take(this.#id(path)), stored = await this.#read(path).catch((error: unknown) => { if (kept && isMissing(error)) return null; throw error; });
     const facts: OpenFile = { text: stored?.text ?? "", saved: stored?.text ?? "", revision: stored?.etag ?? null, rev: (this.open[path]?.rev ?? 0) + 1, isBinary: stored?.isBinary ?? false, conflict: null, failure: null, restored: 0, kept: null, sent: [] };
@@ -124,6 +132,9 @@ export class Files {
     saving.set(url, work);
     return work;
   }
+
+  /** Whether a save of the file is in progress. */
+  isSaving = (path: string) => saving.has(this.#url(path));
 
   /** Resolves when no save of the file is in progress. */
   async settled(path: string) { await saving.get(this.#url(path))?.catch(() => {}); }
@@ -181,11 +192,11 @@ export class Files {
   async follow(files: DraftFileRead[]) {
     for (const [path, { revision, conflict }] of Object.entries(this.open)) {
       const theirs = files.find((one) => one.path === path && !one.is_deleted);
-      if (!theirs || conflict || saving.has(this.#url(path)) || theirs.revision <= Number(revision?.replaceAll('"', ""))) continue;
+      if (!theirs || conflict || this.isSaving(path) || theirs.revision <= Number(revision?.replaceAll('"', ""))) continue;
       const stored = await this.#read(path);
       this.collect();
       const now = this.open[path];
-      if (!now || now.revision !== revision || saving.has(this.#url(path))) continue;
+      if (!now || now.revision !== revision || this.isSaving(path)) continue;
       if (!isUnsaved(now)) this.#set(path, { text: stored.text, saved: stored.text, revision: stored.etag, rev: now.rev + 1 });
       else if (now.text === stored.text) this.#saved(path, stored.text, stored.etag);
     }
