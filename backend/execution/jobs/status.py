@@ -35,7 +35,7 @@ TRANSITIONS: Final = (
     Transition(
         None,
         "running",
-        ("submit_free",),
+        ("start_free",),
         "A client submits the job, which costs nothing, while a worker has a free slot for it.",
     ),
     Transition(

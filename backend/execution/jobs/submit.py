@@ -374,44 +374,54 @@ async def _insert(
         "input_versions": None if file_versions is None else json.dumps(file_versions),
         **(NO_LISTING if offer is None else offer.columns),
     }
-    free_result = await _insert_free(session, row, skill)
-    row_result = await _insert_any(session, row) if free_result is None else free_result
-    if row_result.is_outdated:
-        raise Outdated
-    if not row_result.is_accepted:
-        raise WalletEmpty(row_result.balance_micros, row_result.reserved_micros)
+    is_free = cap == 0 and row["not_before"] is None
+    submitted = await _start_free(session, row, skill) if is_free else None
+    if submitted is None and is_free:
+        submitted = await _queue_free(session, row)
+    if submitted is None:
+        submitted = await _queue_any(session, row)
     transactional.note(session, JOBS_SUBMITTED.labels(lane))
     transactional.note(session, EVENTS_APPENDED)
     changed = notifications.EventNotification(spec.job_id, 1, project_id=principal.project_id)
     notifications.note(session, changed)
-    row_written = None if free_result is None else SubmittedRow(row, free_result)
-    return Submitted(spec.job_id, row_result.is_ready, row_written)
+    return submitted
 
 
-async def _insert_free(session: AnySession, row: Mapping[str, Any], skill: Skill) -> Any:
-    """Insert the rows of a job that costs nothing, by the cheaper statement; None if `_insert_any` has to decide."""
-    if row["cap_micros"] > 0 or row["not_before"] is not None:
-        return None
+async def _start_free(session: AnySession, row: Mapping[str, Any], skill: Skill) -> Submitted | None:
+    """Start a job that costs nothing in a free slot of a worker; None if it has to be queued."""
     slot = await direct_start.slot_for(skill, row)
-    worker_id = None if slot is None else slot.worker_id
-    row_result = await transitions.submit_free(session, {**row, "worker_id": worker_id})
-    if row_result.is_outdated:
-        return row_result
-    if row_result.is_full:
+    if slot is None:
         return None
-    if slot is not None and row_result.id is not None:
-        direct_start.note(session, slot, row["lane"], row_result)
-    else:
-        _wake_worker(session, row_result, row["lane"])
-    return row_result
+    started = await transitions.start_free(session, {**row, "worker_id": slot.worker_id})
+    if started is None:
+        return None
+    direct_start.note(session, slot, row, started)
+    return Submitted(row["id"], True, SubmittedRow(row, started_at=started.started_at))
 
 
-async def _insert_any(session: AnySession, row: Mapping[str, Any]) -> Any:
-    """Insert the rows of any job.
+async def _queue_free(session: AnySession, row: Mapping[str, Any]) -> Submitted | None:
+    """Queue a job that costs nothing, by the cheaper statement; None if `_queue_any` has to decide.
 
     Raises:
+        Outdated: The remembered configuration of the project is not the current one.
+    """
+    row_result = await transitions.submit_free(session, row)
+    if row_result.is_outdated:
+        raise Outdated
+    if row_result.is_full:
+        return None
+    _wake_worker(session, row_result, row["lane"])
+    return Submitted(row["id"], row_result.is_ready, SubmittedRow(row, queued=row_result))
+
+
+async def _queue_any(session: AnySession, row: Mapping[str, Any]) -> Submitted:
+    """Queue any job.
+
+    Raises:
+        Outdated: The remembered configuration of the project is not the current one.
         TooManyLaterJobs: The maximum number of jobs waits for `run_at`.
         TooManyQueuedJobs: The maximum number of jobs is pending.
+        WalletEmpty: Nothing can be reserved.
     """
     if (
         row["not_before"] is not None
@@ -419,13 +429,15 @@ async def _insert_any(session: AnySession, row: Mapping[str, Any]) -> Any:
         await session.execute(_LOCK_WINDOW, {"project_id": row["project_id"]})
     row_result = await transitions.submit(session, row)
     if row_result.is_outdated:
-        return row_result
+        raise Outdated
     if row_result.is_full and row_result.is_later:
         raise TooManyLaterJobs(row_result.later, row_result.max_later)
     if row_result.is_full:
         raise TooManyQueuedJobs(row_result.waiting, row_result.max_waiting)
+    if not row_result.is_accepted:
+        raise WalletEmpty(row_result.balance_micros, row_result.reserved_micros)
     _wake_worker(session, row_result, row["lane"])
-    return row_result
+    return Submitted(row["id"], row_result.is_ready)
 
 
 def _wake_worker(session: AnySession, row_result: Any, lane: str) -> None:

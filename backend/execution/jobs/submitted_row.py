@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from backend.execution.jobs import queries
@@ -26,12 +27,14 @@ _DEFAULTS: Final = {
 
 
 class SubmittedRow(NamedTuple):
-    """The row of a job that costs nothing, as the statement `submit_free` has written it."""
+    """The row of a job that costs nothing, as the statement `start_free` or `submit_free` has written it."""
 
     written: Mapping[str, Any]
     """The values of the statement."""
-    result: Any
-    """The row that the statement has returned."""
+    started_at: datetime | None = None
+    """None: the job waits."""
+    queued: Any = None
+    """The row that `submit_free` has returned."""
 
     def view(self, principal: Principal) -> JobRead:
         """Return the job as the API shows it to the principal that has submitted it.
@@ -42,26 +45,22 @@ class SubmittedRow(NamedTuple):
         principal.require(Role.VIEWER, "jobs:read_own")
         values = {name: self.written[name] for name in queries.STORED if name in self.written}
         values |= {name: json.loads(self.written[name]) for name in _AS_JSON}
-        if self._has_started:
-            values |= {"status": "running", "attempt": 1, "started_at": self.result.started_at}
+        if self.started_at is not None:
+            values |= {"status": "running", "attempt": 1, "started_at": self.started_at}
         return queries.view({**_DEFAULTS, **values, "feedback": [], "place": self._place()})
-
-    @property
-    def _has_started(self) -> bool:
-        return self.result.id is not None
 
     def _place(self) -> dict[str, Any] | None:
         """Return the `QueueState` of a job that waits."""
-        if self._has_started:
+        if self.started_at is not None:
             return None
         return {
-            "stamp": self.result.stamp,
+            "stamp": self.queued.stamp,
             "is_quarantined": False,
             "not_before": None,
             "lane": self.written["lane"],
-            "admitted": self.result.admitted,
-            "concurrency_limit": self.result.concurrency_limit,
+            "admitted": self.queued.admitted,
+            "concurrency_limit": self.queued.concurrency_limit,
             "has_money": True,
             "can_reserve": True,
-            "has_worker": self.result.has_worker,
+            "has_worker": self.queued.has_worker,
         }

@@ -62,12 +62,16 @@ _LOCK_JOBS: Final = text(
 )
 
 
+async def start_free(session: AnySession, job: Mapping[str, Any]) -> Any:
+    """Start a job that costs nothing and has no `not_before` in `worker_id`; None if `submit_free` has to decide."""
+    return (await execute_shared(session, job["project_id"], QUERIES["start_free"], job)).one_or_none()
+
+
 async def submit_free(session: AnySession, job: Mapping[str, Any]) -> Any:
-    """Put a job into the queue that costs nothing and has no `not_before`, or start it in `worker_id`.
+    """Put a job into the queue that costs nothing and has no `not_before`.
 
     Returns:
-        A row whose `is_full` says that `submit` has to decide. Its `id` is not None if the job has started; the row has
-        the columns of a claimed job then.
+        A row whose `is_full` says that `submit` has to decide.
     """
     return (await execute_shared(session, job["project_id"], QUERIES["submit_free"], job)).one()
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -21,13 +20,37 @@ from backend.core.db.engine import AnySession
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.core.notifications import StartedJob, WorkerSlot, take_slot
-from backend.execution.jobs.attempts.claim import JobAttempt, attempt_of
-from backend.execution.jobs.reservations import NONE
+from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.skills.manifest.types import Skill
 
 MAX_INPUT_CHARACTERS: Final = 16_384
 """A job whose inputs and prompt are longer is not sent over Redis."""
-_NAMES: Final = tuple(field.name for field in fields(JobAttempt))
+_AS_JSON: Final = ("inputs", "limits", "input_versions")
+"""Values that the statement takes as text."""
+_WRITTEN: Final = (
+    *(
+        "project_id",
+        "skillpack_id",
+        "deployment_id",
+        "skill_name",
+        "type",
+        "cap_micros",
+        "created_at",
+        "request_id",
+    ),
+    *(
+        "traceparent",
+        "model",
+        "prompt",
+        "parent_job_id",
+        "source",
+        "listing_id",
+        "listing",
+        "listing_version",
+    ),
+    *("publisher_id", "session_id", "environment", "price_micros", "earning_micros"),
+)
+"""Fields of an attempt that are columns of the job. All others have their defaults at the start of a job."""
 _JOB: Final = TypeAdapter(JobAttempt)
 
 
@@ -43,12 +66,30 @@ async def slot_for(skill: Skill, job: Mapping[str, Any]) -> WorkerSlot | None:
     return await take_slot(job["lane"]) if may_start else None
 
 
-def note(session: AnySession, slot: WorkerSlot, lane: str, row: Any) -> None:
-    """Send the job of a row to the worker that it was started for, when the submission has committed."""
-    attempt = attempt_of(row, reserved=NONE, reply_to=notifications.own_process())
+def note(session: AnySession, slot: WorkerSlot, row: Mapping[str, Any], started: Any) -> None:
+    """Send a job to the worker that it was started for, when the submission has committed.
+
+    Args:
+        session: The session of the submission.
+        slot: The slot of the worker.
+        row: The values that the statement `start_free` has written.
+        started: What it has returned.
+    """
+    attempt = {
+        **{name: row[name] for name in _WRITTEN},
+        **{name: json.loads(row[name]) for name in _AS_JSON if row[name] is not None},
+        "job_id": row["id"],
+        "attempt": 1,
+        "reserved_micros": 0,
+        "retries": 0,
+        "stamp": 0,
+        "due_at": row["created_at"],
+        "project_number": started.project_number,
+        "secrets_stamp": started.secrets_stamp,
+        "reply_to": notifications.own_process(),
+    }
     # Not pydantic, which does not write all numbers and characters that JSON inputs may contain.
-    job = json.dumps({name: getattr(attempt, name) for name in _NAMES}, default=str)
-    notifications.note(session, StartedJob(slot, lane, job))
+    notifications.note(session, StartedJob(slot, row["lane"], json.dumps(attempt, default=str)))
     transactional.note(session, EVENTS_APPENDED)
 
 

@@ -1,57 +1,67 @@
 -- Statements that put a job into the queue. `../transitions.py` runs them.
 
+-- name: start_free
+-- Start a job that costs nothing in the worker whose free slot the caller has taken, if the project has room for it.
+-- Return no row, and change nothing, if the project has none, its configuration has changed, or the worker takes no jobs
+-- any more: `submit_free` decides then. The job takes no place in the order of fairness: no job waits while workers have
+-- free slots.
+with slot as (
+  select k.id from workers k where k.id = cast(:worker_id as uuid) and not k.stopping
+    and k.shortage is null and k.beat_at > now() - {max_heartbeat_age}
+), taken as (
+  update admissions a set admitted = a.admitted + 1 from slot
+  where a.project_id = :project_id and a.admitted < a.concurrency_limit and not ({is_outdated})
+  returning slot.id as worker_id
+), job as (
+  insert into jobs ({job_columns}, status, attempt, worker_id, started_at, first_started_at, event_seq)
+  select {job_values}, 'running', 1, worker_id, clock_timestamp(), clock_timestamp(), 2 from taken
+  returning id, project_id, publisher_id, worker_id, created_at, started_at
+), event as (
+  insert into job_events (job_id, seq, earlier, ts, type, payload)
+  select id, 2, jsonb_build_array(jsonb_build_array(
+           cast(extract(epoch from started_at - created_at) * 1000000 as bigint), 'queued', cast(:event as jsonb)
+         )), started_at, 'started', jsonb_build_object('attempt', 1, 'worker', cast(worker_id as text))
+  from job
+)
+select s.started_at, p.number as project_number, {secrets_stamp} as secrets_stamp
+from job s join projects p on p.id = s.project_id
+
 -- name: submit_free
--- Put a job into the queue that costs nothing and does not wait for its time, or start it in the worker whose free slot
--- the caller has taken, if the project has room for it.
+-- Put a job into the queue that costs nothing and does not wait for its time.
 -- PostgreSQL starts a statement again, with each of its subqueries, when it has waited for the project's row. In a
 -- burst that is most submissions, so this one has the fewest subqueries. It counts jobs for later among those that
--- wait: where it finds the queue full, `submit` decides. A job that starts takes no place in the order of fairness: no
--- job waits while workers have free slots.
+-- wait: where it finds the queue full, `submit` decides.
 with candidate as (
   select a.project_id, a.parked, w.balance_micros, w.reserved_micros,
          a.admitted, a.concurrency_limit, a.admitted < a.concurrency_limit as has_room,
          least(coalesce(cast(p.limits ->> 'queued_jobs' as int), :max_queued),
                cast(p.own_limits ->> 'queued_jobs' as int)) as max_waiting,
-         p.number, {is_outdated}, (
-           select k.id from workers k where k.id = cast(:worker_id as uuid) and not k.stopping
-             and k.shortage is null and k.beat_at > now() - {max_heartbeat_age}
-         ) as worker_id
+         {is_outdated} as is_outdated
   from admissions a join wallets w on w.project_id = a.project_id join projects p on p.id = a.project_id
   where a.project_id = :project_id for update of a
 ), taken as (
   update admissions a
-  set {admit_or_park},
-      tail = case when w.has_room and w.worker_id is null then {next_tail} else a.tail end
+  set {admit_or_park}, tail = case when w.has_room then {next_tail} else a.tail end
   from candidate w
   where a.project_id = w.project_id and not w.is_outdated and (w.has_room or w.parked < w.max_waiting)
-  returning {stamp_of_admitted}, case when w.has_room then w.worker_id end as worker_id
+  returning {stamp_of_admitted}
 ), job as (
-  insert into jobs ({job_columns}, status, attempt, worker_id, started_at, first_started_at, event_seq)
-  select {job_values}, case when worker_id is null then 'queued' else 'running' end,
-         cast(worker_id is not null as int), worker_id, case when worker_id is not null then clock_timestamp() end,
-         case when worker_id is not null then clock_timestamp() end, 1 + cast(worker_id is not null as int)
-  from taken
-  returning {attempt_columns}, lane, priority, status, worker_id, started_at
+  insert into jobs ({job_columns}, status, event_seq)
+  select {job_values}, 'queued', 1 from taken
+  returning id, project_id, lane, priority, created_at, cap_micros
 ), queue_entry as (
   insert into job_queue (job_id, project_id, lane, priority, stamp, not_before, is_later, submitted_at, cap_micros)
   select id, project_id, lane, priority, (select stamp from taken), null, false, created_at, cap_micros
-  from job where status = 'queued'
+  from job
 ), event as (
-  insert into job_events (job_id, seq, earlier, ts, type, payload)
-  select id, 1, null, created_at, 'queued', cast(:event as jsonb) from job where status = 'queued'
-  union all
-  select id, 2, jsonb_build_array(jsonb_build_array(
-           cast(extract(epoch from started_at - created_at) * 1000000 as bigint), 'queued', cast(:event as jsonb)
-         )), started_at, 'started', jsonb_build_object('attempt', attempt, 'worker', cast(worker_id as text))
-  from job where status = 'running'
+  insert into job_events (job_id, seq, ts, type, payload)
+  select id, 1, created_at, 'queued', cast(:event as jsonb) from job
 )
 select {submit_result},
-       w.admitted, w.concurrency_limit, s.id is null and exists (
+       w.admitted, w.concurrency_limit, (select stamp from taken) as stamp, exists (
          select from workers k where :lane = any(k.lanes) and k.beat_at > now() - {max_worker_age}
-       ) as has_worker,
-       s.*, s.created_at as due_at, w.number as project_number, (select stamp from taken) as stamp,
-       case when s.id is not null then {secrets_stamp} end as secrets_stamp
-from candidate w left join job s on s.status = 'running'
+       ) as has_worker
+from candidate w
 
 -- name: submit
 -- Put any job into the queue: ready if the project has room for it, else pending.
@@ -62,7 +72,7 @@ with project as (
          least(coalesce(cast(p.limits ->> 'later_jobs' as int), :max_later),
                cast(p.own_limits ->> 'later_jobs' as int)) as max_later,
          coalesce(cast(:not_before as timestamptz) > now(), false) as is_later,
-         w.balance_micros, w.reserved_micros, {is_outdated},
+         w.balance_micros, w.reserved_micros, {is_outdated} as is_outdated,
          cast(:cap_micros as bigint) = 0 as is_free,
          a.admitted < a.concurrency_limit
          and (cast(:cap_micros as bigint) = 0 or w.balance_micros > w.reserved_micros)
@@ -115,7 +125,7 @@ case when w.has_room then a.tail - {tick} / a.weight end as stamp
 -- Whether the configuration of the project has changed since the stamp that the caller remembers, if any.
 cast(:stamp as uuid) is not null and cast(:stamp as uuid) is distinct from (
   select c.stamp from configuration_stamps c where c.project_id = a.project_id
-) as is_outdated
+)
 
 -- part: job_columns
 -- Columns that the submission of a job sets.
