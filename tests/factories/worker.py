@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
-from backend.core.db.engine import Database
+from backend.core.db.connections import DatabaseUnavailable
+from backend.execution.worker_registry.service import LEASE
 from workers.supervisor import Supervisor
 
 WAKE_S = 0.05
@@ -16,19 +18,15 @@ HEARTBEAT_S = 1.0
 
 
 @asynccontextmanager
-async def woken(
-    supervisor: Supervisor, *, drain_s: float = 5, heartbeats: Database | None = None
-) -> AsyncIterator[Supervisor]:
+async def woken(supervisor: Supervisor, *, drain_s: float = 5) -> AsyncIterator[Supervisor]:
     """Run a worker while the block runs; it drains at the end.
 
     It is woken often, as the messages of the queue wake the process of a worker. Otherwise it would notice a job with
-    the next sweep, after up to two seconds. With a database for `heartbeats`, it also lives longer than its lease.
+    the next sweep, after up to two seconds.
     """
     await supervisor.join([])
     running = asyncio.create_task(supervisor.run(drain_s=drain_s))
-    helpers = [asyncio.create_task(_wake(supervisor))]
-    if heartbeats is not None:
-        helpers.append(asyncio.create_task(_send_heartbeats(supervisor, heartbeats)))
+    helpers = [asyncio.create_task(_wake(supervisor)), asyncio.create_task(_send_heartbeats(supervisor))]
     try:
         yield supervisor
     finally:
@@ -44,10 +42,11 @@ async def _wake(supervisor: Supervisor) -> None:
         await asyncio.sleep(WAKE_S)
 
 
-async def _send_heartbeats(supervisor: Supervisor, database: Database) -> None:
-    """Write the heartbeats that a thread of the process of a worker writes."""
-    query = text("update workers set beat_at = now() where id = :id")
+async def _send_heartbeats(supervisor: Supervisor) -> None:
+    """Write the heartbeats that a thread of the process of a worker writes, unless the test has expired its lease."""
+    query = text("update workers set beat_at = now() where id = :id and beat_at > now() - :lease")
     while True:
-        async with database.transaction() as session:
-            await session.execute(query, {"id": supervisor.worker_id})
+        with suppress(DatabaseUnavailable, DBAPIError):  # a test may end or freeze the database
+            async with supervisor._context.database.transaction() as session:
+                await session.execute(query, {"id": supervisor.worker_id, "lease": LEASE})
         await asyncio.sleep(HEARTBEAT_S)

@@ -46,7 +46,7 @@ async def worker(instance: AppContext, upstream: MessagesServer) -> AsyncIterato
     runners = {"agentic": agents, "deterministic": functions, "flow": FlowRunner(instance)}
     supervisor = Supervisor(instance, runners, lanes=["default"], capacity=4, drives=drives)
     try:
-        async with woken(supervisor, heartbeats=instance.database):
+        async with woken(supervisor):
             yield supervisor
     finally:
         await functions.close()

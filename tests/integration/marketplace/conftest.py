@@ -260,7 +260,7 @@ async def _worker(instance: AppContext, upstream: MessagesServer, api_base: str)
     drives = staged_drives(instance)
     supervisor = Supervisor(instance, runners, lanes=["default"], capacity=4, drives=drives)
     try:
-        async with woken(supervisor, heartbeats=instance.database):
+        async with woken(supervisor):
             yield
     finally:
         await functions.close()
