@@ -200,6 +200,8 @@ class Supervisor:
             self._wake.clear()
             self._cancelled_while_claiming.clear()
             self._report_capacity()  # before the claim, which does not see jobs that are submitted during it
+            if not self.has_lease():  # a sweep would take what it claims from it; the next one here checks again
+                continue
             with self._sweeper.tolerate_outage():
                 await self._claim_until_full()
                 self._report_capacity()
@@ -215,7 +217,7 @@ class Supervisor:
 
     def _is_free(self) -> bool:
         is_available = not self._stopping.is_set() and self._quarantine_lane is None and not self._is_short
-        return is_available and self.running < self._capacity
+        return is_available and self.has_lease() and self.running < self._capacity
 
     def _report_capacity(self, *, is_repeated: bool = False) -> None:
         """Report whether this process can take jobs, and how many submissions may start in it."""
@@ -225,7 +227,7 @@ class Supervisor:
 
     def _room(self) -> int:
         """Return the number of jobs that submissions may start in this process: none while other jobs may wait."""
-        return self._capacity - self.running if self._is_queue_empty and self.has_lease() else 0
+        return self._capacity - self.running if self._is_queue_empty and self._is_free() else 0
 
     async def _claim_children(self) -> None:
         """Start subjobs of this process' jobs, beyond the capacity, since their parents wait for them."""

@@ -31,7 +31,7 @@ from backend.execution.jobs.attempts.direct_start import MAX_INPUT_CHARACTERS
 from backend.execution.jobs.schemas import JobCreate
 from backend.execution.jobs.submit import JobSpec, submit
 from backend.execution.worker_registry import service as workers
-from backend.execution.worker_registry.service import MAX_HEARTBEAT_AGE
+from backend.execution.worker_registry.service import MAX_HEARTBEAT_AGE, SWEEP_INTERVAL_S
 from backend.money.ledger import service as ledger
 from backend.skills.manifest.types import Retries
 from tests.factories.tenants import Tenant, make_skill, make_tenant
@@ -464,6 +464,21 @@ async def test_message_for_a_worker_that_may_be_lost_is_ignored(
     job = await ended(project, response.json()["id"])
     assert (job["status"], job["attempt"]) == ("succeeded", 2)
     assert started == [[]]
+
+
+async def test_worker_that_may_be_lost_claims_nothing(
+    running: Running, project: Project, redis_url: str
+) -> None:
+    """Its jobs would be recovered as those of a lost worker, which counts as an attempt."""
+    await until_slots(redis_url)
+    forget_slots(redis_url)
+    running.supervisor.has_lease = lambda: False
+    response = await project.http.post("/v1/jobs", json={"skill": "count", "inputs": {}})
+    assert response.json()["status"] == "queued"
+    await asyncio.sleep(SWEEP_INTERVAL_S * 1.5)
+    assert running.started == []
+    running.supervisor.has_lease = lambda: True
+    assert (await ended(project, response.json()["id"]))["status"] == "succeeded"
 
 
 async def ended(project: Project, job_id: str) -> Any:
