@@ -200,7 +200,9 @@ class Supervisor:
             self._wake.clear()
             self._cancelled_while_claiming.clear()
             self._report_capacity()  # before the claim, which does not see jobs that are submitted during it
-            if not self.has_lease():  # a sweep would take what it claims from it; the next one here checks again
+            if (
+                not self.has_lease()
+            ):  # a sweep would take what it claims from it; the next one here checks again
                 continue
             with self._sweeper.tolerate_outage():
                 await self._claim_until_full()
