@@ -2,6 +2,7 @@ import { type FormEvent, useEffect, useMemo, useRef, useState } from "react";
 import type { AssistantCreate, AssistantRead, DraftProblemRead, JobRead } from "../../../clients/typescript/src/generated";
 import { type ApiError, callApi } from "../api";
 import { EventList } from "../events";
+import { shortId } from "../format";
 import { LiveCost } from "../live";
 import { type LanguageModel, modelsOf } from "../play/choices";
 import { Model } from "../play/model";
@@ -80,7 +81,7 @@ function Start({ base, project, csrf, skill, file, problem, asked, models, befor
         {skill && <button type="button" className="chip" onClick={() => suggest(`Write eval cases for ${skill.name} from its jobs.`)}>Write eval cases from its jobs</button>}
         <button type="button" className="chip" onClick={() => suggest("Make a tool for this API:\n")}>Make a tool for this API</button>
       </div>
-      {(context.problem || context.job_id) && <p className="t2 break">{context.problem ? `Problem: ${context.problem}` : <>Job: <a className="mono" href={`/p/${project}/jobs/${context.job_id}`}>{context.job_id?.slice(0, 8)}</a></>} <button type="button" className="btn quiet small" onClick={() => setContext({})}>Remove</button></p>}
+      {(context.problem || context.job_id) && <p className="t2 break">{context.problem ? `Problem: ${context.problem}` : <>Job: <a className="mono" href={`/p/${project}/jobs/${context.job_id}`}>{shortId(context.job_id ?? "")}</a></>} <button type="button" className="btn quiet small" onClick={() => setContext({})}>Remove</button></p>}
       <div className="row wrap" style={{ gap: 12, alignItems: "end" }}>
         <label className="col" style={{ gap: 4 }}><span className="label">Model</span><Model label="Model of the assistant" model={model} models={models} own="" onPick={setModel} /></label>
         <label className="col" style={{ gap: 4 }}><span className="label">Budget (USD)</span><input className="in num" style={{ width: 96 }} inputMode="decimal" value={budget} aria-invalid={!isValid} onChange={(event) => setBudget(event.target.value)} /></label>
