@@ -92,7 +92,7 @@ def test_failed_job_opens_the_assistant(user: Page, settled: Settled) -> None:
     user.goto(f"{settled.url}/jobs/{failed}")
     user.get_by_role("link", name="Explain this failure").click(timeout=RUN_WITHIN_MS)
     expect(task_of(user)).to_have_value("Explain this failure.")
-    expect(user.get_by_role("link", name=failed[:8])).to_be_visible()
+    expect(user.get_by_role("link", name=failed[-8:])).to_be_visible()
     assert_usable(user, "task of the assistant")
     expect(user.get_by_text(re.compile(r"costs at most \$1\.00"))).to_be_visible()
     user.get_by_label("Budget (USD)").fill("50")
