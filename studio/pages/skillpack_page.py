@@ -61,7 +61,8 @@ def page_of_skillpack(
                 csrf=Shell.csrf,
                 skillpack=state.slug,
                 can_write=Shell.can_write,
-                key=Shell.project_slug + state.slug,
+                # A page that opens after another user has signed in first shows the state of the former one.
+                key=Shell.project_slug + state.slug + Shell.user_id,
                 **props,
             ),
             rx.el.p("Loading…", class_name="skeleton"),

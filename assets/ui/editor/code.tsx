@@ -61,6 +61,7 @@ export interface FileProblem extends Problem {
 
 /** Functions of an open editor. */
 export interface Controls {
+  path: string;
   /** Show a position, and focus the editor. */
   goTo: (line: number, column?: number) => void;
   /** Replace the text as one step of the undo history. */
@@ -129,7 +130,7 @@ export function Code({ path, label = path, doc, rev, diagnostics = [], readOnly 
     view.current = editor;
     if (!kept) LANGUAGES[path.split(".").at(-1)!.toLowerCase()]?.().then((extension) => { if (view.current === editor) editor.dispatch({ effects: language.reconfigure(extension) }); });
     if (before && differs(editor, doc)) replace(editor, doc); // changed while another file was shown
-    onReady?.({ goTo: (line, column) => show(editor, line, column), replace: (text) => replace(editor, text), view: editor });
+    onReady?.({ path, goTo: (line, column) => show(editor, line, column), replace: (text) => replace(editor, text), view: editor });
     return () => { memory?.set(path, { state: editor.state, language, rev, readOnly }); editor.destroy(); view.current = null; };
   }, [path, rev, readOnly]);
   useEffect(() => {

@@ -43,6 +43,8 @@ interface Props {
   hasModel: boolean;
 }
 
+const SEEK_MS = 50, SHOWN_WITHIN_MS = 10_000;
+
 /** A task of the assistant that another part of the page fills in. */
 type Asked = Pick<AssistantCreate, "task" | "problem" | "job_id">;
 
@@ -53,7 +55,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
   const [isForm, chooseForm, setForm] = useLastView(user), [selected, setSelected] = useState<FileProblem | null>(null), [isTrying, setTrying] = useState(false), pending = useRef<Promise<unknown>>(Promise.resolve()), shown = useRef<[current: string | null, alongside: string | null]>([null, null]);
   const [asked, setAsked] = useState<Asked | null>(askedByUrl), [isAssisted, setAssisted] = useState(Boolean(asked) && canWrite), ask = canWrite && hasModel ? (task: Asked) => { setAsked(task); setAssisted(true); } : null;
   const [alongside, setAlongside] = useState<string | null>(null), [isSecond, setSecond] = useState(false), [quick, setQuick] = useState<{ initial?: string; isToSecond?: boolean } | null>(null), [isSearching, setSearching] = useState(false), [searches, setSearches] = useState(0);
-  const memory = useRef<Memory>(new Map()), recent = useRef<string[]>([]), line = useRef(1), timer = useRef(0), isOpening = useRef(false), caller = { base, project, csrf };
+  const memory = useRef<Memory>(new Map()), recent = useRef<string[]>([]), line = useRef(1), timer = useRef(0), seeking = useRef(0), isOpening = useRef(false), caller = { base, project, csrf };
   shown.current = [current, alongside];
   const hasForm = (path: string) => isSkillYaml(path) || isFlow(path, draft.check.skills);
   const files = draft.view?.files ?? [], fileAt = (path: string | null) => (path === null ? undefined : draft.open[path]), file = fileAt(current);
@@ -62,11 +64,20 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
   const problems: FileProblem[] = [...checked, ...python.filter((one) => one.code !== "invalid-syntax" || !checked.some((other) => other.path === one.path))];
   const skill = skillOf(draft.check.skills, current), isEmpty = files.every((one) => one.is_deleted);
   const exists = (path: string) => files.some((one) => one.path === path && !one.is_deleted), open = async (path: string) => { if (path && !draft.files.open[path]) await draft.load(path); };
+  // The editor of a file appears after its file is loaded and drawn, which may take long on a busy host.
+  const goTo = (pane: 0 | 1, path: string, line: number, column = 1) => {
+    const until = Date.now() + SHOWN_WITHIN_MS, attempt = () => {
+      const shownThere = controls.current[pane];
+      if (shownThere?.path === path && shownThere.view.dom.offsetParent) shownThere.goTo(line, column); else if (Date.now() < until) seeking.current = setTimeout(attempt, SEEK_MS);
+    };
+    clearTimeout(seeking.current);
+    seeking.current = setTimeout(attempt, SEEK_MS);
+  };
   const show = async (path: string, line?: number | null, column?: number | null, isToSecond = isSecond && Boolean(alongside) && path !== current) => {
     if (path !== current) leave(); // the entry of the history has the line that is left
     if (isToSecond) { await open(path); setAlongside(path); setSecond(true); } else setCurrent(path);
     await open(path);
-    if (line) setTimeout(() => controls.current[isToSecond ? 1 : 0]?.goTo(line, column ?? 1), 50);
+    if (line) goTo(isToSecond ? 1 : 0, path, line, column ?? 1);
   };
   const leave = () => { clearTimeout(timer.current); if (timer.current && !isOpening.current) toUrl(); timer.current = 0; };
   const showUrl = async () => {
@@ -93,7 +104,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
   useEffect(() => { if (!isOpening.current) toUrl(); }, [current, alongside, tabs.join("\n"), isForm]);
   useEffect(() => { if (alongside && (alongside === current || !fileAt(alongside))) { setAlongside(null); setSecond(false); } }, [alongside, current, tabs.join("\n")]);
   const onMove = (at: number) => { line.current = at; clearTimeout(timer.current); timer.current = setTimeout(() => { timer.current = 0; toUrl(); }, 400); };
-  useEffect(() => () => clearTimeout(timer.current), []);
+  useEffect(() => () => { clearTimeout(timer.current); clearTimeout(seeking.current); }, []);
   const split = () => { const other = [...recent.current, ...tabs].find((one) => one !== current && draft.open[one]); if (alongside) { setAlongside(null); setSecond(false); } else if (other) { setAlongside(other); setSecond(true); } else setQuick({ isToSecond: true }); };
   const [moved, setMoved] = useState<{ move: Move; references: References[] } | null>(null);
   const move = async (from: string, to: string) => {
@@ -119,7 +130,7 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage, ha
   };
   // An edit may arrive when the user has opened another file: it belongs to the file of its form.
   const textAt = (path: string, text: string): EditedText => ({ text, project, csrf, replace: (changed) => write(path, changed), onPending: (work) => { pending.current = work; } });
-  const openCode: OnCode = (line) => { setForm(false); setTimeout(() => controls.current[0]?.goTo(line ?? 1), 50); };
+  const openCode: OnCode = (line) => { setForm(false); if (current) goTo(0, current, line ?? 1); };
   const plain = draft.check.skills.find((one) => one.origin === "agent_skill" && one.path && `${one.path}/SKILL.md` === current);
   const addForm = async () => {
     if (!plain) return;
