@@ -29,7 +29,14 @@ FILTER_AT_THE_FIRST_MOMENT = """
     const event = {
       name: "reflex___state____state.studio___pages___jobs___state____jobs.set_filter",
       payload: { name: "min_cost_usd", text: "1" },
-      router_data: { pathname: location.pathname, asPath: location.pathname + location.search, query: {} },
+      router_data: {
+        pathname: location.pathname,
+        asPath: location.pathname + location.search,
+        query: {
+          project: location.pathname.split("/")[2],
+          ...Object.fromEntries(new URLSearchParams(location.search)),
+        },
+      },
     };
     send.call(this, "42/_event," + JSON.stringify(["event", event]));
   };
