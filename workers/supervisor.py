@@ -200,10 +200,8 @@ class Supervisor:
             self._wake.clear()
             self._cancelled_while_claiming.clear()
             self._report_capacity()  # before the claim, which does not see jobs that are submitted during it
-            if (
-                not self.has_lease()
-            ):  # a sweep would take what it claims from it; the next one here checks again
-                continue
+            if not self.has_lease():
+                continue  # a sweep of another process would take what it claims; its own next sweep checks again
             with self._sweeper.tolerate_outage():
                 await self._claim_until_full()
                 self._report_capacity()

@@ -28,27 +28,27 @@ MAX_INPUT_CHARACTERS: Final = 16_384
 _AS_JSON: Final = ("inputs", "limits", "input_versions")
 """Values that the statement takes as text."""
 _WRITTEN: Final = (
-    *(
-        "project_id",
-        "skillpack_id",
-        "deployment_id",
-        "skill_name",
-        "type",
-        "cap_micros",
-        "created_at",
-        "request_id",
-    ),
-    *(
-        "traceparent",
-        "model",
-        "prompt",
-        "parent_job_id",
-        "source",
-        "listing_id",
-        "listing",
-        "listing_version",
-    ),
-    *("publisher_id", "session_id", "environment", "price_micros", "earning_micros"),
+    "project_id",
+    "skillpack_id",
+    "deployment_id",
+    "skill_name",
+    "type",
+    "cap_micros",
+    "created_at",
+    "request_id",
+    "traceparent",
+    "model",
+    "prompt",
+    "parent_job_id",
+    "source",
+    "listing_id",
+    "listing",
+    "listing_version",
+    "publisher_id",
+    "session_id",
+    "environment",
+    "price_micros",
+    "earning_micros",
 )
 """Fields of an attempt that are columns of the job. All others have their defaults at the start of a job."""
 _JOB: Final = TypeAdapter(JobAttempt)
