@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from backend.core.db.connections import DatabaseUnavailable
+from backend.execution.jobs.attempts.recovery import sweep
 from backend.execution.worker_registry.service import LEASE
 from workers.supervisor import Supervisor
 
@@ -34,6 +35,25 @@ async def woken(supervisor: Supervisor, *, drain_s: float = 5) -> AsyncIterator[
             helper.cancel()
         supervisor.stop()
         await running
+
+
+async def lose(supervisor: Supervisor) -> None:
+    """Expire the lease of a worker and requeue its jobs; the worker notices that and joins again.
+
+    It claims nothing in between, as the process of a worker, which compares the age of its last heartbeat first.
+    """
+    lost, has_lease = supervisor.worker_id, supervisor.has_lease
+    database = supervisor._context.database
+    supervisor.has_lease = lambda: False
+    async with database.transaction() as session:
+        await session.execute(
+            text("update workers set beat_at = to_timestamp(0) where id = :id"), {"id": lost}
+        )
+    async with database.transaction() as session:
+        await sweep(session)
+    await supervisor.rejoin(lost, [])
+    supervisor.has_lease = has_lease
+    supervisor.wake()
 
 
 async def _wake(supervisor: Supervisor) -> None:

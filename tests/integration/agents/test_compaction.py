@@ -9,8 +9,8 @@ import pytest
 
 from tests.doubles.messages import Answer, calls, refuses, says
 from tests.factories.agents import DONE
+from tests.factories.worker import lose
 from tests.integration.agents.conftest import Agents, CountingTool
-from tests.integration.agents.test_interruptions import lose_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -45,7 +45,7 @@ async def test_removed_results_are_the_same_after_a_lost_worker(agents: Agents) 
     job_id = await agents.submit(model=SMALL)
     async with agents.running_worker() as worker:
         await asyncio.wait_for(slow.started.wait(), 20)
-        await lose_worker(agents, worker)
+        await lose(worker)
         gate.set()
         job = await agents.wait_for_end(job_id)
     assert (job["status"], job["attempt"]) == ("succeeded", 2), job

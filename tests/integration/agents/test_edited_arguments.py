@@ -13,9 +13,9 @@ from backend.execution.approvals import service as approvals
 from backend.identity.auth.principal import Principal, Role
 from tests.doubles.messages import Says, calls, says
 from tests.factories.agents import DONE
+from tests.factories.worker import lose
 from tests.integration.agents.conftest import Agents, CountingTool, Served
 from tests.integration.agents.test_approvals import decide, finish_job, pending, submit_until_waiting
-from tests.integration.agents.test_interruptions import lose_worker
 from tests.integration.deployments.conftest import Projects
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -154,7 +154,7 @@ async def test_worker_that_is_lost_during_a_changed_call_keeps_the_arguments(
     await decide(agents, approval, "approve", arguments={"at": "a tower"})
     async with agents.running_worker() as worker:
         await asyncio.wait_for(tool.started.wait(), 10)
-        await lose_worker(agents, worker)
+        await lose(worker)
         assert tool.gate is not None
         tool.gate.set()
         job = await agents.wait_for_end(job_id)

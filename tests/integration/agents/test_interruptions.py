@@ -13,8 +13,8 @@ from backend.execution.jobs.attempts.recovery import sweep
 from backend.money.ledger import audit
 from tests.doubles.messages import Says, calls, refuses, says
 from tests.factories.agents import DONE, PER_REPLY_MICROS, Held
+from tests.factories.worker import lose
 from tests.integration.agents.conftest import Agents, CountingTool
-from workers.supervisor import Supervisor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -32,19 +32,6 @@ async def until_held(upstream: Held, count: int) -> None:
             await asyncio.sleep(0.01)
 
 
-async def lose_worker(agents: Agents, worker: Supervisor) -> None:
-    """Mark the worker as lost; it detects that and registers again."""
-    lost = worker.worker_id
-    async with agents.instance.database.transaction() as session:
-        await session.execute(
-            text("update workers set beat_at = to_timestamp(0) where id = :id"), {"id": lost}
-        )
-    async with agents.instance.database.transaction() as session:
-        await sweep(session)
-    await worker.rejoin(lost, [])
-    worker.wake()
-
-
 async def test_runs_of_lost_worker_resume_without_repeated_costs(agents: Agents) -> None:
     tool = CountingTool(is_read_only=False)
     agents.tools = [tool]
@@ -53,7 +40,7 @@ async def test_runs_of_lost_worker_resume_without_repeated_costs(agents: Agents)
     jobs = [await agents.submit(inputs={"topic": topic}) for topic in topics]
     async with agents.running_worker(capacity=STEPS) as worker:
         await until_held(upstream, STEPS)
-        await lose_worker(agents, worker)
+        await lose(worker)
         upstream.release.set()
         ended = [await agents.wait_for_end(job_id) for job_id in jobs]
     assert {(job["status"], job["attempt"], job["steps"]) for job in ended} == {("succeeded", 2, STEPS)}
@@ -74,7 +61,7 @@ async def test_interrupted_call_is_repeated_only_if_idempotent(agents: Agents, i
     job_id = await agents.submit()
     async with agents.running_worker() as worker:
         await asyncio.wait_for(tool.started.wait(), 10)
-        await lose_worker(agents, worker)
+        await lose(worker)
         assert tool.gate is not None
         tool.gate.set()
         job = await agents.wait_for_end(job_id)

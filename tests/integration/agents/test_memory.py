@@ -12,8 +12,8 @@ import pytest_asyncio
 from backend.data.memory.digest import MAX_CHARACTERS
 from tests.doubles.messages import Says, calls, says
 from tests.factories.agents import DONE
+from tests.factories.worker import lose
 from tests.integration.agents.conftest import BUNDLE, Agents, bundle
-from tests.integration.agents.test_interruptions import lose_worker
 from workers.agent.environment import RunEnvironment
 from workers.agent.tools.memory import MemoryTool, memory_tools
 from workers.agent.types import ToolCall, ToolResult
@@ -160,7 +160,7 @@ async def test_memory_write_of_lost_worker_is_not_repeated(agents: Agents) -> No
     job_id = await agents.submit()
     async with agents.running_worker() as worker:
         await asyncio.wait_for(started.wait(), 10)
-        await lose_worker(agents, worker)
+        await lose(worker)
         gate.set()
         job = await agents.wait_for_end(job_id)
     assert (job["status"], job["attempt"]) == ("succeeded", 2)

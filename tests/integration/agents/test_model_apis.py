@@ -14,8 +14,9 @@ from backend.skills.model_catalog.catalog import ApiName
 from tests.doubles.messages import Answer, calls, refuses, says, thinks
 from tests.doubles.openai_api import OpenAIServer
 from tests.factories.agents import DONE, PER_REPLY_MICROS, Held
+from tests.factories.worker import lose
 from tests.integration.agents.conftest import Agents, CountingTool
-from tests.integration.agents.test_interruptions import lose_worker, submit_result, until_held
+from tests.integration.agents.test_interruptions import submit_result, until_held
 from workers.llm.retry_policy import RetryPolicy
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -126,7 +127,7 @@ async def test_run_of_lost_worker_resumes_without_repeated_costs(agents: Agents,
     jobs = [await agents.submit(inputs={"topic": topic}) for topic in topics]
     async with agents.running_worker(capacity=3) as worker:
         await until_held(held, 3)
-        await lose_worker(agents, worker)
+        await lose(worker)
         held.release.set()
         ended = [await agents.wait_for_end(job_id) for job_id in jobs]
     assert {(job["status"], job["attempt"], job["steps"]) for job in ended} == {("succeeded", 2, 3)}

@@ -15,9 +15,9 @@ from backend.integrations.web.search import Endpoint
 from tests.doubles.messages import calls, says
 from tests.doubles.web import HOST, Web
 from tests.factories.agents import DONE
+from tests.factories.worker import lose
 from tests.integration.agents.conftest import BUNDLE, Agents, CountingTool
 from tests.integration.agents.sandboxed_worker import models_for, sandboxed_worker
-from tests.integration.agents.test_interruptions import lose_worker
 from tests.integration.outside.test_mcp_servers import serving
 from workers.agent.environment import RunEnvironment
 
@@ -59,7 +59,7 @@ async def test_run_sees_its_files_and_uses_web_search_and_mcp_server(agents: Age
         job_id = await agents.submit(inputs={"topic": "owls", "photo": photo})
         async with agents.running_worker() as worker:
             await asyncio.wait_for(slow.started.wait(), 20)
-            await lose_worker(agents, worker)
+            await lose(worker)
             gate.set()
             job = await agents.wait_for_end(job_id)
         events = await agents.payloads(job_id, "tool_result")

@@ -18,8 +18,8 @@ from backend.identity.auth.credentials import JOB_TOKEN_HEADER
 from backend.money.ledger import audit
 from tests.doubles.messages import Says, calls, says
 from tests.factories.agents import DONE
+from tests.factories.worker import lose
 from tests.integration.agents.conftest import SKILL, Agents, CountingTool, bundle
-from tests.integration.agents.test_interruptions import lose_worker
 from workers.agent.tools.subagents import Callers, DescribeSubagent, RunSubagent, subagent_tools
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -125,7 +125,7 @@ async def test_subjob_is_not_repeated_after_caller_lost_its_worker(agents: Agent
     job_id = await agents.submit()
     async with agents.running_worker() as worker:
         await asyncio.wait_for(tool.started.wait(), 10)
-        await lose_worker(agents, worker)
+        await lose(worker)
         assert tool.gate is not None
         tool.gate.set()
         job = await agents.wait_for_end(job_id)

@@ -7,17 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import text
 
 from backend.context import AppContext
-from backend.execution.jobs.attempts.recovery import sweep
 from tests.doubles.fal import FalServer, Wish
 from tests.doubles.messages import calls, says
 from tests.doubles.messages.server import MessagesServer
+from tests.factories.worker import lose
 from tests.integration.agents.conftest import BUNDLE, Agents
 from tests.integration.deployments.conftest import Project
 from workers.agent.tools.media import media_tools
-from workers.supervisor import Supervisor
 
 DONE = {"summary": "An owl.", "score": 1}
 
@@ -85,24 +83,13 @@ async def test_image_ordered_by_lost_worker_is_not_ordered_again(fal: FalServer,
     async with agents.running_worker() as worker:
         job_id = await agents.submit()
         await agents.wait_until(job_id, lambda _: bool(fal.orders) and fal.orders[0].polls > 0)
-        await lose_worker(agents, worker)
+        await lose(worker)
         fal.orders[0].wish.polls = 0
         job = await agents.wait_for_end(job_id)
     assert (job["status"], job["attempt"], len(fal.orders)) == ("succeeded", 2, 1)
     assert not fal.orders[0].is_cancelled
     receipt = (await agents.project.http.get(f"/v1/jobs/{job_id}/receipt")).json()
     assert [line["kind"] for line in receipt["lines"]].count("media") == 1
-
-
-async def lose_worker(agents: Agents, worker: Supervisor) -> None:
-    """Mark the worker as lost; it detects that and registers again."""
-    lost = worker.worker_id
-    async with agents.instance.database.transaction() as session:
-        await session.execute(text("update workers set beat_at = to_timestamp(0)"))
-    async with agents.instance.database.transaction() as session:
-        await sweep(session)
-    await worker.rejoin(lost, [])
-    worker.wake()
 
 
 async def test_order_of_cancelled_run_is_cancelled(fal: FalServer, agents: Agents) -> None:

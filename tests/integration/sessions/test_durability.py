@@ -14,8 +14,8 @@ from backend.administration.retention.rules import Rules
 from backend.execution.sessions import advance as sessions
 from backend.execution.sessions import turns
 from tests.doubles.messages import calls, says
+from tests.factories.worker import lose
 from tests.integration.agents.conftest import Agents, CountingTool
-from tests.integration.agents.test_interruptions import lose_worker
 from tests.integration.openai_api.conftest import BUNDLE
 from tests.integration.sessions.conftest import said, started
 from tests.integration.sessions.test_turns import texts
@@ -34,7 +34,7 @@ async def test_turn_of_a_lost_worker_continues_and_the_next_one_waits(pushed: Ag
     async with pushed.running_worker() as worker:
         await tool.started.wait()
         second = await chat.send("Question 2")
-        await lose_worker(pushed, worker)
+        await lose(worker)
         gate.set()
         messages = await chat.when_idle()
     assert [said(one) for one in messages[1::2]] == ["One.", "Two."]
@@ -180,7 +180,7 @@ async def test_conversation_lasts_longer_than_a_week(pushed: Agents) -> None:
             await chat.send(f"Question {day}")
             if day == 4:
                 await tool.started.wait()
-                await lose_worker(pushed, worker)
+                await lose(worker)
                 gate.set()
             await chat.when_idle()
         async with database.transaction() as session:
