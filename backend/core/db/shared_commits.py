@@ -3,13 +3,15 @@
 A statement that changes a row locks it until its commit is on the disk. Statements of one process that change the same
 row therefore run one after the other, and those that change different rows each have a commit of their own. Here the
 statements that arrive while another one runs are collected, and then run in one transaction, which is sent to the
-server as a whole: they wait for the disk once, and for the server once. A statement that meets no other one runs as it
-would without this module.
+server as a whole: they wait for the disk once, and for the server once. While statements usually run together, the
+first ones also wait some milliseconds for the others. A statement that meets no other one runs as it would without this
+module.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +25,15 @@ MAX_TOGETHER: Final = 16
 """Maximum statements in one transaction. The first one waits until the last one has run."""
 MAX_WAIT_MS: Final = 50
 """Maximum time for which a statement waits for one that changes another row, as that row may be locked for long."""
+MAX_GATHER_MS: Final = 10
+"""Maximum time for which statements wait until they are as many as usual."""
+MAX_EXPECTED: Final = 8
+"""So many statements do not wait for more, although more have run together."""
 
+_WEIGHT: Final = 0.25
+"""Weight of the last transaction in the usual number of statements."""
+_TOLERANCE: Final = 0.25
+"""How far the usual number may be above a whole one for no further statement to be expected."""
 _LIMIT_WAIT: Final = text(f"set local lock_timeout = {MAX_WAIT_MS}")
 
 
@@ -71,6 +81,12 @@ class SharedCommits:
         """The rows that running statements change."""
         self._awaited: asyncio.TimerHandle | None = None
         """The end of the time for which others wait for the running statements; None if nothing waits for any."""
+        self._usual = 1.0
+        """Moving average of the number of statements that run together."""
+        self._gathering: asyncio.TimerHandle | None = None
+        """The end of the time for which statements wait until they are as many as usual; None if none wait for that."""
+        self._is_complete = False
+        """Whether as many statements as usual have arrived, and are about to run."""
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(
@@ -97,8 +113,8 @@ class SharedCommits:
         Raises:
             DBAPIError: The database rejected this statement, or is unavailable.
         """
-        if self._awaited is None and row not in self._changing:
-            awaited = self._begin({row})
+        if self._awaited is None and row not in self._changing and self._expected() == 1:
+            awaited = self._begin({row}, 1)
             try:
                 return await session.execute(statement, values)
             finally:
@@ -106,6 +122,7 @@ class SharedCommits:
         result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         call = _Call(session, row, statement, values, row_to_lock, result)
         self._waiting.append(call)
+        self._run_or_gather()
         try:
             return await asyncio.shield(call.result)
         except asyncio.CancelledError:
@@ -115,8 +132,37 @@ class SharedCommits:
                 await asyncio.wait({call.result})
             raise
 
-    def _begin(self, rows: Collection[UUID]) -> asyncio.TimerHandle:
+    def _expected(self) -> int:
+        """Return how many statements run together if all that are expected arrive."""
+        return min(math.ceil(self._usual - _TOLERANCE), MAX_EXPECTED)
+
+    def _run_or_gather(self) -> None:
+        """Run the statements that wait, unless they wait for running ones or for others that are expected."""
+        if self._awaited is not None or not self._waiting:
+            return
+        expected, loop = self._expected(), asyncio.get_running_loop()
+        if expected == 1:
+            self._run_next()
+        elif len(self._waiting) < expected:
+            if self._gathering is None:
+                self._gathering = loop.call_later(MAX_GATHER_MS / 1000, self._stop_gathering)
+        elif not self._is_complete:
+            self._is_complete = True
+            loop.call_soon(self._run_complete)  # with those that arrive in this iteration of the loop
+
+    def _stop_gathering(self) -> None:
+        """Run the statements that wait, and expect no more than have arrived."""
+        self._usual = max(1.0, min(self._usual, len(self._waiting)))
+        self._run_next()
+
+    def _run_complete(self) -> None:
+        self._is_complete = False
+        if self._awaited is None:
+            self._run_next()
+
+    def _begin(self, rows: Collection[UUID], statements: int) -> asyncio.TimerHandle:
         """Let other statements wait for those that change these rows now, for a limited time."""
+        self._usual += (statements - self._usual) * _WEIGHT
         self._changing.update(rows)
         self._awaited = asyncio.get_running_loop().call_later(MAX_WAIT_MS / 1000, self._stop_waiting)
         return self._awaited
@@ -131,15 +177,17 @@ class SharedCommits:
             awaited.cancel()
             if awaited is self._awaited:
                 self._awaited = None
-        if self._awaited is None:
-            self._run_next()
+        self._run_or_gather()
 
     def _run_next(self) -> None:
         """Run the statements that wait; those whose row is being changed wait until that has ended."""
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
         calls = [call for call in self._waiting if call.row not in self._changing][:MAX_TOGETHER]
         if calls:
             self._waiting = [call for call in self._waiting if call not in calls]
-            self._start(calls, self._begin({call.row for call in calls}))
+            self._start(calls, self._begin({call.row for call in calls}, len(calls)))
 
     def _start(self, calls: Sequence[_Call], awaited: asyncio.TimerHandle | None) -> None:
         task = asyncio.create_task(self._run(calls, awaited), name="shared commit")

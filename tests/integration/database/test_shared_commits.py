@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from backend.core.db import shared_commits
 from backend.core.db.engine import Database, execute_shared
 from backend.core.db.shared_commits import MAX_TOGETHER, MAX_WAIT_MS, RowToLock
 
@@ -83,6 +84,46 @@ async def test_statement_alone_needs_no_task(counted: Database) -> None:
         calls = execute_shared(session, ROWS[1], COUNT_UP, {"by": 1, "divisor": 1, "id": 1})
         assert (await calls).one().n == 1
         assert len(asyncio.all_tasks()) == tasks
+
+
+async def _run_together(counted: Database, count: int) -> None:
+    """Let statements run together so often that the next ones expect each other."""
+    for _ in range(12):
+        await asyncio.gather(*(_count_up(counted) for _ in range(count)))
+
+
+async def test_statements_that_usually_run_together_wait_for_each_other(
+    counted: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_commits, "MAX_GATHER_MS", 5_000)  # longer than a busy host delays the last one
+    await _run_together(counted, 4)
+    first = await _started(*(_count_up(counted) for _ in range(3)), after_s=SOON_S)
+    assert not any(task.done() for task in first), "they wait for the fourth one"
+    rows = [await _count_up(counted), *await asyncio.gather(*first)]
+    assert len({row.transaction for row in rows}) == 1
+
+
+async def test_statement_waits_once_for_others_that_do_not_arrive(
+    counted: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _run_together(counted, 4)
+    assert (await _count_up(counted)).n == 49
+    monkeypatch.setattr(shared_commits, "MAX_GATHER_MS", 60_000)
+    async with asyncio.timeout(30):
+        assert [(await _count_up(counted)).n for _ in range(3)] == [50, 51, 52]
+
+
+async def test_caller_that_leaves_does_not_delay_the_others(
+    counted: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _run_together(counted, 4)
+    monkeypatch.setattr(shared_commits, "MAX_GATHER_MS", 500)
+    tasks = await _started(*(_count_up(counted) for _ in range(3)), after_s=SOON_S)
+    for task in tasks[:2]:
+        task.cancel()
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [isinstance(each, asyncio.CancelledError) for each in ended] == [True, True, False]
+    assert await _number(counted) == 49
 
 
 async def test_rejected_statement_fails_only_for_its_caller(counted: Database) -> None:
