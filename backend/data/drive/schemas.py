@@ -84,7 +84,8 @@ class DriveUsageRead(Schema):
     limit_bytes: int
     limit_files: int
     counted_at: datetime | None
-    """When the whole drive was measured last. Later writes over the API are included in the numbers."""
+    """When the whole drive was measured last, or up to a minute before if that has changed nothing. Later writes over
+    the API are included in the numbers."""
 
     @computed_field(json_schema_extra=DEPRECATED)  # type: ignore[prop-decorator]
     @property

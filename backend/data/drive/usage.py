@@ -23,6 +23,8 @@ from backend.storage.file_errors import DriveOverQuota, DriveQuotaReached
 
 MAX_COUNT_AGE: Final = timedelta(days=1)
 """An older count is measured again, even if no job has run."""
+MAX_AGE_UNCHANGED: Final = timedelta(minutes=1)
+"""A count that a measurement confirms is only stored again if it is older: each commit waits for the disk."""
 _MAX_OVERUSE_FACTOR: Final = 2
 """A drive that jobs have filled beyond its quota is noticed after they have run. No job starts above this multiple of
 the quota."""
@@ -51,6 +53,7 @@ _SET_COUNT: Final = text("""
 update drive_usage set bytes = greatest(0, :bytes + bytes - :bytes_before),
   files = greatest(0, :files + files - :files_before), counted_at = now()
 where project_id = :project_id
+  and (:bytes <> :bytes_before or :files <> :files_before or counted_at < now() - :max_age_unchanged)
 """)
 _OUTDATED: Final = text("""
 select u.project_id from drive_usage u join projects p on p.id = u.project_id
@@ -196,7 +199,13 @@ async def recount(drives: Drives, project_id: UUID) -> None:
 
 async def set_count(drives: Drives, project_id: UUID, before: Usage, size_bytes: int, files: int) -> None:
     """Set the count to what was measured, plus what was added since `before` was read."""
-    values = {"bytes": size_bytes, "files": files, "bytes_before": before.bytes, "files_before": before.files}
+    values = {
+        "bytes": size_bytes,
+        "files": files,
+        "bytes_before": before.bytes,
+        "files_before": before.files,
+        "max_age_unchanged": MAX_AGE_UNCHANGED,
+    }
     async with drives.database.transaction() as session:
         await session.execute(_SET_COUNT, {"project_id": project_id, **values})
 

@@ -1440,7 +1440,10 @@ export interface DriveEntryRead {
 
 /** The usage and the limits of a drive. */
 export interface DriveUsageRead {
-  /** When the whole drive was measured last. Later writes over the API are included in the numbers. */
+  /**
+   * When the whole drive was measured last, or up to a minute before if that has changed nothing. Later writes over
+   * the API are included in the numbers.
+   */
   counted_at: string | null;
   limit_bytes: number;
   limit_files: number;

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from backend.context import AppContext
 from backend.data.drive import usage
@@ -108,6 +109,21 @@ async def test_files_written_by_a_job_are_counted_by_the_next_scan(
     assert await used(drive.client, drive.headers) == (5, 1)
     await usage.recount(ingest.drives_of(instance), drive.project.id)
     assert await used(drive.client, drive.headers) == (8, 2)
+
+
+async def test_confirmed_count_is_stored_once_a_minute(drive: Drive, instance: AppContext) -> None:
+    drives = ingest.drives_of(instance)
+    await drive.upload(b"12345", path="a.txt")
+    first = (await usage.current(drives, drive.project.id)).counted_at
+    await usage.recount(drives, drive.project.id)
+    assert (await usage.current(drives, drive.project.id)).counted_at == first
+    async with instance.database.transaction() as session:
+        await session.execute(text("update drive_usage set counted_at = counted_at - interval '1 minute'"))
+    await usage.recount(drives, drive.project.id)
+    second = (await usage.current(drives, drive.project.id)).counted_at
+    assert first is not None
+    assert second is not None
+    assert second > first
 
 
 async def test_operator_raises_the_quota_of_a_project(
