@@ -18,7 +18,7 @@ from redis import Redis
 from sqlalchemy import text
 
 from backend.context import AppContext
-from backend.core import notifications
+from backend.core import local_notifier, notifications
 from backend.core.db.engine import Database
 from backend.core.local_notifier import PASSED_SLOT_S, LocalNotifier
 from backend.core.metrics.instruments import MESSAGES_SENT
@@ -36,6 +36,7 @@ from backend.money.ledger import service as ledger
 from backend.skills.manifest.types import Retries
 from tests.factories.tenants import Tenant, make_skill, make_tenant
 from tests.integration.deployments.conftest import Project, make_project, project
+from workers import slots
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.supervisor import Supervisor
@@ -359,7 +360,10 @@ async def test_process_of_the_same_host_needs_no_redis(
     project: Project,
     redis_url: str,
     over_redis: list[notifications.Message],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(local_notifier, "PASSED_SLOT_S", 10.0)  # a busy host submits the next job late
+    monkeypatch.setattr(slots, "PASSED_UNTIL_S", 20.0)
     await until_slots(redis_url)
     await run_once(project)
     over_redis.clear()
