@@ -198,7 +198,10 @@ async def recount(drives: Drives, project_id: UUID) -> None:
 
 
 async def set_count(drives: Drives, project_id: UUID, before: Usage, size_bytes: int, files: int) -> None:
-    """Set the count to what was measured, plus what was added since `before` was read."""
+    """Set the count to what was measured, plus what was added since `before` was read.
+
+    If nothing has changed, the count is stored once in `MAX_AGE_UNCHANGED`.
+    """
     values = {
         "bytes": size_bytes,
         "files": files,

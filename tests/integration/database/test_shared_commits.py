@@ -117,7 +117,7 @@ async def test_caller_that_leaves_does_not_delay_the_others(
     counted: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await _run_together(counted, 4)
-    monkeypatch.setattr(shared_commits, "MAX_GATHER_MS", 500)
+    monkeypatch.setattr(shared_commits, "MAX_GATHER_MS", 2_000)
     tasks = await _started(*(_count_up(counted) for _ in range(3)), after_s=SOON_S)
     for task in tasks[:2]:
         task.cancel()
