@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from backend.config import Settings
 from backend.context import AppContext
 from backend.core import logs, notifications
+from backend.core.audience import Audience
 from backend.core.db.connections import DatabaseUnavailable, error_summary
 from backend.core.db.engine import Database
 from backend.core.local_notifier import LocalNotifier
@@ -58,9 +59,10 @@ async def open_context(
     servers = attach(settings)
     database = Database(servers.database_url, max_idle_s=max_idle_s)
     redis = Redis.from_url(servers.redis_url, socket_connect_timeout=1.0)
-    wakeups = WakeUpListener(redis, on_cancel, on_work, on_subjob)
+    audience = Audience()
+    wakeups = WakeUpListener(redis, on_cancel, on_work, on_subjob, audience)
     sockets = process_sockets_folder(settings.home) if has_socket else None
-    notifier = LocalNotifier(RedisNotifier(servers.redis_url), wakeups, sockets)
+    notifier = LocalNotifier(RedisNotifier(servers.redis_url, audience), wakeups, sockets)
     storage = create_storage(settings)
     key = settings.secrets_key
     notifications.use(notifier)

@@ -122,8 +122,8 @@ class Supervisor:
         self._wake.set()
 
     def receive_wakeup(self, lane: str) -> None:
-        """Check whether there are jobs to claim, or let another process do so if this one takes none."""
-        if self._is_free():
+        """Check whether there are jobs of a lane to claim, or let another process do so if this one takes none."""
+        if lane in self._lanes and self._is_free():
             self._wake.set()
         else:
             self._report_capacity()
@@ -199,12 +199,11 @@ class Supervisor:
             await self._wake.wait()
             self._wake.clear()
             self._cancelled_while_claiming.clear()
-            self._report_capacity()  # before the claim, which does not see jobs that are submitted during it
             if not self.has_lease():
+                self._report_capacity()
                 continue  # a sweep of another process would take what it claims; its own next sweep checks again
             with self._sweeper.tolerate_outage():
                 await self._claim_until_full()
-                self._report_capacity()
                 await self._claim_children()
         await periodic.stop(until_drain)
         await self._drain(drain_s)
@@ -256,6 +255,16 @@ class Supervisor:
                 self._start(child, started_ns)
 
     async def _claim_until_full(self) -> None:
+        """Claim jobs, and report then whether there is room left.
+
+        The message about a job that is submitted meanwhile is in the queue of Dramatiq, and wakes this process again.
+        """
+        try:
+            await self._claim_from_lanes()
+        finally:
+            self._report_capacity()
+
+    async def _claim_from_lanes(self) -> None:
         if self._lacks_resources():
             return
         if self._quarantine_lane is not None:
@@ -352,6 +361,8 @@ class Supervisor:
                 was_full or has_siblings or self._quarantine_lane is not None
             ):  # else each wake-up has led to a claim
                 self._wake.set()
+            if attempt.admitted_lane is not None:
+                self.receive_wakeup(attempt.admitted_lane)
 
     def _pass_slot_on(self, ended: JobAttempt, lane: str) -> None:
         """Let the process that has started an ended job in a slot start its next one there."""

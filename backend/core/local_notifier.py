@@ -51,8 +51,8 @@ class LocalNotifier:
 
     @property
     def process(self) -> str:
-        """The name under which other processes of this host reach this one; empty: they do not."""
-        return "" if self._socket is None else self._socket.process
+        """The name under which other processes reach this one."""
+        return self._wakeups.process
 
     async def notify(self, messages: Iterable[Message]) -> None:
         """Send all messages without waiting."""
@@ -84,10 +84,12 @@ class LocalNotifier:
 
     def _send_directly(self, message: Message) -> Message | None:
         """Send a message directly if it is for one process, and return what remains to be sent over Redis."""
+        if isinstance(message, StartedJob):
+            self._wakeups.expect_end(message.job_id)
         if self._socket is None:
             return message
         match message:
-            case StartedJob(slot, lane, job):
+            case StartedJob(slot, lane, job=job):
                 if self._socket.send(slot.process, "job", f"{lane} {slot.worker_id} {job}"):
                     MESSAGES_SENT.labels("started_job").inc()
                     return None

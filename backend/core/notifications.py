@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Protocol
 from uuid import UUID, uuid5
 
@@ -25,6 +25,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from backend.core import logs, partial_replies
+from backend.core.audience import Audience
 from backend.core.metrics.instruments import MESSAGES_SENT, REDIS_FAILURES
 from backend.core.version import version
 
@@ -47,6 +48,11 @@ The row of an ended job may follow. If the status of the job has changed, `@<pro
 LAST = "end"
 CANCEL_CHANNEL = "puras:cancel"
 """Pub/sub channel of the IDs of jobs to cancel."""
+END_CHANNEL = "puras:end:"
+"""Start of the pub/sub channel of a process that has started jobs directly. It receives the ends of these jobs, each
+`<job ID> <row>`."""
+FOLLOWED_CHANNEL = "puras:followed"
+"""Pub/sub channel on which a process announces that it receives news of events from now on."""
 SUBJOB_CHANNEL = "puras:subjob"
 """Pub/sub channel of the IDs of running jobs that have called a job."""
 DELTA_CHANNEL = "puras:delta"
@@ -93,6 +99,7 @@ class StartedJob:
 
     slot: WorkerSlot
     lane: str
+    job_id: UUID
     job: str
     """The attempt as JSON."""
 
@@ -110,7 +117,16 @@ class EventNotification:
     project_id: UUID | None = None
     """The project of the job, if its status has changed, for those who follow the list of jobs."""
     reply_to: str = ""
-    """The process of this host whose request may wait for the job."""
+    """The process that has started the job directly, and whose request may wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedJob:
+    """Sends the row of an ended job to the process that has started it directly."""
+
+    process: str
+    job_id: UUID
+    row: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +179,9 @@ class FreeWorker:
     """The number of slots that submissions may take from now on."""
 
 
-Message = WorkerWakeup | SubjobWakeup | StartedJob | EventNotification | CancelCall | Delta | FreeWorker
+Message = (
+    WorkerWakeup | SubjobWakeup | StartedJob | EventNotification | EndedJob | CancelCall | Delta | FreeWorker
+)
 
 
 def wakeup_for(lane: str, parent_id: UUID | None) -> WorkerWakeup | SubjobWakeup:
@@ -294,7 +312,14 @@ class RedisNotifier:
 
     process = ""
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, audience: Audience | None = None) -> None:
+        """Connect with the first message.
+
+        Args:
+            redis_url: The server.
+            audience: Knows whether news are received. None: they always are.
+        """
+        self._audience = audience
         self._client = AsyncRedis.from_url(
             redis_url,
             socket_timeout=SEND_TIMEOUT_S,
@@ -315,14 +340,28 @@ class RedisNotifier:
         """Send all messages without waiting, from synchronous code of the event loop."""
         if time.monotonic() < self._unavailable_until or len(self._pending) >= MAX_PENDING:
             return
-        self._pending.extend(messages)
+        self._pending.extend(each for message in messages for each in self._to_send(message))
         if self._pending and self._sending is None:
             self._sending = asyncio.create_task(self._send_pending(), name="notifications")
+
+    def _to_send(self, message: Message) -> Iterator[Message]:
+        """Yield the messages that are sent for one: no news that no process receives."""
+        match message:
+            case EventNotification(job_id, row=row, reply_to=process):
+                if process and row:
+                    yield EndedJob(process, job_id, row)
+                    message = replace(message, row="")
+                if self._audience is None or self._audience.expects_news():
+                    yield message
+            case _:
+                yield message
 
     async def take_slot(self, lane: str) -> WorkerSlot | None:
         """Take a free slot of a worker; None if there is none or Redis is unavailable."""
         if time.monotonic() < max(self._unavailable_until, self._no_slots_until):
             return None
+        if self._no_slots_until:  # the pause is over: one request finds out whether there are slots again
+            self._no_slots_until = time.monotonic() + NO_SLOTS_PAUSE_S
         try:
             async with asyncio.timeout(RESPONSE_TIMEOUT_S):
                 taken: bytes | None = await self._client.lpop(slots_key(lane))  # type: ignore[misc]
@@ -332,6 +371,7 @@ class RedisNotifier:
         if taken is None:
             self._no_slots_until = time.monotonic() + NO_SLOTS_PAUSE_S
             return None
+        self._no_slots_until = 0.0
         process, _, worker_id = taken.decode().partition(" ")
         return WorkerSlot(process, UUID(worker_id))
 
@@ -368,18 +408,17 @@ class RedisNotifier:
     async def _send_batch(self, batch: Sequence[Message]) -> None:
         lanes = [*dict.fromkeys(message.lane for message in batch if isinstance(message, WorkerWakeup))]
         pipeline = self._client.pipeline(transaction=False)
-        for message in batch:
-            if isinstance(
-                message, FreeWorker
-            ):  # first, as a wake-up must not go to a process that cannot take it
-                _add_report(pipeline, message)
+        for report in (message for message in batch if isinstance(message, FreeWorker)):
+            _add_report(pipeline, report)  # first, as a wake-up must not go to a process that cannot take it
         first = len(pipeline)
         for lane in lanes:
             pipeline.eval(_WAKE_WORKER, 1, free_workers_key(lane), WORK_CHANNEL, lane)
-        for message in batch:
-            if not isinstance(message, FreeWorker):
-                _add(pipeline, message)
-        woken = (await pipeline.execute())[first : first + len(lanes)]
+        news = _add_all(pipeline, batch)
+        sent_at = time.monotonic()
+        replies = await pipeline.execute()
+        if news is not None and self._audience is not None:
+            self._audience.note_receivers(replies[news], sent_at=sent_at)
+        woken = replies[first : first + len(lanes)]
         MESSAGES_SENT.labels("worker_wake_up").inc(len(lanes))
         queued = [lane for lane, is_woken in zip(lanes, woken, strict=True) if not is_woken]
         if queued:
@@ -391,16 +430,29 @@ class RedisNotifier:
             self._broker.enqueue(_envelope(lane))
 
 
+def _add_all(pipeline: Pipeline, batch: Sequence[Message]) -> int | None:
+    """Add messages that are not combined with others, and return the position of the last news, if there are any."""
+    news = None
+    for message in batch:
+        if isinstance(message, EventNotification):
+            news = len(pipeline)
+        _add(pipeline, message)
+    return news
+
+
 def _add(pipeline: Pipeline, message: Message) -> None:
     """Add a message other than those of `_send_batch` to a batch."""
     match message:
-        case StartedJob(slot, lane, job):
+        case StartedJob(slot, lane, job=job):
             pipeline.publish(f"{WORK_CHANNEL}{slot.process}", f"{lane} {slot.worker_id} {job}")
             MESSAGES_SENT.labels("started_job").inc()
         case EventNotification(job_id, seq, is_last, row, project_id):
             project = "" if project_id is None else f"@{project_id}"
             pipeline.publish(WAKE_CHANNEL, f"{job_id} {seq}{project} {LAST if is_last else ''} {row}")
             MESSAGES_SENT.labels("wake_up").inc()
+        case EndedJob(process, job_id, row):
+            pipeline.publish(f"{END_CHANNEL}{process}", f"{job_id} {row}")
+            MESSAGES_SENT.labels("end").inc()
         case SubjobWakeup(parent_id):
             pipeline.publish(SUBJOB_CHANNEL, str(parent_id))
             MESSAGES_SENT.labels("subjob_wake_up").inc()

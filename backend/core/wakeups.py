@@ -1,6 +1,8 @@
 """Subscribe to notifications in Redis once per process, and pass each to the followers of its job.
 
-News of events are sent to all processes. One that has no follower, such as most workers, does not receive them.
+News of events are sent to all processes that have followers. Most workers have none, nor has an API process whose
+requests wait only for jobs that it has started directly: it alone is sent their ends. While no process has followers,
+no news are sent (`audience`).
 """
 
 from __future__ import annotations
@@ -17,9 +19,12 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from backend.core import background_tasks, logs, partial_replies
+from backend.core.audience import Audience
 from backend.core.notifications import (
     CANCEL_CHANNEL,
     DELTA_CHANNEL,
+    END_CHANNEL,
+    FOLLOWED_CHANNEL,
     LAST,
     SUBJOB_CHANNEL,
     WAKE_CHANNEL,
@@ -34,6 +39,8 @@ MAX_SILENCE_S = 2 * PING_EVERY_S
 """A subscription that receives nothing for this long, not even the reply to a ping, is replaced."""
 KEEP_NEWS_S = 5.0
 """Time for which a process without followers still receives news, since the next request may wait for a job."""
+ANNOUNCED_AFTER_S = 0.05
+"""Time after which all processes know that this one receives news."""
 MAX_DELTAS = 1_000
 """Maximum pending parts of replies of one slow follower; older ones are dropped, as an event has the complete reply."""
 
@@ -41,7 +48,16 @@ MAX_DELTAS = 1_000
 class Subscription:
     """Subscription of one follower to a job; several notifications before the next `wait` count as one."""
 
-    def __init__(self, *, only_end: bool) -> None:
+    def __init__(self, *, only_end: bool, follow: Callable[[Subscription], None] | None = None) -> None:
+        """Subscribe to everything, or only to the last event.
+
+        Args:
+            only_end: Whether to wait only for the last event.
+            follow: Called before a wait that needs news of events.
+        """
+        self._follow = follow
+        self.is_end_direct = False
+        """Whether the process that runs the job is going to send its end directly, so that no news are needed yet."""
         self._event = asyncio.Event()
         self._only_end = only_end
         self._deltas: deque[str] = deque(maxlen=MAX_DELTAS)
@@ -81,9 +97,13 @@ class Subscription:
     async def wait(self, timeout_s: float) -> None:
         """Wait for the next notification, but at most for the timeout."""
         if not self._event.is_set():
-            with contextlib.suppress(TimeoutError):
+            if self._follow is not None and not self.is_end_direct:
+                self._follow(self)
+            try:
                 async with asyncio.timeout(timeout_s):
                     await self._event.wait()
+            except TimeoutError:
+                self.is_end_direct = False  # the job may run elsewhere by now
         self._event.clear()
 
 
@@ -96,6 +116,7 @@ class WakeUpListener:
         on_cancel: Callable[[UUID], None] | None = None,
         on_work: Callable[[str, str], None] | None = None,
         on_subjob: Callable[[UUID], None] | None = None,
+        audience: Audience | None = None,
     ) -> None:
         """Prepare the subscription.
 
@@ -105,20 +126,32 @@ class WakeUpListener:
             on_work: For workers: called with a lane in which a job may be ready for this process, and the job if it has
                 been started for it, otherwise an empty text.
             on_subjob: For workers: called with the ID of each job that has called another job.
+            audience: Learns which processes receive news. None: nothing else needs to know it.
         """
+        self._audience = audience or Audience()
         self.process = uuid4().hex
         """Name of this process in its channel of wake-ups."""
         self._redis = redis
-        self._on_cancel = on_cancel
         self._on_work = on_work
-        self._by_job_id = {
-            channel: receive
-            for channel, receive in ((CANCEL_CHANNEL, on_cancel), (SUBJOB_CHANNEL, on_subjob))
-            if receive is not None
+        self._own_channels = {
+            f"{WORK_CHANNEL}{self.process}": self.receive_work,
+            f"{END_CHANNEL}{self.process}": self.receive_end,
+            FOLLOWED_CHANNEL: lambda *_: self._audience.note_announcement(),
+            **({CANCEL_CHANNEL: _with_job_id(on_cancel)} if on_cancel else {}),
+            **({SUBJOB_CHANNEL: _with_job_id(on_subjob)} if on_subjob else {}),
         }
+        self._news_channels = {
+            WAKE_CHANNEL: self._receive_news,
+            **({} if on_cancel else {DELTA_CHANNEL: self._receive_delta}),
+        }
+        self._receivers: dict[str, Callable[[str, str], None]] = {**self._own_channels, **self._news_channels}
+        """By channel."""
         self._subscriptions: defaultdict[str, set[Subscription]] = defaultdict(set)
+        self._followers: set[Subscription] = set()
+        """The subscriptions that need news of events."""
         self._has_new_follower = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._announcement: asyncio.Task[None] | None = None
         self.is_listening = False
         """Whether messages arrive. While they do not, followers read the database."""
 
@@ -128,10 +161,11 @@ class WakeUpListener:
 
     async def close(self) -> None:
         """Stop listening."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        for task in (self._task, self._announcement):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
 
     @contextlib.contextmanager
     def subscribe(self, job_id: UUID, *, only_end: bool = False) -> Iterator[Subscription]:
@@ -139,14 +173,16 @@ class WakeUpListener:
 
         With the ID of a project, subscribe to the changes of the status of its jobs.
         """
-        subscription, job = Subscription(only_end=only_end), str(job_id)
+        subscription, job = Subscription(only_end=only_end, follow=self._follow), str(job_id)
         self._subscriptions[job].add(subscription)
-        self._has_new_follower.set()
+        if not only_end:
+            self._follow(subscription)
         try:
             yield subscription
         finally:
             subscriptions = self._subscriptions[job]
             subscriptions.discard(subscription)
+            self._followers.discard(subscription)
             if not subscriptions:
                 del self._subscriptions[job]
 
@@ -154,6 +190,11 @@ class WakeUpListener:
         """Pass on a lane in which a job may be ready for this process, and the job if it was started for it."""
         if self._on_work is not None:
             self._on_work(lane, started)
+
+    def expect_end(self, job_id: UUID) -> None:
+        """Let the requests that wait for the end of a job do so without news: it is going to be sent directly."""
+        for subscription in self._subscriptions.get(str(job_id), ()):
+            subscription.is_end_direct = True
 
     def receive_end(self, job: str, row: str) -> None:
         """Pass the row of an ended job to the requests that wait for its end; events are announced to all followers."""
@@ -163,6 +204,12 @@ class WakeUpListener:
     async def partial_reply(self, job_id: UUID) -> partial_replies.PartialReply | None:
         """Return the text so far of the reply that a job is receiving; none if it is not available."""
         return await partial_replies.read(self._redis, job_id)
+
+    def _follow(self, subscription: Subscription) -> None:
+        """Receive news, for a subscription that needs them."""
+        if subscription not in self._followers:
+            self._followers.add(subscription)
+            self._has_new_follower.set()
 
     async def _listen(self) -> None:
         while True:
@@ -182,9 +229,8 @@ class WakeUpListener:
             OSError: The same, or it sent nothing for too long: a network that drops packets closes no connection.
         """
         async with self._redis.pubsub() as subscription:
-            channels = [f"{WORK_CHANNEL}{self.process}", *self._by_job_id]
             async with asyncio.timeout(MAX_SILENCE_S) as silence:
-                await subscription.subscribe(*channels)
+                await subscription.subscribe(*self._own_channels)
                 news = self._receive_news_while_followed(subscription)
                 async with _running(_ping(subscription)), _running(news), self._listening():
                     async for message in subscription.listen():
@@ -192,26 +238,25 @@ class WakeUpListener:
                         if message["type"] == "message":
                             self._dispatch(message["channel"].decode(), message["data"])
                         elif message["type"] == "subscribe":  # also after the library has connected again
-                            self._notify_all()
+                            self._note_subscription(message["channel"].decode())
 
     async def _receive_news_while_followed(self, subscription: PubSub) -> None:
         """Subscribe to news when there is a follower, and end this when there has been none for a while.
 
         Followers read the database when Redis confirms the subscription, so they miss nothing that was sent before.
         """
-        channels = [WAKE_CHANNEL, *([DELTA_CHANNEL] if self._on_cancel is None else [])]
         while True:
-            if not self._subscriptions:
+            if not self._followers:
                 await self._has_new_follower.wait()
             if not _is_connected(subscription):  # the reader connects again
                 await asyncio.sleep(RECONNECT_S)
                 continue
             with background_tasks.log_and_continue("news"), contextlib.suppress(RedisError, OSError):
-                await subscription.subscribe(*channels)
-                while self._subscriptions or self._has_new_follower.is_set():
+                await subscription.subscribe(*self._news_channels)
+                while self._followers or self._has_new_follower.is_set():
                     self._has_new_follower.clear()
                     await asyncio.sleep(KEEP_NEWS_S)
-                await subscription.unsubscribe(*channels)
+                await subscription.unsubscribe(*self._news_channels)
                 continue
             await asyncio.sleep(RECONNECT_S)
 
@@ -223,31 +268,56 @@ class WakeUpListener:
         finally:
             self.is_listening = False
 
+    def _note_subscription(self, channel: str) -> None:
+        """Let all followers read the database, and announce that this process receives news."""
+        self._notify_all()
+        self._audience.note_announcement()  # of others, which this process may have missed
+        if channel == WAKE_CHANNEL:
+            if self._announcement is not None:
+                self._announcement.cancel()
+            self._announcement = asyncio.create_task(self._announce(), name="announcement")
+
+    async def _announce(self) -> None:
+        """Let other processes send news to this one, and then all followers read the database.
+
+        If this fails, followers read it once a second, until another process has tried to send news.
+        """
+        with contextlib.suppress(RedisError, OSError):
+            async with asyncio.timeout(PING_EVERY_S):
+                await self._redis.publish(FOLLOWED_CHANNEL, self.process)
+            await asyncio.sleep(ANNOUNCED_AFTER_S)
+            self._notify_all()
+
     def _notify_all(self) -> None:
         for subscriptions in self._subscriptions.values():
             for subscription in subscriptions:
                 subscription.notify(is_last=True)
 
     def _dispatch(self, channel: str, data: bytes) -> None:
-        try:
-            job, _, rest = data.decode().partition(" ")
-            if channel in self._by_job_id:
-                self._by_job_id[channel](UUID(job))
-                return
-        except ValueError:
-            return  # not a message of this application
-        if channel.startswith(WORK_CHANNEL):
-            self.receive_work(job, rest)
-            return
-        if channel == DELTA_CHANNEL:
-            for subscription in self._subscriptions.get(job, ()):
-                subscription.add_delta(rest)
-            return
+        first, _, rest = data.decode(errors="replace").partition(" ")
+        self._receivers[channel](first, rest)
+
+    def _receive_news(self, job: str, rest: str) -> None:
         position, last, row = f"{rest}  ".split(" ", 2)
         for subscription in self._subscriptions.get(job, ()):
             subscription.notify(is_last=last == LAST, row=row.strip())
         for subscription in self._subscriptions.get(position.partition("@")[2], ()):
             subscription.notify(is_last=False)
+
+    def _receive_delta(self, job: str, delta: str) -> None:
+        for subscription in self._subscriptions.get(job, ()):
+            subscription.add_delta(delta)
+
+
+def _with_job_id(receive: Callable[[UUID], None]) -> Callable[[str, str], None]:
+    def receive_text(job: str, _: str) -> None:
+        try:
+            job_id = UUID(job)
+        except ValueError:
+            return  # not a message of this application
+        receive(job_id)
+
+    return receive_text
 
 
 @contextlib.asynccontextmanager

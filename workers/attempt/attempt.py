@@ -88,6 +88,8 @@ class Attempt:
         self.has_started = False
         self.is_storing = False
         """Its end is being stored: from then on it cannot be ended from outside."""
+        self.admitted_lane: str | None = None
+        """The lane of the job that its end has admitted, which this worker claims next if it has room."""
         self.ended_by: EndedBy | None = None
         self.pushed: Collection[DrivePath] = ()
         """The files that it has stored in a remote drive."""
@@ -115,6 +117,10 @@ class Attempt:
     def leave(self) -> None:
         """Let an agent requeue its run before its next step, since this worker drains; functions continue."""
         self.leaving.set()
+
+    def note_admitted(self, lane: str) -> None:
+        """Take note that the end of the job has admitted the next one of the project."""
+        self.admitted_lane = lane
 
     def lower_reservation(self, reserved_micros: int) -> None:
         """Take note that a part of the reservation of the claim was released."""

@@ -117,7 +117,7 @@ async def _finish(attempt: Attempt, end: AttemptResult, events: Sequence[Encoded
     database, job_attempt = attempt.context.database, attempt.job_attempt
     unit = database.single if is_one_statement(job_attempt, end) else database.transaction
     async with unit() as session:
-        return await finish(session, job_attempt, end, events)
+        return await finish(session, job_attempt, end, events, wake=attempt.note_admitted)
 
 
 async def _requeue(attempt: Attempt, end: Requeued, events: Sequence[EncodedEvent]) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID, uuid4
 
 import pytest
@@ -22,9 +23,10 @@ from backend.core import local_notifier, notifications
 from backend.core.db.engine import Database
 from backend.core.local_notifier import PASSED_SLOT_S, LocalNotifier
 from backend.core.metrics.instruments import MESSAGES_SENT
-from backend.core.notifications import SLOTS_EXPIRE_S, RedisNotifier, WorkerSlot, slots_key
+from backend.core.notifications import SLOTS_EXPIRE_S, WAKE_CHANNEL, RedisNotifier, WorkerSlot, slots_key
 from backend.core.wakeups import WakeUpListener
 from backend.execution.events.queries import read_after
+from backend.execution.jobs import queries
 from backend.execution.jobs.attempts import direct_start
 from backend.execution.jobs.attempts.claim import JobAttempt, claim
 from backend.execution.jobs.attempts.direct_start import MAX_INPUT_CHARACTERS
@@ -130,7 +132,7 @@ async def test_started_job_equals_a_claimed_one(
     database: Database, redis_url: str, worker: WorkerSlot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[str] = []
-    monkeypatch.setattr(direct_start, "StartedJob", lambda slot, lane, job: sent.append(job))
+    monkeypatch.setattr(direct_start, "StartedJob", lambda slot, lane, job_id, job: sent.append(job))
     monkeypatch.setattr(notifications, "note", lambda *_: None)
     request = {"inputs": INPUTS, "priority": 3, "metadata": {"a": 1}, "limits": {"timeout_s": 5}}
     states, clocks, attempts = [], [], []
@@ -379,6 +381,57 @@ async def test_process_of_the_same_host_needs_no_redis(
     assert job == (await project.http.get(f"/v1/jobs/{job['id']}")).json()
 
 
+async def test_end_that_no_socket_takes_goes_to_the_requesting_process_over_redis(
+    local: LocalNotifier,
+    running: Running,
+    project: Project,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A socket holds few messages, and the worker may be on another host. The request needs no news of events."""
+    assert local._socket is not None
+    send, sent = local._socket.send, MESSAGES_SENT.labels("end")
+
+    def refuse_ends(process: str, kind: str, text: str) -> bool:
+        return kind != "end" and send(process, kind, text)
+
+    monkeypatch.setattr(local._socket, "send", refuse_ends)
+    await until_slots(redis_url)
+    before = sent._value.get()
+    with patch.object(queries, "get_job", side_effect=AssertionError("the request has read the database")):
+        job = await run_once(project)
+    assert sent._value.get() - before == 1
+    assert len(running.started) == 1
+    assert job == (await project.http.get(f"/v1/jobs/{job['id']}")).json()
+    with closing(Redis.from_url(redis_url)) as redis:
+        assert dict(redis.pubsub_numsub(WAKE_CHANNEL))[WAKE_CHANNEL.encode()] == 0  # type: ignore[call-overload]  # synchronous
+
+
+async def test_worker_claims_the_job_that_its_end_admits_without_a_message(
+    running: Running,
+    project: Project,
+    database: Database,
+    over_redis: list[notifications.Message],
+) -> None:
+    async with database.transaction() as session:
+        await session.execute(text("update admissions set concurrency_limit = 1"))
+    running.supervisor.has_lease = lambda: False
+    submit = [project.http.post("/v1/jobs", json={"skill": "count", "inputs": {}}) for _ in range(3)]
+    jobs = [response.json()["id"] for response in await asyncio.gather(*submit)]
+    over_redis.clear()
+    running.supervisor.has_lease = lambda: True
+    running.supervisor.wake()
+    assert {(await ended(project, job))["status"] for job in jobs} == {"succeeded"}
+    assert not any(isinstance(one, notifications.WorkerWakeup) for one in over_redis)
+
+
+async def test_end_that_admits_a_job_of_another_lane_wakes_its_workers(
+    running: Running, over_redis: list[notifications.Message]
+) -> None:
+    running.supervisor.receive_wakeup("gpu")
+    assert notifications.WorkerWakeup("gpu") in over_redis
+
+
 async def test_passed_slot_expires(
     local: LocalNotifier, running: Running, project: Project, redis_url: str
 ) -> None:
@@ -411,7 +464,7 @@ async def test_messages_to_other_hosts_go_over_redis(
 ) -> None:
     slot = WorkerSlot("elsewhere", uuid4())
     messages: list[notifications.Message] = [
-        notifications.StartedJob(slot, "default", "{}"),
+        notifications.StartedJob(slot, "default", uuid4(), "{}"),
         notifications.EventNotification(uuid4(), 3, is_last=True, row="[]", reply_to="elsewhere"),
         notifications.WorkerWakeup("default"),
     ]

@@ -16,10 +16,13 @@ import pytest
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
+from backend.core import audience as audience_module
 from backend.core import wakeups as wakeups_module
+from backend.core.audience import Audience
 from backend.core.metrics.instruments import MESSAGES_SENT
 from backend.core.notifications import (
     DELTA_CHANNEL,
+    END_CHANNEL,
     LAST,
     RESPONSE_TIMEOUT_S,
     WAKE_CHANNEL,
@@ -94,10 +97,11 @@ async def test_subscription_that_loses_packets_is_replaced_within_10_s(
     async with aclosing(RedisNotifier(redis_url)) as notifier, subscribe(redis_url) as (proxy, wakeups):
         with wakeups.subscribe(JOB) as subscription:
             await _send_until_received(notifier, subscription, "before")
+            before = proxy.accepted
             proxy.stall()
             subscription.deltas()
             await _send_until_received(notifier, subscription, "after")
-            assert proxy.accepted == 2
+            assert proxy.accepted > before
 
 
 async def test_reconnected_subscription_notifies_all_followers(redis_url: str) -> None:
@@ -138,6 +142,77 @@ async def test_process_receives_news_only_while_it_has_followers(
             await wait_for(0)
 
 
+async def test_request_for_a_directly_started_job_receives_no_news_at_first(redis_url: str) -> None:
+    """The job may run elsewhere after the first wait, and its end is not sent directly then."""
+    async with AsyncRedis.from_url(redis_url) as redis, subscribe(redis_url) as (_, wakeups):
+        async with asyncio.timeout(10):
+            while not wakeups.is_listening:  # noqa: ASYNC110 - the listener has a flag only
+                await asyncio.sleep(0.01)
+        with wakeups.subscribe(JOB, only_end=True) as subscription:
+            wakeups.expect_end(JOB)
+            await subscription.wait(0.2)
+            assert not subscription.has_news()
+            assert dict(await redis.pubsub_numsub(WAKE_CHANNEL))[WAKE_CHANNEL.encode()] == 0
+            await redis.publish(f"{END_CHANNEL}{wakeups.process}", f"{JOB} [1]")
+            await _wait_until_notified(subscription)
+            assert subscription.row == "[1]"
+            await _wait_until_notified(subscription)
+            assert dict(await redis.pubsub_numsub(WAKE_CHANNEL))[WAKE_CHANNEL.encode()] == 1
+
+
+async def test_news_are_sent_only_while_a_process_receives_them(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A follower announces itself, and gets the next news. Without an announcement, it gets them a second later."""
+    monkeypatch.setattr(wakeups_module, "KEEP_NEWS_S", 0.05)
+    audience, sent = Audience(), MESSAGES_SENT.labels("wake_up")
+    async with (
+        AsyncRedis.from_url(redis_url) as redis,
+        subscribe(redis_url) as (_, followers),
+        aclosing(RedisNotifier(redis_url, audience)) as notifier,
+        _closing(WakeUpListener(redis, audience=audience)) as own,
+    ):
+        own.start()
+        async with asyncio.timeout(10):
+            while not (own.is_listening and followers.is_listening):  # noqa: ASYNC110 - it has a flag only
+                await asyncio.sleep(0.01)
+
+        async def sends() -> bool:
+            before = sent._value.get()
+            await notifier.notify([EventNotification(JOB, 1)])
+            while notifier._sending is not None:  # noqa: ASYNC110 - Redis has no event for it
+                await asyncio.sleep(0.01)
+            return bool(sent._value.get() > before)
+
+        assert await sends(), "it is not known yet that nothing follows"
+        assert not await sends()
+        with followers.subscribe(JOB) as subscription:
+            await _until(lambda: audience.expects_news())
+            subscription.has_news()
+            assert await sends()
+            await _wait_until_notified(subscription)
+            assert await sends()
+        async with asyncio.timeout(10):
+            while audience.expects_news():
+                await sends()
+        monkeypatch.setattr(audience_module, "ASK_AGAIN_AFTER_S", 0.05)
+        audience.note_receivers(0, sent_at=time.monotonic())
+        assert not await sends()
+        await asyncio.sleep(0.06)
+        assert await sends()
+
+
+def test_news_sent_before_an_announcement_say_nothing_about_receivers_after_it() -> None:
+    audience, sent_at = Audience(), time.monotonic()
+    audience.note_announcement()
+    audience.note_receivers(0, sent_at=sent_at)
+    assert audience.expects_news()
+    audience.note_receivers(0, sent_at=time.monotonic() + 1)
+    assert not audience.expects_news()
+    audience.note_receivers(1, sent_at=sent_at)
+    assert audience.expects_news()
+
+
 @asynccontextmanager
 async def subscribe(redis_url: str) -> AsyncIterator[tuple[TcpProxy, WakeUpListener]]:
     """Subscribe through a proxy."""
@@ -164,6 +239,14 @@ async def listening_for_work(redis_url: str, received: list[str], name: str) -> 
             yield wakeups.process
         finally:
             await wakeups.close()
+
+
+@asynccontextmanager
+async def _closing(wakeups: WakeUpListener) -> AsyncIterator[WakeUpListener]:
+    try:
+        yield wakeups
+    finally:
+        await wakeups.close()
 
 
 async def _until(is_true: Callable[[], bool]) -> None:

@@ -89,7 +89,7 @@ def note(session: AnySession, slot: WorkerSlot, row: Mapping[str, Any], started:
         "reply_to": notifications.own_process(),
     }
     # Not pydantic, which does not write all numbers and characters that JSON inputs may contain.
-    notifications.note(session, StartedJob(slot, row["lane"], json.dumps(attempt, default=str)))
+    notifications.note(session, StartedJob(slot, row["lane"], row["id"], json.dumps(attempt, default=str)))
     transactional.note(session, EVENTS_APPENDED)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -54,7 +54,12 @@ _MAX_REMEMBERED: Final = 10_000
 
 
 async def finish(
-    session: AnySession, job: JobAttempt, result: AttemptResult, events: Sequence[PendingEvent] = ()
+    session: AnySession,
+    job: JobAttempt,
+    result: AttemptResult,
+    events: Sequence[PendingEvent] = (),
+    *,
+    wake: Callable[[str], None] | None = None,
 ) -> bool:
     """End an attempt.
 
@@ -63,6 +68,8 @@ async def finish(
         job: The attempt.
         result: How it ended.
         events: Events that are not stored yet. They precede the last event.
+        wake: Called with the lane of the next job of the project if that was admitted. None: any worker of the lane is
+            woken after the commit.
 
     Returns:
         False if the attempt is not the running one any more. Nothing is stored then.
@@ -123,7 +130,7 @@ async def finish(
         ),
     )
     if row.next_lane is not None:
-        notifications.note(session, notifications.WorkerWakeup(row.next_lane))
+        _wake_worker(session, row.next_lane, wake)
     elif row.is_room_left:
         # Either the next job may cost something, or a submission that found the window full has committed since this
         # statement started, so that the statement saw only its count.
@@ -132,6 +139,13 @@ async def finish(
     transactional.note(session, EVENTS_APPENDED, len(all_events))
     transactional.note(session, BILLED, bill.charged_micros)
     return True
+
+
+def _wake_worker(session: AnySession, lane: str, wake: Callable[[str], None] | None) -> None:
+    if wake is None:
+        notifications.note(session, notifications.WorkerWakeup(lane))
+    else:
+        wake(lane)
 
 
 async def _notify_parent(session: AnySession, job: JobAttempt, parent_id: UUID) -> None:
