@@ -1,7 +1,7 @@
 """Send messages for a process of this host over its socket, and all others over Redis.
 
     API process ── StartedJob ──▶ worker process          in a slot that the worker has offered
-    API process ◀── end of the job, with its row ──       before all other followers learn about it over Redis
+    API process ◀── EndedAttempt, with the row ──         before all other followers learn about it over Redis
     API process ◀── the slot ──                           for the next job of this API process
 
 Only the process that started a job in a slot receives messages about it in this way.
@@ -12,14 +12,13 @@ from __future__ import annotations
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
 from backend.core.metrics.instruments import MESSAGES_SENT
 from backend.core.notifications import (
-    EventNotification,
+    EndedAttempt,
     Message,
     RedisNotifier,
     StartedJob,
@@ -93,9 +92,9 @@ class LocalNotifier:
                 if self._socket.send(slot.process, "job", f"{lane} {slot.worker_id} {job}"):
                     MESSAGES_SENT.labels("started_job").inc()
                     return None
-            case EventNotification(job_id, row=row, reply_to=process) if process and row:
+            case EndedAttempt(process, job_id, row):
                 if self._socket.send(process, "end", f"{job_id} {row}"):
-                    return replace(message, row="")
+                    return None
         return message
 
     def _receive(self, kind: str, text: str) -> None:

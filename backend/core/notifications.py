@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 from uuid import UUID, uuid5
 
@@ -49,8 +49,8 @@ LAST = "end"
 CANCEL_CHANNEL = "puras:cancel"
 """Pub/sub channel of the IDs of jobs to cancel."""
 END_CHANNEL = "puras:end:"
-"""Start of the pub/sub channel of a process that has started jobs directly. It receives the ends of these jobs, each
-`<job ID> <row>`."""
+"""Start of the pub/sub channel of a process that has started jobs directly. It receives the ends of their first
+attempts, each `<job ID> <row>`."""
 FOLLOWED_CHANNEL = "puras:followed"
 """Pub/sub channel on which a process announces that it receives news of events from now on."""
 SUBJOB_CHANNEL = "puras:subjob"
@@ -113,20 +113,20 @@ class EventNotification:
     is_last: bool = False
     """Whether the job has ended."""
     row: str = ""
-    """The row of the ended job, for the request that waits for it; empty: it reads the database."""
+    """The row of an ended job that was not started directly, for the request that waits for it; empty: it reads the
+    database."""
     project_id: UUID | None = None
     """The project of the job, if its status has changed, for those who follow the list of jobs."""
-    reply_to: str = ""
-    """The process that has started the job directly, and whose request may wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
-class EndedJob:
-    """Sends the row of an ended job to the process that has started it directly."""
+class EndedAttempt:
+    """Notifies the process that has started a job directly that the attempt has ended."""
 
     process: str
     job_id: UUID
-    row: str
+    row: str = ""
+    """The row of the ended job; empty: it is too large, or the job continues in another attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,14 @@ class FreeWorker:
 
 
 Message = (
-    WorkerWakeup | SubjobWakeup | StartedJob | EventNotification | EndedJob | CancelCall | Delta | FreeWorker
+    WorkerWakeup
+    | SubjobWakeup
+    | StartedJob
+    | EventNotification
+    | EndedAttempt
+    | CancelCall
+    | Delta
+    | FreeWorker
 )
 
 
@@ -340,21 +347,14 @@ class RedisNotifier:
         """Send all messages without waiting, from synchronous code of the event loop."""
         if time.monotonic() < self._unavailable_until or len(self._pending) >= MAX_PENDING:
             return
-        self._pending.extend(each for message in messages for each in self._to_send(message))
+        self._pending.extend(message for message in messages if self._is_wanted(message))
         if self._pending and self._sending is None:
             self._sending = asyncio.create_task(self._send_pending(), name="notifications")
 
-    def _to_send(self, message: Message) -> Iterator[Message]:
-        """Yield the messages that are sent for one: no news that no process receives."""
-        match message:
-            case EventNotification(job_id, row=row, reply_to=process):
-                if process and row:
-                    yield EndedJob(process, job_id, row)
-                    message = replace(message, row="")
-                if self._audience is None or self._audience.expects_news():
-                    yield message
-            case _:
-                yield message
+    def _is_wanted(self, message: Message) -> bool:
+        """Return whether to send a message: no news that no process receives."""
+        is_news = isinstance(message, EventNotification)
+        return not is_news or self._audience is None or self._audience.expects_news()
 
     async def take_slot(self, lane: str) -> WorkerSlot | None:
         """Take a free slot of a worker; None if there is none or Redis is unavailable."""
@@ -450,7 +450,7 @@ def _add(pipeline: Pipeline, message: Message) -> None:
             project = "" if project_id is None else f"@{project_id}"
             pipeline.publish(WAKE_CHANNEL, f"{job_id} {seq}{project} {LAST if is_last else ''} {row}")
             MESSAGES_SENT.labels("wake_up").inc()
-        case EndedJob(process, job_id, row):
+        case EndedAttempt(process, job_id, row):
             pipeline.publish(f"{END_CHANNEL}{process}", f"{job_id} {row}")
             MESSAGES_SENT.labels("end").inc()
         case SubjobWakeup(parent_id):

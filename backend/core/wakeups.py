@@ -57,7 +57,7 @@ class Subscription:
         """
         self._follow = follow
         self.is_end_direct = False
-        """Whether the process that runs the job is going to send its end directly, so that no news are needed yet."""
+        """Whether the process that runs the job is going to notify this one directly: no news are needed until then."""
         self._event = asyncio.Event()
         self._only_end = only_end
         self._deltas: deque[str] = deque(maxlen=MAX_DELTAS)
@@ -73,7 +73,8 @@ class Subscription:
             self._event.set()
 
     def end(self, row: str) -> None:
-        """Wake the follower with the row of the ended job, if it waits only for the end."""
+        """Wake the follower, with the row of the job if that has ended, if it waits only for the end."""
+        self.is_end_direct = False
         if self._only_end:
             self.notify(is_last=True, row=row)
 
@@ -133,6 +134,7 @@ class WakeUpListener:
         """Name of this process in its channel of wake-ups."""
         self._redis = redis
         self._on_work = on_work
+        # Each receives a message in two parts, divided by its first space.
         self._own_channels = {
             f"{WORK_CHANNEL}{self.process}": self.receive_work,
             f"{END_CHANNEL}{self.process}": self.receive_end,
@@ -197,7 +199,12 @@ class WakeUpListener:
             subscription.is_end_direct = True
 
     def receive_end(self, job: str, row: str) -> None:
-        """Pass the row of an ended job to the requests that wait for its end; events are announced to all followers."""
+        """Wake the requests that wait for the end of a job, since an attempt has ended; others receive news of events.
+
+        Args:
+            job: The ID of the job.
+            row: The row of the job; empty: the requests read the database, and receive news if the job continues.
+        """
         for subscription in self._subscriptions.get(job, ()):
             subscription.end(row)
 

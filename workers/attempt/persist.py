@@ -8,9 +8,11 @@ from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
+from backend.core import notifications
 from backend.core.background_tasks import log_and_continue
 from backend.core.db.connections import DatabaseUnavailable, error_summary
 from backend.core.metrics.instruments import JOB_FINISH
+from backend.core.notifications import EndedAttempt
 from backend.core.tracing import spans
 from backend.execution.approvals.worker import wait_for_approval
 from backend.execution.events.append import EncodedEvent
@@ -81,6 +83,8 @@ async def _store(attempt: Attempt, end: Storable, events: Sequence[EncodedEvent]
         return
     if is_current:
         attempt.log.info(f"job {outcome}")
+        if not isinstance(end, AttemptResult) and attempt.job_attempt.reply_to:
+            notifications.send_now(EndedAttempt(attempt.job_attempt.reply_to, attempt.job_attempt.job_id))
         if isinstance(end, AttemptResult) and attempt.job_attempt.session_id is not None:
             await _continue_session(attempt, attempt.job_attempt.session_id)
     else:

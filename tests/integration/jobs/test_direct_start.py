@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 from sqlalchemy import text
 
 from backend.context import AppContext
@@ -26,7 +27,7 @@ from backend.core.metrics.instruments import MESSAGES_SENT
 from backend.core.notifications import SLOTS_EXPIRE_S, WAKE_CHANNEL, RedisNotifier, WorkerSlot, slots_key
 from backend.core.wakeups import WakeUpListener
 from backend.execution.events.queries import read_after
-from backend.execution.jobs import queries
+from backend.execution.jobs import ended_row, queries, until_ended, wait
 from backend.execution.jobs.attempts import direct_start
 from backend.execution.jobs.attempts.claim import JobAttempt, claim
 from backend.execution.jobs.attempts.direct_start import MAX_INPUT_CHARACTERS
@@ -56,6 +57,14 @@ input_schema: {type: object}
 output_schema: {type: object}
 """,
     "skills/count/main.py": b"def run():\n    return {'n': 1}\n",
+    "skills/again/skill.yaml": b"""\
+entrypoint: main.py:run
+description: Fails.
+input_schema: {type: object}
+output_schema: {type: object}
+retries: {max: 1, on: [error, worker_lost], backoff: 0}
+""",
+    "skills/again/main.py": b"def run():\n    raise ValueError\n",
 }
 _JOBS = text("select to_jsonb(j) from jobs j where id = :id")
 _QUEUED = text("select count(*) from job_queue")
@@ -381,21 +390,29 @@ async def test_process_of_the_same_host_needs_no_redis(
     assert job == (await project.http.get(f"/v1/jobs/{job['id']}")).json()
 
 
-async def test_end_that_no_socket_takes_goes_to_the_requesting_process_over_redis(
-    local: LocalNotifier,
-    running: Running,
-    project: Project,
-    redis_url: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A socket holds few messages, and the worker may be on another host. The request needs no news of events."""
+@pytest.fixture
+def refused_ends(local: LocalNotifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the socket of the requesting process take no ends: it holds few messages, and may be on another host."""
     assert local._socket is not None
-    send, sent = local._socket.send, MESSAGES_SENT.labels("end")
+    send = local._socket.send
 
     def refuse_ends(process: str, kind: str, text: str) -> bool:
         return kind != "end" and send(process, kind, text)
 
     monkeypatch.setattr(local._socket, "send", refuse_ends)
+
+
+async def receivers_of_news(redis_url: str) -> int:
+    async with AsyncRedis.from_url(redis_url) as redis:
+        return int(dict(await redis.pubsub_numsub(WAKE_CHANNEL))[WAKE_CHANNEL.encode()])
+
+
+@pytest.mark.usefixtures("refused_ends")
+async def test_end_that_no_socket_takes_goes_to_the_requesting_process_over_redis(
+    running: Running, project: Project, redis_url: str
+) -> None:
+    """The request needs no news of events."""
+    sent = MESSAGES_SENT.labels("end")
     await until_slots(redis_url)
     before = sent._value.get()
     with patch.object(queries, "get_job", side_effect=AssertionError("the request has read the database")):
@@ -403,8 +420,46 @@ async def test_end_that_no_socket_takes_goes_to_the_requesting_process_over_redi
     assert sent._value.get() - before == 1
     assert len(running.started) == 1
     assert job == (await project.http.get(f"/v1/jobs/{job['id']}")).json()
-    with closing(Redis.from_url(redis_url)) as redis:
-        assert dict(redis.pubsub_numsub(WAKE_CHANNEL))[WAKE_CHANNEL.encode()] == 0  # type: ignore[call-overload]  # synchronous
+    assert await receivers_of_news(redis_url) == 0
+
+
+@pytest.mark.parametrize("is_refused", [False, True], ids=["socket", "Redis"])
+async def test_end_with_a_large_result_is_read_from_the_database_immediately(
+    local: LocalNotifier,
+    running: Running,
+    redis_url: str,
+    project: Project,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    is_refused: bool,
+) -> None:
+    if is_refused:
+        request.getfixturevalue("refused_ends")
+    monkeypatch.setattr(ended_row, "MAX_CHARACTERS", 10)
+    monkeypatch.setattr(wait, "REREAD_S", 30.0)
+    monkeypatch.setattr(until_ended, "REREAD_S", 30.0)
+    await until_slots(redis_url)
+    async with asyncio.timeout(10):
+        assert (await run_once(project))["result"] == {"n": 1}
+    assert await receivers_of_news(redis_url) == 0
+
+
+async def test_request_receives_news_when_its_job_continues_in_another_attempt(
+    local: LocalNotifier,
+    running: Running,
+    redis_url: str,
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The worker of the next attempt does not know who started the job."""
+    monkeypatch.setattr(wait, "REREAD_S", 30.0)
+    monkeypatch.setattr(until_ended, "REREAD_S", 30.0)
+    await until_slots(redis_url)
+    async with asyncio.timeout(20):
+        response = await project.http.post("/v1/jobs?wait=true", json={"skill": "again", "inputs": {}})
+    job = response.json()
+    assert (job["status"], job["attempt"]) == ("failed", 2)
+    assert await receivers_of_news(redis_url) == 1
 
 
 async def test_worker_claims_the_job_that_its_end_admits_without_a_message(
@@ -465,7 +520,7 @@ async def test_messages_to_other_hosts_go_over_redis(
     slot = WorkerSlot("elsewhere", uuid4())
     messages: list[notifications.Message] = [
         notifications.StartedJob(slot, "default", uuid4(), "{}"),
-        notifications.EventNotification(uuid4(), 3, is_last=True, row="[]", reply_to="elsewhere"),
+        notifications.EndedAttempt("elsewhere", uuid4(), "[]"),
         notifications.WorkerWakeup("default"),
     ]
     local.send(messages)

@@ -121,22 +121,17 @@ async def test_process_receives_news_only_while_it_has_followers(
     monkeypatch.setattr(wakeups_module, "KEEP_NEWS_S", 0.05)
     async with AsyncRedis.from_url(redis_url) as redis, subscribe(redis_url) as (_, wakeups):
 
-        async def receivers() -> int:
-            return int(dict(await redis.pubsub_numsub(WAKE_CHANNEL))[WAKE_CHANNEL.encode()])
-
         async def wait_for(count: int) -> None:
             async with asyncio.timeout(10):
-                while await receivers() != count:  # noqa: ASYNC110 - Redis has no event for it
+                while await _receivers_of_news(redis) != count:  # noqa: ASYNC110 - Redis has no event for it
                     await asyncio.sleep(0.01)
 
-        async with asyncio.timeout(10):
-            while not wakeups.is_listening:  # noqa: ASYNC110 - the listener has a flag only
-                await asyncio.sleep(0.01)
-        assert await receivers() == 0
+        await _until(lambda: wakeups.is_listening)
+        assert await _receivers_of_news(redis) == 0
         for _ in range(2):
             with wakeups.subscribe(JOB, only_end=True) as subscription:
                 await _wait_until_notified(subscription)
-                assert await receivers() == 1
+                assert await _receivers_of_news(redis) == 1
                 await redis.publish(WAKE_CHANNEL, f"{JOB} 3 {LAST} ")
                 await _wait_until_notified(subscription)
             await wait_for(0)
@@ -145,19 +140,17 @@ async def test_process_receives_news_only_while_it_has_followers(
 async def test_request_for_a_directly_started_job_receives_no_news_at_first(redis_url: str) -> None:
     """The job may run elsewhere after the first wait, and its end is not sent directly then."""
     async with AsyncRedis.from_url(redis_url) as redis, subscribe(redis_url) as (_, wakeups):
-        async with asyncio.timeout(10):
-            while not wakeups.is_listening:  # noqa: ASYNC110 - the listener has a flag only
-                await asyncio.sleep(0.01)
+        await _until(lambda: wakeups.is_listening)
         with wakeups.subscribe(JOB, only_end=True) as subscription:
             wakeups.expect_end(JOB)
             await subscription.wait(0.2)
             assert not subscription.has_news()
-            assert dict(await redis.pubsub_numsub(WAKE_CHANNEL))[WAKE_CHANNEL.encode()] == 0
+            assert await _receivers_of_news(redis) == 0
             await redis.publish(f"{END_CHANNEL}{wakeups.process}", f"{JOB} [1]")
             await _wait_until_notified(subscription)
             assert subscription.row == "[1]"
             await _wait_until_notified(subscription)
-            assert dict(await redis.pubsub_numsub(WAKE_CHANNEL))[WAKE_CHANNEL.encode()] == 1
+            assert await _receivers_of_news(redis) == 1
 
 
 async def test_news_are_sent_only_while_a_process_receives_them(
@@ -173,15 +166,13 @@ async def test_news_are_sent_only_while_a_process_receives_them(
         _closing(WakeUpListener(redis, audience=audience)) as own,
     ):
         own.start()
-        async with asyncio.timeout(10):
-            while not (own.is_listening and followers.is_listening):  # noqa: ASYNC110 - it has a flag only
-                await asyncio.sleep(0.01)
+        await _until(lambda: own.is_listening and followers.is_listening)
 
         async def sends() -> bool:
             before = sent._value.get()
             await notifier.notify([EventNotification(JOB, 1)])
-            while notifier._sending is not None:  # noqa: ASYNC110 - Redis has no event for it
-                await asyncio.sleep(0.01)
+            if notifier._sending is not None:
+                await notifier._sending
             return bool(sent._value.get() > before)
 
         assert await sends(), "it is not known yet that nothing follows"
@@ -249,9 +240,13 @@ async def _closing(wakeups: WakeUpListener) -> AsyncIterator[WakeUpListener]:
         await wakeups.close()
 
 
+async def _receivers_of_news(redis: AsyncRedis) -> int:
+    return int(dict(await redis.pubsub_numsub(WAKE_CHANNEL))[WAKE_CHANNEL.encode()])
+
+
 async def _until(is_true: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not is_true():  # noqa: ASYNC110 - Redis has no event for it
+        while not is_true():  # noqa: ASYNC110 - neither Redis nor the listener has an event for it
             await asyncio.sleep(0.01)
 
 

@@ -88,7 +88,7 @@ class JobAttempt:
     is_wallet_too_small: bool = False
     """The whole wallet cannot pay cap and price: the job must not start."""
     reply_to: str = ""
-    """The process of this host that started the job in a slot, and may wait for its end."""
+    """The process that started the job in a slot, and is notified of the end of the attempt; empty: it was claimed."""
 
     @property
     def owner_id(self) -> UUID:

@@ -12,7 +12,7 @@ from backend.core.db.engine import AnySession
 from backend.core.jsonb import storable
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import BILLED, EVENTS_APPENDED, JOBS_FINISHED
-from backend.core.notifications import EventNotification
+from backend.core.notifications import EndedAttempt, EventNotification
 from backend.execution.events.append import NewEvent, PendingEvent, as_rows
 from backend.execution.events.types import OMITTED, CancelledEvent, FailedEvent, Omitted, SucceededEvent
 from backend.execution.jobs import ended_row, flow_waits, transitions
@@ -117,18 +117,7 @@ async def finish(
     if job.parent_job_id is not None:
         await _notify_parent(session, job, job.parent_job_id)
     await sales.count(session, job, succeeded=succeeded)
-    sent = ended_row.sendable(row.ended_row)
-    notifications.note(
-        session,
-        EventNotification(
-            job.job_id,
-            row.event_seq,
-            is_last=True,
-            row=sent,
-            project_id=job.project_id,
-            reply_to=job.reply_to,
-        ),
-    )
+    _notify_followers(session, job, row)
     if row.next_lane is not None:
         _wake_worker(session, row.next_lane, wake)
     elif row.is_room_left:
@@ -139,6 +128,15 @@ async def finish(
     transactional.note(session, EVENTS_APPENDED, len(all_events))
     transactional.note(session, BILLED, bill.charged_micros)
     return True
+
+
+def _notify_followers(session: AnySession, job: JobAttempt, ended: Any) -> None:
+    sent = ended_row.sendable(ended.ended_row)
+    if job.reply_to:
+        notifications.note(session, EndedAttempt(job.reply_to, job.job_id, sent))
+        sent = ""
+    news = EventNotification(job.job_id, ended.event_seq, is_last=True, row=sent, project_id=job.project_id)
+    notifications.note(session, news)
 
 
 def _wake_worker(session: AnySession, lane: str, wake: Callable[[str], None] | None) -> None:
