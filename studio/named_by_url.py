@@ -13,8 +13,15 @@ class NamedByUrl(rx.State, mixin=True):  # type: ignore[call-arg]  # Reflex is A
     """The query of the URL as it should be."""
     entries: int = 0
     """Increases when the change of the query is one that Back undoes."""
+    opened_entries: int = 0
+    """The value of `entries` before the user has changed the query of the URL that the browser opened."""
     _changed_at: str = ""
     """The URL at which the user has changed the query before a load, if so."""
+
+    @rx.event
+    def forget_early_change(self) -> None:
+        """Forget the change of the user: the URL names it now, so that a load of the former URL is one of Back."""
+        self._changed_at = ""
 
     def _wanted(self) -> ReflexURL:
         """Return the URL to load: that of the browser, or what the user has chosen since the browser sent it.
@@ -25,9 +32,15 @@ class NamedByUrl(rx.State, mixin=True):  # type: ignore[call-arg]  # Reflex is A
         url: ReflexURL = self.router.url
         is_changed = not self.is_hydrated and self._changed_at == url
         self._changed_at = ""
-        return ReflexURL(f"{url.path}?{self.query}") if is_changed else url
+        if is_changed:
+            return ReflexURL(f"{url.path}?{self.query}")
+        self.opened_entries = self.entries
+        return url
 
     def _note_change(self, *, is_entry: bool) -> None:
         """Note that the user has changed the query; Back undoes it if it is an entry of the history."""
+        if self.is_hydrated:
+            self._changed_at = ""
+        elif not self._changed_at:
+            self._changed_at, self.opened_entries = str(self.router.url), self.entries
         self.entries += is_entry
-        self._changed_at = "" if self.is_hydrated else self._changed_at or str(self.router.url)

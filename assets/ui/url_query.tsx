@@ -8,14 +8,18 @@ interface Props {
   query: string;
   /** Increases when the change is one that Back undoes; otherwise the current entry of the history is replaced. */
   entries: number;
+  /** The value of `entries` before the user has changed what the browser opened. */
+  openedEntries: number;
   /** Whether the state contains what the URL named when the browser opened the page. */
   loaded: boolean;
+  /** The URL names now what the user has chosen while the browser opened the page. */
+  onEarlyChange?: () => void;
 }
 
 /** Writes the query of the state to the URL. It does not navigate: the state already has what the URL names, and Back loads the
  *  page again. What the state contains when the page opens is of an earlier visit, so only changes are written, and what the user
  *  has chosen while the browser opened the page. */
-export function UrlQuery({ query, entries, loaded }: Props) {
+export function UrlQuery({ query, entries, openedEntries, loaded, onEarlyChange }: Props) {
   const shown = useRef<{ query: string | null; entries: number }>({ query: loaded ? query : null, entries });
   const opened = useRef(location.href);
   useEffect(() => {
@@ -24,11 +28,12 @@ export function UrlQuery({ query, entries, loaded }: Props) {
     if (isOpening && (!loaded || location.href !== opened.current)) return; // the user may have gone on meanwhile
     if (before.query === query || new URLSearchParams(location.search).toString() === new URLSearchParams(query).toString()) return;
     const url = location.pathname + search + location.hash;
-    if (entries === before.entries) history.replaceState(history.state, "", url);
+    if (entries === (isOpening ? openedEntries : before.entries)) history.replaceState(history.state, "", url);
     else {
       history.replaceState(withNewKey(), "");
       history.pushState(withNewKey(), "", url);
     }
+    if (isOpening) onEarlyChange?.();
   }, [query, entries, loaded]);
   return null;
 }

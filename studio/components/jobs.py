@@ -16,12 +16,27 @@ class UrlQuery(rx.Component):
     tag = "UrlQuery"
     query: rx.Var[str]
     entries: rx.Var[int]
+    opened_entries: rx.Var[int]
     loaded: rx.Var[bool]
+    on_early_change: rx.EventHandler[none]
 
     @classmethod
-    def create(cls, *, query: Any, entries: Any) -> UrlQuery:
+    def create(cls, *, query: Any, entries: Any = 0, opened_entries: Any = 0, **events: Any) -> UrlQuery:
         """Return the component for a query in the state."""
-        return super().create(query=query, entries=entries, loaded=rx.State.is_hydrated)
+        loaded = rx.State.is_hydrated
+        return super().create(
+            query=query, entries=entries, opened_entries=opened_entries, loaded=loaded, **events
+        )
+
+    @classmethod
+    def of(cls, state: Any) -> UrlQuery:
+        """Return the component for a state that is named by its URL, see `studio.named_by_url`."""
+        return cls.create(
+            query=state.query,
+            entries=state.entries,
+            opened_entries=state.opened_entries,
+            on_early_change=state.forget_early_change,
+        )
 
 
 class Modal(rx.Component):

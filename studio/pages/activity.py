@@ -148,7 +148,7 @@ def page() -> rx.Component:
         "activity",
         [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Activity")],
         rx.el.h1("Activity", class_name="hidden-label"),
-        UrlQuery.create(query=Activity.query, entries=Activity.entries),
+        UrlQuery.of(Activity),
         TopicChanges.create(project=Shell.project_slug, topic="activity", on_change=Activity.refresh),
         rx.cond(
             Activity.is_loaded,

@@ -76,6 +76,11 @@ def test_a_filter_that_is_set_before_the_url_is_loaded_stays(signed_in: Page, se
     signed_in.reload()
     expect(signed_in.get_by_text("No jobs match these filters.")).to_be_visible()
     expect(signed_in).to_have_url(f"{settled.url}/jobs?source=early&min_cost_usd=1")
+    signed_in.go_back()
+    expect(row(signed_in, slow)).to_be_visible()
+    expect(signed_in).to_have_url(f"{settled.url}/jobs?source=early")
+    signed_in.go_forward()
+    expect(signed_in.get_by_text("No jobs match these filters.")).to_be_visible()
 
 
 def test_filters_are_in_the_url(signed_in: Page, settled: Any) -> None:

@@ -29,7 +29,7 @@ def page() -> rx.Component:
         "approvals",
         [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Approvals")],
         rx.el.h1("Approvals", class_name="hidden-label"),
-        UrlQuery.create(query=Inbox.query, entries=Inbox.entries),
+        UrlQuery.of(Inbox),
         rx.cond(
             Inbox.is_loaded,
             rx.el.div(

@@ -20,7 +20,7 @@ def page() -> rx.Component:
         "chat",
         [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Chat")],
         rx.el.h1("Chat", class_name="hidden-label"),
-        UrlQuery.create(query=Chats.query, entries=Chats.entries),
+        UrlQuery.of(Chats),
         rx.cond(
             Chats.is_loaded,
             rx.cond(Chats.agent != "", _chat(), _none_yet()),

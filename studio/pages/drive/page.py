@@ -24,7 +24,7 @@ def page() -> rx.Component:
     return shell(
         "drive",
         [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Drive")],
-        UrlQuery.create(query=Drive.query, entries=Drive.entries),
+        UrlQuery.of(Drive),
         rx.cond(Drive.is_pending, Pulse.create(seconds=REFRESH_S, on_tick=Drive.refresh)),
         rx.el.div(
             rx.cond(as_var(Drive.picked).length() > 0, _selection(), _bar()),

@@ -37,7 +37,7 @@ def page() -> rx.Component:
         "evals",
         [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Evals")],
         rx.el.h1("Evals", class_name="hidden-label"),
-        UrlQuery.create(query=Evals.query, entries=Evals.entries),
+        UrlQuery.of(Evals),
         Pulse.create(seconds=rx.cond(Evals.is_live, LIVE_S, IDLE_S), on_tick=Evals.refresh),
         rx.cond(
             Evals.is_loaded,

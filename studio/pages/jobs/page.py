@@ -30,7 +30,7 @@ def page() -> rx.Component:
         "jobs",
         [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Jobs")],
         rx.el.h1("Jobs", class_name="hidden-label"),
-        UrlQuery.create(query=Jobs.query, entries=Jobs.entries),
+        UrlQuery.of(Jobs),
         rx.cond(
             Jobs.is_loaded,
             rx.cond(

@@ -23,7 +23,7 @@ def page() -> rx.Component:
     return shell(
         "project",
         [Crumb(Shell.project_name, base), Crumb("Skills", base), Crumb(Play.full_name)],
-        UrlQuery.create(query=Play.query, entries=0),
+        UrlQuery.create(query=Play.query),
         rx.cond(
             Play.is_loaded,
             rx.el.div(_inputs(), _runs(), class_name="play"),

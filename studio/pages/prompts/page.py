@@ -49,7 +49,7 @@ def page() -> rx.Component:
         "prompts",
         [Crumb(Shell.project_name, base), Crumb("Prompts", base + "/prompts"), Crumb(Prompts.full_name)],
         rx.el.h1("Prompts", class_name="hidden-label"),
-        UrlQuery.create(query=Prompts.query, entries=Prompts.entries),
+        UrlQuery.of(Prompts),
         rx.cond(
             Prompts.is_loaded,
             rx.cond(as_var(Prompts.rows).length() > 0, _versions(), _none_yet(base)),
