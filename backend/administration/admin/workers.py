@@ -25,7 +25,8 @@ from workers order by host, started_at, id
 _RUNNING = text("""
 select j.worker_id, j.id, p.slug, j.skill_name, j.started_at
 from jobs j join projects p on p.id = j.project_id
-where j.status = 'running' and j.worker_id = any(:ids) order by j.started_at, j.id
+where j.finished_at is null and j.worker_id = any(:ids)
+order by j.started_at, j.id
 """)
 _DRAIN = text("update workers set stopping = true where id = :id returning host, pid")
 

@@ -90,8 +90,14 @@ class Job(SQLModel, table=True):
             postgresql_where=text("error_signature is not null"),
             postgresql_include=["skill_name", "deployment_version", "environment"],
         ),
-        Index("ix_jobs_worker_id_running", "worker_id", postgresql_where=text("status = 'running'")),
-        Index("ix_jobs_deployment_id_live", "deployment_id", postgresql_where=text("finished_at is null")),
+        # A live job has a worker exactly while it runs. One index finds the running jobs of a worker and the live jobs
+        # of a deployment, so that the start of a job writes to one.
+        Index(
+            "ix_jobs_worker_id_live",
+            "worker_id",
+            "deployment_id",
+            postgresql_where=text("finished_at is null"),
+        ),
         Index("ix_jobs_parent_job_id", "parent_job_id", postgresql_where=text("parent_job_id is not null")),
         Index(
             "ix_jobs_parent_job_id_live",

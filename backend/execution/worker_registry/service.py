@@ -26,7 +26,7 @@ values (:id, :host, :pid, :lanes, :capacity, 0, :layers, now(), now(), false)
 """)
 _LEAVE = text("delete from workers where id = :id")
 _CANCELLED_JOBS = text("""
-select id from jobs where worker_id = :id and status = 'running' and cancel_requested_at is not null
+select id from jobs where worker_id = :id and finished_at is null and cancel_requested_at is not null
 """)
 
 

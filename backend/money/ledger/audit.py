@@ -134,7 +134,8 @@ _RULES = {
           on q.project_id = a.project_id
         left join (
           select project_id, count(*) as running from jobs
-          where status = 'running' and (parent_job_id is null or is_step) group by project_id
+          where finished_at is null and worker_id is not null and (parent_job_id is null or is_step)
+          group by project_id
         ) r on r.project_id = a.project_id
         where a.admitted <> coalesce(q.ready, 0) + coalesce(r.running, 0)""",
     "the window of a project counts its pending jobs": """

@@ -148,9 +148,10 @@ where job_id = (
     select from job_queue o join workers w on w.id = o.held_by
     where o.stamp is not null and o.suspect and o.held_by <> :worker_id
   )
-  and not exists (
-    select from jobs j join workers w on w.id = j.worker_id
-    where j.status = 'running' and j.losses >= :quarantine_threshold
+  and 0 = (  -- not `exists`, which would make PostgreSQL expect one early and read all jobs
+    select count(*) from jobs j
+    where j.worker_id = any(array(select w.id from workers w)) and j.finished_at is null
+      and j.losses >= :quarantine_threshold
   )
 returning lane
 """)

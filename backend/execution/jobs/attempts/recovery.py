@@ -45,13 +45,14 @@ select j.*, (select p.number from projects p where p.id = j.project_id) as proje
        j.created_at as due_at, '' as secrets_stamp,
        count(*) filter (where j.parent_job_id is null or j.is_step) over (partition by j.worker_id) = 1 as was_alone
 from jobs j
-where j.status = 'running' and not exists (select from workers w where w.id = j.worker_id)
+where j.finished_at is null and j.worker_id is not null
+  and not exists (select from workers w where w.id = j.worker_id)
 """)
 _UNRECEIVED = text("""
 select j.*, (select p.number from projects p where p.id = j.project_id) as project_number, 0 as stamp,
        j.created_at as due_at, '' as secrets_stamp, false as was_alone
 from jobs j
-where j.status = 'running' and j.worker_id = :worker_id and not j.id = any(:held)
+where j.finished_at is null and j.worker_id = :worker_id and not j.id = any(:held)
   and j.started_at < clock_timestamp() - :settled
 """)
 _LOCK_JOBS = text("""
