@@ -170,9 +170,14 @@ class Installed:
         )
 
     def megabytes(self) -> float:
-        """Return the size of all files in MB; a file that the cache of uv shares counts too."""
+        """Return the size of all files in MB, without compiled modules, of which there are as many as were used.
+
+        A file that the cache of uv shares counts too.
+        """
         files = (
-            path for path in (self.folder / "venv").rglob("*") if path.is_file() and not path.is_symlink()
+            path
+            for path in (self.folder / "venv").rglob("*")
+            if path.suffix != ".pyc" and path.is_file() and not path.is_symlink()
         )
         return sum(path.stat().st_size for path in files) / 1e6
 

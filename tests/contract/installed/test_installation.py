@@ -21,7 +21,7 @@ from tests.contract.installed.release import (
     write_wheel,
 )
 
-MAX_MB = 400
+MAX_MB = 340
 MAX_HELP_S = 0.5
 
 
