@@ -14,13 +14,13 @@ class NamedByUrl(rx.State, mixin=True):  # type: ignore[call-arg]  # Reflex is A
     entries: int = 0
     """Increases when the change of the query is one that Back undoes."""
     opened_entries: int = 0
-    """The value of `entries` before the user has changed the query of the URL that the browser opened."""
+    """The value of `entries` when the browser opened the page, before the user has changed what it shows."""
     _changed_at: str = ""
     """The URL at which the user has changed the query before a load, if so."""
 
     @rx.event
     def forget_early_change(self) -> None:
-        """Forget the change of the user: the URL names it now, so that a load of the former URL is one of Back."""
+        """Forget a change before a load, which the URL names now. A later load of the former URL is Back or a link."""
         self._changed_at = ""
 
     def _wanted(self) -> ReflexURL:

@@ -8,11 +8,11 @@ interface Props {
   query: string;
   /** Increases when the change is one that Back undoes; otherwise the current entry of the history is replaced. */
   entries: number;
-  /** The value of `entries` before the user has changed what the browser opened. */
+  /** The value of `entries` when the browser opened the page, before the user has changed what it shows. */
   openedEntries: number;
   /** Whether the state contains what the URL named when the browser opened the page. */
   loaded: boolean;
-  /** The URL names now what the user has chosen while the browser opened the page. */
+  /** Called when the URL names what the user has chosen while the browser opened the page. */
   onEarlyChange?: () => void;
 }
 

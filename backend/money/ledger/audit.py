@@ -134,10 +134,12 @@ _RULES = {
           on q.project_id = a.project_id
         left join (
           select project_id, count(*) as running from jobs
-          where finished_at is null and worker_id is not null and (parent_job_id is null or is_step)
-          group by project_id
+          where status = 'running' and finished_at is null and (parent_job_id is null or is_step) group by project_id
         ) r on r.project_id = a.project_id
         where a.admitted <> coalesce(q.ready, 0) + coalesce(r.running, 0)""",
+    "a job has a worker exactly while it runs": """  -- the search for the jobs of lost workers depends on it
+        select id::text as job, status, worker_id::text as worker
+        from jobs where finished_at is null and (status = 'running') <> (worker_id is not null)""",
     "the window of a project counts its pending jobs": """
         select a.project_id::text as project, a.parked, coalesce(q.pending, 0) as counted
         from admissions a
