@@ -96,6 +96,17 @@ async def test_job_beyond_the_window_is_pending_until_another_ends(database: Dat
     await assert_ledger_is_consistent(database)
 
 
+async def test_audit_reports_a_running_job_without_a_worker(database: Database) -> None:
+    tenant = await create_tenant(database)
+    (job_id,) = await submit_jobs(database, tenant)
+    await claim_jobs(database, await worker(database))
+    async with database.transaction() as session:
+        await session.execute(text("update jobs set worker_id = null where id = :id"), {"id": job_id})
+        (found,) = await audit.check_ledger(session)
+    assert found.rule == "a job has a worker exactly while it runs"
+    assert found.facts == {"job": str(job_id), "status": "running", "worker": None}
+
+
 async def test_higher_priority_runs_first_within_its_project(database: Database) -> None:
     tenant = await create_tenant(database, concurrency_limit=1)
     (running,) = await submit_jobs(database, tenant)
