@@ -5,6 +5,7 @@ This is a separate module since the import of urllib takes longer than most jobs
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 - `socket` needs it to resolve a host: import it here, not in each process of a job
 import json
 import socket
 import time
@@ -15,11 +16,11 @@ from typing import Any, NamedTuple
 from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
 from urllib.request import (
+    AbstractHTTPHandler,
     HTTPDefaultErrorHandler,
     HTTPErrorProcessor,
     HTTPHandler,
     HTTPRedirectHandler,
-    HTTPSHandler,
     OpenerDirector,
     ProxyHandler,
     Request,
@@ -113,7 +114,7 @@ def _post_json(
         method="POST",
     )
     try:
-        with _opener(HTTPHandler(), HTTPSHandler()).open(request, timeout=within_s) as response:
+        with _opener(HTTPHandler(), _HttpsHandler()).open(request, timeout=within_s) as response:
             content = json.load(response)
     except HTTPError as error:
         with error:
@@ -136,7 +137,7 @@ def download(url: str, to: Path, headers: Mapping[str, str]) -> None:
     request = Request(url, headers=dict(headers))  # noqa: S310 - the URL of the instance
     try:
         with (
-            _opener(HTTPHandler(), HTTPSHandler()).open(request, timeout=MAX_S) as response,
+            _opener(HTTPHandler(), _HttpsHandler()).open(request, timeout=MAX_S) as response,
             to.open("wb") as file,
         ):
             size_bytes = 0
@@ -157,6 +158,18 @@ def path_of(url: str) -> str:
     return urlsplit(url).path
 
 
+class _HttpsHandler(AbstractHTTPHandler):
+    """Opens https:// URLs. Unlike the handler of urllib, it reads the certificates only when it connects.
+
+    Reading them takes longer than a request to the instance, which is on this host and has an http:// URL.
+    """
+
+    def https_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(HTTPSConnection, req)
+
+    https_request = AbstractHTTPHandler.do_request_
+
+
 class _PublicHttp(HTTPConnection):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -174,7 +187,7 @@ class _PublicHttpHandler(HTTPHandler):
         return self.do_open(_PublicHttp, req)
 
 
-class _PublicHttpsHandler(HTTPSHandler):
+class _PublicHttpsHandler(_HttpsHandler):
     def https_open(self, req: Request) -> HTTPResponse:
         return self.do_open(_PublicHttps, req)
 
