@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 import uuid
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, unquote
 
@@ -133,9 +135,15 @@ class Api:
             base_url=self._base,
             headers={"Authorization": f"Bearer {self._key}", "User-Agent": "puras-mcp"},
             transport=self._transport,
+            verify=_trusted_certificates(),
             timeout=TIMEOUT_S,
             follow_redirects=False,  # the key must not be sent to another server
         )
+
+
+@lru_cache(maxsize=1)
+def _trusted_certificates() -> ssl.SSLContext:
+    return httpx2.create_ssl_context()  # takes longer than most calls, since it reads every certificate
 
 
 def segment(value: object) -> str:

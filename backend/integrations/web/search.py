@@ -11,6 +11,7 @@ from typing import Any, Final
 import httpx2
 
 from backend.config import Settings
+from backend.core.net.transport import trusted_certificates
 from backend.integrations.web.errors import SearchFailed
 from backend.money.ledger.service import LineItem
 from backend.money.pricing import billed_micros
@@ -99,7 +100,7 @@ class Endpoint:
             async with (
                 asyncio.timeout(self.timeout_s),
                 # The operator's own engine: not restricted to public addresses.
-                httpx2.AsyncClient(timeout=self.timeout_s) as client,
+                httpx2.AsyncClient(verify=trusted_certificates(), timeout=self.timeout_s) as client,
             ):
                 return await _body(client, url, headers)
         except (TimeoutError, httpx2.HTTPError, httpx2.StreamError) as error:

@@ -9,12 +9,12 @@ import asyncio
 import json
 import re
 import socket
-import ssl
 from contextlib import suppress
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from backend.core import logs
+from backend.core.net.transport import trusted_certificates
 
 ROUTES: Final = frozenset(
     {
@@ -162,7 +162,7 @@ class Broker:
         port = self._api.port or (443 if is_tls else 80)
         try:
             response, upstream = await asyncio.open_connection(
-                host, port, ssl=ssl.create_default_context() if is_tls else None
+                host, port, ssl=trusted_certificates() if is_tls else None
             )
         except OSError:
             raise _Refused(
