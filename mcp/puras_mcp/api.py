@@ -135,7 +135,7 @@ class Api:
             base_url=self._base,
             headers={"Authorization": f"Bearer {self._key}", "User-Agent": "puras-mcp"},
             transport=self._transport,
-            verify=_trusted_certificates(),
+            verify=True if self._transport else _trusted_certificates(),  # a transport has its own
             timeout=TIMEOUT_S,
             follow_redirects=False,  # the key must not be sent to another server
         )

@@ -161,7 +161,7 @@ def path_of(url: str) -> str:
 class _HttpsHandler(AbstractHTTPHandler):
     """Opens https:// URLs. Unlike the handler of urllib, it reads the certificates only when it connects.
 
-    Reading them takes longer than a request to the instance, which is on this host and has an http:// URL.
+    Reading them takes longer than a request to the instance, which has an http:// URL in a sandbox.
     """
 
     def https_open(self, req: Request) -> HTTPResponse:
