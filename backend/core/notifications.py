@@ -73,6 +73,9 @@ SLOTS_EXPIRE_S = 10
 """Slots of which no worker process reports any more are deleted; processes report every two seconds."""
 NO_SLOTS_PAUSE_S = 0.02
 """After no slot was found, none is searched for this time, since all workers are probably busy."""
+QUEUE_PAUSE_S = 0.02
+"""After a wake-up has found no free process, further ones of its lane wait together for this time: all workers are busy,
+and each looks for the next job when one of its jobs ends."""
 RETRY_AFTER_S = 1.0
 """After a failure Redis is not used for this time, so that its outage does not slow down requests."""
 
@@ -314,7 +317,7 @@ class RedisNotifier:
     """Sends messages over Redis from the event loop, in batches.
 
     A wake-up goes directly to one process that has reported that it can take jobs. If none has, the wake-up becomes a
-    message in the Dramatiq queue of the lane, where it waits for a worker.
+    message in the Dramatiq queue of the lane, where it waits for a worker, and further ones wait to be sent together.
     """
 
     process = ""
@@ -336,6 +339,10 @@ class RedisNotifier:
         self._broker = RedisBroker(client=client(redis_url), namespace=NAMESPACE)
         self._unavailable_until = 0.0
         self._no_slots_until = 0.0
+        self._pauses: dict[str, asyncio.TimerHandle] = {}
+        """By lane, the end of the time for which its wake-ups wait."""
+        self._postponed: set[str] = set()
+        """The lanes whose wake-ups wait."""
         self._pending: list[Message] = []
         self._sending: asyncio.Task[None] | None = None
 
@@ -352,7 +359,10 @@ class RedisNotifier:
             self._sending = asyncio.create_task(self._send_pending(), name="notifications")
 
     def _is_wanted(self, message: Message) -> bool:
-        """Return whether to send a message: no news that no process receives."""
+        """Return whether to send a message now: no news that no process receives, no wake-up during a pause."""
+        if isinstance(message, WorkerWakeup) and message.lane in self._pauses:
+            self._postponed.add(message.lane)
+            return False
         is_news = isinstance(message, EventNotification)
         return not is_news or self._audience is None or self._audience.expects_news()
 
@@ -379,10 +389,25 @@ class RedisNotifier:
         """Return false: this is not sent over Redis."""
         return False
 
+    def _pause(self, lane: str) -> None:
+        """Let the wake-ups of a lane wait for `QUEUE_PAUSE_S`."""
+        if lane not in self._pauses:
+            self._pauses[lane] = asyncio.get_running_loop().call_later(QUEUE_PAUSE_S, self._resume, lane)
+
+    def _resume(self, lane: str) -> None:
+        """End the pause of a lane, and send one wake-up for all that have waited."""
+        self._pauses.pop(lane).cancel()
+        if lane in self._postponed:
+            self._postponed.remove(lane)
+            self.send([WorkerWakeup(lane)])
+
     async def aclose(self) -> None:
         """Send pending messages, and close the connections."""
-        if self._sending is not None:
-            await self._sending
+        while self._sending is not None or self._pauses:
+            for lane in list(self._pauses):
+                self._resume(lane)
+            if self._sending is not None:
+                await self._sending
         await self._client.aclose()
         self._broker.client.close()
 
@@ -421,6 +446,8 @@ class RedisNotifier:
         woken = replies[first : first + len(lanes)]
         MESSAGES_SENT.labels("worker_wake_up").inc(len(lanes))
         queued = [lane for lane, is_woken in zip(lanes, woken, strict=True) if not is_woken]
+        for lane in queued:
+            self._pause(lane)
         if queued:
             await asyncio.to_thread(self._enqueue, queued)
 

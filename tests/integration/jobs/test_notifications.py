@@ -17,6 +17,7 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from backend.core import audience as audience_module
+from backend.core import notifications
 from backend.core import wakeups as wakeups_module
 from backend.core.audience import Audience
 from backend.core.metrics.instruments import MESSAGES_SENT
@@ -89,6 +90,44 @@ async def test_wakeup_goes_to_free_processes_in_turn_and_without_one_to_the_queu
             assert redis.llen("puras:tickets:lane-default") == 0
             notifier.send([WorkerWakeup("default")])
             await _until(lambda: redis.llen("puras:tickets:lane-default") == 1)
+
+
+async def test_wakeups_after_one_without_a_free_process_wait_together(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One wake-up is sent for all of them, to a process that has become free meanwhile; other lanes do not wait."""
+    monkeypatch.setattr(notifications, "QUEUE_PAUSE_S", 0.5)
+    received: list[str] = []
+    async with (
+        aclosing(RedisNotifier(redis_url)) as notifier,
+        listening_for_work(redis_url, received, "a") as process,
+    ):
+        with closing(Redis.from_url(redis_url)) as redis:
+            notifier.send([WorkerWakeup("default")])
+            await _until(lambda: redis.llen("puras:tickets:lane-default") == 1)
+            notifier.send([FreeWorker(WorkerSlot(process, uuid4()), ["default", "gpu"], is_free=True)])
+            for _ in range(5):
+                notifier.send([WorkerWakeup("default")])
+            notifier.send([WorkerWakeup("gpu")])
+            await _until(lambda: bool(received))
+            assert received == ["a gpu"]
+            await _until(lambda: len(received) == 2)
+            notifier.send([WorkerWakeup("default")])
+            await _until(lambda: len(received) == 3)
+            assert received[1:] == ["a default", "a default"]
+            assert redis.llen("puras:tickets:lane-default") == 1
+
+
+async def test_wakeups_that_wait_are_sent_before_the_process_ends(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifications, "QUEUE_PAUSE_S", 60.0)
+    with closing(Redis.from_url(redis_url)) as redis:
+        async with aclosing(RedisNotifier(redis_url)) as notifier:
+            notifier.send([WorkerWakeup("default")])
+            await _until(lambda: redis.llen("puras:tickets:lane-default") == 1)
+            notifier.send([WorkerWakeup("default")])
+        assert redis.llen("puras:tickets:lane-default") == 2
 
 
 async def test_subscription_that_loses_packets_is_replaced_within_10_s(
