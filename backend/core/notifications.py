@@ -74,8 +74,8 @@ SLOTS_EXPIRE_S = 10
 NO_SLOTS_PAUSE_S = 0.02
 """After no slot was found, none is searched for this time, since all workers are probably busy."""
 QUEUE_PAUSE_S = 0.02
-"""After a wake-up has found no free process, further ones of its lane wait together for this time: all workers are busy,
-and each looks for the next job when one of its jobs ends."""
+"""After a wake-up has found no free process, further ones of its lane wait together for this time: all workers are
+busy, and each looks for the next job when one of its jobs ends."""
 RETRY_AFTER_S = 1.0
 """After a failure Redis is not used for this time, so that its outage does not slow down requests."""
 
