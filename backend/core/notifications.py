@@ -342,7 +342,7 @@ class RedisNotifier:
         self._pauses: dict[str, asyncio.TimerHandle] = {}
         """By lane, the end of the time for which its wake-ups wait."""
         self._postponed: set[str] = set()
-        """The lanes whose wake-ups wait."""
+        """The lanes for which a wake-up waits."""
         self._pending: list[Message] = []
         self._sending: asyncio.Task[None] | None = None
 
@@ -354,17 +354,23 @@ class RedisNotifier:
         """Send all messages without waiting, from synchronous code of the event loop."""
         if time.monotonic() < self._unavailable_until or len(self._pending) >= MAX_PENDING:
             return
-        self._pending.extend(message for message in messages if self._is_wanted(message))
+        self._pending.extend(
+            message for message in messages if self._is_wanted(message) and not self._postpone(message)
+        )
         if self._pending and self._sending is None:
             self._sending = asyncio.create_task(self._send_pending(), name="notifications")
 
     def _is_wanted(self, message: Message) -> bool:
-        """Return whether to send a message now: no news that no process receives, no wake-up during a pause."""
-        if isinstance(message, WorkerWakeup) and message.lane in self._pauses:
-            self._postponed.add(message.lane)
-            return False
+        """Return whether to send a message: no news that no process receives."""
         is_news = isinstance(message, EventNotification)
         return not is_news or self._audience is None or self._audience.expects_news()
+
+    def _postpone(self, message: Message) -> bool:
+        """Let a wake-up wait for the end of the pause of its lane; return whether there is one."""
+        if not isinstance(message, WorkerWakeup) or message.lane not in self._pauses:
+            return False
+        self._postponed.add(message.lane)
+        return True
 
     async def take_slot(self, lane: str) -> WorkerSlot | None:
         """Take a free slot of a worker; None if there is none or Redis is unavailable."""
@@ -389,6 +395,16 @@ class RedisNotifier:
         """Return false: this is not sent over Redis."""
         return False
 
+    async def aclose(self) -> None:
+        """Send pending messages, and close the connections."""
+        while self._sending is not None or self._pauses:
+            for lane in list(self._pauses):
+                self._resume(lane)
+            if self._sending is not None:
+                await self._sending
+        await self._client.aclose()
+        self._broker.client.close()
+
     def _pause(self, lane: str) -> None:
         """Let the wake-ups of a lane wait for `QUEUE_PAUSE_S`."""
         if lane not in self._pauses:
@@ -400,16 +416,6 @@ class RedisNotifier:
         if lane in self._postponed:
             self._postponed.remove(lane)
             self.send([WorkerWakeup(lane)])
-
-    async def aclose(self) -> None:
-        """Send pending messages, and close the connections."""
-        while self._sending is not None or self._pauses:
-            for lane in list(self._pauses):
-                self._resume(lane)
-            if self._sending is not None:
-                await self._sending
-        await self._client.aclose()
-        self._broker.client.close()
 
     async def _send_pending(self) -> None:
         """Send batches until no message is pending; messages that arrive meanwhile form the next batch."""
