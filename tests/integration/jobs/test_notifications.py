@@ -180,6 +180,7 @@ async def test_request_for_a_directly_started_job_receives_no_news_at_first(redi
     """The job may run elsewhere after the first wait, and its end is not sent directly then."""
     async with AsyncRedis.from_url(redis_url) as redis, subscribe(redis_url) as (_, wakeups):
         await _until(lambda: wakeups.is_listening)
+        await _receive_confirmations(redis, wakeups)
         with wakeups.subscribe(JOB, only_end=True) as subscription:
             wakeups.expect_end(JOB)
             await subscription.wait(0.2)
@@ -287,6 +288,14 @@ async def _until(is_true: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not is_true():  # noqa: ASYNC110 - neither Redis nor the listener has an event for it
             await asyncio.sleep(0.01)
+
+
+async def _receive_confirmations(redis: AsyncRedis, wakeups: WakeUpListener) -> None:
+    """Wait until the server has confirmed all channels: each confirmation wakes all followers."""
+    job = uuid4()
+    with wakeups.subscribe(job, only_end=True) as subscription:
+        await redis.publish(f"{END_CHANNEL}{wakeups.process}", f"{job} last")
+        await _until(lambda: bool(subscription.row))
 
 
 async def _wait_until_notified(subscription: Subscription) -> None:

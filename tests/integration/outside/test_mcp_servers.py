@@ -205,8 +205,8 @@ async def test_lost_server_is_reconnected(workspace: PlainWorkspace, web: Web) -
 async def test_call_fails_at_time_limit_and_next_call_succeeds(web: Web, workspace: PlainWorkspace) -> None:
     async with serving() as port:
         web.port = port  # the rule of the skill contains this port
-        connection = Connection(f"http://{HOST}:{port}/mcp", egress_for(web, workspace), call_s=0.3)
-        with pytest.raises(ServerUnavailable, match=r"did not respond within 0\.3 s"):
+        connection = Connection(f"http://{HOST}:{port}/mcp", egress_for(web, workspace), call_s=2)
+        with pytest.raises(ServerUnavailable, match=r"did not respond within 2 s"):
             await connection.call("wait", {})
         assert "sum: 3" in str((await connection.call("add", {"a": 1, "b": 2})).content)
         await connection.close()
