@@ -17,22 +17,23 @@ from benchmarks.measurement import Measurement, Row, at_least
 from benchmarks.numbers import alternate, median_ratio, report_progress
 from benchmarks.peers import queues
 
-JOBS: Final = 800
+JOBS: Final = 1_400
 PEER_JOBS: Final = {"process": 400, "no-op": 2_000, "Celery": 3_000}
+"""About three seconds of work each, as the jobs of the instance: start and end of a burst count the same for all."""
 PROJECTS: Final = 8
 CONNECTIONS: Final = 8
 WARM_UP: Final = 20
 _SUCCEEDED: Final = "select count(*) from jobs where status = 'succeeded'"
 METHOD: Final = (
     f"Each round submits jobs of one project on {CONNECTIONS} connections, of {PROJECTS} projects on one "
-    "connection each, and of each peer with the same concurrency, until all have ended. Clients run in a "
-    "separate process that is connected before the clock starts. procrastinate uses the same PostgreSQL, once "
-    "with one `python -I -c pass` per job; neither variant has isolation, HTTP, results or bills. Celery "
-    "(prefork, 8 processes, results stored, `acks_late`) uses the same Valkey, whose append-only file is "
-    "flushed once a second: unlike the others, it can lose a second of acknowledged jobs when the host fails. "
-    "Its processes run many jobs without isolation, and it has no HTTP, no bills, and no transaction for a "
-    "result with the end of its job. CPU-ms per job are those of the instance. The goal in jobs/s refers to the "
-    "host of the first measurements (170 to 180 jobs/s)"
+    "connection each, and of each peer with the same concurrency, until all have ended, about three seconds "
+    "each. Clients run in a separate process that is connected before the clock starts. procrastinate uses the "
+    "same PostgreSQL, once with one `python -I -c pass` per job; neither variant has isolation, HTTP, results "
+    "or bills. Celery (prefork, 8 processes, results stored, `acks_late`) uses the same Valkey, whose "
+    "append-only file is flushed once a second: unlike the others, it can lose a second of acknowledged jobs "
+    "when the host fails. Its processes run many jobs without isolation, and it has no HTTP, no bills, and no "
+    "transaction for a result with the end of its job. CPU-ms per job are those of the instance. The goal "
+    "in jobs/s refers to the host of the first measurements (170 to 180 jobs/s)"
 )
 
 
