@@ -75,7 +75,10 @@ NO_SLOTS_PAUSE_S = 0.02
 """After no slot was found, none is searched for this time, since all workers are probably busy."""
 QUEUE_PAUSE_S = 0.02
 """After a wake-up has found no free process, further ones of its lane wait together for this time: all workers are
-busy, and each looks for the next job when one of its jobs ends."""
+busy, and each looks for the next job when one of its jobs ends. While this goes on, each pause is twice as long as the
+one before."""
+MAX_QUEUE_PAUSE_S = 0.16
+"""The longest of these pauses: a worker that has found no job just before one was stored may wait for its end."""
 RETRY_AFTER_S = 1.0
 """After a failure Redis is not used for this time, so that its outage does not slow down requests."""
 
@@ -341,6 +344,8 @@ class RedisNotifier:
         self._no_slots_until = 0.0
         self._pauses: dict[str, asyncio.TimerHandle] = {}
         """By lane, the end of the time for which its wake-ups wait."""
+        self._next_pauses_s: dict[str, float] = {}
+        """By lane, the length of the next pause, if it is longer than the first."""
         self._postponed: set[str] = set()
         """The lanes for which a wake-up waits."""
         self._pending: list[Message] = []
@@ -406,15 +411,17 @@ class RedisNotifier:
         self._broker.client.close()
 
     def _pause(self, lane: str) -> None:
-        """Let the wake-ups of a lane wait for `QUEUE_PAUSE_S`."""
+        """Let the wake-ups of a lane wait, since no process is free."""
         if lane not in self._pauses:
-            self._pauses[lane] = asyncio.get_running_loop().call_later(QUEUE_PAUSE_S, self._resume, lane)
+            pause_s = self._next_pauses_s.pop(lane, QUEUE_PAUSE_S)
+            self._pauses[lane] = asyncio.get_running_loop().call_later(pause_s, self._resume, lane, pause_s)
 
-    def _resume(self, lane: str) -> None:
+    def _resume(self, lane: str, pause_s: float = 0.0) -> None:
         """End the pause of a lane, and send one wake-up for all that have waited."""
         self._pauses.pop(lane).cancel()
         if lane in self._postponed:
             self._postponed.remove(lane)
+            self._next_pauses_s[lane] = min(2 * pause_s, MAX_QUEUE_PAUSE_S)
             self.send([WorkerWakeup(lane)])
 
     async def _send_pending(self) -> None:
@@ -451,9 +458,13 @@ class RedisNotifier:
             self._audience.note_receivers(replies[news], sent_at=sent_at)
         woken = replies[first : first + len(lanes)]
         MESSAGES_SENT.labels("worker_wake_up").inc(len(lanes))
-        queued = [lane for lane, is_woken in zip(lanes, woken, strict=True) if not is_woken]
-        for lane in queued:
-            self._pause(lane)
+        queued = []
+        for lane, is_woken in zip(lanes, woken, strict=True):
+            if is_woken:
+                self._next_pauses_s.pop(lane, None)
+            else:
+                queued.append(lane)
+                self._pause(lane)
         if queued:
             await asyncio.to_thread(self._enqueue, queued)
 

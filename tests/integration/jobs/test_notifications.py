@@ -118,6 +118,19 @@ async def test_wakeups_after_one_without_a_free_process_wait_together(
             assert redis.llen("puras:tickets:lane-default") == 1
 
 
+async def test_pauses_grow_while_no_process_is_free(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a second there would be 20 pauses of equal length; doubled up to 0.8 s there are at most six."""
+    monkeypatch.setattr(notifications, "QUEUE_PAUSE_S", 0.05)
+    monkeypatch.setattr(notifications, "MAX_QUEUE_PAUSE_S", 0.8)
+    with closing(Redis.from_url(redis_url)) as redis:
+        async with aclosing(RedisNotifier(redis_url)) as notifier:
+            ends_at = time.monotonic() + 1.0
+            while time.monotonic() < ends_at:
+                notifier.send([WorkerWakeup("default")])
+                await asyncio.sleep(0.005)
+            assert 3 <= redis.llen("puras:tickets:lane-default") <= 6
+
+
 async def test_wakeups_that_wait_are_sent_before_the_process_ends(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
