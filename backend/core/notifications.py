@@ -75,8 +75,8 @@ NO_SLOTS_PAUSE_S = 0.02
 """After no slot was found, none is searched for this time, since all workers are probably busy."""
 QUEUE_PAUSE_S = 0.02
 """After a wake-up has found no free process, further ones of its lane wait together for this time: all workers are
-busy, and each looks for the next job when one of its jobs ends. While this goes on, each pause is twice as long as the
-one before."""
+busy, and each looks for the next job when one of its jobs ends. As long as this continues, each pause is twice the
+length of the one before."""
 MAX_QUEUE_PAUSE_S = 0.16
 """The longest of these pauses: a worker that has found no job just before one was stored may wait for its end."""
 RETRY_AFTER_S = 1.0
