@@ -428,7 +428,7 @@ class RedisNotifier:
         """Send batches until no message is pending; messages that arrive meanwhile form the next batch."""
         try:
             while self._pending:
-                # A pause may have begun after they were added.
+                # A pause may have started after they were added.
                 batch, self._pending = [each for each in self._pending if not self._postpone(each)], []
                 try:
                     await self._send_batch(batch)

@@ -37,6 +37,8 @@ class ScriptedServer:
         self.paths: list[str] = []
         self.answered = 0
         """Replies that were sent completely, which an upstream would charge for."""
+        self.disconnected = 0
+        """Replies whose client closed the connection before it had received all events."""
         self.url = ""
         self._scripted = 0
         self._lock = threading.Lock()
@@ -46,9 +48,19 @@ class ScriptedServer:
         """Return the number of requests for a reply."""
         return len(self.bodies)
 
+    async def wait_disconnected(self) -> None:
+        """Wait until a client has closed the connection before it had received a whole reply.
+
+        Raises:
+            TimeoutError: none has within ten seconds.
+        """
+        async with asyncio.timeout(10):
+            while not self.disconnected:  # noqa: ASYNC110 - the server has a thread of its own
+                await asyncio.sleep(0.01)
+
     def restart(self, *script: Answer) -> None:
         """Forget the requests, and respond by another script."""
-        self.script, self._scripted, self.answered = script, 0, 0
+        self.script, self._scripted, self.answered, self.disconnected = script, 0, 0, 0
         for recorded in (self.bodies, self.headers, self.paths):
             recorded.clear()
 
@@ -81,6 +93,14 @@ class ScriptedServer:
 
     async def play(self, answer: Says, sent: Iterable[Any], error: Any) -> AsyncIterator[Any]:
         """Yield the events of a reply, with the delays and faults of the script; `error` replaces the rest."""
+        try:
+            async for event in self._delayed_events(answer, sent, error):
+                yield event
+        except (asyncio.CancelledError, GeneratorExit):
+            self.disconnected += 1
+            raise
+
+    async def _delayed_events(self, answer: Says, sent: Iterable[Any], error: Any) -> AsyncIterator[Any]:
         events = list(sent)
         for number, event in enumerate(events):
             if number == answer.hold_after:

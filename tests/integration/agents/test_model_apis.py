@@ -149,6 +149,7 @@ async def test_run_is_cancelled_during_a_reply(agents: Agents, api: ApiName) -> 
                 await asyncio.sleep(0.01)
         assert (await agents.project.http.post(f"/v1/jobs/{job_id}/cancel")).status_code < 300
         job = await agents.wait_for_end(job_id)
+        await server.wait_disconnected()
     release.set()
     assert (job["status"], job["cost_micros"], server.answered) == ("cancelled", 0, 0)
 

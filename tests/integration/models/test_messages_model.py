@@ -242,5 +242,6 @@ async def test_cancelled_call_closes_its_connection(server: MessagesServer) -> N
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        await server.wait_disconnected()
     release.set()
     assert model_call.retries == []

@@ -457,5 +457,6 @@ async def test_cancelled_call_closes_its_connection(server: OpenAIServer, api: A
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        await server.wait_disconnected()
     release.set()
     assert (model_call.retries, server.answered) == ([], 0)
