@@ -39,9 +39,15 @@ class SandboxMemory:
         except (OSError, ValueError):
             return 0
         if abs(resident - self._resident_bytes) > self._resident_bytes // _TOLERANCE:
-            self._resident_bytes = resident
-            self._bytes = proportional_bytes([self._first, *descendants(self._first)]) or resident
+            pids = self._pids()
+            shares = _shares_bytes(pids)
+            is_complete = shares is None or (None not in shares and pids == self._pids())
+            self._resident_bytes = resident if is_complete else 0
+            self._bytes = sum(filter(None, shares or ())) or resident
         return self._bytes + kernel_bytes({self._zygote: size})
+
+    def _pids(self) -> list[int]:
+        return [self._first, *descendants(self._first)]
 
 
 def proportional_bytes(pids: Iterable[int]) -> int | None:
@@ -49,7 +55,13 @@ def proportional_bytes(pids: Iterable[int]) -> int | None:
 
     None: this user may not read it.
     """
-    total = 0
+    shares = _shares_bytes(pids)
+    return None if shares is None else sum(filter(None, shares))
+
+
+def _shares_bytes(pids: Iterable[int]) -> list[int | None] | None:
+    """Return the share of each process in their memory, None for one that has ended; None: the user may not read it."""
+    shares: list[int | None] = []
     for pid in pids:
         try:
             with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
@@ -57,6 +69,7 @@ def proportional_bytes(pids: Iterable[int]) -> int | None:
         except PermissionError:
             return None
         except OSError:
-            continue
-        total += int(line.split()[1]) << 10
-    return total
+            shares.append(None)
+        else:
+            shares.append(int(line.split()[1]) << 10)
+    return shares
