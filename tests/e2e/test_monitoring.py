@@ -25,6 +25,7 @@ def test_numbers_follow_the_period_the_group_and_the_environment(signed_in: Page
     expect(groups.get_by_role("link", name="production")).to_be_visible()
     signed_in.get_by_label("Environment", exact=True).select_option("Development")
     expect(signed_in.get_by_text("No jobs ended in this period")).to_be_visible()
+    expect(signed_in).to_have_url(re.compile("environment="))
     signed_in.go_back()
     expect(groups.get_by_role("link", name="production")).to_be_visible()
     signed_in.get_by_role("group", name="Group by").get_by_role("button", name="Skill").click()
