@@ -28,6 +28,12 @@ SOON_S = MAX_WAIT_MS / 1000 / 5
 
 
 @pytest.fixture
+def long_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let statements wait for running ones for longer than a busy host delays the last one."""
+    monkeypatch.setattr(shared_commits, "MAX_WAIT_MS", 5_000)
+
+
+@pytest.fixture
 async def counted(database: Database) -> AsyncIterator[Database]:
     async with database.transaction() as session:
         await session.execute(text("create table counted (id int primary key, n int not null)"))
@@ -214,6 +220,7 @@ async def test_statements_of_other_rows_do_not_wait(counted: Database) -> None:
     await asyncio.gather(*tasks)
 
 
+@pytest.mark.usefixtures("long_wait")
 async def test_statements_of_several_rows_share_one_transaction(counted: Database) -> None:
     async with _row_locked(counted):
         tasks = await _started(*(_count_up(counted, number=n) for n in (1, 3, 2, 3, 1)), after_s=SOON_S)
@@ -223,6 +230,7 @@ async def test_statements_of_several_rows_share_one_transaction(counted: Databas
     assert first.transaction != rest[0].transaction
 
 
+@pytest.mark.usefixtures("long_wait")
 async def test_rejected_statement_does_not_affect_other_rows(counted: Database) -> None:
     async with _row_locked(counted):
         given = ((1, 1), (2, 1), (2, 0), (3, 1), (1, 1))
@@ -234,6 +242,7 @@ async def test_rejected_statement_does_not_affect_other_rows(counted: Database) 
     assert counted.connections()["hot", "in_use"] == 0
 
 
+@pytest.mark.usefixtures("long_wait")
 async def test_locked_row_delays_others_of_its_transaction_only_shortly(counted: Database) -> None:
     async with _row_locked(counted, 2):
         async with _row_locked(counted):
@@ -247,6 +256,7 @@ async def test_locked_row_delays_others_of_its_transaction_only_shortly(counted:
     assert counted.connections()["hot", "in_use"] == 0
 
 
+@pytest.mark.usefixtures("long_wait")
 async def test_rows_are_locked_in_the_order_that_holds_for_all_processes(counted: Database) -> None:
     async with _row_locked(counted, 2):
         async with _row_locked(counted):
