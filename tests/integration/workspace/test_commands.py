@@ -108,7 +108,7 @@ async def test_programs_can_create_process_groups(open_agent: OpenAgent) -> None
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        # More than the limit, less than the address space that the kernel grants: there `tail` ends by itself.
+        # Between its limit and the larger limit of its address space, at which `tail` would end by itself.
         ("{ head -c 400000000 /dev/zero; sleep 20; } | tail", "memory"),
         ("head -c 12000000 /dev/zero > a; cp a b; sleep 20", "disk"),
         ("for i in $(seq 40); do sleep 20 & done; wait", "processes"),
